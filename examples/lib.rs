@@ -1,0 +1,1 @@
+//! Small runnable programs, one for each use of the library.

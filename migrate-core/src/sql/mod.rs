@@ -1,0 +1,1 @@
+//! Reading SQL as PostgreSQL reads it.

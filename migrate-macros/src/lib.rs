@@ -1,0 +1,1 @@
+//! The proc macro behind `migrate_postgres::migrate!`.
