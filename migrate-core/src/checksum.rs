@@ -1,0 +1,122 @@
+//! What identifies the text of a migration.
+
+use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+/// The checksum of a migration's up script, kept with the algorithm that made it.
+///
+/// [`Checksum::of`] is SHA-256 over the text with a leading byte order mark removed and CRLF folded to LF, so a
+/// checkout on Windows gives the same value as one on Linux. Its text form names the algorithm.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::Checksum;
+///
+/// let unix = Checksum::of("CREATE TABLE t ();\n");
+/// assert_eq!(unix, Checksum::of("\u{feff}CREATE TABLE t ();\r\n"));
+/// assert!(unix.to_string().starts_with("sha256:"));
+/// assert_eq!(unix.to_string().parse::<Checksum>()?, unix);
+/// # Ok::<(), migrate_core::InvalidChecksum>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Checksum {
+    /// SHA-256 over the [normalized](normalized) text.
+    Sha256([u8; 32]),
+}
+
+impl Checksum {
+    /// The checksum of a script's text.
+    pub fn of(text: &str) -> Checksum {
+        Checksum::Sha256(Sha256::digest(normalized(text).as_bytes()).into())
+    }
+
+    /// The name of the algorithm, as the text form writes it.
+    pub fn algorithm(&self) -> &'static str {
+        match self {
+            Checksum::Sha256(_) => "sha256",
+        }
+    }
+
+    /// The value itself.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Checksum::Sha256(bytes) => bytes,
+        }
+    }
+}
+
+/// A script's text without a leading byte order mark and with LF for CRLF: what checksums cover and histories keep.
+///
+/// Borrows when there is nothing to change.
+pub fn normalized(text: &str) -> Cow<'_, str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.algorithm())?;
+        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that is not a checksum.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a checksum: expected `sha256:` and 64 hexadecimal digits")]
+pub struct InvalidChecksum(String);
+
+impl FromStr for Checksum {
+    type Err = InvalidChecksum;
+
+    fn from_str(text: &str) -> Result<Checksum, InvalidChecksum> {
+        text.strip_prefix("sha256:")
+            .and_then(hex_32)
+            .map(Checksum::Sha256)
+            .ok_or_else(|| InvalidChecksum(text.to_owned()))
+    }
+}
+
+/// The 32 bytes that 64 hexadecimal digits stand for.
+pub(crate) fn hex_32(digits: &str) -> Option<[u8; 32]> {
+    let digits = digits.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        let (high, low) = ((pair[0] as char).to_digit(16)?, (pair[1] as char).to_digit(16)?);
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector of shared test data: Prisma's SHA-256 of the same LF text is this value too.
+    #[test]
+    fn a_known_text_has_its_known_checksum() {
+        let checksum = Checksum::of("CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);\n");
+        assert_eq!(
+            checksum.to_string(),
+            "sha256:ca2e30c7bf4ae893a75714da225cab24092983eef3fc4de5988d59bbf722acfb"
+        );
+    }
+
+    #[test]
+    fn a_lone_carriage_return_counts() {
+        assert_ne!(Checksum::of("a\rb"), Checksum::of("a\nb"));
+    }
+
+    #[test]
+    fn malformed_text_is_refused() {
+        for text in ["", "sha256:", "sha256:zz", "md5:00", &format!("sha256:{}g", "0".repeat(63))] {
+            assert!(text.parse::<Checksum>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One versioned change.
+
+use crate::checksum::Checksum;
+use crate::script::Script;
+use crate::version::Version;
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+/// One versioned change: what takes a schema forward, and optionally what takes it back and what proves it right.
+///
+/// Implemented by [`SqlMigration`], which is what `migrate!` embeds and what a folder read at run time gives.
+pub trait Migration: Debug + Send + Sync {
+    /// Its identity within the set, and its place there.
+    fn version(&self) -> &Version;
+
+    /// Its name as people know it: the file's name without endings, or the folder's: `0001_create_users`.
+    fn name(&self) -> &str;
+
+    /// What identifies [`Migration::up`]: an applied migration whose checksum changes was edited.
+    fn checksum(&self) -> Checksum;
+
+    /// What takes the schema forward.
+    fn up(&self) -> Work<'_>;
+
+    /// What takes the schema back, if there is such a thing.
+    fn down(&self) -> Option<Work<'_>>;
+
+    /// Queries that prove the migration right: each returns no row, or a single true.
+    fn verify(&self) -> Option<&Script>;
+}
+
+/// What a step does. Match on it in one place: more kinds will come.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Work<'a> {
+    /// SQL: borrowed from the set, or owned when it was kept by a history.
+    Script(Cow<'a, Script>),
+}
+
+/// A migration made of SQL scripts.
+#[derive(Clone, Debug)]
+pub struct SqlMigration {
+    version: Version,
+    name: Cow<'static, str>,
+    checksum: Checksum,
+    up: Script,
+    down: Option<Script>,
+    verify: Option<Script>,
+}
+
+impl SqlMigration {
+    /// A migration of an up script, identified by the checksum of its text.
+    pub fn new(version: Version, name: impl Into<Cow<'static, str>>, up: Script) -> SqlMigration {
+        let checksum = Checksum::of(up.text());
+        SqlMigration { version, name: name.into(), checksum, up, down: None, verify: None }
+    }
+
+    /// The same migration with a down script.
+    pub fn with_down(self, down: Script) -> SqlMigration {
+        SqlMigration { down: Some(down), ..self }
+    }
+
+    /// The same migration with a verify script.
+    pub fn with_verify(self, verify: Script) -> SqlMigration {
+        SqlMigration { verify: Some(verify), ..self }
+    }
+
+    /// What `migrate!` emits.
+    #[doc(hidden)]
+    pub const fn from_static(
+        version: Version,
+        name: &'static str,
+        checksum: [u8; 32],
+        up: Script,
+        down: Option<Script>,
+        verify: Option<Script>,
+    ) -> SqlMigration {
+        let checksum = Checksum::Sha256(checksum);
+        SqlMigration { version, name: Cow::Borrowed(name), checksum, up, down, verify }
+    }
+
+    /// The up script.
+    pub fn up_script(&self) -> &Script {
+        &self.up
+    }
+
+    /// The down script, if there is one.
+    pub fn down_script(&self) -> Option<&Script> {
+        self.down.as_ref()
+    }
+
+    /// The verify script, if there is one.
+    pub fn verify_script(&self) -> Option<&Script> {
+        self.verify.as_ref()
+    }
+}
+
+impl Migration for SqlMigration {
+    fn version(&self) -> &Version {
+        &self.version
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn checksum(&self) -> Checksum {
+        self.checksum
+    }
+
+    fn up(&self) -> Work<'_> {
+        Work::Script(Cow::Borrowed(&self.up))
+    }
+
+    fn down(&self) -> Option<Work<'_>> {
+        self.down.as_ref().map(|script| Work::Script(Cow::Borrowed(script)))
+    }
+
+    fn verify(&self) -> Option<&Script> {
+        self.verify.as_ref()
+    }
+}

@@ -1,0 +1,71 @@
+//! A script: text, the boundaries of its statements, and how it is committed.
+
+use crate::options::{Options, TransactionMode};
+use crate::sql::Statement;
+use std::borrow::Cow;
+
+/// The text of one script with all that was found out about it when it was read, so that a run parses nothing.
+#[derive(Clone, Debug)]
+pub struct Script {
+    path: Cow<'static, str>,
+    text: Cow<'static, str>,
+    statements: Cow<'static, [Statement]>,
+    options: Options,
+}
+
+impl Script {
+    /// A script from its parts; [`crate::layout`] makes them from files.
+    pub fn new(
+        path: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+        statements: Vec<Statement>,
+        options: Options,
+    ) -> Script {
+        Script { path: path.into(), text: text.into(), statements: Cow::Owned(statements), options }
+    }
+
+    /// What `migrate!` emits.
+    #[doc(hidden)]
+    pub const fn from_static(
+        path: &'static str,
+        text: &'static str,
+        statements: &'static [Statement],
+        options: Options,
+    ) -> Script {
+        Script {
+            path: Cow::Borrowed(path),
+            text: Cow::Borrowed(text),
+            statements: Cow::Borrowed(statements),
+            options,
+        }
+    }
+
+    /// The file it came from, relative to the migration directory, with `/` between folders.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The whole text, as the file has it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its statements, in order; none is empty.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// What its header asks for.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// How it is committed: as its header says, else statement by statement when one of them refuses a
+    /// transaction block.
+    pub fn transaction(&self) -> TransactionMode {
+        self.options.transaction.unwrap_or_else(|| {
+            let refuses = self.statements.iter().any(|statement| statement.refuses().is_some());
+            if refuses { TransactionMode::None } else { TransactionMode::Block }
+        })
+    }
+}

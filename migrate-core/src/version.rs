@@ -1,0 +1,185 @@
+//! Versions, and the order that their layout gives them.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// How the versions of a layout compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum VersionOrder {
+    /// As numbers, dotted versions part by part: `2` before `10`, `1.2` before `1.10`, `001` equal to `1`.
+    Numeric,
+    /// As text, byte by byte: what Prisma and diesel do with the names of their folders.
+    Text,
+}
+
+/// The version of a migration: its identity within a set, and its place there.
+///
+/// Equality, order and hash follow the [`VersionOrder`]; [`Display`](fmt::Display) gives the canonical text,
+/// which is what a history stores.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::Version;
+///
+/// assert!(Version::numeric("2") < Version::numeric("0010"));
+/// assert_eq!(Version::numeric("001"), Version::numeric("1"));
+/// assert_eq!(Version::numeric("1.0").to_string(), "1");
+/// // Prisma sorts `0` before `_`:
+/// assert!(Version::text("20260222011200_add") < Version::text("20260222_move"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Version {
+    text: Cow<'static, str>,
+    order: VersionOrder,
+}
+
+impl Version {
+    /// A version that compares as a number, or as dotted numbers part by part, of any length.
+    ///
+    /// Parts that are not digits compare as text after all numbers, so any text makes a version; layouts accept
+    /// digits and dots only.
+    pub fn numeric(text: impl Into<Cow<'static, str>>) -> Version {
+        Version { text: text.into(), order: VersionOrder::Numeric }
+    }
+
+    /// A version that compares as text.
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Version {
+        Version { text: text.into(), order: VersionOrder::Text }
+    }
+
+    /// A version of the given order.
+    pub fn new(text: impl Into<Cow<'static, str>>, order: VersionOrder) -> Version {
+        Version { text: text.into(), order }
+    }
+
+    /// What `migrate!` emits.
+    #[doc(hidden)]
+    pub const fn from_static(text: &'static str, order: VersionOrder) -> Version {
+        Version { text: Cow::Borrowed(text), order }
+    }
+
+    /// The version as its file writes it: `0001`, say.
+    pub fn as_written(&self) -> &str {
+        &self.text
+    }
+
+    /// How this version compares with others.
+    pub fn order(&self) -> VersionOrder {
+        self.order
+    }
+
+    /// The text that equal versions share: `1` for `0001` and for `1.0`.
+    pub fn canonical(&self) -> Cow<'_, str> {
+        match self.order {
+            VersionOrder::Text => Cow::Borrowed(&self.text),
+            VersionOrder::Numeric => canonical_number(&self.text),
+        }
+    }
+}
+
+fn canonical_number(text: &str) -> Cow<'_, str> {
+    let mut parts: Vec<&str> = text.split('.').map(without_leading_zeros).collect();
+    while parts.len() > 1 && parts.last() == Some(&"0") {
+        parts.pop();
+    }
+    if parts.len() == 1 { Cow::Borrowed(parts[0]) } else { Cow::Owned(parts.join(".")) }
+}
+
+fn without_leading_zeros(digits: &str) -> &str {
+    let rest = digits.trim_start_matches('0');
+    if rest.is_empty() && !digits.is_empty() { &digits[digits.len() - 1..] } else { rest }
+}
+
+/// Compares two canonical numbers part by part; a number of more digits is the greater one.
+fn compare_numbers(a: &str, b: &str) -> Ordering {
+    let key = |part: &str| (!part.bytes().all(|byte| byte.is_ascii_digit()), part.len());
+    let (mut a_parts, mut b_parts) = (a.split('.'), b.split('.'));
+    loop {
+        return match (a_parts.next(), b_parts.next()) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(x), Some(y)) => match key(x).cmp(&key(y)).then_with(|| x.cmp(y)) {
+                Ordering::Equal => continue,
+                unequal => unequal,
+            },
+        };
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Version) -> Ordering {
+        self.order.cmp(&other.order).then_with(|| match self.order {
+            VersionOrder::Text => self.text.cmp(&other.text),
+            VersionOrder::Numeric => compare_numbers(&self.canonical(), &other.canonical()),
+        })
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Version) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Version) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Version {}
+
+impl Hash for Version {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.order.hash(state);
+        self.canonical().hash(state);
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.canonical())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_compare_as_numbers_whatever_their_length() {
+        let sorted =
+            ["0", "1", "1.0.1", "1.2", "1.10", "02", "9", "10", "20240101120000", "99999999999999999999999"];
+        for pair in sorted.windows(2) {
+            assert!(Version::numeric(pair[0]) < Version::numeric(pair[1]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn leading_zeros_and_trailing_zero_parts_do_not_count() {
+        for (a, b) in [("1", "0001"), ("1.0", "1"), ("01.02.0.0", "1.2"), ("0", "000"), ("0.0", "0")] {
+            assert_eq!(Version::numeric(a), Version::numeric(b));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn equal_versions_share_their_canonical_text(a in "[0-9.]{0,6}", b in "[0-9.]{0,6}") {
+            let (a, b) = (Version::numeric(a), Version::numeric(b));
+            prop_assert_eq!(a == b, a.canonical() == b.canonical());
+            prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+        }
+
+        #[test]
+        fn the_canonical_text_is_a_version_equal_to_itself(text in "[0-9]{1,5}(\\.[0-9]{1,3}){0,3}") {
+            let version = Version::numeric(text);
+            prop_assert_eq!(&Version::numeric(version.to_string()), &version);
+        }
+    }
+}
