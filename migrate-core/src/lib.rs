@@ -1,9 +1,19 @@
 //! Migrations, plans and histories: the engine of `migrate-postgres`, without I/O.
+//!
+//! Three traits are the design: a [`Migration`] is one versioned change, a [`Plan`](plan::Plan) decides what to do
+//! from a [`Set`] and what a database remembers, and a [`History`](history::History) is that memory and the lock that
+//! guards it. The [`engine`] drives them. Users depend on `migrate-postgres`, which re-exports what they need.
 
 pub mod checksum;
 pub mod digest;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod history;
 pub mod migration;
 pub mod options;
+pub mod plan;
+pub mod report;
 pub mod script;
 pub mod set;
 pub mod sql;
@@ -11,8 +21,11 @@ pub mod version;
 
 pub use checksum::{Checksum, InvalidChecksum};
 pub use digest::{Digest, DigestChain, InvalidDigest};
+pub use error::{Error, Failure};
+pub use event::{Event, Observer};
 pub use migration::{Migration, SqlMigration, Work};
 pub use options::{Options, Phase, TransactionMode};
+pub use report::{Report, StepReport};
 pub use script::Script;
 pub use set::{DEFAULT_SET, DuplicateVersion, Set};
 pub use version::{Version, VersionOrder};

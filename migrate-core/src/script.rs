@@ -24,6 +24,19 @@ impl Script {
         Script { path: path.into(), text: text.into(), statements: Cow::Owned(statements), options }
     }
 
+    /// Reads a script that did not come from a file: one that a history kept.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
+        let split = crate::sql::split(&text);
+        match split.faults.first() {
+            Some(fault) => Err(fault.kind.to_string()),
+            None => Ok(Script::new(path, text, split.statements, Options::NONE)),
+        }
+    }
+
     /// What `migrate!` emits.
     #[doc(hidden)]
     pub const fn from_static(

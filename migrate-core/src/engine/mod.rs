@@ -1,0 +1,337 @@
+//! The one engine: fast path, lock, load, plan, apply, report.
+
+mod progress;
+mod retry;
+
+pub use progress::Progress;
+pub use retry::Backoff;
+
+use crate::error::{ApplyError, Error};
+use crate::event::{Event, Observer};
+use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
+use crate::migration::Migration;
+use crate::plan::{Plan, Policies, Steps};
+use crate::report::Report;
+use crate::set::Set;
+use std::time::{Duration, Instant};
+
+/// How a run waits, and what it puts up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What it puts up with.
+    pub policies: Policies,
+    /// How long it waits for somebody else's run to end.
+    pub lock_wait: Duration,
+    /// The longest pause between two looks at whether somebody else's run has ended.
+    pub poll: Duration,
+    /// How long it goes on trying a migration that runs into lock timeouts.
+    pub retry: Duration,
+}
+
+impl Settings {
+    /// Waits 10 minutes for another run, looks at least every 500 ms, and goes on for a minute with a migration that
+    /// runs into lock timeouts.
+    pub const DEFAULT: Settings = Settings {
+        policies: Policies::DEFAULT,
+        lock_wait: Duration::from_secs(600),
+        poll: Duration::from_millis(500),
+        retry: Duration::from_secs(60),
+    };
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::DEFAULT
+    }
+}
+
+/// How often the observer hears that the run still waits.
+const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
+
+/// Takes a database from its history to where `plan` wants it.
+///
+/// One look at the history's end decides whether there is anything to do. If there is, the lock is taken, and while
+/// somebody else has it the history's end is looked at again and again: the run that lost the race returns when the
+/// winner is done.
+///
+/// # Errors
+///
+/// See [`Error`]; steps before a failed one stay, and the error holds their report.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::engine::{Settings, run};
+/// use migrate_core::event::Unobserved;
+/// use migrate_core::history::MemoryDatabase;
+/// use migrate_core::plan::Up;
+/// use migrate_core::{Options, Script, Set, SqlMigration, Version, sql};
+/// use std::sync::Arc;
+///
+/// # pollster(async {
+/// let text = "CREATE TABLE users ();";
+/// let up = Script::new("1.sql", text, sql::split(text).statements, Options::NONE);
+/// let set = Set::new("app", vec![Arc::new(SqlMigration::new(Version::numeric("1"), "1_users", up))]).unwrap();
+///
+/// let database = MemoryDatabase::default();
+/// let report = run(&mut database.history(), &set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved).await.unwrap();
+/// assert_eq!(report.steps.len(), 1);
+/// let again = run(&mut database.history(), &set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved).await.unwrap();
+/// assert!(again.is_noop());
+/// # });
+/// # fn pollster<F: Future>(future: F) -> F::Output {
+/// #     let mut future = std::pin::pin!(future);
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop {
+/// #         if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) { return output; }
+/// #     }
+/// # }
+/// ```
+pub async fn run(
+    history: &mut dyn History,
+    set: &Set,
+    plan: &dyn Plan,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+) -> Result<Report, Error> {
+    let mut run = Run { set, plan, settings, observer, started: Instant::now(), waited: Duration::ZERO };
+    let report = run.take(history).await;
+    match &report {
+        Ok(report) => run.observer.event(&Event::Finished { report }),
+        Err(Error::Failed(failure)) => run.observer.event(&Event::Failed { failure }),
+        Err(_) => {}
+    }
+    report
+}
+
+/// What a plan would do: the history is read and nothing is written.
+///
+/// # Errors
+///
+/// As [`run`], up to the plan.
+pub async fn plan<'s>(
+    history: &mut dyn History,
+    set: &'s Set,
+    plan: &dyn Plan,
+    policies: &Policies,
+) -> Result<Steps<'s>, Error> {
+    let state = history.load(set).await?;
+    Ok(plan.decide(set, &state, policies)?)
+}
+
+/// A run under way.
+struct Run<'r> {
+    set: &'r Set,
+    plan: &'r dyn Plan,
+    settings: &'r Settings,
+    observer: &'r mut dyn Observer,
+    started: Instant,
+    waited: Duration,
+}
+
+impl Run<'_> {
+    async fn take(&mut self, history: &mut dyn History) -> Result<Report, Error> {
+        let head = history.head(self.set).await?;
+        let position = head.position(self.set);
+        if self.is_settled(&position) {
+            return Ok(self.settled(&position));
+        }
+        if !self.plan.is_due(self.set, &position) {
+            // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
+            let state = history.load(self.set).await?;
+            let decided = self.plan.decide(self.set, &state, &self.settings.policies)?;
+            if decided.steps.is_empty() {
+                return Ok(self.nothing_to_do(&state, decided));
+            }
+        }
+        self.lock_and_apply(history).await
+    }
+
+    fn is_settled(&self, position: &Position) -> bool {
+        self.plan.is_settled(self.set, position, &self.settings.policies)
+    }
+
+    /// Tries for the lock until it has it or need not have it any more.
+    async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
+        let (set, since) = (self.set, Instant::now());
+        let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
+        let mut told = None;
+        loop {
+            let holder = match history.try_lock(set).await? {
+                Locking::Acquired(locked) => {
+                    self.waited = if told.is_some() { since.elapsed() } else { Duration::ZERO };
+                    return self.under_lock(locked).await;
+                }
+                Locking::Held(holder) => holder,
+            };
+            self.waited = since.elapsed();
+            if self.waited >= self.settings.lock_wait {
+                return Err(Error::LockWait { waited: self.waited, holder });
+            }
+            self.tell_waiting(&mut told, &holder);
+            history.pause(backoff.pause().min(self.settings.lock_wait - self.waited)).await;
+            let position = history.head(set).await?.position(set);
+            if self.is_settled(&position) {
+                self.waited = since.elapsed();
+                return Ok(self.settled(&position));
+            }
+        }
+    }
+
+    fn tell_waiting(&mut self, told: &mut Option<Instant>, holder: &Holder) {
+        if told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
+            *told = Some(Instant::now());
+            self.observer.event(&Event::WaitingForLock { waited: self.waited, holder });
+        }
+    }
+
+    async fn under_lock<'l>(&mut self, mut locked: Box<dyn Locked + 'l>) -> Result<Report, Error> {
+        let applied = self.apply(&mut *locked).await;
+        let released = locked.release().await;
+        // Why a run failed is worth more than that its lock was gone in the end.
+        let report = applied?;
+        released?;
+        Ok(report)
+    }
+
+    async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Report, Error> {
+        let state = locked.load().await?;
+        let decided = self.plan.decide(self.set, &state, &self.settings.policies)?;
+        if decided.steps.is_empty() {
+            return Ok(self.nothing_to_do(&state, decided));
+        }
+        self.tell_notices(&decided);
+        let mut progress = Progress::new(&mut *self.observer, decided.steps.len());
+        let outcome = take_steps(locked, &decided, state.clone(), &mut progress, self.settings).await;
+        let steps = progress.into_reports();
+        let mut report = Report {
+            set: self.set.name().to_owned(),
+            steps,
+            notices: decided.notices,
+            waited: self.waited,
+            took: self.started.elapsed(),
+            ..Report::default()
+        };
+        (report.applied, report.last) = standing(self.set, &state, &report);
+        match outcome {
+            Ok(()) => Ok(report),
+            Err(Error::Failed(mut failure)) => {
+                failure.report = report;
+                Err(Error::Failed(failure))
+            }
+            Err(Error::LockLost { .. }) => Err(Error::LockLost { done: report.steps.len() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tell_notices(&mut self, decided: &Steps<'_>) {
+        for notice in &decided.notices {
+            self.observer.event(&Event::Noticed { notice });
+        }
+    }
+
+    fn nothing_to_do(&mut self, state: &State, decided: Steps<'_>) -> Report {
+        self.tell_notices(&decided);
+        Report {
+            set: self.set.name().to_owned(),
+            notices: decided.notices,
+            applied: state.applied.len(),
+            last: state.last().map(|applied| applied.name.clone()),
+            waited: self.waited,
+            took: self.started.elapsed(),
+            ..Report::default()
+        }
+    }
+
+    /// The report of a run that one look at the history's end has settled.
+    fn settled(&mut self, position: &Position) -> Report {
+        let (applied, newer) = match position {
+            Position::Beginning { applied, .. } => (*applied, &[][..]),
+            Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
+            Position::Other => (0, &[][..]),
+        };
+        let last = applied.checked_sub(1).and_then(|index| self.set.get(index)).map(|m| m.name().to_owned());
+        let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
+        let mut notices = Vec::new();
+        if !newer.is_empty() {
+            notices.push(crate::plan::Notice::Ahead { newer: newer.clone() });
+        }
+        for notice in &notices {
+            self.observer.event(&Event::Noticed { notice });
+        }
+        Report {
+            set: self.set.name().to_owned(),
+            applied: applied + newer.len(),
+            last: newer.last().cloned().or(last),
+            notices,
+            waited: self.waited,
+            took: self.started.elapsed(),
+            ..Report::default()
+        }
+    }
+}
+
+/// Takes the steps, and those that run into lock timeouts again, until the budget is used up.
+async fn take_steps(
+    locked: &mut dyn Locked,
+    decided: &Steps<'_>,
+    mut state: State,
+    progress: &mut Progress<'_>,
+    settings: &Settings,
+) -> Result<(), Error> {
+    progress.start();
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut trying = (0, Instant::now());
+    loop {
+        let done = progress.done_count();
+        if trying.0 != done {
+            // Another migration is in the way of others now: it has a budget of its own.
+            trying = (done, Instant::now());
+            backoff.reset();
+        }
+        let mut failure = match locked.apply(&decided.steps[done..], &state, progress).await {
+            Ok(()) => return Ok(()),
+            Err(ApplyError::Failed(failure)) => return Err(Error::Failed(failure)),
+            Err(ApplyError::Other(error)) => return Err(error),
+            Err(ApplyError::Contended(failure)) => failure,
+        };
+        failure.attempts = progress.count_attempt();
+        let pause = backoff.pause();
+        if trying.1.elapsed() + pause > settings.retry {
+            return Err(Error::Failed(failure));
+        }
+        progress.observer().event(&Event::Retrying { failure: &failure, attempts: failure.attempts, pause });
+        locked.pause(pause).await;
+        // The failed attempt left a row, and the steps before it left theirs.
+        state = locked.load().await?;
+    }
+}
+
+/// How many migrations are applied after a run, and the name of the last one.
+fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String>) {
+    use crate::plan::Action;
+    let mut applied: std::collections::BTreeMap<_, &str> =
+        before.applied.iter().map(|a| (a.version.clone(), a.name.as_str())).collect();
+    for step in &report.steps {
+        match step.action {
+            Action::Revert => applied.remove(&step.version),
+            Action::Apply | Action::Mark => applied.insert(step.version.clone(), &step.name),
+        };
+    }
+    let last = applied.iter().next_back().map(|(version, name)| {
+        set.find(version)
+            .map_or_else(|| (*name).to_owned(), |migration: &dyn Migration| migration.name().to_owned())
+    });
+    (applied.len(), last)
+}
+
+/// One look at the history's end: where the database stands, without loading the history.
+///
+/// # Errors
+///
+/// As [`History::head`].
+pub async fn position(history: &mut dyn History, set: &Set) -> Result<(Head, Position), Error> {
+    let head = history.head(set).await?;
+    let position = head.position(set);
+    Ok((head, position))
+}

@@ -1,0 +1,75 @@
+//! How far a run has come.
+
+use crate::event::{Event, Observer};
+use crate::plan::Step;
+use crate::report::StepReport;
+use std::time::Duration;
+
+/// How far a run has come: a backend tells it of each step, it tells the observer and keeps the reports.
+pub struct Progress<'o> {
+    observer: &'o mut dyn Observer,
+    of: usize,
+    attempts: u32,
+    reports: Vec<StepReport>,
+}
+
+impl<'o> Progress<'o> {
+    /// The progress of a run of so many steps, none of which is done.
+    pub fn new(observer: &'o mut dyn Observer, of: usize) -> Progress<'o> {
+        Progress { observer, of, attempts: 0, reports: Vec::with_capacity(of) }
+    }
+
+    pub(super) fn start(&mut self) {
+        self.observer.event(&Event::Started { steps: self.of });
+    }
+
+    /// A step was begun, or is the next in a message that was sent.
+    pub fn step_started(&mut self, step: &Step<'_>) {
+        let number = self.reports.len() + 1;
+        self.observer.event(&Event::StepStarted {
+            name: &step.name,
+            action: step.action,
+            number,
+            of: self.of,
+        });
+    }
+
+    /// A statement of a step that runs statement by statement was committed; `number` counts from 1.
+    pub fn statement_done(&mut self, step: &Step<'_>, number: usize) {
+        let of = step.script().map_or(0, |script| script.statements().len());
+        self.observer.event(&Event::StatementDone { name: &step.name, number, of });
+    }
+
+    /// A step is done and committed; it took so long by the server's clock.
+    pub fn step_done(&mut self, step: &Step<'_>, took: Duration) {
+        let report = StepReport {
+            action: step.action,
+            version: step.version.clone(),
+            name: step.name.clone().into_owned(),
+            statements: step.script().map_or(0, |script| script.statements().len()),
+            took,
+            attempts: std::mem::take(&mut self.attempts) + 1,
+        };
+        let number = self.reports.len() + 1;
+        self.observer.event(&Event::StepDone { step: &report, number, of: self.of });
+        self.reports.push(report);
+    }
+
+    /// How many steps are done.
+    pub fn done_count(&self) -> usize {
+        self.reports.len()
+    }
+
+    pub(super) fn count_attempt(&mut self) -> u32 {
+        self.attempts += 1;
+        self.attempts
+    }
+
+    pub(super) fn observer(&mut self) -> &mut dyn Observer {
+        self.observer
+    }
+
+    pub(super) fn into_reports(self) -> Vec<StepReport> {
+        self.reports
+    }
+}

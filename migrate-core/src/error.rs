@@ -1,0 +1,265 @@
+//! What can go wrong in a run.
+
+use crate::history::Holder;
+use crate::plan::{Action, Refused};
+use crate::report::Report;
+use crate::version::Version;
+use std::fmt;
+use std::time::Duration;
+
+/// Why a run did not end well. Each variant says what state the database is in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+
+    /// Somebody else kept the history's lock for longer than the run was to wait. Nothing was changed.
+    #[error(
+        "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
+         next: wait for it to end, or allow a longer wait"
+    )]
+    LockWait {
+        /// How long the run waited.
+        waited: Duration,
+        /// Who held the lock at the end.
+        holder: Holder,
+    },
+
+    /// The lock turned out to be lost, so the run stopped before its next step.
+    #[error(
+        "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
+         next: run again; it goes on where this one stopped"
+    )]
+    LockLost {
+        /// How many steps are done.
+        done: usize,
+    },
+
+    /// A migration failed.
+    #[error(transparent)]
+    Failed(Box<Failure>),
+
+    /// The backend could not do its part.
+    #[error(transparent)]
+    Backend(BackendError),
+}
+
+/// An error of the backend's own kind.
+pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How [`crate::history::Locked::apply`] stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// A step failed, and what it had done was rolled back or stands at its checkpoint.
+    Failed(Box<Failure>),
+    /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
+    Contended(Box<Failure>),
+    /// Something other than a step failed.
+    Other(Error),
+}
+
+impl From<Error> for ApplyError {
+    fn from(error: Error) -> ApplyError {
+        ApplyError::Other(error)
+    }
+}
+
+/// A migration that failed: where, why, what the database holds now, and how to go on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// Whether it was being applied or reverted.
+    pub action: Action,
+    /// Where in the script.
+    pub place: Option<Place>,
+    /// The five characters of SQLSTATE.
+    pub code: Option<String>,
+    /// The server's message, or what was wrong with the result of a verify query.
+    pub message: String,
+    /// The server's detail.
+    pub detail: Option<String>,
+    /// The server's hint.
+    pub hint: Option<String>,
+    /// The server's context: the lines of the functions that it was in.
+    pub context: Option<String>,
+    /// Who stood in the way, when it waited for a lock in vain.
+    pub blockers: Vec<Holder>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What it left behind.
+    pub left: Left,
+    /// What the run did before.
+    pub report: Report,
+    /// The backend's error.
+    pub source: Option<BackendError>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The file, relative to the migration directory.
+    pub path: String,
+    /// The line, the first being 1.
+    pub line: u32,
+    /// The column in characters, the first being 1.
+    pub column: u32,
+    /// Which statement of the script, the first being 1.
+    pub statement: usize,
+    /// How many statements the script has.
+    pub statements: usize,
+    /// The line of the script, secrets left out.
+    pub excerpt: String,
+}
+
+impl Place {
+    /// A place in a script.
+    pub fn new(path: impl Into<String>, line: u32, column: u32) -> Place {
+        Place { path: path.into(), line, column, statement: 1, statements: 1, excerpt: String::new() }
+    }
+
+    /// The same with the statement that it is in.
+    pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
+        Place { statement, statements, excerpt: excerpt.into(), ..self }
+    }
+}
+
+/// What a failed migration left in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Left {
+    /// Nothing: it was rolled back.
+    Nothing,
+    /// It runs statement by statement: so many are done and committed, and the next run goes on after them.
+    Statements {
+        /// How many are done for certain.
+        done: usize,
+        /// How many it has.
+        total: usize,
+    },
+}
+
+impl Failure {
+    /// A failure with a message and nothing else; the backend fills in what it knows.
+    pub fn new(
+        version: Version,
+        name: impl Into<String>,
+        action: Action,
+        message: impl Into<String>,
+    ) -> Failure {
+        Failure {
+            version,
+            name: name.into(),
+            action,
+            place: None,
+            code: None,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            context: None,
+            blockers: Vec::new(),
+            attempts: 1,
+            left: Left::Nothing,
+            report: Report::default(),
+            source: None,
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.action {
+            Action::Revert => "could not be reverted",
+            Action::Apply | Action::Mark => "failed",
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "migration {} {}", self.name, self.verb())?;
+        if let Some(place) = &self.place {
+            write!(f, " at {}:{}:{}", place.path, place.line, place.column)?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " (SQLSTATE {code})")?;
+        }
+        if let Some(place) = &self.place {
+            fmt_excerpt(f, place)?;
+        }
+        for (word, text) in [("detail", &self.detail), ("hint", &self.hint), ("context", &self.context)] {
+            if let Some(text) = text {
+                write!(f, "\n{word}: {text}")?;
+            }
+        }
+        for blocker in &self.blockers {
+            write!(f, "\nin the way: {blocker}")?;
+        }
+        self.fmt_state(f)?;
+        self.fmt_next(f)
+    }
+}
+
+/// The line of the script with a mark under the place.
+fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
+    if place.excerpt.is_empty() {
+        return Ok(());
+    }
+    let line = place.line.to_string();
+    let margin = " ".repeat(line.len());
+    let indent: String = place
+        .excerpt
+        .chars()
+        .take(place.column.saturating_sub(1) as usize)
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    write!(f, "\n {margin} |  statement {} of {}", place.statement, place.statements)?;
+    write!(f, "\n {line} | {}\n {margin} | {indent}^", place.excerpt)
+}
+
+impl Failure {
+    fn fmt_state(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\ndatabase: ")?;
+        match &self.left {
+            Left::Nothing => write!(f, "{} left nothing behind", self.name)?,
+            Left::Statements { done, total } => {
+                write!(f, "{done} of the {total} statements of {} are done and committed", self.name)?;
+            }
+        }
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        match self.report.steps.as_slice() {
+            [] => f.write_str("; nothing was done before it"),
+            steps => write!(
+                f,
+                "; {} before it in this run stayed, the last {}",
+                steps.len(),
+                steps[steps.len() - 1]
+            ),
+        }
+    }
+
+    fn fmt_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let next = match (&self.left, self.blockers.is_empty()) {
+            (_, false) => "run again when nobody is in the way, or allow more time for retries",
+            (Left::Nothing, true) => "correct the script and run again; the run goes on with this migration",
+            (Left::Statements { .. }, true) => {
+                "mend what the statement ran into and run again; the run goes on with this statement"
+            }
+        };
+        write!(f, "\nnext: {next}")
+    }
+}

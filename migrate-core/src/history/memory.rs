@@ -1,0 +1,259 @@
+//! A history in memory: for the tests of the engine and of plans.
+
+use crate::checksum::normalized;
+use crate::engine::Progress;
+use crate::error::{ApplyError, Error, Failure, Left, Place};
+use crate::history::{Applied, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
+use crate::options::TransactionMode;
+use crate::plan::{Action, Step};
+use crate::script::Script;
+use crate::set::Set;
+use crate::sql;
+use async_trait::async_trait;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// A database in memory that remembers which statements were run, and fails on those that it is told to fail on.
+///
+/// It behaves as a server would where histories are concerned: a script in a transaction block leaves everything or
+/// nothing, one that runs statement by statement stands at its checkpoint, and one lock guards it all.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDatabase(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    sets: Vec<(String, Recorded)>,
+    statements: Vec<String>,
+    locked: bool,
+    fail_on: Vec<(String, Fault)>,
+    loads: usize,
+    locks: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Recorded {
+    applied: Vec<Applied>,
+    interrupted: Option<Interrupted>,
+    rows: Vec<crate::digest::Digest>,
+    rows_since_revert: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Error,
+    Contention { times: usize },
+}
+
+impl MemoryDatabase {
+    /// A history in this database; several may be open at once.
+    pub fn history(&self) -> MemoryHistory {
+        MemoryHistory { database: self.clone() }
+    }
+
+    /// The statements that were run and committed, in order.
+    pub fn statements(&self) -> Vec<String> {
+        self.inner().statements.clone()
+    }
+
+    /// From now on every statement that contains `fragment` fails.
+    pub fn fail_on(&self, fragment: &str) {
+        self.inner().fail_on.push((fragment.to_owned(), Fault::Error));
+    }
+
+    /// The next `times` runs of a statement that contains `fragment` end in a lock timeout.
+    pub fn contend_on(&self, fragment: &str, times: usize) {
+        self.inner().fail_on.push((fragment.to_owned(), Fault::Contention { times }));
+    }
+
+    /// No statement fails from now on.
+    pub fn heal(&self) {
+        self.inner().fail_on.clear();
+    }
+
+    /// Takes the lock away from everybody, or gives it back.
+    pub fn set_locked(&self, locked: bool) {
+        self.inner().locked = locked;
+    }
+
+    /// How often a whole history was loaded.
+    pub fn loads(&self) -> usize {
+        self.inner().loads
+    }
+
+    /// How often the lock was taken.
+    pub fn locks(&self) -> usize {
+        self.inner().locks
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn recorded(&mut self, set: &str) -> &mut Recorded {
+        let index = self.sets.iter().position(|(name, _)| name == set).unwrap_or_else(|| {
+            self.sets.push((set.to_owned(), Recorded::default()));
+            self.sets.len() - 1
+        });
+        &mut self.sets[index].1
+    }
+
+    /// Whether a statement fails, and how.
+    fn fault(&mut self, statement: &str) -> Option<Fault> {
+        for (fragment, fault) in &mut self.fail_on {
+            if statement.contains(fragment.as_str()) {
+                match fault {
+                    Fault::Error => return Some(Fault::Error),
+                    Fault::Contention { times: 0 } => {}
+                    Fault::Contention { times } => {
+                        *times -= 1;
+                        return Some(Fault::Contention { times: *times });
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// One session with a [`MemoryDatabase`].
+#[derive(Debug)]
+pub struct MemoryHistory {
+    database: MemoryDatabase,
+}
+
+#[async_trait]
+impl History for MemoryHistory {
+    async fn head(&mut self, set: &Set) -> Result<Head, Error> {
+        let mut inner = self.database.inner();
+        let recorded = inner.recorded(set.name());
+        let digest = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
+        let ours = recorded.rows.iter().rposition(|row| *row == set.digests().of_all());
+        let since = ours.filter(|row| *row >= recorded.rows_since_revert).map(|row| {
+            let newer = recorded.rows.len() - 1 - row;
+            let older = recorded.applied.len() - newer;
+            let newer = recorded.applied[older..].iter();
+            newer.map(|a| Newer { version: a.version.clone(), name: a.name.clone() }).collect()
+        });
+        Ok(Head { digest, since })
+    }
+
+    async fn load(&mut self, set: &Set) -> Result<State, Error> {
+        Ok(load(&self.database, set.name()))
+    }
+
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, Error> {
+        let mut inner = self.database.inner();
+        if std::mem::replace(&mut inner.locked, true) {
+            return Ok(Locking::Held(Holder::default()));
+        }
+        inner.locks += 1;
+        Ok(Locking::Acquired(Box::new(MemoryLocked { database: self.database.clone(), set: set.name() })))
+    }
+
+    async fn pause(&self, duration: Duration) {
+        std::thread::sleep(duration.min(Duration::from_millis(1)));
+    }
+}
+
+fn load(database: &MemoryDatabase, set: &str) -> State {
+    let mut inner = database.inner();
+    inner.loads += 1;
+    let recorded = inner.recorded(set).clone();
+    let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
+    State { applied: recorded.applied, interrupted: recorded.interrupted, last_row }
+}
+
+struct MemoryLocked<'a> {
+    database: MemoryDatabase,
+    set: &'a str,
+}
+
+impl Drop for MemoryLocked<'_> {
+    fn drop(&mut self) {
+        self.database.inner().locked = false;
+    }
+}
+
+#[async_trait]
+impl Locked for MemoryLocked<'_> {
+    async fn load(&mut self) -> Result<State, Error> {
+        Ok(load(&self.database, self.set))
+    }
+
+    async fn apply(
+        &mut self,
+        steps: &[Step<'_>],
+        _: &State,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ApplyError> {
+        for step in steps {
+            progress.step_started(step);
+            let outcome = apply_step(&mut self.database.inner(), self.set, step);
+            outcome?;
+            progress.step_done(step, Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, duration: Duration) {
+        std::thread::sleep(duration.min(Duration::from_millis(1)));
+    }
+
+    async fn release(self: Box<Self>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>) -> Result<(), ApplyError> {
+    if let Some(script) = step.script() {
+        run_script(inner, set, step, script)?;
+    }
+    let recorded = inner.recorded(set);
+    let before = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
+    recorded.rows.push(step.digest_after(before));
+    recorded.interrupted = None;
+    match step.action {
+        Action::Revert => {
+            recorded.applied.retain(|applied| applied.version != step.version);
+            recorded.rows_since_revert = recorded.rows.len() - 1;
+        }
+        Action::Apply | Action::Mark => {
+            let text = |script: &Script| normalized(script.text()).into_owned();
+            let (up, down) = (step.up.as_deref().map(text), step.down.as_deref().map(text));
+            let mut applied = Applied::new(step.version.clone(), step.name.clone(), step.checksum);
+            applied.kept = Some(Kept { up, down });
+            recorded.applied.push(applied);
+        }
+    }
+    Ok(())
+}
+
+fn run_script(inner: &mut Inner, set: &str, step: &Step<'_>, script: &Script) -> Result<(), ApplyError> {
+    let checkpoints = script.transaction() == TransactionMode::None;
+    let committed = inner.statements.len();
+    for (index, statement) in script.statements().iter().enumerate().skip(step.resume_at.unwrap_or(0)) {
+        let text = statement.text(script.text());
+        let Some(fault) = inner.fault(text) else {
+            inner.statements.push(text.to_owned());
+            continue;
+        };
+        let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, "told to fail");
+        let at = sql::line_column(script.text(), statement.range().start);
+        let place = Place::new(script.path(), at.line, at.column);
+        failure.place = Some(place.in_statement(index + 1, script.statements().len(), text));
+        if checkpoints {
+            failure.left = Left::Statements { done: index, total: script.statements().len() };
+            inner.recorded(set).interrupted =
+                Some(Interrupted::new(step.version.clone(), step.name.clone(), step.checksum, index));
+        } else {
+            inner.statements.truncate(committed);
+        }
+        return Err(match fault {
+            Fault::Error => ApplyError::Failed(Box::new(failure)),
+            Fault::Contention { .. } => ApplyError::Contended(Box::new(failure)),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! What a history says.
+
+use crate::checksum::Checksum;
+use crate::digest::Digest;
+use crate::set::Set;
+use crate::version::Version;
+use std::time::{Duration, SystemTime};
+
+/// The end of a history, as one round trip without a lock shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The digest of all that is applied.
+    pub digest: Digest,
+    /// Where the whole set was once applied and nothing was reverted since: what was applied after that, in order.
+    pub since: Option<Vec<Newer>>,
+}
+
+impl Head {
+    /// The head of a history that does not exist or is empty.
+    pub const NONE: Head = Head { digest: Digest::EMPTY, since: None };
+
+    /// Where the database stands, seen from a set.
+    pub fn position(&self, set: &Set) -> Position {
+        if let Some(applied) = set.digests().position(&self.digest) {
+            return Position::Beginning { applied, total: set.len() };
+        }
+        match &self.since {
+            Some(newer) if newer.iter().all(|newer| Some(&newer.version) > set.last_version()) => {
+                Position::Ahead { newer: newer.clone() }
+            }
+            _ => Position::Other,
+        }
+    }
+}
+
+/// An applied migration that is newer than all of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newer {
+    /// Its version.
+    pub version: Version,
+    /// Its name when it was applied.
+    pub name: String,
+}
+
+/// Where a database stands, seen from a set, as far as one look at the history's end can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Position {
+    /// The first `applied` migrations of the set's `total` are applied, unchanged, and nothing else.
+    Beginning {
+        /// How many are applied.
+        applied: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// All of the set is applied, unchanged, and newer migrations that it does not have: a newer release was here.
+    Ahead {
+        /// What the set does not have, in the order of application.
+        newer: Vec<Newer>,
+    },
+    /// Something else: migrations edited, missing or applied out of order. Only the whole history tells.
+    Other,
+}
+
+impl Position {
+    /// Whether all of the set is applied.
+    pub fn is_up_to_date(&self) -> bool {
+        matches!(self, Position::Ahead { .. }) || self.pending() == Some(0)
+    }
+
+    /// How many migrations are pending, where one look tells.
+    pub fn pending(&self) -> Option<usize> {
+        match self {
+            Position::Beginning { applied, total } => Some(total - applied),
+            Position::Ahead { .. } => Some(0),
+            Position::Other => None,
+        }
+    }
+}
+
+/// One migration that counts as applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Applied {
+    /// Its version.
+    pub version: Version,
+    /// Its name when it was applied.
+    pub name: String,
+    /// Its checksum when it was applied.
+    pub checksum: Checksum,
+    /// When, by the server's clock.
+    pub at: SystemTime,
+    /// How long it took, by the server's clock.
+    pub took: Duration,
+    /// Which run applied it.
+    pub run: String,
+    /// Its texts, loaded only where they differ from the set's or the set has none.
+    pub kept: Option<Kept>,
+}
+
+impl Applied {
+    /// An applied migration of which nothing more is known.
+    pub fn new(version: Version, name: impl Into<String>, checksum: Checksum) -> Applied {
+        Applied {
+            version,
+            name: name.into(),
+            checksum,
+            at: SystemTime::UNIX_EPOCH,
+            took: Duration::ZERO,
+            run: String::new(),
+            kept: None,
+        }
+    }
+
+    /// The same with when and how long, and by which run.
+    pub fn with_run(self, run: impl Into<String>, at: SystemTime, took: Duration) -> Applied {
+        Applied { run: run.into(), at, took, ..self }
+    }
+}
+
+/// The texts that a history kept of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The up script; none when the migration was marked as applied without its text.
+    pub up: Option<String>,
+    /// The down script, if it had one.
+    pub down: Option<String>,
+}
+
+/// A migration that runs statement by statement and was not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Interrupted {
+    /// Its version.
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// Its checksum when it was begun.
+    pub checksum: Checksum,
+    /// How many of its statements are done for certain; the next may be, or not.
+    pub statements_done: usize,
+    /// Whether it was being reverted rather than applied.
+    pub reverting: bool,
+}
+
+impl Interrupted {
+    /// An interrupted migration.
+    pub fn new(
+        version: Version,
+        name: impl Into<String>,
+        checksum: Checksum,
+        statements_done: usize,
+    ) -> Self {
+        Interrupted { version, name: name.into(), checksum, statements_done, reverting: false }
+    }
+
+    /// The same, interrupted while it was being reverted.
+    pub fn reverting(self) -> Self {
+        Interrupted { reverting: true, ..self }
+    }
+}
+
+/// All that a history says of one set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The migrations that count as applied, in the order of their application.
+    pub applied: Vec<Applied>,
+    /// The migration that was begun and not finished, if there is one.
+    pub interrupted: Option<Interrupted>,
+    /// The number of the last row, from which the next ones count on; 0 when there is none.
+    pub last_row: i64,
+}
+
+impl State {
+    /// A history of nothing.
+    pub const EMPTY: State = State { applied: Vec::new(), interrupted: None, last_row: 0 };
+
+    /// The digest of all that is applied, made anew from the rows.
+    pub fn digest(&self) -> Digest {
+        self.applied.iter().fold(Digest::EMPTY, |digest, applied| {
+            digest + Digest::of_migration(&applied.version, &applied.checksum)
+        })
+    }
+
+    /// The applied migration of a version.
+    pub fn find(&self, version: &Version) -> Option<&Applied> {
+        self.applied.iter().find(|applied| applied.version == *version)
+    }
+
+    /// The applied migration of the greatest version.
+    pub fn last(&self) -> Option<&Applied> {
+        self.applied.iter().max_by(|a, b| a.version.cmp(&b.version))
+    }
+}

@@ -1,0 +1,36 @@
+//! For a database whose schema was there first.
+
+use crate::history::{Position, State};
+use crate::plan::up::unknown;
+use crate::plan::{Plan, Policies, Refused, Step, Steps};
+use crate::set::Set;
+use crate::version::Version;
+
+/// Marks the migrations up to a version as applied without running them, where nothing is applied yet.
+#[derive(Clone, Debug)]
+pub struct Baseline(Version);
+
+impl Baseline {
+    /// Marks all migrations up to this version, this one included.
+    pub fn at(version: Version) -> Baseline {
+        Baseline(version)
+    }
+}
+
+impl Plan for Baseline {
+    fn is_settled(&self, set: &Set, position: &Position, _: &Policies) -> bool {
+        // Asked for again, by another replica perhaps: it stands already.
+        matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        let last = set.position(&self.0).ok_or_else(|| unknown(set, Some(&self.0)))?;
+        if let Some(newest) = state.last() {
+            if state.digest() == set.digests().of_first(last + 1) {
+                return Ok(Steps::none(Vec::new()));
+            }
+            return Err(Refused::NotEmpty { applied: state.applied.len(), last: newest.name.clone() });
+        }
+        Ok(Steps { steps: set.iter().take(last + 1).map(Step::mark).collect(), notices: Vec::new() })
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether history and set agree.
+
+use crate::checksum::normalized;
+use crate::history::{Applied, State};
+use crate::migration::{Migration, Work};
+use crate::plan::refused::{Diff, Notice, Refused};
+use crate::set::Set;
+use crate::sql;
+
+/// What a run puts up with.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::plan::Policies;
+///
+/// let lenient = Policies { allow_out_of_order: true, ..Policies::default() };
+/// assert!(lenient.allow_ahead, "an older release must boot on a newer schema");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// Whether a pending migration may be applied after later ones. Off by default: it was tested without them.
+    pub allow_out_of_order: bool,
+    /// Whether the database may have migrations newer than the binary. On by default, with a notice: a rolling
+    /// deployment restarts old replicas on the new schema.
+    pub allow_ahead: bool,
+    /// Whether an applied migration may be missing from the set though the set has newer ones. Off by default.
+    pub allow_missing: bool,
+}
+
+impl Default for Policies {
+    fn default() -> Policies {
+        Policies::DEFAULT
+    }
+}
+
+impl Policies {
+    /// What the fields' documentation calls the default.
+    pub const DEFAULT: Policies =
+        Policies { allow_out_of_order: false, allow_ahead: true, allow_missing: false };
+}
+
+/// Compares every applied migration with the set's, and looks for holes.
+///
+/// # Errors
+///
+/// The first contradiction that `policies` does not allow.
+pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
+    let mut notices = Vec::new();
+    let mut newer = Vec::new();
+    for applied in &state.applied {
+        match set.find(&applied.version) {
+            Some(migration) => notices.extend(check_text(migration, applied)?),
+            None if Some(&applied.version) > set.last_version() => newer.push(applied.name.clone()),
+            None if policies.allow_missing => notices.push(Notice::Missing { name: applied.name.clone() }),
+            None => return Err(missing(set, applied)),
+        }
+    }
+    if !newer.is_empty() {
+        if !policies.allow_ahead {
+            return Err(Refused::Ahead { newer });
+        }
+        notices.push(Notice::Ahead { newer });
+    }
+    notices.extend(check_order(set, state, policies)?);
+    Ok(notices)
+}
+
+fn missing(set: &Set, applied: &Applied) -> Refused {
+    let newest = set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned());
+    Refused::Missing { version: applied.version.clone(), name: applied.name.clone(), newest }
+}
+
+/// Whether a migration still has the text that was applied.
+fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Notice>, Refused> {
+    if migration.checksum() == applied.checksum {
+        return Ok(None);
+    }
+    let (version, name) = (applied.version.clone(), migration.name().to_owned());
+    let Work::Script(script) = migration.up();
+    let now = normalized(script.text());
+    let kept = applied.kept.as_ref().and_then(|kept| kept.up.as_deref());
+    match kept {
+        Some(kept) if sql::same_but_for_comments(kept, &now) => {
+            Ok(Some(Notice::EditedComments { version, name }))
+        }
+        kept => Err(Refused::Edited {
+            version,
+            name,
+            applied: applied.checksum,
+            now: migration.checksum(),
+            diff: kept.map(|kept| Diff::between(kept, &now)).unwrap_or_default(),
+        }),
+    }
+}
+
+/// Whether a migration of the set is pending before one that is applied.
+fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
+    let applied = AppliedVersions::of(state);
+    let last = set.iter().rev().find(|migration| applied.contains(*migration));
+    let Some(last) = last else { return Ok(Vec::new()) };
+    let mut notices = Vec::new();
+    for hole in set.iter().filter(|m| m.version() < last.version() && !applied.contains(*m)) {
+        let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());
+        let (name, after) = (hole.name().to_owned(), last.name().to_owned());
+        if !policies.allow_out_of_order && !interrupted {
+            return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after });
+        }
+        notices.push(Notice::OutOfOrder { name, after });
+    }
+    Ok(notices)
+}
+
+/// The applied versions, for many look-ups.
+pub(super) struct AppliedVersions<'a>(std::collections::HashSet<&'a crate::version::Version>);
+
+impl<'a> AppliedVersions<'a> {
+    pub(super) fn of(state: &'a State) -> AppliedVersions<'a> {
+        AppliedVersions(state.applied.iter().map(|applied| &applied.version).collect())
+    }
+
+    pub(super) fn contains(&self, migration: &dyn Migration) -> bool {
+        self.0.contains(migration.version())
+    }
+}

@@ -1,0 +1,68 @@
+//! The ordered steps that take a database from its history to where it should be.
+//!
+//! A plan is a pure function of set and history: every policy is one small type here.
+
+mod baseline;
+mod check;
+mod down;
+mod redo;
+mod refused;
+mod step;
+mod to;
+mod up;
+
+pub use baseline::Baseline;
+pub use check::{Policies, check};
+pub use down::Down;
+pub use redo::Redo;
+pub use refused::{Notice, Refused};
+pub use step::{Action, Step, Steps};
+pub use to::To;
+pub use up::Up;
+
+use crate::history::{Position, State};
+use crate::set::Set;
+use std::fmt::Debug;
+
+/// Decides what a run does.
+///
+/// # Examples
+///
+/// A plan of one's own is a few lines: this one applies nothing, and lets the history be checked.
+///
+/// ```
+/// use migrate_core::history::{Position, State};
+/// use migrate_core::plan::{Plan, Policies, Refused, Steps, check};
+/// use migrate_core::Set;
+///
+/// #[derive(Debug)]
+/// struct CheckOnly;
+///
+/// impl Plan for CheckOnly {
+///     fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+///         false
+///     }
+///     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+///         Ok(Steps::none(check(set, state, policies)?))
+///     }
+/// }
+/// ```
+pub trait Plan: Debug + Send + Sync {
+    /// Whether there is certainly nothing to do for a database that stands there, so that a run may end without
+    /// loading its history.
+    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool;
+
+    /// Whether there is certainly something to do, so that a run may go for the lock without loading the history
+    /// first.
+    fn is_due(&self, set: &Set, position: &Position) -> bool {
+        let _ = (set, position);
+        false
+    }
+
+    /// The steps, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the history and the set contradict each other, or what is asked for can't be done.
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused>;
+}

@@ -1,0 +1,47 @@
+//! Back and forward again.
+
+use crate::history::{Position, State};
+use crate::plan::down::revert;
+use crate::plan::{Plan, Policies, Refused, Step, Steps, check};
+use crate::set::Set;
+
+/// Reverts the last applied migrations and applies them again, as the set has them now: for the one that is being
+/// written.
+#[derive(Clone, Copy, Debug)]
+pub struct Redo {
+    count: usize,
+}
+
+impl Redo {
+    /// Redoes the last `count` applied migrations.
+    pub fn count(count: usize) -> Redo {
+        Redo { count }
+    }
+}
+
+impl Plan for Redo {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        self.count == 0
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        let kept = state.applied.len().saturating_sub(self.count);
+        let (stays, redone) = state.applied.split_at(kept);
+        // An edit of what is redone is the point; an edit of what stays is not.
+        let rest = State { applied: stays.to_vec(), ..state.clone() };
+        let notices = check(set, &rest, policies)?;
+        let mut steps = Vec::with_capacity(redone.len() * 2);
+        for applied in redone.iter().rev() {
+            steps.push(revert(set, applied)?);
+        }
+        for applied in redone {
+            let migration = set.find(&applied.version).ok_or_else(|| Refused::Missing {
+                version: applied.version.clone(),
+                name: applied.name.clone(),
+                newest: set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned()),
+            })?;
+            steps.push(Step::apply(migration));
+        }
+        Ok(Steps { steps, notices })
+    }
+}

@@ -1,0 +1,193 @@
+//! Why a plan is not made, and what is worth saying when it is.
+
+use crate::checksum::Checksum;
+use crate::version::Version;
+use similar::TextDiff;
+use std::fmt;
+
+/// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// An applied migration's text is not the one that was applied.
+    #[error(
+        "migration {name} was edited after it was applied: it was applied with {applied} and is now {now}{diff}\n\
+         next: put the applied text back and make the change in a new migration"
+    )]
+    Edited {
+        /// The migration's version.
+        version: Version,
+        /// The migration's name.
+        name: String,
+        /// The checksum it was applied with.
+        applied: Checksum,
+        /// The checksum it has now.
+        now: Checksum,
+        /// What changed; empty when the history did not keep the text.
+        diff: Diff,
+    },
+
+    /// A migration is applied that the set does not have, though the set has newer ones.
+    #[error(
+        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}\n\
+         next: restore its file, or set `allow_missing` if it was removed on purpose"
+    )]
+    Missing {
+        /// The missing version.
+        version: Version,
+        /// Its name when it was applied.
+        name: String,
+        /// The newest migration of the set.
+        newest: String,
+    },
+
+    /// A migration is pending though a later one is applied: a hole in the history.
+    #[error(
+        "migration {name} is not applied, but {after}, which comes after it, is\n\
+         next: give {name} a version after {after}, or set `allow_out_of_order`"
+    )]
+    OutOfOrder {
+        /// The version that is pending.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the applied migration that comes after it.
+        after: String,
+    },
+
+    /// The database has migrations that are newer than the binary, and the policy is to refuse that.
+    #[error(
+        "the database is ahead of the binary: {} applied by a newer release\n\
+         next: start the newer release, or revert with `down` (the history kept the down scripts)",
+        list(newer)
+    )]
+    Ahead {
+        /// The names of the newer migrations.
+        newer: Vec<String>,
+    },
+
+    /// A migration to revert has no down script, neither in the set nor in the history.
+    #[error(
+        "migration {name} can't be reverted: it has no down script, so nothing was reverted\n\
+         next: write one beside its up script, or stop before {name}"
+    )]
+    NoDown {
+        /// The version without one.
+        version: Version,
+        /// Its name.
+        name: String,
+    },
+
+    /// A kept down script can't be run as it is.
+    #[error("the down script that the history kept of {name} can't be read: {problem}")]
+    KeptDown {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A version was named that neither set nor history has.
+    #[error("there is no migration {version}: the last is {}", last.as_deref().unwrap_or("none at all"))]
+    UnknownVersion {
+        /// The version asked for.
+        version: Version,
+        /// The name of the last migration that there is.
+        last: Option<String>,
+    },
+
+    /// A baseline was asked for where migrations are applied already.
+    #[error(
+        "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline\n\
+         next: `run` it; a baseline is for a database whose schema was made without this library"
+    )]
+    NotEmpty {
+        /// How many migrations are applied.
+        applied: usize,
+        /// The name of the last one.
+        last: String,
+    },
+
+    /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
+    #[error(
+        "migration {name} was interrupted after {statements_done} of its statements, and {problem}\n\
+         next: put the text back that was begun, so that the run can go on where it stopped"
+    )]
+    Interrupted {
+        /// The version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// How many statements are done.
+        statements_done: usize,
+        /// What stands in the way of going on.
+        problem: &'static str,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [one] => format!("{one} was"),
+        names => format!("{} were", names.join(", ")),
+    }
+}
+
+/// What is worth saying though it stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An applied migration was edited, but only its comments and white space.
+    #[error("migration {name} was edited after it was applied, but only in comments and white space")]
+    EditedComments {
+        /// The migration's version.
+        version: Version,
+        /// The migration's name.
+        name: String,
+    },
+    /// The database has migrations that are newer than the binary.
+    #[error("the database is ahead of the binary: {} applied by a newer release", list(newer))]
+    Ahead {
+        /// Their names.
+        newer: Vec<String>,
+    },
+    /// A migration is applied that the set does not have, and the policy is to allow that.
+    #[error("migration {name} is applied, but missing from the binary")]
+    Missing {
+        /// Its name when it was applied.
+        name: String,
+    },
+    /// A migration is applied after later ones, and the policy is to allow that.
+    #[error("migration {name} is out of order: {after}, which comes after it, is already applied")]
+    OutOfOrder {
+        /// Its name.
+        name: String,
+        /// The name of the applied migration that comes after it.
+        after: String,
+    },
+    /// Something that the backend noticed.
+    #[error("{0}")]
+    Backend(String),
+}
+
+/// A change of text, line by line; [`Display`](fmt::Display) gives it in the unified format, after a line feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff(String);
+
+impl Diff {
+    /// What leads from one text to the other.
+    pub fn between(old: &str, new: &str) -> Diff {
+        let diff = TextDiff::from_lines(old, new);
+        Diff(diff.unified_diff().context_radius(2).header("applied", "now").to_string())
+    }
+
+    /// The change in the unified format; empty when it is not known.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "\n{}", self.0.trim_end()) }
+    }
+}

@@ -1,0 +1,31 @@
+//! To a version, whichever way that is.
+
+use crate::history::{Position, State};
+use crate::plan::{Down, Plan, Policies, Refused, Steps, Up};
+use crate::set::Set;
+use crate::version::Version;
+
+/// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
+#[derive(Clone, Debug)]
+pub struct To(Version);
+
+impl To {
+    /// To this version, which is the last applied one afterwards.
+    pub fn version(version: Version) -> To {
+        To(version)
+    }
+}
+
+impl Plan for To {
+    fn is_settled(&self, set: &Set, position: &Position, _: &Policies) -> bool {
+        matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        if state.applied.iter().any(|applied| applied.version > self.0) {
+            Down::to(self.0.clone()).decide(set, state, policies)
+        } else {
+            Up::to(self.0.clone()).decide(set, state, policies)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Forward.
+
+use crate::history::{Position, State};
+use crate::plan::check::AppliedVersions;
+use crate::plan::{Plan, Policies, Refused, Step, Steps, check};
+use crate::set::Set;
+use crate::version::Version;
+
+/// Applies what is pending: all of it, or up to a version.
+#[derive(Clone, Debug, Default)]
+pub struct Up {
+    target: Option<Version>,
+}
+
+impl Up {
+    /// Applies all that is pending.
+    pub const ALL: Up = Up { target: None };
+
+    /// Applies what is pending up to a version, this one included.
+    pub fn to(version: Version) -> Up {
+        Up { target: Some(version) }
+    }
+
+    /// How many of the set's migrations are to be applied.
+    fn count(&self, set: &Set) -> Option<usize> {
+        match &self.target {
+            None => Some(set.len()),
+            Some(version) => set.position(version).map(|index| index + 1),
+        }
+    }
+}
+
+impl Plan for Up {
+    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+        match position {
+            Position::Beginning { applied, .. } => self.count(set).is_some_and(|count| *applied >= count),
+            Position::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
+            Position::Other => false,
+        }
+    }
+
+    fn is_due(&self, set: &Set, position: &Position) -> bool {
+        matches!((position, self.count(set)), (Position::Beginning { applied, .. }, Some(count)) if *applied < count)
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
+        let notices = check(set, state, policies)?;
+        let mut steps = resume(set, state)?;
+        let applied = AppliedVersions::of(state);
+        let resumed = steps.first().map(|step| step.version.clone());
+        let pending =
+            set.iter().take(count).filter(|m| !applied.contains(*m) && Some(m.version()) != resumed.as_ref());
+        steps.extend(pending.map(Step::apply));
+        Ok(Steps { steps, notices })
+    }
+}
+
+/// The refusal to go to a version that does not exist.
+pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
+    Refused::UnknownVersion {
+        version: version.cloned().unwrap_or_else(|| Version::new("", set.order())),
+        last: set.iter().next_back().map(|m| m.name().to_owned()),
+    }
+}
+
+/// The step that goes on with an interrupted migration: before anything else is done.
+fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
+    let Some(interrupted) = &state.interrupted else { return Ok(Vec::new()) };
+    let refuse = |problem| Refused::Interrupted {
+        version: interrupted.version.clone(),
+        name: interrupted.name.clone(),
+        statements_done: interrupted.statements_done,
+        problem,
+    };
+    if interrupted.reverting {
+        return Err(refuse("it was being reverted"));
+    }
+    let migration = set.find(&interrupted.version).ok_or_else(|| refuse("it is missing from the binary"))?;
+    if migration.checksum() != interrupted.checksum {
+        return Err(refuse("it was edited since"));
+    }
+    Ok(vec![Step { resume_at: Some(interrupted.statements_done), ..Step::apply(migration) }])
+}

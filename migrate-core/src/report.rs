@@ -1,0 +1,97 @@
+//! What a run did.
+
+use crate::plan::{Action, Notice};
+use crate::version::Version;
+use std::fmt;
+use std::time::Duration;
+
+/// What a run did, step by step.
+///
+/// [`Display`](fmt::Display) gives one line for a log; the fields are there for everything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The set.
+    pub set: String,
+    /// What was done, in order; empty when there was nothing to do.
+    pub steps: Vec<StepReport>,
+    /// What is worth saying though it stopped nothing.
+    pub notices: Vec<Notice>,
+    /// How many migrations are applied now, as far as the run had to know: all of the set's after a boot with
+    /// nothing to do.
+    pub applied: usize,
+    /// The name of the last applied migration, if there is one.
+    pub last: Option<String>,
+    /// How long the run waited for somebody else's.
+    pub waited: Duration,
+    /// How long it took altogether, by this machine's clock.
+    pub took: Duration,
+}
+
+impl Report {
+    /// Whether there was nothing to do.
+    pub fn is_noop(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// What was done with one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepReport {
+    /// What was done.
+    pub action: Action,
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// How many statements were run.
+    pub statements: usize,
+    /// How long it took, by the server's clock.
+    pub took: Duration,
+    /// How often it was tried before it succeeded, this time included.
+    pub attempts: u32,
+}
+
+impl fmt::Display for StepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.action.past())?;
+        if self.action != Action::Mark {
+            write!(f, " in {:.1?}", self.took)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.counts().as_slice() {
+            [] => f.write_str("nothing to do")?,
+            counts => {
+                let parts: Vec<String> =
+                    counts.iter().map(|(action, count)| format!("{count} {}", action.past())).collect();
+                write!(f, "{} in {:.1?}", parts.join(", "), self.took)?;
+            }
+        }
+        match (&self.last, self.applied) {
+            (Some(last), 1) => write!(f, ": 1 migration applied, {last}")?,
+            (Some(last), applied) => write!(f, ": {applied} migrations applied, the last is {last}")?,
+            (None, _) => f.write_str(": no migration applied")?,
+        }
+        self.notices.iter().try_for_each(|notice| write!(f, "; {notice}"))
+    }
+}
+
+impl Report {
+    /// How many steps of each kind, in the order of their first.
+    fn counts(&self) -> Vec<(Action, usize)> {
+        let mut counts: Vec<(Action, usize)> = Vec::new();
+        for step in &self.steps {
+            match counts.iter_mut().find(|(action, _)| *action == step.action) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((step.action, 1)),
+            }
+        }
+        counts
+    }
+}
