@@ -185,12 +185,12 @@ impl Locked for MemoryLocked<'_> {
     async fn apply(
         &mut self,
         steps: &[Step<'_>],
-        _: &State,
+        state: &State,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
         for step in steps {
             progress.step_started(step);
-            let outcome = apply_step(&mut self.database.inner(), self.set, step);
+            let outcome = apply_step(&mut self.database.inner(), self.set, step, state);
             outcome?;
             progress.step_done(step, Duration::ZERO);
         }
@@ -206,9 +206,9 @@ impl Locked for MemoryLocked<'_> {
     }
 }
 
-fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>) -> Result<(), ApplyError> {
+fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> Result<(), ApplyError> {
     if let Some(script) = step.script() {
-        run_script(inner, set, step, script)?;
+        run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
     }
     let recorded = inner.recorded(set);
     let before = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
@@ -230,10 +230,16 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>) -> Result<(), Apply
     Ok(())
 }
 
-fn run_script(inner: &mut Inner, set: &str, step: &Step<'_>, script: &Script) -> Result<(), ApplyError> {
+fn run_script(
+    inner: &mut Inner,
+    set: &str,
+    step: &Step<'_>,
+    script: &Script,
+    resume_at: usize,
+) -> Result<(), ApplyError> {
     let checkpoints = script.transaction() == TransactionMode::None;
     let committed = inner.statements.len();
-    for (index, statement) in script.statements().iter().enumerate().skip(step.resume_at.unwrap_or(0)) {
+    for (index, statement) in script.statements().iter().enumerate().skip(resume_at) {
         let text = statement.text(script.text());
         let Some(fault) = inner.fault(text) else {
             inner.statements.push(text.to_owned());

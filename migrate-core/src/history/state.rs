@@ -141,6 +141,8 @@ pub struct Interrupted {
     pub statements_done: usize,
     /// Whether it was being reverted rather than applied.
     pub reverting: bool,
+    /// The number of its row.
+    pub row: i64,
 }
 
 impl Interrupted {
@@ -151,7 +153,12 @@ impl Interrupted {
         checksum: Checksum,
         statements_done: usize,
     ) -> Self {
-        Interrupted { version, name: name.into(), checksum, statements_done, reverting: false }
+        Interrupted { version, name: name.into(), checksum, statements_done, reverting: false, row: 0 }
+    }
+
+    /// The same, with the number of its row.
+    pub fn in_row(self, row: i64) -> Self {
+        Interrupted { row, ..self }
     }
 
     /// The same, interrupted while it was being reverted.
@@ -174,6 +181,11 @@ pub struct State {
 impl State {
     /// A history of nothing.
     pub const EMPTY: State = State { applied: Vec::new(), interrupted: None, last_row: 0 };
+
+    /// How many statements of a migration are done, if it was interrupted.
+    pub fn statements_done(&self, version: &Version) -> Option<usize> {
+        self.interrupted.as_ref().filter(|i| i.version == *version).map(|i| i.statements_done)
+    }
 
     /// The digest of all that is applied, made anew from the rows.
     pub fn digest(&self) -> Digest {

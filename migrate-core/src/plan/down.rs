@@ -61,10 +61,24 @@ impl Plan for Down {
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        not_while_interrupted(state)?;
         let reverted = self.selected(state)?;
         // All of them are looked at before any is reverted: a missing down script must not be found half-way.
         let steps = reverted.into_iter().map(|applied| revert(set, applied)).collect::<Result<_, _>>()?;
         Ok(Steps { steps, notices: Vec::new() })
+    }
+}
+
+/// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.
+pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
+    match &state.interrupted {
+        Some(interrupted) if !interrupted.reverting => Err(Refused::Interrupted {
+            version: interrupted.version.clone(),
+            name: interrupted.name.clone(),
+            statements_done: interrupted.statements_done,
+            problem: "it has to be applied to its end before anything can be reverted",
+        }),
+        _ => Ok(()),
     }
 }
 

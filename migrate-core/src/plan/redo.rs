@@ -1,7 +1,7 @@
 //! Back and forward again.
 
 use crate::history::{Position, State};
-use crate::plan::down::revert;
+use crate::plan::down::{not_while_interrupted, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check};
 use crate::set::Set;
 
@@ -25,6 +25,7 @@ impl Plan for Redo {
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        not_while_interrupted(state)?;
         let kept = state.applied.len().saturating_sub(self.count);
         let (stays, redone) = state.applied.split_at(kept);
         // An edit of what is redone is the point; an edit of what stays is not.

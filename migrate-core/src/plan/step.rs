@@ -67,8 +67,6 @@ pub struct Step<'s> {
     pub up: Option<Cow<'s, Script>>,
     /// The down script, for the history to keep.
     pub down: Option<Cow<'s, Script>>,
-    /// For a migration that runs statement by statement and was interrupted: how many statements are done.
-    pub resume_at: Option<usize>,
 }
 
 impl<'s> Step<'s> {
@@ -95,7 +93,6 @@ impl<'s> Step<'s> {
             verify: None,
             up: Some(script_of(&migration.up())),
             down: migration.down().as_ref().map(script_of),
-            resume_at: None,
         }
     }
 
@@ -115,7 +112,6 @@ impl<'s> Step<'s> {
             work: Some(work),
             verify: None,
             up: None,
-            resume_at: None,
         }
     }
 

@@ -80,5 +80,5 @@ fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
     if migration.checksum() != interrupted.checksum {
         return Err(refuse("it was edited since"));
     }
-    Ok(vec![Step { resume_at: Some(interrupted.statements_done), ..Step::apply(migration) }])
+    Ok(vec![Step::apply(migration)])
 }

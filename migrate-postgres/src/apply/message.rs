@@ -1,0 +1,164 @@
+//! Messages: several migrations' statements in one, and what each place in it belongs to.
+//!
+//! A simple-query message may hold `BEGIN; …; COMMIT; BEGIN; …; COMMIT`. The server runs it statement by statement,
+//! answers each with a completion, and stops at the first error with everything committed before it. So a message needs
+//! one round trip, and its completions tell how far it has come.
+
+use migrate_core::Script;
+use migrate_core::sql;
+
+/// What a part of a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Begins a step's transaction.
+    Begin,
+    /// Begins a step's row in the history.
+    Record,
+    /// The step's script.
+    Script,
+    /// Makes the session what it was, and ends the step's row.
+    Finish,
+    /// Commits the step's transaction.
+    Commit,
+}
+
+/// A part of a message: some statements of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The step, as an index into the run's steps.
+    pub(super) step: usize,
+    /// What it is for.
+    pub(super) purpose: Purpose,
+    /// Where its text begins in the message, in bytes.
+    start: usize,
+    /// How many bytes of the script are left out before it (a byte order mark).
+    skipped: usize,
+    /// How many statements come before it in the message.
+    before: usize,
+    /// How many statements it has.
+    statements: usize,
+}
+
+/// A place in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The part.
+    pub(super) part: Part,
+    /// For a script: the byte in its text.
+    pub(super) offset: Option<usize>,
+}
+
+/// Text for one simple-query message, with what each part of it is for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Message {
+    text: String,
+    parts: Vec<Part>,
+    statements: usize,
+}
+
+impl Message {
+    /// Adds `statements` statements of ours.
+    pub(super) fn push(&mut self, step: usize, purpose: Purpose, sql: &str, statements: usize) {
+        self.push_part(step, purpose, sql, 0, statements);
+    }
+
+    /// Adds a step's script as it is.
+    pub(super) fn push_script(&mut self, step: usize, script: &Script) {
+        let text = script.text();
+        let skipped = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        self.push_part(step, Purpose::Script, &text[skipped..], skipped, script.statements().len());
+    }
+
+    fn push_part(&mut self, step: usize, purpose: Purpose, sql: &str, skipped: usize, statements: usize) {
+        let start = self.text.len();
+        self.parts.push(Part { step, purpose, start, skipped, before: self.statements, statements });
+        self.text.push_str(sql);
+        // On a line of its own: the text may end in a comment.
+        self.text.push_str("\n;\n");
+        self.statements += statements;
+    }
+
+    /// What is sent.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether there is nothing to send.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The part that the `number`th statement belongs to, the first being 0, and its place within that part.
+    pub(super) fn statement(&self, number: usize) -> Option<(Part, usize)> {
+        let index = self.parts.partition_point(|part| part.before + part.statements <= number);
+        self.parts.get(index).map(|part| (*part, number - part.before))
+    }
+
+    /// Whether the `number`th statement is the last one of its part.
+    pub(super) fn ends_part(&self, number: usize) -> Option<Part> {
+        let (part, place) = self.statement(number)?;
+        (place + 1 == part.statements).then_some(part)
+    }
+
+    /// What the server's 1-based position in characters points at.
+    pub(super) fn locate(&self, position: u32) -> Option<Spot> {
+        let byte = sql::char_to_byte(&self.text, (position as usize).checked_sub(1)?);
+        let index = self.parts.partition_point(|part| part.start <= byte).checked_sub(1)?;
+        let part = self.parts[index];
+        let offset = (part.purpose == Purpose::Script).then(|| byte - part.start + part.skipped);
+        Some(Spot { part, offset })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migrate_core::Options;
+
+    fn script(text: &str) -> Script {
+        Script::new("s.sql", text.to_owned(), sql::split(text).statements, Options::NONE)
+    }
+
+    fn two_steps() -> Message {
+        let mut message = Message::default();
+        for (step, text) in ["SELECT 'ä'; SELECT 2 -- end", "\u{feff}SELECT 3"].into_iter().enumerate() {
+            message.push(step, Purpose::Begin, "BEGIN", 1);
+            message.push_script(step, &script(text));
+            message.push(step, Purpose::Commit, "COMMIT", 1);
+        }
+        message
+    }
+
+    #[test]
+    fn every_statement_belongs_to_its_part() {
+        let message = two_steps();
+        let purposes: Vec<(usize, Purpose, usize)> = (0..7)
+            .map(|number| message.statement(number).map(|(part, place)| (part.step, part.purpose, place)).unwrap())
+            .collect();
+        let expected = [
+            (0, Purpose::Begin, 0),
+            (0, Purpose::Script, 0),
+            (0, Purpose::Script, 1),
+            (0, Purpose::Commit, 0),
+            (1, Purpose::Begin, 0),
+            (1, Purpose::Script, 0),
+            (1, Purpose::Commit, 0),
+        ];
+        assert_eq!(purposes, expected);
+        assert_eq!(message.statement(7), None);
+        assert!(message.ends_part(1).is_none() && message.ends_part(2).is_some());
+    }
+
+    #[test]
+    fn a_position_in_characters_is_a_byte_of_its_script() {
+        let message = two_steps();
+        for (needle, step, offset) in [("SELECT 2", 0, 13), ("SELECT 3", 1, 3)] {
+            let chars = message.text()[..message.text().find(needle).unwrap()].chars().count();
+            let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();
+            assert_eq!((spot.part.step, spot.offset), (step, Some(offset)), "{needle}");
+        }
+        let commit = message.locate(u32::try_from(message.text().chars().count()).unwrap()).unwrap();
+        assert_eq!((commit.part.purpose, commit.offset), (Purpose::Commit, None));
+        assert_eq!(message.locate(0), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Running steps on the server.
+
+mod failure;
+mod message;
+mod statements;
+mod transactions;
+mod verify;
+
+use crate::history::{HistoryTable, RunIdentity, Survey};
+use crate::settings::RunSettings;
+use migrate_core::plan::Step;
+use migrate_core::{Digest, Options};
+use std::time::Duration;
+use tokio_postgres::Client;
+
+pub(crate) use failure::server_failure;
+pub(crate) use statements::apply_statements;
+pub(crate) use transactions::apply_transactions;
+pub(crate) use verify::verify;
+
+/// What a run of steps is applied with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'c> {
+    /// The connection that works.
+    pub(crate) client: &'c Client,
+    /// The history's table.
+    pub(crate) table: &'c HistoryTable,
+    /// What is known about the session.
+    pub(crate) survey: &'c Survey,
+    /// What the builder said.
+    pub(crate) settings: &'c RunSettings,
+    /// What the rows have in common.
+    pub(crate) run: RunIdentity<'c>,
+}
+
+/// Where the history stands while steps are applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The number of the last row.
+    pub(crate) last_row: i64,
+    /// The digest of all that is applied.
+    pub(crate) digest: Digest,
+}
+
+impl Standing {
+    /// After a step that was done, with a row of its own.
+    pub(crate) fn after(self, step: &Step<'_>) -> Standing {
+        Standing { last_row: self.last_row + 1, digest: step.digest_after(self.digest) }
+    }
+}
+
+impl Context<'_> {
+    /// The timeouts of a script's statements, as `set_config` calls: for the transaction, or for the session.
+    ///
+    /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
+    pub(crate) fn timeouts(&self, options: &Options, local: bool) -> String {
+        let lock = options.lock_timeout.unwrap_or(self.settings.lock_timeout);
+        let statement = options.statement_timeout.unwrap_or(self.settings.statement_timeout);
+        let mut settings = vec![
+            ("lock_timeout", lock),
+            ("statement_timeout", statement),
+            ("idle_in_transaction_session_timeout", Duration::ZERO),
+        ];
+        if self.survey.server_version >= 170_000 {
+            settings.push(("transaction_timeout", Duration::ZERO));
+        }
+        let calls: Vec<String> = settings
+            .into_iter()
+            .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value)))
+            .collect();
+        format!("SELECT {}", calls.join(", "))
+    }
+}
+
+/// A timeout as PostgreSQL takes it: whole milliseconds, and never 0 (no timeout) for a short one.
+fn milliseconds(timeout: Duration) -> u128 {
+    if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
+}
+
+/// Begins a transaction that the role's defaults do not change.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";

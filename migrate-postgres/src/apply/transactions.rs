@@ -1,0 +1,266 @@
+//! Steps in transaction blocks: many of them in one message.
+
+use super::failure::{position, server_failure};
+use super::message::{Message, Purpose};
+use super::verify::verify;
+use super::{BEGIN, Context, Standing};
+use crate::error::Error;
+use futures_util::StreamExt;
+use migrate_core::Options;
+use migrate_core::engine::Progress;
+use migrate_core::error::{ApplyError, Failure};
+use migrate_core::plan::Step;
+use std::time::Duration;
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
+
+/// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
+/// holds more than one such message of a large set.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Applies steps that run in transaction blocks, in as few messages as can be.
+///
+/// `standing` follows each commit, also when a later step fails.
+pub(crate) async fn apply_transactions(
+    context: Context<'_>,
+    steps: &[Step<'_>],
+    last_of_run: bool,
+    standing: &mut Standing,
+    progress: &mut Progress<'_>,
+) -> Result<(), ApplyError> {
+    let mut run = Transactions { context, steps, last_of_run, standing, progress, cursor: Cursor::default() };
+    while !run.is_done() {
+        run.send_next().await?;
+    }
+    Ok(())
+}
+
+/// How far the steps are sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    /// The next step to begin.
+    next: usize,
+    /// A step that was begun and verified, and is to be finished.
+    unfinished: Option<usize>,
+}
+
+struct Transactions<'r, 'c, 'o> {
+    context: Context<'c>,
+    steps: &'r [Step<'r>],
+    last_of_run: bool,
+    standing: &'r mut Standing,
+    progress: &'r mut Progress<'o>,
+    cursor: Cursor,
+}
+
+/// A message stopped at an error.
+struct Stopped {
+    /// How many of its statements were done.
+    done: usize,
+    error: tokio_postgres::Error,
+}
+
+impl Transactions<'_, '_, '_> {
+    fn is_done(&self) -> bool {
+        self.cursor.next == self.steps.len() && self.cursor.unfinished.is_none()
+    }
+
+    /// Sends the next message, and what must be known before the one after it.
+    async fn send_next(&mut self) -> Result<(), ApplyError> {
+        let before = self.cursor;
+        let mut message = self.next_message(usize::MAX);
+        if let Err(stopped) = self.send(&message).await {
+            // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
+            // first two from running. They are sent without it; then it is the first one of its message.
+            let Some(innocent) = self.innocent(&message, before, &stopped) else {
+                return Err(self.stop(&message, stopped).await);
+            };
+            self.cursor = before;
+            message = self.next_message(innocent);
+            if let Err(stopped) = self.send(&message).await {
+                return Err(self.stop(&message, stopped).await);
+            }
+        }
+        if let Some(step) = self.cursor.unfinished {
+            let step = &self.steps[step];
+            if let Err(failure) = verify(self.context.client, step).await {
+                self.record(step, &failure).await;
+                return Err(ApplyError::Failed(failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message: it ends where it is large enough, where a verify script has to be looked at, or at the last
+    /// of `most` steps.
+    fn next_message(&mut self, most: usize) -> Message {
+        let mut message = Message::default();
+        let mut standing = *self.standing;
+        if let Some(step) = self.cursor.unfinished.take() {
+            self.push_end(&mut message, step, standing.last_row + 1);
+            standing = standing.after(&self.steps[step]);
+        }
+        let first = self.cursor.next;
+        while self.cursor.next < self.steps.len() && self.cursor.next - first < most {
+            let index = self.cursor.next;
+            let step = &self.steps[index];
+            let size = step.script().map_or(0, |script| script.text().len());
+            if !message.is_empty() && message.text().len() + size > MESSAGE_BYTES {
+                break;
+            }
+            self.push_beginning(&mut message, index, standing);
+            self.cursor.next += 1;
+            if step.verify.is_some() {
+                self.cursor.unfinished = Some(index);
+                break;
+            }
+            self.push_end(&mut message, index, standing.last_row + 1);
+            standing = standing.after(step);
+        }
+        message
+    }
+
+    fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
+        let (context, step) = (&self.context, &self.steps[index]);
+        let options = step.script().map_or(&Options::NONE, |script| script.options());
+        let begin = format!("{BEGIN};\n{}", context.timeouts(options, true));
+        message.push(index, Purpose::Begin, &begin, 2);
+        let digest = step.digest_after(standing.digest);
+        let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        let statements = if step.action == migrate_core::plan::Action::Revert { 2 } else { 1 };
+        message.push(index, Purpose::Record, &record, statements);
+        if let Some(script) = step.script() {
+            message.push_script(index, script);
+        }
+    }
+
+    fn push_end(&self, message: &mut Message, index: usize, row: i64) {
+        let context = &self.context;
+        let restore = context.survey.between_scripts();
+        let finish = context.table.finish(context.run, row);
+        let mut statements = restore;
+        statements.push(&finish);
+        // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
+        // commit, which is not like this, makes all of them durable.
+        if !(self.last_of_run && index + 1 == self.steps.len()) {
+            statements.push("SET LOCAL synchronous_commit = off");
+        }
+        message.push(index, Purpose::Finish, &statements.join(";\n"), statements.len());
+        message.push(index, Purpose::Commit, "COMMIT", 1);
+    }
+
+    /// Sends a message and follows its completions.
+    async fn send(&mut self, message: &Message) -> Result<(), Stopped> {
+        let mut done = 0;
+        let stream = self.context.client.simple_query_raw(message.text()).await;
+        let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
+        let mut took = Duration::ZERO;
+        while let Some(answer) = stream.next().await {
+            match answer.map_err(|error| Stopped { done, error })? {
+                SimpleQueryMessage::Row(row) => {
+                    // The last row before a commit is how long the step took.
+                    if message.statement(done).is_some_and(|(part, _)| part.purpose == Purpose::Finish) {
+                        took = row.try_get(0).ok().flatten().and_then(seconds).unwrap_or(took);
+                    }
+                }
+                SimpleQueryMessage::CommandComplete(_) => {
+                    self.completed(message, done, took);
+                    done += 1;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement of a message was completed.
+    fn completed(&mut self, message: &Message, number: usize, took: Duration) {
+        let Some((part, place)) = message.statement(number) else { return };
+        let step = &self.steps[part.step];
+        match part.purpose {
+            Purpose::Begin if place == 0 => self.progress.step_started(step),
+            Purpose::Commit => {
+                *self.standing = self.standing.after(step);
+                self.progress.step_done(step, took);
+            }
+            _ => {}
+        }
+    }
+
+    /// How many of a message's steps can be sent without the one that keeps it from being parsed.
+    fn innocent(&self, message: &Message, before: Cursor, stopped: &Stopped) -> Option<usize> {
+        if stopped.done > 0 || stopped.error.as_db_error().is_none() {
+            return None;
+        }
+        let guilty = position(&stopped.error).and_then(|position| message.locate(position)).map(|spot| spot.part.step);
+        let steps = guilty.unwrap_or(before.next).saturating_sub(before.next);
+        let sent = self.cursor.next - before.next;
+        match guilty {
+            Some(_) if steps > 0 || before.unfinished.is_some() => Some(steps),
+            // No place is known: one by one.
+            None if sent > 1 => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Ends what a stopped message left, and makes its error ours.
+    async fn stop(&mut self, message: &Message, stopped: Stopped) -> ApplyError {
+        let Stopped { done, error } = stopped;
+        if error.as_db_error().is_none() {
+            return Error::server("applying migrations", error).into_apply();
+        }
+        let spot = position(&error).and_then(|position| message.locate(position));
+        let executing = message.statement(done);
+        let Some(part) = spot.map(|spot| spot.part).or(executing.map(|(part, _)| part)) else {
+            return Error::server("applying migrations", error).into_apply();
+        };
+        let step = &self.steps[part.step];
+        if part.purpose == Purpose::Record {
+            return record_failure(error).into_apply();
+        }
+        let contended = is_contention(&error);
+        let offset = spot.and_then(|spot| spot.offset).or_else(|| {
+            let (part, place) = executing.filter(|(part, _)| part.purpose == Purpose::Script)?;
+            Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
+        });
+        let mut failure = server_failure(step, step.script(), offset, error);
+        if part.purpose == Purpose::Commit {
+            failure.context = Some("at COMMIT, where deferred constraints are checked".to_owned());
+        }
+        self.record(step, &failure).await;
+        let failure = Box::new(failure);
+        if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
+    }
+
+    /// Leaves a trace of a failed attempt, in a transaction of its own. That it can't be left is no reason to hide the
+    /// failure itself.
+    async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
+        let context = &self.context;
+        let row = self.standing.last_row + 1;
+        let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        let timeouts = context.timeouts(&Options::NONE, true);
+        let message = format!("ROLLBACK; {BEGIN}; {timeouts}; {failed}; COMMIT");
+        if context.client.batch_execute(&message).await.is_err() {
+            drop(context.client.batch_execute("ROLLBACK").await);
+        }
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.parse().ok()?).ok()
+}
+
+/// Whether an error means that somebody else was in the way for the moment.
+pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
+    let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| passing.contains(code))
+}
+
+/// Why a step's row could not be begun: another run is there, in spite of the lock.
+pub(super) fn record_failure(error: tokio_postgres::Error) -> Error {
+    if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+        Error::LockLost { done: 0 }
+    } else {
+        Error::server("writing the history", error)
+    }
+}

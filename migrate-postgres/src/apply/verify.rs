@@ -1,0 +1,99 @@
+//! Verify scripts.
+
+use super::failure::{position, server_failure};
+use migrate_core::error::{Failure, Place};
+use migrate_core::plan::Step;
+use migrate_core::sql;
+use migrate_core::{Migration, Script};
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+/// What a statement of a verify script returned.
+#[derive(Clone, Debug, Default)]
+struct Answer {
+    rows: usize,
+    /// Whether the first row is a single true.
+    is_true: bool,
+    /// The first row, for the message.
+    first: String,
+}
+
+/// Runs a step's verify script in the step's open transaction.
+pub(crate) async fn verify(client: &Client, step: &Step<'_>) -> Result<(), Box<Failure>> {
+    match step.verify {
+        Some(script) => check(client, step, script).await,
+        None => Ok(()),
+    }
+}
+
+/// Runs a verify script: each statement must return no row, or a single true.
+async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), Box<Failure>> {
+    let messages = match client.simple_query(script.text()).await {
+        Ok(messages) => messages,
+        Err(error) => {
+            let offset = position(&error).map(|position| {
+                sql::char_to_byte(script.text(), (position as usize).saturating_sub(1))
+            });
+            let offset = offset.or_else(|| script.statements().first().map(|statement| statement.range().start));
+            return Err(Box::new(server_failure(step, Some(script), offset, error)));
+        }
+    };
+    let mut answer = Answer::default();
+    let mut statement = 0;
+    for message in &messages {
+        match message {
+            SimpleQueryMessage::Row(row) => answer.take(row),
+            SimpleQueryMessage::CommandComplete(_) => {
+                if let Some(problem) = std::mem::take(&mut answer).problem() {
+                    return Err(Box::new(refuted(step, script, statement, &problem)));
+                }
+                statement += 1;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Answer {
+    fn take(&mut self, row: &SimpleQueryRow) {
+        self.rows += 1;
+        if self.rows == 1 {
+            self.is_true = row.len() == 1 && row.get(0) == Some("t");
+            let values: Vec<&str> = (0..row.len()).map(|column| row.get(column).unwrap_or("NULL")).collect();
+            self.first = values.join(", ");
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        match self.rows {
+            0 => None,
+            1 if self.is_true => None,
+            1 => Some(format!("it returned ({})", self.first)),
+            rows => Some(format!("it returned {rows} rows, the first ({})", self.first)),
+        }
+    }
+}
+
+fn refuted(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> Failure {
+    let message = format!("the verify script refutes it: {problem}, where no row or a single true was expected");
+    let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, message);
+    if let Some(statement) = script.statements().get(index) {
+        let at = sql::line_column(script.text(), statement.range().start);
+        let line = script.text().lines().nth(at.line as usize - 1).unwrap_or_default();
+        let place = Place::new(script.path(), at.line, at.column);
+        failure.place = Some(place.in_statement(index + 1, script.statements().len(), line));
+    }
+    failure
+}
+
+/// Runs a migration's verify script by itself, in a transaction that is rolled back.
+pub(crate) async fn verify_applied(client: &Client, migration: &dyn Migration) -> Result<(), Box<Failure>> {
+    let step = Step::apply(migration);
+    let Some(script) = step.verify else { return Ok(()) };
+    if let Err(error) = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await {
+        return Err(Box::new(server_failure(&step, None, None, error)));
+    }
+    let outcome = check(client, &step, script).await;
+    drop(client.batch_execute("ROLLBACK").await);
+    outcome
+}

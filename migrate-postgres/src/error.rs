@@ -1,0 +1,243 @@
+//! What can go wrong.
+
+use migrate_core::error::{BackendError, Failure};
+use migrate_core::history::Holder;
+use migrate_core::plan::Refused;
+use std::time::Duration;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Why a call did not end well. Each variant says what state the database is in and what to do next; none holds a
+/// password or a connection string.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection string can't be read.
+    #[error("the connection string can't be read: {source}\nnext: write it as postgres://user@host:port/database")]
+    Url {
+        /// What is wrong with it.
+        source: tokio_postgres::Error,
+    },
+
+    /// The server can't be reached.
+    #[error(
+        "can't connect to {target}: {}; nothing was changed\n\
+         next: see whether the server runs there and accepts connections", cause(source)
+    )]
+    Connect {
+        /// Where: hosts, ports, database and user.
+        target: String,
+        /// Why not.
+        source: tokio_postgres::Error,
+    },
+
+    /// The server refuses the user.
+    #[error(
+        "the server refuses the login to {target}: {}; nothing was changed\n\
+         next: check user and password, and the server's pg_hba.conf", cause(source)
+    )]
+    Login {
+        /// Where: hosts, ports, database and user.
+        target: String,
+        /// The server's words.
+        source: tokio_postgres::Error,
+    },
+
+    /// The pool gave no connection.
+    #[cfg(feature = "deadpool")]
+    #[error("the pool gave no connection: {source}; nothing was changed")]
+    Pool {
+        /// Why not.
+        source: deadpool_postgres::PoolError,
+    },
+
+    /// There is work to do, but the server takes no writes: a hot standby, or a session that is read-only by default.
+    #[error(
+        "there are migrations to apply, but {reason}; nothing was changed\n\
+         next: connect to the primary (target_session_attrs=read-write), or let another instance migrate first"
+    )]
+    ReadOnly {
+        /// Why it takes no writes.
+        reason: &'static str,
+    },
+
+    /// The role may not do what the history needs.
+    #[error("the role {role} may not {what}: {message}; nothing was changed\nnext: {next}")]
+    Privilege {
+        /// The role.
+        role: String,
+        /// What it may not do.
+        what: &'static str,
+        /// The server's words.
+        message: String,
+        /// What to grant.
+        next: String,
+    },
+
+    /// No schema to keep the history in.
+    #[error(
+        "there is no schema to keep the history in: no schema of the search_path exists; nothing was changed\n\
+         next: create one, or name one with `history_schema`"
+    )]
+    NoSchema,
+
+    /// The table of the history's name is somebody else's.
+    #[error(
+        "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
+         next: give the history another name with `history_table`", missing.join(", ")
+    )]
+    NotOurTable {
+        /// The table.
+        table: String,
+        /// Columns that a history would have.
+        missing: Vec<String>,
+    },
+
+    /// A row of the history can't be what this library wrote.
+    #[error(
+        "row {row} of the history {table} is damaged: {problem}; nothing was changed\n\
+         next: put right what was changed by hand; the row's other columns tell what it was"
+    )]
+    DamagedRow {
+        /// The table.
+        table: String,
+        /// The row's number within its set.
+        row: i64,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// The server said no, or the connection was lost, between migrations.
+    #[error(
+        "{doing}: {}\n\
+         next: run again; what was committed stays, and the run goes on after it", cause(source)
+    )]
+    Server {
+        /// What was under way.
+        doing: &'static str,
+        /// What was said.
+        source: tokio_postgres::Error,
+    },
+
+    /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+
+    /// Somebody else kept the lock for longer than the run was to wait.
+    #[error(
+        "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
+         next: wait for it to end, or allow a longer `lock_wait`"
+    )]
+    LockWait {
+        /// How long the run waited.
+        waited: Duration,
+        /// Who held the lock at the end.
+        holder: Holder,
+    },
+
+    /// The lock was lost, so the run stopped before its next step.
+    #[error(
+        "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
+         next: run again; it goes on where this one stopped"
+    )]
+    LockLost {
+        /// How many steps are done.
+        done: usize,
+    },
+
+    /// A migration failed; the message says where, why, what the database holds now, and how to go on.
+    #[error(transparent)]
+    Failed(Box<Failure>),
+
+    /// The binary does not have what the folder has, from which it was built: it is stale. Debug builds only.
+    #[error(
+        "the binary is stale: {folder} has {missing}, which is not embedded; nothing was changed\n\
+         next: build again (touch the file with `migrate!`), and let build.rs watch the folder: \
+         migrate_postgres::build::watch(\"migrations\")"
+    )]
+    Stale {
+        /// The folder.
+        folder: String,
+        /// The file that is missing from the binary.
+        missing: String,
+    },
+}
+
+impl Error {
+    /// The error of a call to the server while `doing` something that is no migration.
+    pub(crate) fn server(doing: &'static str, source: tokio_postgres::Error) -> Error {
+        Error::Server { doing, source }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Error::Failed(failure) => failure.code.as_deref(),
+            Error::Connect { source, .. } | Error::Login { source, .. } | Error::Server { source, .. } => {
+                source.code().map(SqlState::code)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The server's words with their SQLSTATE, or the client's with what caused them.
+pub(crate) fn cause(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return db_message(db);
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn db_message(db: &DbError) -> String {
+    let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
+    if let Some(hint) = db.hint() {
+        text = format!("{text}; hint: {hint}");
+    }
+    text
+}
+
+impl From<Error> for migrate_core::Error {
+    fn from(error: Error) -> migrate_core::Error {
+        match error {
+            Error::Refused(refused) => migrate_core::Error::Refused(refused),
+            Error::Failed(failure) => migrate_core::Error::Failed(failure),
+            Error::LockLost { done } => migrate_core::Error::LockLost { done },
+            error => migrate_core::Error::Backend(Box::new(error)),
+        }
+    }
+}
+
+impl From<migrate_core::Error> for Error {
+    fn from(error: migrate_core::Error) -> Error {
+        match error {
+            migrate_core::Error::Refused(refused) => Error::Refused(refused),
+            migrate_core::Error::LockWait { waited, holder } => Error::LockWait { waited, holder },
+            migrate_core::Error::LockLost { done } => Error::LockLost { done },
+            migrate_core::Error::Failed(failure) => Error::Failed(failure),
+            migrate_core::Error::Backend(error) => ours(error),
+            // `migrate_core::Error` is non-exhaustive for others; here every variant is known.
+            other => unreachable!("an error of the engine that the backend does not know: {other}"),
+        }
+    }
+}
+
+/// The backend's own error that travelled through the engine.
+fn ours(error: BackendError) -> Error {
+    *error.downcast::<Error>().expect("the engine passes on no backend error but ours")
+}
+
+impl Error {
+    /// The same, as what stopped the steps of a run.
+    pub(crate) fn into_apply(self) -> migrate_core::error::ApplyError {
+        migrate_core::error::ApplyError::Other(self.into())
+    }
+}

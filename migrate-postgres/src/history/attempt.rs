@@ -1,0 +1,133 @@
+//! The audit trail.
+
+use crate::error::Error;
+use crate::history::table::HistoryTable;
+use migrate_core::plan::Action;
+use migrate_core::{Set, Version};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+/// One row of the history: something that was tried with one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Its place in the set's history, from 1.
+    pub number: i64,
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name then.
+    pub name: String,
+    /// What was tried.
+    pub action: Action,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whether the version counts as applied because of this row.
+    pub live: bool,
+    /// When it began, by the server's clock.
+    pub started_at: SystemTime,
+    /// How long it took, by the server's clock, if it ended.
+    pub took: Option<Duration>,
+    /// Which run it was part of.
+    pub run: String,
+    /// The program that tried: its name and version.
+    pub program: String,
+    /// The database user that tried.
+    pub by: String,
+    /// Its `application_name`.
+    pub application: String,
+    /// The address it came from; none for a Unix socket.
+    pub address: Option<String>,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was done and committed.
+    Done,
+    /// It failed.
+    Failed {
+        /// The five characters of SQLSTATE, if the server gave one.
+        sqlstate: Option<String>,
+        /// The server's message.
+        message: String,
+        /// Which statement failed, the first being 1.
+        statement: Option<i32>,
+        /// On which line of the script.
+        line: Option<i32>,
+        /// For a migration that runs statement by statement: how many statements are done.
+        statements_done: Option<i32>,
+    },
+    /// It was begun, runs statement by statement, and was not ended: it is under way, or was interrupted.
+    Unfinished {
+        /// How many statements are done.
+        statements_done: i32,
+        /// How many there are.
+        statements: i32,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Done => f.write_str("done"),
+            Outcome::Failed { message, sqlstate: Some(sqlstate), .. } => write!(f, "failed: {message} ({sqlstate})"),
+            Outcome::Failed { message, .. } => write!(f, "failed: {message}"),
+            Outcome::Unfinished { statements_done, statements } => {
+                write!(f, "unfinished: {statements_done} of {statements} statements")
+            }
+        }
+    }
+}
+
+/// Reads a set's whole history, oldest first.
+pub(crate) async fn attempts(client: &Client, table: &HistoryTable, set: &Set) -> Result<Vec<Attempt>, Error> {
+    let rows = client
+        .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
+        .await
+        .map_err(|source| Error::server("reading the history", source))?;
+    rows.iter().map(|row| attempt(table, set, row)).collect()
+}
+
+fn attempt(table: &HistoryTable, set: &Set, row: &Row) -> Result<Attempt, Error> {
+    let number = row.get(0);
+    let damaged = |problem| Error::DamagedRow { table: table.qualified(), row: number, problem };
+    let action = match row.get(3) {
+        "apply" => Action::Apply,
+        "revert" => Action::Revert,
+        "mark" => Action::Mark,
+        other => return Err(damaged(format!("`{other}` is not an action"))),
+    };
+    let outcome = match row.get(4) {
+        "done" => Outcome::Done,
+        "failed" => Outcome::Failed {
+            sqlstate: row.get(13),
+            message: row.get::<_, Option<String>>(14).unwrap_or_default(),
+            statement: row.get(15),
+            line: row.get(16),
+            statements_done: row.get(17),
+        },
+        "unfinished" => Outcome::Unfinished {
+            statements_done: row.get::<_, Option<i32>>(17).unwrap_or_default(),
+            statements: row.get(18),
+        },
+        other => return Err(damaged(format!("`{other}` is not an outcome"))),
+    };
+    Ok(Attempt {
+        number,
+        version: Version::new(row.get::<_, String>(1), set.order()),
+        name: row.get(2),
+        action,
+        outcome,
+        live: row.get(5),
+        started_at: row.get(6),
+        took: row.get::<_, Option<f64>>(7).and_then(|took| Duration::try_from_secs_f64(took).ok()),
+        run: row.get(8),
+        program: row.get(9),
+        by: row.get(10),
+        application: row.get(11),
+        address: row.get(12),
+    })
+}

@@ -1,0 +1,151 @@
+//! The history under its lock.
+
+use crate::apply::{Context, Standing, apply_statements, apply_transactions};
+use crate::error::Error;
+use crate::history::load;
+use crate::history::survey::Survey;
+use crate::history::table::{RunIdentity, is_statement_by_statement};
+use crate::lock::Lock;
+use crate::session::{Session, send_unawaited};
+use crate::settings::RunSettings;
+use async_trait::async_trait;
+use migrate_core::engine::Progress;
+use migrate_core::error::ApplyError;
+use migrate_core::history::{Locked, State};
+use migrate_core::plan::Step;
+use migrate_core::{Error as EngineError, Set};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// The history under its lock, which one session holds while it or another one works.
+///
+/// # Cancel safety
+///
+/// Dropped before it is released, it closes or clears the connections that it used: the lock goes with them.
+pub(crate) struct PgLocked<'l, 't> {
+    pub(super) holder: &'l mut Session<'t>,
+    pub(super) worker: Option<Session<'t>>,
+    pub(super) lock: Box<dyn Lock>,
+    pub(super) key: i64,
+    pub(super) settings: &'l RunSettings,
+    pub(super) set: &'l Set,
+    pub(super) survey: Survey,
+    pub(super) run: String,
+    pub(super) released: bool,
+}
+
+impl PgLocked<'_, '_> {
+    /// The session that works.
+    fn worker(&self) -> &Session<'_> {
+        self.worker.as_ref().unwrap_or(self.holder)
+    }
+
+    /// Makes the history's table, where there is none.
+    async fn create_table(&mut self) -> Result<(), Error> {
+        if self.survey.exists {
+            return Ok(());
+        }
+        let sql = self.survey.table.create(!self.survey.schema_exists);
+        if let Err(error) = self.worker().batch_execute(&sql).await {
+            drop(self.worker().batch_execute("ROLLBACK").await);
+            return Err(Error::server("creating the history's table", error));
+        }
+        self.survey.exists = true;
+        self.survey.schema_exists = true;
+        Ok(())
+    }
+
+    async fn apply_steps(
+        &mut self,
+        steps: &[Step<'_>],
+        state: &State,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ApplyError> {
+        self.survey.check_writable().map_err(Error::into_apply)?;
+        self.create_table().await.map_err(Error::into_apply)?;
+        let mut standing = Standing { last_row: state.last_row, digest: state.digest() };
+        let mut rest = steps;
+        while let Some(first) = rest.first() {
+            if self.holder.is_closed() {
+                return Err(Error::LockLost { done: 0 }.into_apply());
+            }
+            let context = Context {
+                client: self.worker(),
+                table: &self.survey.table,
+                survey: &self.survey,
+                settings: self.settings,
+                run: RunIdentity { set: self.set.name(), run: &self.run, program: &self.settings.program },
+            };
+            if is_statement_by_statement(first) {
+                let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
+                let resume = interrupted.map(|interrupted| (interrupted.row, interrupted.statements_done));
+                apply_statements(context, first, resume, &mut standing, progress).await?;
+                rest = &rest[1..];
+            } else {
+                let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
+                let (now, later) = rest.split_at(count);
+                apply_transactions(context, now, later.is_empty(), &mut standing, progress).await?;
+                rest = later;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Locked for PgLocked<'_, '_> {
+    async fn load(&mut self) -> Result<State, EngineError> {
+        if !self.survey.exists {
+            return Ok(State::EMPTY);
+        }
+        Ok(load::load(self.worker(), &self.survey.table, self.set).await?)
+    }
+
+    async fn apply(
+        &mut self,
+        steps: &[Step<'_>],
+        state: &State,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ApplyError> {
+        self.apply_steps(steps, state, progress).await
+    }
+
+    async fn pause(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), EngineError> {
+        if self.survey.conform.is_some() {
+            let restore = self.survey.restore.join("; ");
+            let restored = self.worker().batch_execute(&restore).await;
+            restored.map_err(|source| Error::server("restoring the session", source))?;
+        }
+        if let Some(mut worker) = self.worker.take() {
+            worker.unmark();
+        }
+        let still_ours = self.lock.release(self.holder, self.key).await?;
+        self.holder.unmark();
+        self.released = true;
+        if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
+    }
+}
+
+impl Drop for PgLocked<'_, '_> {
+    fn drop(&mut self) {
+        if self.released {
+            return;
+        }
+        // A worker of its own is closed as its session is dropped. The holder is closed with the history unless it is
+        // borrowed: then it gets the messages that would have been sent, behind those under way.
+        let restore = self.survey.restore.join("; ");
+        let worked_here = self.worker.is_none();
+        let abandon = self.lock.abandon(self.key);
+        send_unawaited(self.holder, &if worked_here { format!("{abandon}; {restore}") } else { abandon });
+    }
+}
+
+/// What tells a run from others, in the history's rows.
+pub(super) fn run_id() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
+}

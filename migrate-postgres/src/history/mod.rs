@@ -1,0 +1,134 @@
+//! The history in a PostgreSQL database.
+
+mod attempt;
+mod head;
+mod load;
+mod locked;
+mod survey;
+mod table;
+
+pub(crate) use attempt::attempts;
+pub use attempt::{Attempt, Outcome};
+pub(crate) use survey::Survey;
+pub(crate) use table::{HistoryTable, RunIdentity};
+
+use crate::error::Error;
+use crate::lock::{self, Lock, LockKind, SessionLock, TransactionLock};
+use crate::session::Session;
+use crate::settings::RunSettings;
+use crate::target::Target;
+use async_trait::async_trait;
+use locked::{PgLocked, run_id};
+use migrate_core::history::{Head, History, Locking, State};
+use migrate_core::{Error as EngineError, Set};
+use std::time::Duration;
+
+/// A set's history in the database that a target leads to.
+pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
+    target: &'t T,
+    session: Session<'t>,
+    settings: &'t RunSettings,
+    /// The table, where a look has found it or the builder has named its schema.
+    table: Option<HistoryTable>,
+}
+
+impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
+    /// Opens a connection; asks nothing yet.
+    pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
+        Ok(PgHistory { target, session: target.open().await?, settings, table: settings.table() })
+    }
+
+    /// The connection that reads.
+    pub(crate) fn session(&self) -> &Session<'t> {
+        &self.session
+    }
+
+    /// What has to be known before the history is read as a whole.
+    pub(crate) async fn survey(&self) -> Result<Survey, Error> {
+        Survey::take(&self.session, self.settings).await
+    }
+
+    /// The connection that works, where it is not the one that holds the lock.
+    async fn open_worker(&self, kind: LockKind) -> Result<Option<Session<'t>>, Error> {
+        match (kind, self.target.open_another()) {
+            (LockKind::Transaction, Some(opening)) => Ok(Some(opening.await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// How the lock is held: a transaction can hold it only where another connection does the work.
+    fn lock_kind(&self) -> LockKind {
+        let another = self.target.open_another().is_some();
+        let wanted = self.settings.lock.unwrap_or(LockKind::Transaction);
+        if another { wanted } else { LockKind::Session }
+    }
+
+    async fn lock_key(&self, set: &Set) -> Result<i64, Error> {
+        let table = match &self.table {
+            Some(table) => table.clone(),
+            None => self.survey().await?.table,
+        };
+        Ok(lock::key(&table, set.name()))
+    }
+
+    async fn begin<'l>(
+        &'l mut self,
+        set: &'l Set,
+        lock: Box<dyn Lock>,
+        key: i64,
+        kind: LockKind,
+    ) -> Result<PgLocked<'l, 't>, Error> {
+        let mut worker = self.open_worker(kind).await?;
+        if let Some(worker) = &mut worker {
+            worker.mark();
+        }
+        let survey = Survey::take(worker.as_ref().unwrap_or(&self.session), self.settings).await?;
+        if let Some(conform) = survey.conform {
+            let conformed = worker.as_ref().unwrap_or(&self.session).batch_execute(conform).await;
+            conformed.map_err(|source| Error::server("preparing the session", source))?;
+        }
+        let (settings, run) = (self.settings, run_id());
+        Ok(PgLocked { holder: &mut self.session, worker, lock, key, settings, set, survey, run, released: false })
+    }
+}
+
+#[async_trait]
+impl<T: Target + ?Sized> History for PgHistory<'_, T> {
+    async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
+        let known = self.settings.table();
+        let (head, table) = head::look(&self.session, self.settings, known.as_ref(), set).await?;
+        self.table = table.or(known);
+        Ok(head)
+    }
+
+    async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
+        let survey = self.survey().await?;
+        if !survey.exists {
+            return Ok(State::EMPTY);
+        }
+        Ok(load::load(&self.session, &survey.table, set).await?)
+    }
+
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
+        let key = self.lock_key(set).await?;
+        let kind = self.lock_kind();
+        let lock: Box<dyn Lock> = match kind {
+            LockKind::Session => Box::new(SessionLock),
+            LockKind::Transaction => Box::new(TransactionLock),
+        };
+        self.session.mark();
+        if !lock.try_acquire(&self.session, key).await? {
+            self.session.unmark();
+            return Ok(Locking::Held(lock::holder(&self.session, key).await?));
+        }
+        let abandon = lock.abandon(key);
+        match self.begin(set, lock, key, kind).await {
+            Ok(locked) => Ok(Locking::Acquired(Box::new(locked))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}

@@ -1,0 +1,282 @@
+//! Our history's table, as SQL text: how it is looked up, created, loaded and written.
+
+use crate::quote::{quote_ident, quote_literal, quote_nullable};
+use migrate_core::checksum::normalized;
+use migrate_core::error::Failure;
+use migrate_core::plan::{Action, Step};
+use migrate_core::{Digest, Script, TransactionMode};
+
+/// The table that a set's history is kept in, always written with its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryTable {
+    schema: String,
+    name: String,
+}
+
+/// What all rows of one run have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunIdentity<'a> {
+    /// The set.
+    pub(crate) set: &'a str,
+    /// What tells the run from others.
+    pub(crate) run: &'a str,
+    /// The program that runs it.
+    pub(crate) program: &'a str,
+}
+
+/// The columns that make a table a history of ours, and what they are for.
+const COLUMNS: [(&str, &str); 24] = [
+    ("set_name", "text NOT NULL"),
+    ("seq", "bigint NOT NULL"),
+    ("version", "text NOT NULL"),
+    ("name", "text NOT NULL"),
+    ("action", "text NOT NULL CHECK (action IN ('apply', 'revert', 'mark'))"),
+    ("outcome", "text NOT NULL CHECK (outcome IN ('done', 'failed', 'unfinished'))"),
+    // Whether the version counts as applied, or is on its way to, because of this row.
+    ("live", "boolean NOT NULL"),
+    ("checksum", "text NOT NULL"),
+    // Of all that is applied after this row.
+    ("digest", "bytea NOT NULL"),
+    ("statements", "integer NOT NULL"),
+    // How many statements are done for certain; null for a script in a transaction block.
+    ("checkpoint", "integer"),
+    ("started_at", "timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()"),
+    ("finished_at", "timestamptz"),
+    ("run_id", "text NOT NULL"),
+    ("program", "text NOT NULL"),
+    ("done_by", "text NOT NULL DEFAULT session_user"),
+    ("application_name", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
+    ("client_addr", "inet DEFAULT pg_catalog.inet_client_addr()"),
+    ("sqlstate", "text"),
+    ("message", "text"),
+    ("failed_statement", "integer"),
+    ("failed_line", "integer"),
+    ("up_sql", "text"),
+    ("down_sql", "text"),
+];
+
+impl HistoryTable {
+    pub(crate) fn new(schema: &str, name: &str) -> HistoryTable {
+        HistoryTable { schema: schema.to_owned(), name: name.to_owned() }
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table's name with its schema, as SQL.
+    pub(crate) fn qualified(&self) -> String {
+        format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
+    }
+
+    /// The names of all columns.
+    pub(crate) fn columns() -> impl Iterator<Item = &'static str> {
+        COLUMNS.iter().map(|(name, _)| *name)
+    }
+
+    /// Makes the table, and its schema where there is none. To be run under the lock, after a look: `IF NOT EXISTS`
+    /// races with itself.
+    pub(crate) fn create(&self, with_schema: bool) -> String {
+        let table = self.qualified();
+        let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        let schema =
+            if with_schema { format!("CREATE SCHEMA {}; ", quote_ident(&self.schema)) } else { String::new() };
+        format!(
+            "BEGIN; {schema}CREATE TABLE {table} ({columns}, PRIMARY KEY (set_name, seq)); \
+             CREATE UNIQUE INDEX ON {table} (set_name, version) WHERE live; \
+             COMMENT ON TABLE {table} IS 'What was migrated, by migrate-postgres: one row for each attempt. Format 1.'; \
+             COMMIT",
+            columns = columns.join(", ")
+        )
+    }
+
+    /// The last row, and what came after the row that has a given digest. Parameters: set, digest.
+    ///
+    /// `relation` is the table as it is to be looked up: with its schema, or by the search path.
+    pub(crate) fn head(relation: &str) -> String {
+        format!(
+            "WITH head AS (SELECT seq, digest FROM {relation} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1), \
+             since AS (SELECT version, name, action, seq FROM {relation} WHERE set_name = $1 AND outcome = 'done' \
+               AND (SELECT digest FROM head) <> $2 \
+               AND seq > (SELECT seq FROM {relation} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1)) \
+             SELECT (SELECT digest FROM head), current_schema()::text, \
+               (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                WHERE c.oid = {regclass}::regclass), \
+               (SELECT array_agg(version ORDER BY seq) FROM since), (SELECT array_agg(name ORDER BY seq) FROM since), \
+               (SELECT bool_and(action <> 'revert') FROM since)",
+            regclass = quote_literal(relation)
+        )
+    }
+
+    /// The rows that count. Parameter: set.
+    pub(crate) fn load(&self) -> String {
+        format!(
+            "SELECT seq, version, name, action, outcome, live, checksum, checkpoint, started_at, \
+               extract(epoch FROM finished_at - started_at)::float8, run_id \
+             FROM {} WHERE set_name = $1 AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) ORDER BY seq",
+            self.qualified()
+        )
+    }
+
+    /// The last row's number and digest. Parameter: set.
+    pub(crate) fn last(&self) -> String {
+        format!("SELECT seq, digest FROM {} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1", self.qualified())
+    }
+
+    /// The texts of rows. Parameters: set, row numbers.
+    pub(crate) fn texts(&self) -> String {
+        format!("SELECT seq, up_sql, down_sql FROM {} WHERE set_name = $1 AND seq = ANY($2)", self.qualified())
+    }
+
+    /// All rows, oldest first. Parameter: set.
+    pub(crate) fn attempts(&self) -> String {
+        format!(
+            "SELECT seq, version, name, action, outcome, live, started_at, \
+               extract(epoch FROM finished_at - started_at)::float8, run_id, program, done_by, application_name, \
+               client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements \
+             FROM {} WHERE set_name = $1 ORDER BY seq",
+            self.qualified()
+        )
+    }
+
+    /// Begins a step's row, as one that is to be done when its transaction commits. `digest` is that of all that is
+    /// applied after the step.
+    ///
+    /// It is the first statement of the step's transaction: should another run be there in spite of all locks, one of
+    /// the two waits here for the other's transaction to end and then fails, before it has changed anything.
+    pub(crate) fn begin(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
+        let mut sql = String::new();
+        if step.action == Action::Revert {
+            sql = format!(
+                "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live;\n",
+                self.qualified(),
+                quote_literal(run.set),
+                quote_literal(&step.version.canonical()),
+            );
+        }
+        sql + &self.insert(run, seq, step, digest, "done", step.action != Action::Revert, None, "")
+    }
+
+    /// Ends a step's row; returns how many seconds it took.
+    pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64) -> String {
+        format!(
+            "UPDATE {} SET finished_at = pg_catalog.clock_timestamp() WHERE set_name = {} AND seq = {seq} \
+             RETURNING extract(epoch FROM finished_at - started_at)::float8",
+            self.qualified(),
+            quote_literal(run.set),
+        )
+    }
+
+    /// Records an attempt that failed and left nothing.
+    pub(crate) fn failed(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        before: Digest,
+        failure: &Failure,
+    ) -> String {
+        self.insert(run, seq, step, before, "failed", false, None, &failure_values(failure))
+    }
+
+    /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
+    /// checkpoint.
+    pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
+        self.insert(run, seq, step, before, "unfinished", step.action != Action::Revert, Some(0), "")
+    }
+
+    /// Moves the checkpoint of a step that runs statement by statement.
+    pub(crate) fn checkpoint(&self, set: &str, seq: i64, done: usize) -> String {
+        format!(
+            "UPDATE {} SET checkpoint = {done}, outcome = 'unfinished' WHERE set_name = {} AND seq = {seq}",
+            self.qualified(),
+            quote_literal(set),
+        )
+    }
+
+    /// Marks a step that runs statement by statement as failed at its checkpoint.
+    pub(crate) fn failed_at_checkpoint(&self, set: &str, seq: i64, failure: &Failure) -> String {
+        format!(
+            "UPDATE {} SET outcome = 'failed', finished_at = pg_catalog.clock_timestamp(), \
+             (sqlstate, message, failed_statement, failed_line) = ROW({}) WHERE set_name = {} AND seq = {seq}",
+            self.qualified(),
+            failure_values(failure),
+            quote_literal(set),
+        )
+    }
+
+    /// Marks a step that runs statement by statement as done; returns how many seconds it took.
+    pub(crate) fn complete(&self, set: &str, seq: i64, step: &Step<'_>, digest: Digest) -> String {
+        let (table, set) = (self.qualified(), quote_literal(set));
+        let mut sql = String::new();
+        if step.action == Action::Revert {
+            sql = format!(
+                "UPDATE {table} SET live = false WHERE set_name = {set} AND version = {} AND live;\n",
+                quote_literal(&step.version.canonical()),
+            );
+        }
+        sql + &format!(
+            "UPDATE {table} SET outcome = 'done', checkpoint = statements, finished_at = pg_catalog.clock_timestamp(), \
+             digest = '\\x{digest}', sqlstate = NULL, message = NULL, failed_statement = NULL, failed_line = NULL \
+             WHERE set_name = {set} AND seq = {seq} \
+             RETURNING extract(epoch FROM finished_at - started_at)::float8"
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the columns of a row")]
+    fn insert(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        digest: Digest,
+        outcome: &str,
+        live: bool,
+        checkpoint: Option<usize>,
+        failure: &str,
+    ) -> String {
+        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| normalized(s.text())).as_deref());
+        let statements = step.script().map_or(0, |script| script.statements().len());
+        let checkpoint = checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
+        let finished = if failure.is_empty() { "NULL" } else { "pg_catalog.clock_timestamp()" };
+        let failure = if failure.is_empty() { "NULL, NULL, NULL, NULL" } else { failure };
+        format!(
+            "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
+             checkpoint, finished_at, run_id, program, sqlstate, message, failed_statement, failed_line, up_sql, down_sql) \
+             VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
+             {statements}, {checkpoint}, {finished}, {run_id}, {program}, {failure}, {up}, {down})",
+            table = self.qualified(),
+            set = quote_literal(run.set),
+            version = quote_literal(&step.version.canonical()),
+            name = quote_literal(&step.name),
+            action = step.action.word(),
+            checksum = step.checksum,
+            run_id = quote_literal(run.run),
+            program = quote_literal(run.program),
+            up = keep(step.up.as_deref()),
+            down = keep(step.down.as_deref()),
+        )
+    }
+}
+
+/// SQLSTATE, message, statement and line of a failure, as the values of their columns.
+fn failure_values(failure: &Failure) -> String {
+    let place = failure.place.as_ref();
+    let number = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
+    format!(
+        "{}, {}, {}, {}",
+        quote_nullable(failure.code.as_deref()),
+        quote_literal(&failure.message),
+        number(place.map(|place| place.statement.to_string())),
+        number(place.map(|place| place.line.to_string())),
+    )
+}
+
+/// Whether a step runs statement by statement.
+pub(crate) fn is_statement_by_statement(step: &Step<'_>) -> bool {
+    step.script().is_some_and(|script| script.transaction() == TransactionMode::None)
+}

@@ -1,0 +1,85 @@
+//! The lock that lets one run at a time migrate a set.
+//!
+//! It is always tried for and never waited for on the server: a session that waits in `pg_advisory_lock()` holds a
+//! snapshot, `CREATE INDEX CONCURRENTLY` in the holder waits for that, and the two deadlock.
+
+mod session;
+mod transaction;
+
+use crate::error::Error;
+use crate::history::HistoryTable;
+use async_trait::async_trait;
+use migrate_core::history::Holder;
+use migrate_core::sql;
+use sha2::{Digest, Sha256};
+pub(crate) use session::SessionLock;
+use std::time::Duration;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+pub(crate) use transaction::TransactionLock;
+
+/// How the migration lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockKind {
+    /// By a transaction that is held open, idle, on a connection of its own. It holds behind a transaction pooler, and
+    /// does not stand in the way of `CREATE INDEX CONCURRENTLY`: an idle READ COMMITTED transaction holds no snapshot.
+    /// The default wherever the target can open a second connection.
+    Transaction,
+    /// By the session that works. One connection is enough, but behind a transaction pooler a session is not one:
+    /// only for direct connections. The default over a single `Client`.
+    Session,
+}
+
+/// A way to hold the lock over a connection.
+#[async_trait]
+pub(crate) trait Lock: Send + Sync {
+    /// Tries to take it, and leaves nothing behind where somebody else has it.
+    async fn try_acquire(&self, client: &Client, key: i64) -> Result<bool, Error>;
+
+    /// Gives it back; whether it was still ours.
+    async fn release(&self, client: &Client, key: i64) -> Result<bool, Error>;
+
+    /// SQL that gives it back from whatever state the connection is in.
+    fn abandon(&self, key: i64) -> String;
+}
+
+/// The key of a set's lock. Advisory locks are per database already, so schema, table and set tell histories apart.
+pub(crate) fn key(table: &HistoryTable, set: &str) -> i64 {
+    let mut hasher = Sha256::new();
+    for part in ["migrate lock", table.schema(), table.name(), set] {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let hash = hasher.finalize();
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(bytes)
+}
+
+/// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.
+const HOLDER: &str = "\
+    SELECT a.pid, a.application_name::text, \
+           extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8, \
+           left(a.query, 200)::text \
+    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database() \
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+      AND ((l.classid::int8 << 32) | l.objid::int8) = $1 \
+    LIMIT 1";
+
+/// Who holds the lock, as far as the server shows it to this role.
+pub(crate) async fn holder(client: &Client, key: i64) -> Result<Holder, Error> {
+    let rows = client
+        .query_typed(HOLDER, &[(&key, Type::INT8)])
+        .await
+        .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
+    let mut holder = Holder::default();
+    if let Some(row) = rows.first() {
+        holder.pid = row.get(0);
+        holder.application = row.get(1);
+        holder.age = row.get::<_, Option<f64>>(2).and_then(|age| Duration::try_from_secs_f64(age).ok());
+        holder.query = row.get::<_, Option<&str>>(3).map(|query| sql::redact(query).into_owned());
+    }
+    Ok(holder)
+}

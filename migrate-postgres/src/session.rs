@@ -1,0 +1,121 @@
+//! One connection, wherever it came from, and what becomes of it.
+
+use std::ops::Deref;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+/// One connection.
+///
+/// # Cancel safety
+///
+/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is not given back
+/// to its pool: what the server runs for it is cancelled, and it is closed. A borrowed `Client` is left to whoever
+/// marked it.
+#[doc(hidden)]
+pub struct Session<'a> {
+    connection: Option<Connection<'a>>,
+    marked: bool,
+}
+
+enum Connection<'a> {
+    Borrowed(&'a Client),
+    Owned(Client, JoinHandle<()>),
+    #[cfg(feature = "deadpool")]
+    Pooled(deadpool_postgres::Object),
+    #[cfg(feature = "deadpool")]
+    Unpooled(deadpool_postgres::ClientWrapper),
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn borrowed(client: &'a Client) -> Session<'a> {
+        Session::of(Connection::Borrowed(client))
+    }
+
+    pub(crate) fn owned(client: Client, task: JoinHandle<()>) -> Session<'static> {
+        Session::of(Connection::Owned(client, task))
+    }
+
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn pooled(object: deadpool_postgres::Object) -> Session<'static> {
+        Session::of(Connection::Pooled(object))
+    }
+
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn unpooled(client: deadpool_postgres::ClientWrapper) -> Session<'static> {
+        Session::of(Connection::Unpooled(client))
+    }
+
+    fn of(connection: Connection<'_>) -> Session<'_> {
+        Session { connection: Some(connection), marked: false }
+    }
+
+    /// Marks the session as being in the middle of something: a transaction, a lock, changed settings.
+    pub(crate) fn mark(&mut self) {
+        self.marked = true;
+    }
+
+    /// The session is as it was when it was opened.
+    pub(crate) fn unmark(&mut self) {
+        self.marked = false;
+    }
+
+    /// Closes the session, or gives it back, and waits until a connection of its own is gone.
+    pub(crate) async fn close(mut self) {
+        if let Some(Connection::Owned(client, task)) = self.connection.take() {
+            drop(client);
+            drop(task.await);
+        }
+    }
+}
+
+impl Deref for Session<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match self.connection.as_ref().expect("only `close` and `drop` take the connection") {
+            Connection::Borrowed(client) => client,
+            Connection::Owned(client, _) => client,
+            #[cfg(feature = "deadpool")]
+            Connection::Pooled(object) => object,
+            #[cfg(feature = "deadpool")]
+            Connection::Unpooled(client) => client,
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if !self.marked {
+            return;
+        }
+        match self.connection.take() {
+            // Its owner may have queued a query already, which a cancel request would hit.
+            None | Some(Connection::Borrowed(_)) => {}
+            Some(Connection::Owned(client, _)) => cancel(&client),
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) => cancel(&deadpool_postgres::Object::take(object)),
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Unpooled(client)) => cancel(&client),
+        }
+    }
+}
+
+/// Asks the server to cancel what it runs for a connection: dropping a future does not.
+///
+/// Best effort: a server that takes cancel requests only over TLS does not get this one, and goes on until it notices
+/// that the client is gone.
+fn cancel(client: &Client) {
+    let token = client.cancel_token();
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move { drop(token.cancel_query(tokio_postgres::NoTls).await) });
+    }
+}
+
+/// Sends a message without waiting for its answer, from where nothing can be awaited. The connection's task delivers it
+/// after what was sent before.
+pub(crate) fn send_unawaited(client: &Client, sql: &str) {
+    use std::task::{Context, Waker};
+    let mut sending = std::pin::pin!(client.batch_execute(sql));
+    // The first poll of a request puts it into the connection's queue; the answer is read and thrown away there.
+    drop(sending.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+}

@@ -1,0 +1,48 @@
+//! What a builder's calls amount to.
+
+use crate::history::HistoryTable;
+use crate::lock::LockKind;
+use migrate_core::engine::Settings;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The settings of a migrator's runs.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSettings {
+    /// How a run waits and what it puts up with.
+    pub(crate) engine: Settings,
+    /// The schema of the history's table; the first of the search path when not given.
+    pub(crate) history_schema: Option<Cow<'static, str>>,
+    /// The name of the history's table.
+    pub(crate) history_table: Cow<'static, str>,
+    /// How the lock is held; by what the target allows when not given.
+    pub(crate) lock: Option<LockKind>,
+    /// How long a statement of a migration waits for a lock on a table; zero is for ever.
+    pub(crate) lock_timeout: Duration,
+    /// How long a statement of a migration may take; zero is for ever.
+    pub(crate) statement_timeout: Duration,
+    /// What is migrating: a program's name and version.
+    pub(crate) program: Cow<'static, str>,
+}
+
+impl RunSettings {
+    pub(crate) const DEFAULT: RunSettings = RunSettings {
+        engine: Settings::DEFAULT,
+        history_schema: None,
+        history_table: Cow::Borrowed("migrate_history"),
+        lock: None,
+        lock_timeout: Duration::from_secs(2),
+        statement_timeout: Duration::ZERO,
+        program: Cow::Borrowed(""),
+    };
+
+    /// The history's table, where its schema is given.
+    pub(crate) fn table(&self) -> Option<HistoryTable> {
+        self.history_schema.as_ref().map(|schema| self.table_in(schema))
+    }
+
+    /// The history's table in a schema.
+    pub(crate) fn table_in(&self, schema: &str) -> HistoryTable {
+        HistoryTable::new(schema, &self.history_table)
+    }
+}

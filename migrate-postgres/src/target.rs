@@ -1,0 +1,210 @@
+//! What a run can be given: something that has, or can open, a connection.
+
+use crate::error::Error;
+use crate::session::Session;
+use std::future::Future;
+use std::pin::Pin;
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, Socket};
+
+/// What [`Migrator::run`](crate::Migrator::run) and the other calls can be given:
+///
+/// | target | connections |
+/// |---|---|
+/// | `str`, `String`: a connection URL or `key=value` pairs | opens its own, and closes them |
+/// | [`tokio_postgres::Config`] | opens its own, and closes them |
+/// | `deadpool_postgres::Pool` (feature `deadpool`) | takes them from the pool |
+/// | [`tokio_postgres::Client`], `deadpool_postgres::Object` | uses the one given |
+///
+/// A boot with nothing to do uses one connection. A run with work to do uses a second one, except over a single
+/// `Client`: one holds the lock in an idle transaction, which is true behind a transaction pooler too, the other works.
+///
+/// The trait is sealed.
+pub trait Target: sealed::Sealed + Sync {
+    /// Opens or borrows a connection.
+    #[doc(hidden)]
+    fn open(&self) -> Opening<'_>;
+
+    /// Opens another one of the same kind, where that can be done without waiting for others to give theirs back.
+    #[doc(hidden)]
+    fn open_another(&self) -> Option<Opening<'_>>;
+}
+
+/// A connection on its way.
+#[doc(hidden)]
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session<'a>, Error>> + Send + 'a>>;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for tokio_postgres::Client {}
+    impl Sealed for tokio_postgres::Config {}
+    impl Sealed for str {}
+    impl Sealed for String {}
+    impl<T: Sealed + ?Sized> Sealed for &T {}
+    #[cfg(feature = "deadpool")]
+    impl Sealed for deadpool_postgres::Pool {}
+    #[cfg(feature = "deadpool")]
+    impl Sealed for deadpool_postgres::Object {}
+}
+
+impl Target for Client {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(async move { Ok(Session::borrowed(self)) })
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        None
+    }
+}
+
+impl<T: Target + ?Sized> Target for &T {
+    fn open(&self) -> Opening<'_> {
+        (**self).open()
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        (**self).open_another()
+    }
+}
+
+impl Target for Config {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(connect(self))
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        Some(self.open())
+    }
+}
+
+impl Target for str {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(async move {
+            let config = self.parse::<Config>().map_err(|source| Error::Url { source })?;
+            connect(&config).await
+        })
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        Some(self.open())
+    }
+}
+
+impl Target for String {
+    fn open(&self) -> Opening<'_> {
+        self.as_str().open()
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        Some(self.open())
+    }
+}
+
+async fn connect(config: &Config) -> Result<Session<'static>, Error> {
+    #[cfg(feature = "rustls")]
+    let connected = match crate::tls::connector(config) {
+        Some(tls) => connect_with(config, tls).await,
+        None => connect_with(config, NoTls).await,
+    };
+    #[cfg(not(feature = "rustls"))]
+    let connected = connect_with(config, NoTls).await;
+    connected.map_err(|source| connect_error(config, source))
+}
+
+async fn connect_with<T>(config: &Config, tls: T) -> Result<Session<'static>, tokio_postgres::Error>
+where
+    T: tokio_postgres::tls::MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = config.connect(tls).await?;
+    // Its errors reach the calls that wait for it; there is nobody else to tell.
+    let task = tokio::spawn(async move { drop(connection.await) });
+    Ok(Session::owned(client, task))
+}
+
+fn connect_error(config: &Config, source: tokio_postgres::Error) -> Error {
+    let target = describe(config);
+    let login = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
+    if source.code().is_some_and(|code| login.contains(code)) {
+        Error::Login { target, source }
+    } else {
+        Error::Connect { target, source }
+    }
+}
+
+/// Where a configuration leads, without its password.
+fn describe(config: &Config) -> String {
+    let ports = config.get_ports();
+    let place = |(index, host): (usize, &Host)| {
+        let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    };
+    let places: Vec<String> = config.get_hosts().iter().enumerate().map(place).collect();
+    let mut text = if places.is_empty() { "no host".to_owned() } else { places.join(", ") };
+    if let Some(database) = config.get_dbname() {
+        text = format!("{text}, database {database}");
+    }
+    if let Some(user) = config.get_user() {
+        text = format!("{text}, as {user}");
+    }
+    text
+}
+
+#[cfg(feature = "deadpool")]
+mod deadpool {
+    use super::{Opening, Target};
+    use crate::error::Error;
+    use crate::session::Session;
+    use deadpool_postgres::{Object, Pool, PoolError, Timeouts};
+    use std::time::Duration;
+
+    impl Target for Pool {
+        fn open(&self) -> Opening<'_> {
+            Box::pin(async move {
+                let object = self.get().await.map_err(pool_error)?;
+                Ok(Session::pooled(object))
+            })
+        }
+
+        fn open_another(&self) -> Option<Opening<'_>> {
+            Some(Box::pin(another(self)))
+        }
+    }
+
+    /// Another connection, without waiting for one to come back: whoever holds it may be waiting for us. A pool that
+    /// is used up gets one from beside it, closed afterwards.
+    async fn another(pool: &Pool) -> Result<Session<'static>, Error> {
+        let now = Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
+        match pool.timeout_get(&now).await {
+            Ok(object) => Ok(Session::pooled(object)),
+            Err(PoolError::Timeout(_)) => {
+                use deadpool_postgres::Manager;
+                use deadpool_postgres::managed::Manager as _;
+                let manager: &Manager = pool.manager();
+                let client = manager.create().await.map_err(|error| pool_error(PoolError::Backend(error)))?;
+                Ok(Session::unpooled(client))
+            }
+            Err(error) => Err(pool_error(error)),
+        }
+    }
+
+    fn pool_error(source: PoolError) -> Error {
+        Error::Pool { source }
+    }
+
+    impl Target for Object {
+        fn open(&self) -> Opening<'_> {
+            Box::pin(async move { Ok(Session::borrowed(self)) })
+        }
+
+        fn open_another(&self) -> Option<Opening<'_>> {
+            let pool = Object::pool(self)?;
+            Some(Box::pin(async move { another(&pool).await }))
+        }
+    }
+}
