@@ -67,6 +67,24 @@ fn a_diesel_directory_is_the_same_set_in_all_three_ways() {
 }
 
 #[test]
+fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
+    static EMBEDDED: Set = migrate!("fixtures/prisma");
+    assert_equal(&EMBEDDED, "fixtures/prisma", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/prisma"));
+    let names: Vec<_> = EMBEDDED.iter().map(Migration::name).collect();
+    assert_eq!(
+        names,
+        [
+            "20250125_initial",
+            "20260126014942_add_customer_portal_models",
+            "20260129011632_add_address_block_models",
+            "20260222011200_add_display_order_to_dsx_mappings",
+            "20260222_move_display_order",
+        ]
+    );
+    assert!(EMBEDDED.iter().all(|m| m.down().is_some()), "each has its rollback");
+}
+
+#[test]
 fn a_set_may_have_a_name_and_be_an_expression_anywhere() {
     static SET: Set = migrate!("fixtures/flat", set = "billing");
     assert_eq!(SET.name(), "billing");

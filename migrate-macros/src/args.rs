@@ -33,7 +33,7 @@ impl Parse for Args {
         let mut args = Args::default();
         let mut is_first = true;
         while !input.is_empty() {
-            if is_first && !input.peek(Ident) {
+            if is_first && !(input.peek(Ident) && input.peek2(Token![=])) {
                 args.directory = Some(text(input, "the directory")?);
             } else {
                 args.option(input)?;

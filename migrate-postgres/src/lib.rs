@@ -4,4 +4,4 @@ mod embed;
 
 #[doc(hidden)]
 pub use embed::__private;
-pub use migrate_core::build;
+pub use migrate_core::{Set, build};
