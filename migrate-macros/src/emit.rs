@@ -29,7 +29,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             TransactionMode as B, Version as V, VersionOrder as D, u8 as U,
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
-        const MIGRATIONS: &[M] = &[#(#migrations),*];
+        static MIGRATIONS: &[M] = &[#(#migrations),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             #order,
