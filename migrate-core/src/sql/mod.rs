@@ -1,1 +1,31 @@
 //! Reading SQL as PostgreSQL reads it.
+//!
+//! A script is read by a lexer that follows the server's own, rule by rule, and [`split()`] into statements where
+//! the server would split it. What could not run, or not as meant, is a [`Fault`] with a place; a
+//! statement that can't run in a transaction is known by its [`Refusal`].
+//!
+//! Nothing here does any I/O, and nothing needs more time than grows with the script's length.
+
+mod compare;
+mod control;
+mod cursor;
+mod fault;
+mod lexer;
+mod position;
+mod redact;
+mod refusal;
+mod setting;
+mod split;
+mod statement;
+mod token;
+
+pub use self::compare::same_but_for_comments;
+pub use self::fault::{Fault, FaultKind};
+pub use self::lexer::{Tokens, tokens};
+pub use self::position::{LineColumn, char_to_byte, line_column};
+pub use self::redact::redact;
+pub use self::refusal::Refusal;
+pub use self::setting::is_session_setting;
+pub use self::split::{Split, split};
+pub use self::statement::Statement;
+pub use self::token::{Construct, Token, TokenKind};
