@@ -89,7 +89,7 @@ refusals! {
     AlterSubscriptionPublication => "ALTER SUBSCRIPTION with refresh",
     /// `ALTER SUBSCRIPTION … SET (failover)`, since PostgreSQL 17
     AlterSubscriptionFailover => "ALTER SUBSCRIPTION ... SET (failover)",
-    /// `ALTER SUBSCRIPTION … SET (two_phase)`, since PostgreSQL 18
+    /// `ALTER SUBSCRIPTION … SET (two_phase = false)`, since PostgreSQL 18
     AlterSubscriptionTwoPhase => "ALTER SUBSCRIPTION ... SET (two_phase)",
     /// `COMMIT PREPARED`
     CommitPrepared => "COMMIT PREPARED",
@@ -222,12 +222,13 @@ fn alter_subscription(cursor: &mut Cursor<'_>) -> Option<Refusal> {
             .then_some(Refusal::AlterSubscriptionPublication);
     }
     if cursor.word("SET") {
+        // What changes the slot refuses; turning two_phase on does not (`CheckAlterSubOption`, since 18).
         let options = cursor.options().unwrap_or_default();
-        let sets = |name: &str| options.iter().any(|option| option.name == name);
-        if sets("failover") {
-            return Some(Refusal::AlterSubscriptionFailover);
+        if options.iter().any(|option| option.name == "two_phase" && !option.is_on()) {
+            return Some(Refusal::AlterSubscriptionTwoPhase);
         }
-        return sets("two_phase").then_some(Refusal::AlterSubscriptionTwoPhase);
+        let failover = options.iter().any(|option| option.name == "failover");
+        return failover.then_some(Refusal::AlterSubscriptionFailover);
     }
     None
 }
