@@ -324,7 +324,7 @@ impl ProblemKind {
             }
             K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
-            K::Sql(kind) => kind.help(),
+            K::Sql(kind) => kind.help().into_owned(),
             K::UnknownOption { .. } => {
                 "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase` and `allow`".into()
             }
