@@ -4,18 +4,22 @@
 //! from a [`Set`] and what a database remembers, and a [`History`](history::History) is that memory and the lock that
 //! guards it. The [`engine`] drives them. Users depend on `migrate-postgres`, which re-exports what they need.
 
+pub mod build;
 pub mod checksum;
 pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod event;
 pub mod history;
+pub mod layout;
 pub mod migration;
 pub mod options;
 pub mod plan;
+pub mod problem;
 pub mod report;
 pub mod script;
 pub mod set;
+pub mod source;
 pub mod sql;
 pub mod version;
 
@@ -23,9 +27,12 @@ pub use checksum::{Checksum, InvalidChecksum};
 pub use digest::{Digest, DigestChain, InvalidDigest};
 pub use error::{Error, Failure};
 pub use event::{Event, Observer};
+pub use layout::Layout;
 pub use migration::{Migration, SqlMigration, Work};
 pub use options::{Options, Phase, TransactionMode};
+pub use problem::{Problem, ProblemKind, Problems};
 pub use report::{Report, StepReport};
 pub use script::Script;
 pub use set::{DEFAULT_SET, DuplicateVersion, Set};
+pub use source::folder::FolderError;
 pub use version::{Version, VersionOrder};

@@ -1,13 +1,31 @@
 //! Options at the top of a script.
+//!
+//! ```sql
+//! -- migrate: lock_timeout=5s statement_timeout=10min transaction=none
+//! -- migrate: phase=contract allow=drop_table,drop_column
+//! DROP TABLE legacy;
+//! ```
+//!
+//! | option | value | in |
+//! |---|---|---|
+//! | `lock_timeout`, `statement_timeout` | a time as PostgreSQL writes it: `5s`, `10min`, `250` (milliseconds), `0` (no limit) | every script |
+//! | `transaction` | `block` or `none` | up, down |
+//! | `phase` | `expand` or `contract` | up |
+//! | `allow` | names of findings, with commas between | up, down |
+//!
+//! The header is what stands before the first statement: comments from `--` to the end of the line, of which those
+//! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
+//! `transaction=none`. Each script has a header of its own.
 
+use crate::layout::Role;
+use crate::problem::ProblemKind;
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 /// What a script asks for in its header, and nothing where it is silent.
 ///
-/// ```sql
-/// -- migrate: lock_timeout=5s statement_timeout=10min transaction=none phase=contract allow=drop_table
-/// ```
+/// [`Display`](fmt::Display) gives the words of the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -58,6 +76,46 @@ impl Options {
     }
 }
 
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        words.extend(self.lock_timeout.map(|timeout| format!("lock_timeout={}", duration_text(timeout))));
+        words.extend(
+            self.statement_timeout.map(|timeout| format!("statement_timeout={}", duration_text(timeout))),
+        );
+        words.extend(self.transaction.map(|mode| format!("transaction={}", transaction_word(mode))));
+        words.extend(self.phase.map(|phase| match phase {
+            Phase::Expand => "phase=expand".to_owned(),
+            Phase::Contract => "phase=contract".to_owned(),
+        }));
+        if !self.allow.is_empty() {
+            words.push(format!("allow={}", self.allow.join(",")));
+        }
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// A time in the largest unit that it is a whole number of.
+fn duration_text(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match UNITS
+        .iter()
+        .rev()
+        .find(|(_, micros)| *micros >= 1000 && millis > 0 && millis.is_multiple_of(micros / 1000))
+    {
+        Some((unit, micros)) => format!("{}{unit}", millis / (micros / 1000)),
+        None => "0".to_owned(),
+    }
+}
+
+/// The value of `transaction=`.
+pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
+    match mode {
+        TransactionMode::Block => "block",
+        TransactionMode::None => "none",
+    }
+}
+
 /// How a script is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -76,4 +134,247 @@ pub enum Phase {
     Expand,
     /// After the last instance of the old release is gone: what the old release would miss.
     Contract,
+}
+
+/// PostgreSQL's units of time with their microseconds, as `SET lock_timeout` takes them.
+const UNITS: [(&str, u128); 6] = [
+    ("us", 1),
+    ("ms", 1000),
+    ("s", 1_000_000),
+    ("min", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
+
+/// What the top of a script says.
+pub(crate) struct Header {
+    pub(crate) options: Options,
+    /// Where the transaction mode was given; 0 when it was not.
+    pub(crate) transaction_at: usize,
+    /// What is wrong, with its byte offset.
+    pub(crate) faults: Vec<(usize, ProblemKind)>,
+    /// Where the header ends.
+    pub(crate) end: usize,
+}
+
+/// Reads the comments at the top of a script.
+pub(crate) fn read_header(text: &str, role: Role) -> Header {
+    let mut reader = HeaderReader { text, role, given: Vec::new(), header: Header::empty() };
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    loop {
+        rest = rest.trim_start();
+        let at = text.len() - rest.len();
+        if rest.starts_with("--") {
+            let line = rest.lines().next().unwrap_or_default();
+            reader.comment(at, line);
+            rest = &rest[line.len()..];
+        } else if rest.starts_with("/*") {
+            let Some(length) = block_comment(rest) else { break };
+            if rest[2..].trim_start_matches('*').trim_start().starts_with("migrate:") {
+                reader.header.faults.push((at, ProblemKind::OptionsInBlockComment));
+            }
+            rest = &rest[length..];
+        } else {
+            break;
+        }
+    }
+    Header { end: text.len() - rest.len(), ..reader.header }
+}
+
+/// What stands behind `-- migrate:` in a line, if it is such a line.
+pub(crate) fn words(line: &str) -> Option<&str> {
+    line.strip_prefix("--")?.trim_start().strip_prefix("migrate:")
+}
+
+/// Whether one of the words is an option.
+pub(crate) fn has_option(words: &str) -> bool {
+    words
+        .split_whitespace()
+        .any(|word| word.split_once('=').is_some_and(|(name, _)| OptionName::of(name).is_some()))
+}
+
+/// The length of the block comment, with those nested in it, that the text begins with.
+fn block_comment(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => (depth, at) = (depth + 1, at + 2),
+            b"*/" => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OptionName {
+    LockTimeout,
+    StatementTimeout,
+    Transaction,
+    Phase,
+    Allow,
+}
+
+impl OptionName {
+    const ALL: [OptionName; 5] = [
+        OptionName::LockTimeout,
+        OptionName::StatementTimeout,
+        OptionName::Transaction,
+        OptionName::Phase,
+        OptionName::Allow,
+    ];
+
+    fn of(word: &str) -> Option<OptionName> {
+        OptionName::ALL.into_iter().find(|name| name.text() == word)
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            OptionName::LockTimeout => "lock_timeout",
+            OptionName::StatementTimeout => "statement_timeout",
+            OptionName::Transaction => "transaction",
+            OptionName::Phase => "phase",
+            OptionName::Allow => "allow",
+        }
+    }
+
+    /// The phase is the migration's, and a verify script changes nothing.
+    fn belongs_in(self, role: Role) -> bool {
+        match self {
+            OptionName::LockTimeout | OptionName::StatementTimeout => true,
+            OptionName::Transaction | OptionName::Allow => role != Role::Verify,
+            OptionName::Phase => role == Role::Up,
+        }
+    }
+
+    fn expects(self) -> &'static str {
+        match self {
+            OptionName::LockTimeout | OptionName::StatementTimeout => {
+                "a whole number with `ms`, `s`, `min`, `h` or `d`, or 0 for no limit, up to 2147483647 ms"
+            }
+            OptionName::Transaction => "`block` or `none`",
+            OptionName::Phase => "`expand` or `contract`",
+            OptionName::Allow => "names of findings in lower case, with commas and no spaces between",
+        }
+    }
+
+    /// Sets the option, if it takes the value.
+    fn set(self, options: &mut Options, value: &str) -> Option<()> {
+        match self {
+            OptionName::LockTimeout => options.lock_timeout = Some(duration(value)?),
+            OptionName::StatementTimeout => options.statement_timeout = Some(duration(value)?),
+            OptionName::Transaction => {
+                options.transaction = Some(match value {
+                    "block" => TransactionMode::Block,
+                    "none" => TransactionMode::None,
+                    _ => return None,
+                });
+            }
+            OptionName::Phase => {
+                options.phase = Some(match value {
+                    "expand" => Phase::Expand,
+                    "contract" => Phase::Contract,
+                    _ => return None,
+                });
+            }
+            OptionName::Allow => {
+                let names: Vec<Cow<'static, str>> =
+                    value.split(',').map(|name| name.to_owned().into()).collect();
+                let is_name = |name: &str| {
+                    name.starts_with(|c: char| c.is_ascii_lowercase())
+                        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                };
+                if !names.iter().all(|name| is_name(name)) {
+                    return None;
+                }
+                options.allow = names.into();
+            }
+        }
+        Some(())
+    }
+}
+
+/// A time as PostgreSQL reads it for `lock_timeout`: milliseconds when it has no unit. What PostgreSQL would round
+/// down to 0, which is no limit, is refused.
+fn duration(value: &str) -> Option<Duration> {
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u128 = value[..value.len() - unit.len()].parse().ok()?;
+    let unit = if unit.is_empty() { "ms" } else { unit };
+    let (_, micros) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let millis = (number.checked_mul(*micros)?.checked_add(500)?) / 1000;
+    if millis == 0 && number > 0 || millis > i32::MAX as u128 {
+        return None;
+    }
+    Some(Duration::from_millis(u64::try_from(millis).ok()?))
+}
+
+struct HeaderReader<'a> {
+    text: &'a str,
+    role: Role,
+    given: Vec<(OptionName, usize)>,
+    header: Header,
+}
+
+impl Header {
+    fn empty() -> Header {
+        Header { options: Options::NONE, transaction_at: 0, faults: Vec::new(), end: 0 }
+    }
+}
+
+impl HeaderReader<'_> {
+    /// A comment from `--` to the end of its line.
+    fn comment(&mut self, at: usize, line: &str) {
+        if let Some(words) = words(line) {
+            let start = at + line.len() - words.len();
+            for word in words.split_whitespace() {
+                let offset = start + (word.as_ptr() as usize - words.as_ptr() as usize);
+                self.word(offset, word);
+            }
+        } else if is_no_transaction(line) {
+            self.option(at, OptionName::Transaction, "none");
+        }
+    }
+
+    fn word(&mut self, at: usize, word: &str) {
+        match word.split_once('=') {
+            None => self.fault(at, ProblemKind::NotAnOption { word: word.to_owned() }),
+            Some((name, value)) => match OptionName::of(name) {
+                None => self.fault(at, ProblemKind::UnknownOption { name: name.to_owned() }),
+                Some(option) => self.option(at, option, value),
+            },
+        }
+    }
+
+    fn option(&mut self, at: usize, name: OptionName, value: &str) {
+        let option = name.text();
+        if let Some((_, first)) = self.given.iter().find(|(given, _)| *given == name) {
+            let first_line = crate::sql::line_column(self.text, *first).line;
+            self.fault(at, ProblemKind::DuplicateOption { option, first_line });
+            return;
+        }
+        self.given.push((name, at));
+        if !name.belongs_in(self.role) {
+            self.fault(at, ProblemKind::OptionNotHere { option, role: self.role });
+        } else if name.set(&mut self.header.options, value).is_none() {
+            let kind = ProblemKind::BadValue { option, value: value.to_owned(), expected: name.expects() };
+            self.fault(at, kind);
+        } else if name == OptionName::Transaction {
+            self.header.transaction_at = at;
+        }
+    }
+
+    fn fault(&mut self, at: usize, kind: ProblemKind) {
+        self.header.faults.push((at, kind));
+    }
+}
+
+/// sqlx looks for `-- no-transaction` at the beginning of a file, whatever follows.
+fn is_no_transaction(line: &str) -> bool {
+    let comment = line.trim_start_matches("--").trim_start();
+    let rest = comment.strip_prefix("no-transaction");
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')))
 }

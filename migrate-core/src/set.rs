@@ -101,6 +101,11 @@ impl Set {
         Set { name: name.into(), ..self }
     }
 
+    /// The same set with the order of its layout, which an empty one has too.
+    pub(crate) fn ordered(self, order: VersionOrder) -> Set {
+        Set { order, ..self }
+    }
+
     /// The name that tells this set's history from those of other sets in the same database.
     pub fn name(&self) -> &str {
         &self.name
@@ -166,8 +171,9 @@ impl Set {
         &self.digests
     }
 
-    /// The folder that `migrate!` read on the machine that built the binary.
+    /// The folder that `migrate!` read on the machine that built the binary; none in a release build, which says
+    /// nothing of that machine.
     pub fn folder(&self) -> Option<&str> {
-        self.folder.as_deref()
+        self.folder.as_deref().filter(|folder| !folder.is_empty())
     }
 }

@@ -1,0 +1,47 @@
+//! `<name>/migration.sql` with optional `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
+//!
+//! Prisma applies its folders in the text order of their whole names, and makes no demand on those: `0_init`, its own
+//! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
+
+use super::{FileKind, Layout, NoteKind, Place, Role, Rules, check_length};
+use crate::problem::ProblemKind;
+use crate::version::Version;
+
+pub(super) const RULES: Rules = Rules {
+    layout: Layout::Prisma,
+    up: Some("migration.sql"),
+    shows: |place| match place.folder {
+        Some(_) => place.file == "migration.sql",
+        None => place.file == "migration_lock.toml",
+    },
+    hints: |place| place.folder.is_some() && place.file == "rollback.sql",
+    classify,
+};
+
+/// `migration_name varchar(255)` of Prisma's own history.
+const NAME_LIMIT: usize = 255;
+
+fn classify(place: Place<'_>) -> FileKind {
+    let Some(folder) = place.folder else {
+        return match place.file {
+            "migration_lock.toml" => FileKind::Lock,
+            _ => FileKind::Note(NoteKind::BesidePrismaFolders),
+        };
+    };
+    if let Err(kind) = check_length(folder, NAME_LIMIT) {
+        return FileKind::FolderProblem(kind);
+    }
+    let script = |role| FileKind::Script(Version::text(folder.to_owned()), folder.to_owned(), role);
+    match place.file {
+        "migration.sql" => script(Role::Up),
+        "rollback.sql" | "down.sql" => script(Role::Down),
+        "verify.sql" => script(Role::Verify),
+        "" => FileKind::Nothing,
+        // Prisma would ignore it; whoever wrote `rolback.sql` does not want that.
+        _ if place.is_sql() => FileKind::Problem(ProblemKind::UnknownFile {
+            layout: Layout::Prisma,
+            names: "`migration.sql`, `rollback.sql` or `verify.sql`",
+        }),
+        _ => FileKind::Note(NoteKind::InPrismaFolder),
+    }
+}

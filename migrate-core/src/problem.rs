@@ -1,0 +1,436 @@
+//! What is wrong with a migration directory: everything at once, each with its place and a way to mend it.
+
+use crate::layout::{Layout, Role};
+use crate::sql::FaultKind;
+use crate::version::Version;
+use std::fmt;
+
+/// One thing that is wrong with a migration directory.
+///
+/// [`Display`](fmt::Display) gives two lines: `path:line:column: what is wrong`, and below it how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The file, or the folder with a `/` at its end; relative to the migration directory until [`Problems::under`]
+    /// puts that before it. Empty for the directory itself.
+    pub path: String,
+    /// The line in the file, the first being 1; 1 when the problem is the file's name or its absence.
+    pub line: u32,
+    /// The column in the line, in characters, the first being 1.
+    pub column: u32,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+impl Problem {
+    /// A problem of a file as a whole.
+    pub(crate) fn of_file(path: impl Into<String>, kind: ProblemKind) -> Problem {
+        Problem { path: path.into(), line: 1, column: 1, kind }
+    }
+
+    /// How to mend it.
+    pub fn help(&self) -> String {
+        self.kind.help()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "." } else { &self.path };
+        write!(f, "{path}:{}:{}: {}", self.line, self.column, self.kind)?;
+        let help = self.help();
+        if help.is_empty() { Ok(()) } else { write!(f, "\n    help: {help}") }
+    }
+}
+
+/// What can be wrong with a migration directory, with the data to act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// Neither a migration nor a file that is known to stand beside migrations.
+    #[error("there is no migration here{}", found_text(found))]
+    NoMigrations {
+        /// The first few names that were found.
+        found: Vec<String>,
+    },
+    /// The files follow two conventions.
+    #[error("two layouts in one directory: `{first_path}` is {first}, `{second_path}` is {second}")]
+    MixedLayouts {
+        /// One layout.
+        first: Layout,
+        /// A file that shows it.
+        first_path: String,
+        /// The other layout.
+        second: Layout,
+        /// A file that shows that one.
+        second_path: String,
+    },
+    /// A name that starts with no version.
+    #[error("the name has no version at its start")]
+    MissingVersion {
+        /// A name that would do.
+        example: String,
+    },
+    /// A version and nothing else.
+    #[error("the name is a version only")]
+    MissingName {
+        /// A name that would do.
+        example: String,
+    },
+    /// A version with a character that its layout does not take.
+    #[error("`{character}` can't be part of the version `{version}`")]
+    OddVersion {
+        /// The version as written.
+        version: String,
+        /// The character.
+        character: char,
+        /// A name that would do.
+        example: String,
+    },
+    /// A version that no history could keep.
+    #[error("the version has {length} characters, of at most {limit}")]
+    LongVersion {
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// A control character, or bytes that are no UTF-8, in a name.
+    #[error("the name holds {character:?}, which is no character for a name")]
+    OddCharacter {
+        /// The character; U+FFFD for what is not UTF-8.
+        character: char,
+    },
+    /// An ending such as `.undo.sql`.
+    #[error("`{ending}` is not an ending that is known")]
+    UnknownEnding {
+        /// The ending.
+        ending: String,
+    },
+    /// A file that the layout knows nothing of.
+    #[error("not a file that the {layout} layout knows")]
+    UnknownFile {
+        /// The layout of the directory.
+        layout: Layout,
+        /// What it could be called, if it is meant to be a script.
+        names: &'static str,
+    },
+    /// A file in a folder, where the flat layout has none.
+    #[error("in a folder, where the flat layout has no files")]
+    InFolder,
+    /// A migration folder without its up script.
+    #[error("no `{expected}` in this folder")]
+    FolderWithoutUp {
+        /// The name of the missing file.
+        expected: &'static str,
+    },
+    /// A down or verify script alone.
+    #[error("a {role} script without an up script")]
+    WithoutUp {
+        /// What the script is.
+        role: Role,
+        /// The file that is missing.
+        expected: String,
+    },
+    /// Two migrations with one version.
+    #[error("version {version} is `{other}` already")]
+    DuplicateVersion {
+        /// The version.
+        version: Version,
+        /// The up script of the other migration.
+        other: String,
+    },
+    /// Two scripts of one kind in one migration.
+    #[error("a second {role} script beside `{other}`")]
+    DuplicateScript {
+        /// What both are.
+        role: Role,
+        /// The other one.
+        other: String,
+    },
+    /// Two names that are one on Windows and macOS.
+    #[error("differs from `{other}` by upper and lower case only")]
+    SameButForCase {
+        /// The other one.
+        other: String,
+    },
+    /// A file of another tool, in a layout that is not read.
+    #[error("{what} is written for {tool}, whose files are not read yet")]
+    OtherTool {
+        /// The tool.
+        tool: &'static str,
+        /// What shows it.
+        what: String,
+    },
+    /// A script without a single character that matters.
+    #[error("the script is empty")]
+    Empty,
+    /// A script of comments.
+    #[error("the script has comments only, and no statement")]
+    OnlyComments,
+    /// More than a server takes in one message.
+    #[error("the script has {length} bytes, of at most {limit}")]
+    TooLarge {
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("the file is not UTF-8 from byte {offset} on (0x{byte:02x})")]
+    NotUtf8 {
+        /// How many bytes before it are UTF-8.
+        offset: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// SQL that can't be split into statements, or that no migration may hold.
+    #[error("{0}")]
+    Sql(FaultKind),
+    /// A name before `=` that is no option.
+    #[error("there is no option `{name}`")]
+    UnknownOption {
+        /// The name.
+        name: String,
+    },
+    /// A word without `=` in a line of options.
+    #[error("`{word}` is not an option: it has no `=` and value")]
+    NotAnOption {
+        /// The word.
+        word: String,
+    },
+    /// A value that its option does not take.
+    #[error("`{value}` is no value for `{option}`")]
+    BadValue {
+        /// The option.
+        option: &'static str,
+        /// The value.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// An option given twice.
+    #[error("`{option}` is given in line {first_line} already")]
+    DuplicateOption {
+        /// The option.
+        option: &'static str,
+        /// Where it was given first.
+        first_line: u32,
+    },
+    /// An option in a script that it means nothing to.
+    #[error("`{option}` means nothing in a {role} script")]
+    OptionNotHere {
+        /// The option.
+        option: &'static str,
+        /// What the script is.
+        role: Role,
+    },
+    /// Options where they would be ignored.
+    #[error("options after the first statement would be ignored")]
+    LateOptions,
+    /// Options in a block comment.
+    #[error("options in a block comment would be ignored")]
+    OptionsInBlockComment,
+    /// A transaction block asked for, and a statement that refuses one.
+    #[error("`{statement}` refuses a transaction block, which {asked} asks for")]
+    RefusesBlock {
+        /// The beginning of the statement.
+        statement: String,
+        /// Where the block was asked for.
+        asked: String,
+    },
+    /// A header that contradicts `metadata.toml`.
+    #[error("`transaction={header}` contradicts `run_in_transaction` in `{path}`")]
+    ContradictsMetadata {
+        /// What the header says.
+        header: &'static str,
+        /// The metadata file.
+        path: String,
+    },
+    /// A line of a settings file that is not one of those it may have.
+    #[error("`{line}` is not a setting that is known here")]
+    UnknownSetting {
+        /// The line.
+        line: String,
+        /// What the file may hold.
+        expected: &'static str,
+    },
+    /// A setting given twice.
+    #[error("`{key}` is set twice")]
+    DuplicateSetting {
+        /// Its name.
+        key: &'static str,
+    },
+    /// A settings file without its setting.
+    #[error("`{key}` is not set")]
+    MissingSetting {
+        /// Its name.
+        key: &'static str,
+        /// What the file must hold.
+        expected: &'static str,
+    },
+    /// Migrations for another database.
+    #[error("the migrations are for `{provider}`, not for PostgreSQL")]
+    OtherProvider {
+        /// What the file names.
+        provider: String,
+    },
+}
+
+fn found_text(found: &[String]) -> String {
+    match found {
+        [] => ": the directory is empty".to_owned(),
+        found => format!(
+            ": found {} only",
+            found.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+impl ProblemKind {
+    /// How to mend it.
+    pub fn help(&self) -> String {
+        use ProblemKind as K;
+        match self {
+            K::NoMigrations { .. } => "add `0001_name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
+                an empty directory that is meant to be here needs a `.gitkeep` or a `README.md`"
+                .into(),
+            K::MixedLayouts { first, second, .. } => {
+                format!("keep one layout: write the migrations of the {second} layout in the {first} one, or move them to a directory (and a set) of their own")
+            }
+            K::MissingVersion { example } => {
+                format!("name it like `{example}`: digits, an underscore, what it does; or move it out of the directory")
+            }
+            K::MissingName { example } => format!("say what it does: `{example}`"),
+            K::OddVersion { example, .. } => format!("name it like `{example}`"),
+            K::LongVersion { .. } => "shorten it: a date with the time of day has 14 digits".into(),
+            K::OddCharacter { .. } => "rename it with letters, digits, `_` and `-`".into(),
+            K::UnknownEnding { .. } => {
+                "end it in `.sql` or `.up.sql`, `.down.sql`, `.verify.sql`; a name itself has no dots before letters".into()
+            }
+            K::UnknownFile { names: "", .. } => "move it out of the directory".into(),
+            K::UnknownFile { names, .. } => format!("rename it to {names} if it is meant to be one, or move it out of the directory"),
+            K::InFolder => "move it up, beside the other migrations, or out of the directory".into(),
+            K::FolderWithoutUp { expected } => format!("add `{expected}`, or delete the folder"),
+            K::WithoutUp { expected, .. } => format!("add `{expected}`, or delete this file"),
+            K::DuplicateVersion { .. } => "give the newer of the two a version of its own".into(),
+            K::DuplicateScript { .. } => "keep one of the two".into(),
+            K::SameButForCase { .. } => "rename one of them: Windows and macOS take both for one file".into(),
+            K::OtherTool { .. } => {
+                "split it into `<version>_<name>.up.sql` and `.down.sql`, without the other tool's marks".into()
+            }
+            K::Empty | K::OnlyComments => {
+                "write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`".into()
+            }
+            K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
+            K::NotUtf8 { .. } => "save the file as UTF-8".into(),
+            K::Sql(kind) => kind.help().into_owned(),
+            K::UnknownOption { .. } => {
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase` and `allow`".into()
+            }
+            K::NotAnOption { .. } => {
+                "write `option=value` without spaces inside, several of them with a space between; a comment that is \
+                 no option must not begin with `migrate:`"
+                    .into()
+            }
+            K::BadValue { option, expected, .. } => format!("`{option}` takes {expected}"),
+            K::DuplicateOption { .. } => "keep one of the two".into(),
+            K::OptionNotHere { role: Role::Verify, .. } => {
+                "a verify script takes `lock_timeout` and `statement_timeout` only".into()
+            }
+            K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
+            K::LateOptions => "move the line to the top of the file, above the first statement".into(),
+            K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),
+            K::RefusesBlock { .. } => {
+                "leave `transaction` out, and the script runs statement by statement; or move the statement to a migration of its own".into()
+            }
+            K::ContradictsMetadata { .. } => "say it in one place".into(),
+            K::UnknownSetting { expected, .. } => format!("the file may hold comments and {expected}"),
+            K::DuplicateSetting { .. } => "keep one of the two".into(),
+            K::MissingSetting { expected, .. } => format!("write {expected}, or delete the file"),
+            K::OtherProvider { .. } => "the provider must be `postgresql`".into(),
+        }
+    }
+}
+
+/// Everything that is wrong with a migration directory, in the order of its files.
+///
+/// Never empty when it is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(crate) fn of(problems: impl IntoIterator<Item = Problem>) -> Problems {
+        Problems(problems.into_iter().collect())
+    }
+
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Sorted, and each once.
+    pub(crate) fn sorted(mut self) -> Problems {
+        self.0.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
+        self.0.dedup();
+        self
+    }
+
+    /// The same problems with the directory before each path, so that an editor finds the files.
+    pub fn under(mut self, directory: &str) -> Problems {
+        let directory = directory.trim_end_matches('/');
+        for problem in &mut self.0 {
+            problem.path = match problem.path.as_str() {
+                "" => directory.to_owned(),
+                path => format!("{directory}/{path}"),
+            };
+        }
+        self
+    }
+
+    /// The problems, by path and line.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

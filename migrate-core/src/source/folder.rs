@@ -1,0 +1,135 @@
+//! A folder of the file system: the one place of this crate that reads files.
+
+use crate::layout;
+use crate::problem::Problems;
+use crate::set::Set;
+use crate::source::SourceFile;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Why a folder gave no set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// There is no such folder.
+    #[error("there is no folder `{}`", path.display())]
+    NotFound {
+        /// The folder, as it was looked for.
+        path: PathBuf,
+    },
+    /// The folder, or a file in it, can't be read.
+    #[error("can't read `{}`", path.display())]
+    Io {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why it can't be.
+        source: io::Error,
+    },
+    /// Its files are no migrations.
+    #[error("{} problem{} in `{}`:\n{problems}", problems.len(), if problems.len() == 1 { "" } else { "s" }, path.display())]
+    Problems {
+        /// The folder.
+        path: PathBuf,
+        /// All that is wrong with its files.
+        problems: Problems,
+    },
+}
+
+impl Set {
+    /// The migrations of a folder, read at run time: the same set that `migrate!` embeds.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or a file in it can't be read, and when something is wrong with the files: all of it at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("migrate-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_create_users.sql"), "CREATE TABLE users (id bigint PRIMARY KEY);")?;
+    /// let set = migrate_core::Set::from_folder(&folder)?;
+    /// assert_eq!(set.get(0).unwrap().name(), "0001_create_users");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Set, FolderError> {
+        let folder = folder.as_ref();
+        let directory = layout::read(collect(folder)?).map_err(|problems| FolderError::Problems {
+            path: folder.to_owned(),
+            problems: problems.under(&folder.to_string_lossy()),
+        })?;
+        Ok(directory.into())
+    }
+}
+
+/// The files of a folder and of the folders in it, sorted by path.
+///
+/// Symbolic links are followed. Hidden files are named and not read, and of the others only what a layout may read, so
+/// that a link of an editor that leads nowhere, or a large file that strayed here, does no harm.
+///
+/// # Errors
+///
+/// [`FolderError::NotFound`] and [`FolderError::Io`].
+pub fn collect(folder: &Path) -> Result<Vec<SourceFile>, FolderError> {
+    let is_folder = fs::metadata(folder).map(|metadata| metadata.is_dir());
+    match is_folder {
+        Ok(true) => {}
+        Ok(false) => return Err(FolderError::NotFound { path: folder.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FolderError::NotFound { path: folder.to_owned() });
+        }
+        Err(source) => return Err(FolderError::Io { path: folder.to_owned(), source }),
+    }
+    let mut files = Vec::new();
+    for (name, path) in entries(folder)? {
+        if name.starts_with('.') || !is_dir(&path)? {
+            files.push(file(name, &path)?);
+            continue;
+        }
+        let inner = entries(&path)?;
+        if inner.is_empty() {
+            files.push(SourceFile::folder(&name));
+        }
+        for (inner_name, inner_path) in inner {
+            let inner_name = format!("{name}/{inner_name}");
+            if !is_hidden(&inner_path) && is_dir(&inner_path)? {
+                files.push(SourceFile::folder(&inner_name));
+            } else {
+                files.push(file(inner_name, &inner_path)?);
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Names and paths. A name that is not UTF-8 keeps U+FFFD in place of what is not, which no layout takes.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
+    let failed = |source| FolderError::Io { path: folder.to_owned(), source };
+    fs::read_dir(folder)
+        .map_err(failed)?
+        .map(|entry| {
+            let entry = entry.map_err(failed)?;
+            Ok((entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        })
+        .collect()
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with('.'))
+}
+
+fn is_dir(path: &Path) -> Result<bool, FolderError> {
+    let metadata = fs::metadata(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
+    Ok(metadata.is_dir())
+}
+
+fn file(name: String, path: &Path) -> Result<SourceFile, FolderError> {
+    if is_hidden(path) || !layout::may_read(&name) {
+        return Ok(SourceFile::new(name, Vec::new()));
+    }
+    let bytes = fs::read(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
+    Ok(SourceFile::new(name, bytes))
+}

@@ -1,0 +1,135 @@
+//! What can be wrong with a script before a server sees it.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// Something wrong with a script, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{kind}")]
+pub struct Fault {
+    /// What is wrong.
+    pub kind: FaultKind,
+    /// The byte offset of what is wrong; [`line_column`](super::line_column) makes a line and a column of it.
+    pub offset: usize,
+}
+
+impl Fault {
+    /// How to mend it; see [`FaultKind::help`].
+    pub fn help(&self) -> Cow<'static, str> {
+        self.kind.help()
+    }
+}
+
+/// What is wrong with a script.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// A string constant that begins here and does not end.
+    #[error("this string has no closing quote")]
+    UnterminatedString,
+    /// A bit string constant that begins here and does not end.
+    #[error("this bit string has no closing quote")]
+    UnterminatedBitString,
+    /// A quoted identifier that begins here and does not end.
+    #[error("this quoted identifier has no closing quote")]
+    UnterminatedIdentifier,
+    /// A dollar-quoted string constant that begins here and does not end.
+    #[error("this dollar-quoted string has no closing ${tag}$")]
+    UnterminatedDollarQuote {
+        /// What stands between the dollar signs; often nothing.
+        tag: String,
+    },
+    /// A block comment that begins here and does not end.
+    #[error("this comment has no closing */")]
+    UnterminatedComment,
+    /// The `BEGIN ATOMIC` of a function or procedure whose body does not end.
+    #[error("this BEGIN ATOMIC has no END")]
+    UnterminatedBody,
+    /// A parenthesis without its partner.
+    #[error("this {parenthesis} has no partner")]
+    UnbalancedParenthesis {
+        /// The one that is there: `(` or `)`.
+        parenthesis: char,
+    },
+    /// A statement that begins or ends a transaction.
+    #[error("{command} takes the migration's transaction out of its hands")]
+    TransactionControl {
+        /// The statement's command: `BEGIN`, `COMMIT`, ….
+        command: &'static str,
+    },
+    /// A command for psql.
+    #[error("{command} is a command for psql, and the server does not know it")]
+    PsqlMetaCommand {
+        /// The command, its backslash included.
+        command: String,
+    },
+    /// `COPY … FROM STDIN`.
+    #[error("COPY FROM STDIN waits for rows that a migration can't send")]
+    CopyFromStdin,
+    /// `COPY … TO STDOUT`.
+    #[error("COPY TO STDOUT sends rows that a migration can't receive")]
+    CopyToStdout,
+    /// A byte 0. What stands behind it was not read.
+    #[error("a byte 0 can't be sent to the server")]
+    NulByte,
+    /// A script of 4 GiB or more. It was not read.
+    #[error("the script has 4 GiB or more")]
+    TooLarge,
+}
+
+impl FaultKind {
+    /// How to mend it, in one sentence or two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_core::sql::split;
+    ///
+    /// let fault = &split("COPY t FROM stdin;").faults[0];
+    /// assert_eq!(fault.to_string(), "COPY FROM STDIN waits for rows that a migration can't send");
+    /// assert_eq!(fault.help(), "write the rows as INSERT statements; pg_dump does with --rows-per-insert");
+    /// ```
+    pub fn help(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::UnterminatedString => {
+                "close it with '; a ' inside is written '', and a backslash before it does not help unless \
+                 the string begins with E'"
+            }
+            Self::UnterminatedBitString => "close it with '",
+            Self::UnterminatedIdentifier => "close it with \"; a \" inside is written \"\"",
+            Self::UnterminatedDollarQuote { tag } => {
+                return Cow::Owned(format!("close it with ${tag}$, in the same case"));
+            }
+            Self::UnterminatedComment => "close it with */; comments nest, so each /* inside needs one too",
+            Self::UnterminatedBody => "close the body with END; each statement in it ends with a semicolon",
+            Self::UnbalancedParenthesis { parenthesis: '(' } => "close it before the statement's semicolon",
+            Self::UnbalancedParenthesis { .. } => "remove it, or open it earlier in the statement",
+            Self::TransactionControl { .. } => {
+                "remove it: the migration's transaction is begun and ended around the script; \
+                 SAVEPOINT and ROLLBACK TO work inside it"
+            }
+            Self::PsqlMetaCommand { command } => meta_command_help(command),
+            Self::CopyFromStdin => "write the rows as INSERT statements; pg_dump does with --rows-per-insert",
+            Self::CopyToStdout => "remove it, or copy to a file of the server",
+            Self::NulByte => "save the script as UTF-8; UTF-16 is full of such bytes",
+            Self::TooLarge => "divide the script among several migrations",
+        })
+    }
+}
+
+/// What to write instead of a psql command.
+fn meta_command_help(command: &str) -> &'static str {
+    match command {
+        "\\i" | "\\ir" | "\\include" | "\\include_relative" => "put the other file's text here",
+        "\\c" | "\\connect" => "remove it: a migration stays in the database that it is run against",
+        "\\copy" => "write the rows as INSERT statements",
+        "\\." => "remove it and the rows before it, and write the rows as INSERT statements",
+        "\\restrict" | "\\unrestrict" => "remove it: pg_dump writes it for psql alone",
+        "\\g" | "\\gx" | "\\;" => "write a semicolon instead",
+        "\\gexec" => "run the texts with EXECUTE in a DO block",
+        "\\set" | "\\gset" | "\\getenv" => "write the values themselves, or compute them in a DO block",
+        "\\if" | "\\elif" | "\\else" | "\\endif" => "decide in a DO block",
+        _ => "remove it",
+    }
+}

@@ -1,0 +1,338 @@
+//! The lexer: PostgreSQL's `src/backend/parser/scan.l`, of version 15 and later, rule by rule.
+//!
+//! Two things are left out, since they do not move a token's end: what escapes in a string stand for,
+//! and the server's complaints about junk after a number, names of zero length or operators of 64 bytes.
+//! `standard_conforming_strings` is taken to be `on`, the default since 9.1: a backslash in `'…'` is just a
+//! backslash. A connection that runs scripts split here has to make sure of that.
+
+use std::iter::FusedIterator;
+
+use super::token::{Construct, Token, TokenKind};
+
+/// Reads `text` into tokens, white space and comments included: the tokens' ranges follow each other
+/// without a gap from the text's first byte to its last.
+///
+/// No text is refused. What the server would stumble over comes out as [`TokenKind::Other`],
+/// [`TokenKind::Backslash`] or [`TokenKind::Unterminated`].
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::sql::{TokenKind, tokens};
+///
+/// let text = "SELECT $q$;$q$; -- done";
+/// let kinds: Vec<_> = tokens(text).filter(|t| !t.is_trivia()).map(|t| (t.kind, t.text(text))).collect();
+///
+/// assert_eq!(
+///     kinds,
+///     [(TokenKind::Word, "SELECT"), (TokenKind::DollarString, "$q$;$q$"), (TokenKind::Semicolon, ";")]
+/// );
+/// ```
+pub fn tokens(text: &str) -> Tokens<'_> {
+    Tokens { text, at: 0, signs_until: 0 }
+}
+
+/// The tokens of a text; see [`tokens`].
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    /// Up to here stand only `+` and `-` that were cut off an operator: each is a token. Remembering it
+    /// keeps `+-+-+-…` from being scanned once per sign.
+    signs_until: usize,
+}
+
+impl Tokens<'_> {
+    /// Goes on at a later offset. It has to be a character boundary.
+    pub(super) fn skip_to(&mut self, offset: usize) {
+        debug_assert!(offset >= self.at && self.text.is_char_boundary(offset));
+        self.at = offset;
+    }
+
+    fn read(&mut self, start: usize) -> (TokenKind, usize) {
+        let bytes = self.text.as_bytes();
+        let peek = |ahead: usize| bytes.get(start + ahead).copied();
+        match bytes[start] {
+            byte if is_space(byte) => (TokenKind::Whitespace, run(bytes, start, is_space)),
+            b'-' if peek(1) == Some(b'-') => (TokenKind::LineComment, line_comment(bytes, start)),
+            b'/' if peek(1) == Some(b'*') => ended(TokenKind::BlockComment, block_comment(bytes, start)),
+            b'\'' => ended(TokenKind::String, self.plain_string(start + 1)),
+            b'e' | b'E' if peek(1) == Some(b'\'') => {
+                ended(TokenKind::EscapeString, self.escape_string(start + 2))
+            }
+            b'n' | b'N' if peek(1) == Some(b'\'') => {
+                ended(TokenKind::NationalString, self.plain_string(start + 2))
+            }
+            b'b' | b'B' if peek(1) == Some(b'\'') => ended(TokenKind::BitString, self.bit_string(start + 2)),
+            b'x' | b'X' if peek(1) == Some(b'\'') => ended(TokenKind::HexString, self.bit_string(start + 2)),
+            b'u' | b'U' if peek(1) == Some(b'&') && peek(2) == Some(b'\'') => {
+                ended(TokenKind::UnicodeString, self.plain_string(start + 3))
+            }
+            b'u' | b'U' if peek(1) == Some(b'&') && peek(2) == Some(b'"') => {
+                ended(TokenKind::UnicodeIdentifier, self.identifier(start + 3))
+            }
+            b'"' => ended(TokenKind::QuotedIdentifier, self.identifier(start + 1)),
+            0xEF if start == 0 && self.text.starts_with('\u{FEFF}') => (TokenKind::ByteOrderMark, 3),
+            byte if begins_word(byte) => (TokenKind::Word, run(bytes, start, continues_word)),
+            b'0'..=b'9' => (TokenKind::Number, number(bytes, start)),
+            b'.' if peek(1) == Some(b'.') => (TokenKind::Punctuation, start + 2),
+            b'.' if peek(1).is_some_and(|byte| byte.is_ascii_digit()) => {
+                (TokenKind::Number, number(bytes, start))
+            }
+            b'$' => self.dollar(start),
+            b'(' => (TokenKind::LeftParenthesis, start + 1),
+            b')' => (TokenKind::RightParenthesis, start + 1),
+            b';' => (TokenKind::Semicolon, start + 1),
+            b':' if matches!(peek(1), Some(b':' | b'=')) => (TokenKind::Punctuation, start + 2),
+            b',' | b'.' | b':' | b'[' | b']' => (TokenKind::Punctuation, start + 1),
+            b'\\' => (TokenKind::Backslash, start + 1),
+            byte if is_operator(byte) => (TokenKind::Operator, self.operator(start)),
+            // Every byte of a character outside ASCII begins a word, so this is one ASCII character.
+            _ => (TokenKind::Other, start + 1),
+        }
+    }
+
+    /// The end of a string constant in which only quotes are special, from inside its opening quote.
+    fn plain_string(&self, mut at: usize) -> Result<usize, Construct> {
+        loop {
+            at += self.text[at..].find('\'').ok_or(Construct::String)? + 1;
+            match self.doubled(at).or_else(|| self.continued(at)) {
+                Some(inside) => at = inside,
+                None => return Ok(at),
+            }
+        }
+    }
+
+    /// The end of a bit string constant, from inside its opening quote. A doubled quote means nothing in it.
+    fn bit_string(&self, mut at: usize) -> Result<usize, Construct> {
+        loop {
+            at += self.text[at..].find('\'').ok_or(Construct::BitString)? + 1;
+            match self.continued(at) {
+                Some(inside) => at = inside,
+                None => return Ok(at),
+            }
+        }
+    }
+
+    /// The end of an `E'…'`, from inside its opening quote.
+    fn escape_string(&self, mut at: usize) -> Result<usize, Construct> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(at).ok_or(Construct::String)? {
+                // Octal, hexadecimal and Unicode escapes are longer, but no quote stands in them.
+                b'\\' => at += 2,
+                b'\'' => match self.doubled(at + 1).or_else(|| self.continued(at + 1)) {
+                    Some(inside) => at = inside,
+                    None => return Ok(at + 1),
+                },
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// Where a string constant goes on if the closing quote before `at` was the first of two.
+    fn doubled(&self, at: usize) -> Option<usize> {
+        (self.text.as_bytes().get(at) == Some(&b'\'')).then_some(at + 1)
+    }
+
+    /// Where a string constant goes on behind a closing quote if nothing but white space with a newline in it,
+    /// and line comments, stands before the next quote (`quotecontinue` in scan.l; manual, section 4.1.2.1).
+    fn continued(&self, at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut end = at;
+        let mut newline = false;
+        loop {
+            match bytes.get(end)? {
+                b'\'' if newline => return Some(end + 1),
+                b'\n' | b'\r' => {
+                    newline = true;
+                    end += 1;
+                }
+                byte if is_space(*byte) => end += 1,
+                // A comment ends at a newline or at the end of the text, where there is no quote to come.
+                b'-' if bytes.get(end + 1) == Some(&b'-') => end = line_comment(bytes, end),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The end of a quoted identifier, from inside its opening quote.
+    fn identifier(&self, mut at: usize) -> Result<usize, Construct> {
+        loop {
+            at += self.text[at..].find('"').ok_or(Construct::Identifier)? + 1;
+            if self.text.as_bytes().get(at) != Some(&b'"') {
+                return Ok(at);
+            }
+            at += 1;
+        }
+    }
+
+    /// `$1`, `$$…$$`, `$tag$…$tag$` or a lone dollar sign.
+    fn dollar(&self, start: usize) -> (TokenKind, usize) {
+        let bytes = self.text.as_bytes();
+        let mut at = start + 1;
+        if bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            at = run(bytes, at, |byte| byte.is_ascii_digit());
+            return (TokenKind::Parameter, junk(bytes, at));
+        }
+        if bytes.get(at).copied().is_some_and(begins_word) {
+            at = run(bytes, at, |byte| begins_word(byte) || byte.is_ascii_digit());
+        }
+        if bytes.get(at) != Some(&b'$') {
+            return (TokenKind::Other, start + 1);
+        }
+        let (delimiter, body) = (&self.text[start..=at], at + 1);
+        let close = self.text[body..].find(delimiter).map(|found| body + found + delimiter.len());
+        ended(TokenKind::DollarString, close.ok_or(Construct::DollarString))
+    }
+
+    /// The end of an operator: before a comment's beginning, and before trailing `+` and `-` unless
+    /// the operator holds a character that no operator of standard SQL has. The aim, says scan.l, is
+    /// "to lex '=-' as two operators, but not to forbid operator names like '?-'".
+    fn operator(&mut self, start: usize) -> usize {
+        if start < self.signs_until {
+            return start + 1;
+        }
+        let bytes = self.text.as_bytes();
+        let mut end = start + 1;
+        let mut without_signs = start + 1;
+        let mut foreign = is_foreign_operator(bytes[start]);
+        while let Some(&byte) = bytes.get(end).filter(|byte| is_operator(**byte)) {
+            if matches!((byte, bytes.get(end + 1)), (b'-', Some(b'-')) | (b'/', Some(b'*'))) {
+                break;
+            }
+            end += 1;
+            foreign |= is_foreign_operator(byte);
+            if !matches!(byte, b'+' | b'-') {
+                without_signs = end;
+            }
+        }
+        if foreign {
+            return end;
+        }
+        self.signs_until = end;
+        without_signs
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let start = self.at;
+        if start == self.text.len() {
+            return None;
+        }
+        let (kind, end) = self.read(start);
+        let end = if matches!(kind, TokenKind::Unterminated(_)) { self.text.len() } else { end };
+        self.at = end;
+        Some(Token { kind, start, end })
+    }
+}
+
+impl FusedIterator for Tokens<'_> {}
+
+/// A token of `kind` up to the end that was found, or the unterminated one.
+fn ended(kind: TokenKind, end: Result<usize, Construct>) -> (TokenKind, usize) {
+    match end {
+        Ok(end) => (kind, end),
+        Err(construct) => (TokenKind::Unterminated(construct), usize::MAX),
+    }
+}
+
+/// The end of the run of bytes that begins at `start` and whose every byte is `of` a kind.
+fn run(bytes: &[u8], start: usize, of: impl Fn(u8) -> bool) -> usize {
+    bytes[start..].iter().position(|byte| !of(*byte)).map_or(bytes.len(), |length| start + length)
+}
+
+/// Either character ends a line comment: scan.l takes CR LF for two newlines and a lone CR for one.
+fn line_comment(bytes: &[u8], start: usize) -> usize {
+    run(bytes, start, |byte| !matches!(byte, b'\n' | b'\r'))
+}
+
+/// Block comments nest, unlike C's (manual, section 4.1.5).
+fn block_comment(bytes: &[u8], start: usize) -> Result<usize, Construct> {
+    let mut depth = 1_usize;
+    let mut at = start + 2;
+    while let Some(&byte) = bytes.get(at) {
+        match (byte, bytes.get(at + 1)) {
+            (b'/', Some(b'*')) => {
+                depth += 1;
+                at += 2;
+            }
+            (b'*', Some(b'/')) => {
+                depth -= 1;
+                at += 2;
+                if depth == 0 {
+                    return Ok(at);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    Err(Construct::Comment)
+}
+
+/// The end of a number. `1..10` is `1`, `..`, `10`; letters that stick to a number belong to it, and the
+/// server (15 and later) refuses the whole; that also reads `0x1F` as one token.
+fn number(bytes: &[u8], start: usize) -> usize {
+    let mut at = digits(bytes, start);
+    if bytes.get(at) == Some(&b'.') && bytes.get(at + 1) != Some(&b'.') {
+        at = digits(bytes, at + 1);
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        match bytes.get(at + 1) {
+            // `1e+` without digits is refused, but as one token: `realfail` in scan.l.
+            Some(b'+' | b'-') => at = digits(bytes, at + 2),
+            Some(b'0'..=b'9') => at = digits(bytes, at + 1),
+            _ => {}
+        }
+    }
+    junk(bytes, at)
+}
+
+/// Digits, with single underscores between them, as PostgreSQL 16 has it.
+fn digits(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        at = run(bytes, at, |byte| byte.is_ascii_digit());
+        let grouped = bytes.get(at) == Some(&b'_') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+        if at == start || !grouped {
+            return at;
+        }
+        at += 1;
+    }
+}
+
+/// The end of an identifier that sticks to a number or a parameter.
+fn junk(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(byte) if begins_word(*byte) => run(bytes, at, continues_word),
+        _ => at,
+    }
+}
+
+/// `space` in scan.l, with the vertical tab that version 16 added.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C | 0x0B)
+}
+
+/// `ident_start` in scan.l: every byte beyond ASCII counts, a no-break space's too.
+fn begins_word(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+/// `ident_cont` in scan.l: `a$b$c` is one identifier.
+fn continues_word(byte: u8) -> bool {
+    begins_word(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+/// `op_chars` in scan.l.
+fn is_operator(byte: u8) -> bool {
+    is_foreign_operator(byte) || matches!(byte, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=')
+}
+
+/// The characters of operators that standard SQL's operators don't have.
+fn is_foreign_operator(byte: u8) -> bool {
+    matches!(byte, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%')
+}

@@ -1,0 +1,77 @@
+//! The arguments of `migrate!`.
+
+use proc_macro2::TokenStream;
+use syn::parse::{Parse, ParseStream};
+use syn::{Ident, LitStr, Token};
+
+/// `migrate!("dir", set = "name")`, each part of it optional.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) directory: Option<LitStr>,
+    pub(crate) set: Option<LitStr>,
+}
+
+/// What stands before the arguments: the crate whose paths the output names.
+pub(crate) struct Call {
+    pub(crate) krate: TokenStream,
+    pub(crate) args: Args,
+}
+
+impl Parse for Call {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Call> {
+        let krate = input.step(|cursor| match cursor.token_tree() {
+            Some((tree, rest)) => Ok((TokenStream::from(tree), rest)),
+            None => Err(cursor.error("expected a crate; call `migrate!` of `migrate_postgres`")),
+        })?;
+        input.parse::<Token![,]>()?;
+        Ok(Call { krate, args: input.parse()? })
+    }
+}
+
+impl Parse for Args {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Args> {
+        let mut args = Args::default();
+        let mut is_first = true;
+        while !input.is_empty() {
+            if is_first && !(input.peek(Ident) && input.peek2(Token![=])) {
+                args.directory = Some(text(input, "the directory")?);
+            } else {
+                args.option(input)?;
+            }
+            is_first = false;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(args)
+    }
+}
+
+impl Args {
+    /// `key = value`.
+    fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let Ok(key) = input.parse::<Ident>() else {
+            return Err(
+                input.error("expected `key = value`, as in `migrate!(\"migrations\", set = \"billing\")`")
+            );
+        };
+        if key != "set" {
+            return Err(syn::Error::new(key.span(), format!("unknown key `{key}`: the keys are `set`")));
+        }
+        if self.set.is_some() {
+            return Err(syn::Error::new(key.span(), "`set` is given twice"));
+        }
+        input.parse::<Token![=]>()?;
+        let set = text(input, "the name of the set")?;
+        if set.value().trim().is_empty() {
+            return Err(syn::Error::new(set.span(), "the name of the set is empty"));
+        }
+        self.set = Some(set);
+        Ok(())
+    }
+}
+
+fn text(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {
+    let span = input.span();
+    input.parse().map_err(|_| syn::Error::new(span, format!("expected {what} as a string literal")))
+}

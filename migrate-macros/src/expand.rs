@@ -1,0 +1,68 @@
+//! From the arguments of `migrate!` to its output.
+
+use crate::args::Call;
+use crate::emit;
+use migrate_core::layout::{self, Directory};
+use migrate_core::source::folder;
+use migrate_core::{DEFAULT_SET, FolderError};
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_DIRECTORY: &str = "migrations";
+
+/// What `embed!` expands to: an expression in any case, so that an error brings no second one with it.
+pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
+    let call: Call = match syn::parse2(input) {
+        Ok(call) => call,
+        Err(error) => return error.into_compile_error(),
+    };
+    let relative = call.args.directory.as_ref().map_or(DEFAULT_DIRECTORY.to_owned(), syn::LitStr::value);
+    let span = call.args.directory.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
+    let folder = manifest_dir.join(&relative);
+    match read(&folder, &relative) {
+        Ok(directory) => {
+            let set = call.args.set.map_or(DEFAULT_SET.to_owned(), |set| set.value());
+            emit::set(&call.krate, &set, &folder, &directory)
+        }
+        Err(messages) => errors(span, &messages),
+    }
+}
+
+/// The migrations of a folder, or what is wrong with it in messages of their own.
+fn read(folder: &Path, relative: &str) -> Result<Directory, Vec<String>> {
+    if folder.to_str().is_none() {
+        return Err(vec![format!("the path `{}` is not UTF-8", folder.display())]);
+    }
+    let files = folder::collect(folder).map_err(|error| vec![describe(&error)])?;
+    // The path as the call has it, which is relative to the manifest, so that a click on it opens the file.
+    layout::read(files).map_err(|problems| problems.under(relative).iter().map(ToString::to_string).collect())
+}
+
+fn describe(error: &FolderError) -> String {
+    match error {
+        FolderError::NotFound { path } => {
+            format!(
+                "there is no folder `{}`\n    help: make it, or name another one: the path is relative to the folder of \
+                 the crate's `Cargo.toml`",
+                tidy(path).display()
+            )
+        }
+        FolderError::Io { path, source } => format!("can't read `{}`: {source}", path.display()),
+        error => error.to_string(),
+    }
+}
+
+/// The path without `.` and, where that changes nothing, without trailing slashes.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// Each message as an error of its own, all of them in one build.
+fn errors(span: Span, messages: &[String]) -> TokenStream {
+    let (last, others) = messages.split_last().expect("a refusal has a reason");
+    quote_spanned! { span => {
+        #(::core::compile_error!(#others);)*
+        ::core::compile_error!(#last)
+    } }
+}

@@ -1,0 +1,40 @@
+//! `migrate!`: a migration directory as constants.
+
+/// The migrations of a directory, embedded at build time.
+///
+/// | call | directory, relative to the crate's `Cargo.toml` | set |
+/// |---|---|---|
+/// | `migrate!()` | `migrations` | `default` |
+/// | `migrate!("db/migrations")` | `db/migrations` | `default` |
+/// | `migrate!("db/migrations", set = "billing")` | `db/migrations` | `billing` |
+///
+/// The directory is read and checked when the crate is built: everything that is wrong with it is an error of that
+/// build, with file, line and column. What comes out is a constant expression: order, statement boundaries, checksums and
+/// transaction modes are known, and a boot parses nothing. [`migrate_core::layout`] tells what a
+/// directory may look like, and [`migrate_core::options`] what may stand at the top of a script.
+///
+/// An edit of a file always builds the crate anew. A file that is *added* does so with a line in `build.rs`:
+/// [`build::watch`](crate::build::watch).
+#[macro_export]
+macro_rules! migrate {
+    ($($argument:tt)*) => {
+        $crate::__private::embed!($crate, $($argument)*)
+    };
+}
+
+/// What the output of `migrate!` names. No part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use migrate_core::sql::{Refusal, Statement};
+    pub use migrate_core::{
+        Options, Phase, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
+    };
+    pub use migrate_macros::embed;
+    pub use std::option::Option::{None, Some};
+    pub use std::primitive::u8;
+
+    /// The value of a `migrate!`.
+    pub const fn finish(set: Set) -> Set {
+        set
+    }
+}

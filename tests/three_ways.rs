@@ -1,0 +1,124 @@
+//! A directory gives the same set whichever way it is read: embedded by `migrate!`, read from the folder at run time, or taken from
+//! an `include_dir`.
+
+use include_dir::{Dir, include_dir};
+use migrate_core::{Migration, Script, Set};
+use migrate_postgres::migrate;
+use std::path::Path;
+
+fn script(script: &Script) -> String {
+    let statements: Vec<_> = script.statements().iter().map(|s| (s.range(), s.line(), s.refuses())).collect();
+    let (path, text, options) = (script.path(), script.text(), script.options());
+    format!("{path} {:?} [{options}] {statements:?}\n{text}", script.transaction())
+}
+
+/// Everything that a run could look at.
+fn describe(migration: &dyn Migration) -> Vec<String> {
+    let version = migration.version();
+    let mut lines = vec![
+        format!("{} {} {:?}", version, version.as_written(), version.order()),
+        format!("{} {}", migration.name(), migration.checksum()),
+        format!("{:?}", migration.up()),
+        format!("{:?}", migration.down()),
+    ];
+    lines.extend(migration.verify().map(script));
+    for work in [Some(migration.up()), migration.down()].into_iter().flatten() {
+        if let migrate_core::Work::Script(work) = work {
+            lines.push(script(&work));
+        }
+    }
+    lines
+}
+
+fn assert_equal(embedded: &Set, folder: &str, included: &Dir<'static>) {
+    let read = Set::from_folder(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let included = Set::try_from(included).unwrap();
+    assert!(!embedded.is_empty());
+    for other in [&read, &included] {
+        assert_eq!(embedded.name(), other.name());
+        assert_eq!(embedded.order(), other.order());
+        assert_eq!(embedded.len(), other.len());
+        for (a, b) in embedded.iter().zip(other.iter()) {
+            assert_eq!(describe(a), describe(b));
+        }
+        assert_eq!(embedded.digests().as_bytes(), other.digests().as_bytes());
+    }
+}
+
+#[test]
+fn a_flat_directory_is_the_same_set_in_all_three_ways() {
+    static EMBEDDED: Set = migrate!("fixtures/flat");
+    assert_equal(&EMBEDDED, "fixtures/flat", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/flat"));
+    let names: Vec<_> = EMBEDDED.iter().map(Migration::name).collect();
+    assert_eq!(names, ["0001_create_users", "0002_touch_users", "0003_index_users", "0010_forget_touch"]);
+    let text = EMBEDDED.get(3).map(|m| format!("{:?}", m.up())).unwrap();
+    assert!(
+        text.contains(r"\u{feff}") && text.contains(r"\r\n"),
+        "the fixture lost its BOM or its CRLF: {text}"
+    );
+}
+
+#[test]
+fn a_diesel_directory_is_the_same_set_in_all_three_ways() {
+    static EMBEDDED: Set = migrate!("fixtures/diesel");
+    assert_equal(&EMBEDDED, "fixtures/diesel", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/diesel"));
+    let versions: Vec<_> = EMBEDDED.iter().map(|m| m.version().to_string()).collect();
+    assert_eq!(versions, ["00000000000000", "20260105101500", "20260112090000"]);
+}
+
+#[test]
+fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
+    static EMBEDDED: Set = migrate!("fixtures/prisma");
+    assert_equal(&EMBEDDED, "fixtures/prisma", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/prisma"));
+    let names: Vec<_> = EMBEDDED.iter().map(Migration::name).collect();
+    assert_eq!(
+        names,
+        [
+            "20250125_initial",
+            "20260126014942_add_customer_portal_models",
+            "20260129011632_add_address_block_models",
+            "20260222011200_add_display_order_to_dsx_mappings",
+            "20260222_move_display_order",
+        ]
+    );
+    assert!(EMBEDDED.iter().all(|m| m.down().is_some()), "each has its rollback");
+}
+
+#[test]
+fn a_set_may_have_a_name_and_be_an_expression_anywhere() {
+    static SET: Set = migrate!("fixtures/flat", set = "billing");
+    assert_eq!(SET.name(), "billing");
+    assert_eq!(migrate_postgres::migrate!("./fixtures/flat/", set = "x",).len(), 4);
+    assert!(SET.folder().unwrap().ends_with("fixtures/flat"));
+}
+
+mod elsewhere {
+    pub(crate) use migrate_postgres::migrate as embed_them;
+    pub(crate) mod deeper {
+        pub(crate) use migrate_postgres as database;
+    }
+}
+
+#[test]
+fn the_macro_works_through_any_re_export() {
+    const A: Set = elsewhere::embed_them!("fixtures/flat");
+    const B: Set = elsewhere::deeper::database::migrate!("fixtures/flat");
+    assert_eq!(A.digests().of_all(), B.digests().of_all());
+}
+
+#[test]
+fn names_of_the_callers_do_not_meet_those_of_the_output() {
+    #[allow(dead_code, non_camel_case_types)]
+    mod hostile {
+        pub(crate) struct Option;
+        pub(crate) struct Some;
+        pub(crate) struct str;
+        pub(crate) struct u8;
+        pub(crate) struct bool;
+        pub(crate) struct M;
+        pub(crate) mod core {}
+        pub(crate) mod std {}
+        pub(crate) const SET: migrate_core::Set = migrate_postgres::migrate!("fixtures/diesel");
+    }
+    assert_eq!(hostile::SET.len(), 3);
+}

@@ -1,0 +1,14 @@
+use migrate_postgres::migrate;
+
+const DIRECTORY: &str = "migrations";
+
+pub fn main() {
+    let _ = migrate!(DIRECTORY);
+    let _ = migrate!(concat!("mig", "rations"));
+    let _ = migrate!("migrations", sets = "billing");
+    let _ = migrate!("migrations", set = billing);
+    let _ = migrate!("migrations", set = "");
+    let _ = migrate!("migrations", set = "a", set = "b");
+    let _ = migrate!("migrations", "more");
+    let _ = migrate!("migrations" set = "a");
+}
