@@ -76,7 +76,14 @@ impl Postmaster {
     pub(super) fn pid(&self) -> Option<u32> {
         let mut state = self.state();
         let child = state.child.as_mut()?;
-        matches!(child.try_wait(), Ok(None)).then(|| child.id())
+        let pid = child.id();
+        if matches!(child.try_wait(), Ok(None)) {
+            return Some(pid);
+        }
+        // It crashed, and has been waited for: the pid may become another process's.
+        state.child = None;
+        state.watchdog.release();
+        None
     }
 
     pub(super) fn stop(&self, mode: ShutdownMode) -> Result<(), TestingError> {

@@ -180,6 +180,9 @@ impl Server {
     /// Stops the server and waits until it is gone. Its data stays until the value is dropped, for
     /// [`restart`](Self::restart). Does nothing if it does not run.
     ///
+    /// Blocks, so a smart shutdown from a single-threaded runtime that drives a connection to this server
+    /// waits for itself: end the connections first.
+    ///
     /// # Errors
     ///
     /// [`TestingError::NotOurs`] if it was not started here, and [`TestingError::StopTimeout`] if it still

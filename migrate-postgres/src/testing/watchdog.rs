@@ -48,7 +48,8 @@ pub(super) struct Watchdog {
 impl Watchdog {
     pub(super) fn spawn(folder: &Folder) -> Result<Self, TestingError> {
         // The standard library opens both ends close-on-exec, so no other child inherits the writing one.
-        let mut shell = command(SHELL, folder.user())
+        // As the tests' own user: it takes one who may write to the temporary folder to remove ours from it.
+        let mut shell = command(SHELL, None)
             .args(["-c", SCRIPT, "migrate-pg-watchdog"])
             .arg(folder.path())
             .current_dir("/")
