@@ -1,9 +1,9 @@
 //! The test server itself, as its users meet it. What a process leaves behind shows in other processes, so
 //! some tests run this binary again, in the part that `PART` names.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -244,12 +244,37 @@ fn two_processes_that_start_at_once_share_one_template() {
 }
 
 #[test]
-fn a_user_without_a_home_gets_a_server_too() {
-    // Only root can become somebody else.
-    if fs::metadata(Temp::new().path()).unwrap().uid() != 0 {
+fn a_temporary_folder_of_roots_own_is_passed_over() {
+    let temp = Temp::new();
+    if fs::metadata(&temp.path).unwrap().uid() != 0 {
         return;
     }
+    fs::set_permissions(&temp.path, Permissions::from_mode(0o700)).unwrap();
+    let mut child = temp.play("end");
+    assert!(child.said("folder").starts_with("/tmp/migrate-pg-"));
+    assert!(temp.entries().is_empty());
+}
+
+#[test]
+fn a_home_that_is_another_users_gets_nothing_of_roots() {
     let temp = Temp::new();
+    if fs::metadata(&temp.path).unwrap().uid() != 0 {
+        return;
+    }
+    let home = Temp::new();
+    chown(&home.path, Some(65534), Some(65534)).unwrap();
+    let mut child = temp.part("end").env("HOME", &home.path).env_remove("XDG_CACHE_HOME").play();
+    assert!(child.status().success());
+    assert_eq!(fs::read_dir(&home.path).unwrap().count(), 0);
+}
+
+#[test]
+fn a_user_without_a_home_gets_a_server_too() {
+    // Only root can become somebody else.
+    let temp = Temp::new();
+    if fs::metadata(&temp.path).unwrap().uid() != 0 {
+        return;
+    }
     chown(&temp.path, Some(65534), Some(65534)).unwrap();
     let mut part = temp.part("hold");
     part.uid(65534).gid(65534).env("HOME", "/nonexistent").env_remove("XDG_CACHE_HOME");
@@ -443,10 +468,6 @@ impl Temp {
         let path = env::temp_dir().join(name);
         DirBuilder::new().mode(0o755).create(&path).unwrap();
         Self { path }
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The folders of servers in it.

@@ -7,7 +7,8 @@ use std::{io, process, thread};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
-use super::{Server, TestingError, url};
+use super::url::{self, Secret};
+use super::{Server, TestingError};
 use crate::quote::{quote_ident, quote_literal};
 
 /// How long the drop of a value waits for the drop of its database.
@@ -22,21 +23,12 @@ const DROP_DEADLINE: Duration = Duration::from_secs(60);
 #[must_use = "the database is dropped with the value"]
 pub struct Database {
     name: String,
-    url: Url,
+    url: Secret,
     config: Config,
     admin: Config,
     version_num: u32,
     on_our_server: bool,
     is_dropped: bool,
-}
-
-/// Kept out of `Debug` output, since it may hold a password.
-struct Url(String);
-
-impl std::fmt::Debug for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
-    }
 }
 
 impl Database {
@@ -56,7 +48,7 @@ impl Database {
                 Err(error) => return Err(error),
             }
             return Ok(Self {
-                url: Url(server.url(&name)),
+                url: Secret::new(server.url(&name)),
                 config: server.config(&name),
                 admin: server.admin().clone(),
                 version_num: server.version_num(),
@@ -77,7 +69,7 @@ impl Database {
     /// that one's password.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url.0
+        self.url.reveal()
     }
 
     /// How tokio-postgres connects to the database.
@@ -105,8 +97,10 @@ impl Database {
     /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
     /// refuses, as while the database has a prepared transaction or a replication slot.
     pub async fn close(mut self) -> Result<(), TestingError> {
+        let result = drop_database(&self.admin, &self.name, self.version_num).await;
+        // Not before: the drop of a call that was cancelled is the drop of the value.
         self.is_dropped = true;
-        drop_database(&self.admin, &self.name, self.version_num).await
+        result
     }
 }
 

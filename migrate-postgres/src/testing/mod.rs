@@ -32,6 +32,11 @@
 //! can be deleted at any time. A server lives in a folder `migrate-pg-…` in the temporary folder; both go with
 //! the process that started it, also if that is killed.
 //!
+//! # Time
+//!
+//! A start is a copy of about a thousand files, and a database is one of three hundred. Where the temporary folder
+//! is slow at making files, one in memory may be several times as fast: `TMPDIR=/dev/shm cargo test`.
+//!
 //! # Not for anything but tests
 //!
 //! Such a server trusts every local connection that reaches its socket and does not write through to the disk.

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_postgres::Config;
 
+use super::TestingError;
 use super::binaries::Binaries;
 use super::database::{self, Database};
 use super::postmaster::Postmaster;
-use super::{TestingError, url};
+use super::url::{self, Secret};
 
 /// The superuser of a server of ours.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -66,15 +67,6 @@ enum Kind {
     Theirs(Secret),
 }
 
-/// Kept out of `Debug` output, since it may hold a password.
-struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
 impl Server {
     /// Starts a server of the caller's own with the machine's PostgreSQL, whatever `DATABASE_URL` says.
     /// Blocks until it takes connections.
@@ -99,7 +91,7 @@ impl Server {
     fn at(text: &str) -> Result<Self, TestingError> {
         let config: Config = text.parse().map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
-        Ok(Self { kind: Kind::Theirs(Secret(text.to_owned())), config, version_num })
+        Ok(Self { kind: Kind::Theirs(Secret::new(text)), config, version_num })
     }
 
     /// Makes an empty database with a name that no other has, from `template0`. It is dropped with
@@ -119,7 +111,7 @@ impl Server {
     pub fn url(&self, database: &str) -> String {
         match &self.kind {
             Kind::Ours(_) => url::public(&self.config, database),
-            Kind::Theirs(text) => url::with_database(&text.0, database),
+            Kind::Theirs(text) => url::with_database(text.reveal(), database),
         }
     }
 

@@ -89,9 +89,11 @@ fn initdb(folder: &Folder, binaries: &Binaries) -> Result<(), TestingError> {
 /// The folders that may hold templates, the best first.
 fn caches(own: u32) -> Vec<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // Root may have kept the HOME of the user that it was before, who could not use what root makes there.
+    let is_own = |dir: &PathBuf| fs::metadata(dir).map_or(true, |metadata| metadata.uid() == own);
     let mut dirs = Vec::new();
-    dirs.extend(absolute("XDG_CACHE_HOME").map(|dir| dir.join("migrate-postgres")));
-    dirs.extend(absolute("HOME").map(|dir| dir.join(".cache/migrate-postgres")));
+    dirs.extend(absolute("XDG_CACHE_HOME").filter(is_own).map(|dir| dir.join("migrate-postgres")));
+    dirs.extend(absolute("HOME").filter(is_own).map(|dir| dir.join(".cache/migrate-postgres")));
     dirs.push(env::temp_dir().join(format!("migrate-postgres-cache-{own}")));
     dirs
 }

@@ -1,10 +1,29 @@
 //! Connection strings for a database of a server.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
+
+/// A connection string, kept out of `Debug` output since it may hold a password.
+pub(super) struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 /// The URL of `database` on the server of `config`, without a password.
 ///
