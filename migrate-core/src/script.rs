@@ -30,10 +30,14 @@ impl Script {
     ///
     /// What is wrong with the text.
     pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
+        let header = crate::options::read_header(&text, crate::layout::Role::Down);
+        if let Some((_, fault)) = header.faults.first() {
+            return Err(fault.to_string());
+        }
         let split = crate::sql::split(&text);
         match split.faults.first() {
             Some(fault) => Err(fault.kind.to_string()),
-            None => Ok(Script::new(path, text, split.statements, Options::NONE)),
+            None => Ok(Script::new(path, text, split.statements, header.options)),
         }
     }
 

@@ -25,6 +25,7 @@ macro_rules! migrate {
 /// What the output of `migrate!` names. No part of the public interface.
 #[doc(hidden)]
 pub mod __private {
+    use crate::Migrator;
     pub use migrate_core::sql::{Refusal, Statement};
     pub use migrate_core::{
         Options, Phase, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
@@ -34,7 +35,7 @@ pub mod __private {
     pub use std::primitive::u8;
 
     /// The value of a `migrate!`.
-    pub const fn finish(set: Set) -> Set {
-        set
+    pub const fn finish(set: Set, program: &'static str) -> Migrator {
+        Migrator::embedded(set, program)
     }
 }

@@ -175,8 +175,15 @@ impl Error {
             Error::Connect { source, .. } | Error::Login { source, .. } | Error::Server { source, .. } => {
                 source.code().map(SqlState::code)
             }
+            #[cfg(feature = "deadpool")]
+            Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => source.code().map(SqlState::code),
             _ => None,
         }
+    }
+
+    /// Whether the server has no connection left.
+    pub(crate) fn is_too_many_connections(&self) -> bool {
+        self.sqlstate() == Some(SqlState::TOO_MANY_CONNECTIONS.code())
     }
 }
 

@@ -1,7 +1,38 @@
 //! Schema migrations for Rust services on PostgreSQL.
 
+
+mod apply;
 mod embed;
+mod error;
+mod history;
+mod lock;
+mod migrator;
+mod quote;
+mod session;
+mod settings;
+mod stale;
+mod status;
+mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(feature = "rustls")]
+mod tls;
+#[cfg(feature = "tracing")]
+mod trace;
 
 #[doc(hidden)]
 pub use embed::__private;
-pub use migrate_core::{Set, build};
+pub use error::Error;
+pub use history::{Attempt, Outcome};
+pub use lock::LockKind;
+pub use migrate_core as core;
+pub use migrate_core::engine::Progress;
+pub use migrate_core::error::{Failure, Left, Place};
+pub use migrate_core::event::Event;
+pub use migrate_core::history::{Holder, Newer, Position};
+pub use migrate_core::plan::{Action, Down, Notice, Refused, Step};
+pub use migrate_core::report::{Report, StepReport};
+pub use migrate_core::{Migration, Set, Version, build};
+pub use migrator::Migrator;
+pub use status::{State, Status, StatusRow};
+pub use target::Target;

@@ -5,6 +5,8 @@ use crate::session::Session;
 use std::future::Future;
 use std::pin::Pin;
 use tokio_postgres::config::Host;
+#[cfg(feature = "rustls")]
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
@@ -103,13 +105,19 @@ impl Target for String {
 
 async fn connect(config: &Config) -> Result<Session<'static>, Error> {
     #[cfg(feature = "rustls")]
-    let connected = match crate::tls::connector(config) {
-        Some(tls) => connect_with(config, tls).await,
-        None => connect_with(config, NoTls).await,
-    };
-    #[cfg(not(feature = "rustls"))]
-    let connected = connect_with(config, NoTls).await;
-    connected.map_err(|source| connect_error(config, source))
+    if let Some(tls) = crate::tls::connector(config) {
+        match connect_with(config, tls).await {
+            Ok(session) => return Ok(session),
+            // sslmode=prefer asks for no more than TLS where it works: a certificate that nobody vouches for is as good
+            // as no TLS there. Where the server has spoken, its word is final.
+            Err(error) if config.get_ssl_mode() == SslMode::Prefer && error.as_db_error().is_none() => {}
+            Err(error) => return Err(connect_error(config, error)),
+        }
+        let mut plain = config.clone();
+        plain.ssl_mode(SslMode::Disable);
+        return connect_with(&plain, NoTls).await.map_err(|error| connect_error(config, error));
+    }
+    connect_with(config, NoTls).await.map_err(|error| connect_error(config, error))
 }
 
 async fn connect_with<T>(config: &Config, tls: T) -> Result<Session<'static>, tokio_postgres::Error>

@@ -36,6 +36,11 @@ impl Down {
         Down(Extent::All)
     }
 
+    /// Whether nothing is to be reverted, whatever is applied.
+    fn is_nothing(&self) -> bool {
+        matches!(self.0, Extent::Count(0))
+    }
+
     /// What is to be reverted, in the order of reverting.
     fn selected<'a>(&self, state: &'a State) -> Result<Vec<&'a Applied>, Refused> {
         let latest_first = state.applied.iter().rev();
@@ -48,6 +53,12 @@ impl Down {
             }),
             Extent::To(version) => Ok(latest_first.filter(|applied| applied.version > *version).collect()),
         }
+    }
+}
+
+impl From<usize> for Down {
+    fn from(count: usize) -> Down {
+        Down::count(count)
     }
 }
 

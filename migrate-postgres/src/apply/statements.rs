@@ -103,8 +103,8 @@ impl Statements<'_, '_> {
     /// Sends a message that holds a statement's text, `before` characters from its beginning.
     async fn send(&self, message: &str, text: &str, before: usize) -> Result<(), StatementError> {
         self.context.client.batch_execute(message).await.map_err(|error| {
-            let inside = position(&error).and_then(|position| (position as usize).checked_sub(before + 1));
-            let offset = inside.map_or(0, |characters| sql::char_to_byte(text, characters));
+            let inside = position(&error).and_then(|position| (position as usize).checked_sub(before));
+            let offset = inside.map_or(0, |position| sql::char_to_byte(text, position));
             StatementError { offset: if offset < text.len() { offset } else { 0 }, error }
         })
     }

@@ -30,9 +30,7 @@ async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), 
     let messages = match client.simple_query(script.text()).await {
         Ok(messages) => messages,
         Err(error) => {
-            let offset = position(&error).map(|position| {
-                sql::char_to_byte(script.text(), (position as usize).saturating_sub(1))
-            });
+            let offset = position(&error).map(|position| sql::char_to_byte(script.text(), position as usize));
             let offset = offset.or_else(|| script.statements().first().map(|statement| statement.range().start));
             return Err(Box::new(server_failure(step, Some(script), offset, error)));
         }

@@ -19,7 +19,7 @@ use crate::settings::RunSettings;
 use crate::target::Target;
 use async_trait::async_trait;
 use locked::{PgLocked, run_id};
-use migrate_core::history::{Head, History, Locking, State};
+use migrate_core::history::{Head, History, Holder, Locking, State};
 use migrate_core::{Error as EngineError, Set};
 use std::time::Duration;
 
@@ -71,24 +71,19 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         Ok(lock::key(&table, set.name()))
     }
 
-    async fn begin<'l>(
-        &'l mut self,
-        set: &'l Set,
-        lock: Box<dyn Lock>,
-        key: i64,
-        kind: LockKind,
-    ) -> Result<PgLocked<'l, 't>, Error> {
+    /// Opens what the run needs beside the lock, and asks what has to be known before it writes.
+    async fn prepare(&self, kind: LockKind) -> Result<(Option<Session<'t>>, Survey), Error> {
         let mut worker = self.open_worker(kind).await?;
         if let Some(worker) = &mut worker {
             worker.mark();
         }
-        let survey = Survey::take(worker.as_ref().unwrap_or(&self.session), self.settings).await?;
+        let works = worker.as_ref().unwrap_or(&self.session);
+        let survey = Survey::take(works, self.settings).await?;
         if let Some(conform) = survey.conform {
-            let conformed = worker.as_ref().unwrap_or(&self.session).batch_execute(conform).await;
+            let conformed = works.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;
         }
-        let (settings, run) = (self.settings, run_id());
-        Ok(PgLocked { holder: &mut self.session, worker, lock, key, settings, set, survey, run, released: false })
+        Ok((worker, survey))
     }
 }
 
@@ -121,11 +116,17 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             self.session.unmark();
             return Ok(Locking::Held(lock::holder(&self.session, key).await?));
         }
-        let abandon = lock.abandon(key);
-        match self.begin(set, lock, key, kind).await {
-            Ok(locked) => Ok(Locking::Acquired(Box::new(locked))),
-            Err(error) => Err(error.into()),
-        }
+        let (worker, survey) = match self.prepare(kind).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                drop(self.session.batch_execute(&lock.abandon(key)).await);
+                self.session.unmark();
+                // So many replicas that there is no connection left to work with: some of them will be done soon.
+                return if error.is_too_many_connections() { Ok(Locking::Held(Holder::default())) } else { Err(error.into()) };
+            }
+        };
+        let (holder, settings, run) = (&mut self.session, self.settings, run_id());
+        Ok(Locking::Acquired(Box::new(PgLocked { holder, worker, lock, key, settings, set, survey, run, released: false })))
     }
 
     async fn pause(&self, duration: Duration) {

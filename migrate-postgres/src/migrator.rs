@@ -1,0 +1,350 @@
+//! The one entry.
+
+use crate::apply::verify_applied;
+use crate::error::Error;
+use crate::history::{Attempt, PgHistory, attempts};
+use crate::lock::LockKind;
+use crate::settings::RunSettings;
+use crate::stale;
+use crate::status::Status;
+use crate::target::Target;
+use migrate_core::engine;
+use migrate_core::event::{Event, Observer};
+use migrate_core::history::{History, Position};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Steps, To, Up, check};
+use migrate_core::{Migration, Report, Set, Version};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A set of migrations, and how they are applied: what [`migrate!`](crate::migrate) gives.
+///
+/// Every call is a future that is `Send`, takes any [`Target`], and returns data; nothing is printed. Builder methods
+/// come first, a call comes last:
+///
+/// ```no_run
+/// use migrate_postgres::migrate;
+/// use std::time::Duration;
+///
+/// # async fn boot() -> Result<(), migrate_postgres::Error> {
+/// let report = migrate!("tests/fixtures/quickstart")
+///     .lock_wait(Duration::from_secs(120))
+///     .on_event(|event| eprintln!("{event}"))
+///     .run("postgres://app@localhost/app")
+///     .await?;
+/// println!("{report}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Migrator {
+    set: Set,
+    settings: RunSettings,
+    target: Option<Cow<'static, str>>,
+    on_event: Option<Arc<dyn Fn(&Event<'_>) + Send + Sync>>,
+}
+
+impl fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migrator").field("set", &self.set).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Building.
+impl Migrator {
+    /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
+    pub const fn new(set: Set) -> Migrator {
+        Migrator { set, settings: RunSettings::DEFAULT, target: None, on_event: None }
+    }
+
+    /// What `migrate!` gives.
+    #[doc(hidden)]
+    pub const fn embedded(set: Set, program: &'static str) -> Migrator {
+        let mut settings = RunSettings::DEFAULT;
+        // A `const fn` can't assign: the old value would have to be dropped.
+        settings = RunSettings { program: Cow::Borrowed(program), ..settings };
+        Migrator { set, settings, target: None, on_event: None }
+    }
+
+    /// The migrations.
+    pub fn set(&self) -> &Set {
+        &self.set
+    }
+
+    /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
+    /// path.
+    pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.history_schema = Some(schema.into());
+        self
+    }
+
+    /// Keeps the history in a table of this name instead of `migrate_history`.
+    pub fn history_table(mut self, table: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.history_table = table.into();
+        self
+    }
+
+    /// Lets [`run`](Migrator::run) apply migrations up to this version only, itself included. A migration's whole name
+    /// will do too.
+    pub fn target(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
+        self.target = Some(version.into());
+        self
+    }
+
+    /// Waits so long for somebody else's run to end; 10 minutes when not set.
+    pub fn lock_wait(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.lock_wait = duration;
+        self
+    }
+
+    /// Looks at least so often whether somebody else's run has ended; every 500 ms when not set.
+    pub fn poll_interval(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.poll = duration;
+        self
+    }
+
+    /// Lets a statement wait so long for a lock on a table before its migration is rolled back and tried again; 2 s when
+    /// not set, zero for ever. All traffic on the table queues behind a statement that waits.
+    ///
+    /// A script's own `-- migrate: lock_timeout=…` comes before this.
+    pub fn lock_timeout(mut self, duration: Duration) -> Migrator {
+        self.settings.lock_timeout = duration;
+        self
+    }
+
+    /// Goes on so long with a migration that runs into lock timeouts; a minute when not set.
+    pub fn retry_for(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.retry = duration;
+        self
+    }
+
+    /// Lets a statement take so long; without limit when not set or zero, whatever the role's own setting is.
+    ///
+    /// A script's own `-- migrate: statement_timeout=…` comes before this.
+    pub fn statement_timeout(mut self, duration: Duration) -> Migrator {
+        self.settings.statement_timeout = duration;
+        self
+    }
+
+    /// Whether a pending migration may be applied after later ones; refused when not set.
+    pub fn allow_out_of_order(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_out_of_order = allow;
+        self
+    }
+
+    /// Whether the database may have migrations newer than the binary; allowed, with a notice, when not set.
+    pub fn allow_ahead(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_ahead = allow;
+        self
+    }
+
+    /// Whether an applied migration may be missing from the binary though it has newer ones; refused when not set.
+    pub fn allow_missing(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_missing = allow;
+        self
+    }
+
+    /// Holds the lock this way instead of the one that the target allows.
+    pub fn lock(mut self, kind: LockKind) -> Migrator {
+        self.settings.lock = Some(kind);
+        self
+    }
+
+    /// Calls this with each event of a run, between two messages to the server: it should be quick.
+    pub fn on_event(mut self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        self.on_event = Some(Arc::new(callback));
+        self
+    }
+
+    /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
+    pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.program = program.into();
+        self
+    }
+}
+
+/// Calling.
+impl Migrator {
+    /// Applies what is pending. With nothing pending this is one query in one round trip, without a lock.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. What was applied before a migration failed stays applied, and [`Failure::report`] tells of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
+    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the statement under way ends first.
+    ///
+    /// [`Failure::report`]: crate::Failure::report
+    pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
+        let plan = match &self.target {
+            Some(version) => Up::to(self.version(version)),
+            None => Up::ALL,
+        };
+        self.take(target, &plan).await
+    }
+
+    /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. A missing down script is found before anything is reverted.
+    pub async fn to<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
+        self.take(target, &To::version(self.version(version))).await
+    }
+
+    /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
+    /// [`Down::all()`](Down::all). Also migrations that this binary never had: the history kept their down scripts.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. A missing down script is found before anything is reverted.
+    pub async fn down<T: Target + ?Sized>(&self, target: &T, extent: impl Into<Down>) -> Result<Report, Error> {
+        let plan = extent.into();
+        self.take(target, &plan).await
+    }
+
+    /// Reverts the last `count` migrations and applies them again, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn redo<T: Target + ?Sized>(&self, target: &T, count: usize) -> Result<Report, Error> {
+        self.take(target, &Redo::count(count)).await
+    }
+
+    /// Marks the migrations up to a version as applied, without running them, in a database whose schema was made
+    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. [`Refused::NotEmpty`](crate::Refused::NotEmpty) where another history stands already.
+    pub async fn baseline<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
+        self.take(target, &Baseline::at(self.version(version))).await
+    }
+
+    /// Takes the steps of any plan.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn take<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
+        #[cfg(feature = "tracing")]
+        return crate::trace::in_span(&self.set, self.take_steps(target, plan)).await;
+        #[cfg(not(feature = "tracing"))]
+        self.take_steps(target, plan).await
+    }
+
+    async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
+        stale::check(&self.set)?;
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        let mut observer = Callback(self.on_event.as_deref());
+        Ok(engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await?)
+    }
+
+    /// What [`run`](Migrator::run) would do, as data. Nothing is written, and no lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn plan<T: Target + ?Sized>(&self, target: &T) -> Result<Steps<'_>, Error> {
+        let plan = match &self.target {
+            Some(version) => Up::to(self.version(version)),
+            None => Up::ALL,
+        };
+        self.plan_of(target, &plan).await
+    }
+
+    /// What any plan would do, as data. Nothing is written, and no lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        Ok(engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await?)
+    }
+
+    /// Where the database stands, by one query in one round trip: for a readiness probe.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn position<T: Target + ?Sized>(&self, target: &T) -> Result<Position, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        Ok(history.head(&self.set).await?.position(&self.set))
+    }
+
+    /// Each migration of the set and of the history, with what is known of it. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn status<T: Target + ?Sized>(&self, target: &T) -> Result<Status, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        let state = history.load(&self.set).await?;
+        let attempts = self.attempts(&history).await?;
+        Ok(Status::of(&self.set, &state, &attempts))
+    }
+
+    /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn history<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
+        let history = PgHistory::open(target, &self.settings).await?;
+        self.attempts(&history).await
+    }
+
+    async fn attempts<T: Target + ?Sized>(&self, history: &PgHistory<'_, T>) -> Result<Vec<Attempt>, Error> {
+        let survey = history.survey().await?;
+        if !survey.exists {
+            return Ok(Vec::new());
+        }
+        attempts(history.session(), &survey.table, &self.set).await
+    }
+
+    /// Checks, without writing anything, that the applied migrations are those of the set, and runs the verify scripts
+    /// of those that are applied, each in a read-only transaction that is rolled back. Returns how many it ran.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
+    /// that refutes its migration.
+    pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        let state = history.load(&self.set).await?;
+        check(&self.set, &state, &self.settings.engine.policies)?;
+        let mut verified = 0;
+        for applied in &state.applied {
+            let migration = self.set.find(&applied.version);
+            if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
+                verify_applied(history.session(), migration).await.map_err(Error::Failed)?;
+                verified += 1;
+            }
+        }
+        Ok(verified)
+    }
+
+    /// The version that a text names: a version, or a migration's whole name.
+    fn version(&self, text: &str) -> Version {
+        let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
+        named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
+    }
+}
+
+/// Passes events on to the callback and to `tracing`.
+struct Callback<'c>(Option<&'c (dyn Fn(&Event<'_>) + Send + Sync)>);
+
+impl Observer for Callback<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        #[cfg(feature = "tracing")]
+        crate::trace::event(event);
+        if let Some(callback) = self.0 {
+            callback(event);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The guard against a binary that lacks the newest file.
+
+use crate::error::Error;
+use migrate_core::{Migration, Set};
+use std::path::Path;
+
+/// In debug builds: whether the folder that the set came from has a migration that is not embedded.
+///
+/// `migrate!` can't watch a folder on stable Rust, so a file that was added since the last build is not in the binary. A
+/// release build is made once and runs elsewhere; it does not look.
+///
+/// # Errors
+///
+/// [`Error::Stale`], which names the file.
+pub(crate) fn check(set: &Set) -> Result<(), Error> {
+    match set.folder() {
+        Some(folder) if cfg!(debug_assertions) => compare(set, folder),
+        _ => Ok(()),
+    }
+}
+
+fn compare(set: &Set, folder: &str) -> Result<(), Error> {
+    // A folder that is not here, or that would not build, says nothing about this binary.
+    let Ok(on_disk) = Set::from_folder(Path::new(folder)) else { return Ok(()) };
+    let missing = on_disk.iter().find(|migration| set.find(migration.version()).is_none());
+    missing.map_or(Ok(()), |migration: &dyn Migration| {
+        Err(Error::Stale { folder: folder.to_owned(), missing: migration.name().to_owned() })
+    })
+}

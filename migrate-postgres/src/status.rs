@@ -1,0 +1,130 @@
+//! What is known of each migration.
+
+use crate::history::{Attempt, Outcome};
+use migrate_core::history::State as HistoryState;
+use migrate_core::plan::Action;
+use migrate_core::{Set, Version};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// Each migration of a set and of its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The set.
+    pub set: String,
+    /// The migrations, in the order of their versions.
+    pub rows: Vec<StatusRow>,
+}
+
+/// What is known of one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusRow {
+    /// Its version.
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Where a migration stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It is applied.
+    Applied {
+        /// When, by the server's clock.
+        at: SystemTime,
+        /// How long it took, by the server's clock.
+        took: Duration,
+        /// By which program, or by which user where the program gave no name.
+        by: String,
+        /// Whether the set's text is not the one that was applied.
+        edited: bool,
+        /// Whether the set does not have it.
+        unknown: bool,
+    },
+    /// It is not applied.
+    Pending {
+        /// What came of the last attempt, if there was one.
+        last: Option<Outcome>,
+    },
+    /// It runs statement by statement, and was begun and not ended.
+    Interrupted {
+        /// How many statements are done for certain.
+        statements_done: usize,
+        /// What came of the attempt.
+        last: Option<Outcome>,
+    },
+}
+
+impl Status {
+    /// What set, state and attempts amount to.
+    pub(crate) fn of(set: &Set, state: &HistoryState, attempts: &[Attempt]) -> Status {
+        let mut versions: Vec<(&Version, &str)> = set.iter().map(|m| (m.version(), m.name())).collect();
+        let unknown = state.applied.iter().filter(|applied| set.find(&applied.version).is_none());
+        versions.extend(unknown.map(|applied| (&applied.version, applied.name.as_str())));
+        versions.sort_by(|a, b| a.0.cmp(b.0));
+        let row = |(version, name): (&Version, &str)| StatusRow {
+            version: version.clone(),
+            name: name.to_owned(),
+            state: state_of(set, state, attempts, version),
+        };
+        Status { set: set.name().to_owned(), rows: versions.into_iter().map(row).collect() }
+    }
+
+    /// The migrations that are not applied, in order.
+    pub fn pending(&self) -> impl Iterator<Item = &StatusRow> {
+        self.rows.iter().filter(|row| !matches!(row.state, State::Applied { .. }))
+    }
+}
+
+fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Version) -> State {
+    let last = attempts.iter().rev().find(|attempt| attempt.version == *version);
+    if let Some(interrupted) = state.interrupted.as_ref().filter(|i| i.version == *version) {
+        let last = last.map(|attempt| attempt.outcome.clone());
+        return State::Interrupted { statements_done: interrupted.statements_done, last };
+    }
+    let Some(applied) = state.find(version) else {
+        let last = last.filter(|attempt| attempt.action != Action::Revert).map(|attempt| attempt.outcome.clone());
+        return State::Pending { last };
+    };
+    let by = attempts.iter().rev().find(|attempt| attempt.live && attempt.version == *version);
+    let by = by.map_or("", |attempt| if attempt.program.is_empty() { &attempt.by } else { &attempt.program });
+    let migration = set.find(version);
+    State::Applied {
+        at: applied.at,
+        took: applied.took,
+        by: by.to_owned(),
+        edited: migration.is_some_and(|migration| migration.checksum() != applied.checksum),
+        unknown: migration.is_none(),
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
+            State::Applied { edited: true, .. } => f.write_str("applied, edited since"),
+            State::Applied { .. } => f.write_str("applied"),
+            State::Pending { last: Some(outcome @ Outcome::Failed { .. }) } => write!(f, "pending, {outcome}"),
+            State::Pending { .. } => f.write_str("pending"),
+            State::Interrupted { statements_done, .. } => {
+                write!(f, "interrupted after {statements_done} statements")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        for (index, row) in self.rows.iter().enumerate() {
+            let line_feed = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_feed}{:width$}  {}", row.name, row.state)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::{io, process, thread};
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error, NoTls};
+
+use super::url::{self, Secret};
+use super::{Server, TestingError};
+use crate::quote::{quote_ident, quote_literal};
+
+/// How long the drop of a value waits for the drop of its database.
+const DROP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A database of a test's own, dropped with the value, connections to it and all.
+///
+/// If the test panics, a database on the server of `DATABASE_URL` is kept, and its URL is written to
+/// standard error without the password, so that one can look. A server that was started here takes
+/// its databases with it.
+#[derive(Debug)]
+#[must_use = "the database is dropped with the value"]
+pub struct Database {
+    name: String,
+    url: Secret,
+    config: Config,
+    admin: Config,
+    version_num: u32,
+    on_our_server: bool,
+    is_dropped: bool,
+}
+
+impl Database {
+    pub(super) async fn create(server: &Server) -> Result<Self, TestingError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let name = format!("migrate_test_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let sql = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(&name));
+            match run(server.admin(), "create", &name, &[sql]).await {
+                Ok(()) => {}
+                // Of a process with the same pid on another machine, or one long gone.
+                Err(TestingError::Database { source, .. })
+                    if source.code() == Some(&SqlState::DUPLICATE_DATABASE) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            return Ok(Self {
+                url: Secret::new(server.url(&name)),
+                config: server.config(&name),
+                admin: server.admin().clone(),
+                version_num: server.version_num(),
+                on_our_server: server.is_ours(),
+                is_dropped: false,
+                name,
+            });
+        }
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The database's connection string, for any program that takes one. With `DATABASE_URL` it holds
+    /// that one's password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.reveal()
+    }
+
+    /// How tokio-postgres connects to the database.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// A new connection, driven by a task on the current tokio runtime. Without TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::Connect`].
+    pub async fn connect(&self) -> Result<Client, TestingError> {
+        let (client, connection) = self.config.connect(NoTls).await.map_err(connect_error(&self.name))?;
+        // An error of the connection also ends the calls of the client, which report it.
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Drops the database now, and says so if that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
+    /// refuses, as while the database has a prepared transaction or a replication slot.
+    pub async fn close(mut self) -> Result<(), TestingError> {
+        let result = drop_database(&self.admin, &self.name, self.version_num).await;
+        // Not before: the drop of a call that was cancelled is the drop of the value.
+        self.is_dropped = true;
+        result
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.is_dropped {
+            return;
+        }
+        if thread::panicking() {
+            if !self.on_our_server {
+                eprintln!("the test's database is kept: {}", url::public(&self.config, &self.name));
+            }
+            return;
+        }
+        let dropping = drop_database(&self.admin, &self.name, self.version_num);
+        let dropped = block_on(async { tokio::time::timeout(DROP_DEADLINE, dropping).await });
+        let problem = match dropped {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(elapsed)) => elapsed.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if !self.on_our_server {
+            eprintln!("the test's database {} is left behind: {problem}", self.name);
+        }
+    }
+}
+
+async fn drop_database(admin: &Config, name: &str, version_num: u32) -> Result<(), TestingError> {
+    let database = quote_ident(name);
+    let statements = if version_num >= 130_000 {
+        vec![format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")]
+    } else {
+        let sessions = format!("FROM pg_stat_activity WHERE datname = {}", quote_literal(name));
+        let end = format!("SELECT pg_terminate_backend(pid) {sessions}");
+        vec![end, format!("DROP DATABASE IF EXISTS {database}")]
+    };
+    run(admin, "drop", name, &statements).await
+}
+
+/// The version of a server that was not started here.
+pub(super) fn version_num(config: &Config) -> Result<u32, TestingError> {
+    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    let asked = block_on(async {
+        let (client, connection) = config.connect(NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let row = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await?;
+        drop(client);
+        let _ = connection.await;
+        row.try_get::<_, i32>(0)
+    });
+    let version = asked
+        .map_err(TestingError::io("start a thread for", "tokio".as_ref()))?
+        .map_err(connect_error(database))?;
+    Ok(version.unsigned_abs())
+}
+
+/// Runs statements one by one, since those about databases refuse the transaction that several in one
+/// message are.
+async fn run(admin: &Config, action: &'static str, name: &str, sql: &[String]) -> Result<(), TestingError> {
+    let database = admin.get_dbname().or(admin.get_user()).unwrap_or_default();
+    let (client, connection) = admin.connect(NoTls).await.map_err(connect_error(database))?;
+    let connection = tokio::spawn(connection);
+    let mut result = Ok(());
+    for statement in sql {
+        if result.is_ok() {
+            result = client.batch_execute(statement).await;
+        }
+    }
+    drop(client);
+    let _ = connection.await;
+    let database = name.to_owned();
+    result.map_err(|source| TestingError::Database { action, database, source: Arc::new(source) })
+}
+
+fn connect_error(database: &str) -> impl FnOnce(Error) -> TestingError {
+    let database = database.to_owned();
+    move |source| TestingError::Connect { database, source: Arc::new(source) }
+}
+
+/// Waits for a future on a thread and a runtime of its own, wherever the caller runs: blocking on one runtime
+/// inside another panics.
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            Ok(runtime.block_on(future))
+        })?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+    })
+}

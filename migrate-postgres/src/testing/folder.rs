@@ -1,0 +1,245 @@
+//! The private folder of a server, and what is left of those whose process is gone.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, process, thread};
+
+use super::TestingError;
+use super::user::User;
+use super::watchdog;
+
+/// What the names of our folders start with.
+pub(super) const PREFIX: &str = "migrate-pg-";
+
+/// The socket's name in the folder. The folder is the server's own, so the port is free.
+const SOCKET: &str = ".s.PGSQL.5432";
+
+/// The lock file's name in the folder.
+const LOCK: &str = "lock";
+
+/// `sockaddr_un` holds 108 bytes with the closing zero on Linux, and 104 on macOS and the BSDs.
+const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// How old a folder without a lock file must be to count as left behind: its maker makes the lock
+/// right after the folder.
+const UNLOCKED_GRACE: Duration = Duration::from_secs(600);
+
+/// A folder in the temporary folder, mode 0700, locked while this value lives and removed with it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    own_uid: u32,
+    user: Option<User>,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes a folder that belongs to the user whom the server runs as, and removes those that
+    /// processes now gone left behind.
+    pub(super) fn create() -> Result<Self, TestingError> {
+        let temp = std::path::absolute(env::temp_dir()).unwrap_or_else(|_| env::temp_dir());
+        // TMPDIR may be long, or root's alone.
+        Self::create_in(&temp).or_else(|error| Self::create_in(Path::new("/tmp")).map_err(|_| error))
+    }
+
+    fn create_in(base: &Path) -> Result<Self, TestingError> {
+        loop {
+            let path = base.join(format!("{PREFIX}{}-{:08x}", process::id(), random()));
+            if path.join(SOCKET).as_os_str().as_bytes().len() > SOCKET_PATH_LIMIT {
+                return Err(TestingError::PathTooLong { path: base.to_owned(), limit: SOCKET_PATH_LIMIT });
+            }
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(TestingError::io("make the folder", &path)(error)),
+            }
+            let lock_path = path.join(LOCK);
+            let lock = match OpenOptions::new().write(true).create_new(true).open(&lock_path) {
+                Ok(lock) => lock,
+                Err(error) => {
+                    let _ = fs::remove_dir(&path);
+                    return Err(TestingError::io("make the file", &lock_path)(error));
+                }
+            };
+            // Between the making and the locking, another process may have taken the folder for one
+            // that was left behind; then it holds the lock, or has removed the file.
+            if lock.try_lock().is_err() || !lock_path.exists() {
+                continue;
+            }
+            // The standard library has no `geteuid`, but a file has an owner.
+            let own_uid = lock.metadata().map_err(TestingError::io("look at", &lock_path))?.uid();
+            let mut folder = Self { path, own_uid, user: None, _lock: lock };
+            folder.user = User::for_server(own_uid)?;
+            if let Some(user) = &folder.user {
+                if !user.can_enter(base) {
+                    return Err(TestingError::Unreachable { path: base.to_owned(), user: user.name.clone() });
+                }
+                chown(&folder.path, Some(user.uid), Some(user.gid))
+                    .map_err(TestingError::io("change the owner of", &folder.path))?;
+            }
+            sweep(base, own_uid, folder.user.as_ref());
+            return Ok(folder);
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The user whom the tests run as.
+    pub(super) fn own_uid(&self) -> u32 {
+        self.own_uid
+    }
+
+    /// The user whom the server runs as, if that is another one than the tests'.
+    pub(super) fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        data(&self.path)
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The data folder in a server's folder.
+fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+fn random() -> u32 {
+    RandomState::new().build_hasher().finish() as u32
+}
+
+/// Removes the folders in `base` that are ours and whose process is gone, which shows in a lock that is
+/// free. This is the second net: the watchdog of a server removes its folder unless it was killed too.
+fn sweep(base: &Path, own: u32, user: Option<&User>) {
+    let Ok(entries) = fs::read_dir(base) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_ours = entry.file_name().as_bytes().starts_with(PREFIX.as_bytes())
+            && fs::symlink_metadata(&path).is_ok_and(|metadata| {
+                metadata.is_dir() && (metadata.uid() == own || user.is_some_and(|u| u.uid == metadata.uid()))
+            });
+        if is_ours && let Some(lock) = left_behind(&path) {
+            stop_orphan(&path, user);
+            let _ = fs::remove_dir_all(&path);
+            drop(lock);
+        }
+    }
+}
+
+/// Whether no process holds the folder; its lock, if it has one, is held until the value is dropped.
+fn left_behind(folder: &Path) -> Option<Option<File>> {
+    match OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) {
+        Ok(lock) => lock.try_lock().is_ok().then_some(Some(lock)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let age = fs::metadata(folder).ok()?.modified().ok()?.elapsed().ok()?;
+            (age > UNLOCKED_GRACE).then_some(None)
+        }
+        Err(_) => None,
+    }
+}
+
+/// Stops the server that still runs in a folder left behind.
+fn stop_orphan(folder: &Path, user: Option<&User>) {
+    let answers = || UnixStream::connect(folder.join(SOCKET)).is_ok();
+    let pid = || fs::read_to_string(data(folder).join("postmaster.pid")).ok()?.lines().next()?.parse().ok();
+    // The pid in a file may long be another process's; one that answers on the socket is the server.
+    for signal in ["QUIT", "KILL"] {
+        for _ in 0..100 {
+            if !answers() {
+                return;
+            }
+            if let Some(pid) = pid() {
+                watchdog::signal(signal, pid, user);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::MetadataExt;
+    use std::path::{Path, PathBuf};
+
+    use super::{Folder, LOCK, PREFIX, SOCKET_PATH_LIMIT, sweep};
+    use crate::testing::TestingError;
+
+    /// A folder to play the temporary folder.
+    fn base(folder: &Folder, name: &str) -> PathBuf {
+        let base = folder.path().join(name);
+        fs::create_dir(&base).unwrap();
+        base
+    }
+
+    fn left_behind(base: &Path, name: &str) -> PathBuf {
+        let folder = base.join(name);
+        fs::create_dir(&folder).unwrap();
+        File::create(folder.join(LOCK)).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_folder_is_private_and_goes_with_its_value() {
+        let folder = Folder::create().unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_folders_of_ours_with_a_free_lock_are_swept() {
+        let temp = Folder::create().unwrap();
+        let base = base(&temp, "t");
+        let own = fs::metadata(&base).unwrap().uid();
+        let stale = left_behind(&base, &format!("{PREFIX}1-0"));
+        let held = left_behind(&base, &format!("{PREFIX}2-0"));
+        let foreign = left_behind(&base, "other-3-0");
+        let fresh = base.join(format!("{PREFIX}4-0"));
+        fs::create_dir(&fresh).unwrap();
+        std::os::unix::fs::symlink(&foreign, base.join(format!("{PREFIX}5-0"))).unwrap();
+        let lock = File::open(held.join(LOCK)).unwrap();
+        lock.lock().unwrap();
+
+        sweep(&base, own, None);
+
+        assert!(!stale.exists());
+        assert!(held.exists() && foreign.join(LOCK).exists() && fresh.exists());
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_not_swept() {
+        let temp = Folder::create().unwrap();
+        let base = base(&temp, "t");
+        let stale = left_behind(&base, &format!("{PREFIX}1-0"));
+        let own = fs::metadata(&base).unwrap().uid();
+        sweep(&base, own + 1, None);
+        assert!(stale.exists());
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_refused_before_anything_is_made() {
+        let base = PathBuf::from(format!("/{}", "x".repeat(SOCKET_PATH_LIMIT)));
+        assert!(matches!(Folder::create_in(&base), Err(TestingError::PathTooLong { .. })));
+    }
+}

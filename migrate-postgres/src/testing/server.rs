@@ -1,0 +1,284 @@
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use tokio_postgres::Config;
+
+use super::TestingError;
+use super::binaries::Binaries;
+use super::database::{self, Database};
+use super::postmaster::Postmaster;
+use super::url::{self, Secret};
+
+/// The superuser of a server of ours.
+pub(super) const SUPERUSER: &str = "postgres";
+
+/// The port of a server of ours, which names its socket in a folder of its own.
+pub(super) const PORT: u16 = 5432;
+
+/// The server that all tests of this process share: the one of `DATABASE_URL` if that is set, else one
+/// that the first call starts. It ends with the process, however that ends.
+///
+/// The call blocks while the server starts: about a second, and a few more the first time on a machine.
+///
+/// # Errors
+///
+/// Those of [`Server::start`]; with `DATABASE_URL`, [`TestingError::Url`] if it can't be read and
+/// [`TestingError::Connect`] if its server can't be reached. Every call in the process gets the same one.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// let database = migrate_postgres::testing::server()?.database().await?;
+/// let client = database.connect().await?;
+/// client.batch_execute("CREATE TABLE t (id bigint PRIMARY KEY)").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn server() -> Result<&'static Server, TestingError> {
+    static SERVER: OnceLock<Result<Server, TestingError>> = OnceLock::new();
+    let start = || match env::var("DATABASE_URL") {
+        Ok(url) if !url.is_empty() => Server::at(&url),
+        _ => Server::start(),
+    };
+    SERVER.get_or_init(start).as_ref().map_err(Clone::clone)
+}
+
+/// A PostgreSQL server for tests.
+///
+/// One that was started here has a folder of its own in the temporary folder, listens on a socket in
+/// it and nowhere else, writes nothing through to the disk, and runs as `postgres` or `nobody` if the
+/// tests run as root. Dropping the value stops it and removes the folder; if the process ends in another way,
+/// SIGKILL included, a watchdog does.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    /// How to connect, to a database that is always there.
+    config: Config,
+    version_num: u32,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Ours(Postmaster),
+    /// With the connection string, whose form and parameters are kept.
+    Theirs(Secret),
+}
+
+impl Server {
+    /// Starts a server of the caller's own with the machine's PostgreSQL, whatever `DATABASE_URL` says.
+    /// Blocks until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::NoBinaries`] and the others of [`Binaries::find`],
+    /// [`TestingError::NoUnprivilegedUser`] and [`TestingError::Unreachable`] if the tests run as root
+    /// where that can't work, [`TestingError::PathTooLong`], [`TestingError::Initdb`],
+    /// [`TestingError::Start`] and [`TestingError::StartTimeout`] with the end of the log, and
+    /// [`TestingError::Io`].
+    pub fn start() -> Result<Self, TestingError> {
+        Self::builder().start()
+    }
+
+    /// A server with settings or binaries of the caller's choice.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The server that the connection string `text` leads to, as a user who may create databases.
+    fn at(text: &str) -> Result<Self, TestingError> {
+        let config: Config = text.parse().map_err(|source| TestingError::Url { source: Arc::new(source) })?;
+        let version_num = database::version_num(&config)?;
+        Ok(Self { kind: Kind::Theirs(Secret::new(text)), config, version_num })
+    }
+
+    /// Makes an empty database with a name that no other has, from `template0`. It is dropped with
+    /// the value.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
+    /// refuses, as when the user of `DATABASE_URL` may not create databases.
+    pub async fn database(&self) -> Result<Database, TestingError> {
+        Database::create(self).await
+    }
+
+    /// The connection string of a database of this server, for any program that takes one. With
+    /// `DATABASE_URL` it holds that one's password.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        match &self.kind {
+            Kind::Ours(_) => url::public(&self.config, database),
+            Kind::Theirs(text) => url::with_database(text.reveal(), database),
+        }
+    }
+
+    /// How tokio-postgres connects to a database of this server.
+    #[must_use]
+    pub fn config(&self, database: &str) -> Config {
+        let mut config = self.config.clone();
+        config.dbname(database);
+        config
+    }
+
+    /// How to connect to the database that is always there.
+    pub(super) fn admin(&self) -> &Config {
+        &self.config
+    }
+
+    /// The folder of the server's socket, if it was started here.
+    #[must_use]
+    pub fn socket_dir(&self) -> Option<&Path> {
+        self.ours().map(Postmaster::folder)
+    }
+
+    /// The server's port. One that was started here has no TCP port; this one names its socket.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.config.get_ports().first().copied().unwrap_or(5432)
+    }
+
+    /// The server's version as `server_version_num` counts: 15.18 is 150018.
+    #[must_use]
+    pub fn version_num(&self) -> u32 {
+        self.version_num
+    }
+
+    /// The pid of the server's first process, the postmaster, if it was started here and runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.ours()?.pid()
+    }
+
+    /// What the server has written to its log, if it was started here.
+    #[must_use]
+    pub fn log(&self) -> Option<String> {
+        self.ours().map(Postmaster::log)
+    }
+
+    /// The folder of the server's programs, if it was started here.
+    #[must_use]
+    pub fn bin_dir(&self) -> Option<&Path> {
+        self.ours().map(|postmaster| postmaster.binaries().dir())
+    }
+
+    /// Whether the server was started here, and goes when the tests do.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours().is_some()
+    }
+
+    /// Stops the server and waits until it is gone. Its data stays until the value is dropped, for
+    /// [`restart`](Self::restart). Does nothing if it does not run.
+    ///
+    /// Blocks, so a smart shutdown from a single-threaded runtime that drives a connection to this server
+    /// waits for itself: end the connections first.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::NotOurs`] if it was not started here, and [`TestingError::StopTimeout`] if it still
+    /// runs after two minutes, as after [`ShutdownMode::Smart`] with a connection left open.
+    pub fn stop(&self, mode: ShutdownMode) -> Result<(), TestingError> {
+        self.ours().ok_or(TestingError::NotOurs { action: "stop" })?.stop(mode)
+    }
+
+    /// Starts the server again with its data and settings, after a fast shutdown if it runs. After an
+    /// immediate shutdown or a crash it recovers from its log first.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::NotOurs`] if it was not started here, and those of a start.
+    pub fn restart(&self) -> Result<(), TestingError> {
+        self.ours().ok_or(TestingError::NotOurs { action: "restart" })?.restart()
+    }
+
+    fn ours(&self) -> Option<&Postmaster> {
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster),
+            Kind::Theirs(_) => None,
+        }
+    }
+}
+
+/// What a server is started with.
+///
+/// # Examples
+///
+/// ```no_run
+/// # fn main() -> Result<(), migrate_postgres::testing::TestingError> {
+/// use migrate_postgres::testing::Server;
+///
+/// let server = Server::builder().setting("wal_level", "logical").start()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ServerBuilder {
+    binaries: Option<PathBuf>,
+    settings: Vec<(String, String)>,
+}
+
+impl ServerBuilder {
+    /// The folder of the `postgres` and `initdb` to use, instead of the machine's.
+    pub fn binaries(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.binaries = Some(dir.into());
+        self
+    }
+
+    /// A setting as in `postgresql.conf`. The last value of a setting counts.
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts the server and blocks until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Server::start`]; for a folder that is not one of binaries
+    /// [`TestingError::NotBinaries`], and for a setting that the server refuses [`TestingError::Start`].
+    pub fn start(self) -> Result<Server, TestingError> {
+        let binaries = match &self.binaries {
+            Some(dir) => Binaries::at(dir)?,
+            None => Binaries::find()?,
+        };
+        let version_num = binaries.version_num();
+        let postmaster = Postmaster::start(binaries, &self.settings)?;
+        let mut config = Config::new();
+        config.host_path(postmaster.folder()).port(PORT).user(SUPERUSER).dbname("postgres");
+        Ok(Server { kind: Kind::Ours(postmaster), config, version_num })
+    }
+}
+
+/// How a server stops, in PostgreSQL's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownMode {
+    /// Takes no new connections and waits until the open ones end.
+    Smart,
+    /// Rolls the open transactions back and ends their connections.
+    Fast,
+    /// Ends without a clean-up, as in a crash.
+    Immediate,
+}
+
+impl ShutdownMode {
+    pub(super) fn signal(self) -> &'static str {
+        match self {
+            Self::Smart => "TERM",
+            Self::Fast => "INT",
+            Self::Immediate => "QUIT",
+        }
+    }
+}
+
+impl fmt::Display for ShutdownMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smart => "smart",
+            Self::Fast => "fast",
+            Self::Immediate => "immediate",
+        })
+    }
+}

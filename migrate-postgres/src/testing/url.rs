@@ -1,0 +1,131 @@
+//! Connection strings for a database of a server.
+
+use std::fmt::{self, Write as _};
+use std::os::unix::ffi::OsStrExt;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+
+/// A connection string, kept out of `Debug` output since it may hold a password.
+pub(super) struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// The URL of `database` on the server of `config`, without a password.
+///
+/// A socket's folder stands percent-encoded in the host's place, which libpq, tokio-postgres and sqlx
+/// all read.
+pub(super) fn public(config: &Config, database: &str) -> String {
+    let mut url = String::from("postgres://");
+    if let Some(user) = config.get_user() {
+        encode(&mut url, user.as_bytes());
+        url.push('@');
+    }
+    for (n, host) in config.get_hosts().iter().enumerate() {
+        if n > 0 {
+            url.push(',');
+        }
+        match host {
+            Host::Tcp(name) if name.contains(':') => _ = write!(url, "[{name}]"),
+            Host::Tcp(name) => encode(&mut url, name.as_bytes()),
+            Host::Unix(path) => encode(&mut url, path.as_os_str().as_bytes()),
+        }
+        let ports = config.get_ports();
+        if let Some(port) = ports.get(n).or(ports.first()) {
+            _ = write!(url, ":{port}");
+        }
+    }
+    url.push('/');
+    encode(&mut url, database.as_bytes());
+    url
+}
+
+/// The connection string `text`, which tokio-postgres has read, with another database in it.
+pub(super) fn with_database(text: &str, database: &str) -> String {
+    let Some(start) =
+        ["postgres://", "postgresql://"].iter().find(|s| text.starts_with(**s)).map(|s| s.len())
+    else {
+        // Keywords and values; of two values for a keyword the last one counts.
+        let value = database.replace('\\', r"\\").replace('\'', r"\'");
+        return format!("{text} dbname='{value}'");
+    };
+    // As tokio-postgres reads it: credentials to the first `@`, hosts to the next `/` or `?`.
+    let hosts = text[start..].find('@').map_or(start, |at| start + at + 1);
+    let hosts_end = text[hosts..].find(['/', '?']).map_or(text.len(), |end| hosts + end);
+    let mut url = format!("{}/", &text[..hosts_end]);
+    encode(&mut url, database.as_bytes());
+    if let Some((_, parameters)) = text[hosts_end..].split_once('?') {
+        let mut separator = '?';
+        for parameter in parameters.split('&').filter(|p| !p.is_empty() && !p.starts_with("dbname=")) {
+            url.push(separator);
+            url.push_str(parameter);
+            separator = '&';
+        }
+    }
+    url
+}
+
+fn encode(url: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+            _ => _ = write!(url, "%{byte:02X}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::Config;
+    use tokio_postgres::config::Host;
+
+    use super::{public, with_database};
+
+    #[test]
+    fn the_url_of_a_socket_is_read_back_as_it_was() {
+        let mut config = Config::new();
+        config.user("postgres").host_path("/tmp/a b").port(5432);
+        let url = public(&config, "x/y");
+        assert_eq!(url, "postgres://postgres@%2Ftmp%2Fa%20b:5432/x%2Fy");
+        let read: Config = url.parse().unwrap();
+        assert_eq!(read.get_hosts(), &[Host::Unix("/tmp/a b".into())]);
+        assert_eq!((read.get_user(), read.get_dbname()), (Some("postgres"), Some("x/y")));
+    }
+
+    #[test]
+    fn a_public_url_has_every_host_and_no_password() {
+        let config: Config = "postgres://u:secret@h1:1,[::1]:2/db?application_name=x".parse().unwrap();
+        assert_eq!(public(&config, "new"), "postgres://u@h1:1,[::1]:2/new");
+    }
+
+    #[test]
+    fn another_database_leaves_the_rest_as_it_was() {
+        let cases = [
+            ("postgres://u:p%2F@h:1/old?sslmode=disable", "postgres://u:p%2F@h:1/n?sslmode=disable"),
+            ("postgresql://h", "postgresql://h/n"),
+            ("postgres://u:a/b@h/old", "postgres://u:a/b@h/n"),
+            ("postgres:///old?host=/tmp&dbname=old", "postgres:///n?host=/tmp"),
+            ("postgres://h?user=u", "postgres://h/n?user=u"),
+            ("host=h dbname=old", "host=h dbname=old dbname='n'"),
+        ];
+        for (text, expected) in cases {
+            let url = with_database(text, "n");
+            assert_eq!(url, expected);
+            assert_eq!(url.parse::<Config>().unwrap().get_dbname(), Some("n"), "{url}");
+        }
+    }
+}
