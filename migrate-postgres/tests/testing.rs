@@ -497,6 +497,9 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
+        if !thread::panicking() {
+            eventually("the folders of servers are gone", || self.entries().is_empty());
+        }
         let _ = fs::remove_dir_all(&self.path);
     }
 }
