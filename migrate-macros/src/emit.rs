@@ -36,7 +36,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             MIGRATIONS,
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
-        ))
+        ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
     } }
 }
 

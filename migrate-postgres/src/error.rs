@@ -12,7 +12,9 @@ use tokio_postgres::error::{DbError, SqlState};
 #[non_exhaustive]
 pub enum Error {
     /// The connection string can't be read.
-    #[error("the connection string can't be read: {source}\nnext: write it as postgres://user@host:port/database")]
+    #[error(
+        "the connection string can't be read: {source}\nnext: write it as postgres://user@host:port/database"
+    )]
     Url {
         /// What is wrong with it.
         source: tokio_postgres::Error,
@@ -21,7 +23,8 @@ pub enum Error {
     /// The server can't be reached.
     #[error(
         "can't connect to {target}: {}; nothing was changed\n\
-         next: see whether the server runs there and accepts connections", cause(source)
+         next: see whether the server runs there and accepts connections",
+        cause(source)
     )]
     Connect {
         /// Where: hosts, ports, database and user.
@@ -33,7 +36,8 @@ pub enum Error {
     /// The server refuses the user.
     #[error(
         "the server refuses the login to {target}: {}; nothing was changed\n\
-         next: check user and password, and the server's pg_hba.conf", cause(source)
+         next: check user and password, and the server's pg_hba.conf",
+        cause(source)
     )]
     Login {
         /// Where: hosts, ports, database and user.
@@ -109,7 +113,8 @@ pub enum Error {
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\
-         next: run again; what was committed stays, and the run goes on after it", cause(source)
+         next: run again; what was committed stays, and the run goes on after it",
+        cause(source)
     )]
     Server {
         /// What was under way.
@@ -176,7 +181,9 @@ impl Error {
                 source.code().map(SqlState::code)
             }
             #[cfg(feature = "deadpool")]
-            Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => source.code().map(SqlState::code),
+            Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => {
+                source.code().map(SqlState::code)
+            }
             _ => None,
         }
     }

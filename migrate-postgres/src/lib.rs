@@ -1,6 +1,5 @@
 //! Schema migrations for Rust services on PostgreSQL.
 
-
 mod apply;
 mod embed;
 mod error;

@@ -42,12 +42,15 @@ pub struct Migrator {
     set: Set,
     settings: RunSettings,
     target: Option<Cow<'static, str>>,
-    on_event: Option<Arc<dyn Fn(&Event<'_>) + Send + Sync>>,
+    on_event: Option<Arc<OnEvent>>,
 }
 
 impl fmt::Debug for Migrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Migrator").field("set", &self.set).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Migrator")
+            .field("set", &self.set)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -201,7 +204,11 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`]. A missing down script is found before anything is reverted.
-    pub async fn down<T: Target + ?Sized>(&self, target: &T, extent: impl Into<Down>) -> Result<Report, Error> {
+    pub async fn down<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        extent: impl Into<Down>,
+    ) -> Result<Report, Error> {
         let plan = extent.into();
         self.take(target, &plan).await
     }
@@ -241,7 +248,9 @@ impl Migrator {
         stale::check(&self.set)?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
-        Ok(engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await?)
+        let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
+        history.close().await;
+        Ok(report?)
     }
 
     /// What [`run`](Migrator::run) would do, as data. Nothing is written, and no lock is taken.
@@ -337,7 +346,9 @@ impl Migrator {
 }
 
 /// Passes events on to the callback and to `tracing`.
-struct Callback<'c>(Option<&'c (dyn Fn(&Event<'_>) + Send + Sync)>);
+struct Callback<'c>(Option<&'c OnEvent>);
+
+type OnEvent = dyn Fn(&Event<'_>) + Send + Sync;
 
 impl Observer for Callback<'_> {
     fn event(&mut self, event: &Event<'_>) {

@@ -61,6 +61,9 @@ impl<'a> Session<'a> {
 
     /// Closes the session, or gives it back, and waits until a connection of its own is gone.
     pub(crate) async fn close(mut self) {
+        if self.marked {
+            return;
+        }
         if let Some(Connection::Owned(client, task)) = self.connection.take() {
             drop(client);
             drop(task.await);

@@ -88,7 +88,8 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
         return State::Interrupted { statements_done: interrupted.statements_done, last };
     }
     let Some(applied) = state.find(version) else {
-        let last = last.filter(|attempt| attempt.action != Action::Revert).map(|attempt| attempt.outcome.clone());
+        let last =
+            last.filter(|attempt| attempt.action != Action::Revert).map(|attempt| attempt.outcome.clone());
         return State::Pending { last };
     };
     let by = attempts.iter().rev().find(|attempt| attempt.live && attempt.version == *version);
@@ -109,7 +110,9 @@ impl fmt::Display for State {
             State::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
             State::Applied { edited: true, .. } => f.write_str("applied, edited since"),
             State::Applied { .. } => f.write_str("applied"),
-            State::Pending { last: Some(outcome @ Outcome::Failed { .. }) } => write!(f, "pending, {outcome}"),
+            State::Pending { last: Some(outcome @ Outcome::Failed { .. }) } => {
+                write!(f, "pending, {outcome}")
+            }
             State::Pending { .. } => f.write_str("pending"),
             State::Interrupted { statements_done, .. } => {
                 write!(f, "interrupted after {statements_done} statements")

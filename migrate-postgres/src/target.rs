@@ -35,6 +35,7 @@ pub trait Target: sealed::Sealed + Sync {
 
 /// A connection on its way.
 #[doc(hidden)]
+#[allow(unreachable_pub, reason = "a hidden part of a sealed trait")]
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session<'a>, Error>> + Send + 'a>>;
 
 mod sealed {
@@ -72,7 +73,7 @@ impl<T: Target + ?Sized> Target for &T {
 
 impl Target for Config {
     fn open(&self) -> Opening<'_> {
-        Box::pin(connect(self))
+        Box::pin(async move { connect(self).await })
     }
 
     fn open_another(&self) -> Option<Opening<'_>> {
@@ -180,7 +181,7 @@ mod deadpool {
         }
 
         fn open_another(&self) -> Option<Opening<'_>> {
-            Some(Box::pin(another(self)))
+            Some(Box::pin(async move { another(self).await }))
         }
     }
 
@@ -191,8 +192,8 @@ mod deadpool {
         match pool.timeout_get(&now).await {
             Ok(object) => Ok(Session::pooled(object)),
             Err(PoolError::Timeout(_)) => {
+                use ::deadpool::managed::Manager as _;
                 use deadpool_postgres::Manager;
-                use deadpool_postgres::managed::Manager as _;
                 let manager: &Manager = pool.manager();
                 let client = manager.create().await.map_err(|error| pool_error(PoolError::Backend(error)))?;
                 Ok(Session::unpooled(client))

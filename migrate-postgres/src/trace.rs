@@ -1,7 +1,7 @@
 //! Runs and their events for `tracing`.
 
-use migrate_core::event::Event;
 use migrate_core::Set;
+use migrate_core::event::Event;
 use std::future::Future;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -20,7 +20,7 @@ pub(crate) fn event(event: &Event<'_>) {
             info!(migration = step.name, seconds = step.took.as_secs_f64(), "{event}");
         }
         Event::WaitingForLock { .. } | Event::Retrying { .. } => warn!("{event}"),
-        Event::Failed { failure } => error!(migration = failure.name, sqlstate = failure.code, "{event}"),
+        Event::Failed { failure, .. } => error!(migration = failure.name, sqlstate = failure.code, "{event}"),
         _ => info!("{event}"),
     }
 }

@@ -64,7 +64,7 @@ impl From<usize> for Down {
 
 impl Plan for Down {
     fn is_settled(&self, _: &Set, position: &Position, _: &Policies) -> bool {
-        matches!(self.0, Extent::Count(0))
+        self.is_nothing()
             || matches!(
                 (&self.0, position),
                 (Extent::All | Extent::Count(_), Position::Beginning { applied: 0, .. })

@@ -14,7 +14,8 @@ pub(crate) fn server_failure(
 ) -> Failure {
     let place = script.zip(offset).map(|(script, offset)| place(script, offset));
     let secrets = script.zip(offset).map(|(script, offset)| secrets(script, offset)).unwrap_or_default();
-    let clean = |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"));
+    let clean =
+        |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"));
     let Some(db) = error.as_db_error() else {
         let mut failure =
             Failure::new(step.version.clone(), step.name.clone(), step.action, crate::error::cause(&error));
@@ -29,13 +30,17 @@ pub(crate) fn server_failure(
     failure.hint = db.hint().map(clean);
     failure.context = db.where_().map(clean);
     // The server's error itself may hold the secret; then it is left out.
-    let shows_secret = secrets.iter().any(|secret| error.to_string().contains(secret) || mentions(db, secret));
+    let shows_secret =
+        secrets.iter().any(|secret| error.to_string().contains(secret) || mentions(db, secret));
     failure.source = (!shows_secret).then(|| Box::new(error) as _);
     failure
 }
 
 fn mentions(db: &DbError, secret: &str) -> bool {
-    [Some(db.message()), db.detail(), db.hint(), db.where_()].into_iter().flatten().any(|text| text.contains(secret))
+    [Some(db.message()), db.detail(), db.hint(), db.where_()]
+        .into_iter()
+        .flatten()
+        .any(|text| text.contains(secret))
 }
 
 /// The server's 1-based position in characters of the text that was sent.
@@ -65,7 +70,10 @@ fn place(script: &Script, offset: usize) -> Place {
     let line = if redacted == statement.text(text) {
         text.lines().nth(at.line as usize - 1)
     } else {
-        redacted.lines().nth(at.line.saturating_sub(statement.line()) as usize).or_else(|| redacted.lines().next())
+        redacted
+            .lines()
+            .nth(at.line.saturating_sub(statement.line()) as usize)
+            .or_else(|| redacted.lines().next())
     };
     place.in_statement(index + 1, script.statements().len(), line.unwrap_or_default())
 }

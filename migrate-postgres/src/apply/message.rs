@@ -94,10 +94,9 @@ impl Message {
         self.parts.get(index).map(|part| (*part, number - part.before))
     }
 
-    /// Whether the `number`th statement is the last one of its part.
-    pub(super) fn ends_part(&self, number: usize) -> Option<Part> {
-        let (part, place) = self.statement(number)?;
-        (place + 1 == part.statements).then_some(part)
+    /// What the `number`th statement is for, the first being 0.
+    pub(super) fn purpose(&self, number: usize) -> Option<Purpose> {
+        self.statement(number).map(|(part, _)| part.purpose)
     }
 
     /// What the server's 1-based position in characters points at.
@@ -133,7 +132,9 @@ mod tests {
     fn every_statement_belongs_to_its_part() {
         let message = two_steps();
         let purposes: Vec<(usize, Purpose, usize)> = (0..7)
-            .map(|number| message.statement(number).map(|(part, place)| (part.step, part.purpose, place)).unwrap())
+            .map(|number| {
+                message.statement(number).map(|(part, place)| (part.step, part.purpose, place)).unwrap()
+            })
             .collect();
         let expected = [
             (0, Purpose::Begin, 0),
@@ -146,7 +147,6 @@ mod tests {
         ];
         assert_eq!(purposes, expected);
         assert_eq!(message.statement(7), None);
-        assert!(message.ends_part(1).is_none() && message.ends_part(2).is_some());
     }
 
     #[test]

@@ -13,10 +13,9 @@ use migrate_core::{Digest, Options};
 use std::time::Duration;
 use tokio_postgres::Client;
 
-pub(crate) use failure::server_failure;
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
-pub(crate) use verify::verify;
+pub(crate) use verify::verify_applied;
 
 /// What a run of steps is applied with.
 #[derive(Clone, Copy)]
@@ -66,7 +65,9 @@ impl Context<'_> {
         }
         let calls: Vec<String> = settings
             .into_iter()
-            .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value)))
+            .map(|(name, value)| {
+                format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value))
+            })
             .collect();
         format!("SELECT {}", calls.join(", "))
     }

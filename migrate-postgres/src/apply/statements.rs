@@ -64,7 +64,7 @@ impl Statements<'_, '_> {
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
-        Err(record_failure(error))
+        Err(record_failure(&self.context, error))
     }
 
     /// Sets the session's timeouts, and again what the statements before the checkpoint have set.
@@ -120,7 +120,9 @@ impl Statements<'_, '_> {
     /// Whether a statement before this one has set something for the session, so that we keep our hands off.
     fn sets_its_own_timeouts(&self, index: usize) -> bool {
         let text = self.script.text();
-        self.script.statements()[..index].iter().any(|statement| sql::is_session_setting(statement.text(text)))
+        self.script.statements()[..index]
+            .iter()
+            .any(|statement| sql::is_session_setting(statement.text(text)))
     }
 
     /// Ends the row as done, and makes the session what it was; returns how long the step took.

@@ -157,11 +157,9 @@ impl Transactions<'_, '_, '_> {
         let mut took = Duration::ZERO;
         while let Some(answer) = stream.next().await {
             match answer.map_err(|error| Stopped { done, error })? {
-                SimpleQueryMessage::Row(row) => {
-                    // The last row before a commit is how long the step took.
-                    if message.statement(done).is_some_and(|(part, _)| part.purpose == Purpose::Finish) {
-                        took = row.try_get(0).ok().flatten().and_then(seconds).unwrap_or(took);
-                    }
+                // The last row before a commit is how long the step took.
+                SimpleQueryMessage::Row(row) if message.purpose(done) == Some(Purpose::Finish) => {
+                    took = row.try_get(0).ok().flatten().and_then(seconds).unwrap_or(took);
                 }
                 SimpleQueryMessage::CommandComplete(_) => {
                     self.completed(message, done, took);
@@ -192,7 +190,8 @@ impl Transactions<'_, '_, '_> {
         if stopped.done > 0 || stopped.error.as_db_error().is_none() {
             return None;
         }
-        let guilty = position(&stopped.error).and_then(|position| message.locate(position)).map(|spot| spot.part.step);
+        let guilty =
+            position(&stopped.error).and_then(|position| message.locate(position)).map(|spot| spot.part.step);
         let steps = guilty.unwrap_or(before.next).saturating_sub(before.next);
         let sent = self.cursor.next - before.next;
         match guilty {
@@ -216,7 +215,7 @@ impl Transactions<'_, '_, '_> {
         };
         let step = &self.steps[part.step];
         if part.purpose == Purpose::Record {
-            return record_failure(error).into_apply();
+            return record_failure(&self.context, error).into_apply();
         }
         let contended = is_contention(&error);
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
@@ -257,10 +256,10 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Why a step's row could not be begun: another run is there, in spite of the lock.
-pub(super) fn record_failure(error: tokio_postgres::Error) -> Error {
+pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> Error {
     if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
         Error::LockLost { done: 0 }
     } else {
-        Error::server("writing the history", error)
+        context.survey.write_error("writing the history", error)
     }
 }

@@ -31,7 +31,8 @@ async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), 
         Ok(messages) => messages,
         Err(error) => {
             let offset = position(&error).map(|position| sql::char_to_byte(script.text(), position as usize));
-            let offset = offset.or_else(|| script.statements().first().map(|statement| statement.range().start));
+            let offset =
+                offset.or_else(|| script.statements().first().map(|statement| statement.range().start));
             return Err(Box::new(server_failure(step, Some(script), offset, error)));
         }
     };
@@ -73,7 +74,8 @@ impl Answer {
 }
 
 fn refuted(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> Failure {
-    let message = format!("the verify script refutes it: {problem}, where no row or a single true was expected");
+    let message =
+        format!("the verify script refutes it: {problem}, where no row or a single true was expected");
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, message);
     if let Some(statement) = script.statements().get(index) {
         let at = sql::line_column(script.text(), statement.range().start);

@@ -73,7 +73,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Done => f.write_str("done"),
-            Outcome::Failed { message, sqlstate: Some(sqlstate), .. } => write!(f, "failed: {message} ({sqlstate})"),
+            Outcome::Failed { message, sqlstate: Some(sqlstate), .. } => {
+                write!(f, "failed: {message} ({sqlstate})")
+            }
             Outcome::Failed { message, .. } => write!(f, "failed: {message}"),
             Outcome::Unfinished { statements_done, statements } => {
                 write!(f, "unfinished: {statements_done} of {statements} statements")
@@ -83,7 +85,11 @@ impl fmt::Display for Outcome {
 }
 
 /// Reads a set's whole history, oldest first.
-pub(crate) async fn attempts(client: &Client, table: &HistoryTable, set: &Set) -> Result<Vec<Attempt>, Error> {
+pub(crate) async fn attempts(
+    client: &Client,
+    table: &HistoryTable,
+    set: &Set,
+) -> Result<Vec<Attempt>, Error> {
     let rows = client
         .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
         .await

@@ -58,11 +58,18 @@ fn head(row: &Row, table: &HistoryTable, set: &Set) -> Result<Head, Error> {
 }
 
 /// What a failed look means.
-async fn explain(client: &Client, settings: &RunSettings, relation: &str, error: tokio_postgres::Error) -> Error {
+async fn explain(
+    client: &Client,
+    settings: &RunSettings,
+    relation: &str,
+    error: tokio_postgres::Error,
+) -> Error {
     match error.code() {
         Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::DATATYPE_MISMATCH) => {
             match missing_columns(client, relation).await {
-                Ok(missing) if !missing.is_empty() => Error::NotOurTable { table: relation.to_owned(), missing },
+                Ok(missing) if !missing.is_empty() => {
+                    Error::NotOurTable { table: relation.to_owned(), missing }
+                }
                 Ok(_) => Error::server("looking at the history", error),
                 Err(source) => Error::server("looking at the history's table", source),
             }
@@ -81,7 +88,10 @@ async fn explain(client: &Client, settings: &RunSettings, relation: &str, error:
 }
 
 /// The columns that a table lacks to be a history of ours.
-pub(crate) async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+pub(crate) async fn missing_columns(
+    client: &Client,
+    relation: &str,
+) -> Result<Vec<String>, tokio_postgres::Error> {
     let sql = "SELECT attname::text FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;

@@ -79,8 +79,12 @@ async fn keep_texts(
     let differs = |applied: &Applied| {
         set.find(&applied.version).is_none_or(|m| m.checksum() != applied.checksum || m.down().is_none())
     };
-    let wanted: Vec<i64> =
-        numbers.iter().zip(&state.applied).filter(|(_, applied)| differs(applied)).map(|(seq, _)| *seq).collect();
+    let wanted: Vec<i64> = numbers
+        .iter()
+        .zip(&state.applied)
+        .filter(|(_, applied)| differs(applied))
+        .map(|(seq, _)| *seq)
+        .collect();
     if wanted.is_empty() {
         return Ok(());
     }

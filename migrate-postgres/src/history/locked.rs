@@ -48,7 +48,7 @@ impl PgLocked<'_, '_> {
         let sql = self.survey.table.create(!self.survey.schema_exists);
         if let Err(error) = self.worker().batch_execute(&sql).await {
             drop(self.worker().batch_execute("ROLLBACK").await);
-            return Err(Error::server("creating the history's table", error));
+            return Err(self.survey.write_error("creating the history's table", error));
         }
         self.survey.exists = true;
         self.survey.schema_exists = true;
@@ -122,6 +122,7 @@ impl Locked for PgLocked<'_, '_> {
         }
         if let Some(mut worker) = self.worker.take() {
             worker.unmark();
+            worker.close().await;
         }
         let still_ours = self.lock.release(self.holder, self.key).await?;
         self.holder.unmark();

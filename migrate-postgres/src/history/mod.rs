@@ -43,6 +43,11 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         &self.session
     }
 
+    /// Closes the connection, or gives it back.
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+    }
+
     /// What has to be known before the history is read as a whole.
     pub(crate) async fn survey(&self) -> Result<Survey, Error> {
         Survey::take(&self.session, self.settings).await
@@ -122,11 +127,25 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 drop(self.session.batch_execute(&lock.abandon(key)).await);
                 self.session.unmark();
                 // So many replicas that there is no connection left to work with: some of them will be done soon.
-                return if error.is_too_many_connections() { Ok(Locking::Held(Holder::default())) } else { Err(error.into()) };
+                return if error.is_too_many_connections() {
+                    Ok(Locking::Held(Holder::default()))
+                } else {
+                    Err(error.into())
+                };
             }
         };
         let (holder, settings, run) = (&mut self.session, self.settings, run_id());
-        Ok(Locking::Acquired(Box::new(PgLocked { holder, worker, lock, key, settings, set, survey, run, released: false })))
+        Ok(Locking::Acquired(Box::new(PgLocked {
+            holder,
+            worker,
+            lock,
+            key,
+            settings,
+            set,
+            survey,
+            run,
+            released: false,
+        })))
     }
 
     async fn pause(&self, duration: Duration) {

@@ -6,6 +6,7 @@ use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_literal};
 use crate::settings::RunSettings;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 /// What has to be known about a session before it writes: asked once, with the lock held.
@@ -109,9 +110,20 @@ impl Survey {
         Ok(())
     }
 
-    /// The role's name.
-    pub(crate) fn role(&self) -> &str {
-        &self.role
+    /// What a failed write to the history means.
+    pub(crate) fn write_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
+        match error.code() {
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Error::Privilege {
+                role: self.role.clone(),
+                what: "write the history",
+                message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
+                next: format!("GRANT SELECT, INSERT, UPDATE ON {} to it", self.table.qualified()),
+            },
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                Error::ReadOnly { reason: "the server has become read-only" }
+            }
+            _ => Error::server(doing, error),
+        }
     }
 }
 

@@ -83,8 +83,11 @@ impl HistoryTable {
     pub(crate) fn create(&self, with_schema: bool) -> String {
         let table = self.qualified();
         let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-        let schema =
-            if with_schema { format!("CREATE SCHEMA {}; ", quote_ident(&self.schema)) } else { String::new() };
+        let schema = if with_schema {
+            format!("CREATE SCHEMA {}; ", quote_ident(&self.schema))
+        } else {
+            String::new()
+        };
         format!(
             "BEGIN; {schema}CREATE TABLE {table} ({columns}, PRIMARY KEY (set_name, seq)); \
              CREATE UNIQUE INDEX ON {table} (set_name, version) WHERE live; \
@@ -129,7 +132,10 @@ impl HistoryTable {
 
     /// The texts of rows. Parameters: set, row numbers.
     pub(crate) fn texts(&self) -> String {
-        format!("SELECT seq, up_sql, down_sql FROM {} WHERE set_name = $1 AND seq = ANY($2)", self.qualified())
+        format!(
+            "SELECT seq, up_sql, down_sql FROM {} WHERE set_name = $1 AND seq = ANY($2)",
+            self.qualified()
+        )
     }
 
     /// All rows, oldest first. Parameter: set.
