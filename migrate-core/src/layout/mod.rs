@@ -40,6 +40,8 @@ mod folders;
 mod prisma;
 mod script;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::migration::SqlMigration;
 use crate::options::TransactionMode;
@@ -431,7 +433,7 @@ impl Reader {
     /// Two migrations with one version, or with names that are one on some systems.
     fn check_names(&mut self) {
         let mut previous: Option<(&Version, &Draft)> = None;
-        let mut by_lower_case: BTreeMap<String, &SourceFile> = BTreeMap::new();
+        let mut by_lower_case: BTreeMap<String, (&Version, &SourceFile)> = BTreeMap::new();
         for ((version, _), draft) in &self.drafts {
             if let Some((_, first)) = previous.filter(|(other, _)| *other == version) {
                 if let (Some(first), Some(second)) = (first.ups.first(), draft.ups.first()) {
@@ -443,12 +445,11 @@ impl Reader {
                 previous = Some((version, draft));
             }
             for file in &draft.ups {
-                let lower = file.path.to_lowercase();
-                if let Some(first) = by_lower_case.get(&lower) {
+                let (first_version, first) =
+                    by_lower_case.entry(file.path.to_lowercase()).or_insert((version, file));
+                if *first_version != version {
                     let kind = ProblemKind::SameButForCase { other: first.path.clone() };
                     self.problems.push(Problem::of_file(file.path.clone(), kind));
-                } else {
-                    by_lower_case.insert(lower, file);
                 }
             }
         }
