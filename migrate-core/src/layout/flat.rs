@@ -1,6 +1,8 @@
 //! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`, as sqlx, golang-migrate and tern name them.
 
-use super::{FileKind, Layout, Place, Role, Rules, VERSION_LIMIT, check_length};
+use super::place::Place;
+use super::rules::{FileKind, Rules, VERSION_LIMIT, check_length};
+use super::{Layout, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::migration::Migration;
+use crate::options::TransactionMode;
+use crate::problem::{Problem, ProblemKind};
+use crate::script::Script;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -194,6 +197,10 @@ const WRONG: &[(&str, Files<'_>)] = &[
     (
         "a directory of something else",
         &[("main.rs", ""), ("lib.rs", ""), ("sql/helpers.sql", ""), ("sql/more.sql", "")],
+    ),
+    (
+        "a directory of something else with a README.md",
+        &[("README.md", ""), ("Cargo.toml", ""), ("src/main.rs", "")],
     ),
     ("two layouts", &[("0001_a.sql", UP), ("0002_b/up.sql", UP), ("0003_c/up.sql", UP)]),
     ("three layouts", &[("0001_a.sql", UP), ("0002_b/up.sql", UP), ("0003_c/migration.sql", UP)]),
