@@ -85,11 +85,27 @@ fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
 }
 
 #[test]
+fn a_bad_directory_has_the_same_problems_in_all_three_ways() {
+    let included = include_dir!("$CARGO_MANIFEST_DIR/ui/many_problems/migrations");
+    let included = Set::try_from(&included).unwrap_err().under("migrations").to_string();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/many_problems/migrations");
+    let read = Set::from_folder(&folder).unwrap_err().to_string();
+    let parent = format!("{}/", folder.parent().unwrap().display());
+    assert_eq!(read.split_once('\n').unwrap().1.replace(&parent, ""), included);
+    // What the macro says is the snapshot of `ui.rs`, where each line of it follows a place in the program.
+    let snapshot = include_str!("ui/many_problems/errors.txt");
+    for line in included.lines() {
+        assert!(snapshot.contains(line.trim_start()), "{line}");
+    }
+}
+
+#[test]
 fn a_set_may_have_a_name_and_be_an_expression_anywhere() {
     static SET: Set = migrate!("fixtures/flat", set = "billing");
     assert_eq!(SET.name(), "billing");
     assert_eq!(migrate_postgres::migrate!("./fixtures/flat/", set = "x",).len(), 4);
-    assert!(SET.folder().unwrap().ends_with("fixtures/flat"));
+    let folder = SET.folder().unwrap();
+    assert_eq!(Path::new(folder), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flat"));
 }
 
 mod elsewhere {

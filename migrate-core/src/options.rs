@@ -19,6 +19,7 @@
 
 use crate::layout::Role;
 use crate::problem::ProblemKind;
+use crate::sql::{self, TokenKind};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -146,68 +147,41 @@ const UNITS: [(&str, u128); 6] = [
     ("d", 86_400_000_000),
 ];
 
-/// What the top of a script says.
+/// What the comments of a script say.
 pub(crate) struct Header {
     pub(crate) options: Options,
     /// Where the transaction mode was given; 0 when it was not.
     pub(crate) transaction_at: usize,
     /// What is wrong, with its byte offset.
     pub(crate) faults: Vec<(usize, ProblemKind)>,
-    /// Where the header ends.
-    pub(crate) end: usize,
 }
 
-/// Reads the comments at the top of a script.
+/// Reads the comments at the top of a script, and looks below them for what was meant to stand there.
 pub(crate) fn read_header(text: &str, role: Role) -> Header {
-    let mut reader = HeaderReader { text, role, given: Vec::new(), header: Header::empty() };
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    loop {
-        rest = rest.trim_start();
-        let at = text.len() - rest.len();
-        if rest.starts_with("--") {
-            let line = rest.lines().next().unwrap_or_default();
-            reader.comment(at, line);
-            rest = &rest[line.len()..];
-        } else if rest.starts_with("/*") {
-            let Some(length) = block_comment(rest) else { break };
-            if rest[2..].trim_start_matches('*').trim_start().starts_with("migrate:") {
-                reader.header.faults.push((at, ProblemKind::OptionsInBlockComment));
+    let header = Header { options: Options::NONE, transaction_at: 0, faults: Vec::new() };
+    let mut reader = HeaderReader { text, role, given: Vec::new(), header };
+    let mut is_header = true;
+    for token in sql::tokens(text) {
+        let comment = token.text(text);
+        match token.kind {
+            TokenKind::LineComment if is_header => reader.comment(token.start, comment),
+            TokenKind::LineComment if words(comment).is_some() => {
+                reader.fault(token.start, ProblemKind::LateOptions);
             }
-            rest = &rest[length..];
-        } else {
-            break;
+            TokenKind::BlockComment => {
+                if comment.trim_start_matches(['/', '*']).trim_start().starts_with("migrate:") {
+                    reader.fault(token.start, ProblemKind::OptionsInBlockComment);
+                }
+            }
+            _ => is_header &= token.is_trivia(),
         }
     }
-    Header { end: text.len() - rest.len(), ..reader.header }
+    reader.header
 }
 
-/// What stands behind `-- migrate:` in a line, if it is such a line.
-pub(crate) fn words(line: &str) -> Option<&str> {
-    line.strip_prefix("--")?.trim_start().strip_prefix("migrate:")
-}
-
-/// Whether one of the words is an option.
-pub(crate) fn has_option(words: &str) -> bool {
-    words
-        .split_whitespace()
-        .any(|word| word.split_once('=').is_some_and(|(name, _)| OptionName::of(name).is_some()))
-}
-
-/// The length of the block comment, with those nested in it, that the text begins with.
-fn block_comment(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let (mut at, mut depth) = (0, 0);
-    while at + 1 < bytes.len() {
-        match &bytes[at..at + 2] {
-            b"/*" => (depth, at) = (depth + 1, at + 2),
-            b"*/" => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-        if depth == 0 {
-            return Some(at);
-        }
-    }
-    None
+/// What stands behind `-- migrate:` in a comment, if it is such a comment.
+fn words(comment: &str) -> Option<&str> {
+    comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -319,20 +293,26 @@ struct HeaderReader<'a> {
     header: Header,
 }
 
-impl Header {
-    fn empty() -> Header {
-        Header { options: Options::NONE, transaction_at: 0, faults: Vec::new(), end: 0 }
-    }
-}
-
 impl HeaderReader<'_> {
     /// A comment from `--` to the end of its line.
     fn comment(&mut self, at: usize, line: &str) {
-        if let Some(words) = words(line) {
+        if let Some(words) = words(line).filter(|words| !words.contains('=')) {
+            // Prose, most likely: one problem, and not one for each word.
+            let word = words.trim();
+            if !word.is_empty() {
+                let start = at + line.len() - words.trim_start().len();
+                self.fault(start, ProblemKind::NotAnOption { word: word.to_owned() });
+            }
+        } else if let Some(words) = words(line) {
             let start = at + line.len() - words.len();
-            for word in words.split_whitespace() {
-                let offset = start + (word.as_ptr() as usize - words.as_ptr() as usize);
-                self.word(offset, word);
+            let mut offset = start;
+            for word in words.split(char::is_whitespace) {
+                if !word.is_empty() {
+                    self.word(offset, word);
+                }
+                // A space may have more than one byte.
+                offset += word.len()
+                    + words[offset - start + word.len()..].chars().next().map_or(0, char::len_utf8);
             }
         } else if is_no_transaction(line) {
             self.option(at, OptionName::Transaction, "none");
@@ -352,7 +332,7 @@ impl HeaderReader<'_> {
     fn option(&mut self, at: usize, name: OptionName, value: &str) {
         let option = name.text();
         if let Some((_, first)) = self.given.iter().find(|(given, _)| *given == name) {
-            let first_line = crate::sql::line_column(self.text, *first).line;
+            let first_line = sql::line_column(self.text, *first).line;
             self.fault(at, ProblemKind::DuplicateOption { option, first_line });
             return;
         }
@@ -377,4 +357,117 @@ fn is_no_transaction(line: &str) -> bool {
     let comment = line.trim_start_matches("--").trim_start();
     let rest = comment.strip_prefix("no-transaction");
     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn header(text: &str) -> Options {
+        let header = read_header(text, Role::Up);
+        assert_eq!(header.faults, [], "{text}");
+        header.options
+    }
+
+    #[test]
+    fn options_may_stand_in_several_lines_among_other_comments() {
+        let options = header(
+            "\u{feff}-- Drops the old table.\r\n\n  --migrate:lock_timeout=5s\r\n/* a /* nested */ comment */\n\
+             -- migrate:  transaction=none\tphase=contract \n--\n-- migrate: allow=drop_table,drop_column\nDROP TABLE t;",
+        );
+        assert_eq!(
+            options.to_string(),
+            "lock_timeout=5s transaction=none phase=contract allow=drop_table,drop_column"
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_postgresql_reads_them() {
+        for (text, millis) in [
+            ("250", 250),
+            ("0", 0),
+            ("0min", 0),
+            ("1ms", 1),
+            ("1500us", 2),
+            ("500us", 1),
+            ("5s", 5000),
+            ("10min", 600_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("2147483647", 2_147_483_647),
+        ] {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "5 s",
+            "5S",
+            "5m",
+            "5sec",
+            "-1",
+            "+1",
+            "1.5s",
+            "499us",
+            "2147483648",
+            "25d",
+            "99999999999999999999999999999999999999999d",
+            "\u{663}s",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sqlxs_no_transaction_is_honoured_and_words_like_it_are_not() {
+        for (text, mode) in [
+            ("-- no-transaction", Some(TransactionMode::None)),
+            ("-- a comment\n--no-transaction: an index\nSELECT 1", Some(TransactionMode::None)),
+            ("-- no-transactions", None),
+            ("-- no-transaction-log", None),
+            ("SELECT 1;\n-- no-transaction", None),
+        ] {
+            assert_eq!(header(text).transaction, mode, "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_and_bodies_hold_no_options() {
+        header(
+            "SELECT '\n-- migrate: lock_timeout=5s\n';\nDO $$\n-- migrate: lock_timeout=5s\nBEGIN END $$;",
+        );
+    }
+
+    fn options() -> impl Strategy<Value = Options> {
+        let timeout = || proptest::option::of((0..=2_147_483_647u64).prop_map(Duration::from_millis));
+        let mode = prop_oneof![Just(TransactionMode::Block), Just(TransactionMode::None)];
+        let phase = prop_oneof![Just(Phase::Expand), Just(Phase::Contract)];
+        let allow = proptest::collection::vec("[a-z][a-z0-9_]{0,8}", 0..3);
+        (timeout(), timeout(), proptest::option::of(mode), proptest::option::of(phase), allow).prop_map(
+            |(lock_timeout, statement_timeout, transaction, phase, allow)| Options {
+                lock_timeout,
+                statement_timeout,
+                transaction,
+                phase,
+                allow: allow.into_iter().map(Cow::Owned).collect(),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_displayed_reads_back(options in options()) {
+            prop_assert_eq!(header(&format!("-- migrate: {options}\nSELECT 1;")), options);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "(-- ?migrate:|[ -~\u{a0}\u{e9}\n]|/\\*|\\*/|=|--|phase=|lock_timeout=1s){0,40}") {
+            for role in [Role::Up, Role::Down, Role::Verify] {
+                for (offset, _) in read_header(&text, role).faults {
+                    prop_assert!(text.is_char_boundary(offset));
+                }
+            }
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub enum ProblemKind {
         found: Vec<String>,
     },
     /// The files follow two conventions.
-    #[error("two layouts in one directory: `{first_path}` is {first}, `{second_path}` is {second}")]
+    #[error("two layouts in one directory: {first} (`{first_path}`) and {second} (`{second_path}`)")]
     MixedLayouts {
         /// One layout.
         first: Layout,
@@ -161,6 +161,8 @@ pub enum ProblemKind {
         tool: &'static str,
         /// What shows it.
         what: String,
+        /// What to do.
+        mend: String,
     },
     /// A script without a single character that matters.
     #[error("the script is empty")]
@@ -295,8 +297,10 @@ impl ProblemKind {
             K::NoMigrations { .. } => "add `0001_name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
                 an empty directory that is meant to be here needs a `.gitkeep` or a `README.md`"
                 .into(),
-            K::MixedLayouts { first, second, .. } => {
-                format!("keep one layout: write the migrations of the {second} layout in the {first} one, or move them to a directory (and a set) of their own")
+            K::MixedLayouts { .. } => {
+                "keep one layout in a directory: rename the files of the other, or move them to a directory (and a \
+                 set) of their own"
+                    .into()
             }
             K::MissingVersion { example } => {
                 format!("name it like `{example}`: digits, an underscore, what it does; or move it out of the directory")
@@ -316,9 +320,7 @@ impl ProblemKind {
             K::DuplicateVersion { .. } => "give the newer of the two a version of its own".into(),
             K::DuplicateScript { .. } => "keep one of the two".into(),
             K::SameButForCase { .. } => "rename one of them: Windows and macOS take both for one file".into(),
-            K::OtherTool { .. } => {
-                "split it into `<version>_<name>.up.sql` and `.down.sql`, without the other tool's marks".into()
-            }
+            K::OtherTool { mend, .. } => mend.clone(),
             K::Empty | K::OnlyComments => {
                 "write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`".into()
             }

@@ -20,8 +20,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
-    let folder = path("");
-    let folder = folder.trim_end_matches(['/', '\\']);
+    let folder = folder.to_str().expect("checked before");
     quote! { {
         #[allow(unused_imports)]
         use #krate::__private::{

@@ -19,7 +19,8 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     };
     let relative = call.args.directory.as_ref().map_or(DEFAULT_DIRECTORY.to_owned(), syn::LitStr::value);
     let span = call.args.directory.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
-    let folder = manifest_dir.join(&relative);
+    // Without `.` and slashes at the end.
+    let folder: PathBuf = manifest_dir.join(&relative).components().collect();
     match read(&folder, &relative) {
         Ok(directory) => {
             let set = call.args.set.map_or(DEFAULT_SET.to_owned(), |set| set.value());
@@ -45,17 +46,12 @@ fn describe(error: &FolderError) -> String {
             format!(
                 "there is no folder `{}`\n    help: make it, or name another one: the path is relative to the folder of \
                  the crate's `Cargo.toml`",
-                tidy(path).display()
+                path.display()
             )
         }
         FolderError::Io { path, source } => format!("can't read `{}`: {source}", path.display()),
         error => error.to_string(),
     }
-}
-
-/// The path without `.` and, where that changes nothing, without trailing slashes.
-fn tidy(path: &Path) -> PathBuf {
-    path.components().collect()
 }
 
 /// Each message as an error of its own, all of them in one build.

@@ -1,6 +1,8 @@
 //! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`, as sqlx, golang-migrate and tern name them.
 
-use super::{FileKind, Layout, Place, Role, Rules, VERSION_LIMIT, check_length};
+use super::place::Place;
+use super::rules::{FileKind, Rules, VERSION_LIMIT, check_length};
+use super::{Layout, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 
@@ -41,33 +43,41 @@ fn version(stem: &str) -> Result<&str, ProblemKind> {
         format!("{version}_{name}.sql")
     };
     if version.is_empty() {
-        return Err(match is_flyway(stem) {
-            true => ProblemKind::OtherTool { tool: "refinery or Flyway", what: format!("the name `{stem}`") },
-            false => ProblemKind::MissingVersion { example: example(stem.trim_start_matches('_')) },
-        });
+        return Err(flyway(stem).unwrap_or_else(|| ProblemKind::MissingVersion {
+            example: example(stem.trim_start_matches('_')),
+        }));
     }
     match rest.strip_prefix('_') {
         Some("") => Err(ProblemKind::MissingName { example: example("") }),
         None if rest.is_empty() => Err(ProblemKind::MissingName { example: example("") }),
         Some(_) => check_length(version, VERSION_LIMIT).map(|()| version),
         None => {
-            let (version, name) = stem.split_once('_').unwrap_or((stem, ""));
             let character = rest.chars().next().unwrap_or_default();
-            let digits: String = version.chars().filter(char::is_ascii_digit).collect();
+            // `2024-01-01_posts` has its version before the `_`, `0004-posts` before the `-`.
+            let (odd, name) = stem.split_once('_').unwrap_or((stem, rest));
+            let digits: String = odd.chars().filter(char::is_ascii_digit).collect();
+            let name = name.trim_start_matches(|c: char| !c.is_alphabetic());
             let name = if name.is_empty() { "create_users" } else { name };
             let example = format!("{digits}_{name}.sql");
-            Err(ProblemKind::OddVersion { version: version.to_owned(), character, example })
+            Err(ProblemKind::OddVersion { version: odd.to_owned(), character, example })
         }
     }
 }
 
-/// `V1__name`, `U1.2__name`, `R__name`.
-fn is_flyway(stem: &str) -> bool {
-    let Some((prefix, name)) = stem.split_once("__") else { return false };
-    let version = prefix.trim_start_matches(['V', 'U', 'R', 'B']);
-    !name.is_empty()
-        && version.len() + 1 == prefix.len()
-        && version.chars().all(|c| c.is_ascii_digit() || c == '.')
+/// `V1__name`, `U1.2__name`, `R__name`: names that refinery and Flyway give, told from mere misnomers.
+fn flyway(stem: &str) -> Option<ProblemKind> {
+    let (prefix, name) = stem.split_once("__").filter(|(_, name)| !name.is_empty())?;
+    let version = prefix.strip_prefix(['V', 'U', 'R', 'B'])?;
+    if !version.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let number = if version.is_empty() { "0001" } else { version };
+    let ending = if prefix.starts_with('U') { "down.sql" } else { "up.sql" };
+    Some(ProblemKind::OtherTool {
+        tool: "refinery or Flyway",
+        what: format!("the name `{stem}.sql`"),
+        mend: format!("name it `{number}_{name}.{ending}`"),
+    })
 }
 
 /// A revert of another name, `0001_users.undo.sql` or a misspelt `.dwon.sql`, must not be taken for an up script.

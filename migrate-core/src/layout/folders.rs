@@ -2,7 +2,9 @@
 //!
 //! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`.
 
-use super::{FileKind, Layout, Place, Role, Rules, VERSION_LIMIT, check_length};
+use super::place::Place;
+use super::rules::{FileKind, Rules, VERSION_LIMIT, check_length};
+use super::{Layout, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 

@@ -3,7 +3,9 @@
 //! Prisma applies its folders in the text order of their whole names, and makes no demand on those: `0_init`, its own
 //! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
 
-use super::{FileKind, Layout, NoteKind, Place, Role, Rules, check_length};
+use super::place::Place;
+use super::rules::{FileKind, Rules, check_length};
+use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 

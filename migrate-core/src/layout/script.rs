@@ -5,12 +5,12 @@ use crate::options::{self, Options, TransactionMode};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::Script;
 use crate::source::SourceFile;
-use crate::sql::{self, Split};
+use crate::sql::{self, Split, TokenKind};
 use std::borrow::Cow;
 
 /// The most bytes of a script: a message to the server may have one gibibyte (`PQ_LARGE_MESSAGE_LIMIT`), its frame and the
 /// history row included.
-const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
+pub(super) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
 
 /// The script of a file, if nothing is wrong with it.
 ///
@@ -32,9 +32,9 @@ pub(super) fn read(
         return None;
     }
     // Halves that go two ways would run one after the other. Nothing else that is found in such a file helps.
-    let halves: Vec<_> = other_tools_halves(text).collect();
-    if !halves.is_empty() {
-        halves.into_iter().for_each(|(offset, kind)| report(offset, kind));
+    let half = other_tools_halves(text).next();
+    if let Some((offset, kind)) = half {
+        report(offset, kind);
         return None;
     }
     let header = options::read_header(text, role);
@@ -45,7 +45,6 @@ pub(super) fn read(
         report(0, if is_blank { ProblemKind::Empty } else { ProblemKind::OnlyComments });
     }
     header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
-    late_options(text, header.end, &split).for_each(|offset| report(offset, ProblemKind::LateOptions));
     let options =
         with_metadata(header.options, role, metadata, &mut |kind| report(header.transaction_at, kind));
     if options.transaction == Some(TransactionMode::Block) {
@@ -103,9 +102,10 @@ fn with_metadata(
     Options { transaction: Some(*mode), ..options }
 }
 
-/// The marks between the halves of other tools' files, which those tools too look for line by line.
+/// The marks between the halves of other tools' files.
 fn other_tools_halves(text: &str) -> impl Iterator<Item = (usize, ProblemKind)> {
-    lines(text).filter_map(|(offset, line)| {
+    sql::tokens(text).filter(|token| token.kind == TokenKind::LineComment).filter_map(|token| {
+        let line = token.text(text).trim_end();
         let comment = line.strip_prefix("--")?.trim_start_matches('-').trim().to_ascii_lowercase();
         let starts = |mark: &str| {
             let rest = comment.strip_prefix(mark);
@@ -124,32 +124,8 @@ fn other_tools_halves(text: &str) -> impl Iterator<Item = (usize, ProblemKind)> 
         } else {
             return None;
         };
-        Some((offset, ProblemKind::OtherTool { tool, what: format!("`{line}`") }))
-    })
-}
-
-/// Lines of options below the header.
-///
-/// Between statements every one counts. Within a statement it may be text of a function or a string, so there a line has to hold what
-/// would be an option.
-fn late_options<'a>(text: &'a str, header_end: usize, split: &'a Split) -> impl Iterator<Item = usize> + 'a {
-    lines(text).filter(move |(offset, _)| *offset >= header_end).filter_map(|(offset, line)| {
-        let words = options::words(line)?;
-        let next = split.statements.partition_point(|statement| statement.range().end <= offset);
-        let within = split.statements.get(next).is_some_and(|statement| statement.range().start <= offset);
-        let counts = if within { options::has_option(words) } else { split.faults.is_empty() };
-        counts.then_some(offset)
-    })
-}
-
-/// Lines without the white space around them, with the offset of what remains.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut start = 0;
-    text.split_inclusive('\n').map(move |line| {
-        let trimmed = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        let offset = start + line.len() - trimmed.len();
-        start += line.len();
-        (offset, trimmed.trim_end())
+        let mend = "split it into `<version>_<name>.up.sql` and `.down.sql`, without the marks".to_owned();
+        Some((token.start, ProblemKind::OtherTool { tool, what: format!("`{line}`"), mend }))
     })
 }
 

@@ -1,0 +1,44 @@
+//! Where a file stands, and what can be told from that in every layout.
+
+/// Whether any layout may read a file of this name.
+pub(crate) fn may_read(path: &str) -> bool {
+    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml")
+}
+
+fn extension(path: &str) -> &str {
+    path.rsplit(['/', '.']).next().filter(|_| path.contains('.')).unwrap_or_default()
+}
+
+/// A file's place: its name, and the folder that it is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) folder: Option<&'a str>,
+    /// Ends in `/` when it is a folder in a folder, and is empty for an empty folder.
+    pub(super) file: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(path: &'a str) -> Place<'a> {
+        match path.split_once('/') {
+            Some((folder, file)) => Place { folder: Some(folder), file },
+            None => Place { folder: None, file: path },
+        }
+    }
+
+    pub(super) fn is_hidden(self) -> bool {
+        self.folder.is_some_and(|folder| folder.starts_with('.')) || self.file.starts_with('.')
+    }
+
+    /// Whether it stands in migration directories of every kind and means nothing.
+    pub(super) fn is_known(self) -> bool {
+        let documentation = matches!(self.file, "README" | "LICENSE")
+            || matches!(extension(self.file), "md" | "txt" | "rst" | "adoc");
+        let left_by_an_editor = self.file.ends_with('~')
+            || self.file.len() > 1 && self.file.starts_with('#') && self.file.ends_with('#');
+        self.is_hidden() || documentation || left_by_an_editor
+    }
+
+    pub(super) fn is_sql(self) -> bool {
+        extension(self.file).eq_ignore_ascii_case("sql")
+    }
+}

@@ -1,0 +1,481 @@
+//! What directories are read into, and the text of everything that can be wrong with one.
+
+use super::*;
+use crate::migration::Migration;
+use crate::options::TransactionMode;
+use crate::problem::{Problem, ProblemKind};
+use crate::script::Script;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+fn sources(files: Files<'_>) -> Vec<SourceFile> {
+    files.iter().map(|(path, text)| SourceFile::new(*path, text.as_bytes().to_vec())).collect()
+}
+
+fn directory(files: Files<'_>) -> Directory {
+    super::read(sources(files)).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn problems(files: Files<'_>) -> Vec<String> {
+    super::read(sources(files)).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// Each migration as `version name: up down verify`.
+fn summary(directory: &Directory) -> Vec<String> {
+    let describe = |m: &SqlMigration| {
+        let scripts = [Some(m.up_script()), m.down_script(), m.verify_script()];
+        let paths: Vec<_> = scripts.into_iter().flatten().map(Script::path).collect();
+        format!("{} {}: {}", m.version(), m.name(), paths.join(" "))
+    };
+    directory.migrations.iter().map(describe).collect()
+}
+
+const UP: &str = "CREATE TABLE t ();";
+
+#[test]
+fn flat_files_of_one_version_are_one_migration_in_numeric_order() {
+    let read = directory(&[
+        ("10_last.sql", UP),
+        ("0002_posts.up.sql", UP),
+        ("2_drop_posts.down.sql", UP),
+        ("002_posts.verify.sql", "SELECT true;"),
+        ("1_users.sql", UP),
+        ("README.md", ""),
+        (".gitkeep", ""),
+    ]);
+    assert_eq!(read.layout, Layout::Flat);
+    assert_eq!(
+        summary(&read),
+        [
+            "1 1_users: 1_users.sql",
+            "2 0002_posts: 0002_posts.up.sql 2_drop_posts.down.sql 002_posts.verify.sql",
+            "10 10_last: 10_last.sql",
+        ]
+    );
+    assert_eq!(read.notes, []);
+}
+
+#[test]
+fn diesels_folders_are_read_in_the_text_order_of_their_versions_without_dashes() {
+    let read = directory(&[
+        ("2026-01-05-101500_b/up.sql", UP),
+        ("2026-01-05-101500_b/down.sql", UP),
+        ("2026-01-05-101500_b/verify.sql", UP),
+        ("00000000000000_diesel_initial_setup/up.sql", UP),
+        ("10_ten/up.sql", UP),
+        ("2_two/up.sql", UP),
+        (".keep", ""),
+    ]);
+    assert_eq!(read.layout, Layout::Folders);
+    assert_eq!(
+        summary(&read),
+        [
+            "00000000000000 00000000000000_diesel_initial_setup: 00000000000000_diesel_initial_setup/up.sql",
+            "10 10_ten: 10_ten/up.sql",
+            "2 2_two: 2_two/up.sql",
+            "20260105101500 2026-01-05-101500_b: 2026-01-05-101500_b/up.sql 2026-01-05-101500_b/down.sql \
+             2026-01-05-101500_b/verify.sql",
+        ]
+    );
+}
+
+#[test]
+fn metadata_gives_the_transaction_mode_of_the_up_and_the_down_script() {
+    for (text, mode) in [
+        ("run_in_transaction = false\n", TransactionMode::None),
+        ("# why\r\n\r\n  run_in_transaction=true # because\r\n", TransactionMode::Block),
+    ] {
+        let read = directory(&[
+            ("1_a/up.sql", UP),
+            ("1_a/down.sql", UP),
+            ("1_a/verify.sql", UP),
+            ("1_a/metadata.toml", text),
+            ("2_b/up.sql", UP),
+        ]);
+        let [first, second] = &read.migrations[..] else { panic!("{read:?}") };
+        assert_eq!(first.up_script().options().transaction, Some(mode));
+        assert_eq!(first.down_script().unwrap().options().transaction, Some(mode));
+        assert_eq!(first.verify_script().unwrap().options().transaction, None);
+        assert_eq!(second.up_script().options().transaction, None);
+        assert_eq!(read.settings, ["1_a/metadata.toml"]);
+    }
+}
+
+#[test]
+fn prismas_folders_are_read_in_the_text_order_of_their_names_and_loose_files_are_noted() {
+    let read = directory(&[
+        ("20260222_move/migration.sql", UP),
+        ("20260222_move/rollback.sql", UP),
+        ("20260222011200_add/migration.sql", UP),
+        ("20260222011200_add/down.sql", UP),
+        ("20260222011200_add/verify.sql", UP),
+        ("20260222011200_add/data-migration.ts", "export {}"),
+        ("20260222011200_add/README.md", ""),
+        ("0_init/migration.sql", UP),
+        ("migration_lock.toml", "# Prisma\nprovider = \"postgresql\"\n"),
+        ("initial_schema.sql", "-- not even \u{0}SQL"),
+        ("add_constraints.sql", ""),
+    ]);
+    assert_eq!(read.layout, Layout::Prisma);
+    assert_eq!(
+        summary(&read),
+        [
+            "0_init 0_init: 0_init/migration.sql",
+            "20260222011200_add 20260222011200_add: 20260222011200_add/migration.sql 20260222011200_add/down.sql \
+             20260222011200_add/verify.sql",
+            "20260222_move 20260222_move: 20260222_move/migration.sql 20260222_move/rollback.sql",
+        ]
+    );
+    let notes: Vec<_> = read.notes.iter().map(|note| (note.path.as_str(), note.why)).collect();
+    assert_eq!(
+        notes,
+        [
+            ("20260222011200_add/data-migration.ts", NoteKind::InPrismaFolder),
+            ("add_constraints.sql", NoteKind::BesidePrismaFolders),
+            ("initial_schema.sql", NoteKind::BesidePrismaFolders),
+        ]
+    );
+    assert_eq!(read.settings, ["migration_lock.toml"]);
+}
+
+#[test]
+fn hidden_files_documentation_and_what_editors_leave_mean_nothing_in_every_layout() {
+    let known = [
+        ".0001_a.sql.swp",
+        ".#0001_a.sql",
+        "#0001_a.sql#",
+        "0001_a.sql~",
+        "LICENSE",
+        "NOTES.txt",
+        ".git/config",
+    ];
+    for migration in ["0001_a.sql", "0001_a/up.sql", "0001_a/migration.sql"] {
+        let mut files: Vec<_> = known.iter().map(|path| (*path, "\u{0}")).collect();
+        files.push((migration, UP));
+        let read = directory(&files);
+        assert_eq!((read.migrations.len(), read.notes.len()), (1, 0), "{migration}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_meant_to_be_empty_is_an_empty_set() {
+    for known in [".gitkeep", "README.md"] {
+        assert!(Set::from(directory(&[(known, "")])).is_empty());
+    }
+    let prisma = Set::from(directory(&[("migration_lock.toml", "provider = \"postgresql\"")]));
+    assert!(prisma.is_empty());
+    assert_eq!(prisma.order(), VersionOrder::Text);
+}
+
+#[test]
+fn the_header_of_each_script_is_its_own() {
+    let read = directory(&[
+        ("1_a.up.sql", "-- migrate: lock_timeout=5s phase=contract\nDROP TABLE t;"),
+        ("1_a.down.sql", "-- no-transaction\n-- migrate: statement_timeout=0\nCREATE TABLE t ();"),
+        ("1_a.verify.sql", "-- migrate: statement_timeout=1min\nSELECT true;"),
+    ]);
+    let migration = &read.migrations[0];
+    assert_eq!(migration.up_script().options().to_string(), "lock_timeout=5s phase=contract");
+    let down = migration.down_script().unwrap();
+    assert_eq!(down.options().to_string(), "statement_timeout=0 transaction=none");
+    assert_eq!(down.transaction(), TransactionMode::None);
+    assert_eq!(migration.verify_script().unwrap().options().to_string(), "statement_timeout=1min");
+}
+
+#[test]
+fn a_static_text_is_borrowed_and_an_owned_one_is_moved() {
+    let file = SourceFile::new("1_a.sql", UP.as_bytes());
+    let read = super::read(vec![file]).unwrap();
+    assert_eq!(read.migrations[0].up_script().text().as_ptr(), UP.as_ptr());
+}
+
+/// Directories with something wrong. The snapshot `tests/problems.txt` has the text of each.
+const WRONG: &[(&str, Files<'_>)] = &[
+    ("an empty directory", &[]),
+    (
+        "a directory of something else",
+        &[("main.rs", ""), ("lib.rs", ""), ("sql/helpers.sql", ""), ("sql/more.sql", "")],
+    ),
+    (
+        "a directory of something else with a README.md",
+        &[("README.md", ""), ("Cargo.toml", ""), ("src/main.rs", "")],
+    ),
+    ("two layouts", &[("0001_a.sql", UP), ("0002_b/up.sql", UP), ("0003_c/up.sql", UP)]),
+    ("three layouts", &[("0001_a.sql", UP), ("0002_b/up.sql", UP), ("0003_c/migration.sql", UP)]),
+    ("a numbered file beside Prisma's folders", &[("0_init/migration.sql", UP), ("0002_fix.sql", UP)]),
+    (
+        "bad names in the flat layout",
+        &[
+            ("0001_users.sql", UP),
+            ("0002.sql", UP),
+            ("0003_.sql", UP),
+            ("0004-posts.sql", UP),
+            ("0005.1_posts.sql", UP),
+            ("2024-01-01_posts.sql", UP),
+            ("0006_posts.dwon.sql", UP),
+            ("0007_posts.SQL", UP),
+            ("posts.sql", UP),
+            ("_posts.sql", UP),
+            ("V8__posts.sql", UP),
+            ("U8__posts.sql", UP),
+            ("R__views.sql", UP),
+            ("seed.sh", ""),
+            ("old/0001_users.sql", UP),
+            ("empty/", ""),
+            ("0009_\u{7}bell.sql", UP),
+            ("0010_\u{fffd}.sql", UP),
+            ("123456789012345678901234567890123456789012345678901_long.sql", UP),
+        ],
+    ),
+    (
+        "bad names in folders",
+        &[
+            ("0001_users/up.sql", UP),
+            ("0001_users/undo.sql", UP),
+            ("0001_users/data.csv", ""),
+            ("0001_users/deep/", ""),
+            ("0002/up.sql", UP),
+            ("0002/down.sql", UP),
+            ("0003.1_posts/up.sql", UP),
+            ("posts/up.sql", UP),
+            ("0004_empty/", ""),
+            ("0005_only_words/README.md", ""),
+            ("0006_only_down/down.sql", UP),
+            ("0006_only_down/verify.sql", UP),
+            ("schema.sql", UP),
+            ("notes.pdf", ""),
+        ],
+    ),
+    (
+        "bad folders of Prisma",
+        &[
+            ("0_init/migration.sql", UP),
+            ("0_init/rollback.sql", UP),
+            ("0_init/down.sql", UP),
+            ("1_empty/", ""),
+            ("2_misspelt/migration.sql", UP),
+            ("2_misspelt/rolback.sql", UP),
+            ("3_only_rollback/rollback.sql", UP),
+            ("4_Case/migration.sql", UP),
+            ("4_case/migration.sql", UP),
+        ],
+    ),
+    (
+        "one version twice",
+        &[
+            ("0001_users.sql", UP),
+            ("1_people.up.sql", UP),
+            ("1_people.down.sql", UP),
+            ("0002_a.sql", UP),
+            ("0002_a.down.sql", UP),
+            ("0002_b.down.sql", UP),
+            ("0003_a.verify.sql", UP),
+        ],
+    ),
+    (
+        "one version in two folders",
+        &[("2024-01-01_a/up.sql", UP), ("20240101_b/up.sql", UP), ("20240101_b/down.sql", UP)],
+    ),
+    ("nothing but a down script", &[("0001_a/down.sql", UP)]),
+    (
+        "scripts without a statement",
+        &[
+            ("1_a.sql", ""),
+            ("2_b.sql", " \r\n;\n"),
+            ("3_c.sql", "\u{feff}"),
+            ("3_c.down.sql", ""),
+            ("4_d.sql", "-- later\n/* and */;\n"),
+        ],
+    ),
+    (
+        "bad options",
+        &[
+            (
+                "1_a.sql",
+                "-- migrate: lock_timeuot=5s lock_timeout=5sec, statement_timeout\n\
+                 -- migrate: statement_timeout=1h statement_timeout=2h\n\
+                 /* migrate: phase=expand */\n\
+                 --migrate:transaction=maybe phase=soon allow=Drop,,x\n\
+                 CREATE TABLE t ();",
+            ),
+            ("1_a.verify.sql", "-- migrate: phase=expand transaction=none\nSELECT 1;"),
+            ("1_a.down.sql", "-- migrate: phase=expand\nDROP TABLE t;"),
+            ("2_b.sql", "-- no-transaction\n-- migrate: transaction=block\nSELECT 1;"),
+            ("3_c.sql", "-- migrate: statement_timeout=100us lock_timeout=25d\nSELECT 1;"),
+            ("4_d.sql", "SELECT 1;\n\n  -- migrate: lock_timeout=5s\nSELECT 2;"),
+            ("5_e.sql", "-- migrate: this moves the users\nSELECT 1;"),
+        ],
+    ),
+    (
+        "SQL that can't run",
+        &[
+            ("1_a.sql", "SELECT 1;\nBEGIN;\nSELECT 'it\\'s';"),
+            ("1_a.down.sql", "\\i other.sql\nCOPY t FROM stdin;\n1\n\\.\n"),
+            ("1_a.verify.sql", "SELECT 1; /* no end"),
+            ("2_b.sql", "SELECT $x$ and no end;\nSELECT 2;\n"),
+        ],
+    ),
+    (
+        "a transaction block asked for, and statements that refuse one",
+        &[
+            ("1_a/up.sql", "-- migrate: transaction=block\n\nSELECT 1;\n  VACUUM users;"),
+            (
+                "1_a/down.sql",
+                "-- migrate: transaction=block\nDROP INDEX CONCURRENTLY IF EXISTS a_very_long_name_of_an_index_on_users_created_at;",
+            ),
+            ("2_b/up.sql", "CREATE INDEX CONCURRENTLY i\nON t (a);"),
+            ("2_b/metadata.toml", "run_in_transaction = true"),
+        ],
+    ),
+    (
+        "files of two halves",
+        &[
+            ("1_a.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
+            ("2_b.sql", "-- +goose Up\nCREATE TABLE t ();\n-- +goose Down\nDROP TABLE t;"),
+            ("3_c.sql", "CREATE TABLE t ();\n---- create above / drop below ----\nDROP TABLE t;"),
+            ("4_d.sql", "-- +migrate Up\nCREATE TABLE t ();\n-- +migrate Down\nDROP TABLE t;"),
+        ],
+    ),
+    (
+        "bad metadata",
+        &[
+            ("1_a/up.sql", UP),
+            ("1_a/metadata.toml", "run_in_transaction = no\n"),
+            ("2_b/up.sql", UP),
+            (
+                "2_b/metadata.toml",
+                "# a comment\n  [migration]\nrun_in_transaction = true\nrun_in_transaction = true\n",
+            ),
+            ("3_c/up.sql", "\n-- migrate: transaction=block\nSELECT 1;"),
+            ("3_c/metadata.toml", "run_in_transaction = false"),
+        ],
+    ),
+    ("a lock for another database", &[("migration_lock.toml", "# Prisma\n\nprovider = \"mysql\"")]),
+    ("a lock that says nothing", &[("migration_lock.toml", "# Prisma\n")]),
+    ("a lock that says something else", &[("migration_lock.toml", "provider = postgresql\nversion = 3")]),
+];
+
+/// Bytes rather than text.
+fn wrong_bytes() -> Vec<SourceFile> {
+    vec![
+        SourceFile::new("1_latin_1.sql", b"SELECT 'caf\xc3\xa9';\nSELECT 'caf\xe9';".to_vec()),
+        SourceFile::new("2_utf_16.sql", b"\xff\xfeS\x00E\x00".to_vec()),
+    ]
+}
+
+#[test]
+fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
+    let mut found = String::new();
+    let mut kinds = BTreeSet::new();
+    let mut add = |title: &str, files: Vec<SourceFile>| {
+        let problems = super::read(files).expect_err(title);
+        kinds.extend(problems.iter().map(|problem| place_of(&problem.kind)));
+        found += &format!("# {title}\n{problems}\n\n");
+    };
+    for (title, files) in WRONG {
+        add(title, sources(files));
+    }
+    add("bytes that are not UTF-8", wrong_bytes());
+    let too_large = ProblemKind::TooLarge { length: 2_000_000_000, limit: script::SIZE_LIMIT };
+    kinds.insert(place_of(&too_large));
+    found += &format!("# a script of two gigabytes\n{}\n", Problem::of_file("1_dump.sql", too_large));
+
+    let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/problems.txt");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(snapshot, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(snapshot).unwrap_or_default();
+    assert!(found == expected, "{snapshot} differs (UPDATE_SNAPSHOTS=1 writes it anew):\n{found}");
+    let missing: Vec<usize> = (0..KINDS).filter(|place| !kinds.contains(place)).collect();
+    assert_eq!(missing, [0; 0], "kinds without a case");
+}
+
+const KINDS: usize = 34;
+
+/// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
+fn place_of(kind: &ProblemKind) -> usize {
+    use ProblemKind as K;
+    match kind {
+        K::NoMigrations { .. } => 0,
+        K::MixedLayouts { .. } => 1,
+        K::MissingVersion { .. } => 2,
+        K::MissingName { .. } => 3,
+        K::OddVersion { .. } => 4,
+        K::LongVersion { .. } => 5,
+        K::OddCharacter { .. } => 6,
+        K::UnknownEnding { .. } => 7,
+        K::UnknownFile { .. } => 8,
+        K::InFolder => 9,
+        K::FolderWithoutUp { .. } => 10,
+        K::WithoutUp { .. } => 11,
+        K::DuplicateVersion { .. } => 12,
+        K::DuplicateScript { .. } => 13,
+        K::SameButForCase { .. } => 14,
+        K::OtherTool { .. } => 15,
+        K::Empty => 16,
+        K::OnlyComments => 17,
+        K::TooLarge { .. } => 18,
+        K::NotUtf8 { .. } => 19,
+        K::Sql(_) => 20,
+        K::UnknownOption { .. } => 21,
+        K::NotAnOption { .. } => 22,
+        K::BadValue { .. } => 23,
+        K::DuplicateOption { .. } => 24,
+        K::OptionNotHere { .. } => 25,
+        K::LateOptions => 26,
+        K::OptionsInBlockComment => 27,
+        K::RefusesBlock { .. } => 28,
+        K::ContradictsMetadata { .. } => 29,
+        K::UnknownSetting { .. } => 30,
+        K::DuplicateSetting { .. } => 31,
+        K::MissingSetting { .. } => 32,
+        K::OtherProvider { .. } => 33,
+    }
+}
+
+#[test]
+fn a_path_is_shown_under_its_directory() {
+    let problems = super::read(sources(&[("0001_a.sql", "")])).unwrap_err().under("db/migrations/");
+    assert!(problems.to_string().starts_with("db/migrations/0001_a.sql:1:1: "), "{problems}");
+    let problems = super::read(Vec::new()).unwrap_err().under("db");
+    assert!(problems.to_string().starts_with("db:1:1: "), "{problems}");
+}
+
+#[test]
+fn a_folder_with_several_bad_files_and_a_bad_name_is_one_problem() {
+    assert_eq!(problems(&[("posts/up.sql", UP), ("posts/down.sql", UP)]).len(), 1);
+}
+
+#[test]
+fn a_script_that_refuses_a_transaction_runs_without_one_unless_it_says_otherwise() {
+    let read = directory(&[("1_a.sql", "SET lock_timeout = 0; VACUUM t;"), ("2_b.sql", "SELECT 'VACUUM';")]);
+    let modes: Vec<_> = read.migrations.iter().map(|m| m.up_script().transaction()).collect();
+    assert_eq!(modes, [TransactionMode::None, TransactionMode::Block]);
+}
+
+#[test]
+fn text_that_looks_like_options_is_let_be_inside_a_statement() {
+    let body = "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$\n-- migrate: the rows one by one\n-- +goose Up\nSELECT 1\n$$";
+    assert_eq!(directory(&[("1_a.sql", body)]).migrations.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn no_file_name_makes_the_reader_panic(
+        paths in proptest::collection::vec("[.0-9_VaA~#-]{0,6}(/?[a-z.0-9_\u{e9}]{0,5})?(\\.up|\\.down)?(\\.sql|/up.sql|/migration.sql|\\.toml)?", 0..6)
+    ) {
+        let _ = super::read(paths.into_iter().map(|path| SourceFile::new(path, UP.as_bytes())).collect());
+    }
+
+    #[test]
+    fn no_script_makes_the_reader_panic(bytes: Vec<u8>, text in "(-- migrate:|[ -~\u{e9}\n]|/\\*|\\*/|=|--){0,40}") {
+        let _ = super::read(vec![SourceFile::new("1_a.sql", bytes)]);
+        let _ = super::read(vec![SourceFile::new("1_a/up.sql", text.clone().into_bytes())]);
+        let _ = super::read(vec![
+            SourceFile::new("1_a/up.sql", UP.as_bytes()),
+            SourceFile::new("1_a/metadata.toml", text.into_bytes()),
+        ]);
+    }
+}

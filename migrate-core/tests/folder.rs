@@ -1,0 +1,105 @@
+//! A folder read at run time: what it gives, and what it says when it can't.
+
+use migrate_core::source::folder::collect;
+use migrate_core::{FolderError, Migration, Set};
+use std::error::Error as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder that is gone when its test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Folder {
+        let path = std::env::temp_dir().join(format!("migrate-core-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            let file = path.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        Folder(path)
+    }
+
+    /// The error of reading it, with the path of the folder replaced.
+    fn error(&self) -> String {
+        let error = Set::from_folder(&self.0).unwrap_err();
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}").replace(self.0.to_str().unwrap(), "$DIR")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const UP: &str = "CREATE TABLE t ();";
+
+#[test]
+fn a_folder_and_the_folders_in_it_are_read_and_no_deeper_ones() {
+    let folder = Folder::new(
+        "depth",
+        &[("b/up.sql", UP), ("b/deep/up.sql", UP), ("a.sql", UP), (".git/HEAD", "x"), ("notes.bin", "x")],
+    );
+    fs::create_dir(folder.0.join("c")).unwrap();
+    let files = collect(&folder.0).unwrap();
+    let files: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.bytes.len())).collect();
+    assert_eq!(
+        files,
+        [(".git", 0), ("a.sql", 18), ("b/deep/", 0), ("b/up.sql", 18), ("c/", 0), ("notes.bin", 0)]
+    );
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let missing = Path::new("/nowhere/migrations");
+    let error = Set::from_folder(missing).unwrap_err();
+    assert!(matches!(&error, FolderError::NotFound { path } if path == missing));
+    assert_eq!(error.to_string(), "there is no folder `/nowhere/migrations`");
+}
+
+#[test]
+fn a_file_is_not_a_folder() {
+    let folder = Folder::new("file", &[("0001_a.sql", UP)]);
+    assert!(matches!(Set::from_folder(folder.0.join("0001_a.sql")), Err(FolderError::NotFound { .. })));
+}
+
+#[test]
+fn every_problem_of_a_folder_is_listed_with_a_path_that_opens() {
+    let folder = Folder::new("problems", &[("0001_a.sql", ""), ("b.sql", UP)]);
+    assert_eq!(
+        folder.error(),
+        "2 problems in `$DIR`:\n\
+         $DIR/0001_a.sql:1:1: the script is empty\n    \
+         help: write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`\n\
+         $DIR/b.sql:1:1: the name has no version at its start\n    \
+         help: name it like `0001_b.sql`: digits, an underscore, what it does; or move it out of the directory"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_and_one_that_leads_nowhere_is_named() {
+    use std::os::unix::fs::symlink;
+    let elsewhere = Folder::new("elsewhere", &[("shared.sql", UP), ("down/down.sql", UP)]);
+    let folder = Folder::new("links", &[]);
+    symlink(elsewhere.0.join("shared.sql"), folder.0.join("0001_a.sql")).unwrap();
+    // What an editor leaves while a file is open.
+    symlink("nowhere", folder.0.join(".#0001_a.sql")).unwrap();
+    assert_eq!(Set::from_folder(&folder.0).unwrap().get(0).map(Migration::name), Some("0001_a"));
+    symlink("nowhere", folder.0.join("0002_b.sql")).unwrap();
+    assert_eq!(folder.error(), "can't read `$DIR/0002_b.sql`: No such file or directory (os error 2)");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf_8_is_a_problem_and_not_a_panic() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new("names", &[("0001_a.sql", UP)]);
+    fs::write(folder.0.join(OsStr::from_bytes(b"0002_caf\xe9.sql")), UP).unwrap();
+    assert!(folder.error().contains("0002_caf\u{fffd}.sql:1:1: the name holds"), "{}", folder.error());
+}
