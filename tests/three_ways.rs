@@ -3,7 +3,7 @@
 
 use include_dir::{Dir, include_dir};
 use migrate_core::{Migration, Script, Set};
-use migrate_postgres::migrate;
+use migrate_postgres::{Migrator, migrate};
 use std::path::Path;
 
 fn script(script: &Script) -> String {
@@ -47,11 +47,11 @@ fn assert_equal(embedded: &Set, folder: &str, included: &Dir<'static>) {
 
 #[test]
 fn a_flat_directory_is_the_same_set_in_all_three_ways() {
-    static EMBEDDED: Set = migrate!("fixtures/flat");
-    assert_equal(&EMBEDDED, "fixtures/flat", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/flat"));
-    let names: Vec<_> = EMBEDDED.iter().map(Migration::name).collect();
+    static EMBEDDED: Migrator = migrate!("fixtures/flat");
+    assert_equal(EMBEDDED.set(), "fixtures/flat", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/flat"));
+    let names: Vec<_> = EMBEDDED.set().iter().map(Migration::name).collect();
     assert_eq!(names, ["0001_create_users", "0002_touch_users", "0003_index_users", "0010_forget_touch"]);
-    let text = EMBEDDED.get(3).map(|m| format!("{:?}", m.up())).unwrap();
+    let text = EMBEDDED.set().get(3).map(|m| format!("{:?}", m.up())).unwrap();
     assert!(
         text.contains(r"\u{feff}") && text.contains(r"\r\n"),
         "the fixture lost its BOM or its CRLF: {text}"
@@ -60,17 +60,17 @@ fn a_flat_directory_is_the_same_set_in_all_three_ways() {
 
 #[test]
 fn a_diesel_directory_is_the_same_set_in_all_three_ways() {
-    static EMBEDDED: Set = migrate!("fixtures/diesel");
-    assert_equal(&EMBEDDED, "fixtures/diesel", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/diesel"));
-    let versions: Vec<_> = EMBEDDED.iter().map(|m| m.version().to_string()).collect();
+    static EMBEDDED: Migrator = migrate!("fixtures/diesel");
+    assert_equal(EMBEDDED.set(), "fixtures/diesel", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/diesel"));
+    let versions: Vec<_> = EMBEDDED.set().iter().map(|m| m.version().to_string()).collect();
     assert_eq!(versions, ["00000000000000", "20260105101500", "20260112090000"]);
 }
 
 #[test]
 fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
-    static EMBEDDED: Set = migrate!("fixtures/prisma");
-    assert_equal(&EMBEDDED, "fixtures/prisma", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/prisma"));
-    let names: Vec<_> = EMBEDDED.iter().map(Migration::name).collect();
+    static EMBEDDED: Migrator = migrate!("fixtures/prisma");
+    assert_equal(EMBEDDED.set(), "fixtures/prisma", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/prisma"));
+    let names: Vec<_> = EMBEDDED.set().iter().map(Migration::name).collect();
     assert_eq!(
         names,
         [
@@ -81,7 +81,7 @@ fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
             "20260222_move_display_order",
         ]
     );
-    assert!(EMBEDDED.iter().all(|m| m.down().is_some()), "each has its rollback");
+    assert!(EMBEDDED.set().iter().all(|m| m.down().is_some()), "each has its rollback");
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn a_bad_directory_has_the_same_problems_in_all_three_ways() {
 
 #[test]
 fn a_set_may_have_a_name_and_be_an_expression_anywhere() {
-    static SET: Set = migrate!("fixtures/flat", set = "billing");
-    assert_eq!(SET.name(), "billing");
-    assert_eq!(migrate_postgres::migrate!("./fixtures/flat/", set = "x",).len(), 4);
-    let folder = SET.folder().unwrap();
+    static SET: Migrator = migrate!("fixtures/flat", set = "billing");
+    assert_eq!(SET.set().name(), "billing");
+    assert_eq!(migrate_postgres::migrate!("./fixtures/flat/", set = "x",).set().len(), 4);
+    let folder = SET.set().folder().unwrap();
     assert_eq!(Path::new(folder), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flat"));
 }
 
@@ -117,9 +117,9 @@ mod elsewhere {
 
 #[test]
 fn the_macro_works_through_any_re_export() {
-    const A: Set = elsewhere::embed_them!("fixtures/flat");
-    const B: Set = elsewhere::deeper::database::migrate!("fixtures/flat");
-    assert_eq!(A.digests().of_all(), B.digests().of_all());
+    const A: Migrator = elsewhere::embed_them!("fixtures/flat");
+    const B: Migrator = elsewhere::deeper::database::migrate!("fixtures/flat");
+    assert_eq!(A.set().digests().of_all(), B.set().digests().of_all());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn names_of_the_callers_do_not_meet_those_of_the_output() {
         pub(crate) struct M;
         pub(crate) mod core {}
         pub(crate) mod std {}
-        pub(crate) const SET: migrate_core::Set = migrate_postgres::migrate!("fixtures/diesel");
+        pub(crate) const SET: migrate_postgres::Migrator = migrate_postgres::migrate!("fixtures/diesel");
     }
-    assert_eq!(hostile::SET.len(), 3);
+    assert_eq!(hostile::SET.set().len(), 3);
 }

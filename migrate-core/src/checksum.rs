@@ -24,7 +24,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Checksum {
-    /// SHA-256 over the [normalized](normalized) text.
+    /// SHA-256 over the [`normalized`] text.
     Sha256([u8; 32]),
 }
 

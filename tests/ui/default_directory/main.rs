@@ -1,3 +1,3 @@
-pub const SET: migrate_postgres::Set = migrate_postgres::migrate!();
+pub const SET: migrate_postgres::Migrator = migrate_postgres::migrate!();
 
 pub fn main() {}

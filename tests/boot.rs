@@ -1,0 +1,76 @@
+//! What a service does at boot, over every kind of target.
+
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Migrator, Position, Target, migrate};
+use std::sync::{Arc, Mutex};
+
+const FLAT: Migrator = migrate!("fixtures/flat");
+const PRISMA: Migrator = migrate!("fixtures/prisma", set = "prisma");
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn pool(database: &Database, size: usize) -> deadpool_postgres::Pool {
+    let manager = deadpool_postgres::Manager::new(database.config(), tokio_postgres::NoTls);
+    deadpool_postgres::Pool::builder(manager).max_size(size).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_url_a_config_a_client_a_pool_and_an_object_will_all_do() {
+    async fn boots<T: Target + ?Sized>(target: &T) {
+        assert_eq!(FLAT.run(target).await.unwrap().steps.len(), 4);
+        assert!(FLAT.run(target).await.unwrap().is_noop());
+    }
+    let each = [database().await, database().await, database().await, database().await, database().await];
+    boots(each[0].url()).await;
+    boots(&each[1].config()).await;
+    boots(&each[2].connect().await.unwrap()).await;
+    boots(&pool(&each[3], 4)).await;
+    // A pool of one connection, which the lock keeps: the other is made beside the pool.
+    let pool = pool(&each[4], 1);
+    boots(&pool).await;
+    FLAT.down(&pool, 0).await.unwrap();
+    assert!(FLAT.run(&pool.get().await.unwrap()).await.unwrap().is_noop());
+}
+
+#[tokio::test]
+async fn a_generic_boot_is_a_future_that_can_be_sent() {
+    async fn boot<T: Target>(target: &T) -> Result<(), migrate_postgres::Error> {
+        FLAT.run(target).await?;
+        FLAT.status(target).await?;
+        FLAT.plan(target).await?;
+        FLAT.verify(target).await?;
+        PRISMA.run(target).await?;
+        PRISMA.down(target, 1).await?;
+        PRISMA.redo(target, 1).await?;
+        PRISMA.to(target, "20250125_initial").await?;
+        Ok(())
+    }
+    let database = database().await;
+    let config = database.config();
+    tokio::spawn(async move { boot(&config).await }).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn events_tell_what_happens_in_order() {
+    let database = database().await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = told.clone();
+    let migrator = FLAT.on_event(move |event| heard.lock().unwrap().push(event.to_string()));
+    migrator.run(database.url()).await.unwrap();
+    let told = told.lock().unwrap().join("\n");
+    println!("{told}");
+}
+
+#[tokio::test]
+async fn prismas_folder_goes_up_and_down_and_up() {
+    let database = database().await;
+    let report = PRISMA.run(database.url()).await.unwrap();
+    assert_eq!(report.steps.len(), 5);
+    let position = PRISMA.position(database.url()).await.unwrap();
+    assert_eq!(position, Position::Beginning { applied: 5, total: 5 });
+    assert_eq!(PRISMA.down(database.url(), 5).await.unwrap().steps.len(), 5);
+    assert_eq!(PRISMA.run(database.url()).await.unwrap().steps.len(), 5);
+    println!("{}", PRISMA.status(database.url()).await.unwrap());
+}
