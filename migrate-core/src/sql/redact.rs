@@ -154,6 +154,11 @@ impl Reader {
         None
     }
 
+    /// Whether the next token is a secret if it is a string.
+    fn expects_string(&self) -> bool {
+        self.asked || !matches!(self.before, Before::Nothing | Before::Secret)
+    }
+
     /// Whether the next token is a secret also without quotes.
     fn expects_value(&self) -> bool {
         let assigned = match self.before {
@@ -189,7 +194,7 @@ impl Reader {
     }
 
     fn string<'a>(&mut self, written: &'a str) -> Option<Cow<'a, str>> {
-        let expected = self.before != Before::Nothing && self.before != Before::Secret || self.asked;
+        let expected = self.expects_string();
         let content = written.split_once('\'').map_or(written, |(_, content)| content);
         let content = content.strip_suffix('\'').unwrap_or(content);
         let mut hidden = expected || holds_secret(content);
@@ -212,7 +217,7 @@ impl Reader {
             written.len()
         };
         let body = &written[delimiter..body_end];
-        let expected = self.before != Before::Nothing && self.before != Before::Secret || self.asked;
+        let expected = self.expects_string();
         self.before = if expected { Before::Secret } else { Before::Nothing };
         // Without a semicolon the body may well be no SQL at all, but a connection string.
         if expected || self.nesting == DEEPEST || !body.contains(';') && holds_value(body) {

@@ -37,6 +37,7 @@ fn what_does_not_end_is_reported_where_it_begins() {
 #[test]
 fn what_stands_inside_something_unterminated_is_not_reported_again() {
     assert_eq!(faults("CREATE TABLE t (a text DEFAULT 'x);"), ["1:32 this string has no closing quote"]);
+    assert_eq!(faults("CREATE TABLE t (a text /* x);"), ["1:24 this comment has no closing */"]);
     assert_eq!(
         faults("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 'x; END;"),
         ["1:53 this string has no closing quote"]
