@@ -23,6 +23,11 @@ impl<'o> Progress<'o> {
         self.observer.event(&Event::Started { steps: self.of });
     }
 
+    /// So many steps are still to come.
+    pub(super) fn expect(&mut self, steps: usize) {
+        self.of = self.reports.len() + steps;
+    }
+
     /// A step was begun, or is the next in a message that was sent.
     pub fn step_started(&mut self, step: &Step<'_>) {
         let number = self.reports.len() + 1;

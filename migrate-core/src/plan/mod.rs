@@ -59,6 +59,11 @@ pub trait Plan: Debug + Send + Sync {
         false
     }
 
+    /// Whether it may be decided anew in the middle of a run, because it leads to a place and not over a distance.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     /// The steps, in order.
     ///
     /// # Errors

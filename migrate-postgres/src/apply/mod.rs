@@ -63,6 +63,10 @@ impl Context<'_> {
         if self.survey.server_version >= 170_000 {
             settings.push(("transaction_timeout", Duration::ZERO));
         }
+        if self.survey.server_version >= 140_000 && self.survey.checks_client {
+            // Without it the server works on, and holds its locks, for a pod that was killed.
+            settings.push(("client_connection_check_interval", Duration::from_secs(1)));
+        }
         let calls: Vec<String> = settings
             .into_iter()
             .map(|(name, value)| {

@@ -215,7 +215,8 @@ impl Transactions<'_, '_, '_> {
         };
         let step = &self.steps[part.step];
         if part.purpose == Purpose::Record {
-            return record_failure(&self.context, error).into_apply();
+            drop(self.context.client.batch_execute("ROLLBACK").await);
+            return record_failure(&self.context, error);
         }
         let contended = is_contention(&error);
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
@@ -255,11 +256,13 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| passing.contains(code))
 }
 
-/// Why a step's row could not be begun: another run is there, in spite of the lock.
-pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> Error {
-    if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
-        Error::LockLost { done: 0 }
-    } else {
-        context.survey.write_error("writing the history", error)
+/// Why a step's row could not be begun.
+///
+/// A row of its number, begun or committed by a server process whose client is gone, means that the history has moved.
+pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
+    let moved = is_contention(&error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+    if moved {
+        return ApplyError::Moved;
     }
+    context.survey.write_error("writing the history", error).into_apply()
 }
