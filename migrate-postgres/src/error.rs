@@ -87,24 +87,27 @@ pub enum Error {
     /// The table of the history's name is somebody else's.
     #[error(
         "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
-         next: give the history another name with `history_table`", missing.join(", ")
+         next: give the history another name with `history_table`",
+        columns(missing)
     )]
     NotOurTable {
         /// The table.
         table: String,
-        /// Columns that a history would have.
+        /// Columns that a history would have, with their type where the table has them with another one.
         missing: Vec<String>,
     },
 
     /// A row of the history can't be what this library wrote.
     #[error(
-        "row {row} of the history {table} is damaged: {problem}; nothing was changed\n\
+        "row {row} of the set `{set}` in the history {table} is damaged: {problem}; nothing was changed\n\
          next: put right what was changed by hand; the row's other columns tell what it was"
     )]
     DamagedRow {
         /// The table.
         table: String,
-        /// The row's number within its set.
+        /// The set.
+        set: String,
+        /// The row's number within its set, its `seq`.
         row: i64,
         /// What is wrong with it.
         problem: String,
@@ -191,6 +194,14 @@ impl Error {
     /// Whether the server has no connection left.
     pub(crate) fn is_too_many_connections(&self) -> bool {
         self.sqlstate() == Some(SqlState::TOO_MANY_CONNECTIONS.code())
+    }
+}
+
+/// The first few columns, and how many more there are.
+fn columns(missing: &[String]) -> String {
+    match missing {
+        [.., _, _, _, _, _] => format!("{} and {} more", missing[..3].join(", "), missing.len() - 3),
+        few => few.join(", "),
     }
 }
 

@@ -4,6 +4,7 @@ mod attempt;
 mod head;
 mod load;
 mod locked;
+mod row;
 mod survey;
 mod table;
 

@@ -75,7 +75,7 @@ impl Survey {
         if survey.exists {
             let missing = missing_columns(client, &survey.table.qualified()).await.map_err(failed)?;
             if !missing.is_empty() {
-                return Err(Error::NotOurTable { table: survey.table.qualified(), missing });
+                return Err(Error::NotOurTable { table: survey.table.shown(), missing });
             }
         }
         Ok(survey)

@@ -73,9 +73,17 @@ impl HistoryTable {
         format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
     }
 
-    /// The names of all columns.
-    pub(crate) fn columns() -> impl Iterator<Item = &'static str> {
-        COLUMNS.iter().map(|(name, _)| *name)
+    /// The table's name with its schema, for messages.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// The names of all columns with their types, as `format_type` gives these.
+    pub(crate) fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+        COLUMNS.iter().map(|(name, kind)| match kind.split(' ').next().unwrap_or_default() {
+            "timestamptz" => (*name, "timestamp with time zone"),
+            kind => (*name, kind),
+        })
     }
 
     /// Makes the table, and its schema where there is none. To be run under the lock, after a look: `IF NOT EXISTS`
@@ -110,7 +118,7 @@ impl HistoryTable {
                (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE c.oid = {regclass}::regclass), \
                (SELECT array_agg(version ORDER BY seq) FROM since), (SELECT array_agg(name ORDER BY seq) FROM since), \
-               (SELECT bool_and(action <> 'revert') FROM since)",
+               (SELECT bool_and(action <> 'revert') FROM since), coalesce((SELECT seq FROM head), 0)",
             regclass = quote_literal(relation)
         )
     }

@@ -1,0 +1,1 @@
+//! Servers that can't be reached, or let nobody in.

@@ -1,0 +1,1 @@
+//! Roles that may not, and servers that take no writes.

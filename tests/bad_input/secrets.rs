@@ -1,0 +1,1 @@
+//! No password is ever shown.
