@@ -197,10 +197,10 @@ impl Error {
     }
 }
 
-/// The first few columns, and how many more there are.
+/// The first few columns.
 fn columns(missing: &[String]) -> String {
     match missing {
-        [.., _, _, _, _, _] => format!("{} and {} more", missing[..3].join(", "), missing.len() - 3),
+        [first @ .., _, _, _] if first.len() >= 3 => format!("{}, …", first[..3].join(", ")),
         few => few.join(", "),
     }
 }

@@ -13,6 +13,7 @@ pub use attempt::{Attempt, Outcome};
 pub(crate) use survey::Survey;
 pub(crate) use table::{HistoryTable, RunIdentity};
 
+use crate::apply::Lookout;
 use crate::error::Error;
 use crate::lock::{self, Lock, LockKind, SessionLock, TransactionLock};
 use crate::session::Session;
@@ -135,7 +136,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
-        let (holder, settings, run) = (&mut self.session, self.settings, run_id());
+        let (holder, settings, run, target) = (&mut self.session, self.settings, run_id(), self.target);
+        let lookout = Lookout::new(Box::new(move || target.open_another()));
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,
@@ -145,6 +147,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             set,
             survey,
             run,
+            lookout,
             released: false,
         })))
     }
