@@ -32,9 +32,9 @@ fn server_with_passwords() -> (&'static Server, u16) {
 /// A database of the server that asks for passwords, with the role `app`.
 async fn app(name: &str) -> (Config, u16) {
     let (server, port) = server_with_passwords();
-    let mut config = server.config("postgres");
-    let host = server.socket_dir().unwrap().to_owned();
-    config = Config::new().host_path(host).port(port).user("postgres").dbname("postgres").to_owned();
+    let host = server.socket_dir().unwrap();
+    let mut config = Config::new();
+    config.host_path(host).port(port).user("postgres").dbname("postgres");
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     let made = "SELECT count(*)::text FROM pg_roles WHERE rolname = 'app'";
@@ -136,7 +136,9 @@ async fn a_password_with_an_at_sign_does_not_turn_up_in_the_host() {
     let url = "postgres://app:hunter2@hunter3/hunter4@localhost/shop";
     let error = Folder::good().migrator().run(url).await.unwrap_err();
     assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
-    assert_snapshot("url_unencoded_password", &error.to_string(), &[]);
+    // What the system says of such a host is its own.
+    let text = error.to_string();
+    assert_snapshot("url_unencoded_password", text.split(": error connecting").next().unwrap(), &[]);
     assert!(!format!("{error:?}{error}").contains("hunter"), "{error}");
 }
 

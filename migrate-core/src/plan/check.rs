@@ -87,6 +87,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
         kept => Err(Refused::Edited {
             version,
             name,
+            applied_name: applied.name.clone(),
             applied: applied.checksum,
             now: migration.checksum(),
             diff: kept.map(|kept| Diff::between(kept, &now)).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use crate::history::{Applied, Position, State};
 use crate::migration::{Migration, Work};
-use crate::plan::{Plan, Policies, Refused, Step, Steps};
+use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps};
 use crate::script::Script;
 use crate::set::Set;
 use crate::version::Version;
@@ -87,7 +87,7 @@ pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
             version: interrupted.version.clone(),
             name: interrupted.name.clone(),
             statements_done: interrupted.statements_done,
-            problem: "it has to be applied to its end before anything can be reverted",
+            problem: Interruption::Applying,
         }),
         _ => Ok(()),
     }

@@ -55,13 +55,16 @@ pub(super) fn position(error: &tokio_postgres::Error) -> Option<u32> {
 /// The statement that a byte is in, or the next one, or the last.
 fn statement_at(script: &Script, offset: usize) -> Option<usize> {
     let statements = script.statements();
-    let index = statements.partition_point(|statement| statement.range().end <= offset);
+    let index = statements.partition_point(|statement| statement.range().end < offset);
     if statements.is_empty() { None } else { Some(index.min(statements.len() - 1)) }
 }
 
 /// A place in a script, with the line that it is on.
 fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
+    // A statement that breaks off is noticed at the semicolon that was sent behind it.
+    let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);
+    let offset = offset.min(end);
     let at = sql::line_column(text, offset);
     let place = Place::new(script.path(), at.line, at.column);
     let Some(index) = statement_at(script, offset) else { return place };

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
-use crate::history::table::HistoryTable;
+use crate::history::survey::Survey;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
@@ -88,15 +88,12 @@ impl fmt::Display for Outcome {
 }
 
 /// Reads a set's whole history, oldest first.
-pub(crate) async fn attempts(
-    client: &Client,
-    table: &HistoryTable,
-    set: &Set,
-) -> Result<Vec<Attempt>, Error> {
+pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Result<Vec<Attempt>, Error> {
+    let table = &survey.table;
     let rows = client
         .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
         .await
-        .map_err(|source| Error::server("reading the history", source))?;
+        .map_err(|error| survey.read_error("reading the history", error))?;
     rows.iter().map(|row| attempt(set, HistoryRow::new(table, set, row, 0)?)).collect()
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::table::HistoryTable;
-use crate::quote::quote_ident;
+use crate::quote::{quote_ident, quote_if_needed};
 use crate::settings::RunSettings;
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
@@ -77,17 +77,30 @@ async fn explain(
                 Err(source) => Error::server("looking at the history's table", source),
             }
         }
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Error::Privilege {
-            role: current_user(client).await,
-            what: "read the history",
-            message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-            next: format!(
-                "GRANT USAGE on its schema and SELECT on its table {} to the role",
-                quote_ident(&settings.history_table)
-            ),
-        },
-        _ => Error::server("looking at the history", error),
+        _ => read_error(client, settings, "looking at the history", error).await,
     }
+}
+
+/// What a failed read of the history means.
+pub(crate) async fn read_error(
+    client: &Client,
+    settings: &RunSettings,
+    doing: &'static str,
+    error: tokio_postgres::Error,
+) -> Error {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return Error::server(doing, error);
+    }
+    let role = current_user(client).await;
+    let (table, to) = (quote_if_needed(&settings.history_table), quote_if_needed(&role));
+    let next = match settings.history_schema.as_deref().map(quote_if_needed) {
+        Some(schema) => {
+            format!("GRANT USAGE ON SCHEMA {schema} TO {to}; GRANT SELECT ON {schema}.{table} TO {to};")
+        }
+        None => format!("GRANT SELECT ON {table} TO {to};"),
+    };
+    let message = error.as_db_error().map_or_else(String::new, |db| db.message().to_owned());
+    Error::Privilege { role, what: "read the history", message, next }
 }
 
 /// The columns that a table lacks to be a history of ours, those of another type included.

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
+use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
@@ -11,8 +12,9 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 /// Loads a set's state: the rows that count, and the texts of those that differ from the set.
-pub(crate) async fn load(client: &Client, table: &HistoryTable, set: &Set) -> Result<State, Error> {
-    let failed = |source| Error::server("loading the history", source);
+pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
+    let failed = |error| survey.read_error("loading the history", error);
+    let table = &survey.table;
     let (load, last) = (table.load(), table.last());
     let set_name = set.name();
     let (rows, last) = try_join(
