@@ -120,17 +120,32 @@ pub struct Place {
     pub statements: usize,
     /// The line of the script, secrets left out.
     pub excerpt: String,
+    /// The column in the excerpt, which is another one where a secret before it was left out.
+    pub mark: u32,
 }
 
 impl Place {
     /// A place in a script.
     pub fn new(path: impl Into<String>, line: u32, column: u32) -> Place {
-        Place { path: path.into(), line, column, statement: 1, statements: 1, excerpt: String::new() }
+        Place {
+            path: path.into(),
+            line,
+            column,
+            statement: 1,
+            statements: 1,
+            excerpt: String::new(),
+            mark: column,
+        }
     }
 
     /// The same with the statement that it is in.
     pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
         Place { statement, statements, excerpt: excerpt.into(), ..self }
+    }
+
+    /// The same with the column in the excerpt.
+    pub fn marked_at(self, mark: u32) -> Place {
+        Place { mark, ..self }
     }
 }
 
@@ -225,7 +240,7 @@ fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
     let indent: String = place
         .excerpt
         .chars()
-        .take(place.column.saturating_sub(1) as usize)
+        .take(place.mark.saturating_sub(1) as usize)
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     write!(f, "\n {margin} |  statement {} of {}", place.statement, place.statements)?;
@@ -239,6 +254,10 @@ impl Failure {
         match (&self.left, self.action) {
             (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
             (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
+            (Left::Statements { done: 0, total }, _) => {
+                write!(f, "none of the {total} statements of {name} is done")?;
+            }
             (Left::Statements { done, total }, _) => {
                 let are = if *done == 1 { "is" } else { "are" };
                 write!(f, "of the {total} statements of {name} {done} {are} done and committed")?;

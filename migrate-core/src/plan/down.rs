@@ -1,6 +1,7 @@
 //! Backward.
 
 use crate::history::{Applied, Position, State};
+use crate::kept;
 use crate::migration::{Migration, Work};
 use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps};
 use crate::script::Script;
@@ -108,6 +109,10 @@ fn kept_script(applied: &Applied) -> Result<Script, Refused> {
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
     let text =
         text.ok_or_else(|| Refused::NoDown { version: applied.version.clone(), name: name.clone() })?;
+    if !kept::is_whole(&text) {
+        let problem = "a password in it was left out when it was kept".to_owned();
+        return Err(Refused::KeptDown { name, problem });
+    }
     let path = format!("{name} (down, kept by the history)");
     Script::of_text(path, text).map_err(|problem| Refused::KeptDown { name, problem })
 }

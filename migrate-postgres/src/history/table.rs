@@ -1,8 +1,8 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
-use migrate_core::checksum::normalized;
 use migrate_core::error::Failure;
+use migrate_core::kept;
 use migrate_core::plan::{Action, Step};
 use migrate_core::{Digest, Script, TransactionMode};
 
@@ -289,7 +289,7 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| normalized(s.text())).as_deref());
+        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
