@@ -58,7 +58,7 @@ pub enum Error {
     },
 
     /// There is work to do, but the server takes no writes: a hot standby, or a session that is read-only by default.
-    #[error("there are migrations to apply, but {reason}; nothing was changed\nnext: {next}")]
+    #[error("there are migrations to apply or revert, but {reason}; nothing was changed\nnext: {next}")]
     ReadOnly {
         /// Why it takes no writes.
         reason: &'static str,
@@ -176,6 +176,13 @@ impl Error {
     /// The error of a call to the server while `doing` something that is no migration.
     pub(crate) fn server(doing: &'static str, source: tokio_postgres::Error) -> Error {
         Error::Server { doing, source }
+    }
+
+    /// The server takes no writes, whoever asks.
+    pub(crate) fn standby(reason: &'static str) -> Error {
+        let next =
+            "connect to the primary (target_session_attrs=read-write), or let another instance migrate first";
+        Error::ReadOnly { reason, next }
     }
 
     /// The SQLSTATE, where the server gave one.

@@ -96,7 +96,7 @@ impl Survey {
     /// Whether the session can write at all, and make the table where there is none.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
         if self.in_recovery {
-            return Err(Error::ReadOnly { reason: "the server is a hot standby", next: TO_THE_PRIMARY });
+            return Err(Error::standby("the server is a hot standby"));
         }
         if self.read_only {
             return Err(Error::ReadOnly {
@@ -152,16 +152,11 @@ impl Survey {
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 self.lacks("write the history", "SELECT, INSERT, UPDATE", &error)
             }
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-                Error::ReadOnly { reason: "the server has become read-only", next: TO_THE_PRIMARY }
-            }
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server has become read-only"),
             _ => Error::server(doing, error),
         }
     }
 }
-
-const TO_THE_PRIMARY: &str =
-    "connect to the primary (target_session_attrs=read-write), or let another instance migrate first";
 
 /// Statements that make a session what it was. RESET ALL leaves role and session authorization alone.
 fn restore<'a>(
