@@ -57,6 +57,9 @@ pub enum ApplyError {
     Failed(Box<Failure>),
     /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
     Contended(Box<Failure>),
+    /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
+    /// server. Nothing of the next step was done.
+    Moved,
     /// Something other than a step failed.
     Other(Error),
 }
@@ -175,7 +178,7 @@ impl Failure {
     fn verb(&self) -> &'static str {
         match self.action {
             Action::Revert => "could not be reverted",
-            Action::Apply | Action::Mark => "failed",
+            _ => "failed",
         }
     }
 }

@@ -2,11 +2,13 @@
 
 mod progress;
 mod retry;
+mod stepping;
 
 pub use progress::Progress;
 pub use retry::Backoff;
+use stepping::Stepping;
 
-use crate::error::{ApplyError, Error};
+use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
 use crate::migration::Migration;
@@ -195,24 +197,31 @@ impl Run<'_> {
     }
 
     async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Report, Error> {
-        let state = locked.load().await?;
-        let decided = self.plan.decide(self.set, &state, &self.settings.policies)?;
+        let before = locked.load().await?;
+        let decided = self.plan.decide(self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
-            return Ok(self.nothing_to_do(&state, decided));
+            return Ok(self.nothing_to_do(&before, decided));
         }
         self.tell_notices(&decided);
+        let notices = decided.notices.clone();
         let mut progress = Progress::new(&mut *self.observer, decided.steps.len());
-        let outcome = take_steps(locked, &decided, state.clone(), &mut progress, self.settings).await;
-        let steps = progress.into_reports();
+        let mut steps = Stepping {
+            set: self.set,
+            plan: self.plan,
+            settings: self.settings,
+            decided,
+            state: before.clone(),
+        };
+        let outcome = steps.take(locked, &mut progress).await;
         let mut report = Report {
             set: self.set.name().to_owned(),
-            steps,
-            notices: decided.notices,
+            steps: progress.into_reports(),
+            notices,
             waited: self.waited,
             took: self.started.elapsed(),
             ..Report::default()
         };
-        (report.applied, report.last) = standing(self.set, &state, &report);
+        (report.applied, report.last) = standing(self.set, &before, &report);
         match outcome {
             Ok(()) => Ok(report),
             Err(Error::Failed(mut failure)) => {
@@ -271,42 +280,6 @@ impl Run<'_> {
     }
 }
 
-/// Takes the steps, and those that run into lock timeouts again, until the budget is used up.
-async fn take_steps(
-    locked: &mut dyn Locked,
-    decided: &Steps<'_>,
-    mut state: State,
-    progress: &mut Progress<'_>,
-    settings: &Settings,
-) -> Result<(), Error> {
-    progress.start();
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    let mut trying = (0, Instant::now());
-    loop {
-        let done = progress.done_count();
-        if trying.0 != done {
-            // Another migration is in the way of others now: it has a budget of its own.
-            trying = (done, Instant::now());
-            backoff.reset();
-        }
-        let mut failure = match locked.apply(&decided.steps[done..], &state, progress).await {
-            Ok(()) => return Ok(()),
-            Err(ApplyError::Failed(failure)) => return Err(Error::Failed(failure)),
-            Err(ApplyError::Other(error)) => return Err(error),
-            Err(ApplyError::Contended(failure)) => failure,
-        };
-        failure.attempts = progress.count_attempt();
-        let pause = backoff.pause();
-        if trying.1.elapsed() + pause > settings.retry {
-            return Err(Error::Failed(failure));
-        }
-        progress.observer().event(&Event::Retrying { failure: &failure, attempts: failure.attempts, pause });
-        locked.pause(pause).await;
-        // The failed attempt left a row, and the steps before it left theirs.
-        state = locked.load().await?;
-    }
-}
-
 /// How many migrations are applied after a run, and the name of the last one.
 fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String>) {
     use crate::plan::Action;
@@ -314,9 +287,10 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
         before.applied.iter().map(|a| (a.version.clone(), a.name.as_str())).collect();
     for step in &report.steps {
         match step.action {
-            Action::Revert => applied.remove(&step.version),
-            Action::Apply | Action::Mark => applied.insert(step.version.clone(), &step.name),
-        };
+            Action::Revert | Action::Unmark => drop(applied.remove(&step.version)),
+            Action::Apply | Action::Mark => drop(applied.insert(step.version.clone(), &step.name)),
+            Action::Rewind => {}
+        }
     }
     let last = applied.iter().next_back().map(|(version, name)| {
         set.find(version)

@@ -1,6 +1,7 @@
 //! How far a run has come.
 
 use crate::event::{Event, Observer};
+use crate::history::Holder;
 use crate::plan::Step;
 use crate::report::StepReport;
 use std::time::Duration;
@@ -23,6 +24,11 @@ impl<'o> Progress<'o> {
         self.observer.event(&Event::Started { steps: self.of });
     }
 
+    /// So many steps are still to come.
+    pub(super) fn expect(&mut self, steps: usize) {
+        self.of = self.reports.len() + steps;
+    }
+
     /// A step was begun, or is the next in a message that was sent.
     pub fn step_started(&mut self, step: &Step<'_>) {
         let number = self.reports.len() + 1;
@@ -38,6 +44,11 @@ impl<'o> Progress<'o> {
     pub fn statement_done(&mut self, step: &Step<'_>, number: usize) {
         let of = step.script().map_or(0, |script| script.statements().len());
         self.observer.event(&Event::StatementDone { name: &step.name, number, of });
+    }
+
+    /// A step waits for others to give up their locks.
+    pub fn blocked(&mut self, step: &Step<'_>, waited: Duration, blockers: &[Holder]) {
+        self.observer.event(&Event::Blocked { name: &step.name, waited, blockers });
     }
 
     /// A step is done and committed; it took so long by the server's clock.

@@ -23,6 +23,10 @@ impl Plan for Baseline {
         matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
     }
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
         let last = set.position(&self.0).ok_or_else(|| unknown(set, Some(&self.0)))?;
         if let Some(newest) = state.last() {

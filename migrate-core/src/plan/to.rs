@@ -21,6 +21,10 @@ impl Plan for To {
         matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
     }
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         if state.applied.iter().any(|applied| applied.version > self.0) {
             Down::to(self.0.clone()).decide(set, state, policies)

@@ -43,6 +43,10 @@ impl Plan for Up {
         matches!((position, self.count(set)), (Position::Beginning { applied, .. }, Some(count)) if *applied < count)
     }
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
         let notices = check(set, state, policies)?;

@@ -53,7 +53,7 @@ pub enum FaultKind {
         parenthesis: char,
     },
     /// A statement that begins or ends a transaction.
-    #[error("{command} takes the migration's transaction out of its hands")]
+    #[error("{command} interferes with the transaction that the migration runs in")]
     TransactionControl {
         /// The statement's command: `BEGIN`, `COMMIT`, ….
         command: &'static str,

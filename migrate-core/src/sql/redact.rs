@@ -32,7 +32,15 @@ use super::token::{Construct, Token, TokenKind};
 /// assert_eq!(redact("SELECT 'hunter2'"), "SELECT 'hunter2'");
 /// ```
 pub fn redact(statement: &str) -> Cow<'_, str> {
-    let mut reader = Reader::default();
+    redact_nested(statement, 0)
+}
+
+/// How many dollar-quoted strings may stand within each other before the innermost are hidden unread. It keeps
+/// the stack and the time within bounds.
+const DEEPEST: usize = 8;
+
+fn redact_nested(statement: &str, nesting: usize) -> Cow<'_, str> {
+    let mut reader = Reader { nesting, ..Reader::default() };
     let mut shown = String::new();
     let mut copied = 0;
     for token in tokens(statement).filter(|token| !token.is_trivia()) {
@@ -86,13 +94,19 @@ enum Before {
 
 #[derive(Debug, Default)]
 struct Reader {
+    /// How many dollar-quoted strings are around the statement.
+    nesting: usize,
     before: Before,
     /// The statement began with SET or ALTER, where a value may stand without quotes.
     sets: bool,
     begun: bool,
     /// A string asked for a secret, so every further one might be it.
     asked: bool,
-    /// How deep in the parentheses of a `set_config` we are; and whether its parameter is a secret.
+    /// How many parentheses are open.
+    depth: usize,
+    /// A secret has been assigned, so that further ones may follow behind commas.
+    assigned: bool,
+    /// In a call of `set_config`: how many parentheses are open around it, and whether its parameter is a secret.
     config: Option<(usize, bool)>,
 }
 
@@ -101,7 +115,7 @@ impl Reader {
     fn replacement<'a>(&mut self, token: Token, statement: &'a str) -> Option<Cow<'a, str>> {
         let written = token.text(statement);
         match token.kind {
-            TokenKind::Semicolon => *self = Self::default(),
+            TokenKind::Semicolon => *self = Self { nesting: self.nesting, ..Self::default() },
             TokenKind::DollarString | TokenKind::Unterminated(Construct::DollarString) => {
                 return self.dollar_string(written);
             }
@@ -111,23 +125,20 @@ impl Reader {
                 return self.name(token.kind, written);
             }
             TokenKind::Number => {
-                let hidden = self.sets && self.expects_value();
+                let hidden = self.expects_value();
+                self.assigned |= hidden;
                 self.before = if hidden { Before::Secret } else { Before::Nothing };
                 return hidden.then_some(Cow::Borrowed("…"));
             }
             TokenKind::LeftParenthesis => {
-                if let Some((depth, _)) = &mut self.config {
-                    *depth += 1;
-                }
+                self.depth += 1;
                 if self.before != Before::Name {
                     self.before = Before::Nothing;
                 }
             }
             TokenKind::RightParenthesis => {
-                self.config = match self.config {
-                    Some((depth, secret)) if depth > 1 => Some((depth - 1, secret)),
-                    _ => None,
-                };
+                self.depth = self.depth.saturating_sub(1);
+                self.config = self.config.filter(|(around, _)| self.depth > *around);
                 self.before = Before::Nothing;
             }
             _ => {
@@ -143,8 +154,19 @@ impl Reader {
         None
     }
 
+    /// Whether the next token is a secret if it is a string.
+    fn expects_string(&self) -> bool {
+        self.asked || !matches!(self.before, Before::Nothing | Before::Secret)
+    }
+
+    /// Whether the next token is a secret also without quotes.
     fn expects_value(&self) -> bool {
-        matches!(self.before, Before::Assignment | Before::Comma)
+        let assigned = match self.before {
+            Before::Assignment => true,
+            Before::Comma => self.assigned,
+            _ => false,
+        };
+        self.sets && self.depth == 0 && assigned
     }
 
     fn name<'a>(&mut self, kind: TokenKind, written: &'a str) -> Option<Cow<'a, str>> {
@@ -153,13 +175,14 @@ impl Reader {
             self.begun = true;
             self.sets = is("SET") || is("ALTER");
         }
-        if self.sets && self.expects_value() && !is("DEFAULT") && !is("NULL") {
-            self.before = Before::Secret;
+        if self.expects_value() && !is("DEFAULT") && !is("NULL") {
+            (self.before, self.assigned) = (Before::Secret, true);
             return Some(Cow::Borrowed("…"));
         }
         if is("set_config") {
-            self.config = Some((0, false));
+            self.config = Some((self.depth, false));
         }
+        self.assigned = false;
         self.before = match self.before {
             _ if speaks_of_secret(written) || is("CONNECTION") => Before::Name,
             Before::Dot => Before::Name,
@@ -171,7 +194,7 @@ impl Reader {
     }
 
     fn string<'a>(&mut self, written: &'a str) -> Option<Cow<'a, str>> {
-        let expected = self.before != Before::Nothing && self.before != Before::Secret || self.asked;
+        let expected = self.expects_string();
         let content = written.split_once('\'').map_or(written, |(_, content)| content);
         let content = content.strip_suffix('\'').unwrap_or(content);
         let mut hidden = expected || holds_secret(content);
@@ -180,7 +203,8 @@ impl Reader {
             hidden |= *secret;
             *secret |= speaks_of_secret(content);
         }
-        self.before = if hidden { Before::Secret } else { Before::Nothing };
+        self.assigned |= self.before == Before::Assignment;
+        self.before = if expected { Before::Secret } else { Before::Nothing };
         hidden.then_some(Cow::Borrowed(HIDDEN))
     }
 
@@ -193,13 +217,14 @@ impl Reader {
             written.len()
         };
         let body = &written[delimiter..body_end];
-        let expected = self.before != Before::Nothing && self.before != Before::Secret || self.asked;
+        let expected = self.expects_string();
         self.before = if expected { Before::Secret } else { Before::Nothing };
-        if expected {
+        // Without a semicolon the body may well be no SQL at all, but a connection string.
+        if expected || self.nesting == DEEPEST || !body.contains(';') && holds_value(body) {
             return Some(Cow::Borrowed(HIDDEN));
         }
         self.asked |= asks_for_secret(body);
-        match redact(body) {
+        match redact_nested(body, self.nesting + 1) {
             Cow::Owned(shown) => {
                 Some(Cow::Owned([&written[..delimiter], &shown, &written[body_end..]].concat()))
             }
@@ -214,9 +239,14 @@ fn speaks_of_secret(name: &str) -> bool {
     STEMS.iter().any(|stem| name.contains(stem))
 }
 
-/// Whether a string holds a secret with its name, or a URL with a password in it.
+/// Whether a string holds a secret: with its name, in a URL, or in a piece of SQL.
 fn holds_secret(string: &str) -> bool {
-    behind_stems(string).any(|(_, rest)| rest.starts_with(['=', '\'', '"', ':']))
+    holds_value(string) || behind_stems(string).any(|(_, rest)| rest.starts_with('\''))
+}
+
+/// Whether a string holds a secret with its name, or a URL with a password in it.
+fn holds_value(string: &str) -> bool {
+    behind_stems(string).any(|(_, rest)| rest.starts_with(['=', '"', ':']))
         || string.match_indices("://").any(|(at, _)| {
             let authority = string[at + 3..].split(['/', '?', '#', ' ']).next().unwrap_or_default();
             authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))

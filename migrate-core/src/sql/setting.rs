@@ -66,9 +66,12 @@ fn arguments(cursor: &mut Cursor<'_>) -> Option<bool> {
     loop {
         if first_of_argument && depth == 0 {
             number += 1;
-            let named = cursor.word("is_local") && (cursor.sign("=>") || cursor.sign(":="));
-            if named || number == 3 {
-                local = cursor.peek().is_some_and(|token| is_true(cursor.written(token)));
+            let mut ahead = cursor.clone();
+            let is_local = ahead.sees("is_local");
+            let named = ahead.name() && (ahead.sign("=>") || ahead.sign(":="));
+            let value = if named { &ahead } else { &*cursor };
+            if named && is_local || !named && number == 3 {
+                local = value.peek().is_some_and(|token| is_true(value.written(token)));
             }
         }
         let token = cursor.take()?;

@@ -27,8 +27,8 @@ pub struct Split {
 /// All faults are reported, not only the first. After one that leaves the rest readable the reading goes on
 /// where psql's would: behind the line of a meta-command, behind the rows of a `COPY … FROM STDIN`.
 ///
-/// A script whose every statement has a fault of grammar is split nonetheless; the server's parser is the
-/// judge of that. `standard_conforming_strings` is taken to be on, and psql's variables (`:name`) are not known.
+/// Whether a statement follows the grammar is for the server to say; it is split off in any case.
+/// `standard_conforming_strings` is taken to be on, and psql's variables (`:name`) are not known.
 ///
 /// # Examples
 ///
@@ -282,9 +282,10 @@ impl<'a> Splitter<'a> {
         }
     }
 
+    /// What does not end takes the rest of the text with it.
     fn unterminated(&mut self, construct: Construct, token: Token) {
         let kind = match construct {
-            Construct::Comment => return self.fault(FaultKind::UnterminatedComment, token.start),
+            Construct::Comment => FaultKind::UnterminatedComment,
             Construct::String => FaultKind::UnterminatedString,
             Construct::BitString => FaultKind::UnterminatedBitString,
             Construct::Identifier => FaultKind::UnterminatedIdentifier,
@@ -294,9 +295,13 @@ impl<'a> Splitter<'a> {
             }
         };
         self.fault(kind, token.start);
-        // Whatever else is open might be closed in what now counts as quoted.
-        let open = self.open.unwrap_or_else(|| Open::at(token.start));
-        self.open = Some(Open { end: token.end, bodies: 0, depth: 0, ..open });
+        if !token.is_trivia() {
+            self.extend(token);
+        }
+        // Whatever else is open might be closed in there.
+        if let Some(open) = &mut self.open {
+            (open.bodies, open.depth) = (0, 0);
+        }
     }
 
     /// A backslash. The server takes none outside quotes; psql takes it and the rest of the line for a command.

@@ -1,5 +1,6 @@
 //! Running steps on the server.
 
+pub(crate) mod blockers;
 mod failure;
 mod message;
 mod statements;
@@ -13,6 +14,7 @@ use migrate_core::{Digest, Options};
 use std::time::Duration;
 use tokio_postgres::Client;
 
+pub(crate) use blockers::Lookout;
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;
@@ -62,6 +64,10 @@ impl Context<'_> {
         ];
         if self.survey.server_version >= 170_000 {
             settings.push(("transaction_timeout", Duration::ZERO));
+        }
+        if self.survey.server_version >= 140_000 && self.survey.checks_client {
+            // Without it the server works on, and holds its locks, for a pod that was killed.
+            settings.push(("client_connection_check_interval", Duration::from_secs(1)));
         }
         let calls: Vec<String> = settings
             .into_iter()

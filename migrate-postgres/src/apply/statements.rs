@@ -29,7 +29,7 @@ pub(crate) async fn apply_statements(
     let run = Statements { context, step, script, row: resume.map_or(standing.last_row + 1, |(row, _)| row) };
     let done = resume.map_or(0, |(_, done)| done);
     if resume.is_none() {
-        run.claim(standing).await.map_err(Error::into_apply)?;
+        run.claim(standing).await?;
         standing.last_row = run.row;
     }
     run.prepare_session(done).await.map_err(Error::into_apply)?;
@@ -58,7 +58,7 @@ struct Statements<'r, 'c> {
 
 impl Statements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
-    async fn claim(&self, standing: &Standing) -> Result<(), Error> {
+    async fn claim(&self, standing: &Standing) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true);
         let claim = self.context.table.claim(self.context.run, self.row, self.step, standing.digest);
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");

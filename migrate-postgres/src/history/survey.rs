@@ -24,6 +24,8 @@ pub(crate) struct Survey {
     pub(crate) restore: Vec<String>,
     /// A statement that makes the session read strings as the lexer does, where it does not already.
     pub(crate) conform: Option<&'static str>,
+    /// Whether the server can notice while it works that its client is gone.
+    pub(crate) checks_client: bool,
     role: String,
     in_recovery: bool,
     read_only: bool,
@@ -39,7 +41,7 @@ const SURVEY: &str = "\
            ELSE has_schema_privilege(n.oid, 'CREATE') END, \
       current_user::text, session_user::text, current_setting('role'), \
       (SELECT array_agg(name ORDER BY name) FROM changed), (SELECT array_agg(setting ORDER BY name) FROM changed), \
-      current_setting('standard_conforming_strings')::bool \
+      current_setting('standard_conforming_strings')::bool, version() ~ 'linux' \
     FROM (SELECT coalesce($1, current_schema()::text) AS schema) s \
     LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema";
 
@@ -70,6 +72,7 @@ impl Survey {
             may_create: row.get(6),
             role: row.get(7),
             conform: (!row.get::<_, bool>(12)).then_some("SET standard_conforming_strings = on"),
+            checks_client: row.get(13),
             restore: restore(row.get(8), row.get(9), names.iter().zip(&values)),
         };
         if survey.exists {

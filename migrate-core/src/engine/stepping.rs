@@ -1,0 +1,73 @@
+//! Taking the steps of a plan, and taking them again.
+
+use super::{Backoff, Progress, Settings};
+use crate::error::{ApplyError, Error};
+use crate::event::Event;
+use crate::history::{Locked, State};
+use crate::plan::{Plan, Steps};
+use crate::set::Set;
+use std::time::{Duration, Instant};
+
+/// How often the steps are decided anew because the history has moved.
+const MOST_MOVES: u32 = 50;
+
+/// The steps of a run under way.
+pub(super) struct Stepping<'s, 'r> {
+    pub(super) set: &'s Set,
+    pub(super) plan: &'r dyn Plan,
+    pub(super) settings: &'r Settings,
+    pub(super) decided: Steps<'s>,
+    pub(super) state: State,
+}
+
+impl Stepping<'_, '_> {
+    /// Takes the steps, and those that run into lock timeouts again, until their budget is used up.
+    pub(super) async fn take(
+        &mut self,
+        locked: &mut dyn Locked,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Error> {
+        progress.start();
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut trying = (0, Instant::now());
+        let (mut taken, mut moves) = (0, 0);
+        loop {
+            let before = progress.done_count();
+            let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
+            taken += progress.done_count() - before;
+            if trying.0 != progress.done_count() {
+                // Another migration is in the way of others now: it has a budget of its own.
+                trying = (progress.done_count(), Instant::now());
+                backoff.reset();
+            }
+            match applied {
+                Ok(()) => return Ok(()),
+                Err(ApplyError::Failed(failure)) => return Err(Error::Failed(failure)),
+                Err(ApplyError::Other(error)) => return Err(error),
+                Err(ApplyError::Contended(mut failure)) => {
+                    failure.attempts = progress.count_attempt();
+                    let pause = backoff.pause();
+                    if trying.1.elapsed() + pause > self.settings.retry {
+                        return Err(Error::Failed(failure));
+                    }
+                    let attempts = failure.attempts;
+                    progress.observer().event(&Event::Retrying { failure: &failure, attempts, pause });
+                    locked.pause(pause).await;
+                    // The failed attempt left a row, and the steps before it left theirs.
+                    self.state = locked.load().await?;
+                }
+                Err(ApplyError::Moved) => {
+                    moves += 1;
+                    if !self.plan.is_repeatable() || moves > MOST_MOVES {
+                        return Err(Error::LockLost { done: progress.done_count() });
+                    }
+                    locked.pause(backoff.pause()).await;
+                    self.state = locked.load().await?;
+                    self.decided = self.plan.decide(self.set, &self.state, &self.settings.policies)?;
+                    taken = 0;
+                    progress.expect(self.decided.steps.len());
+                }
+            }
+        }
+    }
+}

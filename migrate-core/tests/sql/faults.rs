@@ -1,0 +1,186 @@
+//! What is wrong with a script is found, all of it, and in the right place.
+
+use migrate_core::sql::{FaultKind, line_column, split};
+
+/// What is wrong, as `line:column message`.
+fn faults(script: &str) -> Vec<String> {
+    let place = |offset| line_column(script, offset);
+    split(script).faults.iter().map(|fault| format!("{} {fault}", place(fault.offset))).collect()
+}
+
+fn statements(script: &str) -> Vec<&str> {
+    split(script).statements.iter().map(|statement| statement.text(script)).collect()
+}
+
+#[test]
+fn what_does_not_end_is_reported_where_it_begins() {
+    let cases = [
+        ("SELECT 1;\nSELECT 'it''s;\n", "2:8 this string has no closing quote"),
+        ("SELECT E'a\\';", "1:8 this string has no closing quote"),
+        ("SELECT B'01", "1:8 this bit string has no closing quote"),
+        ("SELECT \"a;", "1:8 this quoted identifier has no closing quote"),
+        ("DO $do$ BEGIN END $DO$;", "1:4 this dollar-quoted string has no closing $do$"),
+        ("DO $$ BEGIN END;", "1:4 this dollar-quoted string has no closing $$"),
+        ("SELECT 1; /* /* */", "1:11 this comment has no closing */"),
+        (
+            "CREATE FUNCTION f() RETURNS int\nBEGIN ATOMIC SELECT CASE END;",
+            "2:1 this BEGIN ATOMIC has no END",
+        ),
+        ("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2", "1:36 this ( has no partner"),
+        ("CREATE TABLE t (a int", "1:16 this ( has no partner"),
+    ];
+    for (script, expected) in cases {
+        assert_eq!(faults(script), [expected], "{script}");
+    }
+}
+
+#[test]
+fn what_stands_inside_something_unterminated_is_not_reported_again() {
+    assert_eq!(faults("CREATE TABLE t (a text DEFAULT 'x);"), ["1:32 this string has no closing quote"]);
+    assert_eq!(faults("CREATE TABLE t (a text /* x);"), ["1:24 this comment has no closing */"]);
+    assert_eq!(
+        faults("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 'x; END;"),
+        ["1:53 this string has no closing quote"]
+    );
+}
+
+#[test]
+fn a_transaction_can_be_neither_begun_nor_ended() {
+    let cases = [
+        ("BEGIN", "BEGIN"),
+        ("begin work", "BEGIN"),
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "BEGIN"),
+        ("START /* a */ TRANSACTION", "START TRANSACTION"),
+        ("COMMIT", "COMMIT"),
+        ("COMMIT AND CHAIN", "COMMIT"),
+        ("END", "END"),
+        ("ABORT", "ABORT"),
+        ("ROLLBACK", "ROLLBACK"),
+        ("ROLLBACK WORK", "ROLLBACK"),
+        ("ROLLBACK TRANSACTION AND NO CHAIN", "ROLLBACK"),
+        ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
+    ];
+    for (script, command) in cases {
+        let split = split(script);
+        assert_eq!(split.faults.len(), 1, "{script}");
+        assert_eq!(split.faults[0].kind, FaultKind::TransactionControl { command }, "{script}");
+    }
+}
+
+#[test]
+fn what_works_inside_a_transaction_is_no_fault() {
+    for script in [
+        "SAVEPOINT a; ROLLBACK TO a; ROLLBACK WORK TO SAVEPOINT a; ROLLBACK TRANSACTION TO a; RELEASE a",
+        "COMMIT PREPARED 'x'; ROLLBACK PREPARED 'x'",
+        "PREPARE q AS SELECT 1; PREPARE transaction_ AS SELECT 1",
+        "DO $$ BEGIN COMMIT; END $$",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "COPY t FROM '/tmp/stdin'; COPY t TO '/tmp/stdout'; COPY t FROM PROGRAM 'true'",
+        "COPY stdin FROM '/tmp/x'; COPY (SELECT 1 FROM stdin) TO '/tmp/x'; COPY s.from (\"to\") FROM '/tmp/x'",
+        "SELECT '\\connect', $$\\i x$$, \"\\a\" -- \\b\n/* \\c */",
+    ] {
+        assert_eq!(faults(script), Vec::<String>::new(), "{script}");
+    }
+}
+
+#[test]
+fn copy_from_and_to_the_client_is_a_fault() {
+    let cases = [
+        ("COPY t FROM STDIN", FaultKind::CopyFromStdin),
+        ("copy s.\"T\" (a, \"from\") from stdin with (format csv)", FaultKind::CopyFromStdin),
+        ("COPY BINARY t FROM stdout", FaultKind::CopyFromStdin),
+        ("COPY t TO STDOUT", FaultKind::CopyToStdout),
+        ("COPY (SELECT 1 FROM t) TO STDOUT", FaultKind::CopyToStdout),
+        ("COPY t TO stdin", FaultKind::CopyToStdout),
+    ];
+    for (script, kind) in cases {
+        assert_eq!(
+            split(script).faults.into_iter().map(|fault| fault.kind).collect::<Vec<_>>(),
+            [kind],
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn the_rows_of_a_copy_are_not_read_as_sql() {
+    let script =
+        "COPY t FROM stdin;\n1\tit's; \\N\n\\.x\n\\.\nSELECT 2;\nCOPY t FROM stdin;\r\n'\r\n\\.\r\nSELECT 3;";
+    let from = "COPY FROM STDIN waits for rows that a migration can't send";
+    assert_eq!(faults(script), [format!("1:1 {from}"), format!("6:1 {from}")]);
+    assert_eq!(statements(script), ["COPY t FROM stdin", "SELECT 2", "COPY t FROM stdin", "SELECT 3"]);
+}
+
+#[test]
+fn a_copy_without_rows_does_not_hide_what_follows() {
+    assert_eq!(faults("COPY t FROM stdin;\nSELECT 1;\nCOMMIT;").len(), 2);
+}
+
+#[test]
+fn a_command_for_psql_is_a_fault_with_its_line() {
+    let cases = [
+        ("\\connect db", "\\connect"),
+        ("\\restrict x'y", "\\restrict"),
+        ("SELECT 1 \\gset", "\\gset"),
+        ("SELECT 1\\; SELECT 2;", "\\;"),
+        ("\\echo it's", "\\echo"),
+        ("\\a\\b", "\\a"),
+        ("\\\\", "\\\\"),
+        ("\\", "\\"),
+        ("\\é x", "\\é"),
+    ];
+    for (script, command) in cases {
+        let command = command.to_owned();
+        let kinds: Vec<_> = split(script).faults.into_iter().map(|fault| fault.kind).collect();
+        assert_eq!(kinds, [FaultKind::PsqlMetaCommand { command }], "{script}");
+    }
+}
+
+#[test]
+fn reading_goes_on_behind_a_command_for_psql() {
+    let script = "\\echo it's\nSELECT 1 \\gset\nSELECT 2;\nSELECT\n\\set x\n3;";
+    assert_eq!(faults(script).len(), 3);
+    assert_eq!(statements(script), ["SELECT 1", "SELECT 2", "SELECT\n\\set x\n3"]);
+}
+
+#[test]
+fn the_rows_of_a_psql_copy_are_not_read_as_sql() {
+    assert_eq!(statements("\\copy t from stdin\nit's\n\\.\nSELECT 1;"), ["SELECT 1"]);
+}
+
+#[test]
+fn a_parenthesis_without_a_partner_is_a_fault() {
+    let script = "SELECT (1;\nSELECT 2);\nSELECT ((3);\nSELECT (4)";
+    assert_eq!(
+        faults(script),
+        ["1:8 this ( has no partner", "2:9 this ) has no partner", "3:8 this ( has no partner"]
+    );
+    assert_eq!(statements(script), ["SELECT (1", "SELECT 2)", "SELECT ((3)", "SELECT (4)"]);
+}
+
+#[test]
+fn a_byte_0_ends_the_reading() {
+    assert_eq!(faults("SELECT 1;\nSELECT '\0'"), ["2:9 a byte 0 can't be sent to the server"]);
+    assert_eq!(faults("COMMIT;\0COMMIT").len(), 2);
+    let utf16: String = "SELECT 1;".chars().flat_map(|c| [c, '\0']).collect();
+    assert_eq!(faults(&utf16).len(), 1);
+}
+
+#[test]
+fn all_faults_are_found_in_the_order_of_the_script() {
+    let script = "BEGIN;\nSELECT 1 \\g\nCOPY t TO stdout;\nSELECT );\nCOMMIT;\nSELECT 'x";
+    let lines: Vec<_> =
+        faults(script).iter().map(|fault| fault.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["1", "2", "3", "4", "5", "6"]);
+}
+
+#[test]
+fn every_fault_says_how_to_mend_it() {
+    let script = "BEGIN; SELECT ); SELECT (; COPY t FROM stdin; COPY t TO stdout;\n\\c\n\\i x\n\\foo\n";
+    for ending in ["'", "B'", "\"", "$x$", "/*", "CREATE FUNCTION f() BEGIN ATOMIC", "\0"] {
+        for fault in split(&format!("{script}{ending}")).faults {
+            assert!(fault.help().len() > 8, "{fault}");
+            assert_ne!(fault.help(), fault.to_string());
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What holds for every text.
+
+use migrate_core::sql::{
+    Refusal, Statement, TokenKind, char_to_byte, is_session_setting, line_column, redact,
+    same_but_for_comments, split, tokens,
+};
+use proptest::prelude::*;
+
+/// Pieces that a splitter stumbles over when it is not a lexer.
+const FRAGMENTS: &[&str] = &[
+    "'",
+    "''",
+    "\"",
+    "\"\"",
+    "$$",
+    "$a$",
+    "$A$",
+    "$",
+    "$1",
+    "a$b",
+    "E'",
+    "e'\\'",
+    "U&'",
+    "u&\"",
+    "B'",
+    "X'",
+    "N'",
+    "\\",
+    "--",
+    "/*",
+    "*/",
+    "/",
+    "*",
+    "-",
+    "+",
+    "=",
+    "@",
+    ";",
+    "(",
+    ")",
+    ",",
+    ".",
+    "..",
+    ":",
+    "::",
+    "\n",
+    "\r\n",
+    "\r",
+    " ",
+    "\t",
+    "\u{B}",
+    "\0",
+    "\u{FEFF}",
+    "ä",
+    "\u{A0}",
+    "😀",
+    "1",
+    "1.",
+    "1e",
+    "0x",
+    "_",
+    "a",
+    "BEGIN",
+    "ATOMIC",
+    "END",
+    "CASE",
+    "CREATE",
+    "OR",
+    "REPLACE",
+    "FUNCTION",
+    "PROCEDURE",
+    "RULE",
+    "COMMIT",
+    "ROLLBACK",
+    "TO",
+    "COPY t FROM stdin;",
+    "\n\\.\n",
+    "\\copy x from stdin\n",
+    "\\gset\n",
+    "INDEX",
+    "CONCURRENTLY",
+    "REINDEX",
+    "VERBOSE",
+    "CLUSTER",
+    "SUBSCRIPTION",
+    "WITH",
+    "PASSWORD",
+    "password=",
+    "SET",
+    "set_config(",
+    "CONNECTION",
+    "DO ",
+    "ALTER ",
+    "TABLE ",
+];
+
+fn texts() -> impl Strategy<Value = String> {
+    let fragment = prop_oneof![
+        8 => proptest::sample::select(FRAGMENTS).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    let spaced = (fragment, any::<bool>()).prop_map(|(text, space)| if space { text + " " } else { text });
+    prop_oneof![
+        1 => any::<String>(),
+        4 => proptest::collection::vec(spaced, 0..40).prop_map(|pieces| pieces.concat()),
+    ]
+}
+
+/// Tokens that are whole, so that what is made of them has no faults.
+fn statements() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("'it''s;'".to_owned()),
+        Just("E'\\';'".to_owned()),
+        Just("\"a;\"\"b\"".to_owned()),
+        Just("$$;'$$".to_owned()),
+        Just("$x$;$$;$x$".to_owned()),
+        Just("/* ; /* ' */ */".to_owned()),
+        Just("-- ;'\n".to_owned()),
+        Just("(1, (2))".to_owned()),
+        Just("CASE WHEN x THEN 1 END".to_owned()),
+        "[a-z]{1,8}",
+        "[0-9]{1,4}(\\.[0-9]{1,3})?",
+        "[-+*/<>=@?|]{1,2}".prop_filter("no comment", |operator| !["--", "/*"].contains(&operator.as_str())),
+    ];
+    let tail = proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.join(" "));
+    prop_oneof![
+        3 => tail.clone().prop_map(|tail| format!("SELECT x {tail}")),
+        1 => tail.clone().prop_map(|tail| {
+            format!("CREATE FUNCTION f(a int) RETURNS int BEGIN ATOMIC SELECT x {tail}; SELECT 1; END")
+        }),
+        1 => tail.prop_map(|tail| format!("CREATE RULE r AS ON INSERT TO t DO (SELECT x {tail}; SELECT 1)")),
+    ]
+    // A comment at the end would not be part of the statement. Behind a rule or a routine a name is odd, but no
+    // more than that.
+    .prop_map(|statement| statement + " x")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tokens_tile_the_text(text in texts()) {
+        let mut at = 0;
+        for token in tokens(&text) {
+            prop_assert_eq!(token.start, at);
+            prop_assert!(token.end > token.start);
+            prop_assert!(text.is_char_boundary(token.end));
+            at = token.end;
+        }
+        prop_assert_eq!(at, text.len());
+    }
+
+    #[test]
+    fn statements_are_in_order_and_hold_all_that_matters(text in texts()) {
+        let split = split(&text);
+        let (mut at, mut line) = (0, 1);
+        for statement in &split.statements {
+            let range = statement.range();
+            prop_assert!(at <= range.start && range.start < range.end);
+            prop_assert!(text.is_char_boundary(range.start) && text.is_char_boundary(range.end));
+            prop_assert!(line <= statement.line());
+            prop_assert_eq!(statement.line(), line_column(&text, range.start).line);
+            prop_assert_eq!(statement.refuses(), Refusal::of(statement.text(&text)));
+            (at, line) = (range.end, statement.line());
+        }
+        prop_assert!(at <= text.len());
+        if split.faults.is_empty() {
+            // Between the statements there is nothing but white space, comments and semicolons.
+            let mut gaps = String::new();
+            let mut at = 0;
+            for range in split.statements.iter().map(Statement::range) {
+                gaps.push_str(&text[at..range.start]);
+                gaps.push('\n');
+                at = range.end;
+            }
+            gaps.push_str(&text[at..]);
+            prop_assert!(holds_nothing(&gaps), "{gaps:?}");
+        }
+    }
+
+    #[test]
+    fn faults_are_in_order_and_in_the_text(text in texts()) {
+        let faults = split(&text).faults;
+        prop_assert!(faults.is_sorted_by_key(|fault| fault.offset));
+        for fault in faults {
+            prop_assert!(text.is_char_boundary(fault.offset) && fault.offset < text.len());
+            prop_assert!(!fault.to_string().is_empty() && !fault.help().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_statement_is_split_into_itself(text in texts()) {
+        let whole = split(&text);
+        prop_assume!(whole.faults.is_empty());
+        for statement in &whole.statements {
+            let alone = statement.text(&text);
+            // At the beginning of a text it is no letter.
+            prop_assume!(!alone.starts_with('\u{FEFF}'));
+            let again = split(alone);
+            prop_assert_eq!(&again.faults, &[]);
+            prop_assert_eq!(again.statements.len(), 1);
+            prop_assert_eq!(again.statements[0].text(alone), alone);
+        }
+    }
+
+    #[test]
+    fn two_statements_are_split_into_both(a in statements(), b in statements(), gap in "[ \n;]{0,3}") {
+        let script = format!("{a};{gap}{b}");
+        let split = split(&script);
+        prop_assert_eq!(&split.faults, &[]);
+        let texts: Vec<_> = split.statements.iter().map(|statement| statement.text(&script)).collect();
+        prop_assert_eq!(texts, [a, b]);
+    }
+
+    #[test]
+    fn comments_between_statements_make_no_difference(a in statements(), b in statements()) {
+        let plain = format!("{a};{b};");
+        let commented = format!("\u{FEFF}-- it's;\n{a}\r\n/* ; */;\t{b} -- $$\n;");
+        prop_assert!(same_but_for_comments(&plain, &commented));
+        prop_assert_eq!(same_but_for_comments(&a, &b), a == b || squeezed(&a) == squeezed(&b));
+    }
+
+    #[test]
+    fn nothing_panics(text in texts(), number in 0_usize..200) {
+        let _ = (Refusal::of(&text), is_session_setting(&text));
+        let _ = line_column(&text, number);
+        prop_assert!(same_but_for_comments(&text, &text));
+        prop_assert!(text.is_char_boundary(char_to_byte(&text, number)));
+    }
+
+    #[test]
+    fn a_password_is_never_shown(text in texts(), before in "[ \n]{0,2}") {
+        // Where the text ends in the middle of something, what follows is not a password to anyone.
+        let last = tokens(&text).last();
+        prop_assume!(last.is_none_or(|token| !matches!(token.kind, TokenKind::Unterminated(_))));
+        let statement = format!("{text}\nALTER ROLE a PASSWORD{before}'hunter2'");
+        prop_assert!(!redact(&statement).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_not_redacted_is_unchanged(text in texts()) {
+        let shown = redact(&text);
+        prop_assert!(shown.contains('…') || shown == text.as_str());
+    }
+}
+
+/// Whether the server would see nothing but semicolons.
+fn holds_nothing(gaps: &str) -> bool {
+    tokens(gaps).all(|token| token.is_trivia() || token.kind == TokenKind::Semicolon)
+}
+
+/// The tokens of a text, as the server sees them.
+fn squeezed(text: &str) -> Vec<&str> {
+    tokens(text).filter(|token| !token.is_trivia()).map(|token| token.text(text)).collect()
+}

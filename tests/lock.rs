@@ -1,0 +1,80 @@
+//! The lock, its loss, and what happens when it fails.
+
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Error, Migrator, Set};
+use migrate_tests::sets::folder_of;
+use std::time::Duration;
+use tokio_postgres::Client;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn migrator(files: &[(&str, &str)]) -> Migrator {
+    Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
+}
+
+async fn count(client: &Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Waits until a query returns more than zero.
+async fn until(client: &Client, sql: &str) {
+    for _ in 0..1000 {
+        if count(client, sql).await > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never came: {sql}");
+}
+
+/// The first run loses its lock while the server works for it, so the second one begins. It must neither do the first
+/// one's work again nor fail over it.
+#[tokio::test]
+async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
+    let database = database().await;
+    let migrator =
+        migrator(&[("1_a.sql", "CREATE TABLE a (); SELECT pg_sleep(2);"), ("2_b.sql", "CREATE TABLE b ();")]);
+    let admin = database.connect().await.unwrap();
+    let first = {
+        let (migrator, config) = (migrator.clone(), database.config());
+        tokio::spawn(async move { migrator.run(&config).await })
+    };
+    let holder = "FROM pg_stat_activity a JOIN pg_locks l USING (pid) \
+                  WHERE l.locktype = 'advisory' AND a.datname = current_database()";
+    until(&admin, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()").await;
+    assert_eq!(count(&admin, &format!("SELECT count(pg_terminate_backend(a.pid)) {holder}")).await, 1);
+    migrator.run(&database.config()).await.unwrap();
+    // The first one was sent in one message with the second migration, so it may have done both, or lost the second.
+    match first.await.unwrap() {
+        Ok(_) | Err(Error::LockLost { .. } | Error::Server { .. }) => {}
+        Err(other) => panic!("{other}"),
+    }
+    let applied = "SELECT count(*) FROM migrate_history WHERE live AND outcome = 'done'";
+    assert_eq!(count(&admin, applied).await, 2);
+    assert!(migrator.run(&database.config()).await.unwrap().is_noop());
+}
+
+/// A session lock over one connection is given back in every case.
+#[tokio::test]
+async fn a_borrowed_client_is_given_back_as_it_was() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    client.batch_execute("SET search_path = pg_catalog, public; SET lock_timeout = '7s'").await.unwrap();
+    let failing = migrator(&[
+        ("1_a.sql", "SET search_path = ''; SET lock_timeout = '1s'; SET TimeZone = 'Asia/Tokyo'; SELECT 1;"),
+        ("2_b.sql", "SET statement_timeout = '3s'; SELECT 1/0;"),
+    ])
+    .history_schema("public");
+    failing.run(&client).await.unwrap_err();
+    let shown =
+        |row: tokio_postgres::Row| (0..row.len()).map(|i| row.get::<_, String>(i)).collect::<Vec<_>>();
+    let settings = "SELECT current_setting('search_path'), current_setting('lock_timeout'), current_setting('TimeZone'), current_setting('statement_timeout')";
+    assert_eq!(
+        shown(client.query_one(settings, &[]).await.unwrap()),
+        ["pg_catalog, public", "7s", "UTC", "0"]
+    );
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+    assert_eq!(count(&client, locks).await, 0);
+}
