@@ -69,8 +69,7 @@ fn each_plan_takes_the_steps_that_its_name_says() {
 #[test]
 fn what_contradicts_the_set_is_refused_by_name() {
     use Refused as R;
-    type Check = fn(&Refused) -> bool;
-    type Case<'a> = (&'a str, &'a dyn Plan, Set, &'a [u32], Check);
+    type Case<'a> = (&'a str, &'a dyn Plan, Set, &'a [u32], fn(&Refused) -> bool);
     let cases: [Case<'_>; 7] = [
         (
             "a hole",
