@@ -178,7 +178,7 @@ impl Failure {
     fn verb(&self) -> &'static str {
         match self.action {
             Action::Revert => "could not be reverted",
-            Action::Apply | Action::Mark => "failed",
+            _ => "failed",
         }
     }
 }

@@ -53,6 +53,16 @@ pub enum Event<'a> {
         /// How many statements the script has.
         of: usize,
     },
+    /// A step waits for others to give up their locks; told when it has waited for a while, and from time to time.
+    #[non_exhaustive]
+    Blocked {
+        /// The migration's name.
+        name: &'a str,
+        /// How long the run has waited since it last got on.
+        waited: Duration,
+        /// Who is in the way.
+        blockers: &'a [Holder],
+    },
     /// A step ran into a lock timeout or a deadlock, was rolled back, and will be tried again.
     #[non_exhaustive]
     Retrying {
@@ -97,6 +107,10 @@ impl fmt::Display for Event<'_> {
             Event::Started { steps: 1 } => f.write_str("1 step to take"),
             Event::Started { steps } => write!(f, "{steps} steps to take"),
             Event::StepStarted { name, action, number, of } => write!(f, "{number} of {of}: {action} {name}"),
+            Event::Blocked { name, waited, blockers } => {
+                write!(f, "{name} waits for {waited:.1?}")?;
+                blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
+            }
             Event::StatementDone { name, number, of } => write!(f, "{name}: statement {number} of {of} done"),
             Event::Retrying { failure, attempts, pause } => {
                 write!(f, "{}: {}; attempt {attempts}, next in {pause:.1?}", failure.name, failure.message)?;

@@ -56,7 +56,7 @@ pub struct StepReport {
 impl fmt::Display for StepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.action.past())?;
-        if self.action != Action::Mark {
+        if matches!(self.action, Action::Apply | Action::Revert) {
             write!(f, " in {:.1?}", self.took)?;
         }
         Ok(())

@@ -29,7 +29,7 @@ pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::Event;
 pub use migrate_core::history::{Holder, Newer, Position};
-pub use migrate_core::plan::{Action, Down, Notice, Refused, Step};
+pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, Set, Version, build};
 pub use migrator::Migrator;

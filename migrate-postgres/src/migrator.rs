@@ -11,7 +11,7 @@ use crate::target::Target;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
 use migrate_core::history::{History, Position};
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Steps, To, Up, check};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -230,6 +230,23 @@ impl Migrator {
     /// See [`Error`]. [`Refused::NotEmpty`](crate::Refused::NotEmpty) where another history stands already.
     pub async fn baseline<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
         self.take(target, &Baseline::at(self.version(version))).await
+    }
+
+    /// Records what a migration comes down to, after somebody has looked: applied, reverted, or to go on at a statement.
+    /// Runs nothing; the history keeps who and why.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. [`Refused::NotInterrupted`](crate::Refused::NotInterrupted) and
+    /// [`Refused::NoSuchStatement`](crate::Refused::NoSuchStatement) for what is not so.
+    pub async fn resolve<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        version: &str,
+        resolution: Resolution,
+        reason: &str,
+    ) -> Result<Report, Error> {
+        self.take(target, &Resolve::new(self.version(version), resolution).because(reason)).await
     }
 
     /// Takes the steps of any plan.

@@ -287,9 +287,10 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
         before.applied.iter().map(|a| (a.version.clone(), a.name.as_str())).collect();
     for step in &report.steps {
         match step.action {
-            Action::Revert => applied.remove(&step.version),
-            Action::Apply | Action::Mark => applied.insert(step.version.clone(), &step.name),
-        };
+            Action::Revert | Action::Unmark => drop(applied.remove(&step.version)),
+            Action::Apply | Action::Mark => drop(applied.insert(step.version.clone(), &step.name)),
+            Action::Rewind => {}
+        }
     }
     let last = applied.iter().next_back().map(|(version, name)| {
         set.find(version)

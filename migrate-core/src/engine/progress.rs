@@ -1,6 +1,7 @@
 //! How far a run has come.
 
 use crate::event::{Event, Observer};
+use crate::history::Holder;
 use crate::plan::Step;
 use crate::report::StepReport;
 use std::time::Duration;
@@ -43,6 +44,11 @@ impl<'o> Progress<'o> {
     pub fn statement_done(&mut self, step: &Step<'_>, number: usize) {
         let of = step.script().map_or(0, |script| script.statements().len());
         self.observer.event(&Event::StatementDone { name: &step.name, number, of });
+    }
+
+    /// A step waits for others to give up their locks.
+    pub fn blocked(&mut self, step: &Step<'_>, waited: Duration, blockers: &[Holder]) {
+        self.observer.event(&Event::Blocked { name: &step.name, waited, blockers });
     }
 
     /// A step is done and committed; it took so long by the server's clock.

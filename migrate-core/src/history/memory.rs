@@ -213,9 +213,19 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
     let recorded = inner.recorded(set);
     let before = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
     recorded.rows.push(step.digest_after(before));
+    if step.action == Action::Rewind {
+        if let (Some(interrupted), Some(settled)) = (&mut recorded.interrupted, step.settles) {
+            interrupted.statements_done = settled.statements_done;
+        }
+        return Ok(());
+    }
     recorded.interrupted = None;
+    if !step.changes {
+        return Ok(());
+    }
     match step.action {
-        Action::Revert => {
+        Action::Rewind => {}
+        Action::Revert | Action::Unmark => {
             recorded.applied.retain(|applied| applied.version != step.version);
             recorded.rows_since_revert = recorded.rows.len() - 1;
         }

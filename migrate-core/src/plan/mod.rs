@@ -7,6 +7,7 @@ mod check;
 mod down;
 mod redo;
 mod refused;
+mod resolve;
 mod step;
 mod to;
 mod up;
@@ -16,7 +17,8 @@ pub use check::{Policies, check};
 pub use down::Down;
 pub use redo::Redo;
 pub use refused::{Notice, Refused};
-pub use step::{Action, Step, Steps};
+pub use resolve::{Resolution, Resolve};
+pub use step::{Action, Settled, Step, Steps};
 pub use to::To;
 pub use up::Up;
 

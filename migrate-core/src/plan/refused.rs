@@ -108,6 +108,34 @@ pub enum Refused {
         last: String,
     },
 
+    /// A migration was to go on at a statement, but it was not interrupted.
+    #[error(
+        "migration {name} was not interrupted: it is {}\n\
+         next: `run` applies what is pending; only a migration that stopped between its statements can go on at one",
+        if *applied { "applied" } else { "pending" }
+    )]
+    NotInterrupted {
+        /// The version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// Whether it is applied.
+        applied: bool,
+    },
+
+    /// A migration was to go on at a statement that its script does not have.
+    #[error(
+        "migration {name} can't go on at statement {statement}: its script has statements 1 to {statements}"
+    )]
+    NoSuchStatement {
+        /// Its name.
+        name: String,
+        /// The statement asked for, the first being 1.
+        statement: usize,
+        /// How many there are.
+        statements: usize,
+    },
+
     /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
     #[error(
         "migration {name} was interrupted after {statements_done} of its statements, and {problem}\n\

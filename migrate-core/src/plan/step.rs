@@ -2,6 +2,7 @@
 
 use crate::checksum::Checksum;
 use crate::digest::Digest;
+use crate::history::Interrupted;
 use crate::migration::{Migration, Work};
 use crate::plan::refused::Notice;
 use crate::script::Script;
@@ -19,6 +20,10 @@ pub enum Action {
     Revert,
     /// Records the migration as applied and runs nothing.
     Mark,
+    /// Records the migration as reverted and runs nothing.
+    Unmark,
+    /// Moves the checkpoint of an interrupted migration and runs nothing.
+    Rewind,
 }
 
 impl Action {
@@ -28,6 +33,8 @@ impl Action {
             Action::Apply => "apply",
             Action::Revert => "revert",
             Action::Mark => "mark",
+            Action::Unmark => "unmark",
+            Action::Rewind => "rewind",
         }
     }
 
@@ -37,6 +44,8 @@ impl Action {
             Action::Apply => "applied",
             Action::Revert => "reverted",
             Action::Mark => "marked as applied",
+            Action::Unmark => "marked as reverted",
+            Action::Rewind => "set to go on at another statement",
         }
     }
 }
@@ -59,7 +68,7 @@ pub struct Step<'s> {
     pub name: Cow<'s, str>,
     /// The migration's checksum; for a revert, the one it was applied with.
     pub checksum: Checksum,
-    /// What is run; nothing for [`Action::Mark`].
+    /// What is run; nothing for the actions that only record.
     pub work: Option<Work<'s>>,
     /// The queries that prove it right before it is committed; only for [`Action::Apply`].
     pub verify: Option<&'s Script>,
@@ -67,6 +76,38 @@ pub struct Step<'s> {
     pub up: Option<Cow<'s, Script>>,
     /// The down script, for the history to keep.
     pub down: Option<Cow<'s, Script>>,
+    /// Whether it changes what counts as applied. Not so where somebody settles by hand what a migration that was
+    /// interrupted half-way comes down to.
+    pub changes: bool,
+    /// The interrupted attempt that it puts an end to.
+    pub settles: Option<Settled>,
+    /// Why it was taken, in the words of whoever took it by hand.
+    pub reason: Option<Cow<'s, str>>,
+}
+
+/// An interrupted attempt that a step puts an end to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settled {
+    /// The number of its row.
+    pub row: i64,
+    /// For [`Action::Rewind`]: how many statements are done.
+    pub statements_done: usize,
+    /// Whether it was a revert.
+    pub reverting: bool,
+}
+
+impl Settled {
+    /// This attempt.
+    pub fn of(interrupted: &Interrupted) -> Settled {
+        let Interrupted { row, statements_done, reverting, .. } = *interrupted;
+        Settled { row, statements_done, reverting }
+    }
+
+    /// The same, to go on after so many statements.
+    pub fn at(self, statements_done: usize) -> Settled {
+        Settled { statements_done, ..self }
+    }
 }
 
 impl<'s> Step<'s> {
@@ -93,6 +134,26 @@ impl<'s> Step<'s> {
             verify: None,
             up: Some(script_of(&migration.up())),
             down: migration.down().as_ref().map(script_of),
+            changes: true,
+            settles: None,
+            reason: None,
+        }
+    }
+
+    /// Records a migration that was applied with the given checksum as reverted, without running anything.
+    pub fn unmark(version: Version, name: impl Into<Cow<'s, str>>, checksum: Checksum) -> Step<'s> {
+        Step {
+            action: Action::Unmark,
+            version,
+            name: name.into(),
+            checksum,
+            work: None,
+            verify: None,
+            up: None,
+            down: None,
+            changes: true,
+            settles: None,
+            reason: None,
         }
     }
 
@@ -103,16 +164,8 @@ impl<'s> Step<'s> {
         checksum: Checksum,
         work: Work<'s>,
     ) -> Step<'s> {
-        Step {
-            action: Action::Revert,
-            version,
-            name: name.into(),
-            checksum,
-            down: Some(script_of(&work)),
-            work: Some(work),
-            verify: None,
-            up: None,
-        }
+        let down = Some(script_of(&work));
+        Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
     }
 
     /// The script that is run, if any.
@@ -124,10 +177,14 @@ impl<'s> Step<'s> {
 
     /// The digest of all that is applied after this step, given the one before it.
     pub fn digest_after(&self, before: Digest) -> Digest {
+        if !self.changes {
+            return before;
+        }
         let own = Digest::of_migration(&self.version, &self.checksum);
         match self.action {
             Action::Apply | Action::Mark => before + own,
-            Action::Revert => before - own,
+            Action::Revert | Action::Unmark => before - own,
+            Action::Rewind => before,
         }
     }
 }

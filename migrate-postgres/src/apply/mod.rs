@@ -1,5 +1,6 @@
 //! Running steps on the server.
 
+pub(crate) mod blockers;
 mod failure;
 mod message;
 mod statements;
@@ -13,6 +14,7 @@ use migrate_core::{Digest, Options};
 use std::time::Duration;
 use tokio_postgres::Client;
 
+pub(crate) use blockers::Lookout;
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;

@@ -1,18 +1,20 @@
 //! Steps in transaction blocks: many of them in one message.
 
+use super::blockers::{LOOK_EVERY, Lookout};
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use migrate_core::Options;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
-use std::time::Duration;
-use tokio_postgres::SimpleQueryMessage;
+use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
@@ -27,8 +29,11 @@ pub(crate) async fn apply_transactions(
     last_of_run: bool,
     standing: &mut Standing,
     progress: &mut Progress<'_>,
+    lookout: &mut Lookout<'_>,
 ) -> Result<(), ApplyError> {
-    let mut run = Transactions { context, steps, last_of_run, standing, progress, cursor: Cursor::default() };
+    let cursor = Cursor::default();
+    let mut run =
+        Transactions { context, steps, last_of_run, standing, progress, lookout, cursor, pid: None };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -44,13 +49,16 @@ struct Cursor {
     unfinished: Option<usize>,
 }
 
-struct Transactions<'r, 'c, 'o> {
+struct Transactions<'r, 'c, 'o, 't> {
     context: Context<'c>,
     steps: &'r [Step<'r>],
     last_of_run: bool,
     standing: &'r mut Standing,
     progress: &'r mut Progress<'o>,
+    lookout: &'r mut Lookout<'t>,
     cursor: Cursor,
+    /// The server process that works: behind a pooler another one for each transaction.
+    pid: Option<i32>,
 }
 
 /// A message stopped at an error.
@@ -60,7 +68,7 @@ struct Stopped {
     error: tokio_postgres::Error,
 }
 
-impl Transactions<'_, '_, '_> {
+impl Transactions<'_, '_, '_, '_> {
     fn is_done(&self) -> bool {
         self.cursor.next == self.steps.len() && self.cursor.unfinished.is_none()
     }
@@ -123,12 +131,12 @@ impl Transactions<'_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let begin = format!("{BEGIN};\n{}", context.timeouts(options, true));
-        message.push(index, Purpose::Begin, &begin, 2);
+        let begin =
+            format!("{BEGIN};\n{};\nSELECT pg_catalog.pg_backend_pid()", context.timeouts(options, true));
+        message.push(index, Purpose::Begin, &begin, 3);
         let digest = step.digest_after(standing.digest);
         let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
-        let statements = if step.action == migrate_core::plan::Action::Revert { 2 } else { 1 };
-        message.push(index, Purpose::Record, &record, statements);
+        message.push(index, Purpose::Record, &record.join(";\n"), record.len());
         if let Some(script) = step.script() {
             message.push_script(index, script);
         }
@@ -155,20 +163,40 @@ impl Transactions<'_, '_, '_> {
         let stream = self.context.client.simple_query_raw(message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
         let mut took = Duration::ZERO;
-        while let Some(answer) = stream.next().await {
-            match answer.map_err(|error| Stopped { done, error })? {
-                // The last row before a commit is how long the step took.
-                SimpleQueryMessage::Row(row) if message.purpose(done) == Some(Purpose::Finish) => {
-                    took = row.try_get(0).ok().flatten().and_then(seconds).unwrap_or(took);
+        let mut silent_since = Instant::now();
+        loop {
+            let answer = match select(stream.next(), Box::pin(tokio::time::sleep(LOOK_EVERY))).await {
+                Either::Left((Some(answer), _)) => answer.map_err(|error| Stopped { done, error })?,
+                Either::Left((None, _)) => return Ok(()),
+                Either::Right(_) => {
+                    self.look(message, done, silent_since.elapsed()).await;
+                    continue;
                 }
+            };
+            match answer {
+                // The last row of the beginning is who works, the last one before a commit is how long that took.
+                SimpleQueryMessage::Row(row) => match message.purpose(done) {
+                    Some(Purpose::Begin) => self.pid = first(&row).and_then(|pid| pid.parse().ok()),
+                    Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
+                    _ => {}
+                },
                 SimpleQueryMessage::CommandComplete(_) => {
                     self.completed(message, done, took);
                     done += 1;
+                    silent_since = Instant::now();
                 }
                 _ => {}
             }
         }
-        Ok(())
+    }
+
+    /// The server is silent: it works, or waits for somebody.
+    async fn look(&mut self, message: &Message, number: usize, silent: Duration) {
+        let Some(pid) = self.pid else { return };
+        self.lookout.look(pid).await;
+        if let (Some((part, _)), Some(blockers)) = (message.statement(number), self.lookout.news()) {
+            self.progress.blocked(&self.steps[part.step], silent, blockers);
+        }
     }
 
     /// A statement of a message was completed.
@@ -176,6 +204,7 @@ impl Transactions<'_, '_, '_> {
         let Some((part, place)) = message.statement(number) else { return };
         let step = &self.steps[part.step];
         match part.purpose {
+            Purpose::Script => self.lookout.forget(),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
             Purpose::Commit => {
                 *self.standing = self.standing.after(step);
@@ -228,6 +257,11 @@ impl Transactions<'_, '_, '_> {
             failure.context = Some("at COMMIT, where deferred constraints are checked".to_owned());
         }
         self.record(step, &failure).await;
+        if contended {
+            let options = step.script().map_or(&Options::NONE, |script| script.options());
+            let waited = options.lock_timeout.unwrap_or(self.context.settings.lock_timeout);
+            failure.blockers = self.lookout.suspects(self.context.client, waited).await;
+        }
         let failure = Box::new(failure);
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
     }
@@ -244,6 +278,10 @@ impl Transactions<'_, '_, '_> {
             drop(context.client.batch_execute("ROLLBACK").await);
         }
     }
+}
+
+fn first(row: &SimpleQueryRow) -> Option<&str> {
+    row.try_get(0).ok().flatten()
 }
 
 fn seconds(text: &str) -> Option<Duration> {

@@ -39,6 +39,8 @@ pub struct Attempt {
     pub application: String,
     /// The address it came from; none for a Unix socket.
     pub address: Option<String>,
+    /// Why, in the words of whoever settled something by hand.
+    pub reason: Option<String>,
 }
 
 /// What came of an attempt.
@@ -104,6 +106,7 @@ fn attempt(table: &HistoryTable, set: &Set, row: &Row) -> Result<Attempt, Error>
         "apply" => Action::Apply,
         "revert" => Action::Revert,
         "mark" => Action::Mark,
+        "unmark" => Action::Unmark,
         other => return Err(damaged(format!("`{other}` is not an action"))),
     };
     let outcome = match row.get(4) {
@@ -135,5 +138,6 @@ fn attempt(table: &HistoryTable, set: &Set, row: &Row) -> Result<Attempt, Error>
         by: row.get(10),
         application: row.get(11),
         address: row.get(12),
+        reason: row.get(19),
     })
 }

@@ -1,6 +1,6 @@
 //! The history under its lock.
 
-use crate::apply::{Context, Standing, apply_statements, apply_transactions};
+use crate::apply::{Context, Lookout, Standing, apply_statements, apply_transactions};
 use crate::error::Error;
 use crate::history::load;
 use crate::history::survey::Survey;
@@ -31,6 +31,7 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) set: &'l Set,
     pub(super) survey: Survey,
     pub(super) run: String,
+    pub(super) lookout: Lookout<'t>,
     pub(super) released: bool,
 }
 
@@ -70,7 +71,7 @@ impl PgLocked<'_, '_> {
                 return Err(Error::LockLost { done: 0 }.into_apply());
             }
             let context = Context {
-                client: self.worker(),
+                client: self.worker.as_ref().unwrap_or(self.holder),
                 table: &self.survey.table,
                 survey: &self.survey,
                 settings: self.settings,
@@ -84,7 +85,9 @@ impl PgLocked<'_, '_> {
             } else {
                 let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
                 let (now, later) = rest.split_at(count);
-                apply_transactions(context, now, later.is_empty(), &mut standing, progress).await?;
+                let is_last = later.is_empty();
+                let lookout = &mut self.lookout;
+                apply_transactions(context, now, is_last, &mut standing, progress, lookout).await?;
                 rest = later;
             }
         }

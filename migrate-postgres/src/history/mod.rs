@@ -12,6 +12,7 @@ pub use attempt::{Attempt, Outcome};
 pub(crate) use survey::Survey;
 pub(crate) use table::{HistoryTable, RunIdentity};
 
+use crate::apply::Lookout;
 use crate::error::Error;
 use crate::lock::{self, Lock, LockKind, SessionLock, TransactionLock};
 use crate::session::Session;
@@ -134,7 +135,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
-        let (holder, settings, run) = (&mut self.session, self.settings, run_id());
+        let (holder, settings, run, target) = (&mut self.session, self.settings, run_id(), self.target);
+        let lookout = Lookout::new(Box::new(move || target.open_another()));
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,
@@ -144,6 +146,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             set,
             survey,
             run,
+            lookout,
             released: false,
         })))
     }

@@ -25,12 +25,12 @@ pub(crate) struct RunIdentity<'a> {
 }
 
 /// The columns that make a table a history of ours, and what they are for.
-const COLUMNS: [(&str, &str); 24] = [
+const COLUMNS: [(&str, &str); 25] = [
     ("set_name", "text NOT NULL"),
     ("seq", "bigint NOT NULL"),
     ("version", "text NOT NULL"),
     ("name", "text NOT NULL"),
-    ("action", "text NOT NULL CHECK (action IN ('apply', 'revert', 'mark'))"),
+    ("action", "text NOT NULL CHECK (action IN ('apply', 'revert', 'mark', 'unmark'))"),
     ("outcome", "text NOT NULL CHECK (outcome IN ('done', 'failed', 'unfinished'))"),
     // Whether the version counts as applied, or is on its way to, because of this row.
     ("live", "boolean NOT NULL"),
@@ -47,6 +47,8 @@ const COLUMNS: [(&str, &str); 24] = [
     ("done_by", "text NOT NULL DEFAULT session_user"),
     ("application_name", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
     ("client_addr", "inet DEFAULT pg_catalog.inet_client_addr()"),
+    // Of whoever settled something by hand.
+    ("reason", "text"),
     ("sqlstate", "text"),
     ("message", "text"),
     ("failed_statement", "integer"),
@@ -143,7 +145,7 @@ impl HistoryTable {
         format!(
             "SELECT seq, version, name, action, outcome, live, started_at, \
                extract(epoch FROM finished_at - started_at)::float8, run_id, program, done_by, application_name, \
-               client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements \
+               client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements, reason \
              FROM {} WHERE set_name = $1 ORDER BY seq",
             self.qualified()
         )
@@ -154,17 +156,48 @@ impl HistoryTable {
     ///
     /// It is the first statement of the step's transaction: should another run be there in spite of all locks, one of
     /// the two waits here for the other's transaction to end and then fails, before it has changed anything.
-    pub(crate) fn begin(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
-        let mut sql = String::new();
-        if step.action == Action::Revert {
-            sql = format!(
-                "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live;\n",
+    pub(crate) fn begin(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        digest: Digest,
+    ) -> Vec<String> {
+        let mut statements = Vec::new();
+        if let Some(settled) = step.settles {
+            statements.push(format!(
+                "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
                 self.qualified(),
                 quote_literal(run.set),
-                quote_literal(&step.version.canonical()),
-            );
+                settled.row,
+            ));
         }
-        sql + &self.insert(run, seq, step, digest, "done", step.action != Action::Revert, None, "")
+        let reverts = matches!(step.action, Action::Revert | Action::Unmark);
+        if reverts && step.changes {
+            statements.push(self.retire(run.set, step));
+        }
+        let row = match (step.action, step.settles) {
+            // Whoever moves the checkpoint vouches for it: the statement there is not in doubt.
+            (Action::Rewind, Some(settled)) => Row {
+                outcome: "failed",
+                live: !settled.reverting,
+                checkpoint: Some(settled.statements_done),
+                failure: None,
+            },
+            _ => Row { outcome: "done", live: !reverts && step.changes, checkpoint: None, failure: None },
+        };
+        statements.push(self.insert(run, seq, step, digest, row));
+        statements
+    }
+
+    /// Lets the row that a version counts as applied by count no more.
+    fn retire(&self, set: &str, step: &Step<'_>) -> String {
+        format!(
+            "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live",
+            self.qualified(),
+            quote_literal(set),
+            quote_literal(&step.version.canonical()),
+        )
     }
 
     /// Ends a step's row; returns how many seconds it took.
@@ -186,13 +219,21 @@ impl HistoryTable {
         before: Digest,
         failure: &Failure,
     ) -> String {
-        self.insert(run, seq, step, before, "failed", false, None, &failure_values(failure))
+        let row = Row { outcome: "failed", live: false, checkpoint: None, failure: Some(failure) };
+        self.insert(run, seq, step, before, row)
     }
 
     /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
-        self.insert(run, seq, step, before, "unfinished", step.action != Action::Revert, Some(0), "")
+        let live = step.action != Action::Revert;
+        self.insert(
+            run,
+            seq,
+            step,
+            before,
+            Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None },
+        )
     }
 
     /// Moves the checkpoint of a step that runs statement by statement.
@@ -217,56 +258,70 @@ impl HistoryTable {
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.
     pub(crate) fn complete(&self, set: &str, seq: i64, step: &Step<'_>, digest: Digest) -> String {
-        let (table, set) = (self.qualified(), quote_literal(set));
-        let mut sql = String::new();
-        if step.action == Action::Revert {
-            sql = format!(
-                "UPDATE {table} SET live = false WHERE set_name = {set} AND version = {} AND live;\n",
-                quote_literal(&step.version.canonical()),
-            );
-        }
-        sql + &format!(
-            "UPDATE {table} SET outcome = 'done', checkpoint = statements, finished_at = pg_catalog.clock_timestamp(), \
+        let complete = format!(
+            "UPDATE {} SET outcome = 'done', checkpoint = statements, finished_at = pg_catalog.clock_timestamp(), \
              digest = '\\x{digest}', sqlstate = NULL, message = NULL, failed_statement = NULL, failed_line = NULL \
-             WHERE set_name = {set} AND seq = {seq} \
-             RETURNING extract(epoch FROM finished_at - started_at)::float8"
-        )
+             WHERE set_name = {} AND seq = {seq} \
+             RETURNING extract(epoch FROM finished_at - started_at)::float8",
+            self.qualified(),
+            quote_literal(set),
+        );
+        if step.action == Action::Revert {
+            format!("{}; {complete}", self.retire(set, step))
+        } else {
+            complete
+        }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the columns of a row")]
     fn insert(
         &self,
         run: RunIdentity<'_>,
         seq: i64,
         step: &Step<'_>,
         digest: Digest,
-        outcome: &str,
-        live: bool,
-        checkpoint: Option<usize>,
-        failure: &str,
+        row: Row<'_>,
     ) -> String {
         let keep = |script: Option<&Script>| quote_nullable(script.map(|s| normalized(s.text())).as_deref());
-        let statements = step.script().map_or(0, |script| script.statements().len());
-        let checkpoint = checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
-        let finished = if failure.is_empty() { "NULL" } else { "pg_catalog.clock_timestamp()" };
-        let failure = if failure.is_empty() { "NULL, NULL, NULL, NULL" } else { failure };
+        let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
+        let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
+        let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
+        let failure = row.failure.map_or_else(|| "NULL, NULL, NULL, NULL".to_owned(), failure_values);
+        // A checkpoint that is moved goes with what was under way.
+        let action = match (step.action, step.settles) {
+            (Action::Rewind, Some(settled)) if settled.reverting => Action::Revert,
+            (Action::Rewind, _) => Action::Apply,
+            (action, _) => action,
+        };
         format!(
             "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
-             checkpoint, finished_at, run_id, program, sqlstate, message, failed_statement, failed_line, up_sql, down_sql) \
+             checkpoint, finished_at, run_id, program, reason, sqlstate, message, failed_statement, failed_line, \
+             up_sql, down_sql) \
              VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
-             {statements}, {checkpoint}, {finished}, {run_id}, {program}, {failure}, {up}, {down})",
+             {statements}, {checkpoint}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
             table = self.qualified(),
             set = quote_literal(run.set),
             version = quote_literal(&step.version.canonical()),
             name = quote_literal(&step.name),
-            action = step.action.word(),
+            action = action.word(),
+            outcome = row.outcome,
+            live = row.live,
             checksum = step.checksum,
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
+            reason = quote_nullable(step.reason.as_deref()),
             up = keep(step.up.as_deref()),
             down = keep(step.down.as_deref()),
         )
     }
+}
+
+/// What tells one row of a step from another.
+#[derive(Clone, Copy)]
+struct Row<'f> {
+    outcome: &'static str,
+    live: bool,
+    checkpoint: Option<usize>,
+    failure: Option<&'f Failure>,
 }
 
 /// SQLSTATE, message, statement and line of a failure, as the values of their columns.

@@ -6,14 +6,13 @@
 mod session;
 mod transaction;
 
+use crate::apply::blockers::read;
 use crate::error::Error;
 use crate::history::HistoryTable;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
-use migrate_core::sql;
 pub(crate) use session::SessionLock;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 pub(crate) use transaction::TransactionLock;
@@ -74,12 +73,5 @@ pub(crate) async fn holder(client: &Client, key: i64) -> Result<Holder, Error> {
         .query_typed(HOLDER, &[(&key, Type::INT8)])
         .await
         .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
-    let mut holder = Holder::default();
-    if let Some(row) = rows.first() {
-        holder.pid = row.get(0);
-        holder.application = row.get(1);
-        holder.age = row.get::<_, Option<f64>>(2).and_then(|age| Duration::try_from_secs_f64(age).ok());
-        holder.query = row.get::<_, Option<&str>>(3).map(|query| sql::redact(query).into_owned());
-    }
-    Ok(holder)
+    Ok(rows.first().map(read).unwrap_or_default())
 }

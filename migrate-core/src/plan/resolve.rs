@@ -1,0 +1,127 @@
+//! Settling by hand what a program can't tell.
+
+use crate::history::{Interrupted, Position, State};
+use crate::migration::{Migration, Work};
+use crate::plan::step::Settled;
+use crate::plan::up::unknown;
+use crate::plan::{Action, Plan, Policies, Refused, Step, Steps};
+use crate::set::Set;
+use crate::version::Version;
+
+/// What a migration comes down to, in the judgement of a person who has looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resolution {
+    /// It is applied: all that its up script does is there.
+    Applied,
+    /// It is not applied: nothing that its up script does is there, or no longer.
+    Reverted,
+    /// It was interrupted, and is to go on at this statement of its script, the first being 1: those before it are done,
+    /// this one is not.
+    ResumeAt(usize),
+}
+
+/// Records what a migration comes down to, without running anything.
+#[derive(Clone, Debug)]
+pub struct Resolve {
+    version: Version,
+    resolution: Resolution,
+    reason: Option<String>,
+}
+
+impl Resolve {
+    /// Settles a migration.
+    pub fn new(version: Version, resolution: Resolution) -> Resolve {
+        Resolve { version, resolution, reason: None }
+    }
+
+    /// The same, with a reason for the history to keep.
+    pub fn because(self, reason: impl Into<String>) -> Resolve {
+        Resolve { reason: Some(reason.into()), ..self }
+    }
+
+    fn step<'s>(&self, set: &'s Set, state: &State) -> Result<Option<Step<'s>>, Refused> {
+        match state.interrupted.as_ref().filter(|interrupted| interrupted.version == self.version) {
+            Some(interrupted) => self.settle(set, interrupted).map(Some),
+            None => self.record(set, state),
+        }
+    }
+
+    /// The step for a migration that was not interrupted.
+    fn record<'s>(&self, set: &'s Set, state: &State) -> Result<Option<Step<'s>>, Refused> {
+        let applied = state.find(&self.version);
+        let migration = set.find(&self.version);
+        match (self.resolution, applied, migration) {
+            (_, None, None) => Err(unknown(set, Some(&self.version))),
+            (Resolution::Applied, None, Some(migration)) => Ok(Some(Step::mark(migration))),
+            (Resolution::Reverted, Some(applied), _) => {
+                Ok(Some(Step::unmark(applied.version.clone(), applied.name.clone(), applied.checksum)))
+            }
+            (Resolution::Applied, Some(_), _) | (Resolution::Reverted, None, _) => Ok(None),
+            (Resolution::ResumeAt(_), applied, migration) => Err(Refused::NotInterrupted {
+                version: self.version.clone(),
+                name: migration
+                    .map(Migration::name)
+                    .or(applied.map(|a| &*a.name))
+                    .unwrap_or_default()
+                    .to_owned(),
+                applied: applied.is_some(),
+            }),
+        }
+    }
+
+    /// The step for a migration that was interrupted, which puts an end to the attempt.
+    fn settle<'s>(&self, set: &'s Set, interrupted: &Interrupted) -> Result<Step<'s>, Refused> {
+        let (version, name) = (interrupted.version.clone(), interrupted.name.clone());
+        let migration = set.find(&version);
+        let settled = Settled::of(interrupted);
+        let bare = Step::unmark(version, name, interrupted.checksum);
+        let step = match self.resolution {
+            Resolution::Applied => {
+                // The text that was begun, which need not be the set's, is what counts as applied.
+                let kept = migration.filter(|m| m.checksum() == interrupted.checksum).map(Step::mark);
+                Step {
+                    changes: !interrupted.reverting,
+                    ..kept.unwrap_or(Step { action: Action::Mark, ..bare })
+                }
+            }
+            Resolution::Reverted => Step { changes: interrupted.reverting, ..bare },
+            Resolution::ResumeAt(statement) => {
+                let statements_done = resume_at(statement, migration, interrupted)?;
+                let up = migration.map(Step::mark).unwrap_or_else(|| bare.clone());
+                let settles = Some(settled.at(statements_done));
+                return Ok(Step { action: Action::Rewind, changes: false, settles, ..up });
+            }
+        };
+        Ok(Step { settles: Some(settled), ..step })
+    }
+}
+
+/// How many statements are done when an interrupted migration goes on at one.
+fn resume_at(
+    statement: usize,
+    migration: Option<&dyn Migration>,
+    interrupted: &Interrupted,
+) -> Result<usize, Refused> {
+    let work = migration.and_then(|m| if interrupted.reverting { m.down() } else { Some(m.up()) });
+    let statements = match work {
+        Some(Work::Script(script)) => script.statements().len(),
+        None => usize::MAX,
+    };
+    match statement.checked_sub(1) {
+        Some(done) if done < statements => Ok(done),
+        _ => Err(Refused::NoSuchStatement { name: interrupted.name.clone(), statement, statements }),
+    }
+}
+
+impl Plan for Resolve {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        false
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        let step = self.step(set, state)?;
+        let steps = step.map(|step| Step { reason: self.reason.clone().map(Into::into), ..step });
+        Ok(Steps { steps: steps.into_iter().collect(), notices: Vec::new() })
+    }
+}

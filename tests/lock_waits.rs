@@ -1,0 +1,206 @@
+//! Statements that wait for a lock on a table: time-outs, retries, and who is in the way.
+
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Error, Event, Migrator, Resolution, Set, State};
+use migrate_tests::sets::folder_of;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn migrator(files: &[(&str, &str)]) -> Migrator {
+    Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
+}
+
+/// A session that reads a table in a transaction and does not end it.
+async fn reader(database: &Database) -> Client {
+    let client = database.connect().await.unwrap();
+    client.batch_execute("SET application_name = 'reporting'; BEGIN; SELECT FROM t").await.unwrap();
+    client
+}
+
+const ALTER: &[(&str, &str)] =
+    &[("1_t.sql", "CREATE TABLE t ();"), ("2_alter.sql", "ALTER TABLE t ADD c int;")];
+
+#[tokio::test]
+async fn who_is_in_the_way_is_named_over_any_number_of_connections() {
+    let database = database().await;
+    let migrator = migrator(ALTER).retry_for(Duration::ZERO);
+    migrator.clone().target("1").run(database.url()).await.unwrap();
+    let _reader = reader(&database).await;
+    let client = database.connect().await.unwrap();
+    // Seen while it waited, then guessed afterwards: over one connection nobody can look meanwhile.
+    let long = migrator.clone().lock_timeout(Duration::from_millis(1500)).run(database.url()).await;
+    let single = migrator.lock_timeout(Duration::from_millis(100)).run(&client).await;
+    for outcome in [long, single] {
+        let Error::Failed(failure) = outcome.unwrap_err() else { panic!("not a failure") };
+        assert_eq!(failure.code.as_deref(), Some("55P03"));
+        let blocker = &failure.blockers[0];
+        assert_eq!(blocker.application.as_deref(), Some("reporting"));
+        assert!(blocker.query.as_deref().unwrap().ends_with("SELECT FROM t"), "{blocker}");
+        assert!(failure.to_string().contains("in the way: pid "), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_is_free() {
+    let database = database().await;
+    let migrator = migrator(ALTER).lock_timeout(Duration::from_millis(50));
+    migrator.clone().target("1").run(database.url()).await.unwrap();
+    let reader = Mutex::new(Some(reader(&database).await));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = told.clone();
+    let migrator = migrator.on_event(move |event| {
+        if let Event::Retrying { attempts, .. } = event {
+            heard.lock().unwrap().push(*attempts);
+            if *attempts == 2 {
+                drop(reader.lock().unwrap().take());
+            }
+        }
+    });
+    let report = migrator.run(database.url()).await.unwrap();
+    let told = told.lock().unwrap().clone();
+    assert_eq!(report.steps[0].attempts as usize, told.len() + 1);
+    let failed =
+        migrator.history(database.url()).await.unwrap().iter().filter(|attempt| !attempt.live).count();
+    assert_eq!(failed, told.len(), "every attempt leaves a trace");
+    assert!(migrator.run(database.url()).await.unwrap().is_noop());
+}
+
+/// How long the longest of many short reads took while a migration waited behind a long one.
+async fn longest_stall(lock_timeout: Duration) -> Duration {
+    let database = database().await;
+    let migrator = migrator(ALTER).lock_timeout(lock_timeout).retry_for(Duration::from_secs(60));
+    migrator.clone().target("1").run(database.url()).await.unwrap();
+    let reader = reader(&database).await;
+    let config = database.config();
+    let running = tokio::spawn(async move { migrator.run(&config).await });
+    let short = database.connect().await.unwrap();
+    let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+    let mut reader = Some(reader);
+    while !running.is_finished() {
+        let before = Instant::now();
+        if begun.elapsed() > Duration::from_secs(4) {
+            drop(reader.take());
+        }
+        // A read that waits must not keep the test from ending what it waits for.
+        let read = short.batch_execute("SELECT FROM t");
+        let release = async {
+            tokio::time::sleep(Duration::from_secs(4).saturating_sub(begun.elapsed())).await;
+            drop(reader.take());
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            outcome = read => outcome.unwrap(),
+            () = release => {}
+        }
+        longest = longest.max(before.elapsed());
+    }
+    running.await.unwrap().unwrap();
+    longest
+}
+
+/// Both are measured side by side, as no time is certain here: what others wait for is our time-out, not the reader.
+#[tokio::test]
+async fn others_are_stalled_for_about_the_lock_timeout_and_no_longer() {
+    let (ours, without) =
+        tokio::join!(longest_stall(Duration::from_millis(200)), longest_stall(Duration::ZERO));
+    println!("longest stall with a lock timeout of 200 ms: {ours:?}, without: {without:?}");
+    assert!(ours * 2 < without, "{ours:?} with a lock timeout, {without:?} without");
+}
+
+#[tokio::test]
+async fn timeouts_of_the_role_do_not_end_a_migration() {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    let role = format!("hasty_{}", database.name());
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN SUPERUSER; ALTER ROLE {role} SET statement_timeout = '100ms'; \
+             ALTER ROLE {role} SET idle_in_transaction_session_timeout = '100ms'; \
+             ALTER ROLE {role} SET lock_timeout = '50ms';"
+        ))
+        .await
+        .unwrap();
+    let mut config = database.config();
+    config.user(&role);
+    let slow = migrator(&[
+        ("1_slow.sql", "SELECT pg_sleep(0.5);"),
+        (
+            "2_bare.sql",
+            "CREATE TABLE t (id int); CREATE INDEX CONCURRENTLY i ON t (id); SELECT pg_sleep(0.5);",
+        ),
+        ("3_asked.sql", "-- migrate: statement_timeout=200ms\nSELECT pg_sleep(5);"),
+    ]);
+    let Error::Failed(failure) = slow.run(&config).await.unwrap_err() else { panic!("not a failure") };
+    assert_eq!((failure.name.as_str(), failure.code.as_deref()), ("3_asked", Some("57014")));
+    assert_eq!(failure.report.steps.len(), 2);
+    admin
+        .batch_execute(&format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_was_interrupted_can_be_settled_by_hand() {
+    let files = |third| {
+        migrator(&[
+            ("1_t.sql", "CREATE TABLE t (id int);"),
+            (
+                "2_i.sql",
+                &format!("INSERT INTO t VALUES (1); CREATE INDEX CONCURRENTLY i ON t (id); {third};"),
+            ),
+        ])
+    };
+    let broken = files("SELECT 1/0");
+    let count = "SELECT count(*) FROM t";
+    let state =
+        async |migrator: &Migrator, url: &str| migrator.status(url).await.unwrap().rows[1].state.clone();
+
+    // Applied, as it is.
+    let one = database().await;
+    broken.run(one.url()).await.unwrap_err();
+    assert!(matches!(state(&broken, one.url()).await, State::Interrupted { statements_done: 2, .. }));
+    broken.resolve(one.url(), "2", Resolution::Applied, "the rest is not needed").await.unwrap();
+    assert!(broken.run(one.url()).await.unwrap().is_noop());
+    let last = broken.history(one.url()).await.unwrap().pop().unwrap();
+    assert_eq!(last.reason.as_deref(), Some("the rest is not needed"));
+
+    // Reverted, after its work was undone: it is pending again, from its first statement.
+    let two = database().await;
+    broken.run(two.url()).await.unwrap_err();
+    broken.resolve(two.url(), "2_i", Resolution::Reverted, "undone").await.unwrap();
+    assert!(matches!(state(&broken, two.url()).await, State::Pending { .. }));
+    let client = two.connect().await.unwrap();
+    client.batch_execute("TRUNCATE t; DROP INDEX i").await.unwrap();
+    let mended = files("SELECT 1");
+    assert_eq!(mended.run(two.url()).await.unwrap().steps.len(), 1);
+    assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
+    assert!(mended.run(two.url()).await.unwrap().is_noop());
+
+    // On from another statement.
+    let three = database().await;
+    broken.run(three.url()).await.unwrap_err();
+    let client = three.connect().await.unwrap();
+    client.batch_execute("DROP INDEX i").await.unwrap();
+    for wrong in [0, 4] {
+        let error = broken.resolve(three.url(), "2", Resolution::ResumeAt(wrong), "").await.unwrap_err();
+        assert!(error.to_string().contains("statements 1 to 3"), "{error}");
+    }
+    broken.resolve(three.url(), "2", Resolution::ResumeAt(2), "its index was dropped").await.unwrap();
+    broken.run(three.url()).await.unwrap_err();
+    assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
+    let index = "SELECT count(*) FROM pg_indexes WHERE indexname = 'i'";
+    assert_eq!(client.query_one(index, &[]).await.unwrap().get::<_, i64>(0), 1);
+
+    // What is not so is refused; what is so already is no news.
+    let error = broken.resolve(three.url(), "1", Resolution::ResumeAt(1), "").await.unwrap_err();
+    assert!(error.to_string().contains("was not interrupted: it is applied"), "{error}");
+    assert!(broken.resolve(three.url(), "1", Resolution::Applied, "").await.unwrap().is_noop());
+    broken.resolve(three.url(), "2", Resolution::Reverted, "").await.unwrap();
+    broken.resolve(three.url(), "1", Resolution::Reverted, "").await.unwrap();
+    assert!(matches!(state(&broken, three.url()).await, State::Pending { .. }));
+}

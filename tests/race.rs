@@ -1,0 +1,146 @@
+//! Many replicas that boot at once.
+
+use migrate_postgres::testing::{self, Database, Server};
+use migrate_postgres::{Migrator, Set};
+use migrate_tests::sets::{Folder, folder_of};
+use std::collections::VecDeque;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+
+const URL: &str = "MIGRATE_RACE_URL";
+const FOLDER: &str = "MIGRATE_RACE_FOLDER";
+
+/// Transactional migrations that leave a row each, and three that build an index concurrently.
+fn migrations() -> Folder {
+    // Slow enough that a kill finds somebody at work.
+    let mut files = vec![(
+        "01_effects.sql".to_owned(),
+        "CREATE TABLE effects (migration int);\n\
+         INSERT INTO effects VALUES (1);\n\
+         CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql\n\
+         AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN $1; END $$;"
+            .to_owned(),
+    )];
+    for number in 2..=9 {
+        let text = match number {
+            3 | 5 | 7 => format!("CREATE INDEX CONCURRENTLY i{number} ON effects (slow(migration));"),
+            _ => format!(
+                "INSERT INTO effects VALUES ({number}); SELECT pg_sleep(0.2); CREATE TABLE t{number} ();"
+            ),
+        };
+        files.push((format!("{number:02}_m.sql"), text));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    folder_of(&files)
+}
+
+/// A replica: this test binary, told to run one test, which boots and ends.
+fn replica(url: &str, folder: &Folder) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_replica_boots", "--nocapture"])
+        .env(URL, url)
+        .env(FOLDER, folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Does nothing unless it is run as a replica.
+#[tokio::test]
+async fn a_replica_boots() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let set = Set::from_folder(std::env::var_os(FOLDER).unwrap()).unwrap();
+    if let Err(error) = Migrator::new(set).run(&url).await {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+async fn one(client: &Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Every effect once, no index invalid, the history true, no lock left, and nothing to do for whoever comes next.
+async fn assert_done(database: &Database, folder: &Folder) {
+    let client = database.connect().await.unwrap();
+    let effects = client.query("SELECT migration FROM effects ORDER BY 1", &[]).await.unwrap();
+    let effects: Vec<i32> = effects.iter().map(|row| row.get(0)).collect();
+    assert_eq!(effects, [1, 2, 4, 6, 8, 9]);
+    assert_eq!(one(&client, "SELECT count(*) FROM pg_index WHERE NOT indisvalid").await, 0);
+    assert_eq!(one(&client, "SELECT count(*) FROM pg_indexes WHERE tablename = 'effects'").await, 3);
+    let done = "SELECT count(*) FROM migrate_history WHERE live AND outcome = 'done' AND action = 'apply'";
+    assert_eq!(one(&client, done).await, 9);
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(one(&client, locks).await, 0);
+    let set = Set::from_folder(folder.path()).unwrap();
+    assert!(Migrator::new(set).run(database.url()).await.unwrap().is_noop());
+}
+
+fn server() -> &'static Server {
+    testing::server().unwrap()
+}
+
+#[tokio::test]
+async fn of_sixty_four_replicas_all_boot_and_each_migration_is_applied_once() {
+    let database = server().database().await.unwrap();
+    let folder = migrations();
+    let replicas: Vec<Child> = (0..64).map(|_| replica(database.url(), &folder)).collect();
+    for replica in replicas {
+        let output = replica.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_done(&database, &folder).await;
+    let client = database.connect().await.unwrap();
+    let runs = "SELECT count(DISTINCT run_id) FROM migrate_history";
+    assert_eq!(one(&client, runs).await, 1, "one replica migrated, the others waited");
+    assert_eq!(one(&client, "SELECT count(*) FROM migrate_history WHERE outcome <> 'done'").await, 0);
+}
+
+/// A replica that is killed is started again, as a supervisor would, until it boots.
+#[tokio::test]
+async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
+    let database = server().database().await.unwrap();
+    let folder = migrations();
+    let mut waiting: VecDeque<(Child, Option<Instant>)> = VecDeque::new();
+    let start = |kill: bool, random: u64| {
+        let at = kill.then(|| Instant::now() + Duration::from_millis(random % 2500));
+        (replica(database.url(), &folder), at)
+    };
+    for number in 0..64 {
+        waiting.push_back(start(number % 3 == 0, random(number)));
+    }
+    let mut restarts = 0_u64;
+    while let Some((mut child, kill_at)) = waiting.pop_front() {
+        let status: Option<ExitStatus> = child.try_wait().unwrap();
+        match (status, kill_at) {
+            (Some(status), _) if status.success() => {}
+            (Some(_), None) => {
+                let output = child.wait_with_output().unwrap();
+                panic!("a replica that nobody killed: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            (Some(_), Some(_)) => {
+                restarts += 1;
+                waiting.push_back(start(restarts < 40, random(restarts + 1000)));
+            }
+            (None, Some(at)) if at <= Instant::now() => {
+                child.kill().unwrap();
+                waiting.push_back((child, kill_at));
+            }
+            (None, _) => {
+                waiting.push_back((child, kill_at));
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    }
+    println!("{restarts} restarts");
+    assert!(restarts > 0);
+    assert_done(&database, &folder).await;
+}
+
+/// A number that looks random, the same in every run.
+fn random(seed: u64) -> u64 {
+    let mixed = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
+}
