@@ -5,6 +5,7 @@ use crate::history::table::HistoryTable;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Set, Version};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -23,20 +24,28 @@ pub(crate) async fn load(client: &Client, table: &HistoryTable, set: &Set) -> Re
     let mut state = State::EMPTY;
     state.last_row = last.first().map_or(0, |row| row.get(0));
     let mut numbers = Vec::new();
+    let mut versions = HashSet::new();
     for row in &rows {
-        read_row(table, set, row, &mut state, &mut numbers)?;
+        if let Some((seq, applied)) = read_row(table, set, row, &mut state)? {
+            if !versions.insert(applied.version.clone()) {
+                let problem = format!("version {} is applied by two rows", applied.version);
+                return Err(Error::DamagedRow { table: table.qualified(), row: seq, problem });
+            }
+            state.applied.push(applied);
+            numbers.push(seq);
+        }
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
     Ok(state)
 }
 
+/// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
 fn read_row(
     table: &HistoryTable,
     set: &Set,
     row: &Row,
     state: &mut State,
-    numbers: &mut Vec<i64>,
-) -> Result<(), Error> {
+) -> Result<Option<(i64, Applied)>, Error> {
     let seq: i64 = row.get(0);
     let damaged = |problem: String| Error::DamagedRow { table: table.qualified(), row: seq, problem };
     let version = Version::new(row.get::<_, String>(1), set.order());
@@ -52,20 +61,16 @@ fn read_row(
         let done = done.ok_or_else(|| damaged(format!("it is {outcome} at checkpoint {checkpoint:?}")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(seq);
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
-        return Ok(());
+        return Ok(None);
     }
     if !live {
-        return Ok(());
-    }
-    if state.find(&version).is_some() {
-        return Err(damaged(format!("version {version} is applied by two rows")));
+        return Ok(None);
     }
     let at: SystemTime = row.get(8);
     let took = row.get::<_, Option<f64>>(9).and_then(|took| Duration::try_from_secs_f64(took).ok());
     let run: String = row.get(10);
-    state.applied.push(Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default()));
-    numbers.push(seq);
-    Ok(())
+    let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
+    Ok(Some((seq, applied)))
 }
 
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.
