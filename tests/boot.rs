@@ -59,8 +59,11 @@ async fn events_tell_what_happens_in_order() {
     let heard = told.clone();
     let migrator = FLAT.on_event(move |event| heard.lock().unwrap().push(event.to_string()));
     migrator.run(database.url()).await.unwrap();
-    let told = told.lock().unwrap().join("\n");
-    println!("{told}");
+    let told = told.lock().unwrap();
+    assert_eq!(told[0], "4 steps to take");
+    assert_eq!(told[1], "1 of 4: apply 0001_create_users");
+    assert!(told[2].starts_with("1 of 4: 0001_create_users applied in "), "{}", told[2]);
+    assert!(told[told.len() - 1].ends_with(": 4 migrations applied, the last is 0010_forget_touch"));
 }
 
 #[tokio::test]
@@ -72,5 +75,7 @@ async fn prismas_folder_goes_up_and_down_and_up() {
     assert_eq!(position, Position::Beginning { applied: 5, total: 5 });
     assert_eq!(PRISMA.down(database.url(), 5).await.unwrap().steps.len(), 5);
     assert_eq!(PRISMA.run(database.url()).await.unwrap().steps.len(), 5);
-    println!("{}", PRISMA.status(database.url()).await.unwrap());
+    let status = PRISMA.status(database.url()).await.unwrap();
+    assert_eq!(status.pending().count(), 0);
+    assert_eq!(status.to_string().lines().filter(|line| line.ends_with("  applied")).count(), 5);
 }

@@ -108,7 +108,6 @@ async fn longest_stall(lock_timeout: Duration) -> Duration {
 async fn others_are_stalled_for_about_the_lock_timeout_and_no_longer() {
     let (ours, without) =
         tokio::join!(longest_stall(Duration::from_millis(200)), longest_stall(Duration::ZERO));
-    println!("longest stall with a lock timeout of 200 ms: {ours:?}, without: {without:?}");
     assert!(ours * 2 < without, "{ours:?} with a lock timeout, {without:?} without");
 }
 

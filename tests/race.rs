@@ -134,8 +134,7 @@ async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
             }
         }
     }
-    println!("{restarts} restarts");
-    assert!(restarts > 0);
+    assert!(restarts > 0, "nobody was killed in time");
     assert_done(&database, &folder).await;
 }
 

@@ -44,7 +44,8 @@ fn decide(plan: &dyn Plan, set: &Set, applied: &[u32]) -> Result<Vec<String>, Re
 #[test]
 fn each_plan_takes_the_steps_that_its_name_says() {
     let set = set(1..=4);
-    let cases: [(&str, &dyn Plan, &[u32], &[&str]); 14] = [
+    type Case<'a> = (&'a str, &'a dyn Plan, &'a [u32], &'a [&'a str]);
+    let cases: [Case<'_>; 14] = [
         ("up", &Up::ALL, &[1, 2], &["+3", "+4"]),
         ("up to 3", &Up::to(version(3)), &[1], &["+2", "+3"]),
         ("up to 1", &Up::to(version(1)), &[1, 2], &[]),
@@ -68,8 +69,8 @@ fn each_plan_takes_the_steps_that_its_name_says() {
 #[test]
 fn what_contradicts_the_set_is_refused_by_name() {
     use Refused as R;
-    type Check = fn(&Refused) -> bool;
-    let cases: [(&str, &dyn Plan, Set, &[u32], Check); 7] = [
+    type Case<'a> = (&'a str, &'a dyn Plan, Set, &'a [u32], fn(&Refused) -> bool);
+    let cases: [Case<'_>; 7] = [
         (
             "a hole",
             &Up::ALL,

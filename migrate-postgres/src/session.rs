@@ -8,9 +8,12 @@ use tokio_postgres::Client;
 ///
 /// # Cancel safety
 ///
-/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is not given back
-/// to its pool: what the server runs for it is cancelled, and it is closed. A borrowed `Client` is left to whoever
-/// marked it.
+/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is closed, and not
+/// given back to its pool. A borrowed `Client` is left to whoever marked it.
+///
+/// No cancel request is sent. Behind a pooler it would hit whoever has the server connection by then (and PgBouncer
+/// 1.18 exits over it), while the server ends what it runs for a client that is gone by itself: our transactions set
+/// `client_connection_check_interval`.
 #[doc(hidden)]
 pub struct Session<'a> {
     connection: Option<Connection<'a>>,
@@ -91,26 +94,10 @@ impl Drop for Session<'_> {
         if !self.marked {
             return;
         }
-        match self.connection.take() {
-            // Its owner may have queued a query already, which a cancel request would hit.
-            None | Some(Connection::Borrowed(_)) => {}
-            Some(Connection::Owned(client, _)) => cancel(&client),
-            #[cfg(feature = "deadpool")]
-            Some(Connection::Pooled(object)) => cancel(&deadpool_postgres::Object::take(object)),
-            #[cfg(feature = "deadpool")]
-            Some(Connection::Unpooled(client)) => cancel(&client),
+        #[cfg(feature = "deadpool")]
+        if let Some(Connection::Pooled(object)) = self.connection.take() {
+            drop(deadpool_postgres::Object::take(object));
         }
-    }
-}
-
-/// Asks the server to cancel what it runs for a connection: dropping a future does not.
-///
-/// Best effort: a server that takes cancel requests only over TLS does not get this one, and goes on until it notices
-/// that the client is gone.
-fn cancel(client: &Client) {
-    let token = client.cancel_token();
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(async move { drop(token.cancel_query(tokio_postgres::NoTls).await) });
     }
 }
 

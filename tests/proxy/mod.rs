@@ -121,6 +121,9 @@ impl Proxy {
         if let Some(options) = self.server.get_options() {
             config.options(options);
         }
+        if let Some(name) = self.server.get_application_name() {
+            config.application_name(name);
+        }
         config
     }
 
@@ -134,6 +137,7 @@ impl Proxy {
             ("password", password.as_deref()),
             ("dbname", self.server.get_dbname()),
             ("options", self.server.get_options()),
+            ("application_name", self.server.get_application_name()),
         ];
         for (name, value) in parts {
             if let Some(value) = value {

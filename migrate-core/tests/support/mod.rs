@@ -1,5 +1,5 @@
 //! Sets in a line, and a way to run a future that never waits.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use migrate_core::engine::{Settings, run};
 use migrate_core::event::Unobserved;
