@@ -1,4 +1,5 @@
 //! What the integration tests share.
 
 pub mod pgbouncer;
+pub mod proxy;
 pub mod sets;

@@ -1,6 +1,8 @@
-//! Migration directories made for one test.
+//! Sets and migration directories made for one test.
 
+use migrate_core::{Migration, Script, Set, SqlMigration, Version};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder in the temporary folder, removed when the value is dropped.
@@ -35,4 +37,70 @@ pub fn folder_of(files: &[(&str, &str)]) -> Folder {
         std::fs::write(path, text).expect("a file can be written");
     }
     folder
+}
+
+/// One migration: a version, what it does and how it is undone and looked at.
+#[derive(Clone, Debug)]
+pub struct Scripts {
+    /// The version, a number.
+    pub version: usize,
+    /// The up script.
+    pub up: String,
+    /// The down script.
+    pub down: Option<String>,
+    /// The verify script.
+    pub verify: Option<String>,
+}
+
+impl Scripts {
+    /// A migration that has only an up script.
+    pub fn up(version: usize, up: impl Into<String>) -> Scripts {
+        Scripts { version, up: up.into(), down: None, verify: None }
+    }
+
+    /// The same with a down script.
+    pub fn down(self, down: impl Into<String>) -> Scripts {
+        Scripts { down: Some(down.into()), ..self }
+    }
+
+    /// The same with a verify script.
+    pub fn verify(self, verify: impl Into<String>) -> Scripts {
+        Scripts { verify: Some(verify.into()), ..self }
+    }
+
+    fn migration(self) -> SqlMigration {
+        let number = format!("{:05}", self.version);
+        let name = format!("{number}_step");
+        let script =
+            |kind: &str, text: String| Script::of_text(format!("{name}.{kind}.sql"), text).expect("SQL");
+        let up = script("up", self.up);
+        let mut migration = SqlMigration::new(Version::numeric(number), name.clone(), up);
+        if let Some(down) = self.down {
+            migration = migration.with_down(script("down", down));
+        }
+        if let Some(verify) = self.verify {
+            migration = migration.with_verify(script("verify", verify));
+        }
+        migration
+    }
+}
+
+/// A set of such migrations.
+///
+/// # Panics
+///
+/// When two have one version, or one is not SQL.
+pub fn set(name: &'static str, scripts: impl IntoIterator<Item = Scripts>) -> Set {
+    let migrations = scripts.into_iter().map(|scripts| Arc::new(scripts.migration()) as Arc<dyn Migration>);
+    Set::new(name, migrations.collect()).expect("versions that differ")
+}
+
+/// A set of `count` migrations, each of which makes a small table and can be reverted.
+pub fn tables(count: usize) -> Set {
+    set(
+        "tables",
+        (1..=count).map(|n| {
+            Scripts::up(n, format!("CREATE TABLE t{n} (id bigint);")).down(format!("DROP TABLE t{n};"))
+        }),
+    )
 }

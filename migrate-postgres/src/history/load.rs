@@ -7,6 +7,7 @@ use crate::history::table::HistoryTable;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Set, Version};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -28,14 +29,26 @@ pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<
         state.last_row = HistoryRow::new(table, set, last, 0)?.number();
     }
     let mut numbers = Vec::new();
+    let mut versions = HashSet::new();
     for row in &rows {
-        read_row(set, HistoryRow::new(table, set, row, 0)?, &mut state, &mut numbers)?;
+        if let Some((seq, applied)) =
+            read_row(set, HistoryRow::new(table, set, row, 0)?, &mut state, &mut versions)?
+        {
+            state.applied.push(applied);
+            numbers.push(seq);
+        }
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
     Ok(state)
 }
 
-fn read_row(set: &Set, row: HistoryRow<'_>, state: &mut State, numbers: &mut Vec<i64>) -> Result<(), Error> {
+/// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
+fn read_row(
+    set: &Set,
+    row: HistoryRow<'_>,
+    state: &mut State,
+    versions: &mut HashSet<Version>,
+) -> Result<Option<(i64, Applied)>, Error> {
     let version = Version::new(row.get::<String>(1)?, set.order());
     let name: String = row.get(2)?;
     let (action, outcome, live): (&str, &str, bool) = (row.get(3)?, row.get(4)?, row.get(5)?);
@@ -49,20 +62,19 @@ fn read_row(set: &Set, row: HistoryRow<'_>, state: &mut State, numbers: &mut Vec
             .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
-        return Ok(());
+        return Ok(None);
     }
     if !live {
-        return Ok(());
+        return Ok(None);
     }
-    if state.find(&version).is_some() {
+    if !versions.insert(version.clone()) {
         return Err(row.damaged(format!("version {version} is applied by another row too")));
     }
     let at: SystemTime = row.get(8)?;
     let took = row.get::<Option<f64>>(9)?.and_then(|took| Duration::try_from_secs_f64(took).ok());
     let run: String = row.get(10)?;
-    state.applied.push(Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default()));
-    numbers.push(row.number());
-    Ok(())
+    let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
+    Ok(Some((row.number(), applied)))
 }
 
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.

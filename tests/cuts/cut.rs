@@ -1,0 +1,102 @@
+//! The network: a connection is cut at every message.
+
+use crate::stage::{Middle, Stage, Verdict, play, undisturbed};
+use migrate_postgres::testing;
+use migrate_tests::proxy::{Connection, Cut, Point, Proxy, Side, When};
+use std::sync::Arc;
+use tokio_postgres::{Config, NoTls};
+
+/// Over what the migrations are run.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    /// A URL: one connection holds the lock, another one works.
+    Url,
+    /// A client: one connection does both.
+    Client,
+}
+
+/// Runs over a proxy; what the run says, if there was a connection at all.
+async fn run(stage: &Stage, proxy: &Proxy, over: Over) -> Option<Result<(), String>> {
+    let migrator = stage.migrator();
+    let said = match over {
+        Over::Url => migrator.run(proxy.url().as_str()).await,
+        Over::Client => {
+            let (client, connection) = proxy.config().connect(NoTls).await.ok()?;
+            tokio::spawn(connection);
+            migrator.run(&client).await
+        }
+    };
+    Some(said.map(drop).map_err(|error| error.to_string()))
+}
+
+async fn case(
+    database: Config,
+    stage: String,
+    middle: Middle,
+    over: Over,
+    cut: Cut,
+    expected: Arc<str>,
+) -> Verdict {
+    let stage = Stage::make(&database, &stage, middle).await;
+    let proxy = Proxy::start(&stage.config).await;
+    proxy.cut(cut);
+    let said = run(&stage, &proxy, over).await;
+    if !proxy.is_struck() {
+        return Err(format!("nothing was cut, and the run said {said:?}"));
+    }
+    stage.finish(&stage.config, said, &expected).await?;
+    stage.leave(&database).await
+}
+
+/// Every cut of a connection. That the client has seen a message and no more is that it has not seen the next one; what
+/// the server has seen and not answered is a case of its own.
+fn cuts(number: usize, connection: &Connection) -> Vec<Cut> {
+    let sent = (1..=connection.count(Side::Client)).flat_map(move |k| {
+        let at = Point::of(number, Side::Client, k);
+        [Cut { at, when: When::BeforeForwarding }, Cut { at, when: When::AfterForwarding }]
+    });
+    let answered = (1..=connection.count(Side::Server))
+        .map(move |k| Cut { at: Point::of(number, Side::Server, k), when: When::BeforeForwarding });
+    sent.chain(answered).collect()
+}
+
+async fn every_cut(over: Over, middle: Middle) {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let config = database.config();
+    let expected: Arc<str> = undisturbed(&config, "undisturbed", middle).await.into();
+    let counted = Stage::make(&config, "counted", middle).await;
+    let proxy = Proxy::start(&counted.config).await;
+    assert_eq!(run(&counted, &proxy, over).await, Some(Ok(())));
+    let mut cases = Vec::new();
+    for (number, connection) in proxy.connections().iter().enumerate() {
+        for cut in cuts(number, connection) {
+            let stage = format!("case_{}", cases.len());
+            let name = format!("{over:?}, {cut:?}");
+            cases.push((name, case(config.clone(), stage, middle, over, cut, expected.clone())));
+        }
+    }
+    assert!(cases.len() > 100, "only {} cases", cases.len());
+    play(cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connections_of_a_url_cut_at_every_message() {
+    every_cut(Over::Url, Middle::StatementByStatement).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_connection_cut_at_every_message() {
+    every_cut(Over::Client, Middle::StatementByStatement).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
+async fn the_connections_of_a_url_cut_at_every_message_around_a_concurrent_index() {
+    every_cut(Over::Url, Middle::ConcurrentIndex).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
+async fn a_clients_connection_cut_at_every_message_around_a_concurrent_index() {
+    every_cut(Over::Client, Middle::ConcurrentIndex).await;
+}

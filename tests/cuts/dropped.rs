@@ -1,0 +1,197 @@
+//! Cancellation: the future is dropped at every await.
+
+use crate::stage::{Middle, Stage, Verdict, connect, undisturbed};
+use deadpool_postgres::{Manager, Pool};
+use migrate_postgres::testing;
+use migrate_tests::proxy::Proxy;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// A future that gives up when the one in it has been pending so many times.
+struct Within<F> {
+    future: Pin<Box<F>>,
+    pending: usize,
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if let Poll::Ready(output) = self.future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        if self.pending == 0 {
+            return Poll::Ready(None);
+        }
+        self.pending -= 1;
+        Poll::Pending
+    }
+}
+
+/// Drops a future when it is pending for the `n`th time, the first being 0; what it gives if it is ready before.
+async fn dropped_at<F: Future>(n: usize, future: F) -> Option<F::Output> {
+    Within { future: Box::pin(future), pending: n }.await
+}
+
+/// What another user of a connection finds: settings, whether a transaction is open, locks.
+async fn found(client: &Client) -> Result<Vec<Option<String>>, String> {
+    let settings = [
+        "search_path",
+        "role",
+        "session_authorization",
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+        "client_connection_check_interval",
+        "synchronous_commit",
+        "TimeZone",
+    ];
+    let settings: Vec<String> = settings.iter().map(|name| format!("current_setting('{name}')")).collect();
+    // In an open transaction the clock of `now` stands still.
+    let sql = format!(
+        "SELECT {}, now() = statement_timestamp(), \
+         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())",
+        settings.join(", ")
+    );
+    let answer =
+        client.simple_query(&sql).await.map_err(|error| format!("another user's query: {error:?}"))?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let row = row.ok_or("no row")?;
+    Ok((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+}
+
+fn same(before: &[Option<String>], after: &[Option<String>]) -> Verdict {
+    if before == after { Ok(()) } else { Err(format!("a user finds {after:?} instead of {before:?}")) }
+}
+
+/// Drops a run over a borrowed client; whether it was done before.
+async fn over_client(n: usize, stage: &Stage, database: &Config, expected: &str) -> Result<bool, String> {
+    let proxy = Proxy::start(&stage.config).await;
+    let client = connect(&proxy.config()).await;
+    client.batch_execute("SET lock_timeout = '7s'; SET TimeZone = 'Europe/Berlin'").await.unwrap();
+    let before = found(&client).await?;
+    let said = dropped_at(n, stage.migrator().run(&client)).await;
+    let is_done = said.is_some();
+    // At once: whoever has the client need not wait for anything.
+    same(&before, &found(&client).await?)?;
+    stage
+        .finish(&client, said.map(|said| said.map(drop).map_err(|error| error.to_string())), expected)
+        .await?;
+    same(&before, &found(&client).await?)?;
+    drop(client);
+    stage.leave(database).await?;
+    Ok(is_done)
+}
+
+fn pool(config: Config) -> Pool {
+    Pool::builder(Manager::new(config, NoTls)).max_size(2).build().unwrap()
+}
+
+/// What a pool's users find, all of them at once.
+async fn all_same(before: &[Option<String>], pool: &Pool) -> Verdict {
+    let one = pool.get().await.map_err(|error| error.to_string())?;
+    let other = pool.get().await.map_err(|error| error.to_string())?;
+    same(before, &found(&one).await?)?;
+    same(before, &found(&other).await?)
+}
+
+/// Drops a run over a pool; whether it was done before.
+async fn over_pool(n: usize, stage: &Stage, database: &Config, expected: &str) -> Result<bool, String> {
+    let proxy = Proxy::start(&stage.config).await;
+    let pool = pool(proxy.config());
+    let before = found(&connect(&stage.config).await).await?;
+    let said = dropped_at(n, stage.migrator().run(&pool)).await;
+    let is_done = said.is_some();
+    all_same(&before, &pool).await?;
+    stage.finish(&pool, said.map(|said| said.map(drop).map_err(|error| error.to_string())), expected).await?;
+    all_same(&before, &pool).await?;
+    drop(pool);
+    stage.leave(database).await?;
+    Ok(is_done)
+}
+
+/// Over what the migrations are run.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    Client,
+    Pool,
+}
+
+async fn every_await(over: Over, middle: Middle) {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let config = database.config();
+    let expected = undisturbed(&config, "undisturbed", middle).await;
+    let mut problems = Vec::new();
+    for n in 0.. {
+        let stage = Stage::make(&config, &format!("case_{n}"), middle).await;
+        let case = async {
+            match over {
+                Over::Client => over_client(n, &stage, &config, &expected).await,
+                Over::Pool => over_pool(n, &stage, &config, &expected).await,
+            }
+        };
+        let case = tokio::time::timeout(crate::stage::HANGING, case).await;
+        match case.unwrap_or_else(|_| Err("it hangs".to_owned())) {
+            Ok(true) => {
+                assert!(n > 10, "only {n} awaits");
+                break;
+            }
+            Ok(false) => {}
+            Err(problem) => problems.push(format!("dropped at {n}: {problem}")),
+        }
+        assert!(problems.len() < 100, "far too many: {}", problems.join("\n"));
+    }
+    assert!(problems.is_empty(), "{} cases went wrong:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[tokio::test]
+async fn a_run_over_a_client_dropped_at_every_await() {
+    every_await(Over::Client, Middle::StatementByStatement).await;
+}
+
+#[tokio::test]
+async fn a_run_over_a_pool_dropped_at_every_await() {
+    every_await(Over::Pool, Middle::StatementByStatement).await;
+}
+
+#[tokio::test]
+#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
+async fn a_run_over_a_client_dropped_at_every_await_around_a_concurrent_index() {
+    every_await(Over::Client, Middle::ConcurrentIndex).await;
+}
+
+#[tokio::test]
+#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
+async fn a_run_over_a_pool_dropped_at_every_await_around_a_concurrent_index() {
+    every_await(Over::Pool, Middle::ConcurrentIndex).await;
+}
+
+/// Looking is to leave no trace either.
+#[tokio::test]
+async fn a_look_dropped_at_every_await_leaves_no_transaction_open() {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let stage = Stage::make(&database.config(), "looked_at", Middle::StatementByStatement).await;
+    let migrator = stage.migrator();
+    migrator.run(&stage.config).await.unwrap();
+    let client = connect(&stage.config).await;
+    let before = found(&client).await.unwrap();
+    let one = pool(stage.config.clone());
+    let mut problems = Vec::new();
+    let mut note = |n: usize, over: &str, verdict: Verdict| {
+        problems.extend(verdict.err().map(|problem| format!("dropped at {n} over a {over}: {problem}")));
+    };
+    for n in 0..20 {
+        drop(dropped_at(n, migrator.verify(&client)).await);
+        note(n, "client", found(&client).await.and_then(|after| same(&before, &after)));
+        client.batch_execute("ROLLBACK").await.unwrap();
+        drop(dropped_at(n, migrator.verify(&one)).await);
+        note(n, "pool", all_same(&before, &one).await);
+        drop(dropped_at(n, migrator.status(&client)).await);
+        note(n, "client, status", found(&client).await.and_then(|after| same(&before, &after)));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}

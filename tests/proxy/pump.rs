@@ -1,0 +1,196 @@
+//! Passing messages on.
+
+use super::fault::{Blow, When};
+use super::message::{Content, Message, Side, first_whole};
+use super::{Connection, Gate, Shared, socket_path};
+use std::io;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::config::Host;
+
+type Reader = Box<dyn AsyncRead + Send + Unpin>;
+type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Serves one connection until one of its ends closes it, or a fault does.
+pub(super) async fn serve(shared: Arc<Shared>, client: TcpStream) {
+    // An error is an end that went away: so does the other one.
+    drop(pass_on(&shared, client).await);
+}
+
+async fn pass_on(shared: &Shared, client: TcpStream) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let (reader, mut to_client) = client.into_split();
+    let mut from_client = Messages { reader: Box::new(reader), buffer: Vec::new() };
+    // Nobody encrypts here: the proxy says so itself, and the client goes on without, or away.
+    let opening = loop {
+        let Some(bytes) = from_client.next_opening().await? else { return Ok(()) };
+        match Message::opening(&bytes).content {
+            Content::EncryptionRequest => to_client.write_all(b"N").await?,
+            Content::CancelRequest => return cancel(shared, &bytes).await,
+            _ => break bytes,
+        }
+    };
+    if *shared.gate.borrow() == Gate::Shut {
+        return Ok(());
+    }
+    let number = {
+        let mut state = shared.state();
+        state.connections.push(Connection::default());
+        state.connections.len() - 1
+    };
+    let (reader, mut to_server) = connect(shared).await?;
+    let mut from_server = Messages { reader, buffer: Vec::new() };
+    let mut gate = shared.gate.subscribe();
+    tokio::select! {
+        _ = async {
+            let opened = forward(shared, number, vec![(Message::opening(&opening), opening)], &mut to_server);
+            opened.await?;
+            pump(shared, number, Side::Client, &mut from_client, &mut to_server).await
+        } => {}
+        _ = pump(shared, number, Side::Server, &mut from_server, &mut to_client) => {}
+        _ = gate.wait_for(|gate| *gate == Gate::Shut) => {}
+    }
+    shared.state().connections[number].is_closed = true;
+    // What was passed on is seen: the streams are ended, not reset.
+    drop(to_client.shutdown().await);
+    drop(to_server.shutdown().await);
+    Ok(())
+}
+
+async fn connect(shared: &Shared) -> io::Result<(Reader, Writer)> {
+    if let Some(path) = socket_path(&shared.server) {
+        let (reader, writer) = UnixStream::connect(path).await?.into_split();
+        return Ok((Box::new(reader), Box::new(writer)));
+    }
+    let port = shared.server.get_ports().first().copied().unwrap_or(5432);
+    let host = shared.server.get_hosts().iter().find_map(|host| match host {
+        Host::Tcp(name) => Some(name.as_str()),
+        Host::Unix(_) => None,
+    });
+    let stream = TcpStream::connect((host.unwrap_or("localhost"), port)).await?;
+    stream.set_nodelay(true)?;
+    let (reader, writer) = stream.into_split();
+    Ok((Box::new(reader), Box::new(writer)))
+}
+
+/// Passes a request to cancel on. It has a connection to itself, which the server closes without a word.
+async fn cancel(shared: &Shared, request: &[u8]) -> io::Result<()> {
+    shared.state().cancels += 1;
+    let (mut reader, mut writer) = connect(shared).await?;
+    writer.write_all(request).await?;
+    reader.read(&mut [0]).await.map(drop)
+}
+
+/// Passes one side's messages on until it sends no more, or a fault cuts the connection.
+async fn pump(
+    shared: &Shared,
+    connection: usize,
+    from: Side,
+    messages: &mut Messages,
+    to: &mut (dyn AsyncWrite + Send + Unpin),
+) -> io::Result<()> {
+    loop {
+        let together = messages.next_typed(from).await?;
+        if together.is_empty() {
+            return Ok(());
+        }
+        forward(shared, connection, together, to).await?;
+    }
+}
+
+/// Records messages that were read together, and passes them on one by one.
+async fn forward(
+    shared: &Shared,
+    connection: usize,
+    together: Vec<(Message, Vec<u8>)>,
+    to: &mut (dyn AsyncWrite + Send + Unpin),
+) -> io::Result<()> {
+    let latency = {
+        let mut state = shared.state();
+        let messages: Vec<Message> = together.iter().map(|(message, _)| message.clone()).collect();
+        state.connections[connection].record(&messages);
+        state.latency
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let mut gate = shared.gate.subscribe();
+    for (message, bytes) in together {
+        drop(gate.wait_for(|gate| *gate == Gate::Open).await);
+        let blow = {
+            let mut state = shared.state();
+            state.fault.as_mut().and_then(|fault| fault.count(connection, message.from))
+        };
+        if let Some((blow, When::BeforeForwarding)) = blow {
+            strike(shared, blow).await?;
+        }
+        to.write_all(&bytes).await?;
+        to.flush().await?;
+        if let Some((blow, When::AfterForwarding)) = blow {
+            strike(shared, blow).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends the connection by an error, or stops all traffic.
+async fn strike(shared: &Shared, blow: Blow) -> io::Result<()> {
+    match blow {
+        Blow::Cut => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+        Blow::Hold => {
+            shared.gate.send_if_modified(|gate| {
+                let was_open = *gate == Gate::Open;
+                if was_open {
+                    *gate = Gate::Held;
+                }
+                was_open
+            });
+            // Until all is shut, which ends this future.
+            std::future::pending().await
+        }
+    }
+}
+
+/// Cuts a stream of bytes into messages.
+struct Messages {
+    reader: Reader,
+    buffer: Vec<u8>,
+}
+
+impl Messages {
+    /// The packet that opens a connection; none when the client went away.
+    async fn next_opening(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(size) = first_whole(&self.buffer, false) {
+                return Ok(Some(self.buffer.drain(..size).collect()));
+            }
+            if !self.read().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// All the whole messages that have come; none when the sender went away.
+    async fn next_typed(&mut self, from: Side) -> io::Result<Vec<(Message, Vec<u8>)>> {
+        loop {
+            let mut together = Vec::new();
+            let mut at = 0;
+            while let Some(size) = first_whole(&self.buffer[at..], true) {
+                let bytes = self.buffer[at..at + size].to_vec();
+                together.push((Message::typed(from, &bytes), bytes));
+                at += size;
+            }
+            self.buffer.drain(..at);
+            if !together.is_empty() || !self.read().await? {
+                return Ok(together);
+            }
+        }
+    }
+
+    /// Reads what there is, and waits for it; whether the sender is still there.
+    async fn read(&mut self) -> io::Result<bool> {
+        self.buffer.reserve(16 * 1024);
+        Ok(self.reader.read_buf(&mut self.buffer).await? > 0)
+    }
+}

@@ -1,0 +1,217 @@
+//! What goes over the wire: a boot with nothing pending is one query, and a run is few.
+
+use deadpool_postgres::{Manager, Pool};
+use migrate_core::plan::To;
+use migrate_core::{Set, Version};
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Migrator, Target};
+use migrate_tests::proxy::{Connection, Content, Proxy, Side};
+use migrate_tests::sets::{self, Scripts, tables};
+use tokio_postgres::{Client, NoTls};
+
+struct Wired {
+    proxy: Proxy,
+    database: Database,
+}
+
+/// A database behind a proxy.
+async fn wired() -> Wired {
+    let database = testing::server().unwrap().database().await.unwrap();
+    Wired { proxy: Proxy::start(&database.config()).await, database }
+}
+
+impl Wired {
+    /// A client through the proxy, with the wire's record empty.
+    async fn client(&self) -> Client {
+        let (client, connection) = self.proxy.config().connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        self.proxy.forget();
+        client
+    }
+
+    fn pool(&self, size: usize) -> Pool {
+        Pool::builder(Manager::new(self.proxy.config(), NoTls)).max_size(size).build().unwrap()
+    }
+}
+
+/// A set that is applied already, without the time that applying it takes.
+async fn applied(database: &Database, count: usize) -> Migrator {
+    let set = tables(count);
+    let last = set.last_version().unwrap().to_string();
+    let migrator = Migrator::new(set);
+    assert_eq!(migrator.baseline(&database.config(), &last).await.unwrap().steps.len(), count);
+    migrator
+}
+
+/// One query: an unnamed statement with its parameters, in one flush.
+fn assert_one_query(connection: &Connection) {
+    assert_eq!(connection.tags(Side::Client), "PBDES");
+    assert_eq!(connection.tags(Side::Server), "12tTDCZ");
+    assert_eq!(connection.round_trips, 1);
+    assert_unnamed(std::slice::from_ref(connection));
+    let sql = connection.sql()[0];
+    for word in ["advisory", "BEGIN", "CREATE", "LOCK", "SET "] {
+        assert!(!sql.contains(word), "{word} in {sql}");
+    }
+}
+
+/// No statement or portal has a name: behind a transaction pooler the next query may meet another server process.
+fn assert_unnamed(connections: &[Connection]) {
+    for message in connections.iter().flat_map(|connection| &connection.messages) {
+        assert!(!message.is_named(), "{message:?}");
+    }
+}
+
+async fn boots_with_one_query<T: Target + ?Sized>(migrator: &Migrator, proxy: &Proxy, target: &T) -> usize {
+    proxy.forget();
+    let before = proxy.connections().len();
+    assert!(migrator.run(target).await.unwrap().is_noop());
+    let connections = proxy.connections();
+    assert!(connections.len() <= before + 1, "one connection is enough");
+    let used: Vec<&Connection> = connections.iter().filter(|c| !c.messages.is_empty()).collect();
+    assert_eq!(used.len(), 1);
+    assert_one_query(used[0]);
+    used[0].bytes(Side::Server)
+}
+
+#[tokio::test]
+async fn a_boot_with_nothing_pending_is_one_query_whatever_the_set_and_the_target() {
+    let mut received = Vec::new();
+    for count in [10, 1_000, 10_000] {
+        let wired = wired().await;
+        let (migrator, proxy) = (applied(&wired.database, count).await, &wired.proxy);
+        received.extend([
+            boots_with_one_query(&migrator, proxy, &wired.client().await).await,
+            boots_with_one_query(&migrator, proxy, &wired.pool(2)).await,
+            boots_with_one_query(&migrator, proxy, &wired.pool(1).get().await.unwrap()).await,
+            boots_with_one_query(&migrator, proxy, proxy.url().as_str()).await,
+            boots_with_one_query(&migrator, proxy, &proxy.config()).await,
+        ]);
+    }
+    assert!(received.iter().all(|bytes| *bytes == received[0]), "bytes received grow: {received:?}");
+}
+
+#[tokio::test]
+async fn an_older_binary_on_a_newer_schema_boots_with_one_query() {
+    for (count, newer) in [(10, 1), (10_000, 100)] {
+        let wired = wired().await;
+        let older = applied(&wired.database, count).await;
+        let later = Migrator::new(tables(count + newer)).run(&wired.database.config()).await;
+        assert_eq!(later.unwrap().steps.len(), newer);
+        let client = wired.client().await;
+        let report = older.run(&client).await.unwrap();
+        assert!(report.is_noop());
+        assert_eq!(report.applied, count + newer);
+        assert_one_query(&wired.proxy.connection());
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_the_history_boots_with_one_query() {
+    let wired = wired().await;
+    let migrator = applied(&wired.database, 10).await;
+    let role = format!("reader_of_{}", wired.database.name());
+    let admin = wired.database.connect().await.unwrap();
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'reader'; REVOKE ALL ON SCHEMA public FROM public; \
+             GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON migrate_history TO {role};"
+        ))
+        .await
+        .unwrap();
+    let mut config = wired.proxy.config();
+    config.user(&role).password("reader");
+    boots_with_one_query(&migrator, &wired.proxy, &config).await;
+    // It may read nothing else, and write nothing at all.
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert!(client.batch_execute("DELETE FROM migrate_history").await.is_err());
+    admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+/// How many round trips each connection took, and all of them together.
+fn round_trips(proxy: &Proxy) -> Vec<usize> {
+    let connections = proxy.connections();
+    assert_unnamed(&connections);
+    connections.iter().map(|connection| connection.round_trips).collect()
+}
+
+/// Looks at the history, finds the schema, takes the lock, looks at the session, makes the history's table, applies, and
+/// gives the lock back. With two connections, the lock's and the worker's, each has its part of these.
+#[tokio::test]
+async fn a_first_boot_takes_as_many_round_trips_for_a_hundred_migrations_as_for_one() {
+    for count in [1, 100] {
+        let over_client = wired().await;
+        let client = over_client.client().await;
+        assert_eq!(Migrator::new(tables(count)).run(&client).await.unwrap().steps.len(), count);
+        assert_eq!(round_trips(&over_client.proxy), [7], "{count} migrations over a client");
+
+        let over_url = wired().await;
+        Migrator::new(tables(count)).run(over_url.proxy.url().as_str()).await.unwrap();
+        assert_eq!(round_trips(&over_url.proxy), [4, 3], "{count} migrations over a URL");
+    }
+}
+
+/// Looks at the history, takes the lock, looks at the session and at the table's columns, loads the history, applies,
+/// and gives the lock back.
+#[tokio::test]
+async fn one_pending_takes_as_many_round_trips_of_a_thousand_migrations_as_of_two() {
+    for count in [2, 1_000] {
+        let migrator = Migrator::new(tables(count));
+        let over_client = wired().await;
+        applied(&over_client.database, count - 1).await;
+        let client = over_client.client().await;
+        assert_eq!(migrator.run(&client).await.unwrap().steps.len(), 1);
+        assert_eq!(round_trips(&over_client.proxy), [7], "one of {count} over a client");
+
+        let over_url = wired().await;
+        applied(&over_url.database, count - 1).await;
+        assert_eq!(migrator.run(over_url.proxy.url().as_str()).await.unwrap().steps.len(), 1);
+        assert_eq!(round_trips(&over_url.proxy), [3, 4], "one of {count} over a URL");
+    }
+}
+
+/// Migrations of every mode, to go through every verb with.
+fn every_mode() -> Set {
+    sets::set(
+        "modes",
+        [
+            Scripts::up(1, "CREATE TABLE a (id bigint);")
+                .down("DROP TABLE a;")
+                .verify("SELECT count(*) = 0 FROM a;"),
+            Scripts::up(2, "CREATE INDEX CONCURRENTLY a_id ON a (id); ANALYZE a;")
+                .down("DROP INDEX CONCURRENTLY a_id;"),
+            Scripts::up(3, "CREATE TABLE b (id bigint);").down("DROP TABLE b;"),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn no_verb_uses_a_named_statement_or_portal() {
+    async fn every_verb<T: Target + ?Sized>(migrator: &Migrator, target: &T) {
+        assert_eq!(migrator.plan(target).await.unwrap().steps.len(), 3);
+        assert_eq!(migrator.run(target).await.unwrap().steps.len(), 3);
+        migrator.status(target).await.unwrap();
+        assert_eq!(migrator.verify(target).await.unwrap(), 1);
+        assert_eq!(migrator.redo(target, 3).await.unwrap().steps.len(), 6);
+        assert_eq!(migrator.down(target, 1).await.unwrap().steps.len(), 1);
+        assert_eq!(migrator.to(target, "1").await.unwrap().steps.len(), 1);
+        migrator.take(target, &To::version(Version::numeric("3"))).await.unwrap();
+        migrator.position(target).await.unwrap();
+        assert!(!migrator.history(target).await.unwrap().is_empty());
+        migrator.down(target, 3).await.unwrap();
+        migrator.baseline(target, "2").await.unwrap();
+    }
+    let migrator = Migrator::new(every_mode());
+    let (over_client, over_pool, over_url) = (wired().await, wired().await, wired().await);
+    every_verb(&migrator, &over_client.client().await).await;
+    every_verb(&migrator, &over_pool.pool(2)).await;
+    every_verb(&migrator, over_url.proxy.url().as_str()).await;
+    for wired in [over_client, over_pool, over_url] {
+        let connections = wired.proxy.connections();
+        assert_unnamed(&connections);
+        let parsed = |c: &Connection| c.messages.iter().any(|m| matches!(m.content, Content::Parse { .. }));
+        assert!(connections.iter().any(parsed), "the proxy saw what was parsed");
+        assert_eq!(wired.proxy.cancels(), 0, "nothing is cancelled that went well");
+    }
+}
