@@ -147,6 +147,14 @@ pub enum Left {
         /// How many it has.
         total: usize,
     },
+    /// It runs statement by statement: so many are done and committed, and nobody but a person can tell whether the one
+    /// after them is.
+    InDoubt {
+        /// How many are done for certain.
+        done: usize,
+        /// How many it has.
+        total: usize,
+    },
 }
 
 impl Failure {
@@ -240,6 +248,13 @@ impl Failure {
             Left::Statements { done, total } => {
                 write!(f, "{done} of the {total} statements of {} are done and committed", self.name)?;
             }
+            Left::InDoubt { done, total } => write!(
+                f,
+                "{done} of the {total} statements of {} are done and committed; \
+                 statement {} may or may not have been done",
+                self.name,
+                done + 1
+            )?,
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
@@ -256,10 +271,22 @@ impl Failure {
     }
 
     fn fmt_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Left::InDoubt { done, .. } = self.left {
+            return write!(
+                f,
+                "\nnext: see what the statement did, and call `resolve({:?}, …)` with \
+                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to go on after it, \
+                 `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
+                self.version.as_written(),
+                done + 1,
+                done + 2,
+                name = self.name,
+            );
+        }
         let next = match (&self.left, self.blockers.is_empty()) {
             (_, false) => "run again when nobody is in the way, or allow more time for retries",
             (Left::Nothing, true) => "correct the script and run again; the run goes on with this migration",
-            (Left::Statements { .. }, true) => {
+            (Left::Statements { .. } | Left::InDoubt { .. }, true) => {
                 "mend what the statement ran into and run again; the run goes on with this statement"
             }
         };

@@ -1,6 +1,7 @@
 //! How far a run has come.
 
 use crate::event::{Event, Observer};
+use crate::history::Holder;
 use crate::plan::Step;
 use crate::report::StepReport;
 use std::time::Duration;
@@ -43,6 +44,11 @@ impl<'o> Progress<'o> {
     pub fn statement_done(&mut self, step: &Step<'_>, number: usize) {
         let of = step.script().map_or(0, |script| script.statements().len());
         self.observer.event(&Event::StatementDone { name: &step.name, number, of });
+    }
+
+    /// A statement that is to be run is still run by somebody else; `number` counts from 1.
+    pub fn statement_awaited(&mut self, step: &Step<'_>, number: usize, waited: Duration, holder: &Holder) {
+        self.observer.event(&Event::WaitingForStatement { name: &step.name, number, waited, holder });
     }
 
     /// A step is done and committed; it took so long by the server's clock.

@@ -60,7 +60,7 @@ fn statement_at(script: &Script, offset: usize) -> Option<usize> {
 }
 
 /// A place in a script, with the line that it is on.
-fn place(script: &Script, offset: usize) -> Place {
+pub(super) fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
     let at = sql::line_column(text, offset);
     let place = Place::new(script.path(), at.line, at.column);

@@ -1,5 +1,6 @@
 //! Running steps on the server.
 
+mod doubt;
 mod failure;
 mod message;
 mod statements;

@@ -50,7 +50,8 @@ fn read_row(
     if outcome != "done" {
         let done = checkpoint.and_then(|done| usize::try_from(done).ok());
         let done = done.ok_or_else(|| damaged(format!("it is {outcome} at checkpoint {checkpoint:?}")))?;
-        let interrupted = Interrupted::new(version, name, checksum, done);
+        let interrupted = Interrupted::new(version, name, checksum, done).in_row(seq);
+        let interrupted = if outcome == "failed" { interrupted.failed() } else { interrupted };
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
         return Ok(());
     }
