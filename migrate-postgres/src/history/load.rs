@@ -61,6 +61,7 @@ fn read_row(
         let done = usize::try_from(checkpoint)
             .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
+        let interrupted = if outcome == "failed" { interrupted.failed() } else { interrupted };
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
         return Ok(None);
     }
