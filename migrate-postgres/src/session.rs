@@ -91,11 +91,10 @@ impl Deref for Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if !self.marked {
-            return;
-        }
         #[cfg(feature = "deadpool")]
-        if let Some(Connection::Pooled(object)) = self.connection.take() {
+        if self.marked
+            && let Some(Connection::Pooled(object)) = self.connection.take()
+        {
             drop(deadpool_postgres::Object::take(object));
         }
     }
