@@ -268,7 +268,7 @@ impl Failure {
             }
             (Left::Statements { done, total }, _) => {
                 let are = if *done == 1 { "is" } else { "are" };
-                write!(f, "of the {total} statements of {name} {done} {are} done and committed")?;
+                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
             }
             (Left::InDoubt { done, total }, _) => write!(
                 f,
