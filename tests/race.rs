@@ -1,7 +1,7 @@
 //! Many replicas that boot at once.
 
 use migrate_postgres::testing::{self, Database, Server};
-use migrate_postgres::{Migrator, Set};
+use migrate_postgres::{LockKind, Migrator, Set};
 use migrate_tests::sets::{Folder, folder_of};
 use std::collections::VecDeque;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 
 const URL: &str = "MIGRATE_RACE_URL";
 const FOLDER: &str = "MIGRATE_RACE_FOLDER";
+const LEASE: &str = "MIGRATE_RACE_LEASE";
 
 /// Transactional migrations that leave a row each, and three that build an index concurrently.
 fn migrations() -> Folder {
@@ -36,11 +37,12 @@ fn migrations() -> Folder {
 }
 
 /// A replica: this test binary, told to run one test, which boots and ends.
-fn replica(url: &str, folder: &Folder) -> Child {
+fn replica(url: &str, folder: &Folder, lease: bool) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_replica_boots", "--nocapture"])
         .env(URL, url)
         .env(FOLDER, folder.path())
+        .envs(lease.then_some((LEASE, "yes")))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -52,7 +54,11 @@ fn replica(url: &str, folder: &Folder) -> Child {
 async fn a_replica_boots() {
     let Ok(url) = std::env::var(URL) else { return };
     let set = Set::from_folder(std::env::var_os(FOLDER).unwrap()).unwrap();
-    if let Err(error) = Migrator::new(set).run(&url).await {
+    let mut migrator = Migrator::new(set);
+    if std::env::var_os(LEASE).is_some() {
+        migrator = migrator.lock(LockKind::Lease { expiry: Duration::from_secs(2) });
+    }
+    if let Err(error) = migrator.run(&url).await {
         eprintln!("{error}");
         std::process::exit(1);
     }
@@ -82,11 +88,11 @@ fn server() -> &'static Server {
     testing::server().unwrap()
 }
 
-#[tokio::test]
-async fn of_sixty_four_replicas_all_boot_and_each_migration_is_applied_once() {
+/// Sixty-four replicas boot at once: one migrates, the others wait.
+async fn race(lease: bool) {
     let database = server().database().await.unwrap();
     let folder = migrations();
-    let replicas: Vec<Child> = (0..64).map(|_| replica(database.url(), &folder)).collect();
+    let replicas: Vec<Child> = (0..64).map(|_| replica(database.url(), &folder, lease)).collect();
     for replica in replicas {
         let output = replica.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -98,15 +104,14 @@ async fn of_sixty_four_replicas_all_boot_and_each_migration_is_applied_once() {
     assert_eq!(one(&client, "SELECT count(*) FROM migrate_history WHERE outcome <> 'done'").await, 0);
 }
 
-/// A replica that is killed is started again, as a supervisor would, until it boots.
-#[tokio::test]
-async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
+/// Of sixty-four replicas a third are killed at random times, and started again, as a supervisor would, until they boot.
+async fn race_and_kill(lease: bool) {
     let database = server().database().await.unwrap();
     let folder = migrations();
     let mut waiting: VecDeque<(Child, Option<Instant>)> = VecDeque::new();
     let start = |kill: bool, random: u64| {
         let at = kill.then(|| Instant::now() + Duration::from_millis(random % 2500));
-        (replica(database.url(), &folder), at)
+        (replica(database.url(), &folder, lease), at)
     };
     for number in 0..64 {
         waiting.push_back(start(number % 3 == 0, random(number)));
@@ -136,6 +141,58 @@ async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
     }
     assert!(restarts > 0, "nobody was killed in time");
     assert_done(&database, &folder).await;
+}
+
+/// One replica alone is killed again and again, each time a little later, until it gets through: so the one that dies is
+/// always the one that migrates.
+async fn kill_the_worker(lease: bool) {
+    let database = server().database().await.unwrap();
+    let folder = migrations();
+    let mut kills = 0;
+    for milliseconds in (20..).step_by(35) {
+        let mut child = replica(database.url(), &folder, lease);
+        let deadline = Instant::now() + Duration::from_millis(milliseconds);
+        while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.is_empty(), "a replica that was not killed: {error}");
+        if output.status.success() {
+            break;
+        }
+    }
+    assert!(kills > 2, "{kills} kills");
+    assert_done(&database, &folder).await;
+}
+
+#[tokio::test]
+async fn of_sixty_four_replicas_all_boot_and_each_migration_is_applied_once() {
+    race(false).await;
+}
+
+#[tokio::test]
+async fn of_sixty_four_replicas_all_boot_with_a_lease_instead_of_a_lock() {
+    race(true).await;
+}
+
+#[tokio::test]
+async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
+    race_and_kill(false).await;
+}
+
+#[tokio::test]
+async fn replicas_that_are_killed_at_random_times_boot_in_the_end_with_a_lease() {
+    race_and_kill(true).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_killed_at_work_gets_through_in_the_end() {
+    kill_the_worker(false).await;
 }
 
 /// A number that looks random, the same in every run.

@@ -9,13 +9,16 @@ use crate::lock::Lock;
 use crate::session::{Session, send_unawaited};
 use crate::settings::RunSettings;
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use migrate_core::engine::Progress;
 use migrate_core::error::ApplyError;
 use migrate_core::history::{Locked, State};
 use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Set};
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::time::Duration;
+use tokio_postgres::Client;
 
 /// The history under its lock, which one session holds while it or another one works.
 ///
@@ -26,12 +29,12 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) holder: &'l mut Session<'t>,
     pub(super) worker: Option<Session<'t>>,
     pub(super) lock: Box<dyn Lock>,
-    pub(super) key: i64,
     pub(super) settings: &'l RunSettings,
     pub(super) set: &'l Set,
     pub(super) survey: Survey,
     pub(super) run: String,
     pub(super) lookout: Lookout<'t>,
+    pub(super) lost: bool,
     pub(super) released: bool,
 }
 
@@ -40,15 +43,54 @@ impl PgLocked<'_, '_> {
     fn worker(&self) -> &Session<'_> {
         self.worker.as_ref().unwrap_or(self.holder)
     }
+}
 
+impl PgLocked<'_, '_> {
+    /// Applies steps, as long as the lock is kept; none when it is lost.
+    async fn apply_and_keep(
+        &mut self,
+        steps: &[Step<'_>],
+        state: &State,
+        progress: &mut Progress<'_>,
+    ) -> Option<Result<(), ApplyError>> {
+        let holder = &*self.holder;
+        let work = Work {
+            client: self.worker.as_ref().unwrap_or(holder),
+            holder,
+            settings: self.settings,
+            set: self.set,
+            survey: &mut self.survey,
+            run: &self.run,
+            lookout: &mut self.lookout,
+        };
+        let apply = pin!(work.apply(steps, state, progress));
+        match select(apply, self.lock.keep(holder)).await {
+            Either::Left((applied, _)) => Some(applied),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+/// What applies steps while something else keeps the lock.
+struct Work<'w, 't> {
+    client: &'w Client,
+    holder: &'w Session<'t>,
+    settings: &'w RunSettings,
+    set: &'w Set,
+    survey: &'w mut Survey,
+    run: &'w str,
+    lookout: &'w mut Lookout<'t>,
+}
+
+impl Work<'_, '_> {
     /// Makes the history's table, where there is none.
     async fn create_table(&mut self) -> Result<(), Error> {
         if self.survey.exists {
             return Ok(());
         }
         let sql = self.survey.table.create(!self.survey.schema_exists);
-        if let Err(error) = self.worker().batch_execute(&sql).await {
-            drop(self.worker().batch_execute("ROLLBACK").await);
+        if let Err(error) = self.client.batch_execute(&sql).await {
+            drop(self.client.batch_execute("ROLLBACK").await);
             return Err(self.survey.write_error("creating the history's table", error));
         }
         self.survey.exists = true;
@@ -56,8 +98,8 @@ impl PgLocked<'_, '_> {
         Ok(())
     }
 
-    async fn apply_steps(
-        &mut self,
+    async fn apply(
+        mut self,
         steps: &[Step<'_>],
         state: &State,
         progress: &mut Progress<'_>,
@@ -71,11 +113,11 @@ impl PgLocked<'_, '_> {
                 return Err(Error::LockLost { done: 0 }.into_apply());
             }
             let context = Context {
-                client: self.worker.as_ref().unwrap_or(self.holder),
+                client: self.client,
                 table: &self.survey.table,
-                survey: &self.survey,
+                survey: self.survey,
                 settings: self.settings,
-                run: RunIdentity { set: self.set.name(), run: &self.run, program: &self.settings.program },
+                run: RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program },
             };
             if is_statement_by_statement(first) {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
@@ -86,8 +128,7 @@ impl PgLocked<'_, '_> {
                 let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
                 let (now, later) = rest.split_at(count);
                 let is_last = later.is_empty();
-                let lookout = &mut self.lookout;
-                apply_transactions(context, now, is_last, &mut standing, progress, lookout).await?;
+                apply_transactions(context, now, is_last, &mut standing, progress, self.lookout).await?;
                 rest = later;
             }
         }
@@ -101,7 +142,7 @@ impl Locked for PgLocked<'_, '_> {
         if !self.survey.exists {
             return Ok(State::EMPTY);
         }
-        Ok(load::load(self.worker(), &self.survey.table, self.set).await?)
+        Ok(load::load(self.worker(), &self.survey, self.set).await?)
     }
 
     async fn apply(
@@ -110,7 +151,13 @@ impl Locked for PgLocked<'_, '_> {
         state: &State,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
-        self.apply_steps(steps, state, progress).await
+        if let Some(applied) = self.apply_and_keep(steps, state, progress).await {
+            return applied;
+        }
+        // Somebody else may begin now, so whatever the worker is at must end: its connection is closed.
+        self.lost = true;
+        self.worker = None;
+        Err(Error::LockLost { done: 0 }.into_apply())
     }
 
     async fn pause(&mut self, duration: Duration) {
@@ -118,6 +165,9 @@ impl Locked for PgLocked<'_, '_> {
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), EngineError> {
+        if self.lost {
+            return Ok(());
+        }
         if self.survey.conform.is_some() {
             let restore = self.survey.restore.join("; ");
             let restored = self.worker().batch_execute(&restore).await;
@@ -127,7 +177,7 @@ impl Locked for PgLocked<'_, '_> {
             worker.unmark();
             worker.close().await;
         }
-        let still_ours = self.lock.release(self.holder, self.key).await?;
+        let still_ours = self.lock.release(self.holder).await?;
         self.holder.unmark();
         self.released = true;
         if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
@@ -143,7 +193,7 @@ impl Drop for PgLocked<'_, '_> {
         // borrowed: then it gets the messages that would have been sent, behind those under way.
         let restore = self.survey.restore.join("; ");
         let worked_here = self.worker.is_none();
-        let abandon = self.lock.abandon(self.key);
+        let abandon = self.lock.abandon();
         send_unawaited(self.holder, &if worked_here { format!("{abandon}; {restore}") } else { abandon });
     }
 }

@@ -4,6 +4,7 @@ mod attempt;
 mod head;
 mod load;
 mod locked;
+mod row;
 mod survey;
 mod table;
 
@@ -14,13 +15,13 @@ pub(crate) use table::{HistoryTable, RunIdentity};
 
 use crate::apply::Lookout;
 use crate::error::Error;
-use crate::lock::{self, Lock, LockKind, SessionLock, TransactionLock};
+use crate::lock::{self, LeaseLock, Lock, LockKind, SessionLock, TransactionLock};
 use crate::session::Session;
 use crate::settings::RunSettings;
 use crate::target::Target;
 use async_trait::async_trait;
 use locked::{PgLocked, run_id};
-use migrate_core::history::{Head, History, Holder, Locking, State};
+use migrate_core::history::{Head, History, Locking, State};
 use migrate_core::{Error as EngineError, Set};
 use std::time::Duration;
 
@@ -57,8 +58,8 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// The connection that works, where it is not the one that holds the lock.
     async fn open_worker(&self, kind: LockKind) -> Result<Option<Session<'t>>, Error> {
         match (kind, self.target.open_another()) {
-            (LockKind::Transaction, Some(opening)) => Ok(Some(opening.await?)),
-            _ => Ok(None),
+            (LockKind::Session, _) | (_, None) => Ok(None),
+            (_, Some(opening)) => Ok(Some(opening.await?)),
         }
     }
 
@@ -69,12 +70,21 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         if another { wanted } else { LockKind::Session }
     }
 
-    async fn lock_key(&self, set: &Set) -> Result<i64, Error> {
+    /// The set's lock, of a kind.
+    async fn lock(&self, set: &Set, kind: LockKind, run: &str) -> Result<Box<dyn Lock>, Error> {
         let table = match &self.table {
             Some(table) => table.clone(),
             None => self.survey().await?.table,
         };
-        Ok(lock::key(&table, set.name()))
+        let key = lock::key(&table, set.name());
+        Ok(match kind {
+            LockKind::Session => Box::new(SessionLock { key }),
+            LockKind::Transaction => Box::new(TransactionLock { key }),
+            LockKind::Lease { expiry } => {
+                let owner = format!("{}, process {}, run {run}", self.settings.program, std::process::id());
+                Box::new(LeaseLock::new(&table, set.name(), &owner, expiry))
+            }
+        })
     }
 
     /// Opens what the run needs beside the lock, and asks what has to be known before it writes.
@@ -107,46 +117,42 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         if !survey.exists {
             return Ok(State::EMPTY);
         }
-        Ok(load::load(&self.session, &survey.table, set).await?)
+        Ok(load::load(&self.session, &survey, set).await?)
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
-        let key = self.lock_key(set).await?;
-        let kind = self.lock_kind();
-        let lock: Box<dyn Lock> = match kind {
-            LockKind::Session => Box::new(SessionLock),
-            LockKind::Transaction => Box::new(TransactionLock),
-        };
+        let (kind, run) = (self.lock_kind(), run_id());
+        let lock = self.lock(set, kind, &run).await?;
         self.session.mark();
-        if !lock.try_acquire(&self.session, key).await? {
+        if !lock.try_acquire(&self.session).await? {
             self.session.unmark();
-            return Ok(Locking::Held(lock::holder(&self.session, key).await?));
+            return Ok(Locking::Held(lock.holder(&self.session).await?));
         }
         let (worker, survey) = match self.prepare(kind).await {
             Ok(prepared) => prepared,
             Err(error) => {
-                drop(self.session.batch_execute(&lock.abandon(key)).await);
+                drop(self.session.batch_execute(&lock.abandon()).await);
                 self.session.unmark();
                 // So many replicas that there is no connection left to work with: some of them will be done soon.
                 return if error.is_too_many_connections() {
-                    Ok(Locking::Held(Holder::default()))
+                    Ok(Locking::Crowded(error.into()))
                 } else {
                     Err(error.into())
                 };
             }
         };
-        let (holder, settings, run, target) = (&mut self.session, self.settings, run_id(), self.target);
+        let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let lookout = Lookout::new(Box::new(move || target.open_another()));
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,
             lock,
-            key,
             settings,
             set,
             survey,
             run,
             lookout,
+            lost: false,
             released: false,
         })))
     }

@@ -3,6 +3,7 @@
 //! It is always tried for and never waited for on the server: a session that waits in `pg_advisory_lock()` holds a
 //! snapshot, `CREATE INDEX CONCURRENTLY` in the holder waits for that, and the two deadlock.
 
+mod lease;
 mod session;
 mod transaction;
 
@@ -11,8 +12,11 @@ use crate::error::Error;
 use crate::history::HistoryTable;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
+
+pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 pub(crate) use transaction::TransactionLock;
@@ -28,19 +32,33 @@ pub enum LockKind {
     /// By the session that works. One connection is enough, but behind a transaction pooler a session is not one:
     /// only for direct connections. The default over a single `Client`.
     Session,
+    /// By a row of the table `migrate_lease` beside the history, with an owner and an expiry that a heartbeat renews: for
+    /// servers that speak PostgreSQL's protocol and have no advisory locks. A run that can't renew it in time stops, in the
+    /// middle of a statement if need be. It takes a target that can open a second connection.
+    Lease {
+        /// How long after its last heartbeat a lease expires, so that another run may begin. The heartbeat comes three
+        /// times as often. 30 seconds are a good value.
+        expiry: Duration,
+    },
 }
 
 /// A way to hold the lock over a connection.
 #[async_trait]
 pub(crate) trait Lock: Send + Sync {
     /// Tries to take it, and leaves nothing behind where somebody else has it.
-    async fn try_acquire(&self, client: &Client, key: i64) -> Result<bool, Error>;
+    async fn try_acquire(&self, client: &Client) -> Result<bool, Error>;
 
     /// Gives it back; whether it was still ours.
-    async fn release(&self, client: &Client, key: i64) -> Result<bool, Error>;
+    async fn release(&self, client: &Client) -> Result<bool, Error>;
+
+    /// Keeps it while others work, and ends when it is lost.
+    async fn keep(&self, client: &Client);
 
     /// SQL that gives it back from whatever state the connection is in.
-    fn abandon(&self, key: i64) -> String;
+    fn abandon(&self) -> String;
+
+    /// Who holds it, as far as the server shows that to this role.
+    async fn holder(&self, client: &Client) -> Result<Holder, Error>;
 }
 
 /// The key of a set's lock. Advisory locks are per database already, so schema, table and set tell histories apart.
@@ -67,8 +85,8 @@ const HOLDER: &str = "\
       AND ((l.classid::int8 << 32) | l.objid::int8) = $1 \
     LIMIT 1";
 
-/// Who holds the lock, as far as the server shows it to this role.
-pub(crate) async fn holder(client: &Client, key: i64) -> Result<Holder, Error> {
+/// Who holds an advisory lock, as far as the server shows that to this role.
+async fn holder(client: &Client, key: i64) -> Result<Holder, Error> {
     let rows = client
         .query_typed(HOLDER, &[(&key, Type::INT8)])
         .await

@@ -1,0 +1,148 @@
+//! The lock as a row that expires.
+
+use super::Lock;
+use crate::error::Error;
+use crate::history::HistoryTable;
+use crate::quote::{quote_ident, quote_literal};
+use async_trait::async_trait;
+use migrate_core::history::Holder;
+use std::time::Duration;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+/// Held by a row with an owner and an expiry, renewed by a heartbeat: for servers that speak PostgreSQL's protocol and
+/// have no advisory locks.
+///
+/// A holder that can't renew it in time stops at once, in the middle of a statement: when the lease has expired,
+/// somebody else may begin.
+#[derive(Debug)]
+pub(crate) struct LeaseLock {
+    table: String,
+    schema: String,
+    history: String,
+    set: String,
+    owner: String,
+    expiry: Duration,
+}
+
+/// The name of the table of leases, in the history's schema.
+const TABLE: &str = "migrate_lease";
+
+impl LeaseLock {
+    pub(crate) fn new(history: &HistoryTable, set: &str, owner: &str, expiry: Duration) -> LeaseLock {
+        LeaseLock {
+            table: format!("{}.{}", quote_ident(history.schema()), quote_ident(TABLE)),
+            schema: quote_ident(history.schema()),
+            history: quote_literal(history.name()),
+            set: quote_literal(set),
+            owner: quote_literal(owner),
+            expiry,
+        }
+    }
+
+    fn until(&self) -> String {
+        format!("pg_catalog.clock_timestamp() + interval '{} milliseconds'", self.expiry.as_millis())
+    }
+
+    fn take(&self) -> String {
+        format!(
+            "INSERT INTO {} AS l (history, set_name, owner, expires_at) VALUES ({}, {}, {}, {}) \
+             ON CONFLICT (history, set_name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at \
+             WHERE l.expires_at < pg_catalog.clock_timestamp() RETURNING true",
+            self.table,
+            self.history,
+            self.set,
+            self.owner,
+            self.until()
+        )
+    }
+
+    fn renew(&self) -> String {
+        format!(
+            "UPDATE {} SET expires_at = {} WHERE history = {} AND set_name = {} AND owner = {} \
+             AND expires_at > pg_catalog.clock_timestamp() RETURNING true",
+            self.table,
+            self.until(),
+            self.history,
+            self.set,
+            self.owner
+        )
+    }
+
+    fn give_back(&self) -> String {
+        format!(
+            "DELETE FROM {} WHERE history = {} AND set_name = {} AND owner = {} RETURNING true",
+            self.table, self.history, self.set, self.owner
+        )
+    }
+
+    /// Makes the table. Several replicas may be at it at once, and `IF NOT EXISTS` races with itself: whoever fails
+    /// finds it made.
+    async fn create(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
+        let sql = format!(
+            "CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE IF NOT EXISTS {} (history text, set_name text, \
+             owner text NOT NULL, expires_at timestamptz NOT NULL, PRIMARY KEY (history, set_name))",
+            self.schema, self.table
+        );
+        match client.batch_execute(&sql).await {
+            Err(error) if is_race(&error) => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
+fn is_race(error: &tokio_postgres::Error) -> bool {
+    let races = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA];
+    error.code().is_some_and(|code| races.contains(code))
+}
+
+fn failed(source: tokio_postgres::Error) -> Error {
+    match source.code() {
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
+        _ => Error::server("taking or giving back the migration lease", source),
+    }
+}
+
+#[async_trait]
+impl Lock for LeaseLock {
+    async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
+        let rows = match client.query_typed(&self.take(), &[]).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                self.create(client).await.map_err(failed)?;
+                client.query_typed(&self.take(), &[]).await
+            }
+            rows => rows,
+        };
+        Ok(!rows.map_err(failed)?.is_empty())
+    }
+
+    async fn keep(&self, client: &Client) {
+        let (pause, renew) = (self.expiry / 3, self.renew());
+        loop {
+            tokio::time::sleep(pause).await;
+            let renewed = tokio::time::timeout(pause, client.query_typed(&renew, &[])).await;
+            if !matches!(renewed, Ok(Ok(rows)) if !rows.is_empty()) {
+                return;
+            }
+        }
+    }
+
+    async fn release(&self, client: &Client) -> Result<bool, Error> {
+        Ok(!client.query_typed(&self.give_back(), &[]).await.map_err(failed)?.is_empty())
+    }
+
+    fn abandon(&self) -> String {
+        self.give_back()
+    }
+
+    async fn holder(&self, client: &Client) -> Result<Holder, Error> {
+        let sql = format!(
+            "SELECT owner FROM {} WHERE history = {} AND set_name = {}",
+            self.table, self.history, self.set
+        );
+        let rows = client.query_typed(&sql, &[]).await.map_err(failed)?;
+        let mut holder = Holder::default();
+        holder.application = rows.first().map(|row| row.get(0));
+        Ok(holder)
+    }
+}
