@@ -87,9 +87,13 @@ impl Stage {
     }
 
     pub(crate) fn migrator(&self) -> Migrator {
+        Stage::migrator_of(self.middle)
+    }
+
+    pub(crate) fn migrator_of(middle: Middle) -> Migrator {
         // No case waits longer for the lock than the server needs to notice that a client is gone.
         let poll = Duration::from_millis(50);
-        Migrator::new(set(self.middle)).poll_interval(poll).lock_wait(HANGING / 2)
+        Migrator::new(set(middle)).poll_interval(poll).lock_wait(HANGING / 2)
     }
 
     /// Runs again, and looks at everything. `said` is what the run that was disturbed returned, if it returned.
