@@ -1,1 +1,33 @@
-//! Small runnable programs, one for each use of the library.
+//! What the examples share: a database to run against.
+
+use migrate_postgres::testing::{self, TestingError};
+use std::env;
+
+/// The database that an example runs against.
+#[derive(Debug)]
+pub struct Database {
+    url: String,
+    /// Dropped with this value.
+    _own: Option<testing::Database>,
+}
+
+impl Database {
+    /// The database that `DATABASE_URL` names, or without it a new one, on a PostgreSQL that is started for this process
+    /// and goes with it.
+    ///
+    /// # Errors
+    ///
+    /// Without `DATABASE_URL` and without PostgreSQL on this machine: the error says what to install.
+    pub async fn open() -> Result<Database, TestingError> {
+        if let Some(url) = env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
+            return Ok(Database { url, _own: None });
+        }
+        let own = testing::server()?.database().await?;
+        Ok(Database { url: own.url().to_owned(), _own: Some(own) })
+    }
+
+    /// Its connection string.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}

@@ -120,17 +120,32 @@ pub struct Place {
     pub statements: usize,
     /// The line of the script, secrets left out.
     pub excerpt: String,
+    /// The column in the excerpt, which is another one where a secret before it was left out.
+    pub mark: u32,
 }
 
 impl Place {
     /// A place in a script.
     pub fn new(path: impl Into<String>, line: u32, column: u32) -> Place {
-        Place { path: path.into(), line, column, statement: 1, statements: 1, excerpt: String::new() }
+        Place {
+            path: path.into(),
+            line,
+            column,
+            statement: 1,
+            statements: 1,
+            excerpt: String::new(),
+            mark: column,
+        }
     }
 
     /// The same with the statement that it is in.
     pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
         Place { statement, statements, excerpt: excerpt.into(), ..self }
+    }
+
+    /// The same with the column in the excerpt.
+    pub fn marked_at(self, mark: u32) -> Place {
+        Place { mark, ..self }
     }
 }
 
@@ -225,7 +240,7 @@ fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
     let indent: String = place
         .excerpt
         .chars()
-        .take(place.column.saturating_sub(1) as usize)
+        .take(place.mark.saturating_sub(1) as usize)
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     write!(f, "\n {margin} |  statement {} of {}", place.statement, place.statements)?;
@@ -234,35 +249,53 @@ fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
 
 impl Failure {
     fn fmt_state(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { name, report, .. } = self;
         f.write_str("\ndatabase: ")?;
-        match &self.left {
-            Left::Nothing => write!(f, "{} left nothing behind", self.name)?,
-            Left::Statements { done, total } => {
-                write!(f, "{done} of the {total} statements of {} are done and committed", self.name)?;
+        match (&self.left, self.action) {
+            (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
+            (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
+            (Left::Statements { done: 0, total }, _) => {
+                write!(f, "none of the {total} statements of {name} is done")?;
+            }
+            (Left::Statements { done, total }, _) => {
+                let are = if *done == 1 { "is" } else { "are" };
+                write!(f, "of the {total} statements of {name} {done} {are} done and committed")?;
             }
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
         }
-        match self.report.steps.as_slice() {
-            [] => f.write_str("; nothing was done before it"),
-            steps => write!(
-                f,
-                "; {} before it in this run stayed, the last {}",
-                steps.len(),
-                steps[steps.len() - 1]
-            ),
+        match report.steps.as_slice() {
+            [] => f.write_str("; nothing was done before it in this run"),
+            [step] => write!(f, "; the step before it in this run is done: {step}"),
+            [.., last] => {
+                let count = report.steps.len();
+                write!(f, "; the {count} steps before it in this run are done, the last: {last}")
+            }
         }
     }
 
     fn fmt_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let next = match (&self.left, self.blockers.is_empty()) {
-            (_, false) => "run again when nobody is in the way, or allow more time for retries",
-            (Left::Nothing, true) => "correct the script and run again; the run goes on with this migration",
-            (Left::Statements { .. }, true) => {
-                "mend what the statement ran into and run again; the run goes on with this statement"
-            }
+        let goes_on = match (&self.left, self.action) {
+            (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
+            (Left::Nothing, _) => "run again; the run goes on with this migration",
+            (Left::Statements { .. }, _) => "run again; the run goes on with this statement",
         };
-        write!(f, "\nnext: {next}")
+        let code = self.code.as_deref().unwrap_or_default();
+        let first = match (&self.left, code) {
+            _ if !self.blockers.is_empty() => {
+                "wait until nobody is in the way, or allow more time for retries"
+            }
+            (_, "57014") => {
+                "allow it more time (`-- migrate: statement_timeout=…`), or find out who cancelled it"
+            }
+            (_, "57P01" | "57P02" | "57P03") => "wait until the server is there again",
+            (_, "42501") => "grant the role what it lacks, or let another one migrate",
+            (_, code) if code.starts_with("53") => "give the server what it lacks",
+            (Left::Nothing, _) => "correct the script",
+            (Left::Statements { .. }, _) => "mend what the statement ran into",
+        };
+        write!(f, "\nnext: {first}, and {goes_on}")
     }
 }

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod history;
+pub mod kept;
 pub mod layout;
 pub mod migration;
 pub mod options;

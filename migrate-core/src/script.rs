@@ -1,16 +1,29 @@
 //! A script: text, the boundaries of its statements, and how it is committed.
 
 use crate::options::{Options, TransactionMode};
-use crate::sql::Statement;
+use crate::sql::{self, Statement};
 use std::borrow::Cow;
+use std::fmt;
 
 /// The text of one script with all that was found out about it when it was read, so that a run parses nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Script {
     path: Cow<'static, str>,
     text: Cow<'static, str>,
     statements: Cow<'static, [Statement]>,
     options: Options,
+}
+
+/// Passwords are left out of the text, since this turns up in logs.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script")
+            .field("path", &self.path)
+            .field("text", &sql::redact(&self.text))
+            .field("statements", &self.statements)
+            .field("options", &self.options)
+            .finish()
+    }
 }
 
 impl Script {

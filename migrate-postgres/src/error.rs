@@ -13,18 +13,18 @@ use tokio_postgres::error::{DbError, SqlState};
 pub enum Error {
     /// The connection string can't be read.
     #[error(
-        "the connection string can't be read: {source}\nnext: write it as postgres://user@host:port/database"
+        "the connection string can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
     )]
     Url {
-        /// What is wrong with it.
-        source: tokio_postgres::Error,
+        /// What is wrong with it, in words that repeat nothing of it.
+        problem: String,
     },
 
-    /// The server can't be reached.
+    /// The server can't be reached, or takes no connection to this database.
     #[error(
-        "can't connect to {target}: {}; nothing was changed\n\
-         next: see whether the server runs there and accepts connections",
-        cause(source)
+        "can't connect to {target}: {}; nothing was changed\nnext: {}",
+        cause(source),
+        after_connect(source)
     )]
     Connect {
         /// Where: hosts, ports, database and user.
@@ -35,9 +35,9 @@ pub enum Error {
 
     /// The server refuses the user.
     #[error(
-        "the server refuses the login to {target}: {}; nothing was changed\n\
-         next: check user and password, and the server's pg_hba.conf",
-        cause(source)
+        "the server refuses the login to {target}: {}; nothing was changed\nnext: {}",
+        cause(source),
+        after_login(source)
     )]
     Login {
         /// Where: hosts, ports, database and user.
@@ -46,22 +46,24 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
 
-    /// The pool gave no connection.
+    /// The pool gave no connection, for a reason of its own: where the server gave none, that is the error.
     #[cfg(feature = "deadpool")]
-    #[error("the pool gave no connection: {source}; nothing was changed")]
+    #[error(
+        "the pool gave no connection: {source}; nothing was changed\n\
+         next: see who holds its connections, or allow it more of them or a longer wait"
+    )]
     Pool {
         /// Why not.
         source: deadpool_postgres::PoolError,
     },
 
     /// There is work to do, but the server takes no writes: a hot standby, or a session that is read-only by default.
-    #[error(
-        "there are migrations to apply, but {reason}; nothing was changed\n\
-         next: connect to the primary (target_session_attrs=read-write), or let another instance migrate first"
-    )]
+    #[error("there are migrations to apply or revert, but {reason}; nothing was changed\nnext: {next}")]
     ReadOnly {
         /// Why it takes no writes.
         reason: &'static str,
+        /// What to do about it.
+        next: &'static str,
     },
 
     /// The role may not do what the history needs.
@@ -87,24 +89,27 @@ pub enum Error {
     /// The table of the history's name is somebody else's.
     #[error(
         "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
-         next: give the history another name with `history_table`", missing.join(", ")
+         next: give the history another name with `history_table`",
+        columns(missing)
     )]
     NotOurTable {
         /// The table.
         table: String,
-        /// Columns that a history would have.
+        /// Columns that a history would have, with their type where the table has them with another one.
         missing: Vec<String>,
     },
 
     /// A row of the history can't be what this library wrote.
     #[error(
-        "row {row} of the history {table} is damaged: {problem}; nothing was changed\n\
+        "row {row} of the set `{set}` in the history {table} is damaged: {problem}; nothing was changed\n\
          next: put right what was changed by hand; the row's other columns tell what it was"
     )]
     DamagedRow {
         /// The table.
         table: String,
-        /// The row's number within its set.
+        /// The set.
+        set: String,
+        /// The row's number within its set, its `seq`.
         row: i64,
         /// What is wrong with it.
         problem: String,
@@ -173,6 +178,13 @@ impl Error {
         Error::Server { doing, source }
     }
 
+    /// The server takes no writes, whoever asks.
+    pub(crate) fn standby(reason: &'static str) -> Error {
+        let next =
+            "connect to the primary (target_session_attrs=read-write), or let another instance migrate first";
+        Error::ReadOnly { reason, next }
+    }
+
     /// The SQLSTATE, where the server gave one.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
@@ -191,6 +203,97 @@ impl Error {
     /// Whether the server has no connection left.
     pub(crate) fn is_too_many_connections(&self) -> bool {
         self.sqlstate() == Some(SqlState::TOO_MANY_CONNECTIONS.code())
+    }
+}
+
+/// Makes the error of a connection to `target` that could not be made.
+pub(crate) fn connect_error(target: String, source: tokio_postgres::Error) -> Error {
+    let login = [
+        SqlState::INVALID_PASSWORD,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ];
+    if source.code().is_some_and(|code| login.contains(code)) || lacks_password(&source) {
+        Error::Login { target, source }
+    } else {
+        Error::Connect { target, source }
+    }
+}
+
+/// Whether the server asked for a password and there was none.
+fn lacks_password(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
+}
+
+fn after_login(error: &tokio_postgres::Error) -> &'static str {
+    match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "GRANT CONNECT ON that database to the role",
+        _ if lacks_password(error) => "give the password in the connection string or the configuration",
+        _ => "check user and password, and the server's pg_hba.conf",
+    }
+}
+
+fn after_connect(error: &tokio_postgres::Error) -> &'static str {
+    match error.code() {
+        Some(&SqlState::INVALID_CATALOG_NAME) => "create the database, or correct its name",
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+            "wait until others have closed theirs, or raise max_connections or the role's CONNECTION LIMIT; \
+             a run with work to do takes two connections"
+        }
+        Some(&SqlState::CANNOT_CONNECT_NOW) => "wait until the server has started, and run again",
+        _ => "see whether the server runs there and accepts connections",
+    }
+}
+
+/// What is wrong with a connection string. Passwords with signs in them that ought to be encoded are the usual cause,
+/// so a piece of the string may be a piece of one: only words that are known not to be are repeated.
+pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
+    let cause = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
+    if let Some(option) = cause.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
+        let of_libpq = LIBPQ_OPTIONS.contains(&option);
+        return if of_libpq {
+            format!("the option {option} is libpq's, and not known here")
+        } else {
+            "it has an option that is not known: perhaps a piece of a password whose signs (@ / ? # & and white space) \
+             are not percent-encoded or quoted"
+                .to_owned()
+        };
+    }
+    match cause.strip_prefix("invalid value for option `").and_then(|rest| rest.strip_suffix('`')) {
+        Some(option) => format!("the value of {option} is not one that it can have"),
+        None => "it breaks off, or has a sign where none may be".to_owned(),
+    }
+}
+
+/// The options of libpq that tokio-postgres does not have.
+const LIBPQ_OPTIONS: [&str; 20] = [
+    "channel_binding",
+    "client_encoding",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "krbsrvname",
+    "passfile",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcompression",
+    "sslcrl",
+    "sslkey",
+    "sslrootcert",
+    "sslsni",
+];
+
+/// The first few columns.
+fn columns(missing: &[String]) -> String {
+    match missing {
+        [first @ .., _, _, _] if first.len() >= 3 => format!("{}, …", first[..3].join(", ")),
+        few => few.join(", "),
     }
 }
 

@@ -1,4 +1,10 @@
-//! Schema migrations for Rust services on PostgreSQL.
+// The README's code needs these features; without them it is shown and not tested.
+#![cfg_attr(
+    any(not(doctest), all(feature = "deadpool", feature = "testing")),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
 mod apply;
 mod embed;

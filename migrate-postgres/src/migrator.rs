@@ -10,7 +10,7 @@ use crate::status::Status;
 use crate::target::Target;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
-use migrate_core::history::{History, Position};
+use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, Report, Set, Version};
 use std::borrow::Cow;
@@ -290,7 +290,9 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
-        Ok(engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await?)
+        let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
+        history.close().await;
+        Ok(steps?)
     }
 
     /// Where the database stands, by one query in one round trip: for a readiness probe.
@@ -300,7 +302,9 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn position<T: Target + ?Sized>(&self, target: &T) -> Result<Position, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
-        Ok(history.head(&self.set).await?.position(&self.set))
+        let head = history.head(&self.set).await;
+        history.close().await;
+        Ok(head?.position(&self.set))
     }
 
     /// Each migration of the set and of the history, with what is known of it. Nothing is written.
@@ -310,9 +314,17 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn status<T: Target + ?Sized>(&self, target: &T) -> Result<Status, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
-        let state = history.load(&self.set).await?;
-        let attempts = self.attempts(&history).await?;
+        let read = self.read(&mut history).await;
+        history.close().await;
+        let (state, attempts) = read?;
         Ok(Status::of(&self.set, &state, &attempts))
+    }
+
+    async fn read<T: Target + ?Sized>(
+        &self,
+        history: &mut PgHistory<'_, T>,
+    ) -> Result<(HistoryState, Vec<Attempt>), Error> {
+        Ok((history.load(&self.set).await?, self.attempts(history).await?))
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -322,7 +334,9 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn history<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
         let history = PgHistory::open(target, &self.settings).await?;
-        self.attempts(&history).await
+        let attempts = self.attempts(&history).await;
+        history.close().await;
+        attempts
     }
 
     async fn attempts<T: Target + ?Sized>(&self, history: &PgHistory<'_, T>) -> Result<Vec<Attempt>, Error> {
@@ -330,7 +344,7 @@ impl Migrator {
         if !survey.exists {
             return Ok(Vec::new());
         }
-        attempts(history.session(), &survey.table, &self.set).await
+        attempts(history.session(), &survey, &self.set).await
     }
 
     /// Checks, without writing anything, that the applied migrations are those of the set, and runs the verify scripts
@@ -342,6 +356,12 @@ impl Migrator {
     /// that refutes its migration.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
+        let verified = self.verify_all(&mut history).await;
+        history.close().await;
+        verified
+    }
+
+    async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
         let state = history.load(&self.set).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
         let mut verified = 0;

@@ -7,6 +7,14 @@ pub(crate) fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('\0', "").replace('"', "\"\""))
 }
 
+/// A name as a person would write it in SQL: in double quotes only where it needs them. For messages, where a keyword
+/// without them does no harm.
+pub(crate) fn quote_if_needed(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let is_plain = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
+    if is_plain && !name.is_empty() { name.to_owned() } else { quote_ident(name) }
+}
+
 /// A text as an SQL string constant that means the same whatever `standard_conforming_strings` is.
 pub(crate) fn quote_literal(text: &str) -> String {
     let text = text.replace('\0', "").replace('\'', "''");

@@ -1,13 +1,12 @@
 //! What a run can be given: something that has, or can open, a connection.
 
-use crate::error::Error;
+use crate::error::{Error, connect_error, url_problem};
 use crate::session::Session;
 use std::future::Future;
 use std::pin::Pin;
 use tokio_postgres::config::Host;
 #[cfg(feature = "rustls")]
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
 /// What [`Migrator::run`](crate::Migrator::run) and the other calls can be given:
@@ -84,7 +83,8 @@ impl Target for Config {
 impl Target for str {
     fn open(&self) -> Opening<'_> {
         Box::pin(async move {
-            let config = self.parse::<Config>().map_err(|source| Error::Url { source })?;
+            let config =
+                self.parse::<Config>().map_err(|error| Error::Url { problem: url_problem(&error) })?;
             connect(&config).await
         })
     }
@@ -112,13 +112,13 @@ async fn connect(config: &Config) -> Result<Session<'static>, Error> {
             // sslmode=prefer asks for no more than TLS where it works: a certificate that nobody vouches for is as good
             // as no TLS there. Where the server has spoken, its word is final.
             Err(error) if config.get_ssl_mode() == SslMode::Prefer && error.as_db_error().is_none() => {}
-            Err(error) => return Err(connect_error(config, error)),
+            Err(error) => return Err(connect_error(describe(config), error)),
         }
         let mut plain = config.clone();
         plain.ssl_mode(SslMode::Disable);
-        return connect_with(&plain, NoTls).await.map_err(|error| connect_error(config, error));
+        return connect_with(&plain, NoTls).await.map_err(|error| connect_error(describe(config), error));
     }
-    connect_with(config, NoTls).await.map_err(|error| connect_error(config, error))
+    connect_with(config, NoTls).await.map_err(|error| connect_error(describe(config), error))
 }
 
 async fn connect_with<T>(config: &Config, tls: T) -> Result<Session<'static>, tokio_postgres::Error>
@@ -132,16 +132,6 @@ where
     Ok(Session::owned(client, task))
 }
 
-fn connect_error(config: &Config, source: tokio_postgres::Error) -> Error {
-    let target = describe(config);
-    let login = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
-    if source.code().is_some_and(|code| login.contains(code)) {
-        Error::Login { target, source }
-    } else {
-        Error::Connect { target, source }
-    }
-}
-
 /// Where a configuration leads, without its password.
 fn describe(config: &Config) -> String {
     let ports = config.get_ports();
@@ -153,6 +143,11 @@ fn describe(config: &Config) -> String {
             Host::Unix(path) => format!("{}:{port}", path.display()),
         }
     };
+    // The password of `postgres://me:a@b/c@host/db` ends at its first `@`: the rest of it is host and database.
+    if config.get_dbname().is_some_and(|name| name.contains('@')) {
+        return "a host that looks like a piece of the password (in a URL its signs have to be percent-encoded)"
+            .to_owned();
+    }
     let places: Vec<String> = config.get_hosts().iter().enumerate().map(place).collect();
     let mut text = if places.is_empty() { "no host".to_owned() } else { places.join(", ") };
     if let Some(database) = config.get_dbname() {
@@ -167,7 +162,7 @@ fn describe(config: &Config) -> String {
 #[cfg(feature = "deadpool")]
 mod deadpool {
     use super::{Opening, Target};
-    use crate::error::Error;
+    use crate::error::{Error, connect_error};
     use crate::session::Session;
     use deadpool_postgres::{Object, Pool, PoolError, Timeouts};
     use std::time::Duration;
@@ -202,8 +197,12 @@ mod deadpool {
         }
     }
 
-    fn pool_error(source: PoolError) -> Error {
-        Error::Pool { source }
+    /// What the server said, or the network, is worth more than that it was a pool that asked.
+    fn pool_error(error: PoolError) -> Error {
+        match error {
+            PoolError::Backend(source) => connect_error("the server of the pool".to_owned(), source),
+            source => Error::Pool { source },
+        }
     }
 
     impl Target for Object {

@@ -1,6 +1,6 @@
 //! The server: it is stopped with `immediate`, as in a crash, at every message that it gets.
 
-use crate::stage::{Middle, Stage, Verdict, play, undisturbed};
+use crate::stage::{Act, Middle, Stage, Verdict, play, undisturbed};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
 use migrate_tests::proxy::{Point, Proxy, Side, When};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ async fn at_every_message(middle: Middle, databases: usize) {
         made.push(server.database().await.unwrap());
     }
     let config = made[0].config();
-    let expected: Arc<str> = undisturbed(&config, "undisturbed", middle).await.into();
+    let expected: Arc<str> = undisturbed(Act::Up, &config, middle).await.into();
     let counted = Stage::make(&config, "counted", middle).await;
     let proxy = Proxy::start(&counted.config).await;
     counted.migrator().run(&proxy.config()).await.unwrap();

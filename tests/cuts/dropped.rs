@@ -1,6 +1,6 @@
 //! Cancellation: the future is dropped at every await.
 
-use crate::stage::{HANGING, Middle, Stage, Verdict, connect, undisturbed};
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, connect, undisturbed};
 use deadpool_postgres::{Manager, Pool};
 use migrate_postgres::{Migrator, testing};
 use migrate_tests::proxy::Proxy;
@@ -126,7 +126,7 @@ enum Over {
 async fn every_await(over: Over, middle: Middle) {
     let database = testing::server().unwrap().database().await.unwrap();
     let config = database.config();
-    let expected = undisturbed(&config, "undisturbed", middle).await;
+    let expected = undisturbed(Act::Up, &config, middle).await;
     let mut problems = Vec::new();
     for n in 0.. {
         let stage = Stage::make(&config, &format!("case_{n}"), middle).await;

@@ -1,6 +1,6 @@
 //! The process: it is killed with SIGKILL at every message that it sends.
 
-use crate::stage::{HANGING, Middle, Stage, Verdict, play, undisturbed};
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, play, undisturbed};
 use migrate_postgres::testing;
 use migrate_tests::proxy::{Point, Proxy, Side, When};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -77,7 +77,7 @@ async fn case(
 async fn at_every_message(middle: Middle) {
     let database = testing::server().unwrap().database().await.unwrap();
     let config = database.config();
-    let expected: Arc<str> = undisturbed(&config, "undisturbed", middle).await.into();
+    let expected: Arc<str> = undisturbed(Act::Up, &config, middle).await.into();
     let counted = Stage::make(&config, "counted", middle).await;
     let proxy = Proxy::start(&counted.config).await;
     let status = tokio::time::timeout(HANGING, async {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
 use crate::migration::Migration;
-use crate::plan::{Plan, Policies, Steps};
+use crate::plan::{Notice, Plan, Policies, Steps};
 use crate::report::Report;
 use crate::set::Set;
 use std::time::{Duration, Instant};
@@ -159,18 +159,22 @@ impl Run<'_> {
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
         let mut told = None;
         loop {
-            let holder = match history.try_lock(set).await? {
+            let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
                     self.waited = if told.is_some() { since.elapsed() } else { Duration::ZERO };
                     return self.under_lock(locked).await;
                 }
-                Locking::Held(holder) => holder,
+                Locking::Held(holder) => Ok(holder),
+                Locking::Crowded(error) => Err(error),
             };
             self.waited = since.elapsed();
             if self.waited >= self.settings.lock_wait {
-                return Err(Error::LockWait { waited: self.waited, holder });
+                return Err(match in_the_way {
+                    Ok(holder) => Error::LockWait { waited: self.waited, holder },
+                    Err(error) => error,
+                });
             }
-            self.tell_waiting(&mut told, &holder);
+            self.tell_waiting(&mut told, in_the_way);
             history.pause(backoff.pause().min(self.settings.lock_wait - self.waited)).await;
             let position = history.head(set).await?.position(set);
             if self.is_settled(&position) {
@@ -180,10 +184,19 @@ impl Run<'_> {
         }
     }
 
-    fn tell_waiting(&mut self, told: &mut Option<Instant>, holder: &Holder) {
-        if told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
-            *told = Some(Instant::now());
-            self.observer.event(&Event::WaitingForLock { waited: self.waited, holder });
+    /// Tells of a wait, at first and from time to time.
+    fn tell_waiting(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, Error>) {
+        if told.is_some_and(|told| told.elapsed() < TELL_WAITING_EVERY) {
+            return;
+        }
+        *told = Some(Instant::now());
+        match in_the_way {
+            Ok(holder) => {
+                self.observer.event(&Event::WaitingForLock { waited: self.waited, holder: &holder });
+            }
+            Err(error) => {
+                self.observer.event(&Event::Noticed { notice: &Notice::Backend(error.to_string()) });
+            }
         }
     }
 
@@ -263,7 +276,7 @@ impl Run<'_> {
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
         let mut notices = Vec::new();
         if !newer.is_empty() {
-            notices.push(crate::plan::Notice::Ahead { newer: newer.clone() });
+            notices.push(Notice::Ahead { newer: newer.clone() });
         }
         for notice in &notices {
             self.observer.event(&Event::Noticed { notice });

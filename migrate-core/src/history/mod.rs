@@ -53,6 +53,9 @@ pub enum Locking<'a> {
     Acquired(Box<dyn Locked + 'a>),
     /// Somebody else has it.
     Held(Holder),
+    /// It was free, but there is no connection left to work with: other replicas have them all. The error is for when
+    /// that stays so.
+    Crowded(Error),
 }
 
 /// Who holds a lock or stands in its way, as far as the backend can tell.

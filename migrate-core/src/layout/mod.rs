@@ -1,7 +1,7 @@
 //! What a migration directory may look like, and the one reader of all that it may.
 //!
 //! [`read`] takes the files of a directory, looks which layout they follow, and gives its migrations in order, or
-//! [everything](Problems) that is wrong with them. A layout is a file of this folder and a line in [`LAYOUTS`]: it says
+//! [everything](Problems) that is wrong with them. A layout is a file of this folder and a line in `LAYOUTS`: it says
 //! which file alone gives it away, and what each file is; all the rest stands here once.
 //!
 //! # Which layout

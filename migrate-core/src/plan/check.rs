@@ -2,6 +2,7 @@
 
 use crate::checksum::normalized;
 use crate::history::{Applied, State};
+use crate::kept;
 use crate::migration::{Migration, Work};
 use crate::plan::refused::{Diff, Notice, Refused};
 use crate::set::Set;
@@ -80,16 +81,19 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     let Work::Script(script) = migration.up();
     let now = normalized(script.text());
     let kept = applied.kept.as_ref().and_then(|kept| kept.up.as_deref());
-    match kept {
+    // Where a password was left out, the text that was applied is known only if it is still the same one.
+    let restored = kept.and_then(|kept| kept::restored(kept, &now, applied.checksum));
+    match restored.as_deref().or(kept) {
         Some(kept) if sql::same_but_for_comments(kept, &now) => {
             Ok(Some(Notice::EditedComments { version, name }))
         }
         kept => Err(Refused::Edited {
             version,
             name,
+            applied_name: applied.name.clone(),
             applied: applied.checksum,
             now: migration.checksum(),
-            diff: kept.map(|kept| Diff::between(kept, &now)).unwrap_or_default(),
+            diff: kept.map(|kept| Diff::between(&sql::redact(kept), &sql::redact(&now))).unwrap_or_default(),
         }),
     }
 }

@@ -1,8 +1,9 @@
 //! Backward.
 
 use crate::history::{Applied, Position, State};
+use crate::kept;
 use crate::migration::{Migration, Work};
-use crate::plan::{Plan, Policies, Refused, Step, Steps};
+use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps};
 use crate::script::Script;
 use crate::set::Set;
 use crate::version::Version;
@@ -87,7 +88,7 @@ pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
             version: interrupted.version.clone(),
             name: interrupted.name.clone(),
             statements_done: interrupted.statements_done,
-            problem: "it has to be applied to its end before anything can be reverted",
+            problem: Interruption::Applying,
         }),
         _ => Ok(()),
     }
@@ -108,6 +109,10 @@ fn kept_script(applied: &Applied) -> Result<Script, Refused> {
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
     let text =
         text.ok_or_else(|| Refused::NoDown { version: applied.version.clone(), name: name.clone() })?;
+    if !kept::is_whole(&text) {
+        let problem = "a password in it was left out when it was kept".to_owned();
+        return Err(Refused::KeptDown { name, problem });
+    }
     let path = format!("{name} (down, kept by the history)");
     Script::of_text(path, text).map_err(|problem| Refused::KeptDown { name, problem })
 }

@@ -16,7 +16,7 @@ pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;
 pub use redo::Redo;
-pub use refused::{Notice, Refused};
+pub use refused::{Interruption, Notice, Refused};
 pub use resolve::{Resolution, Resolve};
 pub use step::{Action, Settled, Step, Steps};
 pub use to::To;

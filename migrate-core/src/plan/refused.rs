@@ -11,14 +11,16 @@ use std::fmt;
 pub enum Refused {
     /// An applied migration's text is not the one that was applied.
     #[error(
-        "migration {name} was edited after it was applied: it was applied with {applied} and is now {now}{diff}\n\
-         next: put the applied text back and make the change in a new migration"
+        "migration {name} was edited after it was applied{}; nothing was changed{diff}\nnext: {}",
+        edited(applied_name, name, (applied, now), diff), after_edit(applied_name, name)
     )]
     Edited {
         /// The migration's version.
         version: Version,
         /// The migration's name.
         name: String,
+        /// Its name when it was applied.
+        applied_name: String,
         /// The checksum it was applied with.
         applied: Checksum,
         /// The checksum it has now.
@@ -29,7 +31,7 @@ pub enum Refused {
 
     /// A migration is applied that the set does not have, though the set has newer ones.
     #[error(
-        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}\n\
+        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}; nothing was changed\n\
          next: restore its file, or set `allow_missing` if it was removed on purpose"
     )]
     Missing {
@@ -43,7 +45,7 @@ pub enum Refused {
 
     /// A migration is pending though a later one is applied: a hole in the history.
     #[error(
-        "migration {name} is not applied, but {after}, which comes after it, is\n\
+        "migration {name} is not applied, but {after}, which comes after it, is; nothing was changed\n\
          next: give {name} a version after {after}, or set `allow_out_of_order`"
     )]
     OutOfOrder {
@@ -57,7 +59,7 @@ pub enum Refused {
 
     /// The database has migrations that are newer than the binary, and the policy is to refuse that.
     #[error(
-        "the database is ahead of the binary: {} applied by a newer release\n\
+        "the database is ahead of the binary: {} applied by a newer release; nothing was changed\n\
          next: start the newer release, or revert with `down` (the history kept the down scripts)",
         list(newer)
     )]
@@ -79,7 +81,11 @@ pub enum Refused {
     },
 
     /// A kept down script can't be run as it is.
-    #[error("the down script that the history kept of {name} can't be read: {problem}")]
+    #[error(
+        "migration {name} can't be reverted: the down script that the history kept of it can't be run: {problem}; \
+         nothing was reverted\n\
+         next: revert with a release that has {name}"
+    )]
     KeptDown {
         /// Its name.
         name: String,
@@ -88,7 +94,10 @@ pub enum Refused {
     },
 
     /// A version was named that neither set nor history has.
-    #[error("there is no migration {version}: the last is {}", last.as_deref().unwrap_or("none at all"))]
+    #[error(
+        "there is no migration {}: {}; nothing was changed\nnext: name a version that `status` shows",
+        version.as_written(), match last { Some(last) => format!("the last is {last}"), None => "there is none at all".to_owned() }
+    )]
     UnknownVersion {
         /// The version asked for.
         version: Version,
@@ -98,7 +107,7 @@ pub enum Refused {
 
     /// A baseline was asked for where migrations are applied already.
     #[error(
-        "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline\n\
+        "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
          next: `run` it; a baseline is for a database whose schema was made without this library"
     )]
     NotEmpty {
@@ -138,8 +147,8 @@ pub enum Refused {
 
     /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
     #[error(
-        "migration {name} was interrupted after {statements_done} of its statements, and {problem}\n\
-         next: put the text back that was begun, so that the run can go on where it stopped"
+        "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
+        statements(*statements_done), problem.what(), problem.next()
     )]
     Interrupted {
         /// The version.
@@ -149,8 +158,74 @@ pub enum Refused {
         /// How many statements are done.
         statements_done: usize,
         /// What stands in the way of going on.
-        problem: &'static str,
+        problem: Interruption,
     },
+}
+
+/// What stands in the way of going on with an interrupted migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// Its text is not the one that was begun.
+    Edited,
+    /// The set does not have it.
+    Missing,
+    /// It was being reverted, and something is to be applied.
+    Reverting,
+    /// It was being applied, and something is to be reverted.
+    Applying,
+}
+
+impl Interruption {
+    fn what(self) -> &'static str {
+        match self {
+            Interruption::Edited => "was edited since",
+            Interruption::Missing => "is missing from the binary",
+            Interruption::Reverting => "was being reverted",
+            Interruption::Applying => "was being applied",
+        }
+    }
+
+    fn next(self) -> &'static str {
+        match self {
+            Interruption::Edited => {
+                "put back the text that was begun, and `run` goes on where it stopped; or settle it by hand with `resolve`"
+            }
+            Interruption::Missing => {
+                "restore its file, and `run` goes on where it stopped; or settle it by hand with `resolve`"
+            }
+            Interruption::Reverting => "`down` goes on where it stopped; or settle it by hand with `resolve`",
+            Interruption::Applying => {
+                "`run` applies it to its end, and then it can be reverted; or settle it by hand with `resolve`"
+            }
+        }
+    }
+}
+
+fn statements(done: usize) -> String {
+    if done == 1 { "1 statement".to_owned() } else { format!("{done} statements") }
+}
+
+/// What else there is to say of an edit: another name, and the checksums where no diff shows more.
+fn edited(applied_name: &str, name: &str, (applied, now): (&Checksum, &Checksum), diff: &Diff) -> String {
+    let mut text = String::new();
+    if applied_name != name {
+        text = format!("; it was {applied_name} then");
+    }
+    if diff.as_str().is_empty() {
+        text = format!("{text}: it was applied with {applied} and is now {now}");
+    }
+    text
+}
+
+fn after_edit(applied_name: &str, name: &str) -> String {
+    let put_back = "put the applied text back and make the change in a new migration";
+    if applied_name == name {
+        return put_back.to_owned();
+    }
+    format!(
+        "{put_back}; or, if these are two sets in one database, give one of them a name: migrate!(…, set = \"…\")"
+    )
 }
 
 fn list(names: &[String]) -> String {

@@ -2,7 +2,7 @@
 
 use crate::history::{Position, State};
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Plan, Policies, Refused, Step, Steps, check};
+use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, check};
 use crate::set::Set;
 use crate::version::Version;
 
@@ -78,11 +78,11 @@ fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
         problem,
     };
     if interrupted.reverting {
-        return Err(refuse("it was being reverted"));
+        return Err(refuse(Interruption::Reverting));
     }
-    let migration = set.find(&interrupted.version).ok_or_else(|| refuse("it is missing from the binary"))?;
+    let migration = set.find(&interrupted.version).ok_or_else(|| refuse(Interruption::Missing))?;
     if migration.checksum() != interrupted.checksum {
-        return Err(refuse("it was edited since"));
+        return Err(refuse(Interruption::Edited));
     }
     Ok(vec![Step::apply(migration)])
 }

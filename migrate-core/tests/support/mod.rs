@@ -12,24 +12,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// A script of the given text.
-pub fn script(path: &str, text: &str) -> Script {
+pub(crate) fn script(path: &str, text: &str) -> Script {
     Script::new(path.to_owned(), text.to_owned(), sql::split(text).statements, Options::NONE)
 }
 
 /// A migration of version `version` whose up and down scripts are one statement each.
-pub fn migration(version: u32) -> SqlMigration {
+pub(crate) fn migration(version: u32) -> SqlMigration {
     with_text(version, &format!("CREATE TABLE t{version} ();"))
         .with_down(script(&format!("{version}.down.sql"), &format!("DROP TABLE t{version};")))
 }
 
 /// A migration of version `version` with an up script of the given text and nothing else.
-pub fn with_text(version: u32, text: &str) -> SqlMigration {
+pub(crate) fn with_text(version: u32, text: &str) -> SqlMigration {
     let up = script(&format!("{version}.sql"), text);
     SqlMigration::new(Version::numeric(version.to_string()), format!("{version}_m"), up)
 }
 
 /// The same, committed statement by statement.
-pub fn statement_by_statement(version: u32, text: &str) -> SqlMigration {
+pub(crate) fn statement_by_statement(version: u32, text: &str) -> SqlMigration {
     let mut options = Options::NONE;
     options.transaction = Some(TransactionMode::None);
     let up = Script::new(format!("{version}.sql"), text.to_owned(), sql::split(text).statements, options);
@@ -37,23 +37,23 @@ pub fn statement_by_statement(version: u32, text: &str) -> SqlMigration {
 }
 
 /// A set of the given migrations.
-pub fn set_of(migrations: impl IntoIterator<Item = SqlMigration>) -> Set {
+pub(crate) fn set_of(migrations: impl IntoIterator<Item = SqlMigration>) -> Set {
     let migrations = migrations.into_iter().map(|m| Arc::new(m) as Arc<dyn Migration>).collect();
     Set::new("app", migrations).expect("versions that differ")
 }
 
 /// A set of [`migration`]s with these versions.
-pub fn set(versions: impl IntoIterator<Item = u32>) -> Set {
+pub(crate) fn set(versions: impl IntoIterator<Item = u32>) -> Set {
     set_of(versions.into_iter().map(migration))
 }
 
 /// Runs a plan with the default settings.
-pub fn take(database: &MemoryDatabase, set: &Set, plan: &dyn Plan) -> Result<Report, Error> {
+pub(crate) fn take(database: &MemoryDatabase, set: &Set, plan: &dyn Plan) -> Result<Report, Error> {
     take_with(database, set, plan, &Settings::DEFAULT)
 }
 
 /// Runs a plan.
-pub fn take_with(
+pub(crate) fn take_with(
     database: &MemoryDatabase,
     set: &Set,
     plan: &dyn Plan,
@@ -63,7 +63,7 @@ pub fn take_with(
 }
 
 /// Polls a future until it is ready; ours never wait for a waker.
-pub fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -74,7 +74,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// The versions of the steps, with a minus for a revert and an equals sign for a mark.
-pub fn steps(report: &Report) -> String {
+pub(crate) fn steps(report: &Report) -> String {
     use migrate_core::plan::Action;
     let word = |step: &migrate_core::StepReport| match step.action {
         Action::Revert => format!("-{}", step.version),

@@ -13,9 +13,6 @@ pub(crate) fn server_failure(
     error: tokio_postgres::Error,
 ) -> Failure {
     let place = script.zip(offset).map(|(script, offset)| place(script, offset));
-    let secrets = script.zip(offset).map(|(script, offset)| secrets(script, offset)).unwrap_or_default();
-    let clean =
-        |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"));
     let Some(db) = error.as_db_error() else {
         let mut failure =
             Failure::new(step.version.clone(), step.name.clone(), step.action, crate::error::cause(&error));
@@ -23,6 +20,8 @@ pub(crate) fn server_failure(
         failure.source = Some(Box::new(error));
         return failure;
     };
+    let secrets = script.map(secrets).unwrap_or_default();
+    let clean = |text: &str| clean(text, &secrets);
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, clean(db.message()));
     failure.place = place;
     failure.code = Some(db.code().code().to_owned());
@@ -30,17 +29,28 @@ pub(crate) fn server_failure(
     failure.hint = db.hint().map(clean);
     failure.context = db.where_().map(clean);
     // The server's error itself may hold the secret; then it is left out.
-    let shows_secret =
-        secrets.iter().any(|secret| error.to_string().contains(secret) || mentions(db, secret));
+    let shows_secret = said(db).any(|text| clean(text) != text);
     failure.source = (!shows_secret).then(|| Box::new(error) as _);
     failure
 }
 
-fn mentions(db: &DbError, secret: &str) -> bool {
-    [Some(db.message()), db.detail(), db.hint(), db.where_()]
-        .into_iter()
-        .flatten()
-        .any(|text| text.contains(secret))
+/// All that the server said that may quote a statement.
+fn said(db: &DbError) -> impl Iterator<Item = &str> {
+    let internal = match db.position() {
+        Some(ErrorPosition::Internal { query, .. }) => Some(query.as_str()),
+        _ => None,
+    };
+    [Some(db.message()), db.detail(), db.hint(), db.where_(), internal].into_iter().flatten()
+}
+
+/// What the server said, without the secrets of the script and of the statements that it quotes, those in the bodies of
+/// functions say: `SQL statement "ALTER ROLE …"`.
+fn clean(said: &str, secrets: &[String]) -> String {
+    let said = secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), "…"));
+    match said.split_once('"') {
+        Some((before, quoted)) => format!("{before}\"{}", sql::redact(quoted)),
+        None => sql::redact(&said).into_owned(),
+    }
 }
 
 /// The server's 1-based position in characters of the text that was sent.
@@ -55,37 +65,43 @@ pub(super) fn position(error: &tokio_postgres::Error) -> Option<u32> {
 /// The statement that a byte is in, or the next one, or the last.
 fn statement_at(script: &Script, offset: usize) -> Option<usize> {
     let statements = script.statements();
-    let index = statements.partition_point(|statement| statement.range().end <= offset);
+    let index = statements.partition_point(|statement| statement.range().end < offset);
     if statements.is_empty() { None } else { Some(index.min(statements.len() - 1)) }
 }
 
 /// A place in a script, with the line that it is on.
 fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
+    // A statement that breaks off is noticed at the semicolon that was sent behind it.
+    let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);
+    let offset = offset.min(end);
     let at = sql::line_column(text, offset);
     let place = Place::new(script.path(), at.line, at.column);
     let Some(index) = statement_at(script, offset) else { return place };
     let statement = script.statements()[index];
-    let redacted = sql::redact(statement.text(text));
-    let line = if redacted == statement.text(text) {
-        text.lines().nth(at.line as usize - 1)
-    } else {
-        redacted
-            .lines()
-            .nth(at.line.saturating_sub(statement.line()) as usize)
-            .or_else(|| redacted.lines().next())
-    };
-    place.in_statement(index + 1, script.statements().len(), line.unwrap_or_default())
+    let place = |excerpt: &str| place.clone().in_statement(index + 1, script.statements().len(), excerpt);
+    let statement_text = statement.text(text);
+    let shown = sql::redact(statement_text);
+    if shown == statement_text {
+        return place(text.lines().nth(at.line as usize - 1).unwrap_or_default());
+    }
+    // Without its secrets the statement has other columns, and perhaps fewer lines.
+    let before = sql::redact(&statement_text[..offset.saturating_sub(statement.range().start)]);
+    let lines_before = before.matches('\n').count();
+    let mark = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    place(shown.lines().nth(lines_before).unwrap_or_default())
+        .marked_at(u32::try_from(mark).unwrap_or(u32::MAX))
 }
 
-/// The string constants of a statement that are kept out of messages, without their quotes.
-fn secrets(script: &Script, offset: usize) -> Vec<String> {
-    let Some(index) = statement_at(script, offset) else { return Vec::new() };
-    let statement = script.statements()[index].text(script.text());
-    let redacted = sql::redact(statement);
-    if redacted == statement {
-        return Vec::new();
-    }
-    let constants = statement.split('\'').skip(1).step_by(2);
-    constants.filter(|text| !text.is_empty() && !redacted.contains(*text)).map(str::to_owned).collect()
+/// The string constants of a script that are kept out of messages, without their quotes.
+fn secrets(script: &Script) -> Vec<String> {
+    let of_statement = |statement: &str| {
+        let redacted = sql::redact(statement);
+        if redacted == statement {
+            return Vec::new();
+        }
+        let constants = statement.split('\'').skip(1).step_by(2);
+        constants.filter(|text| !text.is_empty() && !redacted.contains(*text)).map(str::to_owned).collect()
+    };
+    script.statements().iter().flat_map(|statement| of_statement(statement.text(script.text()))).collect()
 }

@@ -245,7 +245,9 @@ impl Transactions<'_, '_, '_, '_> {
         let step = &self.steps[part.step];
         if part.purpose == Purpose::Record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            return record_failure(&self.context, error);
+            if self.progress.done_count() == 0 || is_moved(&error) {
+                return record_failure(&self.context, error);
+            }
         }
         let contended = is_contention(&error);
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
@@ -253,8 +255,13 @@ impl Transactions<'_, '_, '_, '_> {
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
         let mut failure = server_failure(step, step.script(), offset, error);
-        if part.purpose == Purpose::Commit {
-            failure.context = Some("at COMMIT, where deferred constraints are checked".to_owned());
+        if offset.is_none() {
+            let path = step.script().map_or(&*step.name, |script| script.path());
+            let place = around_script(part.purpose, path);
+            failure.context = Some(match failure.context.take() {
+                Some(context) => format!("{place}\n{context}"),
+                None => place,
+            });
         }
         self.record(step, &failure).await;
         if contended {
@@ -294,12 +301,28 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| passing.contains(code))
 }
 
+/// Where a step failed, when it was not in its script.
+fn around_script(purpose: Purpose, path: &str) -> String {
+    match purpose {
+        Purpose::Begin | Purpose::Record => {
+            format!("before {path}, as its row in the history was to be written")
+        }
+        Purpose::Commit => format!("at the COMMIT of {path}, where deferred constraints are checked"),
+        Purpose::Script | Purpose::Finish => {
+            format!("after {path}, as its row in the history was to be completed")
+        }
+    }
+}
+
+/// Whether a step's row could not be begun because one of its number is there: begun or committed by a server process
+/// whose client is gone.
+fn is_moved(error: &tokio_postgres::Error) -> bool {
+    is_contention(error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+}
+
 /// Why a step's row could not be begun.
-///
-/// A row of its number, begun or committed by a server process whose client is gone, means that the history has moved.
 pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
-    let moved = is_contention(&error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION);
-    if moved {
+    if is_moved(&error) {
         return ApplyError::Moved;
     }
     context.survey.write_error("writing the history", error).into_apply()

@@ -2,6 +2,7 @@
 
 use super::failure::{position, server_failure};
 use crate::session::Session;
+use futures_util::StreamExt;
 use migrate_core::error::{Failure, Place};
 use migrate_core::plan::Step;
 use migrate_core::sql;
@@ -28,30 +29,32 @@ pub(crate) async fn verify(client: &Client, step: &Step<'_>) -> Result<(), Box<F
 
 /// Runs a verify script: each statement must return no row, or a single true.
 async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), Box<Failure>> {
-    let messages = match client.simple_query(script.text()).await {
-        Ok(messages) => messages,
-        Err(error) => {
-            let offset = position(&error).map(|position| sql::char_to_byte(script.text(), position as usize));
-            let offset =
-                offset.or_else(|| script.statements().first().map(|statement| statement.range().start));
-            return Err(Box::new(server_failure(step, Some(script), offset, error)));
-        }
+    let text = script.text().trim_start_matches('\u{feff}');
+    let skipped = script.text().len() - text.len();
+    let mut done = 0;
+    let failed = |done: usize, error: tokio_postgres::Error| {
+        let offset = position(&error)
+            .map(|position| skipped + sql::char_to_byte(text, position as usize))
+            .or_else(|| script.statements().get(done).map(|statement| statement.range().start));
+        Box::new(server_failure(step, Some(script), offset, error))
     };
+    let stream = client.simple_query_raw(text).await.map_err(|error| failed(done, error))?;
+    let mut stream = std::pin::pin!(stream);
     let mut answer = Answer::default();
-    let mut statement = 0;
-    for message in &messages {
-        match message {
-            SimpleQueryMessage::Row(row) => answer.take(row),
+    let mut refuted = None;
+    // To the end even where it is refuted: what is left in the stream would be the answer to the next message.
+    while let Some(message) = stream.next().await {
+        match message.map_err(|error| failed(done, error))? {
+            SimpleQueryMessage::Row(row) => answer.take(&row),
             SimpleQueryMessage::CommandComplete(_) => {
-                if let Some(problem) = std::mem::take(&mut answer).problem() {
-                    return Err(Box::new(refuted(step, script, statement, &problem)));
-                }
-                statement += 1;
+                let problem = std::mem::take(&mut answer).problem();
+                refuted = refuted.or_else(|| problem.map(|problem| refutation(step, script, done, &problem)));
+                done += 1;
             }
             _ => {}
         }
     }
-    Ok(())
+    refuted.map_or(Ok(()), |refuted| Err(Box::new(refuted)))
 }
 
 impl Answer {
@@ -74,7 +77,7 @@ impl Answer {
     }
 }
 
-fn refuted(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> Failure {
+fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> Failure {
     let message =
         format!("the verify script refutes it: {problem}, where no row or a single true was expected");
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, message);

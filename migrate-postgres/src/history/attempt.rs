@@ -1,13 +1,14 @@
 //! The audit trail.
 
 use crate::error::Error;
-use crate::history::table::HistoryTable;
+use crate::history::row::HistoryRow;
+use crate::history::survey::Survey;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
 use std::time::{Duration, SystemTime};
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 /// One row of the history: something that was tried with one migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,57 +88,52 @@ impl fmt::Display for Outcome {
 }
 
 /// Reads a set's whole history, oldest first.
-pub(crate) async fn attempts(
-    client: &Client,
-    table: &HistoryTable,
-    set: &Set,
-) -> Result<Vec<Attempt>, Error> {
+pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Result<Vec<Attempt>, Error> {
+    let table = &survey.table;
     let rows = client
         .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
         .await
-        .map_err(|source| Error::server("reading the history", source))?;
-    rows.iter().map(|row| attempt(table, set, row)).collect()
+        .map_err(|error| survey.read_error("reading the history", error))?;
+    rows.iter().map(|row| attempt(set, HistoryRow::new(table, set, row, 0)?)).collect()
 }
 
-fn attempt(table: &HistoryTable, set: &Set, row: &Row) -> Result<Attempt, Error> {
-    let number = row.get(0);
-    let damaged = |problem| Error::DamagedRow { table: table.qualified(), row: number, problem };
-    let action = match row.get(3) {
+fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
+    let action = match row.get(3)? {
         "apply" => Action::Apply,
         "revert" => Action::Revert,
         "mark" => Action::Mark,
         "unmark" => Action::Unmark,
-        other => return Err(damaged(format!("`{other}` is not an action"))),
+        other => return Err(row.damaged(format!("`{other}` is not an action"))),
     };
-    let outcome = match row.get(4) {
+    let outcome = match row.get(4)? {
         "done" => Outcome::Done,
         "failed" => Outcome::Failed {
-            sqlstate: row.get(13),
-            message: row.get::<_, Option<String>>(14).unwrap_or_default(),
-            statement: row.get(15),
-            line: row.get(16),
-            statements_done: row.get(17),
+            sqlstate: row.get(13)?,
+            message: row.get::<Option<String>>(14)?.unwrap_or_default(),
+            statement: row.get(15)?,
+            line: row.get(16)?,
+            statements_done: row.get(17)?,
         },
         "unfinished" => Outcome::Unfinished {
-            statements_done: row.get::<_, Option<i32>>(17).unwrap_or_default(),
-            statements: row.get(18),
+            statements_done: row.get::<Option<i32>>(17)?.unwrap_or_default(),
+            statements: row.get(18)?,
         },
-        other => return Err(damaged(format!("`{other}` is not an outcome"))),
+        other => return Err(row.damaged(format!("`{other}` is not an outcome"))),
     };
     Ok(Attempt {
-        number,
-        version: Version::new(row.get::<_, String>(1), set.order()),
-        name: row.get(2),
+        number: row.number(),
+        version: Version::new(row.get::<String>(1)?, set.order()),
+        name: row.get(2)?,
         action,
         outcome,
-        live: row.get(5),
-        started_at: row.get(6),
-        took: row.get::<_, Option<f64>>(7).and_then(|took| Duration::try_from_secs_f64(took).ok()),
-        run: row.get(8),
-        program: row.get(9),
-        by: row.get(10),
-        application: row.get(11),
-        address: row.get(12),
-        reason: row.get(19),
+        live: row.get(5)?,
+        started_at: row.get(6)?,
+        took: row.get::<Option<f64>>(7)?.and_then(|took| Duration::try_from_secs_f64(took).ok()),
+        run: row.get(8)?,
+        program: row.get(9)?,
+        by: row.get(10)?,
+        application: row.get(11)?,
+        address: row.get(12)?,
+        reason: row.get(19)?,
     })
 }

@@ -1,11 +1,13 @@
 //! The look at the history's end: the one query of a boot with nothing to do.
 
 use crate::error::Error;
+use crate::history::row::HistoryRow;
 use crate::history::table::HistoryTable;
-use crate::quote::quote_ident;
+use crate::quote::{quote_ident, quote_if_needed};
 use crate::settings::RunSettings;
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
+use std::collections::HashMap;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -42,14 +44,13 @@ pub(crate) async fn look(
 }
 
 fn head(row: &Row, table: &HistoryTable, set: &Set) -> Result<Head, Error> {
-    let Some(digest) = row.get::<_, Option<&[u8]>>(0) else { return Ok(Head::NONE) };
-    let digest = <[u8; 32]>::try_from(digest).map(Digest::from_bytes).map_err(|_| Error::DamagedRow {
-        table: table.qualified(),
-        row: 0,
-        problem: format!("the last row's digest has {} bytes, not 32", digest.len()),
-    })?;
-    let (versions, names): (Option<Vec<String>>, Option<Vec<String>>) = (row.get(3), row.get(4));
-    let applied_only: Option<bool> = row.get(5);
+    let row = HistoryRow::new(table, set, row, 6)?;
+    let Some(digest) = row.get::<Option<&[u8]>>(0)? else { return Ok(Head::NONE) };
+    let digest = <[u8; 32]>::try_from(digest)
+        .map(Digest::from_bytes)
+        .map_err(|_| row.damaged(format!("its digest has {} bytes, not 32", digest.len())))?;
+    let (versions, names): (Option<Vec<String>>, Option<Vec<String>>) = (row.get(3)?, row.get(4)?);
+    let applied_only: Option<bool> = row.get(5)?;
     let since = versions.zip(names).filter(|_| applied_only == Some(true)).map(|(versions, names)| {
         let newer = |(version, name)| Newer { version: Version::new(version, set.order()), name };
         versions.into_iter().zip(names).map(newer).collect()
@@ -68,35 +69,55 @@ async fn explain(
         Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::DATATYPE_MISMATCH) => {
             match missing_columns(client, relation).await {
                 Ok(missing) if !missing.is_empty() => {
-                    Error::NotOurTable { table: relation.to_owned(), missing }
+                    let table =
+                        settings.table().map_or(settings.history_table.to_string(), |table| table.shown());
+                    Error::NotOurTable { table, missing }
                 }
                 Ok(_) => Error::server("looking at the history", error),
                 Err(source) => Error::server("looking at the history's table", source),
             }
         }
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Error::Privilege {
-            role: current_user(client).await,
-            what: "read the history",
-            message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-            next: format!(
-                "GRANT USAGE on its schema and SELECT on its table {} to the role",
-                quote_ident(&settings.history_table)
-            ),
-        },
-        _ => Error::server("looking at the history", error),
+        _ => read_error(client, settings, "looking at the history", error).await,
     }
 }
 
-/// The columns that a table lacks to be a history of ours.
+/// What a failed read of the history means.
+pub(crate) async fn read_error(
+    client: &Client,
+    settings: &RunSettings,
+    doing: &'static str,
+    error: tokio_postgres::Error,
+) -> Error {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return Error::server(doing, error);
+    }
+    let role = current_user(client).await;
+    let (table, to) = (quote_if_needed(&settings.history_table), quote_if_needed(&role));
+    let next = match settings.history_schema.as_deref().map(quote_if_needed) {
+        Some(schema) => {
+            format!("GRANT USAGE ON SCHEMA {schema} TO {to}; GRANT SELECT ON {schema}.{table} TO {to};")
+        }
+        None => format!("GRANT SELECT ON {table} TO {to};"),
+    };
+    let message = error.as_db_error().map_or_else(String::new, |db| db.message().to_owned());
+    Error::Privilege { role, what: "read the history", message, next }
+}
+
+/// The columns that a table lacks to be a history of ours, those of another type included.
 pub(crate) async fn missing_columns(
     client: &Client,
     relation: &str,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    let sql = "SELECT attname::text FROM pg_catalog.pg_attribute \
+    let sql = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;
-    let has: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(HistoryTable::columns().filter(|column| !has.contains(column)).map(str::to_owned).collect())
+    let has: HashMap<&str, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let lacks = |(name, kind): (&str, &str)| match has.get(name) {
+        None => Some(name.to_owned()),
+        Some(found) if *found != kind => Some(format!("{name} of type {kind}")),
+        Some(_) => None,
+    };
+    Ok(HistoryTable::columns().filter_map(lacks).collect())
 }
 
 /// The role's name, for messages; a question mark where even that can't be asked.

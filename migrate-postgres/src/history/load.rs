@@ -1,18 +1,21 @@
 //! Reading the rows that count.
 
 use crate::error::Error;
+use crate::history::row::HistoryRow;
+use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Set, Version};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 /// Loads a set's state: the rows that count, and the texts of those that differ from the set.
-pub(crate) async fn load(client: &Client, table: &HistoryTable, set: &Set) -> Result<State, Error> {
-    let failed = |source| Error::server("loading the history", source);
+pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
+    let failed = |error| survey.read_error("loading the history", error);
+    let table = &survey.table;
     let (load, last) = (table.load(), table.last());
     let set_name = set.name();
     let (rows, last) = try_join(
@@ -22,55 +25,50 @@ pub(crate) async fn load(client: &Client, table: &HistoryTable, set: &Set) -> Re
     .await
     .map_err(failed)?;
     let mut state = State::EMPTY;
-    state.last_row = last.first().map_or(0, |row| row.get(0));
+    if let Some(last) = last.first() {
+        state.last_row = HistoryRow::new(table, set, last, 0)?.number();
+    }
     let mut numbers = Vec::new();
     let mut versions = HashSet::new();
     for row in &rows {
-        if let Some((seq, applied)) = read_row(table, set, row, &mut state)? {
+        let row = HistoryRow::new(table, set, row, 0)?;
+        if let Some(applied) = read_row(set, &row, &mut state)? {
             if !versions.insert(applied.version.clone()) {
-                let problem = format!("version {} is applied by two rows", applied.version);
-                return Err(Error::DamagedRow { table: table.qualified(), row: seq, problem });
+                let version = &applied.version;
+                return Err(row.damaged(format!("version {version} is applied by another row too")));
             }
             state.applied.push(applied);
-            numbers.push(seq);
+            numbers.push(row.number());
         }
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
     Ok(state)
 }
 
-/// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
-fn read_row(
-    table: &HistoryTable,
-    set: &Set,
-    row: &Row,
-    state: &mut State,
-) -> Result<Option<(i64, Applied)>, Error> {
-    let seq: i64 = row.get(0);
-    let damaged = |problem: String| Error::DamagedRow { table: table.qualified(), row: seq, problem };
-    let version = Version::new(row.get::<_, String>(1), set.order());
-    let name: String = row.get(2);
-    let (action, outcome, live): (&str, &str, bool) = (row.get(3), row.get(4), row.get(5));
+/// Reads a row: an interrupted migration into `state`, an applied one to be returned.
+fn read_row(set: &Set, row: &HistoryRow<'_>, state: &mut State) -> Result<Option<Applied>, Error> {
+    let version = Version::new(row.get::<String>(1)?, set.order());
+    let name: String = row.get(2)?;
+    let (action, outcome, live): (&str, &str, bool) = (row.get(3)?, row.get(4)?, row.get(5)?);
     let checksum: Checksum = row
-        .get::<_, &str>(6)
+        .get::<&str>(6)?
         .parse()
-        .map_err(|error: migrate_core::InvalidChecksum| damaged(error.to_string()))?;
-    let checkpoint: Option<i32> = row.get(7);
+        .map_err(|error: migrate_core::InvalidChecksum| row.damaged(error.to_string()))?;
     if outcome != "done" {
-        let done = checkpoint.and_then(|done| usize::try_from(done).ok());
-        let done = done.ok_or_else(|| damaged(format!("it is {outcome} at checkpoint {checkpoint:?}")))?;
-        let interrupted = Interrupted::new(version, name, checksum, done).in_row(seq);
+        let checkpoint: i32 = row.get(7)?;
+        let done = usize::try_from(checkpoint)
+            .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
+        let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
         return Ok(None);
     }
     if !live {
         return Ok(None);
     }
-    let at: SystemTime = row.get(8);
-    let took = row.get::<_, Option<f64>>(9).and_then(|took| Duration::try_from_secs_f64(took).ok());
-    let run: String = row.get(10);
-    let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
-    Ok(Some((seq, applied)))
+    let at: SystemTime = row.get(8)?;
+    let took = row.get::<Option<f64>>(9)?.and_then(|took| Duration::try_from_secs_f64(took).ok());
+    let run: String = row.get(10)?;
+    Ok(Some(Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default())))
 }
 
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.
@@ -98,9 +96,9 @@ async fn keep_texts(
         .await
         .map_err(|source| Error::server("loading the texts of the history", source))?;
     for row in &rows {
-        let seq: i64 = row.get(0);
-        if let Some(index) = numbers.iter().position(|number| *number == seq) {
-            state.applied[index].kept = Some(Kept { up: row.get(1), down: row.get(2) });
+        let row = HistoryRow::new(table, set, row, 0)?;
+        if let Some(index) = numbers.iter().position(|number| *number == row.number()) {
+            state.applied[index].kept = Some(Kept { up: row.get(1)?, down: row.get(2)? });
         }
     }
     Ok(())

@@ -142,7 +142,7 @@ impl Locked for PgLocked<'_, '_> {
         if !self.survey.exists {
             return Ok(State::EMPTY);
         }
-        Ok(load::load(self.worker(), &self.survey.table, self.set).await?)
+        Ok(load::load(self.worker(), &self.survey, self.set).await?)
     }
 
     async fn apply(

@@ -4,6 +4,7 @@ mod attempt;
 mod head;
 mod load;
 mod locked;
+mod row;
 mod survey;
 mod table;
 
@@ -20,7 +21,7 @@ use crate::settings::RunSettings;
 use crate::target::Target;
 use async_trait::async_trait;
 use locked::{PgLocked, run_id};
-use migrate_core::history::{Head, History, Holder, Locking, State};
+use migrate_core::history::{Head, History, Locking, State};
 use migrate_core::{Error as EngineError, Set};
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         if !survey.exists {
             return Ok(State::EMPTY);
         }
-        Ok(load::load(&self.session, &survey.table, set).await?)
+        Ok(load::load(&self.session, &survey, set).await?)
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
@@ -151,7 +152,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 self.session.unmark();
                 // So many replicas that there is no connection left to work with: some of them will be done soon.
                 return if error.is_too_many_connections() {
-                    Ok(Locking::Held(Holder::default()))
+                    Ok(Locking::Crowded(error.into()))
                 } else {
                     Err(error.into())
                 };

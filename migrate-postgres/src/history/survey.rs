@@ -1,13 +1,13 @@
 //! What has to be known about a session before it writes.
 
 use crate::error::Error;
-use crate::history::head::missing_columns;
+use crate::history::head::{missing_columns, read_error};
 use crate::history::table::HistoryTable;
-use crate::quote::{quote_ident, quote_literal};
+use crate::quote::{quote_ident, quote_if_needed, quote_literal};
 use crate::settings::RunSettings;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 /// What has to be known about a session before it writes: asked once, with the lock held.
 #[derive(Clone, Debug)]
@@ -48,16 +48,18 @@ const SURVEY: &str = "\
 impl Survey {
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        let failed = |source| Error::server("looking at the session", source);
         let sql = format!(
             "WITH changed AS (SELECT name, setting FROM pg_catalog.pg_settings \
              WHERE source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$') {SURVEY}"
         );
         let schema = settings.history_schema.as_deref();
-        let row = client
-            .query_typed_one(&sql, &[(&schema, Type::TEXT), (&&*settings.history_table, Type::TEXT)])
-            .await
-            .map_err(failed)?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&schema, Type::TEXT), (&&*settings.history_table, Type::TEXT)];
+        let row = match client.query_typed_one(&sql, &parameters).await {
+            Ok(row) => row,
+            // `to_regclass` looks into the schema, for which it takes USAGE.
+            Err(error) => return Err(read_error(client, settings, "looking at the session", error).await),
+        };
         let schema: Option<&str> = row.get(0);
         let table = settings.table_in(schema.ok_or(Error::NoSchema)?);
         let names: Vec<String> = row.get::<_, Option<_>>(10).unwrap_or_default();
@@ -76,9 +78,11 @@ impl Survey {
             restore: restore(row.get(8), row.get(9), names.iter().zip(&values)),
         };
         if survey.exists {
-            let missing = missing_columns(client, &survey.table.qualified()).await.map_err(failed)?;
+            let missing = missing_columns(client, &survey.table.qualified())
+                .await
+                .map_err(|source| Error::server("looking at the history's table", source))?;
             if !missing.is_empty() {
-                return Err(Error::NotOurTable { table: survey.table.qualified(), missing });
+                return Err(Error::NotOurTable { table: survey.table.shown(), missing });
             }
         }
         Ok(survey)
@@ -92,39 +96,63 @@ impl Survey {
     /// Whether the session can write at all, and make the table where there is none.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
         if self.in_recovery {
-            return Err(Error::ReadOnly { reason: "the server is a hot standby" });
+            return Err(Error::standby("the server is a hot standby"));
         }
         if self.read_only {
-            return Err(Error::ReadOnly { reason: "default_transaction_read_only is on for this session" });
+            return Err(Error::ReadOnly {
+                reason: "default_transaction_read_only is on for this session",
+                next: "set it to off for this role, database or connection, or let another instance migrate first",
+            });
         }
         if !self.exists && !self.may_create {
-            let what = if self.schema_exists {
-                format!("GRANT CREATE ON SCHEMA {}", quote_ident(self.table.schema()))
+            let (schema, role) = (quote_if_needed(self.table.schema()), quote_if_needed(&self.role));
+            let (message, grant) = if self.schema_exists {
+                (
+                    format!("permission denied for schema {}", self.table.schema()),
+                    format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};"),
+                )
             } else {
-                "GRANT CREATE ON the DATABASE".to_owned()
+                (
+                    format!("the schema {} does not exist, and it may not make one", self.table.schema()),
+                    format!("CREATE SCHEMA {schema} AUTHORIZATION {role};"),
+                )
             };
             return Err(Error::Privilege {
                 role: self.role.clone(),
                 what: "create the history's table",
-                message: format!("permission denied for schema {}", self.table.schema()),
-                next: format!("{what} to it, or let a role that may do so migrate first"),
+                message,
+                next: format!("{grant} or let a role that may do so migrate first"),
             });
         }
         Ok(())
     }
 
+    /// What a failed read of the history means.
+    pub(crate) fn read_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
+        match error.code() {
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => self.lacks("read the history", "SELECT", &error),
+            _ => Error::server(doing, error),
+        }
+    }
+
+    /// The role lacks a right on the history's table.
+    fn lacks(&self, what: &'static str, rights: &str, error: &tokio_postgres::Error) -> Error {
+        let [schema, table, role] = [self.table.schema(), self.table.name(), &self.role].map(quote_if_needed);
+        Error::Privilege {
+            role: self.role.clone(),
+            what,
+            message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
+            next: format!("GRANT {rights} ON {schema}.{table} TO {role};"),
+        }
+    }
+
     /// What a failed write to the history means.
     pub(crate) fn write_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
         match error.code() {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Error::Privilege {
-                role: self.role.clone(),
-                what: "write the history",
-                message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-                next: format!("GRANT SELECT, INSERT, UPDATE ON {} to it", self.table.qualified()),
-            },
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-                Error::ReadOnly { reason: "the server has become read-only" }
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                self.lacks("write the history", "SELECT, INSERT, UPDATE", &error)
             }
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server has become read-only"),
             _ => Error::server(doing, error),
         }
     }

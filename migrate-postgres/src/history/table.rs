@@ -1,8 +1,8 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
-use migrate_core::checksum::normalized;
 use migrate_core::error::Failure;
+use migrate_core::kept;
 use migrate_core::plan::{Action, Step};
 use migrate_core::{Digest, Script, TransactionMode};
 
@@ -75,9 +75,17 @@ impl HistoryTable {
         format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
     }
 
-    /// The names of all columns.
-    pub(crate) fn columns() -> impl Iterator<Item = &'static str> {
-        COLUMNS.iter().map(|(name, _)| *name)
+    /// The table's name with its schema, for messages.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// The names of all columns with their types, as `format_type` gives these.
+    pub(crate) fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+        COLUMNS.iter().map(|(name, kind)| match kind.split(' ').next().unwrap_or_default() {
+            "timestamptz" => (*name, "timestamp with time zone"),
+            kind => (*name, kind),
+        })
     }
 
     /// Makes the table, and its schema where there is none. To be run under the lock, after a look: `IF NOT EXISTS`
@@ -112,7 +120,7 @@ impl HistoryTable {
                (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE c.oid = {regclass}::regclass), \
                (SELECT array_agg(version ORDER BY seq) FROM since), (SELECT array_agg(name ORDER BY seq) FROM since), \
-               (SELECT bool_and(action <> 'revert') FROM since)",
+               (SELECT bool_and(action <> 'revert') FROM since), coalesce((SELECT seq FROM head), 0)",
             regclass = quote_literal(relation)
         )
     }
@@ -281,7 +289,7 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| normalized(s.text())).as_deref());
+        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };

@@ -98,9 +98,7 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 
 fn failed(source: tokio_postgres::Error) -> Error {
     match source.code() {
-        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-            Error::ReadOnly { reason: "the server takes no writes" }
-        }
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
         _ => Error::server("taking or giving back the migration lease", source),
     }
 }

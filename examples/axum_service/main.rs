@@ -1,0 +1,93 @@
+//! An HTTP service that migrates its database before it listens, over the pool that it serves from. Its readiness route tells
+//! which migration the schema is at.
+//!
+//! ```sh
+//! cargo run --example axum_service
+//! curl localhost:8080/ready
+//! ```
+//!
+//! It takes the database of `DATABASE_URL`; without one it starts the machine's PostgreSQL for itself. It listens on `PORT`:
+//! 8080 without it, any free port for 0. SIGTERM and Ctrl-C let it answer what it was asked, and stop.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use anyhow::Context as _;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use deadpool_postgres::{Manager, Pool};
+use migrate_examples::Database;
+use migrate_postgres::{Migrator, Position, migrate};
+use serde_json::{Value, json};
+use std::env;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_postgres::NoTls;
+
+const MIGRATIONS: Migrator = migrate!("axum_service/migrations");
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let database = Database::open().await?;
+    let pool = Pool::builder(Manager::new(database.url().parse()?, NoTls)).build()?;
+
+    // Before the first request. Any number of replicas may do so at once: one migrates, the others wait for it.
+    let report = MIGRATIONS.run(&pool).await?;
+    println!("{report}");
+
+    let routes = Router::new().route("/ready", get(ready)).route("/greetings", get(greetings));
+    let port = env::var("PORT").map_or(Ok(8080), |port| port.parse()).context("PORT is no port")?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+
+    axum::serve(listener, routes.with_state(pool)).with_graceful_shutdown(told_to_stop()?).await?;
+    println!("stopped");
+    Ok(())
+}
+
+/// Where the schema stands, by one query: 200 when all of this program's migrations are applied, 503 when not.
+async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
+    let position = match MIGRATIONS.position(&pool).await {
+        Ok(position) => position,
+        Err(error) => {
+            // The message names hosts and roles: for the log, not for whoever asks.
+            eprintln!("not ready: {error}");
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false })));
+        }
+    };
+    let schema = match &position {
+        Position::Beginning { applied: 0, .. } => None,
+        Position::Beginning { applied, .. } => MIGRATIONS.set().get(applied - 1).map(|m| m.name().to_owned()),
+        // A newer release was here already; its migrations are no hindrance to this one.
+        Position::Ahead { newer } => newer.last().map(|newer| newer.name.clone()),
+        _ => None,
+    };
+    let ready = position.is_up_to_date();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "schema": schema, "pending": position.pending() })))
+}
+
+async fn greetings(State(pool): State<Pool>) -> Result<Json<Vec<String>>, StatusCode> {
+    let texts = async {
+        let client = pool.get().await?;
+        let rows = client.query("SELECT text FROM greetings ORDER BY id", &[]).await?;
+        anyhow::Ok(rows.iter().map(|row| row.get(0)).collect())
+    };
+    texts.await.map(Json).map_err(|error| {
+        eprintln!("no greetings: {error}");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
+}
+
+/// Ends at SIGTERM or Ctrl-C. Both are listened for from here on.
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

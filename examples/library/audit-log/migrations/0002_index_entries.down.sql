@@ -1,0 +1,1 @@
+DROP INDEX audit_log.entries_by_actor;

@@ -1,0 +1,2 @@
+DROP FUNCTION publish;
+DROP TABLE posts;

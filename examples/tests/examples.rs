@@ -1,0 +1,96 @@
+//! The examples, run as their readers run them.
+
+use std::env;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The example as `cargo test` has built it.
+fn example(name: &str) -> Command {
+    let test = env::current_exe().unwrap();
+    let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.is_file(), "{} is not built: cargo build --examples", path.display());
+    let mut command = Command::new(path);
+    // Each example with a server and a database of its own.
+    command.env_remove("DATABASE_URL");
+    command
+}
+
+fn output(name: &str) -> String {
+    let output = example(name).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} failed: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn quickstart_shows_what_was_done_and_a_boot_with_nothing_to_do() {
+    let output = output("quickstart");
+    assert!(output.contains("3 applied in "), "{output}");
+    assert!(
+        output.contains(": nothing to do: 3 migrations applied, the last is 0003_index_posts"),
+        "{output}"
+    );
+    assert!(output.lines().any(|line| line.starts_with("│ 0002_create_posts ")), "{output}");
+}
+
+#[test]
+fn a_librarys_migrations_live_beside_the_applications() {
+    let output = output("library");
+    assert!(output.contains("entries in the audit log: 1"), "{output}");
+    assert!(
+        output.contains("audit_log\n0001_create_entries  applied\n0002_index_entries   applied\n"),
+        "{output}"
+    );
+    assert!(output.contains("default\n0001_create_accounts  applied\n"), "{output}");
+}
+
+#[test]
+fn the_service_migrates_then_listens_then_stops_when_told_to() {
+    let child = example("axum_service").env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut service = Service(child);
+    let mut lines = BufReader::new(service.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+
+    let report = lines.next().unwrap();
+    assert!(report.starts_with("2 applied in "), "{report}");
+    let listening = lines.next().unwrap();
+    let address = listening.strip_prefix("listening on http://").unwrap();
+
+    let ready = get(address, "/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 OK"), "{ready}");
+    assert!(ready.ends_with(r#"{"pending":0,"ready":true,"schema":"0002_greet_the_world"}"#), "{ready}");
+    let greetings = get(address, "/greetings");
+    assert!(greetings.ends_with(r#"["Hello, world"]"#), "{greetings}");
+
+    service.terminate();
+    assert_eq!(lines.next().as_deref(), Some("stopped"));
+    assert!(service.0.wait().unwrap().success());
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Stopped also when the test fails.
+struct Service(Child);
+
+impl Service {
+    fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.0.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if self.0.try_wait().unwrap().is_none() {
+            self.terminate();
+            drop(self.0.wait());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The texts of scripts as a history keeps them: without secrets.
+
+use crate::checksum::{Checksum, normalized};
+use crate::sql::{self, TokenKind};
+
+/// What stands for a secret, or for what is in the quotes of one.
+const PLACE: char = '…';
+
+/// A script's text as a history keeps it: LF for CRLF, no byte order mark, and `'…'` for what [`sql::redact`] takes
+/// for a secret. Whoever may read the history, or a dump of it, is not to read passwords there.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::kept;
+///
+/// assert_eq!(kept::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '…';\n");
+/// ```
+pub fn text(script: &str) -> String {
+    sql::redact(&normalized(script)).into_owned()
+}
+
+/// Whether a kept text can be run: nothing was taken out of it.
+pub fn is_whole(kept: &str) -> bool {
+    !sql::tokens(kept).any(|token| {
+        let text = token.text(kept);
+        match token.kind {
+            TokenKind::DollarString => text.contains("'…'"),
+            _ => text == "'…'" || text == "…",
+        }
+    })
+}
+
+/// The text that was kept, with its secrets put back where they are those of `now`, the script as it is now. None where
+/// they are not: the checksum tells.
+pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<String> {
+    let shown = sql::redact(now);
+    let mut secrets = Vec::new();
+    let mut shown_parts = shown.split(PLACE);
+    let mut rest = now.strip_prefix(shown_parts.next()?)?;
+    for part in shown_parts {
+        let end = if part.is_empty() { rest.len() } else { rest.find(part)? };
+        secrets.push(&rest[..end]);
+        rest = &rest[end + part.len()..];
+    }
+    let mut restored = String::new();
+    let mut secrets = secrets.into_iter();
+    for (index, part) in kept.split(PLACE).enumerate() {
+        if index > 0 {
+            restored.push_str(secrets.next()?);
+        }
+        restored.push_str(part);
+    }
+    (Checksum::of(&restored) == checksum).then_some(restored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_restored_where_its_secrets_are_still_the_same() {
+        let applied = "-- Who.\nCREATE ROLE a PASSWORD 'x''y';\nCREATE ROLE b PASSWORD '';\n";
+        let now = "CREATE ROLE a\n  PASSWORD 'x''y'; CREATE ROLE b PASSWORD '';";
+        let restored = |now| restored(&text(applied), now, Checksum::of(applied));
+        assert_eq!(restored(now).as_deref(), Some(applied));
+        assert_eq!(restored("CREATE ROLE a PASSWORD 'z'; CREATE ROLE b PASSWORD '';"), None);
+        assert_eq!(restored("CREATE ROLE a PASSWORD 'x''y';"), None);
+        assert_eq!(restored(""), None);
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_whole() {
+        assert!(is_whole("-- and so on … '…'\nSELECT 'a … b', \"…\";"));
+        for script in [
+            "ALTER ROLE a PASSWORD 'b'",
+            "SET app.token = b",
+            "DO $$ BEGIN EXECUTE 'ALTER ROLE a PASSWORD ''b'''; END $$",
+        ] {
+            assert!(!is_whole(&text(script)), "{}", text(script));
+        }
+    }
+}

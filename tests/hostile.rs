@@ -1,0 +1,156 @@
+//! Names that try to be more than names, and scripts that try to be too much.
+
+use migrate_core::{Migration, Options, Script, SqlMigration, Version, sql};
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Event, LockKind, Migrator, Set};
+use migrate_tests::sets::folder_of;
+use std::sync::Arc;
+use std::time::Duration;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn set(files: &[(&str, &str)]) -> Set {
+    Set::from_folder(folder_of(files).path()).unwrap()
+}
+
+const FILES: &[(&str, &str)] =
+    &[("1_a.sql", "CREATE TABLE a (id int);"), ("2_b.sql", "CREATE INDEX CONCURRENTLY b ON a (id);")];
+
+fn hostile_names() -> Vec<String> {
+    [
+        "\"; DROP TABLE a; --",
+        "it's \"quoted\"",
+        "line\nfeed\ttab",
+        "back\\slash",
+        "größer 数据库 🐘",
+        "$$ $1 %s {} {{",
+        "Mixed Case",
+        "select",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(["x".repeat(63), "ä".repeat(31)])
+    .collect()
+}
+
+#[tokio::test]
+async fn a_name_is_a_name_whatever_is_in_it() {
+    let database = database().await;
+    for (number, name) in hostile_names().into_iter().enumerate() {
+        let kind = if number % 2 == 0 {
+            LockKind::Transaction
+        } else {
+            LockKind::Lease { expiry: Duration::from_secs(30) }
+        };
+        // A table and an index of its own for each: all share one database.
+        let files = [
+            ("1_a.sql", format!("CREATE TABLE t{number} (id int);")),
+            ("2_b.sql", format!("CREATE INDEX CONCURRENTLY i{number} ON t{number} (id);")),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let migrator = Migrator::new(set(&files).named(name.clone()))
+            .history_schema(name.clone())
+            .history_table(name.clone())
+            .program(name.clone())
+            .lock(kind);
+        let report = migrator.run(database.url()).await.unwrap_or_else(|error| panic!("{name:?}: {error}"));
+        assert_eq!(report.steps.len(), 2, "{name:?}");
+        assert!(migrator.run(database.url()).await.unwrap().is_noop(), "{name:?}");
+        assert_eq!(migrator.status(database.url()).await.unwrap().pending().count(), 0);
+        assert_eq!(migrator.history(database.url()).await.unwrap()[0].program, name);
+    }
+    let client = database.connect().await.unwrap();
+    let rows = client.query("SELECT nspname FROM pg_namespace ORDER BY oid", &[]).await.unwrap();
+    let schemas: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for name in hostile_names() {
+        assert!(schemas.contains(&name), "{name:?} among {schemas:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_may_be_called_anything_too() {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    for (number, name) in hostile_names().into_iter().enumerate() {
+        let role = format!("\"{}\"", name.replace('"', "\"\""));
+        admin.batch_execute(&format!("CREATE ROLE {role} LOGIN SUPERUSER")).await.unwrap();
+        let mut config = database.config();
+        config.user(&name);
+        let migrator = Migrator::new(set(&FILES[..1])).history_schema(format!("s{number}"));
+        let result = migrator.run(&config).await;
+        if number == 0 {
+            result.unwrap();
+        } else {
+            // The first one has made the table already; what counts is that the error is the table's.
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("relation \"a\" already exists"), "{name:?}: {error}");
+        }
+        let by = migrator.history(&config).await.unwrap()[0].by.clone();
+        assert_eq!(by, name);
+        admin
+            .batch_execute(&format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}"))
+            .await
+            .unwrap();
+    }
+}
+
+/// A set of one migration, made without a file.
+fn one(text: String) -> Set {
+    let statements = sql::split(&text).statements;
+    let up = Script::new("1_large.sql", text, statements, Options::NONE);
+    let migration: Arc<dyn Migration> = Arc::new(SqlMigration::new(Version::numeric("1"), "1_large", up));
+    Set::new("large", vec![migration]).unwrap()
+}
+
+#[tokio::test]
+async fn a_script_of_a_hundred_megabytes_is_a_script() {
+    let database = database().await;
+    let row = format!("('{}'),\n", "x".repeat(1000));
+    let text = format!("CREATE TABLE a (t text);\nINSERT INTO a VALUES\n{}('last');\n", row.repeat(100_000));
+    assert!(text.len() > 100_000_000);
+    let migrator = Migrator::new(one(text));
+    migrator.run(database.url()).await.unwrap();
+    assert!(migrator.run(database.url()).await.unwrap().is_noop());
+    let client = database.connect().await.unwrap();
+    let count: i64 = client.query_one("SELECT count(*) FROM a", &[]).await.unwrap().get(0);
+    assert_eq!(count, 100_001);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_statements_are_run_and_an_error_in_the_last_is_found() {
+    let database = database().await;
+    let text =
+        format!("CREATE TABLE a (i int);\n{}SELECT 1/0;\n", "INSERT INTO a VALUES (1);\n".repeat(100_000));
+    let error = Migrator::new(one(text)).run(database.url()).await.unwrap_err().to_string();
+    assert!(error.contains("at 1_large.sql:100002:1: division by zero"), "{error}");
+    assert!(error.contains("statement 100002 of 100002"), "{error}");
+}
+
+/// A million statements are split, and each is in its place.
+#[test]
+fn a_million_statements_are_told_apart() {
+    let text = "SELECT ';'; -- ;\n".repeat(1_000_000);
+    let split = sql::split(&text);
+    assert!(split.faults.is_empty());
+    assert_eq!(split.statements.len(), 1_000_000);
+    assert_eq!(split.statements[999_999].line(), 1_000_000);
+    assert!(split.statements.iter().all(|statement| statement.text(&text) == "SELECT ';'"));
+}
+
+#[tokio::test]
+async fn no_event_and_no_error_shows_a_password() {
+    let database = database().await;
+    let secret = "hunter2-is-the-word";
+    let text = format!("CREATE ROLE r PASSWORD '{secret}' NONSENSE;");
+    let told = Arc::new(std::sync::Mutex::new(String::new()));
+    let heard = told.clone();
+    let migrator = Migrator::new(set(&[("1_r.sql", &text)]))
+        .on_event(move |event: &Event<'_>| heard.lock().unwrap().push_str(&format!("{event} {event:?}\n")));
+    let error = migrator.run(database.url()).await.unwrap_err();
+    let attempts = migrator.history(database.url()).await.unwrap();
+    let everything = format!("{error} {error:?} {attempts:?} {}", told.lock().unwrap());
+    assert!(everything.contains("42601"), "{everything}");
+    assert!(!everything.contains(secret), "{everything}");
+}

@@ -1,0 +1,107 @@
+//! What the README quotes is what the program says. Its Rust code is compiled by the documentation tests of `migrate-postgres`.
+
+use migrate_postgres::{Migrator, Set, migrate, testing};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+const README: &str = include_str!("../README.md");
+
+/// A folder that is gone when its test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Folder {
+        let path = env::temp_dir().join(format!("migrate-readme-{name}-{}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            fs::write(path.join(file), text).unwrap();
+        }
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// The first block of a language after a phrase.
+fn block(after: &str, language: &str) -> &'static str {
+    let (_, rest) = README.split_once(after).unwrap_or_else(|| panic!("the README does not say: {after}"));
+    let (_, rest) = rest.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+/// Durations differ from run to run.
+fn without_durations(text: &str) -> String {
+    let line = |line: &str| match line.split_once(" applied in ") {
+        Some((before, _)) => format!("{before} applied in …"),
+        None => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_failed_migration_says_what_the_readme_quotes() {
+    let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/migrations");
+    let read = |file| fs::read_to_string(quickstart.join(file)).unwrap();
+    let (users, posts) = (read("0001_create_users.up.sql"), read("0002_create_posts.up.sql"));
+    let broken = block("With this as the third migration", "sql");
+    let folder = Folder::new(
+        "failure",
+        &[
+            ("0001_create_users.sql", users.as_str()),
+            ("0002_create_posts.sql", &posts),
+            ("0003_count_posts.sql", broken),
+        ],
+    );
+    let database = testing::server().unwrap().database().await.unwrap();
+    let error = Migrator::new(Set::from_folder(&folder.0).unwrap()).run(database.url()).await.unwrap_err();
+    let quoted = block("the run ends with this text", "text");
+    assert_eq!(without_durations(quoted), without_durations(&error.to_string()), "{error}");
+}
+
+#[test]
+fn a_bad_directory_gives_the_problems_that_the_readme_quotes() {
+    let folder = Folder::new(
+        "problems",
+        &[
+            (
+                "0001_create_users.up.sql",
+                "-- migrate: lock_timeot=5s\nCREATE TABLE users (id bigint PRIMARY KEY);\n",
+            ),
+            ("0002_create_posts.sql", "CREATE TABLE posts (body text DEFAULT 'none);\n"),
+            ("0003_create_tags.down.sql", "DROP TABLE tags;\n"),
+        ],
+    );
+    let error = Set::from_folder(&folder.0).unwrap_err();
+    let quoted: Vec<&str> = block("The compiler shows every", "text")
+        .lines()
+        .map(|line| line.trim_start_matches("error: migrations/").trim_start())
+        .filter(|line| line.starts_with("help: ") || line.starts_with("000"))
+        .collect();
+    let mut text = error.to_string();
+    assert_eq!(quoted.len(), 6);
+    for line in quoted {
+        // In this order, and each once.
+        let at = text.find(line).unwrap_or_else(|| panic!("not said any more: {line}\nbut: {error}"));
+        text.drain(..at + line.len());
+    }
+}
+
+#[tokio::test]
+async fn the_readme_explains_every_column_of_the_history() {
+    let database = testing::server().unwrap().database().await.unwrap();
+    migrate!("fixtures/flat").run(database.url()).await.unwrap();
+    let client = database.connect().await.unwrap();
+    let sql = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'migrate_history'";
+    let columns: Vec<String> = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(columns.len() > 20);
+    let (_, table) = README.split_once("## What the history holds").unwrap();
+    for column in columns {
+        let in_first_cell =
+            |line: &str| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{column}`")));
+        assert!(table.lines().any(in_first_cell), "the README does not explain {column}");
+    }
+}
