@@ -162,6 +162,14 @@ pub enum Left {
         /// How many it has.
         total: usize,
     },
+    /// It runs statement by statement: so many are done and committed, and nobody but a person can tell whether the one
+    /// after them is.
+    InDoubt {
+        /// How many are done for certain.
+        done: usize,
+        /// How many it has.
+        total: usize,
+    },
 }
 
 impl Failure {
@@ -260,8 +268,14 @@ impl Failure {
             }
             (Left::Statements { done, total }, _) => {
                 let are = if *done == 1 { "is" } else { "are" };
-                write!(f, "of the {total} statements of {name} {done} {are} done and committed")?;
+                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
             }
+            (Left::InDoubt { done, total }, _) => write!(
+                f,
+                "of the {total} statements of {name} {done} are done and committed; \
+                 statement {} may or may not have been done",
+                done + 1
+            )?,
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
@@ -277,10 +291,24 @@ impl Failure {
     }
 
     fn fmt_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Left::InDoubt { done, .. } = self.left {
+            return write!(
+                f,
+                "\nnext: see what the statement did, and call `resolve({:?}, …)` with \
+                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to go on after it, \
+                 `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
+                self.version.as_written(),
+                done + 1,
+                done + 2,
+                name = self.name,
+            );
+        }
         let goes_on = match (&self.left, self.action) {
             (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
             (Left::Nothing, _) => "run again; the run goes on with this migration",
-            (Left::Statements { .. }, _) => "run again; the run goes on with this statement",
+            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
+                "run again; the run goes on with this statement"
+            }
         };
         let code = self.code.as_deref().unwrap_or_default();
         let first = match (&self.left, code) {
@@ -294,7 +322,7 @@ impl Failure {
             (_, "42501") => "grant the role what it lacks, or let another one migrate",
             (_, code) if code.starts_with("53") => "give the server what it lacks",
             (Left::Nothing, _) => "correct the script",
-            (Left::Statements { .. }, _) => "mend what the statement ran into",
+            (Left::Statements { .. } | Left::InDoubt { .. }, _) => "mend what the statement ran into",
         };
         write!(f, "\nnext: {first}, and {goes_on}")
     }

@@ -63,6 +63,18 @@ pub enum Event<'a> {
         /// Who is in the way.
         blockers: &'a [Holder],
     },
+    /// A session whose client is gone still runs the statement that the run is to go on with; told again from time to time.
+    #[non_exhaustive]
+    WaitingForStatement {
+        /// The migration's name.
+        name: &'a str,
+        /// The statement's place in the script, the first being 1.
+        number: usize,
+        /// How long the run has waited.
+        waited: Duration,
+        /// Who runs it.
+        holder: &'a Holder,
+    },
     /// A step ran into a lock timeout or a deadlock, was rolled back, and will be tried again.
     #[non_exhaustive]
     Retrying {
@@ -112,6 +124,12 @@ impl fmt::Display for Event<'_> {
                 blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
             }
             Event::StatementDone { name, number, of } => write!(f, "{name}: statement {number} of {of} done"),
+            Event::WaitingForStatement { name, number, waited, holder } => {
+                write!(
+                    f,
+                    "{name}: waiting for {waited:.1?} for statement {number}, which is still run by {holder}"
+                )
+            }
             Event::Retrying { failure, attempts, pause } => {
                 write!(f, "{}: {}; attempt {attempts}, next in {pause:.1?}", failure.name, failure.message)?;
                 failure.blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))

@@ -94,7 +94,7 @@ fn a_failed_migration_that_runs_statement_by_statement_goes_on_at_its_checkpoint
     let database = MemoryDatabase::default();
     database.fail_on("B");
     let error = take(&database, &set, &Up::ALL).unwrap_err().to_string();
-    assert!(error.contains("1 of the 3 statements of 1_m are done and committed"), "{error}");
+    assert!(error.contains("1 of the 3 statements of 1_m is done and committed"), "{error}");
     database.heal();
     take(&database, &set, &Up::ALL).unwrap();
     assert_eq!(database.statements(), ["A", "B", "C", "CREATE TABLE t2 ()"]);

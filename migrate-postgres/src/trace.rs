@@ -19,7 +19,10 @@ pub(crate) fn event(event: &Event<'_>) {
         Event::StepDone { step, .. } => {
             info!(migration = step.name, seconds = step.took.as_secs_f64(), "{event}");
         }
-        Event::WaitingForLock { .. } | Event::Blocked { .. } | Event::Retrying { .. } => warn!("{event}"),
+        Event::WaitingForLock { .. }
+        | Event::WaitingForStatement { .. }
+        | Event::Blocked { .. }
+        | Event::Retrying { .. } => warn!("{event}"),
         Event::Failed { failure, .. } => error!(migration = failure.name, sqlstate = failure.code, "{event}"),
         _ => info!("{event}"),
     }

@@ -75,7 +75,7 @@ async fn a_role_without_usage_on_the_historys_schema() {
     let error = migrator.run(&role.config).await.unwrap_err();
     role.assert_privilege("no_select", &error, &database).await;
     let error = migrator.status(&role.config).await.unwrap_err();
-    role.assert_privilege("no_select", &error, &database).await;
+    role.assert_privilege("no_select_for_status", &error, &database).await;
     role.drop().await;
 }
 

@@ -82,7 +82,6 @@ async fn a_server_that_crashes_at_every_message() {
 /// An index that is built concurrently waits for whoever has a snapshot in its database, and a run that is held may: so
 /// each has a database of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_server_that_crashes_at_every_message_around_a_concurrent_index() {
     at_every_message(Middle::ConcurrentIndex, 16).await;
 }

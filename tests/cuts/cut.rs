@@ -97,19 +97,16 @@ async fn the_connections_of_a_url_cut_at_every_message_on_the_way_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn the_connections_of_a_url_cut_at_every_message_around_a_concurrent_index() {
     every_cut(Act::Up, Over::Url, Middle::ConcurrentIndex).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_clients_connection_cut_at_every_message_around_a_concurrent_index() {
     every_cut(Act::Up, Over::Client, Middle::ConcurrentIndex).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn the_connections_of_a_url_cut_at_every_message_on_the_way_back_over_a_concurrent_index() {
     every_cut(Act::Back, Over::Url, Middle::ConcurrentIndex).await;
 }

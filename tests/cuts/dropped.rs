@@ -161,13 +161,11 @@ async fn a_run_over_a_pool_dropped_at_every_await() {
 }
 
 #[tokio::test]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_run_over_a_client_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Client, Middle::ConcurrentIndex).await;
 }
 
 #[tokio::test]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_run_over_a_pool_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Pool, Middle::ConcurrentIndex).await;
 }

@@ -102,7 +102,6 @@ async fn a_process_killed_at_every_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_process_killed_at_every_message_around_a_concurrent_index() {
     at_every_message(Middle::ConcurrentIndex).await;
 }

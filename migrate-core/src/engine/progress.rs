@@ -51,6 +51,11 @@ impl<'o> Progress<'o> {
         self.observer.event(&Event::Blocked { name: &step.name, waited, blockers });
     }
 
+    /// A statement that is to be run is still run by somebody else; `number` counts from 1.
+    pub fn statement_awaited(&mut self, step: &Step<'_>, number: usize, waited: Duration, holder: &Holder) {
+        self.observer.event(&Event::WaitingForStatement { name: &step.name, number, waited, holder });
+    }
+
     /// A step is done and committed; it took so long by the server's clock.
     pub fn step_done(&mut self, step: &Step<'_>, took: Duration) {
         let report = StepReport {

@@ -261,8 +261,8 @@ fn run_script(
         failure.place = Some(place.in_statement(index + 1, script.statements().len(), text));
         if checkpoints {
             failure.left = Left::Statements { done: index, total: script.statements().len() };
-            inner.recorded(set).interrupted =
-                Some(Interrupted::new(step.version.clone(), step.name.clone(), step.checksum, index));
+            let interrupted = Interrupted::new(step.version.clone(), step.name.clone(), step.checksum, index);
+            inner.recorded(set).interrupted = Some(interrupted.failed());
         } else {
             inner.statements.truncate(committed);
         }

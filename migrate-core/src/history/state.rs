@@ -141,6 +141,9 @@ pub struct Interrupted {
     pub statements_done: usize,
     /// Whether it was being reverted rather than applied.
     pub reverting: bool,
+    /// Whether the server answered its last statement with an error. If it did not, that statement is in doubt: it may
+    /// have been done, be half done, or still be running.
+    pub failed: bool,
     /// The number of its row.
     pub row: i64,
 }
@@ -153,12 +156,25 @@ impl Interrupted {
         checksum: Checksum,
         statements_done: usize,
     ) -> Self {
-        Interrupted { version, name: name.into(), checksum, statements_done, reverting: false, row: 0 }
+        Interrupted {
+            version,
+            name: name.into(),
+            checksum,
+            statements_done,
+            reverting: false,
+            failed: false,
+            row: 0,
+        }
     }
 
     /// The same, with the number of its row.
     pub fn in_row(self, row: i64) -> Self {
         Interrupted { row, ..self }
+    }
+
+    /// The same, stopped by an error of the server's.
+    pub fn failed(self) -> Self {
+        Interrupted { failed: true, ..self }
     }
 
     /// The same, interrupted while it was being reverted.

@@ -17,6 +17,7 @@ mod refusal;
 mod setting;
 mod split;
 mod statement;
+mod subject;
 mod token;
 
 pub use self::compare::same_but_for_comments;
@@ -28,4 +29,5 @@ pub use self::refusal::Refusal;
 pub use self::setting::is_session_setting;
 pub use self::split::{Split, split};
 pub use self::statement::Statement;
+pub use self::subject::{Subject, subject};
 pub use self::token::{Construct, Token, TokenKind};

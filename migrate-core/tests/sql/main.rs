@@ -9,3 +9,4 @@ mod redacting;
 mod refusals;
 mod settings;
 mod splitting;
+mod subjects;

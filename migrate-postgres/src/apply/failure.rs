@@ -70,7 +70,7 @@ fn statement_at(script: &Script, offset: usize) -> Option<usize> {
 }
 
 /// A place in a script, with the line that it is on.
-fn place(script: &Script, offset: usize) -> Place {
+pub(super) fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
     // A statement that breaks off is noticed at the semicolon that was sent behind it.
     let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);

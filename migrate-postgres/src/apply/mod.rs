@@ -1,6 +1,7 @@
 //! Running steps on the server.
 
 pub(crate) mod blockers;
+mod doubt;
 mod failure;
 mod message;
 mod statements;

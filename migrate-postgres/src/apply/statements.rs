@@ -1,12 +1,14 @@
 //! A step that runs statement by statement, with a checkpoint after each.
 
-use super::failure::{position, server_failure};
+use super::doubt::{Before, Doubtful, Unsettled, Verdict};
+use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
+use migrate_core::history::Interrupted;
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, Statement};
 use migrate_core::{Options, Script};
@@ -14,34 +16,48 @@ use std::time::Duration;
 use tokio_postgres::SimpleQueryMessage;
 
 /// Applies a step that can't run in a transaction block: claims its version, runs statement after statement, and moves
-/// the checkpoint after each, in the same transaction where the statement allows one.
+/// the checkpoint with each, in the same transaction where the statement allows one.
 ///
-/// `resume` is the row and the checkpoint of an interrupted attempt.
+/// An interrupted attempt is taken over and goes on at its checkpoint.
 pub(crate) async fn apply_statements(
     context: Context<'_>,
     step: &Step<'_>,
-    resume: Option<(i64, usize)>,
+    interrupted: Option<&Interrupted>,
     standing: &mut Standing,
     progress: &mut Progress<'_>,
 ) -> Result<(), ApplyError> {
     let Some(script) = step.script() else { return Ok(()) };
     progress.step_started(step);
-    let run = Statements { context, step, script, row: resume.map_or(standing.last_row + 1, |(row, _)| row) };
-    let done = resume.map_or(0, |(_, done)| done);
-    if resume.is_none() {
+    let row = interrupted.map_or(standing.last_row + 1, |interrupted| interrupted.row);
+    let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
+    let run = Statements { context, step, script, row };
+    let mut before = match interrupted {
+        None => Before::Nothing,
+        Some(interrupted) if interrupted.failed => Before::Failed,
+        Some(_) => Before::Unknown,
+    };
+    if interrupted.is_none() {
         run.claim(standing).await?;
         standing.last_row = run.row;
     }
     run.prepare_session(done).await.map_err(Error::into_apply)?;
     for index in done..script.statements().len() {
-        if let Err(error) = run.run_statement(index).await {
-            return Err(run.stop(index, error).await);
+        if let Err(stopped) = run.take(index, before, progress).await {
+            return Err(run.stop(index, stopped).await);
         }
+        before = Before::Nothing;
         progress.statement_done(step, index + 1);
     }
-    let took = match verify(context.client, step).await {
-        Ok(()) => run.complete(*standing).await.map_err(Error::into_apply)?,
-        Err(failure) => return Err(run.refuted(failure).await),
+    let total = script.statements().len();
+    if let Err(stopped) = run.take_over(total, before).await {
+        return Err(run.stop(total, stopped).await);
+    }
+    if let Err(failure) = verify(context.client, step).await {
+        return Err(run.refuted(failure).await);
+    }
+    let took = match run.complete(*standing).await {
+        Ok(took) => took,
+        Err(stopped) => return Err(run.stop(total, stopped).await),
     };
     standing.digest = step.digest_after(standing.digest);
     progress.step_done(step, took);
@@ -85,28 +101,74 @@ impl Statements<'_, '_> {
         sent.map_err(|source| Error::server("preparing the session", source))
     }
 
-    async fn run_statement(&self, index: usize) -> Result<(), StatementError> {
-        let statement = &self.script.statements()[index];
-        let text = statement.text(self.script.text());
-        let checkpoint = self.context.table.checkpoint(self.context.run.set, self.row, index + 1);
-        if self.runs_bare(statement) {
-            self.send(text, text, 0).await?;
-            return self.send(&checkpoint, text, usize::MAX).await;
+    /// Makes an interrupted attempt ours, so that the run that began it can't go on with it.
+    async fn take_over(&self, done: usize, before: Before) -> Result<(), Stopped> {
+        if before == Before::Nothing {
+            return Ok(());
         }
-        let mut prefix = format!("{BEGIN};\n");
+        let timeouts = self.context.timeouts(&Options::NONE, true);
+        let take_over = self.context.table.take_over(self.context.run, self.row, done, before.outcome());
+        let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
+        // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
+        self.context
+            .client
+            .batch_execute(&message)
+            .await
+            .map_err(|error| if is_contention(&error) { Stopped::Moved } else { self.stopped(error, 0) })
+    }
+
+    /// Runs a statement and moves the checkpoint behind it.
+    async fn take(&self, index: usize, before: Before, progress: &mut Progress<'_>) -> Result<(), Stopped> {
+        let statement = &self.script.statements()[index];
+        if !self.runs_bare(statement) {
+            self.take_over(index, before).await?;
+            return self.run_in_block(index).await;
+        }
+        let text = statement.text(self.script.text());
+        let doubtful = Doubtful {
+            context: self.context,
+            step: self.step,
+            index,
+            text,
+            refuses: statement.refuses(),
+            row: self.row,
+            before,
+        };
+        let (table, run) = (self.context.table, self.context.run);
+        if doubtful.settle(progress).await? == Verdict::Done {
+            let found = table.checkpoint_found(run, self.row, index + 1, before.outcome());
+            return self.send(&found, text, usize::MAX).await;
+        }
+        self.take_over(index, before).await?;
+        doubtful.check_server()?;
+        self.send(text, text, 0).await?;
+        doubtful.check_valid().await?;
+        self.send(&table.checkpoint(run, self.row, index + 1), text, usize::MAX).await
+    }
+
+    /// Runs a statement in a transaction with its checkpoint. The checkpoint comes first: should another run be there in
+    /// spite of all locks, one of the two waits for the other's transaction here, and then finds that it has moved.
+    async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
+        let text = self.script.statements()[index].text(self.script.text());
+        let checkpoint = self.context.table.checkpoint(self.context.run, self.row, index + 1);
+        let mut prefix = format!("{BEGIN};\n{checkpoint};\n");
         if !self.sets_its_own_timeouts(index) {
             prefix = format!("{prefix}{};\n", self.context.timeouts(self.script.options(), true));
         }
-        self.send(&format!("{prefix}{text}\n;\n{checkpoint};\nCOMMIT"), text, prefix.chars().count()).await
+        self.send(&format!("{prefix}{text}\n;\nCOMMIT"), text, prefix.chars().count()).await
     }
 
     /// Sends a message that holds a statement's text, `before` characters from its beginning.
-    async fn send(&self, message: &str, text: &str, before: usize) -> Result<(), StatementError> {
+    async fn send(&self, message: &str, text: &str, before: usize) -> Result<(), Stopped> {
         self.context.client.batch_execute(message).await.map_err(|error| {
             let inside = position(&error).and_then(|position| (position as usize).checked_sub(before));
             let offset = inside.map_or(0, |position| sql::char_to_byte(text, position));
-            StatementError { offset: if offset < text.len() { offset } else { 0 }, error }
+            self.stopped(error, if offset < text.len() { offset } else { 0 })
         })
+    }
+
+    fn stopped(&self, error: tokio_postgres::Error, offset: usize) -> Stopped {
+        if self.context.table.is_moved(&error) { Stopped::Moved } else { Stopped::Server { offset, error } }
     }
 
     /// Whether a statement has to be sent alone, outside of any transaction block. Of procedures and `DO` blocks nobody
@@ -126,13 +188,13 @@ impl Statements<'_, '_> {
     }
 
     /// Ends the row as done, and makes the session what it was; returns how long the step took.
-    async fn complete(&self, standing: Standing) -> Result<Duration, Error> {
+    async fn complete(&self, standing: Standing) -> Result<Duration, Stopped> {
         let digest = self.step.digest_after(standing.digest);
         let restore = self.context.survey.between_scripts().join("; ");
-        let complete = self.context.table.complete(self.context.run.set, self.row, self.step, digest);
+        let complete = self.context.table.complete(self.context.run, self.row, self.step, digest);
         let message = format!("{BEGIN}; {restore}; {complete}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
-        let answer = answer.map_err(|source| Error::server("writing the history", source))?;
+        let answer = answer.map_err(|error| self.stopped(error, 0))?;
         let seconds = answer.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0)?.parse::<f64>().ok(),
             _ => None,
@@ -140,42 +202,94 @@ impl Statements<'_, '_> {
         Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default())
     }
 
-    /// Ends the row as failed at its checkpoint.
-    async fn stop(&self, index: usize, stopped: StatementError) -> ApplyError {
-        if stopped.error.as_db_error().is_none() {
-            return Error::server("applying migrations", stopped.error).into_apply();
+    /// Makes the session what it was, and ends the row as failed at its checkpoint where the server said so.
+    async fn stop(&self, index: usize, stopped: Stopped) -> ApplyError {
+        let unsettled = match stopped {
+            Stopped::Moved => {
+                self.restore("").await;
+                return ApplyError::Moved;
+            }
+            Stopped::Server { offset, error } => return self.stop_at_error(index, offset, error).await,
+            Stopped::Unsettled(Unsettled::Server(error)) => return self.stop_at_error(index, 0, error).await,
+            Stopped::Unsettled(unsettled) => unsettled,
+        };
+        let mut failure = self.failure(index, unsettled.to_string());
+        match unsettled {
+            Unsettled::Unsafe { .. } => self.record(&failure, index).await,
+            // The row stays unfinished: what is in doubt remains so.
+            Unsettled::Running { holders, .. } => {
+                failure.blockers = holders;
+                self.restore("").await;
+            }
+            Unsettled::Undecidable { .. } | Unsettled::Server(_) => {
+                failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
+                self.restore("").await;
+            }
         }
-        let contended = is_contention(&stopped.error);
-        let start = self.script.statements()[index].range().start;
-        let mut failure =
-            server_failure(self.step, Some(self.script), Some(start + stopped.offset), stopped.error);
+        ApplyError::Failed(failure)
+    }
+
+    async fn stop_at_error(&self, index: usize, offset: usize, error: tokio_postgres::Error) -> ApplyError {
+        let Some(statement) = self.script.statements().get(index).filter(|_| error.as_db_error().is_some())
+        else {
+            self.restore("").await;
+            return self.context.survey.write_error("applying migrations", error).into_apply();
+        };
+        let contended = is_contention(&error);
+        let offset = statement.range().start + offset;
+        let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
         failure.left = Left::Statements { done: index, total: self.script.statements().len() };
-        self.record(&failure).await;
+        self.record(&failure, index).await;
         let failure = Box::new(failure);
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
+    }
+
+    /// A failure of ours at a statement.
+    fn failure(&self, index: usize, message: String) -> Box<Failure> {
+        let mut failure =
+            Failure::new(self.step.version.clone(), self.step.name.clone(), self.step.action, message);
+        let statements = self.script.statements();
+        failure.place = statements.get(index).map(|statement| place(self.script, statement.range().start));
+        failure.left = Left::Statements { done: index, total: statements.len() };
+        Box::new(failure)
     }
 
     /// All statements are done, but the verify script refutes them.
     async fn refuted(&self, mut failure: Box<Failure>) -> ApplyError {
         let total = self.script.statements().len();
         failure.left = Left::Statements { done: total, total };
-        self.record(&failure).await;
+        self.record(&failure, total).await;
         ApplyError::Failed(failure)
     }
 
     /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself.
-    async fn record(&self, failure: &Failure) {
+    async fn record(&self, failure: &Failure, done: usize) {
+        let run = self.context.run;
+        self.restore(&self.context.table.failed_at_checkpoint(run, self.row, done, failure)).await;
+    }
+
+    /// Ends what a statement left open, makes the session what it was, and runs a statement more.
+    async fn restore(&self, then: &str) {
         let restore = self.context.survey.between_scripts().join("; ");
-        let failed = self.context.table.failed_at_checkpoint(self.context.run.set, self.row, failure);
-        let message = format!("ROLLBACK; {BEGIN}; {restore}; {failed}; COMMIT");
+        let message = format!("ROLLBACK; {BEGIN}; {restore}; {then}; COMMIT");
         if self.context.client.batch_execute(&message).await.is_err() {
             drop(self.context.client.batch_execute("ROLLBACK").await);
         }
     }
 }
 
-/// A statement failed, at a byte of its text.
-struct StatementError {
-    offset: usize,
-    error: tokio_postgres::Error,
+/// Why a statement was not done.
+enum Stopped {
+    /// The server said no, at a byte of its text.
+    Server { offset: usize, error: tokio_postgres::Error },
+    /// What became of an earlier try can't be settled.
+    Unsettled(Unsettled),
+    /// Another run has taken the migration over.
+    Moved,
+}
+
+impl From<Unsettled> for Stopped {
+    fn from(unsettled: Unsettled) -> Stopped {
+        Stopped::Unsettled(unsettled)
+    }
 }

@@ -31,22 +31,24 @@ pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<
     let mut numbers = Vec::new();
     let mut versions = HashSet::new();
     for row in &rows {
-        let row = HistoryRow::new(table, set, row, 0)?;
-        if let Some(applied) = read_row(set, &row, &mut state)? {
-            if !versions.insert(applied.version.clone()) {
-                let version = &applied.version;
-                return Err(row.damaged(format!("version {version} is applied by another row too")));
-            }
+        if let Some((seq, applied)) =
+            read_row(set, HistoryRow::new(table, set, row, 0)?, &mut state, &mut versions)?
+        {
             state.applied.push(applied);
-            numbers.push(row.number());
+            numbers.push(seq);
         }
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
     Ok(state)
 }
 
-/// Reads a row: an interrupted migration into `state`, an applied one to be returned.
-fn read_row(set: &Set, row: &HistoryRow<'_>, state: &mut State) -> Result<Option<Applied>, Error> {
+/// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
+fn read_row(
+    set: &Set,
+    row: HistoryRow<'_>,
+    state: &mut State,
+    versions: &mut HashSet<Version>,
+) -> Result<Option<(i64, Applied)>, Error> {
     let version = Version::new(row.get::<String>(1)?, set.order());
     let name: String = row.get(2)?;
     let (action, outcome, live): (&str, &str, bool) = (row.get(3)?, row.get(4)?, row.get(5)?);
@@ -59,16 +61,21 @@ fn read_row(set: &Set, row: &HistoryRow<'_>, state: &mut State) -> Result<Option
         let done = usize::try_from(checkpoint)
             .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
+        let interrupted = if outcome == "failed" { interrupted.failed() } else { interrupted };
         state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
         return Ok(None);
     }
     if !live {
         return Ok(None);
     }
+    if !versions.insert(version.clone()) {
+        return Err(row.damaged(format!("version {version} is applied by another row too")));
+    }
     let at: SystemTime = row.get(8)?;
     let took = row.get::<Option<f64>>(9)?.and_then(|took| Duration::try_from_secs_f64(took).ok());
     let run: String = row.get(10)?;
-    Ok(Some(Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default())))
+    let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
+    Ok(Some((row.number(), applied)))
 }
 
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.

@@ -121,8 +121,7 @@ impl Work<'_, '_> {
             };
             if is_statement_by_statement(first) {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
-                let resume = interrupted.map(|interrupted| (interrupted.row, interrupted.statements_done));
-                apply_statements(context, first, resume, &mut standing, progress).await?;
+                apply_statements(context, first, interrupted, &mut standing, progress).await?;
                 rest = &rest[1..];
             } else {
                 let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());

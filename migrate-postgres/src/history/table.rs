@@ -5,6 +5,7 @@ use migrate_core::error::Failure;
 use migrate_core::kept;
 use migrate_core::plan::{Action, Step};
 use migrate_core::{Digest, Script, TransactionMode};
+use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,38 +245,96 @@ impl HistoryTable {
         )
     }
 
-    /// Moves the checkpoint of a step that runs statement by statement.
-    pub(crate) fn checkpoint(&self, set: &str, seq: i64, done: usize) -> String {
+    /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
+    ///
+    /// Like all that moves a checkpoint, it violates the table's check when the row is not as it should be: see
+    /// [`HistoryTable::is_moved`].
+    pub(crate) fn take_over(&self, run: RunIdentity<'_>, seq: i64, done: usize, outcome: &str) -> String {
+        let as_it_was = format!("checkpoint = {done} AND outcome = {}", quote_literal(outcome));
+        self.guarded(run, seq, "", &as_it_was, "unfinished")
+    }
+
+    /// Moves the checkpoint of a step that runs statement by statement, and that this run has begun or taken over.
+    pub(crate) fn checkpoint(&self, run: RunIdentity<'_>, seq: i64, done: usize) -> String {
+        let ours = format!(
+            "checkpoint = {} AND outcome <> 'done' AND run_id = {}",
+            done - 1,
+            quote_literal(run.run)
+        );
+        self.guarded(run, seq, &format!("checkpoint = {done}, "), &ours, "unfinished")
+    }
+
+    /// Moves the checkpoint of an interrupted attempt beyond a statement that turned out to be done, and takes it over.
+    pub(crate) fn checkpoint_found(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        done: usize,
+        outcome: &str,
+    ) -> String {
+        let as_it_was = format!("checkpoint = {} AND outcome = {}", done - 1, quote_literal(outcome));
+        self.guarded(run, seq, &format!("checkpoint = {done}, "), &as_it_was, "unfinished")
+    }
+
+    /// Changes a row of an attempt that runs statement by statement. If it is not as `condition` says, the outcome becomes
+    /// one that the table's check refuses: an error, where an UPDATE of no row would not be one.
+    fn guarded(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        changes: &str,
+        condition: &str,
+        outcome: &str,
+    ) -> String {
         format!(
-            "UPDATE {} SET checkpoint = {done}, outcome = 'unfinished' WHERE set_name = {} AND seq = {seq}",
+            "UPDATE {} SET {changes}run_id = {}, outcome = CASE WHEN {condition} THEN '{outcome}' ELSE 'moved' END \
+             WHERE set_name = {} AND seq = {seq}",
             self.qualified(),
-            quote_literal(set),
+            quote_literal(run.run),
+            quote_literal(run.set),
         )
     }
 
-    /// Marks a step that runs statement by statement as failed at its checkpoint.
-    pub(crate) fn failed_at_checkpoint(&self, set: &str, seq: i64, failure: &Failure) -> String {
+    /// Whether an error means that a row of the history is not as this run left it: another run has taken it over.
+    pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
+        error.as_db_error().is_some_and(|db| {
+            *db.code() == SqlState::CHECK_VIOLATION
+                && db.schema() == Some(&self.schema)
+                && db.table() == Some(&self.name)
+        })
+    }
+
+    /// Marks a step that runs statement by statement as failed at its checkpoint, if it still is this run's.
+    pub(crate) fn failed_at_checkpoint(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        done: usize,
+        failure: &Failure,
+    ) -> String {
         format!(
             "UPDATE {} SET outcome = 'failed', finished_at = pg_catalog.clock_timestamp(), \
-             (sqlstate, message, failed_statement, failed_line) = ROW({}) WHERE set_name = {} AND seq = {seq}",
+             (sqlstate, message, failed_statement, failed_line) = ROW({}) \
+             WHERE set_name = {} AND seq = {seq} AND run_id = {} AND checkpoint = {done} AND outcome <> 'done'",
             self.qualified(),
             failure_values(failure),
-            quote_literal(set),
+            quote_literal(run.set),
+            quote_literal(run.run),
         )
     }
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.
-    pub(crate) fn complete(&self, set: &str, seq: i64, step: &Step<'_>, digest: Digest) -> String {
-        let complete = format!(
-            "UPDATE {} SET outcome = 'done', checkpoint = statements, finished_at = pg_catalog.clock_timestamp(), \
-             digest = '\\x{digest}', sqlstate = NULL, message = NULL, failed_statement = NULL, failed_line = NULL \
-             WHERE set_name = {} AND seq = {seq} \
-             RETURNING extract(epoch FROM finished_at - started_at)::float8",
-            self.qualified(),
-            quote_literal(set),
+    pub(crate) fn complete(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
+        let changes = format!(
+            "finished_at = pg_catalog.clock_timestamp(), digest = '\\x{digest}', sqlstate = NULL, message = NULL, \
+             failed_statement = NULL, failed_line = NULL, "
         );
+        let ours =
+            format!("checkpoint = statements AND outcome <> 'done' AND run_id = {}", quote_literal(run.run));
+        let complete = self.guarded(run, seq, &changes, &ours, "done")
+            + " RETURNING extract(epoch FROM finished_at - started_at)::float8";
         if step.action == Action::Revert {
-            format!("{}; {complete}", self.retire(set, step))
+            format!("{};\n{complete}", self.retire(run.set, step))
         } else {
             complete
         }
