@@ -368,7 +368,7 @@ impl Migrator {
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                verify_applied(history.session(), migration).await.map_err(Error::Failed)?;
+                verify_applied(history.session_mut(), migration).await.map_err(Error::Failed)?;
                 verified += 1;
             }
         }

@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 /// # Cancel safety
 ///
 /// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is closed, and not
-/// given back to its pool. A borrowed `Client` is left to whoever marked it.
+/// given back to its pool. A borrowed `Client` gets the message that makes it what it was, behind what it was sent before.
 ///
 /// No cancel request is sent. Behind a pooler it would hit whoever has the server connection by then (and PgBouncer
 /// 1.18 exits over it), while the server ends what it runs for a client that is gone by itself: our transactions set
@@ -17,7 +17,15 @@ use tokio_postgres::Client;
 #[doc(hidden)]
 pub struct Session<'a> {
     connection: Option<Connection<'a>>,
-    marked: bool,
+    marked: Option<Mark>,
+}
+
+/// What a session is in the middle of.
+struct Mark {
+    /// SQL that ends it, from whatever state the session is in.
+    abandon: String,
+    /// Whether it has to be ended though the session is.
+    outlives_session: bool,
 }
 
 enum Connection<'a> {
@@ -49,22 +57,31 @@ impl<'a> Session<'a> {
     }
 
     fn of(connection: Connection<'_>) -> Session<'_> {
-        Session { connection: Some(connection), marked: false }
+        Session { connection: Some(connection), marked: None }
     }
 
-    /// Marks the session as being in the middle of something: a transaction, a lock, changed settings.
-    pub(crate) fn mark(&mut self) {
-        self.marked = true;
+    /// Marks the session as being in the middle of something that ends with it: a transaction, a lock, changed settings.
+    /// `abandon` is the SQL that ends it in a borrowed `Client`, from whatever state that is in.
+    ///
+    /// To be called before the message that begins it is sent: a future that is dropped meanwhile does not know whether it
+    /// was.
+    pub(crate) fn mark(&mut self, abandon: impl Into<String>) {
+        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: false });
+    }
+
+    /// The same for something that the server would keep after the session.
+    pub(crate) fn mark_lasting(&mut self, abandon: impl Into<String>) {
+        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: true });
     }
 
     /// The session is as it was when it was opened.
     pub(crate) fn unmark(&mut self) {
-        self.marked = false;
+        self.marked = None;
     }
 
     /// Closes the session, or gives it back, and waits until a connection of its own is gone.
     pub(crate) async fn close(mut self) {
-        if self.marked {
+        if self.marked.is_some() {
             return;
         }
         if let Some(Connection::Owned(client, task)) = self.connection.take() {
@@ -91,18 +108,37 @@ impl Deref for Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        #[cfg(feature = "deadpool")]
-        if self.marked
-            && let Some(Connection::Pooled(object)) = self.connection.take()
-        {
-            drop(deadpool_postgres::Object::take(object));
+        let Some(Mark { abandon, outlives_session }) = self.marked.take() else { return };
+        match self.connection.take() {
+            None => {}
+            Some(Connection::Borrowed(client)) => send_unawaited(client, &abandon),
+            Some(Connection::Owned(client, _)) if outlives_session => send_unawaited(&client, &abandon),
+            // Left to itself, the connection's task would wait for the answer of what is under way.
+            Some(Connection::Owned(_, task)) => task.abort(),
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) => {
+                end(deadpool_postgres::Object::take(object), abandon, outlives_session);
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Unpooled(client)) => end(client, abandon, outlives_session),
         }
+    }
+}
+
+/// Closes a pool's connection, if need be after a last message: its task ends with it, whatever is under way.
+#[cfg(feature = "deadpool")]
+fn end(client: deadpool_postgres::ClientWrapper, abandon: String, outlives_session: bool) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) if outlives_session => {
+            runtime.spawn(async move { drop(client.batch_execute(&abandon).await) });
+        }
+        _ => drop(client),
     }
 }
 
 /// Sends a message without waiting for its answer, from where nothing can be awaited. The connection's task delivers it
 /// after what was sent before.
-pub(crate) fn send_unawaited(client: &Client, sql: &str) {
+fn send_unawaited(client: &Client, sql: &str) {
     use std::task::{Context, Waker};
     let mut sending = std::pin::pin!(client.batch_execute(sql));
     // The first poll of a request puts it into the connection's queue; the answer is read and thrown away there.

@@ -1,11 +1,13 @@
 //! Cancellation: the future is dropped at every await.
 
-use crate::stage::{Middle, Stage, Verdict, connect, undisturbed};
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, connect, undisturbed};
 use deadpool_postgres::{Manager, Pool};
-use migrate_postgres::testing;
+use migrate_postgres::{Migrator, testing};
 use migrate_tests::proxy::Proxy;
+use migrate_tests::sets::{self, Scripts};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 /// A future that gives up when the one in it has been pending so many times.
@@ -124,7 +126,7 @@ enum Over {
 async fn every_await(over: Over, middle: Middle) {
     let database = testing::server().unwrap().database().await.unwrap();
     let config = database.config();
-    let expected = undisturbed(&config, "undisturbed", middle).await;
+    let expected = undisturbed(Act::Up, &config, middle).await;
     let mut problems = Vec::new();
     for n in 0.. {
         let stage = Stage::make(&config, &format!("case_{n}"), middle).await;
@@ -134,7 +136,7 @@ async fn every_await(over: Over, middle: Middle) {
                 Over::Pool => over_pool(n, &stage, &config, &expected).await,
             }
         };
-        let case = tokio::time::timeout(crate::stage::HANGING, case).await;
+        let case = tokio::time::timeout(HANGING, case).await;
         match case.unwrap_or_else(|_| Err("it hangs".to_owned())) {
             Ok(true) => {
                 assert!(n > 10, "only {n} awaits");
@@ -159,13 +161,11 @@ async fn a_run_over_a_pool_dropped_at_every_await() {
 }
 
 #[tokio::test]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_run_over_a_client_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Client, Middle::ConcurrentIndex).await;
 }
 
 #[tokio::test]
-#[ignore = "a statement that refuses a transaction is not looked up yet when it is in doubt"]
 async fn a_run_over_a_pool_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Pool, Middle::ConcurrentIndex).await;
 }
@@ -194,4 +194,37 @@ async fn a_look_dropped_at_every_await_leaves_no_transaction_open() {
         note(n, "client, status", found(&client).await.and_then(|after| same(&before, &after)));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The server learns that nobody waits any more: the connection is closed, however long the statement would take.
+#[tokio::test]
+async fn a_dropped_run_ends_what_the_server_runs_for_it() {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let config = database.config();
+    let admin = connect(&config).await;
+    let endless = Migrator::new(sets::set("endless", [Scripts::up(1, "SELECT pg_sleep(3600);")]));
+    let works = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE application_name = $1 AND state = 'active' AND query LIKE '%pg_sleep%'";
+    for over in ["a_url", "a_pool"] {
+        let stage = Stage::make(&config, over, Middle::StatementByStatement).await;
+        let pool = pool(stage.config.clone());
+        let run = async {
+            match over {
+                "a_url" => endless.run(&stage.config).await.map(drop),
+                _ => endless.run(&pool).await.map(drop),
+            }
+        };
+        let until_it_works = async {
+            while admin.query_one(works, &[&stage.name]).await.unwrap().get::<_, i64>(0) == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            said = run => panic!("{said:?}"),
+            () = until_it_works => {}
+        }
+        drop(pool);
+        let left = tokio::time::timeout(HANGING, stage.leave(&config)).await;
+        assert_eq!(left, Ok(Ok(())), "the server works on for {over}");
+    }
 }

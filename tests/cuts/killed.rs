@@ -1,1 +1,107 @@
-//! killed.
+//! The process: it is killed with SIGKILL at every message that it sends.
+
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, play, undisturbed};
+use migrate_postgres::testing;
+use migrate_tests::proxy::{Point, Proxy, Side, When};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Config;
+
+const URL: &str = "MIGRATE_CUTS_URL";
+const CONCURRENTLY: &str = "MIGRATE_CUTS_CONCURRENTLY";
+
+/// A process that runs the migrations: this test binary, told to run one test.
+fn process(stage: &Stage, proxy: &Proxy) -> Killed {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "killed::a_process_runs", "--nocapture"]).env(URL, proxy.url());
+    if stage.middle == Middle::ConcurrentIndex {
+        command.env(CONCURRENTLY, "yes");
+    }
+    Killed(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+/// A process that is killed with the value.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // SIGKILL, and nothing when it is gone already.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Does nothing unless it is run as such a process.
+#[tokio::test]
+async fn a_process_runs() -> ExitCode {
+    let Ok(url) = std::env::var(URL) else { return ExitCode::SUCCESS };
+    let concurrently = std::env::var_os(CONCURRENTLY).is_some();
+    let middle = if concurrently { Middle::ConcurrentIndex } else { Middle::StatementByStatement };
+    match Stage::migrator_of(middle).run(url.as_str()).await {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+async fn case(
+    database: Config,
+    stage: String,
+    middle: Middle,
+    k: usize,
+    when: When,
+    expected: Arc<str>,
+) -> Verdict {
+    let stage = Stage::make(&database, &stage, middle).await;
+    let proxy = Proxy::start(&stage.config).await;
+    proxy.hold(Point::of_any(k).from(Side::Client), when);
+    let mut process = process(&stage, &proxy);
+    let ended = async {
+        loop {
+            if let Some(status) = process.0.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = proxy.held() => {}
+        status = ended => return Err(format!("the process ended by itself: {status}")),
+    }
+    drop(process);
+    proxy.shut();
+    stage.finish(&stage.config, None, &expected).await?;
+    stage.leave(&database).await
+}
+
+async fn at_every_message(middle: Middle) {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let config = database.config();
+    let expected: Arc<str> = undisturbed(Act::Up, &config, middle).await.into();
+    let counted = Stage::make(&config, "counted", middle).await;
+    let proxy = Proxy::start(&counted.config).await;
+    let status = tokio::time::timeout(HANGING, async {
+        let mut process = process(&counted, &proxy);
+        tokio::task::spawn_blocking(move || process.0.wait().unwrap()).await.unwrap()
+    });
+    assert!(status.await.unwrap().success());
+    // Not the last two, by which it takes its leave.
+    let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
+    let messages = 1..=sent - 2;
+    let cases =
+        messages.flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).map(|(k, when)| {
+            let stage = format!("case_{k}_{when:?}").to_lowercase();
+            (format!("message {k}, {when:?}"), case(config.clone(), stage, middle, k, when, expected.clone()))
+        });
+    play(cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_at_every_message() {
+    at_every_message(Middle::StatementByStatement).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_at_every_message_around_a_concurrent_index() {
+    at_every_message(Middle::ConcurrentIndex).await;
+}

@@ -25,20 +25,55 @@ pub(crate) enum Middle {
     ConcurrentIndex,
 }
 
-/// Migrations of every mode. Each leaves rows in a table that is not its own, so that a second application shows, and
-/// some set what must not leak.
+/// What a run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Applies all migrations to an empty schema.
+    Up,
+    /// Reverts all but the first.
+    Back,
+}
+
+impl Act {
+    pub(crate) async fn take<T: Target + ?Sized>(
+        self,
+        migrator: &Migrator,
+        target: &T,
+    ) -> Result<(), String> {
+        let taken = match self {
+            Act::Up => migrator.run(target).await,
+            Act::Back => migrator.to(target, "1").await,
+        };
+        taken.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// What the table that counts holds afterwards.
+    fn effects(self) -> &'static str {
+        match self {
+            Act::Up => "1,2,3,5,6,40,41",
+            Act::Back => "-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41",
+        }
+    }
+
+    /// How many migrations are applied afterwards.
+    fn applied(self) -> usize {
+        match self {
+            Act::Up => 6,
+            Act::Back => 1,
+        }
+    }
+}
+
+/// Migrations of every mode. Each leaves rows in a table that is not its own, forwards and backwards, so that a second
+/// application shows, and some set what must not leak.
 pub(crate) fn set(middle: Middle) -> Set {
-    let effect = |number: usize| format!("INSERT INTO effects VALUES ({number});");
-    let middle = match middle {
-        Middle::StatementByStatement => format!(
-            "-- migrate: transaction=none\n{} SET lock_timeout = '3s'; ALTER TABLE things ADD COLUMN later int; {}",
-            effect(40),
-            effect(41)
-        ),
-        Middle::ConcurrentIndex => format!(
-            "{} CREATE INDEX CONCURRENTLY things_name ON things (name); ALTER TABLE things ADD COLUMN later int; {}",
-            effect(40),
-            effect(41)
+    let effect = |number: i32| format!("INSERT INTO effects VALUES ({number});");
+    let (directive, index, no_index) = match middle {
+        Middle::StatementByStatement => ("-- migrate: transaction=none\n", "", ""),
+        Middle::ConcurrentIndex => (
+            "",
+            "CREATE INDEX CONCURRENTLY things_name ON things (name);",
+            "DROP INDEX CONCURRENTLY things_name;",
         ),
     };
     let first =
@@ -49,21 +84,34 @@ pub(crate) fn set(middle: Middle) -> Set {
         effect(2)
     );
     let third = format!("{} ALTER TABLE more ADD COLUMN name text NOT NULL;", effect(3));
+    let fourth = format!(
+        "{directive}{} SET lock_timeout = '3s'; {index} ALTER TABLE things ADD COLUMN later int; {}",
+        effect(40),
+        effect(41)
+    );
+    let not_fourth = format!(
+        "{directive}{} ALTER TABLE things DROP COLUMN later; {no_index} SET TimeZone = 'Asia/Tokyo'; {}",
+        effect(-41),
+        effect(-40)
+    );
     sets::set(
         "cuts",
         [
-            Scripts::up(1, first),
-            Scripts::up(2, second),
-            Scripts::up(3, third).verify("SELECT count(*) = 1 FROM effects WHERE migration = 3;"),
-            Scripts::up(4, middle),
-            Scripts::up(5, format!("{} CREATE INDEX ON more (name);", effect(5))),
-            Scripts::up(6, effect(6)),
+            Scripts::up(1, first).down("DROP TABLE things; DROP TABLE effects;"),
+            Scripts::up(2, second).down(format!("{} DROP TABLE more;", effect(-2))),
+            Scripts::up(3, third)
+                .down(format!(
+                    "{} ALTER TABLE more DROP COLUMN name; SET search_path = pg_catalog;",
+                    effect(-3)
+                ))
+                .verify("SELECT count(*) = 1 FROM effects WHERE migration = 3;"),
+            Scripts::up(4, fourth).down(not_fourth),
+            Scripts::up(5, format!("{} CREATE INDEX ON more (name);", effect(5)))
+                .down(format!("DROP INDEX more_name_idx; {}", effect(-5))),
+            Scripts::up(6, effect(6)).down(effect(-6)),
         ],
     )
 }
-
-/// What the migrations leave in the table that counts.
-const EFFECTS: &str = "1,2,3,5,6,40,41";
 
 /// A schema of its own in a database that others use too, where all that goes on bears its name.
 #[derive(Clone, Debug)]
@@ -71,25 +119,39 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) config: Config,
     pub(crate) middle: Middle,
+    pub(crate) act: Act,
 }
 
 /// What went wrong, in a sentence.
 pub(crate) type Verdict = Result<(), String>;
 
 impl Stage {
-    /// Makes an empty one.
+    /// Makes an empty one, to go forward in.
     pub(crate) async fn make(database: &Config, name: &str, middle: Middle) -> Stage {
         let mut config = database.clone();
         config.application_name(name).options(format!("-c search_path={name}"));
         let client = connect(database).await;
         client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
-        Stage { name: name.to_owned(), config, middle }
+        Stage { name: name.to_owned(), config, middle, act: Act::Up }
+    }
+
+    /// The same where everything is applied, to go back in.
+    pub(crate) async fn make_to_go(act: Act, database: &Config, name: &str, middle: Middle) -> Stage {
+        let stage = Stage::make(database, name, middle).await;
+        if act == Act::Back {
+            stage.migrator().run(&stage.config).await.unwrap();
+        }
+        Stage { act, ..stage }
     }
 
     pub(crate) fn migrator(&self) -> Migrator {
+        Stage::migrator_of(self.middle)
+    }
+
+    pub(crate) fn migrator_of(middle: Middle) -> Migrator {
         // No case waits longer for the lock than the server needs to notice that a client is gone.
         let poll = Duration::from_millis(50);
-        Migrator::new(set(self.middle)).poll_interval(poll).lock_wait(HANGING / 2)
+        Migrator::new(set(middle)).poll_interval(poll).lock_wait(HANGING / 2)
     }
 
     /// Runs again, and looks at everything. `said` is what the run that was disturbed returned, if it returned.
@@ -103,13 +165,17 @@ impl Stage {
         let said_done = said == Some(Ok(()));
         if said_done {
             let position = migrator.position(&self.config).await.map_err(|error| error.to_string())?;
-            if !position.is_up_to_date() {
+            if position != self.end() {
                 return Err(format!("the first run said it was done, at {position:?}"));
             }
         }
-        let again = migrator.run(target).await;
+        let again = self.act.take(&migrator, target).await;
         again.map_err(|error| format!("the run after it: {error}; the first one: {said:?}"))?;
         self.inspect(expected).await
+    }
+
+    fn end(&self) -> Position {
+        Position::Beginning { applied: self.act.applied(), total: 6 }
     }
 
     /// Whether everything is as an undisturbed run would have left it.
@@ -121,24 +187,21 @@ impl Stage {
         }
         let effects = "SELECT string_agg(migration::text, ',' ORDER BY migration) FROM effects";
         let effects: String = client.query_one(effects, &[]).await.unwrap().get(0);
-        if effects != EFFECTS {
-            return Err(format!("the effects are {effects} instead of {EFFECTS}"));
+        if effects != self.act.effects() {
+            return Err(format!("the effects are {effects} instead of {}", self.act.effects()));
         }
         let migrator = self.migrator();
         let position = migrator.position(&client).await.unwrap();
-        if position != (Position::Beginning { applied: 6, total: 6 }) {
+        if position != self.end() {
             return Err(format!("the history ends at {position:?}"));
         }
-        if migrator.verify(&client).await.map_err(|error| error.to_string())? != 1 {
-            return Err("the verify script was not run".to_owned());
-        }
+        migrator.verify(&client).await.map_err(|error| error.to_string())?;
         let attempts = migrator.history(&client).await.unwrap();
-        let done: Vec<String> = attempts
-            .iter()
-            .filter(|attempt| attempt.outcome == Outcome::Done && attempt.live)
-            .map(|attempt| attempt.version.canonical().into_owned())
-            .collect();
-        if done != ["1", "2", "3", "4", "5", "6"] || attempts.len() != 6 {
+        let live = attempts.iter().filter(|attempt| attempt.live).map(|a| a.version.canonical().into_owned());
+        let expected: Vec<String> = (1..=self.act.applied()).map(|version| version.to_string()).collect();
+        let all_done = attempts.iter().all(|attempt| attempt.outcome == Outcome::Done);
+        if live.collect::<Vec<String>>() != expected || attempts.len() != 6 + 6 - expected.len() || !all_done
+        {
             return Err(format!("the history tells of {attempts:#?}"));
         }
         Ok(())
@@ -181,9 +244,9 @@ pub(crate) async fn catalog(client: &Client) -> String {
 }
 
 /// The schema that an undisturbed run leaves.
-pub(crate) async fn undisturbed(database: &Config, name: &str, middle: Middle) -> String {
-    let stage = Stage::make(database, name, middle).await;
-    stage.migrator().run(&stage.config).await.unwrap();
+pub(crate) async fn undisturbed(act: Act, database: &Config, middle: Middle) -> String {
+    let stage = Stage::make_to_go(act, database, "undisturbed", middle).await;
+    act.take(&stage.migrator(), &stage.config).await.unwrap();
     let client = connect(&stage.config).await;
     let schema = catalog(&client).await;
     stage.inspect(&schema).await.unwrap();

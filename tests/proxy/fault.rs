@@ -23,6 +23,11 @@ impl Point {
     pub fn of_any(number: usize) -> Point {
         Point { connection: None, from: None, number }
     }
+
+    /// The same among the messages of one side.
+    pub fn from(self, from: Side) -> Point {
+        Point { from: Some(from), ..self }
+    }
 }
 
 /// Whether the receiver still gets the message.

@@ -1,6 +1,7 @@
 //! Verify scripts.
 
 use super::failure::{position, server_failure};
+use crate::session::Session;
 use futures_util::StreamExt;
 use migrate_core::error::{Failure, Place};
 use migrate_core::plan::Step;
@@ -90,13 +91,19 @@ fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> 
 }
 
 /// Runs a migration's verify script by itself, in a transaction that is rolled back.
-pub(crate) async fn verify_applied(client: &Client, migration: &dyn Migration) -> Result<(), Box<Failure>> {
+pub(crate) async fn verify_applied(
+    session: &mut Session<'_>,
+    migration: &dyn Migration,
+) -> Result<(), Box<Failure>> {
     let step = Step::apply(migration);
     let Some(script) = step.verify else { return Ok(()) };
-    if let Err(error) = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await {
+    session.mark("ROLLBACK");
+    if let Err(error) = session.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await {
         return Err(Box::new(server_failure(&step, None, None, error)));
     }
-    let outcome = check(client, &step, script).await;
-    drop(client.batch_execute("ROLLBACK").await);
+    let outcome = check(session, &step, script).await;
+    if session.batch_execute("ROLLBACK").await.is_ok() {
+        session.unmark();
+    }
     outcome
 }

@@ -6,7 +6,7 @@ use crate::history::load;
 use crate::history::survey::Survey;
 use crate::history::table::{RunIdentity, is_statement_by_statement};
 use crate::lock::Lock;
-use crate::session::{Session, send_unawaited};
+use crate::session::Session;
 use crate::settings::RunSettings;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
@@ -24,7 +24,8 @@ use tokio_postgres::Client;
 ///
 /// # Cancel safety
 ///
-/// Dropped before it is released, it closes or clears the connections that it used: the lock goes with them.
+/// Its sessions are marked until it is released. Dropped before, they are closed, or cleared where they are borrowed:
+/// the lock goes with them.
 pub(crate) struct PgLocked<'l, 't> {
     pub(super) holder: &'l mut Session<'t>,
     pub(super) worker: Option<Session<'t>>,
@@ -35,7 +36,6 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) run: String,
     pub(super) lookout: Lookout<'t>,
     pub(super) lost: bool,
-    pub(super) released: bool,
 }
 
 impl PgLocked<'_, '_> {
@@ -178,22 +178,7 @@ impl Locked for PgLocked<'_, '_> {
         }
         let still_ours = self.lock.release(self.holder).await?;
         self.holder.unmark();
-        self.released = true;
         if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
-    }
-}
-
-impl Drop for PgLocked<'_, '_> {
-    fn drop(&mut self) {
-        if self.released {
-            return;
-        }
-        // A worker of its own is closed as its session is dropped. The holder is closed with the history unless it is
-        // borrowed: then it gets the messages that would have been sent, behind those under way.
-        let restore = self.survey.restore.join("; ");
-        let worked_here = self.worker.is_none();
-        let abandon = self.lock.abandon();
-        send_unawaited(self.holder, &if worked_here { format!("{abandon}; {restore}") } else { abandon });
     }
 }
 

@@ -45,6 +45,11 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         &self.session
     }
 
+    /// The connection that reads, to be marked.
+    pub(crate) fn session_mut(&mut self) -> &mut Session<'t> {
+        &mut self.session
+    }
+
     /// Closes the connection, or gives it back.
     pub(crate) async fn close(self) {
         self.session.close().await;
@@ -88,13 +93,21 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     }
 
     /// Opens what the run needs beside the lock, and asks what has to be known before it writes.
-    async fn prepare(&self, kind: LockKind) -> Result<(Option<Session<'t>>, Survey), Error> {
+    async fn prepare(
+        &mut self,
+        kind: LockKind,
+        lock: &dyn Lock,
+    ) -> Result<(Option<Session<'t>>, Survey), Error> {
         let mut worker = self.open_worker(kind).await?;
         if let Some(worker) = &mut worker {
-            worker.mark();
+            worker.mark("ROLLBACK");
         }
         let works = worker.as_ref().unwrap_or(&self.session);
         let survey = Survey::take(works, self.settings).await?;
+        if worker.is_none() {
+            self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; ")));
+        }
+        let works = worker.as_ref().unwrap_or(&self.session);
         if let Some(conform) = survey.conform {
             let conformed = works.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;
@@ -123,12 +136,16 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind(), run_id());
         let lock = self.lock(set, kind, &run).await?;
-        self.session.mark();
+        if lock.outlives_session() {
+            self.session.mark_lasting(lock.abandon());
+        } else {
+            self.session.mark(lock.abandon());
+        }
         if !lock.try_acquire(&self.session).await? {
             self.session.unmark();
             return Ok(Locking::Held(lock.holder(&self.session).await?));
         }
-        let (worker, survey) = match self.prepare(kind).await {
+        let (worker, survey) = match self.prepare(kind, &*lock).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 drop(self.session.batch_execute(&lock.abandon()).await);
@@ -153,7 +170,6 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             run,
             lookout,
             lost: false,
-            released: false,
         })))
     }
 

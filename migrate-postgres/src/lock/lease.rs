@@ -135,6 +135,10 @@ impl Lock for LeaseLock {
         self.give_back()
     }
 
+    fn outlives_session(&self) -> bool {
+        true
+    }
+
     async fn holder(&self, client: &Client) -> Result<Holder, Error> {
         let sql = format!(
             "SELECT owner FROM {} WHERE history = {} AND set_name = {}",

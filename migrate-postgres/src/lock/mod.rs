@@ -57,6 +57,11 @@ pub(crate) trait Lock: Send + Sync {
     /// SQL that gives it back from whatever state the connection is in.
     fn abandon(&self) -> String;
 
+    /// Whether the server would keep it when the session that holds it is gone.
+    fn outlives_session(&self) -> bool {
+        false
+    }
+
     /// Who holds it, as far as the server shows that to this role.
     async fn holder(&self, client: &Client) -> Result<Holder, Error>;
 }
