@@ -134,7 +134,8 @@ impl Server {
         self.ours().map(Postmaster::folder)
     }
 
-    /// The server's port. One that was started here has no TCP port; this one names its socket.
+    /// The server's port. One that was started here takes no connections over TCP unless it was told to
+    /// (`listen_addresses`); its port names its socket.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.config.get_ports().first().copied().unwrap_or(5432)
@@ -233,6 +234,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The port, which names the socket too: the setting, or [`PORT`].
+    fn port(&self) -> u16 {
+        let last = self.settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("port"));
+        last.and_then(|(_, port)| port.parse().ok()).unwrap_or(PORT)
+    }
+
     /// Starts the server and blocks until it takes connections.
     ///
     /// # Errors
@@ -247,7 +254,7 @@ impl ServerBuilder {
         let version_num = binaries.version_num();
         let postmaster = Postmaster::start(binaries, &self.settings)?;
         let mut config = Config::new();
-        config.host_path(postmaster.folder()).port(PORT).user(SUPERUSER).dbname("postgres");
+        config.host_path(postmaster.folder()).port(self.port()).user(SUPERUSER).dbname("postgres");
         Ok(Server { kind: Kind::Ours(postmaster), config, version_num })
     }
 }
