@@ -42,6 +42,7 @@ fn replica(url: &str, folder: &Folder, lease: bool) -> Child {
         .args(["--exact", "a_replica_boots", "--nocapture"])
         .env(URL, url)
         .env(FOLDER, folder.path())
+        // Long enough for a busy machine, and short enough to wait for when its holder was killed.
         .envs(lease.then_some((LEASE, "yes")))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -56,7 +57,7 @@ async fn a_replica_boots() {
     let set = Set::from_folder(std::env::var_os(FOLDER).unwrap()).unwrap();
     let mut migrator = Migrator::new(set);
     if std::env::var_os(LEASE).is_some() {
-        migrator = migrator.lock(LockKind::Lease { expiry: Duration::from_secs(2) });
+        migrator = migrator.lock(LockKind::Lease { expiry: Duration::from_secs(6) });
     }
     if let Err(error) = migrator.run(&url).await {
         eprintln!("{error}");

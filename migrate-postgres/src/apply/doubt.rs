@@ -364,7 +364,7 @@ impl Doubtful<'_> {
 /// The indexes that the names mean now, and whether each may be another one than before: a name without a schema, and
 /// an index that is as it was and not in the first schema of the search path.
 const INDEXES_LEFT: &str = "\
-    SELECT c.oid::regclass::text, i.indisvalid AND array_length(pg_catalog.parse_ident(w.name), 1) = 1 \
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), i.indisvalid AND array_length(pg_catalog.parse_ident(w.name), 1) = 1 \
       AND n.nspname <> pg_catalog.current_schema() \
     FROM unnest($1) AS w (name) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.name) \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid";

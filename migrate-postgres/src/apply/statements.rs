@@ -5,7 +5,7 @@ use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
-use crate::error::Error;
+use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
@@ -40,7 +40,6 @@ pub(crate) async fn apply_statements(
         run.claim(standing).await?;
         standing.last_row = run.row;
     }
-    run.prepare_session(done).await.map_err(Error::into_apply)?;
     for index in done..script.statements().len() {
         if let Err(stopped) = run.take(index, before, progress).await {
             return Err(run.stop(index, stopped).await);
@@ -83,22 +82,32 @@ impl Statements<'_, '_> {
         Err(record_failure(&self.context, error))
     }
 
-    /// Sets the session's timeouts, and again what the statements before the checkpoint have set.
+    /// What the statements before one have set for the session. They are set again for each statement, and undone after
+    /// it: the checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind a
+    /// transaction pooler each statement has.
+    fn settings_before(&self, index: usize) -> Vec<&str> {
+        let texts =
+            self.script.statements()[..index].iter().map(|statement| statement.text(self.script.text()));
+        texts.filter(|text| sql::is_session_setting(text)).collect()
+    }
+
+    /// Sets the session for a statement that is sent alone.
     ///
     /// There is no lock timeout unless the script asks for one: it would fire inside `CREATE INDEX CONCURRENTLY` too, and
     /// leave an INVALID index behind.
-    async fn prepare_session(&self, done: usize) -> Result<(), Error> {
+    fn enter(&self, index: usize) -> String {
         let mut options = self.script.options().clone();
         options.lock_timeout.get_or_insert(Duration::ZERO);
-        let mut message = self.context.timeouts(&options, false);
-        for statement in &self.script.statements()[..done] {
-            let text = statement.text(self.script.text());
-            if sql::is_session_setting(text) {
-                message = format!("{message};\n{text}\n");
-            }
-        }
-        let sent = self.context.client.batch_execute(&message).await;
-        sent.map_err(|source| Error::server("preparing the session", source))
+        let timeouts = self.context.timeouts(&options, false);
+        std::iter::once(timeouts.as_str())
+            .chain(self.settings_before(index))
+            .collect::<Vec<_>>()
+            .join("\n;\n")
+    }
+
+    /// Makes the session what it was.
+    fn leave(&self) -> String {
+        self.context.survey.between_scripts().join(";\n")
     }
 
     /// Makes an interrupted attempt ours, so that the run that began it can't go on with it.
@@ -135,15 +144,40 @@ impl Statements<'_, '_> {
             before,
         };
         let (table, run) = (self.context.table, self.context.run);
-        if doubtful.settle(progress).await? == Verdict::Done {
+        self.look(index, &self.enter(index)).await?;
+        let settled = doubtful.settle(progress).await;
+        self.look(index, &self.leave()).await?;
+        if settled? == Verdict::Done {
             let found = table.checkpoint_found(run, self.row, index + 1, before.outcome());
             return self.send(&found, text, usize::MAX).await;
         }
         self.take_over(index, before).await?;
         doubtful.check_server()?;
-        self.send(text, text, 0).await?;
-        doubtful.check_valid().await?;
+        self.run_bare(index).await?;
+        self.look(index, &self.enter(index)).await?;
+        let checked = doubtful.check_valid().await;
+        self.look(index, &self.leave()).await?;
+        checked?;
         self.send(&table.checkpoint(run, self.row, index + 1), text, usize::MAX).await
+    }
+
+    /// Prepares or ends a look at the catalog, where names mean what they mean to the statement.
+    async fn look(&self, index: usize, message: &str) -> Result<(), Stopped> {
+        if self.settings_before(index).is_empty() { Ok(()) } else { self.send(message, "", usize::MAX).await }
+    }
+
+    /// Runs a statement alone, outside of any transaction block. What sets the session for it and what undoes that are sent
+    /// with it, as messages of their own: in one flush, so that a transaction pooler keeps them together.
+    async fn run_bare(&self, index: usize) -> Result<(), Stopped> {
+        let text = self.script.statements()[index].text(self.script.text());
+        let (enter, leave) = (self.enter(index), self.leave());
+        let (entered, done, left) = join3(
+            self.send(&enter, "", usize::MAX),
+            self.send(text, text, 0),
+            self.send(&leave, "", usize::MAX),
+        )
+        .await;
+        done.and(entered).and(left)
     }
 
     /// Runs a statement in a transaction with its checkpoint. The checkpoint comes first: should another run be there in
@@ -151,11 +185,13 @@ impl Statements<'_, '_> {
     async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
         let text = self.script.statements()[index].text(self.script.text());
         let checkpoint = self.context.table.checkpoint(self.context.run, self.row, index + 1);
-        let mut prefix = format!("{BEGIN};\n{checkpoint};\n");
-        if !self.sets_its_own_timeouts(index) {
-            prefix = format!("{prefix}{};\n", self.context.timeouts(self.script.options(), true));
+        let mut prefix =
+            format!("{BEGIN};\n{checkpoint};\n{};\n", self.context.timeouts(self.script.options(), true));
+        for setting in self.settings_before(index) {
+            prefix = format!("{prefix}{setting}\n;\n");
         }
-        self.send(&format!("{prefix}{text}\n;\nCOMMIT"), text, prefix.chars().count()).await
+        let message = format!("{prefix}{text}\n;\n{};\nCOMMIT", self.leave());
+        self.send(&message, text, prefix.chars().count()).await
     }
 
     /// Sends a message that holds a statement's text, `before` characters from its beginning.
@@ -179,20 +215,12 @@ impl Statements<'_, '_> {
         statement.refuses().is_some() || ["call", "do"].iter().any(|word| first.eq_ignore_ascii_case(word))
     }
 
-    /// Whether a statement before this one has set something for the session, so that we keep our hands off.
-    fn sets_its_own_timeouts(&self, index: usize) -> bool {
-        let text = self.script.text();
-        self.script.statements()[..index]
-            .iter()
-            .any(|statement| sql::is_session_setting(statement.text(text)))
-    }
-
-    /// Ends the row as done, and makes the session what it was; returns how long the step took.
+    /// Ends the row as done; returns how long the step took.
     async fn complete(&self, standing: Standing) -> Result<Duration, Stopped> {
         let digest = self.step.digest_after(standing.digest);
-        let restore = self.context.survey.between_scripts().join("; ");
+        let timeouts = self.context.timeouts(&Options::NONE, true);
         let complete = self.context.table.complete(self.context.run, self.row, self.step, digest);
-        let message = format!("{BEGIN}; {restore}; {complete}; COMMIT");
+        let message = format!("{BEGIN}; {timeouts}; {complete}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
         let answer = answer.map_err(|error| self.stopped(error, 0))?;
         let seconds = answer.iter().rev().find_map(|message| match message {
