@@ -1,8 +1,8 @@
 //! The server: it is stopped with `immediate`, as in a crash, at every message that it gets.
 
-use crate::stage::{Act, Middle, Stage, Verdict, play, undisturbed};
+use crate::stage::{Act, Middle, Stage, Verdict, connect, play, undisturbed};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
-use migrate_tests::proxy::{Point, Proxy, Side, When};
+use migrate_tests::proxy::{Message, Point, Proxy, Side, When};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Config;
@@ -40,10 +40,13 @@ impl Held {
     }
 }
 
+/// What was committed with `synchronous_commit = off` is lost in its crash, where no other commit has flushed the log.
+fn server() -> Server {
+    Server::builder().setting("max_connections", "200").setting("wal_writer_delay", "10s").start().unwrap()
+}
+
 async fn at_every_message(middle: Middle, databases: usize) {
-    // What was committed with `synchronous_commit = off` is to be lost in a crash: nobody else writes the log.
-    let server = Server::builder().setting("max_connections", "200").setting("wal_writer_delay", "10s");
-    let server = server.start().unwrap();
+    let server = server();
     let mut made: Vec<Database> = Vec::new();
     for _ in 0..databases {
         made.push(server.database().await.unwrap());
@@ -57,7 +60,7 @@ async fn at_every_message(middle: Middle, databases: usize) {
     let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
     let points: Vec<(usize, When)> =
         (1..=sent - 2).flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).collect();
-    for crash in points.chunks(PER_CRASH.min(if databases > 1 { databases } else { PER_CRASH })) {
+    for crash in points.chunks(if databases > 1 { databases } else { PER_CRASH }) {
         let mut held = Vec::new();
         for (place, (k, when)) in crash.iter().enumerate() {
             let stage = format!("case_{k}_{when:?}").to_lowercase();
@@ -84,4 +87,49 @@ async fn a_server_that_crashes_at_every_message() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_crashes_at_every_message_around_a_concurrent_index() {
     at_every_message(Middle::ConcurrentIndex, 16).await;
+}
+
+/// The first two migrations are committed without waiting for the log, and the third one's verify script is never run:
+/// the crash may take both commits, or the second, but no effect without its row and no row without its effect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_a_crash_loses_is_lost_with_its_row() {
+    let server = server();
+    let database = server.database().await.unwrap();
+    let middle = Middle::StatementByStatement;
+    let expected: Arc<str> = undisturbed(Act::Up, &database.config(), middle).await.into();
+    let counted = Stage::make(&database.config(), "counted", middle).await;
+    let proxy = Proxy::start(&counted.config).await;
+    let client = connect(&proxy.config()).await;
+    counted.migrator().run(&client).await.unwrap();
+    let connection = proxy.connection();
+    let verifies = |message: &Message| message.sql().is_some_and(|sql| sql.contains("WHERE migration = 3"));
+    let messages = || connection.opening.iter().chain(&connection.messages);
+    let k = 1 + messages().filter(|m| m.from == Side::Client).position(verifies).unwrap();
+
+    let stage = Stage::make(&database.config(), "crashed", middle).await;
+    let proxy = Proxy::start(&stage.config).await;
+    proxy.hold(Point::of_any(k).from(Side::Client), When::BeforeForwarding);
+    let (migrator, config) = (stage.migrator(), proxy.config());
+    let run = tokio::spawn(async move { drop(migrator.run(&connect(&config).await).await) });
+    proxy.held().await;
+    tokio::task::block_in_place(|| {
+        server.stop(ShutdownMode::Immediate).unwrap();
+        server.restart().unwrap();
+    });
+    proxy.shut();
+    run.await.unwrap();
+    let client = connect(&stage.config).await;
+    let applied =
+        "SELECT coalesce(string_agg(version, ',' ORDER BY seq), '') FROM migrate_history WHERE live";
+    let applied: String = client.query_one(applied, &[]).await.unwrap().get(0);
+    let has_effects = "SELECT to_regclass('effects') IS NOT NULL";
+    let effects = if client.query_one(has_effects, &[]).await.unwrap().get(0) {
+        let effects = "SELECT coalesce(string_agg(migration::text, ',' ORDER BY migration), '') FROM effects";
+        client.query_one(effects, &[]).await.unwrap().get(0)
+    } else {
+        String::new()
+    };
+    assert_eq!(applied, effects);
+    assert!(["", "1", "1,2"].contains(&applied.as_str()), "{applied}");
+    stage.finish(&stage.config, None, &expected).await.unwrap();
 }
