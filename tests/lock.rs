@@ -78,3 +78,30 @@ async fn a_borrowed_client_is_given_back_as_it_was() {
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
     assert_eq!(count(&client, locks).await, 0);
 }
+
+/// A run would commit what its owner has begun. It must not, whether it finds a history or none.
+#[tokio::test]
+async fn a_client_in_a_transaction_of_its_owners_is_left_alone() {
+    let database = database().await;
+    let one = migrator(&[("1_a.sql", "CREATE TABLE a ();")]);
+    let two = migrator(&[("1_a.sql", "CREATE TABLE a ();"), ("2_b.sql", "CREATE TABLE b ();")]);
+    let manager = deadpool_postgres::Manager::new(database.config(), tokio_postgres::NoTls);
+    let pool = deadpool_postgres::Pool::builder(manager).max_size(2).build().unwrap();
+    let object = pool.get().await.unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute("BEGIN; CREATE TABLE mine ()").await.unwrap();
+    assert!(matches!(one.run(&client).await.unwrap_err(), Error::InTransaction));
+    client.batch_execute("ROLLBACK").await.unwrap();
+    one.run(&client).await.unwrap();
+
+    client.batch_execute("BEGIN; CREATE TABLE mine ()").await.unwrap();
+    assert!(one.run(&client).await.unwrap().is_noop(), "a look is welcome anywhere");
+    assert!(matches!(two.run(&client).await.unwrap_err(), Error::InTransaction));
+    client.batch_execute("SELECT FROM mine; ROLLBACK").await.unwrap();
+    object.batch_execute("BEGIN; CREATE TABLE mine ()").await.unwrap();
+    assert!(matches!(two.run(&object).await.unwrap_err(), Error::InTransaction));
+    object.batch_execute("SELECT FROM mine; ROLLBACK").await.unwrap();
+    let left = "SELECT count(*) FROM pg_class WHERE relname IN ('mine', 'b')";
+    assert_eq!(count(&client, left).await, 0);
+    two.run(&client).await.unwrap();
+}

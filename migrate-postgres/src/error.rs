@@ -79,6 +79,13 @@ pub enum Error {
         next: String,
     },
 
+    /// There is work to do, but the `Client` is in a transaction that its owner has opened. It would be committed by ours.
+    #[error(
+        "there are migrations to apply, but the connection is in a transaction already; no migration was applied\n\
+         next: end the transaction first, or migrate over another connection"
+    )]
+    InTransaction,
+
     /// No schema to keep the history in.
     #[error(
         "there is no schema to keep the history in: no schema of the search_path exists; nothing was changed\n\

@@ -203,9 +203,14 @@ impl Run<'_> {
     async fn under_lock<'l>(&mut self, mut locked: Box<dyn Locked + 'l>) -> Result<Report, Error> {
         let applied = self.apply(&mut *locked).await;
         let released = locked.release().await;
-        // Why a run failed is worth more than that its lock was gone in the end.
-        let report = applied?;
-        released?;
+        // Why a run failed is worth more than that its lock was gone in the end; and where all is done and committed,
+        // that is no reason to keep a service from booting.
+        let mut report = applied?;
+        if let Err(error) = released {
+            report
+                .notices
+                .push(Notice::Backend(format!("all is done, but the lock could not be given back: {error}")));
+        }
         Ok(report)
     }
 

@@ -88,6 +88,9 @@ pub(crate) async fn read_error(
     doing: &'static str,
     error: tokio_postgres::Error,
 ) -> Error {
+    if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) {
+        return Error::InTransaction;
+    }
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return Error::server(doing, error);
     }

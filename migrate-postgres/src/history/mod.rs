@@ -37,7 +37,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
 impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
     pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
-        Ok(PgHistory { target, session: target.open().await?, settings, table: settings.table() })
+        let (session, table) = (target.open().await?, settings.table());
+        Ok(PgHistory { target, session, settings, table })
     }
 
     /// The connection that reads.
@@ -141,9 +142,18 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         } else {
             self.session.mark(lock.abandon());
         }
-        if !lock.try_acquire(&self.session).await? {
-            self.session.unmark();
-            return Ok(Locking::Held(lock.holder(&self.session).await?));
+        match lock.try_acquire(&self.session).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.session.unmark();
+                return Ok(Locking::Held(lock.holder(&self.session).await?));
+            }
+            Err(Error::InTransaction) => {
+                // What would end our transaction would end its owner's.
+                self.session.unmark();
+                return Err(Error::InTransaction.into());
+            }
+            Err(error) => return Err(error.into()),
         }
         let (worker, survey) = match self.prepare(kind, &*lock).await {
             Ok(prepared) => prepared,

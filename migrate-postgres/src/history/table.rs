@@ -121,7 +121,7 @@ impl HistoryTable {
                (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE c.oid = {regclass}::regclass), \
                (SELECT array_agg(version ORDER BY seq) FROM since), (SELECT array_agg(name ORDER BY seq) FROM since), \
-               (SELECT bool_and(action <> 'revert') FROM since), coalesce((SELECT seq FROM head), 0)",
+               (SELECT bool_and(action IN ('apply', 'mark')) FROM since), coalesce((SELECT seq FROM head), 0)",
             regclass = quote_literal(relation)
         )
     }

@@ -17,8 +17,8 @@ pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, SimpleQueryMessage};
 pub(crate) use transaction::TransactionLock;
 
 /// How the migration lock is held.
@@ -77,6 +77,24 @@ pub(crate) fn key(table: &HistoryTable, set: &str) -> i64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash[..8]);
     i64::from_be_bytes(bytes)
+}
+
+/// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
+///
+/// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
+const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
+
+/// The last row of a message that tried for a lock: whether the connection was free to, and whether it got it.
+fn outcome(answer: &[SimpleQueryMessage]) -> Result<bool, Error> {
+    let last = answer.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((row.get(0) == Some("t"), row.get(1) == Some("t"))),
+        _ => None,
+    });
+    match last {
+        Some((false, _)) => Err(Error::InTransaction),
+        Some((true, got)) => Ok(got),
+        None => Ok(false),
+    }
 }
 
 /// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.

@@ -1,6 +1,6 @@
 //! The lock as the session's.
 
-use super::{Lock, holder};
+use super::{IS_FREE, Lock, holder, outcome};
 use crate::error::Error;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
@@ -16,11 +16,16 @@ pub(crate) struct SessionLock {
 #[async_trait]
 impl Lock for SessionLock {
     async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
-        call(client, "SELECT pg_catalog.pg_try_advisory_lock($1)", self.key).await
+        let sql = format!(
+            "SELECT {IS_FREE}, CASE WHEN {IS_FREE} THEN pg_catalog.pg_try_advisory_lock({}) END",
+            self.key
+        );
+        outcome(&client.simple_query(&sql).await.map_err(failed)?)
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
-        call(client, "SELECT pg_catalog.pg_advisory_unlock($1)", self.key).await
+        let sql = "SELECT pg_catalog.pg_advisory_unlock($1)";
+        Ok(client.query_typed_one(sql, &[(&self.key, Type::INT8)]).await.map_err(failed)?.get(0))
     }
 
     async fn keep(&self, _: &Client) {
@@ -38,7 +43,6 @@ impl Lock for SessionLock {
     }
 }
 
-async fn call(client: &Client, sql: &str, key: i64) -> Result<bool, Error> {
-    let row = client.query_typed_one(sql, &[(&key, Type::INT8)]).await;
-    Ok(row.map_err(|source| Error::server("taking or giving back the migration lock", source))?.get(0))
+fn failed(source: tokio_postgres::Error) -> Error {
+    Error::server("taking or giving back the migration lock", source)
 }

@@ -1,11 +1,11 @@
 //! The lock as a transaction's that is held open.
 
-use super::{Lock, holder};
+use super::{IS_FREE, Lock, holder, outcome};
 use crate::error::Error;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
 use std::time::Duration;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::Client;
 
 /// Held by an idle transaction. A pooler in transaction mode keeps the server connection for it, and READ COMMITTED
 /// keeps no snapshot between statements, so that `CREATE INDEX CONCURRENTLY` elsewhere does not wait for it.
@@ -20,15 +20,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[async_trait]
 impl Lock for TransactionLock {
     async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
-        // The transaction idles for as long as the migrations take, so no timeout of the role's may end it. They are
-        // set by name where the server has them (`transaction_timeout` came with 17).
+        // The transaction idles for as long as the migrations take, so no timeout of the role's may end it; they are set
+        // by name where the server has them (`transaction_timeout` came with 17). BEGIN in a transaction of somebody
+        // else's is only a warning, and then nothing may be set or taken.
         let message = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \
-             SET LOCAL idle_in_transaction_session_timeout = 0; \
-             SET LOCAL statement_timeout = 0; \
-             SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings \
-             WHERE name = 'transaction_timeout'; \
-             SELECT pg_catalog.pg_try_advisory_xact_lock({key})",
+             SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE {IS_FREE} AND name IN \
+             ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'); \
+             SELECT {IS_FREE}, CASE WHEN {IS_FREE} THEN pg_catalog.pg_try_advisory_xact_lock({key}) END",
             key = self.key
         );
         let failed = |source| Error::server("taking the migration lock", source);
@@ -40,14 +39,11 @@ impl Lock for TransactionLock {
                 return Err(failed(error));
             }
         };
-        let got = answer.iter().rev().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row.get(0) == Some("t")),
-            _ => None,
-        });
-        if got != Some(true) {
+        let got = outcome(&answer)?;
+        if !got {
             client.batch_execute("ROLLBACK").await.map_err(failed)?;
         }
-        Ok(got == Some(true))
+        Ok(got)
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
