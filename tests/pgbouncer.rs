@@ -28,7 +28,7 @@ impl PgBouncer {
             eprintln!("skipped: this test needs PgBouncer (apt-get install pgbouncer)");
             return None;
         };
-        let folder = make_folder(server, pool_size);
+        let folder = make_folder(server, pool_size, supports_prepared_statements(&binary));
         let mut command = Command::new(binary);
         command.arg("-q").arg(folder.join("ini")).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some((uid, gid)) = unprivileged() {
@@ -76,7 +76,16 @@ fn unprivileged() -> Option<(u32, u32)> {
     (me.uid() == 0).then_some((65534, 65534))
 }
 
-fn make_folder(server: &Server, pool_size: usize) -> PathBuf {
+/// Whether it keeps track of prepared statements, as it does since 1.21.
+fn supports_prepared_statements(binary: &Path) -> bool {
+    let output = Command::new(binary).arg("--version").output().expect("PgBouncer tells its version");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.lines().next().and_then(|line| line.strip_prefix("PgBouncer ")).unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next(), parts.next()) >= (Some(1), Some(21))
+}
+
+fn make_folder(server: &Server, pool_size: usize, prepared_statements: bool) -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -94,6 +103,7 @@ fn make_folder(server: &Server, pool_size: usize) -> PathBuf {
         port = server.port(),
         folder = folder.display(),
     );
+    let ini = if prepared_statements { ini + "max_prepared_statements = 100\n" } else { ini };
     std::fs::write(folder.join("ini"), ini).expect("a file can be written");
     if let Some((uid, gid)) = unprivileged() {
         for path in [folder.clone(), folder.join("ini")] {

@@ -1,0 +1,17 @@
+//! Any directory is read without a panic: file names and texts come from the input, options of scripts among them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use migrate_core::layout;
+use migrate_core::source::SourceFile;
+
+fuzz_target!(|files: Vec<(String, Vec<u8>)>| {
+    let files = files.into_iter().map(|(path, bytes)| SourceFile::new(path, bytes)).collect();
+    match layout::read(files) {
+        Ok(directory) => {
+            let versions: Vec<_> = directory.migrations.iter().map(|m| migrate_core::Migration::version(m)).collect();
+            assert!(versions.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        Err(problems) => assert!(!problems.to_string().is_empty()),
+    }
+});
