@@ -12,7 +12,6 @@ fuzz_target!(|text: &str| {
     for statement in &split.statements {
         let range = statement.range();
         assert!(end <= range.start && range.start < range.end);
-        assert!(!statement.text(text).trim().is_empty());
         let _ = sql::redact(statement.text(text));
         let _ = sql::subject(statement.text(text));
         let _ = sql::is_session_setting(statement.text(text));
