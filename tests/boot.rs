@@ -79,3 +79,37 @@ async fn prismas_folder_goes_up_and_down_and_up() {
     assert_eq!(status.pending().count(), 0);
     assert_eq!(status.to_string().lines().filter(|line| line.ends_with("  applied")).count(), 5);
 }
+
+/// The same files fed to psql, and what pg_dump says of both databases.
+#[tokio::test]
+async fn prismas_folder_gives_the_schema_that_psql_gives() {
+    let server = testing::server().unwrap();
+    let tool = |name: &str| server.bin_dir().map(|dir| dir.join(name)).filter(|file| file.is_file());
+    let (Some(psql), Some(pg_dump)) = (tool("psql"), tool("pg_dump")) else {
+        eprintln!("skipped: this test needs psql and pg_dump of the server's version");
+        return;
+    };
+    let (ours, theirs) = (database().await, database().await);
+    PRISMA.run(ours.url()).await.unwrap();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/prisma");
+    for migration in PRISMA.set().iter() {
+        let file = folder.join(migration.name()).join("migration.sql");
+        let mut command = std::process::Command::new(&psql);
+        command.args(["-qX1", "-v", "ON_ERROR_STOP=1", "-d", theirs.url(), "-f"]).arg(file);
+        assert!(command.status().unwrap().success());
+    }
+    let dump = |url: &str| {
+        let mut command = std::process::Command::new(&pg_dump);
+        let output = command.args(["--schema-only", "-T", "migrate_history", "-d", url]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // A key of each dump's own.
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .filter(|line| !line.starts_with('\\'))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let dumped = dump(ours.url());
+    assert!(dumped.lines().count() > 300);
+    assert_eq!(dumped, dump(theirs.url()));
+}

@@ -171,10 +171,15 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     // Reverted, after its work was undone: it is pending again, from its first statement.
     let two = database().await;
     broken.run(two.url()).await.unwrap_err();
-    broken.resolve(two.url(), "2_i", Resolution::Reverted, "undone").await.unwrap();
-    assert!(matches!(state(&broken, two.url()).await, State::Pending { .. }));
+    let error = broken.resolve(two.url(), "2_i", Resolution::Reverted, "not so").await.unwrap_err();
+    assert!(matches!(error, Error::NotSo { statement: 2, .. }), "{error}");
+    assert!(error.to_string().contains("the index i is there"), "{error}");
     let client = two.connect().await.unwrap();
     client.batch_execute("TRUNCATE t; DROP INDEX i").await.unwrap();
+    let error = broken.resolve(two.url(), "2_i", Resolution::Applied, "not so").await.unwrap_err();
+    assert!(error.to_string().contains("the index i is not there"), "{error}");
+    broken.resolve(two.url(), "2_i", Resolution::Reverted, "undone").await.unwrap();
+    assert!(matches!(state(&broken, two.url()).await, State::Pending { .. }));
     let mended = files("SELECT 1");
     assert_eq!(mended.run(two.url()).await.unwrap().steps.len(), 1);
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
@@ -199,6 +204,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     let error = broken.resolve(three.url(), "1", Resolution::ResumeAt(1), "").await.unwrap_err();
     assert!(error.to_string().contains("was not interrupted: it is applied"), "{error}");
     assert!(broken.resolve(three.url(), "1", Resolution::Applied, "").await.unwrap().is_noop());
+    client.batch_execute("DROP INDEX i").await.unwrap();
     broken.resolve(three.url(), "2", Resolution::Reverted, "").await.unwrap();
     broken.resolve(three.url(), "1", Resolution::Reverted, "").await.unwrap();
     assert!(matches!(state(&broken, three.url()).await, State::Pending { .. }));

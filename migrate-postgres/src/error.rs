@@ -86,6 +86,20 @@ pub enum Error {
     )]
     InTransaction,
 
+    /// What `resolve` was to record of an interrupted migration is not so.
+    #[error(
+        "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\
+         next: make it so, or settle it as what it is"
+    )]
+    NotSo {
+        /// The migration's name.
+        name: String,
+        /// The statement that the claim is wrong about, the first being 1.
+        statement: usize,
+        /// What the catalog shows.
+        contrary: String,
+    },
+
     /// No schema to keep the history in.
     #[error(
         "there is no schema to keep the history in: no schema of the search_path exists; nothing was changed\n\

@@ -85,7 +85,10 @@ impl Resolve {
                     ..kept.unwrap_or(Step { action: Action::Mark, ..bare })
                 }
             }
-            Resolution::Reverted => Step { changes: interrupted.reverting, ..bare },
+            Resolution::Reverted => {
+                let up = migration.map(Step::mark).and_then(|step| step.up);
+                Step { changes: interrupted.reverting, up, ..bare }
+            }
             Resolution::ResumeAt(statement) => {
                 let statements_done = resume_at(statement, migration, interrupted)?;
                 let up = migration.map(Step::mark).unwrap_or_else(|| bare.clone());

@@ -1,6 +1,7 @@
 //! Running steps on the server.
 
 pub(crate) mod blockers;
+mod claims;
 mod doubt;
 mod failure;
 mod message;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
+pub(crate) use claims::check_claim;
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;

@@ -1,6 +1,6 @@
 //! The history under its lock.
 
-use crate::apply::{Context, Lookout, Standing, apply_statements, apply_transactions};
+use crate::apply::{Context, Lookout, Standing, apply_statements, apply_transactions, check_claim};
 use crate::error::Error;
 use crate::history::load;
 use crate::history::survey::Survey;
@@ -108,6 +108,9 @@ impl Work<'_, '_> {
         self.create_table().await.map_err(Error::into_apply)?;
         let mut standing = Standing { last_row: state.last_row, digest: state.digest() };
         let mut rest = steps;
+        for step in steps {
+            check_claim(self.client, step).await.map_err(Error::into_apply)?;
+        }
         while let Some(first) = rest.first() {
             if self.holder.is_closed() {
                 return Err(Error::LockLost { done: 0 }.into_apply());
