@@ -119,13 +119,12 @@ async fn a_script_of_a_hundred_megabytes_is_a_script() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_statements_are_run_and_an_error_in_the_last_is_found() {
+async fn a_million_statements_are_run_and_an_error_in_the_last_is_found() {
     let database = database().await;
-    let text =
-        format!("CREATE TABLE a (i int);\n{}SELECT 1/0;\n", "INSERT INTO a VALUES (1);\n".repeat(100_000));
+    let text = format!("CREATE TABLE a (i int);\n{}SELECT 1/0;\n", "SELECT 1;\n".repeat(1_000_000));
     let error = Migrator::new(one(text)).run(database.url()).await.unwrap_err().to_string();
-    assert!(error.contains("at 1_large.sql:100002:1: division by zero"), "{error}");
-    assert!(error.contains("statement 100002 of 100002"), "{error}");
+    assert!(error.contains("at 1_large.sql:1000002:1: division by zero"), "{error}");
+    assert!(error.contains("statement 1000002 of 1000002"), "{error}");
 }
 
 /// A million statements are split, and each is in its place.
