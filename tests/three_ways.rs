@@ -85,6 +85,54 @@ fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
 }
 
 #[test]
+fn every_tools_directory_is_the_same_set_in_all_three_ways() {
+    static INCLUDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/tools");
+    let by_date = ["20260105101500", "20260106090000", "20260107120000", "20260201080000", "20260202080000"];
+    let by_number = ["1", "2", "3", "10", "11"];
+    let by_dashed_date =
+        ["00000000000000", "20260106090000", "20260107120000", "20260201080000", "202602020800000001"];
+    let by_name = [
+        "0_init",
+        "20260106090000_touch_users",
+        "20260107120000_index_users",
+        "20260201080000_create_posts",
+        "20260201_active_users",
+    ];
+    for (tool, embedded, versions) in [
+        ("sqlx", migrate!("fixtures/tools/sqlx"), by_date),
+        ("golang-migrate", migrate!("fixtures/tools/golang-migrate"), by_number),
+        ("refinery", migrate!("fixtures/tools/refinery"), by_number),
+        ("flyway", migrate!("fixtures/tools/flyway"), ["1", "1.1", "1.2", "1.10", "R__active_users"]),
+        ("diesel", migrate!("fixtures/tools/diesel"), by_dashed_date),
+        ("prisma", migrate!("fixtures/tools/prisma"), by_name),
+        ("goose", migrate!("fixtures/tools/goose"), by_number),
+        ("dbmate", migrate!("fixtures/tools/dbmate"), by_date),
+        ("tern", migrate!("fixtures/tools/tern"), ["1", "2", "3", "4", "5"]),
+    ] {
+        assert_equal(embedded.set(), &format!("fixtures/tools/{tool}"), INCLUDED.get_dir(tool).unwrap());
+        let found: Vec<_> = embedded.set().iter().map(|m| m.version().to_string()).collect();
+        assert_eq!(found, versions, "{tool}");
+    }
+}
+
+#[test]
+fn a_half_of_a_file_keeps_the_lines_of_its_file() {
+    static EMBEDDED: Migrator = migrate!("fixtures/tools/goose");
+    let file = include_str!("fixtures/tools/goose/00002_touch_users.sql");
+    let Some(migrate_core::Work::Script(down)) = EMBEDDED.set().get(1).and_then(Migration::down) else {
+        panic!("no down script")
+    };
+    let (start, line) = down.part().unwrap();
+    assert_eq!(&file[start..], down.text());
+    assert_eq!(file.lines().nth(line as usize - 1), Some("-- +goose Down"));
+    for statement in down.statements() {
+        let at = down.line_column(statement.range().start);
+        assert_eq!((at.line, at.column), (statement.line(), 1));
+        assert!(file.lines().nth(at.line as usize - 1).unwrap().starts_with("DROP"));
+    }
+}
+
+#[test]
 fn a_bad_directory_has_the_same_problems_in_all_three_ways() {
     let included = include_dir!("$CARGO_MANIFEST_DIR/ui/many_problems/migrations");
     let included = Set::try_from(&included).unwrap_err().under("migrations").to_string();

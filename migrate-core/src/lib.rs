@@ -31,7 +31,7 @@ pub use event::{Event, Observer};
 pub use layout::Layout;
 pub use migration::{Migration, SqlMigration, Work};
 pub use options::{Options, Phase, TransactionMode};
-pub use problem::{Problem, ProblemKind, Problems};
+pub use problem::{MarkFault, Problem, ProblemKind, Problems};
 pub use report::{Report, StepReport};
 pub use script::Script;
 pub use set::{DEFAULT_SET, DuplicateVersion, Set};

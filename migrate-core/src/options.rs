@@ -179,9 +179,15 @@ pub(crate) fn read_header(text: &str, role: Role) -> Header {
     reader.header
 }
 
-/// What stands behind `-- migrate:` in a comment, if it is such a comment.
+/// What stands behind `-- migrate:` in a comment, if it is such a comment and none of dbmate's marks.
 fn words(comment: &str) -> Option<&str> {
-    comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")
+    let words = comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")?;
+    let is_mark = |mark| {
+        words
+            .strip_prefix(mark)
+            .is_some_and(|rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    (!is_mark("up") && !is_mark("down")).then_some(words)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

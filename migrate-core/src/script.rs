@@ -1,7 +1,7 @@
 //! A script: text, the boundaries of its statements, and how it is committed.
 
 use crate::options::{Options, TransactionMode};
-use crate::sql::{self, Statement};
+use crate::sql::{self, LineColumn, Statement};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -12,6 +12,16 @@ pub struct Script {
     text: Cow<'static, str>,
     statements: Cow<'static, [Statement]>,
     options: Options,
+    part: Part,
+}
+
+/// Where a script's text stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// It is all of it.
+    Whole,
+    /// It is one half: from this byte, which is the first of this line.
+    Half { start: usize, line: u32 },
 }
 
 /// Passwords are left out of the text, since this turns up in logs.
@@ -34,7 +44,14 @@ impl Script {
         statements: Vec<Statement>,
         options: Options,
     ) -> Script {
-        Script { path: path.into(), text: text.into(), statements: Cow::Owned(statements), options }
+        let (path, text) = (path.into(), text.into());
+        Script { path, text, statements: Cow::Owned(statements), options, part: Part::Whole }
+    }
+
+    /// The same as a part of its file: `start` is the byte of the file that its text begins at, the first one of `line`.
+    /// The lines of its statements are those of the file.
+    pub fn in_part(self, start: usize, line: u32) -> Script {
+        Script { part: Part::Half { start, line }, ..self }
     }
 
     /// Reads a script that did not come from a file: one that a history kept.
@@ -47,7 +64,7 @@ impl Script {
         if let Some((_, fault)) = header.faults.first() {
             return Err(fault.to_string());
         }
-        let split = crate::sql::split(&text);
+        let split = sql::split(&text);
         match split.faults.first() {
             Some(fault) => Err(fault.kind.to_string()),
             None => Ok(Script::new(path, text, split.statements, header.options)),
@@ -67,6 +84,26 @@ impl Script {
             text: Cow::Borrowed(text),
             statements: Cow::Borrowed(statements),
             options,
+            part: Part::Whole,
+        }
+    }
+
+    /// What `migrate!` emits for a script that is a part of its file: from byte `start`, the first of `line`, to before byte `end`.
+    #[doc(hidden)]
+    pub const fn from_static_part(
+        path: &'static str,
+        file: &'static str,
+        (start, end, line): (usize, usize, u32),
+        statements: &'static [Statement],
+        options: Options,
+    ) -> Script {
+        let (_, text) = file.split_at(end).0.split_at(start);
+        Script {
+            path: Cow::Borrowed(path),
+            text: Cow::Borrowed(text),
+            statements: Cow::Borrowed(statements),
+            options,
+            part: Part::Half { start, line },
         }
     }
 
@@ -75,9 +112,32 @@ impl Script {
         &self.path
     }
 
-    /// The whole text, as the file has it.
+    /// The text, as the file has it; of a file that holds an up and a down script, this one's half.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The byte of its file that the text begins at and the line of that byte, when the text is not all of the file.
+    pub fn part(&self) -> Option<(usize, u32)> {
+        match self.part {
+            Part::Whole => None,
+            Part::Half { start, line } => Some((start, line)),
+        }
+    }
+
+    /// The line and column of a byte of its text, as its file has them.
+    pub fn line_column(&self, offset: usize) -> LineColumn {
+        let at = sql::line_column(&self.text, offset);
+        match self.part {
+            Part::Whole => at,
+            Part::Half { line, .. } => LineColumn { line: at.line + line - 1, ..at },
+        }
+    }
+
+    /// The line that a byte of its text stands in.
+    pub fn line_at(&self, offset: usize) -> &str {
+        let line = sql::line_column(&self.text, offset).line;
+        self.text.lines().nth(line as usize - 1).unwrap_or_default()
     }
 
     /// Its statements, in order; none is empty.

@@ -71,7 +71,14 @@ fn script(script: &Script, path: &dyn Fn(&str) -> String) -> TokenStream {
     let (name, file) = (script.path(), path(script.path()));
     let statements = script.statements().iter().map(statement);
     let options = options(script.options());
-    quote!(S::from_static(#name, ::core::include_str!(#file), const { &[#(#statements),*] }, #options))
+    let (text, statements) = (quote!(::core::include_str!(#file)), quote!(const { &[#(#statements),*] }));
+    match script.part() {
+        None => quote!(S::from_static(#name, #text, #statements, #options)),
+        Some((start, line)) => {
+            let (start, end) = (start, start + script.text().len());
+            quote!(S::from_static_part(#name, #text, (#start, #end, #line), #statements, #options))
+        }
+    }
 }
 
 fn statement(statement: &Statement) -> TokenStream {

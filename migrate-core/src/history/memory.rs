@@ -8,7 +8,6 @@ use crate::options::TransactionMode;
 use crate::plan::{Action, Step};
 use crate::script::Script;
 use crate::set::Set;
-use crate::sql;
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -256,7 +255,7 @@ fn run_script(
             continue;
         };
         let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, "told to fail");
-        let at = sql::line_column(script.text(), statement.range().start);
+        let at = script.line_column(statement.range().start);
         let place = Place::new(script.path(), at.line, at.column);
         failure.place = Some(place.in_statement(index + 1, script.statements().len(), text));
         if checkpoints {

@@ -8,9 +8,16 @@
 //!
 //! | layout | shown by | order |
 //! |---|---|---|
-//! | [flat](Layout::Flat) | a file `<digits>_<name>.sql`, `.up.sql` in the directory itself | numeric version |
-//! | [folders](Layout::Folders) | a folder with an `up.sql` | text of the version, dashes dropped |
+//! | [flat](Layout::Flat): sqlx, golang-migrate | a file `<digits>_<name>.sql`, `.up.sql` in the directory itself | numeric version |
+//! | [Flyway](Layout::Flyway), [refinery](Layout::Refinery) | a file `V<version>__<name>.sql`, `U…`, `R__<name>.sql` | numeric, dotted versions part by part |
+//! | [folders](Layout::Folders): diesel | a folder with an `up.sql` | text of the version, dashes dropped |
 //! | [Prisma](Layout::Prisma) | a folder with a `migration.sql`; a `migration_lock.toml` | text of the folder's name |
+//! | [goose](Layout::Goose) | `-- +goose …` in a file | numeric version |
+//! | [dbmate](Layout::Dbmate) | `-- migrate:up` in a file | text of the version |
+//! | [tern](Layout::Tern) | `---- create above / drop below ----` in a file | numeric version |
+//!
+//! Some layouts have room for files of another: tern's for files without its mark, and those of numbered files for
+//! `R__<name>.sql`.
 //!
 //! Files that show two layouts are a [problem](crate::ProblemKind::MixedLayouts) which names one of each, a file `0003_fix.sql`
 //! beside Prisma's folders included: Prisma would ignore it, and its author hardly means that.
@@ -35,15 +42,22 @@
 //! Those of one folder, and in the flat layout those of one version: `0001_create_users.up.sql` and
 //! `1_drop_users.down.sql` are one migration, named after its up script.
 
+mod dbmate;
 mod detect;
 mod flat;
+mod flyway;
 mod folders;
+mod goose;
+mod halves;
+mod marks;
 mod place;
 mod prisma;
 mod reader;
+mod refinery;
 mod rules;
 mod script;
 mod settings;
+mod tern;
 #[cfg(test)]
 mod tests;
 
@@ -59,8 +73,9 @@ use crate::version::VersionOrder;
 use std::fmt;
 use std::sync::Arc;
 
-/// The layouts that are looked for. Those still missing (refinery and Flyway, goose, dbmate, tern) go here.
-const LAYOUTS: [Rules; 3] = [flat::RULES, folders::RULES, prisma::RULES];
+/// The layouts that are looked for. refinery's is found among Flyway's.
+const LAYOUTS: [Rules; 7] =
+    [flat::RULES, flyway::RULES, folders::RULES, prisma::RULES, goose::RULES, dbmate::RULES, tern::RULES];
 
 /// A directory convention that migrations are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,25 +87,49 @@ pub enum Layout {
     Folders,
     /// `<name>/migration.sql` with `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
     Prisma,
+    /// `V<version>__<name>.sql` with `U<version>__<name>.sql`, and `R__<name>.sql`: Flyway; refinery, where it has `V` only.
+    Flyway,
+    /// `V<version>__<name>.sql`, and `U<version>__<name>.sql` as migrations of their own: refinery.
+    Refinery,
+    /// `<version>_<name>.sql` with `-- +goose Up` and `-- +goose Down`.
+    Goose,
+    /// `<version>_<name>.sql` with `-- migrate:up` and `-- migrate:down`.
+    Dbmate,
+    /// `<version>_<name>.sql` with `---- create above / drop below ----`.
+    Tern,
 }
 
 impl Layout {
     /// How the versions of its migrations compare.
     pub fn order(self) -> VersionOrder {
         match self {
-            Layout::Flat => VersionOrder::Numeric,
-            Layout::Folders | Layout::Prisma => VersionOrder::Text,
+            Layout::Flat | Layout::Flyway | Layout::Refinery | Layout::Goose | Layout::Tern => {
+                VersionOrder::Numeric
+            }
+            Layout::Folders | Layout::Prisma | Layout::Dbmate => VersionOrder::Text,
+        }
+    }
+}
+
+impl Layout {
+    /// Its name.
+    fn tool(self) -> &'static str {
+        match self {
+            Layout::Flat => "flat",
+            Layout::Folders => "folders",
+            Layout::Prisma => "Prisma",
+            Layout::Flyway => "Flyway",
+            Layout::Refinery => "refinery",
+            Layout::Goose => "goose",
+            Layout::Dbmate => "dbmate",
+            Layout::Tern => "tern",
         }
     }
 }
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Layout::Flat => "flat",
-            Layout::Folders => "folders",
-            Layout::Prisma => "Prisma",
-        })
+        f.write_str(self.tool())
     }
 }
 
@@ -157,6 +196,8 @@ pub enum NoteKind {
     BesidePrismaFolders,
     /// It stands in one of Prisma's folders and is no SQL.
     InPrismaFolder,
+    /// It holds another tool's settings, `tern.conf` say.
+    ToolSettings,
 }
 
 impl fmt::Display for Note {
@@ -166,6 +207,7 @@ impl fmt::Display for Note {
                 "stands beside the folders of migrations, where Prisma reads nothing"
             }
             NoteKind::InPrismaFolder => "is no SQL, and Prisma does not read it",
+            NoteKind::ToolSettings => "holds settings of another tool, and says nothing of a migration",
         };
         write!(f, "`{}` {why}", self.path)
     }

@@ -2,7 +2,7 @@
 
 /// Whether any layout may read a file of this name.
 pub(crate) fn may_read(path: &str) -> bool {
-    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml")
+    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml" | "conf")
 }
 
 fn extension(path: &str) -> &str {
@@ -36,6 +36,11 @@ impl<'a> Place<'a> {
         let left_by_an_editor = self.file.ends_with('~')
             || self.file.len() > 1 && self.file.starts_with('#') && self.file.ends_with('#');
         self.is_hidden() || documentation || left_by_an_editor
+    }
+
+    /// Whether it is a verify script by its name, beside scripts that hold two halves.
+    pub(super) fn is_verify(self) -> bool {
+        self.folder.is_none() && self.file.ends_with(".verify.sql")
     }
 
     pub(super) fn is_sql(self) -> bool {

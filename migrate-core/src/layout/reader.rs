@@ -2,14 +2,14 @@
 
 use super::place::Place;
 use super::rules::{FileKind, Rules};
-use super::{Directory, Note, Role, script, settings};
+use super::settings::{self, Asked};
+use super::{Directory, Layout, Note, Role, script};
 use crate::migration::SqlMigration;
-use crate::options::TransactionMode;
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::Script;
 use crate::source::SourceFile;
 use crate::version::Version;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of one migration, as far as they were found.
 #[derive(Default)]
@@ -23,10 +23,13 @@ struct Draft {
 /// Files on their way to migrations.
 pub(super) struct Reader {
     rules: &'static Rules,
-    /// By version, and by folder in the layouts that have them: two folders are two migrations.
+    /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
-    /// Folders with what their metadata says.
     folders: BTreeMap<String, Folder>,
+    /// What settings files say of a folder or of a script, by its path.
+    asked: BTreeMap<String, Asked>,
+    /// The settings files of scripts, and those scripts.
+    settings_of: Vec<(String, String)>,
     settings: Vec<String>,
     notes: Vec<Note>,
     problems: Problems,
@@ -34,7 +37,6 @@ pub(super) struct Reader {
 
 #[derive(Default)]
 struct Folder {
-    transaction: Option<TransactionMode>,
     has_script: bool,
     /// Its name was found wanting, so that it lacks an up script need not be said too.
     is_refused: bool,
@@ -46,6 +48,8 @@ impl Reader {
             rules,
             drafts: BTreeMap::new(),
             folders: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            settings_of: Vec::new(),
             settings: Vec::new(),
             notes: Vec::new(),
             problems: Problems::default(),
@@ -54,14 +58,18 @@ impl Reader {
 
     /// The migrations of a directory, or all that is wrong with its files.
     pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
+        let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.into_iter().for_each(|file| self.file(file));
         self.check_folders();
         self.check_names();
+        self.check_order();
+        for (path, script) in self.settings_of.iter().filter(|(_, script)| !paths.contains(script)) {
+            let kind = ProblemKind::WithoutScript { script: script.clone() };
+            self.problems.push(Problem::of_file(path.clone(), kind));
+        }
         let mut migrations = Vec::new();
-        for ((version, folder), draft) in std::mem::take(&mut self.drafts) {
-            let folder = folder.and_then(|name| Some((self.folders.get(&name)?.transaction?, name)));
-            let metadata = folder.map(|(mode, name)| (format!("{name}/metadata.toml"), mode));
-            migrations.extend(draft.read(self.rules, version, metadata.as_ref(), &mut self.problems));
+        for ((version, _), draft) in std::mem::take(&mut self.drafts) {
+            migrations.extend(draft.read(self.rules, version, &self.asked, &mut self.problems));
         }
         if self.problems.is_empty() {
             Ok(Directory {
@@ -98,7 +106,8 @@ impl Reader {
                 if let Some(folder) = folder.as_ref().and_then(|folder| self.folders.get_mut(folder)) {
                     folder.has_script = true;
                 }
-                let draft = self.drafts.entry((version, folder)).or_default();
+                let of_its_own = folder.filter(|_| self.rules.up.is_some());
+                let draft = self.drafts.entry((version, of_its_own)).or_default();
                 match role {
                     Role::Up => {
                         draft.name.get_or_insert(name);
@@ -109,8 +118,14 @@ impl Reader {
                 }
             }
             FileKind::Metadata => {
-                let transaction = settings::run_in_transaction(&file, &mut self.problems);
-                self.folders.entry(folder.unwrap_or_default()).or_default().transaction = transaction;
+                let asked = settings::run_in_transaction(&file, &mut self.problems);
+                self.asked.extend(folder.zip(asked));
+                self.settings.push(file.path);
+            }
+            FileKind::MetadataOf(script) => {
+                let asked = settings::execute_in_transaction(&file, &mut self.problems);
+                self.asked.extend(asked.map(|asked| (script.clone(), asked)));
+                self.settings_of.push((file.path.clone(), script));
                 self.settings.push(file.path);
             }
             FileKind::Lock => {
@@ -135,6 +150,20 @@ impl Reader {
             if !folder.has_script && !folder.is_refused {
                 let kind = ProblemKind::FolderWithoutUp { expected };
                 self.problems.push(Problem::of_file(format!("{name}/"), kind));
+            }
+        }
+    }
+
+    /// dbmate sorts by name, and a run by version.
+    fn check_order(&mut self) {
+        let ups = self.drafts.values().filter_map(|draft| draft.ups.first());
+        let mut last: Option<&SourceFile> = None;
+        for file in ups.filter(|_| self.rules.layout == Layout::Dbmate) {
+            if last.is_some_and(|last| file.path < last.path) {
+                let other = last.map(|last| last.path.clone()).unwrap_or_default();
+                self.problems.push(Problem::of_file(file.path.clone(), ProblemKind::OrderByName { other }));
+            } else {
+                last = Some(file);
             }
         }
     }
@@ -171,7 +200,7 @@ impl Draft {
         self,
         rules: &Rules,
         version: Version,
-        metadata: Option<&(String, TransactionMode)>,
+        asked: &BTreeMap<String, Asked>,
         problems: &mut Problems,
     ) -> Option<SqlMigration> {
         for second in self.ups.iter().skip(1) {
@@ -185,26 +214,60 @@ impl Draft {
                 problems.push(Problem::of_file(second.path.clone(), kind));
             }
             for file in files.iter().filter(|_| self.ups.is_empty()) {
-                let expected = match (rules.up, Place::of(&file.path).folder) {
-                    (Some(up), Some(folder)) => format!("{folder}/{up}"),
-                    _ => file.path.replace(&format!(".{role}.sql"), ".up.sql"),
-                };
+                let expected = expected_up(rules, role, &file.path);
                 problems.push(Problem::of_file(file.path.clone(), ProblemKind::WithoutUp { role, expected }));
             }
         }
-        let mut scripts = |role, files: Vec<SourceFile>| -> Vec<Script> {
-            files.into_iter().filter_map(|file| script::read(file, role, metadata, problems)).collect()
+        let (up, down) = match rules.divide.filter(|_| !version.is_repeatable()) {
+            Some(divide) => {
+                let read = |file| script::read_halves(file, divide, problems);
+                let halves: Vec<_> = self.ups.iter().map(read).collect();
+                halves.into_iter().flatten().next().map_or((None, None), |(up, down)| (Some(up), down))
+            }
+            None => {
+                let up = first_script(self.ups, Role::Up, asked, problems);
+                let down = first_script(self.downs, Role::Down, asked, problems);
+                (up, down)
+            }
         };
-        let ups = scripts(Role::Up, self.ups);
-        let downs = scripts(Role::Down, self.downs);
-        let verifies = scripts(Role::Verify, self.verifies);
-        let mut migration = SqlMigration::new(version, self.name?, ups.into_iter().next()?);
-        if let Some(down) = downs.into_iter().next() {
+        let verify = first_script(self.verifies, Role::Verify, asked, problems);
+        let mut migration = SqlMigration::new(version, self.name?, up?);
+        if let Some(down) = down {
             migration = migration.with_down(down);
         }
-        if let Some(verify) = verifies.into_iter().next() {
+        if let Some(verify) = verify {
             migration = migration.with_verify(verify);
         }
         Some(migration)
+    }
+}
+
+/// The script of the first of some files; all of them are looked at for what is wrong.
+fn first_script(
+    files: Vec<SourceFile>,
+    role: Role,
+    asked: &BTreeMap<String, Asked>,
+    problems: &mut Problems,
+) -> Option<Script> {
+    let mut read = |file: SourceFile| {
+        let folder = Place::of(&file.path).folder.and_then(|folder| asked.get(folder));
+        let asked = asked.get(&file.path).or(folder);
+        script::read(file, role, asked, problems)
+    };
+    let scripts: Vec<Option<Script>> = files.into_iter().map(&mut read).collect();
+    scripts.into_iter().flatten().next()
+}
+
+/// The up script that a script of another role is missing.
+fn expected_up(rules: &Rules, role: Role, path: &str) -> String {
+    match (rules.up, Place::of(path).folder) {
+        (Some(up), Some(folder)) => format!("{folder}/{up}"),
+        _ if rules.layout == Layout::Flyway => {
+            let (folder, file) =
+                path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
+            let file = file.replace(".verify.sql", ".sql").replacen('U', "V", 1);
+            folder.map_or(file.clone(), |folder| format!("{folder}/{file}"))
+        }
+        _ => path.replace(&format!(".{role}.sql"), if rules.divide.is_some() { ".sql" } else { ".up.sql" }),
     }
 }

@@ -218,9 +218,6 @@ const WRONG: &[(&str, Files<'_>)] = &[
             ("0007_posts.SQL", UP),
             ("posts.sql", UP),
             ("_posts.sql", UP),
-            ("V8__posts.sql", UP),
-            ("U8__posts.sql", UP),
-            ("R__views.sql", UP),
             ("seed.sh", ""),
             ("old/0001_users.sql", UP),
             ("empty/", ""),
@@ -330,14 +327,100 @@ const WRONG: &[(&str, Files<'_>)] = &[
         ],
     ),
     (
-        "files of two halves",
+        "files of two halves of three tools",
         &[
             ("1_a.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
             ("2_b.sql", "-- +goose Up\nCREATE TABLE t ();\n-- +goose Down\nDROP TABLE t;"),
             ("3_c.sql", "CREATE TABLE t ();\n---- create above / drop below ----\nDROP TABLE t;"),
-            ("4_d.sql", "-- +migrate Up\nCREATE TABLE t ();\n-- +migrate Down\nDROP TABLE t;"),
         ],
     ),
+    (
+        "files of two halves where there are none",
+        &[
+            ("1_a/up.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
+            ("2_b/up.sql", "-- +goose Up\nCREATE TABLE t ();\n-- +goose Down\nDROP TABLE t;"),
+            ("3_c/up.sql", "CREATE TABLE t ();\n---- create above / drop below ----\nDROP TABLE t;"),
+            ("4_d/up.sql", "-- +migrate Up\nCREATE TABLE t ();\n-- +migrate Down\nDROP TABLE t;"),
+        ],
+    ),
+    (
+        "a file of one script beside files of two halves",
+        &[("1_a.sql", "-- +goose Up\nSELECT 1;"), ("2_b.sql", UP), ("3_c.up.sql", UP)],
+    ),
+    (
+        "bad marks of goose",
+        &[
+            ("1_a.sql", "  -- +goose Up\nSELECT 1;\n-- +goose Up\n-- +goose Donw\nSELECT 2;"),
+            ("2_b.sql", "-- +goose Down\nSELECT 1;"),
+            ("3_c.sql", "-- +goose Down\nSELECT 1;\n-- +goose Up\nSELECT 2;"),
+            ("4_d.sql", "SELECT 1;\n-- +goose Up\nSELECT 2;"),
+            (
+                "5_e.sql",
+                "-- +goose Up\n-- +goose StatementBegin\nSELECT 2;\n-- +goose StatementBegin\nSELECT 2;",
+            ),
+            ("6_f.sql", "-- +goose Up\n-- +goose StatementEnd\n-- +goose ENVSUB ON\nSELECT ${A};"),
+            ("7_g.sql", "-- +goose Up\n\n-- +goose Down\nSELECT 'it"),
+            ("8_h.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- migrate: transaction=block\nSELECT 1;"),
+            ("9_i.go", ""),
+        ],
+    ),
+    (
+        "bad marks of dbmate",
+        &[
+            (
+                "01_a.sql",
+                "-- migrate:up transaction:no\nSELECT 1;\n -- migrate:down timeout:5 and so on\nSELECT 2;",
+            ),
+            ("02_b.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n-- migrate:up\nSELECT 2;"),
+            ("03_c.sql", "-- migrate:down\nSELECT 2;"),
+        ],
+    ),
+    (
+        "an order of dbmate's that is not that of the versions",
+        &[("1_a.sql", "-- migrate:up\nSELECT 1;"), ("10_b.sql", "-- migrate:up\nSELECT 1;")],
+    ),
+    (
+        "bad marks of tern",
+        &[
+            ("1_a.sql", "SELECT 1;\n---- create above / drop below ----\nSELECT 2;"),
+            ("2_b.sql", "SELECT 1;\n-- create above / drop below\nSELECT 2;"),
+            ("3_c.sql", "SELECT 1;\n  ---- create above / drop below ----\nSELECT 2;"),
+            ("4_d.sql", "SELECT '{{.schema}}', '{{ template \"a.sql\" . }}';"),
+            ("shared/a.sql", "SELECT 3;"),
+        ],
+    ),
+    (
+        "bad names of Flyway's",
+        &[
+            ("V1__a.sql", UP),
+            ("V1_0__b.sql", UP),
+            ("V2_c.sql", UP),
+            ("V__d.sql", UP),
+            ("v3__e.sql", UP),
+            ("R__.sql", UP),
+            ("V4.x__f.sql", UP),
+            ("B5__g.sql", UP),
+            ("afterMigrate.sql", UP),
+            ("V6__h.java", ""),
+            ("V7__i.sql.conf", "executeInTransaction=false"),
+            ("deep/er/", ""),
+            ("V8__j.sql", UP),
+            (
+                "V8__j.sql.conf",
+                "executeInTransaction=maybe\nencoding=ISO-8859-1\nshouldExecute=${x}==1\nfoo=1",
+            ),
+            ("V9__k.sql", "-- migrate: transaction=block\nSELECT 1;"),
+            ("V9__k.sql.conf", "executeInTransaction=false"),
+            ("V10__l.rs", ""),
+        ],
+    ),
+    (
+        "undo scripts of Flyway's without their migration",
+        &[("V1__a.sql", UP), ("U1__a.sql", UP), ("U2__b.sql", UP)],
+    ),
+    ("unversioned migrations of refinery's beside Flyway's files", &[("U1__a.sql", UP), ("R__b.sql", UP)]),
+    ("a flat file beside Flyway's", &[("V1__a.sql", UP), ("0002_b.sql", UP)]),
+    ("a repeatable folder of Prisma's", &[("0_init/migration.sql", UP), ("R__views/migration.sql", UP)]),
     (
         "bad metadata",
         &[
@@ -392,7 +475,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-const KINDS: usize = 34;
+const KINDS: usize = 37;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -407,7 +490,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::OddCharacter { .. } => 6,
         K::UnknownEnding { .. } => 7,
         K::UnknownFile { .. } => 8,
-        K::InFolder => 9,
+        K::InFolder { .. } => 9,
         K::FolderWithoutUp { .. } => 10,
         K::WithoutUp { .. } => 11,
         K::DuplicateVersion { .. } => 12,
@@ -432,6 +515,9 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::DuplicateSetting { .. } => 31,
         K::MissingSetting { .. } => 32,
         K::OtherProvider { .. } => 33,
+        K::BadMark { .. } => 34,
+        K::OrderByName { .. } => 35,
+        K::WithoutScript { .. } => 36,
     }
 }
 

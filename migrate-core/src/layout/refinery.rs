@@ -1,0 +1,47 @@
+//! refinery: `V<version>__<name>.sql`, and `U<version>__<name>.sql` for migrations that may come late.
+//!
+//! A `V` file is the same for Flyway, and a directory that has nothing else is read by [Flyway's rules](super::flyway). A `U` file
+//! is not: Flyway's undoes the `V` of its version, refinery's is a migration of its own ("unversioned", not
+//! strictly in order). So what tells is whether there is a `V` of that version.
+
+use super::flyway::{self, Kind, Name};
+use super::rules::{FileKind, Look, PLAIN, Rules};
+use super::{Layout, Role};
+use crate::problem::{Problem, ProblemKind};
+use std::collections::BTreeSet;
+
+pub(super) const RULES: Rules = Rules {
+    layout: Layout::Refinery,
+    classify: |place| match flyway::classify(place) {
+        FileKind::Script(version, name, Role::Down) => FileKind::Script(version, name, Role::Up),
+        other => other,
+    },
+    ..PLAIN
+};
+
+/// Flyway's rules or refinery's, by what the files have in common.
+pub(super) fn settle(looks: &[Look<'_>]) -> Result<&'static Rules, Problem> {
+    let named =
+        |look: &Look<'_>| Name::of(look.place.file).ok().flatten().map(|name| (look.path.to_owned(), name));
+    let names: Vec<(String, Name)> = looks.iter().filter_map(named).collect();
+    let of = |kind| names.iter().filter(move |(_, name)| name.kind == kind);
+    let versions: BTreeSet<_> = of(Kind::Versioned).map(|(_, name)| name.version()).collect();
+    let refinerys = of(Kind::Undo).find(|(_, name)| !versions.contains(&name.version()));
+    let flyways = of(Kind::Undo)
+        .find(|(_, name)| versions.contains(&name.version()))
+        .or_else(|| of(Kind::Repeatable).next())
+        .or_else(|| names.iter().find(|(_, name)| name.number.contains('.')));
+    match (refinerys, flyways) {
+        (None, _) => Ok(&flyway::RULES),
+        (Some(_), None) => Ok(&RULES),
+        (Some((path, _)), Some((flyway, _))) => Err(Problem::of_file(
+            path.clone(),
+            ProblemKind::MixedLayouts {
+                first: Layout::Flyway,
+                first_path: flyway.clone(),
+                second: Layout::Refinery,
+                second_path: path.clone(),
+            },
+        )),
+    }
+}
