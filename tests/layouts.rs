@@ -75,7 +75,7 @@ async fn what_a_directory_has_down_scripts_for_is_taken_back() {
         migrator.run(database.url()).await.unwrap();
         let reverted = migrator.down(database.url(), Down::all()).await;
         match tool {
-            "golang-migrate" | "diesel" | "goose" => {
+            "golang-migrate" | "Flyway" | "diesel" | "goose" => {
                 reverted.unwrap();
                 assert_eq!(schema(&database).await, [""; 0], "{tool}");
             }

@@ -30,7 +30,7 @@ pub use error::{Error, Failure};
 pub use event::{Event, Observer};
 pub use layout::Layout;
 pub use migration::{Migration, SqlMigration, Work};
-pub use options::{Options, Phase, TransactionMode};
+pub use options::{Options, Phase, Replaces, TransactionMode};
 pub use problem::{MarkFault, Problem, ProblemKind, Problems};
 pub use report::{Report, StepReport};
 pub use script::Script;

@@ -252,6 +252,16 @@ pub enum ProblemKind {
         /// What the script is.
         role: Role,
     },
+    /// A range of versions that a migration can't replace.
+    #[error("`replaces={first}..{last}` can't be replaced by version {version}{}", if version.is_repeatable() { ", which is repeatable" } else { "" })]
+    BadRange {
+        /// The first version, as written.
+        first: String,
+        /// The last version, as written.
+        last: String,
+        /// The version of the migration.
+        version: Version,
+    },
     /// Options where they would be ignored.
     #[error("options after the first statement would be ignored")]
     LateOptions,
@@ -435,7 +445,7 @@ impl ProblemKind {
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
             K::Sql(kind) => kind.help().into_owned(),
             K::UnknownOption { .. } => {
-                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase` and `allow`".into()
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow` and `replaces`".into()
             }
             K::NotAnOption { .. } => {
                 "write `option=value` without spaces inside, several of them with a space between; a comment that is \
@@ -448,6 +458,9 @@ impl ProblemKind {
                 "a verify script takes `lock_timeout` and `statement_timeout` only".into()
             }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
+            K::BadRange { .. } => {
+                "name the first and the last version that it replaces, in this order; both come before its own".into()
+            }
             K::LateOptions => "move the line to the top of the file, above the first statement".into(),
             K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),
             K::RefusesBlock { .. } => {

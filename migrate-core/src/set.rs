@@ -4,6 +4,7 @@ use crate::digest::DigestChain;
 use crate::migration::{Migration, SqlMigration};
 use crate::version::{Version, VersionOrder};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The name of a set that was not given one.
@@ -17,6 +18,8 @@ pub struct Set {
     name: Cow<'static, str>,
     order: VersionOrder,
     members: Members,
+    /// What other migrations of the set replace: not to be applied where nothing of it is applied yet.
+    replaced: Members,
     digests: DigestChain,
     folder: Option<Cow<'static, str>>,
 }
@@ -72,9 +75,11 @@ impl Set {
                 });
             }
         }
-        let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let order = migrations.first().map_or(VersionOrder::Numeric, |m| m.version().order());
-        Ok(Set { name: name.into(), order, members: Members::Owned(migrations), digests, folder: None })
+        let (migrations, replaced) = divide(migrations, |migration| &**migration);
+        let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
+        let (members, replaced) = (Members::Owned(migrations), Members::Owned(replaced));
+        Ok(Set { name: name.into(), order, members, replaced, digests, folder: None })
     }
 
     /// What `migrate!` emits: migrations already sorted, with the digests of all their beginnings, and the folder
@@ -84,6 +89,7 @@ impl Set {
         name: &'static str,
         order: VersionOrder,
         migrations: &'static [SqlMigration],
+        replaced: &'static [SqlMigration],
         digests: &'static [u8],
         folder: &'static str,
     ) -> Set {
@@ -91,6 +97,7 @@ impl Set {
             name: Cow::Borrowed(name),
             order,
             members: Members::Embedded(migrations),
+            replaced: Members::Embedded(replaced),
             digests: DigestChain::from_static(digests),
             folder: Some(Cow::Borrowed(folder)),
         }
@@ -116,12 +123,9 @@ impl Set {
         self.order
     }
 
-    /// How many migrations it has.
+    /// How many migrations it has, those left out that others of it replace.
     pub fn len(&self) -> usize {
-        match &self.members {
-            Members::Embedded(migrations) => migrations.len(),
-            Members::Owned(migrations) => migrations.len(),
-        }
+        self.members.len()
     }
 
     /// Whether it has none.
@@ -131,10 +135,7 @@ impl Set {
 
     /// The migration at a place, the first being 0.
     pub fn get(&self, index: usize) -> Option<&dyn Migration> {
-        match &self.members {
-            Members::Embedded(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
-            Members::Owned(migrations) => migrations.get(index).map(|m| &**m),
-        }
+        self.members.get(index)
     }
 
     /// Its migrations, in order.
@@ -142,28 +143,29 @@ impl Set {
         (0..self.len()).map(|index| self.get(index).expect("an index below the length"))
     }
 
+    /// The migrations that others of it replace, in order. They are applied only where the database stands in the
+    /// midst of them.
+    pub fn replaced(&self) -> impl Iterator<Item = &dyn Migration> {
+        (0..self.replaced.len()).filter_map(|index| self.replaced.get(index))
+    }
+
     /// The place of a version.
     pub fn position(&self, version: &Version) -> Option<usize> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.get(middle)?.version().cmp(version) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        self.members.position(version)
     }
 
-    /// The migration of a version.
+    /// The migration of a version, also one that another one replaces.
     pub fn find(&self, version: &Version) -> Option<&dyn Migration> {
-        self.position(version).and_then(|index| self.get(index))
+        let of = |members: &'_ Members| members.position(version);
+        match of(&self.members) {
+            Some(index) => self.members.get(index),
+            None => of(&self.replaced).and_then(|index| self.replaced.get(index)),
+        }
     }
 
-    /// The last version, if there is any migration.
+    /// The last version, if there is any migration that is not repeatable.
     pub fn last_version(&self) -> Option<&Version> {
-        self.len().checked_sub(1).and_then(|last| self.get(last)).map(Migration::version)
+        self.iter().rev().map(Migration::version).find(|version| !version.is_repeatable())
     }
 
     /// The digests of its beginnings.
@@ -176,4 +178,53 @@ impl Set {
     pub fn folder(&self) -> Option<&str> {
         self.folder.as_deref().filter(|folder| !folder.is_empty())
     }
+}
+
+impl Members {
+    fn len(&self) -> usize {
+        match self {
+            Members::Embedded(migrations) => migrations.len(),
+            Members::Owned(migrations) => migrations.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Migration> {
+        match self {
+            Members::Embedded(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
+            Members::Owned(migrations) => migrations.get(index).map(|m| &**m),
+        }
+    }
+
+    fn position(&self, version: &Version) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.get(middle)?.version().cmp(version) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+}
+
+/// Divides sorted migrations into those that count and those that others replace. What replaces others may be replaced in its turn;
+/// then its range counts no more.
+pub fn divide<M>(migrations: Vec<M>, of: impl Fn(&M) -> &dyn Migration) -> (Vec<M>, Vec<M>) {
+    let mut ranges: Vec<RangeInclusive<Version>> = Vec::new();
+    let (mut count, mut replaced) = (Vec::new(), Vec::new());
+    // From the end: a range lies before what replaces it.
+    for migration in migrations.into_iter().rev() {
+        let version = of(&migration).version();
+        if ranges.iter().any(|range| range.contains(version)) {
+            replaced.push(migration);
+        } else {
+            ranges.extend(of(&migration).replaces());
+            count.push(migration);
+        }
+    }
+    count.reverse();
+    replaced.reverse();
+    (count, replaced)
 }

@@ -3,7 +3,7 @@
 use migrate_core::layout::Directory;
 use migrate_core::sql::Statement;
 use migrate_core::{
-    Checksum, DigestChain, Migration as _, Options, Phase, Script, SqlMigration, TransactionMode,
+    Checksum, DigestChain, Migration as _, Options, Phase, Replaces, Script, SqlMigration, TransactionMode,
     VersionOrder,
 };
 use proc_macro2::{Literal, TokenStream};
@@ -17,6 +17,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let settings = directory.settings.iter().map(|file| path(file));
     let migrations = directory.migrations.iter().map(|m| migration(m, &path));
+    let replaced = directory.replaced.iter().map(|m| migration(m, &path));
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
@@ -29,10 +30,12 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
         static MIGRATIONS: &[M] = &[#(#migrations),*];
+        static REPLACED: &[M] = &[#(#replaced),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             #order,
             MIGRATIONS,
+            REPLACED,
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
         ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
@@ -120,5 +123,9 @@ fn options(options: &Options) -> TokenStream {
         Some(other) => unreachable!("a phase without an emitted form: {other:?}"),
     };
     let allow = options.allow.iter().map(AsRef::as_ref);
-    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }))
+    let replaces = match &options.replaces {
+        Some(Replaces { first, last }) => quote!(Y((#first, #last))),
+        None => quote!(N),
+    };
+    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }, #replaces))
 }

@@ -35,10 +35,9 @@ fn is_repeatable(place: Place<'_>) -> bool {
 }
 
 /// The repeatable migration that a file is.
-fn repeatable(place: Place<'_>) -> Option<FileKind> {
+fn repeatable(place: Place<'_>, layout: Layout) -> Option<FileKind> {
     let name = Name::of(place.file).ok().flatten().filter(|name| name.kind == Kind::Repeatable)?;
-    let role = if name.is_verify { Role::Verify } else { Role::Up };
-    Some(FileKind::Script(name.version(), name.stem, role))
+    Some(FileKind::Script(Version::new(name.stem.clone(), layout.order()), name.stem, name.role))
 }
 
 /// The longer ones first: `.sql` alone is an up script.
@@ -58,7 +57,7 @@ fn classify_by(place: Place<'_>, layout: Layout, endings: &[(&str, Role)]) -> Fi
     if place.folder.is_some() {
         return FileKind::Problem(ProblemKind::InFolder { layout });
     }
-    if let Some(repeatable) = repeatable(place) {
+    if let Some(repeatable) = repeatable(place, layout) {
         return repeatable;
     }
     let ending = endings.iter().find_map(|(ending, role)| Some((place.file.strip_suffix(ending)?, *role)));

@@ -4,6 +4,8 @@
 //! (`MigrationVersion`). Flyway looks into folders, so files may stand in them here; which one does not matter. Beside a script there may be a
 //! settings file: `V1__a.sql.conf`. Prefixes and separators are Flyway's defaults.
 //!
+//! Two things that Flyway has not may stand beside its files: `V1__a.verify.sql`, and `R__a.down.sql`.
+//!
 //! Flyway leaves alone what its names don't fit. Here such a file is a problem, as in every layout.
 
 use super::place::Place;
@@ -40,14 +42,17 @@ pub(super) struct Name {
     pub(super) number: String,
     /// The name without its ending.
     pub(super) stem: String,
-    pub(super) is_verify: bool,
+    pub(super) role: Role,
 }
 
 impl Name {
     /// The parts of a name; none when it is no name of Flyway's, and what is wrong with it when it is nearly one.
     pub(super) fn of(file: &str) -> Result<Option<Name>, ProblemKind> {
         let Some(stem) = file.strip_suffix(".sql") else { return Ok(None) };
-        let (stem, is_verify) = stem.strip_suffix(".verify").map_or((stem, false), |stem| (stem, true));
+        let (stem, ending) = [".verify", ".down"]
+            .into_iter()
+            .find_map(|ending| Some((stem.strip_suffix(ending)?, ending)))
+            .unwrap_or((stem, ""));
         let kind = match stem.chars().next() {
             Some('V') => Kind::Versioned,
             Some('U') => Kind::Undo,
@@ -56,6 +61,14 @@ impl Name {
         };
         let (number, name) = stem[1..].split_once("__").unwrap_or((&stem[1..], ""));
         let number = number.replace('_', ".");
+        let role = match (kind, ending) {
+            (_, ".verify") => Role::Verify,
+            (Kind::Repeatable, ".down") => Role::Down,
+            // `U<version>__` it is called here.
+            (_, ".down") => return Ok(None),
+            (Kind::Undo, _) => Role::Down,
+            _ => Role::Up,
+        };
         let is_number =
             number.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
         match kind {
@@ -67,7 +80,7 @@ impl Name {
             _ => {
                 let limit = if kind == Kind::Repeatable { NAME_LIMIT } else { VERSION_LIMIT };
                 check_length(if number.is_empty() { stem } else { &number }, limit)?;
-                Ok(Some(Name { kind, number, stem: stem.to_owned(), is_verify }))
+                Ok(Some(Name { kind, number, stem: stem.to_owned(), role }))
             }
         }
     }
@@ -92,14 +105,7 @@ pub(super) fn classify(place: Place<'_>) -> FileKind {
         return FileKind::MetadataOf(format!("{folder}{script}"));
     }
     match Name::of(place.file) {
-        Ok(Some(name)) => {
-            let role = match name.kind {
-                _ if name.is_verify => Role::Verify,
-                Kind::Undo => Role::Down,
-                _ => Role::Up,
-            };
-            FileKind::Script(name.version(), name.stem, role)
-        }
+        Ok(Some(name)) => FileKind::Script(name.version(), name.stem, name.role),
         Err(kind) => FileKind::Problem(kind),
         Ok(None) => FileKind::Problem(stranger(place)),
     }

@@ -161,8 +161,10 @@ impl fmt::Display for Role {
 pub struct Directory {
     /// The layout that it follows.
     pub layout: Layout,
-    /// Its migrations, in order.
+    /// Its migrations, in order, those left out that others replace.
     pub migrations: Vec<SqlMigration>,
+    /// The migrations that others replace, in order.
+    pub replaced: Vec<SqlMigration>,
     /// The files beside the scripts that were read too, `metadata.toml` say: a change of one changes the set.
     pub settings: Vec<String>,
     /// Files that were left alone, and are worth a word.
@@ -171,7 +173,8 @@ pub struct Directory {
 
 impl From<Directory> for Set {
     fn from(directory: Directory) -> Set {
-        let migrations = directory.migrations.into_iter().map(|m| Arc::new(m) as _).collect();
+        let all = directory.migrations.into_iter().chain(directory.replaced);
+        let migrations = all.map(|m| Arc::new(m) as _).collect();
         Set::new(DEFAULT_SET, migrations)
             .expect("a directory is read without duplicate versions")
             .ordered(directory.layout.order())

@@ -5,8 +5,10 @@ use super::rules::{FileKind, Rules};
 use super::settings::{self, Asked};
 use super::{Directory, Layout, Note, Role, script};
 use crate::migration::SqlMigration;
+use crate::options::{self, Replaces};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::Script;
+use crate::set::divide;
 use crate::source::SourceFile;
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,9 +74,11 @@ impl Reader {
             migrations.extend(draft.read(self.rules, version, &self.asked, &mut self.problems));
         }
         if self.problems.is_empty() {
+            let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
             Ok(Directory {
                 layout: self.rules.layout,
                 migrations,
+                replaced,
                 settings: self.settings,
                 notes: self.notes,
             })
@@ -230,6 +234,9 @@ impl Draft {
                 (up, down)
             }
         };
+        if let Some(up) = &up {
+            check_range(&version, up, problems);
+        }
         let verify = first_script(self.verifies, Role::Verify, asked, problems);
         let mut migration = SqlMigration::new(version, self.name?, up?);
         if let Some(down) = down {
@@ -239,6 +246,21 @@ impl Draft {
             migration = migration.with_verify(verify);
         }
         Some(migration)
+    }
+}
+
+/// Whether the range that a migration replaces lies before it.
+fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
+    let Some(Replaces { first, last }) = &up.options().replaces else { return };
+    let of = |text: &str| Version::new(text.to_owned(), version.order());
+    if of(first) > of(last)
+        || of(last) >= *version
+        || [version, &of(first), &of(last)].iter().any(|v| v.is_repeatable())
+    {
+        let at = up.line_column(options::read_header(up.text(), Role::Up).replaces_at);
+        let (first, last) = (first.to_string(), last.to_string());
+        let kind = ProblemKind::BadRange { first, last, version: version.clone() };
+        problems.push(Problem { path: up.path().to_owned(), line: at.line, column: at.column, kind });
     }
 }
 

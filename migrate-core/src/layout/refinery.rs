@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 pub(super) const RULES: Rules = Rules {
     layout: Layout::Refinery,
     classify: |place| match flyway::classify(place) {
+        // There are no repeatable migrations here, so a down script is a `U` file.
         FileKind::Script(version, name, Role::Down) => FileKind::Script(version, name, Role::Up),
         other => other,
     },

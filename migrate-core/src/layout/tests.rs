@@ -5,6 +5,7 @@ use crate::migration::Migration;
 use crate::options::TransactionMode;
 use crate::problem::{Problem, ProblemKind};
 use crate::script::Script;
+use crate::version::Version;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -182,6 +183,135 @@ fn the_header_of_each_script_is_its_own() {
     assert_eq!(down.options().to_string(), "statement_timeout=0 transaction=none");
     assert_eq!(down.transaction(), TransactionMode::None);
     assert_eq!(migration.verify_script().unwrap().options().to_string(), "statement_timeout=1min");
+}
+
+#[test]
+fn flyways_files_are_read_in_the_order_of_their_dotted_versions_and_the_repeatable_ones_last() {
+    let read = directory(&[
+        ("V1.10__ten.sql", UP),
+        ("V1_2__two.sql", UP),
+        ("U1.2__undo.sql", UP),
+        ("2026/V2__in_a_folder.sql", UP),
+        ("V2__two.verify.sql", "SELECT true;"),
+        ("V20260101__date.sql", "SELECT 1;"),
+        ("V20260101__date.sql.conf", "# why\nexecuteInTransaction=false\nencoding=UTF-8"),
+        ("V3.sql", UP),
+        ("R__views.sql", UP),
+        ("R__functions of old.sql", UP),
+        ("R__views.down.sql", UP),
+        ("flyway.toml", ""),
+    ]);
+    assert_eq!(read.layout, Layout::Flyway);
+    assert_eq!(
+        summary(&read),
+        [
+            "1.2 V1_2__two: V1_2__two.sql U1.2__undo.sql",
+            "1.10 V1.10__ten: V1.10__ten.sql",
+            "2 V2__in_a_folder: 2026/V2__in_a_folder.sql V2__two.verify.sql",
+            "3 V3: V3.sql",
+            "20260101 V20260101__date: V20260101__date.sql",
+            "R__functions of old R__functions of old: R__functions of old.sql",
+            "R__views R__views: R__views.sql R__views.down.sql",
+        ]
+    );
+    assert_eq!(read.migrations[4].up_script().transaction(), TransactionMode::None);
+    assert_eq!(read.settings, ["V20260101__date.sql.conf"]);
+    assert_eq!(read.notes.len(), 1);
+}
+
+#[test]
+fn refinerys_unversioned_files_are_migrations_of_their_own() {
+    let read = directory(&[("V1__a.sql", UP), ("U2__b.sql", UP), ("V3__c.sql", UP)]);
+    assert_eq!(read.layout, Layout::Refinery);
+    assert_eq!(summary(&read), ["1 V1__a: V1__a.sql", "2 U2__b: U2__b.sql", "3 V3__c: V3__c.sql"]);
+}
+
+#[test]
+fn numbered_files_may_have_repeatable_ones_beside_them() {
+    let goose = "-- +goose Up\nSELECT 1;";
+    let dbmate = "-- migrate:up\nSELECT 1;";
+    for (first, layout) in [(UP, Layout::Flat), (goose, Layout::Goose), (dbmate, Layout::Dbmate)] {
+        let read = directory(&[("0001_a.sql", first), ("R__views.sql", UP), ("R__views.verify.sql", UP)]);
+        assert_eq!(read.layout, layout);
+        assert_eq!(read.migrations[1].version().to_string(), "R__views");
+        assert!(read.migrations[1].verify_script().is_some());
+    }
+}
+
+#[test]
+fn a_file_of_two_halves_is_two_scripts_with_the_lines_of_the_file() {
+    let goose = "\u{feff}-- migrate: lock_timeout=1s\r\n-- +goose Up\r\n-- +goose StatementBegin\r\nSELECT 1;\r\n-- +goose StatementEnd\r\n\
+                 -- +goose DOWN\r\n-- migrate: statement_timeout=1s\r\nSELECT 2;\r\n";
+    let dbmate = "-- a comment\n-- migrate: lock_timeout=1s\n-- migrate:up\nSELECT 1;\n\n-- migrate:down it goes\n\
+                  -- migrate: statement_timeout=1s\nSELECT 2;\n";
+    let tern = "-- migrate: lock_timeout=1s\n\n\nSELECT 1;\n\n---- create above / drop below ----\n\
+                -- migrate: statement_timeout=1s\nSELECT 2;\n";
+    for (text, layout) in [(goose, Layout::Goose), (dbmate, Layout::Dbmate), (tern, Layout::Tern)] {
+        let read = directory(&[("1_a.sql", text)]);
+        assert_eq!(read.layout, layout);
+        let migration = &read.migrations[0];
+        let (up, down) = (migration.up_script(), migration.down_script().unwrap());
+        assert_eq!([up.text(), down.text()].concat(), text);
+        assert_eq!(
+            [up.options().to_string(), down.options().to_string()],
+            ["lock_timeout=1s", "statement_timeout=1s"]
+        );
+        assert_eq!((up.part(), down.part()), (Some((0, 1)), Some((up.text().len(), 6))));
+        for (script, statement, line) in [(up, "SELECT 1", 4), (down, "SELECT 2", 8)] {
+            let [only] = script.statements() else { panic!("{script:?}") };
+            assert_eq!((only.text(script.text()), only.line()), (statement, line));
+            assert_eq!(script.line_column(only.range().start).line, line);
+            assert_eq!(script.line_at(only.range().start).trim_end(), format!("{statement};"));
+        }
+        // What a history keeps of a half can be read again.
+        assert_eq!(Script::of_text("kept", down.text().to_owned()).unwrap().options(), down.options());
+    }
+}
+
+#[test]
+fn a_half_without_a_statement_is_no_down_script() {
+    for text in [
+        "-- +goose Up\nSELECT 1;\n-- +goose Down\n",
+        "-- migrate:up\nSELECT 1;\n\n-- migrate:down\n-- none\n;",
+        "SELECT 1;\n---- create above / drop below ----",
+    ] {
+        let read = directory(&[("1_a.sql", text), ("2_b.verify.sql", "SELECT 1;"), ("2_b.sql", text)]);
+        assert!(read.migrations.iter().all(|m| m.down_script().is_none()), "{text}");
+        assert!(read.migrations[1].verify_script().is_some());
+    }
+}
+
+#[test]
+fn each_tool_has_its_own_word_for_a_script_without_a_transaction() {
+    let goose = "-- +goose Up\nSELECT 1;\n-- +goose no transaction\n-- +goose Down\nSELECT 2;";
+    let dbmate = "-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;";
+    let tern = "---- tern: disable-tx ----\nSELECT 1;\n---- create above / drop below ----\nSELECT 2;";
+    use TransactionMode::{Block, None};
+    for (text, expected) in [(goose, [None, None]), (dbmate, [Block, None]), (tern, [None, Block])] {
+        let read = directory(&[("1_a.sql", text)]);
+        let migration = &read.migrations[0];
+        let scripts = [migration.up_script(), migration.down_script().unwrap()];
+        assert_eq!(scripts.map(Script::transaction), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_replaced_stands_aside() {
+    let read = directory(&[
+        ("1_a.sql", UP),
+        ("2_b.sql", UP),
+        ("3_ab.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+        ("4_c.sql", UP),
+        ("5_abc.sql", "-- migrate: replaces=0001..4\nSELECT 1;"),
+        ("6_d.sql", UP),
+    ]);
+    let names =
+        |migrations: &[SqlMigration]| migrations.iter().map(|m| m.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&read.migrations), ["5_abc", "6_d"]);
+    assert_eq!(names(&read.replaced), ["1_a", "2_b", "3_ab", "4_c"]);
+    let set = Set::from(read);
+    assert_eq!((set.len(), set.replaced().count()), (2, 4));
+    assert_eq!(set.find(&Version::numeric("2")).map(Migration::name), Some("2_b"));
 }
 
 #[test]
@@ -420,6 +550,16 @@ const WRONG: &[(&str, Files<'_>)] = &[
     ),
     ("unversioned migrations of refinery's beside Flyway's files", &[("U1__a.sql", UP), ("R__b.sql", UP)]),
     ("a flat file beside Flyway's", &[("V1__a.sql", UP), ("0002_b.sql", UP)]),
+    (
+        "ranges that can't be replaced",
+        &[
+            ("5_a.sql", "-- migrate: replaces=1..5\nSELECT 1;"),
+            ("6_b.sql", "-- migrate: lock_timeout=1s replaces=4..3\nSELECT 1;"),
+            ("7_c.sql", "-- migrate: replaces=1..\nSELECT 1;"),
+            ("7_c.down.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+            ("R__d.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+        ],
+    ),
     ("a repeatable folder of Prisma's", &[("0_init/migration.sql", UP), ("R__views/migration.sql", UP)]),
     (
         "bad metadata",
@@ -475,7 +615,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-const KINDS: usize = 37;
+const KINDS: usize = 38;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -518,6 +658,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::BadMark { .. } => 34,
         K::OrderByName { .. } => 35,
         K::WithoutScript { .. } => 36,
+        K::BadRange { .. } => 37,
     }
 }
 
