@@ -58,7 +58,7 @@ pub struct SqlMigration {
 impl SqlMigration {
     /// A migration of an up script, identified by the checksum of its text.
     pub fn new(version: Version, name: impl Into<Cow<'static, str>>, up: Script) -> SqlMigration {
-        let checksum = Checksum::of(up.text());
+        let checksum = Checksum::of(up.source());
         SqlMigration { version, name: name.into(), checksum, up, down: None, verify: None }
     }
 

@@ -252,6 +252,14 @@ pub enum ProblemKind {
         /// What the script is.
         role: Role,
     },
+    /// A `${…}` in a set that has placeholders, which is none that it could be.
+    #[error("`{text}`: {fault}")]
+    BadPlaceholder {
+        /// The placeholder.
+        text: String,
+        /// What is wrong with it.
+        fault: PlaceholderFault,
+    },
     /// A range of versions that a migration can't replace.
     #[error("`replaces={first}..{last}` can't be replaced by version {version}{}", if version.is_repeatable() { ", which is repeatable" } else { "" })]
     BadRange {
@@ -393,6 +401,49 @@ impl MarkFault {
     }
 }
 
+/// What is wrong with a placeholder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceholderFault {
+    /// Its name is not declared.
+    #[error("there is no such placeholder")]
+    Unknown {
+        /// The names that are.
+        declared: Vec<String>,
+    },
+    /// It has no end, or no name.
+    #[error("this is no placeholder")]
+    Malformed,
+    /// It stands in a string or a quoted identifier.
+    #[error("a placeholder is not replaced in quotes")]
+    Quoted,
+    /// It touches what would become one word with its value.
+    #[error("a placeholder stands for a whole word")]
+    Glued,
+}
+
+impl PlaceholderFault {
+    fn help(&self) -> String {
+        match self {
+            PlaceholderFault::Unknown { declared } if declared.is_empty() => {
+                "declare it: `migrate!(…, placeholders = [\"name\"])`".into()
+            }
+            PlaceholderFault::Unknown { declared } => {
+                format!("the set declares {}; text that is no placeholder is written `'$' || '{{…}}'`", crate::placeholder::list(declared))
+            }
+            PlaceholderFault::Malformed => "write `${name}`: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first".into(),
+            PlaceholderFault::Quoted => {
+                "write it without the quotes, since its value brings its own; a part of a string is joined with `||`".into()
+            }
+            PlaceholderFault::Glued => {
+                "write a space between, or let the value be the whole name: `${name}` is replaced by an identifier or a \
+                 literal with its quotes"
+                    .into()
+            }
+        }
+    }
+}
+
 fn found_text(found: &[String]) -> String {
     match found {
         [] => ": the directory is empty".to_owned(),
@@ -458,6 +509,7 @@ impl ProblemKind {
                 "a verify script takes `lock_timeout` and `statement_timeout` only".into()
             }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
+            K::BadPlaceholder { fault, .. } => fault.help(),
             K::BadRange { .. } => {
                 "name the first and the last version that it replaces, in this order; both come before its own".into()
             }

@@ -1,7 +1,10 @@
 //! The ordered migrations that one `migrate!()` embeds.
 
 use crate::digest::DigestChain;
-use crate::migration::{Migration, SqlMigration};
+use crate::filled::{Base, Filled};
+use crate::migration::{Migration, SqlMigration, Work};
+use crate::placeholder::{self, Placeholder, PlaceholderError, Placeholders, Values};
+use crate::script::Script;
 use crate::version::{Version, VersionOrder};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -9,6 +12,8 @@ use std::sync::Arc;
 
 /// The name of a set that was not given one.
 pub const DEFAULT_SET: &str = "default";
+
+static NO_VALUES: Values = Values::NONE;
 
 /// Ordered migrations with a name, so that several sets (an application's, its libraries') live in one database.
 ///
@@ -22,12 +27,17 @@ pub struct Set {
     replaced: Members,
     digests: DigestChain,
     folder: Option<Cow<'static, str>>,
+    /// The names of the placeholders that its scripts may have.
+    placeholders: Cow<'static, [Cow<'static, str>]>,
+    /// Their values, where they were given.
+    values: Option<Arc<Values>>,
 }
 
 #[derive(Clone, Debug)]
 enum Members {
     Embedded(&'static [SqlMigration]),
     Owned(Vec<Arc<dyn Migration>>),
+    Filled(Vec<Filled>),
 }
 
 /// Two migrations of one set have the same version.
@@ -79,7 +89,8 @@ impl Set {
         let (migrations, replaced) = divide(migrations, |migration| &**migration);
         let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let (members, replaced) = (Members::Owned(migrations), Members::Owned(replaced));
-        Ok(Set { name: name.into(), order, members, replaced, digests, folder: None })
+        let (name, placeholders) = (name.into(), Cow::Borrowed(&[][..]));
+        Ok(Set { name, order, members, replaced, digests, folder: None, placeholders, values: None })
     }
 
     /// What `migrate!` emits: migrations already sorted, with the digests of all their beginnings, and the folder
@@ -92,6 +103,7 @@ impl Set {
         replaced: &'static [SqlMigration],
         digests: &'static [u8],
         folder: &'static str,
+        placeholders: &'static [Cow<'static, str>],
     ) -> Set {
         Set {
             name: Cow::Borrowed(name),
@@ -100,6 +112,8 @@ impl Set {
             replaced: Members::Embedded(replaced),
             digests: DigestChain::from_static(digests),
             folder: Some(Cow::Borrowed(folder)),
+            placeholders: Cow::Borrowed(placeholders),
+            values: None,
         }
     }
 
@@ -111,6 +125,73 @@ impl Set {
     /// The same set with the order of its layout, which an empty one has too.
     pub(crate) fn ordered(self, order: VersionOrder) -> Set {
         Set { order, ..self }
+    }
+
+    /// The same set with the names of its placeholders.
+    pub(crate) fn declaring(self, placeholders: Vec<String>) -> Set {
+        Set { placeholders: placeholders.into_iter().map(Cow::Owned).collect(), ..self }
+    }
+
+    /// The names of the [placeholders](crate::placeholder) that its scripts may have.
+    pub fn placeholders(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.placeholders.iter().map(AsRef::as_ref)
+    }
+
+    /// The same set with values in the place of its placeholders, instead of those that it had. Versions, checksums and digests stay.
+    pub fn filled(&self, values: Values) -> Set {
+        let values = Arc::new(values);
+        let (members, replaced) = (self.members.filled(&values), self.replaced.filled(&values));
+        Set { members, replaced, values: Some(values), ..self.clone() }
+    }
+
+    /// Whether each of its placeholders has a value that it can have.
+    ///
+    /// # Errors
+    ///
+    /// The first that is wrong. A set without placeholders has nothing to complain of.
+    pub fn check_values(&self) -> Result<(), PlaceholderError> {
+        let values = self.values.as_deref().unwrap_or(&NO_VALUES);
+        if let Some(name) = values.names().find(|name| !self.placeholders().any(|declared| declared == *name))
+        {
+            let declared = self.placeholders().map(str::to_owned).collect();
+            return Err(PlaceholderError::Undeclared { name: name.to_owned(), declared });
+        }
+        if let Some(name) = self.placeholders().find(|name| values.get(name).is_none()) {
+            return Err(PlaceholderError::NoValue { name: name.to_owned() });
+        }
+        let ends_body: Vec<&str> =
+            values.names().filter(|name| values.get(name).is_some_and(placeholder::may_end_body)).collect();
+        if ends_body.is_empty() {
+            return Ok(());
+        }
+        self.iter().chain(self.replaced()).try_for_each(|migration| {
+            let scripts = [Some(migration.up()), migration.down()];
+            let scripts = scripts.into_iter().flatten().map(|Work::Script(script)| script);
+            for script in scripts.chain(migration.verify().map(Cow::Borrowed)) {
+                let in_body = |p: &&Placeholder| p.in_body() && ends_body.contains(&p.name());
+                if let Some(found) = script.placeholders().iter().find(in_body) {
+                    let (name, path) = (found.name().to_owned(), script.path().to_owned());
+                    return Err(PlaceholderError::EndsBody { name, path });
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// A script that a history kept, with the values of this set.
+    pub(crate) fn fill_kept(&self, script: Script) -> Result<Script, String> {
+        if self.placeholders.is_empty() {
+            return Ok(script);
+        }
+        let names: Vec<String> = self.placeholders().map(str::to_owned).collect();
+        let Placeholders { found, faults } = placeholder::find(script.text(), &names);
+        match faults.first() {
+            Some((_, text, fault)) => Err(format!("`{text}`: {fault}")),
+            None => {
+                let values = self.values.as_deref().unwrap_or(&NO_VALUES);
+                Ok(script.with_placeholders(found).filled(values))
+            }
+        }
     }
 
     /// The name that tells this set's history from those of other sets in the same database.
@@ -185,13 +266,25 @@ impl Members {
         match self {
             Members::Embedded(migrations) => migrations.len(),
             Members::Owned(migrations) => migrations.len(),
+            Members::Filled(migrations) => migrations.len(),
         }
+    }
+
+    /// The same with values.
+    fn filled(&self, values: &Arc<Values>) -> Members {
+        let fill = |base| Filled::new(base, Arc::clone(values));
+        Members::Filled(match self {
+            Members::Embedded(migrations) => migrations.iter().map(Base::Embedded).map(fill).collect(),
+            Members::Owned(migrations) => migrations.iter().cloned().map(Base::Owned).map(fill).collect(),
+            Members::Filled(migrations) => migrations.iter().map(Filled::base).map(fill).collect(),
+        })
     }
 
     fn get(&self, index: usize) -> Option<&dyn Migration> {
         match self {
             Members::Embedded(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
             Members::Owned(migrations) => migrations.get(index).map(|m| &**m),
+            Members::Filled(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
         }
     }
 

@@ -21,12 +21,13 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
+    let placeholders = &directory.placeholders;
     let folder = folder.to_str().expect("checked before");
     quote! { {
         #[allow(unused_imports)]
         use #krate::__private::{
             None as N, Options as O, Phase as P, Refusal as R, Script as S, Some as Y, SqlMigration as M, Statement as T,
-            TransactionMode as B, Version as V, VersionOrder as D, u8 as U,
+            Placeholder as H, TransactionMode as B, Version as V, VersionOrder as D, u8 as U,
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
         static MIGRATIONS: &[M] = &[#(#migrations),*];
@@ -38,6 +39,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             REPLACED,
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
+            const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
         ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
     } }
 }
@@ -75,13 +77,22 @@ fn script(script: &Script, path: &dyn Fn(&str) -> String) -> TokenStream {
     let statements = script.statements().iter().map(statement);
     let options = options(script.options());
     let (text, statements) = (quote!(::core::include_str!(#file)), quote!(const { &[#(#statements),*] }));
-    match script.part() {
-        None => quote!(S::from_static(#name, #text, #statements, #options)),
+    if script.part().is_none() && script.placeholders().is_empty() {
+        return quote!(S::from_static(#name, #text, #statements, #options));
+    }
+    let part = match script.part() {
+        None => quote!(N),
         Some((start, line)) => {
             let (start, end) = (start, start + script.text().len());
-            quote!(S::from_static_part(#name, #text, (#start, #end, #line), #statements, #options))
+            quote!(Y((#start, #end, #line)))
         }
-    }
+    };
+    let placeholders = script.placeholders().iter().map(|placeholder| {
+        let (start, end) = (placeholder.range().start, placeholder.range().end);
+        let (name, in_body) = (placeholder.name(), placeholder.in_body());
+        quote!(H::from_static(#start, #end, #name, #in_body))
+    });
+    quote!(S::from_static_part(#name, #text, #part, #statements, #options, const { &[#(#placeholders),*] }))
 }
 
 fn statement(statement: &Statement) -> TokenStream {

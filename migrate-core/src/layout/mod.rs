@@ -165,6 +165,8 @@ pub struct Directory {
     pub migrations: Vec<SqlMigration>,
     /// The migrations that others replace, in order.
     pub replaced: Vec<SqlMigration>,
+    /// The names of the placeholders that its scripts may have.
+    pub placeholders: Vec<String>,
     /// The files beside the scripts that were read too, `metadata.toml` say: a change of one changes the set.
     pub settings: Vec<String>,
     /// Files that were left alone, and are worth a word.
@@ -178,6 +180,7 @@ impl From<Directory> for Set {
         Set::new(DEFAULT_SET, migrations)
             .expect("a directory is read without duplicate versions")
             .ordered(directory.layout.order())
+            .declaring(directory.placeholders)
     }
 }
 
@@ -240,8 +243,45 @@ impl fmt::Display for Note {
 ///     help: name it like `0001_users.sql`: digits, an underscore, what it does; or move it out of the directory");
 /// # Ok::<(), migrate_core::Problems>(())
 /// ```
-pub fn read(mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let rules = detect::layout(&files)?;
-    Reader::new(rules).read(files)
+pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
+    Reading::default().read(files)
+}
+
+/// How a directory is read, where something is to be other than usual.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::layout::Reading;
+/// use migrate_core::source::SourceFile;
+///
+/// let files = vec![SourceFile::new("0001_users.sql", b"CREATE TABLE ${schema}.users (id bigint);")];
+/// let directory = Reading::default().placeholders(["schema"]).read(files.clone())?;
+/// assert_eq!(directory.migrations[0].up_script().placeholders().len(), 1);
+///
+/// let problems = Reading::default().placeholders(["region"]).read(files).unwrap_err();
+/// assert!(problems.to_string().starts_with("0001_users.sql:1:14: `${schema}`: there is no such placeholder"));
+/// # Ok::<(), migrate_core::Problems>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    placeholders: Option<Vec<String>>,
+}
+
+impl Reading {
+    /// The same with [placeholders](crate::placeholder) of these names. Without, `${name}` is text like any other.
+    pub fn placeholders(self, names: impl IntoIterator<Item = impl Into<String>>) -> Reading {
+        Reading { placeholders: Some(names.into_iter().map(Into::into).collect()) }
+    }
+
+    /// Reads the files of a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`].
+    pub fn read(&self, mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let rules = detect::layout(&files)?;
+        Reader::new(rules, self.placeholders.as_deref()).read(files)
+    }
 }

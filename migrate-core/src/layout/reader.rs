@@ -2,8 +2,9 @@
 
 use super::place::Place;
 use super::rules::{FileKind, Rules};
+use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::{Directory, Layout, Note, Role, script};
+use super::{Directory, Layout, Note, Role};
 use crate::migration::SqlMigration;
 use crate::options::{self, Replaces};
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -23,8 +24,10 @@ struct Draft {
 }
 
 /// Files on their way to migrations.
-pub(super) struct Reader {
+pub(super) struct Reader<'r> {
     rules: &'static Rules,
+    /// The names of placeholders, where there may be any.
+    placeholders: Option<&'r [String]>,
     /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
     folders: BTreeMap<String, Folder>,
@@ -44,10 +47,11 @@ struct Folder {
     is_refused: bool,
 }
 
-impl Reader {
-    pub(super) fn new(rules: &'static Rules) -> Reader {
+impl Reader<'_> {
+    pub(super) fn new<'r>(rules: &'static Rules, placeholders: Option<&'r [String]>) -> Reader<'r> {
         Reader {
             rules,
+            placeholders,
             drafts: BTreeMap::new(),
             folders: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -71,7 +75,8 @@ impl Reader {
         }
         let mut migrations = Vec::new();
         for ((version, _), draft) in std::mem::take(&mut self.drafts) {
-            migrations.extend(draft.read(self.rules, version, &self.asked, &mut self.problems));
+            let mut scripts = Scripts { placeholders: self.placeholders, problems: &mut self.problems };
+            migrations.extend(draft.read(self.rules, version, &self.asked, &mut scripts));
         }
         if self.problems.is_empty() {
             let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
@@ -79,6 +84,7 @@ impl Reader {
                 layout: self.rules.layout,
                 migrations,
                 replaced,
+                placeholders: self.placeholders.map(<[String]>::to_vec).unwrap_or_default(),
                 settings: self.settings,
                 notes: self.notes,
             })
@@ -205,8 +211,9 @@ impl Draft {
         rules: &Rules,
         version: Version,
         asked: &BTreeMap<String, Asked>,
-        problems: &mut Problems,
+        scripts: &mut Scripts<'_>,
     ) -> Option<SqlMigration> {
+        let problems = &mut *scripts.problems;
         for second in self.ups.iter().skip(1) {
             let other = self.ups[0].path.clone();
             let kind = ProblemKind::DuplicateVersion { version: version.clone(), other };
@@ -224,20 +231,20 @@ impl Draft {
         }
         let (up, down) = match rules.divide.filter(|_| !version.is_repeatable()) {
             Some(divide) => {
-                let read = |file| script::read_halves(file, divide, problems);
+                let read = |file| scripts.read_halves(file, divide);
                 let halves: Vec<_> = self.ups.iter().map(read).collect();
                 halves.into_iter().flatten().next().map_or((None, None), |(up, down)| (Some(up), down))
             }
             None => {
-                let up = first_script(self.ups, Role::Up, asked, problems);
-                let down = first_script(self.downs, Role::Down, asked, problems);
+                let up = first_script(self.ups, Role::Up, asked, scripts);
+                let down = first_script(self.downs, Role::Down, asked, scripts);
                 (up, down)
             }
         };
         if let Some(up) = &up {
-            check_range(&version, up, problems);
+            check_range(&version, up, scripts.problems);
         }
-        let verify = first_script(self.verifies, Role::Verify, asked, problems);
+        let verify = first_script(self.verifies, Role::Verify, asked, scripts);
         let mut migration = SqlMigration::new(version, self.name?, up?);
         if let Some(down) = down {
             migration = migration.with_down(down);
@@ -269,15 +276,15 @@ fn first_script(
     files: Vec<SourceFile>,
     role: Role,
     asked: &BTreeMap<String, Asked>,
-    problems: &mut Problems,
+    scripts: &mut Scripts<'_>,
 ) -> Option<Script> {
     let mut read = |file: SourceFile| {
         let folder = Place::of(&file.path).folder.and_then(|folder| asked.get(folder));
         let asked = asked.get(&file.path).or(folder);
-        script::read(file, role, asked, problems)
+        scripts.read(file, role, asked)
     };
-    let scripts: Vec<Option<Script>> = files.into_iter().map(&mut read).collect();
-    scripts.into_iter().flatten().next()
+    let read: Vec<Option<Script>> = files.into_iter().map(&mut read).collect();
+    read.into_iter().flatten().next()
 }
 
 /// The up script that a script of another role is missing.

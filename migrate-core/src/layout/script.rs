@@ -5,6 +5,7 @@ use super::halves::{Halves, Mark};
 use super::marks;
 use super::settings::Asked;
 use crate::options::{self, Options, TransactionMode};
+use crate::placeholder::{self, Placeholder};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::Script;
 use crate::source::SourceFile;
@@ -16,65 +17,119 @@ use std::ops::Range;
 /// history row included.
 pub(super) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
 
-/// The script of a file, if nothing is wrong with it.
-///
-/// `asked` is what a settings file says of it.
-pub(super) fn read(
-    file: SourceFile,
-    role: Role,
-    asked: Option<&Asked>,
-    problems: &mut Problems,
-) -> Option<Script> {
-    let text = sized_text(&file, problems)?;
-    // Halves that go two ways would run one after the other. Nothing else that is found in such a file helps.
-    if let Some((offset, kind)) = other_tools_halves(text) {
-        problems.push(problem(&file.path, text, offset, kind));
-        return None;
-    }
-    let whole = 0..text.len();
-    let found = check(&file.path, text, whole, role, asked, problems)?;
-    let text = match file.bytes {
-        Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
-    };
-    Some(found.script(file.path, text))
+/// Reads scripts, and keeps what is wrong with them.
+pub(super) struct Scripts<'r> {
+    /// The names of placeholders, where there may be any.
+    pub(super) placeholders: Option<&'r [String]>,
+    pub(super) problems: &'r mut Problems,
 }
 
-/// The up and the down script of a file that holds both.
-pub(super) fn read_halves(
-    file: &SourceFile,
-    divide: fn(&str) -> Halves,
-    problems: &mut Problems,
-) -> Option<(Script, Option<Script>)> {
-    let text = sized_text(file, problems)?;
-    let Halves { down_at, modes: [up_mode, down_mode], faults } = divide(text);
-    let before = problems.len();
-    for (offset, mark, fault) in faults {
-        problems.push(problem(&file.path, text, offset, ProblemKind::BadMark { mark, fault }));
+impl Scripts<'_> {
+    /// The script of a file, if nothing is wrong with it.
+    ///
+    /// `asked` is what a settings file says of it.
+    pub(super) fn read(&mut self, file: SourceFile, role: Role, asked: Option<&Asked>) -> Option<Script> {
+        let text = sized_text(&file, self.problems)?;
+        // Halves that go two ways would run one after the other. Nothing else that is found in such a file helps.
+        if let Some((offset, kind)) = other_tools_halves(text) {
+            self.problems.push(problem(&file.path, text, offset, kind));
+            return None;
+        }
+        let whole = 0..text.len();
+        let found = self.check(&file.path, text, whole, role, asked)?;
+        let text = match file.bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+        };
+        Some(found.script(file.path, text))
     }
-    // Where the file is divided in doubt, what is found in its halves says nothing.
-    if problems.len() > before {
-        return None;
+
+    /// The up and the down script of a file that holds both.
+    pub(super) fn read_halves(
+        &mut self,
+        file: &SourceFile,
+        divide: fn(&str) -> Halves,
+    ) -> Option<(Script, Option<Script>)> {
+        let text = sized_text(file, self.problems)?;
+        let Halves { down_at, modes: [up_mode, down_mode], faults } = divide(text);
+        let before = self.problems.len();
+        for (offset, mark, fault) in faults {
+            self.problems.push(problem(&file.path, text, offset, ProblemKind::BadMark { mark, fault }));
+        }
+        // Where the file is divided in doubt, what is found in its halves says nothing.
+        if self.problems.len() > before {
+            return None;
+        }
+        let mut half = |range: Range<usize>, role, mode: Option<Mark>| {
+            let asked = mode.map(|mark| asked_by(&mark, text));
+            let found = self.check(&file.path, text, range.clone(), role, asked.as_ref())?;
+            let line = sql::line_column(text, range.start).line;
+            Some(found.script(file.path.clone(), part(file, range.clone())).in_part(range.start, line))
+        };
+        let down = down_at.map(|at| at..text.len());
+        let up = half(0..down_at.unwrap_or(text.len()), Role::Up, up_mode);
+        // What tools write into a new file, a mark with nothing below it, is no down script.
+        let down = down.filter(|range| has_statement(&text[range.clone()]));
+        let down = down.map(|range| half(range, Role::Down, down_mode));
+        match (up, down) {
+            (Some(up), None) => Some((up, None)),
+            (Some(up), Some(Some(down))) => Some((up, Some(down))),
+            _ => None,
+        }
     }
-    let asked = |mark: Mark| {
-        let place = format!("line {}", sql::line_column(text, mark.at).line);
-        Asked { mode: mark.mode, by: format!("`{}` in {place}", mark.line), place }
-    };
-    let mut half = |range: Range<usize>, role, mode: Option<Mark>| {
-        let found = check(&file.path, text, range.clone(), role, mode.map(asked).as_ref(), problems)?;
-        let line = sql::line_column(text, range.start).line;
-        Some(found.script(file.path.clone(), part(file, range.clone())).in_part(range.start, line))
-    };
-    let down = down_at.map(|at| at..text.len());
-    let up = half(0..down_at.unwrap_or(text.len()), Role::Up, up_mode);
-    // What tools write into a new file, a mark with nothing below it, is no down script.
-    let down = down.filter(|range| has_statement(&text[range.clone()]));
-    let down = down.map(|range| half(range, Role::Down, down_mode));
-    match (up, down) {
-        (Some(up), None) => Some((up, None)),
-        (Some(up), Some(Some(down))) => Some((up, Some(down))),
-        _ => None,
+
+    /// Looks at a part of a file as one script.
+    fn check(
+        &mut self,
+        path: &str,
+        file: &str,
+        range: Range<usize>,
+        role: Role,
+        asked: Option<&Asked>,
+    ) -> Option<Found> {
+        let before = self.problems.len();
+        let text = &file[range.clone()];
+        let mut report =
+            |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
+        let header = options::read_header(text, role);
+        let Split { mut statements, faults, .. } = sql::split(text);
+        if statements.is_empty() && faults.is_empty() {
+            let is_blank = text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{feff}' | ';'));
+            report(0, if is_blank { ProblemKind::Empty } else { ProblemKind::OnlyComments });
+        }
+        header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
+        let options =
+            with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
+        if options.transaction == Some(TransactionMode::Block) {
+            let asked = match asked {
+                Some(Asked { mode: TransactionMode::Block, place, .. }) => place.clone(),
+                _ => format!("line {}", sql::line_column(file, range.start + header.transaction_at).line),
+            };
+            for statement in statements.iter().filter(|statement| statement.refuses().is_some()) {
+                let statement_text = beginning(statement.text(text));
+                let kind = ProblemKind::RefusesBlock { statement: statement_text, asked: asked.clone() };
+                report(statement.range().start, kind);
+            }
+        }
+        // Where quotes are not closed, what stands in them can't be told.
+        let is_whole = faults.is_empty();
+        faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
+        let names = self.placeholders.filter(|_| is_whole);
+        let placeholders = names.map(|names| placeholder::find(text, names)).unwrap_or_default();
+        for (offset, text, fault) in placeholders.faults {
+            report(offset, ProblemKind::BadPlaceholder { text, fault });
+        }
+        let lines = sql::line_column(file, range.start).line - 1;
+        statements.iter_mut().for_each(|statement| *statement = statement.after_lines(lines));
+        let placeholders = placeholders.found;
+        (self.problems.len() == before).then_some(Found { statements, options, placeholders })
     }
+}
+
+/// What a mark asks for.
+fn asked_by(mark: &Mark, text: &str) -> Asked {
+    let place = format!("line {}", sql::line_column(text, mark.at).line);
+    Asked { mode: mark.mode, by: format!("`{}` in {place}", mark.line), place }
 }
 
 fn has_statement(text: &str) -> bool {
@@ -94,50 +149,13 @@ fn part(file: &SourceFile, range: Range<usize>) -> Cow<'static, str> {
 struct Found {
     statements: Vec<sql::Statement>,
     options: Options,
+    placeholders: Vec<Placeholder>,
 }
 
 impl Found {
     fn script(self, path: String, text: Cow<'static, str>) -> Script {
-        Script::new(path, text, self.statements, self.options)
+        Script::new(path, text, self.statements, self.options).with_placeholders(self.placeholders)
     }
-}
-
-/// Looks at a part of a file as one script.
-fn check(
-    path: &str,
-    file: &str,
-    range: Range<usize>,
-    role: Role,
-    asked: Option<&Asked>,
-    problems: &mut Problems,
-) -> Option<Found> {
-    let before = problems.len();
-    let text = &file[range.clone()];
-    let mut report = |offset: usize, kind| problems.push(problem(path, file, range.start + offset, kind));
-    let header = options::read_header(text, role);
-    let Split { mut statements, faults, .. } = sql::split(text);
-    let is_empty = statements.is_empty() && faults.is_empty();
-    if is_empty {
-        let is_blank = text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{feff}' | ';'));
-        report(0, if is_blank { ProblemKind::Empty } else { ProblemKind::OnlyComments });
-    }
-    header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
-    let options = with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
-    if options.transaction == Some(TransactionMode::Block) {
-        let asked = match asked {
-            Some(Asked { mode: TransactionMode::Block, place, .. }) => place.clone(),
-            _ => format!("line {}", sql::line_column(file, range.start + header.transaction_at).line),
-        };
-        for statement in statements.iter().filter(|statement| statement.refuses().is_some()) {
-            let statement_text = beginning(statement.text(text));
-            let kind = ProblemKind::RefusesBlock { statement: statement_text, asked: asked.clone() };
-            report(statement.range().start, kind);
-        }
-    }
-    faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
-    let lines = sql::line_column(file, range.start).line - 1;
-    statements.iter_mut().for_each(|statement| *statement = statement.after_lines(lines));
-    (problems.len() == before).then_some(Found { statements, options })
 }
 
 fn problem(path: &str, text: &str, offset: usize, kind: ProblemKind) -> Problem {

@@ -83,7 +83,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
     let (version, name) = (applied.version.clone(), migration.name().to_owned());
     let Work::Script(script) = migration.up();
-    let now = normalized(script.text());
+    let now = normalized(script.source());
     let kept = applied.kept.as_ref().and_then(|kept| kept.up.as_deref());
     // Where a password was left out, the text that was applied is known only if it is still the same one.
     let restored = kept.and_then(|kept| kept::restored(kept, &now, applied.checksum));

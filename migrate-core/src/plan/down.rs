@@ -102,12 +102,12 @@ pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Re
     let (version, name) = (applied.version.clone(), applied.name.clone());
     let work = match set.find(&applied.version).and_then(Migration::down) {
         Some(work) => work,
-        None => Work::Script(Cow::Owned(kept_script(applied)?)),
+        None => Work::Script(Cow::Owned(kept_script(set, applied)?)),
     };
     Ok(Step::revert(version, name, applied.checksum, work))
 }
 
-fn kept_script(applied: &Applied) -> Result<Script, Refused> {
+fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let name = applied.name.clone();
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
     let text =
@@ -117,5 +117,6 @@ fn kept_script(applied: &Applied) -> Result<Script, Refused> {
         return Err(Refused::KeptDown { name, problem });
     }
     let path = format!("{name} (down, kept by the history)");
-    Script::of_text(path, text).map_err(|problem| Refused::KeptDown { name, problem })
+    let script = Script::of_text(path, text).and_then(|script| set.fill_kept(script));
+    script.map_err(|problem| Refused::KeptDown { name, problem })
 }

@@ -1,6 +1,6 @@
 //! A folder of the file system: the one place of this crate that reads files.
 
-use crate::layout;
+use crate::layout::{self, Reading};
 use crate::problem::Problems;
 use crate::set::Set;
 use crate::source::SourceFile;
@@ -55,8 +55,17 @@ impl Set {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Set, FolderError> {
+        Set::from_folder_as(folder, &Reading::default())
+    }
+
+    /// The same, read in another way: with placeholders, say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Set::from_folder`].
+    pub fn from_folder_as(folder: impl AsRef<Path>, reading: &Reading) -> Result<Set, FolderError> {
         let folder = folder.as_ref();
-        let directory = layout::read(collect(folder)?).map_err(|problems| FolderError::Problems {
+        let directory = reading.read(collect(folder)?).map_err(|problems| FolderError::Problems {
             path: folder.to_owned(),
             problems: problems.under(&folder.to_string_lossy()),
         })?;

@@ -1,6 +1,6 @@
 //! A folder embedded by the `include_dir` crate.
 
-use crate::layout;
+use crate::layout::Reading;
 use crate::problem::Problems;
 use crate::set::Set;
 use crate::source::SourceFile;
@@ -12,6 +12,17 @@ impl TryFrom<&Dir<'static>> for Set {
 
     /// The same set that `migrate!` embeds from that folder, but found at run time.
     fn try_from(dir: &Dir<'static>) -> Result<Set, Problems> {
+        Set::from_include_dir(dir, &Reading::default())
+    }
+}
+
+impl Set {
+    /// The migrations of an embedded folder, read in another way than usual: with placeholders, say.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its files.
+    pub fn from_include_dir(dir: &Dir<'static>, reading: &Reading) -> Result<Set, Problems> {
         let mut files = Vec::new();
         for entry in dir.entries() {
             let name = name(entry.path());
@@ -29,7 +40,7 @@ impl TryFrom<&Dir<'static>> for Set {
                 }
             }
         }
-        layout::read(files).map(Set::from)
+        reading.read(files).map(Set::from)
     }
 }
 

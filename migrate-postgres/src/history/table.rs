@@ -359,7 +359,8 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
+        let keep =
+            |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.source())).as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
