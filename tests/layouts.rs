@@ -108,3 +108,34 @@ async fn a_failure_in_the_second_half_of_a_file_names_its_line_there() {
         client.batch_execute("DROP TABLE a; DROP TABLE migrate_history").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_half_that_runs_without_a_transaction_is_kept_as_such() {
+    let database = database().await;
+    // Nothing but the mark says that these commit.
+    let commits = "DO $$ BEGIN CREATE TABLE b (); COMMIT; DROP TABLE b; COMMIT; END $$;";
+    let goose = format!("-- +goose NO TRANSACTION\n-- +goose Up\n{commits}\n-- +goose Down\n{commits}\n");
+    let older = ("1_a.sql", "-- +goose Up\nCREATE TABLE a ();");
+    let newer = folder_of(&[older, ("2_b.sql", &goose)]);
+    Migrator::new(Set::from_folder(newer.path()).unwrap()).run(database.url()).await.unwrap();
+    let older = Migrator::new(Set::from_folder(folder_of(&[older]).path()).unwrap());
+    older.down(database.url(), 1).await.unwrap();
+}
+
+/// The page of each tool shows the three lines of a program that change.
+#[test]
+fn every_tool_has_a_page_with_the_three_lines_that_change() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tools = 0;
+    for entry in std::fs::read_dir(root.join("fixtures/tools")).unwrap() {
+        let tool = entry.unwrap().file_name().into_string().unwrap();
+        let page = root.join(format!("../migrate-postgres/docs/coming-from-{tool}.md"));
+        let page =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        let (_, rest) = page.split_once("```diff\n").unwrap();
+        let added = rest.split_once("```").unwrap().0.lines().filter(|line| line.starts_with('+'));
+        assert_eq!(added.count(), 3, "{tool}");
+        tools += 1;
+    }
+    assert_eq!(tools, migrators().len());
+}

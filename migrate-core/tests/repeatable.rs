@@ -4,7 +4,7 @@ mod support;
 
 use migrate_core::history::MemoryDatabase;
 use migrate_core::layout;
-use migrate_core::plan::{Down, Policies, Redo, Refused, To, Up};
+use migrate_core::plan::{Down, Policies, Redo, Refused, Resolution, Resolve, To, Up};
 use migrate_core::source::SourceFile;
 use migrate_core::{Error, Set, Version};
 use proptest::prelude::*;
@@ -31,7 +31,9 @@ fn a_repeatable_migration_is_applied_after_the_versions_and_again_whenever_its_t
     let database = MemoryDatabase::default();
     let first = set(&[("R__b.sql", "VIEW b"), USERS, ("R__a.sql", "VIEW a")]);
     assert_eq!(steps(&take(&database, &first, &Up::ALL).unwrap()), "+1 +R__a +R__b");
-    assert!(take(&database, &first, &Up::ALL).unwrap().is_noop());
+    let again = take(&database, &first, &Up::ALL).unwrap();
+    assert!(again.is_noop());
+    assert_eq!((again.applied, again.last.as_deref()), (3, Some("1_users")));
 
     let second = set(&[("R__b.sql", "VIEW b2"), USERS, POSTS, ("R__a.sql", "VIEW a")]);
     let report = take(&database, &second, &Up::ALL).unwrap();
@@ -85,6 +87,17 @@ fn a_revert_releases_what_is_repeatable_and_the_next_run_applies_it_again() {
     assert_eq!(steps(&take(&database, &set, &Up::ALL).unwrap()), "+1 +R__a +R__b");
     let redone = take(&database, &set, &Redo::count(1)).unwrap();
     assert_eq!(steps(&redone), "-R__b +R__a -1 +1 +R__a +R__b");
+}
+
+#[test]
+fn a_new_text_may_be_marked_as_applied_without_a_run() {
+    let database = MemoryDatabase::default();
+    take(&database, &set(&[USERS, ("R__a.sql", "VIEW a")]), &Up::ALL).unwrap();
+    let changed = set(&[USERS, ("R__a.sql", "VIEW a2")]);
+    let mark = Resolve::new(Version::numeric("R__a"), Resolution::Applied);
+    assert_eq!(steps(&take(&database, &changed, &mark).unwrap()), "=R__a");
+    assert!(take(&database, &changed, &Up::ALL).unwrap().is_noop());
+    assert_eq!(database.statements().len(), 2);
 }
 
 #[test]

@@ -277,7 +277,9 @@ impl Run<'_> {
             Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
             Position::Other => (0, &[][..]),
         };
-        let last = applied.checked_sub(1).and_then(|index| self.set.get(index)).map(|m| m.name().to_owned());
+        let beginning = || self.set.iter().take(applied).rev();
+        let versioned = beginning().find(|migration| !migration.version().is_repeatable());
+        let last = versioned.or(beginning().next()).map(|migration| migration.name().to_owned());
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
         let mut notices = Vec::new();
         if !newer.is_empty() {

@@ -4,7 +4,7 @@ use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
 use migrate_core::plan::{Action, Step};
-use migrate_core::{Digest, Script, TransactionMode, Version};
+use migrate_core::{Digest, TransactionMode, Version};
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
@@ -359,8 +359,7 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep =
-            |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.source())).as_deref());
+        let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
@@ -388,8 +387,8 @@ impl HistoryTable {
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
-            up = keep(step.up.as_deref()),
-            down = keep(step.down.as_deref()),
+            up = keep(step.up.as_deref().map(|script| kept::text(script.source()))),
+            down = keep(step.down.as_deref().map(kept::down)),
         )
     }
 }
