@@ -54,16 +54,23 @@ pub enum ProblemKind {
         found: Vec<String>,
     },
     /// The files follow two conventions.
-    #[error("two layouts in one directory: {first} (`{first_path}`) and {second} (`{second_path}`)")]
+    #[error(
+        "two layouts in one directory: {first} (`{first_path}`{}) and {second} (`{second_path}`{})",
+        more(*first_more), more(*second_more)
+    )]
     MixedLayouts {
         /// One layout.
         first: Layout,
         /// A file that shows it.
         first_path: String,
+        /// How many more do.
+        first_more: usize,
         /// The other layout.
         second: Layout,
         /// A file that shows that one.
         second_path: String,
+        /// How many more do.
+        second_more: usize,
     },
     /// A name that starts with no version.
     #[error("the name has no version at its start")]
@@ -442,6 +449,10 @@ impl PlaceholderFault {
             }
         }
     }
+}
+
+fn more(files: usize) -> String {
+    if files == 0 { String::new() } else { format!(" and {files} more") }
 }
 
 fn found_text(found: &[String]) -> String {

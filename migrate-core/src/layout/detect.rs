@@ -8,13 +8,12 @@ use crate::source::SourceFile;
 /// The layout that the files show.
 pub(super) fn layout(files: &[SourceFile]) -> Result<&'static Rules, Problems> {
     let looks: Vec<Look<'_>> = files.iter().map(Look::at).filter(|look| !look.place.is_known()).collect();
-    let shown = shown(&looks);
-    match *shown {
+    match shown(&looks).as_slice() {
         [(rules, _)] => {
             return rules.settle.map_or(Ok(rules), |settle| settle(&looks).map_err(|p| Problems::of([p])));
         }
         [] => {}
-        [first, ..] => return Err(Problems::of(shown[1..].iter().map(|second| mixed(first, *second)))),
+        [first, others @ ..] => return Err(Problems::of(others.iter().map(|other| mixed(first, other)))),
     }
     let hinted = |rules: &&Rules| looks.iter().any(|look| (rules.hints)(look.place));
     if let Some(rules) = LAYOUTS.iter().find(hinted) {
@@ -32,27 +31,32 @@ pub(super) fn layout(files: &[SourceFile]) -> Result<&'static Rules, Problems> {
     Err(Problems::of([Problem::of_file("", ProblemKind::NoMigrations { found })]))
 }
 
-/// Each layout that a file shows, with the first such file. A layout is left out when another one that is shown has
+/// A layout, and the files that show it.
+type Shown<'a> = (&'static Rules, Vec<Look<'a>>);
+
+/// Each layout that a file shows, with all such files. A layout is left out when another one that is shown has
 /// room for all of its files.
-fn shown<'a>(looks: &[Look<'a>]) -> Vec<(&'static Rules, Look<'a>)> {
+fn shown<'a>(looks: &[Look<'a>]) -> Vec<Shown<'a>> {
     let of = |rules: &'static Rules| {
         looks.iter().copied().filter(move |look| (rules.shows)(*look)).collect::<Vec<_>>()
     };
     let all: Vec<_> =
         LAYOUTS.iter().map(|rules| (rules, of(rules))).filter(|(_, of)| !of.is_empty()).collect();
-    let has_room = |(rules, own): &(&'static Rules, Vec<Look<'_>>)| {
+    let has_room = |(rules, own): &Shown<'_>| {
         let rooms = all.iter().filter(|(other, _)| other.layout != rules.layout);
         rooms.into_iter().any(|(other, _)| own.iter().all(|look| (other.takes)(*look)))
     };
-    all.iter().filter(|candidate| !has_room(candidate)).map(|(rules, own)| (*rules, own[0])).collect()
+    all.iter().filter(|candidate| !has_room(candidate)).cloned().collect()
 }
 
-fn mixed((first, first_look): (&Rules, Look<'_>), (second, second_look): (&Rules, Look<'_>)) -> Problem {
+fn mixed((first, firsts): &Shown<'_>, (second, seconds): &Shown<'_>) -> Problem {
     let kind = ProblemKind::MixedLayouts {
         first: first.layout,
-        first_path: first_look.path.to_owned(),
+        first_path: firsts[0].path.to_owned(),
+        first_more: firsts.len() - 1,
         second: second.layout,
-        second_path: second_look.path.to_owned(),
+        second_path: seconds[0].path.to_owned(),
+        second_more: seconds.len() - 1,
     };
-    Problem::of_file(second_look.path, kind)
+    Problem::of_file(seconds[0].path, kind)
 }

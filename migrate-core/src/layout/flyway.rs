@@ -1,7 +1,7 @@
 //! Flyway: `V<version>__<name>.sql`, `U<version>__<name>.sql` to undo it, `R__<name>.sql` whenever it changes.
 //!
 //! Versions are numbers with dots, or underscores in their place: `V1_1__a.sql` is 1.1. They compare part by part
-//! (`MigrationVersion`). Flyway looks into folders, so files may stand in them here; which one does not matter. Beside a script there may be a
+//! (`MigrationVersion`). Flyway looks into folders, so files may stand in them here, to any depth; which one does not matter. Beside a script there may be a
 //! settings file: `V1__a.sql.conf`. Prefixes and separators are Flyway's defaults.
 //!
 //! Two things that Flyway has not may stand beside its files: `V1__a.verify.sql`, and `R__a.down.sql`.
@@ -100,6 +100,10 @@ pub(super) fn classify(place: Place<'_>) -> FileKind {
     if matches!(place.file, "flyway.conf" | "flyway.toml") {
         return FileKind::Note(NoteKind::ToolSettings);
     }
+    // An empty folder; what is in others was looked at.
+    if place.file.is_empty() || place.file.ends_with('/') {
+        return FileKind::Nothing;
+    }
     if let Some(script) = place.file.strip_suffix(".conf").filter(|script| script.ends_with(".sql")) {
         let folder = place.folder.map_or(String::new(), |folder| format!("{folder}/"));
         return FileKind::MetadataOf(format!("{folder}{script}"));
@@ -109,6 +113,11 @@ pub(super) fn classify(place: Place<'_>) -> FileKind {
         Err(kind) => FileKind::Problem(kind),
         Ok(None) => FileKind::Problem(stranger(place)),
     }
+}
+
+/// Whether a directory in which these files were found is one to look into to its depth, as Flyway and refinery do.
+pub(crate) fn has_depth<'p>(mut paths: impl Iterator<Item = &'p str>) -> bool {
+    paths.any(|path| matches!(Name::of(Place::of(path).file), Ok(Some(_))))
 }
 
 /// What is wrong with a name that is none of Flyway's for scripts.

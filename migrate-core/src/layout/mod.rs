@@ -28,6 +28,7 @@
 //!
 //! - Hidden files (`.gitkeep`, `.gitattributes`, `.DS_Store`), documentation (`README`, `LICENSE`, `*.md`, `*.txt`, `*.rst`, `*.adoc`) and
 //!   what editors leave behind (`*~`, `#…#`) are known, in every layout, and mean nothing.
+//! - Settings of a tool (`tern.conf`, `flyway.conf`, `flyway.toml`) are allowed in its layout, and listed in [`Directory::notes`].
 //! - Prisma ignores what stands loose beside its folders (`initial_schema.sql`, `seed.ts`), and what is no SQL inside
 //!   of them. Those files are allowed there and listed in [`Directory::notes`].
 //! - Everything else is a problem: a `.sql` file without a version, a script of another name in a migration's folder, a
@@ -39,8 +40,11 @@
 //!
 //! # Which scripts belong together
 //!
-//! Those of one folder, and in the flat layout those of one version: `0001_create_users.up.sql` and
-//! `1_drop_users.down.sql` are one migration, named after its up script.
+//! Those of one folder where each migration has one, and elsewhere those of one version: `0001_create_users.up.sql` and
+//! `1_drop_users.down.sql` are one migration, named after its up script. A file of goose, dbmate or tern holds both: two scripts
+//! that [know their place](crate::Script::part) in it.
+//!
+//! A migration that [replaces](crate::options) others stands aside of them: [`Directory::replaced`].
 
 mod dbmate;
 mod detect;
@@ -61,6 +65,7 @@ mod tern;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::flyway::has_depth;
 pub(crate) use self::place::may_read;
 
 use self::reader::Reader;

@@ -19,14 +19,17 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn of(path: &'a str) -> Place<'a> {
-        match path.split_once('/') {
+        // Folders in folders are looked into for Flyway only; elsewhere they are names in their folder.
+        let parts = if path.ends_with('/') { path.split_once('/') } else { path.rsplit_once('/') };
+        match parts {
             Some((folder, file)) => Place { folder: Some(folder), file },
             None => Place { folder: None, file: path },
         }
     }
 
     pub(super) fn is_hidden(self) -> bool {
-        self.folder.is_some_and(|folder| folder.starts_with('.')) || self.file.starts_with('.')
+        let is_in_hidden = |folder: &str| folder.split('/').any(|folder| folder.starts_with('.'));
+        self.folder.is_some_and(is_in_hidden) || self.file.starts_with('.')
     }
 
     /// Whether it stands in migration directories of every kind and means nothing.

@@ -27,21 +27,22 @@ pub(super) fn settle(looks: &[Look<'_>]) -> Result<&'static Rules, Problem> {
     let names: Vec<(String, Name)> = looks.iter().filter_map(named).collect();
     let of = |kind| names.iter().filter(move |(_, name)| name.kind == kind);
     let versions: BTreeSet<_> = of(Kind::Versioned).map(|(_, name)| name.version()).collect();
-    let refinerys = of(Kind::Undo).find(|(_, name)| !versions.contains(&name.version()));
-    let flyways = of(Kind::Undo)
-        .find(|(_, name)| versions.contains(&name.version()))
-        .or_else(|| of(Kind::Repeatable).next())
-        .or_else(|| names.iter().find(|(_, name)| name.number.contains('.')));
-    match (refinerys, flyways) {
-        (None, _) => Ok(&flyway::RULES),
-        (Some(_), None) => Ok(&RULES),
-        (Some((path, _)), Some((flyway, _))) => Err(Problem::of_file(
-            path.clone(),
+    let (undoing, refinerys): (Vec<_>, Vec<_>) =
+        of(Kind::Undo).partition(|(_, name)| versions.contains(&name.version()));
+    let dotted = of(Kind::Versioned).filter(|(_, name)| name.number.contains('.'));
+    let flyways: Vec<_> = undoing.into_iter().chain(of(Kind::Repeatable)).chain(dotted).collect();
+    match (refinerys.as_slice(), flyways.as_slice()) {
+        ([], _) => Ok(&flyway::RULES),
+        (_, []) => Ok(&RULES),
+        ([(refinery, _), ..], [(flyway, _), ..]) => Err(Problem::of_file(
+            refinery.clone(),
             ProblemKind::MixedLayouts {
                 first: Layout::Flyway,
                 first_path: flyway.clone(),
+                first_more: flyways.len() - 1,
                 second: Layout::Refinery,
-                second_path: path.clone(),
+                second_path: refinery.clone(),
+                second_more: refinerys.len() - 1,
             },
         )),
     }

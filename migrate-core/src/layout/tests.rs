@@ -192,6 +192,8 @@ fn flyways_files_are_read_in_the_order_of_their_dotted_versions_and_the_repeatab
         ("V1_2__two.sql", UP),
         ("U1.2__undo.sql", UP),
         ("2026/V2__in_a_folder.sql", UP),
+        ("2026/empty/", ""),
+        ("2026/02/deep/V2.1__deeper.sql", UP),
         ("V2__two.verify.sql", "SELECT true;"),
         ("V20260101__date.sql", "SELECT 1;"),
         ("V20260101__date.sql.conf", "# why\nexecuteInTransaction=false\nencoding=UTF-8"),
@@ -208,13 +210,14 @@ fn flyways_files_are_read_in_the_order_of_their_dotted_versions_and_the_repeatab
             "1.2 V1_2__two: V1_2__two.sql U1.2__undo.sql",
             "1.10 V1.10__ten: V1.10__ten.sql",
             "2 V2__in_a_folder: 2026/V2__in_a_folder.sql V2__two.verify.sql",
+            "2.1 V2.1__deeper: 2026/02/deep/V2.1__deeper.sql",
             "3 V3: V3.sql",
             "20260101 V20260101__date: V20260101__date.sql",
             "R__functions of old R__functions of old: R__functions of old.sql",
             "R__views R__views: R__views.sql R__views.down.sql",
         ]
     );
-    assert_eq!(read.migrations[4].up_script().transaction(), TransactionMode::None);
+    assert_eq!(read.migrations[5].up_script().transaction(), TransactionMode::None);
     assert_eq!(read.settings, ["V20260101__date.sql.conf"]);
     assert_eq!(read.notes.len(), 1);
 }
@@ -746,7 +749,8 @@ proptest! {
         }
         read_paths.extend(read.settings.iter().map(String::as_str));
         read_paths.extend(read.notes.iter().map(|note| note.path.as_str()));
-        for path in &paths {
+        // Flyway's folders mean nothing themselves.
+        for path in paths.iter().filter(|path| !path.ends_with('/')) {
             let is_known = place::Place::of(path).is_known();
             prop_assert!(is_known != read_paths.contains(path.as_str()), "{path} of {read:?}");
         }

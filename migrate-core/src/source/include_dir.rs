@@ -1,6 +1,6 @@
 //! A folder embedded by the `include_dir` crate.
 
-use crate::layout::Reading;
+use crate::layout::{self, Reading};
 use crate::problem::Problems;
 use crate::set::Set;
 use crate::source::SourceFile;
@@ -24,23 +24,26 @@ impl Set {
     /// All that is wrong with its files.
     pub fn from_include_dir(dir: &Dir<'static>, reading: &Reading) -> Result<Set, Problems> {
         let mut files = Vec::new();
-        for entry in dir.entries() {
-            let name = name(entry.path());
-            match entry {
-                DirEntry::File(file) => files.push(SourceFile::new(name, file.contents())),
-                DirEntry::Dir(inner) if inner.entries().is_empty() => files.push(SourceFile::folder(&name)),
-                DirEntry::Dir(inner) => {
-                    for entry in inner.entries() {
-                        let name = format!("{name}/{}", self::name(entry.path()));
-                        files.push(match entry {
-                            DirEntry::File(file) => SourceFile::new(name, file.contents()),
-                            DirEntry::Dir(_) => SourceFile::folder(&name),
-                        });
-                    }
-                }
-            }
+        collect(dir, "", 1, &mut files);
+        if layout::has_depth(files.iter().map(|file| file.path.as_str())) {
+            files.clear();
+            collect(dir, "", usize::MAX, &mut files);
         }
         reading.read(files).map(Set::from)
+    }
+}
+
+/// The files of a folder, and of the folders in it down to a depth.
+fn collect(dir: &Dir<'static>, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) {
+    for entry in dir.entries() {
+        let name = format!("{prefix}{}", name(entry.path()));
+        match entry {
+            DirEntry::File(file) => files.push(SourceFile::new(name, file.contents())),
+            DirEntry::Dir(inner) if depth == 0 || inner.entries().is_empty() => {
+                files.push(SourceFile::folder(&name));
+            }
+            DirEntry::Dir(inner) => collect(inner, &format!("{name}/"), depth - 1, files),
+        }
     }
 }
 
