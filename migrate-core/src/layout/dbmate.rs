@@ -48,7 +48,7 @@ fn divide(text: &str) -> Halves {
         }
     }
     halves.down_at = down;
-    check_up(&mut halves, text, "-- migrate:up", up);
+    halves.check_up(text, "-- migrate:up", up);
     halves
 }
 
@@ -73,19 +73,4 @@ fn mode(options: &str, mark: Comment<'_>, halves: &mut Halves) -> Option<Mark> {
     }
     // What every script has anyway is no wish of its own: a statement that refuses a transaction is told apart.
     found.filter(|mark| mark.mode == TransactionMode::None)
-}
-
-/// Whether the up script is marked, and marked before anything else.
-pub(super) fn check_up(halves: &mut Halves, text: &str, expected: &'static str, up: Option<usize>) {
-    let Some(up) = up.filter(|up| halves.down_at.is_none_or(|down| *up < down)) else {
-        let at = up.or(halves.down_at).unwrap_or(0);
-        let fault = if up.is_some() { MarkFault::UpBehindDown } else { MarkFault::NoUp { expected } };
-        let line = text[at..].lines().next().unwrap_or_default().trim_end();
-        halves.fault(at, line, fault);
-        return;
-    };
-    if let Some(first) = sql::tokens(text).find(|token| !token.is_trivia()).filter(|token| token.start < up) {
-        let line = text[up..].lines().next().unwrap_or_default().trim_end();
-        halves.fault(first.start, line, MarkFault::StatementBefore);
-    }
 }

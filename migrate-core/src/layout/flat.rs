@@ -8,7 +8,7 @@
 use super::flyway::{Kind, Name};
 use super::place::Place;
 use super::rules::{FileKind, Look, PLAIN, Rules, VERSION_LIMIT, check_length};
-use super::{Layout, Role};
+use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 
@@ -56,6 +56,10 @@ pub(super) fn classify_halves(place: Place<'_>, layout: Layout) -> FileKind {
 fn classify_by(place: Place<'_>, layout: Layout, endings: &[(&str, Role)]) -> FileKind {
     if place.folder.is_some() {
         return FileKind::Problem(ProblemKind::InFolder { layout });
+    }
+    // tern's, whose directory is a flat one where nothing goes back.
+    if place.file == "tern.conf" {
+        return FileKind::Note(NoteKind::ToolSettings);
     }
     if let Some(repeatable) = repeatable(place, layout) {
         return repeatable;

@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
             self.halves.fault(open.start, open.line, MarkFault::NotClosed);
         }
         self.halves.down_at = self.down;
-        super::dbmate::check_up(&mut self.halves, self.text, "-- +goose Up", self.up);
+        self.halves.check_up(self.text, "-- +goose Up", self.up);
         self.halves
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::options::TransactionMode;
 use crate::problem::MarkFault;
+use crate::sql;
 
 /// Where a file is divided, and what its marks ask for. The up script is what stands before the down script.
 #[derive(Debug, Default)]
@@ -29,5 +30,23 @@ impl Halves {
     /// Adds a fault of a mark.
     pub(super) fn fault(&mut self, at: usize, mark: &str, fault: MarkFault) {
         self.faults.push((at, mark.to_owned(), fault));
+    }
+
+    /// Looks whether the up script is marked, and marked before anything else.
+    pub(super) fn check_up(&mut self, text: &str, expected: &'static str, up: Option<usize>) {
+        let line = |at: usize| text[at..].lines().next().unwrap_or_default().trim_end();
+        match (up, self.down_at) {
+            (None, down) => {
+                let at = down.unwrap_or(0);
+                self.fault(at, line(at), MarkFault::NoUp { expected });
+            }
+            (Some(up), Some(down)) if up > down => self.fault(up, line(up), MarkFault::UpBehindDown),
+            (Some(up), _) => {
+                let first = sql::tokens(text).find(|token| !token.is_trivia());
+                if let Some(first) = first.filter(|token| token.start < up) {
+                    self.fault(first.start, line(up), MarkFault::StatementBefore);
+                }
+            }
+        }
     }
 }

@@ -4,11 +4,12 @@
 //! transaction. tern's files are templates of Go's `text/template` too; those are not evaluated here, so what
 //! would be one is a problem.
 
+use super::Layout;
 use super::flat::{classify_halves, is_numbered, takes_repeatable};
 use super::halves::{Halves, Mark};
 use super::marks;
+use super::place::Place;
 use super::rules::{FileKind, PLAIN, Rules};
-use super::{Layout, NoteKind};
 use crate::options::TransactionMode;
 use crate::problem::{MarkFault, ProblemKind};
 
@@ -22,22 +23,20 @@ pub(super) const RULES: Rules = Rules {
         takes_repeatable(look)
             || look.place.folder.is_none() && is_numbered(stem) && !is_half && look.marks.is_none()
     },
-    classify: |place| {
-        match place {
-        _ if place.folder.is_none() && place.file == "tern.conf" => FileKind::Note(NoteKind::ToolSettings),
-        _ if place.folder.is_some() && place.is_sql() => FileKind::Problem(ProblemKind::OtherTool {
-            tool: "tern",
-            what: "a template that other scripts call".into(),
-            mend: "put its text where it is called with `{{ template … }}`, and delete the file; for what changes often, \
-                   write a repeatable migration, `R__<name>.sql`"
-                .into(),
-        }),
-        _ => classify_halves(place, Layout::Tern),
-    }
-    },
+    classify,
     divide: Some(divide),
     ..PLAIN
 };
+
+fn classify(place: Place<'_>) -> FileKind {
+    if place.folder.is_some() && place.is_sql() {
+        let mend = "put its text where it is called with `{{ template … }}`, and delete the file; for what changes often, \
+                    write a repeatable migration, `R__<name>.sql`";
+        let what = "a template that other scripts call".into();
+        return FileKind::Problem(ProblemKind::OtherTool { tool: "tern", what, mend: mend.into() });
+    }
+    classify_halves(place, Layout::Tern)
+}
 
 const SEPARATOR: &str = "---- create above / drop below ----";
 

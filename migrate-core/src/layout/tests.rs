@@ -285,6 +285,18 @@ fn a_half_without_a_statement_is_no_down_script() {
 }
 
 #[test]
+fn terns_settings_are_noted_in_its_layout_and_in_a_flat_one() {
+    for text in [UP, "SELECT 1;\n---- create above / drop below ----"] {
+        let read = directory(&[("001_a.sql", text), ("tern.conf", "[database]")]);
+        assert_eq!(read.notes.len(), 1, "{}", read.layout);
+        assert_eq!(
+            read.notes[0].to_string(),
+            "`tern.conf` holds settings of another tool, and says nothing of a migration"
+        );
+    }
+}
+
+#[test]
 fn each_tool_has_its_own_word_for_a_script_without_a_transaction() {
     let goose = "-- +goose Up\nSELECT 1;\n-- +goose no transaction\n-- +goose Down\nSELECT 2;";
     let dbmate = "-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;";
