@@ -23,6 +23,8 @@ It needs PostgreSQL's programs (apt-get install postgresql) and libpq's headers,
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Bench(Options),
+    /// One test of sqlx's with the migrations of a folder: see [`crate::sqlx_test`].
+    SqlxTest(PathBuf),
     List,
     Help,
 }
@@ -55,6 +57,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command>
             Long("quick") => (options.quick, options.runs) = (true, 1),
             Long("latency") => options.latencies.push(parser.value()?.parse()?),
             Long("out") => options.out = Some(parser.value()?.into()),
+            Long("sqlx-test") => return Ok(Command::SqlxTest(parser.value()?.into())),
             Long("list") => return Ok(Command::List),
             Long("help") | Short('h') => return Ok(Command::Help),
             other => return Err(Problem::from(other.unexpected())),

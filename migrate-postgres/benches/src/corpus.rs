@@ -50,6 +50,13 @@ impl Corpus {
         Corpus { scripts: (1..=count).map(script).collect() }
     }
 
+    /// Migrations of about `bytes` each that take next to no time on the server.
+    pub(crate) fn wordy(count: usize, bytes: usize) -> Corpus {
+        let words = "and so on ".repeat(bytes / 10);
+        let script = |n| format!("COMMENT ON SCHEMA public IS 'version {n} {words}';\n");
+        Corpus { scripts: (1..=count).map(script).collect() }
+    }
+
     /// The first `count`.
     pub(crate) fn first(&self, count: usize) -> Corpus {
         Corpus { scripts: self.scripts[..count].to_vec() }

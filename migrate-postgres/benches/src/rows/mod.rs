@@ -1,9 +1,13 @@
 //! The rows of the comparison.
 
+mod build_time;
 mod first_boot;
+mod memory;
 mod nothing_pending;
 mod one_pending;
+mod profile;
 mod race;
+mod test_database;
 
 use crate::Result;
 use crate::report::Section;
@@ -18,10 +22,25 @@ pub(crate) enum Row {
     FirstBoot,
     OnePending,
     Race,
+    TestDatabase,
+    TestSchema,
+    BuildTime,
+    Memory,
+    Profile,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 4] = [Row::NothingPending, Row::FirstBoot, Row::OnePending, Row::Race];
+    pub(crate) const ALL: [Row; 9] = [
+        Row::NothingPending,
+        Row::FirstBoot,
+        Row::OnePending,
+        Row::Race,
+        Row::TestDatabase,
+        Row::TestSchema,
+        Row::BuildTime,
+        Row::Memory,
+        Row::Profile,
+    ];
 
     pub(crate) async fn run(self, stage: &Stage) -> Result<Section> {
         match self {
@@ -29,6 +48,11 @@ impl Row {
             Row::FirstBoot => first_boot::run(stage).await,
             Row::OnePending => one_pending::run(stage).await,
             Row::Race => race::run(stage).await,
+            Row::TestDatabase => test_database::databases(stage).await,
+            Row::TestSchema => test_database::schemas(stage).await,
+            Row::BuildTime => build_time::run(stage).await,
+            Row::Memory => memory::run(stage).await,
+            Row::Profile => profile::run(stage).await,
         }
     }
 }
@@ -40,6 +64,11 @@ impl fmt::Display for Row {
             Row::FirstBoot => "first-boot",
             Row::OnePending => "one-pending",
             Row::Race => "race",
+            Row::TestDatabase => "test-database",
+            Row::TestSchema => "test-schema",
+            Row::BuildTime => "build-time",
+            Row::Memory => "memory",
+            Row::Profile => "profile",
         })
     }
 }

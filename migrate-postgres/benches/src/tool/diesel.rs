@@ -3,8 +3,8 @@
 //! `FileBasedMigrations` reads its files while it runs; these are in memory, as those of `embed_migrations!` are.
 
 use super::Place;
-use crate::corpus::Corpus;
 use crate::Result;
+use crate::corpus::Corpus;
 use diesel::migration::{
     Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion, Result as DieselResult,
 };
