@@ -43,8 +43,23 @@ pub(super) fn comments(text: &str) -> impl Iterator<Item = Comment<'_>> {
     })
 }
 
-/// What one of the marks must hold, in lower case: a quick look that spares most files a reading.
-const TRACES: [&str; 4] = ["+goose", "migrate:up", "migrate:down", "create above / drop below"];
+/// Whether a text holds a word of any mark, of sql-migrate's too. Few do, and the others need not be read for marks.
+pub(super) fn has_traces(text: &str) -> bool {
+    let traces = [("migrate", ':', ""), ("", '+', "goose"), ("", '+', "migrate"), ("create above ", '/', "")];
+    traces.into_iter().any(|trace| mentions(text, trace))
+}
+
+/// Whether a text holds a sign between two words, in letters of any case.
+fn mentions(text: &str, (before, sign, after): (&str, char, &str)) -> bool {
+    let is =
+        |part: Option<&[u8]>, word: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    let bytes = text.as_bytes();
+    text.match_indices(sign).any(|(at, _)| {
+        let next = at + sign.len_utf8();
+        is(bytes.get(at.saturating_sub(before.len())..at), before)
+            && is(bytes.get(next..next + after.len()), after)
+    })
+}
 
 /// The layout whose marks a file holds: that of the first mark.
 pub(super) fn layout(bytes: &[u8]) -> Option<Layout> {
@@ -52,10 +67,7 @@ pub(super) fn layout(bytes: &[u8]) -> Option<Layout> {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
     };
-    if !TRACES.iter().any(|trace| text.contains(trace)) {
-        return None;
-    }
-    comments(text).find_map(of)
+    if has_traces(text) { comments(text).find_map(of) } else { None }
 }
 
 /// The layout that a comment is a mark of.

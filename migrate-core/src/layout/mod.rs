@@ -54,6 +54,7 @@ mod folders;
 mod goose;
 mod halves;
 mod marks;
+mod parallel;
 mod place;
 mod prisma;
 mod reader;

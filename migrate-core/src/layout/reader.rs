@@ -4,7 +4,7 @@ use super::place::Place;
 use super::rules::{FileKind, Rules};
 use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::{Directory, Layout, Note, Role};
+use super::{Directory, Layout, Note, Role, parallel};
 use crate::migration::SqlMigration;
 use crate::options::{self, Replaces};
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -73,10 +73,16 @@ impl Reader<'_> {
             let kind = ProblemKind::WithoutScript { script: script.clone() };
             self.problems.push(Problem::of_file(path.clone(), kind));
         }
-        let mut migrations = Vec::new();
-        for ((version, _), draft) in std::mem::take(&mut self.drafts) {
-            let mut scripts = Scripts { placeholders: self.placeholders, problems: &mut self.problems };
-            migrations.extend(draft.read(self.rules, version, &self.asked, &mut scripts));
+        let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
+        let read = parallel::map(drafts, |((version, _), draft)| {
+            let mut problems = Problems::default();
+            let mut scripts = Scripts { placeholders: self.placeholders, problems: &mut problems };
+            (draft.read(self.rules, version, &self.asked, &mut scripts), problems)
+        });
+        let mut migrations = Vec::with_capacity(read.len());
+        for (migration, problems) in read {
+            migrations.extend(migration);
+            problems.into_iter().for_each(|problem| self.problems.push(problem));
         }
         if self.problems.is_empty() {
             let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);

@@ -208,6 +208,9 @@ fn with_asked(
 
 /// The first mark between the halves of another tool's file, in a layout that has none.
 fn other_tools_halves(text: &str) -> Option<(usize, ProblemKind)> {
+    if !marks::has_traces(text) {
+        return None;
+    }
     marks::comments(text).find_map(|comment| {
         let is_sql_migrates = comment.after("+migrate").is_some();
         let tool = match marks::of(comment) {
