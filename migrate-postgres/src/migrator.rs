@@ -75,6 +75,13 @@ impl Migrator {
         &self.set
     }
 
+    /// What of it, beside the set, shows in the database that it makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(&self) -> impl std::hash::Hash {
+        let RunSettings { history_schema, history_table, program, .. } = &self.settings;
+        [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()]
+    }
+
     /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
     /// path.
     pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {

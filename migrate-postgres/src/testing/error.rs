@@ -162,6 +162,24 @@ pub enum TestingError {
         /// What the server said.
         source: Arc<tokio_postgres::Error>,
     },
+
+    /// The user may not create databases.
+    #[error(
+        "the role `{role}` of the test server may not create databases: run `ALTER ROLE {} CREATEDB` as a \
+         superuser, or set DATABASE_URL to another user, or unset it for a server of the tests' own",
+        crate::quote::quote_if_needed(role)
+    )]
+    NoCreateDb {
+        /// The user.
+        role: String,
+    },
+
+    /// The set could not be applied to an empty database.
+    #[error("no test database could be migrated: {source}")]
+    Migrate {
+        /// What the run said.
+        source: Arc<crate::Error>,
+    },
 }
 
 impl TestingError {

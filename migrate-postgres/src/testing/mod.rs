@@ -48,6 +48,7 @@ mod binaries;
 mod database;
 mod error;
 mod folder;
+mod fresh;
 mod postmaster;
 mod server;
 mod template;

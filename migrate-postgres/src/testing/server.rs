@@ -3,13 +3,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::OnceCell;
 use tokio_postgres::Config;
 
 use super::TestingError;
 use super::binaries::Binaries;
 use super::database::{self, Database};
+use super::fresh::Keeper;
 use super::postmaster::Postmaster;
 use super::url::{self, Secret};
+use crate::migrator::Migrator;
 
 /// The superuser of a server of ours.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -58,6 +61,8 @@ pub struct Server {
     /// How to connect, to a database that is always there.
     config: Config,
     version_num: u32,
+    /// This process's place on the server, once it asked for a migrated database.
+    keeper: OnceCell<Arc<Keeper>>,
 }
 
 #[derive(Debug)]
@@ -87,11 +92,20 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// The server that the connection string `text` leads to, as a user who may create databases.
-    fn at(text: &str) -> Result<Self, TestingError> {
+    /// A running server that the connection string `text` leads to, as a user who may create databases. What is made
+    /// there for tests is dropped again, but for templates.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::Url`] if the text can't be read and [`TestingError::Connect`] if the server can't be reached.
+    pub fn at(text: &str) -> Result<Self, TestingError> {
         let config: Config = text.parse().map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
-        Ok(Self { kind: Kind::Theirs(Secret::new(text)), config, version_num })
+        Ok(Self::of(Kind::Theirs(Secret::new(text)), config, version_num))
+    }
+
+    fn of(kind: Kind, config: Config, version_num: u32) -> Self {
+        Self { kind, config, version_num, keeper: OnceCell::new() }
     }
 
     /// Makes an empty database with a name that no other has, from `template0`. It is dropped with
@@ -103,6 +117,22 @@ impl Server {
     /// refuses, as when the user of `DATABASE_URL` may not create databases.
     pub async fn database(&self) -> Result<Database, TestingError> {
         Database::create(self).await
+    }
+
+    /// Makes a database with the set of `migrator` applied: a copy of a template, which is made once for the server. It is
+    /// dropped with the value.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`database`](Self::database), [`TestingError::NoCreateDb`], and [`TestingError::Migrate`] if the set can't
+    /// be applied to an empty database.
+    pub async fn fresh_database(&self, migrator: &Migrator) -> Result<Database, TestingError> {
+        Database::fresh(self, migrator, database::test_name()).await
+    }
+
+    /// This process's place on the server.
+    pub(super) async fn keeper(&self) -> Result<Arc<Keeper>, TestingError> {
+        self.keeper.get_or_try_init(|| Keeper::start(self.config.clone(), self.version_num)).await.cloned()
     }
 
     /// The connection string of a database of this server, for any program that takes one. With
@@ -165,8 +195,8 @@ impl Server {
         self.ours().map(|postmaster| postmaster.binaries().dir())
     }
 
-    /// Whether the server was started here, and goes when the tests do.
-    pub(super) fn is_ours(&self) -> bool {
+    /// Whether the server goes when this process does.
+    pub(super) fn ends_with_us(&self) -> bool {
         self.ours().is_some()
     }
 
@@ -255,7 +285,7 @@ impl ServerBuilder {
         let postmaster = Postmaster::start(binaries, &self.settings)?;
         let mut config = Config::new();
         config.host_path(postmaster.folder()).port(self.port()).user(SUPERUSER).dbname("postgres");
-        Ok(Server { kind: Kind::Ours(postmaster), config, version_num })
+        Ok(Server::of(Kind::Ours(postmaster), config, version_num))
     }
 }
 

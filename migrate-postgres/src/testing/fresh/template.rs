@@ -1,0 +1,106 @@
+//! The database that the set is applied to, once for all tests.
+
+use tokio_postgres::error::SqlState;
+
+use super::keeper::{Failed, IN_USE, Keeper};
+use super::key::Key;
+use super::name;
+use crate::migrator::Migrator;
+use crate::quote::{quote_ident, quote_literal};
+use crate::testing::TestingError;
+
+/// What a server has of a template.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    pub(super) has_template: bool,
+    pub(super) spares: Vec<String>,
+}
+
+impl Keeper {
+    /// Looks whether the template is there, and how many spares.
+    pub(super) async fn stock(&self, key: Key) -> Result<Stock, TestingError> {
+        let template = name::template(key);
+        let sql = format!(
+            "SELECT datname::text FROM pg_catalog.pg_database WHERE datname = {} OR starts_with(datname::text, {})",
+            quote_literal(&template),
+            quote_literal(&name::spares(key)),
+        );
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        let names = rows.map_err(Failed::told("look for", &template))?;
+        let names = names.iter().map(|row| row.get::<_, String>(0));
+        let (templates, spares): (Vec<_>, Vec<_>) = names.partition(|name| *name == template);
+        Ok(Stock { has_template: !templates.is_empty(), spares })
+    }
+
+    /// Makes the template, unless another process has it made by the time that the lock is ours.
+    pub(super) async fn ensure_template(&self, key: Key, migrator: &Migrator) -> Result<(), TestingError> {
+        let template = name::template(key);
+        // On a session of its own: one that is dropped half-way gives the lock back.
+        let lock = key.lock("build");
+        let session = self.take().await?;
+        // Waiting here holds a snapshot of this database only; CREATE INDEX CONCURRENTLY in the other waits for none of it.
+        let locked = session.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await;
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", &template))?;
+        if !self.stock(key).await?.has_template {
+            self.build(&template, migrator).await?;
+        }
+        if session.batch_execute(&format!("SELECT pg_advisory_unlock({lock})")).await.is_ok() {
+            self.give_back(session);
+        }
+        Ok(())
+    }
+
+    /// Under a name of this process's until it is complete, so that what a killed process leaves is no template.
+    async fn build(&self, template: &str, migrator: &Migrator) -> Result<(), TestingError> {
+        let name = self.own_name();
+        let database = quote_ident(&name);
+        let create = format!("CREATE DATABASE {database} TEMPLATE template0");
+        self.execute(&create).await.map_err(Failed::told("create", &name))?;
+        if let Err(error) = migrator.run(&self.config(&name)).await {
+            // Best effort: the next process's sweep is the second net.
+            drop(self.drop_database(&name).await);
+            return Err(TestingError::Migrate { source: error.into() });
+        }
+        // A template that somebody is connected to can't be copied.
+        let close = format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false");
+        self.execute(&close).await.map_err(Failed::told("close", &name))?;
+        self.mark_used(&name).await?;
+        let rename = format!("ALTER DATABASE {database} RENAME TO {}", quote_ident(template));
+        match self.execute(&rename).await {
+            // Made meanwhile by a process that locks from another database.
+            Err(failed) if failed.code() == Some(&SqlState::DUPLICATE_DATABASE) => {
+                self.drop_database(&name).await
+            }
+            renamed => renamed.map_err(Failed::told("rename", &name)),
+        }
+    }
+
+    /// Tells the sweeps of others that the template is used, while this process lives and a while after.
+    pub(super) async fn use_template(&self, key: Key) -> Result<(), TestingError> {
+        let template = name::template(key);
+        let lock = format!("SELECT pg_try_advisory_lock_shared({})", key.lock(IN_USE));
+        let locked = self.session.batch_execute(&lock).await;
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", &template))?;
+        self.mark_used(&template).await
+    }
+
+    async fn mark_used(&self, template: &str) -> Result<(), TestingError> {
+        self.comment(template, "used", "").await
+    }
+
+    /// Comments a database: a word, the time by the server's clock, a text.
+    pub(super) async fn comment(&self, database: &str, word: &str, text: &str) -> Result<(), TestingError> {
+        // COMMENT takes a constant only.
+        let comment = format!(
+            "DO {}",
+            quote_literal(&format!(
+                "BEGIN EXECUTE pg_catalog.format('COMMENT ON DATABASE %I IS %L', {}, pg_catalog.concat_ws(' ', {}, \
+                 pg_catalog.date_part('epoch', pg_catalog.now())::bigint, nullif({}, ''))); END",
+                quote_literal(database),
+                quote_literal(word),
+                quote_literal(text),
+            ))
+        );
+        self.execute(&comment).await.map_err(Failed::told("mark", database))
+    }
+}

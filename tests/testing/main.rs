@@ -1,0 +1,3 @@
+//! Databases and schemas for tests, as their users meet them.
+
+mod fresh;
