@@ -1,3 +1,5 @@
 //! Databases and schemas for tests, as their users meet them.
 
 mod fresh;
+mod process;
+mod shared;

@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
 use super::fresh::Keeper;
+use super::shared::Lease;
 use super::url::{self, Secret};
 use super::{Server, TestingError};
 use crate::migrator::Migrator;
@@ -31,6 +32,8 @@ pub struct Database {
     version_num: u32,
     /// Whether the server ends with this process, and takes the database with it.
     ends_with_us: bool,
+    /// For one on a shared server.
+    lease: Option<Arc<Lease>>,
     /// For one with a set applied: who made it, and for which test.
     fresh: Option<Fresh>,
     is_dropped: bool,
@@ -83,6 +86,7 @@ impl Database {
             admin: server.admin().clone(),
             version_num: server.version_num(),
             ends_with_us: server.ends_with_us(),
+            lease: server.lease().cloned(),
             fresh: None,
             is_dropped: false,
             name,
@@ -164,7 +168,17 @@ impl Database {
             return;
         }
         match kept {
-            Ok(()) => eprintln!("the test's database is kept: {}", url::public(&self.config, &self.name)),
+            Ok(()) => {
+                let until = match &self.lease {
+                    Some(lease) => {
+                        lease.stay();
+                        " (the server runs for another 15 minutes, and whenever tests do)"
+                    }
+                    None => "",
+                };
+                let url = url::public(&self.config, &self.name);
+                eprintln!("the test's database is kept: {url}{until}");
+            }
             Err(problem) => eprintln!("the test's database {} can't be kept: {problem}", self.name),
         }
     }

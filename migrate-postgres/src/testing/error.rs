@@ -128,7 +128,7 @@ pub enum TestingError {
     },
 
     /// Only a server that was started here can be stopped and started again.
-    #[error("the server of DATABASE_URL is not ours to {action}: unset DATABASE_URL, or use `Server::start`")]
+    #[error("a server of DATABASE_URL, or one that is shared, is not ours to {action}: use `Server::start`")]
     NotOurs {
         /// What was asked for, as a verb.
         action: &'static str,

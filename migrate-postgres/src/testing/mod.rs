@@ -51,6 +51,7 @@ mod folder;
 mod fresh;
 mod postmaster;
 mod server;
+mod shared;
 mod template;
 mod url;
 mod user;
@@ -59,4 +60,31 @@ mod watchdog;
 pub use binaries::Binaries;
 pub use database::Database;
 pub use error::TestingError;
-pub use server::{Server, ServerBuilder, ShutdownMode, server};
+pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
+
+use crate::Migrator;
+
+/// Makes a database with the set of `migrator` applied, for the test that calls this: a copy of a template on the
+/// [`shared_server`], most of the time one that was made ahead. It is dropped with the value; if the test panics it is kept,
+/// and its URL is written to standard error.
+///
+/// # Errors
+///
+/// Those of [`shared_server`] and [`Server::fresh_database`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use migrate_postgres::{migrate, testing};
+///
+/// #[tokio::test]
+/// async fn a_user_is_found_by_name() -> Result<(), Box<dyn std::error::Error>> {
+///     let database = testing::fresh_database(&migrate!("tests/fixtures/quickstart")).await?;
+///     let client = database.connect().await?;
+///     assert!(client.query_opt("SELECT FROM users WHERE name = 'Ada'", &[]).await?.is_none());
+///     Ok(())
+/// }
+/// ```
+pub async fn fresh_database(migrator: &Migrator) -> Result<Database, TestingError> {
+    shared_server()?.fresh_database(migrator).await
+}

@@ -10,7 +10,8 @@ use super::TestingError;
 use super::binaries::Binaries;
 use super::database::{self, Database};
 use super::fresh::Keeper;
-use super::postmaster::Postmaster;
+use super::postmaster::{Postmaster, read_log};
+use super::shared::Lease;
 use super::url::{self, Secret};
 use crate::migrator::Migrator;
 
@@ -42,11 +43,7 @@ pub(super) const PORT: u16 = 5432;
 /// ```
 pub fn server() -> Result<&'static Server, TestingError> {
     static SERVER: OnceLock<Result<Server, TestingError>> = OnceLock::new();
-    let start = || match env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => Server::at(&url),
-        _ => Server::start(),
-    };
-    SERVER.get_or_init(start).as_ref().map_err(Clone::clone)
+    SERVER.get_or_init(|| of_environment().unwrap_or_else(Server::start)).as_ref().map_err(Clone::clone)
 }
 
 /// A PostgreSQL server for tests.
@@ -65,9 +62,35 @@ pub struct Server {
     keeper: OnceCell<Arc<Keeper>>,
 }
 
+/// The server that all processes of this user share which test at the same time: the one of `DATABASE_URL` if that is set,
+/// else one that the first of them starts. A few seconds after the last of them it stops, however they ended; its data stays in
+/// the temporary folder, so the next run finds its templates there.
+///
+/// [`fresh_database`] uses it. It is no place for what belongs to the whole server, as roles and settings do:
+/// [`server()`] is.
+///
+/// The call blocks while the server starts: about half a second, and a few seconds the first time on a machine.
+///
+/// # Errors
+///
+/// Those of [`server()`]. Every call in the process gets the same one.
+///
+/// [`fresh_database`]: super::fresh_database
+pub fn shared_server() -> Result<&'static Server, TestingError> {
+    static SERVER: OnceLock<Result<Server, TestingError>> = OnceLock::new();
+    SERVER.get_or_init(|| of_environment().unwrap_or_else(Server::shared)).as_ref().map_err(Clone::clone)
+}
+
+/// The server of `DATABASE_URL`, if that is set.
+fn of_environment() -> Option<Result<Server, TestingError>> {
+    let url = env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
+    Some(Server::at(&url))
+}
+
 #[derive(Debug)]
 enum Kind {
     Ours(Postmaster),
+    Shared(Arc<Lease>),
     /// With the connection string, whose form and parameters are kept.
     Theirs(Secret),
 }
@@ -102,6 +125,14 @@ impl Server {
         let config: Config = text.parse().map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
         Ok(Self::of(Kind::Theirs(Secret::new(text)), config, version_num))
+    }
+
+    /// The server of all processes of this user.
+    fn shared() -> Result<Self, TestingError> {
+        let lease = Lease::join(Binaries::find()?)?;
+        let version_num = lease.binaries().version_num();
+        let config = local_config(lease.place().path(), PORT);
+        Ok(Self::of(Kind::Shared(Arc::new(lease)), config, version_num))
     }
 
     fn of(kind: Kind, config: Config, version_num: u32) -> Self {
@@ -140,7 +171,7 @@ impl Server {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.kind {
-            Kind::Ours(_) => url::public(&self.config, database),
+            Kind::Ours(_) | Kind::Shared(_) => url::public(&self.config, database),
             Kind::Theirs(text) => url::with_database(text.reveal(), database),
         }
     }
@@ -158,10 +189,14 @@ impl Server {
         &self.config
     }
 
-    /// The folder of the server's socket, if it was started here.
+    /// The folder of the server's socket, if it was started here or is shared.
     #[must_use]
     pub fn socket_dir(&self) -> Option<&Path> {
-        self.ours().map(Postmaster::folder)
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.folder()),
+            Kind::Shared(lease) => Some(lease.place().path()),
+            Kind::Theirs(_) => None,
+        }
     }
 
     /// The server's port. One that was started here takes no connections over TCP unless it was told to
@@ -177,22 +212,34 @@ impl Server {
         self.version_num
     }
 
-    /// The pid of the server's first process, the postmaster, if it was started here and runs.
+    /// The pid of the server's first process, the postmaster, if it was started here or is shared, and runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.ours()?.pid()
+        match &self.kind {
+            Kind::Ours(postmaster) => postmaster.pid(),
+            Kind::Shared(lease) => lease.pid(),
+            Kind::Theirs(_) => None,
+        }
     }
 
-    /// What the server has written to its log, if it was started here.
+    /// What the server has written to its log, if it was started here or is shared.
     #[must_use]
     pub fn log(&self) -> Option<String> {
-        self.ours().map(Postmaster::log)
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.log()),
+            Kind::Shared(lease) => Some(read_log(lease.place())),
+            Kind::Theirs(_) => None,
+        }
     }
 
-    /// The folder of the server's programs, if it was started here.
+    /// The folder of the server's programs, if it was started here or is shared.
     #[must_use]
     pub fn bin_dir(&self) -> Option<&Path> {
-        self.ours().map(|postmaster| postmaster.binaries().dir())
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.binaries().dir()),
+            Kind::Shared(lease) => Some(lease.binaries().dir()),
+            Kind::Theirs(_) => None,
+        }
     }
 
     /// Whether the server goes when this process does.
@@ -227,9 +274,24 @@ impl Server {
     fn ours(&self) -> Option<&Postmaster> {
         match &self.kind {
             Kind::Ours(postmaster) => Some(postmaster),
-            Kind::Theirs(_) => None,
+            Kind::Shared(_) | Kind::Theirs(_) => None,
         }
     }
+
+    /// This process's part in the server, if that is shared.
+    pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
+        match &self.kind {
+            Kind::Shared(lease) => Some(lease),
+            Kind::Ours(_) | Kind::Theirs(_) => None,
+        }
+    }
+}
+
+/// How to connect to a server whose socket is in `folder`.
+fn local_config(folder: &Path, port: u16) -> Config {
+    let mut config = Config::new();
+    config.host_path(folder).port(port).user(SUPERUSER).dbname("postgres");
+    config
 }
 
 /// What a server is started with.
@@ -283,8 +345,7 @@ impl ServerBuilder {
         };
         let version_num = binaries.version_num();
         let postmaster = Postmaster::start(binaries, &self.settings)?;
-        let mut config = Config::new();
-        config.host_path(postmaster.folder()).port(self.port()).user(SUPERUSER).dbname("postgres");
+        let config = local_config(postmaster.folder(), self.port());
         Ok(Server::of(Kind::Ours(postmaster), config, version_num))
     }
 }
