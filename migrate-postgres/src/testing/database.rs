@@ -7,7 +7,7 @@ use std::{io, process, thread};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
-use super::fresh::Keeper;
+use super::fresh::{Keeper, Schema, in_schema, options};
 use super::shared::Lease;
 use super::url::{self, Secret};
 use super::{Server, TestingError};
@@ -43,6 +43,8 @@ pub struct Database {
 struct Fresh {
     keeper: Arc<Keeper>,
     test: Option<String>,
+    schema: Option<Schema>,
+    keep_on_panic: bool,
 }
 
 impl Database {
@@ -74,9 +76,32 @@ impl Database {
         let keeper = server.keeper().await?;
         let name = keeper.database(migrator).await?;
         let mut database = Self::of(server, name);
-        database.fresh = Some(Fresh { keeper, test });
+        database.fresh = Some(Fresh { keeper, test, schema: None, keep_on_panic: true });
         database.forget_kept().await?;
         Ok(database)
+    }
+
+    /// A schema with the set of `migrator` applied, for the test of this name.
+    pub(super) async fn fresh_schema(
+        server: &Server,
+        migrator: &Migrator,
+        test: Option<String>,
+    ) -> Result<Self, TestingError> {
+        let keeper = server.keeper().await?;
+        let schema = keeper.schema(migrator, test.as_deref()).await?;
+        let mut database = Self::of(server, schema.database.clone());
+        let options = options(database.config.get_options(), &schema.name);
+        database.url = Secret::new(url::with_options(database.url.reveal(), &options));
+        database.config = in_schema(database.config.clone(), &schema.name);
+        database.fresh = Some(Fresh { keeper, test, schema: Some(schema), keep_on_panic: true });
+        Ok(database)
+    }
+
+    /// Whether a panic keeps it.
+    pub(super) fn keep_on_panic(&mut self, keep: bool) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.keep_on_panic = keep;
+        }
     }
 
     fn of(server: &Server, name: String) -> Self {
@@ -97,6 +122,17 @@ impl Database {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The test's own schema, if that is what it got. Connections by [`config`](Self::config), [`url`](Self::url) and
+    /// [`connect`](Self::connect) have it as their search path.
+    #[must_use]
+    pub fn schema(&self) -> Option<&str> {
+        Some(self.own_schema()?.name.as_str())
+    }
+
+    fn own_schema(&self) -> Option<&Schema> {
+        self.fresh.as_ref()?.schema.as_ref()
     }
 
     /// The database's connection string, for any program that takes one. With `DATABASE_URL` it holds
@@ -147,6 +183,7 @@ impl Database {
 
     async fn drop_now(&self) -> Result<(), TestingError> {
         match &self.fresh {
+            Some(Fresh { keeper, schema: Some(schema), .. }) => keeper.drop_schema(schema).await,
             Some(fresh) => fresh.keeper.drop_database(&self.name).await,
             None => {
                 run(&self.admin, "drop", &self.name, &drop_statements(&self.name, self.version_num)).await
@@ -156,8 +193,12 @@ impl Database {
 
     async fn keep_now(&self) -> Result<(), TestingError> {
         match &self.fresh {
-            Some(fresh) if !self.ends_with_us => {
-                fresh.keeper.keep(&self.name, fresh.test.as_deref().unwrap_or_default()).await
+            Some(Fresh { keeper, test, schema, .. }) if !self.ends_with_us => {
+                let test = test.as_deref().unwrap_or_default();
+                match schema {
+                    Some(schema) => keeper.keep_schema(schema, test).await,
+                    None => keeper.keep(&self.name, test).await,
+                }
             }
             _ => Ok(()),
         }
@@ -176,7 +217,10 @@ impl Database {
                     }
                     None => "",
                 };
-                let url = url::public(&self.config, &self.name);
+                let mut url = url::public(&self.config, &self.name);
+                if let Some(schema) = self.schema() {
+                    url = url::with_options(&url, &options(None, schema));
+                }
                 eprintln!("the test's database is kept: {url}{until}");
             }
             Err(problem) => eprintln!("the test's database {} can't be kept: {problem}", self.name),
@@ -186,7 +230,7 @@ impl Database {
     /// Drops what the same test kept when it failed the last time.
     async fn forget_kept(&self) -> Result<(), TestingError> {
         match &self.fresh {
-            Some(Fresh { keeper, test: Some(test) }) if !self.ends_with_us => keeper.forget(test).await,
+            Some(Fresh { keeper, test: Some(test), .. }) if !self.ends_with_us => keeper.forget(test).await,
             _ => Ok(()),
         }
     }
@@ -197,7 +241,8 @@ impl Drop for Database {
         if self.is_dropped {
             return;
         }
-        if thread::panicking() {
+        let keep = self.fresh.as_ref().is_none_or(|fresh| fresh.keep_on_panic);
+        if thread::panicking() && keep {
             self.tell_kept(wait(self.keep_now()));
         } else if let Err(problem) = wait(self.drop_now())
             && !self.ends_with_us

@@ -174,6 +174,16 @@ pub enum TestingError {
         role: String,
     },
 
+    /// The set makes something that is in no schema of a test's own, so tests would meet there.
+    #[error(
+        "the migrations make {object}, which is not in the schema that unqualified names are of: give each test a \
+         database instead (without `schema`), or leave the schema's name out of the scripts"
+    )]
+    OutsideSchema {
+        /// What, in SQL.
+        object: String,
+    },
+
     /// The set could not be applied to an empty database.
     #[error("no test database could be migrated: {source}")]
     Migrate {

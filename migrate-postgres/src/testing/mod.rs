@@ -45,10 +45,13 @@
 compile_error!("the feature `testing` of migrate-postgres needs a Unix system");
 
 mod binaries;
+mod current;
 mod database;
 mod error;
 mod folder;
 mod fresh;
+mod from_database;
+mod harness;
 mod postmaster;
 mod server;
 mod shared;
@@ -58,8 +61,10 @@ mod user;
 mod watchdog;
 
 pub use binaries::Binaries;
+pub use current::{Difference, NotCurrent, check_current};
 pub use database::Database;
 pub use error::TestingError;
+pub use from_database::FromTestDatabase;
 pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;
@@ -87,4 +92,20 @@ use crate::Migrator;
 /// ```
 pub async fn fresh_database(migrator: &Migrator) -> Result<Database, TestingError> {
     shared_server()?.fresh_database(migrator).await
+}
+
+/// Makes a schema with the set of `migrator` applied, for the test that calls this, on the [`shared_server`]: see
+/// [`Server::fresh_schema`].
+///
+/// # Errors
+///
+/// Those of [`shared_server`] and [`Server::fresh_schema`].
+pub async fn fresh_schema(migrator: &Migrator) -> Result<Database, TestingError> {
+    shared_server()?.fresh_schema(migrator).await
+}
+
+/// What `#[migrate_postgres::test]` expands to calls of. No part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::harness::{Outcome, Scope, Test, given, run};
 }

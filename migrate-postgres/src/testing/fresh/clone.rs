@@ -3,8 +3,8 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 
 use tokio_postgres::error::SqlState;
@@ -40,6 +40,7 @@ impl Keeper {
                 Err(failed) => return Err(Failed::told("create", &name)(failed)),
             }
         };
+        self.use_once(key, &name::template(key));
         self.work_ahead(key);
         Ok(name)
     }
@@ -83,7 +84,7 @@ impl Keeper {
         self.comment(name, "kept", test).await
     }
 
-    /// What can be done while the test is at work: spares for the next ones, and cleaning up after others.
+    /// Makes spares for the next tests while this one is at work.
     fn work_ahead(self: &Arc<Self>, key: Key) {
         if self.is_filling.swap(true, Ordering::Relaxed) {
             return;
@@ -93,13 +94,21 @@ impl Keeper {
         self.spawn(async move {
             let Some(keeper) = keeper.upgrade() else { return };
             // Nobody waits for the outcome, and whatever fails here fails there too, with somebody to tell.
-            if !keeper.has_swept.swap(true, Ordering::Relaxed) {
-                drop(keeper.use_template(key).await);
-                drop(keeper.sweep().await);
-            }
             drop(keeper.fill(key).await);
             keeper.is_filling.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// Once for each template that a process uses: tells others that it does, and cleans up after them.
+    pub(super) fn use_once(self: &Arc<Self>, key: Key, database: &str) {
+        let is_first = self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        if is_first {
+            let (keeper, database) = (Arc::clone(self), database.to_owned());
+            self.spawn(async move {
+                drop(keeper.mark_used(key, &database).await);
+                drop(keeper.sweep().await);
+            });
+        }
     }
 
     /// Makes spares until there are enough, one process at a time.

@@ -1,5 +1,6 @@
 //! What a process has on a server: an owner number with a lock on it, and connections.
 
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
@@ -11,6 +12,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::key::Key;
 use super::name;
 use crate::testing::TestingError;
 use crate::testing::database::connect_error;
@@ -38,7 +40,8 @@ pub(in crate::testing) struct Keeper {
     /// What to append to `CREATE DATABASE … TEMPLATE …`.
     pub(super) strategy: &'static str,
     pub(super) version_num: u32,
-    pub(super) has_swept: AtomicBool,
+    /// The templates that this process has marked as used.
+    pub(super) used: Mutex<HashSet<Key>>,
     pub(super) is_filling: AtomicBool,
     /// Ends the thread when it is dropped.
     _stop: oneshot::Sender<()>,
@@ -84,7 +87,7 @@ impl Keeper {
             next: AtomicU64::new(0),
             strategy,
             version_num,
-            has_swept: AtomicBool::new(false),
+            used: Mutex::default(),
             is_filling: AtomicBool::new(false),
             _stop: stop,
         }))
@@ -93,6 +96,16 @@ impl Keeper {
     /// A name for a database of this process.
     pub(super) fn own_name(&self) -> String {
         name::clone(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A name for a schema of this process.
+    pub(super) fn own_schema(&self) -> String {
+        name::schema(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A connection that is driven by this process's thread, closed when the client is dropped.
+    pub(super) async fn connect_to(&self, config: &Config) -> Result<Client, TestingError> {
+        on(&self.runtime, connect(config.clone())).await
     }
 
     /// How to connect to another database of the server.

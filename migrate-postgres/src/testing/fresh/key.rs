@@ -43,14 +43,17 @@ impl Key {
 }
 
 fn hash(migration: &dyn Migration, hasher: &mut DefaultHasher) {
-    let text = |work: Work<'_>| match work {
-        Work::Script(script) => script.text().to_owned(),
-        // Its checksum is in the digest.
-        _ => String::new(),
-    };
     migration.name().hash(hasher);
-    migration.down().map(text).hash(hasher);
+    down_text(migration).hash(hasher);
     migration.verify().map(Script::text).hash(hasher);
+}
+
+/// The text of a down script.
+pub(in crate::testing) fn down_text(migration: &dyn Migration) -> Option<String> {
+    match migration.down()? {
+        Work::Script(script) => Some(script.text().to_owned()),
+        _ => None,
+    }
 }
 
 impl fmt::Display for Key {

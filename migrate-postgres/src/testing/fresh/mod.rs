@@ -14,6 +14,7 @@
 //! | `migrate_template_<key>` | the set, applied | when it was not used for a week, or four others were used since |
 //! | `migrate_spare_<key>_<random>` | a copy that nobody has asked for yet | with its template |
 //! | `migrate_clone_<owner>_<n>` | a test's own | with its test; if its process was killed, at the next process's start |
+//! | `migrate_schemas_<key>` | where tests that want a schema have theirs | as a template does |
 //!
 //! A process holds an advisory lock on its owner number, so whoever looks sees whether the owner of a database lives: no clock
 //! decides that. A database that a failed test keeps says so in its comment.
@@ -22,7 +23,10 @@ mod clone;
 mod keeper;
 mod key;
 mod name;
+mod schema;
 mod sweep;
 mod template;
 
 pub(super) use keeper::Keeper;
+pub(super) use key::down_text;
+pub(super) use schema::{Schema, in_schema, options};

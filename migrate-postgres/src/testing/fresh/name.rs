@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 
 use super::key::Key;
+use crate::quote::quote_literal;
 
 const TEMPLATE: &str = "migrate_template_";
+const SCHEMAS: &str = "migrate_schemas_";
 const SPARE: &str = "migrate_spare_";
 const CLONE: &str = "migrate_clone_";
+const SCHEMA: &str = "test_";
 
 /// Templates that are kept though nobody uses them now, the ones used last first.
 const KEPT_TEMPLATES: usize = 4;
@@ -18,6 +21,11 @@ pub(super) fn template(key: Key) -> String {
     format!("{TEMPLATE}{key}")
 }
 
+/// The database whose schemas are tests' own.
+pub(super) fn schemas(key: Key) -> String {
+    format!("{SCHEMAS}{key}")
+}
+
 /// What the names of a template's spares start with.
 pub(super) fn spares(key: Key) -> String {
     format!("{SPARE}{key}_")
@@ -25,6 +33,23 @@ pub(super) fn spares(key: Key) -> String {
 
 pub(super) fn clone(owner: i64, number: u64) -> String {
     format!("{CLONE}{:016x}_{number}", owner.cast_unsigned())
+}
+
+pub(super) fn schema(owner: i64, number: u64) -> String {
+    format!("{SCHEMA}{:016x}_{number}", owner.cast_unsigned())
+}
+
+/// A statement that comments an object: a word, the time by the server's clock, a text.
+pub(super) fn comment(kind: &str, name: &str, word: &str, text: &str) -> String {
+    // COMMENT takes a constant only.
+    let block = format!(
+        "BEGIN EXECUTE pg_catalog.format('COMMENT ON {kind} %I IS %L', {}, pg_catalog.concat_ws(' ', {}, \
+         pg_catalog.date_part('epoch', pg_catalog.now())::bigint, nullif({}, ''))); END",
+        quote_literal(name),
+        quote_literal(word),
+        quote_literal(text),
+    );
+    format!("DO {}", quote_literal(&block))
 }
 
 /// A database of ours as a sweep sees it.
@@ -82,9 +107,18 @@ pub(super) fn stale(found: &[Found], locks: &HashSet<i64>, now: i64) -> Vec<Stri
     others.chain(templates.iter().cloned()).collect()
 }
 
-/// The owner number in the name of a test's database.
+/// The schemas that nobody will ask for any more, and the one that `test` kept.
+pub(super) fn stale_schemas(found: &[Found], locks: &HashSet<i64>, test: Option<&str>) -> Vec<String> {
+    let is_stale = |found: &&Found| match found.comment.as_deref().and_then(kept_by) {
+        Some(by) => Some(by) == test,
+        None => owner(&found.name).is_some_and(|owner| !locks.contains(&owner)),
+    };
+    found.iter().filter(is_stale).map(|found| found.name.clone()).collect()
+}
+
+/// The owner number in the name of a test's database or schema.
 fn owner(name: &str) -> Option<i64> {
-    let (owner, number) = name.strip_prefix(CLONE)?.split_once('_')?;
+    let (owner, number) = name.strip_prefix(CLONE).or_else(|| name.strip_prefix(SCHEMA))?.split_once('_')?;
     number.parse::<u64>().ok()?;
     (owner.len() == 16).then(|| u64::from_str_radix(owner, 16).ok())?.map(u64::cast_signed)
 }
@@ -93,7 +127,8 @@ fn stale_templates(found: &[Found], locks: &HashSet<i64>, now: i64) -> HashSet<S
     let mut unused: Vec<(i64, &str)> = found
         .iter()
         .filter_map(|found| {
-            let key = found.name.strip_prefix(TEMPLATE)?.parse::<Key>().ok()?;
+            let key = found.name.strip_prefix(TEMPLATE).or_else(|| found.name.strip_prefix(SCHEMAS))?;
+            let key = key.parse::<Key>().ok()?;
             // One without a mark is about to get it.
             let used = match Mark::read(found.comment.as_deref()?)? {
                 Mark::Used(at) => at,
@@ -112,7 +147,10 @@ fn stale_templates(found: &[Found], locks: &HashSet<i64>, now: i64) -> HashSet<S
 mod tests {
     use std::collections::HashSet;
 
-    use super::{Found, KEPT_FOR, KEPT_TEMPLATES, Key, Mark, clone, kept_by, spares, stale, template};
+    use super::{
+        Found, KEPT_FOR, KEPT_TEMPLATES, Key, Mark, clone, kept_by, schema, spares, stale, stale_schemas,
+        template,
+    };
     use crate::testing::fresh::keeper::IN_USE;
 
     const NOW: i64 = 1_800_000_000;
@@ -175,6 +213,15 @@ mod tests {
         let databases = [used(1, 0), spare(1), used(2, KEPT_FOR + 1), spare(2), spare(3)];
         let expected = HashSet::from([template(key(2)), spare(2).name, spare(3).name]);
         assert_eq!(swept(&databases, &[]), expected);
+    }
+
+    #[test]
+    fn the_schemas_of_a_process_go_when_its_lock_is_free_but_not_what_another_test_keeps() {
+        let kept = |n, by| found(schema(7, n), Some(format!("kept {NOW} {by}")));
+        let schemas = [found(schema(7, 0), None), found(schema(8, 1), None), kept(2, "a"), kept(3, "b")];
+        let stale = |test| stale_schemas(&schemas, &HashSet::from([8]), test);
+        assert_eq!(stale(None), [schema(7, 0)]);
+        assert_eq!(stale(Some("b")), [schema(7, 0), schema(7, 3)]);
     }
 
     #[test]

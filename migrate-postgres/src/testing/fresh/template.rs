@@ -35,14 +35,31 @@ impl Keeper {
     /// Makes the template, unless another process has it made by the time that the lock is ours.
     pub(super) async fn ensure_template(&self, key: Key, migrator: &Migrator) -> Result<(), TestingError> {
         let template = name::template(key);
+        let fill = async |name: &str| {
+            let migrated = migrator.run(&self.config(name)).await;
+            migrated.map_err(|error| TestingError::Migrate { source: error.into() })?;
+            // A template that somebody is connected to can't be copied.
+            let close = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_ident(name));
+            self.execute(&close).await.map_err(Failed::told("close", name))
+        };
+        self.ensure(key, &template, fill).await
+    }
+
+    /// Makes a database of this name and fills it, unless another process has it made by the time that the lock is ours.
+    pub(super) async fn ensure(
+        &self,
+        key: Key,
+        name: &str,
+        fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
+    ) -> Result<(), TestingError> {
         // On a session of its own: one that is dropped half-way gives the lock back.
         let lock = key.lock("build");
         let session = self.take().await?;
         // Waiting here holds a snapshot of this database only; CREATE INDEX CONCURRENTLY in the other waits for none of it.
         let locked = session.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await;
-        locked.map_err(Failed::Refused).map_err(Failed::told("lock", &template))?;
-        if !self.stock(key).await?.has_template {
-            self.build(&template, migrator).await?;
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", name))?;
+        if !self.exists(name).await? {
+            self.build(name, fill).await?;
         }
         if session.batch_execute(&format!("SELECT pg_advisory_unlock({lock})")).await.is_ok() {
             self.give_back(session);
@@ -50,57 +67,51 @@ impl Keeper {
         Ok(())
     }
 
+    pub(super) async fn exists(&self, database: &str) -> Result<bool, TestingError> {
+        let sql = format!("SELECT FROM pg_catalog.pg_database WHERE datname = {}", quote_literal(database));
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        Ok(!rows.map_err(Failed::told("look for", database))?.is_empty())
+    }
+
     /// Under a name of this process's until it is complete, so that what a killed process leaves is no template.
-    async fn build(&self, template: &str, migrator: &Migrator) -> Result<(), TestingError> {
-        let name = self.own_name();
-        let database = quote_ident(&name);
+    async fn build(
+        &self,
+        name: &str,
+        fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
+    ) -> Result<(), TestingError> {
+        let own = self.own_name();
+        let database = quote_ident(&own);
         let create = format!("CREATE DATABASE {database} TEMPLATE template0");
-        self.execute(&create).await.map_err(Failed::told("create", &name))?;
-        if let Err(error) = migrator.run(&self.config(&name)).await {
+        self.execute(&create).await.map_err(Failed::told("create", &own))?;
+        let filled = match fill(&own).await {
+            Ok(()) => self.comment(&own, "used", "").await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = filled {
             // Best effort: the next process's sweep is the second net.
-            drop(self.drop_database(&name).await);
-            return Err(TestingError::Migrate { source: error.into() });
+            drop(self.drop_database(&own).await);
+            return Err(error);
         }
-        // A template that somebody is connected to can't be copied.
-        let close = format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false");
-        self.execute(&close).await.map_err(Failed::told("close", &name))?;
-        self.mark_used(&name).await?;
-        let rename = format!("ALTER DATABASE {database} RENAME TO {}", quote_ident(template));
-        match self.execute(&rename).await {
+        match self.execute(&format!("ALTER DATABASE {database} RENAME TO {}", quote_ident(name))).await {
             // Made meanwhile by a process that locks from another database.
             Err(failed) if failed.code() == Some(&SqlState::DUPLICATE_DATABASE) => {
-                self.drop_database(&name).await
+                self.drop_database(&own).await
             }
-            renamed => renamed.map_err(Failed::told("rename", &name)),
+            renamed => renamed.map_err(Failed::told("rename", &own)),
         }
     }
 
-    /// Tells the sweeps of others that the template is used, while this process lives and a while after.
-    pub(super) async fn use_template(&self, key: Key) -> Result<(), TestingError> {
-        let template = name::template(key);
+    /// Tells the sweeps of others that a template is used, while this process lives and a while after.
+    pub(super) async fn mark_used(&self, key: Key, database: &str) -> Result<(), TestingError> {
         let lock = format!("SELECT pg_try_advisory_lock_shared({})", key.lock(IN_USE));
         let locked = self.session.batch_execute(&lock).await;
-        locked.map_err(Failed::Refused).map_err(Failed::told("lock", &template))?;
-        self.mark_used(&template).await
-    }
-
-    async fn mark_used(&self, template: &str) -> Result<(), TestingError> {
-        self.comment(template, "used", "").await
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", database))?;
+        self.comment(database, "used", "").await
     }
 
     /// Comments a database: a word, the time by the server's clock, a text.
     pub(super) async fn comment(&self, database: &str, word: &str, text: &str) -> Result<(), TestingError> {
-        // COMMENT takes a constant only.
-        let comment = format!(
-            "DO {}",
-            quote_literal(&format!(
-                "BEGIN EXECUTE pg_catalog.format('COMMENT ON DATABASE %I IS %L', {}, pg_catalog.concat_ws(' ', {}, \
-                 pg_catalog.date_part('epoch', pg_catalog.now())::bigint, nullif({}, ''))); END",
-                quote_literal(database),
-                quote_literal(word),
-                quote_literal(text),
-            ))
-        );
+        let comment = name::comment("DATABASE", database, word, text);
         self.execute(&comment).await.map_err(Failed::told("mark", database))
     }
 }
