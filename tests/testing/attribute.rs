@@ -100,3 +100,30 @@ fn a_database_is_gone_after_a_panic_that_was_to_be() {
     assert!(ended.status.success() && !ended.text.contains("is kept"), "{}", ended.text);
     assert_eq!(temp.run(TOLD, "pass").said["others"], "");
 }
+
+/// Not a test but another process's part in them.
+#[migrate_postgres::test(set = SET, schema)]
+async fn a_schema_test_that_does_as_it_is_told(database: &Database, client: Client) {
+    let Some(part) = part() else { return };
+    say("schema", database.schema().unwrap());
+    let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'test\\_%' AND nspname <> current_schema()";
+    let others: Vec<String> = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    say("others", &others.join(","));
+    assert_eq!(part, "pass", "as it was told to");
+}
+
+#[test]
+fn a_schema_is_kept_after_a_failure_until_the_test_runs_again() {
+    const TOLD: &str = "attribute::a_schema_test_that_does_as_it_is_told";
+    let temp = Temp::new();
+    let failed = temp.run(TOLD, "fail");
+    let (_, url) = failed.text.split_once("the test's database is kept: ").unwrap();
+    let url = url.split_whitespace().next().unwrap();
+    let schema = &failed.said["schema"];
+    assert!(url.ends_with(&format!("options=-c%20search_path%3D{schema}")), "{url}");
+
+    temp.run("attribute::a_test_is_given_a_schema", "");
+    let passed = temp.run(TOLD, "pass");
+    assert_eq!(passed.said["others"], "", "{}", passed.text);
+    assert!(!temp.run(TOLD, "pass").said["others"].contains(&passed.said["schema"]));
+}

@@ -5,6 +5,7 @@ use migrate_postgres::testing::{Server, TestingError};
 use migrate_postgres::{Migrator, Set, Version, migrate};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 const SET: Migrator = migrate!("fixtures/flat");
@@ -77,7 +78,7 @@ async fn spares_are_made_ahead_and_the_next_database_is_one_of_them() {
     let server = Server::builder().setting("log_statement", "ddl").start().unwrap();
     let first = server.fresh_database(&SET).await.unwrap();
     while databases(&server, "migrate_spare_%").await.len() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let second = server.fresh_database(&SET).await.unwrap();
     let log = server.log().unwrap();
@@ -125,4 +126,31 @@ async fn a_user_who_may_not_create_databases_is_told_how_to() {
     let url = server.url("postgres").replace("postgres@", "no%20db@");
     let error = Server::at(&url).unwrap().fresh_database(&SET).await.unwrap_err();
     assert!(error.to_string().contains("run `ALTER ROLE \"no db\" CREATEDB`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_template_that_was_not_used_for_long_is_dropped_with_its_spares_by_the_next_process() {
+    let server = Server::start().unwrap();
+    // Each value is what a process has.
+    let one = Server::at(&server.url("postgres")).unwrap();
+    drop(one.fresh_database(&SET).await.unwrap());
+    drop(one);
+    let template = databases(&server, "migrate_template_%").await.into_iter().next().unwrap();
+    let client = connect(&server).await;
+    let locks = "SELECT FROM pg_locks WHERE locktype = 'advisory'";
+    while !client.query(locks, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.batch_execute(&format!("COMMENT ON DATABASE {template} IS 'used 0'")).await.unwrap();
+
+    let other = Server::at(&server.url("postgres")).unwrap();
+    let set = Migrator::new(SET.set().clone().named("other"));
+    let _database = other.fresh_database(&set).await.unwrap();
+    let spares = template.replace("template", "spare") + "%";
+    while databases(&server, "migrate_template_%").await.contains(&template)
+        || !databases(&server, &spares).await.is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(databases(&server, "migrate_template_%").await.len(), 1);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::TestingError;
 use super::binaries::Binaries;
-use super::folder::{Folder, Place};
+use super::folder::{Folder, Place, answers};
 use super::server::{PORT, ShutdownMode};
 use super::template;
 use super::user::command;
@@ -215,6 +215,16 @@ pub(super) fn wait_ready(place: &Place, child: &mut Child, deadline: Instant) ->
         }
         thread::sleep(POLL);
     }
+}
+
+/// Whether a server in a place takes connections.
+pub(super) fn is_running(place: &Place) -> bool {
+    let pid_file = fs::read_to_string(place.data().join("postmaster.pid"));
+    let says_so = pid_file.is_ok_and(|text| {
+        let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
+        pid.is_some_and(|pid| is_ready(&text, pid))
+    });
+    says_so && answers(place.path())
 }
 
 /// What the server in a place has written to its log.

@@ -90,6 +90,24 @@ impl Home {
         run(&mut mkfifo).map_err(TestingError::io("make the pipe", &path))
     }
 
+    /// Removes the folders of this user's that belong to programs used no more.
+    fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(&self.base) else { return };
+        let prefix = format!("{PREFIX}{}-", self.place.own_uid);
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
+            if !is_ours || path == self.path || !is_stale(&path, self.place.own_uid) {
+                continue;
+            }
+            // Whoever holds the gate is about to use it.
+            let gate = File::open(path.join("gate"));
+            if gate.is_ok_and(|gate| gate.try_lock().is_ok()) {
+                drop(fs::remove_dir_all(&path));
+            }
+        }
+    }
+
     /// The data of the last run, if that ended in good order on this boot of the machine, else a new one.
     pub(super) fn make_data(&self, binaries: &Binaries) -> Result<(), TestingError> {
         let clean = self.path.join("clean");
@@ -97,6 +115,7 @@ impl Home {
         let age =
             fs::metadata(&clean).and_then(|clean| clean.modified()).ok().and_then(|at| at.elapsed().ok());
         remove(&clean)?;
+        self.sweep();
         if is_clean && age.is_some_and(|age| age < STALE) && self.place.data().is_dir() {
             return Ok(());
         }
@@ -111,6 +130,16 @@ impl Home {
         self.place.give_to_user(&self.base)?;
         make_data(&self.place, binaries, &settings())
     }
+}
+
+/// Whether nobody has used a folder for a while, and nothing runs in it.
+fn is_stale(home: &Path, own_uid: u32) -> bool {
+    let age = |path: &Path| fs::metadata(path).ok()?.modified().ok()?.elapsed().ok();
+    let found = fs::symlink_metadata(home);
+    found.is_ok_and(|found| found.is_dir() && found.uid() == own_uid)
+        && !home.join("users").exists()
+        && !home.join("closing").exists()
+        && age(&home.join("clean")).or_else(|| age(home)).is_some_and(|age| age > STALE)
 }
 
 /// Beside those of every server: many processes have a few connections each.
@@ -150,4 +179,50 @@ fn boot() -> String {
         let output = command("sysctl", None).args(["-n", "kern.boottime"]).stdin(Stdio::null()).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, FileTimes, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::{Home, PREFIX, STALE, is_stale};
+    use crate::testing::TestingError;
+    use crate::testing::binaries::Binaries;
+    use crate::testing::folder::Folder;
+
+    fn made_long_ago(file: &Path) {
+        let long_ago = FileTimes::new().set_modified(SystemTime::now() - STALE * 2);
+        File::create(file).unwrap().set_times(long_ago).unwrap();
+    }
+
+    #[test]
+    fn a_folder_goes_when_it_was_not_used_for_long_and_nothing_runs_in_it() {
+        let base = Folder::create().unwrap();
+        let own = fs::metadata(base.path().join("lock")).unwrap().uid();
+        let [used, running, stale] = ["used", "running", "stale"].map(|name| base.path().join(name));
+        for home in [&used, &running, &stale] {
+            fs::create_dir(home).unwrap();
+        }
+        File::create(used.join("clean")).unwrap();
+        made_long_ago(&running.join("clean"));
+        File::create(running.join("users")).unwrap();
+        made_long_ago(&stale.join("clean"));
+        assert!(!is_stale(&used, own) && !is_stale(&running, own) && is_stale(&stale, own));
+        assert!(!is_stale(&stale, own + 1), "another user's");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_used() {
+        let base = Folder::create().unwrap();
+        fs::set_permissions(base.path(), Permissions::from_mode(0o711)).unwrap();
+        let binaries = Binaries::find().unwrap();
+        let home = Home::open_in(base.path(), &binaries).unwrap();
+        assert!(home.path.file_name().unwrap().to_str().unwrap().starts_with(PREFIX));
+        fs::set_permissions(&home.path, Permissions::from_mode(0o777)).unwrap();
+        let error = Home::open_in(base.path(), &binaries).unwrap_err();
+        assert!(matches!(error, TestingError::Io { action: "use the folder", .. }), "{error}");
+    }
 }

@@ -14,8 +14,8 @@ use super::watchdog;
 use crate::testing::TestingError;
 use crate::testing::binaries::Binaries;
 use crate::testing::database::block_on;
-use crate::testing::folder::{Place, answers, pid, stop_orphan};
-use crate::testing::postmaster::{self, DEADLINE, POLL};
+use crate::testing::folder::{Place, pid, stop_orphan};
+use crate::testing::postmaster::{self, DEADLINE, POLL, is_running};
 
 /// What the system says of a pipe that nobody reads from.
 const ENXIO: i32 = 6;
@@ -37,8 +37,8 @@ impl Lease {
         let deadline = Instant::now() + DEADLINE;
         loop {
             match open(&home.users()) {
-                Opened::Pipe(pipe) if answers(home.place.path()) => return Lease::of(home, binaries, pipe),
-                // The server crashed, or its starter was killed half-way.
+                Opened::Pipe(pipe) if is_running(&home.place) => return Lease::of(home, binaries, pipe),
+                // The server crashed, or its starter was killed: nobody else can be at it, since the gate is ours.
                 Opened::Pipe(mut pipe) => {
                     drop(pipe.write_all(b"end\n"));
                     drop(pipe);
@@ -48,7 +48,7 @@ impl Lease {
                     }
                 }
                 // The watchdog was killed: the server gets another one, if it runs.
-                Opened::NoReader if answers(home.place.path()) => {
+                Opened::NoReader if is_running(&home.place) => {
                     watchdog::spawn(&home, pid(home.place.path()))?;
                     let pipe = open_soon(&home, deadline)?;
                     return Lease::of(home, binaries, pipe);
