@@ -10,6 +10,18 @@ use tokio_postgres::{Client, NoTls};
 
 const SET: Migrator = migrate!("fixtures/flat");
 
+fn set_of(sql: &str) -> Migrator {
+    let script = Script::of_text("0001_one.sql", sql.to_owned()).unwrap();
+    let migration = SqlMigration::new(Version::numeric("1"), "0001_one", script);
+    Migrator::new(Set::new("default", vec![Arc::new(migration)]).unwrap())
+}
+
+async fn spares_are_made(server: &Server) {
+    while databases(server, "migrate_spare_%").await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn connect(server: &Server) -> Client {
     let (client, connection) = server.config("postgres").connect(NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -77,9 +89,7 @@ async fn databases_asked_for_at_once_come_of_one_template() {
 async fn spares_are_made_ahead_and_the_next_database_is_one_of_them() {
     let server = Server::builder().setting("log_statement", "ddl").start().unwrap();
     let first = server.fresh_database(&SET).await.unwrap();
-    while databases(&server, "migrate_spare_%").await.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    spares_are_made(&server).await;
     let second = server.fresh_database(&SET).await.unwrap();
     let log = server.log().unwrap();
     let renamed = |name: &str| log.contains(&format!("RENAME TO \"{name}\""));
@@ -111,10 +121,7 @@ async fn nobody_can_connect_to_a_template() {
 #[tokio::test]
 async fn a_set_that_fails_leaves_no_template_and_says_why() {
     let server = Server::start().unwrap();
-    let script = Script::of_text("0001_bad.sql", "SELECT no_such_column".to_owned()).unwrap();
-    let bad = SqlMigration::new(Version::numeric("1"), "0001_bad", script);
-    let bad = Migrator::new(Set::new("default", vec![Arc::new(bad)]).unwrap());
-    let error = server.fresh_database(&bad).await.unwrap_err();
+    let error = server.fresh_database(&set_of("SELECT no_such_column")).await.unwrap_err();
     assert!(matches!(error, TestingError::Migrate { .. }), "{error}");
     assert_eq!(databases(&server, "migrate_%").await, HashSet::new());
 }
@@ -153,4 +160,22 @@ async fn a_template_that_was_not_used_for_long_is_dropped_with_its_spares_by_the
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(databases(&server, "migrate_template_%").await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_set_sets_for_its_database_is_set_in_every_copy() {
+    let server = Server::start().unwrap();
+    let set = set_of(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app, public', current_database()); \
+         EXECUTE format('ALTER DATABASE %I SET app.motto = %L', current_database(), 'it''s = so'); END $$",
+    );
+    let copied = server.fresh_database(&set).await.unwrap();
+    spares_are_made(&server).await;
+    let spare = server.fresh_database(&set).await.unwrap();
+    for database in [copied, spare] {
+        let client = database.connect().await.unwrap();
+        let sql = "SELECT current_setting('search_path'), current_setting('app.motto')";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1)), ("app, public", "it's = so"));
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) fn kill(pid: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A temporary folder for processes. What runs in it ends when it is removed.
+/// A temporary folder for processes. What runs in it ends with the value.
 pub(crate) struct Temp(PathBuf);
 
 impl Temp {
@@ -102,10 +102,14 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+        // A server whose pipe has no name is stopped.
+        for home in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            drop(fs::remove_file(home.path().join("users")));
+        }
         if !thread::panicking() {
             eventually("its processes are gone", || self.processes().is_empty());
         }
+        drop(fs::remove_dir_all(&self.0));
     }
 }
 

@@ -13,7 +13,7 @@ use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
 use crate::migrator::Migrator;
-use crate::quote::quote_ident;
+use crate::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
 use crate::testing::database::drop_statements;
 
@@ -37,7 +37,7 @@ impl Keeper {
                 Ok(()) => break name,
                 // Somebody's sweep took the template in between: it goes through the making of it again.
                 Err(failed) if failed.code() == Some(&SqlState::UNDEFINED_DATABASE) => {}
-                Err(failed) => return Err(Failed::told("create", &name)(failed)),
+                Err(failed) => return Err(Failed::told("copy", &name::template(key))(failed)),
             }
         };
         self.use_once(key, &name::template(key));
@@ -67,8 +67,10 @@ impl Keeper {
     }
 
     async fn copy(&self, key: Key, name: &str) -> Result<(), Failed> {
-        let (name, template) = (quote_ident(name), quote_ident(&name::template(key)));
-        self.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}{}", self.strategy)).await
+        let template = name::template(key);
+        let (own, from) = (quote_ident(name), quote_ident(&template));
+        self.execute(&format!("CREATE DATABASE {own} TEMPLATE {from}{}", self.strategy)).await?;
+        self.execute(&copy_settings(&template, name)).await
     }
 
     /// Drops a database, connections to it and all.
@@ -121,8 +123,12 @@ impl Keeper {
         let locked = locked.map_err(Failed::Refused).map_err(Failed::told("lock", &template))?;
         if locked.get(0) {
             while self.stock(key).await?.spares.len() < enough() {
-                let name = format!("{}{:08x}", name::spares(key), random());
-                self.copy(key, &name).await.map_err(Failed::told("create", &name))?;
+                let copy = self.draft_name();
+                self.copy(key, &copy).await.map_err(Failed::told("copy", &template))?;
+                let spare = format!("{}{:08x}", name::spares(key), random());
+                let rename =
+                    format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&copy), quote_ident(&spare));
+                self.execute(&rename).await.map_err(Failed::told("rename", &copy))?;
             }
             let unlocked = session.batch_execute(&format!("SELECT pg_advisory_unlock({lock})")).await;
             unlocked.map_err(Failed::Refused).map_err(Failed::told("unlock", &template))?;
@@ -130,6 +136,23 @@ impl Keeper {
         self.give_back(session);
         Ok(())
     }
+}
+
+/// What gives a copy the settings that the set has made with `ALTER DATABASE … SET`: `CREATE DATABASE` leaves them behind.
+fn copy_settings(template: &str, copy: &str) -> String {
+    // By way of the session's own value, since lists are not quoted as texts are.
+    let block = format!(
+        "DECLARE setting text; key text; BEGIN \
+         FOR setting IN SELECT unnest(setconfig) FROM pg_catalog.pg_db_role_setting s \
+           JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE d.datname = {} AND setrole = 0 LOOP \
+           key := split_part(setting, '=', 1); \
+           PERFORM set_config(key, substr(setting, strpos(setting, '=') + 1), true); \
+           EXECUTE format('ALTER DATABASE %I SET %I FROM CURRENT', {}, key); \
+         END LOOP; END",
+        quote_literal(template),
+        quote_literal(copy),
+    );
+    format!("DO {}", quote_literal(&block))
 }
 
 /// How many spares a template has: about as many tests run at a time.

@@ -98,6 +98,11 @@ impl Keeper {
         name::clone(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// A name for a database that this process is about to finish.
+    pub(super) fn draft_name(&self) -> String {
+        name::draft(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// A name for a schema of this process.
     pub(super) fn own_schema(&self) -> String {
         name::schema(self.owner, self.next.fetch_add(1, Ordering::Relaxed))

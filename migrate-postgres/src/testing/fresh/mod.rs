@@ -14,6 +14,7 @@
 //! | `migrate_template_<key>` | the set, applied | when it was not used for a week, or four others were used since |
 //! | `migrate_spare_<key>_<random>` | a copy that nobody has asked for yet | with its template |
 //! | `migrate_clone_<owner>_<n>` | a test's own | with its test; if its process was killed, at the next process's start |
+//! | `migrate_draft_<owner>_<n>` | a template or spare that is not complete | by getting that one's name; as a clone does |
 //! | `migrate_schemas_<key>` | where tests that want a schema have theirs | as a template does |
 //!
 //! A process holds an advisory lock on its owner number, so whoever looks sees whether the owner of a database lives: no clock

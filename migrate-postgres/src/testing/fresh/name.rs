@@ -9,6 +9,7 @@ const TEMPLATE: &str = "migrate_template_";
 const SCHEMAS: &str = "migrate_schemas_";
 const SPARE: &str = "migrate_spare_";
 const CLONE: &str = "migrate_clone_";
+const DRAFT: &str = "migrate_draft_";
 const SCHEMA: &str = "test_";
 
 /// Templates that are kept though nobody uses them now, the ones used last first.
@@ -33,6 +34,10 @@ pub(super) fn spares(key: Key) -> String {
 
 pub(super) fn clone(owner: i64, number: u64) -> String {
     format!("{CLONE}{:016x}_{number}", owner.cast_unsigned())
+}
+
+pub(super) fn draft(owner: i64, number: u64) -> String {
+    format!("{DRAFT}{:016x}_{number}", owner.cast_unsigned())
 }
 
 pub(super) fn schema(owner: i64, number: u64) -> String {
@@ -118,7 +123,8 @@ pub(super) fn stale_schemas(found: &[Found], locks: &HashSet<i64>, test: Option<
 
 /// The owner number in the name of a test's database or schema.
 fn owner(name: &str) -> Option<i64> {
-    let (owner, number) = name.strip_prefix(CLONE).or_else(|| name.strip_prefix(SCHEMA))?.split_once('_')?;
+    let rest = [CLONE, DRAFT, SCHEMA].iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let (owner, number) = rest.split_once('_')?;
     number.parse::<u64>().ok()?;
     (owner.len() == 16).then(|| u64::from_str_radix(owner, 16).ok())?.map(u64::cast_signed)
 }
@@ -148,8 +154,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{
-        Found, KEPT_FOR, KEPT_TEMPLATES, Key, Mark, clone, kept_by, schema, spares, stale, stale_schemas,
-        template,
+        Found, KEPT_FOR, KEPT_TEMPLATES, Key, Mark, clone, draft, kept_by, schema, spares, stale,
+        stale_schemas, template,
     };
     use crate::testing::fresh::keeper::IN_USE;
 
@@ -179,8 +185,8 @@ mod tests {
 
     #[test]
     fn the_databases_of_a_process_go_when_its_lock_is_free() {
-        let databases = [found(clone(7, 0), None), found(clone(-8, 1), None)];
-        assert_eq!(swept(&databases, &[7]), HashSet::from([clone(-8, 1)]));
+        let databases = [found(clone(7, 0), None), found(clone(-8, 1), None), found(draft(-8, 2), None)];
+        assert_eq!(swept(&databases, &[7]), HashSet::from([clone(-8, 1), draft(-8, 2)]));
         assert_eq!(swept(&databases, &[7, -8]), HashSet::new());
     }
 

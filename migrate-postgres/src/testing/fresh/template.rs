@@ -73,13 +73,13 @@ impl Keeper {
         Ok(!rows.map_err(Failed::told("look for", database))?.is_empty())
     }
 
-    /// Under a name of this process's until it is complete, so that what a killed process leaves is no template.
+    /// Under a draft's name until it is complete, so that what a killed process leaves is no template.
     async fn build(
         &self,
         name: &str,
         fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
     ) -> Result<(), TestingError> {
-        let own = self.own_name();
+        let own = self.draft_name();
         let database = quote_ident(&own);
         let create = format!("CREATE DATABASE {database} TEMPLATE template0");
         self.execute(&create).await.map_err(Failed::told("create", &own))?;

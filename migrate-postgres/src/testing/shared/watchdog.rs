@@ -57,8 +57,9 @@ gone() {
     done
 }
 if [ "$pid" != - ]; then
-    kill -s INT "$pid"
-    if gone 200; then
+    # With its folder removed a server can't end in good order, and tries to.
+    if [ -e run/data ]; then kill -s INT "$pid"; fi
+    if [ -e run/data ] && gone 200; then
         printf %s "$3" >clean
     else
         kill -s QUIT "$pid"
