@@ -72,7 +72,7 @@ async fn a_set_that_one_transaction_does_not_do_for_is_run_for_each_schema() {
 #[tokio::test]
 async fn what_a_script_sets_does_not_reach_the_next() {
     let server = Server::start().unwrap();
-    let dump = "SELECT pg_catalog.set_config('search_path', '', false); SET ROLE pg_monitor; SET statement_timeout = '1ms'";
+    let dump = "SELECT pg_catalog.set_config('search_path', '', false); SET ROLE pg_monitor";
     let set = set(&[dump, "CREATE TABLE t ()"]);
     let (one, two) = (server.fresh_schema(&set).await.unwrap(), server.fresh_schema(&set).await.unwrap());
     for database in [&one, &two] {

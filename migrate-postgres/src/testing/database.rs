@@ -17,11 +17,11 @@ use crate::quote::{quote_ident, quote_literal};
 /// How long the drop of a value waits for the drop of its database.
 const DROP_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A database of a test's own, dropped with the value, connections to it and all.
+/// A database or schema of a test's own, dropped with the value, connections to it and all.
 ///
-/// If the test panics, a database on the server of `DATABASE_URL` is kept, and its URL is written to
-/// standard error without the password, so that one can look. A server that was started here takes
-/// its databases with it.
+/// If the test panics, a database on a shared server or on that of `DATABASE_URL` is kept, and its URL is written to
+/// standard error without the password, so that one can look. A server that ends with the process takes its databases with
+/// it.
 #[derive(Debug)]
 #[must_use = "the database is dropped with the value"]
 pub struct Database {

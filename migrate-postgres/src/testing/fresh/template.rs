@@ -4,10 +4,13 @@ use tokio_postgres::error::SqlState;
 
 use super::keeper::{Failed, IN_USE, Keeper};
 use super::key::Key;
-use super::name;
+use super::name::{self, Mark};
 use crate::migrator::Migrator;
 use crate::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
+
+/// For how long, in seconds, a template that is used gets no new mark.
+const MARKED_FOR: i64 = 3600;
 
 /// What a server has of a template.
 #[derive(Debug, Default)]
@@ -106,7 +109,25 @@ impl Keeper {
         let lock = format!("SELECT pg_try_advisory_lock_shared({})", key.lock(IN_USE));
         let locked = self.session.batch_execute(&lock).await;
         locked.map_err(Failed::Refused).map_err(Failed::told("lock", database))?;
+        if self.was_used_lately(database).await? {
+            return Ok(());
+        }
         self.comment(database, "used", "").await
+    }
+
+    /// Whether a new mark would say little: making one waits for copies under way, and keeps others waiting.
+    async fn was_used_lately(&self, database: &str) -> Result<bool, TestingError> {
+        let sql = format!(
+            "SELECT pg_catalog.shobj_description(oid, 'pg_database'), pg_catalog.date_part('epoch', pg_catalog.now())::bigint \
+             FROM pg_catalog.pg_database WHERE datname = {}",
+            quote_literal(database)
+        );
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        let rows = rows.map_err(Failed::told("look at", database))?;
+        Ok(rows.first().is_some_and(|row| {
+            let mark = row.get::<_, Option<&str>>(0).and_then(Mark::read);
+            matches!(mark, Some(Mark::Used(at)) if row.get::<_, i64>(1) - at < MARKED_FOR)
+        }))
     }
 
     /// Comments a database: a word, the time by the server's clock, a text.
