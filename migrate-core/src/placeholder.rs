@@ -203,7 +203,7 @@ fn is_plain(kind: TokenKind) -> bool {
 /// The values of placeholders, as SQL with their quotes.
 ///
 /// Its debug form has names only: a value may be a secret.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Values(BTreeMap<Cow<'static, str>, String>);
 
 impl fmt::Debug for Values {
