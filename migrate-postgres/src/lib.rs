@@ -7,6 +7,8 @@
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
 mod apply;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 mod embed;
 mod error;
 mod history;

@@ -82,7 +82,7 @@ pub(crate) fn key(table: &HistoryTable, set: &str) -> i64 {
 /// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
 ///
 /// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
-const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
+pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
 
 /// The last row of a message that tried for a lock: whether the connection was free to, and whether it got it.
 fn outcome(answer: &[SimpleQueryMessage]) -> Result<bool, Error> {
