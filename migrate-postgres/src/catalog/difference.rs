@@ -1,7 +1,6 @@
 //! What tells two catalogs apart.
 
-use super::kind::Kind;
-use super::object::Object;
+use super::object::{Object, is_column};
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -105,7 +104,7 @@ impl Difference {
         };
         let definition = |object: Option<&Object>| object.map_or("", Object::definition).to_owned();
         let (mut before, mut after) = (definition(old), definition(new));
-        if change == Change::Changed && matches!(object.kind(), Kind::Table | Kind::ForeignTable) {
+        if change == Change::Changed && object.kind().has_columns() {
             (before, after) = in_common(&before, &after);
         }
         (before != after || change != Change::Changed).then(|| Difference {
@@ -127,10 +126,6 @@ fn in_common(before: &str, after: &str) -> (String, String) {
         kept.collect::<Vec<_>>().join("\n")
     };
     (keep(before, &new), keep(after, &old))
-}
-
-fn is_column(line: &str) -> bool {
-    line.starts_with("column ")
 }
 
 /// What leads from one text to the other, line by line.

@@ -101,6 +101,11 @@ impl Kind {
     pub fn of_word(word: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.word() == word || kind.word().replace(' ', "_") == word)
     }
+
+    /// Whether its columns are objects of their own.
+    pub(super) fn has_columns(self) -> bool {
+        matches!(self, Kind::Table | Kind::ForeignTable)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -63,6 +63,11 @@ impl fmt::Display for Object {
     }
 }
 
+/// Whether a line of a table's definition names a column, in its place.
+pub(super) fn is_column(line: &str) -> bool {
+    line.starts_with("column ")
+}
+
 /// The objects of a database or of a schema, sorted by kind and identity.
 ///
 /// # Examples
@@ -108,6 +113,16 @@ impl Catalog {
     /// The same without the objects of these kinds.
     pub fn without(mut self, kinds: &[Kind]) -> Catalog {
         self.objects.retain(|object| !kinds.contains(&object.kind));
+        self
+    }
+
+    /// The same without the order of the columns of tables: for where a column may have been made again, which PostgreSQL
+    /// puts at the end.
+    pub fn without_order_of_columns(mut self) -> Catalog {
+        for object in self.objects.iter_mut().filter(|object| object.kind.has_columns()) {
+            let lines = object.definition.lines().filter(|line| !is_column(line));
+            object.definition = lines.collect::<Vec<_>>().join("\n");
+        }
         self
     }
 
