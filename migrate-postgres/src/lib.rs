@@ -8,6 +8,8 @@
 
 mod answers;
 mod apply;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 mod embed;
 mod error;
 mod history;
