@@ -119,7 +119,24 @@ impl Script {
     ///
     /// What is wrong with the text.
     pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
-        let header = crate::options::read_header(&text, crate::layout::Role::Down);
+        Script::of_role(path, text, crate::layout::Role::Down)
+    }
+
+    /// The same for an up script, which has options that others don't have.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn of_up_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
+        Script::of_role(path, text, crate::layout::Role::Up)
+    }
+
+    fn of_role(
+        path: impl Into<Cow<'static, str>>,
+        text: String,
+        role: crate::layout::Role,
+    ) -> Result<Script, String> {
+        let header = crate::options::read_header(&text, role);
         if let Some((_, fault)) = header.faults.first() {
             return Err(fault.to_string());
         }

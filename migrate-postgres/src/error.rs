@@ -137,6 +137,25 @@ pub enum Error {
         problem: String,
     },
 
+    /// The schema is not what the migrations make that it was to be taken for.
+    #[cfg(feature = "catalog")]
+    #[error(
+        "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
+         added is what only the database has, removed what only the migrations make:\n{differences}\n\
+         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
+    )]
+    Differs {
+        /// The name of the last migration.
+        name: String,
+        /// What leads from the schema of the migrations to that of the database.
+        differences: crate::catalog::Differences,
+    },
+
+    /// What migrations make could not be found out on a scratch database.
+    #[cfg(feature = "catalog")]
+    #[error(transparent)]
+    Scratch(#[from] crate::drift::ScratchError),
+
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\

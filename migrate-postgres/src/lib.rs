@@ -10,12 +10,16 @@ mod answers;
 mod apply;
 #[cfg(feature = "catalog")]
 pub mod catalog;
+#[cfg(feature = "catalog")]
+pub mod drift;
 mod embed;
 mod error;
 mod history;
 mod lock;
 mod migrator;
 mod quote;
+#[cfg(feature = "catalog")]
+mod scratch;
 mod session;
 mod settings;
 mod stale;

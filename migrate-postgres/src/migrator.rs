@@ -42,7 +42,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Migrator {
     set: Set,
-    settings: RunSettings,
+    pub(crate) settings: RunSettings,
     target: Option<Cow<'static, str>>,
     values: Values,
     /// The first placeholder that was given an empty identifier.
@@ -280,7 +280,8 @@ impl Migrator {
     }
 
     /// Marks the migrations up to a version as applied, without running them, in a database whose schema was made
-    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made.
+    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made. With the
+    /// feature `catalog`, `baseline_checked` makes sure of that first.
     ///
     /// # Errors
     ///
@@ -444,7 +445,7 @@ impl Migrator {
     }
 
     /// The version that a text names: a version, or a migration's whole name.
-    fn version(&self, text: &str) -> Version {
+    pub(crate) fn version(&self, text: &str) -> Version {
         let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
         named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
     }

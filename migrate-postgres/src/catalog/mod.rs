@@ -40,3 +40,4 @@ pub use kind::Kind;
 pub use object::{Catalog, Object};
 pub use pattern::{InvalidPattern, Pattern};
 pub use read::Scope;
+pub(crate) use read::read;
