@@ -10,6 +10,8 @@ pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod event;
+#[cfg(feature = "histories")]
+pub mod foreign;
 pub mod history;
 pub mod kept;
 pub mod layout;

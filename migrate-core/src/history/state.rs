@@ -192,11 +192,20 @@ pub struct State {
     pub interrupted: Option<Interrupted>,
     /// The number of the last row, from which the next ones count on; 0 when there is none.
     pub last_row: i64,
+    /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
+    #[cfg(feature = "histories")]
+    pub foreign: Option<crate::foreign::ForeignHistory>,
 }
 
 impl State {
     /// A history of nothing.
-    pub const EMPTY: State = State { applied: Vec::new(), interrupted: None, last_row: 0 };
+    pub const EMPTY: State = State {
+        applied: Vec::new(),
+        interrupted: None,
+        last_row: 0,
+        #[cfg(feature = "histories")]
+        foreign: None,
+    };
 
     /// How many statements of a migration are done, if it was interrupted.
     pub fn statements_done(&self, version: &Version) -> Option<usize> {

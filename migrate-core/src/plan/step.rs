@@ -9,6 +9,7 @@ use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// What a step does with its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,8 +82,21 @@ pub struct Step<'s> {
     pub changes: bool,
     /// The interrupted attempt that it puts an end to.
     pub settles: Option<Settled>,
+    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
+    /// together.
+    pub adopted: Option<Adopted>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
+}
+
+/// When another tool applied a migration, as far as it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Adopted {
+    /// When.
+    pub at: Option<SystemTime>,
+    /// How long it took.
+    pub took: Option<Duration>,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -136,6 +150,7 @@ impl<'s> Step<'s> {
             down: migration.down().as_ref().map(script_of),
             changes: true,
             settles: None,
+            adopted: None,
             reason: None,
         }
     }
@@ -153,6 +168,7 @@ impl<'s> Step<'s> {
             down: None,
             changes: true,
             settles: None,
+            adopted: None,
             reason: None,
         }
     }
@@ -166,6 +182,11 @@ impl<'s> Step<'s> {
     ) -> Step<'s> {
         let down = Some(script_of(&work));
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
+    }
+
+    /// The same as a migration that another tool has applied.
+    pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
+        Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
     }
 
     /// The script that is run, if any.
@@ -197,7 +218,11 @@ fn script_of<'s>(work: &Work<'s>) -> Cow<'s, Script> {
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.name)
+        write!(f, "{} {}", self.action, self.name)?;
+        match self.reason.as_deref().filter(|_| self.adopted.is_some()) {
+            Some(reason) => write!(f, ", {reason}"),
+            None => Ok(()),
+        }
     }
 }
 
