@@ -6,6 +6,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+mod answers;
 mod apply;
 mod embed;
 mod error;

@@ -5,6 +5,7 @@ mod claims;
 mod doubt;
 mod failure;
 mod message;
+mod preamble;
 mod statements;
 mod transactions;
 mod verify;
@@ -18,6 +19,7 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
+pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;
@@ -54,7 +56,8 @@ impl Standing {
 }
 
 impl Context<'_> {
-    /// The timeouts of a script's statements, as `set_config` calls: for the transaction, or for the session.
+    /// Sets the timeouts of a script's statements, for the transaction or for the session, and returns which server process
+    /// does so.
     ///
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
     pub(crate) fn timeouts(&self, options: &Options, local: bool) -> String {
@@ -78,7 +81,7 @@ impl Context<'_> {
                 format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value))
             })
             .collect();
-        format!("SELECT {}", calls.join(", "))
+        format!("SELECT pg_catalog.pg_backend_pid(), {}", calls.join(", "))
     }
 }
 
