@@ -10,6 +10,8 @@ mod answers;
 mod apply;
 mod embed;
 mod error;
+#[cfg(feature = "histories")]
+mod foreign;
 mod history;
 mod lock;
 mod migrator;
@@ -42,3 +44,13 @@ pub use migrate_core::{Migration, Set, Version, build};
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;
+
+/// Other tools' histories, to be adopted: see [`Migrator::adopt`].
+#[cfg(feature = "histories")]
+pub mod tools {
+    pub use crate::foreign::{
+        ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+    };
+    pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+    pub use migrate_core::plan::{NotAdopted, Obstacle};
+}

@@ -232,7 +232,7 @@ impl State {
     pub(crate) fn of_beginning(set: &Set, count: usize, last_row: i64) -> State {
         let applied = set.iter().take(count);
         let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
-        State { applied, interrupted: None, last_row }
+        State { applied, last_row, ..State::EMPTY }
     }
 
     /// How many statements of a migration are done, if it was interrupted.
