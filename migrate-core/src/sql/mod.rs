@@ -11,6 +11,8 @@ mod control;
 mod cursor;
 mod fault;
 mod lexer;
+#[doc(hidden)]
+pub mod packed;
 mod position;
 mod redact;
 mod refusal;

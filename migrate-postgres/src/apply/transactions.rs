@@ -167,7 +167,13 @@ impl Transactions<'_, '_, '_, '_> {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
         if !self.joins(index) {
-            message.push(index, Purpose::Begin, &[BEGIN, &context.timeouts(options, true)]);
+            let mut begin = vec![BEGIN.to_owned()];
+            begin.extend(context.timeouts(options, true));
+            if !message.has_step() {
+                // One server process runs all of a message, also behind a pooler.
+                begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+            }
+            message.push(index, Purpose::Begin, &begin);
         }
         let digest = step.digest_after(standing.digest);
         let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
@@ -212,7 +218,7 @@ impl Transactions<'_, '_, '_, '_> {
                 }
             };
             match answer {
-                // The last row of the beginning is who works, the last one before a commit is how long that took.
+                // The row of a beginning is who works, the last one before a commit is how long that took.
                 SimpleQueryMessage::Row(row) => match message.purpose(done) {
                     Some(Purpose::Begin) => self.pid = first(&row).and_then(|pid| pid.parse().ok()),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
@@ -334,7 +340,7 @@ impl Transactions<'_, '_, '_, '_> {
         let context = &self.context;
         let row = self.standing.last_row + 1;
         let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
-        let timeouts = context.timeouts(&Options::NONE, true);
+        let timeouts = context.timeouts(&Options::NONE, true).join("; ");
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
         let create = create.unwrap_or_default();
