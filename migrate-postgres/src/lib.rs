@@ -14,6 +14,8 @@ pub mod catalog;
 pub mod drift;
 mod embed;
 mod error;
+#[cfg(feature = "histories")]
+mod foreign;
 mod history;
 mod lock;
 mod migrator;
@@ -53,3 +55,13 @@ pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;
 pub use value::Value;
+
+/// Other tools' histories, to be adopted: see [`Migrator::adopt`].
+#[cfg(feature = "histories")]
+pub mod tools {
+    pub use crate::foreign::{
+        ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+    };
+    pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+    pub use migrate_core::plan::{NotAdopted, Obstacle};
+}

@@ -2,6 +2,8 @@
 
 use crate::apply::verify_applied;
 use crate::error::Error;
+#[cfg(feature = "histories")]
+use crate::foreign::{Adopting, ToolTable};
 use crate::history::{Attempt, PgHistory, attempts};
 use crate::lock::LockKind;
 use crate::settings::RunSettings;
@@ -11,6 +13,8 @@ use crate::target::Target;
 use crate::value::Value;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
+#[cfg(feature = "histories")]
+use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::placeholder::Values;
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
@@ -224,6 +228,58 @@ impl Migrator {
     }
 }
 
+/// Moving here from another tool.
+#[cfg(feature = "histories")]
+impl Migrator {
+    /// Takes over what another tool has applied, before anything is applied: where this set has no history yet, and Prisma, sqlx, refinery,
+    /// diesel, golang-migrate, dbmate, Rails, goose or Flyway has one, [`run`](Migrator::run) marks as applied what that one
+    /// says, and goes on with what is pending. That happens once; from then on it costs nothing, and may stay in the code.
+    ///
+    /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
+    /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
+    /// has. Its table stays as it is. [`plan`](Migrator::plan) shows what would be taken over.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").adopt().run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Refused::NotAdopted`](crate::Refused::NotAdopted) says what stands in the way, all of it, and what to do;
+    /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
+    pub fn adopt(mut self) -> Migrator {
+        self.settings.adopting = Some(Adopting::Any);
+        self
+    }
+
+    /// The same with this history, where several tools have one, or where it is not in the usual place.
+    ///
+    /// ```
+    /// use migrate_postgres::{migrate, tools};
+    ///
+    /// let migrator = migrate!("tests/fixtures/quickstart").adopt_from(tools::sqlx().schema("app"));
+    /// ```
+    pub fn adopt_from(mut self, table: ToolTable) -> Migrator {
+        self.settings.adopting = Some(Adopting::From(table));
+        self
+    }
+
+    /// The histories of other tools in the database, whatever they say. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn found<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<ForeignHistory>, Error> {
+        let session = target.open().await?;
+        let found = crate::foreign::found(&session).await;
+        session.close().await;
+        found
+    }
+}
+
 /// Calling.
 impl Migrator {
     /// Applies what is pending. With nothing pending this is one query in one round trip, without a lock.
@@ -239,11 +295,20 @@ impl Migrator {
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
-        let plan = match &self.target {
+        self.take(target, &*self.forward()).await
+    }
+
+    /// The plan of [`run`](Migrator::run).
+    fn forward(&self) -> Box<dyn Plan> {
+        let up = match &self.target {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
         };
-        self.take(target, &plan).await
+        #[cfg(feature = "histories")]
+        if self.settings.adopting.is_some() {
+            return Box::new(migrate_core::plan::Adopt::then(up));
+        }
+        Box::new(up)
     }
 
     /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
@@ -335,11 +400,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan<T: Target + ?Sized>(&self, target: &T) -> Result<Steps<'_>, Error> {
-        let plan = match &self.target {
-            Some(version) => Up::to(self.version(version)),
-            None => Up::ALL,
-        };
-        self.plan_of(target, &plan).await
+        self.plan_of(target, &*self.forward()).await
     }
 
     /// What any plan would do, as data. Nothing is written, and no lock is taken.

@@ -172,7 +172,9 @@ fn load(database: &MemoryDatabase, set: &str) -> State {
     inner.loads += 1;
     let recorded = inner.recorded(set).clone();
     let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
-    State { applied: recorded.applied, interrupted: recorded.interrupted, last_row }
+    let mut state = State { applied: recorded.applied, last_row, ..State::EMPTY };
+    state.interrupted = recorded.interrupted;
+    state
 }
 
 struct MemoryLocked<'a> {

@@ -163,6 +163,11 @@ pub enum Refused {
         statements: usize,
     },
 
+    /// Another tool's history can't be taken over.
+    #[cfg(feature = "histories")]
+    #[error(transparent)]
+    NotAdopted(#[from] super::NotAdopted),
+
     /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
     #[error(
         "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
@@ -284,6 +289,21 @@ pub enum Notice {
         name: String,
         /// The name of the applied migration that comes after it.
         after: String,
+    },
+    /// What another tool has applied is taken over.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
+        if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") },
+        if *count == 1 { "it is" } else { "they are" }
+    )]
+    Adopted {
+        /// The other tool.
+        tool: crate::foreign::Tool,
+        /// Its table, with the schema.
+        table: String,
+        /// How many migrations it has applied.
+        count: usize,
     },
     /// Something that the backend noticed.
     #[error("{0}")]

@@ -9,6 +9,7 @@ use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// What a step does with its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +85,9 @@ pub struct Step<'s> {
     /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
     /// They count as applied no more.
     pub supersedes: Vec<Superseded>,
+    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
+    /// together.
+    pub adopted: Option<Adopted>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
 }
@@ -95,6 +99,16 @@ pub struct Superseded {
     pub version: Version,
     /// The checksum that it was applied with.
     pub checksum: Checksum,
+}
+
+/// When another tool applied a migration, as far as it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Adopted {
+    /// When.
+    pub at: Option<SystemTime>,
+    /// How long it took.
+    pub took: Option<Duration>,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -149,6 +163,7 @@ impl<'s> Step<'s> {
             changes: true,
             settles: None,
             supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -167,6 +182,7 @@ impl<'s> Step<'s> {
             changes: true,
             settles: None,
             supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -185,6 +201,11 @@ impl<'s> Step<'s> {
     /// The same in the place of applied migrations.
     pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
         Step { supersedes, ..self }
+    }
+
+    /// The same as a migration that another tool has applied.
+    pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
+        Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
     }
 
     /// The script that is run, if any.
@@ -222,7 +243,10 @@ impl fmt::Display for Step<'_> {
         if self.supersedes.iter().any(|old| old.version == self.version) {
             f.write_str(" again")?;
         }
-        Ok(())
+        match self.reason.as_deref().filter(|_| self.adopted.is_some()) {
+            Some(reason) => write!(f, ", {reason}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -157,10 +157,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
 
     async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
         let survey = self.survey().await?;
-        if !survey.exists {
-            return Ok(State::EMPTY);
-        }
-        Ok(load::load(&self.session, &survey, set).await?)
+        Ok(load::load_all(&self.session, &survey, self.settings, set).await?)
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {

@@ -4,8 +4,9 @@ use crate::apply::BEGIN;
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Step};
+use migrate_core::plan::{Action, Adopted, Step};
 use migrate_core::{Digest, TransactionMode, Version};
+use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
@@ -275,6 +276,18 @@ impl HistoryTable {
         )
     }
 
+    /// Ends the rows of migrations that another tool has applied, which say already when they ended.
+    pub(crate) fn finish_adopted(durable: bool) -> String {
+        let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
+        format!("SELECT 0::float8{commit}")
+    }
+
+    /// Whether anything was ever applied, by a set. Parameter: set.
+    #[cfg(feature = "histories")]
+    pub(crate) fn is_used(&self) -> String {
+        format!("SELECT EXISTS (SELECT FROM {} WHERE set_name = $1 AND outcome = 'done')", self.qualified())
+    }
+
     /// Records an attempt that failed and left nothing.
     pub(crate) fn failed(
         &self,
@@ -406,7 +419,11 @@ impl HistoryTable {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
-        let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
+        let (started, finished) = match step.adopted {
+            Some(adopted) => times(adopted),
+            None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
+            None => (NOW.to_owned(), "NULL".to_owned()),
+        };
         let failure = row.failure.map_or_else(|| "NULL, NULL, NULL, NULL".to_owned(), failure_values);
         // A checkpoint that is moved goes with what was under way.
         let action = match (step.action, step.settles) {
@@ -416,10 +433,10 @@ impl HistoryTable {
         };
         format!(
             "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
-             checkpoint, finished_at, run_id, program, reason, sqlstate, message, failed_statement, failed_line, \
-             up_sql, down_sql) \
+             checkpoint, started_at, finished_at, run_id, program, reason, sqlstate, message, failed_statement, \
+             failed_line, up_sql, down_sql) \
              VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
-             {statements}, {checkpoint}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
+             {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
             table = self.qualified(),
             set = quote_literal(run.set),
             version = quote_literal(&step.version.canonical()),
@@ -435,6 +452,23 @@ impl HistoryTable {
             down = keep(step.down.as_deref().map(kept::down)),
         )
     }
+}
+
+/// The time of the server's clock.
+const NOW: &str = "pg_catalog.clock_timestamp()";
+
+/// When a migration that another tool has applied was begun and ended, as far as that is known.
+fn times(adopted: Adopted) -> (String, String) {
+    let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
+    // Whole microseconds, as the server keeps them, and as a double holds them exactly.
+    let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
+    let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX);
+    let at = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => micros(after),
+        Err(before) => -micros(before.duration()),
+    };
+    let finished = adopted.took.map_or_else(|| "NULL".to_owned(), |took| timestamp(at + micros(took)));
+    (timestamp(at), finished)
 }
 
 /// What tells one row of a step from another.
