@@ -20,6 +20,8 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let mut statements = Packed::default();
     let migrations: Vec<TokenStream> =
         directory.migrations.iter().map(|m| migration(m, &path, &mut statements)).collect();
+    let names = (1..=migrations.len()).map(|number| quote::format_ident!("M{number}"));
+    let names: Vec<_> = names.collect();
     let (count, packed) = (statements.count, Literal::byte_string(&statements.bytes));
     let refusals = statements.refusals.iter().map(refusal);
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
@@ -34,7 +36,8 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
         static STATEMENTS: [T; #count] = #krate::__private::unpack(#packed, &[#(#refusals),*]);
-        static MIGRATIONS: &[M] = &[#(#migrations),*];
+        #(const #names: M = #migrations;)*
+        static MIGRATIONS: &[M] = &[#(#names),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             #order,

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 /// Our way to a migrated database: until a query has run in it. `None` until there is one by template.
 ///
-/// TO FILL: with the call of `migrate_postgres::testing` that copies a template made once for the set.
+/// To be filled with the call of `migrate_postgres::testing` that copies a template made once for the set, and connects.
 async fn migrated_by_template(_stage: &Stage, _migrator: &Migrator) -> Result<Option<Duration>> {
     Ok(None)
 }
 
 /// Our way to a migrated schema: a connection whose search path is the schema.
 ///
-/// TO FILL: with the call of `migrate_postgres::testing` for it, when there is one.
+/// To be replaced by the call of `migrate_postgres::testing` for it, when there is one; this runs the set.
 async fn migrated_schema(stage: &Stage, migrator: &Migrator) -> Result<Duration> {
     let database = stage.empty().await?;
     let client = database.connect().await?;
