@@ -43,7 +43,7 @@ async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
     };
     let holder = "FROM pg_stat_activity a JOIN pg_locks l USING (pid) \
                   WHERE l.locktype = 'advisory' AND a.datname = current_database()";
-    until(&admin, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()").await;
+    until(&admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database() AND pid <> pg_backend_pid()").await;
     assert_eq!(count(&admin, &format!("SELECT count(pg_terminate_backend(a.pid)) {holder}")).await, 1);
     migrator.run(&database.config()).await.unwrap();
     // The first one was sent in one message with the second migration, so it may have done both, or lost the second.

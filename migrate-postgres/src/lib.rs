@@ -6,6 +6,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+mod answers;
 mod apply;
 mod embed;
 mod error;
@@ -38,6 +39,8 @@ pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, Set, Version, build};
+#[cfg(feature = "testing")]
+pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;

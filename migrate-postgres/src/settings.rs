@@ -1,6 +1,6 @@
 //! What a builder's calls amount to.
 
-use crate::history::HistoryTable;
+use crate::history::{HistoryTable, Relation};
 use crate::lock::LockKind;
 use migrate_core::engine::Settings;
 use std::borrow::Cow;
@@ -39,6 +39,16 @@ impl RunSettings {
     /// The history's table, where its schema is given.
     pub(crate) fn table(&self) -> Option<HistoryTable> {
         self.history_schema.as_ref().map(|schema| self.table_in(schema))
+    }
+
+    /// The history's table as it is looked up: in its schema, or where the search path finds it.
+    pub(crate) fn relation(&self) -> Relation {
+        Relation::new(self.history_schema.as_deref(), &self.history_table)
+    }
+
+    /// The history's table for messages: with its schema where that is given.
+    pub(crate) fn shown_table(&self) -> String {
+        self.table().map_or_else(|| self.history_table.to_string(), |table| table.shown())
     }
 
     /// The history's table in a schema.

@@ -204,7 +204,7 @@ async fn a_dropped_run_ends_what_the_server_runs_for_it() {
     let admin = connect(&config).await;
     let endless = Migrator::new(sets::set("endless", [Scripts::up(1, "SELECT pg_sleep(3600);")]));
     let works = "SELECT count(*) FROM pg_stat_activity \
-                 WHERE application_name = $1 AND state = 'active' AND query LIKE '%pg_sleep%'";
+                 WHERE application_name = $1 AND wait_event = 'PgSleep'";
     for over in ["a_url", "a_pool"] {
         let stage = Stage::make(&config, over, Middle::StatementByStatement).await;
         let pool = pool(stage.config.clone());

@@ -215,7 +215,17 @@ impl Run<'_> {
     }
 
     async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Report, Error> {
-        let before = locked.load().await?;
+        let end = locked.end().map(|end| (end, end.position(self.set)));
+        let before = match end {
+            // Somebody else was faster, between the look and the lock.
+            Some((_, position)) if self.is_settled(&position) => return Ok(self.settled(&position)),
+            Some((end, Position::Beginning { applied, .. }))
+                if self.plan.is_due(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
+            {
+                State::of_beginning(self.set, applied, end.last_row)
+            }
+            _ => locked.load().await?,
+        };
         let decided = self.plan.decide(self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
             return Ok(self.nothing_to_do(&before, decided));

@@ -3,7 +3,7 @@
 use crate::checksum::normalized;
 use crate::engine::Progress;
 use crate::error::{ApplyError, Error, Failure, Left, Place};
-use crate::history::{Applied, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
+use crate::history::{Applied, End, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
 use crate::options::TransactionMode;
 use crate::plan::{Action, Step};
 use crate::script::Script;
@@ -178,6 +178,14 @@ impl Drop for MemoryLocked<'_> {
 
 #[async_trait]
 impl Locked for MemoryLocked<'_> {
+    fn end(&self) -> Option<End> {
+        let mut inner = self.database.inner();
+        let recorded = inner.recorded(self.set);
+        let digest = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
+        let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
+        recorded.interrupted.is_none().then_some(End { digest, last_row })
+    }
+
     async fn load(&mut self) -> Result<State, Error> {
         Ok(load(&self.database, self.set))
     }

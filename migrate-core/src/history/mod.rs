@@ -4,7 +4,7 @@ mod memory;
 mod state;
 
 pub use memory::{MemoryDatabase, MemoryHistory};
-pub use state::{Applied, Head, Interrupted, Kept, Newer, Position, State};
+pub use state::{Applied, End, Head, Interrupted, Kept, Newer, Position, State};
 
 use crate::engine::Progress;
 use crate::error::{ApplyError, Error};
@@ -99,6 +99,12 @@ impl std::fmt::Display for Holder {
 /// applying is rolled back or committed as a whole, or stands at a checkpoint.
 #[async_trait]
 pub trait Locked: Send {
+    /// The history's end as it was when nobody else could change it any more, if taking the lock has shown it; none where
+    /// a migration was interrupted. It saves loading the history where what is applied is a beginning of the set.
+    fn end(&self) -> Option<End> {
+        None
+    }
+
     /// Loads the applied migrations, oldest first, now that nobody else can change them.
     ///
     /// # Errors

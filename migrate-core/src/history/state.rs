@@ -33,6 +33,26 @@ impl Head {
     }
 }
 
+/// The end of a history under its lock: all that has to be known to apply what is pending, where what is applied is a
+/// beginning of the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The digest of all that is applied.
+    pub digest: Digest,
+    /// The number of the last row, from which the next ones count on; 0 when there is none.
+    pub last_row: i64,
+}
+
+impl End {
+    /// The end of a history that does not exist or is empty.
+    pub const NONE: End = End { digest: Digest::EMPTY, last_row: 0 };
+
+    /// Where the database stands, seen from a set.
+    pub fn position(&self, set: &Set) -> Position {
+        Head { digest: self.digest, since: None }.position(set)
+    }
+}
+
 /// An applied migration that is newer than all of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Newer {
@@ -197,6 +217,14 @@ pub struct State {
 impl State {
     /// A history of nothing.
     pub const EMPTY: State = State { applied: Vec::new(), interrupted: None, last_row: 0 };
+
+    /// The state of a history in which the set's first `count` migrations are applied, unchanged, and nothing else; when
+    /// and by whom is left out.
+    pub(crate) fn of_beginning(set: &Set, count: usize, last_row: i64) -> State {
+        let applied = set.iter().take(count);
+        let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
+        State { applied, interrupted: None, last_row }
+    }
 
     /// How many statements of a migration are done, if it was interrupted.
     pub fn statements_done(&self, version: &Version) -> Option<usize> {

@@ -10,6 +10,10 @@ use migrate_core::sql;
 /// What a part of a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// Looks whether the session is what it is taken for.
+    Guard,
+    /// Makes the history's table.
+    Create,
     /// Begins a step's transaction.
     Begin,
     /// Begins a step's row in the history.
@@ -20,6 +24,8 @@ pub(super) enum Purpose {
     Finish,
     /// Commits the step's transaction.
     Commit,
+    /// Gives the lock back.
+    Release,
 }
 
 /// A part of a message: some statements of one step.
@@ -36,7 +42,7 @@ pub(super) struct Part {
     /// How many statements come before it in the message.
     before: usize,
     /// How many statements it has.
-    statements: usize,
+    pub(super) statements: usize,
 }
 
 /// A place in a message.
@@ -57,9 +63,10 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Adds `statements` statements of ours.
-    pub(super) fn push(&mut self, step: usize, purpose: Purpose, sql: &str, statements: usize) {
-        self.push_part(step, purpose, sql, 0, statements);
+    /// Adds statements of ours.
+    pub(super) fn push(&mut self, step: usize, purpose: Purpose, statements: &[impl AsRef<str>]) {
+        let sql: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
+        self.push_part(step, purpose, &sql.join(";\n"), 0, statements.len());
     }
 
     /// Adds a step's script as it is.
@@ -83,9 +90,9 @@ impl Message {
         &self.text
     }
 
-    /// Whether there is nothing to send.
-    pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+    /// Whether it holds anything of a step.
+    pub(super) fn has_step(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part.purpose, Purpose::Guard | Purpose::Create))
     }
 
     /// The part that the `number`th statement belongs to, the first being 0, and its place within that part.
@@ -121,9 +128,9 @@ mod tests {
     fn two_steps() -> Message {
         let mut message = Message::default();
         for (step, text) in ["SELECT 'ä'; SELECT 2 -- end", "\u{feff}SELECT 3"].into_iter().enumerate() {
-            message.push(step, Purpose::Begin, "BEGIN", 1);
+            message.push(step, Purpose::Begin, &["BEGIN"]);
             message.push_script(step, &script(text));
-            message.push(step, Purpose::Commit, "COMMIT", 1);
+            message.push(step, Purpose::Commit, &["COMMIT"]);
         }
         message
     }

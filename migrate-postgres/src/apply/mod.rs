@@ -5,6 +5,7 @@ mod claims;
 mod doubt;
 mod failure;
 mod message;
+mod preamble;
 mod statements;
 mod transactions;
 mod verify;
@@ -18,6 +19,7 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
+pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;
@@ -54,10 +56,10 @@ impl Standing {
 }
 
 impl Context<'_> {
-    /// The timeouts of a script's statements, as `set_config` calls: for the transaction, or for the session.
+    /// Statements that set the timeouts of a script's statements, for the transaction or for the session.
     ///
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
-    pub(crate) fn timeouts(&self, options: &Options, local: bool) -> String {
+    pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
         let lock = options.lock_timeout.unwrap_or(self.settings.lock_timeout);
         let statement = options.statement_timeout.unwrap_or(self.settings.statement_timeout);
         let mut settings = vec![
@@ -72,13 +74,9 @@ impl Context<'_> {
             // Without it the server works on, and holds its locks, for a pod that was killed.
             settings.push(("client_connection_check_interval", Duration::from_secs(1)));
         }
-        let calls: Vec<String> = settings
-            .into_iter()
-            .map(|(name, value)| {
-                format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value))
-            })
-            .collect();
-        format!("SELECT {}", calls.join(", "))
+        let set = if local { "SET LOCAL" } else { "SET" };
+        // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
+        settings.into_iter().map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::blockers::{LOOK_EVERY, Lookout};
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
+use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
@@ -18,7 +19,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
-const MESSAGE_BYTES: usize = 256 * 1024;
+const MESSAGE_BYTES: usize = 128 * 1024;
 
 /// Applies steps that run in transaction blocks, in as few messages as can be.
 ///
@@ -26,14 +27,13 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 pub(crate) async fn apply_transactions(
     context: Context<'_>,
     steps: &[Step<'_>],
-    last_of_run: bool,
+    around: Around<'_>,
     standing: &mut Standing,
     progress: &mut Progress<'_>,
     lookout: &mut Lookout<'_>,
-) -> Result<(), ApplyError> {
+) -> Result<(), Halt> {
     let cursor = Cursor::default();
-    let mut run =
-        Transactions { context, steps, last_of_run, standing, progress, lookout, cursor, pid: None };
+    let mut run = Transactions { context, steps, around, standing, progress, lookout, cursor, pid: None };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -52,7 +52,7 @@ struct Cursor {
 struct Transactions<'r, 'c, 'o, 't> {
     context: Context<'c>,
     steps: &'r [Step<'r>],
-    last_of_run: bool,
+    around: Around<'r>,
     standing: &'r mut Standing,
     progress: &'r mut Progress<'o>,
     lookout: &'r mut Lookout<'t>,
@@ -74,26 +74,38 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Sends the next message, and what must be known before the one after it.
-    async fn send_next(&mut self) -> Result<(), ApplyError> {
+    async fn send_next(&mut self) -> Result<(), Halt> {
         let before = self.cursor;
         let mut message = self.next_message(usize::MAX);
         if let Err(stopped) = self.send(&message).await {
+            match message.purpose(stopped.done) {
+                // All is done and committed; the lock goes with its session.
+                Some(Purpose::Release) => {
+                    *self.around.released = Some(false);
+                    return Ok(());
+                }
+                Some(Purpose::Guard) if is_strange(&stopped.error) => {
+                    self.cursor = before;
+                    return Err(Halt::Strange(stopped.error));
+                }
+                _ => {}
+            }
             // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
             // first two from running. They are sent without it; then it is the first one of its message.
             let Some(innocent) = self.innocent(&message, before, &stopped) else {
-                return Err(self.stop(&message, stopped).await);
+                return Err(self.stop(&message, stopped).await.into());
             };
             self.cursor = before;
             message = self.next_message(innocent);
             if let Err(stopped) = self.send(&message).await {
-                return Err(self.stop(&message, stopped).await);
+                return Err(self.stop(&message, stopped).await.into());
             }
         }
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
             if let Err(failure) = verify(self.context.client, step).await {
                 self.record(step, &failure).await;
-                return Err(ApplyError::Failed(failure));
+                return Err(ApplyError::Failed(failure).into());
             }
         }
         Ok(())
@@ -104,6 +116,7 @@ impl Transactions<'_, '_, '_, '_> {
     fn next_message(&mut self, most: usize) -> Message {
         let mut message = Message::default();
         let mut standing = *self.standing;
+        self.push_preamble(&mut message);
         if let Some(step) = self.cursor.unfinished.take() {
             self.push_end(&mut message, step, standing.last_row + 1);
             standing = standing.after(&self.steps[step]);
@@ -113,7 +126,7 @@ impl Transactions<'_, '_, '_, '_> {
             let index = self.cursor.next;
             let step = &self.steps[index];
             let size = step.script().map_or(0, |script| script.text().len());
-            if !message.is_empty() && message.text().len() + size > MESSAGE_BYTES {
+            if message.has_step() && message.text().len() + size > MESSAGE_BYTES {
                 break;
             }
             self.push_beginning(&mut message, index, standing);
@@ -125,18 +138,36 @@ impl Transactions<'_, '_, '_, '_> {
             self.push_end(&mut message, index, standing.last_row + 1);
             standing = standing.after(step);
         }
+        if let Some(release) = self.around.release.filter(|_| self.is_done()) {
+            message.push(self.steps.len() - 1, Purpose::Release, &[release]);
+        }
         message
+    }
+
+    /// What has to be done before the first step, if it is not done yet.
+    fn push_preamble(&self, message: &mut Message) {
+        let next = self.cursor.next;
+        if let Some(guard) = &self.around.preamble.guard {
+            message.push(next, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
+        }
+        if let Some(create) = &self.around.preamble.create {
+            message.push(next, Purpose::Create, create);
+        }
     }
 
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let begin =
-            format!("{BEGIN};\n{};\nSELECT pg_catalog.pg_backend_pid()", context.timeouts(options, true));
-        message.push(index, Purpose::Begin, &begin, 3);
+        let mut begin = vec![BEGIN.to_owned()];
+        begin.extend(context.timeouts(options, true));
+        if !message.has_step() {
+            // One server process runs all of a message, also behind a pooler.
+            begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+        }
+        message.push(index, Purpose::Begin, &begin);
         let digest = step.digest_after(standing.digest);
         let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
-        message.push(index, Purpose::Record, &record.join(";\n"), record.len());
+        message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
         }
@@ -144,17 +175,14 @@ impl Transactions<'_, '_, '_, '_> {
 
     fn push_end(&self, message: &mut Message, index: usize, row: i64) {
         let context = &self.context;
-        let restore = context.survey.between_scripts();
-        let finish = context.table.finish(context.run, row);
-        let mut statements = restore;
-        statements.push(&finish);
+        let mut statements = context.survey.between_scripts();
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
-        // commit, which is not like this, makes all of them durable.
-        if !(self.last_of_run && index + 1 == self.steps.len()) {
-            statements.push("SET LOCAL synchronous_commit = off");
-        }
-        message.push(index, Purpose::Finish, &statements.join(";\n"), statements.len());
-        message.push(index, Purpose::Commit, "COMMIT", 1);
+        // commit makes all of them durable.
+        let durable = self.around.last_of_run && index + 1 == self.steps.len();
+        let finish = context.table.finish(context.run, row, durable);
+        statements.push(&finish);
+        message.push(index, Purpose::Finish, &statements);
+        message.push(index, Purpose::Commit, &["COMMIT"]);
     }
 
     /// Sends a message and follows its completions.
@@ -174,10 +202,11 @@ impl Transactions<'_, '_, '_, '_> {
                 }
             };
             match answer {
-                // The last row of the beginning is who works, the last one before a commit is how long that took.
+                // The row of a beginning is who works, the last one before a commit is how long that took.
                 SimpleQueryMessage::Row(row) => match message.purpose(done) {
                     Some(Purpose::Begin) => self.pid = first(&row).and_then(|pid| pid.parse().ok()),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
+                    Some(Purpose::Release) => *self.around.released = Some(first(&row) == Some("t")),
                     _ => {}
                 },
                 SimpleQueryMessage::CommandComplete(_) => {
@@ -204,6 +233,8 @@ impl Transactions<'_, '_, '_, '_> {
         let Some((part, place)) = message.statement(number) else { return };
         let step = &self.steps[part.step];
         match part.purpose {
+            Purpose::Guard if place + 1 == part.statements => self.around.preamble.guard = None,
+            Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.lookout.forget(),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
             Purpose::Commit => {
@@ -242,6 +273,10 @@ impl Transactions<'_, '_, '_, '_> {
         let Some(part) = spot.map(|spot| spot.part).or(executing.map(|(part, _)| part)) else {
             return Error::server("applying migrations", error).into_apply();
         };
+        if part.purpose == Purpose::Create {
+            drop(self.context.client.batch_execute("ROLLBACK").await);
+            return self.context.survey.write_error("creating the history's table", error).into_apply();
+        }
         let step = &self.steps[part.step];
         if part.purpose == Purpose::Record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
@@ -279,10 +314,14 @@ impl Transactions<'_, '_, '_, '_> {
         let context = &self.context;
         let row = self.standing.last_row + 1;
         let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
-        let timeouts = context.timeouts(&Options::NONE, true);
-        let message = format!("ROLLBACK; {BEGIN}; {timeouts}; {failed}; COMMIT");
-        if context.client.batch_execute(&message).await.is_err() {
-            drop(context.client.batch_execute("ROLLBACK").await);
+        let timeouts = context.timeouts(&Options::NONE, true).join("; ");
+        // What was stopped may have been the message that makes the table.
+        let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
+        let create = create.unwrap_or_default();
+        let message = format!("ROLLBACK; {create}{BEGIN}; {timeouts}; {failed}; COMMIT");
+        match context.client.batch_execute(&message).await {
+            Ok(()) => self.around.preamble.create = None,
+            Err(_) => drop(context.client.batch_execute("ROLLBACK").await),
         }
     }
 }
@@ -304,11 +343,11 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
 /// Where a step failed, when it was not in its script.
 fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
-        Purpose::Begin | Purpose::Record => {
+        Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
         Purpose::Commit => format!("at the COMMIT of {path}, where deferred constraints are checked"),
-        Purpose::Script | Purpose::Finish => {
+        Purpose::Script | Purpose::Finish | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }
     }

@@ -94,7 +94,8 @@ pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Res
         .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
         .await
         .map_err(|error| survey.read_error("reading the history", error))?;
-    rows.iter().map(|row| attempt(set, HistoryRow::new(table, set, row, 0)?)).collect()
+    let shown = table.shown();
+    rows.iter().map(|row| attempt(set, HistoryRow::new(&shown, set, row, 0)?)).collect()
 }
 
 fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {

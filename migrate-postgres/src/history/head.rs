@@ -2,60 +2,144 @@
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
-use crate::history::table::HistoryTable;
-use crate::quote::{quote_ident, quote_if_needed};
+use crate::history::table::{HistoryTable, LAST_ROWS};
+use crate::quote::quote_if_needed;
 use crate::settings::RunSettings;
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
 use std::collections::HashMap;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-/// Looks at the history's end, and says which table it found.
-///
-/// One unnamed statement with its parameters in one flush: one round trip, and nothing that a transaction pooler would
-/// mix up.
-pub(crate) async fn look(
-    client: &Client,
-    settings: &RunSettings,
-    table: Option<&HistoryTable>,
-    set: &Set,
-) -> Result<(Head, Option<HistoryTable>), Error> {
-    // Without a schema the search path finds the table, in the same query; a schema further down the path than the
-    // first is somebody else's, and no history of ours.
-    let relation = table.map_or_else(|| quote_ident(&settings.history_table), HistoryTable::qualified);
-    let ours = set.digests().of_all();
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&set.name(), Type::TEXT), (&ours.as_bytes().as_slice(), Type::BYTEA)];
-    let row = match client.query_typed_one(&HistoryTable::head(&relation), &parameters).await {
-        Ok(row) => row,
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok((Head::NONE, None)),
-        Err(error) => return Err(explain(client, settings, &relation, error).await),
-    };
-    let (current, found): (Option<&str>, Option<&str>) = (row.get(1), row.get(2));
-    match found {
-        Some(schema) if table.is_some() || found == current => {
-            let table = settings.table_in(schema);
-            Ok((head(&row, &table, set)?, Some(table)))
-        }
-        _ => Ok((Head::NONE, None)),
-    }
+/// What a look at the history's end has found.
+pub(crate) struct Look {
+    /// The end.
+    pub(crate) head: Head,
+    /// Whether there is a table of the history's name at all, ours or not.
+    pub(crate) found: bool,
 }
 
-fn head(row: &Row, table: &HistoryTable, set: &Set) -> Result<Head, Error> {
-    let row = HistoryRow::new(table, set, row, 6)?;
-    let Some(digest) = row.get::<Option<&[u8]>>(0)? else { return Ok(Head::NONE) };
-    let digest = <[u8; 32]>::try_from(digest)
-        .map(Digest::from_bytes)
-        .map_err(|_| row.damaged(format!("its digest has {} bytes, not 32", digest.len())))?;
-    let (versions, names): (Option<Vec<String>>, Option<Vec<String>>) = (row.get(3)?, row.get(4)?);
-    let applied_only: Option<bool> = row.get(5)?;
-    let since = versions.zip(names).filter(|_| applied_only == Some(true)).map(|(versions, names)| {
-        let newer = |(version, name)| Newer { version: Version::new(version, set.order()), name };
-        versions.into_iter().zip(names).map(newer).collect()
-    });
-    Ok(Head { digest, since })
+impl Look {
+    const NOTHING: Look = Look { head: Head::NONE, found: false };
+}
+
+/// Looks at the history's end.
+///
+/// One unnamed statement with its parameters in one flush: one round trip, and nothing that a transaction pooler would
+/// mix up. One more where more rows than [`LAST_ROWS`] may have been added by a newer release.
+pub(crate) async fn look(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
+    let mut looked = look_by_path(client, settings, set).await;
+    if let Err(Error::DamagedRow { table, .. }) = &mut looked
+        && settings.history_schema.is_none()
+        && let Ok(row) = client.query_typed_one("SELECT current_schema()::text", &[]).await
+    {
+        *table = settings.table_in(row.get(0)).shown();
+    }
+    looked
+}
+
+async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
+    let relation = settings.relation();
+    let failed = async |error| explain(client, settings, &relation.sql, error).await;
+    let name = set.name();
+    let rows = match client.query_typed(&HistoryTable::last_rows(&relation), &[(&name, Type::TEXT)]).await {
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Look::NOTHING),
+        Err(error) => return Err(failed(error).await),
+    };
+    if rows.first().is_some_and(|row| !has_our_types(row)) {
+        let missing = missing_columns(client, &relation.sql)
+            .await
+            .map_err(|source| Error::server("looking at the history's table", source))?;
+        return Err(Error::NotOurTable { table: settings.shown_table(), missing });
+    }
+    let end = End { settings, set, rows: &rows };
+    let Some(newest) = end.row(0)? else { return Ok(Look { found: true, ..Look::NOTHING }) };
+    let digest = newest.digest;
+    if set.digests().position(&digest).is_some() {
+        return Ok(Look { head: Head { digest, since: None }, found: true });
+    }
+    let mut since = end.since()?;
+    if since.is_none() && rows.len() == LAST_ROWS {
+        let ours = set.digests().of_all();
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&name, Type::TEXT), (&ours.as_bytes().as_slice(), Type::BYTEA)];
+        let rows = client.query_typed(&HistoryTable::rows_since(&relation), &parameters).await;
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => return Err(failed(error).await),
+        };
+        since = End { rows: &rows, ..end }.since()?;
+    }
+    Ok(Look { head: Head { digest, since }, found: true })
+}
+
+/// Whether the columns have the types of a history's.
+fn has_our_types(row: &Row) -> bool {
+    let types = row.columns().iter().map(tokio_postgres::Column::type_);
+    types.eq(&[Type::INT8, Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::BOOL])
+}
+
+/// The last rows of a set, the newest first.
+#[derive(Clone, Copy)]
+struct End<'r> {
+    settings: &'r RunSettings,
+    set: &'r Set,
+    rows: &'r [Row],
+}
+
+/// One of them.
+struct EndRow {
+    digest: Digest,
+    newer: Newer,
+    is_done: bool,
+    applies: bool,
+}
+
+impl End<'_> {
+    /// A row, counted from the newest; none where the table is not ours.
+    fn row(&self, index: usize) -> Result<Option<EndRow>, Error> {
+        let Some(row) = self.rows.get(index) else { return Ok(None) };
+        let table = self.settings.shown_table();
+        let row = HistoryRow::new(&table, self.set, row, 0)?;
+        if row.get::<Option<bool>>(6)? != Some(true) {
+            return Ok(None);
+        }
+        let digest: &[u8] = row.get(1)?;
+        let digest = <[u8; 32]>::try_from(digest)
+            .map(Digest::from_bytes)
+            .map_err(|_| row.damaged(format!("its digest has {} bytes, not 32", digest.len())))?;
+        let version = Version::new(row.get::<String>(2)?, self.set.order());
+        let (action, outcome): (&str, &str) = (row.get(4)?, row.get(5)?);
+        Ok(Some(EndRow {
+            digest,
+            newer: Newer { version, name: row.get(3)? },
+            is_done: outcome == "done",
+            applies: matches!(action, "apply" | "mark"),
+        }))
+    }
+
+    /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was
+    /// reverted since.
+    fn since(&self) -> Result<Option<Vec<Newer>>, Error> {
+        let ours = self.set.digests().of_all();
+        let mut newer = Vec::new();
+        for index in 0..self.rows.len() {
+            let Some(row) = self.row(index)? else { return Ok(None) };
+            if row.digest == ours {
+                newer.reverse();
+                return Ok(Some(newer));
+            }
+            if row.is_done && !row.applies {
+                return Ok(None);
+            }
+            if row.is_done {
+                newer.push(row.newer);
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// What a failed look means.
@@ -69,9 +153,7 @@ async fn explain(
         Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::DATATYPE_MISMATCH) => {
             match missing_columns(client, relation).await {
                 Ok(missing) if !missing.is_empty() => {
-                    let table =
-                        settings.table().map_or(settings.history_table.to_string(), |table| table.shown());
-                    Error::NotOurTable { table, missing }
+                    Error::NotOurTable { table: settings.shown_table(), missing }
                 }
                 Ok(_) => Error::server("looking at the history", error),
                 Err(source) => Error::server("looking at the history's table", source),
@@ -107,20 +189,21 @@ pub(crate) async fn read_error(
 }
 
 /// The columns that a table lacks to be a history of ours, those of another type included.
-pub(crate) async fn missing_columns(
-    client: &Client,
-    relation: &str,
-) -> Result<Vec<String>, tokio_postgres::Error> {
+async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     let sql = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;
-    let has: HashMap<&str, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(lacking_columns(&rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+}
+
+/// The columns that a table with the given ones, and their types, lacks.
+pub(crate) fn lacking_columns(has: &HashMap<&str, &str>) -> Vec<String> {
     let lacks = |(name, kind): (&str, &str)| match has.get(name) {
         None => Some(name.to_owned()),
         Some(found) if *found != kind => Some(format!("{name} of type {kind}")),
         Some(_) => None,
     };
-    Ok(HistoryTable::columns().filter_map(lacks).collect())
+    HistoryTable::columns().filter_map(lacks).collect()
 }
 
 /// The role's name, for messages; a question mark where even that can't be asked.

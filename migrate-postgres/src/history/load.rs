@@ -16,6 +16,7 @@ use tokio_postgres::types::Type;
 pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
     let failed = |error| survey.read_error("loading the history", error);
     let table = &survey.table;
+    let shown = table.shown();
     let (load, last) = (table.load(), table.last());
     let set_name = set.name();
     let (rows, last) = try_join(
@@ -26,13 +27,13 @@ pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<
     .map_err(failed)?;
     let mut state = State::EMPTY;
     if let Some(last) = last.first() {
-        state.last_row = HistoryRow::new(table, set, last, 0)?.number();
+        state.last_row = HistoryRow::new(&shown, set, last, 0)?.number();
     }
     let mut numbers = Vec::new();
     let mut versions = HashSet::new();
     for row in &rows {
         if let Some((seq, applied)) =
-            read_row(set, HistoryRow::new(table, set, row, 0)?, &mut state, &mut versions)?
+            read_row(set, HistoryRow::new(&shown, set, row, 0)?, &mut state, &mut versions)?
         {
             state.applied.push(applied);
             numbers.push(seq);
@@ -102,8 +103,9 @@ async fn keep_texts(
         .query_typed(&table.texts(), &[(&set.name(), Type::TEXT), (&wanted, Type::INT8_ARRAY)])
         .await
         .map_err(|source| Error::server("loading the texts of the history", source))?;
+    let shown = table.shown();
     for row in &rows {
-        let row = HistoryRow::new(table, set, row, 0)?;
+        let row = HistoryRow::new(&shown, set, row, 0)?;
         if let Some(index) = numbers.iter().position(|number| *number == row.number()) {
             state.applied[index].kept = Some(Kept { up: row.get(1)?, down: row.get(2)? });
         }

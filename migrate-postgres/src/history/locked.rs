@@ -1,6 +1,9 @@
 //! The history under its lock.
 
-use crate::apply::{Context, Lookout, Standing, apply_statements, apply_transactions, check_claim};
+use crate::apply::{
+    Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
+    is_strange,
+};
 use crate::error::Error;
 use crate::history::load;
 use crate::history::survey::Survey;
@@ -12,7 +15,7 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use migrate_core::engine::Progress;
 use migrate_core::error::ApplyError;
-use migrate_core::history::{Locked, State};
+use migrate_core::history::{End, Locked, State};
 use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Set};
 use std::hash::{BuildHasher, RandomState};
@@ -33,9 +36,13 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) settings: &'l RunSettings,
     pub(super) set: &'l Set,
     pub(super) survey: Survey,
+    pub(super) end: Option<End>,
+    pub(super) preamble: Preamble,
     pub(super) run: String,
     pub(super) lookout: Lookout<'t>,
     pub(super) lost: bool,
+    /// Whether the last message has given the lock back, and whether it was still ours.
+    pub(super) released: Option<bool>,
 }
 
 impl PgLocked<'_, '_> {
@@ -60,6 +67,9 @@ impl PgLocked<'_, '_> {
             settings: self.settings,
             set: self.set,
             survey: &mut self.survey,
+            preamble: &mut self.preamble,
+            release: self.lock.release_query().filter(|_| self.worker.is_none()),
+            released: &mut self.released,
             run: &self.run,
             lookout: &mut self.lookout,
         };
@@ -78,23 +88,42 @@ struct Work<'w, 't> {
     settings: &'w RunSettings,
     set: &'w Set,
     survey: &'w mut Survey,
+    preamble: &'w mut Preamble,
+    release: Option<String>,
+    released: &'w mut Option<bool>,
     run: &'w str,
     lookout: &'w mut Lookout<'t>,
 }
 
 impl Work<'_, '_> {
-    /// Makes the history's table, where there is none.
-    async fn create_table(&mut self) -> Result<(), Error> {
-        if self.survey.exists {
-            return Ok(());
+    /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
+    async fn prepare(&mut self) -> Result<(), Error> {
+        if let Some(guard) = self.preamble.guard.take()
+            && let Err(error) = self.client.batch_execute(&guard).await
+        {
+            self.look_again(error).await?;
         }
-        let sql = self.survey.table.create(!self.survey.schema_exists);
-        if let Err(error) = self.client.batch_execute(&sql).await {
+        if let Some(create) = self.preamble.create.take()
+            && let Err(error) = self.client.batch_execute(&create.join("; ")).await
+        {
             drop(self.client.batch_execute("ROLLBACK").await);
+            self.preamble.create = Some(create);
             return Err(self.survey.write_error("creating the history's table", error));
         }
-        self.survey.exists = true;
-        self.survey.schema_exists = true;
+        Ok(())
+    }
+
+    /// The session that works is not in the state of the one that was asked: it is asked itself.
+    async fn look_again(&mut self, error: tokio_postgres::Error) -> Result<(), Error> {
+        if !is_strange(&error) {
+            return Err(Error::server("preparing the session", error));
+        }
+        drop(self.client.batch_execute("ROLLBACK").await);
+        *self.survey = Survey::take(self.client, self.settings).await?;
+        if let Some(conform) = self.survey.conform {
+            let conformed = self.client.batch_execute(conform).await;
+            conformed.map_err(|source| Error::server("preparing the session", source))?;
+        }
         Ok(())
     }
 
@@ -105,7 +134,6 @@ impl Work<'_, '_> {
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
         self.survey.check_writable().map_err(Error::into_apply)?;
-        self.create_table().await.map_err(Error::into_apply)?;
         let mut standing = Standing { last_row: state.last_row, digest: state.digest() };
         let mut rest = steps;
         for step in steps {
@@ -115,6 +143,10 @@ impl Work<'_, '_> {
             if self.holder.is_closed() {
                 return Err(Error::LockLost { done: 0 }.into_apply());
             }
+            let statement_by_statement = is_statement_by_statement(first);
+            if statement_by_statement {
+                self.prepare().await.map_err(Error::into_apply)?;
+            }
             let context = Context {
                 client: self.client,
                 table: &self.survey.table,
@@ -122,16 +154,27 @@ impl Work<'_, '_> {
                 settings: self.settings,
                 run: RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program },
             };
-            if is_statement_by_statement(first) {
+            if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
                 apply_statements(context, first, interrupted, &mut standing, progress).await?;
                 rest = &rest[1..];
-            } else {
-                let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
-                let (now, later) = rest.split_at(count);
-                let is_last = later.is_empty();
-                apply_transactions(context, now, is_last, &mut standing, progress, self.lookout).await?;
-                rest = later;
+                continue;
+            }
+            let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(count);
+            let around = Around {
+                preamble: self.preamble,
+                last_of_run: later.is_empty(),
+                release: self.release.as_deref().filter(|_| later.is_empty()),
+                released: self.released,
+            };
+            match apply_transactions(context, now, around, &mut standing, progress, self.lookout).await {
+                Ok(()) => rest = later,
+                Err(Halt::Strange(error)) => {
+                    self.preamble.guard = None;
+                    self.look_again(error).await.map_err(Error::into_apply)?;
+                }
+                Err(Halt::Apply(error)) => return Err(error),
             }
         }
         Ok(())
@@ -140,8 +183,12 @@ impl Work<'_, '_> {
 
 #[async_trait]
 impl Locked for PgLocked<'_, '_> {
+    fn end(&self) -> Option<End> {
+        self.end
+    }
+
     async fn load(&mut self) -> Result<State, EngineError> {
-        if !self.survey.exists {
+        if self.preamble.create.is_some() {
             return Ok(State::EMPTY);
         }
         Ok(load::load(self.worker(), &self.survey, self.set).await?)
@@ -179,7 +226,10 @@ impl Locked for PgLocked<'_, '_> {
             worker.unmark();
             worker.close().await;
         }
-        let still_ours = self.lock.release(self.holder).await?;
+        let still_ours = match self.released {
+            Some(still_ours) => still_ours,
+            None => self.lock.release(self.holder).await?,
+        };
         self.holder.unmark();
         if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
     }

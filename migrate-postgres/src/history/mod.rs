@@ -1,6 +1,7 @@
 //! The history in a PostgreSQL database.
 
 mod attempt;
+mod end;
 mod head;
 mod load;
 mod locked;
@@ -11,34 +12,41 @@ mod table;
 pub(crate) use attempt::attempts;
 pub use attempt::{Attempt, Outcome};
 pub(crate) use survey::Survey;
-pub(crate) use table::{HistoryTable, RunIdentity};
+pub(crate) use table::{HistoryTable, Relation, RunIdentity};
 
-use crate::apply::Lookout;
+use crate::apply::{Lookout, Preamble};
 use crate::error::Error;
-use crate::lock::{self, LeaseLock, Lock, LockKind, SessionLock, TransactionLock};
+use crate::lock::{Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried};
 use crate::session::Session;
 use crate::settings::RunSettings;
 use crate::target::Target;
 use async_trait::async_trait;
 use locked::{PgLocked, run_id};
-use migrate_core::history::{Head, History, Locking, State};
+use migrate_core::history::{Head, History, Holder, Locking, State};
 use migrate_core::{Error as EngineError, Set};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 /// A set's history in the database that a target leads to.
 pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     target: &'t T,
     session: Session<'t>,
     settings: &'t RunSettings,
-    /// The table, where a look has found it or the builder has named its schema.
-    table: Option<HistoryTable>,
+    /// Whether a look has found a table of the history's name.
+    found: bool,
+    /// When it was asked last who holds the lock, and who did.
+    holder: Option<(Instant, Holder)>,
 }
+
+/// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
+const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
 
 impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
     pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
-        let (session, table) = (target.open().await?, settings.table());
-        Ok(PgHistory { target, session, settings, table })
+        let session = target.open().await?;
+        Ok(PgHistory { target, session, settings, found: false, holder: None })
     }
 
     /// The connection that reads.
@@ -78,52 +86,72 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// The set's lock, of a kind.
     async fn lock(&self, set: &Set, kind: LockKind, run: &str) -> Result<Box<dyn Lock>, Error> {
-        let table = match &self.table {
-            Some(table) => table.clone(),
-            None => self.survey().await?.table,
-        };
-        let key = lock::key(&table, set.name());
+        let key = Key::new(self.settings, set.name());
         Ok(match kind {
             LockKind::Session => Box::new(SessionLock { key }),
             LockKind::Transaction => Box::new(TransactionLock { key }),
             LockKind::Lease { expiry } => {
                 let owner = format!("{}, process {}, run {run}", self.settings.program, std::process::id());
+                let table = match self.settings.table() {
+                    Some(table) => table,
+                    None => self.survey().await?.table,
+                };
                 Box::new(LeaseLock::new(&table, set.name(), &owner, expiry))
             }
         })
     }
 
-    /// Opens what the run needs beside the lock, and asks what has to be known before it writes.
+    /// What is asked with the lock: about the session, and about the history's end where there is one.
+    fn questions(&self, set: &Set) -> String {
+        let questions = Survey::questions(self.settings, LOCKED);
+        if !self.found {
+            return questions;
+        }
+        format!("{questions}; {}", end::questions(&self.settings.relation(), set, LOCKED))
+    }
+
+    /// Who holds the lock; asked again from time to time.
+    async fn who_holds(&mut self, lock: &dyn Lock) -> Result<Holder, Error> {
+        if let Some((asked, holder)) = &self.holder
+            && asked.elapsed() < ASK_HOLDER_EVERY
+        {
+            return Ok(holder.clone());
+        }
+        let holder = lock.holder(&self.session).await?;
+        self.holder = Some((Instant::now(), holder.clone()));
+        Ok(holder)
+    }
+
+    /// Opens what the run needs beside the lock, and makes it fit to write.
     async fn prepare(
         &mut self,
         kind: LockKind,
         lock: &dyn Lock,
-    ) -> Result<(Option<Session<'t>>, Survey), Error> {
+        survey: &mut Survey,
+    ) -> Result<Option<Session<'t>>, Error> {
         let mut worker = self.open_worker(kind).await?;
-        if let Some(worker) = &mut worker {
-            worker.mark("ROLLBACK");
-        }
-        let works = worker.as_ref().unwrap_or(&self.session);
-        let survey = Survey::take(works, self.settings).await?;
-        if worker.is_none() {
-            self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; ")));
+        match &mut worker {
+            Some(worker) => worker.mark("ROLLBACK"),
+            None => self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; "))),
         }
         let works = worker.as_ref().unwrap_or(&self.session);
         if let Some(conform) = survey.conform {
+            if worker.is_some() {
+                *survey = Survey::take(works, self.settings).await?;
+            }
             let conformed = works.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;
         }
-        Ok((worker, survey))
+        Ok(worker)
     }
 }
 
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
-        let known = self.settings.table();
-        let (head, table) = head::look(&self.session, self.settings, known.as_ref(), set).await?;
-        self.table = table.or(known);
-        Ok(head)
+        let look = head::look(&self.session, self.settings, set).await?;
+        self.found = look.found;
+        Ok(look.head)
     }
 
     async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
@@ -136,26 +164,35 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind(), run_id());
-        let lock = self.lock(set, kind, &run).await?;
+        let mut lock = self.lock(set, kind, &run).await?;
         if lock.outlives_session() {
             self.session.mark_lasting(lock.abandon());
         } else {
             self.session.mark(lock.abandon());
         }
-        match lock.try_acquire(&self.session).await {
-            Ok(true) => {}
-            Ok(false) => {
+        let mut answers = match lock.try_acquire(&self.session, &self.questions(set)).await {
+            Ok(Tried::Got(answers)) => answers,
+            Ok(Tried::Held) => {
                 self.session.unmark();
-                return Ok(Locking::Held(lock.holder(&self.session).await?));
+                return Ok(Locking::Held(self.who_holds(&*lock).await?));
             }
-            Err(Error::InTransaction) => {
+            Ok(Tried::InTransaction) => {
                 // What would end our transaction would end its owner's.
                 self.session.unmark();
                 return Err(Error::InTransaction.into());
             }
-            Err(error) => return Err(error.into()),
-        }
-        let (worker, survey) = match self.prepare(kind, &*lock).await {
+            Ok(Tried::NoSchema) => {
+                self.session.unmark();
+                return Err(Error::NoSchema.into());
+            }
+            Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+        };
+        let read = Survey::read(self.settings, &mut answers);
+        let prepared = match read {
+            Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
+            Err(error) => Err(error),
+        };
+        let (worker, survey) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 drop(self.session.batch_execute(&lock.abandon()).await);
@@ -168,6 +205,11 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
+        let end = end::read(&survey, self.found, set, &mut answers)?;
+        let preamble = Preamble {
+            guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
+            create: (!survey.exists).then(|| survey.table.create(!survey.schema_exists)),
+        };
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let lookout = Lookout::new(Box::new(move || target.open_another()));
         Ok(Locking::Acquired(Box::new(PgLocked {
@@ -177,13 +219,24 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             settings,
             set,
             survey,
+            end,
+            preamble,
             run,
             lookout,
             lost: false,
+            released: None,
         })))
     }
 
     async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+}
+
+/// Why the lock could not be tried for.
+async fn lock_error(client: &Client, settings: &RunSettings, error: tokio_postgres::Error) -> Error {
+    match error.code() {
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
+        _ => head::read_error(client, settings, "taking the migration lock", error).await,
     }
 }

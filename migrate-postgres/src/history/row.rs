@@ -1,7 +1,6 @@
 //! A row as it is read back: anybody may have changed it.
 
 use crate::error::Error;
-use crate::history::table::HistoryTable;
 use migrate_core::Set;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -9,16 +8,16 @@ use tokio_postgres::types::FromSql;
 /// A row of a set's history. What is not what this library wrote is an error, never a panic.
 #[derive(Clone, Copy)]
 pub(super) struct HistoryRow<'r> {
-    table: &'r HistoryTable,
+    table: &'r str,
     set: &'r Set,
     row: &'r Row,
     number: i64,
 }
 
 impl<'r> HistoryRow<'r> {
-    /// A row whose number is in the column `number`.
+    /// A row whose number is in the column `number`, of a table as messages show it.
     pub(super) fn new(
-        table: &'r HistoryTable,
+        table: &'r str,
         set: &'r Set,
         row: &'r Row,
         number: usize,
@@ -45,7 +44,7 @@ impl<'r> HistoryRow<'r> {
     /// The row is not one that this library wrote.
     pub(super) fn damaged(&self, problem: String) -> Error {
         Error::DamagedRow {
-            table: self.table.shown(),
+            table: self.table.to_owned(),
             set: self.set.name().to_owned(),
             row: self.number,
             problem,

@@ -1,13 +1,13 @@
 //! What has to be known about a session before it writes.
 
+use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
-use crate::history::head::{missing_columns, read_error};
+use crate::history::head::{lacking_columns, read_error};
 use crate::history::table::HistoryTable;
-use crate::quote::{quote_ident, quote_if_needed, quote_literal};
+use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::settings::RunSettings;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
 
 /// What has to be known about a session before it writes: asked once, with the lock held.
 #[derive(Clone, Debug)]
@@ -26,66 +26,109 @@ pub(crate) struct Survey {
     pub(crate) conform: Option<&'static str>,
     /// Whether the server can notice while it works that its client is gone.
     pub(crate) checks_client: bool,
+    /// What of the session [`Survey::restore`] goes by.
+    state: String,
     role: String,
     in_recovery: bool,
     read_only: bool,
     may_create: bool,
 }
 
-/// The current schema, and what of the session was changed with SET since it was opened: after RESET ALL it is set again.
-const SURVEY: &str = "\
-    SELECT s.schema, to_regclass(quote_ident(s.schema) || '.' || quote_ident($2)) IS NOT NULL, n.oid IS NOT NULL, \
-      current_setting('server_version_num')::int4, pg_is_in_recovery(), \
-      current_setting('default_transaction_read_only')::bool, \
-      CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE') \
-           ELSE has_schema_privilege(n.oid, 'CREATE') END, \
-      current_user::text, session_user::text, current_setting('role'), \
-      (SELECT array_agg(name ORDER BY name) FROM changed), (SELECT array_agg(setting ORDER BY name) FROM changed), \
-      current_setting('standard_conforming_strings')::bool, version() ~ 'linux' \
-    FROM (SELECT coalesce($1, current_schema()::text) AS schema) s \
-    LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema";
+/// What was changed with SET since the session was opened: after RESET ALL it is set again.
+const CHANGED: &str = "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
+
+/// What of a session decides how it is made what it was, as one text.
+fn state() -> String {
+    format!(
+        "pg_catalog.concat_ws(',', current_user, session_user, current_setting('role'), \
+         current_setting('standard_conforming_strings'), (SELECT pg_catalog.string_agg(name || '=' || setting, ',' \
+         ORDER BY name) FROM pg_catalog.pg_settings WHERE {CHANGED}))"
+    )
+}
 
 impl Survey {
+    /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
+    /// and are not answered.
+    pub(crate) fn questions(settings: &RunSettings, condition: &str) -> String {
+        let schema = format!(
+            "coalesce({}::text, current_schema()::text)",
+            quote_nullable(settings.history_schema.as_deref())
+        );
+        let table = quote_literal(&format!(".{}", quote_ident(&settings.history_table)));
+        let session = format!(
+            "SELECT s.schema, to_regclass(quote_ident(s.schema) || {table}) IS NOT NULL, n.oid IS NOT NULL, \
+             current_setting('server_version_num'), pg_is_in_recovery(), \
+             current_setting('default_transaction_read_only')::bool, \
+             CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE') \
+                  ELSE has_schema_privilege(n.oid, 'CREATE') END, \
+             current_user, session_user, current_setting('role'), \
+             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}) \
+             FROM (SELECT {schema} AS schema) s \
+             LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
+            state = state()
+        );
+        let changed = format!(
+            "SELECT name, setting FROM pg_catalog.pg_settings WHERE {CHANGED} AND {condition} ORDER BY name"
+        );
+        let columns = format!(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
+             WHERE attrelid = to_regclass(quote_ident({schema}) || {table}) AND attnum > 0 AND NOT attisdropped \
+             AND {condition}"
+        );
+        format!("{session}; {changed}; {columns}")
+    }
+
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        let sql = format!(
-            "WITH changed AS (SELECT name, setting FROM pg_catalog.pg_settings \
-             WHERE source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$') {SURVEY}"
-        );
-        let schema = settings.history_schema.as_deref();
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&schema, Type::TEXT), (&&*settings.history_table, Type::TEXT)];
-        let row = match client.query_typed_one(&sql, &parameters).await {
-            Ok(row) => row,
+        match client.simple_query(&Survey::questions(settings, "true")).await {
+            Ok(answers) => Survey::read(settings, &mut Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
-            Err(error) => return Err(read_error(client, settings, "looking at the session", error).await),
-        };
-        let schema: Option<&str> = row.get(0);
-        let table = settings.table_in(schema.ok_or(Error::NoSchema)?);
-        let names: Vec<String> = row.get::<_, Option<_>>(10).unwrap_or_default();
-        let values: Vec<String> = row.get::<_, Option<_>>(11).unwrap_or_default();
+            Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
+        }
+    }
+
+    /// Reads the answers to [`Survey::questions`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no schema for the history, or its table is somebody else's.
+    pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<Survey, Error> {
+        let (session, changed, columns) = (answers.next(), answers.next(), answers.next());
+        let session = session.first().ok_or(Error::NoSchema)?;
+        let owned = |column| text(session, column).unwrap_or_default().to_owned();
+        let table = settings.table_in(text(session, 0).ok_or(Error::NoSchema)?);
         let survey = Survey {
+            exists: is_true(session, 1),
+            schema_exists: is_true(session, 2),
+            server_version: parsed(session, 3).unwrap_or_default(),
+            in_recovery: is_true(session, 4),
+            read_only: is_true(session, 5),
+            may_create: is_true(session, 6),
+            role: owned(7),
+            restore: restore(
+                &owned(8),
+                &owned(9),
+                changed.iter().filter_map(|row| text(row, 0).zip(text(row, 1))),
+            ),
+            conform: (!is_true(session, 10)).then_some("SET standard_conforming_strings = on"),
+            checks_client: is_true(session, 11),
+            state: owned(12),
             table,
-            exists: row.get(1),
-            schema_exists: row.get(2),
-            server_version: row.get(3),
-            in_recovery: row.get(4),
-            read_only: row.get(5),
-            may_create: row.get(6),
-            role: row.get(7),
-            conform: (!row.get::<_, bool>(12)).then_some("SET standard_conforming_strings = on"),
-            checks_client: row.get(13),
-            restore: restore(row.get(8), row.get(9), names.iter().zip(&values)),
         };
         if survey.exists {
-            let missing = missing_columns(client, &survey.table.qualified())
-                .await
-                .map_err(|source| Error::server("looking at the history's table", source))?;
+            let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();
+            let missing = lacking_columns(&has);
             if !missing.is_empty() {
                 return Err(Error::NotOurTable { table: survey.table.shown(), missing });
             }
         }
         Ok(survey)
+    }
+
+    /// A query that fails, by a division by zero, in a session that is in another state than the one that was asked: what
+    /// would make that one what it was would not do for this one.
+    pub(crate) fn guard(&self) -> String {
+        format!("SELECT 1 / (pg_catalog.md5({}) = {})::int", state(), quote_literal(&self.state))
     }
 
     /// Statements that make the session fit for the next script.
@@ -162,7 +205,7 @@ impl Survey {
 fn restore<'a>(
     session_user: &str,
     role: &str,
-    changed: impl Iterator<Item = (&'a String, &'a String)>,
+    changed: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Vec<String> {
     let role = if role == "none" { "NONE".to_owned() } else { quote_ident(role) };
     let mut statements = vec![

@@ -1,5 +1,6 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
+use crate::apply::BEGIN;
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
@@ -23,6 +24,40 @@ pub(crate) struct RunIdentity<'a> {
     pub(crate) run: &'a str,
     /// The program that runs it.
     pub(crate) program: &'a str,
+}
+
+/// How many rows a look at the history's end reads: a release that is so much older, less one, still boots with one
+/// query.
+pub(crate) const LAST_ROWS: usize = 5;
+
+/// The history's table as it is looked up before its schema is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Relation {
+    /// With its schema, or by the search path.
+    pub(crate) sql: String,
+    name: String,
+    by_search_path: bool,
+}
+
+impl Relation {
+    /// The table in a schema, or where the search path finds it.
+    pub(crate) fn new(schema: Option<&str>, name: &str) -> Relation {
+        let table = quote_ident(name);
+        let sql = schema.map_or_else(|| table.clone(), |schema| format!("{}.{table}", quote_ident(schema)));
+        Relation { sql, name: name.to_owned(), by_search_path: schema.is_none() }
+    }
+
+    /// Whether the table is in the schema that the search path begins with: one further down the path is somebody else's,
+    /// and no history of ours.
+    pub(crate) fn is_ours(&self) -> String {
+        if !self.by_search_path {
+            return "true".to_owned();
+        }
+        format!(
+            "tableoid = pg_catalog.to_regclass(pg_catalog.quote_ident(current_schema()) || {})",
+            quote_literal(&format!(".{}", quote_ident(&self.name)))
+        )
+    }
 }
 
 /// The columns that make a table a history of ours, and what they are for.
@@ -91,38 +126,45 @@ impl HistoryTable {
 
     /// Makes the table, and its schema where there is none. To be run under the lock, after a look: `IF NOT EXISTS`
     /// races with itself.
-    pub(crate) fn create(&self, with_schema: bool) -> String {
+    pub(crate) fn create(&self, with_schema: bool) -> Vec<String> {
         let table = self.qualified();
         let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-        let schema = if with_schema {
-            format!("CREATE SCHEMA {}; ", quote_ident(&self.schema))
-        } else {
-            String::new()
-        };
+        let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
+        let statements = [
+            format!("CREATE TABLE {table} ({}, PRIMARY KEY (set_name, seq))", columns.join(", ")),
+            format!("CREATE UNIQUE INDEX ON {table} (set_name, version) WHERE live"),
+            format!(
+                "COMMENT ON TABLE {table} IS 'What was migrated, by migrate-postgres: one row for each attempt. Format 1.'"
+            ),
+        ];
+        std::iter::once(BEGIN.to_owned())
+            .chain(schema)
+            .chain(statements)
+            .chain(std::iter::once("COMMIT".to_owned()))
+            .collect()
+    }
+
+    /// The last rows, the newest first, with whether the schema they were found in is the one that the search path begins
+    /// with. Parameter: set.
+    ///
+    /// This is all that a boot with nothing to do asks, so it is as little as the server can plan: one index of one table.
+    pub(crate) fn last_rows(relation: &Relation) -> String {
         format!(
-            "BEGIN; {schema}CREATE TABLE {table} ({columns}, PRIMARY KEY (set_name, seq)); \
-             CREATE UNIQUE INDEX ON {table} (set_name, version) WHERE live; \
-             COMMENT ON TABLE {table} IS 'What was migrated, by migrate-postgres: one row for each attempt. Format 1.'; \
-             COMMIT",
-            columns = columns.join(", ")
+            "SELECT seq, digest, version, name, action, outcome, {} FROM {} WHERE set_name = $1 ORDER BY seq DESC \
+             LIMIT {LAST_ROWS}",
+            relation.is_ours(),
+            relation.sql
         )
     }
 
-    /// The last row, and what came after the row that has a given digest. Parameters: set, digest.
-    ///
-    /// `relation` is the table as it is to be looked up: with its schema, or by the search path.
-    pub(crate) fn head(relation: &str) -> String {
+    /// The last row and all before it down to the last one that has a given digest, the newest first. Parameters: set,
+    /// digest.
+    pub(crate) fn rows_since(relation: &Relation) -> String {
         format!(
-            "WITH head AS (SELECT seq, digest FROM {relation} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1), \
-             since AS (SELECT version, name, action, seq FROM {relation} WHERE set_name = $1 AND outcome = 'done' \
-               AND (SELECT digest FROM head) <> $2 \
-               AND seq > (SELECT seq FROM {relation} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1)) \
-             SELECT (SELECT digest FROM head), current_schema()::text, \
-               (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                WHERE c.oid = {regclass}::regclass), \
-               (SELECT array_agg(version ORDER BY seq) FROM since), (SELECT array_agg(name ORDER BY seq) FROM since), \
-               (SELECT bool_and(action IN ('apply', 'mark')) FROM since), coalesce((SELECT seq FROM head), 0)",
-            regclass = quote_literal(relation)
+            "SELECT seq, digest, version, name, action, outcome, {} FROM {table} WHERE set_name = $1 AND seq >= \
+             (SELECT seq FROM {table} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1) ORDER BY seq DESC",
+            relation.is_ours(),
+            table = relation.sql
         )
     }
 
@@ -209,11 +251,13 @@ impl HistoryTable {
         )
     }
 
-    /// Ends a step's row; returns how many seconds it took.
-    pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64) -> String {
+    /// Ends a step's row, and returns how many seconds it took. The commit that follows waits until it is on disk only
+    /// where it is to be `durable`.
+    pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64, durable: bool) -> String {
+        let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
         format!(
             "UPDATE {} SET finished_at = pg_catalog.clock_timestamp() WHERE set_name = {} AND seq = {seq} \
-             RETURNING extract(epoch FROM finished_at - started_at)::float8",
+             RETURNING extract(epoch FROM finished_at - started_at)::float8{commit}",
             self.qualified(),
             quote_literal(run.set),
         )

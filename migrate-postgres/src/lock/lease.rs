@@ -1,6 +1,7 @@
 //! The lock as a row that expires.
 
-use super::Lock;
+use super::{Lock, Tried};
+use crate::answers::Answers;
 use crate::error::Error;
 use crate::history::HistoryTable;
 use crate::quote::{quote_ident, quote_literal};
@@ -105,15 +106,25 @@ fn failed(source: tokio_postgres::Error) -> Error {
 
 #[async_trait]
 impl Lock for LeaseLock {
-    async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
+    async fn try_acquire(
+        &mut self,
+        client: &Client,
+        questions: &str,
+    ) -> Result<Tried, tokio_postgres::Error> {
         let rows = match client.query_typed(&self.take(), &[]).await {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
-                self.create(client).await.map_err(failed)?;
+                self.create(client).await?;
                 client.query_typed(&self.take(), &[]).await
             }
             rows => rows,
         };
-        Ok(!rows.map_err(failed)?.is_empty())
+        if rows?.is_empty() {
+            return Ok(Tried::Held);
+        }
+        let message = format!("SELECT set_config('migrate.locked', 'true', true); {questions}");
+        let mut answers = Answers::of(client.simple_query(&message).await?);
+        answers.next();
+        Ok(Tried::Got(answers))
     }
 
     async fn keep(&self, client: &Client) {

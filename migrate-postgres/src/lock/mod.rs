@@ -7,15 +7,16 @@ mod lease;
 mod session;
 mod transaction;
 
+use crate::answers::{Answers, is_true, parsed};
 use crate::apply::blockers::read;
 use crate::error::Error;
-use crate::history::HistoryTable;
+use crate::quote::quote_nullable;
+use crate::settings::RunSettings;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
 
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -42,14 +43,34 @@ pub enum LockKind {
     },
 }
 
+/// What came of a try for the lock.
+pub(crate) enum Tried {
+    /// It is ours, and the questions are answered.
+    Got(Answers),
+    /// Somebody else has it.
+    Held,
+    /// The connection is in a transaction of its owner's.
+    InTransaction,
+    /// There is no schema for the history, and so no lock either.
+    NoSchema,
+}
+
 /// A way to hold the lock over a connection.
 #[async_trait]
 pub(crate) trait Lock: Send + Sync {
-    /// Tries to take it, and leaves nothing behind where somebody else has it.
-    async fn try_acquire(&self, client: &Client) -> Result<bool, Error>;
+    /// Tries to take it, and leaves nothing behind where somebody else has it. Where it is ours, `questions` are asked in
+    /// the same round trip; they are under the condition [`LOCKED`].
+    async fn try_acquire(&mut self, client: &Client, questions: &str)
+    -> Result<Tried, tokio_postgres::Error>;
 
     /// Gives it back; whether it was still ours.
     async fn release(&self, client: &Client) -> Result<bool, Error>;
+
+    /// A query that gives it back and returns whether it was still ours, where that can stand at the end of any message of
+    /// the session that holds it.
+    fn release_query(&self) -> Option<String> {
+        None
+    }
 
     /// Keeps it while others work, and ends when it is lost.
     async fn keep(&self, client: &Client);
@@ -66,36 +87,82 @@ pub(crate) trait Lock: Send + Sync {
     async fn holder(&self, client: &Client) -> Result<Holder, Error>;
 }
 
-/// The key of a set's lock. Advisory locks are per database already, so schema, table and set tell histories apart.
-pub(crate) fn key(table: &HistoryTable, set: &str) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in ["migrate lock", table.schema(), table.name(), set] {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
+/// Whether the lock was taken by the message that this stands in: a setting of its transaction, which is at its end what
+/// it was.
+pub(crate) const LOCKED: &str = "current_setting('migrate.locked', true) = 'true'";
+
+/// The key of a set's advisory lock: advisory locks are per database already, so schema, table and set tell histories
+/// apart. The server computes it, as it alone knows the schema of a history that does not exist yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    sql: String,
+    value: Option<i64>,
+}
+
+impl Key {
+    pub(crate) fn new(settings: &RunSettings, set: &str) -> Key {
+        let mut after = vec![0];
+        for part in [&*settings.history_table, set] {
+            after.extend_from_slice(part.as_bytes());
+            after.push(0);
+        }
+        let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+        let schema = quote_nullable(settings.history_schema.as_deref());
+        let sql = format!(
+            "('x' || encode(substring(sha256(decode('{}', 'hex') || \
+             convert_to(coalesce({schema}::text, current_schema()::text), 'UTF8') || decode('{}', 'hex')) \
+             FROM 1 FOR 8), 'hex'))::bit(64)::bigint",
+            hex(b"migrate lock\0"),
+            hex(&after)
+        );
+        Key { sql, value: None }
     }
-    let hash = hasher.finalize();
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hash[..8]);
-    i64::from_be_bytes(bytes)
+
+    /// The key, as SQL.
+    fn sql(&self) -> String {
+        self.value.map_or_else(|| self.sql.clone(), |value| value.to_string())
+    }
+
+    /// A query that tries for the lock by `function`, and makes [`LOCKED`] true if it got it.
+    fn try_query(&self, function: &str) -> String {
+        format!(
+            "SELECT {IS_FREE}, key, set_config('migrate.locked', coalesce(CASE WHEN {IS_FREE} THEN \
+             pg_catalog.{function}(key) END, false)::text, true) FROM (SELECT {} AS key) k",
+            self.sql()
+        )
+    }
+
+    /// The answer to [`Key::try_query`], and to the questions after it.
+    fn tried(&mut self, messages: Vec<SimpleQueryMessage>, before: usize) -> Tried {
+        let mut answers = Answers::of(messages);
+        for _ in 0..before {
+            answers.next();
+        }
+        let rows = answers.next();
+        let Some(row) = rows.first() else { return Tried::Held };
+        self.value = parsed(row, 1);
+        match (is_true(row, 0), self.value) {
+            (false, _) => Tried::InTransaction,
+            (true, None) => Tried::NoSchema,
+            (true, Some(_)) if is_true(row, 2) => Tried::Got(answers),
+            (true, Some(_)) => Tried::Held,
+        }
+    }
+
+    /// Who holds the lock, as far as the server shows that to this role.
+    async fn holder(&self, client: &Client) -> Result<Holder, Error> {
+        let rows = client
+            .query_typed(HOLDER, &[(&self.value.unwrap_or_default(), Type::INT8)])
+            .await
+            .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
+        Ok(rows.first().map(read).unwrap_or_default())
+    }
 }
 
 /// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
 ///
 /// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
 const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
-
-/// The last row of a message that tried for a lock: whether the connection was free to, and whether it got it.
-fn outcome(answer: &[SimpleQueryMessage]) -> Result<bool, Error> {
-    let last = answer.iter().rev().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some((row.get(0) == Some("t"), row.get(1) == Some("t"))),
-        _ => None,
-    });
-    match last {
-        Some((false, _)) => Err(Error::InTransaction),
-        Some((true, got)) => Ok(got),
-        None => Ok(false),
-    }
-}
 
 /// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.
 const HOLDER: &str = "\
@@ -107,12 +174,3 @@ const HOLDER: &str = "\
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
       AND ((l.classid::int8 << 32) | l.objid::int8) = $1 \
     LIMIT 1";
-
-/// Who holds an advisory lock, as far as the server shows that to this role.
-async fn holder(client: &Client, key: i64) -> Result<Holder, Error> {
-    let rows = client
-        .query_typed(HOLDER, &[(&key, Type::INT8)])
-        .await
-        .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
-    Ok(rows.first().map(read).unwrap_or_default())
-}

@@ -1,31 +1,37 @@
 //! The lock as the session's.
 
-use super::{IS_FREE, Lock, holder, outcome};
+use super::{Key, Lock, Tried};
 use crate::error::Error;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 /// Held by the session that works, so that it lasts exactly as long as the server works for it.
 #[derive(Debug)]
 pub(crate) struct SessionLock {
-    pub(crate) key: i64,
+    pub(crate) key: Key,
 }
 
 #[async_trait]
 impl Lock for SessionLock {
-    async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
-        let sql = format!(
-            "SELECT {IS_FREE}, CASE WHEN {IS_FREE} THEN pg_catalog.pg_try_advisory_lock({}) END",
-            self.key
-        );
-        outcome(&client.simple_query(&sql).await.map_err(failed)?)
+    async fn try_acquire(
+        &mut self,
+        client: &Client,
+        questions: &str,
+    ) -> Result<Tried, tokio_postgres::Error> {
+        // One transaction, as all statements of a message are where nothing is said of one.
+        let message = format!("{}; {questions}", self.key.try_query("pg_try_advisory_lock"));
+        Ok(self.key.tried(client.simple_query(&message).await?, 0))
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
-        let sql = "SELECT pg_catalog.pg_advisory_unlock($1)";
-        Ok(client.query_typed_one(sql, &[(&self.key, Type::INT8)]).await.map_err(failed)?.get(0))
+        let unlock = self.release_query().unwrap_or_default();
+        let row = client.query_typed_one(&unlock, &[]).await;
+        Ok(row.map_err(|source| Error::server("giving back the migration lock", source))?.get(0))
+    }
+
+    fn release_query(&self) -> Option<String> {
+        Some(format!("SELECT pg_catalog.pg_advisory_unlock({})", self.key.sql()))
     }
 
     async fn keep(&self, _: &Client) {
@@ -35,14 +41,10 @@ impl Lock for SessionLock {
 
     fn abandon(&self) -> String {
         // A session lock survives ROLLBACK, and can't be given back in a failed transaction.
-        format!("ROLLBACK; SELECT pg_catalog.pg_advisory_unlock({})", self.key)
+        format!("ROLLBACK; SELECT pg_catalog.pg_advisory_unlock({})", self.key.sql())
     }
 
     async fn holder(&self, client: &Client) -> Result<Holder, Error> {
-        holder(client, self.key).await
+        self.key.holder(client).await
     }
-}
-
-fn failed(source: tokio_postgres::Error) -> Error {
-    Error::server("taking or giving back the migration lock", source)
 }

@@ -1,6 +1,6 @@
 //! The lock as a transaction's that is held open.
 
-use super::{IS_FREE, Lock, holder, outcome};
+use super::{IS_FREE, Key, Lock, Tried};
 use crate::error::Error;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 /// keeps no snapshot between statements, so that `CREATE INDEX CONCURRENTLY` elsewhere does not wait for it.
 #[derive(Debug)]
 pub(crate) struct TransactionLock {
-    pub(crate) key: i64,
+    pub(crate) key: Key,
 }
 
 /// How often a connection that is lost would be noticed.
@@ -19,31 +19,41 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Lock for TransactionLock {
-    async fn try_acquire(&self, client: &Client) -> Result<bool, Error> {
-        // The transaction idles for as long as the migrations take, so no timeout of the role's may end it; they are set
-        // by name where the server has them (`transaction_timeout` came with 17). BEGIN in a transaction of somebody
-        // else's is only a warning, and then nothing may be set or taken.
+    async fn try_acquire(
+        &mut self,
+        client: &Client,
+        questions: &str,
+    ) -> Result<Tried, tokio_postgres::Error> {
+        // The transaction idles for as long as the migrations take, so no timeout of the role's may end it
+        // (`transaction_timeout` came with 17). BEGIN in a transaction of somebody else's is only a warning, and then
+        // nothing may be set or taken. The questions come before: they look at the session's settings. What they lock,
+        // catalogs and the history's table, is given up at once: the transaction would keep it from `REINDEX`.
         let message = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \
-             SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE {IS_FREE} AND name IN \
-             ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'); \
-             SELECT {IS_FREE}, CASE WHEN {IS_FREE} THEN pg_catalog.pg_try_advisory_xact_lock({key}) END",
-            key = self.key
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {lock}; \
+             SAVEPOINT asked; {questions}; ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked; \
+             SELECT set_config('statement_timeout', '0', true), \
+               set_config('idle_in_transaction_session_timeout', '0', true), \
+               CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL \
+                    THEN set_config('transaction_timeout', '0', true) END \
+             WHERE {IS_FREE}",
+            lock = self.key.try_query("pg_try_advisory_xact_lock")
         );
-        let failed = |source| Error::server("taking the migration lock", source);
-        let answer = match client.simple_query(&message).await {
-            Ok(answer) => answer,
+        let mut tried = match client.simple_query(&message).await {
+            Ok(answer) => self.key.tried(answer, 1),
             Err(error) => {
                 // Whatever it was, the connection is not to stay in a failed transaction.
                 drop(client.batch_execute("ROLLBACK").await);
-                return Err(failed(error));
+                return Err(error);
             }
         };
-        let got = outcome(&answer)?;
-        if !got {
-            client.batch_execute("ROLLBACK").await.map_err(failed)?;
+        if let Tried::Got(answers) = &mut tried {
+            // SAVEPOINT has no rows.
+            answers.next();
         }
-        Ok(got)
+        if matches!(tried, Tried::Held | Tried::NoSchema) {
+            client.batch_execute("ROLLBACK").await?;
+        }
+        Ok(tried)
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
@@ -70,6 +80,6 @@ impl Lock for TransactionLock {
     }
 
     async fn holder(&self, client: &Client) -> Result<Holder, Error> {
-        holder(client, self.key).await
+        self.key.holder(client).await
     }
 }

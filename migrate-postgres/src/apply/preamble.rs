@@ -1,0 +1,44 @@
+//! What a run's first message begins with, and its last one ends with.
+
+use migrate_core::error::ApplyError;
+use tokio_postgres::error::SqlState;
+
+/// What comes before the first step, until it was sent with success.
+#[derive(Debug, Default)]
+pub(crate) struct Preamble {
+    /// A query that fails in a session of another state than the one that was asked.
+    pub(crate) guard: Option<String>,
+    /// Makes the history's table.
+    pub(crate) create: Option<Vec<String>>,
+}
+
+/// What stands around the steps of a run.
+pub(crate) struct Around<'a> {
+    /// What comes before the first of them.
+    pub(crate) preamble: &'a mut Preamble,
+    /// Whether they are the run's last ones.
+    pub(crate) last_of_run: bool,
+    /// The query that gives the lock back behind the last of them.
+    pub(crate) release: Option<&'a str>,
+    /// What that query has returned.
+    pub(crate) released: &'a mut Option<bool>,
+}
+
+/// Why steps were not taken.
+pub(crate) enum Halt {
+    /// The session is in another state than the one that was asked: nothing was done.
+    Strange(tokio_postgres::Error),
+    /// A step failed.
+    Apply(ApplyError),
+}
+
+impl From<ApplyError> for Halt {
+    fn from(error: ApplyError) -> Halt {
+        Halt::Apply(error)
+    }
+}
+
+/// Whether an error is that of the preamble's guard.
+pub(crate) fn is_strange(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::DIVISION_BY_ZERO)
+}

@@ -1,0 +1,81 @@
+//! The history's end under the lock, asked in the message that takes it.
+
+use crate::answers::{Answers, is_true, parsed, text};
+use crate::error::Error;
+use crate::history::survey::Survey;
+use crate::history::table::Relation;
+use crate::quote::quote_literal;
+use migrate_core::history::{End, Position};
+use migrate_core::{Digest, Set};
+use sha2::{Digest as _, Sha256};
+
+/// The questions, as statements of a message. Where `condition` is false they cost nothing and are not answered.
+///
+/// The second one sums up all rows in a hash, so that a history that somebody has changed by hand is not taken for what
+/// its end says; it has none where a migration was interrupted.
+pub(super) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
+    let (table, set_name) = (&relation.sql, quote_literal(set.name()));
+    format!(
+        "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours} FROM {table} WHERE set_name = {set_name} AND {condition} \
+         ORDER BY seq DESC LIMIT 1; \
+         SELECT CASE WHEN bool_and(outcome = 'done') THEN pg_catalog.encode(sha256(convert_to(string_agg(\
+         version || ' ' || checksum || ' ' || name, ',' ORDER BY version COLLATE \"C\"), 'UTF8')), 'hex') END \
+         FROM {table} WHERE set_name = {set_name} AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) \
+         AND {condition}",
+        is_ours = relation.is_ours(),
+    )
+}
+
+/// The hash of the second question for a history in which the set's first `count` migrations are applied.
+fn sum(set: &Set, count: usize) -> String {
+    let mut lines: Vec<(std::borrow::Cow<'_, str>, String)> = set
+        .iter()
+        .take(count)
+        .map(|m| (m.version().canonical(), format!(" {} {}", m.checksum(), m.name())))
+        .collect();
+    lines.sort();
+    let mut hasher = Sha256::new();
+    for (index, (version, rest)) in lines.iter().enumerate() {
+        if index > 0 {
+            hasher.update(",");
+        }
+        hasher.update(version.as_bytes());
+        hasher.update(rest.as_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the answers: the history's end, where that and the sum of its rows tell all that an apply needs to know. None
+/// where a migration was interrupted or renamed, where a row is not what this library wrote, or where nothing was asked of
+/// a history that is there.
+pub(super) fn read(
+    survey: &Survey,
+    asked: bool,
+    set: &Set,
+    answers: &mut Answers,
+) -> Result<Option<End>, Error> {
+    if !survey.exists {
+        return Ok(Some(End::NONE));
+    }
+    if !asked {
+        return Ok(None);
+    }
+    let (last, rows) = (answers.next(), answers.next());
+    let Some(last) = last.first() else { return Ok(Some(End::NONE)) };
+    if !is_true(last, 2) {
+        return Ok(None);
+    }
+    let row = parsed(last, 0).unwrap_or_default();
+    let digest = text(last, 1).unwrap_or_default();
+    let digest: Digest = digest.parse().map_err(|_| Error::DamagedRow {
+        table: survey.table.shown(),
+        set: set.name().to_owned(),
+        row,
+        problem: format!("its digest has {} bytes, not 32", digest.len() / 2),
+    })?;
+    let end = End { digest, last_row: row };
+    let Position::Beginning { applied, .. } = end.position(set) else { return Ok(Some(end)) };
+    let found = rows.first().and_then(|row| text(row, 0));
+    let is_sound = if applied == 0 { found.is_none() } else { found == Some(&*sum(set, applied)) };
+    Ok(is_sound.then_some(end))
+}
