@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use migrate_core::PlaceholderError;
 use migrate_core::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
@@ -152,6 +153,10 @@ pub enum Error {
     /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
+
+    /// A placeholder lacks a value, or has one that it can't have. Nothing was changed.
+    #[error(transparent)]
+    Placeholder(#[from] PlaceholderError),
 
     /// Somebody else kept the lock for longer than the run was to wait.
     #[error(

@@ -8,6 +8,8 @@
 
 mod answers;
 mod apply;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 mod embed;
 mod error;
 mod history;
@@ -25,6 +27,7 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+mod value;
 
 #[doc(hidden)]
 pub use embed::__private;
@@ -36,11 +39,13 @@ pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::Event;
 pub use migrate_core::history::{Holder, Newer, Position};
+pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
-pub use migrate_core::{Migration, Set, Version, build};
+pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 #[cfg(feature = "testing")]
 pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;
+pub use value::Value;

@@ -8,11 +8,13 @@ use crate::settings::RunSettings;
 use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
+use crate::value::Value;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
 use migrate_core::history::{History, Position, State as HistoryState};
+use migrate_core::placeholder::Values;
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
-use migrate_core::{Migration, Report, Set, Version};
+use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +44,9 @@ pub struct Migrator {
     set: Set,
     settings: RunSettings,
     target: Option<Cow<'static, str>>,
+    values: Values,
+    /// The first placeholder that was given an empty identifier.
+    empty: Option<String>,
     on_event: Option<Arc<OnEvent>>,
 }
 
@@ -58,7 +63,14 @@ impl fmt::Debug for Migrator {
 impl Migrator {
     /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
     pub const fn new(set: Set) -> Migrator {
-        Migrator { set, settings: RunSettings::DEFAULT, target: None, on_event: None }
+        Migrator {
+            set,
+            settings: RunSettings::DEFAULT,
+            target: None,
+            values: Values::NONE,
+            empty: None,
+            on_event: None,
+        }
     }
 
     /// What `migrate!` gives.
@@ -67,7 +79,7 @@ impl Migrator {
         let mut settings = RunSettings::DEFAULT;
         // A `const fn` can't assign: the old value would have to be dropped.
         settings = RunSettings { program: Cow::Borrowed(program), ..settings };
-        Migrator { set, settings, target: None, on_event: None }
+        Migrator { set, settings, target: None, values: Values::NONE, empty: None, on_event: None }
     }
 
     /// The migrations.
@@ -174,6 +186,35 @@ impl Migrator {
         self
     }
 
+    /// Gives a placeholder its value: what `${name}` in the scripts stands for. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing is run before each of them has a value.
+    ///
+    /// The value is quoted as what it is, an identifier or a literal. It is neither in the checksum nor in the history, which
+    /// keeps scripts as they are written.
+    ///
+    /// ```
+    /// use migrate_postgres::{Migrator, Reading, Set, Value};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("migrate-placeholder-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_users.sql"), "CREATE TABLE ${schema}.users (region text DEFAULT ${region});")?;
+    /// let reading = Reading::default().placeholders(["schema", "region"]);
+    /// let migrator = Migrator::new(Set::from_folder_as(&folder, &reading)?)
+    ///     .placeholder("schema", Value::Identifier("tenant_7"))
+    ///     .placeholder("region", Value::Literal("eu"));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn placeholder(mut self, name: impl Into<Cow<'static, str>>, value: Value<'_>) -> Migrator {
+        let name = name.into();
+        if value.is_empty_identifier() {
+            self.empty.get_or_insert_with(|| name.clone().into_owned());
+        }
+        self.values.insert(name, value.sql());
+        self.set = self.set.filled(self.values.clone());
+        self
+    }
+
     /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();
@@ -277,6 +318,7 @@ impl Migrator {
 
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
@@ -303,6 +345,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
         history.close().await;
@@ -369,6 +412,7 @@ impl Migrator {
     /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
     /// that refutes its migration.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let verified = self.verify_all(&mut history).await;
         history.close().await;
@@ -387,6 +431,14 @@ impl Migrator {
             }
         }
         Ok(verified)
+    }
+
+    /// Whether each placeholder has a value.
+    fn check_values(&self) -> Result<(), Error> {
+        match &self.empty {
+            Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
+            None => Ok(self.set.check_values()?),
+        }
     }
 
     /// The version that a text names: a version, or a migration's whole name.

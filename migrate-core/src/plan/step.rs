@@ -81,8 +81,20 @@ pub struct Step<'s> {
     pub changes: bool,
     /// The interrupted attempt that it puts an end to.
     pub settles: Option<Settled>,
+    /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
+    /// They count as applied no more.
+    pub supersedes: Vec<Superseded>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
+}
+
+/// An applied migration whose place a step takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its version.
+    pub version: Version,
+    /// The checksum that it was applied with.
+    pub checksum: Checksum,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -136,6 +148,7 @@ impl<'s> Step<'s> {
             down: migration.down().as_ref().map(script_of),
             changes: true,
             settles: None,
+            supersedes: Vec::new(),
             reason: None,
         }
     }
@@ -153,6 +166,7 @@ impl<'s> Step<'s> {
             down: None,
             changes: true,
             settles: None,
+            supersedes: Vec::new(),
             reason: None,
         }
     }
@@ -168,6 +182,11 @@ impl<'s> Step<'s> {
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
     }
 
+    /// The same in the place of applied migrations.
+    pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
+        Step { supersedes, ..self }
+    }
+
     /// The script that is run, if any.
     pub fn script(&self) -> Option<&Script> {
         match self.work.as_ref()? {
@@ -181,6 +200,8 @@ impl<'s> Step<'s> {
             return before;
         }
         let own = Digest::of_migration(&self.version, &self.checksum);
+        let superseded = self.supersedes.iter().map(|old| Digest::of_migration(&old.version, &old.checksum));
+        let before = superseded.fold(before, |digest, old| digest - old);
         match self.action {
             Action::Apply | Action::Mark => before + own,
             Action::Revert | Action::Unmark => before - own,
@@ -197,7 +218,11 @@ fn script_of<'s>(work: &Work<'s>) -> Cow<'s, Script> {
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.name)
+        write!(f, "{} {}", self.action, self.name)?;
+        if self.supersedes.iter().any(|old| old.version == self.version) {
+            f.write_str(" again")?;
+        }
+        Ok(())
     }
 }
 

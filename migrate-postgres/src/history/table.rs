@@ -5,7 +5,7 @@ use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
 use migrate_core::plan::{Action, Step};
-use migrate_core::{Digest, Script, TransactionMode};
+use migrate_core::{Digest, TransactionMode, Version};
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
@@ -237,17 +237,29 @@ impl HistoryTable {
             },
             _ => Row { outcome: "done", live: !reverts && step.changes, checkpoint: None, failure: None },
         };
+        statements.extend(self.supersede(run.set, step));
         statements.push(self.insert(run, seq, step, digest, row));
         statements
     }
 
     /// Lets the row that a version counts as applied by count no more.
     fn retire(&self, set: &str, step: &Step<'_>) -> String {
+        self.retire_all(set, [&step.version])
+    }
+
+    /// The same for all versions whose place a step takes.
+    fn supersede(&self, set: &str, step: &Step<'_>) -> Option<String> {
+        let versions = step.supersedes.iter().map(|old| &old.version);
+        (!step.supersedes.is_empty()).then(|| self.retire_all(set, versions))
+    }
+
+    fn retire_all<'v>(&self, set: &str, versions: impl IntoIterator<Item = &'v Version>) -> String {
+        let versions: Vec<String> = versions.into_iter().map(|v| quote_literal(&v.canonical())).collect();
         format!(
-            "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live",
+            "UPDATE {} SET live = false WHERE set_name = {} AND version IN ({}) AND live",
             self.qualified(),
             quote_literal(set),
-            quote_literal(&step.version.canonical()),
+            versions.join(", "),
         )
     }
 
@@ -280,13 +292,12 @@ impl HistoryTable {
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
         let live = step.action != Action::Revert;
-        self.insert(
-            run,
-            seq,
-            step,
-            before,
-            Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None },
-        )
+        let row = Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None };
+        let insert = self.insert(run, seq, step, before, row);
+        match self.supersede(run.set, step) {
+            Some(supersede) => format!("{supersede};\n{insert}"),
+            None => insert,
+        }
     }
 
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
@@ -392,7 +403,7 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
+        let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
@@ -420,8 +431,8 @@ impl HistoryTable {
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
-            up = keep(step.up.as_deref()),
-            down = keep(step.down.as_deref()),
+            up = keep(step.up.as_deref().map(|script| kept::text(script.source()))),
+            down = keep(step.down.as_deref().map(kept::down)),
         )
     }
 }
