@@ -398,6 +398,12 @@ pub(crate) const CASES: &[Case] = &[
         &["comment on column public.v.a: added"],
         "+one",
     ),
+    case(
+        "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)",
+        "COMMENT ON INDEX t_pkey IS 'key'; GRANT USAGE ON SEQUENCE t_id_seq TO PUBLIC",
+        &["comment on index public.t_pkey: added", "privileges on sequence public.t_id_seq: added"],
+        "+key",
+    ),
     // The cheap ones.
     case(
         "",
