@@ -194,6 +194,15 @@ pub(crate) const CASES: &[Case] = &[
         &["column public.t.name: changed"],
         "+WITH (n_distinct=5)",
     ),
+    since(
+        18,
+        case(
+            "CREATE TABLE t (id int NOT NULL)",
+            "ALTER TABLE t RENAME CONSTRAINT t_id_not_null TO other",
+            &[],
+            "",
+        ),
+    ),
     // Constraints and indexes.
     case(
         T,
