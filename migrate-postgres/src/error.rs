@@ -164,6 +164,37 @@ pub enum Error {
         problem: String,
     },
 
+    /// A script would run statement by statement, and the table of another tool that is kept as the history has no place for
+    /// how far it has come.
+    #[error(
+        "{name} can't run in a transaction and has {statements} statements, but {table} has no place for how far it has come; \
+         nothing of it was done\n\
+         next: give each of its statements a migration of its own, or `adopt` the history"
+    )]
+    NoCheckpoints {
+        /// The migration's name.
+        name: String,
+        /// The table, with its schema.
+        table: String,
+        /// How many statements it has, settings aside.
+        statements: usize,
+    },
+
+    /// A migration does not fit the table of the tool that is kept as the history.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{name} can't be kept in a history of {tool}: {why}; nothing was changed\n\
+         next: name the migration as {tool} would have it, or `adopt` its history"
+    )]
+    NotForTool {
+        /// The tool.
+        tool: migrate_core::foreign::Tool,
+        /// The migration's name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\
