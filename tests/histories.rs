@@ -64,7 +64,7 @@ pub const SQLX: Case = Case {
 /// refinery.
 pub const REFINERY: Case = Case {
     tool: Tool::Refinery,
-    files: ["1_users.sql", "2_posts.sql", "3_tags.sql"],
+    files: ["V1__users.sql", "V2__posts.sql", "V3__tags.sql"],
     // refinery_core/src/traits/mod.rs of refinery 0.10; the checksums are its own for these names and texts.
     history: "CREATE TABLE IF NOT EXISTS refinery_schema_history(
             version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255));
@@ -134,7 +134,7 @@ pub const GOOSE: Case = Case {
 /// Flyway.
 pub const FLYWAY: Case = Case {
     tool: Tool::Flyway,
-    files: ["1_users.sql", "2_posts.sql", "3_tags.sql"],
+    files: ["V1__users.sql", "V2__posts.sql", "V3__tags.sql"],
     // flyway-database-postgresql PostgreSQLDatabase.getRawCreateScript and JdbcTableSchemaHistory of Flyway.
     history: "CREATE TABLE \"flyway_schema_history\" (\"installed_rank\" INT NOT NULL, \"version\" VARCHAR(50),
             \"description\" VARCHAR(200) NOT NULL, \"type\" VARCHAR(20) NOT NULL, \"script\" VARCHAR(1000) NOT NULL,
@@ -159,8 +159,13 @@ impl Case {
     ///
     /// When it can't be written.
     pub fn folder(&self, texts: [&str; 3]) -> Folder {
-        let [a, b, c] = self.files;
-        folder_of(&[(a, texts[0]), (b, texts[1]), (c, texts[2])])
+        let halves = |text: &str| match self.tool {
+            Tool::Goose => format!("-- +goose Up\n{text}-- +goose Down\n"),
+            Tool::Dbmate => format!("-- migrate:up\n{text}-- migrate:down\n"),
+            _ => text.to_owned(),
+        };
+        let ([a, b, c], [x, y, z]) = (self.files, texts.map(halves));
+        folder_of(&[(a, &x), (b, &y), (c, &z)])
     }
 
     /// A migrator of the directory with these texts.

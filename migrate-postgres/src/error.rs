@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use migrate_core::PlaceholderError;
 use migrate_core::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
@@ -195,6 +196,25 @@ pub enum Error {
         why: &'static str,
     },
 
+    /// The schema is not what the migrations make that it was to be taken for.
+    #[cfg(feature = "catalog")]
+    #[error(
+        "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
+         added is what only the database has, removed what only the migrations make:\n{differences}\n\
+         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
+    )]
+    Differs {
+        /// The name of the last migration.
+        name: String,
+        /// What leads from the schema of the migrations to that of the database.
+        differences: crate::catalog::Differences,
+    },
+
+    /// What migrations make could not be found out on a scratch database.
+    #[cfg(feature = "catalog")]
+    #[error(transparent)]
+    Scratch(#[from] crate::drift::ScratchError),
+
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\
@@ -211,6 +231,10 @@ pub enum Error {
     /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
+
+    /// A placeholder lacks a value, or has one that it can't have. Nothing was changed.
+    #[error(transparent)]
+    Placeholder(#[from] PlaceholderError),
 
     /// Somebody else kept the lock for longer than the run was to wait.
     #[error(

@@ -8,6 +8,10 @@
 
 mod answers;
 mod apply;
+#[cfg(feature = "catalog")]
+pub mod catalog;
+#[cfg(feature = "catalog")]
+pub mod drift;
 mod embed;
 mod error;
 #[cfg(feature = "histories")]
@@ -16,6 +20,8 @@ mod history;
 mod lock;
 mod migrator;
 mod quote;
+#[cfg(feature = "catalog")]
+mod scratch;
 mod session;
 mod settings;
 mod stale;
@@ -27,6 +33,7 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+mod value;
 
 #[doc(hidden)]
 pub use embed::__private;
@@ -38,12 +45,16 @@ pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::Event;
 pub use migrate_core::history::{Holder, Newer, Position};
+pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
-pub use migrate_core::{Migration, Set, Version, build};
+pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
+#[cfg(feature = "testing")]
+pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;
+pub use value::Value;
 
 /// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
 #[cfg(feature = "histories")]

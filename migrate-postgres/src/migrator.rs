@@ -10,13 +10,15 @@ use crate::settings::RunSettings;
 use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
+use crate::value::Value;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
 #[cfg(feature = "histories")]
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
+use migrate_core::placeholder::Values;
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
-use migrate_core::{Migration, Report, Set, Version};
+use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -44,8 +46,11 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Migrator {
     set: Set,
-    settings: RunSettings,
+    pub(crate) settings: RunSettings,
     target: Option<Cow<'static, str>>,
+    values: Values,
+    /// The first placeholder that was given an empty identifier.
+    empty: Option<String>,
     on_event: Option<Arc<OnEvent>>,
 }
 
@@ -62,7 +67,14 @@ impl fmt::Debug for Migrator {
 impl Migrator {
     /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
     pub const fn new(set: Set) -> Migrator {
-        Migrator { set, settings: RunSettings::DEFAULT, target: None, on_event: None }
+        Migrator {
+            set,
+            settings: RunSettings::DEFAULT,
+            target: None,
+            values: Values::NONE,
+            empty: None,
+            on_event: None,
+        }
     }
 
     /// What `migrate!` gives.
@@ -71,12 +83,28 @@ impl Migrator {
         let mut settings = RunSettings::DEFAULT;
         // A `const fn` can't assign: the old value would have to be dropped.
         settings = RunSettings { program: Cow::Borrowed(program), ..settings };
-        Migrator { set, settings, target: None, on_event: None }
+        Migrator { set, settings, target: None, values: Values::NONE, empty: None, on_event: None }
     }
 
     /// The migrations.
     pub fn set(&self) -> &Set {
         &self.set
+    }
+
+    /// What of it, beside the set, shows in the database that it makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(&self) -> impl std::hash::Hash {
+        let RunSettings { history_schema, history_table, program, .. } = &self.settings;
+        let names =
+            [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()];
+        (names, &self.values)
+    }
+
+    /// The name of the history's table, if the whole set is applied and the search path says where that table is.
+    #[cfg(feature = "testing")]
+    pub(crate) fn history_table_by_path(&self) -> Option<&str> {
+        let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
+        is_plain.then_some(&*self.settings.history_table)
     }
 
     /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
@@ -161,6 +189,35 @@ impl Migrator {
     /// Calls this with each event of a run, between two messages to the server: it should be quick.
     pub fn on_event(mut self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         self.on_event = Some(Arc::new(callback));
+        self
+    }
+
+    /// Gives a placeholder its value: what `${name}` in the scripts stands for. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing is run before each of them has a value.
+    ///
+    /// The value is quoted as what it is, an identifier or a literal. It is neither in the checksum nor in the history, which
+    /// keeps scripts as they are written.
+    ///
+    /// ```
+    /// use migrate_postgres::{Migrator, Reading, Set, Value};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("migrate-placeholder-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_users.sql"), "CREATE TABLE ${schema}.users (region text DEFAULT ${region});")?;
+    /// let reading = Reading::default().placeholders(["schema", "region"]);
+    /// let migrator = Migrator::new(Set::from_folder_as(&folder, &reading)?)
+    ///     .placeholder("schema", Value::Identifier("tenant_7"))
+    ///     .placeholder("region", Value::Literal("eu"));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn placeholder(mut self, name: impl Into<Cow<'static, str>>, value: Value<'_>) -> Migrator {
+        let name = name.into();
+        if value.is_empty_identifier() {
+            self.empty.get_or_insert_with(|| name.clone().into_owned());
+        }
+        self.values.insert(name, value.sql());
+        self.set = self.set.filled(self.values.clone());
         self
     }
 
@@ -315,7 +372,8 @@ impl Migrator {
     }
 
     /// Marks the migrations up to a version as applied, without running them, in a database whose schema was made
-    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made.
+    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made. With the
+    /// feature `catalog`, `baseline_checked` makes sure of that first.
     ///
     /// # Errors
     ///
@@ -355,6 +413,7 @@ impl Migrator {
 
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
@@ -377,6 +436,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
         history.close().await;
@@ -450,6 +510,7 @@ impl Migrator {
     /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
     /// that refutes its migration.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let verified = self.verify_all(&mut history).await;
         history.close().await;
@@ -470,8 +531,16 @@ impl Migrator {
         Ok(verified)
     }
 
+    /// Whether each placeholder has a value.
+    fn check_values(&self) -> Result<(), Error> {
+        match &self.empty {
+            Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
+            None => Ok(self.set.check_values()?),
+        }
+    }
+
     /// The version that a text names: a version, or a migration's whole name.
-    fn version(&self, text: &str) -> Version {
+    pub(crate) fn version(&self, text: &str) -> Version {
         let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
         named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
     }

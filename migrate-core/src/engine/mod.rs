@@ -287,7 +287,9 @@ impl Run<'_> {
             Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
             Position::Other => (0, &[][..]),
         };
-        let last = applied.checked_sub(1).and_then(|index| self.set.get(index)).map(|m| m.name().to_owned());
+        let beginning = || self.set.iter().take(applied).rev();
+        let versioned = beginning().find(|migration| !migration.version().is_repeatable());
+        let last = versioned.or(beginning().next()).map(|migration| migration.name().to_owned());
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
         let mut notices = Vec::new();
         if !newer.is_empty() {
@@ -316,11 +318,17 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
     for step in &report.steps {
         match step.action {
             Action::Revert | Action::Unmark => drop(applied.remove(&step.version)),
-            Action::Apply | Action::Mark => drop(applied.insert(step.version.clone(), &step.name)),
+            Action::Apply | Action::Mark => {
+                if let Some(range) = set.find(&step.version).and_then(Migration::replaces) {
+                    applied.retain(|version, _| !range.contains(version));
+                }
+                applied.insert(step.version.clone(), &step.name);
+            }
             Action::Rewind => {}
         }
     }
-    let last = applied.iter().next_back().map(|(version, name)| {
+    let versioned = applied.iter().rev().find(|(version, _)| !version.is_repeatable());
+    let last = versioned.or(applied.iter().next_back()).map(|(version, name)| {
         set.find(version)
             .map_or_else(|| (*name).to_owned(), |migration: &dyn Migration| migration.name().to_owned())
     });

@@ -252,7 +252,7 @@ impl ToolChecksum {
     /// order mark added, is no edit: git does so.
     pub fn is_of(&self, migration: &dyn Migration) -> bool {
         let Work::Script(script) = migration.up();
-        let text = script.text();
+        let text = script.source();
         match self {
             ToolChecksum::Prisma(checksum) => prisma::is_checksum_of(checksum, text),
             ToolChecksum::Sqlx(checksum) => {
@@ -265,14 +265,17 @@ impl ToolChecksum {
                 spellings(text)
                     .any(|text| refinery::checksums(name, version, &text).contains(&Some(*checksum)))
             }
-            ToolChecksum::Flyway(checksum) => flyway::checksum(text) == *checksum,
+            // Of a repeatable migration Flyway takes the text with the values of its placeholders, and accepts the other.
+            ToolChecksum::Flyway(checksum) => {
+                [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
+            }
         }
     }
 
     /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
         let Work::Script(script) = migration.up();
-        let text = script.text();
+        let text = script.source();
         Some(match self {
             ToolChecksum::Prisma(_) => ToolChecksum::Prisma(prisma::checksum(text)),
             ToolChecksum::Sqlx(_) => ToolChecksum::Sqlx(sqlx::checksum(text).to_vec()),

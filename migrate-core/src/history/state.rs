@@ -25,10 +25,14 @@ impl Head {
             return Position::Beginning { applied, total: set.len() };
         }
         match &self.since {
-            Some(newer) if newer.iter().all(|newer| Some(&newer.version) > set.last_version()) => {
-                Position::Ahead { newer: newer.clone() }
+            Some(newer) => {
+                // Repeatable migrations that were applied again since are a newer release's where versions are.
+                let newer: Vec<Newer> =
+                    newer.iter().filter(|n| !n.version.is_repeatable()).cloned().collect();
+                let is_ahead = newer.iter().all(|newer| Some(&newer.version) > set.last_version());
+                if is_ahead && !newer.is_empty() { Position::Ahead { newer } } else { Position::Other }
             }
-            _ => Position::Other,
+            None => Position::Other,
         }
     }
 }
@@ -252,8 +256,8 @@ impl State {
         self.applied.iter().find(|applied| applied.version == *version)
     }
 
-    /// The applied migration of the greatest version.
+    /// The applied migration of the greatest version; a repeatable one only where there is no other.
     pub fn last(&self) -> Option<&Applied> {
-        self.applied.iter().max_by(|a, b| a.version.cmp(&b.version))
+        self.applied.iter().max_by_key(|applied| (!applied.version.is_repeatable(), &applied.version))
     }
 }

@@ -9,7 +9,9 @@ mod check;
 mod down;
 mod redo;
 mod refused;
+mod repeatable;
 mod resolve;
+mod squash;
 mod step;
 mod to;
 mod up;
@@ -22,7 +24,7 @@ pub use down::Down;
 pub use redo::Redo;
 pub use refused::{Interruption, Notice, Refused};
 pub use resolve::{Resolution, Resolve};
-pub use step::{Action, Adopted, Settled, Step, Steps};
+pub use step::{Action, Adopted, Settled, Step, Steps, Superseded};
 pub use to::To;
 pub use up::Up;
 

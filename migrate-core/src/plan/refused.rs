@@ -43,6 +43,24 @@ pub enum Refused {
         newest: String,
     },
 
+    /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
+    #[error(
+        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and the \
+         binary does not have those after it; nothing was changed\n\
+         next: start the release before the one that removed them, which applies them, and then this one",
+        missing.as_written()
+    )]
+    PartlyReplaced {
+        /// The version of the migration that replaces them.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the last migration of the range that is applied.
+        applied: String,
+        /// The last version of the range, which is not applied.
+        missing: Version,
+    },
+
     /// A migration is pending though a later one is applied: a hole in the history.
     #[error(
         "migration {name} is not applied, but {after}, which comes after it, is; nothing was changed\n\

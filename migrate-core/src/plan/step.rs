@@ -85,6 +85,9 @@ pub struct Step<'s> {
     /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
     /// together.
     pub adopted: Option<Adopted>,
+    /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
+    /// They count as applied no more.
+    pub supersedes: Vec<Superseded>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
 }
@@ -97,6 +100,15 @@ pub struct Adopted {
     pub at: Option<SystemTime>,
     /// How long it took.
     pub took: Option<Duration>,
+}
+
+/// An applied migration whose place a step takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its version.
+    pub version: Version,
+    /// The checksum that it was applied with.
+    pub checksum: Checksum,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -151,6 +163,7 @@ impl<'s> Step<'s> {
             changes: true,
             settles: None,
             adopted: None,
+            supersedes: Vec::new(),
             reason: None,
         }
     }
@@ -169,6 +182,7 @@ impl<'s> Step<'s> {
             changes: true,
             settles: None,
             adopted: None,
+            supersedes: Vec::new(),
             reason: None,
         }
     }
@@ -189,6 +203,11 @@ impl<'s> Step<'s> {
         Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
     }
 
+    /// The same in the place of applied migrations.
+    pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
+        Step { supersedes, ..self }
+    }
+
     /// The script that is run, if any.
     pub fn script(&self) -> Option<&Script> {
         match self.work.as_ref()? {
@@ -202,6 +221,8 @@ impl<'s> Step<'s> {
             return before;
         }
         let own = Digest::of_migration(&self.version, &self.checksum);
+        let superseded = self.supersedes.iter().map(|old| Digest::of_migration(&old.version, &old.checksum));
+        let before = superseded.fold(before, |digest, old| digest - old);
         match self.action {
             Action::Apply | Action::Mark => before + own,
             Action::Revert | Action::Unmark => before - own,
@@ -219,6 +240,9 @@ fn script_of<'s>(work: &Work<'s>) -> Cow<'s, Script> {
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.action, self.name)?;
+        if self.supersedes.iter().any(|old| old.version == self.version) {
+            f.write_str(" again")?;
+        }
         match self.reason.as_deref().filter(|_| self.adopted.is_some()) {
             Some(reason) => write!(f, ", {reason}"),
             None => Ok(()),

@@ -19,7 +19,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
-const MESSAGE_BYTES: usize = 256 * 1024;
+const MESSAGE_BYTES: usize = 128 * 1024;
 
 /// Applies steps that run in transaction blocks, in as few messages as can be.
 ///

@@ -236,7 +236,7 @@ impl Locked for PgLocked<'_, '_> {
 }
 
 /// What tells a run from others, in the history's rows.
-pub(super) fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }

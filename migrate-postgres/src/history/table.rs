@@ -5,8 +5,8 @@ use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Adopted, Step};
-use migrate_core::{Digest, Script, TransactionMode};
+use migrate_core::plan::{Action, Adopted, Step, Superseded};
+use migrate_core::{Digest, TransactionMode, Version};
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
@@ -285,17 +285,29 @@ impl HistoryTable {
             },
             _ => Row { outcome: "done", live: !reverts && step.changes, checkpoint: None, failure: None },
         };
+        statements.extend(self.supersede(run.set, step));
         statements.push(self.insert(run, seq, step, digest, row));
         statements
     }
 
     /// Lets the row that a version counts as applied by count no more.
     fn retire(&self, set: &str, step: &Step<'_>) -> String {
+        self.retire_all(set, [&step.version])
+    }
+
+    /// The same for all versions whose place a step takes.
+    fn supersede(&self, set: &str, step: &Step<'_>) -> Option<String> {
+        let versions = step.supersedes.iter().map(|old| &old.version);
+        (!step.supersedes.is_empty()).then(|| self.retire_all(set, versions))
+    }
+
+    fn retire_all<'v>(&self, set: &str, versions: impl IntoIterator<Item = &'v Version>) -> String {
+        let versions: Vec<String> = versions.into_iter().map(|v| quote_literal(&v.canonical())).collect();
         format!(
-            "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live",
+            "UPDATE {} SET live = false WHERE set_name = {} AND version IN ({}) AND live",
             self.qualified(),
             quote_literal(set),
-            quote_literal(&step.version.canonical()),
+            versions.join(", "),
         )
     }
 
@@ -346,19 +358,19 @@ impl HistoryTable {
     pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
         let elsewhere = self.elsewhere(run, step, |keeps, entry| {
             let claim = checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
-            [take_lock(keeps), keeps.guard(entry), claim.into_iter().collect()].concat().join("; ")
+            let before = [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry)].concat();
+            before.into_iter().chain(claim).collect::<Vec<_>>().join("; ")
         });
         if let Some(claim) = elsewhere {
             return claim;
         }
         let live = step.action != Action::Revert;
-        self.insert(
-            run,
-            seq,
-            step,
-            before,
-            Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None },
-        )
+        let row = Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None };
+        let insert = self.insert(run, seq, step, before, row);
+        match self.supersede(run.set, step) {
+            Some(supersede) => format!("{supersede};\n{insert}"),
+            None => insert,
+        }
     }
 
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
@@ -506,7 +518,7 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
+        let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let (started, finished) = match step.adopted {
@@ -538,8 +550,8 @@ impl HistoryTable {
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
-            up = keep(step.up.as_deref()),
-            down = keep(step.down.as_deref()),
+            up = keep(step.up.as_deref().map(|script| kept::text(script.source()))),
+            down = keep(step.down.as_deref().map(kept::down)),
         )
     }
 }
@@ -587,7 +599,16 @@ fn begin_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> Vec<String> {
         (Action::Revert | Action::Unmark | Action::Rewind, ..) => keeps.delete(entry),
         _ => keeps.insert(entry),
     };
-    [take_lock(keeps), keeps.guard(entry), vec![write]].concat()
+    [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry), vec![write]].concat()
+}
+
+/// Takes the rows out of another tool's table that a step takes the place of.
+fn supersede_elsewhere(keeps: &dyn Keeps, entry: Entry<'_>) -> Vec<String> {
+    let delete = |old: &Superseded| {
+        let step = Step::unmark(old.version.clone(), old.version.canonical().into_owned(), old.checksum);
+        keeps.delete(Entry { step: &step, ..entry })
+    };
+    entry.step.supersedes.iter().map(delete).collect()
 }
 
 /// Ends a step's row in another tool's table.

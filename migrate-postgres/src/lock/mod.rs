@@ -162,7 +162,7 @@ impl Key {
 /// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
 ///
 /// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
-const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
+pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
 
 /// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.
 const HOLDER: &str = "\

@@ -50,9 +50,9 @@ fn version(step: &Step<'_>) -> String {
     quote_literal(&step.version.canonical())
 }
 
-/// The text of the up script, which the tools' checksums cover.
+/// The text of the up script's file, which the tools' checksums cover.
 fn text<'s>(step: &'s Step<'_>) -> &'s str {
-    step.up.as_deref().map_or("", Script::text)
+    step.up.as_deref().map_or("", Script::source)
 }
 
 /// The time of the server's clock. `now()` would be that of the message, in which there may be many migrations.
