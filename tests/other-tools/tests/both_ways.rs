@@ -137,7 +137,7 @@ async fn run_sqlx(folder: &Path, database: &Database) -> Result<(), String> {
 async fn run_refinery(folder: &Path, database: &Database) -> Result<(), String> {
     let migrations = refinery::load_sql_migrations(folder).unwrap();
     let mut client = database.connect().await.unwrap();
-    let report = refinery::Runner::new(&migrations).run_async(&mut *client).await;
+    let report = refinery::Runner::new(&migrations).run_async(&mut client).await;
     report.map(drop).map_err(|error| error.to_string())
 }
 
