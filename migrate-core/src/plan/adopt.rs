@@ -107,6 +107,9 @@ impl<'s> Taking<'s, '_> {
                 let logs = logs.clone();
                 self.taken.obstacles.push(Obstacle::Failed { migration: found.clone(), logs });
             }
+            FoundState::Interrupted { .. } => {
+                self.taken.obstacles.push(Obstacle::Interrupted { name: found.to_string() });
+            }
             FoundState::Applied => self.take_applied(found),
             FoundState::AppliedUpTo => self.take_up_to(found),
         }
@@ -163,9 +166,9 @@ fn is_repeatable(found: &Found) -> bool {
     found.version.starts_with("R__")
 }
 
-/// Another tool's history can't be taken over. Nothing was changed, neither here nor there.
+/// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the history {table} of {tool} can't be adopted; nothing was changed{}", list(self))]
+#[error("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self))]
 #[non_exhaustive]
 pub struct NotAdopted {
     /// The tool.
@@ -195,6 +198,11 @@ pub enum Obstacle {
         migration: Found,
         /// The tool's note of what went wrong.
         logs: Option<String>,
+    },
+    /// This library was interrupted in a migration while it kept the tool's table as its history.
+    Interrupted {
+        /// Its version, and its name where the tool keeps it.
+        name: String,
     },
     /// The tool has applied a migration that the set does not have.
     Missing {
@@ -240,6 +248,10 @@ impl fmt::Display for Shown<'_> {
                 }
                 write!(f, "\n  next: {}", after_failure(*tool, table, &migration.version))
             }
+            Obstacle::Interrupted { name } => write!(
+                f,
+                "- {name} was interrupted between its statements\n  next: `run` it to its end with {table} as the history"
+            ),
             Obstacle::Missing { name } => write!(
                 f,
                 "- {name} was applied by {tool}, but it is missing from the binary\n  \

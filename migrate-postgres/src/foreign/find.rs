@@ -21,15 +21,26 @@ struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct There {
     pub(super) tool: Tool,
+    /// Empty where it is not known.
     pub(super) schema: String,
     pub(super) table: String,
     in_path: bool,
 }
 
 impl There {
+    /// A table of a schema.
+    pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> There {
+        There { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
+    }
+
+    /// A table of which no more is known than its name for messages.
+    pub(super) fn named(tool: Tool, shown: String) -> There {
+        There { tool, schema: String::new(), table: shown, in_path: true }
+    }
+
     /// The table with its schema, for messages.
     pub(super) fn shown(&self) -> String {
-        format!("{}.{}", self.schema, self.table)
+        if self.schema.is_empty() { self.table.clone() } else { format!("{}.{}", self.schema, self.table) }
     }
 }
 
@@ -148,9 +159,15 @@ fn has(candidate: &Candidate, column: &str) -> bool {
 /// The columns that are read.
 fn columns(tool: Tool) -> &'static [&'static str] {
     match tool {
-        Tool::Prisma => {
-            &["checksum", "finished_at", "migration_name", "logs", "rolled_back_at", "started_at"]
-        }
+        Tool::Prisma => &[
+            "checksum",
+            "finished_at",
+            "migration_name",
+            "logs",
+            "rolled_back_at",
+            "started_at",
+            "applied_steps_count",
+        ],
         Tool::Sqlx => &["version", "description", "installed_on", "success", "checksum", "execution_time"],
         Tool::Refinery => &["version", "name", "applied_on", "checksum"],
         Tool::Diesel => &["version", "run_on"],
