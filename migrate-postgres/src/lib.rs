@@ -8,6 +8,8 @@
 
 mod answers;
 mod apply;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod embed;
 mod error;
 mod history;

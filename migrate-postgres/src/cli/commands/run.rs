@@ -1,0 +1,77 @@
+//! What the commands that take steps have in common.
+
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::json;
+use crate::cli::page::{Page, Piece, Table, Tone};
+use crate::cli::problem::Problem;
+use crate::{Action, Report};
+use migrate_core::plan::{Plan, Steps};
+use migrate_core::{Script, TransactionMode};
+use serde_json::json;
+
+/// Takes the steps of a plan, or only shows them.
+pub(super) async fn take(context: &Context, plan: &dyn Plan, dry_run: bool) -> Result<Answer, Problem> {
+    let target = context.target()?;
+    if dry_run {
+        let steps = context.migrator.plan_of(&target, plan).await?;
+        return Ok(shown(&steps, Exit::Done));
+    }
+    let report = context.migrator.take(&target, plan).await?;
+    Ok(Answer::done(report_page(&report), json!({ "report": json::report(&report) })))
+}
+
+/// Steps that are not taken.
+pub(super) fn shown(steps: &Steps<'_>, exit: Exit) -> Answer {
+    let mut table = Table::new(["step", "migration", "statements", "runs"]);
+    for step in &steps.steps {
+        let script = step.script();
+        let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
+        table.push([
+            Piece::new(step.action.word(), tone),
+            Piece::plain(&*step.name),
+            Piece::plain(script.map_or(0, |script| script.statements().len()).to_string()),
+            Piece::new(mode(script), Tone::Faint),
+        ]);
+    }
+    let count = match steps.steps.len() {
+        0 => "nothing to do".to_owned(),
+        1 => "1 step; nothing was changed".to_owned(),
+        count => format!("{count} steps; nothing was changed"),
+    };
+    let page = Page::default().table(table).line(count);
+    let page = steps
+        .notices
+        .iter()
+        .fold(page, |page, notice| page.toned(format!("notice: {notice}"), Tone::Warning));
+    let data = json!({
+        "steps": steps.steps.iter().map(json::step).collect::<Vec<_>>(),
+        "notices": json::notices(&steps.notices),
+    });
+    Answer { exit, ..Answer::done(page, data) }
+}
+
+fn mode(script: Option<&Script>) -> &'static str {
+    match script.map(Script::transaction) {
+        None => "nothing; records only",
+        Some(TransactionMode::None) => "statement by statement",
+        Some(_) => "in one transaction",
+    }
+}
+
+/// What a run did.
+pub(super) fn report_page(report: &Report) -> Page {
+    let mut table = Table::new(["migration", "was", "statements", "took", "attempts"]);
+    for step in &report.steps {
+        let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
+        table.push([
+            Piece::plain(&step.name),
+            Piece::new(step.action.past(), tone),
+            Piece::plain(step.statements.to_string()),
+            Piece::plain(format!("{:.1?}", step.took)),
+            Piece::plain(step.attempts.to_string()),
+        ]);
+    }
+    Page::default().table(table).line(report.to_string())
+}

@@ -1,0 +1,1 @@
+//! The program `migrate`, run as its users run it.
