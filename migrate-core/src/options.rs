@@ -161,7 +161,12 @@ pub(crate) fn read_header(text: &str, role: Role) -> Header {
     let header = Header { options: Options::NONE, transaction_at: 0, faults: Vec::new() };
     let mut reader = HeaderReader { text, role, given: Vec::new(), header };
     let mut is_header = true;
+    // Where no option stands anywhere, none stands too late.
+    let is_to_be_read = text.contains("migrate:");
     for token in sql::tokens(text) {
+        if !is_header && !is_to_be_read {
+            break;
+        }
         let comment = token.text(text);
         match token.kind {
             TokenKind::LineComment if is_header => reader.comment(token.start, comment),

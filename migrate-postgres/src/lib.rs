@@ -41,6 +41,8 @@ pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, Set, Version, build};
+#[cfg(feature = "testing")]
+pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;

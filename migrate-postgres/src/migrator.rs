@@ -75,6 +75,20 @@ impl Migrator {
         &self.set
     }
 
+    /// What of it, beside the set, shows in the database that it makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(&self) -> impl std::hash::Hash {
+        let RunSettings { history_schema, history_table, program, .. } = &self.settings;
+        [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()]
+    }
+
+    /// The name of the history's table, if the whole set is applied and the search path says where that table is.
+    #[cfg(feature = "testing")]
+    pub(crate) fn history_table_by_path(&self) -> Option<&str> {
+        let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
+        is_plain.then_some(&*self.settings.history_table)
+    }
+
     /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
     /// path.
     pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {

@@ -38,6 +38,7 @@
 mod detect;
 mod flat;
 mod folders;
+mod parallel;
 mod place;
 mod prisma;
 mod reader;

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::rules::{FileKind, Rules};
-use super::{Directory, Note, Role, script, settings};
+use super::{Directory, Note, Role, parallel, script, settings};
 use crate::migration::SqlMigration;
 use crate::options::TransactionMode;
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -57,11 +57,17 @@ impl Reader {
         files.into_iter().for_each(|file| self.file(file));
         self.check_folders();
         self.check_names();
-        let mut migrations = Vec::new();
-        for ((version, folder), draft) in std::mem::take(&mut self.drafts) {
+        let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
+        let read = parallel::map(drafts, |((version, folder), draft)| {
             let folder = folder.and_then(|name| Some((self.folders.get(&name)?.transaction?, name)));
             let metadata = folder.map(|(mode, name)| (format!("{name}/metadata.toml"), mode));
-            migrations.extend(draft.read(self.rules, version, metadata.as_ref(), &mut self.problems));
+            let mut problems = Problems::default();
+            (draft.read(self.rules, version, metadata.as_ref(), &mut problems), problems)
+        });
+        let mut migrations = Vec::with_capacity(read.len());
+        for (migration, problems) in read {
+            migrations.extend(migration);
+            problems.into_iter().for_each(|problem| self.problems.push(problem));
         }
         if self.problems.is_empty() {
             Ok(Directory {

@@ -56,11 +56,10 @@ impl Standing {
 }
 
 impl Context<'_> {
-    /// Sets the timeouts of a script's statements, for the transaction or for the session, and returns which server process
-    /// does so.
+    /// Statements that set the timeouts of a script's statements, for the transaction or for the session.
     ///
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
-    pub(crate) fn timeouts(&self, options: &Options, local: bool) -> String {
+    pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
         let lock = options.lock_timeout.unwrap_or(self.settings.lock_timeout);
         let statement = options.statement_timeout.unwrap_or(self.settings.statement_timeout);
         let mut settings = vec![
@@ -75,13 +74,9 @@ impl Context<'_> {
             // Without it the server works on, and holds its locks, for a pod that was killed.
             settings.push(("client_connection_check_interval", Duration::from_secs(1)));
         }
-        let calls: Vec<String> = settings
-            .into_iter()
-            .map(|(name, value)| {
-                format!("pg_catalog.set_config('{name}', '{}', {local})", milliseconds(value))
-            })
-            .collect();
-        format!("SELECT pg_catalog.pg_backend_pid(), {}", calls.join(", "))
+        let set = if local { "SET LOCAL" } else { "SET" };
+        // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
+        settings.into_iter().map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
     }
 }
 

@@ -74,7 +74,7 @@ struct Statements<'r, 'c> {
 impl Statements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
     async fn claim(&self, standing: &Standing) -> Result<(), ApplyError> {
-        let timeouts = self.context.timeouts(&Options::NONE, true);
+        let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let claim = self.context.table.claim(self.context.run, self.row, self.step, standing.digest);
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
@@ -98,7 +98,7 @@ impl Statements<'_, '_> {
     fn enter(&self, index: usize) -> String {
         let mut options = self.script.options().clone();
         options.lock_timeout.get_or_insert(Duration::ZERO);
-        let timeouts = self.context.timeouts(&options, false);
+        let timeouts = self.context.timeouts(&options, false).join("\n;\n");
         std::iter::once(timeouts.as_str())
             .chain(self.settings_before(index))
             .collect::<Vec<_>>()
@@ -115,7 +115,7 @@ impl Statements<'_, '_> {
         if before == Before::Nothing {
             return Ok(());
         }
-        let timeouts = self.context.timeouts(&Options::NONE, true);
+        let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let take_over = self.context.table.take_over(self.context.run, self.row, done, before.outcome());
         let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
@@ -185,8 +185,10 @@ impl Statements<'_, '_> {
     async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
         let text = self.script.statements()[index].text(self.script.text());
         let checkpoint = self.context.table.checkpoint(self.context.run, self.row, index + 1);
-        let mut prefix =
-            format!("{BEGIN};\n{checkpoint};\n{};\n", self.context.timeouts(self.script.options(), true));
+        let mut prefix = format!(
+            "{BEGIN};\n{checkpoint};\n{};\n",
+            self.context.timeouts(self.script.options(), true).join("; ")
+        );
         for setting in self.settings_before(index) {
             prefix = format!("{prefix}{setting}\n;\n");
         }
@@ -218,7 +220,7 @@ impl Statements<'_, '_> {
     /// Ends the row as done; returns how long the step took.
     async fn complete(&self, standing: Standing) -> Result<Duration, Stopped> {
         let digest = self.step.digest_after(standing.digest);
-        let timeouts = self.context.timeouts(&Options::NONE, true);
+        let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let complete = self.context.table.complete(self.context.run, self.row, self.step, digest);
         let message = format!("{BEGIN}; {timeouts}; {complete}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;

@@ -19,7 +19,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
-const MESSAGE_BYTES: usize = 256 * 1024;
+const MESSAGE_BYTES: usize = 128 * 1024;
 
 /// Applies steps that run in transaction blocks, in as few messages as can be.
 ///
@@ -158,7 +158,13 @@ impl Transactions<'_, '_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        message.push(index, Purpose::Begin, &[BEGIN, &context.timeouts(options, true)]);
+        let mut begin = vec![BEGIN.to_owned()];
+        begin.extend(context.timeouts(options, true));
+        if !message.has_step() {
+            // One server process runs all of a message, also behind a pooler.
+            begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+        }
+        message.push(index, Purpose::Begin, &begin);
         let digest = step.digest_after(standing.digest);
         let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
         message.push(index, Purpose::Record, &record);
@@ -196,7 +202,7 @@ impl Transactions<'_, '_, '_, '_> {
                 }
             };
             match answer {
-                // The last row of the beginning is who works, the last one before a commit is how long that took.
+                // The row of a beginning is who works, the last one before a commit is how long that took.
                 SimpleQueryMessage::Row(row) => match message.purpose(done) {
                     Some(Purpose::Begin) => self.pid = first(&row).and_then(|pid| pid.parse().ok()),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
@@ -308,7 +314,7 @@ impl Transactions<'_, '_, '_, '_> {
         let context = &self.context;
         let row = self.standing.last_row + 1;
         let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
-        let timeouts = context.timeouts(&Options::NONE, true);
+        let timeouts = context.timeouts(&Options::NONE, true).join("; ");
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
         let create = create.unwrap_or_default();
