@@ -104,7 +104,7 @@ impl Exit {
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
             | Problem::NewLayout { .. } => Exit::Refused,
-            Problem::Seed { .. } => Exit::Failed,
+            Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,
             Problem::Interrupted => Exit::Interrupted,
             _ => Exit::Error,
         }

@@ -50,11 +50,14 @@ fn next_steps(next: &Next) -> Value {
     json!({ "advice": next.advice, "commands": commands.collect::<Vec<_>>() })
 }
 
-fn error(problem: &Problem) -> Value {
+/// What went wrong.
+pub(super) fn error(problem: &Problem) -> Value {
     let (message, _) = problem.told();
     let mut value = json!({ "kind": problem.kind(), "message": message });
     match problem {
-        Problem::Migrate(Error::Failed(failure)) => value["failure"] = self::failure(failure),
+        Problem::Migrate(Error::Failed(failure)) | Problem::Refuted(failure) => {
+            value["failure"] = self::failure(failure);
+        }
         Problem::Migrate(Error::LockWait { waited, holder: by }) => {
             value["waited_seconds"] = seconds(*waited);
             value["holder"] = holder(by);

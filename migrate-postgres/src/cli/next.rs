@@ -6,7 +6,7 @@ use super::problem::Problem;
 use crate::error::Error;
 use crate::{Action, Refused, Resolution};
 use migrate_core::error::{Failure, Left};
-use migrate_core::{Migration, Version};
+use migrate_core::{FolderError, Migration, Version};
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,13 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
             .or(call("reset --mark-development"), "marks it, and drops nothing")
             .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it this once"),
         Problem::Interrupted => next.or(call("status"), "shows where it stands"),
-        Problem::Folder(_) if context.folder.is_some() => next.or(call("check"), "looks again"),
+        Problem::Refuted(_) => next.or(call("verify"), "looks again"),
+        Problem::Folder(FolderError::NotFound { .. }) => {
+            let folder = context.folder.as_deref().unwrap_or(std::path::Path::new("migrations"));
+            Next::advice(format!("name the folder with --folder, or make `{}`", folder.display()))
+                .or(call("new create_users"), "makes it, with a first migration")
+        }
+        Problem::Folder(FolderError::Problems { .. }) => next.or(call("check"), "looks again"),
         _ => next,
     }
 }

@@ -13,6 +13,14 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Migrate(#[from] Error),
 
+    /// A verify script that was run by itself refutes its migration.
+    #[error(
+        "{}\ndatabase: {} is applied as before; nothing was changed\n\
+         next: see what changed what it made, or correct the verify script",
+        without_state(.0), .0.name
+    )]
+    Refuted(Box<migrate_core::Failure>),
+
     /// What is known of the connection does not make one.
     #[error(transparent)]
     Connection(#[from] ConnectionProblem),
@@ -102,6 +110,7 @@ impl Problem {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Problem::Migrate(error) => kind_of(error),
+            Problem::Refuted(_) => "refuted",
             Problem::Connection(_) => "connection",
             Problem::Folder(FolderError::Problems { .. }) => "problems",
             Problem::Folder(_) | Problem::File { .. } => "file",
@@ -119,7 +128,7 @@ impl Problem {
     pub(super) fn told(&self) -> (String, Option<String>) {
         let text = self.to_string();
         match text.rsplit_once("\nnext: ") {
-            Some((what, next)) => (what.to_owned(), Some(next.to_owned())),
+            Some((what, next)) => (what.to_owned(), Some(in_options(next))),
             None => (text, None),
         }
     }
@@ -163,6 +172,28 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::Interrupted { .. } => "interrupted_migration",
         _ => "refused",
     }
+}
+
+/// What a failure says of what went wrong, and not what becomes of a run.
+fn without_state(failure: &migrate_core::Failure) -> String {
+    let text = failure.to_string();
+    text.split("\ndatabase: ").next().unwrap_or_default().to_owned()
+}
+
+/// The library's advice, with the words of the command line for those of its calls.
+fn in_options(advice: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("`run` ", "`up` "),
+        ("`lock_wait`", "`--lock-wait`"),
+        ("`lock_timeout`", "`--lock-timeout`"),
+        ("`allow_missing`", "`--allow-missing`"),
+        ("`allow_out_of_order`", "`--allow-out-of-order`"),
+        ("`history_schema`", "`--history-schema`"),
+        ("`history_table`", "`--history-table`"),
+        ("set `--", "give `--"),
+        ("with `--history", "by `--history"),
+    ];
+    WORDS.iter().fold(advice.to_owned(), |advice, (call, option)| advice.replace(call, option))
 }
 
 fn with_cause(error: &FolderError) -> String {

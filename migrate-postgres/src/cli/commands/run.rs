@@ -24,14 +24,14 @@ pub(super) async fn take(context: &Context, plan: &dyn Plan, dry_run: bool) -> R
 
 /// Steps that are not taken.
 pub(super) fn shown(steps: &Steps<'_>, exit: Exit) -> Answer {
-    let mut table = Table::new(["step", "migration", "statements", "runs"]);
+    let mut table = Table::new(["step", "migration", "runs", "how"]);
     for step in &steps.steps {
         let script = step.script();
         let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
         table.push([
             Piece::new(step.action.word(), tone),
             Piece::plain(&*step.name),
-            Piece::plain(script.map_or(0, |script| script.statements().len()).to_string()),
+            Piece::plain(statements(script.map_or(0, |script| script.statements().len()))),
             Piece::new(mode(script), Tone::Faint),
         ]);
     }
@@ -52,9 +52,22 @@ pub(super) fn shown(steps: &Steps<'_>, exit: Exit) -> Answer {
     Answer { exit, ..Answer::done(page, data) }
 }
 
+fn statements(count: usize) -> String {
+    match count {
+        0 => "nothing".to_owned(),
+        1 => "1 statement".to_owned(),
+        count => format!("{count} statements"),
+    }
+}
+
+/// How often a step was tried, where that is worth saying.
+fn attempts(count: u32) -> String {
+    if count > 1 { format!("{count} times") } else { String::new() }
+}
+
 fn mode(script: Option<&Script>) -> &'static str {
     match script.map(Script::transaction) {
-        None => "nothing; records only",
+        None => "records only",
         Some(TransactionMode::None) => "statement by statement",
         Some(_) => "in one transaction",
     }
@@ -62,15 +75,15 @@ fn mode(script: Option<&Script>) -> &'static str {
 
 /// What a run did.
 pub(super) fn report_page(report: &Report) -> Page {
-    let mut table = Table::new(["migration", "was", "statements", "took", "attempts"]);
+    let mut table = Table::new(["migration", "was", "ran", "took", "tried"]);
     for step in &report.steps {
         let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
         table.push([
             Piece::plain(&step.name),
             Piece::new(step.action.past(), tone),
-            Piece::plain(step.statements.to_string()),
+            Piece::plain(statements(step.statements)),
             Piece::plain(format!("{:.1?}", step.took)),
-            Piece::plain(step.attempts.to_string()),
+            Piece::plain(attempts(step.attempts)),
         ]);
     }
     Page::default().table(table).line(report.to_string())

@@ -4,10 +4,10 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::json;
-use crate::cli::next::{Next, statements_of};
+use crate::cli::next::{self, Next, statements_of};
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::{Outcome, State, Status, StatusRow};
+use crate::{Error, Outcome, State, Status, StatusRow};
 use migrate_core::plan::Step;
 use migrate_core::{Migration, sql};
 use serde_json::json;
@@ -21,7 +21,13 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let status = context.migrator.status(&context.target()?).await?;
+        let target = context.target()?;
+        let status = context.migrator.status(&target).await?;
+        // Whether a run would be refused, an edited migration say: `status` is not to say that all is well then.
+        let refusal = match context.migrator.plan(&target).await {
+            Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
+            _ => None,
+        };
         let stopped = status.rows.iter().find(|row| is_stopped(&row.state));
         let page = Page::default().table(table(&status)).line(summary(&status));
         let page = stopped.into_iter().fold(page, |page, row| page.lines(story(row, context)));
@@ -30,7 +36,24 @@ impl Args {
             "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
             "pending": status.pending().count(),
         });
-        Ok(Answer { exit: exit(&status), page, data, next: next(&status, stopped, context) })
+        let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context) };
+        Ok(match refusal {
+            Some(problem) => refused(answer, &problem, context),
+            None => answer,
+        })
+    }
+}
+
+/// The same, of a database on which a run would be refused.
+fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
+    let (what, _) = problem.told();
+    let mut data = answer.data;
+    data["refusal"] = json::error(problem);
+    Answer {
+        exit: answer.exit.max(Exit::Refused),
+        page: answer.page.toned("a run would be refused:", Tone::Bad).lines(what.lines()),
+        data,
+        next: next::after(problem, context),
     }
 }
 
@@ -70,6 +93,8 @@ fn table(status: &Status) -> Table {
 fn short(state: &State) -> String {
     match state {
         State::Pending { last: Some(Outcome::Failed { .. }) } => "pending, failed".to_owned(),
+        State::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
+        State::Interrupted { statements_done, .. } => format!("stopped after {statements_done} statements"),
         state => state.to_string(),
     }
 }
@@ -101,6 +126,11 @@ fn story(row: &StatusRow, context: &Context) -> Vec<String> {
             lines.push(format!("{} {}", row.name, what(outcome)));
             lines.extend(statement(row, context, outcome));
             lines.push(format!("database: {} left nothing behind", row.name));
+        }
+        State::Interrupted { statements_done, last: Some(Outcome::Failed { message, .. }) }
+            if message.is_empty() =>
+        {
+            lines.push(format!("{} was set by hand to go on at statement {}", row.name, statements_done + 1));
         }
         State::Interrupted { statements_done, last } => {
             let is_failed = matches!(last, Some(Outcome::Failed { .. }));

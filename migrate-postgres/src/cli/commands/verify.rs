@@ -1,5 +1,6 @@
 //! `verify`.
 
+use crate::Error;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::page::{Page, Tone};
@@ -15,7 +16,10 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let ran = context.migrator.verify(&context.target()?).await?;
+        let ran = context.migrator.verify(&context.target()?).await.map_err(|error| match error {
+            Error::Failed(failure) => Problem::Refuted(failure),
+            error => error.into(),
+        })?;
         let scripts = match ran {
             0 => "there is no verify script of an applied migration".to_owned(),
             1 => "1 verify script found nothing wrong".to_owned(),
