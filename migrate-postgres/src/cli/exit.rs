@@ -79,8 +79,11 @@ impl Exit {
             Error::Refused(_)
             | Error::NotSo { .. }
             | Error::InTransaction
+            | Error::SeveralHistories { .. }
+            | Error::Placeholder(_)
             | Error::NotOurTable { .. }
             | Error::Stale { .. } => Exit::Refused,
+            Error::Differs { .. } => Exit::Drift,
             Error::LockWait { .. } => Exit::LockNotGot,
             Error::Failed(failure) => Exit::of_failure(failure),
             _ => Exit::Error,

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::next::{self, Next};
 use super::problem::Problem;
+use crate::catalog::Difference;
 use crate::error::Error;
 use crate::{Attempt, Outcome, Report, State, StatusRow, StepReport};
 use migrate_core::error::{Failure, Left, Place};
@@ -61,6 +62,9 @@ pub(super) fn error(problem: &Problem) -> Value {
         Problem::Migrate(Error::LockWait { waited, holder: by }) => {
             value["waited_seconds"] = seconds(*waited);
             value["holder"] = holder(by);
+        }
+        Problem::Migrate(Error::Differs { differences, .. }) => {
+            value["differences"] = self::differences(differences);
         }
         Problem::Folder(FolderError::Problems { problems, .. }) => {
             value["problems"] = problems.iter().map(self::problem).collect();
@@ -151,6 +155,19 @@ fn step_report(step: &StepReport) -> Value {
     })
 }
 
+/// What two schemas do not have alike.
+pub(super) fn differences(differences: &[Difference]) -> Value {
+    let difference = |difference: &Difference| {
+        json!({
+            "change": difference.change.to_string(),
+            "kind": difference.object.kind().to_string(),
+            "identity": difference.object.identity(),
+            "diff": difference.diff,
+        })
+    };
+    differences.iter().map(difference).collect()
+}
+
 /// What is worth saying though it stops nothing.
 pub(super) fn notices(notices: &[Notice]) -> Value {
     notices.iter().map(ToString::to_string).collect()
@@ -185,6 +202,10 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
             put("by", json!(by));
             put("edited", json!(edited));
             put("unknown", json!(unknown));
+        }
+        State::Outdated { at } => {
+            put("state", json!("outdated"));
+            put("at", time(*at));
         }
         State::Interrupted { statements_done, last } => {
             put("state", json!("interrupted"));

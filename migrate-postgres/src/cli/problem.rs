@@ -150,6 +150,10 @@ fn kind_of(error: &Error) -> &'static str {
         Error::LockLost { .. } => "lock_lost",
         Error::Failed(_) => "failed",
         Error::Stale { .. } => "stale",
+        Error::Differs { .. } => "differs",
+        Error::Scratch(_) => "scratch",
+        Error::SeveralHistories { .. } => "several_histories",
+        Error::Placeholder(_) => "placeholder",
         _ => "server",
     }
 }
@@ -166,6 +170,7 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownVersion { .. } => "unknown_version",
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
+        R::NotAdopted(_) => "not_adopted",
         R::NotEmpty { .. } => "not_empty",
         R::NotInterrupted { .. } => "not_interrupted",
         R::NoSuchStatement { .. } => "no_such_statement",
@@ -182,7 +187,7 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 9] = [
+    const WORDS: [(&str, &str); 11] = [
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),
@@ -190,6 +195,8 @@ fn in_options(advice: &str) -> String {
         ("`allow_out_of_order`", "`--allow-out-of-order`"),
         ("`history_schema`", "`--history-schema`"),
         ("`history_table`", "`--history-table`"),
+        ("`Comparison::scratch`", "`--scratch`"),
+        ("`adopt_from`", "`--from`"),
         ("set `--", "give `--"),
         ("with `--history", "by `--history"),
     ];

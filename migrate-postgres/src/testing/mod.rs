@@ -99,6 +99,7 @@ mod fresh;
 mod from_database;
 mod harness;
 mod postmaster;
+mod reversible;
 mod server;
 mod shared;
 mod template;
@@ -111,6 +112,7 @@ pub use current::{Difference, NotCurrent, check_current};
 pub use database::Database;
 pub use error::TestingError;
 pub use from_database::FromTestDatabase;
+pub use reversible::{Problem, Reversible, RoundTrip, Tried, assert_reversible};
 pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;

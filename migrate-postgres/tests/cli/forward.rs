@@ -45,7 +45,7 @@ async fn the_exit_code_of_the_process_is_the_one_in_the_document() {
 #[tokio::test]
 async fn a_baseline_marks_and_runs_nothing() {
     let stage = Stage::new(&TABLES).await;
-    let lines = ["baseline 0001 --dry-run", "baseline 0001", "up", "baseline 0001"];
+    let lines = ["baseline 0001 --dry-run", "baseline 0001 --unchecked", "up", "baseline 0001"];
     assert_snapshot("baseline.txt", &stage.transcript(&lines));
     assert_eq!(stage.value("to_regclass('users')").await, "");
 }

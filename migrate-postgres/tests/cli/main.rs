@@ -3,6 +3,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test --test cli` writes the snapshots anew.
 
 mod backward;
+mod comparing;
 mod connecting;
 mod failing;
 mod forward;

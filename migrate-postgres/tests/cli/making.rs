@@ -102,6 +102,9 @@ async fn every_command_has_a_help_with_an_example() {
         "new",
         "check",
         "completions",
+        "adopt",
+        "drift",
+        "test",
     ];
     for command in commands {
         let help = stage.done(&format!("{command} --help")).stdout;
@@ -109,4 +112,39 @@ async fn every_command_has_a_help_with_an_example() {
     }
     let help = ["--help", "down -h"].map(|line| stage.done(line).stdout).concat();
     assert_snapshot("help.txt", &help);
+}
+
+#[tokio::test]
+async fn the_layouts_of_other_tools_are_gone_on_with() {
+    let cases = [
+        ("V1_1__a.sql", "SELECT 1;", &["V1_2__b.sql", "U1_2__b.sql", "V1_2__b.verify.sql"][..]),
+        ("00001_a.sql", "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;\n", &["00002_b.sql"]),
+        ("20260105101500_a.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n", &["_b.sql"]),
+        ("001_a.sql", "SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n", &["002_b.sql"]),
+        ("2026-01-05-101500_a/up.sql", "SELECT 1;", &["_b/up.sql", "_b/down.sql", "_b/verify.sql"]),
+    ];
+    for (there, text, expected) in cases {
+        let stage = Stage::new(&[(there, text)]).await;
+        let down = there.replace('V', "U");
+        if down != there {
+            stage.write(&format!("migrations/{down}"), "SELECT 2;");
+        }
+        stage.done("new b");
+        let made: Vec<String> = files(&stage).into_iter().filter(|name| name.contains("_b")).collect();
+        assert_eq!(made.len(), expected.len(), "{made:?}");
+        assert!(expected.iter().all(|end| made.iter().any(|name| name.ends_with(end))), "{made:?}");
+        for name in made {
+            let path = stage.path().join("migrations").join(&name);
+            let written = fs::read_to_string(&path).unwrap().lines().map(written).collect::<String>();
+            fs::write(path, written).unwrap();
+        }
+        stage.done("check");
+    }
+}
+
+/// A line of a stub with a statement in place of its comment; the marks of other tools stay.
+fn written(line: &str) -> String {
+    let is_comment =
+        line.starts_with("-- ") && !line.starts_with("-- +goose") && !line.starts_with("-- migrate:");
+    if is_comment { "SELECT 1;\n".to_owned() } else { format!("{line}\n") }
 }

@@ -31,7 +31,7 @@ fn normalize(value: &mut Value) {
             for (name, value) in fields {
                 match name.as_str() {
                     "at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
-                        *value = "…".into()
+                        *value = "…".into();
                     }
                     name if name.ends_with("_seconds") && !value.is_null() => *value = 0.into(),
                     _ => normalize(value),

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(context, &self.plan(context), self.dry_run).await
+        take(&context.migrator, &context.target()?, &self.plan(context), self.dry_run).await
     }
 
     fn plan(&self, context: &Context) -> Down {

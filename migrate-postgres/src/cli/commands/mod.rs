@@ -1,7 +1,10 @@
 //! The commands, one file each.
 
+mod adopt;
 mod baseline;
+mod comparison;
 mod down;
+mod drift;
 mod history;
 mod plan;
 mod redo;
@@ -9,6 +12,8 @@ mod reset;
 mod resolve;
 mod run;
 mod status;
+#[cfg(feature = "testing")]
+mod test;
 mod up;
 mod verify;
 
@@ -36,14 +41,21 @@ pub(crate) enum Command {
     Resolve(resolve::Args),
     /// Mark migrations as applied in a database whose schema was made otherwise
     Baseline(baseline::Args),
+    /// Take over what another tool has applied
+    Adopt(adopt::Args),
+    /// Compare the schema with what the applied migrations make
+    Drift(drift::Args),
     /// Show every attempt to apply, revert or mark a migration
     History(history::Args),
     /// Drop all that is in a development database, and build it anew
     Reset(reset::Args),
+    /// Try each migration up, down and up again
+    #[cfg(feature = "testing")]
+    Test(test::Args),
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 13] = [
+pub(super) const NAMES: [&str; 16] = [
     "status",
     "plan",
     "up",
@@ -57,6 +69,9 @@ pub(super) const NAMES: [&str; 13] = [
     "new",
     "check",
     "completions",
+    "adopt",
+    "drift",
+    "test",
 ];
 
 impl Command {
@@ -71,8 +86,12 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Resolve(_) => "resolve",
             Command::Baseline(_) => "baseline",
+            Command::Adopt(_) => "adopt",
+            Command::Drift(_) => "drift",
             Command::History(_) => "history",
             Command::Reset(_) => "reset",
+            #[cfg(feature = "testing")]
+            Command::Test(_) => "test",
         }
     }
 
@@ -87,8 +106,12 @@ impl Command {
             Command::Verify(args) => args.run(context).await,
             Command::Resolve(args) => args.run(context).await,
             Command::Baseline(args) => args.run(context).await,
+            Command::Adopt(args) => args.run(context).await,
+            Command::Drift(args) => args.run(context).await,
             Command::History(args) => args.run(context).await,
             Command::Reset(args) => args.run(context).await,
+            #[cfg(feature = "testing")]
+            Command::Test(args) => args.run(context).await,
         }
     }
 }

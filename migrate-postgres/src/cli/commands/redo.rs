@@ -20,6 +20,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(context, &Redo::count(self.count), self.dry_run).await
+        take(&context.migrator, &context.target()?, &Redo::count(self.count), self.dry_run).await
     }
 }

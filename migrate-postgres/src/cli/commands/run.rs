@@ -1,25 +1,32 @@
 //! What the commands that take steps have in common.
 
 use crate::cli::answer::Answer;
-use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::{Action, Report};
+use crate::{Action, Migrator, Report};
 use migrate_core::plan::{Plan, Steps};
 use migrate_core::{Script, TransactionMode};
 use serde_json::json;
+use tokio_postgres::Config;
 
 /// Takes the steps of a plan, or only shows them.
-pub(super) async fn take(context: &Context, plan: &dyn Plan, dry_run: bool) -> Result<Answer, Problem> {
-    let target = context.target()?;
+pub(super) async fn take(
+    migrator: &Migrator,
+    target: &Config,
+    plan: &dyn Plan,
+    dry_run: bool,
+) -> Result<Answer, Problem> {
     if dry_run {
-        let steps = context.migrator.plan_of(&target, plan).await?;
-        return Ok(shown(&steps, Exit::Done));
+        return Ok(shown(&migrator.plan_of(target, plan).await?, Exit::Done));
     }
-    let report = context.migrator.take(&target, plan).await?;
-    Ok(Answer::done(report_page(&report), json!({ "report": json::report(&report) })))
+    Ok(done(&migrator.take(target, plan).await?))
+}
+
+/// What a run has done.
+pub(super) fn done(report: &Report) -> Answer {
+    Answer::done(report_page(report), json!({ "report": json::report(report) }))
 }
 
 /// Steps that are not taken.

@@ -62,7 +62,7 @@ fn exit(status: &Status) -> Exit {
         State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
         | State::Pending { last: Some(Outcome::Failed { .. }) } => Exit::Failed,
         State::Interrupted { .. } => Exit::InDoubt,
-        State::Pending { .. } => Exit::Pending,
+        State::Pending { .. } | State::Outdated { .. } => Exit::Pending,
         State::Applied { .. } => Exit::Done,
     };
     status.rows.iter().map(of).max().unwrap_or(Exit::Done)

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(context, &plan(self.to.as_deref(), context), self.dry_run).await
+        take(&context.migrator, &context.target()?, &plan(self.to.as_deref(), context), self.dry_run).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use clap::ValueEnum;
 use migrate_core::source::folder;
-use migrate_core::{FolderError, Layout, layout};
+use migrate_core::{FolderError, Layout, Migration as _, SqlMigration, layout};
 use serde_json::json;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -85,8 +85,8 @@ impl Args {
             }
             (None, _) => self.layout.layout(),
         };
-        let versions: Vec<&str> =
-            found.iter().flat_map(|d| d.migrations.iter()).map(version_as_named).collect();
+        let migrations = found.iter().flat_map(|directory| directory.migrations.iter());
+        let versions: Vec<&str> = migrations.filter_map(|m| version_as_named(m, layout)).collect();
         let first = match self.versions {
             EmptyVersions::Sequence => "0000",
             EmptyVersions::Timestamp => "00000000000000",
@@ -113,10 +113,14 @@ fn is_empty(problems: &migrate_core::Problems) -> bool {
     problems.iter().all(|problem| matches!(problem.kind, migrate_core::ProblemKind::NoMigrations { .. }))
 }
 
-/// The version as the name of its file or folder has it, dashes included.
-fn version_as_named(migration: &migrate_core::SqlMigration) -> &str {
-    let name = migrate_core::Migration::name(migration);
-    name.split_once('_').map_or(name, |(version, _)| version)
+/// The version as the name of its file or folder has it, dashes and underscores included; none for one that is repeatable.
+fn version_as_named(migration: &SqlMigration, layout: Layout) -> Option<&str> {
+    let name = migration.name();
+    let (version, _) = match layout {
+        Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?,
+        _ => name.split_once('_')?,
+    };
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
 
 /// Writes a file that must not be there.

@@ -84,6 +84,11 @@ pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String])
             stub(format!("{stem}{verify}"), VERIFY),
         ]
     };
+    // The marks of the other tools stand on lines of their own; what follows is up to the author.
+    let halves = |up: &str, down: &str| {
+        let text = format!("{up}{UP}{down}{}", DOWN.replace("this file", "this half"));
+        vec![stub(format!("{version}_{name}.sql"), &text)]
+    };
     Some(match layout {
         Layout::Flat => {
             let is_short = !paths.is_empty() && !paths.iter().any(|path| path.ends_with(".up.sql"));
@@ -94,6 +99,16 @@ pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String])
             let has_down = paths.iter().any(|path| path.ends_with("/down.sql"));
             three("/migration.sql", if has_down { "/down.sql" } else { "/rollback.sql" }, "/verify.sql")
         }
+        Layout::Flyway => {
+            let (short, long) =
+                (format!("{version}__{name}"), |kind: &str| format!("{kind}{version}__{name}.sql"));
+            vec![stub(long("V"), UP), stub(long("U"), DOWN), stub(format!("V{short}.verify.sql"), VERIFY)]
+        }
+        // refinery has no down scripts: a `U` is a migration of its own.
+        Layout::Refinery => vec![stub(format!("V{version}__{name}.sql"), UP)],
+        Layout::Goose => halves("-- +goose Up\n", "\n-- +goose Down\n"),
+        Layout::Dbmate => halves("-- migrate:up\n", "\n-- migrate:down\n"),
+        Layout::Tern => halves("", "\n---- create above / drop below ----\n\n"),
         _ => return None,
     })
 }
@@ -117,6 +132,7 @@ mod tests {
             ("0099", "0100"),
             ("9", "10"),
             ("1.9", "1.10"),
+            ("1_1", "1_2"),
             ("00007", "00008"),
             ("20250101000000", "20260105101500"),
             ("2025-01-01-000000", "2026-01-05-101500"),

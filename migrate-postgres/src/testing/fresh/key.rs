@@ -77,7 +77,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::Key;
-    use crate::Migrator;
+    use crate::{Migrator, Value};
 
     fn migrator(up: &str, down: Option<&str>) -> Migrator {
         let script = |text: &str| Script::of_text("s.sql", text.to_owned()).unwrap();
@@ -106,6 +106,7 @@ mod tests {
             Key::of(&migrator("SELECT 1", None).history_table("other"), "app"),
             Key::of(&migrator("SELECT 1", None).history_schema("other"), "app"),
             Key::of(&migrator("SELECT 1", None).target("1"), "app"),
+            Key::of(&migrator("SELECT 1", None).placeholder("a", Value::Literal("b")), "app"),
             Key::of(&Migrator::new(migrator("SELECT 1", None).set().clone().named("other")), "app"),
         ];
         for other in others {

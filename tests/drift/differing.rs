@@ -1,0 +1,196 @@
+//! What counts as drift, and what does not.
+
+use crate::{database, run, ups, users};
+use migrate_core::Set;
+use migrate_postgres::Migrator;
+use migrate_postgres::drift::Comparison;
+use migrate_tests::sets::folder_of;
+
+#[tokio::test]
+async fn a_database_that_only_migrations_changed_has_no_drift() {
+    let database = database().await;
+    let migrator = Migrator::new(users());
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(drift.to_string(), "the schema is what its 0 applied migrations make");
+    // Looking writes nothing, no history either.
+    let count = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    let row = database.connect().await.unwrap().query_one(count, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+
+    migrator.run(database.url()).await.unwrap();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+    assert!(drift.is_none());
+    assert_eq!(drift.applied, 2);
+}
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_shown() {
+    let database = database().await;
+    let migrator = Migrator::new(users());
+    migrator.run(database.url()).await.unwrap();
+    run(
+        &database,
+        "CREATE INDEX by_hand ON users (id, name); ALTER TABLE users ALTER name SET NOT NULL; DROP INDEX by_name",
+    )
+    .await;
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(
+        drift.to_string(),
+        "the schema is not what its 2 applied migrations make; added is what only the database has:\n\
+         column public.users.name: changed\n   text\n  +NOT NULL\n\
+         index public.by_hand: added\n  +CREATE INDEX by_hand ON public.users USING btree (id, name)\n\
+         index public.by_name: removed\n  -CREATE INDEX by_name ON public.users USING btree (name)"
+    );
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_valid_is_drift() {
+    let database = database().await;
+    let migrator = Migrator::new(users());
+    migrator.run(database.url()).await.unwrap();
+    run(&database, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_name'::regclass").await;
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap().to_string();
+    assert!(drift.contains("index public.by_name: changed\n   CREATE INDEX"), "{drift}");
+    assert!(drift.ends_with("\n  +INVALID"), "{drift}");
+}
+
+#[tokio::test]
+async fn only_what_is_applied_counts() {
+    let database = database().await;
+    let migrator = Migrator::new(users());
+    migrator.to(database.url(), "00001_step").await.unwrap();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(drift.to_string(), "the schema is what its applied migration makes");
+}
+
+#[tokio::test]
+async fn migrations_are_tried_in_the_order_of_their_application() {
+    let (one, two) = ("CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;");
+    let three = "ALTER TABLE t ADD c int;";
+    let folder = |files: &[(&str, &str)]| Set::from_folder(folder_of(files).path()).unwrap();
+    let database = database().await;
+    let first = Migrator::new(folder(&[("1_t.sql", one), ("3_c.sql", three)]));
+    first.run(database.url()).await.unwrap();
+    let late = folder(&[("1_t.sql", one), ("2_b.sql", two), ("3_c.sql", three)]);
+    let late = Migrator::new(late).allow_out_of_order(true);
+    late.run(database.url()).await.unwrap();
+    let drift = late.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
+
+#[tokio::test]
+async fn a_binary_that_is_older_asks_the_history_for_the_texts() {
+    let database = database().await;
+    let header = "-- migrate: phase=contract lock_timeout=3s\n";
+    let newer = ups(&["CREATE TABLE a ();", &format!("{header}CREATE TABLE b ();")]);
+    Migrator::new(newer).run(database.url()).await.unwrap();
+    let older = Migrator::new(ups(&["CREATE TABLE a ();"]));
+    let drift = older.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+}
+
+#[tokio::test]
+async fn a_migration_that_was_edited_counts_as_it_was_applied() {
+    let database = database().await;
+    Migrator::new(ups(&["CREATE TABLE a (id int);"])).run(database.url()).await.unwrap();
+    let edited = Migrator::new(ups(&["CREATE TABLE a (id bigint);"]));
+    let drift = edited.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
+
+#[tokio::test]
+async fn a_text_without_its_password_is_no_text() {
+    let database = database().await;
+    let role = format!("r_{}", database.name());
+    let set = ups(&["CREATE TABLE a ();", &format!("CREATE ROLE {role} PASSWORD 'hunter2';")]);
+    Migrator::new(set).run(database.url()).await.unwrap();
+    let older = Migrator::new(ups(&["CREATE TABLE a ();"]));
+    let error = older.drift(database.url(), &Comparison::new()).await.unwrap_err().to_string();
+    run(&database, &format!("DROP ROLE {role}")).await;
+    assert_eq!(
+        error,
+        "what migration 00002_step made can't be found out: the binary does not have the text that was applied, and the \
+         history kept one from which passwords were left out; nothing was changed\n\
+         next: ask with a release that has 00002_step as it was applied"
+    );
+}
+
+#[tokio::test]
+async fn a_migration_that_stopped_half_way_is_told_of() {
+    let database = database().await;
+    let migrator = Migrator::new(ups(&[
+        "CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1);",
+        "CREATE INDEX CONCURRENTLY a ON t (id); CREATE UNIQUE INDEX CONCURRENTLY b ON t (id);",
+    ]));
+    migrator.run(database.url()).await.unwrap_err();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert_eq!(drift.interrupted.as_deref(), Some("00002_step"));
+    let text = drift.to_string();
+    assert!(text.contains("\nindex public.a: added\n"), "{text}");
+    assert!(
+        text.ends_with("00002_step was interrupted: what it has done so far is among the differences"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_ignored_and_what_is_not_asked_for_is_no_drift() {
+    let database = database().await;
+    let migrator = Migrator::new(users());
+    migrator.run(database.url()).await.unwrap();
+    run(
+        &database,
+        "CREATE TABLE tmp_a (id serial PRIMARY KEY); GRANT SELECT ON users TO PUBLIC; \
+         ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC; CREATE SCHEMA other; CREATE TABLE other.t ()",
+    )
+    .await;
+    let comparison =
+        Comparison::new().ignore("public.tmp_*".parse().unwrap()).ignore("*other*".parse().unwrap());
+    let drift = migrator.drift(database.url(), &comparison).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+    let drift = migrator.drift(database.url(), &comparison.with_privileges()).await.unwrap();
+    let seen: Vec<String> = drift.differences.iter().map(|one| one.object.to_string()).collect();
+    assert_eq!(
+        seen,
+        ["privileges on table public.users", "default privileges for postgres in public on tables"]
+    );
+}
+
+#[tokio::test]
+async fn one_schema_may_be_compared_alone() {
+    let database = database().await;
+    let tenant = "tenant \"x\"; --";
+    let quoted = "\"tenant \"\"x\"\"; --\"";
+    run(&database, &format!("CREATE SCHEMA {quoted}; CREATE TABLE public.other ()")).await;
+    let mut config = database.config();
+    config.options("-c search_path=\"tenant\\ \"\"x\"\";\\ --\"");
+    let migrator = Migrator::new(users());
+    migrator.run(&config).await.unwrap();
+    let comparison = Comparison::new().schema(tenant);
+    let drift = migrator.drift(&config, &comparison).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+    run(&database, &format!("DROP TABLE {quoted}.users")).await;
+    let drift = migrator.drift(&config, &comparison).await.unwrap();
+    assert_eq!(drift.differences[0].object.identity(), "users");
+}
+
+/// What `ALTER DATABASE` set decides where migrations make their tables.
+#[tokio::test]
+async fn the_settings_of_the_database_hold_on_the_scratch_database_too() {
+    let database = database().await;
+    run(
+        &database,
+        &format!(
+            "CREATE SCHEMA \"my app\"; ALTER DATABASE {} SET search_path = \"my app\", public; \
+             ALTER DATABASE {0} SET default_table_access_method = heap",
+            database.name()
+        ),
+    )
+    .await;
+    let migrator = Migrator::new(users());
+    migrator.run(database.url()).await.unwrap();
+    run(&database, "SELECT FROM \"my app\".users").await;
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
