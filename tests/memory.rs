@@ -27,7 +27,7 @@ fn embedded() -> Set {
         .collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = digests.as_bytes().to_vec().leak();
-    Set::from_static("embedded", VersionOrder::Numeric, migrations.leak(), digests, "")
+    Set::from_static("embedded", VersionOrder::Numeric, migrations.leak(), &[], digests, "", &[])
 }
 
 /// How far the heap grows beyond what it holds at the beginning.

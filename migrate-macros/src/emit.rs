@@ -4,7 +4,7 @@ use migrate_core::layout::Directory;
 use migrate_core::sql::Refusal;
 use migrate_core::sql::packed::Packed;
 use migrate_core::{
-    Checksum, DigestChain, Migration as _, Options, Phase, Script, SqlMigration, TransactionMode,
+    Checksum, DigestChain, Migration as _, Options, Phase, Replaces, Script, SqlMigration, TransactionMode,
     VersionOrder,
 };
 use proc_macro2::{Literal, TokenStream};
@@ -20,27 +20,36 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let mut statements = Packed::default();
     let migrations: Vec<TokenStream> =
         directory.migrations.iter().map(|m| migration(m, &path, &mut statements)).collect();
+    // As constants of their own: one expression with all of them is checked in a time that grows faster than their number.
+    let names: Vec<_> = (1..=migrations.len()).map(|number| quote::format_ident!("M{number}")).collect();
+    let replaced: Vec<TokenStream> =
+        directory.replaced.iter().map(|m| migration(m, &path, &mut statements)).collect();
     let (count, packed) = (statements.count, Literal::byte_string(&statements.bytes));
     let refusals = statements.refusals.iter().map(refusal);
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
+    let placeholders = &directory.placeholders;
     let folder = folder.to_str().expect("checked before");
     quote! { {
         #[allow(unused_imports)]
         use #krate::__private::{
             None as N, Options as O, Phase as P, Refusal as R, Script as S, Some as Y, SqlMigration as M, Statement as T,
-            TransactionMode as B, Version as V, VersionOrder as D, part as K, u8 as U,
+            Placeholder as H, TransactionMode as B, Version as V, VersionOrder as D, part as K, u8 as U,
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
         static STATEMENTS: [T; #count] = #krate::__private::unpack(#packed, &[#(#refusals),*]);
-        static MIGRATIONS: &[M] = &[#(#migrations),*];
+        #(const #names: M = #migrations;)*
+        static MIGRATIONS: &[M] = &[#(#names),*];
+        static REPLACED: &[M] = &[#(#replaced),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             #order,
             MIGRATIONS,
+            REPLACED,
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
+            const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
         ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
     } }
 }
@@ -82,7 +91,23 @@ fn script(script: &Script, path: &dyn Fn(&str) -> String, statements: &mut Packe
     let (first, count) = (statements.push(script.statements()), script.statements().len());
     let statements = quote!(K(&STATEMENTS, #first, #count));
     let options = options(script.options());
-    quote!(S::from_static(#name, ::core::include_str!(#file), #statements, #options))
+    let text = quote!(::core::include_str!(#file));
+    if script.part().is_none() && script.placeholders().is_empty() {
+        return quote!(S::from_static(#name, #text, #statements, #options));
+    }
+    let part = match script.part() {
+        None => quote!(N),
+        Some((start, line)) => {
+            let (start, end) = (start, start + script.text().len());
+            quote!(Y((#start, #end, #line)))
+        }
+    };
+    let placeholders = script.placeholders().iter().map(|placeholder| {
+        let (start, end) = (placeholder.range().start, placeholder.range().end);
+        let (name, in_body) = (placeholder.name(), placeholder.in_body());
+        quote!(H::from_static(#start, #end, #name, #in_body))
+    });
+    quote!(S::from_static_part(#name, #text, #part, #statements, #options, const { &[#(#placeholders),*] }))
 }
 
 /// A statement that refuses a transaction, by its place in the set.
@@ -116,5 +141,9 @@ fn options(options: &Options) -> TokenStream {
         Some(other) => unreachable!("a phase without an emitted form: {other:?}"),
     };
     let allow = options.allow.iter().map(AsRef::as_ref);
-    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }))
+    let replaces = match &options.replaces {
+        Some(Replaces { first, last }) => quote!(Y((#first, #last))),
+        None => quote!(N),
+    };
+    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }, #replaces))
 }

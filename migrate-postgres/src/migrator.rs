@@ -2,17 +2,23 @@
 
 use crate::apply::verify_applied;
 use crate::error::Error;
+#[cfg(feature = "histories")]
+use crate::foreign::{Adopting, ToolTable};
 use crate::history::{Attempt, PgHistory, attempts};
 use crate::lock::LockKind;
 use crate::settings::RunSettings;
 use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
+use crate::value::Value;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
+#[cfg(feature = "histories")]
+use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
+use migrate_core::placeholder::Values;
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
-use migrate_core::{Migration, Report, Set, Version};
+use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +48,9 @@ pub struct Migrator {
     set: Set,
     pub(crate) settings: RunSettings,
     target: Option<Cow<'static, str>>,
+    values: Values,
+    /// The first placeholder that was given an empty identifier.
+    empty: Option<String>,
     on_event: Option<Arc<OnEvent>>,
 }
 
@@ -58,7 +67,14 @@ impl fmt::Debug for Migrator {
 impl Migrator {
     /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
     pub const fn new(set: Set) -> Migrator {
-        Migrator { set, settings: RunSettings::DEFAULT, target: None, on_event: None }
+        Migrator {
+            set,
+            settings: RunSettings::DEFAULT,
+            target: None,
+            values: Values::NONE,
+            empty: None,
+            on_event: None,
+        }
     }
 
     /// What `migrate!` gives.
@@ -67,12 +83,28 @@ impl Migrator {
         let mut settings = RunSettings::DEFAULT;
         // A `const fn` can't assign: the old value would have to be dropped.
         settings = RunSettings { program: Cow::Borrowed(program), ..settings };
-        Migrator { set, settings, target: None, on_event: None }
+        Migrator { set, settings, target: None, values: Values::NONE, empty: None, on_event: None }
     }
 
     /// The migrations.
     pub fn set(&self) -> &Set {
         &self.set
+    }
+
+    /// What of it, beside the set, shows in the database that it makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(&self) -> impl std::hash::Hash {
+        let RunSettings { history_schema, history_table, program, .. } = &self.settings;
+        let names =
+            [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()];
+        (names, &self.values)
+    }
+
+    /// The name of the history's table, if the whole set is applied and the search path says where that table is.
+    #[cfg(feature = "testing")]
+    pub(crate) fn history_table_by_path(&self) -> Option<&str> {
+        let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
+        is_plain.then_some(&*self.settings.history_table)
     }
 
     /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
@@ -160,10 +192,91 @@ impl Migrator {
         self
     }
 
+    /// Gives a placeholder its value: what `${name}` in the scripts stands for. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing is run before each of them has a value.
+    ///
+    /// The value is quoted as what it is, an identifier or a literal. It is neither in the checksum nor in the history, which
+    /// keeps scripts as they are written.
+    ///
+    /// ```
+    /// use migrate_postgres::{Migrator, Reading, Set, Value};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("migrate-placeholder-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_users.sql"), "CREATE TABLE ${schema}.users (region text DEFAULT ${region});")?;
+    /// let reading = Reading::default().placeholders(["schema", "region"]);
+    /// let migrator = Migrator::new(Set::from_folder_as(&folder, &reading)?)
+    ///     .placeholder("schema", Value::Identifier("tenant_7"))
+    ///     .placeholder("region", Value::Literal("eu"));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn placeholder(mut self, name: impl Into<Cow<'static, str>>, value: Value<'_>) -> Migrator {
+        let name = name.into();
+        if value.is_empty_identifier() {
+            self.empty.get_or_insert_with(|| name.clone().into_owned());
+        }
+        self.values.insert(name, value.sql());
+        self.set = self.set.filled(self.values.clone());
+        self
+    }
+
     /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();
         self
+    }
+}
+
+/// Moving here from another tool.
+#[cfg(feature = "histories")]
+impl Migrator {
+    /// Takes over what another tool has applied, before anything is applied: where this set has no history yet, and Prisma, sqlx, refinery,
+    /// diesel, golang-migrate, dbmate, Rails, goose or Flyway has one, [`run`](Migrator::run) marks as applied what that one
+    /// says, and goes on with what is pending. That happens once; from then on it costs nothing, and may stay in the code.
+    ///
+    /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
+    /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
+    /// has. Its table stays as it is. [`plan`](Migrator::plan) shows what would be taken over.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").adopt().run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Refused::NotAdopted`](crate::Refused::NotAdopted) says what stands in the way, all of it, and what to do;
+    /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
+    pub fn adopt(mut self) -> Migrator {
+        self.settings.adopting = Some(Adopting::Any);
+        self
+    }
+
+    /// The same with this history, where several tools have one, or where it is not in the usual place.
+    ///
+    /// ```
+    /// use migrate_postgres::{migrate, tools};
+    ///
+    /// let migrator = migrate!("tests/fixtures/quickstart").adopt_from(tools::sqlx().schema("app"));
+    /// ```
+    pub fn adopt_from(mut self, table: ToolTable) -> Migrator {
+        self.settings.adopting = Some(Adopting::From(table));
+        self
+    }
+
+    /// The histories of other tools in the database, whatever they say. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn found<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<ForeignHistory>, Error> {
+        let session = target.open().await?;
+        let found = crate::foreign::found(&session).await;
+        session.close().await;
+        found
     }
 }
 
@@ -182,11 +295,20 @@ impl Migrator {
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
-        let plan = match &self.target {
+        self.take(target, &*self.forward()).await
+    }
+
+    /// The plan of [`run`](Migrator::run).
+    fn forward(&self) -> Box<dyn Plan> {
+        let up = match &self.target {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
         };
-        self.take(target, &plan).await
+        #[cfg(feature = "histories")]
+        if self.settings.adopting.is_some() {
+            return Box::new(migrate_core::plan::Adopt::then(up));
+        }
+        Box::new(up)
     }
 
     /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
@@ -264,6 +386,7 @@ impl Migrator {
 
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
@@ -277,11 +400,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan<T: Target + ?Sized>(&self, target: &T) -> Result<Steps<'_>, Error> {
-        let plan = match &self.target {
-            Some(version) => Up::to(self.version(version)),
-            None => Up::ALL,
-        };
-        self.plan_of(target, &plan).await
+        self.plan_of(target, &*self.forward()).await
     }
 
     /// What any plan would do, as data. Nothing is written, and no lock is taken.
@@ -290,6 +409,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
         history.close().await;
@@ -356,6 +476,7 @@ impl Migrator {
     /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
     /// that refutes its migration.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let verified = self.verify_all(&mut history).await;
         history.close().await;
@@ -374,6 +495,14 @@ impl Migrator {
             }
         }
         Ok(verified)
+    }
+
+    /// Whether each placeholder has a value.
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
+        match &self.empty {
+            Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
+            None => Ok(self.set.check_values()?),
+        }
     }
 
     /// The version that a text names: a version, or a migration's whole name.

@@ -3,7 +3,7 @@
 use crate::history::{Applied, Position, State};
 use crate::kept;
 use crate::migration::{Migration, Work};
-use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps};
+use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::script::Script;
 use crate::set::Set;
 use crate::version::Version;
@@ -44,7 +44,7 @@ impl Down {
 
     /// What is to be reverted, in the order of reverting.
     fn selected<'a>(&self, state: &'a State) -> Result<Vec<&'a Applied>, Refused> {
-        let latest_first = state.applied.iter().rev();
+        let latest_first = state.applied.iter().rev().filter(|applied| !applied.version.is_repeatable());
         match &self.0 {
             Extent::All => Ok(latest_first.collect()),
             Extent::Count(count) => Ok(latest_first.take(*count).collect()),
@@ -76,7 +76,10 @@ impl Plan for Down {
         not_while_interrupted(state)?;
         let reverted = self.selected(state)?;
         // All of them are looked at before any is reverted: a missing down script must not be found half-way.
-        let steps = reverted.into_iter().map(|applied| revert(set, applied)).collect::<Result<_, _>>()?;
+        let mut steps = if reverted.is_empty() { Vec::new() } else { repeatable::release(set, state)? };
+        for applied in reverted {
+            steps.push(revert(set, applied)?);
+        }
         Ok(Steps { steps, notices: Vec::new() })
     }
 }
@@ -99,12 +102,12 @@ pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Re
     let (version, name) = (applied.version.clone(), applied.name.clone());
     let work = match set.find(&applied.version).and_then(Migration::down) {
         Some(work) => work,
-        None => Work::Script(Cow::Owned(kept_script(applied)?)),
+        None => Work::Script(Cow::Owned(kept_script(set, applied)?)),
     };
     Ok(Step::revert(version, name, applied.checksum, work))
 }
 
-fn kept_script(applied: &Applied) -> Result<Script, Refused> {
+fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let name = applied.name.clone();
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
     let text =
@@ -114,5 +117,6 @@ fn kept_script(applied: &Applied) -> Result<Script, Refused> {
         return Err(Refused::KeptDown { name, problem });
     }
     let path = format!("{name} (down, kept by the history)");
-    Script::of_text(path, text).map_err(|problem| Refused::KeptDown { name, problem })
+    let script = Script::of_text(path, text).and_then(|script| set.fill_kept(script));
+    script.map_err(|problem| Refused::KeptDown { name, problem })
 }

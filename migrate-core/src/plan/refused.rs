@@ -43,6 +43,24 @@ pub enum Refused {
         newest: String,
     },
 
+    /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
+    #[error(
+        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and the \
+         binary does not have those after it; nothing was changed\n\
+         next: start the release before the one that removed them, which applies them, and then this one",
+        missing.as_written()
+    )]
+    PartlyReplaced {
+        /// The version of the migration that replaces them.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the last migration of the range that is applied.
+        applied: String,
+        /// The last version of the range, which is not applied.
+        missing: Version,
+    },
+
     /// A migration is pending though a later one is applied: a hole in the history.
     #[error(
         "migration {name} is not applied, but {after}, which comes after it, is; nothing was changed\n\
@@ -144,6 +162,11 @@ pub enum Refused {
         /// How many there are.
         statements: usize,
     },
+
+    /// Another tool's history can't be taken over.
+    #[cfg(feature = "histories")]
+    #[error(transparent)]
+    NotAdopted(#[from] super::NotAdopted),
 
     /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
     #[error(
@@ -266,6 +289,21 @@ pub enum Notice {
         name: String,
         /// The name of the applied migration that comes after it.
         after: String,
+    },
+    /// What another tool has applied is taken over.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
+        if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") },
+        if *count == 1 { "it is" } else { "they are" }
+    )]
+    Adopted {
+        /// The other tool.
+        tool: crate::foreign::Tool,
+        /// Its table, with the schema.
+        table: String,
+        /// How many migrations it has applied.
+        count: usize,
     },
     /// Something that the backend noticed.
     #[error("{0}")]

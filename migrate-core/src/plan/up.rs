@@ -1,8 +1,9 @@
 //! Forward.
 
 use crate::history::{Position, State};
+use crate::migration::Migration;
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, check};
+use crate::plan::{Interruption, Notice, Plan, Policies, Refused, Step, Steps, check, repeatable, squash};
 use crate::set::Set;
 use crate::version::Version;
 
@@ -53,9 +54,20 @@ impl Plan for Up {
         let mut steps = resume(set, state)?;
         let applied = AppliedVersions::of(state);
         let resumed = steps.first().map(|step| step.version.clone());
-        let pending =
-            set.iter().take(count).filter(|m| !applied.contains(*m) && Some(m.version()) != resumed.as_ref());
-        steps.extend(pending.map(Step::apply));
+        let is_pending = |m: &&dyn Migration| !applied.contains(*m) && Some(m.version()) != resumed.as_ref();
+        let versioned = set.iter().take(count).filter(|m| !m.version().is_repeatable());
+        for migration in versioned.filter(is_pending) {
+            match migration.replaces() {
+                Some(range) => steps.extend(squash::steps(set, state, migration, &range)?),
+                None => steps.push(Step::apply(migration)),
+            }
+        }
+        // An older release must not put its views in the place of those that a newer one has made.
+        let is_ahead = notices.iter().any(|notice| matches!(notice, Notice::Ahead { .. }));
+        if self.target.is_none() && !is_ahead {
+            let pending = repeatable::pending(set, state);
+            steps.extend(pending.into_iter().filter(|step| Some(&step.version) != resumed.as_ref()));
+        }
         Ok(Steps { steps, notices })
     }
 }

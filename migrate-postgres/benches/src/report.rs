@@ -59,16 +59,6 @@ impl Criterion {
             met: Some(number <= limit),
         }
     }
-
-    /// What can't be measured yet.
-    pub(crate) fn not_measured(what: impl Into<String>, asked: impl Into<String>) -> Criterion {
-        Criterion {
-            what: what.into(),
-            asked: asked.into(),
-            measured: "not measured yet".to_owned(),
-            met: None,
-        }
-    }
 }
 
 impl Section {

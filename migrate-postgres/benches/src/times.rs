@@ -11,10 +11,6 @@ impl Times {
         Times(Vec::new())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn push(&mut self, time: Duration) {
         self.0.push(time);
     }

@@ -7,6 +7,7 @@ use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
+use crate::history::HistoryTable;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use migrate_core::Options;
@@ -122,11 +123,12 @@ impl Transactions<'_, '_, '_, '_> {
             standing = standing.after(&self.steps[step]);
         }
         let first = self.cursor.next;
-        while self.cursor.next < self.steps.len() && self.cursor.next - first < most {
+        while self.cursor.next < self.steps.len() {
             let index = self.cursor.next;
             let step = &self.steps[index];
             let size = step.script().map_or(0, |script| script.text().len());
-            if message.has_step() && message.text().len() + size > MESSAGE_BYTES {
+            let is_full = message.has_step() && message.text().len() + size > MESSAGE_BYTES;
+            if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
             self.push_beginning(&mut message, index, standing);
@@ -144,6 +146,12 @@ impl Transactions<'_, '_, '_, '_> {
         message
     }
 
+    /// Whether a step is committed together with the one before it: all that is adopted, or nothing.
+    fn joins(&self, index: usize) -> bool {
+        let is_adopted = |index: usize| self.steps.get(index).is_some_and(|step| step.adopted.is_some());
+        index > 0 && is_adopted(index - 1) && is_adopted(index)
+    }
+
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
         let next = self.cursor.next;
@@ -158,13 +166,15 @@ impl Transactions<'_, '_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let mut begin = vec![BEGIN.to_owned()];
-        begin.extend(context.timeouts(options, true));
-        if !message.has_step() {
-            // One server process runs all of a message, also behind a pooler.
-            begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+        if !self.joins(index) {
+            let mut begin = vec![BEGIN.to_owned()];
+            begin.extend(context.timeouts(options, true));
+            if !message.has_step() {
+                // One server process runs all of a message, also behind a pooler.
+                begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+            }
+            message.push(index, Purpose::Begin, &begin);
         }
-        message.push(index, Purpose::Begin, &begin);
         let digest = step.digest_after(standing.digest);
         let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
         message.push(index, Purpose::Record, &record);
@@ -174,12 +184,18 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     fn push_end(&self, message: &mut Message, index: usize, row: i64) {
+        if self.joins(index + 1) {
+            return;
+        }
         let context = &self.context;
         let mut statements = context.survey.between_scripts();
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
-        let finish = context.table.finish(context.run, row, durable);
+        let finish = match self.steps[index].adopted {
+            Some(_) => HistoryTable::finish_adopted(durable),
+            None => context.table.finish(context.run, row, durable),
+        };
         statements.push(&finish);
         message.push(index, Purpose::Finish, &statements);
         message.push(index, Purpose::Commit, &["COMMIT"]);
@@ -237,11 +253,21 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.lookout.forget(),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
-            Purpose::Commit => {
-                *self.standing = self.standing.after(step);
-                self.progress.step_done(step, took);
-            }
+            Purpose::Commit => self.committed(part.step, took),
             _ => {}
+        }
+    }
+
+    /// A step was committed, and those that it was committed together with.
+    fn committed(&mut self, last: usize, took: Duration) {
+        let first = (0..=last).rev().find(|index| !self.joins(*index)).unwrap_or(last);
+        for index in first..=last {
+            let step = &self.steps[index];
+            if index > first {
+                self.progress.step_started(step);
+            }
+            *self.standing = self.standing.after(step);
+            self.progress.step_done(step, took);
         }
     }
 

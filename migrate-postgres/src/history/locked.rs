@@ -188,10 +188,10 @@ impl Locked for PgLocked<'_, '_> {
     }
 
     async fn load(&mut self) -> Result<State, EngineError> {
-        if self.preamble.create.is_some() {
-            return Ok(State::EMPTY);
-        }
-        Ok(load::load(self.worker(), &self.survey, self.set).await?)
+        // The table may have been made since.
+        let mut survey = self.survey.clone();
+        survey.exists = self.preamble.create.is_none();
+        Ok(load::load_all(self.worker(), &survey, self.settings, self.set).await?)
     }
 
     async fn apply(

@@ -4,8 +4,9 @@ use crate::apply::BEGIN;
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Step};
-use migrate_core::{Digest, Script, TransactionMode};
+use migrate_core::plan::{Action, Adopted, Step};
+use migrate_core::{Digest, TransactionMode, Version};
+use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
@@ -237,17 +238,29 @@ impl HistoryTable {
             },
             _ => Row { outcome: "done", live: !reverts && step.changes, checkpoint: None, failure: None },
         };
+        statements.extend(self.supersede(run.set, step));
         statements.push(self.insert(run, seq, step, digest, row));
         statements
     }
 
     /// Lets the row that a version counts as applied by count no more.
     fn retire(&self, set: &str, step: &Step<'_>) -> String {
+        self.retire_all(set, [&step.version])
+    }
+
+    /// The same for all versions whose place a step takes.
+    fn supersede(&self, set: &str, step: &Step<'_>) -> Option<String> {
+        let versions = step.supersedes.iter().map(|old| &old.version);
+        (!step.supersedes.is_empty()).then(|| self.retire_all(set, versions))
+    }
+
+    fn retire_all<'v>(&self, set: &str, versions: impl IntoIterator<Item = &'v Version>) -> String {
+        let versions: Vec<String> = versions.into_iter().map(|v| quote_literal(&v.canonical())).collect();
         format!(
-            "UPDATE {} SET live = false WHERE set_name = {} AND version = {} AND live",
+            "UPDATE {} SET live = false WHERE set_name = {} AND version IN ({}) AND live",
             self.qualified(),
             quote_literal(set),
-            quote_literal(&step.version.canonical()),
+            versions.join(", "),
         )
     }
 
@@ -261,6 +274,18 @@ impl HistoryTable {
             self.qualified(),
             quote_literal(run.set),
         )
+    }
+
+    /// Ends the rows of migrations that another tool has applied, which say already when they ended.
+    pub(crate) fn finish_adopted(durable: bool) -> String {
+        let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
+        format!("SELECT 0::float8{commit}")
+    }
+
+    /// Whether anything was ever applied, by a set. Parameter: set.
+    #[cfg(feature = "histories")]
+    pub(crate) fn is_used(&self) -> String {
+        format!("SELECT EXISTS (SELECT FROM {} WHERE set_name = $1 AND outcome = 'done')", self.qualified())
     }
 
     /// Records an attempt that failed and left nothing.
@@ -280,13 +305,12 @@ impl HistoryTable {
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
         let live = step.action != Action::Revert;
-        self.insert(
-            run,
-            seq,
-            step,
-            before,
-            Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None },
-        )
+        let row = Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None };
+        let insert = self.insert(run, seq, step, before, row);
+        match self.supersede(run.set, step) {
+            Some(supersede) => format!("{supersede};\n{insert}"),
+            None => insert,
+        }
     }
 
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
@@ -392,10 +416,14 @@ impl HistoryTable {
         digest: Digest,
         row: Row<'_>,
     ) -> String {
-        let keep = |script: Option<&Script>| quote_nullable(script.map(|s| kept::text(s.text())).as_deref());
+        let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
-        let finished = if row.failure.is_some() { "pg_catalog.clock_timestamp()" } else { "NULL" };
+        let (started, finished) = match step.adopted {
+            Some(adopted) => times(adopted),
+            None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
+            None => (NOW.to_owned(), "NULL".to_owned()),
+        };
         let failure = row.failure.map_or_else(|| "NULL, NULL, NULL, NULL".to_owned(), failure_values);
         // A checkpoint that is moved goes with what was under way.
         let action = match (step.action, step.settles) {
@@ -405,10 +433,10 @@ impl HistoryTable {
         };
         format!(
             "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
-             checkpoint, finished_at, run_id, program, reason, sqlstate, message, failed_statement, failed_line, \
-             up_sql, down_sql) \
+             checkpoint, started_at, finished_at, run_id, program, reason, sqlstate, message, failed_statement, \
+             failed_line, up_sql, down_sql) \
              VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
-             {statements}, {checkpoint}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
+             {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
             table = self.qualified(),
             set = quote_literal(run.set),
             version = quote_literal(&step.version.canonical()),
@@ -420,10 +448,27 @@ impl HistoryTable {
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
-            up = keep(step.up.as_deref()),
-            down = keep(step.down.as_deref()),
+            up = keep(step.up.as_deref().map(|script| kept::text(script.source()))),
+            down = keep(step.down.as_deref().map(kept::down)),
         )
     }
+}
+
+/// The time of the server's clock.
+const NOW: &str = "pg_catalog.clock_timestamp()";
+
+/// When a migration that another tool has applied was begun and ended, as far as that is known.
+fn times(adopted: Adopted) -> (String, String) {
+    let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
+    // Whole microseconds, as the server keeps them, and as a double holds them exactly.
+    let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
+    let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX);
+    let at = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => micros(after),
+        Err(before) => -micros(before.duration()),
+    };
+    let finished = adopted.took.map_or_else(|| "NULL".to_owned(), |took| timestamp(at + micros(took)));
+    (timestamp(at), finished)
 }
 
 /// What tells one row of a step from another.

@@ -1,0 +1,52 @@
+//! sqlx: `_sqlx_migrations`.
+//!
+//! After `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
+
+use super::{Found, FoundState, ToolChecksum};
+use sha2::{Digest, Sha384};
+use std::time::{Duration, SystemTime};
+
+/// A row of `_sqlx_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `version`.
+    pub version: i64,
+    /// `description`.
+    pub description: String,
+    /// `installed_on`, the time of the transaction.
+    pub installed_on: SystemTime,
+    /// `success`.
+    pub success: bool,
+    /// `checksum`.
+    pub checksum: Vec<u8>,
+    /// `execution_time` in nanoseconds; −1 where it was not written.
+    pub execution_time: i64,
+}
+
+/// What a row says.
+pub fn found(row: Row) -> Found {
+    Found {
+        version: row.version.to_string(),
+        name: Some(row.description),
+        checksum: Some(ToolChecksum::Sqlx(row.checksum)),
+        at: Some(row.installed_on),
+        took: u64::try_from(row.execution_time).ok().map(Duration::from_nanos),
+        state: if row.success { FoundState::Applied } else { FoundState::Failed { logs: None } },
+    }
+}
+
+/// The checksum that sqlx writes for a text.
+pub fn checksum(text: &str) -> [u8; 48] {
+    Sha384::digest(text).into()
+}
+
+/// The description that sqlx writes for a migration of this name: what follows the version, without `.up`, and with blanks for
+/// underscores.
+pub fn description(name: &str) -> String {
+    name.split_once('_').map_or(name, |(_, description)| description).replace('_', " ")
+}
+
+/// The key of the advisory lock that sqlx takes in a database: a number of its own times the CRC-32 of the name.
+pub fn lock_key(database: &str) -> i64 {
+    0x3d32_ad9e * i64::from(crc32fast::hash(database.as_bytes()))
+}
