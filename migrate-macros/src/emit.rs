@@ -20,6 +20,8 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let mut statements = Packed::default();
     let migrations: Vec<TokenStream> =
         directory.migrations.iter().map(|m| migration(m, &path, &mut statements)).collect();
+    // As constants of their own: one expression with all of them is checked in a time that grows faster than their number.
+    let names: Vec<_> = (1..=migrations.len()).map(|number| quote::format_ident!("M{number}")).collect();
     let replaced: Vec<TokenStream> =
         directory.replaced.iter().map(|m| migration(m, &path, &mut statements)).collect();
     let (count, packed) = (statements.count, Literal::byte_string(&statements.bytes));
@@ -37,7 +39,8 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
         static STATEMENTS: [T; #count] = #krate::__private::unpack(#packed, &[#(#refusals),*]);
-        static MIGRATIONS: &[M] = &[#(#migrations),*];
+        #(const #names: M = #migrations;)*
+        static MIGRATIONS: &[M] = &[#(#names),*];
         static REPLACED: &[M] = &[#(#replaced),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,

@@ -50,6 +50,7 @@ use migrate_core::plan::{Baseline, Plan};
 use migrate_core::{Checksum, Migration, Report, Script, Set, SqlMigration, Version, kept};
 use std::fmt;
 use std::sync::Arc;
+use tokio_postgres::Client;
 
 /// What is compared, and on which scratch database.
 ///
@@ -272,12 +273,15 @@ impl Migrator {
     ) -> Result<Differences, Error> {
         let table = history.survey().await?.table;
         let live = comparison.of(read(history.session_mut(), &comparison.scope()).await?);
+        let current = current_schema(history.session()).await?;
+        // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
+        let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
         let scratch = Scratch::open(target, history.session(), comparison.scratch.as_deref()).await?;
         let mut migrator = Migrator::new(placed(self.set().name(), migrations));
         migrator.settings = self.settings.clone();
         // There may be no schema of the search path in the scratch database yet; the target's is made there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
-        let expected = made_by(&migrator, &scratch, comparison).await;
+        let expected = made_by(&migrator, &scratch, schema, &comparison.scope()).await;
         let closed = scratch.close().await;
         let expected = comparison.of(expected?);
         closed?;
@@ -285,18 +289,33 @@ impl Migrator {
     }
 }
 
-/// The catalog that migrations make on a scratch database.
-async fn made_by(migrator: &Migrator, scratch: &Scratch, comparison: &Comparison) -> Result<Catalog, Error> {
-    let failed = |source| ScratchError::Migrating { source: Box::new(source) };
-    if let Some(schema) = &comparison.schema {
-        let session = scratch.config().open().await?;
-        let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema));
-        let created = session.batch_execute(&sql).await;
-        session.close().await;
-        created.map_err(|source| Error::server("creating the schema in the scratch database", source))?;
+/// The schema that objects without one are made in.
+async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
+    let row = client.query_typed_one("SELECT pg_catalog.current_schema()::text", &[]).await;
+    Ok(row.map_err(|source| Error::server("looking at the session", source))?.get(0))
+}
+
+/// The catalog that migrations make on a scratch database, in which `schema` is there beforehand.
+async fn made_by(
+    migrator: &Migrator,
+    scratch: &Scratch,
+    schema: Option<&str>,
+    scope: &Scope,
+) -> Result<Catalog, Error> {
+    if let Some(schema) = schema {
+        create_schema(scratch, schema).await?;
     }
-    migrator.run(scratch.config()).await.map_err(failed)?;
-    Catalog::read(scratch.config(), &comparison.scope()).await
+    let run = migrator.run(scratch.config()).await;
+    run.map_err(|source| ScratchError::Migrating { source: Box::new(source) })?;
+    Catalog::read(scratch.config(), scope).await
+}
+
+async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
+    let session = scratch.config().open().await?;
+    let created =
+        session.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema))).await;
+    session.close().await;
+    created.map_err(|source| Error::server("creating the schema in the scratch database", source))
 }
 
 /// A migration as it was applied: which of the set's it is, or what the history kept.

@@ -10,6 +10,8 @@ mod answers;
 mod apply;
 #[cfg(feature = "catalog")]
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "catalog")]
 pub mod drift;
 mod embed;

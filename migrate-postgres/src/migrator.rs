@@ -221,6 +221,18 @@ impl Migrator {
         self
     }
 
+    /// Calls this too with each event of a run, after the callback that is there already.
+    #[cfg(feature = "cli")]
+    pub(crate) fn also_on_event(self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        let first = self.on_event.clone();
+        self.on_event(move |event| {
+            if let Some(first) = &first {
+                first(event);
+            }
+            callback(event);
+        })
+    }
+
     /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();

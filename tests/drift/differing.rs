@@ -175,6 +175,29 @@ async fn one_schema_may_be_compared_alone() {
     assert_eq!(drift.differences[0].object.identity(), "users");
 }
 
+#[tokio::test]
+async fn a_schema_that_migrations_make_may_be_compared_alone() {
+    let database = database().await;
+    let migrator =
+        Migrator::new(ups(&["CREATE SCHEMA app; CREATE TABLE app.t (id int); CREATE TABLE public.u ();"]));
+    migrator.run(database.url()).await.unwrap();
+    run(&database, "DROP TABLE public.u; ALTER TABLE app.t ADD x int").await;
+    let drift = migrator.drift(database.url(), &Comparison::new().schema("app")).await.unwrap();
+    assert!(drift.to_string().ends_with(":\ncolumn t.x: added\n  +integer"), "{drift}");
+}
+
+#[tokio::test]
+async fn a_tenants_schema_is_there_before_its_migrations() {
+    let database = database().await;
+    run(&database, "CREATE SCHEMA tenant").await;
+    let mut config = database.config();
+    config.options("-c search_path=tenant");
+    let migrator = Migrator::new(users()).history_schema("ops");
+    migrator.run(&config).await.unwrap();
+    let drift = migrator.drift(&config, &Comparison::new().schema("tenant")).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
+
 /// What `ALTER DATABASE` set decides where migrations make their tables.
 #[tokio::test]
 async fn the_settings_of_the_database_hold_on_the_scratch_database_too() {

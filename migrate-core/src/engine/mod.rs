@@ -50,6 +50,10 @@ impl Default for Settings {
 /// How often the observer hears that the run still waits.
 const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
+/// How long the run waits before the observer hears of it: most waits are shorter. Who holds the lock need not be known
+/// before.
+pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
+
 /// Takes a database from its history to where `plan` wants it.
 ///
 /// One look at the history's end decides whether there is anything to do. If there is, the lock is taken, and while
@@ -157,16 +161,17 @@ impl Run<'_> {
     async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
         let (set, since) = (self.set, Instant::now());
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
-        let mut told = None;
+        let (mut told, mut held) = (None, false);
         loop {
             let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
-                    self.waited = if told.is_some() { since.elapsed() } else { Duration::ZERO };
+                    self.waited = if held { since.elapsed() } else { Duration::ZERO };
                     return self.under_lock(locked).await;
                 }
                 Locking::Held(holder) => Ok(holder),
                 Locking::Crowded(error) => Err(error),
             };
+            held = true;
             self.waited = since.elapsed();
             if self.waited >= self.settings.lock_wait {
                 return Err(match in_the_way {
@@ -186,7 +191,7 @@ impl Run<'_> {
 
     /// Tells of a wait, at first and from time to time.
     fn tell_waiting(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, Error>) {
-        if told.is_some_and(|told| told.elapsed() < TELL_WAITING_EVERY) {
+        if told.map_or(self.waited < TELL_WAITING_AFTER, |told| told.elapsed() < TELL_WAITING_EVERY) {
             return;
         }
         *told = Some(Instant::now());

@@ -123,6 +123,36 @@ pub enum Refused {
         last: Option<String>,
     },
 
+    /// A run was to be reverted that has applied nothing that still is.
+    #[error(
+        "nothing that the run {run} applied is applied now; nothing was reverted\nnext: {}",
+        match last {
+            Some(last) => format!("name a run that the history shows: the last is {last}"),
+            None => "there is nothing to revert".to_owned(),
+        }
+    )]
+    UnknownRun {
+        /// The run asked for.
+        run: String,
+        /// The run that applied what was applied last.
+        last: Option<String>,
+    },
+
+    /// A run was to be reverted, and others have applied something after it.
+    #[error(
+        "the run {run} can't be reverted alone: {}; nothing was reverted\n\
+         next: revert what came later first, or all of it at once by naming the version to go back to",
+        if *later == 1 { format!("{first} was applied after it") } else { format!("{later} migrations were applied after it, the first {first}") }
+    )]
+    RunBeneath {
+        /// The run asked for.
+        run: String,
+        /// How many migrations other runs have applied after it.
+        later: usize,
+        /// The name of the first of them.
+        first: String,
+    },
+
     /// A baseline was asked for where migrations are applied already.
     #[error(
         "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\

@@ -83,14 +83,23 @@ pub struct Step<'s> {
     pub changes: bool,
     /// The interrupted attempt that it puts an end to.
     pub settles: Option<Settled>,
-    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
-    /// together.
-    pub adopted: Option<Adopted>,
     /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
     /// They count as applied no more.
     pub supersedes: Vec<Superseded>,
+    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
+    /// together.
+    pub adopted: Option<Adopted>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
+}
+
+/// An applied migration whose place a step takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its version.
+    pub version: Version,
+    /// The checksum that it was applied with.
+    pub checksum: Checksum,
 }
 
 /// When another tool applied a migration, as far as it says so.
@@ -103,15 +112,6 @@ pub struct Adopted {
     pub took: Option<Duration>,
     /// What the backend needs to see whether the other tool's history is still as it was read.
     pub witness: Arc<[String]>,
-}
-
-/// An applied migration whose place a step takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Superseded {
-    /// Its version.
-    pub version: Version,
-    /// The checksum that it was applied with.
-    pub checksum: Checksum,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -165,8 +165,8 @@ impl<'s> Step<'s> {
             down: migration.down().as_ref().map(script_of),
             changes: true,
             settles: None,
-            adopted: None,
             supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -184,8 +184,8 @@ impl<'s> Step<'s> {
             down: None,
             changes: true,
             settles: None,
-            adopted: None,
             supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -201,14 +201,14 @@ impl<'s> Step<'s> {
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
     }
 
-    /// The same as a migration that another tool has applied.
-    pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
-        Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
-    }
-
     /// The same in the place of applied migrations.
     pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
         Step { supersedes, ..self }
+    }
+
+    /// The same as a migration that another tool has applied.
+    pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
+        Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
     }
 
     /// The script that is run, if any.

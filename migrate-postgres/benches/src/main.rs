@@ -39,19 +39,21 @@ fn main() -> Result<()> {
 
 async fn bench(options: Options) -> Result<()> {
     let stage = Stage::start(options)?;
+    let surroundings = surroundings::describe(&stage).await?;
     let mut sections = String::new();
     let mut criteria: Vec<Criterion> = Vec::new();
     for row in &stage.options.rows {
         eprintln!("measuring {row} …");
         let section = row.run(&stage).await?;
+        println!("{section}");
         write!(sections, "\n{section}")?;
         criteria.extend(section.criteria);
+        // After each row: a run takes long, and may be interrupted.
+        if let Some(out) = &stage.options.out {
+            let summary = report::criteria(&criteria);
+            std::fs::write(out, format!("{surroundings}\n## Summary\n\n{summary}{sections}"))?;
+        }
     }
-    let surroundings = surroundings::describe(&stage).await?;
-    let text = format!("{surroundings}\n## Summary\n\n{}{sections}", report::criteria(&criteria));
-    println!("{text}");
-    if let Some(out) = &stage.options.out {
-        std::fs::write(out, text)?;
-    }
+    println!("## Summary\n\n{}\n{surroundings}", report::criteria(&criteria));
     Ok(())
 }

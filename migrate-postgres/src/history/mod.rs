@@ -42,6 +42,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     settings: &'t RunSettings,
     /// Whether a look has found a table of the history's name.
     found: bool,
+    /// Since when somebody else has the lock.
+    held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
     holder: Option<(Instant, Holder)>,
 }
@@ -49,11 +51,15 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
 /// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
 const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
 
+/// How long the lock is waited for before that is asked at all: most waits are over by then, and 63 replicas that ask at
+/// once keep the one that works from its work.
+const ASK_HOLDER_AFTER: Duration = migrate_core::engine::TELL_WAITING_AFTER;
+
 impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
     pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
         let session = target.open().await?;
-        Ok(PgHistory { target, session, settings, found: false, holder: None })
+        Ok(PgHistory { target, session, settings, found: false, held_since: None, holder: None })
     }
 
     /// The connection that reads.
@@ -119,6 +125,11 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// Who holds the lock; asked again from time to time.
     async fn who_holds(&mut self, lock: &dyn Lock) -> Result<Holder, Error> {
+        let waited = self.held_since.get_or_insert_with(Instant::now).elapsed();
+        // Who will not wait for long is to know whom for.
+        if waited < ASK_HOLDER_AFTER && self.settings.engine.lock_wait > ASK_HOLDER_EVERY {
+            return Ok(Holder::default());
+        }
         if let Some((asked, holder)) = &self.holder
             && asked.elapsed() < ASK_HOLDER_EVERY
         {
@@ -175,6 +186,13 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind(), run_id());
         let mut lock = self.lock(set, kind, &run).await?;
+        if self.held_since.is_some() {
+            match lock.is_free(&self.session).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
+                Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+            }
+        }
         if lock.outlives_session() {
             self.session.mark_lasting(lock.abandon());
         } else {

@@ -38,6 +38,8 @@ pub(crate) async fn databases(stage: &Stage) -> Result<Section> {
     let template = stage.empty().await?;
     migrator.run(&template.config()).await?;
     let [mut limit, mut by_template, mut from_nothing, mut sqlx] = [const { Times::new() }; 4];
+    // A template is made once for all tests.
+    migrated_by_template(stage, &migrator).await?;
     for _ in 0..stage.options.runs {
         limit.push(copy(stage, template.name()).await?);
         by_template.push(migrated_by_template(stage, &migrator).await?);
@@ -81,6 +83,8 @@ pub(crate) async fn schemas(stage: &Stage) -> Result<Section> {
     let migrator = ours(&corpus).await?;
     let replay = format!("CREATE SCHEMA fresh; SET search_path = fresh; {}", corpus.all());
     let [mut limit, mut schema] = [const { Times::new() }; 2];
+    // So is the schema that others are copied from.
+    migrated_schema(stage, &migrator).await?;
     for _ in 0..stage.options.runs {
         let database = stage.empty().await?;
         let client = database.connect().await?;
