@@ -1,10 +1,11 @@
 //! Moving here from another tool: its history is adopted once, whole or not at all, and never touched.
 
+use migrate_core::foreign::sqlx::lock_key;
 use migrate_postgres::testing;
 use migrate_postgres::tools::{self, FoundState, Obstacle, Tool};
-use migrate_postgres::{Action, Down, Error, Migrator, Refused, Set};
+use migrate_postgres::{Action, Down, Error, Event, Migrator, Refused, Set};
 use migrate_tests::histories::{
-    CASES, Case, DBMATE, FIRST, FLYWAY, GOLANG_MIGRATE, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS,
+    CASES, Case, DBMATE, DIESEL, FIRST, FLYWAY, GOLANG_MIGRATE, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS,
 };
 use migrate_tests::proxy::Proxy;
 use migrate_tests::sets::folder_of;
@@ -79,7 +80,7 @@ async fn a_file_that_was_edited_since_is_found_by_the_tools_own_checksum() {
         let database = case.database().await;
         let migrator = case.migrator_of([USERS, "CREATE TABLE posts (id int);\n", TAGS]).adopt();
         let error = migrator.run(database.url()).await.unwrap_err();
-        let Error::Refused(Refused::NotAdopted(not)) = &error else { panic!("{error}") };
+        let Error::Refused(Refused::UnusableHistory(not)) = &error else { panic!("{error}") };
         assert!(
             matches!(&not.obstacles[..], [Obstacle::Edited { name, .. }] if name.contains("posts")),
             "{}: {error}",
@@ -140,6 +141,73 @@ async fn sixteen_replicas_adopt_once() {
     }
     assert_eq!(steps, 3);
     assert_eq!(migrator.attempts(database.url()).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn while_the_tool_works_its_history_is_not_adopted() {
+    for case in [SQLX, PRISMA] {
+        let (database, migrator) = (case.database().await, migrator(&case));
+        let client = database.connect().await.unwrap();
+        let name: String = client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+        let key = if case.tool == Tool::Sqlx { lock_key(&name) } else { 72_707_369 };
+        client.execute("SELECT pg_advisory_lock($1)", &[&key]).await.unwrap();
+        let (url, running) = (database.url().to_owned(), migrator.clone());
+        let run = tokio::spawn(async move { running.run(&url).await });
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(!run.is_finished());
+        // The tool ends with the last migration.
+        let row = match case.tool {
+            Tool::Sqlx => {
+                "INSERT INTO _sqlx_migrations SELECT 20260107000000, 'tags', now(), true, \
+                           sha384('CREATE TABLE tags (id bigint);\n'), 5"
+            }
+            _ => {
+                "INSERT INTO _prisma_migrations SELECT 'id', encode(sha256('CREATE TABLE tags (id bigint);\n'), 'hex'), \
+                  now(), '20260107_tags', NULL, NULL, now(), 1"
+            }
+        };
+        client.batch_execute(&format!("BEGIN; {TAGS}; {row}; COMMIT")).await.unwrap();
+        client.execute("SELECT pg_advisory_unlock($1)", &[&key]).await.unwrap();
+        let report = run.await.unwrap().unwrap();
+        assert!(report.steps.iter().all(|step| step.action == Action::Mark), "{report}");
+        assert_eq!(report.steps.len(), 3);
+    }
+}
+
+/// Runs SQL on a thread of its own, and waits for it.
+fn from_another_thread(config: &tokio_postgres::Config, sql: &str) {
+    let (config, sql) = (config.clone(), sql.to_owned());
+    let run = async move {
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&sql).await.unwrap();
+    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::spawn(move || runtime().block_on(run)).join().unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_comes_between_reading_and_adopting_is_adopted_too() {
+    // diesel has no lock that would keep it from working meanwhile.
+    let database = DIESEL.database().await;
+    let (config, once) = (database.config(), std::sync::Once::new());
+    let row = format!("{TAGS}; INSERT INTO __diesel_schema_migrations VALUES ('20260107000000')");
+    let migrator = migrator(&DIESEL).on_event(move |event| {
+        if matches!(event, Event::Started { .. }) {
+            once.call_once(|| from_another_thread(&config, &row));
+        }
+    });
+    let report = migrator.run(database.url()).await.unwrap();
+    assert!(report.steps.iter().all(|step| step.action == Action::Mark), "{report}");
+    assert_eq!(report.steps.len(), 3);
+}
+
+#[tokio::test]
+async fn to_a_version_is_after_the_adoption_too() {
+    let (database, migrator) = (GOLANG_MIGRATE.database().await, migrator(&GOLANG_MIGRATE));
+    let report = migrator.to(database.url(), "3").await.unwrap();
+    let actions: Vec<Action> = report.steps.iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::Mark, Action::Mark, Action::Apply]);
 }
 
 #[tokio::test]

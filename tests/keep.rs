@@ -195,7 +195,7 @@ async fn where_the_tool_has_failed_nothing_goes_on() {
         let (database, migrator) = (case.database().await, case.migrator().history(kept()));
         database.connect().await.unwrap().batch_execute(damage).await.unwrap();
         let error = migrator.run(database.url()).await.unwrap_err();
-        assert!(matches!(&error, Error::Refused(Refused::NotAdopted(_))), "{error}");
+        assert!(matches!(&error, Error::Refused(Refused::UnusableHistory(_))), "{error}");
         assert!(error.to_string().contains(way_out), "{error}");
     }
 }

@@ -65,5 +65,5 @@ pub mod tools {
         KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
     };
     pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
-    pub use migrate_core::plan::{NotAdopted, Obstacle};
+    pub use migrate_core::plan::{Obstacle, UnusableHistory};
 }

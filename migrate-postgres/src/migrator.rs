@@ -249,7 +249,8 @@ impl Migrator {
     ///
     /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
     /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
-    /// has. Its table stays as it is. [`plan`](Migrator::plan) shows what would be taken over.
+    /// has, under Prisma's and sqlx's own lock too, and only if the other table is still as it was read. It stays as it is.
+    /// [`plan`](Migrator::plan) shows what would be taken over.
     ///
     /// ```no_run
     /// use migrate_postgres::migrate;
@@ -260,7 +261,7 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// [`Refused::NotAdopted`](crate::Refused::NotAdopted) says what stands in the way, all of it, and what to do;
+    /// [`Refused::UnusableHistory`](crate::Refused::UnusableHistory) says what stands in the way, all of it, and what to do;
     /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
     pub fn adopt(mut self) -> Migrator {
         self.settings.adopting = Some(Adopting::Any);
@@ -343,11 +344,16 @@ impl Migrator {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
         };
+        self.adopting(up)
+    }
+
+    /// The same plan, after another tool's history is adopted where that is asked for.
+    fn adopting(&self, plan: impl Plan + 'static) -> Box<dyn Plan> {
         #[cfg(feature = "histories")]
         if self.settings.adopting.is_some() {
-            return Box::new(migrate_core::plan::Adopt::then(up));
+            return Box::new(migrate_core::plan::Adopt::then(plan));
         }
-        Box::new(up)
+        Box::new(plan)
     }
 
     /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
@@ -356,7 +362,7 @@ impl Migrator {
     ///
     /// See [`Error`]. A missing down script is found before anything is reverted.
     pub async fn to<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
-        self.take(target, &To::version(self.version(version))).await
+        self.take(target, &*self.adopting(To::version(self.version(version)))).await
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or

@@ -108,12 +108,19 @@ pub struct ForeignHistory {
     pub table: String,
     /// What it says of each migration, in the tool's order; at most one entry for each.
     pub found: Vec<Found>,
+    /// What the backend that has read it needs to see whether it is still as it was; of no meaning to anybody else.
+    pub witness: Vec<String>,
 }
 
 impl ForeignHistory {
     /// A history of the given migrations.
     pub fn new(tool: Tool, table: impl Into<String>, found: Vec<Found>) -> ForeignHistory {
-        ForeignHistory { tool, table: table.into(), found }
+        ForeignHistory { tool, table: table.into(), found, witness: Vec::new() }
+    }
+
+    /// The same with what the backend needs to see whether it is still as it was.
+    pub fn witnessed(self, witness: Vec<String>) -> ForeignHistory {
+        ForeignHistory { witness, ..self }
     }
 
     /// The migrations that count as applied.

@@ -5,7 +5,7 @@ use crate::checksum::Checksum;
 use crate::digest::Digest;
 use crate::history::{Applied, Head, Interrupted, Newer, State};
 use crate::migration::Migration;
-use crate::plan::{NotAdopted, Obstacle};
+use crate::plan::{Obstacle, UnusableHistory};
 use crate::set::Set;
 use crate::version::Version;
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ impl ForeignHistory {
     /// # Errors
     ///
     /// When the tool has failed with a migration: then it does not go on, and neither does this library.
-    pub fn state(&self, set: &Set) -> Result<State, NotAdopted> {
+    pub fn state(&self, set: &Set) -> Result<State, UnusableHistory> {
         let mut state = State::EMPTY;
         let mut obstacles = Vec::new();
         for found in &self.found {
@@ -36,7 +36,7 @@ impl ForeignHistory {
         if obstacles.is_empty() {
             return Ok(state);
         }
-        Err(NotAdopted { tool: self.tool, table: self.table.clone(), obstacles })
+        Err(UnusableHistory { tool: self.tool, table: self.table.clone(), obstacles })
     }
 
     /// The end of the history, as [`History::head`](crate::history::History::head) gives it. Where a migration has failed it is

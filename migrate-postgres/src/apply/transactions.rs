@@ -175,7 +175,10 @@ impl Transactions<'_, '_, '_, '_> {
             message.push(index, Purpose::Begin, &begin);
         }
         let digest = step.digest_after(standing.digest);
-        let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
+            record.splice(..0, adopted.witness.iter().cloned());
+        }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
@@ -297,6 +300,9 @@ impl Transactions<'_, '_, '_, '_> {
         };
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
+            if self.context.table.is_being_made(&error) {
+                return ApplyError::Moved;
+            }
             return self.context.survey.write_error("creating the history's table", error).into_apply();
         }
         let step = &self.steps[part.step];

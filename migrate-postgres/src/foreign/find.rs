@@ -1,7 +1,8 @@
 //! Which other tools' histories are there.
 
-use super::{Adopting, ToolTable, read};
+use super::{Adopting, ToolTable, keep, read};
 use crate::error::Error;
+use crate::history::Keeps;
 use migrate_core::foreign::{ForeignHistory, Tool};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -36,6 +37,11 @@ impl There {
     /// A table of which no more is known than its name for messages.
     pub(super) fn named(tool: Tool, shown: String) -> There {
         There { tool, schema: String::new(), table: shown, in_path: true }
+    }
+
+    /// How the tool writes, where it can be kept.
+    pub(super) fn keeps(&self) -> Option<&'static dyn Keeps> {
+        keep::of(self.tool)
     }
 
     /// The table with its schema, for messages.

@@ -37,7 +37,7 @@ pub(crate) async fn state(
     }
     let table = &survey.table;
     let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
-    history.state(set).map_err(|refused| Error::Refused(Refused::NotAdopted(refused)))
+    history.state(set).map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))
 }
 
 /// The table's rows as attempts, oldest first.

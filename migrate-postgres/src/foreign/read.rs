@@ -2,8 +2,8 @@
 
 use super::find::There;
 use crate::error::Error;
-use crate::history::read_error;
-use crate::quote::quote_ident;
+use crate::history::{Keeps, read_error, try_lock};
+use crate::quote::{quote_ident, quote_literal};
 use crate::settings::RunSettings;
 use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, flyway, goose, prisma, refinery, sqlx};
 use tokio_postgres::error::SqlState;
@@ -13,11 +13,25 @@ use tokio_postgres::{Client, Row};
 /// Reads a history: one unnamed statement.
 pub(super) async fn history(client: &Client, there: &There) -> Result<ForeignHistory, Error> {
     let table = format!("{}.{}", quote_ident(&there.schema), quote_ident(&there.table));
+    let mark = mark(&table);
     let rows = client
-        .query_typed(&query(there.tool, &table, "true"), &[])
+        .query_typed(&query(there.tool, &table, &mark), &[])
         .await
         .map_err(|error| failed(there, error))?;
-    of_rows(there, &rows)
+    let history = of_rows(there, &rows)?;
+    let Some(seen) = rows.first().and_then(|row| row.try_get::<_, String>(row.len() - 1).ok()) else {
+        return Ok(history);
+    };
+    let lock = there.keeps().and_then(Keeps::lock_key).map(|key| try_lock(&key));
+    let unchanged = format!("SELECT 1 / ({mark} = {})::int", quote_literal(&seen));
+    Ok(history.witnessed(lock.into_iter().chain([unchanged]).collect()))
+}
+
+/// What is another value after any change of a table's rows: which there are, in which place, by which transaction.
+fn mark(table: &str) -> String {
+    format!(
+        "(SELECT pg_catalog.md5(pg_catalog.string_agg(r.ctid || ' ' || r.xmin, ',' ORDER BY r.ctid)) FROM {table} r)"
+    )
 }
 
 /// Reads the history that is where the settings say; none where no table is there, or it is in a schema further down the search path

@@ -30,7 +30,7 @@ pub(crate) trait Keeps: Debug + Send + Sync {
     /// The columns that the table must have.
     fn columns(&self) -> &'static [&'static str];
 
-    /// Makes the table.
+    /// Makes the table where there is none: the tool may be at it as well.
     fn create(&self, table: &str) -> String;
 
     /// The key of the advisory lock that the tool holds while it works, as SQL.
@@ -74,4 +74,12 @@ pub(crate) trait Checkpoints {
 
     /// Makes the row that of a migration that is applied, and returns how many seconds it took.
     fn complete(&self, entry: Entry<'_>) -> String;
+}
+
+/// Takes another tool's own lock for this transaction, so that it can't work at the same time; a division by zero where it
+/// does.
+///
+/// It is not held in between: whoever waits for it on the server would be waited for by `CREATE INDEX CONCURRENTLY`.
+pub(crate) fn try_lock(key: &str) -> String {
+    format!("SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({key})::int")
 }

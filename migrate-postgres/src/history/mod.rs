@@ -16,7 +16,7 @@ pub use attempt::{Attempt, Outcome};
 pub(crate) use head::read_error;
 pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
-pub(crate) use keeps::{Checkpoint, Checkpoints, Entry};
+pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
 pub(crate) use survey::Survey;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};
 

@@ -1,7 +1,7 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::apply::BEGIN;
-use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps};
+use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
@@ -113,6 +113,12 @@ impl HistoryTable {
         self.keeps
     }
 
+    /// Whether an error at making the table means that another tool, whose table it is, is at work.
+    pub(crate) fn is_being_made(&self, error: &tokio_postgres::Error) -> bool {
+        let races = [SqlState::DIVISION_BY_ZERO, SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
+        self.keeps.is_some() && error.code().is_some_and(|code| races.contains(code))
+    }
+
     /// Whether it has a place for how far a step that runs statement by statement has come.
     pub(crate) fn has_checkpoints(&self, step: &Step<'_>) -> bool {
         self.keeps.is_none_or(|keeps| checkpoints(keeps, step).is_some())
@@ -171,7 +177,7 @@ impl HistoryTable {
         if let Some(keeps) = self.keeps {
             let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
             let statements = schema.into_iter().chain([keeps.create(&table), "COMMIT".to_owned()]);
-            return std::iter::once(BEGIN.to_owned()).chain(statements).collect();
+            return std::iter::once(BEGIN.to_owned()).chain(take_lock(keeps)).chain(statements).collect();
         }
         let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
         let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
@@ -521,7 +527,7 @@ impl HistoryTable {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
-        let (started, finished) = match step.adopted {
+        let (started, finished) = match &step.adopted {
             Some(adopted) => times(adopted),
             None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
             None => (NOW.to_owned(), "NULL".to_owned()),
@@ -560,7 +566,7 @@ impl HistoryTable {
 const NOW: &str = "pg_catalog.clock_timestamp()";
 
 /// When a migration that another tool has applied was begun and ended, as far as that is known.
-fn times(adopted: Adopted) -> (String, String) {
+fn times(adopted: &Adopted) -> (String, String) {
     let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
     // Whole microseconds, as the server keeps them, and as a double holds them exactly.
     let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
@@ -580,11 +586,9 @@ fn checkpoints<'k>(keeps: &'k dyn Keeps, step: &Step<'_>) -> Option<&'k dyn Chec
         .filter(|_| matches!(step.action, Action::Apply | Action::Mark | Action::Unmark | Action::Rewind))
 }
 
-/// Takes the other tool's own lock for this transaction, so that it can't work at the same time; a division by zero where it
-/// does. It is not held in between: whoever waits for it would be waited for by `CREATE INDEX CONCURRENTLY`.
+/// Takes the other tool's own lock for this transaction, where it has one.
 fn take_lock(keeps: &dyn Keeps) -> Vec<String> {
-    let take = |key| format!("SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({key})::int");
-    keeps.lock_key().map(take).into_iter().collect()
+    keeps.lock_key().map(|key| try_lock(&key)).into_iter().collect()
 }
 
 /// Begins a step's row in another tool's table.

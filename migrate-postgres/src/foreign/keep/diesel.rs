@@ -13,7 +13,7 @@ impl Keeps for Diesel {
 
     fn create(&self, table: &str) -> String {
         format!(
-            "CREATE TABLE {table} (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+            "CREATE TABLE IF NOT EXISTS {table} (version VARCHAR(50) PRIMARY KEY NOT NULL, \
              run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
         )
     }

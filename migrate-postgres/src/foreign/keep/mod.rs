@@ -15,12 +15,7 @@ use migrate_core::{Script, Set};
 impl KeptTable {
     /// How the tool writes.
     pub(crate) fn keeps(&self) -> &'static dyn Keeps {
-        match self.0.tool {
-            Tool::Prisma => &prisma::Prisma,
-            Tool::Refinery => &refinery::Refinery,
-            Tool::Diesel => &diesel::Diesel,
-            _ => &sqlx::Sqlx,
-        }
+        of(self.0.tool).unwrap_or(&sqlx::Sqlx)
     }
 
     /// The first migration of a set that the tool could not have, and why.
@@ -42,6 +37,17 @@ impl KeptTable {
             let why = fits(migration.name(), &migration.version().canonical())?;
             Some((migration.name().to_owned(), why))
         })
+    }
+}
+
+/// How a tool writes, where its table can be kept.
+pub(super) fn of(tool: Tool) -> Option<&'static dyn Keeps> {
+    match tool {
+        Tool::Prisma => Some(&prisma::Prisma),
+        Tool::Sqlx => Some(&sqlx::Sqlx),
+        Tool::Refinery => Some(&refinery::Refinery),
+        Tool::Diesel => Some(&diesel::Diesel),
+        _ => None,
     }
 }
 

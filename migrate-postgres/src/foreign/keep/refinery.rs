@@ -18,7 +18,7 @@ impl Keeps for Refinery {
 
     fn create(&self, table: &str) -> String {
         format!(
-            "CREATE TABLE {table} (version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
+            "CREATE TABLE IF NOT EXISTS {table} (version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
              checksum VARCHAR(255))"
         )
     }

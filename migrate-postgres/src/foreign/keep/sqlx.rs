@@ -33,7 +33,7 @@ impl Keeps for Sqlx {
 
     fn create(&self, table: &str) -> String {
         format!(
-            "CREATE TABLE {table} (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+            "CREATE TABLE IF NOT EXISTS {table} (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
              installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, \
              execution_time BIGINT NOT NULL)"
         )
