@@ -153,6 +153,9 @@ fn kind_of(error: &Error) -> &'static str {
         Error::Differs { .. } => "differs",
         Error::Scratch(_) => "scratch",
         Error::SeveralHistories { .. } => "several_histories",
+        Error::ForeignTable { .. } => "foreign_table",
+        Error::NotForTool { .. } => "not_for_tool",
+        Error::NoCheckpoints { .. } => "no_checkpoints",
         Error::Placeholder(_) => "placeholder",
         _ => "server",
     }
@@ -170,7 +173,7 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownVersion { .. } => "unknown_version",
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
-        R::NotAdopted(_) => "not_adopted",
+        R::UnusableHistory(_) => "unusable_history",
         R::NotEmpty { .. } => "not_empty",
         R::NotInterrupted { .. } => "not_interrupted",
         R::NoSuchStatement { .. } => "no_such_statement",
