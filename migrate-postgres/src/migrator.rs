@@ -550,7 +550,7 @@ impl Migrator {
     }
 
     /// Whether each placeholder has a value.
-    fn check_values(&self) -> Result<(), Error> {
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
         match &self.empty {
             Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
             None => Ok(self.set.check_values()?),

@@ -182,7 +182,7 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
 async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch() {
     let (database, scratch) = (database().await, database().await);
     let migrator = Migrator::new(users());
-    let given = |database: &Database| Comparison::new().scratch(keys(database) + " user=postgres");
+    let given = |database: &Database| Comparison::new().scratch(database.url());
     // The target is empty as yet.
     let error = scratch_error(migrator.check_baseline(database.url(), "1", &given(&database)).await);
     assert!(matches!(error, ScratchError::Same { .. }), "{error}");
@@ -209,7 +209,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
 #[tokio::test]
 async fn two_comparisons_do_not_share_a_scratch_database() {
     let (database, scratch) = (database().await, database().await);
-    let given = Comparison::new().scratch(keys(&scratch) + " user=postgres");
+    let given = Comparison::new().scratch(scratch.url());
     let slow = Migrator::new(ups(&["SELECT pg_sleep(2);"]));
     let quick = Migrator::new(users());
     let (slow, quick) = tokio::join!(slow.check_baseline(database.url(), "1", &given), async {
@@ -228,7 +228,7 @@ async fn a_client_needs_a_scratch_database_to_be_given() {
     migrator.run(&client).await.unwrap();
     let error = scratch_error(migrator.drift(&client, &Comparison::new()).await);
     assert!(matches!(error, ScratchError::NoUrl), "{error}");
-    let given = Comparison::new().scratch(keys(&scratch) + " user=postgres");
+    let given = Comparison::new().scratch(scratch.url());
     assert!(migrator.drift(&client, &given).await.unwrap().is_none());
     client.batch_execute("CREATE INDEX CONCURRENTLY i ON users (name)").await.unwrap();
     assert_eq!(migrator.drift(&client, &given).await.unwrap().differences.len(), 1);
