@@ -299,7 +299,9 @@ impl Migrator {
     /// **Migrations that run statement by statement** have their checkpoint in `applied_steps_count` of Prisma's and
     /// `execution_time` of sqlx's table. To those tools such a row is a failed migration until it is done, so they apply nothing
     /// meanwhile. The tables of refinery and diesel, and reverts anywhere, have no such place: there a script may have one
-    /// statement that is not a setting, and is an error otherwise, before anything is done.
+    /// statement that is not a setting, and is an error otherwise, before anything is done. Where such a statement was done and
+    /// its row could not be written any more, the next run says that its object is there already, and
+    /// [`resolve`](Migrator::resolve) writes the row.
     pub fn history(mut self, table: KeptTable) -> Migrator {
         self.settings.history_schema = table.0.schema.clone();
         self.settings.history_table = table.0.table.clone();

@@ -8,6 +8,7 @@ use crate::migration::Migration;
 use crate::plan::{Obstacle, UnusableHistory};
 use crate::set::Set;
 use crate::version::Version;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 impl ForeignHistory {
@@ -47,7 +48,9 @@ impl ForeignHistory {
             return Head { digest, since: None };
         };
         let digest = state.digest();
-        let is_ours = |m: &dyn Migration| state.find(m.version()).is_some_and(|a| a.checksum == m.checksum());
+        let applied: HashMap<_, _> =
+            state.applied.iter().map(|applied| (&applied.version, applied.checksum)).collect();
+        let is_ours = |m: &dyn Migration| applied.get(m.version()) == Some(&m.checksum());
         if set.digests().position(&digest).is_some() || !set.iter().all(is_ours) {
             return Head { digest, since: None };
         }
