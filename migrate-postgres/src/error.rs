@@ -107,6 +107,23 @@ pub enum Error {
     )]
     NoSchema,
 
+    /// The history is not in the schema where a run would look for it and begin one: the search path has changed, or a schema
+    /// on it was made or lost. Another history there would have everything applied a second time.
+    #[error(
+        "a history {found}.{table} is there, but not in {first}, the first schema of the search_path that this role may use; \
+         nothing was changed\n\
+         next: say which one it is: `history_schema(\"{found}\")` goes on with the one that is there, \
+         `history_schema(\"{first}\")` is for another one of its own"
+    )]
+    OtherSchema {
+        /// The history's table.
+        table: String,
+        /// The schema that has one.
+        found: String,
+        /// The schema where a run would look for it.
+        first: String,
+    },
+
     /// The table of the history's name is somebody else's.
     #[error(
         "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\

@@ -12,6 +12,7 @@ mod table;
 pub(crate) use attempt::attempts;
 pub use attempt::{Attempt, Outcome};
 pub(crate) use survey::Survey;
+use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};
 
 use crate::apply::{Lookout, Preamble};
@@ -35,6 +36,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     settings: &'t RunSettings,
     /// Whether a look has found a table of the history's name.
     found: bool,
+    /// Whether it has shown that the history is where a run looks for it.
+    whereabouts: Whereabouts,
     /// When it was asked last who holds the lock, and who did.
     holder: Option<(Instant, Holder)>,
 }
@@ -46,7 +49,14 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
     pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
         let session = target.open().await?;
-        Ok(PgHistory { target, session, settings, found: false, holder: None })
+        Ok(PgHistory {
+            target,
+            session,
+            settings,
+            found: false,
+            whereabouts: Whereabouts::Unknown,
+            holder: None,
+        })
     }
 
     /// The connection that reads.
@@ -103,7 +113,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
-        let questions = Survey::questions(self.settings, LOCKED);
+        let questions = Survey::questions(self.settings, self.whereabouts, LOCKED);
         if !self.found {
             return questions;
         }
@@ -151,6 +161,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
         let look = head::look(&self.session, self.settings, set).await?;
         self.found = look.found;
+        self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
         Ok(look.head)
     }
 
