@@ -11,7 +11,7 @@ use crate::target::Target;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
 use migrate_core::history::{History, Position, State as HistoryState};
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -364,6 +364,10 @@ impl Migrator {
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
         let state = history.load(&self.set).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
+        if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
+        {
+            return Err(Error::Refused(Refused::unfinished(interrupted)));
+        }
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);

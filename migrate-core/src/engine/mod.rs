@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
 use crate::migration::Migration;
-use crate::plan::{Notice, Plan, Policies, Steps};
+use crate::plan::{Notice, Plan, Policies, Refused, Steps};
 use crate::report::Report;
 use crate::set::Set;
 use std::time::{Duration, Instant};
@@ -118,7 +118,24 @@ pub async fn plan<'s>(
     policies: &Policies,
 ) -> Result<Steps<'s>, Error> {
     let state = history.load(set).await?;
-    Ok(plan.decide(set, &state, policies)?)
+    Ok(decide(plan, set, &state, policies)?)
+}
+
+/// What a plan decides. An interrupted migration is finished or settled before anything else, whatever the plan: only so
+/// the history's end shows that there is one.
+fn decide<'s>(
+    plan: &dyn Plan,
+    set: &'s Set,
+    state: &State,
+    policies: &Policies,
+) -> Result<Steps<'s>, Refused> {
+    let decided = plan.decide(set, state, policies)?;
+    match (&state.interrupted, decided.steps.first()) {
+        (Some(interrupted), Some(first)) if !first.goes_on_with(interrupted) => {
+            Err(Refused::unfinished(interrupted))
+        }
+        _ => Ok(decided),
+    }
 }
 
 /// A run under way.
@@ -138,10 +155,12 @@ impl Run<'_> {
         if self.is_settled(&position) {
             return Ok(self.settled(&position));
         }
-        if !self.plan.is_due(self.set, &position) {
+        let is_interrupted = matches!(position, Position::Interrupted { .. });
+        // Whoever is at what was begun has the lock: with it in hand the plan decides what becomes of that.
+        if !is_interrupted && !self.plan.is_due(self.set, &position) {
             // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
             let state = history.load(self.set).await?;
-            let decided = self.plan.decide(self.set, &state, &self.settings.policies)?;
+            let decided = decide(self.plan, self.set, &state, &self.settings.policies)?;
             if decided.steps.is_empty() {
                 return Ok(self.nothing_to_do(&state, decided));
             }
@@ -226,7 +245,7 @@ impl Run<'_> {
             }
             _ => locked.load().await?,
         };
-        let decided = self.plan.decide(self.set, &before, &self.settings.policies)?;
+        let decided = decide(self.plan, self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
             return Ok(self.nothing_to_do(&before, decided));
         }
@@ -285,7 +304,7 @@ impl Run<'_> {
         let (applied, newer) = match position {
             Position::Beginning { applied, .. } => (*applied, &[][..]),
             Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
-            Position::Other => (0, &[][..]),
+            Position::Interrupted { .. } | Position::Other => (0, &[][..]),
         };
         let last = applied.checked_sub(1).and_then(|index| self.set.get(index)).map(|m| m.name().to_owned());
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();

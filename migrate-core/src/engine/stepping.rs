@@ -1,6 +1,6 @@
 //! Taking the steps of a plan, and taking them again.
 
-use super::{Backoff, Progress, Settings};
+use super::{Backoff, Progress, Settings, decide};
 use crate::error::{ApplyError, Error};
 use crate::event::Event;
 use crate::history::{Locked, State};
@@ -63,7 +63,7 @@ impl Stepping<'_, '_> {
                     }
                     locked.pause(backoff.pause()).await;
                     self.state = locked.load().await?;
-                    self.decided = self.plan.decide(self.set, &self.state, &self.settings.policies)?;
+                    self.decided = decide(self.plan, self.set, &self.state, &self.settings.policies)?;
                     taken = 0;
                     progress.expect(self.decided.steps.len());
                 }

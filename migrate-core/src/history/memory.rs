@@ -136,7 +136,8 @@ impl History for MemoryHistory {
             let newer = recorded.applied[older..].iter();
             newer.map(|a| Newer { version: a.version.clone(), name: a.name.clone() }).collect()
         });
-        Ok(Head { digest, since })
+        let interrupted = recorded.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
+        Ok(Head { digest, since, interrupted })
     }
 
     async fn load(&mut self, set: &Set) -> Result<State, Error> {

@@ -1,6 +1,7 @@
 //! Why a plan is not made, and what is worth saying when it is.
 
 use crate::checksum::Checksum;
+use crate::history::Interrupted;
 use crate::version::Version;
 use similar::TextDiff;
 use std::fmt;
@@ -145,7 +146,8 @@ pub enum Refused {
         statements: usize,
     },
 
-    /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
+    /// A migration that runs statement by statement was begun and not finished, and then edited or removed, or something
+    /// else was asked for before it is finished.
     #[error(
         "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
         statements(*statements_done), problem.what(), problem.next()
@@ -162,6 +164,24 @@ pub enum Refused {
     },
 }
 
+impl Refused {
+    /// The refusal to do anything before an interrupted migration is finished.
+    pub fn unfinished(interrupted: &Interrupted) -> Refused {
+        let problem = if interrupted.reverting { Interruption::Reverting } else { Interruption::Applying };
+        Refused::interrupted(interrupted, problem)
+    }
+
+    /// The refusal to go on with an interrupted migration.
+    pub(crate) fn interrupted(interrupted: &Interrupted, problem: Interruption) -> Refused {
+        Refused::Interrupted {
+            version: interrupted.version.clone(),
+            name: interrupted.name.clone(),
+            statements_done: interrupted.statements_done,
+            problem,
+        }
+    }
+}
+
 /// What stands in the way of going on with an interrupted migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -170,9 +190,9 @@ pub enum Interruption {
     Edited,
     /// The set does not have it.
     Missing,
-    /// It was being reverted, and something is to be applied.
+    /// It was being reverted, and something else is to be done.
     Reverting,
-    /// It was being applied, and something is to be reverted.
+    /// It was being applied, and something else is to be done.
     Applying,
 }
 

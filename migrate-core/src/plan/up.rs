@@ -35,7 +35,7 @@ impl Plan for Up {
         match position {
             Position::Beginning { applied, .. } => self.count(set).is_some_and(|count| *applied >= count),
             Position::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
-            Position::Other => false,
+            Position::Interrupted { .. } | Position::Other => false,
         }
     }
 
@@ -50,6 +50,11 @@ impl Plan for Up {
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
         let notices = check(set, state, policies)?;
+        if let Some(interrupted) = &state.interrupted
+            && self.target.as_ref().is_some_and(|target| interrupted.version > *target)
+        {
+            return Err(Refused::unfinished(interrupted));
+        }
         let mut steps = resume(set, state)?;
         let applied = AppliedVersions::of(state);
         let resumed = steps.first().map(|step| step.version.clone());
@@ -71,12 +76,7 @@ pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
 /// The step that goes on with an interrupted migration: before anything else is done.
 fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
     let Some(interrupted) = &state.interrupted else { return Ok(Vec::new()) };
-    let refuse = |problem| Refused::Interrupted {
-        version: interrupted.version.clone(),
-        name: interrupted.name.clone(),
-        statements_done: interrupted.statements_done,
-        problem,
-    };
+    let refuse = |problem| Refused::interrupted(interrupted, problem);
     if interrupted.reverting {
         return Err(refuse(Interruption::Reverting));
     }

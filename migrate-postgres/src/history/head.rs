@@ -70,8 +70,9 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
     let end = End { settings, set, rows: &rows };
     let Some(newest) = end.row(0)? else { return Ok(Look { found: true, ..Look::NOTHING }) };
     let digest = newest.digest;
+    let interrupted = end.interrupted()?;
     if set.digests().position(&digest).is_some() {
-        return Ok(Look::of(Head { digest, since: None }));
+        return Ok(Look::of(Head { digest, since: None, interrupted }));
     }
     let mut since = end.since()?;
     if since.is_none() && rows.len() == LAST_ROWS {
@@ -85,13 +86,22 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
         };
         since = End { rows: &rows, ..end }.since()?;
     }
-    Ok(Look::of(Head { digest, since }))
+    Ok(Look::of(Head { digest, since, interrupted }))
 }
 
 /// Whether the columns have the types of a history's.
 fn has_our_types(row: &Row) -> bool {
     let types = row.columns().iter().map(tokio_postgres::Column::type_);
-    types.eq(&[Type::INT8, Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::BOOL])
+    types.eq(&[
+        Type::INT8,
+        Type::BYTEA,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::BOOL,
+        Type::INT4,
+    ])
 }
 
 /// The last rows of a set, the newest first.
@@ -108,6 +118,8 @@ struct EndRow {
     newer: Newer,
     is_done: bool,
     applies: bool,
+    /// It was begun statement by statement, and not finished.
+    is_interrupted: bool,
 }
 
 impl End<'_> {
@@ -127,7 +139,21 @@ impl End<'_> {
             newer: Newer { version, name: row.get(3)? },
             is_done: outcome == "done",
             applies: matches!(action, "apply" | "mark"),
+            is_interrupted: outcome != "done" && row.get::<Option<i32>>(7)?.is_some(),
         }))
+    }
+
+    /// The migration that was begun and not finished: nothing is done after it, so the last row that tells of more than of
+    /// a failure is its.
+    fn interrupted(&self) -> Result<Option<Version>, Error> {
+        for index in 0..self.rows.len() {
+            match self.row(index)? {
+                Some(row) if row.is_interrupted => return Ok(Some(row.newer.version)),
+                Some(row) if !row.is_done => {}
+                _ => break,
+            }
+        }
+        Ok(None)
     }
 
     /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was

@@ -150,7 +150,7 @@ impl HistoryTable {
     /// This is all that a boot with nothing to do asks, so it is as little as the server can plan: one index of one table.
     pub(crate) fn last_rows(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {} WHERE set_name = $1 ORDER BY seq DESC \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {} WHERE set_name = $1 ORDER BY seq DESC \
              LIMIT {LAST_ROWS}",
             relation.is_ours(),
             relation.sql
@@ -161,7 +161,7 @@ impl HistoryTable {
     /// digest.
     pub(crate) fn rows_since(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {table} WHERE set_name = $1 AND seq >= \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {table} WHERE set_name = $1 AND seq >= \
              (SELECT seq FROM {table} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1) ORDER BY seq DESC",
             relation.is_ours(),
             table = relation.sql
