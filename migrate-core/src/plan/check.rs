@@ -98,15 +98,16 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
 }
 
-/// Whether a migration of the set is pending before one that is applied.
+/// Whether a migration of the set is pending before one that is applied, by this release or another one: a release beside
+/// it may have had a later migration that the set does not know.
 fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     let applied = AppliedVersions::of(state);
-    let last = set.iter().rev().find(|migration| applied.contains(*migration));
-    let Some(last) = last else { return Ok(Vec::new()) };
+    let Some(last) = state.last() else { return Ok(Vec::new()) };
+    let after = set.find(&last.version).map_or(&*last.name, |migration| migration.name());
     let mut notices = Vec::new();
-    for hole in set.iter().filter(|m| m.version() < last.version() && !applied.contains(*m)) {
+    for hole in set.iter().filter(|m| *m.version() < last.version && !applied.contains(*m)) {
         let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());
-        let (name, after) = (hole.name().to_owned(), last.name().to_owned());
+        let (name, after) = (hole.name().to_owned(), after.to_owned());
         if !policies.allow_out_of_order && !interrupted {
             return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after });
         }
