@@ -19,7 +19,7 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
-pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
+pub(crate) use preamble::{Around, Halt, Preamble, is_made_meanwhile, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;

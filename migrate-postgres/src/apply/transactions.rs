@@ -3,7 +3,7 @@
 use super::blockers::{LOOK_EVERY, Lookout};
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
-use super::preamble::{Around, Halt, is_strange};
+use super::preamble::{Around, Halt, is_made_meanwhile, is_strange};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
@@ -85,6 +85,10 @@ impl Transactions<'_, '_, '_, '_> {
                     return Ok(());
                 }
                 Some(Purpose::Guard) if is_strange(&stopped.error) => {
+                    self.cursor = before;
+                    return Err(Halt::Strange(stopped.error));
+                }
+                Some(Purpose::Create) if is_made_meanwhile(&stopped.error) => {
                     self.cursor = before;
                     return Err(Halt::Strange(stopped.error));
                 }
@@ -318,8 +322,12 @@ impl Transactions<'_, '_, '_, '_> {
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
         let create = create.unwrap_or_default();
-        let message = format!("ROLLBACK; {create}{BEGIN}; {timeouts}; {failed}; COMMIT");
-        match context.client.batch_execute(&message).await {
+        let trace = format!("{BEGIN}; {timeouts}; {failed}; COMMIT");
+        let mut left = context.client.batch_execute(&format!("ROLLBACK; {create}{trace}")).await;
+        if left.as_ref().is_err_and(is_made_meanwhile) && !create.is_empty() {
+            left = context.client.batch_execute(&format!("ROLLBACK; {trace}")).await;
+        }
+        match left {
             Ok(()) => self.around.preamble.create = None,
             Err(_) => drop(context.client.batch_execute("ROLLBACK").await),
         }

@@ -219,7 +219,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         let end = end::read(&survey, self.found, set, &mut answers)?;
         let preamble = Preamble {
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
-            create: (!survey.exists).then(|| survey.table.create(!survey.schema_exists)),
+            create: survey.create(),
         };
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let lookout = Lookout::new(Box::new(move || target.open_another()));

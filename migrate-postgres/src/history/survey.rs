@@ -172,6 +172,11 @@ impl Survey {
         self.restore.iter().map(String::as_str).chain(self.conform).collect()
     }
 
+    /// Statements that make the history's table, and its schema, where there are none.
+    pub(crate) fn create(&self) -> Option<Vec<String>> {
+        (!self.exists).then(|| self.table.create(!self.schema_exists))
+    }
+
     /// Whether the session can write at all, and make the table where there is none.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
         if self.in_recovery {
