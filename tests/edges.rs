@@ -1,9 +1,11 @@
 //! What befalls a history at its edges: releases that do not know each other, sets that begin at once.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Error, Migrator, Refused};
+use migrate_postgres::{Error, Event, Migrator, Refused};
 use migrate_tests::sets::{Scripts, set, tables};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 async fn database() -> Database {
     testing::server().unwrap().database().await.unwrap()
@@ -64,4 +66,57 @@ async fn a_set_whose_first_script_is_wrong_leaves_its_trace_beside_another_that_
     let (broken_run, good_run) = tokio::join!(broken.run(database.url()), good.run(database.url()));
     assert!(matches!(broken_run, Err(Error::Failed(_))));
     assert_eq!(good_run.unwrap().steps.len(), 3);
+}
+
+/// Somebody keeps writers from the history's table: a plain `CREATE INDEX` on it does.
+#[tokio::test]
+async fn who_keeps_the_history_locked_is_named_when_the_retries_are_used_up() {
+    let database = database().await;
+    Migrator::new(tables(1)).run(database.url()).await.unwrap();
+    let mut other = database.connect().await.unwrap();
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("LOCK TABLE migrate_history IN SHARE MODE").await.unwrap();
+    let retries = Arc::new(AtomicUsize::new(0));
+    let concurrently = Scripts::up(2, "CREATE INDEX CONCURRENTLY ON t1 (id)");
+    for scripts in [Scripts::up(2, "CREATE TABLE t2 ()"), concurrently] {
+        let counted = retries.clone();
+        let first = Scripts::up(1, "CREATE TABLE t1 (id bigint);").down("DROP TABLE t1;");
+        let migrator = Migrator::new(set("tables", [first, scripts]))
+            .lock_timeout(Duration::from_millis(200))
+            .retry_for(Duration::from_secs(2))
+            .on_event(move |event| {
+                if matches!(event, Event::Retrying { .. }) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        retries.store(0, Ordering::Relaxed);
+        let run = tokio::time::timeout(Duration::from_secs(30), migrator.run(database.url()));
+        match run.await.expect("an end, when the retries are used up").unwrap_err() {
+            Error::Failed(failure) => {
+                assert_eq!(failure.code.as_deref(), Some("55P03"));
+                assert!(retries.load(Ordering::Relaxed) > 0 && failure.attempts > 1);
+                let text = failure.to_string();
+                assert!(
+                    text.contains("in the way: pid") && text.contains("LOCK TABLE migrate_history"),
+                    "{text}"
+                );
+            }
+            error => panic!("{error}"),
+        }
+    }
+    transaction.rollback().await.unwrap();
+}
+
+/// A row that is there and that no run knows of: the history is what it was, however often it is looked at.
+#[tokio::test]
+async fn a_row_that_can_not_be_written_is_no_lost_lock() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    Migrator::new(tables(1)).run(&client).await.unwrap();
+    let stray = "CREATE UNIQUE INDEX stray ON migrate_history (set_name)";
+    client.batch_execute(stray).await.unwrap();
+    let run = async { Migrator::new(tables(2)).run(database.url()).await };
+    let error = tokio::time::timeout(Duration::from_secs(20), run).await.expect("an end").unwrap_err();
+    assert_eq!(error.sqlstate(), Some("23505"), "{error}");
+    assert!(error.to_string().contains("\"stray\""), "{error}");
 }

@@ -58,8 +58,8 @@ pub enum ApplyError {
     /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
     Contended(Box<Failure>),
     /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
-    /// server. Nothing of the next step was done.
-    Moved,
+    /// server. Nothing of the next step was done. The error is for when the history turns out to be what it was.
+    Moved(Error),
     /// Something other than a step failed.
     Other(Error),
 }

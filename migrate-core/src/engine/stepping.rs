@@ -56,13 +56,17 @@ impl Stepping<'_, '_> {
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
                 }
-                Err(ApplyError::Moved) => {
+                Err(ApplyError::Moved(error)) => {
                     moves += 1;
                     if !self.plan.is_repeatable() || moves > MOST_MOVES {
                         return Err(Error::LockLost { done: progress.done_count() });
                     }
                     locked.pause(backoff.pause()).await;
-                    self.state = locked.load().await?;
+                    let found = locked.load().await?;
+                    if found == self.state {
+                        return Err(error);
+                    }
+                    self.state = found;
                     self.decided = decide(self.plan, self.set, &self.state, &self.settings.policies)?;
                     taken = 0;
                     progress.expect(self.decided.steps.len());

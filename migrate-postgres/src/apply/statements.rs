@@ -1,10 +1,12 @@
 //! A step that runs statement by statement, with a checkpoint after each.
 
+use super::blockers::suspects;
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
+use crate::error::Error;
 use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
@@ -79,7 +81,18 @@ impl Statements<'_, '_> {
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
+        if is_contention(&error) {
+            let mut failure = server_failure(self.step, Some(self.script), Some(self.start(0)), error);
+            failure.left = Left::Statements { done: 0, total: self.script.statements().len() };
+            failure.blockers = suspects(self.context.client, self.context.settings.lock_timeout).await;
+            return Err(ApplyError::Contended(Box::new(failure)));
+        }
         Err(record_failure(&self.context, error))
+    }
+
+    /// The byte that a statement begins at.
+    fn start(&self, index: usize) -> usize {
+        self.script.statements().get(index).map_or(0, |statement| statement.range().start)
     }
 
     /// What the statements before one have set for the session. They are set again for each statement, and undone after
@@ -119,11 +132,7 @@ impl Statements<'_, '_> {
         let take_over = self.context.table.take_over(self.context.run, self.row, done, before.outcome());
         let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
-        self.context
-            .client
-            .batch_execute(&message)
-            .await
-            .map_err(|error| if is_contention(&error) { Stopped::Moved } else { self.stopped(error, 0) })
+        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, 0))
     }
 
     /// Runs a statement and moves the checkpoint behind it.
@@ -206,7 +215,11 @@ impl Statements<'_, '_> {
     }
 
     fn stopped(&self, error: tokio_postgres::Error, offset: usize) -> Stopped {
-        if self.context.table.is_moved(&error) { Stopped::Moved } else { Stopped::Server { offset, error } }
+        if self.context.table.is_moved(&error) {
+            Stopped::Moved(error)
+        } else {
+            Stopped::Server { offset, error }
+        }
     }
 
     /// Whether a statement has to be sent alone, outside of any transaction block. Of procedures and `DO` blocks nobody
@@ -235,9 +248,9 @@ impl Statements<'_, '_> {
     /// Makes the session what it was, and ends the row as failed at its checkpoint where the server said so.
     async fn stop(&self, index: usize, stopped: Stopped) -> ApplyError {
         let unsettled = match stopped {
-            Stopped::Moved => {
+            Stopped::Moved(error) => {
                 self.restore("").await;
-                return ApplyError::Moved;
+                return ApplyError::Moved(Error::server("writing the history", error).into());
             }
             Stopped::Server { offset, error } => return self.stop_at_error(index, offset, error).await,
             Stopped::Unsettled(Unsettled::Server(error)) => return self.stop_at_error(index, 0, error).await,
@@ -260,14 +273,14 @@ impl Statements<'_, '_> {
     }
 
     async fn stop_at_error(&self, index: usize, offset: usize, error: tokio_postgres::Error) -> ApplyError {
-        let Some(statement) = self.script.statements().get(index).filter(|_| error.as_db_error().is_some())
-        else {
+        let contended = is_contention(&error);
+        let is_at_statement = index < self.script.statements().len();
+        if error.as_db_error().is_none() || !(is_at_statement || contended) {
             self.restore("").await;
             return self.context.survey.write_error("applying migrations", error).into_apply();
-        };
-        let contended = is_contention(&error);
-        let offset = statement.range().start + offset;
-        let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
+        }
+        let offset = is_at_statement.then(|| self.start(index) + offset);
+        let mut failure = server_failure(self.step, Some(self.script), offset, error);
         failure.left = Left::Statements { done: index, total: self.script.statements().len() };
         self.record(&failure, index).await;
         let failure = Box::new(failure);
@@ -315,7 +328,7 @@ enum Stopped {
     /// What became of an earlier try can't be settled.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.
-    Moved,
+    Moved(tokio_postgres::Error),
 }
 
 impl From<Unsettled> for Stopped {

@@ -282,13 +282,14 @@ impl Transactions<'_, '_, '_, '_> {
             return self.context.survey.write_error("creating the history's table", error).into_apply();
         }
         let step = &self.steps[part.step];
+        let contended = is_contention(&error);
         if part.purpose == Purpose::Record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            if self.progress.done_count() == 0 || is_moved(&error) {
+            let is_moved = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+            if is_moved || self.progress.done_count() == 0 && !contended {
                 return record_failure(&self.context, error);
             }
         }
-        let contended = is_contention(&error);
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
             let (part, place) = executing.filter(|(part, _)| part.purpose == Purpose::Script)?;
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
@@ -302,7 +303,10 @@ impl Transactions<'_, '_, '_, '_> {
                 None => place,
             });
         }
-        self.record(step, &failure).await;
+        // Whoever is in the way of the row would be in the way of its trace.
+        if !(contended && part.purpose == Purpose::Record) {
+            self.record(step, &failure).await;
+        }
         if contended {
             let options = step.script().map_or(&Options::NONE, |script| script.options());
             let waited = options.lock_timeout.unwrap_or(self.context.settings.lock_timeout);
@@ -361,16 +365,10 @@ fn around_script(purpose: Purpose, path: &str) -> String {
     }
 }
 
-/// Whether a step's row could not be begun because one of its number is there: begun or committed by a server process
-/// whose client is gone.
-fn is_moved(error: &tokio_postgres::Error) -> bool {
-    is_contention(error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION)
-}
-
-/// Why a step's row could not be begun.
+/// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
+/// committed it.
 pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
-    if is_moved(&error) {
-        return ApplyError::Moved;
-    }
-    context.survey.write_error("writing the history", error).into_apply()
+    let is_moved = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+    let error = context.survey.write_error("writing the history", error);
+    if is_moved { ApplyError::Moved(error.into()) } else { error.into_apply() }
 }
