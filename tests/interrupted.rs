@@ -142,3 +142,97 @@ async fn what_is_under_way_is_waited_for() {
     assert_eq!(names(&reverted.unwrap()), ["revert 00002_step"]);
     assert_eq!(names(&again.unwrap()), ["apply 00002_step"]);
 }
+
+const USERS: &str = "CREATE TABLE users (id int, email text);";
+
+/// The first migration makes a table, the second is this one.
+fn second(up: &str) -> Migrator {
+    migrator([Scripts::up(1, USERS), Scripts::up(2, up)])
+}
+
+async fn indexes(database: &Database) -> String {
+    let sql = "SELECT coalesce(string_agg(relname || CASE WHEN indisvalid THEN '' ELSE '!' END, ' ' ORDER BY relname), '') \
+               FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = 'users'::regclass";
+    database.connect().await.unwrap().query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
+    let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
+    for (wrong, right, expected) in [
+        // The only statement.
+        ("CREATE INDEX CONCURRENTLY i ON user_s (id);".to_owned(), ok.to_owned(), "i"),
+        // The second one; the first one has other comments now, and is not run again.
+        (
+            format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"),
+            format!(
+                "-- Both.\n{ok}\nCREATE INDEX CONCURRENTLY j ON users (email);\nCREATE INDEX CONCURRENTLY k ON users (id);"
+            ),
+            "i j k",
+        ),
+        // What failed is left out.
+        (format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"), ok.to_owned(), "i"),
+        // Nothing was done, so it may as well run in a transaction now.
+        (
+            "CREATE INDEX CONCURRENTLY i ON users (ID_);".to_owned(),
+            "CREATE INDEX i ON users (id);".to_owned(),
+            "i",
+        ),
+        // An index that failed when it was built is there, and INVALID.
+        (
+            "INSERT INTO users VALUES (1), (1); CREATE UNIQUE INDEX CONCURRENTLY i ON users (id);".to_owned(),
+            format!("INSERT INTO users VALUES (1), (1); {ok}"),
+            "i",
+        ),
+    ] {
+        let database = database().await;
+        let error = second(&wrong).run(database.url()).await.unwrap_err().to_string();
+        assert!(
+            error.contains("next: correct the statement, or mend what it ran into, and run again"),
+            "{error}"
+        );
+        let right = second(&right);
+        assert_eq!(names(&right.run(database.url()).await.unwrap()), ["apply 00002_step"], "{wrong}");
+        assert_eq!(indexes(&database).await, expected);
+        assert!(right.run(database.url()).await.unwrap().is_noop());
+        let outcomes: Vec<String> =
+            right.history(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
+        assert!(outcomes[1].starts_with("failed") && outcomes[2] == "done", "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_corrected_script_may_fail_again_and_be_corrected_again() {
+    let database = database().await;
+    let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
+    for wrong in ["emial", "e_mail", "mail"] {
+        let script = format!("{ok} CREATE INDEX CONCURRENTLY j ON users ({wrong});");
+        match second(&script).run(database.url()).await.unwrap_err() {
+            Error::Failed(failure) => assert!(failure.message.contains(wrong), "{failure}"),
+            error => panic!("{error}"),
+        }
+        assert_eq!(indexes(&database).await, "i");
+    }
+    let script = format!("{ok} CREATE INDEX CONCURRENTLY j ON users (email);");
+    second(&script).run(database.url()).await.unwrap();
+    assert_eq!(indexes(&database).await, "i j");
+}
+
+#[tokio::test]
+async fn a_script_that_was_edited_in_what_is_done_does_not_go_on() {
+    let database = database().await;
+    let done = "CREATE INDEX CONCURRENTLY i ON users (id); ALTER ROLE CURRENT_USER SET app.token = 'one';";
+    let wrong = "CREATE INDEX CONCURRENTLY j ON users (emial);";
+    second(&format!("{done} {wrong}")).run(database.url()).await.unwrap_err();
+    for edited in [
+        format!("{} {wrong}", done.replace("(id)", "(email)")),
+        // Of a secret nobody can tell whether it is the same.
+        format!("{done} CREATE INDEX CONCURRENTLY j ON users (email);"),
+        "CREATE INDEX CONCURRENTLY i ON users (id);".to_owned(),
+        "CREATE INDEX i ON users (id);".to_owned(),
+    ] {
+        let refused = second(&edited).run(database.url()).await;
+        assert_eq!(refusal(refused), ("00002_step".to_owned(), Interruption::Edited), "{edited}");
+    }
+    assert_eq!(indexes(&database).await, "i");
+}

@@ -322,7 +322,9 @@ impl Failure {
             (_, "42501") => "grant the role what it lacks, or let another one migrate",
             (_, code) if code.starts_with("53") => "give the server what it lacks",
             (Left::Nothing, _) => "correct the script",
-            (Left::Statements { .. } | Left::InDoubt { .. }, _) => "mend what the statement ran into",
+            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
+                "correct the statement, or mend what it ran into"
+            }
         };
         write!(f, "\nnext: {first}, and {goes_on}")
     }

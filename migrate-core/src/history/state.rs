@@ -181,6 +181,8 @@ pub struct Interrupted {
     pub failed: bool,
     /// The number of its row.
     pub row: i64,
+    /// The up script as it was begun, loaded only where the set's is another one.
+    pub begun: Option<String>,
 }
 
 impl Interrupted {
@@ -199,6 +201,7 @@ impl Interrupted {
             reverting: false,
             failed: false,
             row: 0,
+            begun: None,
         }
     }
 

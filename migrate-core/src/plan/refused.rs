@@ -199,7 +199,9 @@ pub enum Interruption {
 impl Interruption {
     fn what(self) -> &'static str {
         match self {
-            Interruption::Edited => "was edited since",
+            Interruption::Edited => {
+                "was edited since: in what is done, or may be, or so that it would run in a transaction"
+            }
             Interruption::Missing => "is missing from the binary",
             Interruption::Reverting => "was being reverted",
             Interruption::Applying => "was being applied",
@@ -209,7 +211,8 @@ impl Interruption {
     fn next(self) -> &'static str {
         match self {
             Interruption::Edited => {
-                "put back the text that was begun, and `run` goes on where it stopped; or settle it by hand with `resolve`"
+                "put back the statements that are done and the one in doubt, and `run` goes on where it stopped; or settle it \
+                 by hand with `resolve`"
             }
             Interruption::Missing => {
                 "restore its file, and `run` goes on where it stopped; or settle it by hand with `resolve`"

@@ -1,9 +1,13 @@
 //! Forward.
 
-use crate::history::{Position, State};
+use crate::history::{Interrupted, Position, State};
+use crate::kept;
+use crate::options::TransactionMode;
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, check};
+use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check};
+use crate::script::Script;
 use crate::set::Set;
+use crate::sql;
 use crate::version::Version;
 
 /// Applies what is pending: all of it, or up to a version.
@@ -81,8 +85,33 @@ fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
         return Err(refuse(Interruption::Reverting));
     }
     let migration = set.find(&interrupted.version).ok_or_else(|| refuse(Interruption::Missing))?;
-    if migration.checksum() != interrupted.checksum {
+    let step = Step::apply(migration);
+    if migration.checksum() == interrupted.checksum {
+        return Ok(vec![step]);
+    }
+    let is_corrected = step.script().is_some_and(|script| is_corrected(interrupted, script));
+    if !is_corrected {
         return Err(refuse(Interruption::Edited));
     }
-    Ok(vec![Step::apply(migration)])
+    Ok(vec![Step { settles: Some(Settled::of(interrupted)), ..step }])
+}
+
+/// Whether a script may go on where another text of it failed: the server has refused the statement there, and those before
+/// it are what they were. Of one that holds a secret nobody can tell: the history did not keep it.
+fn is_corrected(interrupted: &Interrupted, script: &Script) -> bool {
+    let done = interrupted.statements_done;
+    if !interrupted.failed || done > 0 && script.transaction() == TransactionMode::Block {
+        return false;
+    }
+    if done == 0 {
+        return true;
+    }
+    let Some(begun) = interrupted.begun.as_deref().filter(|begun| kept::is_whole(begun)) else {
+        return false;
+    };
+    let was = sql::split(begun).statements;
+    let was = was.iter().map(|statement| statement.text(begun));
+    let is = script.statements().iter().map(|statement| statement.text(script.text()));
+    let same = was.zip(is).take(done).filter(|(was, is)| sql::same_but_for_comments(was, is));
+    same.count() == done
 }

@@ -11,7 +11,7 @@ use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
-use migrate_core::plan::Step;
+use migrate_core::plan::{Settled, Step};
 use migrate_core::sql::{self, Statement};
 use migrate_core::{Options, Script};
 use std::time::Duration;
@@ -30,7 +30,10 @@ pub(crate) async fn apply_statements(
 ) -> Result<(), ApplyError> {
     let Some(script) = step.script() else { return Ok(()) };
     progress.step_started(step);
-    let row = interrupted.map_or(standing.last_row + 1, |interrupted| interrupted.row);
+    // Of another text of the script; in a second try it is an attempt of this one.
+    let corrected = step.settles.filter(|settled| interrupted.is_some_and(|i| i.row == settled.row));
+    let resumed = interrupted.filter(|_| corrected.is_none());
+    let row = resumed.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
     let run = Statements { context, step, script, row };
     let mut before = match interrupted {
@@ -38,8 +41,8 @@ pub(crate) async fn apply_statements(
         Some(interrupted) if interrupted.failed => Before::Failed,
         Some(_) => Before::Unknown,
     };
-    if interrupted.is_none() {
-        run.claim(standing).await?;
+    if resumed.is_none() {
+        run.claim(corrected, standing).await?;
         standing.last_row = run.row;
     }
     for index in done..script.statements().len() {
@@ -75,9 +78,13 @@ struct Statements<'r, 'c> {
 
 impl Statements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
-    async fn claim(&self, standing: &Standing) -> Result<(), ApplyError> {
+    async fn claim(&self, corrected: Option<Settled>, standing: &Standing) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
-        let claim = self.context.table.claim(self.context.run, self.row, self.step, standing.digest);
+        let Context { table, run, .. } = self.context;
+        let claim = match corrected {
+            None => table.claim(run, self.row, self.step, standing.digest),
+            Some(settled) => table.claim_corrected(run, self.row, self.step, settled, standing.digest),
+        };
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);

@@ -4,7 +4,7 @@ use crate::apply::BEGIN;
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Step};
+use migrate_core::plan::{Action, Settled, Step};
 use migrate_core::{Digest, Script, TransactionMode};
 use tokio_postgres::error::SqlState;
 
@@ -216,12 +216,7 @@ impl HistoryTable {
     ) -> Vec<String> {
         let mut statements = Vec::new();
         if let Some(settled) = step.settles {
-            statements.push(format!(
-                "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
-                self.qualified(),
-                quote_literal(run.set),
-                settled.row,
-            ));
+            statements.push(self.settle(run.set, settled));
         }
         let reverts = matches!(step.action, Action::Revert | Action::Unmark);
         if reverts && step.changes {
@@ -239,6 +234,16 @@ impl HistoryTable {
         };
         statements.push(self.insert(run, seq, step, digest, row));
         statements
+    }
+
+    /// Puts an end to an interrupted attempt.
+    fn settle(&self, set: &str, settled: Settled) -> String {
+        format!(
+            "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
+            self.qualified(),
+            quote_literal(set),
+            settled.row,
+        )
     }
 
     /// Lets the row that a version counts as applied by count no more.
@@ -287,6 +292,21 @@ impl HistoryTable {
             before,
             Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None },
         )
+    }
+
+    /// Begins the row of a corrected script that goes on where another text of it failed, and puts an end to that attempt.
+    /// The new one stands as that one stood, to be taken over.
+    pub(crate) fn claim_corrected(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        settled: Settled,
+        before: Digest,
+    ) -> String {
+        let row =
+            Row { outcome: "failed", live: true, checkpoint: Some(settled.statements_done), failure: None };
+        format!("{};\n{}", self.settle(run.set, settled), self.insert(run, seq, step, before, row))
     }
 
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
