@@ -178,7 +178,14 @@ impl Migrator {
     /// # Cancel safety
     ///
     /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
-    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the statement under way ends first.
+    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the message under way ends first, which may hold
+    /// many migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are.
+    ///
+    /// # A `Client` of yours
+    ///
+    /// What scripts change for the session is undone by `RESET ALL`, and what you have set before is set again, except
+    /// parameters with names of your own (`SET app.tenant = …`): the server lists those nowhere. Set them after the run, or
+    /// give the run a connection of its own.
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {

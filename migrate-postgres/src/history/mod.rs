@@ -140,6 +140,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         survey: &mut Survey,
     ) -> Result<Option<Session<'t>>, Error> {
         let mut worker = self.open_worker(kind).await?;
+        worker.as_mut().unwrap_or(&mut self.session).spend();
         match &mut worker {
             Some(worker) => worker.mark("ROLLBACK"),
             None => self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; "))),
