@@ -1,11 +1,13 @@
 //! What befalls a history at its edges: releases that do not know each other, sets that begin at once.
 
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Error, Event, Migrator, Refused};
+use migrate_postgres::{Error, Event, LockKind, Migrator, Refused};
 use migrate_tests::sets::{Scripts, set, tables};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio_postgres::NoTls;
 
 async fn database() -> Database {
     testing::server().unwrap().database().await.unwrap()
@@ -119,4 +121,64 @@ async fn a_row_that_can_not_be_written_is_no_lost_lock() {
     let error = tokio::time::timeout(Duration::from_secs(20), run).await.expect("an end").unwrap_err();
     assert_eq!(error.sqlstate(), Some("23505"), "{error}");
     assert!(error.to_string().contains("\"stray\""), "{error}");
+}
+
+/// Row security that goes by a setting of the application's own must not find it gone in one of the pool's connections.
+#[tokio::test]
+async fn a_pools_connections_keep_the_settings_that_its_hook_made() {
+    let database = database().await;
+    let hook = Hook::async_fn(|client: &mut ClientWrapper, _| {
+        Box::pin(async move {
+            client.batch_execute("SET app.tenant = '42'").await.map_err(HookError::Backend)?;
+            Ok(())
+        })
+    });
+    let manager = Manager::new(database.config(), NoTls);
+    let pool = Pool::builder(manager).max_size(4).post_create(hook).build().unwrap();
+    for lock in [LockKind::Transaction, LockKind::Session] {
+        let up = "CREATE TABLE IF NOT EXISTS a (tenant text); INSERT INTO a VALUES (current_setting('app.tenant'))";
+        let name = if lock == LockKind::Session { "by_session" } else { "by_transaction" };
+        let migrator = Migrator::new(set(name, [Scripts::up(1, up)])).lock(lock);
+        assert_eq!(migrator.run(&pool).await.unwrap().steps.len(), 1);
+        let objects = [pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap()];
+        for object in &objects {
+            let row =
+                object.query_one("SELECT current_setting('app.tenant'), string_agg(tenant, '') FROM a", &[]);
+            let row = row.await.unwrap();
+            assert_eq!(row.get::<_, &str>(0), "42");
+            assert!(
+                row.get::<_, &str>(1).starts_with("42"),
+                "the hook was run for the connection that worked"
+            );
+        }
+    }
+}
+
+/// What happens at the end of a transaction happens under the script's settings, as it does in psql.
+#[tokio::test]
+async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    let role = format!("owner_{}", database.name());
+    admin
+        .batch_execute(&format!("CREATE ROLE {role}; CREATE SCHEMA app AUTHORIZATION {role}"))
+        .await
+        .unwrap();
+    let up = format!(
+        "SET search_path = app; SET ROLE {role};
+         CREATE TABLE p (id int); CREATE TABLE log (who text);
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN INSERT INTO log VALUES (current_user); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER t AFTER INSERT ON p DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION f();
+         INSERT INTO p VALUES (1);"
+    );
+    // Statement by statement, too: what one of them has set holds for the next.
+    let again = format!("SET search_path = app; SET ROLE {role}; INSERT INTO p VALUES (2); VACUUM p;");
+    let scripts = [Scripts::up(1, up).verify("SELECT count(*) = 1 FROM app.log"), Scripts::up(2, again)];
+    let migrator = Migrator::new(set("default", scripts)).history_schema("public");
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 2);
+    let who = admin.query_one("SELECT string_agg(who, ' ') FROM app.log", &[]).await.unwrap();
+    assert_eq!(who.get::<_, String>(0), format!("{role} {role}"));
+    admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }

@@ -20,6 +20,8 @@ pub(super) enum Purpose {
     Record,
     /// The step's script.
     Script,
+    /// Lets what the script has deferred happen, under its settings.
+    Deferred,
     /// Makes the session what it was, and ends the step's row.
     Finish,
     /// Commits the step's transaction.

@@ -5,7 +5,7 @@ use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify;
-use super::{BEGIN, Context, Standing};
+use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::future::join3;
 use migrate_core::engine::Progress;
@@ -208,7 +208,7 @@ impl Statements<'_, '_> {
         for setting in self.settings_before(index) {
             prefix = format!("{prefix}{setting}\n;\n");
         }
-        let message = format!("{prefix}{text}\n;\n{};\nCOMMIT", self.leave());
+        let message = format!("{prefix}{text}\n;\n{DEFERRED};\n{};\nCOMMIT", self.leave());
         self.send(&message, text, prefix.chars().count()).await
     }
 

@@ -5,7 +5,7 @@ use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
 use super::preamble::{Around, Halt, is_made_meanwhile, is_strange};
 use super::verify::verify;
-use super::{BEGIN, Context, Standing};
+use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -174,6 +174,7 @@ impl Transactions<'_, '_, '_, '_> {
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
+            message.push(index, Purpose::Deferred, &[DEFERRED]);
         }
     }
 
@@ -358,7 +359,8 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
-        Purpose::Commit => format!("at the COMMIT of {path}, where deferred constraints are checked"),
+        Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
+        Purpose::Commit => format!("at the COMMIT of {path}"),
         Purpose::Script | Purpose::Finish | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }
