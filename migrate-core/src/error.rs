@@ -155,6 +155,8 @@ impl Place {
 pub enum Left {
     /// Nothing: it was rolled back.
     Nothing,
+    /// All of it: it is applied, and was only looked at.
+    Applied,
     /// It runs statement by statement: so many are done and committed, and the next run goes on after them.
     Statements {
         /// How many are done for certain.
@@ -262,6 +264,12 @@ impl Failure {
         match (&self.left, self.action) {
             (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
             (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Applied, _) => write!(f, "{name} is applied, and was only looked at")?,
+            (Left::Statements { done, total }, _) if done == total => {
+                let (all, are) =
+                    if *total == 1 { ("the statement", "is") } else { ("all statements", "are") };
+                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
+            }
             (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
             (Left::Statements { done: 0, total }, _) => {
                 write!(f, "none of the {total} statements of {name} is done")?;
@@ -279,6 +287,9 @@ impl Failure {
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
+        }
+        if self.left == Left::Applied {
+            return Ok(());
         }
         match report.steps.as_slice() {
             [] => f.write_str("; nothing was done before it in this run"),
@@ -304,6 +315,10 @@ impl Failure {
             );
         }
         let goes_on = match (&self.left, self.action) {
+            (Left::Applied, _) => "verify again",
+            (Left::Statements { done, total }, _) if done == total => {
+                "run again; the run goes on with its verify script"
+            }
             (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
             (Left::Nothing, _) => "run again; the run goes on with this migration",
             (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
@@ -322,6 +337,10 @@ impl Failure {
             (_, "42501") => "grant the role what it lacks, or let another one migrate",
             (_, code) if code.starts_with("53") => "give the server what it lacks",
             (Left::Nothing, _) => "correct the script",
+            (Left::Applied, _) => "put right what the verify script looks at, or the verify script itself",
+            (Left::Statements { done, total }, _) if done == total => {
+                "put right what the verify script looks at, or the verify script itself"
+            }
             (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
                 "correct the statement, or mend what it ran into"
             }

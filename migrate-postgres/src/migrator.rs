@@ -375,11 +375,13 @@ impl Migrator {
         {
             return Err(Error::Refused(Refused::unfinished(interrupted)));
         }
+        let survey = history.survey().await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                verify_applied(history.session_mut(), migration).await.map_err(Error::Failed)?;
+                let verifying = verify_applied(history.session_mut(), &survey, &self.settings, migration);
+                verifying.await.map_err(Error::Failed)?;
                 verified += 1;
             }
         }

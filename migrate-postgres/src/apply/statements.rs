@@ -4,7 +4,7 @@ use super::blockers::suspects;
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
-use super::verify::verify;
+use super::verify::verify_committed;
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::future::join3;
@@ -56,7 +56,7 @@ pub(crate) async fn apply_statements(
     if let Err(stopped) = run.take_over(total, before).await {
         return Err(run.stop(total, stopped).await);
     }
-    if let Err(failure) = verify(context.client, step).await {
+    if let Err(failure) = verify_committed(&context, step).await {
         return Err(run.refuted(failure).await);
     }
     let took = match run.complete(*standing).await {

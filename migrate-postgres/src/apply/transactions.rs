@@ -107,7 +107,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
-            if let Err(failure) = verify(self.context.client, step).await {
+            if let Err(failure) = verify(&self.context, step).await {
                 self.record(step, &failure).await;
                 return Err(ApplyError::Failed(failure).into());
             }
