@@ -86,6 +86,25 @@ pub enum Error {
     )]
     InTransaction,
 
+    /// The connection that works reaches another server than the one that holds the lock: a list of hosts, a failover
+    /// or a balancer that sends reads elsewhere.
+    #[error(
+        "the lock is held on one server, and the second connection leads to another one, where it is not held; \
+         no migration was applied\n\
+         next: name one host, or let every connection go to the primary (target_session_attrs=read-write), and run again"
+    )]
+    OtherServer,
+
+    /// The wanted way to hold the lock takes a second connection, and the target is a single one.
+    #[error(
+        "a lock of the kind {kind:?} takes a second connection, and a `Client` is only one; nothing was changed\n\
+         next: hand over a URL, a `Config` or a pool, or leave the kind to the run"
+    )]
+    OneConnection {
+        /// What was wanted.
+        kind: crate::lock::LockKind,
+    },
+
     /// What `resolve` was to record of an interrupted migration is not so.
     #[error(
         "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\

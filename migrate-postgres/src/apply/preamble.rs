@@ -6,6 +6,8 @@ use tokio_postgres::error::SqlState;
 /// What comes before the first step, until it was sent with success.
 #[derive(Debug, Default)]
 pub(crate) struct Preamble {
+    /// A query that fails on another server than the one that the lock is held on.
+    pub(crate) same_server: Option<String>,
     /// A query that fails in a session of another state than the one that was asked.
     pub(crate) guard: Option<String>,
     /// Makes the history's table.

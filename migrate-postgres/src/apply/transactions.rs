@@ -84,6 +84,10 @@ impl Transactions<'_, '_, '_, '_> {
                     *self.around.released = Some(false);
                     return Ok(());
                 }
+                Some(Purpose::Server) if is_strange(&stopped.error) => {
+                    drop(self.context.client.batch_execute("ROLLBACK").await);
+                    return Err(Error::OtherServer.into_apply().into());
+                }
                 Some(Purpose::Guard) if is_strange(&stopped.error) => {
                     self.cursor = before;
                     return Err(Halt::Strange(stopped.error));
@@ -151,6 +155,9 @@ impl Transactions<'_, '_, '_, '_> {
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
         let next = self.cursor.next;
+        if let Some(same_server) = &self.around.preamble.same_server {
+            message.push(next, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
+        }
         if let Some(guard) = &self.around.preamble.guard {
             message.push(next, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
         }
@@ -238,6 +245,7 @@ impl Transactions<'_, '_, '_, '_> {
         let Some((part, place)) = message.statement(number) else { return };
         let step = &self.steps[part.step];
         match part.purpose {
+            Purpose::Server if place + 1 == part.statements => self.around.preamble.same_server = None,
             Purpose::Guard if place + 1 == part.statements => self.around.preamble.guard = None,
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.lookout.forget(),
@@ -356,7 +364,7 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
 /// Where a step failed, when it was not in its script.
 fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
-        Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
+        Purpose::Server | Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
         Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),

@@ -104,6 +104,12 @@ const MOST_LOOKS: u32 = 10;
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
     async fn prepare(&mut self) -> Result<(), Error> {
+        if let Some(same_server) = self.preamble.same_server.take()
+            && let Err(error) = self.client.batch_execute(&same_server).await
+        {
+            let doing = "looking for the migration lock";
+            return Err(if is_strange(&error) { Error::OtherServer } else { Error::server(doing, error) });
+        }
         if let Some(guard) = self.preamble.guard.take()
             && let Err(error) = self.client.batch_execute(&guard).await
         {

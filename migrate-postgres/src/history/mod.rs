@@ -88,10 +88,14 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     }
 
     /// How the lock is held: a transaction can hold it only where another connection does the work.
-    fn lock_kind(&self) -> LockKind {
+    fn lock_kind(&self) -> Result<LockKind, Error> {
         let another = self.target.open_another().is_some();
-        let wanted = self.settings.lock.unwrap_or(LockKind::Transaction);
-        if another { wanted } else { LockKind::Session }
+        match self.settings.lock {
+            Some(kind) if kind != LockKind::Session && !another => Err(Error::OneConnection { kind }),
+            Some(kind) => Ok(kind),
+            None if another => Ok(LockKind::Transaction),
+            None => Ok(LockKind::Session),
+        }
     }
 
     /// The set's lock, of a kind.
@@ -175,7 +179,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
-        let (kind, run) = (self.lock_kind(), run_id());
+        let (kind, run) = (self.lock_kind()?, run_id());
         let mut lock = self.lock(set, kind, &run).await?;
         if lock.outlives_session() {
             self.session.mark_lasting(lock.abandon());
@@ -200,6 +204,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
         };
         let read = Survey::read(self.settings, &mut answers);
+        let same_server = read.as_ref().ok().and_then(|survey| lock.same_server(survey.pid));
         let prepared = match read {
             Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
             Err(error) => Err(error),
@@ -219,6 +224,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         };
         let end = end::read(&survey, self.found, set, &mut answers)?;
         let preamble = Preamble {
+            same_server: same_server.filter(|_| worker.is_some()),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
             create: survey.create(),
         };

@@ -26,6 +26,8 @@ pub(crate) struct Survey {
     pub(crate) conform: Option<&'static str>,
     /// Whether the server can notice while it works that its client is gone.
     pub(crate) checks_client: bool,
+    /// The server process that was asked.
+    pub(crate) pid: i32,
     /// What of the session [`Survey::restore`] goes by.
     state: String,
     role: String,
@@ -91,7 +93,8 @@ impl Survey {
              CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE') \
                   ELSE has_schema_privilege(n.oid, 'CREATE') END, \
              current_user, session_user, current_setting('role'), \
-             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere} \
+             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
+             pg_catalog.pg_backend_pid() \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
             state = state()
@@ -142,6 +145,7 @@ impl Survey {
             conform: (!is_true(session, 10)).then_some("SET standard_conforming_strings = on"),
             checks_client: is_true(session, 11),
             state: owned(12),
+            pid: parsed(session, 14).unwrap_or_default(),
             table,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
