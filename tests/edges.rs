@@ -182,3 +182,49 @@ async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
     assert_eq!(who.get::<_, String>(0), format!("{role} {role}"));
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
+
+/// A database of another encoding, and its configuration.
+async fn encoded(database: &Database, encoding: &str) -> tokio_postgres::Config {
+    let admin = database.connect().await.unwrap();
+    let name = format!("{}_{}", database.name(), encoding.to_lowercase());
+    let sql = format!(
+        "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    );
+    admin.batch_execute(&sql).await.unwrap();
+    let mut config = database.config();
+    config.dbname(&name);
+    config
+}
+
+#[tokio::test]
+async fn a_secret_is_kept_out_of_a_history_in_any_encoding() {
+    let database = database().await;
+    let config = encoded(&database, "LATIN1").await;
+    let secret = "SET app.password = 'hunter2';";
+    let scripts = [Scripts::up(1, secret), Scripts::up(2, format!("{secret} VACUUM;"))];
+    let migrator = Migrator::new(set("default", scripts));
+    assert_eq!(migrator.run(&config).await.unwrap().steps.len(), 2);
+    assert!(migrator.run(&config).await.unwrap().is_noop());
+    let failing = Migrator::new(set("failing", [Scripts::up(1, "SELECT 'password=hunter2'::int")]));
+    assert!(matches!(failing.run(&config).await, Err(Error::Failed(_))));
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let kept =
+        client.query_one("SELECT string_agg(up_sql || coalesce(message, ''), '') FROM migrate_history", &[]);
+    let kept: String = kept.await.unwrap().get(0);
+    assert!(kept.contains("SET app.password = '[redacted]'; VACUUM;") && !kept.contains("hunter2"), "{kept}");
+}
+
+#[tokio::test]
+async fn a_failure_in_a_database_without_encoding_is_the_right_migrations() {
+    let database = database().await;
+    let config = encoded(&database, "SQL_ASCII").await;
+    let guilty = format!("-- {}\nCREATE TABLE a ();\nSELECT nosuch FROM a;", "é".repeat(1500));
+    let innocent = format!("CREATE TABLE b ();\n/* {} */", "x".repeat(4000));
+    let migrator = Migrator::new(set("default", [Scripts::up(1, guilty), Scripts::up(2, innocent)]));
+    match migrator.run(&config).await.unwrap_err() {
+        Error::Failed(failure) => assert_eq!(failure.name, "00001_step"),
+        error => panic!("{error}"),
+    }
+    assert_eq!(migrator.history(&config).await.unwrap().len(), 1);
+}

@@ -298,6 +298,9 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
              a run with work to do takes two connections"
         }
         Some(&SqlState::CANNOT_CONNECT_NOW) => "wait until the server has started, and run again",
+        _ if cause(error).contains("no TLS implementation configured") => {
+            "build with `features = [\"rustls\"]`, or hand over a pool or a `Client` with a connector of your own"
+        }
         _ => "see whether the server runs there and accepts connections",
     }
 }
@@ -307,6 +310,13 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
 pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
     if let Some(option) = cause.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
+        if PRISMA_OPTIONS.contains(&option) {
+            let instead = match option {
+                "schema" => "leave it out, and say `history_schema`, or write options=-csearch_path=…",
+                _ => "leave it out",
+            };
+            return format!("the option {option} is Prisma's, and not known here: {instead}");
+        }
         let of_libpq = LIBPQ_OPTIONS.contains(&option);
         return if of_libpq {
             format!("the option {option} is libpq's, and not known here")
@@ -317,10 +327,28 @@ pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
         };
     }
     match cause.strip_prefix("invalid value for option `").and_then(|rest| rest.strip_suffix('`')) {
+        Some("sslmode") => {
+            "sslmode is disable, prefer or require; with the feature `rustls`, require checks the \
+                            certificate and the host's name, as verify-full does elsewhere"
+                .to_owned()
+        }
         Some(option) => format!("the value of {option} is not one that it can have"),
         None => "it breaks off, or has a sign where none may be".to_owned(),
     }
 }
+
+/// The options of Prisma's connection strings.
+const PRISMA_OPTIONS: [&str; 9] = [
+    "connection_limit",
+    "pgbouncer",
+    "pool_timeout",
+    "schema",
+    "socket_timeout",
+    "sslaccept",
+    "sslidentity",
+    "sslpassword",
+    "statement_cache_size",
+];
 
 /// The options of libpq that tokio-postgres does not have.
 const LIBPQ_OPTIONS: [&str; 20] = [

@@ -83,6 +83,11 @@ impl Target for Config {
 impl Target for str {
     fn open(&self) -> Opening<'_> {
         Box::pin(async move {
+            if self.trim().is_empty() {
+                return Err(Error::Url {
+                    problem: "it is empty: perhaps a variable that is not set".to_owned(),
+                });
+            }
             let config =
                 self.parse::<Config>().map_err(|error| Error::Url { problem: url_problem(&error) })?;
             connect(&config).await

@@ -226,9 +226,15 @@ impl Run<'_> {
         // that is no reason to keep a service from booting.
         let mut report = applied?;
         if let Err(error) = released {
-            report
-                .notices
-                .push(Notice::Backend(format!("all is done, but the lock could not be given back: {error}")));
+            let what = match error {
+                Error::LockLost { .. } => {
+                    "all is done, but the lock was gone before the end: another run may have worked at the same time. It \
+                     is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
+                        .to_owned()
+                }
+                error => format!("all is done, but the lock could not be given back: {error}"),
+            };
+            report.notices.push(Notice::Backend(what));
         }
         Ok(report)
     }

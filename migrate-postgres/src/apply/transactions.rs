@@ -281,8 +281,12 @@ impl Transactions<'_, '_, '_, '_> {
         if error.as_db_error().is_none() {
             return Error::server("applying migrations", error).into_apply();
         }
-        let spot = position(&error).and_then(|position| message.locate(position));
         let executing = message.statement(done);
+        // Which statement it was is known where one was run. The position is in bytes where the encoding is SQL_ASCII, and
+        // may then point behind it.
+        let spot = position(&error)
+            .and_then(|position| message.locate(position))
+            .filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
         let Some(part) = spot.map(|spot| spot.part).or(executing.map(|(part, _)| part)) else {
             return Error::server("applying migrations", error).into_apply();
         };

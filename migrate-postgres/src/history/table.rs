@@ -462,7 +462,8 @@ fn failure_values(failure: &Failure) -> String {
     format!(
         "{}, {}, {}, {}",
         quote_nullable(failure.code.as_deref()),
-        quote_literal(&failure.message),
+        // What stands for a secret there has no place in every encoding.
+        quote_literal(&failure.message.replace('…', "...")),
         number(place.map(|place| place.statement.to_string())),
         number(place.map(|place| place.line.to_string())),
     )
