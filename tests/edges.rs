@@ -226,5 +226,5 @@ async fn a_failure_in_a_database_without_encoding_is_the_right_migrations() {
         Error::Failed(failure) => assert_eq!(failure.name, "00001_step"),
         error => panic!("{error}"),
     }
-    assert_eq!(migrator.history(&config).await.unwrap().len(), 1);
+    assert_eq!(migrator.attempts(&config).await.unwrap().len(), 1);
 }

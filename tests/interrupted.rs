@@ -196,7 +196,7 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
         assert_eq!(indexes(&database).await, expected);
         assert!(right.run(database.url()).await.unwrap().is_noop());
         let outcomes: Vec<String> =
-            right.history(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
+            right.attempts(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
         assert!(outcomes[1].starts_with("failed") && outcomes[2] == "done", "{outcomes:?}");
     }
 }

@@ -73,7 +73,7 @@ impl Scripts {
         let name = format!("{number}_step");
         let script =
             |kind: &str, text: String| Script::of_text(format!("{name}.{kind}.sql"), text).expect("SQL");
-        let up = script("up", self.up);
+        let up = Script::of_up_text(format!("{name}.up.sql"), self.up).expect("SQL");
         let mut migration = SqlMigration::new(Version::numeric(number), name.clone(), up);
         if let Some(down) = self.down {
             migration = migration.with_down(script("down", down));

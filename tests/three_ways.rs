@@ -3,13 +3,16 @@
 
 use include_dir::{Dir, include_dir};
 use migrate_core::{Migration, Script, Set};
-use migrate_postgres::{Migrator, migrate};
+use migrate_postgres::{Migrator, Reading, migrate};
 use std::path::Path;
+
+const PLACEHOLDERS: [&str; 2] = ["schema", "region"];
 
 fn script(script: &Script) -> String {
     let statements: Vec<_> = script.statements().iter().map(|s| (s.range(), s.line(), s.refuses())).collect();
     let (path, text, options) = (script.path(), script.text(), script.options());
-    format!("{path} {:?} [{options}] {statements:?}\n{text}", script.transaction())
+    let (placeholders, part) = (script.placeholders(), script.part());
+    format!("{path} {:?} [{options}] {statements:?} {placeholders:?} {part:?}\n{text}", script.transaction())
 }
 
 /// Everything that a run could look at.
@@ -31,8 +34,13 @@ fn describe(migration: &dyn Migration) -> Vec<String> {
 }
 
 fn assert_equal(embedded: &Set, folder: &str, included: &Dir<'static>) {
-    let read = Set::from_folder(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
-    let included = Set::try_from(included).unwrap();
+    assert_equal_as(embedded, folder, included, &Reading::default());
+}
+
+fn assert_equal_as(embedded: &Set, folder: &str, included: &Dir<'static>, reading: &Reading) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let read = Set::from_folder_as(path, reading).unwrap();
+    let included = Set::from_include_dir(included, reading).unwrap();
     assert!(!embedded.is_empty());
     for other in [&read, &included] {
         assert_eq!(embedded.name(), other.name());
@@ -41,6 +49,11 @@ fn assert_equal(embedded: &Set, folder: &str, included: &Dir<'static>) {
         for (a, b) in embedded.iter().zip(other.iter()) {
             assert_eq!(describe(a), describe(b));
         }
+        assert_eq!(embedded.replaced().count(), other.replaced().count());
+        for (a, b) in embedded.replaced().zip(other.replaced()) {
+            assert_eq!(describe(a), describe(b));
+        }
+        assert!(embedded.placeholders().eq(other.placeholders()));
         assert_eq!(embedded.digests().as_bytes(), other.digests().as_bytes());
     }
 }
@@ -82,6 +95,75 @@ fn a_prisma_directory_is_the_same_set_in_all_three_ways_and_in_prismas_order() {
         ]
     );
     assert!(EMBEDDED.set().iter().all(|m| m.down().is_some()), "each has its rollback");
+}
+
+#[test]
+fn every_tools_directory_is_the_same_set_in_all_three_ways() {
+    static INCLUDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/tools");
+    let by_date = ["20260105101500", "20260106090000", "20260107120000", "20260201080000", "20260202080000"];
+    let by_number = ["1", "2", "3", "10", "11"];
+    let by_dashed_date =
+        ["00000000000000", "20260106090000", "20260107120000", "20260201080000", "202602020800000001"];
+    let by_name = [
+        "0_init",
+        "20260106090000_touch_users",
+        "20260107120000_index_users",
+        "20260201080000_create_posts",
+        "20260201_active_users",
+    ];
+    for (tool, embedded, versions) in [
+        ("sqlx", migrate!("fixtures/tools/sqlx"), by_date),
+        ("golang-migrate", migrate!("fixtures/tools/golang-migrate"), by_number),
+        ("refinery", migrate!("fixtures/tools/refinery"), by_number),
+        ("flyway", migrate!("fixtures/tools/flyway"), ["1", "1.1", "1.2", "1.10", "R__active_users"]),
+        ("diesel", migrate!("fixtures/tools/diesel"), by_dashed_date),
+        ("prisma", migrate!("fixtures/tools/prisma"), by_name),
+        ("goose", migrate!("fixtures/tools/goose"), by_number),
+        ("dbmate", migrate!("fixtures/tools/dbmate"), by_date),
+        ("tern", migrate!("fixtures/tools/tern"), ["1", "2", "3", "4", "5"]),
+    ] {
+        assert_equal(embedded.set(), &format!("fixtures/tools/{tool}"), INCLUDED.get_dir(tool).unwrap());
+        let found: Vec<_> = embedded.set().iter().map(|m| m.version().to_string()).collect();
+        assert_eq!(found, versions, "{tool}");
+    }
+}
+
+#[test]
+fn a_directory_with_placeholders_is_the_same_set_in_all_three_ways() {
+    static EMBEDDED: Migrator = migrate!("fixtures/placeholders", placeholders = ["schema", "region"]);
+    let included = include_dir!("$CARGO_MANIFEST_DIR/fixtures/placeholders");
+    let reading = Reading::default().placeholders(PLACEHOLDERS);
+    assert_equal_as(EMBEDDED.set(), "fixtures/placeholders", &included, &reading);
+    let Some(migrate_core::Work::Script(up)) = EMBEDDED.set().get(0).map(Migration::up) else {
+        panic!("no script")
+    };
+    assert_eq!(up.placeholders().len(), 7);
+}
+
+#[test]
+fn a_directory_with_a_squash_is_the_same_set_in_all_three_ways() {
+    static EMBEDDED: Migrator = migrate!("fixtures/squash");
+    assert_equal(EMBEDDED.set(), "fixtures/squash", &include_dir!("$CARGO_MANIFEST_DIR/fixtures/squash"));
+    let names: Vec<_> = EMBEDDED.set().iter().map(Migration::name).collect();
+    assert_eq!(names, ["0003_users_and_posts", "0004_tags", "R__counts"]);
+    assert_eq!(EMBEDDED.set().replaced().count(), 2);
+}
+
+#[test]
+fn a_half_of_a_file_keeps_the_lines_of_its_file() {
+    static EMBEDDED: Migrator = migrate!("fixtures/tools/goose");
+    let file = include_str!("fixtures/tools/goose/00002_touch_users.sql");
+    let Some(migrate_core::Work::Script(down)) = EMBEDDED.set().get(1).and_then(Migration::down) else {
+        panic!("no down script")
+    };
+    let (start, line) = down.part().unwrap();
+    assert_eq!(&file[start..], down.text());
+    assert_eq!(file.lines().nth(line as usize - 1), Some("-- +goose Down"));
+    for statement in down.statements() {
+        let at = down.line_column(statement.range().start);
+        assert_eq!((at.line, at.column), (statement.line(), 1));
+        assert!(file.lines().nth(at.line as usize - 1).unwrap().starts_with("DROP"));
+    }
 }
 
 #[test]

@@ -36,7 +36,8 @@ fn compile(case: &Path) -> String {
         let output = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
             .args([
                 "--edition=2024",
-                "--crate-type=lib",
+                // Else `#[test]` functions are left out.
+                "--test",
                 "--emit=metadata",
                 "--error-format=short",
                 "-o",

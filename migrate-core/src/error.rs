@@ -60,6 +60,8 @@ pub enum ApplyError {
     /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
     /// server. Nothing of the next step was done. The error is for when the history turns out to be what it was.
     Moved(Error),
+    /// Somebody else is at work on the history, another tool say, and is waited for. Nothing of the next step was done.
+    Busy(Error),
     /// Something other than a step failed.
     Other(Error),
 }

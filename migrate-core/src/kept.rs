@@ -1,6 +1,9 @@
 //! The texts of scripts as a history keeps them: without secrets.
 
 use crate::checksum::{Checksum, normalized};
+use crate::layout::Role;
+use crate::options;
+use crate::script::Script;
 use crate::sql::{self, TokenKind};
 
 /// What stands for a secret: ASCII, which every encoding that a database may have can hold.
@@ -18,6 +21,17 @@ const PLACE: &str = "'[redacted]'";
 /// ```
 pub fn text(script: &str) -> String {
     sql::redact_in_ascii(&normalized(script)).into_owned()
+}
+
+/// A down script as a history keeps it: its [`text`], which is to be run alone some day. So a transaction mode that does not stand in
+/// it, but in the other half of its file or in a settings file, is put above it.
+pub fn down(script: &Script) -> String {
+    let text = text(script.source());
+    let said = options::read_header(&text, Role::Down).options.transaction;
+    match script.options().transaction.filter(|mode| said != Some(*mode)) {
+        Some(mode) => format!("-- migrate: transaction={}\n{text}", options::transaction_word(mode)),
+        None => text,
+    }
 }
 
 /// Whether a kept text can be run: nothing was taken out of it.

@@ -5,6 +5,7 @@ use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::ops::RangeInclusive;
 
 /// One versioned change: what takes a schema forward, and optionally what takes it back and what proves it right.
 ///
@@ -18,6 +19,12 @@ pub trait Migration: Debug + Send + Sync {
 
     /// What identifies [`Migration::up`]: an applied migration whose checksum changes was edited.
     fn checksum(&self) -> Checksum;
+
+    /// The versions that it replaces, the last one included: it is run where none of them is applied, and recorded
+    /// without being run where all of them are.
+    fn replaces(&self) -> Option<RangeInclusive<Version>> {
+        None
+    }
 
     /// What takes the schema forward.
     fn up(&self) -> Work<'_>;
@@ -51,7 +58,7 @@ pub struct SqlMigration {
 impl SqlMigration {
     /// A migration of an up script, identified by the checksum of its text.
     pub fn new(version: Version, name: impl Into<Cow<'static, str>>, up: Script) -> SqlMigration {
-        let checksum = Checksum::of(up.text());
+        let checksum = Checksum::of(up.source());
         SqlMigration { version, name: name.into(), checksum, up, down: None, verify: None }
     }
 
@@ -106,6 +113,12 @@ impl Migration for SqlMigration {
 
     fn checksum(&self) -> Checksum {
         self.checksum
+    }
+
+    fn replaces(&self) -> Option<RangeInclusive<Version>> {
+        let range = self.up.options().replaces.as_ref()?;
+        let version = |text: &Cow<'static, str>| Version::new(text.clone(), self.version.order());
+        Some(version(&range.first)..=version(&range.last))
     }
 
     fn up(&self) -> Work<'_> {

@@ -12,6 +12,7 @@
 //! | `transaction` | `block` or `none` | up, down |
 //! | `phase` | `expand` or `contract` | up |
 //! | `allow` | names of findings, with commas between | up, down |
+//! | `replaces` | the first and the last of the versions that it replaces, `0001..0042` | up |
 //!
 //! The header is what stands before the first statement: comments from `--` to the end of the line, of which those
 //! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
@@ -40,6 +41,17 @@ pub struct Options {
     pub phase: Option<Phase>,
     /// The findings that its author has accepted, by name.
     pub allow: Cow<'static, [Cow<'static, str>]>,
+    /// The range of versions that it replaces.
+    pub replaces: Option<Replaces>,
+}
+
+/// A range of versions, as a header writes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// The first.
+    pub first: Cow<'static, str>,
+    /// The last, which is replaced too.
+    pub last: Cow<'static, str>,
 }
 
 impl Options {
@@ -50,6 +62,7 @@ impl Options {
         transaction: None,
         phase: None,
         allow: Cow::Borrowed(&[]),
+        replaces: None,
     };
 
     /// What `migrate!` emits: timeouts in milliseconds.
@@ -60,6 +73,7 @@ impl Options {
         transaction: Option<TransactionMode>,
         phase: Option<Phase>,
         allow: &'static [Cow<'static, str>],
+        replaces: Option<(&'static str, &'static str)>,
     ) -> Options {
         const fn millis(timeout: Option<u64>) -> Option<Duration> {
             match timeout {
@@ -73,6 +87,12 @@ impl Options {
             transaction,
             phase,
             allow: Cow::Borrowed(allow),
+            replaces: match replaces {
+                Some((first, last)) => {
+                    Some(Replaces { first: Cow::Borrowed(first), last: Cow::Borrowed(last) })
+                }
+                None => None,
+            },
         }
     }
 }
@@ -91,6 +111,9 @@ impl fmt::Display for Options {
         }));
         if !self.allow.is_empty() {
             words.push(format!("allow={}", self.allow.join(",")));
+        }
+        if let Some(Replaces { first, last }) = &self.replaces {
+            words.push(format!("replaces={first}..{last}"));
         }
         f.write_str(&words.join(" "))
     }
@@ -150,6 +173,8 @@ const UNITS: [(&str, u128); 6] = [
 /// What the comments of a script say.
 pub(crate) struct Header {
     pub(crate) options: Options,
+    /// Where the replaced range was given; 0 when it was not.
+    pub(crate) replaces_at: usize,
     /// Where the transaction mode was given; 0 when it was not.
     pub(crate) transaction_at: usize,
     /// What is wrong, with its byte offset.
@@ -158,10 +183,15 @@ pub(crate) struct Header {
 
 /// Reads the comments at the top of a script, and looks below them for what was meant to stand there.
 pub(crate) fn read_header(text: &str, role: Role) -> Header {
-    let header = Header { options: Options::NONE, transaction_at: 0, faults: Vec::new() };
+    let header = Header { options: Options::NONE, replaces_at: 0, transaction_at: 0, faults: Vec::new() };
     let mut reader = HeaderReader { text, role, given: Vec::new(), header };
     let mut is_header = true;
+    // Where no option stands anywhere, none stands too late.
+    let is_to_be_read = text.contains("migrate:");
     for token in sql::tokens(text) {
+        if !is_header && !is_to_be_read {
+            break;
+        }
         let comment = token.text(text);
         match token.kind {
             TokenKind::LineComment if is_header => reader.comment(token.start, comment),
@@ -179,9 +209,15 @@ pub(crate) fn read_header(text: &str, role: Role) -> Header {
     reader.header
 }
 
-/// What stands behind `-- migrate:` in a comment, if it is such a comment.
+/// What stands behind `-- migrate:` in a comment, if it is such a comment and none of dbmate's marks.
 fn words(comment: &str) -> Option<&str> {
-    comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")
+    let words = comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")?;
+    let is_mark = |mark| {
+        words
+            .strip_prefix(mark)
+            .is_some_and(|rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    (!is_mark("up") && !is_mark("down")).then_some(words)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -191,15 +227,17 @@ enum OptionName {
     Transaction,
     Phase,
     Allow,
+    Replaces,
 }
 
 impl OptionName {
-    const ALL: [OptionName; 5] = [
+    const ALL: [OptionName; 6] = [
         OptionName::LockTimeout,
         OptionName::StatementTimeout,
         OptionName::Transaction,
         OptionName::Phase,
         OptionName::Allow,
+        OptionName::Replaces,
     ];
 
     fn of(word: &str) -> Option<OptionName> {
@@ -213,6 +251,7 @@ impl OptionName {
             OptionName::Transaction => "transaction",
             OptionName::Phase => "phase",
             OptionName::Allow => "allow",
+            OptionName::Replaces => "replaces",
         }
     }
 
@@ -221,7 +260,7 @@ impl OptionName {
         match self {
             OptionName::LockTimeout | OptionName::StatementTimeout => true,
             OptionName::Transaction | OptionName::Allow => role != Role::Verify,
-            OptionName::Phase => role == Role::Up,
+            OptionName::Phase | OptionName::Replaces => role == Role::Up,
         }
     }
 
@@ -233,6 +272,9 @@ impl OptionName {
             OptionName::Transaction => "`block` or `none`",
             OptionName::Phase => "`expand` or `contract`",
             OptionName::Allow => "names of findings in lower case, with commas and no spaces between",
+            OptionName::Replaces => {
+                "the first and the last version that the migration replaces, `0001..0042`"
+            }
         }
     }
 
@@ -266,6 +308,14 @@ impl OptionName {
                     return None;
                 }
                 options.allow = names.into();
+            }
+            OptionName::Replaces => {
+                let (first, last) = value.split_once("..")?;
+                if first.is_empty() || last.is_empty() || last.starts_with('=') {
+                    return None;
+                }
+                let version = |text: &str| Cow::Owned(text.to_owned());
+                options.replaces = Some(Replaces { first: version(first), last: version(last) });
             }
         }
         Some(())
@@ -344,6 +394,8 @@ impl HeaderReader<'_> {
             self.fault(at, kind);
         } else if name == OptionName::Transaction {
             self.header.transaction_at = at;
+        } else if name == OptionName::Replaces {
+            self.header.replaces_at = at;
         }
     }
 
@@ -444,15 +496,20 @@ mod tests {
         let mode = prop_oneof![Just(TransactionMode::Block), Just(TransactionMode::None)];
         let phase = prop_oneof![Just(Phase::Expand), Just(Phase::Contract)];
         let allow = proptest::collection::vec("[a-z][a-z0-9_]{0,8}", 0..3);
-        (timeout(), timeout(), proptest::option::of(mode), proptest::option::of(phase), allow).prop_map(
-            |(lock_timeout, statement_timeout, transaction, phase, allow)| Options {
+        let replaces = ("[0-9._a-z]{0,5}[0-9]", "[0-9_]{1,6}")
+            .prop_map(|(first, last)| Replaces { first: first.into(), last: last.into() });
+        let replaces = proptest::option::of(
+            replaces.prop_filter("dots", |r| !r.first.contains("..") && !r.last.starts_with('=')),
+        );
+        (timeout(), timeout(), proptest::option::of(mode), proptest::option::of(phase), allow, replaces)
+            .prop_map(|(lock_timeout, statement_timeout, transaction, phase, allow, replaces)| Options {
                 lock_timeout,
                 statement_timeout,
                 transaction,
                 phase,
                 allow: allow.into_iter().map(Cow::Owned).collect(),
-            },
-        )
+                replaces,
+            })
     }
 
     proptest! {

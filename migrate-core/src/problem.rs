@@ -54,16 +54,23 @@ pub enum ProblemKind {
         found: Vec<String>,
     },
     /// The files follow two conventions.
-    #[error("two layouts in one directory: {first} (`{first_path}`) and {second} (`{second_path}`)")]
+    #[error(
+        "two layouts in one directory: {first} (`{first_path}`{}) and {second} (`{second_path}`{})",
+        more(*first_more), more(*second_more)
+    )]
     MixedLayouts {
         /// One layout.
         first: Layout,
         /// A file that shows it.
         first_path: String,
+        /// How many more do.
+        first_more: usize,
         /// The other layout.
         second: Layout,
         /// A file that shows that one.
         second_path: String,
+        /// How many more do.
+        second_more: usize,
     },
     /// A name that starts with no version.
     #[error("the name has no version at its start")]
@@ -115,9 +122,12 @@ pub enum ProblemKind {
         /// What it could be called, if it is meant to be a script.
         names: &'static str,
     },
-    /// A file in a folder, where the flat layout has none.
-    #[error("in a folder, where the flat layout has no files")]
-    InFolder,
+    /// A file in a folder, where the layout has none.
+    #[error("in a folder, where the {layout} layout has no files")]
+    InFolder {
+        /// The layout of the directory.
+        layout: Layout,
+    },
     /// A migration folder without its up script.
     #[error("no `{expected}` in this folder")]
     FolderWithoutUp {
@@ -154,8 +164,8 @@ pub enum ProblemKind {
         /// The other one.
         other: String,
     },
-    /// A file of another tool, in a layout that is not read.
-    #[error("{what} is written for {tool}, whose files are not read yet")]
+    /// Something of another tool that is not read.
+    #[error("{what} is for {tool} alone, and is not read here")]
     OtherTool {
         /// The tool.
         tool: &'static str,
@@ -163,6 +173,28 @@ pub enum ProblemKind {
         what: String,
         /// What to do.
         mend: String,
+    },
+    /// A mark that divides a file, and that its tool would not take, or not as meant.
+    #[error("{}{fault}", if mark.is_empty() { String::new() } else { format!("`{mark}`: ") })]
+    BadMark {
+        /// The mark; empty where there is none.
+        mark: String,
+        /// What is wrong with it.
+        fault: MarkFault,
+    },
+    /// Versions that come in another order than the names of their files, by which the tool sorts.
+    #[error(
+        "dbmate, which sorts by name, would apply it before `{other}`, whose version comes before this one's"
+    )]
+    OrderByName {
+        /// The up script that would come after it.
+        other: String,
+    },
+    /// Settings of a script that is not there.
+    #[error("settings of `{script}`, which is not there")]
+    WithoutScript {
+        /// The script.
+        script: String,
     },
     /// A script without a single character that matters.
     #[error("the script is empty")]
@@ -227,6 +259,24 @@ pub enum ProblemKind {
         /// What the script is.
         role: Role,
     },
+    /// A `${…}` in a set that has placeholders, which is none that it could be.
+    #[error("`{text}`: {fault}")]
+    BadPlaceholder {
+        /// The placeholder.
+        text: String,
+        /// What is wrong with it.
+        fault: PlaceholderFault,
+    },
+    /// A range of versions that a migration can't replace.
+    #[error("`replaces={first}..{last}` can't be replaced by version {version}{}", if version.is_repeatable() { ", which is repeatable" } else { "" })]
+    BadRange {
+        /// The first version, as written.
+        first: String,
+        /// The last version, as written.
+        last: String,
+        /// The version of the migration.
+        version: Version,
+    },
     /// Options where they would be ignored.
     #[error("options after the first statement would be ignored")]
     LateOptions,
@@ -241,13 +291,13 @@ pub enum ProblemKind {
         /// Where the block was asked for.
         asked: String,
     },
-    /// A header that contradicts `metadata.toml`.
-    #[error("`transaction={header}` contradicts `run_in_transaction` in `{path}`")]
+    /// A header that contradicts what the other tool's file or mark says.
+    #[error("`transaction={header}` contradicts {other}")]
     ContradictsMetadata {
         /// What the header says.
         header: &'static str,
-        /// The metadata file.
-        path: String,
+        /// What it contradicts: a setting and its file, or a mark and its line.
+        other: String,
     },
     /// A line of a settings file that is not one of those it may have.
     #[error("`{line}` is not a setting that is known here")]
@@ -279,6 +329,132 @@ pub enum ProblemKind {
     },
 }
 
+/// What is wrong with a mark that divides a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MarkFault {
+    /// White space before it.
+    #[error("a mark counts at the beginning of its line only")]
+    Indented,
+    /// A second one where there may be one.
+    #[error("it stands in line {first_line} already")]
+    Again {
+        /// Where the first one stands.
+        first_line: u32,
+    },
+    /// No mark of its tool.
+    #[error("there is no such mark")]
+    Unknown {
+        /// The marks that there are.
+        known: &'static str,
+    },
+    /// An option that the mark does not take.
+    #[error("it takes no option `{option}`")]
+    BadOption {
+        /// The option.
+        option: String,
+        /// The options that it takes.
+        known: &'static str,
+    },
+    /// No mark for the up script.
+    #[error("no `{expected}` stands in the file")]
+    NoUp {
+        /// The mark that is missing.
+        expected: &'static str,
+    },
+    /// The up script behind the down script.
+    #[error("the up script stands before the down script")]
+    UpBehindDown,
+    /// A statement before the first mark.
+    #[error("a statement before this mark belongs to neither script")]
+    StatementBefore,
+    /// A `StatementBegin` without its end.
+    #[error("no `-- +goose StatementEnd` follows it")]
+    NotClosed,
+    /// A `StatementEnd` without its beginning.
+    #[error("no `-- +goose StatementBegin` stands before it")]
+    NotOpen,
+    /// goose's variables of the environment.
+    #[error("variables of the environment are not put into scripts")]
+    Substitution,
+    /// One of tern's templates.
+    #[error("templates are not evaluated")]
+    Template,
+}
+
+impl MarkFault {
+    fn help(&self) -> String {
+        match self {
+            MarkFault::Indented => "remove the white space before it".into(),
+            MarkFault::Again { .. } => {
+                "keep one of them, and put what belongs to neither half into a migration of its own".into()
+            }
+            MarkFault::Unknown { known } => format!("write {known}; a comment that is no mark must not look like one"),
+            MarkFault::BadOption { known, .. } => format!("write {known}, or remove it"),
+            MarkFault::NoUp { expected } => format!("write `{expected}` on a line of its own above the up script"),
+            MarkFault::UpBehindDown => "put the up script first".into(),
+            MarkFault::StatementBefore => "move the mark to the top of the file, or the statement below it".into(),
+            MarkFault::NotClosed => "write `-- +goose StatementEnd` below the statement, or remove the mark".into(),
+            MarkFault::NotOpen => "remove it, or write `-- +goose StatementBegin` above the statement".into(),
+            MarkFault::Substitution => {
+                "declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, and remove the mark".into()
+            }
+            MarkFault::Template => {
+                "write the text that it stands for, or declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, \
+                 for a value; an array of arrays can be written `ARRAY[[…], […]]`"
+                    .into()
+            }
+        }
+    }
+}
+
+/// What is wrong with a placeholder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceholderFault {
+    /// Its name is not declared.
+    #[error("there is no such placeholder")]
+    Unknown {
+        /// The names that are.
+        declared: Vec<String>,
+    },
+    /// It has no end, or no name.
+    #[error("this is no placeholder")]
+    Malformed,
+    /// It stands in a string or a quoted identifier.
+    #[error("a placeholder is not replaced in quotes")]
+    Quoted,
+    /// It touches what would become one word with its value.
+    #[error("a placeholder stands for a whole word")]
+    Glued,
+}
+
+impl PlaceholderFault {
+    fn help(&self) -> String {
+        match self {
+            PlaceholderFault::Unknown { declared } if declared.is_empty() => {
+                "declare it: `migrate!(…, placeholders = [\"name\"])`".into()
+            }
+            PlaceholderFault::Unknown { declared } => {
+                format!("the set declares {}; text that is no placeholder is written `'$' || '{{…}}'`", crate::placeholder::list(declared))
+            }
+            PlaceholderFault::Malformed => "write `${name}`: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first".into(),
+            PlaceholderFault::Quoted => {
+                "write it without the quotes, since its value brings its own; a part of a string is joined with `||`".into()
+            }
+            PlaceholderFault::Glued => {
+                "write a space between, or let the value be the whole name: `${name}` is replaced by an identifier or a \
+                 literal with its quotes"
+                    .into()
+            }
+        }
+    }
+}
+
+fn more(files: usize) -> String {
+    if files == 0 { String::new() } else { format!(" and {files} more") }
+}
+
 fn found_text(found: &[String]) -> String {
     match found {
         [] => ": the directory is empty".to_owned(),
@@ -294,7 +470,7 @@ impl ProblemKind {
     pub fn help(&self) -> String {
         use ProblemKind as K;
         match self {
-            K::NoMigrations { .. } => "add `0001_name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
+            K::NoMigrations { .. } => "add `0001_name.sql`, `V1__name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
                 an empty directory that is meant to be here needs a `.gitkeep` or a `README.md`"
                 .into(),
             K::MixedLayouts { .. } => {
@@ -314,13 +490,16 @@ impl ProblemKind {
             }
             K::UnknownFile { names: "", .. } => "move it out of the directory".into(),
             K::UnknownFile { names, .. } => format!("rename it to {names} if it is meant to be one, or move it out of the directory"),
-            K::InFolder => "move it up, beside the other migrations, or out of the directory".into(),
+            K::InFolder { .. } => "move it up, beside the other migrations, or out of the directory".into(),
             K::FolderWithoutUp { expected } => format!("add `{expected}`, or delete the folder"),
             K::WithoutUp { expected, .. } => format!("add `{expected}`, or delete this file"),
             K::DuplicateVersion { .. } => "give the newer of the two a version of its own".into(),
             K::DuplicateScript { .. } => "keep one of the two".into(),
             K::SameButForCase { .. } => "rename one of them: Windows and macOS take both for one file".into(),
             K::OtherTool { mend, .. } => mend.clone(),
+            K::BadMark { fault, .. } => fault.help(),
+            K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
+            K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
             K::Empty | K::OnlyComments => {
                 "write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`".into()
             }
@@ -328,7 +507,7 @@ impl ProblemKind {
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
             K::Sql(kind) => kind.help().into_owned(),
             K::UnknownOption { .. } => {
-                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase` and `allow`".into()
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow` and `replaces`".into()
             }
             K::NotAnOption { .. } => {
                 "write `option=value` without spaces inside, several of them with a space between; a comment that is \
@@ -341,6 +520,10 @@ impl ProblemKind {
                 "a verify script takes `lock_timeout` and `statement_timeout` only".into()
             }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
+            K::BadPlaceholder { fault, .. } => fault.help(),
+            K::BadRange { .. } => {
+                "name the first and the last version that it replaces, in this order; both come before its own".into()
+            }
             K::LateOptions => "move the line to the top of the file, above the first statement".into(),
             K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),
             K::RefusesBlock { .. } => {

@@ -1,9 +1,11 @@
 //! A script: text, the boundaries of its statements, and how it is committed.
 
 use crate::options::{Options, TransactionMode};
-use crate::sql::{self, Statement};
+use crate::placeholder::{Placeholder, Values};
+use crate::sql::{self, LineColumn, Statement};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// The text of one script with all that was found out about it when it was read, so that a run parses nothing.
 #[derive(Clone)]
@@ -12,6 +14,39 @@ pub struct Script {
     text: Cow<'static, str>,
     statements: Cow<'static, [Statement]>,
     options: Options,
+    part: Part,
+    placeholders: Cow<'static, [Placeholder]>,
+    /// Where the placeholders have their values: the text as it was.
+    source: Option<Box<Source>>,
+}
+
+/// The text of a script before its placeholders were replaced.
+#[derive(Clone, Debug)]
+struct Source {
+    text: Cow<'static, str>,
+    /// Each value: its bytes in the text that is run, and those of its placeholder.
+    values: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Source {
+    /// The byte that a byte of the text that is run comes from: within a value, the beginning of its placeholder.
+    fn offset(&self, offset: usize) -> usize {
+        let before = self.values.partition_point(|(run, _)| run.start <= offset);
+        match before.checked_sub(1).map(|index| &self.values[index]) {
+            None => offset,
+            Some((run, written)) if offset < run.end => written.start,
+            Some((run, written)) => written.end + (offset - run.end),
+        }
+    }
+}
+
+/// Where a script's text stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// It is all of it.
+    Whole,
+    /// It is one half: from this byte, which is the first of this line.
+    Half { start: usize, line: u32 },
 }
 
 /// Passwords are left out of the text, since this turns up in logs.
@@ -19,7 +54,7 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Script")
             .field("path", &self.path)
-            .field("text", &sql::redact(&self.text))
+            .field("text", &sql::redact(self.source()))
             .field("statements", &self.statements)
             .field("options", &self.options)
             .finish()
@@ -34,7 +69,48 @@ impl Script {
         statements: Vec<Statement>,
         options: Options,
     ) -> Script {
-        Script { path: path.into(), text: text.into(), statements: Cow::Owned(statements), options }
+        let (path, text) = (path.into(), text.into());
+        let (statements, placeholders) = (Cow::Owned(statements), Cow::Borrowed(&[][..]));
+        Script { path, text, statements, options, part: Part::Whole, placeholders, source: None }
+    }
+
+    /// The same with the placeholders that stand in its text, in order.
+    pub(crate) fn with_placeholders(self, placeholders: Vec<Placeholder>) -> Script {
+        Script { placeholders: Cow::Owned(placeholders), ..self }
+    }
+
+    /// The same with values in the place of its placeholders: statements, lines and columns are still those of the file,
+    /// and so is [`Script::source`]. A placeholder without a value stays.
+    pub fn filled(&self, values: &Values) -> Script {
+        let source = self.source();
+        let mut text = String::with_capacity(source.len());
+        let (mut done, mut placed) = (0, Vec::new());
+        for placeholder in self.placeholders.iter() {
+            let Some(value) = values.get(placeholder.name()) else { continue };
+            text.push_str(&source[done..placeholder.range().start]);
+            placed.push((text.len()..text.len() + value.len(), placeholder.range()));
+            text.push_str(value);
+            done = placeholder.range().end;
+        }
+        text.push_str(&source[done..]);
+        let moved = |written: usize| {
+            let before = placed.iter().rev().find(|(_, placeholder)| placeholder.end <= written);
+            before.map_or(written, |(value, placeholder)| value.end + (written - placeholder.end))
+        };
+        let offset = |written: usize| u32::try_from(moved(written)).unwrap_or(u32::MAX);
+        let statements = self.statements.iter().map(|statement| {
+            let range = statement.range();
+            Statement::new(offset(range.start), offset(range.end), statement.line(), statement.refuses())
+        });
+        let statements = Cow::Owned(statements.collect());
+        let source = Some(Box::new(Source { text: source.to_owned().into(), values: placed }));
+        Script { text: text.into(), statements, source, ..self.clone() }
+    }
+
+    /// The same as a part of its file: `start` is the byte of the file that its text begins at, the first one of `line`.
+    /// The lines of its statements are those of the file.
+    pub fn in_part(self, start: usize, line: u32) -> Script {
+        Script { part: Part::Half { start, line }, ..self }
     }
 
     /// Reads a script that did not come from a file: one that a history kept.
@@ -43,11 +119,28 @@ impl Script {
     ///
     /// What is wrong with the text.
     pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
-        let header = crate::options::read_header(&text, crate::layout::Role::Down);
+        Script::of_role(path, text, crate::layout::Role::Down)
+    }
+
+    /// The same for an up script, which has options that others don't have.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn of_up_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
+        Script::of_role(path, text, crate::layout::Role::Up)
+    }
+
+    fn of_role(
+        path: impl Into<Cow<'static, str>>,
+        text: String,
+        role: crate::layout::Role,
+    ) -> Result<Script, String> {
+        let header = crate::options::read_header(&text, role);
         if let Some((_, fault)) = header.faults.first() {
             return Err(fault.to_string());
         }
-        let split = crate::sql::split(&text);
+        let split = sql::split(&text);
         match split.faults.first() {
             Some(fault) => Err(fault.kind.to_string()),
             None => Ok(Script::new(path, text, split.statements, header.options)),
@@ -67,6 +160,35 @@ impl Script {
             text: Cow::Borrowed(text),
             statements: Cow::Borrowed(statements),
             options,
+            part: Part::Whole,
+            placeholders: Cow::Borrowed(&[]),
+            source: None,
+        }
+    }
+
+    /// What `migrate!` emits for a script that is a part of its file, from byte `start`, the first of `line`, to before byte
+    /// `end`, or that has placeholders.
+    #[doc(hidden)]
+    pub const fn from_static_part(
+        path: &'static str,
+        file: &'static str,
+        part: Option<(usize, usize, u32)>,
+        statements: &'static [Statement],
+        options: Options,
+        placeholders: &'static [Placeholder],
+    ) -> Script {
+        let (text, part) = match part {
+            Some((start, end, line)) => (file.split_at(end).0.split_at(start).1, Part::Half { start, line }),
+            None => (file, Part::Whole),
+        };
+        Script {
+            path: Cow::Borrowed(path),
+            text: Cow::Borrowed(text),
+            statements: Cow::Borrowed(statements),
+            options,
+            part,
+            placeholders: Cow::Borrowed(placeholders),
+            source: None,
         }
     }
 
@@ -75,9 +197,47 @@ impl Script {
         &self.path
     }
 
-    /// The whole text, as the file has it.
+    /// The text that is run: as the file has it, or where that holds an up and a down script, this one's half of it; with values in
+    /// the place of placeholders.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text before placeholders were replaced: what checksums cover and histories keep.
+    pub fn source(&self) -> &str {
+        self.source.as_ref().map_or(&self.text, |source| &source.text)
+    }
+
+    /// The placeholders in [`Script::source`], in order.
+    pub fn placeholders(&self) -> &[Placeholder] {
+        &self.placeholders
+    }
+
+    /// The byte of its file that the text begins at and the line of that byte, when the text is not all of the file.
+    pub fn part(&self) -> Option<(usize, u32)> {
+        match self.part {
+            Part::Whole => None,
+            Part::Half { start, line } => Some((start, line)),
+        }
+    }
+
+    /// The line and column of a byte of its text, as its file has them.
+    pub fn line_column(&self, offset: usize) -> LineColumn {
+        let at = sql::line_column(self.source(), self.written_at(offset));
+        match self.part {
+            Part::Whole => at,
+            Part::Half { line, .. } => LineColumn { line: at.line + line - 1, ..at },
+        }
+    }
+
+    fn written_at(&self, offset: usize) -> usize {
+        self.source.as_ref().map_or(offset, |source| source.offset(offset))
+    }
+
+    /// The line of its file that a byte of its text stands in.
+    pub fn line_at(&self, offset: usize) -> &str {
+        let line = sql::line_column(self.source(), self.written_at(offset)).line;
+        self.source().lines().nth(line as usize - 1).unwrap_or_default()
     }
 
     /// Its statements, in order; none is empty.

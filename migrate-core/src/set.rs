@@ -1,13 +1,19 @@
 //! The ordered migrations that one `migrate!()` embeds.
 
 use crate::digest::DigestChain;
-use crate::migration::{Migration, SqlMigration};
+use crate::filled::{Base, Filled};
+use crate::migration::{Migration, SqlMigration, Work};
+use crate::placeholder::{self, Placeholder, PlaceholderError, Placeholders, Values};
+use crate::script::Script;
 use crate::version::{Version, VersionOrder};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The name of a set that was not given one.
 pub const DEFAULT_SET: &str = "default";
+
+static NO_VALUES: Values = Values::NONE;
 
 /// Ordered migrations with a name, so that several sets (an application's, its libraries') live in one database.
 ///
@@ -17,14 +23,21 @@ pub struct Set {
     name: Cow<'static, str>,
     order: VersionOrder,
     members: Members,
+    /// What other migrations of the set replace: not to be applied where nothing of it is applied yet.
+    replaced: Members,
     digests: DigestChain,
     folder: Option<Cow<'static, str>>,
+    /// The names of the placeholders that its scripts may have.
+    placeholders: Cow<'static, [Cow<'static, str>]>,
+    /// Their values, where they were given.
+    values: Option<Arc<Values>>,
 }
 
 #[derive(Clone, Debug)]
 enum Members {
     Embedded(&'static [SqlMigration]),
     Owned(Vec<Arc<dyn Migration>>),
+    Filled(Vec<Filled>),
 }
 
 /// Two migrations of one set have the same version.
@@ -72,9 +85,12 @@ impl Set {
                 });
             }
         }
-        let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let order = migrations.first().map_or(VersionOrder::Numeric, |m| m.version().order());
-        Ok(Set { name: name.into(), order, members: Members::Owned(migrations), digests, folder: None })
+        let (migrations, replaced) = divide(migrations, |migration| &**migration);
+        let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
+        let (members, replaced) = (Members::Owned(migrations), Members::Owned(replaced));
+        let (name, placeholders) = (name.into(), Cow::Borrowed(&[][..]));
+        Ok(Set { name, order, members, replaced, digests, folder: None, placeholders, values: None })
     }
 
     /// What `migrate!` emits: migrations already sorted, with the digests of all their beginnings, and the folder
@@ -84,15 +100,20 @@ impl Set {
         name: &'static str,
         order: VersionOrder,
         migrations: &'static [SqlMigration],
+        replaced: &'static [SqlMigration],
         digests: &'static [u8],
         folder: &'static str,
+        placeholders: &'static [Cow<'static, str>],
     ) -> Set {
         Set {
             name: Cow::Borrowed(name),
             order,
             members: Members::Embedded(migrations),
+            replaced: Members::Embedded(replaced),
             digests: DigestChain::from_static(digests),
             folder: Some(Cow::Borrowed(folder)),
+            placeholders: Cow::Borrowed(placeholders),
+            values: None,
         }
     }
 
@@ -106,6 +127,77 @@ impl Set {
         Set { order, ..self }
     }
 
+    /// The same set with the names of its placeholders.
+    pub(crate) fn declaring(self, placeholders: Vec<String>) -> Set {
+        Set { placeholders: placeholders.into_iter().map(Cow::Owned).collect(), ..self }
+    }
+
+    /// The names of the [placeholders](crate::placeholder) that its scripts may have.
+    pub fn placeholders(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.placeholders.iter().map(AsRef::as_ref)
+    }
+
+    /// The same set with values in the place of its placeholders, instead of those that it had. Versions, checksums and digests stay.
+    pub fn filled(&self, values: Values) -> Set {
+        let values = Arc::new(values);
+        let (members, replaced) = (self.members.filled(&values), self.replaced.filled(&values));
+        Set { members, replaced, values: Some(values), ..self.clone() }
+    }
+
+    /// Whether each of its placeholders has a value that it can have.
+    ///
+    /// # Errors
+    ///
+    /// The first that is wrong. A set without placeholders has nothing to complain of.
+    pub fn check_values(&self) -> Result<(), PlaceholderError> {
+        let values = self.values.as_deref().unwrap_or(&NO_VALUES);
+        if let Some(name) = values.names().find(|name| !self.placeholders().any(|declared| declared == *name))
+        {
+            let declared = self.placeholders().map(str::to_owned).collect();
+            return Err(PlaceholderError::Undeclared { name: name.to_owned(), declared });
+        }
+        if let Some(name) = self.placeholders().find(|name| values.get(name).is_none()) {
+            return Err(PlaceholderError::NoValue { name: name.to_owned() });
+        }
+        let ends_body: Vec<&str> =
+            values.names().filter(|name| values.get(name).is_some_and(placeholder::may_end_body)).collect();
+        if ends_body.is_empty() {
+            return Ok(());
+        }
+        self.iter().chain(self.replaced()).try_for_each(|migration| {
+            let scripts = [Some(migration.up()), migration.down()];
+            let scripts = scripts.into_iter().flatten().map(|Work::Script(script)| script);
+            for script in scripts.chain(migration.verify().map(Cow::Borrowed)) {
+                let in_body = |p: &&Placeholder| p.in_body() && ends_body.contains(&p.name());
+                if let Some(found) = script.placeholders().iter().find(in_body) {
+                    let (name, path) = (found.name().to_owned(), script.path().to_owned());
+                    return Err(PlaceholderError::EndsBody { name, path });
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// A script that a history kept, with the values of this set.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its placeholders.
+    pub fn fill_kept(&self, script: Script) -> Result<Script, String> {
+        if self.placeholders.is_empty() {
+            return Ok(script);
+        }
+        let names: Vec<String> = self.placeholders().map(str::to_owned).collect();
+        let Placeholders { found, faults } = placeholder::find(script.text(), &names);
+        match faults.first() {
+            Some((_, text, fault)) => Err(format!("`{text}`: {fault}")),
+            None => {
+                let values = self.values.as_deref().unwrap_or(&NO_VALUES);
+                Ok(script.with_placeholders(found).filled(values))
+            }
+        }
+    }
+
     /// The name that tells this set's history from those of other sets in the same database.
     pub fn name(&self) -> &str {
         &self.name
@@ -116,12 +208,9 @@ impl Set {
         self.order
     }
 
-    /// How many migrations it has.
+    /// How many migrations it has, those left out that others of it replace.
     pub fn len(&self) -> usize {
-        match &self.members {
-            Members::Embedded(migrations) => migrations.len(),
-            Members::Owned(migrations) => migrations.len(),
-        }
+        self.members.len()
     }
 
     /// Whether it has none.
@@ -131,10 +220,7 @@ impl Set {
 
     /// The migration at a place, the first being 0.
     pub fn get(&self, index: usize) -> Option<&dyn Migration> {
-        match &self.members {
-            Members::Embedded(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
-            Members::Owned(migrations) => migrations.get(index).map(|m| &**m),
-        }
+        self.members.get(index)
     }
 
     /// Its migrations, in order.
@@ -142,28 +228,29 @@ impl Set {
         (0..self.len()).map(|index| self.get(index).expect("an index below the length"))
     }
 
+    /// The migrations that others of it replace, in order. They are applied only where the database stands in the
+    /// midst of them.
+    pub fn replaced(&self) -> impl Iterator<Item = &dyn Migration> {
+        (0..self.replaced.len()).filter_map(|index| self.replaced.get(index))
+    }
+
     /// The place of a version.
     pub fn position(&self, version: &Version) -> Option<usize> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.get(middle)?.version().cmp(version) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        self.members.position(version)
     }
 
-    /// The migration of a version.
+    /// The migration of a version, also one that another one replaces.
     pub fn find(&self, version: &Version) -> Option<&dyn Migration> {
-        self.position(version).and_then(|index| self.get(index))
+        let of = |members: &'_ Members| members.position(version);
+        match of(&self.members) {
+            Some(index) => self.members.get(index),
+            None => of(&self.replaced).and_then(|index| self.replaced.get(index)),
+        }
     }
 
-    /// The last version, if there is any migration.
+    /// The last version, if there is any migration that is not repeatable.
     pub fn last_version(&self) -> Option<&Version> {
-        self.len().checked_sub(1).and_then(|last| self.get(last)).map(Migration::version)
+        self.iter().rev().map(Migration::version).find(|version| !version.is_repeatable())
     }
 
     /// The digests of its beginnings.
@@ -176,4 +263,65 @@ impl Set {
     pub fn folder(&self) -> Option<&str> {
         self.folder.as_deref().filter(|folder| !folder.is_empty())
     }
+}
+
+impl Members {
+    fn len(&self) -> usize {
+        match self {
+            Members::Embedded(migrations) => migrations.len(),
+            Members::Owned(migrations) => migrations.len(),
+            Members::Filled(migrations) => migrations.len(),
+        }
+    }
+
+    /// The same with values.
+    fn filled(&self, values: &Arc<Values>) -> Members {
+        let fill = |base| Filled::new(base, Arc::clone(values));
+        Members::Filled(match self {
+            Members::Embedded(migrations) => migrations.iter().map(Base::Embedded).map(fill).collect(),
+            Members::Owned(migrations) => migrations.iter().cloned().map(Base::Owned).map(fill).collect(),
+            Members::Filled(migrations) => migrations.iter().map(Filled::base).map(fill).collect(),
+        })
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Migration> {
+        match self {
+            Members::Embedded(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
+            Members::Owned(migrations) => migrations.get(index).map(|m| &**m),
+            Members::Filled(migrations) => migrations.get(index).map(|m| m as &dyn Migration),
+        }
+    }
+
+    fn position(&self, version: &Version) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.get(middle)?.version().cmp(version) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+}
+
+/// Divides sorted migrations into those that count and those that others replace. What replaces others may be replaced in its turn;
+/// then its range counts no more.
+pub fn divide<M>(migrations: Vec<M>, of: impl Fn(&M) -> &dyn Migration) -> (Vec<M>, Vec<M>) {
+    let mut ranges: Vec<RangeInclusive<Version>> = Vec::new();
+    let (mut count, mut replaced) = (Vec::new(), Vec::new());
+    // From the end: a range lies before what replaces it.
+    for migration in migrations.into_iter().rev() {
+        let version = of(&migration).version();
+        if ranges.iter().any(|range| range.contains(version)) {
+            replaced.push(migration);
+        } else {
+            ranges.extend(of(&migration).replaces());
+            count.push(migration);
+        }
+    }
+    count.reverse();
+    replaced.reverse();
+    (count, replaced)
 }

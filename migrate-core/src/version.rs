@@ -15,10 +15,16 @@ pub enum VersionOrder {
     Text,
 }
 
+/// What the version of a repeatable migration begins with, and no other one.
+pub(crate) const REPEATABLE: &str = "R__";
+
 /// The version of a migration: its identity within a set, and its place there.
 ///
 /// Equality, order and hash follow the [`VersionOrder`]; [`Display`](fmt::Display) gives the canonical text,
 /// which is what a history stores.
+///
+/// A repeatable migration has a name in place of a version, `R__views`: it comes after all versions, and among
+/// others of its kind in the text order of their names.
 ///
 /// # Examples
 ///
@@ -30,6 +36,7 @@ pub enum VersionOrder {
 /// assert_eq!(Version::numeric("1.0").to_string(), "1");
 /// // Prisma sorts `0` before `_`:
 /// assert!(Version::text("20260222011200_add") < Version::text("20260222_move"));
+/// assert!(Version::numeric("9999") < Version::numeric("R__views"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Version {
@@ -62,6 +69,11 @@ impl Version {
         Version { text: Cow::Borrowed(text), order }
     }
 
+    /// Whether it is that of a repeatable migration.
+    pub fn is_repeatable(&self) -> bool {
+        self.text.starts_with(REPEATABLE)
+    }
+
     /// The version as its file writes it: `0001`, say.
     pub fn as_written(&self) -> &str {
         &self.text
@@ -75,8 +87,8 @@ impl Version {
     /// The text that equal versions share: `1` for `0001` and for `1.0`.
     pub fn canonical(&self) -> Cow<'_, str> {
         match self.order {
-            VersionOrder::Text => Cow::Borrowed(&self.text),
-            VersionOrder::Numeric => canonical_number(&self.text),
+            VersionOrder::Numeric if !self.is_repeatable() => canonical_number(&self.text),
+            _ => Cow::Borrowed(&self.text),
         }
     }
 }
@@ -113,9 +125,11 @@ fn compare_numbers(a: &str, b: &str) -> Ordering {
 
 impl Ord for Version {
     fn cmp(&self, other: &Version) -> Ordering {
-        self.order.cmp(&other.order).then_with(|| match self.order {
-            VersionOrder::Text => self.text.cmp(&other.text),
-            VersionOrder::Numeric => compare_numbers(&self.canonical(), &other.canonical()),
+        let is_repeatable = self.is_repeatable();
+        let by_kind = self.order.cmp(&other.order).then(is_repeatable.cmp(&other.is_repeatable()));
+        by_kind.then_with(|| match self.order {
+            VersionOrder::Numeric if !is_repeatable => compare_numbers(&self.canonical(), &other.canonical()),
+            _ => self.text.cmp(&other.text),
         })
     }
 }
@@ -168,9 +182,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn repeatable_migrations_come_after_all_versions_in_the_order_of_their_names() {
+        for order in [VersionOrder::Numeric, VersionOrder::Text] {
+            let sorted = ["0", "9999", "R__a", "R__a.1", "R__aa", "R__b"];
+            for pair in sorted.windows(2) {
+                assert!(Version::new(pair[0], order) < Version::new(pair[1], order), "{pair:?}");
+            }
+        }
+        assert_ne!(Version::numeric("R__a.0"), Version::numeric("R__a"));
+    }
+
     proptest! {
         #[test]
-        fn equal_versions_share_their_canonical_text(a in "[0-9.]{0,6}", b in "[0-9.]{0,6}") {
+        fn equal_versions_share_their_canonical_text(a in "(R__)?[0-9.]{0,6}", b in "(R__)?[0-9.]{0,6}") {
             let (a, b) = (Version::numeric(a), Version::numeric(b));
             prop_assert_eq!(a == b, a.canonical() == b.canonical());
             prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());

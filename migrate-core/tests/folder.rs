@@ -54,6 +54,24 @@ fn a_folder_and_the_folders_in_it_are_read_and_no_deeper_ones() {
 }
 
 #[test]
+fn a_folder_of_flyways_is_read_to_its_depth() {
+    let folder = Folder::new(
+        "flyway",
+        &[
+            ("V1__a.sql", UP),
+            ("2026/02/deep/V3__c.sql", UP),
+            ("2026/02/V2__b.sql", UP),
+            ("2026/.git/x/V4__d.sql", "x"),
+        ],
+    );
+    fs::create_dir_all(folder.0.join("2026/03/empty")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&folder.0, folder.0.join("2026/02/back")).unwrap();
+    let set = Set::from_folder(&folder.0).unwrap();
+    assert_eq!(set.iter().map(Migration::name).collect::<Vec<_>>(), ["V1__a", "V2__b", "V3__c"]);
+}
+
+#[test]
 fn a_missing_folder_is_named() {
     let missing = Path::new("/nowhere/migrations");
     let error = Set::from_folder(missing).unwrap_err();

@@ -4,11 +4,12 @@ use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, LitStr, Token};
 
-/// `migrate!("dir", set = "name")`, each part of it optional.
+/// `migrate!("dir", set = "name", placeholders = ["name", …])`, each part of it optional.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) directory: Option<LitStr>,
     pub(crate) set: Option<LitStr>,
+    pub(crate) placeholders: Option<Vec<LitStr>>,
 }
 
 /// What stands before the arguments: the crate whose paths the output names.
@@ -55,13 +56,22 @@ impl Args {
                 input.error("expected `key = value`, as in `migrate!(\"migrations\", set = \"billing\")`")
             );
         };
-        if key != "set" {
-            return Err(syn::Error::new(key.span(), format!("unknown key `{key}`: the keys are `set`")));
-        }
-        if self.set.is_some() {
-            return Err(syn::Error::new(key.span(), "`set` is given twice"));
+        let is_given = match key.to_string().as_str() {
+            "set" => self.set.is_some(),
+            "placeholders" => self.placeholders.is_some(),
+            _ => {
+                let message = format!("unknown key `{key}`: the keys are `set` and `placeholders`");
+                return Err(syn::Error::new(key.span(), message));
+            }
+        };
+        if is_given {
+            return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
         input.parse::<Token![=]>()?;
+        if key == "placeholders" {
+            self.placeholders = Some(names(input)?);
+            return Ok(());
+        }
         let set = text(input, "the name of the set")?;
         if set.value().trim().is_empty() {
             return Err(syn::Error::new(set.span(), "the name of the set is empty"));
@@ -69,6 +79,31 @@ impl Args {
         self.set = Some(set);
         Ok(())
     }
+}
+
+/// `["name", …]`, each a name for a placeholder, and each once.
+fn names(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
+    let expected = "expected the names of placeholders, as in `placeholders = [\"schema\"]`";
+    let content;
+    syn::bracketed!(content in input);
+    let mut names: Vec<LitStr> = Vec::new();
+    while !content.is_empty() {
+        let span = content.span();
+        let name: LitStr = content.parse().map_err(|_| syn::Error::new(span, expected))?;
+        if !migrate_core::placeholder::is_name(&name.value()) {
+            let message =
+                "a placeholder's name has letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first";
+            return Err(syn::Error::new(name.span(), message));
+        }
+        if names.iter().any(|other| other.value() == name.value()) {
+            return Err(syn::Error::new(name.span(), format!("`{}` is named twice", name.value())));
+        }
+        names.push(name);
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(names)
 }
 
 fn text(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {

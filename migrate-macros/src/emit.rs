@@ -1,9 +1,10 @@
 //! The set of a directory as constants.
 
 use migrate_core::layout::Directory;
-use migrate_core::sql::Statement;
+use migrate_core::sql::Refusal;
+use migrate_core::sql::packed::Packed;
 use migrate_core::{
-    Checksum, DigestChain, Migration as _, Options, Phase, Script, SqlMigration, TransactionMode,
+    Checksum, DigestChain, Migration as _, Options, Phase, Replaces, Script, SqlMigration, TransactionMode,
     VersionOrder,
 };
 use proc_macro2::{Literal, TokenStream};
@@ -16,25 +17,39 @@ use std::path::Path;
 pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Directory) -> TokenStream {
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let settings = directory.settings.iter().map(|file| path(file));
-    let migrations = directory.migrations.iter().map(|m| migration(m, &path));
+    let mut statements = Packed::default();
+    let migrations: Vec<TokenStream> =
+        directory.migrations.iter().map(|m| migration(m, &path, &mut statements)).collect();
+    // As constants of their own: one expression with all of them is checked in a time that grows faster than their number.
+    let names: Vec<_> = (1..=migrations.len()).map(|number| quote::format_ident!("M{number}")).collect();
+    let replaced: Vec<TokenStream> =
+        directory.replaced.iter().map(|m| migration(m, &path, &mut statements)).collect();
+    let (count, packed) = (statements.count, Literal::byte_string(&statements.bytes));
+    let refusals = statements.refusals.iter().map(refusal);
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
+    let placeholders = &directory.placeholders;
     let folder = folder.to_str().expect("checked before");
     quote! { {
         #[allow(unused_imports)]
         use #krate::__private::{
             None as N, Options as O, Phase as P, Refusal as R, Script as S, Some as Y, SqlMigration as M, Statement as T,
-            TransactionMode as B, Version as V, VersionOrder as D, u8 as U,
+            Placeholder as H, TransactionMode as B, Version as V, VersionOrder as D, part as K, u8 as U,
         };
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
-        static MIGRATIONS: &[M] = &[#(#migrations),*];
+        static STATEMENTS: [T; #count] = #krate::__private::unpack(#packed, &[#(#refusals),*]);
+        #(const #names: M = #migrations;)*
+        static MIGRATIONS: &[M] = &[#(#names),*];
+        static REPLACED: &[M] = &[#(#replaced),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             #order,
             MIGRATIONS,
+            REPLACED,
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
+            const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
         ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
     } }
 }
@@ -47,7 +62,11 @@ fn order(order: VersionOrder) -> TokenStream {
     }
 }
 
-fn migration(migration: &SqlMigration, path: &dyn Fn(&str) -> String) -> TokenStream {
+fn migration(
+    migration: &SqlMigration,
+    path: &dyn Fn(&str) -> String,
+    statements: &mut Packed,
+) -> TokenStream {
     let version = migration.version().as_written();
     let order = order(migration.version().order());
     let name = migration.name();
@@ -55,10 +74,10 @@ fn migration(migration: &SqlMigration, path: &dyn Fn(&str) -> String) -> TokenSt
         unreachable!("what is read is checked by SHA-256")
     };
     let checksum = Literal::byte_string(&checksum);
-    let up = script(migration.up_script(), path);
-    let optional = |other: Option<&Script>| match other {
+    let up = script(migration.up_script(), path, statements);
+    let mut optional = |other: Option<&Script>| match other {
         Some(other) => {
-            let script = script(other, path);
+            let script = script(other, path, statements);
             quote!(Y(#script))
         }
         None => quote!(N),
@@ -67,25 +86,34 @@ fn migration(migration: &SqlMigration, path: &dyn Fn(&str) -> String) -> TokenSt
     quote!(M::from_static(V::from_static(#version, #order), #name, *#checksum, #up, #down, #verify))
 }
 
-fn script(script: &Script, path: &dyn Fn(&str) -> String) -> TokenStream {
+fn script(script: &Script, path: &dyn Fn(&str) -> String, statements: &mut Packed) -> TokenStream {
     let (name, file) = (script.path(), path(script.path()));
-    let statements = script.statements().iter().map(statement);
+    let (first, count) = (statements.push(script.statements()), script.statements().len());
+    let statements = quote!(K(&STATEMENTS, #first, #count));
     let options = options(script.options());
-    quote!(S::from_static(#name, ::core::include_str!(#file), const { &[#(#statements),*] }, #options))
+    let text = quote!(::core::include_str!(#file));
+    if script.part().is_none() && script.placeholders().is_empty() {
+        return quote!(S::from_static(#name, #text, #statements, #options));
+    }
+    let part = match script.part() {
+        None => quote!(N),
+        Some((start, line)) => {
+            let (start, end) = (start, start + script.text().len());
+            quote!(Y((#start, #end, #line)))
+        }
+    };
+    let placeholders = script.placeholders().iter().map(|placeholder| {
+        let (start, end) = (placeholder.range().start, placeholder.range().end);
+        let (name, in_body) = (placeholder.name(), placeholder.in_body());
+        quote!(H::from_static(#start, #end, #name, #in_body))
+    });
+    quote!(S::from_static_part(#name, #text, #part, #statements, #options, const { &[#(#placeholders),*] }))
 }
 
-fn statement(statement: &Statement) -> TokenStream {
-    let number = |number: usize| Literal::usize_unsuffixed(number);
-    let (start, end) = (number(statement.range().start), number(statement.range().end));
-    let line = Literal::u32_unsuffixed(statement.line());
-    let refuses = match statement.refuses() {
-        Some(refusal) => {
-            let name = proc_macro2::Ident::new(refusal.variant_name(), proc_macro2::Span::call_site());
-            quote!(Y(R::#name))
-        }
-        None => quote!(N),
-    };
-    quote!(T::new(#start, #end, #line, #refuses))
+/// A statement that refuses a transaction, by its place in the set.
+fn refusal((place, refusal): &(usize, Refusal)) -> TokenStream {
+    let name = proc_macro2::Ident::new(refusal.variant_name(), proc_macro2::Span::call_site());
+    quote!((#place, R::#name))
 }
 
 fn options(options: &Options) -> TokenStream {
@@ -113,5 +141,9 @@ fn options(options: &Options) -> TokenStream {
         Some(other) => unreachable!("a phase without an emitted form: {other:?}"),
     };
     let allow = options.allow.iter().map(AsRef::as_ref);
-    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }))
+    let replaces = match &options.replaces {
+        Some(Replaces { first, last }) => quote!(Y((#first, #last))),
+        None => quote!(N),
+    };
+    quote!(O::from_static(#lock, #statement, #transaction, #phase, const { &[#(::std::borrow::Cow::Borrowed(#allow)),*] }, #replaces))
 }

@@ -2,7 +2,7 @@
 
 use crate::args::Call;
 use crate::emit;
-use migrate_core::layout::{self, Directory};
+use migrate_core::layout::{Directory, Reading};
 use migrate_core::source::folder;
 use migrate_core::{DEFAULT_SET, FolderError};
 use proc_macro2::{Span, TokenStream};
@@ -21,7 +21,10 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     let span = call.args.directory.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
     // Without `.` and slashes at the end.
     let folder: PathBuf = manifest_dir.join(&relative).components().collect();
-    match read(&folder, &relative) {
+    let reading = call.args.placeholders.as_ref().map_or(Reading::default(), |names| {
+        Reading::default().placeholders(names.iter().map(syn::LitStr::value))
+    });
+    match read(&folder, &relative, &reading) {
         Ok(directory) => {
             let set = call.args.set.map_or(DEFAULT_SET.to_owned(), |set| set.value());
             emit::set(&call.krate, &set, &folder, &directory)
@@ -31,13 +34,13 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
 }
 
 /// The migrations of a folder, or what is wrong with it in messages of their own.
-fn read(folder: &Path, relative: &str) -> Result<Directory, Vec<String>> {
+fn read(folder: &Path, relative: &str, reading: &Reading) -> Result<Directory, Vec<String>> {
     if folder.to_str().is_none() {
         return Err(vec![format!("the path `{}` is not UTF-8", folder.display())]);
     }
     let files = folder::collect(folder).map_err(|error| vec![describe(&error)])?;
     // The path as the call has it, which is relative to the manifest, so that a click on it opens the file.
-    layout::read(files).map_err(|problems| problems.under(relative).iter().map(ToString::to_string).collect())
+    reading.read(files).map_err(|problems| problems.under(relative).iter().map(ToString::to_string).collect())
 }
 
 fn describe(error: &FolderError) -> String {

@@ -7,11 +7,15 @@
 /// | `migrate!()` | `migrations` | `default` |
 /// | `migrate!("db/migrations")` | `db/migrations` | `default` |
 /// | `migrate!("db/migrations", set = "billing")` | `db/migrations` | `billing` |
+/// | `migrate!("db/migrations", placeholders = ["schema"])` | `db/migrations` | `default` |
 ///
 /// The directory is read and checked when the crate is built: everything that is wrong with it is an error of that
 /// build, with file, line and column. What comes out is a constant expression: order, statement boundaries, checksums and
 /// transaction modes are known, and a boot parses nothing. [`migrate_core::layout`] tells what a
 /// directory may look like, and [`migrate_core::options`] what may stand at the top of a script.
+///
+/// With `placeholders`, the scripts may hold `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value;
+/// [`migrate_core::placeholder`] tells where. Without, `${schema}` is text like any other.
 ///
 /// An edit of a file always builds the crate anew. A file that is *added* does so with a line in `build.rs`:
 /// [`build::watch`](crate::build::watch).
@@ -26,9 +30,10 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
+    pub use migrate_core::sql::packed::{part, unpack};
     pub use migrate_core::sql::{Refusal, Statement};
     pub use migrate_core::{
-        Options, Phase, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
+        Options, Phase, Placeholder, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
     };
     pub use migrate_macros::embed;
     pub use std::option::Option::{None, Some};

@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use migrate_core::PlaceholderError;
 use migrate_core::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
@@ -172,6 +173,84 @@ pub enum Error {
         problem: String,
     },
 
+    /// Several other tools have a history in the database, and none of them was named.
+    #[cfg(feature = "histories")]
+    #[error(
+        "several histories could be adopted: {}; nothing was changed\n\
+         next: name the one that counts with `adopt_from`, as in adopt_from(tools::{}())",
+        histories(found),
+        found.first().map_or("sqlx", |(tool, _)| call(*tool))
+    )]
+    SeveralHistories {
+        /// The tools, and their tables with the schema.
+        found: Vec<(migrate_core::foreign::Tool, String)>,
+    },
+
+    /// The table that was named as another tool's history is not one, or not as this library knows it.
+    #[cfg(feature = "histories")]
+    #[error(
+        "the table {table} can't be read as a history of {tool}: {problem}; nothing was changed\n\
+         next: name the right table, with `adopt_from` and its `table` and `schema`"
+    )]
+    ForeignTable {
+        /// The table, with its schema.
+        table: String,
+        /// The tool.
+        tool: migrate_core::foreign::Tool,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A script would run statement by statement, and the table of another tool that is kept as the history has no place for
+    /// how far it has come.
+    #[error(
+        "{name} can't run in a transaction and has {statements} statements, but {table} has no place for how far it has come; \
+         nothing of it was done\n\
+         next: give each of its statements a migration of its own, or `adopt` the history"
+    )]
+    NoCheckpoints {
+        /// The migration's name.
+        name: String,
+        /// The table, with its schema.
+        table: String,
+        /// How many statements it has, settings aside.
+        statements: usize,
+    },
+
+    /// A migration does not fit the table of the tool that is kept as the history.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{name} can't be kept in a history of {tool}: {why}; nothing was changed\n\
+         next: name the migration as {tool} would have it, or `adopt` its history"
+    )]
+    NotForTool {
+        /// The tool.
+        tool: migrate_core::foreign::Tool,
+        /// The migration's name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+
+    /// The schema is not what the migrations make that it was to be taken for.
+    #[cfg(feature = "catalog")]
+    #[error(
+        "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
+         added is what only the database has, removed what only the migrations make:\n{differences}\n\
+         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
+    )]
+    Differs {
+        /// The name of the last migration.
+        name: String,
+        /// What leads from the schema of the migrations to that of the database.
+        differences: crate::catalog::Differences,
+    },
+
+    /// What migrations make could not be found out on a scratch database.
+    #[cfg(feature = "catalog")]
+    #[error(transparent)]
+    Scratch(#[from] crate::drift::ScratchError),
+
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\
@@ -188,6 +267,10 @@ pub enum Error {
     /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
+
+    /// A placeholder lacks a value, or has one that it can't have. Nothing was changed.
+    #[error(transparent)]
+    Placeholder(#[from] PlaceholderError),
 
     /// Somebody else kept the lock for longer than the run was to wait.
     #[error(
@@ -373,6 +456,29 @@ const LIBPQ_OPTIONS: [&str; 20] = [
     "sslrootcert",
     "sslsni",
 ];
+
+/// Other tools' histories.
+#[cfg(feature = "histories")]
+fn histories(found: &[(migrate_core::foreign::Tool, String)]) -> String {
+    found.iter().map(|(tool, table)| format!("{table} ({tool})")).collect::<Vec<_>>().join(", ")
+}
+
+/// The function that names a tool's history.
+#[cfg(feature = "histories")]
+fn call(tool: migrate_core::foreign::Tool) -> &'static str {
+    use migrate_core::foreign::Tool;
+    match tool {
+        Tool::Prisma => "prisma",
+        Tool::Refinery => "refinery",
+        Tool::Diesel => "diesel",
+        Tool::GolangMigrate => "golang_migrate",
+        Tool::Dbmate => "dbmate",
+        Tool::Rails => "rails",
+        Tool::Goose => "goose",
+        Tool::Flyway => "flyway",
+        _ => "sqlx",
+    }
+}
 
 /// The first few columns.
 fn columns(missing: &[String]) -> String {

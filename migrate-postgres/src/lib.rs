@@ -8,12 +8,22 @@
 
 mod answers;
 mod apply;
+#[cfg(feature = "catalog")]
+pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "catalog")]
+pub mod drift;
 mod embed;
 mod error;
+#[cfg(feature = "histories")]
+mod foreign;
 mod history;
 mod lock;
 mod migrator;
 mod quote;
+#[cfg(feature = "catalog")]
+mod scratch;
 mod session;
 mod settings;
 mod stale;
@@ -25,6 +35,7 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+mod value;
 
 #[doc(hidden)]
 pub use embed::__private;
@@ -36,9 +47,23 @@ pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::Event;
 pub use migrate_core::history::{Holder, Newer, Position};
+pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
-pub use migrate_core::{Migration, Set, Version, build};
+pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
+#[cfg(feature = "testing")]
+pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};
 pub use target::Target;
+pub use value::Value;
+
+/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
+#[cfg(feature = "histories")]
+pub mod tools {
+    pub use crate::foreign::{
+        KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+    };
+    pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+    pub use migrate_core::plan::{Obstacle, UnusableHistory};
+}

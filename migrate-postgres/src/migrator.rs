@@ -2,17 +2,23 @@
 
 use crate::apply::verify_applied;
 use crate::error::Error;
+#[cfg(feature = "histories")]
+use crate::foreign::{Adopting, KeptTable, ToolTable};
 use crate::history::{Attempt, PgHistory, attempts};
 use crate::lock::LockKind;
 use crate::settings::RunSettings;
 use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
+use crate::value::Value;
 use migrate_core::engine;
 use migrate_core::event::{Event, Observer};
+#[cfg(feature = "histories")]
+use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
+use migrate_core::placeholder::Values;
 use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
-use migrate_core::{Migration, Report, Set, Version};
+use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -40,8 +46,11 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Migrator {
     set: Set,
-    settings: RunSettings,
+    pub(crate) settings: RunSettings,
     target: Option<Cow<'static, str>>,
+    values: Values,
+    /// The first placeholder that was given an empty identifier.
+    empty: Option<String>,
     on_event: Option<Arc<OnEvent>>,
 }
 
@@ -58,7 +67,14 @@ impl fmt::Debug for Migrator {
 impl Migrator {
     /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
     pub const fn new(set: Set) -> Migrator {
-        Migrator { set, settings: RunSettings::DEFAULT, target: None, on_event: None }
+        Migrator {
+            set,
+            settings: RunSettings::DEFAULT,
+            target: None,
+            values: Values::NONE,
+            empty: None,
+            on_event: None,
+        }
     }
 
     /// What `migrate!` gives.
@@ -67,12 +83,28 @@ impl Migrator {
         let mut settings = RunSettings::DEFAULT;
         // A `const fn` can't assign: the old value would have to be dropped.
         settings = RunSettings { program: Cow::Borrowed(program), ..settings };
-        Migrator { set, settings, target: None, on_event: None }
+        Migrator { set, settings, target: None, values: Values::NONE, empty: None, on_event: None }
     }
 
     /// The migrations.
     pub fn set(&self) -> &Set {
         &self.set
+    }
+
+    /// What of it, beside the set, shows in the database that it makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(&self) -> impl std::hash::Hash {
+        let RunSettings { history_schema, history_table, program, .. } = &self.settings;
+        let names =
+            [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()];
+        (names, &self.values)
+    }
+
+    /// The name of the history's table, if the whole set is applied and the search path says where that table is.
+    #[cfg(feature = "testing")]
+    pub(crate) fn history_table_by_path(&self) -> Option<&str> {
+        let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
+        is_plain.then_some(&*self.settings.history_table)
     }
 
     /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
@@ -160,10 +192,131 @@ impl Migrator {
         self
     }
 
+    /// Gives a placeholder its value: what `${name}` in the scripts stands for. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing is run before each of them has a value.
+    ///
+    /// The value is quoted as what it is, an identifier or a literal. It is neither in the checksum nor in the history, which
+    /// keeps scripts as they are written.
+    ///
+    /// ```
+    /// use migrate_postgres::{Migrator, Reading, Set, Value};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("migrate-placeholder-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_users.sql"), "CREATE TABLE ${schema}.users (region text DEFAULT ${region});")?;
+    /// let reading = Reading::default().placeholders(["schema", "region"]);
+    /// let migrator = Migrator::new(Set::from_folder_as(&folder, &reading)?)
+    ///     .placeholder("schema", Value::Identifier("tenant_7"))
+    ///     .placeholder("region", Value::Literal("eu"));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn placeholder(mut self, name: impl Into<Cow<'static, str>>, value: Value<'_>) -> Migrator {
+        let name = name.into();
+        if value.is_empty_identifier() {
+            self.empty.get_or_insert_with(|| name.clone().into_owned());
+        }
+        self.values.insert(name, value.sql());
+        self.set = self.set.filled(self.values.clone());
+        self
+    }
+
+    /// Calls this too with each event of a run, after the callback that is there already.
+    #[cfg(feature = "cli")]
+    pub(crate) fn also_on_event(self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        let first = self.on_event.clone();
+        self.on_event(move |event| {
+            if let Some(first) = &first {
+                first(event);
+            }
+            callback(event);
+        })
+    }
+
     /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();
         self
+    }
+}
+
+/// Moving here from another tool.
+#[cfg(feature = "histories")]
+impl Migrator {
+    /// Takes over what another tool has applied, before anything is applied: where this set has no history yet, and Prisma, sqlx, refinery,
+    /// diesel, golang-migrate, dbmate, Rails, goose or Flyway has one, [`run`](Migrator::run) marks as applied what that one
+    /// says, and goes on with what is pending. That happens once; from then on it costs nothing, and may stay in the code.
+    ///
+    /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
+    /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
+    /// has, under Prisma's and sqlx's own lock too, and only if the other table is still as it was read. It stays as it is.
+    /// [`plan`](Migrator::plan) shows what would be taken over.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").adopt().run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Refused::UnusableHistory`](crate::Refused::UnusableHistory) says what stands in the way, all of it, and what to do;
+    /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
+    pub fn adopt(mut self) -> Migrator {
+        self.settings.adopting = Some(Adopting::Any);
+        self
+    }
+
+    /// The same with this history, where several tools have one, or where it is not in the usual place.
+    ///
+    /// ```
+    /// use migrate_postgres::{migrate, tools};
+    ///
+    /// let migrator = migrate!("tests/fixtures/quickstart").adopt_from(tools::sqlx().schema("app"));
+    /// ```
+    pub fn adopt_from(mut self, table: impl Into<ToolTable>) -> Migrator {
+        self.settings.adopting = Some(Adopting::From(table.into()));
+        self
+    }
+
+    /// Keeps the history in the table of another tool, as it is, with rows as that tool writes them: whoever uses the other
+    /// tool goes on with it. It has then nothing to do where this library has migrated, and the other way round.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{migrate, tools};
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").history(tools::sqlx()).run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What such a table has no place for is not there: who migrated, attempts that failed, down scripts of newer releases, several sets.
+    /// The look at boot is one query, but for all rows. Each migration is applied under the tool's own lock too, where it has one (Prisma,
+    /// sqlx); it is tried for, and never waited for on the server.
+    ///
+    /// **Migrations that run statement by statement** have their checkpoint in `applied_steps_count` of Prisma's and
+    /// `execution_time` of sqlx's table. To those tools such a row is a failed migration until it is done, so they apply nothing
+    /// meanwhile. The tables of refinery and diesel, and reverts anywhere, have no such place: there a script may have one
+    /// statement that is not a setting, and is an error otherwise, before anything is done.
+    pub fn history(mut self, table: KeptTable) -> Migrator {
+        self.settings.history_schema = table.0.schema.clone();
+        self.settings.history_table = table.0.table.clone();
+        self.settings.keeping = Some(table);
+        self
+    }
+
+    /// The histories of other tools in the database, whatever they say. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn found<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<ForeignHistory>, Error> {
+        let session = target.open().await?;
+        let found = crate::foreign::found(&session).await;
+        session.close().await;
+        found
     }
 }
 
@@ -189,11 +342,25 @@ impl Migrator {
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
-        let plan = match &self.target {
+        self.take(target, &*self.forward()).await
+    }
+
+    /// The plan of [`run`](Migrator::run).
+    fn forward(&self) -> Box<dyn Plan> {
+        let up = match &self.target {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
         };
-        self.take(target, &plan).await
+        self.adopting(up)
+    }
+
+    /// The same plan, after another tool's history is adopted where that is asked for.
+    fn adopting(&self, plan: impl Plan + 'static) -> Box<dyn Plan> {
+        #[cfg(feature = "histories")]
+        if self.settings.adopting.is_some() {
+            return Box::new(migrate_core::plan::Adopt::then(plan));
+        }
+        Box::new(plan)
     }
 
     /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
@@ -202,7 +369,7 @@ impl Migrator {
     ///
     /// See [`Error`]. A missing down script is found before anything is reverted.
     pub async fn to<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
-        self.take(target, &To::version(self.version(version))).await
+        self.take(target, &*self.adopting(To::version(self.version(version)))).await
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
@@ -230,7 +397,8 @@ impl Migrator {
     }
 
     /// Marks the migrations up to a version as applied, without running them, in a database whose schema was made
-    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made.
+    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made. With the
+    /// feature `catalog`, `baseline_checked` makes sure of that first.
     ///
     /// # Errors
     ///
@@ -270,6 +438,7 @@ impl Migrator {
 
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
@@ -283,11 +452,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan<T: Target + ?Sized>(&self, target: &T) -> Result<Steps<'_>, Error> {
-        let plan = match &self.target {
-            Some(version) => Up::to(self.version(version)),
-            None => Up::ALL,
-        };
-        self.plan_of(target, &plan).await
+        self.plan_of(target, &*self.forward()).await
     }
 
     /// What any plan would do, as data. Nothing is written, and no lock is taken.
@@ -296,6 +461,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
         history.close().await;
@@ -331,7 +497,7 @@ impl Migrator {
         &self,
         history: &mut PgHistory<'_, T>,
     ) -> Result<(HistoryState, Vec<Attempt>), Error> {
-        Ok((history.load(&self.set).await?, self.attempts(history).await?))
+        Ok((history.load(&self.set).await?, self.read_attempts(history).await?))
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -339,17 +505,24 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn history<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
+    pub async fn attempts<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
         let history = PgHistory::open(target, &self.settings).await?;
-        let attempts = self.attempts(&history).await;
+        let attempts = self.read_attempts(&history).await;
         history.close().await;
         attempts
     }
 
-    async fn attempts<T: Target + ?Sized>(&self, history: &PgHistory<'_, T>) -> Result<Vec<Attempt>, Error> {
+    async fn read_attempts<T: Target + ?Sized>(
+        &self,
+        history: &PgHistory<'_, T>,
+    ) -> Result<Vec<Attempt>, Error> {
         let survey = history.survey().await?;
         if !survey.exists {
             return Ok(Vec::new());
+        }
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            return crate::foreign::attempts(history.session(), &survey, kept, &self.set).await;
         }
         attempts(history.session(), &survey, &self.set).await
     }
@@ -362,6 +535,7 @@ impl Migrator {
     /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
     /// that refutes its migration.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let verified = self.verify_all(&mut history).await;
         history.close().await;
@@ -388,8 +562,16 @@ impl Migrator {
         Ok(verified)
     }
 
+    /// Whether each placeholder has a value.
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
+        match &self.empty {
+            Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
+            None => Ok(self.set.check_values()?),
+        }
+    }
+
     /// The version that a text names: a version, or a migration's whole name.
-    fn version(&self, text: &str) -> Version {
+    pub(crate) fn version(&self, text: &str) -> Version {
         let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
         named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
     }

@@ -46,6 +46,11 @@ pub enum State {
         /// Whether the set does not have it.
         unknown: bool,
     },
+    /// It is repeatable, and its text is not the one that was applied: the next run applies it again.
+    Outdated {
+        /// When it was applied last, by the server's clock.
+        at: SystemTime,
+    },
     /// It is not applied.
     Pending {
         /// What came of the last attempt, if there was one.
@@ -95,11 +100,15 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     let by = attempts.iter().rev().find(|attempt| attempt.live && attempt.version == *version);
     let by = by.map_or("", |attempt| if attempt.program.is_empty() { &attempt.by } else { &attempt.program });
     let migration = set.find(version);
+    let edited = migration.is_some_and(|migration| migration.checksum() != applied.checksum);
+    if edited && version.is_repeatable() {
+        return State::Outdated { at: applied.at };
+    }
     State::Applied {
         at: applied.at,
         took: applied.took,
         by: by.to_owned(),
-        edited: migration.is_some_and(|migration| migration.checksum() != applied.checksum),
+        edited,
         unknown: migration.is_none(),
     }
 }
@@ -110,6 +119,7 @@ impl fmt::Display for State {
             State::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
             State::Applied { edited: true, .. } => f.write_str("applied, edited since"),
             State::Applied { .. } => f.write_str("applied"),
+            State::Outdated { .. } => f.write_str("changed since it was applied, to be applied again"),
             State::Pending { last: Some(outcome @ Outcome::Failed { .. }) } => {
                 write!(f, "pending, {outcome}")
             }

@@ -30,6 +30,13 @@ pub trait Target: sealed::Sealed + Sync {
     /// Opens another one of the same kind, where that can be done without waiting for others to give theirs back.
     #[doc(hidden)]
     fn open_another(&self) -> Option<Opening<'_>>;
+
+    /// How to connect, where it knows that: to another database of the same server then, too.
+    #[cfg(feature = "catalog")]
+    #[doc(hidden)]
+    fn to_config(&self) -> Result<Option<Config>, Error> {
+        Ok(None)
+    }
 }
 
 /// A connection on its way.
@@ -68,6 +75,11 @@ impl<T: Target + ?Sized> Target for &T {
     fn open_another(&self) -> Option<Opening<'_>> {
         (**self).open_another()
     }
+
+    #[cfg(feature = "catalog")]
+    fn to_config(&self) -> Result<Option<Config>, Error> {
+        (**self).to_config()
+    }
 }
 
 impl Target for Config {
@@ -78,25 +90,33 @@ impl Target for Config {
     fn open_another(&self) -> Option<Opening<'_>> {
         Some(self.open())
     }
+
+    #[cfg(feature = "catalog")]
+    fn to_config(&self) -> Result<Option<Config>, Error> {
+        Ok(Some(self.clone()))
+    }
 }
 
 impl Target for str {
     fn open(&self) -> Opening<'_> {
-        Box::pin(async move {
-            if self.trim().is_empty() {
-                return Err(Error::Url {
-                    problem: "it is empty: perhaps a variable that is not set".to_owned(),
-                });
-            }
-            let config =
-                self.parse::<Config>().map_err(|error| Error::Url { problem: url_problem(&error) })?;
-            connect(&config).await
-        })
+        Box::pin(async move { connect(&config_of(self)?).await })
     }
 
     fn open_another(&self) -> Option<Opening<'_>> {
         Some(self.open())
     }
+
+    #[cfg(feature = "catalog")]
+    fn to_config(&self) -> Result<Option<Config>, Error> {
+        config_of(self).map(Some)
+    }
+}
+
+fn config_of(url: &str) -> Result<Config, Error> {
+    if url.trim().is_empty() {
+        return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
+    }
+    url.parse().map_err(|error| Error::Url { problem: url_problem(&error) })
 }
 
 impl Target for String {
@@ -107,9 +127,14 @@ impl Target for String {
     fn open_another(&self) -> Option<Opening<'_>> {
         Some(self.open())
     }
+
+    #[cfg(feature = "catalog")]
+    fn to_config(&self) -> Result<Option<Config>, Error> {
+        self.as_str().to_config()
+    }
 }
 
-async fn connect(config: &Config) -> Result<Session<'static>, Error> {
+pub(crate) async fn connect(config: &Config) -> Result<Session<'static>, Error> {
     #[cfg(feature = "rustls")]
     if let Some(tls) = crate::tls::connector(config) {
         match connect_with(config, tls).await {

@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod delay;
 mod fault;
 mod message;
 mod pump;
@@ -173,7 +174,8 @@ impl Proxy {
         self.shared.state().connections.iter_mut().for_each(Connection::forget);
     }
 
-    /// Passes everything on this much later, in both directions.
+    /// Passes everything on this much later, in both directions. As on a long line, what is sent in the meantime is on
+    /// its way too: it comes this much later itself, not after what went before.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.state().latency = latency;
     }

@@ -1,10 +1,12 @@
 //! Passing messages on.
 
+use super::delay::{Delayed, Together};
 use super::fault::{Blow, When};
 use super::message::{Content, Message, Side, first_whole};
 use super::{Connection, Gate, Shared, socket_path};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::config::Host;
@@ -44,8 +46,9 @@ async fn pass_on(shared: &Shared, client: TcpStream) -> io::Result<()> {
     let mut gate = shared.gate.subscribe();
     tokio::select! {
         _ = async {
-            let opened = forward(shared, number, vec![(Message::opening(&opening), opening)], &mut to_server);
-            opened.await?;
+            let opening = vec![(Message::opening(&opening), opening)];
+            tokio::time::sleep(record(shared, number, &opening)).await;
+            forward(shared, number, opening, &mut to_server).await?;
             pump(shared, number, Side::Client, &mut from_client, &mut to_server).await
         } => {}
         _ = pump(shared, number, Side::Server, &mut from_server, &mut to_client) => {}
@@ -90,31 +93,47 @@ async fn pump(
     messages: &mut Messages,
     to: &mut (dyn AsyncWrite + Send + Unpin),
 ) -> io::Result<()> {
+    let mut delayed = Delayed::default();
     loop {
-        let together = messages.next_typed(from).await?;
+        // What is read while something is on its way follows it: latency does not narrow the line.
+        let together = tokio::select! {
+            biased;
+            together = delayed.next(), if !delayed.is_empty() => {
+                forward(shared, connection, together, to).await?;
+                continue;
+            }
+            together = messages.next_typed(from) => together?,
+        };
         if together.is_empty() {
+            while !delayed.is_empty() {
+                forward(shared, connection, delayed.next().await, to).await?;
+            }
             return Ok(());
         }
-        forward(shared, connection, together, to).await?;
+        let latency = record(shared, connection, &together);
+        if latency.is_zero() && delayed.is_empty() {
+            forward(shared, connection, together, to).await?;
+        } else {
+            delayed.push(together, latency);
+        }
     }
 }
 
-/// Records messages that were read together, and passes them on one by one.
+/// Records messages that were read together; returns how much later they are to be passed on.
+fn record(shared: &Shared, connection: usize, together: &[(Message, Vec<u8>)]) -> Duration {
+    let messages: Vec<Message> = together.iter().map(|(message, _)| message.clone()).collect();
+    let mut state = shared.state();
+    state.connections[connection].record(&messages);
+    state.latency
+}
+
+/// Passes messages that were read together on one by one.
 async fn forward(
     shared: &Shared,
     connection: usize,
-    together: Vec<(Message, Vec<u8>)>,
+    together: Together,
     to: &mut (dyn AsyncWrite + Send + Unpin),
 ) -> io::Result<()> {
-    let latency = {
-        let mut state = shared.state();
-        let messages: Vec<Message> = together.iter().map(|(message, _)| message.clone()).collect();
-        state.connections[connection].record(&messages);
-        state.latency
-    };
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
     let mut gate = shared.gate.subscribe();
     for (message, bytes) in together {
         drop(gate.wait_for(|gate| *gate == Gate::Open).await);
@@ -172,7 +191,7 @@ impl Messages {
     }
 
     /// All the whole messages that have come; none when the sender went away.
-    async fn next_typed(&mut self, from: Side) -> io::Result<Vec<(Message, Vec<u8>)>> {
+    async fn next_typed(&mut self, from: Side) -> io::Result<Together> {
         loop {
             let mut together = Vec::new();
             let mut at = 0;

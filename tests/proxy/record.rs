@@ -1,6 +1,7 @@
 //! What went over a connection.
 
 use super::message::{Message, Side};
+use std::time::Instant;
 
 /// What went over one connection since it was opened, or since [`Proxy::forget`](super::Proxy::forget).
 #[derive(Clone, Debug, Default)]
@@ -9,6 +10,8 @@ pub struct Connection {
     pub opening: Vec<Message>,
     /// The messages after that, without the client's Terminate.
     pub messages: Vec<Message>,
+    /// When each of them came to the proxy.
+    pub times: Vec<Instant>,
     /// How often the client sent something, be it in several messages, and waited for the answer.
     pub round_trips: usize,
     /// Whether it was cut or closed.
@@ -22,6 +25,7 @@ impl Connection {
     /// Records messages of one side that were read together: what the client sends in one flush belongs to one round
     /// trip, however many statements it holds.
     pub(super) fn record(&mut self, messages: &[Message]) {
+        let now = Instant::now();
         for message in messages {
             if !self.is_open {
                 self.is_open = message.is_ready();
@@ -37,12 +41,14 @@ impl Connection {
                 }
             }
             self.messages.push(message.clone());
+            self.times.push(now);
         }
     }
 
     pub(super) fn forget(&mut self) {
         self.opening.clear();
         self.messages.clear();
+        self.times.clear();
         self.round_trips = 0;
     }
 

@@ -50,6 +50,10 @@ impl Default for Settings {
 /// How often the observer hears that the run still waits.
 const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
+/// How long the run waits before the observer hears of it: most waits are shorter. Who holds the lock need not be known
+/// before.
+pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
+
 /// Takes a database from its history to where `plan` wants it.
 ///
 /// One look at the history's end decides whether there is anything to do. If there is, the lock is taken, and while
@@ -176,16 +180,17 @@ impl Run<'_> {
     async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
         let (set, since) = (self.set, Instant::now());
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
-        let mut told = None;
+        let (mut told, mut held) = (None, false);
         loop {
             let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
-                    self.waited = if told.is_some() { since.elapsed() } else { Duration::ZERO };
+                    self.waited = if held { since.elapsed() } else { Duration::ZERO };
                     return self.under_lock(locked).await;
                 }
                 Locking::Held(holder) => Ok(holder),
                 Locking::Crowded(error) => Err(error),
             };
+            held = true;
             self.waited = since.elapsed();
             if self.waited >= self.settings.lock_wait {
                 return Err(match in_the_way {
@@ -205,7 +210,7 @@ impl Run<'_> {
 
     /// Tells of a wait, at first and from time to time.
     fn tell_waiting(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, Error>) {
-        if told.is_some_and(|told| told.elapsed() < TELL_WAITING_EVERY) {
+        if told.map_or(self.waited < TELL_WAITING_AFTER, |told| told.elapsed() < TELL_WAITING_EVERY) {
             return;
         }
         *told = Some(Instant::now());
@@ -312,7 +317,9 @@ impl Run<'_> {
             Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
             Position::Interrupted { .. } | Position::Other => (0, &[][..]),
         };
-        let last = applied.checked_sub(1).and_then(|index| self.set.get(index)).map(|m| m.name().to_owned());
+        let beginning = || self.set.iter().take(applied).rev();
+        let versioned = beginning().find(|migration| !migration.version().is_repeatable());
+        let last = versioned.or(beginning().next()).map(|migration| migration.name().to_owned());
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
         let mut notices = Vec::new();
         if !newer.is_empty() {
@@ -341,11 +348,17 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
     for step in &report.steps {
         match step.action {
             Action::Revert | Action::Unmark => drop(applied.remove(&step.version)),
-            Action::Apply | Action::Mark => drop(applied.insert(step.version.clone(), &step.name)),
+            Action::Apply | Action::Mark => {
+                if let Some(range) = set.find(&step.version).and_then(Migration::replaces) {
+                    applied.retain(|version, _| !range.contains(version));
+                }
+                applied.insert(step.version.clone(), &step.name);
+            }
             Action::Rewind => {}
         }
     }
-    let last = applied.iter().next_back().map(|(version, name)| {
+    let versioned = applied.iter().rev().find(|(version, _)| !version.is_repeatable());
+    let last = versioned.or(applied.iter().next_back()).map(|(version, name)| {
         set.find(version)
             .map_or_else(|| (*name).to_owned(), |migration: &dyn Migration| migration.name().to_owned())
     });

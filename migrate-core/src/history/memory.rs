@@ -1,6 +1,7 @@
 //! A history in memory: for the tests of the engine and of plans.
 
 use crate::checksum::normalized;
+use crate::digest::Digest;
 use crate::engine::Progress;
 use crate::error::{ApplyError, Error, Failure, Left, Place};
 use crate::history::{Applied, End, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
@@ -8,7 +9,6 @@ use crate::options::TransactionMode;
 use crate::plan::{Action, Step};
 use crate::script::Script;
 use crate::set::Set;
-use crate::sql;
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -34,8 +34,21 @@ struct Inner {
 struct Recorded {
     applied: Vec<Applied>,
     interrupted: Option<Interrupted>,
-    rows: Vec<crate::digest::Digest>,
+    rows: Vec<Row>,
     rows_since_revert: usize,
+}
+
+impl Recorded {
+    fn digest(&self) -> Digest {
+        self.rows.last().map_or(Digest::EMPTY, |row| row.digest)
+    }
+}
+
+/// The digest after a step, and the step's migration.
+#[derive(Clone, Debug)]
+struct Row {
+    digest: Digest,
+    of: Newer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,14 +141,11 @@ impl History for MemoryHistory {
     async fn head(&mut self, set: &Set) -> Result<Head, Error> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(set.name());
-        let digest = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
-        let ours = recorded.rows.iter().rposition(|row| *row == set.digests().of_all());
-        let since = ours.filter(|row| *row >= recorded.rows_since_revert).map(|row| {
-            let newer = recorded.rows.len() - 1 - row;
-            let older = recorded.applied.len() - newer;
-            let newer = recorded.applied[older..].iter();
-            newer.map(|a| Newer { version: a.version.clone(), name: a.name.clone() }).collect()
-        });
+        let digest = recorded.digest();
+        let ours = recorded.rows.iter().rposition(|row| row.digest == set.digests().of_all());
+        let since = ours
+            .filter(|row| *row >= recorded.rows_since_revert)
+            .map(|row| recorded.rows[row + 1..].iter().map(|row| row.of.clone()).collect());
         let interrupted = recorded.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
         Ok(Head { digest, since, interrupted })
     }
@@ -163,7 +173,9 @@ fn load(database: &MemoryDatabase, set: &str) -> State {
     inner.loads += 1;
     let recorded = inner.recorded(set).clone();
     let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
-    State { applied: recorded.applied, interrupted: recorded.interrupted, last_row }
+    let mut state = State { applied: recorded.applied, last_row, ..State::EMPTY };
+    state.interrupted = recorded.interrupted;
+    state
 }
 
 struct MemoryLocked<'a> {
@@ -182,7 +194,7 @@ impl Locked for MemoryLocked<'_> {
     fn end(&self) -> Option<End> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(self.set);
-        let digest = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
+        let digest = recorded.digest();
         let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
         recorded.interrupted.is_none().then_some(End { digest, last_row })
     }
@@ -220,8 +232,9 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
         run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
     }
     let recorded = inner.recorded(set);
-    let before = recorded.rows.last().copied().unwrap_or(crate::digest::Digest::EMPTY);
-    recorded.rows.push(step.digest_after(before));
+    let digest = step.digest_after(recorded.digest());
+    let of = Newer { version: step.version.clone(), name: step.name.clone().into_owned() };
+    recorded.rows.push(Row { digest, of });
     if step.action == Action::Rewind {
         if let (Some(interrupted), Some(settled)) = (&mut recorded.interrupted, step.settles) {
             interrupted.statements_done = settled.statements_done;
@@ -232,6 +245,7 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
     if !step.changes {
         return Ok(());
     }
+    recorded.applied.retain(|applied| step.supersedes.iter().all(|old| old.version != applied.version));
     match step.action {
         Action::Rewind => {}
         Action::Revert | Action::Unmark => {
@@ -239,7 +253,7 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
             recorded.rows_since_revert = recorded.rows.len() - 1;
         }
         Action::Apply | Action::Mark => {
-            let text = |script: &Script| normalized(script.text()).into_owned();
+            let text = |script: &Script| normalized(script.source()).into_owned();
             let (up, down) = (step.up.as_deref().map(text), step.down.as_deref().map(text));
             let mut applied = Applied::new(step.version.clone(), step.name.clone(), step.checksum);
             applied.kept = Some(Kept { up, down });
@@ -265,7 +279,7 @@ fn run_script(
             continue;
         };
         let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, "told to fail");
-        let at = sql::line_column(script.text(), statement.range().start);
+        let at = script.line_column(statement.range().start);
         let place = Place::new(script.path(), at.line, at.column);
         failure.place = Some(place.in_statement(index + 1, script.statements().len(), text));
         if checkpoints {

@@ -35,10 +35,14 @@ impl Head {
             return Position::Beginning { applied, total: set.len() };
         }
         match &self.since {
-            Some(newer) if newer.iter().all(|newer| Some(&newer.version) > set.last_version()) => {
-                Position::Ahead { newer: newer.clone() }
+            Some(newer) => {
+                // Repeatable migrations that were applied again since are a newer release's where versions are.
+                let newer: Vec<Newer> =
+                    newer.iter().filter(|n| !n.version.is_repeatable()).cloned().collect();
+                let is_ahead = newer.iter().all(|newer| Some(&newer.version) > set.last_version());
+                if is_ahead && !newer.is_empty() { Position::Ahead { newer } } else { Position::Other }
             }
-            _ => Position::Other,
+            None => Position::Other,
         }
     }
 }
@@ -230,18 +234,27 @@ pub struct State {
     pub interrupted: Option<Interrupted>,
     /// The number of the last row, from which the next ones count on; 0 when there is none.
     pub last_row: i64,
+    /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
+    #[cfg(feature = "histories")]
+    pub foreign: Option<crate::foreign::ForeignHistory>,
 }
 
 impl State {
     /// A history of nothing.
-    pub const EMPTY: State = State { applied: Vec::new(), interrupted: None, last_row: 0 };
+    pub const EMPTY: State = State {
+        applied: Vec::new(),
+        interrupted: None,
+        last_row: 0,
+        #[cfg(feature = "histories")]
+        foreign: None,
+    };
 
     /// The state of a history in which the set's first `count` migrations are applied, unchanged, and nothing else; when
     /// and by whom is left out.
     pub(crate) fn of_beginning(set: &Set, count: usize, last_row: i64) -> State {
         let applied = set.iter().take(count);
         let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
-        State { applied, interrupted: None, last_row }
+        State { applied, last_row, ..State::EMPTY }
     }
 
     /// How many statements of a migration are done, if it was interrupted.
@@ -261,8 +274,8 @@ impl State {
         self.applied.iter().find(|applied| applied.version == *version)
     }
 
-    /// The applied migration of the greatest version.
+    /// The applied migration of the greatest version; a repeatable one only where there is no other.
     pub fn last(&self) -> Option<&Applied> {
-        self.applied.iter().max_by(|a, b| a.version.cmp(&b.version))
+        self.applied.iter().max_by_key(|applied| (!applied.version.is_repeatable(), &applied.version))
     }
 }

@@ -1,53 +1,62 @@
 //! Which layout a directory follows.
 
 use super::LAYOUTS;
-use super::place::Place;
-use super::rules::Rules;
+use super::rules::{Look, Rules};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::source::SourceFile;
 
 /// The layout that the files show.
 pub(super) fn layout(files: &[SourceFile]) -> Result<&'static Rules, Problems> {
-    let unknown = || files.iter().map(|file| Place::of(&file.path)).filter(|place| !place.is_known());
-    let shown: Vec<(&Rules, &SourceFile)> = LAYOUTS
-        .iter()
-        .filter_map(|rules| {
-            let is_shown = |file: &&SourceFile| {
-                let place = Place::of(&file.path);
-                !place.is_known() && (rules.shows)(place)
-            };
-            files.iter().find(is_shown).map(|file| (rules, file))
-        })
-        .collect();
-    match *shown {
-        [(rules, _)] => return Ok(rules),
-        [] => {}
-        [(first, first_file), ..] => {
-            let mixed = |(second, second_file): &(&Rules, &SourceFile)| {
-                Problem::of_file(
-                    second_file.path.clone(),
-                    ProblemKind::MixedLayouts {
-                        first: first.layout,
-                        first_path: first_file.path.clone(),
-                        second: second.layout,
-                        second_path: second_file.path.clone(),
-                    },
-                )
-            };
-            return Err(Problems::of(shown[1..].iter().map(mixed)));
+    let looks: Vec<Look<'_>> = files.iter().map(Look::at).filter(|look| !look.place.is_known()).collect();
+    match shown(&looks).as_slice() {
+        [(rules, _)] => {
+            return rules.settle.map_or(Ok(rules), |settle| settle(&looks).map_err(|p| Problems::of([p])));
         }
+        [] => {}
+        [first, others @ ..] => return Err(Problems::of(others.iter().map(|other| mixed(first, other)))),
     }
-    if let Some(rules) = LAYOUTS.iter().find(|rules| unknown().any(rules.hints)) {
+    let hinted = |rules: &&Rules| looks.iter().any(|look| (rules.hints)(look.place));
+    if let Some(rules) = LAYOUTS.iter().find(hinted) {
         return Ok(rules);
     }
-    let is_meant_to_be_empty = unknown().next().is_none() && !files.is_empty();
-    if is_meant_to_be_empty || unknown().any(|place| place.folder.is_none() && place.is_sql()) {
+    let is_meant_to_be_empty = looks.is_empty() && !files.is_empty();
+    if is_meant_to_be_empty || looks.iter().any(|look| look.place.folder.is_none() && look.place.is_sql()) {
         return Ok(&LAYOUTS[0]);
     }
-    let mut found: Vec<String> = unknown()
-        .map(|place| place.folder.map_or(place.file.to_owned(), |folder| format!("{folder}/")))
-        .collect();
+    let name =
+        |look: &Look<'_>| look.place.folder.map_or(look.place.file.to_owned(), |folder| format!("{folder}/"));
+    let mut found: Vec<String> = looks.iter().map(name).collect();
     found.dedup();
     found.truncate(5);
     Err(Problems::of([Problem::of_file("", ProblemKind::NoMigrations { found })]))
+}
+
+/// A layout, and the files that show it.
+type Shown<'a> = (&'static Rules, Vec<Look<'a>>);
+
+/// Each layout that a file shows, with all such files. A layout is left out when another one that is shown has
+/// room for all of its files.
+fn shown<'a>(looks: &[Look<'a>]) -> Vec<Shown<'a>> {
+    let of = |rules: &'static Rules| {
+        looks.iter().copied().filter(move |look| (rules.shows)(*look)).collect::<Vec<_>>()
+    };
+    let all: Vec<_> =
+        LAYOUTS.iter().map(|rules| (rules, of(rules))).filter(|(_, of)| !of.is_empty()).collect();
+    let has_room = |(rules, own): &Shown<'_>| {
+        let rooms = all.iter().filter(|(other, _)| other.layout != rules.layout);
+        rooms.into_iter().any(|(other, _)| own.iter().all(|look| (other.takes)(*look)))
+    };
+    all.iter().filter(|candidate| !has_room(candidate)).cloned().collect()
+}
+
+fn mixed((first, firsts): &Shown<'_>, (second, seconds): &Shown<'_>) -> Problem {
+    let kind = ProblemKind::MixedLayouts {
+        first: first.layout,
+        first_path: firsts[0].path.to_owned(),
+        first_more: firsts.len() - 1,
+        second: second.layout,
+        second_path: seconds[0].path.to_owned(),
+        second_more: seconds.len() - 1,
+    };
+    Problem::of_file(seconds[0].path, kind)
 }

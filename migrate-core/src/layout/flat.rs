@@ -1,35 +1,95 @@
-//! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`, as sqlx, golang-migrate and tern name them.
+//! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`: sqlx and golang-migrate.
+//!
+//! Both sort by the number. sqlx leaves alone what does not end in `.sql` or has no `_`, golang-migrate what is neither `.up` nor
+//! `.down`; here such a file is a problem. sqlx's `-- no-transaction` is read with [the options](crate::options).
+//!
+//! The layouts whose files hold two halves name them in the same way, so their names are read here too.
 
+use super::flyway::{Kind, Name};
 use super::place::Place;
-use super::rules::{FileKind, Rules, VERSION_LIMIT, check_length};
-use super::{Layout, Role};
+use super::rules::{FileKind, Look, PLAIN, Rules, VERSION_LIMIT, check_length};
+use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 
 pub(super) const RULES: Rules = Rules {
     layout: Layout::Flat,
-    up: None,
-    shows: |place| place.folder.is_none() && matches!(classify(place), FileKind::Script(..)),
-    hints: |_| false,
+    shows: |look| {
+        let is_repeatable = is_repeatable(look.place);
+        let is_script = || matches!(classify(look.place), FileKind::Script(..));
+        look.place.folder.is_none() && look.marks.is_none() && !is_repeatable && is_script()
+    },
+    takes: takes_repeatable,
     classify,
+    ..PLAIN
 };
+
+/// Whether a file is a repeatable migration, which the layouts of numbered files have besides Flyway's.
+pub(super) fn takes_repeatable(look: Look<'_>) -> bool {
+    look.marks.is_none() && is_repeatable(look.place)
+}
+
+fn is_repeatable(place: Place<'_>) -> bool {
+    let name = Name::of(place.file).ok().flatten();
+    place.folder.is_none() && name.is_some_and(|name| name.kind == Kind::Repeatable)
+}
+
+/// The repeatable migration that a file is.
+fn repeatable(place: Place<'_>, layout: Layout) -> Option<FileKind> {
+    let name = Name::of(place.file).ok().flatten().filter(|name| name.kind == Kind::Repeatable)?;
+    Some(FileKind::Script(Version::new(name.stem.clone(), layout.order()), name.stem, name.role))
+}
 
 /// The longer ones first: `.sql` alone is an up script.
 const ENDINGS: [(&str, Role); 4] =
     [(".up.sql", Role::Up), (".down.sql", Role::Down), (".verify.sql", Role::Verify), (".sql", Role::Up)];
 
 fn classify(place: Place<'_>) -> FileKind {
+    classify_by(place, Layout::Flat, &ENDINGS)
+}
+
+/// What a file is in a layout of numbered files that hold two halves each.
+pub(super) fn classify_halves(place: Place<'_>, layout: Layout) -> FileKind {
+    classify_by(place, layout, &ENDINGS[2..])
+}
+
+fn classify_by(place: Place<'_>, layout: Layout, endings: &[(&str, Role)]) -> FileKind {
     if place.folder.is_some() {
-        return FileKind::Problem(ProblemKind::InFolder);
+        return FileKind::Problem(ProblemKind::InFolder { layout });
     }
-    let ending = ENDINGS.iter().find_map(|(ending, role)| Some((place.file.strip_suffix(ending)?, *role)));
+    // tern's, whose directory is a flat one where nothing goes back.
+    if place.file == "tern.conf" {
+        return FileKind::Note(NoteKind::ToolSettings);
+    }
+    if let Some(repeatable) = repeatable(place, layout) {
+        return repeatable;
+    }
+    let ending = endings.iter().find_map(|(ending, role)| Some((place.file.strip_suffix(ending)?, *role)));
     let Some((stem, role)) = ending else {
         let names = if place.is_sql() { "end in `.sql`" } else { "" };
-        return FileKind::Problem(ProblemKind::UnknownFile { layout: Layout::Flat, names });
+        return FileKind::Problem(ProblemKind::UnknownFile { layout, names });
     };
-    match version(stem).and_then(|version| check_ending(stem).map(|()| version)) {
-        Ok(version) => FileKind::Script(Version::numeric(version.to_owned()), stem.to_owned(), role),
+    let version = match layout {
+        Layout::Dbmate => digits(stem).map(|version| Version::text(version.to_owned())),
+        _ => version(stem).map(|version| Version::numeric(version.to_owned())),
+    };
+    match version.and_then(|version| check_ending(stem).map(|()| version)) {
+        Ok(version) => FileKind::Script(version, stem.to_owned(), role),
         Err(kind) => FileKind::Problem(kind),
+    }
+}
+
+/// Whether a name without its ending begins with a version.
+pub(super) fn is_numbered(stem: &str) -> bool {
+    version(stem).is_ok()
+}
+
+/// The digits that a name of dbmate's starts with, whatever follows them: its `^(\d+).*\.sql$`.
+fn digits(stem: &str) -> Result<&str, ProblemKind> {
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    match &stem[..stem.len() - rest.len()] {
+        "" => version(stem),
+        digits => check_length(digits, VERSION_LIMIT).map(|()| digits),
     }
 }
 
@@ -43,9 +103,7 @@ fn version(stem: &str) -> Result<&str, ProblemKind> {
         format!("{version}_{name}.sql")
     };
     if version.is_empty() {
-        return Err(flyway(stem).unwrap_or_else(|| ProblemKind::MissingVersion {
-            example: example(stem.trim_start_matches('_')),
-        }));
+        return Err(ProblemKind::MissingVersion { example: example(stem.trim_start_matches('_')) });
     }
     match rest.strip_prefix('_') {
         Some("") => Err(ProblemKind::MissingName { example: example("") }),
@@ -62,22 +120,6 @@ fn version(stem: &str) -> Result<&str, ProblemKind> {
             Err(ProblemKind::OddVersion { version: odd.to_owned(), character, example })
         }
     }
-}
-
-/// `V1__name`, `U1.2__name`, `R__name`: names that refinery and Flyway give, told from mere misnomers.
-fn flyway(stem: &str) -> Option<ProblemKind> {
-    let (prefix, name) = stem.split_once("__").filter(|(_, name)| !name.is_empty())?;
-    let version = prefix.strip_prefix(['V', 'U', 'R', 'B'])?;
-    if !version.chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return None;
-    }
-    let number = if version.is_empty() { "0001" } else { version };
-    let ending = if prefix.starts_with('U') { "down.sql" } else { "up.sql" };
-    Some(ProblemKind::OtherTool {
-        tool: "refinery or Flyway",
-        what: format!("the name `{stem}.sql`"),
-        mend: format!("name it `{number}_{name}.{ending}`"),
-    })
 }
 
 /// A revert of another name, `0001_users.undo.sql` or a misspelt `.dwon.sql`, must not be taken for an up script.

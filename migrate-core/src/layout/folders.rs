@@ -3,7 +3,7 @@
 //! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`.
 
 use super::place::Place;
-use super::rules::{FileKind, Rules, VERSION_LIMIT, check_length};
+use super::rules::{FileKind, PLAIN, Rules, VERSION_LIMIT, check_length};
 use super::{Layout, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
@@ -11,11 +11,12 @@ use crate::version::Version;
 pub(super) const RULES: Rules = Rules {
     layout: Layout::Folders,
     up: Some("up.sql"),
-    shows: |place| place.folder.is_some() && place.file == "up.sql",
+    shows: |look| look.place.folder.is_some() && look.place.file == "up.sql",
     hints: |place| {
         place.folder.is_some() && matches!(place.file, "down.sql" | "verify.sql" | "metadata.toml")
     },
     classify,
+    ..PLAIN
 };
 
 fn classify(place: Place<'_>) -> FileKind {

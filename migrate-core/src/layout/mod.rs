@@ -8,9 +8,16 @@
 //!
 //! | layout | shown by | order |
 //! |---|---|---|
-//! | [flat](Layout::Flat) | a file `<digits>_<name>.sql`, `.up.sql` in the directory itself | numeric version |
-//! | [folders](Layout::Folders) | a folder with an `up.sql` | text of the version, dashes dropped |
+//! | [flat](Layout::Flat): sqlx, golang-migrate | a file `<digits>_<name>.sql`, `.up.sql` in the directory itself | numeric version |
+//! | [Flyway](Layout::Flyway), [refinery](Layout::Refinery) | a file `V<version>__<name>.sql`, `U…`, `R__<name>.sql` | numeric, dotted versions part by part |
+//! | [folders](Layout::Folders): diesel | a folder with an `up.sql` | text of the version, dashes dropped |
 //! | [Prisma](Layout::Prisma) | a folder with a `migration.sql`; a `migration_lock.toml` | text of the folder's name |
+//! | [goose](Layout::Goose) | `-- +goose …` in a file | numeric version |
+//! | [dbmate](Layout::Dbmate) | `-- migrate:up` in a file | text of the version |
+//! | [tern](Layout::Tern) | `---- create above / drop below ----` in a file | numeric version |
+//!
+//! Some layouts have room for files of another: tern's for files without its mark, and those of numbered files for
+//! `R__<name>.sql`.
 //!
 //! Files that show two layouts are a [problem](crate::ProblemKind::MixedLayouts) which names one of each, a file `0003_fix.sql`
 //! beside Prisma's folders included: Prisma would ignore it, and its author hardly means that.
@@ -21,6 +28,7 @@
 //!
 //! - Hidden files (`.gitkeep`, `.gitattributes`, `.DS_Store`), documentation (`README`, `LICENSE`, `*.md`, `*.txt`, `*.rst`, `*.adoc`) and
 //!   what editors leave behind (`*~`, `#…#`) are known, in every layout, and mean nothing.
+//! - Settings of a tool (`tern.conf`, `flyway.conf`, `flyway.toml`) are allowed in its layout, and listed in [`Directory::notes`].
 //! - Prisma ignores what stands loose beside its folders (`initial_schema.sql`, `seed.ts`), and what is no SQL inside
 //!   of them. Those files are allowed there and listed in [`Directory::notes`].
 //! - Everything else is a problem: a `.sql` file without a version, a script of another name in a migration's folder, a
@@ -32,21 +40,33 @@
 //!
 //! # Which scripts belong together
 //!
-//! Those of one folder, and in the flat layout those of one version: `0001_create_users.up.sql` and
-//! `1_drop_users.down.sql` are one migration, named after its up script.
+//! Those of one folder where each migration has one, and elsewhere those of one version: `0001_create_users.up.sql` and
+//! `1_drop_users.down.sql` are one migration, named after its up script. A file of goose, dbmate or tern holds both: two scripts
+//! that [know their place](crate::Script::part) in it.
+//!
+//! A migration that [replaces](crate::options) others stands aside of them: [`Directory::replaced`].
 
+mod dbmate;
 mod detect;
 mod flat;
+mod flyway;
 mod folders;
+mod goose;
+mod halves;
+mod marks;
+mod parallel;
 mod place;
 mod prisma;
 mod reader;
+mod refinery;
 mod rules;
 mod script;
 mod settings;
+mod tern;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::flyway::has_depth;
 pub(crate) use self::place::may_read;
 
 use self::reader::Reader;
@@ -59,8 +79,9 @@ use crate::version::VersionOrder;
 use std::fmt;
 use std::sync::Arc;
 
-/// The layouts that are looked for. Those still missing (refinery and Flyway, goose, dbmate, tern) go here.
-const LAYOUTS: [Rules; 3] = [flat::RULES, folders::RULES, prisma::RULES];
+/// The layouts that are looked for. refinery's is found among Flyway's.
+const LAYOUTS: [Rules; 7] =
+    [flat::RULES, flyway::RULES, folders::RULES, prisma::RULES, goose::RULES, dbmate::RULES, tern::RULES];
 
 /// A directory convention that migrations are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,25 +93,49 @@ pub enum Layout {
     Folders,
     /// `<name>/migration.sql` with `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
     Prisma,
+    /// `V<version>__<name>.sql` with `U<version>__<name>.sql`, and `R__<name>.sql`: Flyway; refinery, where it has `V` only.
+    Flyway,
+    /// `V<version>__<name>.sql`, and `U<version>__<name>.sql` as migrations of their own: refinery.
+    Refinery,
+    /// `<version>_<name>.sql` with `-- +goose Up` and `-- +goose Down`.
+    Goose,
+    /// `<version>_<name>.sql` with `-- migrate:up` and `-- migrate:down`.
+    Dbmate,
+    /// `<version>_<name>.sql` with `---- create above / drop below ----`.
+    Tern,
 }
 
 impl Layout {
     /// How the versions of its migrations compare.
     pub fn order(self) -> VersionOrder {
         match self {
-            Layout::Flat => VersionOrder::Numeric,
-            Layout::Folders | Layout::Prisma => VersionOrder::Text,
+            Layout::Flat | Layout::Flyway | Layout::Refinery | Layout::Goose | Layout::Tern => {
+                VersionOrder::Numeric
+            }
+            Layout::Folders | Layout::Prisma | Layout::Dbmate => VersionOrder::Text,
+        }
+    }
+}
+
+impl Layout {
+    /// Its name.
+    fn tool(self) -> &'static str {
+        match self {
+            Layout::Flat => "flat",
+            Layout::Folders => "folders",
+            Layout::Prisma => "Prisma",
+            Layout::Flyway => "Flyway",
+            Layout::Refinery => "refinery",
+            Layout::Goose => "goose",
+            Layout::Dbmate => "dbmate",
+            Layout::Tern => "tern",
         }
     }
 }
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Layout::Flat => "flat",
-            Layout::Folders => "folders",
-            Layout::Prisma => "Prisma",
-        })
+        f.write_str(self.tool())
     }
 }
 
@@ -122,8 +167,12 @@ impl fmt::Display for Role {
 pub struct Directory {
     /// The layout that it follows.
     pub layout: Layout,
-    /// Its migrations, in order.
+    /// Its migrations, in order, those left out that others replace.
     pub migrations: Vec<SqlMigration>,
+    /// The migrations that others replace, in order.
+    pub replaced: Vec<SqlMigration>,
+    /// The names of the placeholders that its scripts may have.
+    pub placeholders: Vec<String>,
     /// The files beside the scripts that were read too, `metadata.toml` say: a change of one changes the set.
     pub settings: Vec<String>,
     /// Files that were left alone, and are worth a word.
@@ -132,10 +181,12 @@ pub struct Directory {
 
 impl From<Directory> for Set {
     fn from(directory: Directory) -> Set {
-        let migrations = directory.migrations.into_iter().map(|m| Arc::new(m) as _).collect();
+        let all = directory.migrations.into_iter().chain(directory.replaced);
+        let migrations = all.map(|m| Arc::new(m) as _).collect();
         Set::new(DEFAULT_SET, migrations)
             .expect("a directory is read without duplicate versions")
             .ordered(directory.layout.order())
+            .declaring(directory.placeholders)
     }
 }
 
@@ -157,6 +208,8 @@ pub enum NoteKind {
     BesidePrismaFolders,
     /// It stands in one of Prisma's folders and is no SQL.
     InPrismaFolder,
+    /// It holds another tool's settings, `tern.conf` say.
+    ToolSettings,
 }
 
 impl fmt::Display for Note {
@@ -166,6 +219,7 @@ impl fmt::Display for Note {
                 "stands beside the folders of migrations, where Prisma reads nothing"
             }
             NoteKind::InPrismaFolder => "is no SQL, and Prisma does not read it",
+            NoteKind::ToolSettings => "holds settings of another tool, and says nothing of a migration",
         };
         write!(f, "`{}` {why}", self.path)
     }
@@ -195,8 +249,45 @@ impl fmt::Display for Note {
 ///     help: name it like `0001_users.sql`: digits, an underscore, what it does; or move it out of the directory");
 /// # Ok::<(), migrate_core::Problems>(())
 /// ```
-pub fn read(mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let rules = detect::layout(&files)?;
-    Reader::new(rules).read(files)
+pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
+    Reading::default().read(files)
+}
+
+/// How a directory is read, where something is to be other than usual.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::layout::Reading;
+/// use migrate_core::source::SourceFile;
+///
+/// let files = vec![SourceFile::new("0001_users.sql", b"CREATE TABLE ${schema}.users (id bigint);")];
+/// let directory = Reading::default().placeholders(["schema"]).read(files.clone())?;
+/// assert_eq!(directory.migrations[0].up_script().placeholders().len(), 1);
+///
+/// let problems = Reading::default().placeholders(["region"]).read(files).unwrap_err();
+/// assert!(problems.to_string().starts_with("0001_users.sql:1:14: `${schema}`: there is no such placeholder"));
+/// # Ok::<(), migrate_core::Problems>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    placeholders: Option<Vec<String>>,
+}
+
+impl Reading {
+    /// The same with [placeholders](crate::placeholder) of these names. Without, `${name}` is text like any other.
+    pub fn placeholders(self, names: impl IntoIterator<Item = impl Into<String>>) -> Reading {
+        Reading { placeholders: Some(names.into_iter().map(Into::into).collect()) }
+    }
+
+    /// Reads the files of a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`].
+    pub fn read(&self, mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let rules = detect::layout(&files)?;
+        Reader::new(rules, self.placeholders.as_deref()).read(files)
+    }
 }

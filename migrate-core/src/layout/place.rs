@@ -2,7 +2,7 @@
 
 /// Whether any layout may read a file of this name.
 pub(crate) fn may_read(path: &str) -> bool {
-    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml")
+    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml" | "conf")
 }
 
 fn extension(path: &str) -> &str {
@@ -19,14 +19,17 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn of(path: &'a str) -> Place<'a> {
-        match path.split_once('/') {
+        // Folders in folders are looked into for Flyway only; elsewhere they are names in their folder.
+        let parts = if path.ends_with('/') { path.split_once('/') } else { path.rsplit_once('/') };
+        match parts {
             Some((folder, file)) => Place { folder: Some(folder), file },
             None => Place { folder: None, file: path },
         }
     }
 
     pub(super) fn is_hidden(self) -> bool {
-        self.folder.is_some_and(|folder| folder.starts_with('.')) || self.file.starts_with('.')
+        let is_in_hidden = |folder: &str| folder.split('/').any(|folder| folder.starts_with('.'));
+        self.folder.is_some_and(is_in_hidden) || self.file.starts_with('.')
     }
 
     /// Whether it stands in migration directories of every kind and means nothing.
@@ -36,6 +39,11 @@ impl<'a> Place<'a> {
         let left_by_an_editor = self.file.ends_with('~')
             || self.file.len() > 1 && self.file.starts_with('#') && self.file.ends_with('#');
         self.is_hidden() || documentation || left_by_an_editor
+    }
+
+    /// Whether it is a verify script by its name, beside scripts that hold two halves.
+    pub(super) fn is_verify(self) -> bool {
+        self.folder.is_none() && self.file.ends_with(".verify.sql")
     }
 
     pub(super) fn is_sql(self) -> bool {

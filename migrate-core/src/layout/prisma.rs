@@ -4,7 +4,7 @@
 //! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
 
 use super::place::Place;
-use super::rules::{FileKind, Rules, check_length};
+use super::rules::{FileKind, PLAIN, Rules, check_length};
 use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
@@ -12,12 +12,13 @@ use crate::version::Version;
 pub(super) const RULES: Rules = Rules {
     layout: Layout::Prisma,
     up: Some("migration.sql"),
-    shows: |place| match place.folder {
-        Some(_) => place.file == "migration.sql",
-        None => place.file == "migration_lock.toml",
+    shows: |look| match look.place.folder {
+        Some(_) => look.place.file == "migration.sql",
+        None => look.place.file == "migration_lock.toml",
     },
     hints: |place| place.folder.is_some() && place.file == "rollback.sql",
     classify,
+    ..PLAIN
 };
 
 /// `migration_name varchar(255)` of Prisma's own history.
@@ -32,6 +33,11 @@ fn classify(place: Place<'_>) -> FileKind {
     };
     if let Err(kind) = check_length(folder, NAME_LIMIT) {
         return FileKind::FolderProblem(kind);
+    }
+    if let Some(name) = folder.strip_prefix(crate::version::REPEATABLE) {
+        return FileKind::FolderProblem(ProblemKind::MissingVersion {
+            example: format!("0001_{name}/migration.sql"),
+        });
     }
     let script = |role| FileKind::Script(Version::text(folder.to_owned()), folder.to_owned(), role);
     match place.file {

@@ -2,14 +2,17 @@
 
 use super::place::Place;
 use super::rules::{FileKind, Rules};
-use super::{Directory, Note, Role, script, settings};
+use super::script::Scripts;
+use super::settings::{self, Asked};
+use super::{Directory, Layout, Note, Role, parallel};
 use crate::migration::SqlMigration;
-use crate::options::TransactionMode;
+use crate::options::{self, Replaces};
 use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::Script;
+use crate::set::divide;
 use crate::source::SourceFile;
 use crate::version::Version;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of one migration, as far as they were found.
 #[derive(Default)]
@@ -21,12 +24,17 @@ struct Draft {
 }
 
 /// Files on their way to migrations.
-pub(super) struct Reader {
+pub(super) struct Reader<'r> {
     rules: &'static Rules,
-    /// By version, and by folder in the layouts that have them: two folders are two migrations.
+    /// The names of placeholders, where there may be any.
+    placeholders: Option<&'r [String]>,
+    /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
-    /// Folders with what their metadata says.
     folders: BTreeMap<String, Folder>,
+    /// What settings files say of a folder or of a script, by its path.
+    asked: BTreeMap<String, Asked>,
+    /// The settings files of scripts, and those scripts.
+    settings_of: Vec<(String, String)>,
     settings: Vec<String>,
     notes: Vec<Note>,
     problems: Problems,
@@ -34,18 +42,20 @@ pub(super) struct Reader {
 
 #[derive(Default)]
 struct Folder {
-    transaction: Option<TransactionMode>,
     has_script: bool,
     /// Its name was found wanting, so that it lacks an up script need not be said too.
     is_refused: bool,
 }
 
-impl Reader {
-    pub(super) fn new(rules: &'static Rules) -> Reader {
+impl Reader<'_> {
+    pub(super) fn new<'r>(rules: &'static Rules, placeholders: Option<&'r [String]>) -> Reader<'r> {
         Reader {
             rules,
+            placeholders,
             drafts: BTreeMap::new(),
             folders: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            settings_of: Vec::new(),
             settings: Vec::new(),
             notes: Vec::new(),
             problems: Problems::default(),
@@ -54,19 +64,33 @@ impl Reader {
 
     /// The migrations of a directory, or all that is wrong with its files.
     pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
+        let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.into_iter().for_each(|file| self.file(file));
         self.check_folders();
         self.check_names();
-        let mut migrations = Vec::new();
-        for ((version, folder), draft) in std::mem::take(&mut self.drafts) {
-            let folder = folder.and_then(|name| Some((self.folders.get(&name)?.transaction?, name)));
-            let metadata = folder.map(|(mode, name)| (format!("{name}/metadata.toml"), mode));
-            migrations.extend(draft.read(self.rules, version, metadata.as_ref(), &mut self.problems));
+        self.check_order();
+        for (path, script) in self.settings_of.iter().filter(|(_, script)| !paths.contains(script)) {
+            let kind = ProblemKind::WithoutScript { script: script.clone() };
+            self.problems.push(Problem::of_file(path.clone(), kind));
+        }
+        let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
+        let read = parallel::map(drafts, |((version, _), draft)| {
+            let mut problems = Problems::default();
+            let mut scripts = Scripts { placeholders: self.placeholders, problems: &mut problems };
+            (draft.read(self.rules, version, &self.asked, &mut scripts), problems)
+        });
+        let mut migrations = Vec::with_capacity(read.len());
+        for (migration, problems) in read {
+            migrations.extend(migration);
+            problems.into_iter().for_each(|problem| self.problems.push(problem));
         }
         if self.problems.is_empty() {
+            let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
             Ok(Directory {
                 layout: self.rules.layout,
                 migrations,
+                replaced,
+                placeholders: self.placeholders.map(<[String]>::to_vec).unwrap_or_default(),
                 settings: self.settings,
                 notes: self.notes,
             })
@@ -98,7 +122,8 @@ impl Reader {
                 if let Some(folder) = folder.as_ref().and_then(|folder| self.folders.get_mut(folder)) {
                     folder.has_script = true;
                 }
-                let draft = self.drafts.entry((version, folder)).or_default();
+                let of_its_own = folder.filter(|_| self.rules.up.is_some());
+                let draft = self.drafts.entry((version, of_its_own)).or_default();
                 match role {
                     Role::Up => {
                         draft.name.get_or_insert(name);
@@ -109,8 +134,14 @@ impl Reader {
                 }
             }
             FileKind::Metadata => {
-                let transaction = settings::run_in_transaction(&file, &mut self.problems);
-                self.folders.entry(folder.unwrap_or_default()).or_default().transaction = transaction;
+                let asked = settings::run_in_transaction(&file, &mut self.problems);
+                self.asked.extend(folder.zip(asked));
+                self.settings.push(file.path);
+            }
+            FileKind::MetadataOf(script) => {
+                let asked = settings::execute_in_transaction(&file, &mut self.problems);
+                self.asked.extend(asked.map(|asked| (script.clone(), asked)));
+                self.settings_of.push((file.path.clone(), script));
                 self.settings.push(file.path);
             }
             FileKind::Lock => {
@@ -135,6 +166,20 @@ impl Reader {
             if !folder.has_script && !folder.is_refused {
                 let kind = ProblemKind::FolderWithoutUp { expected };
                 self.problems.push(Problem::of_file(format!("{name}/"), kind));
+            }
+        }
+    }
+
+    /// dbmate sorts by name, and a run by version.
+    fn check_order(&mut self) {
+        let ups = self.drafts.values().filter_map(|draft| draft.ups.first());
+        let mut last: Option<&SourceFile> = None;
+        for file in ups.filter(|_| self.rules.layout == Layout::Dbmate) {
+            if last.is_some_and(|last| file.path < last.path) {
+                let other = last.map(|last| last.path.clone()).unwrap_or_default();
+                self.problems.push(Problem::of_file(file.path.clone(), ProblemKind::OrderByName { other }));
+            } else {
+                last = Some(file);
             }
         }
     }
@@ -171,9 +216,10 @@ impl Draft {
         self,
         rules: &Rules,
         version: Version,
-        metadata: Option<&(String, TransactionMode)>,
-        problems: &mut Problems,
+        asked: &BTreeMap<String, Asked>,
+        scripts: &mut Scripts<'_>,
     ) -> Option<SqlMigration> {
+        let problems = &mut *scripts.problems;
         for second in self.ups.iter().skip(1) {
             let other = self.ups[0].path.clone();
             let kind = ProblemKind::DuplicateVersion { version: version.clone(), other };
@@ -185,26 +231,78 @@ impl Draft {
                 problems.push(Problem::of_file(second.path.clone(), kind));
             }
             for file in files.iter().filter(|_| self.ups.is_empty()) {
-                let expected = match (rules.up, Place::of(&file.path).folder) {
-                    (Some(up), Some(folder)) => format!("{folder}/{up}"),
-                    _ => file.path.replace(&format!(".{role}.sql"), ".up.sql"),
-                };
+                let expected = expected_up(rules, role, &file.path);
                 problems.push(Problem::of_file(file.path.clone(), ProblemKind::WithoutUp { role, expected }));
             }
         }
-        let mut scripts = |role, files: Vec<SourceFile>| -> Vec<Script> {
-            files.into_iter().filter_map(|file| script::read(file, role, metadata, problems)).collect()
+        let (up, down) = match rules.divide.filter(|_| !version.is_repeatable()) {
+            Some(divide) => {
+                let read = |file| scripts.read_halves(file, divide);
+                let halves: Vec<_> = self.ups.iter().map(read).collect();
+                halves.into_iter().flatten().next().map_or((None, None), |(up, down)| (Some(up), down))
+            }
+            None => {
+                let up = first_script(self.ups, Role::Up, asked, scripts);
+                let down = first_script(self.downs, Role::Down, asked, scripts);
+                (up, down)
+            }
         };
-        let ups = scripts(Role::Up, self.ups);
-        let downs = scripts(Role::Down, self.downs);
-        let verifies = scripts(Role::Verify, self.verifies);
-        let mut migration = SqlMigration::new(version, self.name?, ups.into_iter().next()?);
-        if let Some(down) = downs.into_iter().next() {
+        if let Some(up) = &up {
+            check_range(&version, up, scripts.problems);
+        }
+        let verify = first_script(self.verifies, Role::Verify, asked, scripts);
+        let mut migration = SqlMigration::new(version, self.name?, up?);
+        if let Some(down) = down {
             migration = migration.with_down(down);
         }
-        if let Some(verify) = verifies.into_iter().next() {
+        if let Some(verify) = verify {
             migration = migration.with_verify(verify);
         }
         Some(migration)
+    }
+}
+
+/// Whether the range that a migration replaces lies before it.
+fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
+    let Some(Replaces { first, last }) = &up.options().replaces else { return };
+    let of = |text: &str| Version::new(text.to_owned(), version.order());
+    if of(first) > of(last)
+        || of(last) >= *version
+        || [version, &of(first), &of(last)].iter().any(|v| v.is_repeatable())
+    {
+        let at = up.line_column(options::read_header(up.text(), Role::Up).replaces_at);
+        let (first, last) = (first.to_string(), last.to_string());
+        let kind = ProblemKind::BadRange { first, last, version: version.clone() };
+        problems.push(Problem { path: up.path().to_owned(), line: at.line, column: at.column, kind });
+    }
+}
+
+/// The script of the first of some files; all of them are looked at for what is wrong.
+fn first_script(
+    files: Vec<SourceFile>,
+    role: Role,
+    asked: &BTreeMap<String, Asked>,
+    scripts: &mut Scripts<'_>,
+) -> Option<Script> {
+    let mut read = |file: SourceFile| {
+        let folder = Place::of(&file.path).folder.and_then(|folder| asked.get(folder));
+        let asked = asked.get(&file.path).or(folder);
+        scripts.read(file, role, asked)
+    };
+    let read: Vec<Option<Script>> = files.into_iter().map(&mut read).collect();
+    read.into_iter().flatten().next()
+}
+
+/// The up script that a script of another role is missing.
+fn expected_up(rules: &Rules, role: Role, path: &str) -> String {
+    match (rules.up, Place::of(path).folder) {
+        (Some(up), Some(folder)) => format!("{folder}/{up}"),
+        _ if rules.layout == Layout::Flyway => {
+            let (folder, file) =
+                path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
+            let file = file.replace(".verify.sql", ".sql").replacen('U', "V", 1);
+            folder.map_or(file.clone(), |folder| format!("{folder}/{file}"))
+        }
+        _ => path.replace(&format!(".{role}.sql"), if rules.divide.is_some() { ".sql" } else { ".up.sql" }),
     }
 }

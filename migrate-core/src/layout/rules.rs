@@ -1,29 +1,72 @@
 //! What a layout has to say: the table that each of them fills in.
 
+use super::halves::Halves;
+use super::marks;
 use super::place::Place;
 use super::{Layout, NoteKind, Role};
-use crate::problem::ProblemKind;
+use crate::problem::{Problem, ProblemKind};
+use crate::source::SourceFile;
 use crate::version::Version;
 
 /// A layout: how it is told from others, and what its files are.
 pub(super) struct Rules {
     pub(super) layout: Layout,
-    /// The name of the up script, where it is the same for every migration.
+    /// The name of the up script, where it is the same for every migration and each has a folder of its own.
     pub(super) up: Option<&'static str>,
     /// Whether a file, looked at alone, shows that the directory follows this layout.
-    pub(super) shows: fn(Place<'_>) -> bool,
+    pub(super) shows: fn(Look<'_>) -> bool,
     /// Whether a file would do so where nothing else shows a layout: a down script, say, whose up script is missing.
     pub(super) hints: fn(Place<'_>) -> bool,
+    /// Whether a file that shows another layout is at home in this one too.
+    pub(super) takes: fn(Look<'_>) -> bool,
+    /// For a layout that shares its files' names with another one: which of the two it is.
+    pub(super) settle: Option<Settle>,
     /// What a file is. Not asked about files that are known everywhere.
     pub(super) classify: fn(Place<'_>) -> FileKind,
+    /// Where an up script's file is divided, in the layouts whose files hold the down script too.
+    pub(super) divide: Option<fn(&str) -> Halves>,
+}
+
+/// Tells two layouts apart by all files of a directory.
+pub(super) type Settle = fn(&[Look<'_>]) -> Result<&'static Rules, Problem>;
+
+/// What most layouts have in common.
+pub(super) const PLAIN: Rules = Rules {
+    layout: Layout::Flat,
+    up: None,
+    shows: |_| false,
+    hints: |_| false,
+    takes: |_| false,
+    settle: None,
+    classify: |_| FileKind::Nothing,
+    divide: None,
+};
+
+/// A file as the search for a layout sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) path: &'a str,
+    pub(super) place: Place<'a>,
+    /// The layout whose marks stand in it.
+    pub(super) marks: Option<Layout>,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn at(file: &'a SourceFile) -> Look<'a> {
+        let place = Place::of(&file.path);
+        let marks = if place.is_sql() && !place.is_known() { marks::layout(&file.bytes) } else { None };
+        Look { path: &file.path, place, marks }
+    }
 }
 
 /// What a layout says of a file.
 pub(super) enum FileKind {
     /// A script of the migration of this version and name.
     Script(Version, String, Role),
-    /// What says something of one migration.
+    /// What says something of the migration in the same folder.
     Metadata,
+    /// What says something of the script of this path.
+    MetadataOf(String),
     /// What says something of all.
     Lock,
     /// Nothing by itself; the folder that it stands in is looked at as a whole.

@@ -5,6 +5,7 @@ use crate::migration::Migration;
 use crate::options::TransactionMode;
 use crate::problem::{Problem, ProblemKind};
 use crate::script::Script;
+use crate::version::Version;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -185,6 +186,150 @@ fn the_header_of_each_script_is_its_own() {
 }
 
 #[test]
+fn flyways_files_are_read_in_the_order_of_their_dotted_versions_and_the_repeatable_ones_last() {
+    let read = directory(&[
+        ("V1.10__ten.sql", UP),
+        ("V1_2__two.sql", UP),
+        ("U1.2__undo.sql", UP),
+        ("2026/V2__in_a_folder.sql", UP),
+        ("2026/empty/", ""),
+        ("2026/02/deep/V2.1__deeper.sql", UP),
+        ("V2__two.verify.sql", "SELECT true;"),
+        ("V20260101__date.sql", "SELECT 1;"),
+        ("V20260101__date.sql.conf", "# why\nexecuteInTransaction=false\nencoding=UTF-8"),
+        ("V3.sql", UP),
+        ("R__views.sql", UP),
+        ("R__functions of old.sql", UP),
+        ("R__views.down.sql", UP),
+        ("flyway.toml", ""),
+    ]);
+    assert_eq!(read.layout, Layout::Flyway);
+    assert_eq!(
+        summary(&read),
+        [
+            "1.2 V1_2__two: V1_2__two.sql U1.2__undo.sql",
+            "1.10 V1.10__ten: V1.10__ten.sql",
+            "2 V2__in_a_folder: 2026/V2__in_a_folder.sql V2__two.verify.sql",
+            "2.1 V2.1__deeper: 2026/02/deep/V2.1__deeper.sql",
+            "3 V3: V3.sql",
+            "20260101 V20260101__date: V20260101__date.sql",
+            "R__functions of old R__functions of old: R__functions of old.sql",
+            "R__views R__views: R__views.sql R__views.down.sql",
+        ]
+    );
+    assert_eq!(read.migrations[5].up_script().transaction(), TransactionMode::None);
+    assert_eq!(read.settings, ["V20260101__date.sql.conf"]);
+    assert_eq!(read.notes.len(), 1);
+}
+
+#[test]
+fn refinerys_unversioned_files_are_migrations_of_their_own() {
+    let read = directory(&[("V1__a.sql", UP), ("U2__b.sql", UP), ("V3__c.sql", UP)]);
+    assert_eq!(read.layout, Layout::Refinery);
+    assert_eq!(summary(&read), ["1 V1__a: V1__a.sql", "2 U2__b: U2__b.sql", "3 V3__c: V3__c.sql"]);
+}
+
+#[test]
+fn numbered_files_may_have_repeatable_ones_beside_them() {
+    let goose = "-- +goose Up\nSELECT 1;";
+    let dbmate = "-- migrate:up\nSELECT 1;";
+    for (first, layout) in [(UP, Layout::Flat), (goose, Layout::Goose), (dbmate, Layout::Dbmate)] {
+        let read = directory(&[("0001_a.sql", first), ("R__views.sql", UP), ("R__views.verify.sql", UP)]);
+        assert_eq!(read.layout, layout);
+        assert_eq!(read.migrations[1].version().to_string(), "R__views");
+        assert!(read.migrations[1].verify_script().is_some());
+    }
+}
+
+#[test]
+fn a_file_of_two_halves_is_two_scripts_with_the_lines_of_the_file() {
+    let goose = "\u{feff}-- migrate: lock_timeout=1s\r\n-- +goose Up\r\n-- +goose StatementBegin\r\nSELECT 1;\r\n-- +goose StatementEnd\r\n\
+                 -- +goose DOWN\r\n-- migrate: statement_timeout=1s\r\nSELECT 2;\r\n";
+    let dbmate = "-- a comment\n-- migrate: lock_timeout=1s\n-- migrate:up\nSELECT 1;\n\n-- migrate:down it goes\n\
+                  -- migrate: statement_timeout=1s\nSELECT 2;\n";
+    let tern = "-- migrate: lock_timeout=1s\n\n\nSELECT 1;\n\n---- create above / drop below ----\n\
+                -- migrate: statement_timeout=1s\nSELECT 2;\n";
+    for (text, layout) in [(goose, Layout::Goose), (dbmate, Layout::Dbmate), (tern, Layout::Tern)] {
+        let read = directory(&[("1_a.sql", text)]);
+        assert_eq!(read.layout, layout);
+        let migration = &read.migrations[0];
+        let (up, down) = (migration.up_script(), migration.down_script().unwrap());
+        assert_eq!([up.text(), down.text()].concat(), text);
+        assert_eq!(
+            [up.options().to_string(), down.options().to_string()],
+            ["lock_timeout=1s", "statement_timeout=1s"]
+        );
+        assert_eq!((up.part(), down.part()), (Some((0, 1)), Some((up.text().len(), 6))));
+        for (script, statement, line) in [(up, "SELECT 1", 4), (down, "SELECT 2", 8)] {
+            let [only] = script.statements() else { panic!("{script:?}") };
+            assert_eq!((only.text(script.text()), only.line()), (statement, line));
+            assert_eq!(script.line_column(only.range().start).line, line);
+            assert_eq!(script.line_at(only.range().start).trim_end(), format!("{statement};"));
+        }
+        // What a history keeps of a half can be read again.
+        assert_eq!(Script::of_text("kept", down.text().to_owned()).unwrap().options(), down.options());
+    }
+}
+
+#[test]
+fn a_half_without_a_statement_is_no_down_script() {
+    for text in [
+        "-- +goose Up\nSELECT 1;\n-- +goose Down\n",
+        "-- migrate:up\nSELECT 1;\n\n-- migrate:down\n-- none\n;",
+        "SELECT 1;\n---- create above / drop below ----",
+    ] {
+        let read = directory(&[("1_a.sql", text), ("2_b.verify.sql", "SELECT 1;"), ("2_b.sql", text)]);
+        assert!(read.migrations.iter().all(|m| m.down_script().is_none()), "{text}");
+        assert!(read.migrations[1].verify_script().is_some());
+    }
+}
+
+#[test]
+fn terns_settings_are_noted_in_its_layout_and_in_a_flat_one() {
+    for text in [UP, "SELECT 1;\n---- create above / drop below ----"] {
+        let read = directory(&[("001_a.sql", text), ("tern.conf", "[database]")]);
+        assert_eq!(read.notes.len(), 1, "{}", read.layout);
+        assert_eq!(
+            read.notes[0].to_string(),
+            "`tern.conf` holds settings of another tool, and says nothing of a migration"
+        );
+    }
+}
+
+#[test]
+fn each_tool_has_its_own_word_for_a_script_without_a_transaction() {
+    let goose = "-- +goose Up\nSELECT 1;\n-- +goose no transaction\n-- +goose Down\nSELECT 2;";
+    let dbmate = "-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;";
+    let tern = "---- tern: disable-tx ----\nSELECT 1;\n---- create above / drop below ----\nSELECT 2;";
+    use TransactionMode::{Block, None};
+    for (text, expected) in [(goose, [None, None]), (dbmate, [Block, None]), (tern, [None, Block])] {
+        let read = directory(&[("1_a.sql", text)]);
+        let migration = &read.migrations[0];
+        let scripts = [migration.up_script(), migration.down_script().unwrap()];
+        assert_eq!(scripts.map(Script::transaction), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_replaced_stands_aside() {
+    let read = directory(&[
+        ("1_a.sql", UP),
+        ("2_b.sql", UP),
+        ("3_ab.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+        ("4_c.sql", UP),
+        ("5_abc.sql", "-- migrate: replaces=0001..4\nSELECT 1;"),
+        ("6_d.sql", UP),
+    ]);
+    let names =
+        |migrations: &[SqlMigration]| migrations.iter().map(|m| m.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&read.migrations), ["5_abc", "6_d"]);
+    assert_eq!(names(&read.replaced), ["1_a", "2_b", "3_ab", "4_c"]);
+    let set = Set::from(read);
+    assert_eq!((set.len(), set.replaced().count()), (2, 4));
+    assert_eq!(set.find(&Version::numeric("2")).map(Migration::name), Some("2_b"));
+}
+
+#[test]
 fn a_static_text_is_borrowed_and_an_owned_one_is_moved() {
     let file = SourceFile::new("1_a.sql", UP.as_bytes());
     let read = super::read(vec![file]).unwrap();
@@ -218,9 +363,6 @@ const WRONG: &[(&str, Files<'_>)] = &[
             ("0007_posts.SQL", UP),
             ("posts.sql", UP),
             ("_posts.sql", UP),
-            ("V8__posts.sql", UP),
-            ("U8__posts.sql", UP),
-            ("R__views.sql", UP),
             ("seed.sh", ""),
             ("old/0001_users.sql", UP),
             ("empty/", ""),
@@ -330,14 +472,110 @@ const WRONG: &[(&str, Files<'_>)] = &[
         ],
     ),
     (
-        "files of two halves",
+        "files of two halves of three tools",
         &[
             ("1_a.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
             ("2_b.sql", "-- +goose Up\nCREATE TABLE t ();\n-- +goose Down\nDROP TABLE t;"),
             ("3_c.sql", "CREATE TABLE t ();\n---- create above / drop below ----\nDROP TABLE t;"),
-            ("4_d.sql", "-- +migrate Up\nCREATE TABLE t ();\n-- +migrate Down\nDROP TABLE t;"),
         ],
     ),
+    (
+        "files of two halves where there are none",
+        &[
+            ("1_a/up.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
+            ("2_b/up.sql", "-- +goose Up\nCREATE TABLE t ();\n-- +goose Down\nDROP TABLE t;"),
+            ("3_c/up.sql", "CREATE TABLE t ();\n---- create above / drop below ----\nDROP TABLE t;"),
+            ("4_d/up.sql", "-- +migrate Up\nCREATE TABLE t ();\n-- +migrate Down\nDROP TABLE t;"),
+        ],
+    ),
+    (
+        "a file of one script beside files of two halves",
+        &[("1_a.sql", "-- +goose Up\nSELECT 1;"), ("2_b.sql", UP), ("3_c.up.sql", UP)],
+    ),
+    (
+        "bad marks of goose",
+        &[
+            ("1_a.sql", "  -- +goose Up\nSELECT 1;\n-- +goose Up\n-- +goose Donw\nSELECT 2;"),
+            ("2_b.sql", "-- +goose Down\nSELECT 1;"),
+            ("3_c.sql", "-- +goose Down\nSELECT 1;\n-- +goose Up\nSELECT 2;"),
+            ("4_d.sql", "SELECT 1;\n-- +goose Up\nSELECT 2;"),
+            (
+                "5_e.sql",
+                "-- +goose Up\n-- +goose StatementBegin\nSELECT 2;\n-- +goose StatementBegin\nSELECT 2;",
+            ),
+            ("6_f.sql", "-- +goose Up\n-- +goose StatementEnd\n-- +goose ENVSUB ON\nSELECT ${A};"),
+            ("7_g.sql", "-- +goose Up\n\n-- +goose Down\nSELECT 'it"),
+            ("8_h.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- migrate: transaction=block\nSELECT 1;"),
+            ("9_i.go", ""),
+        ],
+    ),
+    (
+        "bad marks of dbmate",
+        &[
+            (
+                "01_a.sql",
+                "-- migrate:up transaction:no\nSELECT 1;\n -- migrate:down timeout:5 and so on\nSELECT 2;",
+            ),
+            ("02_b.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n-- migrate:up\nSELECT 2;"),
+            ("03_c.sql", "-- migrate:down\nSELECT 2;"),
+        ],
+    ),
+    (
+        "an order of dbmate's that is not that of the versions",
+        &[("1_a.sql", "-- migrate:up\nSELECT 1;"), ("10_b.sql", "-- migrate:up\nSELECT 1;")],
+    ),
+    (
+        "bad marks of tern",
+        &[
+            ("1_a.sql", "SELECT 1;\n---- create above / drop below ----\nSELECT 2;"),
+            ("2_b.sql", "SELECT 1;\n-- create above / drop below\nSELECT 2;"),
+            ("3_c.sql", "SELECT 1;\n  ---- create above / drop below ----\nSELECT 2;"),
+            ("4_d.sql", "SELECT '{{.schema}}', '{{ template \"a.sql\" . }}';"),
+            ("shared/a.sql", "SELECT 3;"),
+        ],
+    ),
+    (
+        "bad names of Flyway's",
+        &[
+            ("V1__a.sql", UP),
+            ("V1_0__b.sql", UP),
+            ("V2_c.sql", UP),
+            ("V__d.sql", UP),
+            ("v3__e.sql", UP),
+            ("R__.sql", UP),
+            ("V4.x__f.sql", UP),
+            ("B5__g.sql", UP),
+            ("afterMigrate.sql", UP),
+            ("V6__h.java", ""),
+            ("V7__i.sql.conf", "executeInTransaction=false"),
+            ("deep/er/", ""),
+            ("V8__j.sql", UP),
+            (
+                "V8__j.sql.conf",
+                "executeInTransaction=maybe\nencoding=ISO-8859-1\nshouldExecute=${x}==1\nfoo=1",
+            ),
+            ("V9__k.sql", "-- migrate: transaction=block\nSELECT 1;"),
+            ("V9__k.sql.conf", "executeInTransaction=false"),
+            ("V10__l.rs", ""),
+        ],
+    ),
+    (
+        "undo scripts of Flyway's without their migration",
+        &[("V1__a.sql", UP), ("U1__a.sql", UP), ("U2__b.sql", UP)],
+    ),
+    ("unversioned migrations of refinery's beside Flyway's files", &[("U1__a.sql", UP), ("R__b.sql", UP)]),
+    ("a flat file beside Flyway's", &[("V1__a.sql", UP), ("0002_b.sql", UP)]),
+    (
+        "ranges that can't be replaced",
+        &[
+            ("5_a.sql", "-- migrate: replaces=1..5\nSELECT 1;"),
+            ("6_b.sql", "-- migrate: lock_timeout=1s replaces=4..3\nSELECT 1;"),
+            ("7_c.sql", "-- migrate: replaces=1..\nSELECT 1;"),
+            ("7_c.down.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+            ("R__d.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
+        ],
+    ),
+    ("a repeatable folder of Prisma's", &[("0_init/migration.sql", UP), ("R__views/migration.sql", UP)]),
     (
         "bad metadata",
         &[
@@ -378,6 +616,17 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
         add(title, sources(files));
     }
     add("bytes that are not UTF-8", wrong_bytes());
+    let placeholders = Reading::default().placeholders(["schema", "region"]);
+    let files = sources(&[
+        (
+            "1_a.sql",
+            "-- +goose Up\nCREATE TABLE ${schemas}.t ();\n-- +goose Down\nDROP TABLE ${schema}.t, '${region}';",
+        ),
+        ("2_b.sql", "-- +goose Up\n-- ${comment}\nSELECT app_${schema}, ${, \"${nobody}\";"),
+    ]);
+    let problems = placeholders.read(files).unwrap_err();
+    kinds.extend(problems.iter().map(|problem| place_of(&problem.kind)));
+    found += &format!("# bad placeholders\n{problems}\n\n");
     let too_large = ProblemKind::TooLarge { length: 2_000_000_000, limit: script::SIZE_LIMIT };
     kinds.insert(place_of(&too_large));
     found += &format!("# a script of two gigabytes\n{}\n", Problem::of_file("1_dump.sql", too_large));
@@ -392,7 +641,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-const KINDS: usize = 34;
+const KINDS: usize = 39;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -407,7 +656,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::OddCharacter { .. } => 6,
         K::UnknownEnding { .. } => 7,
         K::UnknownFile { .. } => 8,
-        K::InFolder => 9,
+        K::InFolder { .. } => 9,
         K::FolderWithoutUp { .. } => 10,
         K::WithoutUp { .. } => 11,
         K::DuplicateVersion { .. } => 12,
@@ -432,6 +681,11 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::DuplicateSetting { .. } => 31,
         K::MissingSetting { .. } => 32,
         K::OtherProvider { .. } => 33,
+        K::BadMark { .. } => 34,
+        K::OrderByName { .. } => 35,
+        K::WithoutScript { .. } => 36,
+        K::BadRange { .. } => 37,
+        K::BadPlaceholder { .. } => 38,
     }
 }
 
@@ -461,7 +715,91 @@ fn text_that_looks_like_options_is_let_be_inside_a_statement() {
     assert_eq!(directory(&[("1_a.sql", body)]).migrations.len(), 1);
 }
 
+/// A name that some tool would give, or nearly.
+fn path() -> impl Strategy<Value = String> {
+    let folder = "(|db/|2026-01-01_a/|R__x/|\\.git/)";
+    let version = "(V|U|R|B|v|)[0-9]{0,3}([._-][0-9]{1,2})?";
+    let name = "(__|_|-|)[a-z]{0,2}";
+    let ending = "(\\.up|\\.down|\\.verify|\\.undo)?(\\.sql|\\.SQL|\\.sql\\.conf|\\.md|\\.go|\\.rs|\\.toml|)";
+    let named = format!("{folder}{version}{name}{ending}");
+    prop_oneof![
+        4 => proptest::string::string_regex(&named).unwrap(),
+        1 => "[1-3]_a/(up|down|verify|migration|rollback)\\.sql",
+        1 => "([1-3]_a/metadata|migration_lock|flyway)\\.toml|tern\\.conf|afterMigrate\\.sql|README|[1-3]_[a-z]/",
+    ]
+}
+
+fn text() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        4 => Just(UP),
+        1 => Just("-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;"),
+        1 => Just("-- migrate:up\nSELECT 1;\n-- migrate:down\n"),
+        1 => Just("SELECT 1;\n---- create above / drop below ----\nSELECT 2;"),
+        1 => Just("-- migrate: replaces=1..2\nSELECT 1;"),
+        1 => Just("provider = \"postgresql\""),
+        1 => Just("run_in_transaction = false"),
+        1 => Just("executeInTransaction=false"),
+    ]
+}
+
 proptest! {
+    /// Each file of a directory is a script, a settings file, noted, known everywhere, or part of a problem.
+    #[test]
+    fn no_file_is_silently_dropped(files in proptest::collection::btree_map(path(), text(), 0..6)) {
+        let files: Vec<SourceFile> = files
+            .into_iter()
+            .filter(|(path, _)| !path.is_empty())
+            .map(|(path, text)| SourceFile::new(path, text.as_bytes()))
+            .collect();
+        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let Ok(read) = super::read(files) else { return Ok(()) };
+        let all = || read.migrations.iter().chain(&read.replaced);
+        let mut read_paths = BTreeSet::new();
+        for migration in all() {
+            let scripts = [Some(migration.up_script()), migration.down_script(), migration.verify_script()];
+            read_paths.extend(scripts.into_iter().flatten().map(Script::path));
+        }
+        read_paths.extend(read.settings.iter().map(String::as_str));
+        read_paths.extend(read.notes.iter().map(|note| note.path.as_str()));
+        // Flyway's folders mean nothing themselves.
+        for path in paths.iter().filter(|path| !path.ends_with('/')) {
+            let is_known = place::Place::of(path).is_known();
+            prop_assert!(is_known != read_paths.contains(path.as_str()), "{path} of {read:?}");
+        }
+        let versions: Vec<_> = read.migrations.iter().map(|m| m.version().clone()).collect();
+        prop_assert!(versions.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    /// A directory with a problem names a file of it, or the folder of one.
+    #[test]
+    fn every_problem_names_something_of_the_directory(files in proptest::collection::btree_map(path(), text(), 1..6)) {
+        let files: Vec<SourceFile> = files.into_iter().map(|(path, text)| SourceFile::new(path, text.as_bytes())).collect();
+        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let Err(problems) = super::read(files) else { return Ok(()) };
+        for problem in &problems {
+            let named = problem.path.is_empty() || paths.iter().any(|path| path.starts_with(&problem.path));
+            prop_assert!(named, "{problem}");
+        }
+    }
+
+    /// The two halves of a file are all of it, and each statement stands where the file has it.
+    #[test]
+    fn halves_are_the_whole_file(lines in proptest::collection::vec("(SELECT [0-9];|-- +goose Down|-- +goose StatementBegin|-- +goose StatementEnd|-- a|é\r|)", 0..8)) {
+        let text = format!("-- +goose Up\n{}", lines.join("\n"));
+        let Ok(read) = super::read(vec![SourceFile::new("1_a.sql", text.clone().into_bytes())]) else { return Ok(()) };
+        let migration = &read.migrations[0];
+        let halves = [Some(migration.up_script()), migration.down_script()];
+        for half in halves.into_iter().flatten() {
+            let (start, _) = half.part().unwrap();
+            prop_assert_eq!(&text[start..start + half.text().len()], half.text());
+            for statement in half.statements() {
+                let at = start + statement.range().start;
+                prop_assert_eq!(crate::sql::line_column(&text, at), half.line_column(statement.range().start));
+                prop_assert_eq!(half.line_column(statement.range().start).line, statement.line());
+            }
+        }
+    }
+
     #[test]
     fn no_file_name_makes_the_reader_panic(
         paths in proptest::collection::vec("[.0-9_VaA~#-]{0,6}(/?[a-z.0-9_\u{e9}]{0,5})?(\\.up|\\.down)?(\\.sql|/up.sql|/migration.sql|\\.toml)?", 0..6)

@@ -5,6 +5,7 @@ use crate::history::{Applied, State};
 use crate::kept;
 use crate::migration::{Migration, Work};
 use crate::plan::refused::{Diff, Notice, Refused};
+use crate::plan::squash;
 use crate::set::Set;
 use crate::sql;
 
@@ -51,7 +52,10 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
     let mut newer = Vec::new();
     for applied in &state.applied {
         match set.find(&applied.version) {
+            // A new text is no edit of a repeatable migration, and one without its file may be a newer release's.
+            _ if applied.version.is_repeatable() => {}
             Some(migration) => notices.extend(check_text(migration, applied)?),
+            None if squash::is_replaced(set, &applied.version) => {}
             None if Some(&applied.version) > set.last_version() => newer.push(applied.name.clone()),
             None if policies.allow_missing => notices.push(Notice::Missing { name: applied.name.clone() }),
             None => return Err(missing(set, applied)),
@@ -79,7 +83,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
     let (version, name) = (applied.version.clone(), migration.name().to_owned());
     let Work::Script(script) = migration.up();
-    let now = normalized(script.text());
+    let now = normalized(script.source());
     let kept = applied.kept.as_ref().and_then(|kept| kept.up.as_deref());
     // Where a password was left out, the text that was applied is known only if it is still the same one.
     let restored = kept.and_then(|kept| kept::restored(kept, &now, applied.checksum));
@@ -102,10 +106,20 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
 /// it may have had a later migration that the set does not know.
 fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     let applied = AppliedVersions::of(state);
-    let Some(last) = state.last() else { return Ok(Vec::new()) };
+    let Some(last) = state.last().filter(|last| !last.version.is_repeatable()) else { return Ok(Vec::new()) };
     let after = set.find(&last.version).map_or(&*last.name, |migration| migration.name());
     let mut notices = Vec::new();
-    for hole in set.iter().filter(|m| *m.version() < last.version && !applied.contains(*m)) {
+    // What only is to be marked, because the range that it replaces is applied, is no hole.
+    let is_replacing = |m: &dyn Migration| {
+        m.replaces().is_some_and(|range| state.applied.iter().any(|applied| range.contains(&applied.version)))
+    };
+    let is_hole = |m: &&dyn Migration| {
+        !m.version().is_repeatable()
+            && *m.version() < last.version
+            && !applied.contains(*m)
+            && !is_replacing(*m)
+    };
+    for hole in set.iter().filter(is_hole) {
         let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());
         let (name, after) = (hole.name().to_owned(), after.to_owned());
         if !policies.allow_out_of_order && !interrupted {

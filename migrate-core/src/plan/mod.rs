@@ -2,23 +2,29 @@
 //!
 //! A plan is a pure function of set and history: every policy is one small type here.
 
+#[cfg(feature = "histories")]
+mod adopt;
 mod baseline;
 mod check;
 mod down;
 mod redo;
 mod refused;
+mod repeatable;
 mod resolve;
+mod squash;
 mod step;
 mod to;
 mod up;
 
+#[cfg(feature = "histories")]
+pub use adopt::{Adopt, Obstacle, UnusableHistory, adoption};
 pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;
 pub use redo::Redo;
 pub use refused::{Interruption, Notice, Refused};
 pub use resolve::{Resolution, Resolve};
-pub use step::{Action, Settled, Step, Steps};
+pub use step::{Action, Adopted, Settled, Step, Steps, Superseded};
 pub use to::To;
 pub use up::Up;
 

@@ -2,7 +2,7 @@
 
 use crate::history::{Position, State};
 use crate::plan::down::{not_while_interrupted, revert};
-use crate::plan::{Plan, Policies, Refused, Step, Steps, check};
+use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
 
 /// Reverts the last applied migrations and applies them again, as the set has them now: for the one that is being
@@ -26,12 +26,13 @@ impl Plan for Redo {
 
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         not_while_interrupted(state)?;
-        let kept = state.applied.len().saturating_sub(self.count);
-        let (stays, redone) = state.applied.split_at(kept);
+        let (repeatable, versioned): (Vec<_>, Vec<_>) =
+            state.applied.iter().cloned().partition(|applied| applied.version.is_repeatable());
+        let (stays, redone) = versioned.split_at(versioned.len().saturating_sub(self.count));
         // An edit of what is redone is the point; an edit of what stays is not.
         let rest = State { applied: stays.to_vec(), ..state.clone() };
         let notices = check(set, &rest, policies)?;
-        let mut steps = Vec::with_capacity(redone.len() * 2);
+        let mut steps = repeatable::release(set, &State { applied: repeatable, ..state.clone() })?;
         for applied in redone.iter().rev() {
             steps.push(revert(set, applied)?);
         }
@@ -43,6 +44,7 @@ impl Plan for Redo {
             })?;
             steps.push(Step::apply(migration));
         }
+        steps.extend(repeatable::pending(set, &rest));
         Ok(Steps { steps, notices })
     }
 }

@@ -44,6 +44,24 @@ pub enum Refused {
         newest: String,
     },
 
+    /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
+    #[error(
+        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and the \
+         binary does not have those after it; nothing was changed\n\
+         next: start the release before the one that removed them, which applies them, and then this one",
+        missing.as_written()
+    )]
+    PartlyReplaced {
+        /// The version of the migration that replaces them.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the last migration of the range that is applied.
+        applied: String,
+        /// The last version of the range, which is not applied.
+        missing: Version,
+    },
+
     /// A migration is pending though a later one is applied: a hole in the history.
     #[error(
         "migration {name} is not applied, but {after}, which comes after it, is; nothing was changed\n\
@@ -106,6 +124,36 @@ pub enum Refused {
         last: Option<String>,
     },
 
+    /// A run was to be reverted that has applied nothing that still is.
+    #[error(
+        "nothing that the run {run} applied is applied now; nothing was reverted\nnext: {}",
+        match last {
+            Some(last) => format!("name a run that the history shows: the last is {last}"),
+            None => "there is nothing to revert".to_owned(),
+        }
+    )]
+    UnknownRun {
+        /// The run asked for.
+        run: String,
+        /// The run that applied what was applied last.
+        last: Option<String>,
+    },
+
+    /// A run was to be reverted, and others have applied something after it.
+    #[error(
+        "the run {run} can't be reverted alone: {}; nothing was reverted\n\
+         next: revert what came later first, or all of it at once by naming the version to go back to",
+        if *later == 1 { format!("{first} was applied after it") } else { format!("{later} migrations were applied after it, the first {first}") }
+    )]
+    RunBeneath {
+        /// The run asked for.
+        run: String,
+        /// How many migrations other runs have applied after it.
+        later: usize,
+        /// The name of the first of them.
+        first: String,
+    },
+
     /// A baseline was asked for where migrations are applied already.
     #[error(
         "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
@@ -145,6 +193,11 @@ pub enum Refused {
         /// How many there are.
         statements: usize,
     },
+
+    /// Another tool's history can't be taken over.
+    #[cfg(feature = "histories")]
+    #[error(transparent)]
+    UnusableHistory(#[from] super::UnusableHistory),
 
     /// A migration that runs statement by statement was begun and not finished, and then edited or removed, or something
     /// else was asked for before it is finished.
@@ -289,6 +342,21 @@ pub enum Notice {
         name: String,
         /// The name of the applied migration that comes after it.
         after: String,
+    },
+    /// What another tool has applied is taken over.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
+        if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") },
+        if *count == 1 { "it is" } else { "they are" }
+    )]
+    Adopted {
+        /// The other tool.
+        tool: crate::foreign::Tool,
+        /// Its table, with the schema.
+        table: String,
+        /// How many migrations it has applied.
+        count: usize,
     },
     /// Something that the backend noticed.
     #[error("{0}")]

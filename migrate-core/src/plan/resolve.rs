@@ -2,6 +2,7 @@
 
 use crate::history::{Interrupted, Position, State};
 use crate::migration::{Migration, Work};
+use crate::plan::repeatable::superseded;
 use crate::plan::step::Settled;
 use crate::plan::up::unknown;
 use crate::plan::{Action, Plan, Policies, Refused, Step, Steps};
@@ -56,6 +57,12 @@ impl Resolve {
             (Resolution::Applied, None, Some(migration)) => Ok(Some(Step::mark(migration))),
             (Resolution::Reverted, Some(applied), _) => {
                 Ok(Some(Step::unmark(applied.version.clone(), applied.name.clone(), applied.checksum)))
+            }
+            // The new text of a repeatable migration is there already.
+            (Resolution::Applied, Some(applied), Some(migration))
+                if applied.version.is_repeatable() && applied.checksum != migration.checksum() =>
+            {
+                Ok(Some(Step::mark(migration).in_place_of(vec![superseded(applied)])))
             }
             (Resolution::Applied, Some(_), _) | (Resolution::Reverted, None, _) => Ok(None),
             (Resolution::ResumeAt(_), applied, migration) => Err(Refused::NotInterrupted {

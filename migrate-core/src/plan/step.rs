@@ -9,6 +9,8 @@ use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// What a step does with its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,8 +83,35 @@ pub struct Step<'s> {
     pub changes: bool,
     /// The interrupted attempt that it puts an end to.
     pub settles: Option<Settled>,
+    /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
+    /// They count as applied no more.
+    pub supersedes: Vec<Superseded>,
+    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
+    /// together.
+    pub adopted: Option<Adopted>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
+}
+
+/// An applied migration whose place a step takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its version.
+    pub version: Version,
+    /// The checksum that it was applied with.
+    pub checksum: Checksum,
+}
+
+/// When another tool applied a migration, as far as it says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Adopted {
+    /// When.
+    pub at: Option<SystemTime>,
+    /// How long it took.
+    pub took: Option<Duration>,
+    /// What the backend needs to see whether the other tool's history is still as it was read.
+    pub witness: Arc<[String]>,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -136,6 +165,8 @@ impl<'s> Step<'s> {
             down: migration.down().as_ref().map(script_of),
             changes: true,
             settles: None,
+            supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -153,6 +184,8 @@ impl<'s> Step<'s> {
             down: None,
             changes: true,
             settles: None,
+            supersedes: Vec::new(),
+            adopted: None,
             reason: None,
         }
     }
@@ -174,6 +207,16 @@ impl<'s> Step<'s> {
         self.version == interrupted.version && (self.settles.is_some() || self.action == direction)
     }
 
+    /// The same in the place of applied migrations.
+    pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
+        Step { supersedes, ..self }
+    }
+
+    /// The same as a migration that another tool has applied.
+    pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
+        Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
+    }
+
     /// The script that is run, if any.
     pub fn script(&self) -> Option<&Script> {
         match self.work.as_ref()? {
@@ -187,6 +230,8 @@ impl<'s> Step<'s> {
             return before;
         }
         let own = Digest::of_migration(&self.version, &self.checksum);
+        let superseded = self.supersedes.iter().map(|old| Digest::of_migration(&old.version, &old.checksum));
+        let before = superseded.fold(before, |digest, old| digest - old);
         match self.action {
             Action::Apply | Action::Mark => before + own,
             Action::Revert | Action::Unmark => before - own,
@@ -203,7 +248,14 @@ fn script_of<'s>(work: &Work<'s>) -> Cow<'s, Script> {
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.name)
+        write!(f, "{} {}", self.action, self.name)?;
+        if self.supersedes.iter().any(|old| old.version == self.version) {
+            f.write_str(" again")?;
+        }
+        match self.reason.as_deref().filter(|_| self.adopted.is_some()) {
+            Some(reason) => write!(f, ", {reason}"),
+            None => Ok(()),
+        }
     }
 }
 

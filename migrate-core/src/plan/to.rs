@@ -26,7 +26,7 @@ impl Plan for To {
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
-        if state.applied.iter().any(|applied| applied.version > self.0) {
+        if state.applied.iter().any(|applied| !applied.version.is_repeatable() && applied.version > self.0) {
             Down::to(self.0.clone()).decide(set, state, policies)
         } else {
             Up::to(self.0.clone()).decide(set, state, policies)

@@ -2,9 +2,12 @@
 
 use crate::history::{Interrupted, Position, State};
 use crate::kept;
+use crate::migration::Migration;
 use crate::options::TransactionMode;
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check};
+use crate::plan::{
+    Interruption, Notice, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash,
+};
 use crate::script::Script;
 use crate::set::Set;
 use crate::sql;
@@ -62,9 +65,20 @@ impl Plan for Up {
         let mut steps = resume(set, state)?;
         let applied = AppliedVersions::of(state);
         let resumed = steps.first().map(|step| step.version.clone());
-        let pending =
-            set.iter().take(count).filter(|m| !applied.contains(*m) && Some(m.version()) != resumed.as_ref());
-        steps.extend(pending.map(Step::apply));
+        let is_pending = |m: &&dyn Migration| !applied.contains(*m) && Some(m.version()) != resumed.as_ref();
+        let versioned = set.iter().take(count).filter(|m| !m.version().is_repeatable());
+        for migration in versioned.filter(is_pending) {
+            match migration.replaces() {
+                Some(range) => steps.extend(squash::steps(set, state, migration, &range)?),
+                None => steps.push(Step::apply(migration)),
+            }
+        }
+        // An older release must not put its views in the place of those that a newer one has made.
+        let is_ahead = notices.iter().any(|notice| matches!(notice, Notice::Ahead { .. }));
+        if self.target.is_none() && !is_ahead {
+            let pending = repeatable::pending(set, state);
+            steps.extend(pending.into_iter().filter(|step| Some(&step.version) != resumed.as_ref()));
+        }
         Ok(Steps { steps, notices })
     }
 }
@@ -100,7 +114,11 @@ fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
 /// it are what they were. Of one that holds a secret nobody can tell: the history did not keep it.
 fn is_corrected(interrupted: &Interrupted, script: &Script) -> bool {
     let done = interrupted.statements_done;
-    if !interrupted.failed || done > 0 && script.transaction() == TransactionMode::Block {
+    // Another tool's table has no rows with numbers, in which two texts could stand.
+    if interrupted.row == 0
+        || !interrupted.failed
+        || done > 0 && script.transaction() == TransactionMode::Block
+    {
         return false;
     }
     if done == 0 {

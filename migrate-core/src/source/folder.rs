@@ -1,9 +1,10 @@
 //! A folder of the file system: the one place of this crate that reads files.
 
-use crate::layout;
+use crate::layout::{self, Reading};
 use crate::problem::Problems;
 use crate::set::Set;
 use crate::source::SourceFile;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -55,8 +56,17 @@ impl Set {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Set, FolderError> {
+        Set::from_folder_as(folder, &Reading::default())
+    }
+
+    /// The same, read in another way: with placeholders, say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Set::from_folder`].
+    pub fn from_folder_as(folder: impl AsRef<Path>, reading: &Reading) -> Result<Set, FolderError> {
         let folder = folder.as_ref();
-        let directory = layout::read(collect(folder)?).map_err(|problems| FolderError::Problems {
+        let directory = reading.read(collect(folder)?).map_err(|problems| FolderError::Problems {
             path: folder.to_owned(),
             problems: problems.under(&folder.to_string_lossy()),
         })?;
@@ -64,7 +74,8 @@ impl Set {
     }
 }
 
-/// The files of a folder and of the folders in it, sorted by path.
+/// The files of a folder and of the folders in it, sorted by path; of the folders in those too, where names like Flyway's
+/// were found.
 ///
 /// Symbolic links are followed. Hidden files are named and not read, and of the others only what a layout may read, so
 /// that a link of an editor that leads nowhere, or a large file that strayed here, does no harm.
@@ -101,8 +112,54 @@ pub fn collect(folder: &Path) -> Result<Vec<SourceFile>, FolderError> {
             }
         }
     }
+    if layout::has_depth(files.iter().map(|file| file.path.as_str())) {
+        files = deepened(folder, files)?;
+    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// The same files, with those of the folders that were not looked into.
+fn deepened(folder: &Path, files: Vec<SourceFile>) -> Result<Vec<SourceFile>, FolderError> {
+    // A link may lead back up.
+    let known = files.iter().filter_map(|file| Some(folder.join(file.path.split_once('/')?.0)));
+    let known = std::iter::once(folder.to_owned()).chain(known);
+    let mut seen: HashSet<PathBuf> = known.filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let mut all = Vec::new();
+    let mut open: Vec<SourceFile> = files;
+    while let Some(found) = open.pop() {
+        let Some(name) = found.path.strip_suffix('/') else {
+            all.push(found);
+            continue;
+        };
+        let path = folder.join(name);
+        // Where it can't be told, its name is the problem: bytes that are no UTF-8.
+        let Ok(identity) = fs::canonicalize(&path) else {
+            all.push(found);
+            continue;
+        };
+        if !seen.insert(identity) {
+            // One beside the files, which is empty, or a link.
+            if !name.contains('/') {
+                all.push(found);
+            }
+            continue;
+        }
+        let inner = entries(&path)?;
+        if inner.is_empty() {
+            all.push(found);
+            continue;
+        }
+        for (inner_name, inner_path) in inner {
+            let inner_name = format!("{name}/{inner_name}");
+            if !is_hidden(&inner_path) && is_dir(&inner_path)? {
+                open.push(SourceFile::folder(&inner_name));
+            } else {
+                open.push(file(inner_name, &inner_path)?);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Names and paths. A name that is not UTF-8 keeps U+FFFD in place of what is not, which no layout takes.

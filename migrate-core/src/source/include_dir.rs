@@ -1,6 +1,6 @@
 //! A folder embedded by the `include_dir` crate.
 
-use crate::layout;
+use crate::layout::{self, Reading};
 use crate::problem::Problems;
 use crate::set::Set;
 use crate::source::SourceFile;
@@ -12,24 +12,38 @@ impl TryFrom<&Dir<'static>> for Set {
 
     /// The same set that `migrate!` embeds from that folder, but found at run time.
     fn try_from(dir: &Dir<'static>) -> Result<Set, Problems> {
+        Set::from_include_dir(dir, &Reading::default())
+    }
+}
+
+impl Set {
+    /// The migrations of an embedded folder, read in another way than usual: with placeholders, say.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its files.
+    pub fn from_include_dir(dir: &Dir<'static>, reading: &Reading) -> Result<Set, Problems> {
         let mut files = Vec::new();
-        for entry in dir.entries() {
-            let name = name(entry.path());
-            match entry {
-                DirEntry::File(file) => files.push(SourceFile::new(name, file.contents())),
-                DirEntry::Dir(inner) if inner.entries().is_empty() => files.push(SourceFile::folder(&name)),
-                DirEntry::Dir(inner) => {
-                    for entry in inner.entries() {
-                        let name = format!("{name}/{}", self::name(entry.path()));
-                        files.push(match entry {
-                            DirEntry::File(file) => SourceFile::new(name, file.contents()),
-                            DirEntry::Dir(_) => SourceFile::folder(&name),
-                        });
-                    }
-                }
-            }
+        collect(dir, "", 1, &mut files);
+        if layout::has_depth(files.iter().map(|file| file.path.as_str())) {
+            files.clear();
+            collect(dir, "", usize::MAX, &mut files);
         }
-        layout::read(files).map(Set::from)
+        reading.read(files).map(Set::from)
+    }
+}
+
+/// The files of a folder, and of the folders in it down to a depth.
+fn collect(dir: &Dir<'static>, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) {
+    for entry in dir.entries() {
+        let name = format!("{prefix}{}", name(entry.path()));
+        match entry {
+            DirEntry::File(file) => files.push(SourceFile::new(name, file.contents())),
+            DirEntry::Dir(inner) if depth == 0 || inner.entries().is_empty() => {
+                files.push(SourceFile::folder(&name));
+            }
+            DirEntry::Dir(inner) => collect(inner, &format!("{name}/"), depth - 1, files),
+        }
     }
 }
 

@@ -11,6 +11,9 @@ mod control;
 mod cursor;
 mod fault;
 mod lexer;
+mod locks;
+#[doc(hidden)]
+pub mod packed;
 mod position;
 mod redact;
 mod refusal;
@@ -23,6 +26,7 @@ mod token;
 pub use self::compare::same_but_for_comments;
 pub use self::fault::{Fault, FaultKind};
 pub use self::lexer::{Tokens, tokens};
+pub use self::locks::{LockMode, Locks, RelationLock, Toll, locks};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub use self::redact::redact;
 pub(crate) use self::redact::redact_in_ascii;

@@ -58,7 +58,7 @@ pub fn char_to_byte(text: &str, position: usize) -> usize {
 
 /// How many lines end in `text`.
 pub(super) fn newlines(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'\n').count()
+    text.matches('\n').count()
 }
 
 /// The last character boundary at or before `offset`.

@@ -24,13 +24,23 @@ impl Statement {
         Self { start, end, line, refuses }
     }
 
+    /// The same statement in a script that begins after so many lines of its file.
+    pub(crate) const fn after_lines(self, lines: u32) -> Self {
+        Self { line: self.line + lines, ..self }
+    }
+
+    /// The same, as one that refuses a transaction.
+    pub(super) const fn refused(self, refuses: Refusal) -> Self {
+        Self { refuses: Some(refuses), ..self }
+    }
+
     /// The statement's bytes in the script: from its first token to its last, without the semicolon behind it
     /// and the comments before it.
     pub const fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// The line of the script that the first token stands on, counted from 1.
+    /// The line of the script's file that the first token stands on, counted from 1.
     pub const fn line(&self) -> u32 {
         self.line
     }

@@ -75,7 +75,7 @@ pub(super) fn place(script: &Script, offset: usize) -> Place {
     // A statement that breaks off is noticed at the semicolon that was sent behind it.
     let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);
     let offset = offset.min(end);
-    let at = sql::line_column(text, offset);
+    let at = script.line_column(offset);
     let place = Place::new(script.path(), at.line, at.column);
     let Some(index) = statement_at(script, offset) else { return place };
     let statement = script.statements()[index];
@@ -83,7 +83,7 @@ pub(super) fn place(script: &Script, offset: usize) -> Place {
     let statement_text = statement.text(text);
     let shown = sql::redact(statement_text);
     if shown == statement_text {
-        return place(text.lines().nth(at.line as usize - 1).unwrap_or_default());
+        return place(script.line_at(offset));
     }
     // Without its secrets the statement has other columns, and perhaps fewer lines.
     let before = sql::redact(&statement_text[..offset.saturating_sub(statement.range().start)]);

@@ -19,7 +19,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
-const MESSAGE_BYTES: usize = 256 * 1024;
+const MESSAGE_BYTES: usize = 128 * 1024;
 
 /// Applies steps that run in transaction blocks, in as few messages as can be.
 ///
@@ -130,11 +130,12 @@ impl Transactions<'_, '_, '_, '_> {
             standing = standing.after(&self.steps[step]);
         }
         let first = self.cursor.next;
-        while self.cursor.next < self.steps.len() && self.cursor.next - first < most {
+        while self.cursor.next < self.steps.len() {
             let index = self.cursor.next;
             let step = &self.steps[index];
             let size = step.script().map_or(0, |script| script.text().len());
-            if message.has_step() && message.text().len() + size > MESSAGE_BYTES {
+            let is_full = message.has_step() && message.text().len() + size > MESSAGE_BYTES;
+            if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
             self.push_beginning(&mut message, index, standing);
@@ -150,6 +151,12 @@ impl Transactions<'_, '_, '_, '_> {
             message.push(self.steps.len() - 1, Purpose::Release, &[release]);
         }
         message
+    }
+
+    /// Whether a step is committed together with the one before it: all that is adopted, or nothing.
+    fn joins(&self, index: usize) -> bool {
+        let is_adopted = |index: usize| self.steps.get(index).is_some_and(|step| step.adopted.is_some());
+        index > 0 && is_adopted(index - 1) && is_adopted(index)
     }
 
     /// What has to be done before the first step, if it is not done yet.
@@ -169,15 +176,20 @@ impl Transactions<'_, '_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let mut begin = vec![BEGIN.to_owned()];
-        begin.extend(context.timeouts(options, true));
-        if !message.has_step() {
-            // One server process runs all of a message, also behind a pooler.
-            begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+        if !self.joins(index) {
+            let mut begin = vec![BEGIN.to_owned()];
+            begin.extend(context.timeouts(options, true));
+            if !message.has_step() {
+                // One server process runs all of a message, also behind a pooler.
+                begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+            }
+            message.push(index, Purpose::Begin, &begin);
         }
-        message.push(index, Purpose::Begin, &begin);
         let digest = step.digest_after(standing.digest);
-        let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
+            record.splice(..0, adopted.witness.iter().cloned());
+        }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
@@ -186,12 +198,15 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     fn push_end(&self, message: &mut Message, index: usize, row: i64) {
+        if self.joins(index + 1) {
+            return;
+        }
         let context = &self.context;
         let mut statements = context.survey.between_scripts();
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
-        let finish = context.table.finish(context.run, row, durable);
+        let finish = context.table.finish(context.run, row, &self.steps[index], durable);
         statements.push(&finish);
         message.push(index, Purpose::Finish, &statements);
         message.push(index, Purpose::Commit, &["COMMIT"]);
@@ -250,11 +265,21 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.lookout.forget(),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
-            Purpose::Commit => {
-                *self.standing = self.standing.after(step);
-                self.progress.step_done(step, took);
-            }
+            Purpose::Commit => self.committed(part.step, took),
             _ => {}
+        }
+    }
+
+    /// A step was committed, and those that it was committed together with.
+    fn committed(&mut self, last: usize, took: Duration) {
+        let first = (0..=last).rev().find(|index| !self.joins(*index)).unwrap_or(last);
+        for index in first..=last {
+            let step = &self.steps[index];
+            if index > first {
+                self.progress.step_started(step);
+            }
+            *self.standing = self.standing.after(step);
+            self.progress.step_done(step, took);
         }
     }
 
@@ -292,13 +317,17 @@ impl Transactions<'_, '_, '_, '_> {
         };
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
+            if self.context.table.is_being_made(&error) {
+                return ApplyError::Busy(Error::server("creating the history's table", error).into());
+            }
             return self.context.survey.write_error("creating the history's table", error).into_apply();
         }
         let step = &self.steps[part.step];
         let contended = is_contention(&error);
         if part.purpose == Purpose::Record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            let is_moved = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+            let moved = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+            let is_moved = error.code().is_some_and(|code| moved.contains(code));
             if is_moved || self.progress.done_count() == 0 && !contended {
                 return record_failure(&self.context, error);
             }
@@ -380,9 +409,13 @@ fn around_script(purpose: Purpose, path: &str) -> String {
 }
 
 /// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
-/// committed it.
+/// committed it. In another tool's table a division by zero says so, or that the tool is at work.
 pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
-    let is_moved = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+    let code = error.code().cloned();
     let error = context.survey.write_error("writing the history", error);
-    if is_moved { ApplyError::Moved(error.into()) } else { error.into_apply() }
+    match code {
+        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::Moved(error.into()),
+        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::Busy(error.into()),
+        _ => error.into_apply(),
+    }
 }

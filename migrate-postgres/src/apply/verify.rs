@@ -117,8 +117,8 @@ fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> 
         format!("the verify script refutes it: {problem}, where no row or a single true was expected");
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, message);
     if let Some(statement) = script.statements().get(index) {
-        let at = sql::line_column(script.text(), statement.range().start);
-        let line = script.text().lines().nth(at.line as usize - 1).unwrap_or_default();
+        let at = script.line_column(statement.range().start);
+        let line = script.line_at(statement.range().start);
         let place = Place::new(script.path(), at.line, at.column);
         failure.place = Some(place.in_statement(index + 1, script.statements().len(), line));
     }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
+use crate::settings::RunSettings;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Set, Version};
@@ -12,8 +13,41 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+/// Loads a set's state, and another tool's history where that is to be adopted.
+pub(crate) async fn load_all(
+    client: &Client,
+    survey: &Survey,
+    settings: &RunSettings,
+    set: &Set,
+) -> Result<State, Error> {
+    #[cfg(feature = "histories")]
+    if let Some(kept) = &settings.keeping {
+        return crate::foreign::state(client, survey, kept, set).await;
+    }
+    let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
+    #[cfg(feature = "histories")]
+    if let Some(adopting) = &settings.adopting
+        && !is_used(client, survey, set, &state).await?
+    {
+        return Ok(State { foreign: crate::foreign::find(client, adopting).await?, ..state });
+    }
+    #[cfg(not(feature = "histories"))]
+    let _ = settings;
+    Ok(state)
+}
+
+/// Whether anything was ever applied, also if all of it was reverted: then the other tool's history is past.
+#[cfg(feature = "histories")]
+async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> Result<bool, Error> {
+    if !state.applied.is_empty() || state.last_row == 0 {
+        return Ok(!state.applied.is_empty());
+    }
+    let row = client.query_typed_one(&survey.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
+    Ok(row.map_err(|error| survey.read_error("looking at the history", error))?.get(0))
+}
+
 /// Loads a set's state: the rows that count, and the texts of those that differ from the set.
-pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
+async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
     let failed = |error| survey.read_error("loading the history", error);
     let table = &survey.table;
     let shown = table.shown();

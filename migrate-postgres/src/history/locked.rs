@@ -103,28 +103,33 @@ const MOST_LOOKS: u32 = 10;
 
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
-    async fn prepare(&mut self) -> Result<(), Error> {
+    async fn prepare(&mut self) -> Result<(), ApplyError> {
         if let Some(same_server) = self.preamble.same_server.take()
             && let Err(error) = self.client.batch_execute(&same_server).await
         {
             let doing = "looking for the migration lock";
-            return Err(if is_strange(&error) { Error::OtherServer } else { Error::server(doing, error) });
+            let error = if is_strange(&error) { Error::OtherServer } else { Error::server(doing, error) };
+            return Err(error.into_apply());
         }
         if let Some(guard) = self.preamble.guard.take()
             && let Err(error) = self.client.batch_execute(&guard).await
         {
-            self.look_again(error).await?;
+            self.look_again(error).await.map_err(Error::into_apply)?;
         }
         while let Some(create) = &self.preamble.create {
             let Err(error) = self.client.batch_execute(&create.join("; ")).await else {
                 self.preamble.create = None;
                 break;
             };
+            if self.survey.table.is_being_made(&error) {
+                drop(self.client.batch_execute("ROLLBACK").await);
+                return Err(ApplyError::Busy(Error::server("creating the history's table", error).into()));
+            }
             if !is_made_meanwhile(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
-                return Err(self.survey.write_error("creating the history's table", error));
+                return Err(self.survey.write_error("creating the history's table", error).into_apply());
             }
-            self.look_again(error).await?;
+            self.look_again(error).await.map_err(Error::into_apply)?;
         }
         Ok(())
     }
@@ -166,7 +171,7 @@ impl Work<'_, '_> {
             }
             let statement_by_statement = is_statement_by_statement(first);
             if statement_by_statement {
-                self.prepare().await.map_err(Error::into_apply)?;
+                self.prepare().await?;
             }
             let context = Context {
                 client: self.client,
@@ -209,10 +214,10 @@ impl Locked for PgLocked<'_, '_> {
     }
 
     async fn load(&mut self) -> Result<State, EngineError> {
-        if self.preamble.create.is_some() {
-            return Ok(State::EMPTY);
-        }
-        Ok(load::load(self.worker(), &self.survey, self.set).await?)
+        // The table may have been made since.
+        let mut survey = self.survey.clone();
+        survey.exists = self.preamble.create.is_none();
+        Ok(load::load_all(self.worker(), &survey, self.settings, self.set).await?)
     }
 
     async fn apply(
@@ -257,7 +262,7 @@ impl Locked for PgLocked<'_, '_> {
 }
 
 /// What tells a run from others, in the history's rows.
-pub(super) fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }

@@ -3,6 +3,7 @@
 mod attempt;
 mod end;
 mod head;
+mod keeps;
 mod load;
 mod locked;
 mod row;
@@ -11,6 +12,11 @@ mod table;
 
 pub(crate) use attempt::attempts;
 pub use attempt::{Attempt, Outcome};
+#[cfg(feature = "histories")]
+pub(crate) use head::read_error;
+pub(crate) use keeps::Keeps;
+#[cfg(feature = "histories")]
+pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};
@@ -22,7 +28,8 @@ use crate::session::Session;
 use crate::settings::RunSettings;
 use crate::target::Target;
 use async_trait::async_trait;
-use locked::{PgLocked, run_id};
+use locked::PgLocked;
+pub(crate) use locked::run_id;
 use migrate_core::history::{Head, History, Holder, Locking, State};
 use migrate_core::{Error as EngineError, Set};
 use std::time::{Duration, Instant};
@@ -38,12 +45,18 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     found: bool,
     /// Whether it has shown that the history is where a run looks for it.
     whereabouts: Whereabouts,
+    /// Since when somebody else has the lock.
+    held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
     holder: Option<(Instant, Holder)>,
 }
 
 /// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
 const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
+
+/// How long the lock is waited for before that is asked at all: most waits are over by then, and 63 replicas that ask at
+/// once keep the one that works from its work.
+const ASK_HOLDER_AFTER: Duration = migrate_core::engine::TELL_WAITING_AFTER;
 
 impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
@@ -55,6 +68,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             settings,
             found: false,
             whereabouts: Whereabouts::Unknown,
+            held_since: None,
             holder: None,
         })
     }
@@ -118,7 +132,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
         let questions = Survey::questions(self.settings, self.whereabouts, LOCKED);
-        if !self.found {
+        if !self.found || self.settings.keeps().is_some() {
             return questions;
         }
         format!("{questions}; {}", end::questions(&self.settings.relation(), set, LOCKED))
@@ -126,6 +140,11 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// Who holds the lock; asked again from time to time.
     async fn who_holds(&mut self, lock: &dyn Lock) -> Result<Holder, Error> {
+        let waited = self.held_since.get_or_insert_with(Instant::now).elapsed();
+        // Who will not wait for long is to know whom for.
+        if waited < ASK_HOLDER_AFTER && self.settings.engine.lock_wait > ASK_HOLDER_EVERY {
+            return Ok(Holder::default());
+        }
         if let Some((asked, holder)) = &self.holder
             && asked.elapsed() < ASK_HOLDER_EVERY
         {
@@ -164,6 +183,12 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            let head = crate::foreign::look(&self.session, self.settings, kept, set).await?;
+            self.found = head.is_some();
+            return Ok(head.unwrap_or(Head::NONE));
+        }
         let look = head::look(&self.session, self.settings, set).await?;
         self.found = look.found;
         self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
@@ -172,15 +197,19 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
 
     async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
         let survey = self.survey().await?;
-        if !survey.exists {
-            return Ok(State::EMPTY);
-        }
-        Ok(load::load(&self.session, &survey, set).await?)
+        Ok(load::load_all(&self.session, &survey, self.settings, set).await?)
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind()?, run_id());
         let mut lock = self.lock(set, kind, &run).await?;
+        if self.held_since.is_some() {
+            match lock.is_free(&self.session).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
+                Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+            }
+        }
         if lock.outlives_session() {
             self.session.mark_lasting(lock.abandon());
         } else {
@@ -222,7 +251,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
-        let end = end::read(&survey, self.found, set, &mut answers)?;
+        let asked = self.found && survey.table.keeps().is_none();
+        let end = end::read(&survey, asked, set, &mut answers)?;
         let preamble = Preamble {
             same_server: same_server.filter(|_| worker.is_some()),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),

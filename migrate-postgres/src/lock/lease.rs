@@ -127,6 +127,11 @@ impl Lock for LeaseLock {
         Ok(Tried::Got(answers))
     }
 
+    async fn is_free(&self, _: &Client) -> Result<bool, tokio_postgres::Error> {
+        // A try that fails is one statement too.
+        Ok(true)
+    }
+
     async fn keep(&self, client: &Client) {
         let (pause, renew) = (self.expiry / 3, self.renew());
         loop {

@@ -63,6 +63,9 @@ pub(crate) trait Lock: Send + Sync {
     async fn try_acquire(&mut self, client: &Client, questions: &str)
     -> Result<Tried, tokio_postgres::Error>;
 
+    /// Whether it seems to be free, asked at less cost than a try that would fail.
+    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error>;
+
     /// Gives it back; whether it was still ours.
     async fn release(&self, client: &Client) -> Result<bool, Error>;
 
@@ -165,6 +168,12 @@ impl Key {
         ))
     }
 
+    /// Whether it can be had: taken by a statement alone, with whose end it is given back.
+    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        let peek = format!("SELECT coalesce(pg_catalog.pg_try_advisory_xact_lock({}), true)", self.sql());
+        Ok(client.query_typed_one(&peek, &[]).await?.get(0))
+    }
+
     /// Who holds the lock, as far as the server shows that to this role.
     async fn holder(&self, client: &Client) -> Result<Holder, Error> {
         let rows = client
@@ -178,7 +187,7 @@ impl Key {
 /// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
 ///
 /// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
-const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
+pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
 
 /// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.
 const HOLDER: &str = "\

@@ -24,6 +24,10 @@ impl Lock for SessionLock {
         Ok(self.key.tried(client.simple_query(&message).await?, 0))
     }
 
+    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        self.key.is_free(client).await
+    }
+
     async fn release(&self, client: &Client) -> Result<bool, Error> {
         let unlock = self.release_query().unwrap_or_default();
         let row = client.query_typed_one(&unlock, &[]).await;

@@ -56,6 +56,10 @@ impl Lock for TransactionLock {
         Ok(tried)
     }
 
+    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        self.key.is_free(client).await
+    }
+
     async fn release(&self, client: &Client) -> Result<bool, Error> {
         client
             .batch_execute("COMMIT")

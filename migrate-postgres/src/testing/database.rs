@@ -7,18 +7,21 @@ use std::{io, process, thread};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
+use super::fresh::{Keeper, Schema, in_schema, options};
+use super::shared::Lease;
 use super::url::{self, Secret};
 use super::{Server, TestingError};
+use crate::migrator::Migrator;
 use crate::quote::{quote_ident, quote_literal};
 
 /// How long the drop of a value waits for the drop of its database.
 const DROP_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A database of a test's own, dropped with the value, connections to it and all.
+/// A database or schema of a test's own, dropped with the value, connections to it and all.
 ///
-/// If the test panics, a database on the server of `DATABASE_URL` is kept, and its URL is written to
-/// standard error without the password, so that one can look. A server that was started here takes
-/// its databases with it.
+/// If the test panics, a database on a shared server or on that of `DATABASE_URL` is kept, and its URL is written to
+/// standard error without the password, so that one can look. A server that ends with the process takes its databases with
+/// it.
 #[derive(Debug)]
 #[must_use = "the database is dropped with the value"]
 pub struct Database {
@@ -27,8 +30,21 @@ pub struct Database {
     config: Config,
     admin: Config,
     version_num: u32,
-    on_our_server: bool,
+    /// Whether the server ends with this process, and takes the database with it.
+    ends_with_us: bool,
+    /// For one on a shared server.
+    lease: Option<Arc<Lease>>,
+    /// For one with a set applied: who made it, and for which test.
+    fresh: Option<Fresh>,
     is_dropped: bool,
+}
+
+#[derive(Debug)]
+struct Fresh {
+    keeper: Arc<Keeper>,
+    test: Option<String>,
+    schema: Option<Schema>,
+    keep_on_panic: bool,
 }
 
 impl Database {
@@ -47,15 +63,58 @@ impl Database {
                 }
                 Err(error) => return Err(error),
             }
-            return Ok(Self {
-                url: Secret::new(server.url(&name)),
-                config: server.config(&name),
-                admin: server.admin().clone(),
-                version_num: server.version_num(),
-                on_our_server: server.is_ours(),
-                is_dropped: false,
-                name,
-            });
+            return Ok(Self::of(server, name));
+        }
+    }
+
+    /// A database with the set of `migrator` applied, for the test of this name.
+    pub(super) async fn fresh(
+        server: &Server,
+        migrator: &Migrator,
+        test: Option<String>,
+    ) -> Result<Self, TestingError> {
+        let keeper = server.keeper().await?;
+        let name = keeper.database(migrator).await?;
+        let mut database = Self::of(server, name);
+        database.fresh = Some(Fresh { keeper, test, schema: None, keep_on_panic: true });
+        database.forget_kept().await?;
+        Ok(database)
+    }
+
+    /// A schema with the set of `migrator` applied, for the test of this name.
+    pub(super) async fn fresh_schema(
+        server: &Server,
+        migrator: &Migrator,
+        test: Option<String>,
+    ) -> Result<Self, TestingError> {
+        let keeper = server.keeper().await?;
+        let schema = keeper.schema(migrator, test.as_deref()).await?;
+        let mut database = Self::of(server, schema.database.clone());
+        let options = options(database.config.get_options(), &schema.name);
+        database.url = Secret::new(url::with_options(database.url.reveal(), &options));
+        database.config = in_schema(database.config.clone(), &schema.name);
+        database.fresh = Some(Fresh { keeper, test, schema: Some(schema), keep_on_panic: true });
+        Ok(database)
+    }
+
+    /// Whether a panic keeps it.
+    pub(super) fn keep_on_panic(&mut self, keep: bool) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.keep_on_panic = keep;
+        }
+    }
+
+    fn of(server: &Server, name: String) -> Self {
+        Self {
+            url: Secret::new(server.url(&name)),
+            config: server.config(&name),
+            admin: server.admin().clone(),
+            version_num: server.version_num(),
+            ends_with_us: server.ends_with_us(),
+            lease: server.lease().cloned(),
+            fresh: None,
+            is_dropped: false,
+            name,
         }
     }
 
@@ -63,6 +122,17 @@ impl Database {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The test's own schema, if that is what it got. Connections by [`config`](Self::config), [`url`](Self::url) and
+    /// [`connect`](Self::connect) have it as their search path.
+    #[must_use]
+    pub fn schema(&self) -> Option<&str> {
+        Some(self.own_schema()?.name.as_str())
+    }
+
+    fn own_schema(&self) -> Option<&Schema> {
+        self.fresh.as_ref()?.schema.as_ref()
     }
 
     /// The database's connection string, for any program that takes one. With `DATABASE_URL` it holds
@@ -97,10 +167,72 @@ impl Database {
     /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
     /// refuses, as while the database has a prepared transaction or a replication slot.
     pub async fn close(mut self) -> Result<(), TestingError> {
-        let result = drop_database(&self.admin, &self.name, self.version_num).await;
+        let result = self.drop_now().await;
         // Not before: the drop of a call that was cancelled is the drop of the value.
         self.is_dropped = true;
         result
+    }
+
+    /// Keeps the database as a test that panics does, and writes its URL to standard error, without the password. It is
+    /// dropped when the same test asks for a migrated database again, or a week later.
+    pub async fn keep(mut self) {
+        self.is_dropped = true;
+        let kept = self.keep_now().await;
+        self.tell_kept(kept.map_err(|error| error.to_string()));
+    }
+
+    async fn drop_now(&self) -> Result<(), TestingError> {
+        match &self.fresh {
+            Some(Fresh { keeper, schema: Some(schema), .. }) => keeper.drop_schema(schema).await,
+            Some(fresh) => fresh.keeper.drop_database(&self.name).await,
+            None => {
+                run(&self.admin, "drop", &self.name, &drop_statements(&self.name, self.version_num)).await
+            }
+        }
+    }
+
+    async fn keep_now(&self) -> Result<(), TestingError> {
+        match &self.fresh {
+            Some(Fresh { keeper, test, schema, .. }) if !self.ends_with_us => {
+                let test = test.as_deref().unwrap_or_default();
+                match schema {
+                    Some(schema) => keeper.keep_schema(schema, test).await,
+                    None => keeper.keep(&self.name, test).await,
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_kept(&self, kept: Result<(), String>) {
+        if self.ends_with_us {
+            return;
+        }
+        match kept {
+            Ok(()) => {
+                let until = match &self.lease {
+                    Some(lease) => {
+                        lease.stay();
+                        " (the server runs for another 15 minutes, and whenever tests do)"
+                    }
+                    None => "",
+                };
+                let mut url = url::public(&self.config, &self.name);
+                if let Some(schema) = self.schema() {
+                    url = url::with_options(&url, &options(None, schema));
+                }
+                eprintln!("the test's database is kept: {url}{until}");
+            }
+            Err(problem) => eprintln!("the test's database {} can't be kept: {problem}", self.name),
+        }
+    }
+
+    /// Drops what the same test kept when it failed the last time.
+    async fn forget_kept(&self) -> Result<(), TestingError> {
+        match &self.fresh {
+            Some(Fresh { keeper, test: Some(test), .. }) if !self.ends_with_us => keeper.forget(test).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -109,36 +241,43 @@ impl Drop for Database {
         if self.is_dropped {
             return;
         }
-        if thread::panicking() {
-            if !self.on_our_server {
-                eprintln!("the test's database is kept: {}", url::public(&self.config, &self.name));
-            }
-            return;
-        }
-        let dropping = drop_database(&self.admin, &self.name, self.version_num);
-        let dropped = block_on(async { tokio::time::timeout(DROP_DEADLINE, dropping).await });
-        let problem = match dropped {
-            Ok(Ok(Ok(()))) => return,
-            Ok(Ok(Err(error))) => error.to_string(),
-            Ok(Err(elapsed)) => elapsed.to_string(),
-            Err(error) => error.to_string(),
-        };
-        if !self.on_our_server {
+        let keep = self.fresh.as_ref().is_none_or(|fresh| fresh.keep_on_panic);
+        if thread::panicking() && keep {
+            self.tell_kept(wait(self.keep_now()));
+        } else if let Err(problem) = wait(self.drop_now())
+            && !self.ends_with_us
+        {
             eprintln!("the test's database {} is left behind: {problem}", self.name);
         }
     }
 }
 
-async fn drop_database(admin: &Config, name: &str, version_num: u32) -> Result<(), TestingError> {
+/// Waits for what a `drop` can't await, for so long.
+fn wait(work: impl Future<Output = Result<(), TestingError>> + Send) -> Result<(), String> {
+    match block_on(async { tokio::time::timeout(DROP_DEADLINE, work).await }) {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(elapsed)) => Err(elapsed.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What drops a database with the connections to it, each a message of its own.
+pub(super) fn drop_statements(name: &str, version_num: u32) -> Vec<String> {
     let database = quote_ident(name);
-    let statements = if version_num >= 130_000 {
-        vec![format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")]
-    } else {
-        let sessions = format!("FROM pg_stat_activity WHERE datname = {}", quote_literal(name));
-        let end = format!("SELECT pg_terminate_backend(pid) {sessions}");
-        vec![end, format!("DROP DATABASE IF EXISTS {database}")]
-    };
-    run(admin, "drop", name, &statements).await
+    if version_num >= 130_000 {
+        return vec![format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")];
+    }
+    let sessions = format!("FROM pg_stat_activity WHERE datname = {}", quote_literal(name));
+    let end = format!("SELECT pg_terminate_backend(pid) {sessions}");
+    vec![end, format!("DROP DATABASE IF EXISTS {database}")]
+}
+
+/// What a test is known by over several runs: its crate, and the name of the thread that the standard harness gives it.
+pub(super) fn test_name() -> Option<String> {
+    let thread = thread::current();
+    let name = thread.name().filter(|name| *name != "main")?;
+    Some(format!("{}::{name}", std::env::var("CARGO_PKG_NAME").unwrap_or_default()))
 }
 
 /// The version of a server that was not started here.
@@ -176,14 +315,14 @@ async fn run(admin: &Config, action: &'static str, name: &str, sql: &[String]) -
     result.map_err(|source| TestingError::Database { action, database, source: Arc::new(source) })
 }
 
-fn connect_error(database: &str) -> impl FnOnce(Error) -> TestingError {
+pub(super) fn connect_error(database: &str) -> impl FnOnce(Error) -> TestingError {
     let database = database.to_owned();
     move |source| TestingError::Connect { database, source: Arc::new(source) }
 }
 
 /// Waits for a future on a thread and a runtime of its own, wherever the caller runs: blocking on one runtime
 /// inside another panics.
-fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+pub(super) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -128,7 +128,7 @@ pub enum TestingError {
     },
 
     /// Only a server that was started here can be stopped and started again.
-    #[error("the server of DATABASE_URL is not ours to {action}: unset DATABASE_URL, or use `Server::start`")]
+    #[error("a server of DATABASE_URL, or one that is shared, is not ours to {action}: use `Server::start`")]
     NotOurs {
         /// What was asked for, as a verb.
         action: &'static str,
@@ -161,6 +161,34 @@ pub enum TestingError {
         database: String,
         /// What the server said.
         source: Arc<tokio_postgres::Error>,
+    },
+
+    /// The user may not create databases.
+    #[error(
+        "the role `{role}` of the test server may not create databases: run `ALTER ROLE {} CREATEDB` as a \
+         superuser, or set DATABASE_URL to another user, or unset it for a server of the tests' own",
+        crate::quote::quote_if_needed(role)
+    )]
+    NoCreateDb {
+        /// The user.
+        role: String,
+    },
+
+    /// The set makes something that is in no schema of a test's own, so tests would meet there.
+    #[error(
+        "the migrations make {object}, which is not in the schema that unqualified names are of: give each test a \
+         database instead (without `schema`), or leave the schema's name out of the scripts"
+    )]
+    OutsideSchema {
+        /// What, in SQL.
+        object: String,
+    },
+
+    /// The set could not be applied to an empty database.
+    #[error("no test database could be migrated: {source}")]
+    Migrate {
+        /// What the run said.
+        source: Arc<crate::Error>,
     },
 }
 

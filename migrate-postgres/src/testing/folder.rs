@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::ErrorKind;
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::net::UnixStream;
@@ -31,12 +32,18 @@ const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103
 /// right after the folder.
 const UNLOCKED_GRACE: Duration = Duration::from_secs(600);
 
-/// A folder in the temporary folder, mode 0700, locked while this value lives and removed with it.
+/// A folder that a server lives in.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) own_uid: u32,
+    pub(super) user: Option<User>,
+}
+
+/// A place in the temporary folder, mode 0700, locked while this value lives and removed with it.
 #[derive(Debug)]
 pub(super) struct Folder {
-    path: PathBuf,
-    own_uid: u32,
-    user: Option<User>,
+    place: Place,
     _lock: File,
 }
 
@@ -52,9 +59,7 @@ impl Folder {
     fn create_in(base: &Path) -> Result<Self, TestingError> {
         loop {
             let path = base.join(format!("{PREFIX}{}-{:08x}", process::id(), random()));
-            if path.join(SOCKET).as_os_str().as_bytes().len() > SOCKET_PATH_LIMIT {
-                return Err(TestingError::PathTooLong { path: base.to_owned(), limit: SOCKET_PATH_LIMIT });
-            }
+            fits_a_socket(&path, base)?;
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
@@ -75,18 +80,24 @@ impl Folder {
             }
             // The standard library has no `geteuid`, but a file has an owner.
             let own_uid = lock.metadata().map_err(TestingError::io("look at", &lock_path))?.uid();
-            let mut folder = Self { path, own_uid, user: None, _lock: lock };
-            folder.user = User::for_server(own_uid)?;
-            if let Some(user) = &folder.user {
-                if !user.can_enter(base) {
-                    return Err(TestingError::Unreachable { path: base.to_owned(), user: user.name.clone() });
-                }
-                chown(&folder.path, Some(user.uid), Some(user.gid))
-                    .map_err(TestingError::io("change the owner of", &folder.path))?;
-            }
+            let mut folder = Self { place: Place { path, own_uid, user: None }, _lock: lock };
+            folder.place.user = User::for_server(own_uid)?;
+            folder.give_to_user(base)?;
             sweep(base, own_uid, folder.user.as_ref());
             return Ok(folder);
         }
+    }
+}
+
+impl Place {
+    /// Makes the folder the server's user's own, who has to get there from `base`.
+    pub(super) fn give_to_user(&self, base: &Path) -> Result<(), TestingError> {
+        let Some(user) = &self.user else { return Ok(()) };
+        if !user.can_enter(base) {
+            return Err(TestingError::Unreachable { path: base.to_owned(), user: user.name.clone() });
+        }
+        chown(&self.path, Some(user.uid), Some(user.gid))
+            .map_err(TestingError::io("change the owner of", &self.path))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -112,10 +123,31 @@ impl Folder {
     }
 }
 
+impl Deref for Folder {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// Whether a socket in the folder `path` can have its path.
+pub(super) fn fits_a_socket(path: &Path, base: &Path) -> Result<(), TestingError> {
+    if path.join(SOCKET).as_os_str().as_bytes().len() > SOCKET_PATH_LIMIT {
+        return Err(TestingError::PathTooLong { path: base.to_owned(), limit: SOCKET_PATH_LIMIT });
+    }
+    Ok(())
+}
+
+/// Whether a server takes connections in the folder.
+pub(super) fn answers(folder: &Path) -> bool {
+    UnixStream::connect(folder.join(SOCKET)).is_ok()
 }
 
 /// The data folder in a server's folder.
@@ -157,17 +189,20 @@ fn left_behind(folder: &Path) -> Option<Option<File>> {
     }
 }
 
+/// The pid in the pid file of the server in a folder, whether it runs or not.
+pub(super) fn pid(folder: &Path) -> Option<u32> {
+    fs::read_to_string(data(folder).join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+}
+
 /// Stops the server that still runs in a folder left behind.
-fn stop_orphan(folder: &Path, user: Option<&User>) {
-    let answers = || UnixStream::connect(folder.join(SOCKET)).is_ok();
-    let pid = || fs::read_to_string(data(folder).join("postmaster.pid")).ok()?.lines().next()?.parse().ok();
+pub(super) fn stop_orphan(folder: &Path, user: Option<&User>) {
     // The pid in a file may long be another process's; one that answers on the socket is the server.
     for signal in ["QUIT", "KILL"] {
         for _ in 0..100 {
-            if !answers() {
+            if !answers(folder) {
                 return;
             }
-            if let Some(pid) = pid() {
+            if let Some(pid) = pid(folder) {
                 watchdog::signal(signal, pid, user);
             }
             thread::sleep(Duration::from_millis(100));

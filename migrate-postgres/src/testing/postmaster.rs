@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 
 use super::TestingError;
 use super::binaries::Binaries;
-use super::folder::Folder;
+use super::folder::{Folder, Place, answers};
 use super::server::{PORT, ShutdownMode};
 use super::template;
 use super::user::command;
 use super::watchdog::{SHELL, Watchdog, signal};
 
 /// Long, since machines that run tests are busy ones.
-const DEADLINE: Duration = Duration::from_secs(120);
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
 
 /// Waits for a word and becomes the server. So the watchdog knows the pid before there is a server,
 /// and one whose test process is killed in between never comes to be.
@@ -46,14 +46,7 @@ impl Postmaster {
     pub(super) fn start(binaries: Binaries, settings: &[(String, String)]) -> Result<Self, TestingError> {
         let folder = Folder::create()?;
         let watchdog = Watchdog::spawn(&folder)?;
-        template::fill(&folder, &binaries)?;
-        let conf = folder.data().join("postgresql.conf");
-        // In the file rather than on the command line, where they would win over ALTER SYSTEM.
-        OpenOptions::new()
-            .append(true)
-            .open(&conf)
-            .and_then(|mut file| file.write_all(self::conf(folder.path(), settings).as_bytes()))
-            .map_err(TestingError::io("write to", &conf))?;
+        make_data(&folder, &binaries, settings)?;
         let state = Mutex::new(State { child: None, watchdog });
         let postmaster = Self { binaries, folder, state };
         postmaster.run(&mut postmaster.state())?;
@@ -69,7 +62,7 @@ impl Postmaster {
     }
 
     pub(super) fn log(&self) -> String {
-        fs::read(self.folder.log()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+        read_log(&self.folder)
     }
 
     /// The server's pid while it runs.
@@ -105,8 +98,8 @@ impl Postmaster {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let logged = self.log().len();
-            let mut child = self.spawn(&mut state.watchdog)?;
-            let started = self.wait_ready(&mut child, deadline);
+            let mut child = spawn(&self.folder, &self.binaries, |pid| state.watchdog.guard(pid))?;
+            let started = wait_ready(&self.folder, &mut child, deadline);
             state.child = Some(child);
             let error = match started {
                 Ok(()) => return Ok(()),
@@ -119,51 +112,6 @@ impl Postmaster {
                 log.get(logged..).is_some_and(|new| new.contains("pre-existing shared memory block"));
             if !sessions_left || Instant::now() > deadline {
                 return Err(error);
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    fn spawn(&self, watchdog: &mut Watchdog) -> Result<Child, TestingError> {
-        let log_path = self.folder.log();
-        let open = || OpenOptions::new().append(true).create(true).open(&log_path);
-        let log = open().and_then(|log| Ok((log.try_clone()?, log)));
-        let (stdout, stderr) = log.map_err(TestingError::io("open", &log_path))?;
-        let program = self.binaries.dir().join("postgres");
-        let mut child = command(SHELL, self.folder.user())
-            .args(["-c", STARTER, "migrate-pg-starter"])
-            .arg(&program)
-            .arg("-D")
-            .arg(self.folder.data())
-            // macOS: the server would otherwise start threads when it looks the locale up, and refuse that.
-            .env("LC_ALL", "C")
-            .current_dir(self.folder.path())
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .map_err(TestingError::io("run", &program))?;
-        watchdog.guard(child.id());
-        // If this fails the starter ends without a server, which the wait for it reports.
-        let _ = child.stdin.take().map(|mut pipe| pipe.write_all(b"go\n"));
-        Ok(child)
-    }
-
-    fn wait_ready(&self, child: &mut Child, deadline: Instant) -> Result<(), TestingError> {
-        let pid_file = self.folder.data().join("postmaster.pid");
-        loop {
-            if let Some(status) = ended(child, &pid_file)? {
-                return Err(TestingError::Start { status, log: tail(&self.log()) });
-            }
-            if fs::read_to_string(&pid_file).is_ok_and(|text| is_ready(&text, child.id())) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(TestingError::StartTimeout {
-                    seconds: DEADLINE.as_secs(),
-                    log: tail(&self.log()),
-                });
             }
             thread::sleep(POLL);
         }
@@ -204,6 +152,86 @@ impl Drop for Postmaster {
     }
 }
 
+/// Fills the data folder of a place.
+pub(super) fn make_data(
+    place: &Place,
+    binaries: &Binaries,
+    settings: &[(String, String)],
+) -> Result<(), TestingError> {
+    template::fill(place, binaries)?;
+    let conf = place.data().join("postgresql.conf");
+    // In the file rather than on the command line, where they would win over ALTER SYSTEM.
+    OpenOptions::new()
+        .append(true)
+        .open(&conf)
+        .and_then(|mut file| file.write_all(self::conf(place.path(), settings).as_bytes()))
+        .map_err(TestingError::io("write to", &conf))
+}
+
+/// Starts the server in a place, after `guard` has been told its pid.
+pub(super) fn spawn(
+    place: &Place,
+    binaries: &Binaries,
+    guard: impl FnOnce(u32),
+) -> Result<Child, TestingError> {
+    let log_path = place.log();
+    let open = || OpenOptions::new().append(true).create(true).open(&log_path);
+    let log = open().and_then(|log| Ok((log.try_clone()?, log)));
+    let (stdout, stderr) = log.map_err(TestingError::io("open", &log_path))?;
+    let program = binaries.dir().join("postgres");
+    let mut child = command(SHELL, place.user())
+        .args(["-c", STARTER, "migrate-pg-starter"])
+        .arg(&program)
+        .arg("-D")
+        .arg(place.data())
+        // macOS: the server would otherwise start threads when it looks the locale up, and refuse that.
+        .env("LC_ALL", "C")
+        .current_dir(place.path())
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .map_err(TestingError::io("run", &program))?;
+    guard(child.id());
+    // If this fails the starter ends without a server, which the wait for it reports.
+    let _ = child.stdin.take().map(|mut pipe| pipe.write_all(b"go\n"));
+    Ok(child)
+}
+
+/// Waits until a server takes connections.
+pub(super) fn wait_ready(place: &Place, child: &mut Child, deadline: Instant) -> Result<(), TestingError> {
+    let pid_file = place.data().join("postmaster.pid");
+    loop {
+        if let Some(status) = ended(child, &pid_file)? {
+            return Err(TestingError::Start { status, log: tail(&read_log(place)) });
+        }
+        if fs::read_to_string(&pid_file).is_ok_and(|text| is_ready(&text, child.id())) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let seconds = DEADLINE.as_secs();
+            return Err(TestingError::StartTimeout { seconds, log: tail(&read_log(place)) });
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// Whether a server in a place takes connections.
+pub(super) fn is_running(place: &Place) -> bool {
+    let pid_file = fs::read_to_string(place.data().join("postmaster.pid"));
+    let says_so = pid_file.is_ok_and(|text| {
+        let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
+        pid.is_some_and(|pid| is_ready(&text, pid))
+    });
+    says_so && answers(place.path())
+}
+
+/// What the server in a place has written to its log.
+pub(super) fn read_log(place: &Place) -> String {
+    fs::read(place.log()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+}
+
 fn ended(child: &mut Child, path: &Path) -> Result<Option<ExitStatus>, TestingError> {
     child.try_wait().map_err(TestingError::io("wait for the server of", path))
 }
@@ -217,7 +245,7 @@ fn is_ready(pid_file: &str, pid: u32) -> bool {
 }
 
 /// The lines to add to `postgresql.conf`. The server takes the last value of a setting.
-fn conf(folder: &Path, settings: &[(String, String)]) -> String {
+pub(super) fn conf(folder: &Path, settings: &[(String, String)]) -> String {
     let socket_dir = format!("\"{}\"", folder.display());
     let port = PORT.to_string();
     let ours = [

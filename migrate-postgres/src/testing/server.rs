@@ -3,13 +3,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::OnceCell;
 use tokio_postgres::Config;
 
 use super::TestingError;
 use super::binaries::Binaries;
 use super::database::{self, Database};
-use super::postmaster::Postmaster;
+use super::fresh::Keeper;
+use super::postmaster::{Postmaster, read_log};
+use super::shared::Lease;
 use super::url::{self, Secret};
+use crate::migrator::Migrator;
 
 /// The superuser of a server of ours.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -39,11 +43,7 @@ pub(super) const PORT: u16 = 5432;
 /// ```
 pub fn server() -> Result<&'static Server, TestingError> {
     static SERVER: OnceLock<Result<Server, TestingError>> = OnceLock::new();
-    let start = || match env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => Server::at(&url),
-        _ => Server::start(),
-    };
-    SERVER.get_or_init(start).as_ref().map_err(Clone::clone)
+    SERVER.get_or_init(|| of_environment().unwrap_or_else(Server::start)).as_ref().map_err(Clone::clone)
 }
 
 /// A PostgreSQL server for tests.
@@ -58,11 +58,39 @@ pub struct Server {
     /// How to connect, to a database that is always there.
     config: Config,
     version_num: u32,
+    /// This process's place on the server, once it asked for a migrated database.
+    keeper: OnceCell<Arc<Keeper>>,
+}
+
+/// The server that all processes of this user share which test at the same time: the one of `DATABASE_URL` if that is set,
+/// else one that the first of them starts. A few seconds after the last of them it stops, however they ended; its data stays in
+/// the temporary folder, so the next run finds its templates there.
+///
+/// [`fresh_database`] uses it. It is no place for what belongs to the whole server, as roles and settings do:
+/// [`server()`] is.
+///
+/// The call blocks while the server starts: about half a second, and a few seconds the first time on a machine.
+///
+/// # Errors
+///
+/// Those of [`server()`]. Every call in the process gets the same one.
+///
+/// [`fresh_database`]: super::fresh_database
+pub fn shared_server() -> Result<&'static Server, TestingError> {
+    static SERVER: OnceLock<Result<Server, TestingError>> = OnceLock::new();
+    SERVER.get_or_init(|| of_environment().unwrap_or_else(Server::shared)).as_ref().map_err(Clone::clone)
+}
+
+/// The server of `DATABASE_URL`, if that is set.
+fn of_environment() -> Option<Result<Server, TestingError>> {
+    let url = env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
+    Some(Server::at(&url))
 }
 
 #[derive(Debug)]
 enum Kind {
     Ours(Postmaster),
+    Shared(Arc<Lease>),
     /// With the connection string, whose form and parameters are kept.
     Theirs(Secret),
 }
@@ -87,11 +115,28 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// The server that the connection string `text` leads to, as a user who may create databases.
-    fn at(text: &str) -> Result<Self, TestingError> {
+    /// A running server that the connection string `text` leads to, as a user who may create databases. What is made
+    /// there for tests is dropped again, but for templates.
+    ///
+    /// # Errors
+    ///
+    /// [`TestingError::Url`] if the text can't be read and [`TestingError::Connect`] if the server can't be reached.
+    pub fn at(text: &str) -> Result<Self, TestingError> {
         let config: Config = text.parse().map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
-        Ok(Self { kind: Kind::Theirs(Secret::new(text)), config, version_num })
+        Ok(Self::of(Kind::Theirs(Secret::new(text)), config, version_num))
+    }
+
+    /// The server of all processes of this user.
+    fn shared() -> Result<Self, TestingError> {
+        let lease = Lease::join(Binaries::find()?)?;
+        let version_num = lease.binaries().version_num();
+        let config = local_config(lease.place().path(), PORT);
+        Ok(Self::of(Kind::Shared(Arc::new(lease)), config, version_num))
+    }
+
+    fn of(kind: Kind, config: Config, version_num: u32) -> Self {
+        Self { kind, config, version_num, keeper: OnceCell::new() }
     }
 
     /// Makes an empty database with a name that no other has, from `template0`. It is dropped with
@@ -105,12 +150,42 @@ impl Server {
         Database::create(self).await
     }
 
+    /// Makes a database with the set of `migrator` applied: a copy of a template, which is made once for the server. It is
+    /// dropped with the value.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`database`](Self::database), [`TestingError::NoCreateDb`], and [`TestingError::Migrate`] if the set can't
+    /// be applied to an empty database.
+    pub async fn fresh_database(&self, migrator: &Migrator) -> Result<Database, TestingError> {
+        Database::fresh(self, migrator, database::test_name()).await
+    }
+
+    /// Makes a schema with the set of `migrator` applied, in a database that tests of the set share. It is dropped with the
+    /// value; connections to the value have it as their search path.
+    ///
+    /// Cheaper for the server than a database, and not quicker: each is made by the scripts. For sets whose scripts leave the
+    /// schema's name out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fresh_database`](Self::fresh_database), and [`TestingError::OutsideSchema`] for a set that makes something
+    /// elsewhere: a table of a named schema, an extension.
+    pub async fn fresh_schema(&self, migrator: &Migrator) -> Result<Database, TestingError> {
+        Database::fresh_schema(self, migrator, database::test_name()).await
+    }
+
+    /// This process's place on the server.
+    pub(super) async fn keeper(&self) -> Result<Arc<Keeper>, TestingError> {
+        self.keeper.get_or_try_init(|| Keeper::start(self.config.clone(), self.version_num)).await.cloned()
+    }
+
     /// The connection string of a database of this server, for any program that takes one. With
     /// `DATABASE_URL` it holds that one's password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.kind {
-            Kind::Ours(_) => url::public(&self.config, database),
+            Kind::Ours(_) | Kind::Shared(_) => url::public(&self.config, database),
             Kind::Theirs(text) => url::with_database(text.reveal(), database),
         }
     }
@@ -128,10 +203,14 @@ impl Server {
         &self.config
     }
 
-    /// The folder of the server's socket, if it was started here.
+    /// The folder of the server's socket, if it was started here or is shared.
     #[must_use]
     pub fn socket_dir(&self) -> Option<&Path> {
-        self.ours().map(Postmaster::folder)
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.folder()),
+            Kind::Shared(lease) => Some(lease.place().path()),
+            Kind::Theirs(_) => None,
+        }
     }
 
     /// The server's port. One that was started here takes no connections over TCP unless it was told to
@@ -147,26 +226,38 @@ impl Server {
         self.version_num
     }
 
-    /// The pid of the server's first process, the postmaster, if it was started here and runs.
+    /// The pid of the server's first process, the postmaster, if it was started here or is shared, and runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.ours()?.pid()
+        match &self.kind {
+            Kind::Ours(postmaster) => postmaster.pid(),
+            Kind::Shared(lease) => lease.pid(),
+            Kind::Theirs(_) => None,
+        }
     }
 
-    /// What the server has written to its log, if it was started here.
+    /// What the server has written to its log, if it was started here or is shared.
     #[must_use]
     pub fn log(&self) -> Option<String> {
-        self.ours().map(Postmaster::log)
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.log()),
+            Kind::Shared(lease) => Some(read_log(lease.place())),
+            Kind::Theirs(_) => None,
+        }
     }
 
-    /// The folder of the server's programs, if it was started here.
+    /// The folder of the server's programs, if it was started here or is shared.
     #[must_use]
     pub fn bin_dir(&self) -> Option<&Path> {
-        self.ours().map(|postmaster| postmaster.binaries().dir())
+        match &self.kind {
+            Kind::Ours(postmaster) => Some(postmaster.binaries().dir()),
+            Kind::Shared(lease) => Some(lease.binaries().dir()),
+            Kind::Theirs(_) => None,
+        }
     }
 
-    /// Whether the server was started here, and goes when the tests do.
-    pub(super) fn is_ours(&self) -> bool {
+    /// Whether the server goes when this process does.
+    pub(super) fn ends_with_us(&self) -> bool {
         self.ours().is_some()
     }
 
@@ -197,9 +288,24 @@ impl Server {
     fn ours(&self) -> Option<&Postmaster> {
         match &self.kind {
             Kind::Ours(postmaster) => Some(postmaster),
-            Kind::Theirs(_) => None,
+            Kind::Shared(_) | Kind::Theirs(_) => None,
         }
     }
+
+    /// This process's part in the server, if that is shared.
+    pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
+        match &self.kind {
+            Kind::Shared(lease) => Some(lease),
+            Kind::Ours(_) | Kind::Theirs(_) => None,
+        }
+    }
+}
+
+/// How to connect to a server whose socket is in `folder`.
+fn local_config(folder: &Path, port: u16) -> Config {
+    let mut config = Config::new();
+    config.host_path(folder).port(port).user(SUPERUSER).dbname("postgres");
+    config
 }
 
 /// What a server is started with.
@@ -253,9 +359,8 @@ impl ServerBuilder {
         };
         let version_num = binaries.version_num();
         let postmaster = Postmaster::start(binaries, &self.settings)?;
-        let mut config = Config::new();
-        config.host_path(postmaster.folder()).port(self.port()).user(SUPERUSER).dbname("postgres");
-        Ok(Server { kind: Kind::Ours(postmaster), config, version_num })
+        let config = local_config(postmaster.folder(), self.port());
+        Ok(Server::of(Kind::Ours(postmaster), config, version_num))
     }
 }
 

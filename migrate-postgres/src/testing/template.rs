@@ -12,7 +12,7 @@ use std::{env, str};
 
 use super::TestingError;
 use super::binaries::Binaries;
-use super::folder::Folder;
+use super::folder::Place;
 use super::postmaster::tail;
 use super::user::{User, command};
 
@@ -34,7 +34,7 @@ const INITDB: &[&str] = &[
 const COMPLETE: &str = "complete";
 
 /// Fills the data folder of a new server.
-pub(super) fn fill(folder: &Folder, binaries: &Binaries) -> Result<(), TestingError> {
+pub(super) fn fill(folder: &Place, binaries: &Binaries) -> Result<(), TestingError> {
     if let Some(user) = folder.user()
         && !user.can_enter(binaries.dir())
     {
@@ -59,11 +59,11 @@ pub(super) fn fill(folder: &Folder, binaries: &Binaries) -> Result<(), TestingEr
 }
 
 /// What a template depends on.
-fn key(binaries: &Binaries) -> String {
+pub(super) fn key(binaries: &Binaries) -> String {
     format!("{}\n{}\ninitdb {}\n", binaries.version(), binaries.dir().display(), INITDB.join(" "))
 }
 
-fn initdb(folder: &Folder, binaries: &Binaries) -> Result<(), TestingError> {
+fn initdb(folder: &Place, binaries: &Binaries) -> Result<(), TestingError> {
     let program = binaries.dir().join("initdb");
     let output = command(&program, folder.user())
         .args(INITDB)
@@ -137,7 +137,7 @@ impl Cache {
         fs::read(self.template.join(COMPLETE)).is_ok_and(|text| text == self.key.as_bytes())
     }
 
-    fn copy_to(&self, folder: &Folder) -> Result<(), TestingError> {
+    fn copy_to(&self, folder: &Place) -> Result<(), TestingError> {
         copy(&self.data(), &folder.data(), folder.user())
             .map_err(TestingError::io("copy the data folder", &self.data()))
     }

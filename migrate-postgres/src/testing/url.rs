@@ -79,6 +79,20 @@ pub(super) fn with_database(text: &str, database: &str) -> String {
     url
 }
 
+/// The connection string `text` with these options for the server, instead of those in it.
+pub(super) fn with_options(text: &str, options: &str) -> String {
+    if !text.contains("://") {
+        // Of two values for a keyword the last one counts.
+        let value = options.replace('\\', r"\\").replace('\'', r"\'");
+        return format!("{text} options='{value}'");
+    }
+    let mut url = text.to_owned();
+    url.push(if text.contains('?') { '&' } else { '?' });
+    url.push_str("options=");
+    encode(&mut url, options.as_bytes());
+    url
+}
+
 fn encode(url: &mut String, bytes: &[u8]) {
     for &byte in bytes {
         match byte {
@@ -93,7 +107,7 @@ mod tests {
     use tokio_postgres::Config;
     use tokio_postgres::config::Host;
 
-    use super::{public, with_database};
+    use super::{public, with_database, with_options};
 
     #[test]
     fn the_url_of_a_socket_is_read_back_as_it_was() {
@@ -110,6 +124,14 @@ mod tests {
     fn a_public_url_has_every_host_and_no_password() {
         let config: Config = "postgres://u:secret@h1:1,[::1]:2/db?application_name=x".parse().unwrap();
         assert_eq!(public(&config, "new"), "postgres://u@h1:1,[::1]:2/new");
+    }
+
+    #[test]
+    fn the_last_options_of_a_connection_string_count() {
+        for text in ["postgres://h/d", "postgres://h/d?options=-c%20a%3Db", "host=h options='-c a=b'"] {
+            let read: Config = with_options(text, "-c search_path=x").parse().unwrap();
+            assert_eq!(read.get_options(), Some("-c search_path=x"), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,75 @@
+//! Flyway: `flyway_schema_history`.
+//!
+//! After `flyway-core/src/main/java/org/flywaydb/core/internal/resolver/ChecksumCalculator.java` and
+//! `org/flywaydb/core/internal/info/MigrationInfoServiceImpl.java`.
+
+use super::{Found, FoundState, ToolChecksum};
+use std::time::{Duration, SystemTime};
+
+/// A row of `flyway_schema_history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `version`; none for a repeatable migration.
+    pub version: Option<String>,
+    /// `description`.
+    pub description: String,
+    /// `type`: `SQL`, `BASELINE`, `SCHEMA`, `DELETE`, `UNDO_SQL`, `JDBC`, ….
+    pub kind: String,
+    /// `checksum`.
+    pub checksum: Option<i32>,
+    /// `installed_on`.
+    pub installed_on: SystemTime,
+    /// `execution_time` in milliseconds.
+    pub execution_time: i32,
+    /// `success`.
+    pub success: bool,
+}
+
+/// What rows say, given in the order of `installed_rank`: the last row of a version counts, or of a description where there is no version.
+///
+/// `<< Flyway Schema Creation >>` is no migration; `<< Flyway Baseline >>` stands for all up to its version; a deleted or
+/// undone one counts as not applied.
+pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for row in rows.into_iter().filter(|row| row.kind != "SCHEMA") {
+        let state = match &*row.kind {
+            _ if !row.success => FoundState::Failed { logs: None },
+            "BASELINE" | "SQL_BASELINE" | "SCRIPT_BASELINE" | "JDBC_BASELINE" => FoundState::AppliedUpTo,
+            "DELETE" => FoundState::Reverted,
+            kind if kind.starts_with("UNDO_") => FoundState::Reverted,
+            _ => FoundState::Applied,
+        };
+        let checksum = row.checksum.filter(|_| state == FoundState::Applied);
+        let version = row.version.unwrap_or_else(|| repeatable(&row.description));
+        let next = Found {
+            version,
+            name: Some(row.description),
+            checksum: checksum.map(ToolChecksum::Flyway),
+            at: Some(row.installed_on),
+            took: u64::try_from(row.execution_time).ok().map(Duration::from_millis),
+            state,
+        };
+        match found.iter().position(|earlier| earlier.version == next.version) {
+            Some(earlier) => {
+                found.remove(earlier);
+                found.push(next);
+            }
+            None => found.push(next),
+        }
+    }
+    found
+}
+
+/// The version of a repeatable migration: the name of its file, in which Flyway's description has blanks for underscores.
+fn repeatable(description: &str) -> String {
+    format!("R__{}", description.replace(' ', "_"))
+}
+
+/// The checksum that Flyway writes for a text: CRC32 over its lines without their endings, and without a byte order mark.
+pub fn checksum(text: &str) -> i32 {
+    let mut hasher = crc32fast::Hasher::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Java's BufferedReader ends a line at \n, at \r, and at both together.
+    text.split(['\n', '\r']).for_each(|line| hasher.update(line.as_bytes()));
+    hasher.finalize().cast_signed()
+}

@@ -1,0 +1,95 @@
+//! Prisma Migrate, up to version 7: `_prisma_migrations`.
+//!
+//! After `schema-engine/connectors/schema-connector/src/{checksum,migration_persistence}.rs` and
+//! `schema-engine/connectors/sql-schema-connector/src/sql_migration_persistence.rs` of prisma-engines.
+
+use super::{Found, FoundState, ToolChecksum};
+use sha2::{Digest, Sha256};
+use std::time::SystemTime;
+
+/// A row of `_prisma_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `checksum`.
+    pub checksum: String,
+    /// `finished_at`.
+    pub finished_at: Option<SystemTime>,
+    /// `migration_name`, the name of the folder.
+    pub migration_name: String,
+    /// `logs`.
+    pub logs: Option<String>,
+    /// `rolled_back_at`.
+    pub rolled_back_at: Option<SystemTime>,
+    /// `started_at`.
+    pub started_at: SystemTime,
+    /// `applied_steps_count`.
+    pub applied_steps_count: i32,
+}
+
+/// What `logs` begins with where this library keeps the table and runs a migration statement by statement: to Prisma it is one that has
+/// failed, and `applied_steps_count` says how many statements are done.
+pub const UNFINISHED: &str = "migrate-postgres: unfinished";
+
+/// The same where the server answered the next statement with an error.
+pub const STOPPED: &str = "migrate-postgres: stopped";
+
+/// What rows say, given in the order of `started_at`: there may be several of one migration, and a row that is rolled back
+/// counts for nothing.
+pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for row in rows {
+        let state = match (row.rolled_back_at, row.finished_at) {
+            (Some(_), _) => FoundState::Reverted,
+            (None, Some(_)) => FoundState::Applied,
+            (None, None) => unfinished(row.logs, row.applied_steps_count),
+        };
+        let took = row.finished_at.and_then(|end| end.duration_since(row.started_at).ok());
+        let next = Found {
+            version: row.migration_name.clone(),
+            name: Some(row.migration_name),
+            checksum: Some(ToolChecksum::Prisma(row.checksum)),
+            at: Some(row.started_at),
+            took,
+            state,
+        };
+        match found.iter_mut().find(|earlier| earlier.version == next.version) {
+            // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
+            Some(earlier) if next.state != FoundState::Reverted && !is_failed(earlier) => *earlier = next,
+            Some(_) => {}
+            None => found.push(next),
+        }
+    }
+    found
+}
+
+fn unfinished(logs: Option<String>, steps: i32) -> FoundState {
+    let begins = |mark| logs.as_deref().is_some_and(|logs| logs.starts_with(mark));
+    let statements_done = usize::try_from(steps).unwrap_or_default();
+    if begins(UNFINISHED) || begins(STOPPED) {
+        return FoundState::Interrupted { statements_done, failed: begins(STOPPED) };
+    }
+    FoundState::Failed { logs: logs.filter(|logs| !logs.trim().is_empty()) }
+}
+
+fn is_failed(found: &Found) -> bool {
+    matches!(found.state, FoundState::Failed { .. } | FoundState::Interrupted { .. })
+}
+
+/// The checksum that Prisma writes for a text.
+pub fn checksum(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether Prisma takes a checksum for that of a text: as it is, or with the line endings of another system. Rows of old versions lack the
+/// zeros of bytes below 16.
+pub(super) fn is_checksum_of(checksum: &str, text: &str) -> bool {
+    super::spellings(text).any(|text| {
+        let bytes = Sha256::digest(text.as_bytes());
+        let padded: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        padded == checksum || (checksum.len() < 64 && unpadded(&bytes) == checksum)
+    })
+}
+
+fn unpadded(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:x}")).collect()
+}

@@ -1,0 +1,69 @@
+//! sqlx: `_sqlx_migrations`.
+//!
+//! After `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
+
+use super::{Found, FoundState, ToolChecksum};
+use sha2::{Digest, Sha384};
+use std::time::{Duration, SystemTime};
+
+/// A row of `_sqlx_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `version`.
+    pub version: i64,
+    /// `description`.
+    pub description: String,
+    /// `installed_on`, the time of the transaction.
+    pub installed_on: SystemTime,
+    /// `success`.
+    pub success: bool,
+    /// `checksum`.
+    pub checksum: Vec<u8>,
+    /// `execution_time` in nanoseconds; −1 where it was not written.
+    pub execution_time: i64,
+}
+
+/// What a row says.
+pub fn found(row: Row) -> Found {
+    Found {
+        version: row.version.to_string(),
+        name: Some(row.description),
+        checksum: Some(ToolChecksum::Sqlx(row.checksum)),
+        at: Some(row.installed_on),
+        took: u64::try_from(row.execution_time).ok().map(Duration::from_nanos),
+        state: match checkpoint(row.execution_time) {
+            _ if row.success => FoundState::Applied,
+            Some((statements_done, failed)) => FoundState::Interrupted { statements_done, failed },
+            None => FoundState::Failed { logs: None },
+        },
+    }
+}
+
+/// What stands for a duration in a row without success where this library keeps the table and runs a migration statement by statement: how
+/// many statements are done, and whether the server answered the next one with an error. To sqlx the row is one of a
+/// migration that has failed.
+pub fn execution_time(statements_done: usize, failed: bool) -> i64 {
+    -2 - 2 * i64::try_from(statements_done).unwrap_or(i64::MAX / 4) - i64::from(failed)
+}
+
+/// The opposite of [`execution_time`].
+fn checkpoint(execution_time: i64) -> Option<(usize, bool)> {
+    let sum = execution_time.checked_add(2).and_then(i64::checked_neg).filter(|sum| *sum >= 0)?;
+    Some((usize::try_from(sum / 2).ok()?, sum % 2 == 1))
+}
+
+/// The checksum that sqlx writes for a text.
+pub fn checksum(text: &str) -> [u8; 48] {
+    Sha384::digest(text).into()
+}
+
+/// The description that sqlx writes for a migration of this name: what follows the version, without `.up`, and with blanks for
+/// underscores.
+pub fn description(name: &str) -> String {
+    name.split_once('_').map_or(name, |(_, description)| description).replace('_', " ")
+}
+
+/// The key of the advisory lock that sqlx takes in a database: a number of its own times the CRC-32 of the name.
+pub fn lock_key(database: &str) -> i64 {
+    0x3d32_ad9e * i64::from(crc32fast::hash(database.as_bytes()))
+}

@@ -1,0 +1,45 @@
+-- A null ACL is the default one. Where an object has the default one, there is nothing to tell of.
+SELECT 'privileges', rtrim(o.kind || ' ' || o.identity), coalesce(o.on_table, o.identity), now_granted.lines
+FROM object o
+JOIN (
+  SELECT 'pg_class'::regclass::oid AS classid, r.oid AS objid, 0 AS objsubid, r.relacl AS acl, r.relowner AS owner,
+    acldefault(CASE r.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", r.relowner) AS default_acl FROM rel r
+  UNION ALL SELECT 'pg_class'::regclass, r.oid, a.attnum, a.attacl, r.relowner, acldefault('c', r.relowner)
+    FROM rel r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
+  UNION ALL SELECT 'pg_proc'::regclass, p.oid, 0, p.proacl, p.proowner, acldefault('f', p.proowner) FROM pg_proc p
+  UNION ALL SELECT 'pg_type'::regclass, t.oid, 0, t.typacl, t.typowner, acldefault('T', t.typowner) FROM pg_type t
+  UNION ALL SELECT 'pg_namespace'::regclass, ns.oid, 0, ns.nspacl, ns.nspowner, acldefault('n', ns.nspowner) FROM ns
+  UNION ALL SELECT 'pg_foreign_server'::regclass, s.oid, 0, s.srvacl, s.srvowner, acldefault('S', s.srvowner) FROM pg_foreign_server s
+  UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, w.oid, 0, w.fdwacl, w.fdwowner, acldefault('F', w.fdwowner)
+    FROM pg_foreign_data_wrapper w
+) p ON p.classid = o.classid AND p.objid = o.objid AND p.objsubid = o.objsubid
+CROSS JOIN LATERAL (
+  SELECT coalesce(string_agg(line, E'\n' ORDER BY line), 'none') AS lines FROM (
+    SELECT grantee || ': ' || string_agg(privilege, ', ' ORDER BY privilege) AS line FROM (
+      SELECT CASE WHEN e.grantee = 0 THEN 'PUBLIC' WHEN e.grantee = p.owner THEN '(owner)' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS grantee,
+        e.privilege_type || CASE WHEN bool_or(e.is_grantable) AND e.grantee <> p.owner THEN ' WITH GRANT OPTION' ELSE '' END AS privilege
+      FROM aclexplode(p.acl) e GROUP BY e.grantee, e.privilege_type) privileges GROUP BY grantee) granted
+) now_granted
+CROSS JOIN LATERAL (
+  SELECT NOT EXISTS (
+    (SELECT grantee, privilege_type FROM aclexplode(p.acl) EXCEPT SELECT grantee, privilege_type FROM aclexplode(p.default_acl))
+    UNION ALL
+    (SELECT grantee, privilege_type FROM aclexplode(p.default_acl) EXCEPT SELECT grantee, privilege_type FROM aclexplode(p.acl))
+  ) AS is_default
+) compared
+WHERE p.acl IS NOT NULL AND NOT compared.is_default
+UNION ALL
+SELECT 'default privileges',
+  'for ' || quote_ident(pg_get_userbyid(d.defaclrole))
+    || CASE WHEN d.defaclnamespace <> 0 AND $1 IS NULL THEN ' in ' || quote_ident(ns.nspname) ELSE '' END || ' on '
+    || CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types'
+      WHEN 'n' THEN 'schemas' ELSE 'large objects' END,
+  NULL,
+  (SELECT coalesce(string_agg(line, E'\n' ORDER BY line), 'none') FROM (
+    SELECT CASE WHEN e.grantee = 0 THEN 'PUBLIC' WHEN e.grantee = d.defaclrole THEN '(owner)'
+        ELSE quote_ident(pg_get_userbyid(e.grantee)) END
+      || ': ' || string_agg(e.privilege_type || CASE WHEN e.is_grantable AND e.grantee <> d.defaclrole THEN ' WITH GRANT OPTION'
+        ELSE '' END, ', ' ORDER BY e.privilege_type) AS line
+    FROM aclexplode(d.defaclacl) e GROUP BY e.grantee) granted)
+FROM pg_default_acl d LEFT JOIN ns ON ns.oid = d.defaclnamespace
+WHERE (d.defaclnamespace = 0 AND $1 IS NULL) OR ns.oid IS NOT NULL

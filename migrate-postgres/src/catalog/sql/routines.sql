@@ -1,0 +1,13 @@
+-- pg_get_functiondef always writes the schema: what stands before the name is known, and written anew.
+SELECT 'pg_proc'::regclass::oid, p.oid, 0, k.kind, n.identity || '(' || oidvectortypes(p.proargtypes) || ')', NULL,
+  concat_ws(E'\n',
+    'CREATE OR REPLACE ' || upper(k.kind) || ' ' || n.identity || rtrim(substr(pg_get_functiondef(p.oid), length(
+      'CREATE OR REPLACE ' || upper(k.kind) || ' ' || quote_ident(ns.nspname) || '.' || quote_ident(p.proname)) + 1), E'\n'),
+    CASE WHEN $2 THEN 'OWNER ' || quote_ident(pg_get_userbyid(p.proowner)) END)
+FROM pg_proc p JOIN ns ON ns.oid = p.pronamespace
+CROSS JOIN LATERAL (SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind) k
+CROSS JOIN LATERAL (SELECT ns.prefix || quote_ident(p.proname) AS identity) n
+WHERE p.prokind <> 'a'
+  AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
+  -- Those of a range type come with it.
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')

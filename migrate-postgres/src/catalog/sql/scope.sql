@@ -1,0 +1,31 @@
+-- What the branches of the query stand on. $1: the one schema, or null for all; $2: whether owners count.
+-- `prefix` is what stands before the names of a schema's objects: nothing where only one schema is read.
+ns AS MATERIALIZED (
+  SELECT n.oid, n.nspname, n.nspowner, n.nspacl,
+    CASE WHEN $1 IS NULL THEN quote_ident(n.nspname) || '.' ELSE '' END AS prefix
+  FROM pg_namespace n
+  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND ($1 IS NULL OR n.nspname = $1)
+),
+-- What an extension made is the extension's: its name and version tell of it.
+member AS MATERIALIZED (
+  SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e'
+),
+-- Histories and leases of this library, known by their columns, whatever they are called.
+history AS MATERIALIZED (
+  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+  WHERE c.relkind = 'r'
+    AND (a.attname IN ('set_name', 'seq', 'version', 'live', 'digest', 'checkpoint', 'up_sql', 'down_sql')
+         OR (c.relname = 'migrate_lease' AND a.attname IN ('history', 'owner', 'expires_at')))
+  GROUP BY c.oid, c.relnamespace, c.relname
+  HAVING count(*) FILTER (WHERE a.attname NOT IN ('history', 'owner', 'expires_at')) = 8
+    OR (c.relname = 'migrate_lease' AND count(*) = 4)
+),
+rel AS MATERIALIZED (
+  SELECT c.*, ns.prefix || quote_ident(c.relname) AS identity,
+    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+      WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'table' END AS kind
+  FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c') AND c.relpersistence <> 't'
+    AND NOT EXISTS (SELECT FROM history h WHERE h.oid = c.oid)
+    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
+)

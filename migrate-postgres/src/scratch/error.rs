@@ -1,0 +1,95 @@
+//! Why there is no scratch database.
+
+use crate::error::{Error, cause};
+
+/// Why the schema that migrations make could not be found out on a scratch database. The target was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScratchError {
+    /// A connection or a pool does not tell how to connect to another database of its server.
+    #[error(
+        "a scratch database is needed to compare with, and an open connection or a pool does not say how to reach one; \
+         nothing was changed\n\
+         next: give the URL of an empty database with `Comparison::scratch`, or a URL as the target"
+    )]
+    NoUrl,
+
+    /// The role may not create databases.
+    #[error(
+        "the role {role} may not create the scratch database that is needed to compare with: {message}; nothing was changed\n\
+         next: give the URL of an empty database with `Comparison::scratch`, or ALTER ROLE {role} CREATEDB;"
+    )]
+    NotAllowed {
+        /// The role.
+        role: String,
+        /// The server's words.
+        message: String,
+    },
+
+    /// The database that was given has something in it.
+    #[error(
+        "the scratch database {database} is not empty: {count} things are in it, {first} for one; nothing was changed there\n\
+         next: give one that is empty; what is in it is dropped afterwards"
+    )]
+    NotEmpty {
+        /// Its name.
+        database: String,
+        /// How much there is.
+        count: usize,
+        /// Some of it.
+        first: String,
+    },
+
+    /// The database that was given is the one to compare with.
+    #[error(
+        "the scratch database {database} is the database itself; nothing was changed\n\
+         next: give another one, which is empty"
+    )]
+    Same {
+        /// Its name.
+        database: String,
+    },
+
+    /// Somebody else is comparing on the database that was given.
+    #[error(
+        "the scratch database {database} is in use by another comparison; nothing was changed\n\
+         next: wait for that to end, or give another one"
+    )]
+    InUse {
+        /// Its name.
+        database: String,
+    },
+
+    /// The text that was applied is not to be had.
+    #[error(
+        "what migration {name} made can't be found out: the binary does not have the text that was applied, and the history \
+         {problem}; nothing was changed\n\
+         next: ask with a release that has {name} as it was applied"
+    )]
+    NoText {
+        /// The migration's name.
+        name: String,
+        /// What the history has instead.
+        problem: String,
+    },
+
+    /// The migrations do not run on an empty database.
+    #[error("on a scratch database, which is gone again, not on the target: {source}")]
+    Migrating {
+        /// Why not.
+        source: Box<Error>,
+    },
+
+    /// The server said no, or the connection was lost.
+    #[error("{doing} the scratch database {database}: {}\nnext: {next}", cause(source))]
+    Server {
+        /// What was under way.
+        doing: &'static str,
+        /// Its name.
+        database: String,
+        /// What was said.
+        source: tokio_postgres::Error,
+        /// What to do about it.
+        next: &'static str,
+    },
+}

@@ -1,0 +1,125 @@
+//! A scratch database that somebody gives.
+
+use super::{ScratchError, clear_up};
+use crate::error::Error;
+use crate::history::run_id;
+use crate::session::Session;
+use crate::target::connect;
+use std::time::Duration;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config};
+
+/// An empty database, locked for as long as the value lives, and emptied with it.
+#[derive(Debug)]
+pub(super) struct Given {
+    name: String,
+    guard: Option<Guard>,
+}
+
+/// The connection that holds the lock.
+struct Guard(Session<'static>);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+/// What all comparisons on a database agree on: "mgscratc" in ASCII.
+const KEY: i64 = 0x6d67_7363_7261_7463;
+
+/// What is in the way of emptying a database: the statements that would do it.
+const DROPS: &str = include_str!("drops.sql");
+
+impl Given {
+    /// Locks it, and makes sure that it is empty and not the database of `live`.
+    pub(super) async fn take(config: &Config, live: &Client) -> Result<Given, Error> {
+        let guard = connect(config).await?;
+        let failed = |source| Error::server("looking at the scratch database", source);
+        // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
+        let key = i64::from_str_radix(&run_id()[..15], 16).unwrap_or_default();
+        let sql = "SELECT current_database()::text, pg_catalog.pg_try_advisory_lock($1), pg_catalog.pg_try_advisory_lock($2)";
+        let row =
+            guard.query_typed_one(sql, &[(&KEY, Type::INT8), (&key, Type::INT8)]).await.map_err(failed)?;
+        let (database, locked): (String, bool) = (row.get(0), row.get(1));
+        if is_here(live, key).await? {
+            return Err(ScratchError::Same { database }.into());
+        }
+        if !locked {
+            return Err(ScratchError::InUse { database }.into());
+        }
+        let held = drops(&guard).await.map_err(failed)?;
+        if let Some(first) = held.first() {
+            let first =
+                first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
+            return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
+        }
+        Ok(Given { name: database, guard: Some(Guard(guard)) })
+    }
+
+    /// Empties it and gives the lock back.
+    pub(super) async fn empty_now(mut self) -> Result<(), Error> {
+        let emptied = match &self.guard {
+            Some(Guard(session)) => empty(session, &self.name).await,
+            None => Ok(()),
+        };
+        if let Some(Guard(session)) = self.guard.take() {
+            session.close().await;
+        }
+        emptied
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if let Some(Guard(session)) = self.guard.take() {
+            let name = self.name.clone();
+            clear_up(async move {
+                end_others(&session).await;
+                let emptied = empty(&session, &name).await;
+                session.close().await;
+                emptied
+            });
+        }
+    }
+}
+
+/// Ends the sessions of a comparison that was cancelled: the server may still be at its last statement.
+async fn end_others(client: &Client) {
+    let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+               WHERE datname = current_database() AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()";
+    for _ in 0..100 {
+        match client.query_typed(sql, &[]).await {
+            Ok(others) if !others.is_empty() => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => return,
+        }
+    }
+}
+
+/// Whether a lock is held in the database of a connection.
+async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
+               WHERE l.locktype = 'advisory' AND d.datname = current_database() \
+               AND (l.classid::int8 << 32) | l.objid::int8 = $1)";
+    let row = live.query_typed_one(sql, &[(&key, Type::INT8)]).await;
+    Ok(row.map_err(|source| Error::server("looking at the locks", source))?.get(0))
+}
+
+/// The statements that empty a database; none where it is empty.
+async fn drops(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
+    let rows = client.query_typed(DROPS, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(1)).collect())
+}
+
+async fn empty(client: &Client, database: &str) -> Result<(), Error> {
+    let failed = |source| ScratchError::Server {
+        doing: "emptying",
+        database: database.to_owned(),
+        source,
+        next: "empty it by hand; the comparison itself was done",
+    };
+    for statement in drops(client).await.map_err(failed)? {
+        client.batch_execute(&statement).await.map_err(failed)?;
+    }
+    Ok(())
+}

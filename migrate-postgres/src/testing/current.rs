@@ -1,0 +1,134 @@
+//! Whether the binary's set is its folder's.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use migrate_core::{FolderError, Migration, Set};
+
+/// How a binary's set and the folder that it came from differ.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotCurrent {
+    /// A migration is in the one and not in the other, or is not the same in both.
+    #[error(
+        "the set that is embedded is not the one of `{}`:{}\nnext: build again, and give the crate a build.rs with \
+         `println!(\"cargo::rerun-if-changed={}\");`, so that a new file is never missed",
+        folder.display(),
+        Differences(differences),
+        folder.file_name().unwrap_or_default().to_string_lossy()
+    )]
+    Differs {
+        /// The folder.
+        folder: PathBuf,
+        /// The migrations that differ.
+        differences: Vec<Difference>,
+    },
+
+    /// The folder can't be read as migrations.
+    #[error("the folder of the embedded set can't be read: {source}")]
+    Folder {
+        /// What is wrong with it.
+        #[from]
+        source: FolderError,
+    },
+
+    /// The binary does not know which folder its set came from, as a release build doesn't.
+    #[error(
+        "this build does not know which folder its set came from: name it, as in \
+         `migrate_postgres::current_test!(MIGRATIONS, \"migrations\");`"
+    )]
+    NoFolder,
+}
+
+/// A migration that is not the same in a binary and in its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Difference {
+    /// The folder has it, the binary doesn't.
+    NotEmbedded(String),
+    /// The binary has it, the folder doesn't.
+    NotInFolder(String),
+    /// Its script, or its down or verify script, is another one.
+    Changed(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::NotEmbedded(name) => write!(f, "{name} is not embedded"),
+            Difference::NotInFolder(name) => write!(f, "{name} is embedded, and no longer in the folder"),
+            Difference::Changed(name) => write!(f, "{name} has changed since it was embedded"),
+        }
+    }
+}
+
+struct Differences<'a>(&'a [Difference]);
+
+impl fmt::Display for Differences<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|difference| write!(f, "\n  {difference}"))
+    }
+}
+
+/// Whether the set of `migrator` is what its folder holds now; what [`current_test!`](crate::current_test) calls.
+///
+/// `folder` is where the set came from, if the build does not know it: a release build doesn't.
+///
+/// # Errors
+///
+/// [`NotCurrent`].
+pub fn check_current(migrator: &crate::Migrator, folder: Option<&Path>) -> Result<(), NotCurrent> {
+    let set = migrator.set();
+    let folder = folder.or_else(|| set.folder().map(Path::new)).ok_or(NotCurrent::NoFolder)?;
+    let differences = compare(set, &Set::from_folder(folder)?);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(NotCurrent::Differs { folder: folder.to_owned(), differences })
+}
+
+fn compare(embedded: &Set, on_disk: &Set) -> Vec<Difference> {
+    let of_disk = on_disk.iter().filter_map(|migration| match embedded.find(migration.version()) {
+        None => Some(Difference::NotEmbedded(migration.name().to_owned())),
+        Some(other) if !same(migration, other) => Some(Difference::Changed(migration.name().to_owned())),
+        Some(_) => None,
+    });
+    let gone = embedded.iter().filter(|migration| on_disk.find(migration.version()).is_none());
+    of_disk.chain(gone.map(|migration| Difference::NotInFolder(migration.name().to_owned()))).collect()
+}
+
+fn same(a: &dyn Migration, b: &dyn Migration) -> bool {
+    let scripts = |m: &dyn Migration| (super::fresh::down_text(m), m.verify().map(|s| s.text().to_owned()));
+    a.name() == b.name() && a.checksum() == b.checksum() && scripts(a) == scripts(b)
+}
+
+/// A test that fails when the set that a binary has embedded is not the one of its folder: a migration was added, removed
+/// or edited, and the crate was not built anew.
+///
+/// ```no_run
+/// use migrate_postgres::{Migrator, migrate};
+///
+/// const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+///
+/// #[cfg(test)]
+/// migrate_postgres::current_test!(MIGRATIONS);
+/// ```
+///
+/// The test's name is `migrations_are_current`. A release build does not know its folder; `current_test!(MIGRATIONS,
+/// "migrations")` names it, relative to the crate's `Cargo.toml`.
+#[macro_export]
+macro_rules! current_test {
+    ($migrator:path $(, $folder:literal)? $(,)?) => {
+        #[test]
+        fn migrations_are_current() {
+            #[allow(unused_mut, unused_assignments)]
+            let mut folder = ::core::option::Option::None;
+            $(folder = ::core::option::Option::Some(::std::path::Path::new(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $folder),
+            ));)?
+            if let ::core::result::Result::Err(problem) = $crate::testing::check_current(&$migrator, folder) {
+                ::core::panic!("{problem}");
+            }
+        }
+    };
+}

@@ -1,0 +1,209 @@
+//! A test's own schema, in a database that all tests of one set share.
+//!
+//! PostgreSQL copies databases, not schemas, so each schema is made by the scripts: all of them in one message and one
+//! transaction, with the history copied from a schema that a run of the set has made. A set that this would not do for is run
+//! each time instead.
+
+use std::sync::Arc;
+
+use migrate_core::{Script, TransactionMode, Work};
+use tokio_postgres::{Client, Config};
+
+use super::keeper::{Failed, Keeper};
+use super::key::Key;
+use super::name;
+use crate::migrator::Migrator;
+use crate::quote::{quote_ident, quote_literal};
+use crate::testing::TestingError;
+
+/// The schema that a run of the set has made.
+const TEMPLATE: &str = "template";
+
+/// What is in no schema of a test, though the set has made it: another test would find it made already.
+const OUTSIDE: &str = "SELECT min(what) FROM ( \
+    SELECT 'the schema ' || quote_ident(nspname) AS what FROM pg_catalog.pg_namespace \
+      WHERE oid >= 16384 AND nspname <> 'template' AND nspname NOT LIKE 'pg\\_%' \
+    UNION ALL SELECT 'the extension ' || quote_ident(extname) FROM pg_catalog.pg_extension WHERE oid >= 16384 \
+    UNION ALL SELECT c.oid::regclass::text FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'S', 'f', 'p') \
+      AND c.relnamespace::regnamespace::text NOT IN ('template', 'pg_toast') \
+    UNION ALL SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 \
+      AND p.pronamespace <> 'template'::regnamespace \
+    UNION ALL SELECT t.oid::regtype::text FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typtype IN ('e', 'd', 'r') \
+      AND t.typnamespace <> 'template'::regnamespace) found";
+
+/// Schemas with the owner numbers that hold a lock; as with databases, those that were seen first.
+const LOOK: &str = "SELECT nspname::text, pg_catalog.obj_description(oid, 'pg_namespace'), NULL::bigint \
+    FROM pg_catalog.pg_namespace WHERE nspname LIKE 'test\\_%' \
+    UNION ALL SELECT NULL, NULL, (classid::bigint << 32) | objid::bigint \
+    FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted";
+
+/// A schema of a test's own.
+#[derive(Clone, Debug)]
+pub(in crate::testing) struct Schema {
+    pub(in crate::testing) database: String,
+    pub(in crate::testing) name: String,
+}
+
+impl Keeper {
+    /// A schema with the set of `migrator` applied, which nobody else has. What `test` kept when it failed last is dropped.
+    pub(in crate::testing) async fn schema(
+        self: &Arc<Self>,
+        migrator: &Migrator,
+        test: Option<&str>,
+    ) -> Result<Schema, TestingError> {
+        let key = Key::of(migrator, &self.role);
+        let database = name::schemas(key);
+        if !self.exists(&database).await? {
+            self.ensure(key, &database, async |name| self.fill_schemas(name, migrator).await).await?;
+        }
+        self.use_once(key, &database);
+        let schema = Schema { name: self.own_schema(), database };
+        let config = in_schema(self.config(&schema.database), &schema.name);
+        let client = self.connect_to(&without_limits(config.clone())).await?;
+        self.sweep_schemas(&client, &schema.database, test).await?;
+        let problem = Failed::told("make a schema in", &schema.database);
+        match replay(migrator, &schema.name) {
+            Some(sql) if is_replayed(&client, &schema).await? => {
+                client.batch_execute(&sql).await.map_err(Failed::Refused).map_err(problem)?;
+            }
+            _ => {
+                let sql = format!("CREATE SCHEMA {}", quote_ident(&schema.name));
+                client.batch_execute(&sql).await.map_err(Failed::Refused).map_err(problem)?;
+                run(migrator, &config).await?;
+            }
+        }
+        Ok(schema)
+    }
+
+    /// Makes the template's schema in a new database, and finds out whether the scripts will do in one message.
+    async fn fill_schemas(&self, database: &str, migrator: &Migrator) -> Result<(), TestingError> {
+        let config = in_schema(self.config(database), TEMPLATE);
+        let client = self.connect_to(&config).await?;
+        let told = |failed| Failed::told("make a schema in", database)(Failed::Refused(failed));
+        client.batch_execute(&format!("CREATE SCHEMA {TEMPLATE}")).await.map_err(told)?;
+        run(migrator, &config).await?;
+        if let Some(object) = client.query_typed_one(OUTSIDE, &[]).await.map_err(told)?.get(0) {
+            return Err(TestingError::OutsideSchema { object });
+        }
+        let trial = self.connect_to(&without_limits(in_schema(self.config(database), "trial"))).await?;
+        let works = match replay(migrator, "trial") {
+            Some(sql) => trial.batch_execute(&format!("BEGIN;\n{sql}")).await.is_ok(),
+            None => false,
+        };
+        drop(trial);
+        let comment = if works { "replayed" } else { "run" };
+        client.batch_execute(&format!("COMMENT ON SCHEMA {TEMPLATE} IS '{comment}'")).await.map_err(told)
+    }
+
+    /// Drops a schema with what is in it.
+    pub(in crate::testing) async fn drop_schema(&self, schema: &Schema) -> Result<(), TestingError> {
+        let client = self.connect_to(&self.config(&schema.database)).await?;
+        let told = |failed| Failed::told("drop a schema in", &schema.database)(Failed::Refused(failed));
+        // Connections of the test that are left may hold locks. What the test gets tells them apart.
+        let sessions = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = {} AND pid <> pg_backend_pid()",
+            quote_literal(&schema.name)
+        );
+        client.batch_execute(&sessions).await.map_err(told)?;
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", quote_ident(&schema.name));
+        client.batch_execute(&drop).await.map_err(told)
+    }
+
+    /// Keeps the schema of a failed test from the sweeps.
+    pub(in crate::testing) async fn keep_schema(
+        &self,
+        schema: &Schema,
+        test: &str,
+    ) -> Result<(), TestingError> {
+        let client = self.connect_to(&self.config(&schema.database)).await?;
+        let sql = name::comment("SCHEMA", &schema.name, "kept", test);
+        let kept = client.batch_execute(&sql).await.map_err(Failed::Refused);
+        kept.map_err(Failed::told("keep a schema in", &schema.database))
+    }
+
+    /// Drops the schemas of killed processes, and what a test kept when it failed the last time.
+    async fn sweep_schemas(
+        &self,
+        client: &Client,
+        database: &str,
+        test: Option<&str>,
+    ) -> Result<(), TestingError> {
+        let rows = client.query_typed(LOOK, &[]).await.map_err(Failed::Refused);
+        let rows = rows.map_err(Failed::told("look for schemas in", database))?;
+        let locks = rows.iter().filter_map(|row| row.get(2)).collect();
+        let found = rows.iter().filter_map(|row| {
+            let name: Option<String> = row.get(0);
+            Some(name::Found { name: name?, comment: row.get(1) })
+        });
+        let found: Vec<_> = found.collect();
+        for name in name::stale_schemas(&found, &locks, test) {
+            // Another process may be at it too.
+            drop(
+                client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", quote_ident(&name))).await,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How to connect so that unqualified names are of a schema. Its name is also the sessions'.
+pub(in crate::testing) fn in_schema(mut config: Config, schema: &str) -> Config {
+    config.application_name(schema);
+    config.options(options(config.get_options(), schema));
+    config
+}
+
+/// The options of a connection, with a search path behind those that are there.
+pub(in crate::testing) fn options(before: Option<&str>, schema: &str) -> String {
+    format!("{} -c search_path={schema}", before.unwrap_or_default()).trim_start().to_owned()
+}
+
+/// A role's own limits are for an application's statements, and come back with each `RESET ALL`.
+fn without_limits(mut config: Config) -> Config {
+    let before = config.get_options().unwrap_or_default();
+    config.options(format!("{before} -c statement_timeout=0 -c lock_timeout=0"));
+    config
+}
+
+async fn run(migrator: &Migrator, config: &Config) -> Result<(), TestingError> {
+    match migrator.run(config).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(TestingError::Migrate { source: Arc::new(error) }),
+    }
+}
+
+async fn is_replayed(client: &Client, schema: &Schema) -> Result<bool, TestingError> {
+    let sql = format!("SELECT obj_description('{TEMPLATE}'::regnamespace, 'pg_namespace') = 'replayed'");
+    let row = client.query_typed_one(&sql, &[]).await.map_err(Failed::Refused);
+    Ok(row.map_err(Failed::told("look at a schema in", &schema.database))?.get(0))
+}
+
+/// One message that does what a run does to an empty schema, if there is one.
+fn replay(migrator: &Migrator, schema: &str) -> Option<String> {
+    let name = quote_ident(schema);
+    let (table, of_template) = match migrator.history_table_by_path() {
+        Some(table) => {
+            (format!("{name}.{}", quote_ident(table)), format!("{TEMPLATE}.{}", quote_ident(table)))
+        }
+        None => return None,
+    };
+    let mut sql = format!(
+        "CREATE SCHEMA {name};\nCREATE TABLE {table} (LIKE {of_template} INCLUDING ALL);\n\
+         INSERT INTO {table} SELECT * FROM {of_template};\n"
+    );
+    for migration in migrator.set().iter() {
+        let Work::Script(script) = migration.up() else { return None };
+        if script.transaction() != TransactionMode::Block {
+            return None;
+        }
+        push(&mut sql, &script);
+    }
+    Some(sql)
+}
+
+/// Adds a script, and what makes the session what it was.
+fn push(sql: &mut String, script: &Script) {
+    sql.push_str(script.text().trim_start_matches('\u{feff}'));
+    // On a line of its own: the text may end in a comment.
+    sql.push_str("\n;\nRESET ALL;\nRESET SESSION AUTHORIZATION;\nRESET ROLE;\n");
+}

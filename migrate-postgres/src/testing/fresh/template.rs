@@ -1,0 +1,138 @@
+//! The database that the set is applied to, once for all tests.
+
+use tokio_postgres::error::SqlState;
+
+use super::keeper::{Failed, IN_USE, Keeper};
+use super::key::Key;
+use super::name::{self, Mark};
+use crate::migrator::Migrator;
+use crate::quote::{quote_ident, quote_literal};
+use crate::testing::TestingError;
+
+/// For how long, in seconds, a template that is used gets no new mark.
+const MARKED_FOR: i64 = 3600;
+
+/// What a server has of a template.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    pub(super) has_template: bool,
+    pub(super) spares: Vec<String>,
+}
+
+impl Keeper {
+    /// Looks whether the template is there, and how many spares.
+    pub(super) async fn stock(&self, key: Key) -> Result<Stock, TestingError> {
+        let template = name::template(key);
+        let sql = format!(
+            "SELECT datname::text FROM pg_catalog.pg_database WHERE datname = {} OR starts_with(datname::text, {})",
+            quote_literal(&template),
+            quote_literal(&name::spares(key)),
+        );
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        let names = rows.map_err(Failed::told("look for", &template))?;
+        let names = names.iter().map(|row| row.get::<_, String>(0));
+        let (templates, spares): (Vec<_>, Vec<_>) = names.partition(|name| *name == template);
+        Ok(Stock { has_template: !templates.is_empty(), spares })
+    }
+
+    /// Makes the template, unless another process has it made by the time that the lock is ours.
+    pub(super) async fn ensure_template(&self, key: Key, migrator: &Migrator) -> Result<(), TestingError> {
+        let template = name::template(key);
+        let fill = async |name: &str| {
+            let migrated = migrator.run(&self.config(name)).await;
+            migrated.map_err(|error| TestingError::Migrate { source: error.into() })?;
+            // A template that somebody is connected to can't be copied.
+            let close = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_ident(name));
+            self.execute(&close).await.map_err(Failed::told("close", name))
+        };
+        self.ensure(key, &template, fill).await
+    }
+
+    /// Makes a database of this name and fills it, unless another process has it made by the time that the lock is ours.
+    pub(super) async fn ensure(
+        &self,
+        key: Key,
+        name: &str,
+        fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
+    ) -> Result<(), TestingError> {
+        // On a session of its own: one that is dropped half-way gives the lock back.
+        let lock = key.lock("build");
+        let session = self.take().await?;
+        // Waiting here holds a snapshot of this database only; CREATE INDEX CONCURRENTLY in the other waits for none of it.
+        let locked = session.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await;
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", name))?;
+        if !self.exists(name).await? {
+            self.build(name, fill).await?;
+        }
+        if session.batch_execute(&format!("SELECT pg_advisory_unlock({lock})")).await.is_ok() {
+            self.give_back(session);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn exists(&self, database: &str) -> Result<bool, TestingError> {
+        let sql = format!("SELECT FROM pg_catalog.pg_database WHERE datname = {}", quote_literal(database));
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        Ok(!rows.map_err(Failed::told("look for", database))?.is_empty())
+    }
+
+    /// Under a draft's name until it is complete, so that what a killed process leaves is no template.
+    async fn build(
+        &self,
+        name: &str,
+        fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
+    ) -> Result<(), TestingError> {
+        let own = self.draft_name();
+        let database = quote_ident(&own);
+        let create = format!("CREATE DATABASE {database} TEMPLATE template0");
+        self.execute(&create).await.map_err(Failed::told("create", &own))?;
+        let filled = match fill(&own).await {
+            Ok(()) => self.comment(&own, "used", "").await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = filled {
+            // Best effort: the next process's sweep is the second net.
+            drop(self.drop_database(&own).await);
+            return Err(error);
+        }
+        match self.execute(&format!("ALTER DATABASE {database} RENAME TO {}", quote_ident(name))).await {
+            // Made meanwhile by a process that locks from another database.
+            Err(failed) if failed.code() == Some(&SqlState::DUPLICATE_DATABASE) => {
+                self.drop_database(&own).await
+            }
+            renamed => renamed.map_err(Failed::told("rename", &own)),
+        }
+    }
+
+    /// Tells the sweeps of others that a template is used, while this process lives and a while after.
+    pub(super) async fn mark_used(&self, key: Key, database: &str) -> Result<(), TestingError> {
+        let lock = format!("SELECT pg_try_advisory_lock_shared({})", key.lock(IN_USE));
+        let locked = self.session.batch_execute(&lock).await;
+        locked.map_err(Failed::Refused).map_err(Failed::told("lock", database))?;
+        if self.was_used_lately(database).await? {
+            return Ok(());
+        }
+        self.comment(database, "used", "").await
+    }
+
+    /// Whether a new mark would say little: making one waits for copies under way, and keeps others waiting.
+    async fn was_used_lately(&self, database: &str) -> Result<bool, TestingError> {
+        let sql = format!(
+            "SELECT pg_catalog.shobj_description(oid, 'pg_database'), pg_catalog.date_part('epoch', pg_catalog.now())::bigint \
+             FROM pg_catalog.pg_database WHERE datname = {}",
+            quote_literal(database)
+        );
+        let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
+        let rows = rows.map_err(Failed::told("look at", database))?;
+        Ok(rows.first().is_some_and(|row| {
+            let mark = row.get::<_, Option<&str>>(0).and_then(Mark::read);
+            matches!(mark, Some(Mark::Used(at)) if row.get::<_, i64>(1) - at < MARKED_FOR)
+        }))
+    }
+
+    /// Comments a database: a word, the time by the server's clock, a text.
+    pub(super) async fn comment(&self, database: &str, word: &str, text: &str) -> Result<(), TestingError> {
+        let comment = name::comment("DATABASE", database, word, text);
+        self.execute(&comment).await.map_err(Failed::told("mark", database))
+    }
+}

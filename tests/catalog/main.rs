@@ -1,0 +1,43 @@
+//! What a database's schema is, read from its catalog.
+
+mod cases;
+mod dumped;
+mod left_out;
+mod reading;
+mod schema;
+mod seen;
+
+use migrate_postgres::catalog::{Catalog, Scope};
+use migrate_postgres::testing::{self, Database};
+use tokio_postgres::Client;
+
+/// A database with a connection to it.
+struct Sample {
+    client: Client,
+    database: Database,
+}
+
+impl Sample {
+    /// An empty one.
+    async fn new() -> Sample {
+        let database = testing::server().unwrap().database().await.unwrap();
+        Sample { client: database.connect().await.unwrap(), database }
+    }
+
+    /// Runs statements one by one: some refuse to be together with others.
+    async fn run(&self, sql: &str) {
+        for statement in migrate_core::sql::split(sql).statements {
+            let text = statement.text(sql);
+            self.client.batch_execute(text).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        }
+    }
+
+    async fn catalog(&self) -> Catalog {
+        Catalog::read(&self.client, &Scope::database()).await.unwrap()
+    }
+
+    /// Whether it runs on a server of this major version or a newer one.
+    fn is_at_least(&self, major: u32) -> bool {
+        testing::server().unwrap().version_num() >= major * 10_000
+    }
+}

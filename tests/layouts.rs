@@ -1,0 +1,141 @@
+//! The directories of all tools, run on a server: the fixtures of `fixtures/tools` describe one schema, each as its tool would have it.
+
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Down, Error, Migrator, Set, migrate};
+use migrate_tests::sets::folder_of;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn migrators() -> [(&'static str, Migrator); 9] {
+    [
+        ("sqlx", migrate!("fixtures/tools/sqlx")),
+        ("golang-migrate", migrate!("fixtures/tools/golang-migrate")),
+        ("refinery", migrate!("fixtures/tools/refinery")),
+        ("Flyway", migrate!("fixtures/tools/flyway")),
+        ("diesel", migrate!("fixtures/tools/diesel")),
+        ("Prisma", migrate!("fixtures/tools/prisma")),
+        ("goose", migrate!("fixtures/tools/goose")),
+        ("dbmate", migrate!("fixtures/tools/dbmate")),
+        ("tern", migrate!("fixtures/tools/tern")),
+    ]
+}
+
+/// What there is in the schema, a line each, and the rows of its tables.
+async fn schema(database: &Database) -> Vec<String> {
+    let client = database.connect().await.unwrap();
+    let lines = client
+        .query(
+            "SELECT format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line
+               FROM information_schema.columns WHERE table_schema = 'public'
+             UNION ALL SELECT format('index %s valid %s', pg_get_indexdef(indexrelid), indisvalid)
+               FROM pg_index WHERE indrelid::regclass::text IN ('users', 'posts')
+             UNION ALL SELECT 'constraint ' || pg_get_constraintdef(oid) FROM pg_constraint
+               WHERE conrelid::regclass::text IN ('users', 'posts')
+             UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+             UNION ALL SELECT 'function ' || pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+             UNION ALL SELECT 'view ' || pg_get_viewdef(oid) FROM pg_class
+               WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace
+             ORDER BY line",
+            &[],
+        )
+        .await
+        .unwrap();
+    lines.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn the_directories_of_all_tools_give_the_same_schema() {
+    let mut schemas = Vec::new();
+    for (tool, migrator) in migrators() {
+        let database = database().await;
+        let report = migrator.clone().history_schema("ops").run(database.url()).await.unwrap();
+        assert_eq!(report.steps.len(), 5, "{tool}");
+        let again = migrator.history_schema("ops").run(database.url()).await.unwrap();
+        assert!(again.is_noop(), "{tool}");
+        schemas.push((tool, schema(&database).await));
+    }
+    let (_, expected) = &schemas[0];
+    assert!(
+        expected.iter().any(|line| line.starts_with("index") && line.ends_with("valid t")),
+        "{expected:?}"
+    );
+    assert!(expected.len() > 15, "{expected:?}");
+    for (tool, schema) in &schemas {
+        assert_eq!(schema, expected, "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_directory_has_down_scripts_for_is_taken_back() {
+    for (tool, migrator) in migrators() {
+        let database = database().await;
+        let migrator = migrator.history_schema("ops");
+        migrator.run(database.url()).await.unwrap();
+        let reverted = migrator.down(database.url(), Down::all()).await;
+        match tool {
+            "golang-migrate" | "Flyway" | "diesel" | "goose" => {
+                reverted.unwrap();
+                assert_eq!(schema(&database).await, [""; 0], "{tool}");
+            }
+            // Without a down script for all of them nothing is reverted.
+            _ => {
+                assert!(matches!(reverted, Err(Error::Refused(_))), "{tool}: {reverted:?}");
+                assert!(schema(&database).await.len() > 15, "{tool}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_second_half_of_a_file_names_its_line_there() {
+    let database = database().await;
+    for (marks, line) in [
+        (["-- +goose Up", "-- +goose Down"], 6),
+        (["-- migrate:up", "-- migrate:down"], 6),
+        (["-- tern", "---- create above / drop below ----"], 6),
+    ] {
+        let [up, down] = marks;
+        let text = format!("{up}\nCREATE TABLE a (id int);\n\n{down}\nDROP TABLE a;\n  DROP TABLE äh, b;\n");
+        let migrator = Migrator::new(Set::from_folder(folder_of(&[("1_a.sql", &text)]).path()).unwrap());
+        migrator.run(database.url()).await.unwrap();
+        let Err(Error::Failed(failure)) = migrator.down(database.url(), 1).await else { panic!("{up}") };
+        let place = failure.place.unwrap();
+        assert_eq!((place.path.as_str(), place.line), ("1_a.sql", line), "{up}");
+        assert_eq!(place.excerpt, "  DROP TABLE äh, b;");
+        let client = database.connect().await.unwrap();
+        client.batch_execute("DROP TABLE a; DROP TABLE migrate_history").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_half_that_runs_without_a_transaction_is_kept_as_such() {
+    let database = database().await;
+    // Nothing but the mark says that these commit.
+    let commits = "DO $$ BEGIN CREATE TABLE b (); COMMIT; DROP TABLE b; COMMIT; END $$;";
+    let goose = format!("-- +goose NO TRANSACTION\n-- +goose Up\n{commits}\n-- +goose Down\n{commits}\n");
+    let older = ("1_a.sql", "-- +goose Up\nCREATE TABLE a ();");
+    let newer = folder_of(&[older, ("2_b.sql", &goose)]);
+    Migrator::new(Set::from_folder(newer.path()).unwrap()).run(database.url()).await.unwrap();
+    let older = Migrator::new(Set::from_folder(folder_of(&[older]).path()).unwrap());
+    older.down(database.url(), 1).await.unwrap();
+}
+
+/// The page of each tool shows the three lines of a program that change.
+#[test]
+fn every_tool_has_a_page_with_the_three_lines_that_change() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tools = 0;
+    for entry in std::fs::read_dir(root.join("fixtures/tools")).unwrap() {
+        let tool = entry.unwrap().file_name().into_string().unwrap();
+        let page = root.join(format!("../migrate-postgres/docs/coming-from-{tool}.md"));
+        let page =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        let (_, rest) = page.split_once("```diff\n").unwrap();
+        let added = rest.split_once("```").unwrap().0.lines().filter(|line| line.starts_with('+'));
+        assert_eq!(added.count(), 3, "{tool}");
+        tools += 1;
+    }
+    assert_eq!(tools, migrators().len());
+}

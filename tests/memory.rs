@@ -1,0 +1,56 @@
+//! How much memory a boot takes beyond what is embedded.
+
+use migrate_core::{
+    DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
+};
+use migrate_postgres::{Migrator, testing};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+const SCRIPTS: usize = 1000;
+const BYTES: usize = 5_000_000;
+const LIMIT: usize = 2 << 20;
+
+/// A set as `migrate!` embeds it: nothing of it is on the heap that a boot could give back.
+fn embedded() -> Set {
+    let migrations: Vec<SqlMigration> = (1..=SCRIPTS)
+        .map(|number| {
+            let text = format!("COMMENT ON SCHEMA public IS '{number} {}';\n", "x".repeat(BYTES / SCRIPTS));
+            let text: &'static str = text.leak();
+            let statements = sql::split(text).statements.leak();
+            let up = Script::from_static("step.sql", text, statements, Options::NONE);
+            let name: &'static str = format!("{number:05}_step").leak();
+            SqlMigration::new(Version::numeric(format!("{number:05}")), name, up)
+        })
+        .collect();
+    let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
+    let digests = digests.as_bytes().to_vec().leak();
+    Set::from_static("embedded", VersionOrder::Numeric, migrations.leak(), &[], digests, "", &[])
+}
+
+/// How far the heap grows beyond what it holds at the beginning.
+async fn growth(boot: impl Future<Output = ()>) -> usize {
+    let before = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    boot.await;
+    HEAP.peak_usage() - before
+}
+
+#[tokio::test]
+async fn a_boot_holds_no_copy_of_the_embedded_scripts() {
+    let migrator = Migrator::new(embedded());
+    let database = testing::server().unwrap().database().await.unwrap();
+    let client = database.connect().await.unwrap();
+    let all_pending = growth(async {
+        assert_eq!(migrator.run(&client).await.unwrap().steps.len(), SCRIPTS);
+    });
+    let grown = all_pending.await;
+    assert!(grown < LIMIT, "{SCRIPTS} pending scripts of {BYTES} bytes in all: {grown} bytes");
+    let nothing_pending = growth(async {
+        assert!(migrator.run(&client).await.unwrap().is_noop());
+    });
+    let grown = nothing_pending.await;
+    assert!(grown < 50_000, "nothing pending: {grown} bytes");
+}

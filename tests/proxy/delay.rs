@@ -1,0 +1,93 @@
+//! Messages on their way over a long line.
+
+use super::message::Message;
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc as async_mpsc;
+
+/// Messages that were read together, with their bytes.
+pub(super) type Together = Vec<(Message, Vec<u8>)>;
+
+/// Messages that are passed on later, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Delayed {
+    line: VecDeque<Together>,
+    clock: Option<Clock>,
+}
+
+impl Delayed {
+    /// Whether nothing is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// Sends messages on their way.
+    pub(super) fn push(&mut self, together: Together, latency: Duration) {
+        self.line.push_back(together);
+        self.clock.get_or_insert_with(Clock::start).ring_at(Instant::now() + latency);
+    }
+
+    /// The first messages on their way, when they have arrived. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Together {
+        if let Some(clock) = &mut self.clock {
+            clock.rung().await;
+        }
+        self.line.pop_front().unwrap_or_default()
+    }
+}
+
+/// A thread that tells when a time has come. tokio's own clock ticks once in a millisecond, and rounds up.
+struct Clock {
+    times: mpsc::Sender<Instant>,
+    rings: async_mpsc::UnboundedReceiver<()>,
+}
+
+impl Clock {
+    fn start() -> Clock {
+        let (times, asked) = mpsc::channel::<Instant>();
+        let (ring, rings) = async_mpsc::unbounded_channel();
+        // It ends with the value, which drops the sender.
+        std::thread::spawn(move || {
+            for time in asked {
+                std::thread::sleep(time.saturating_duration_since(Instant::now()));
+                if ring.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        Clock { times, rings }
+    }
+
+    fn ring_at(&self, time: Instant) {
+        // The thread lives as long as the value.
+        let _ = self.times.send(time);
+    }
+
+    async fn rung(&mut self) {
+        self.rings.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Side;
+    use super::*;
+
+    fn numbered(number: u8) -> Together {
+        vec![(Message::typed(Side::Client, &[number, 0, 0, 0, 4]), vec![number])]
+    }
+
+    #[tokio::test]
+    async fn messages_keep_their_order_and_none_is_lost_with_a_future() {
+        let mut delayed = Delayed::default();
+        for number in 0..100 {
+            delayed.push(numbered(number), Duration::from_millis(u64::from(number % 3)));
+        }
+        drop(delayed.next());
+        for number in 0..100 {
+            assert_eq!(delayed.next().await, numbered(number));
+        }
+        assert!(delayed.is_empty());
+    }
+}

@@ -1,0 +1,143 @@
+//! Repeatable migrations, and those that replace others, on a server.
+
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Down, Error, Migrator, Refused, Set, State};
+use migrate_tests::sets::folder_of;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+fn migrator(files: &[(&str, &str)]) -> Migrator {
+    Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
+}
+
+async fn text(database: &Database, sql: &str) -> String {
+    let client = database.connect().await.unwrap();
+    client.query_one(&format!("SELECT ({sql})::text"), &[]).await.unwrap().get(0)
+}
+
+async fn run(database: &Database, migrator: &Migrator) -> Vec<String> {
+    let report = migrator.run(database.url()).await.unwrap();
+    let again = migrator.run(database.url()).await.unwrap();
+    assert!(again.is_noop(), "{again}");
+    report.steps.iter().map(|step| step.name.clone()).collect()
+}
+
+const USERS: (&str, &str) = ("V1__users.sql", "CREATE TABLE users (id int, active bool);");
+const UNDO: (&str, &str) = ("U1__users.sql", "DROP TABLE users;");
+const POSTS: (&str, &str) = ("V2__posts.sql", "CREATE TABLE posts (id int);");
+
+fn view(select: &str) -> String {
+    format!("DROP VIEW IF EXISTS v;\nCREATE VIEW v AS {select};\n")
+}
+
+#[tokio::test]
+async fn a_changed_view_is_applied_again_and_the_history_has_both() {
+    let database = database().await;
+    let first = migrator(&[USERS, ("R__v.sql", &view("SELECT 1 AS n"))]);
+    assert_eq!(run(&database, &first).await, ["V1__users", "R__v"]);
+
+    let second = migrator(&[USERS, POSTS, ("R__v.sql", &view("SELECT 2 AS n"))]);
+    let status = second.status(database.url()).await.unwrap();
+    assert!(matches!(status.rows[2].state, State::Outdated { .. }), "{status}");
+    assert_eq!(status.pending().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["V2__posts", "R__v"]);
+    assert!(
+        status.to_string().ends_with("R__v       changed since it was applied, to be applied again"),
+        "{status}"
+    );
+    let plan = second.plan(database.url()).await.unwrap();
+    let plan: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
+    assert_eq!(plan, ["apply V2__posts", "apply R__v again"]);
+
+    assert_eq!(run(&database, &second).await, ["V2__posts", "R__v"]);
+    assert_eq!(text(&database, "SELECT n FROM v").await, "2");
+    let history = second.attempts(database.url()).await.unwrap();
+    let rows: Vec<_> = history.iter().map(|attempt| (attempt.name.as_str(), attempt.live)).collect();
+    assert_eq!(rows, [("V1__users", true), ("R__v", false), ("V2__posts", true), ("R__v", true)]);
+}
+
+#[tokio::test]
+async fn a_view_that_fails_leaves_the_one_before_it() {
+    let database = database().await;
+    run(&database, &migrator(&[USERS, ("R__v.sql", &view("SELECT 1 AS n"))])).await;
+    let broken = migrator(&[USERS, ("R__v.sql", &view("SELECT nonsense AS n"))]);
+    let Err(Error::Failed(failure)) = broken.run(database.url()).await else { panic!("it is applied") };
+    assert_eq!(failure.place.unwrap().line, 2);
+    assert_eq!(text(&database, "SELECT n FROM v").await, "1");
+    let live = "SELECT string_agg(version, ' ' ORDER BY version) FROM migrate_history WHERE live";
+    assert_eq!(text(&database, live).await, "1 R__v");
+    assert_eq!(run(&database, &migrator(&[USERS, ("R__v.sql", &view("SELECT 3 AS n"))])).await, ["R__v"]);
+}
+
+#[tokio::test]
+async fn a_repeatable_migration_may_run_statement_by_statement_and_goes_on_where_it_stopped() {
+    let database = database().await;
+    let index = |name: &str, last: &str| {
+        format!(
+            "DROP INDEX CONCURRENTLY IF EXISTS {name};\nCREATE INDEX CONCURRENTLY {name} ON users (id);\n{last};"
+        )
+    };
+    let first = migrator(&[USERS, ("R__i.sql", &index("i", "SELECT 1"))]);
+    run(&database, &first).await;
+    let second = migrator(&[USERS, ("R__i.sql", &index("j", "SELECT missing FROM users"))]);
+    assert!(matches!(second.run(database.url()).await, Err(Error::Failed(_))));
+    let client = database.connect().await.unwrap();
+    client.batch_execute("ALTER TABLE users ADD COLUMN missing int").await.unwrap();
+    assert_eq!(run(&database, &second).await, ["R__i"]);
+    let live = "SELECT string_agg(version, ' ' ORDER BY version) FROM migrate_history WHERE live";
+    assert_eq!(text(&database, live).await, "1 R__i");
+}
+
+#[tokio::test]
+async fn a_revert_makes_a_repeatable_migration_pending_again() {
+    let database = database().await;
+    let view = view("SELECT id FROM users");
+    let set = migrator(&[USERS, UNDO, ("R__v.sql", &view), ("R__v.down.sql", "DROP VIEW v;")]);
+    run(&database, &set).await;
+    set.down(database.url(), Down::all()).await.unwrap();
+    assert_eq!(
+        text(&database, "SELECT to_regclass('v') IS NULL AND to_regclass('users') IS NULL").await,
+        "true"
+    );
+    assert_eq!(run(&database, &set).await, ["V1__users", "R__v"]);
+}
+
+const BOTH: (&str, &str) = (
+    "V3__both.sql",
+    "-- migrate: replaces=1..2\nCREATE TABLE users (id int, active bool);\nCREATE TABLE posts (id int);",
+);
+const TAGS: (&str, &str) = ("V4__tags.sql", "CREATE TABLE tags (id int);");
+
+#[tokio::test]
+async fn a_squash_is_run_on_a_fresh_database_and_marked_on_an_old_one() {
+    let tables = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class \
+                  WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    for files in [&[USERS, POSTS, BOTH, TAGS][..], &[BOTH, TAGS]] {
+        let squashed = migrator(files);
+        let fresh = database().await;
+        assert_eq!(run(&fresh, &squashed).await, ["V3__both", "V4__tags"]);
+        let old = database().await;
+        run(&old, &migrator(&[USERS, POSTS])).await;
+        assert_eq!(run(&old, &squashed).await, ["V3__both", "V4__tags"]);
+        assert_eq!(text(&fresh, tables).await, text(&old, tables).await);
+        let history = squashed.attempts(old.url()).await.unwrap();
+        let live: Vec<_> =
+            history.iter().filter(|attempt| attempt.live).map(|attempt| attempt.name.as_str()).collect();
+        assert_eq!(live, ["V3__both", "V4__tags"]);
+        // The release before, with the files and without the squash, still boots.
+        assert!(migrator(&[USERS, POSTS]).run(old.url()).await.unwrap().is_noop());
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_the_midst_of_what_is_replaced_is_finished_or_refused() {
+    let database = database().await;
+    run(&database, &migrator(&[USERS])).await;
+    let Err(Error::Refused(refused)) = migrator(&[BOTH, TAGS]).run(database.url()).await else {
+        panic!("it ran")
+    };
+    assert!(matches!(&refused, Refused::PartlyReplaced { name, .. } if name == "V3__both"), "{refused}");
+    let all = migrator(&[USERS, POSTS, BOTH, TAGS]);
+    assert_eq!(run(&database, &all).await, ["V2__posts", "V3__both", "V4__tags"]);
+}

@@ -1,0 +1,159 @@
+//! Sets that can be reverted, and sets that only look so.
+
+use migrate_postgres::testing::{self, Problem, Reversible, RoundTrip, assert_reversible};
+use migrate_postgres::{Migrator, Set};
+use migrate_tests::sets::{Scripts, folder_of, set, tables};
+
+fn scripts(scripts: &[(&str, &str)]) -> Set {
+    let scripts = scripts.iter().enumerate().map(|(index, (up, down))| {
+        let scripts = Scripts::up(index + 1, *up);
+        if down.is_empty() { scripts } else { scripts.down(*down) }
+    });
+    set("reversible", scripts)
+}
+
+async fn check(round_trip: impl Into<RoundTrip>) -> Reversible {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let report = round_trip.into().check(database.url()).await.unwrap();
+    database.close().await.unwrap();
+    report
+}
+
+/// What the test says that asserts it.
+async fn panic_of(round_trip: impl Into<RoundTrip> + Send + 'static) -> String {
+    let round_trip = round_trip.into();
+    let panic =
+        tokio::spawn(async move { assert_reversible(round_trip).await }).await.unwrap_err().into_panic();
+    panic.downcast_ref::<String>().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_set_whose_downs_undo_its_ups_is_reversible() {
+    assert_reversible(tables(3)).await;
+    let all_sorts = scripts(&[
+        (
+            "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE t (id serial PRIMARY KEY, m mood, x int, y text);",
+            "DROP TABLE t; DROP TYPE mood;",
+        ),
+        ("CREATE INDEX CONCURRENTLY i ON t (x);", "DROP INDEX CONCURRENTLY i;"),
+        ("CREATE SCHEMA s; CREATE VIEW s.v AS SELECT x FROM public.t;", "DROP SCHEMA s CASCADE;"),
+        // It comes back as the last one, and there is no other way.
+        (
+            "ALTER TABLE t DROP m; DROP TYPE mood;",
+            "CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD m mood;",
+        ),
+        ("GRANT SELECT ON t TO PUBLIC;", "REVOKE SELECT ON t FROM PUBLIC;"),
+        (
+            "CREATE EXTENSION hstore; COMMENT ON TABLE t IS 'a';",
+            "DROP EXTENSION hstore; COMMENT ON TABLE t IS NULL;",
+        ),
+    ]);
+    let migrator = Migrator::new(all_sorts).history_schema("ops").history_table("done");
+    let report = check(migrator).await;
+    assert_eq!(report.to_string(), "6 migrations can be reverted and applied again");
+    assert!(report.is_reversible());
+}
+
+#[tokio::test]
+async fn a_down_that_forgets_an_index_is_named_with_the_index() {
+    let forgets = scripts(&[
+        ("CREATE TABLE users (id int);", "DROP TABLE users;"),
+        ("CREATE INDEX IF NOT EXISTS by_id ON users (id);", "SELECT 1;"),
+    ]);
+    let text = panic_of(forgets).await;
+    assert_eq!(
+        text,
+        "the set is not reversible\n\
+         00002_step is not undone by its down script, which leaves, compared with before:\n  \
+           index public.by_id: added\n    \
+             +CREATE INDEX by_id ON public.users USING btree (id)"
+    );
+}
+
+#[tokio::test]
+async fn an_up_that_fails_the_second_time_is_named_and_ends_the_test() {
+    let fails = scripts(&[
+        ("CREATE TABLE users (id int);", "DROP TABLE users;"),
+        ("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE users ADD m mood;", "ALTER TABLE users DROP m;"),
+        ("SELECT 1;", "SELECT 1;"),
+        ("SELECT 1;", "SELECT 1;"),
+    ]);
+    let report = check(fails.clone()).await;
+    assert_eq!(report.migrations.len(), 2);
+    assert_eq!(report.not_tried, 2);
+    let [Problem::Left { .. }, Problem::UpAgain { .. }] = &*report.migrations[1].problems else {
+        panic!("{report:?}")
+    };
+    let text = panic_of(fails).await;
+    for part in [
+        "00002_step is not undone by its down script, which leaves, compared with before:\n  type public.mood: added",
+        "00002_step can't be applied again after its down script: migration 00002_step failed at 00002_step.up.sql:1:",
+        "type \"mood\" already exists",
+        "2 migrations after it could not be tried",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_up_that_makes_something_else_the_second_time_is_named() {
+    let other = scripts(&[(
+        "CREATE TABLE IF NOT EXISTS seen (); CREATE TABLE t (id int); \
+         DO $$ BEGIN IF (SELECT count(*) FROM pg_class WHERE relname = 'mark') = 1 THEN ALTER TABLE t ADD again int; END IF; END $$;",
+        "DROP TABLE t; CREATE TABLE mark ();",
+    )]);
+    let report = check(other).await;
+    assert_eq!(report.migrations[0].problems.len(), 2, "{report}");
+    let Problem::Other { differences } = &report.migrations[0].problems[1] else { panic!("{report}") };
+    let seen: Vec<String> = differences.iter().map(|one| format!("{}: {}", one.object, one.change)).collect();
+    assert_eq!(seen, ["table public.mark: added", "column public.t.again: added"]);
+}
+
+#[tokio::test]
+async fn a_missing_down_is_named_unless_it_is_allowed() {
+    let missing =
+        || scripts(&[("CREATE TABLE t (id int);", ""), ("CREATE TABLE u (id int);", "DROP TABLE u;")]);
+    let text = panic_of(missing()).await;
+    assert!(text.contains("00001_step has no down script\n  next: write one, or allow it"), "{text}");
+    for name in ["00001_step", "00001", "1"] {
+        assert_reversible(RoundTrip::of(Migrator::new(missing())).allow_irreversible(name)).await;
+    }
+    let text = panic_of(RoundTrip::of(Migrator::new(missing())).allow_irreversible("2")).await;
+    assert!(text.contains("00001_step has no down script"), "{text}");
+}
+
+#[tokio::test]
+async fn a_down_that_fails_and_an_up_that_fails_are_named() {
+    let report = check(scripts(&[("CREATE TABLE t (id int);", "DROP TABLE nothing;")])).await;
+    assert!(matches!(&*report.migrations[0].problems, [Problem::Down { .. }]), "{report}");
+    assert!(report.to_string().contains("table \"nothing\" does not exist"), "{report}");
+    let report = check(scripts(&[("SELECT 1/0;", "SELECT 1;"), ("SELECT 1;", "SELECT 1;")])).await;
+    assert!(matches!(&*report.migrations[0].problems, [Problem::Up { .. }]), "{report}");
+    assert!(!report.is_reversible());
+    assert_eq!(report.not_tried, 1);
+}
+
+#[tokio::test]
+async fn what_is_ignored_may_stay() {
+    let leaves =
+        scripts(&[("CREATE TABLE IF NOT EXISTS tmp_a (id int); CREATE TABLE b ();", "DROP TABLE b;")]);
+    assert!(!check(leaves.clone()).await.is_reversible());
+    assert_reversible(RoundTrip::of(Migrator::new(leaves)).ignore("public.tmp_*".parse().unwrap())).await;
+}
+
+#[tokio::test]
+async fn repeatable_migrations_are_applied_in_the_end_and_have_no_way_back() {
+    let folder = |view| {
+        let files =
+            [("V1__t.sql", "CREATE TABLE t (a int);"), ("U1__t.sql", "DROP TABLE t;"), ("R__v.sql", view)];
+        Set::from_folder(folder_of(&files).path()).unwrap()
+    };
+    assert_reversible(folder("CREATE OR REPLACE VIEW v AS SELECT a FROM t;")).await;
+    let text = panic_of(folder("CREATE OR REPLACE VIEW v AS SELECT b FROM t;")).await;
+    assert!(text.contains("column \"b\" does not exist"), "{text}");
+}
+
+#[tokio::test]
+async fn a_set_of_nothing_is_reversible() {
+    assert_reversible(tables(0)).await;
+}

@@ -1,0 +1,9 @@
+//! Databases and schemas for tests, as their users meet them.
+
+mod attribute;
+mod current;
+mod fresh;
+mod process;
+mod runners;
+mod schema;
+mod shared;

@@ -1,0 +1,7 @@
+-- +goose Up
+CREATE TABLE b ();
+
+-- +goose Down
+-- migrate: lock_timeuot=5s
+DROP TABLE b;
+COMMIT;

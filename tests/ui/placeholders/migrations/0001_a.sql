@@ -1,0 +1,2 @@
+CREATE TABLE ${schema}.a ();
+CREATE TABLE ${shcema}.b ();

@@ -1,0 +1,2 @@
+-- ${comment}
+CREATE TABLE app_${schema}.c (d text DEFAULT '${schema}');
