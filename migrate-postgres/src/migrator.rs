@@ -17,7 +17,7 @@ use migrate_core::event::{Event, Observer};
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::placeholder::Values;
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -333,7 +333,14 @@ impl Migrator {
     /// # Cancel safety
     ///
     /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
-    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the statement under way ends first.
+    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the message under way ends first, which may hold
+    /// many migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are.
+    ///
+    /// # A `Client` of yours
+    ///
+    /// What scripts change for the session is undone by `RESET ALL`, and what you have set before is set again, except
+    /// parameters with names of your own (`SET app.tenant = …`): the server lists those nowhere. Set them after the run, or
+    /// give the run a connection of its own.
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
@@ -540,11 +547,17 @@ impl Migrator {
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
         let state = history.load(&self.set).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
+        if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
+        {
+            return Err(Error::Refused(Refused::unfinished(interrupted)));
+        }
+        let survey = history.survey().await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                verify_applied(history.session_mut(), migration).await.map_err(Error::Failed)?;
+                let verifying = verify_applied(history.session_mut(), &survey, &self.settings, migration);
+                verifying.await.map_err(Error::Failed)?;
                 verified += 1;
             }
         }

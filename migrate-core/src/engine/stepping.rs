@@ -1,6 +1,6 @@
 //! Taking the steps of a plan, and taking them again.
 
-use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY};
+use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
 use crate::error::{ApplyError, Error};
 use crate::event::Event;
 use crate::history::{Holder, Locked, State};
@@ -58,7 +58,11 @@ impl Stepping<'_, '_> {
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
                 }
-                Err(ApplyError::Moved) => {
+                Err(stopped @ (ApplyError::Moved(_) | ApplyError::Busy(_))) => {
+                    let may_wait = matches!(stopped, ApplyError::Busy(_));
+                    let (ApplyError::Moved(error) | ApplyError::Busy(error)) = stopped else {
+                        unreachable!()
+                    };
                     moves += 1;
                     let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
                     if !self.plan.is_repeatable() || gives_up {
@@ -71,8 +75,13 @@ impl Stepping<'_, '_> {
                         progress.observer().event(&Event::WaitingForLock { waited, holder });
                     }
                     locked.pause(backoff.pause()).await;
-                    self.state = locked.load().await?;
-                    self.decided = self.plan.decide(self.set, &self.state, &self.settings.policies)?;
+                    let found = locked.load().await?;
+                    let is_moved = found != self.state;
+                    if !is_moved && (!may_wait || trying.1.elapsed() > self.settings.retry) {
+                        return Err(error);
+                    }
+                    self.state = found;
+                    self.decided = decide(self.plan, self.set, &self.state, &self.settings.policies)?;
                     taken = 0;
                     progress.expect(self.decided.steps.len());
                 }

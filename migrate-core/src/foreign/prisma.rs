@@ -57,7 +57,7 @@ pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
         match places.get(&next.version) {
             // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
             Some(place) if next.state != FoundState::Reverted && !is_failed(&found[*place]) => {
-                found[*place] = next
+                found[*place] = next;
             }
             Some(_) => {}
             None => {
