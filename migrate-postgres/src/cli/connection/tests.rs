@@ -4,7 +4,7 @@ use super::*;
 use std::collections::HashMap;
 use tokio_postgres::config::{Host, SslMode};
 
-fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
     let variables: HashMap<String, String> =
         variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     move |name| variables.get(name).cloned()
