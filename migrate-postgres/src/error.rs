@@ -137,25 +137,6 @@ pub enum Error {
         problem: String,
     },
 
-    /// The schema is not what the migrations make that it was to be taken for.
-    #[cfg(feature = "catalog")]
-    #[error(
-        "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
-         added is what only the database has, removed what only the migrations make:\n{differences}\n\
-         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
-    )]
-    Differs {
-        /// The name of the last migration.
-        name: String,
-        /// What leads from the schema of the migrations to that of the database.
-        differences: crate::catalog::Differences,
-    },
-
-    /// What migrations make could not be found out on a scratch database.
-    #[cfg(feature = "catalog")]
-    #[error(transparent)]
-    Scratch(#[from] crate::drift::ScratchError),
-
     /// Several other tools have a history in the database, and none of them was named.
     #[cfg(feature = "histories")]
     #[error(
@@ -183,6 +164,56 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+
+    /// A script would run statement by statement, and the table of another tool that is kept as the history has no place for
+    /// how far it has come.
+    #[error(
+        "{name} can't run in a transaction and has {statements} statements, but {table} has no place for how far it has come; \
+         nothing of it was done\n\
+         next: give each of its statements a migration of its own, or `adopt` the history"
+    )]
+    NoCheckpoints {
+        /// The migration's name.
+        name: String,
+        /// The table, with its schema.
+        table: String,
+        /// How many statements it has, settings aside.
+        statements: usize,
+    },
+
+    /// A migration does not fit the table of the tool that is kept as the history.
+    #[cfg(feature = "histories")]
+    #[error(
+        "{name} can't be kept in a history of {tool}: {why}; nothing was changed\n\
+         next: name the migration as {tool} would have it, or `adopt` its history"
+    )]
+    NotForTool {
+        /// The tool.
+        tool: migrate_core::foreign::Tool,
+        /// The migration's name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+
+    /// The schema is not what the migrations make that it was to be taken for.
+    #[cfg(feature = "catalog")]
+    #[error(
+        "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
+         added is what only the database has, removed what only the migrations make:\n{differences}\n\
+         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
+    )]
+    Differs {
+        /// The name of the last migration.
+        name: String,
+        /// What leads from the schema of the migrations to that of the database.
+        differences: crate::catalog::Differences,
+    },
+
+    /// What migrations make could not be found out on a scratch database.
+    #[cfg(feature = "catalog")]
+    #[error(transparent)]
+    Scratch(#[from] crate::drift::ScratchError),
 
     /// The server said no, or the connection was lost, between migrations.
     #[error(

@@ -58,12 +58,12 @@ pub use status::{State, Status, StatusRow};
 pub use target::Target;
 pub use value::Value;
 
-/// Other tools' histories, to be adopted: see [`Migrator::adopt`].
+/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
 #[cfg(feature = "histories")]
 pub mod tools {
     pub use crate::foreign::{
-        ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+        KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
     };
     pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
-    pub use migrate_core::plan::{NotAdopted, Obstacle};
+    pub use migrate_core::plan::{Obstacle, UnusableHistory};
 }

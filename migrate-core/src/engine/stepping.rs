@@ -8,7 +8,8 @@ use crate::plan::{Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};
 
-/// How often the steps are decided anew because the history has moved.
+/// How often the steps are decided anew because the history has moved, at least: whoever moves it may take as long as a run
+/// waits for another one.
 const MOST_MOVES: u32 = 50;
 
 /// The steps of a run under way.
@@ -30,7 +31,7 @@ impl Stepping<'_, '_> {
         progress.start();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut trying = (0, Instant::now());
-        let (mut taken, mut moves) = (0, 0);
+        let (mut taken, mut moves, began) = (0, 0, Instant::now());
         loop {
             let before = progress.done_count();
             let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
@@ -58,7 +59,8 @@ impl Stepping<'_, '_> {
                 }
                 Err(ApplyError::Moved) => {
                     moves += 1;
-                    if !self.plan.is_repeatable() || moves > MOST_MOVES {
+                    let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
+                    if !self.plan.is_repeatable() || gives_up {
                         return Err(Error::LockLost { done: progress.done_count() });
                     }
                     locked.pause(backoff.pause()).await;

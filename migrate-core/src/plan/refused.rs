@@ -196,7 +196,7 @@ pub enum Refused {
     /// Another tool's history can't be taken over.
     #[cfg(feature = "histories")]
     #[error(transparent)]
-    NotAdopted(#[from] super::NotAdopted),
+    UnusableHistory(#[from] super::UnusableHistory),
 
     /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
     #[error(

@@ -5,6 +5,7 @@ use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
+use crate::error::Error;
 use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
@@ -27,6 +28,7 @@ pub(crate) async fn apply_statements(
     progress: &mut Progress<'_>,
 ) -> Result<(), ApplyError> {
     let Some(script) = step.script() else { return Ok(()) };
+    check_checkpoints(context, step, script).map_err(Error::into_apply)?;
     progress.step_started(step);
     let row = interrupted.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
@@ -61,6 +63,20 @@ pub(crate) async fn apply_statements(
     standing.digest = step.digest_after(standing.digest);
     progress.step_done(step, took);
     Ok(())
+}
+
+/// A table of another tool's may have no place for how far a script has come: then it may have one statement only, settings aside.
+fn check_checkpoints(context: Context<'_>, step: &Step<'_>, script: &Script) -> Result<(), Error> {
+    let texts = script.statements().iter().map(|statement| statement.text(script.text()));
+    let statements = texts.filter(|text| !sql::is_session_setting(text)).count();
+    if statements <= 1 || context.table.has_checkpoints(step) {
+        return Ok(());
+    }
+    Err(Error::NoCheckpoints {
+        name: step.name.clone().into_owned(),
+        table: context.table.shown(),
+        statements,
+    })
 }
 
 struct Statements<'r, 'c> {
@@ -116,7 +132,8 @@ impl Statements<'_, '_> {
             return Ok(());
         }
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
-        let take_over = self.context.table.take_over(self.context.run, self.row, done, before.outcome());
+        let take_over =
+            self.context.table.take_over(self.context.run, self.row, self.step, done, before.outcome());
         let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
         self.context
@@ -148,7 +165,7 @@ impl Statements<'_, '_> {
         let settled = doubtful.settle(progress).await;
         self.look(index, &self.leave()).await?;
         if settled? == Verdict::Done {
-            let found = table.checkpoint_found(run, self.row, index + 1, before.outcome());
+            let found = table.checkpoint_found(run, self.row, self.step, index + 1, before.outcome());
             return self.send(&found, text, usize::MAX).await;
         }
         self.take_over(index, before).await?;
@@ -158,7 +175,7 @@ impl Statements<'_, '_> {
         let checked = doubtful.check_valid().await;
         self.look(index, &self.leave()).await?;
         checked?;
-        self.send(&table.checkpoint(run, self.row, index + 1), text, usize::MAX).await
+        self.send(&table.checkpoint(run, self.row, self.step, index + 1), text, usize::MAX).await
     }
 
     /// Prepares or ends a look at the catalog, where names mean what they mean to the statement.
@@ -184,7 +201,7 @@ impl Statements<'_, '_> {
     /// spite of all locks, one of the two waits for the other's transaction here, and then finds that it has moved.
     async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
         let text = self.script.statements()[index].text(self.script.text());
-        let checkpoint = self.context.table.checkpoint(self.context.run, self.row, index + 1);
+        let checkpoint = self.context.table.checkpoint(self.context.run, self.row, self.step, index + 1);
         let mut prefix = format!(
             "{BEGIN};\n{checkpoint};\n{};\n",
             self.context.timeouts(self.script.options(), true).join("; ")
@@ -295,7 +312,7 @@ impl Statements<'_, '_> {
     /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself.
     async fn record(&self, failure: &Failure, done: usize) {
         let run = self.context.run;
-        self.restore(&self.context.table.failed_at_checkpoint(run, self.row, done, failure)).await;
+        self.restore(&self.context.table.failed_at_checkpoint(run, self.row, self.step, done, failure)).await;
     }
 
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.

@@ -7,7 +7,6 @@ use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::{BEGIN, Context, Standing};
 use crate::error::Error;
-use crate::history::HistoryTable;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use migrate_core::Options;
@@ -176,7 +175,10 @@ impl Transactions<'_, '_, '_, '_> {
             message.push(index, Purpose::Begin, &begin);
         }
         let digest = step.digest_after(standing.digest);
-        let record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
+            record.splice(..0, adopted.witness.iter().cloned());
+        }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
@@ -192,10 +194,7 @@ impl Transactions<'_, '_, '_, '_> {
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
-        let finish = match self.steps[index].adopted {
-            Some(_) => HistoryTable::finish_adopted(durable),
-            None => context.table.finish(context.run, row, durable),
-        };
+        let finish = context.table.finish(context.run, row, &self.steps[index], durable);
         statements.push(&finish);
         message.push(index, Purpose::Finish, &statements);
         message.push(index, Purpose::Commit, &["COMMIT"]);
@@ -301,6 +300,9 @@ impl Transactions<'_, '_, '_, '_> {
         };
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
+            if self.context.table.is_being_made(&error) {
+                return ApplyError::Moved;
+            }
             return self.context.survey.write_error("creating the history's table", error).into_apply();
         }
         let step = &self.steps[part.step];
@@ -380,9 +382,10 @@ fn around_script(purpose: Purpose, path: &str) -> String {
 }
 
 /// Whether a step's row could not be begun because one of its number is there: begun or committed by a server process
-/// whose client is gone.
+/// whose client is gone. In another tool's table a division by zero says so, or that the tool is at work.
 fn is_moved(error: &tokio_postgres::Error) -> bool {
-    is_contention(error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+    let moved = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+    is_contention(error) || error.code().is_some_and(|code| moved.contains(code))
 }
 
 /// Why a step's row could not be begun.

@@ -170,7 +170,7 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownVersion { .. } => "unknown_version",
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
-        R::NotAdopted(_) => "not_adopted",
+        R::UnusableHistory(_) => "unusable_history",
         R::NotEmpty { .. } => "not_empty",
         R::NotInterrupted { .. } => "not_interrupted",
         R::NoSuchStatement { .. } => "no_such_statement",

@@ -206,6 +206,11 @@ pub(crate) fn lacking_columns(has: &HashMap<&str, &str>) -> Vec<String> {
     HistoryTable::columns().filter_map(lacks).collect()
 }
 
+/// The columns of these names that a table with the given ones lacks.
+pub(crate) fn lacking_names(names: &[&str], has: &HashMap<&str, &str>) -> Vec<String> {
+    names.iter().filter(|name| !has.contains_key(*name)).map(|name| (*name).to_owned()).collect()
+}
+
 /// The role's name, for messages; a question mark where even that can't be asked.
 pub(crate) async fn current_user(client: &Client) -> String {
     let row = client.query_typed_one("SELECT current_user::text", &[]).await;

@@ -20,6 +20,10 @@ pub(crate) async fn load_all(
     settings: &RunSettings,
     set: &Set,
 ) -> Result<State, Error> {
+    #[cfg(feature = "histories")]
+    if let Some(kept) = &settings.keeping {
+        return crate::foreign::state(client, survey, kept, set).await;
+    }
     let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
     #[cfg(feature = "histories")]
     if let Some(adopting) = &settings.adopting

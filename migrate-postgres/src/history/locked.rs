@@ -97,18 +97,21 @@ struct Work<'w, 't> {
 
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
-    async fn prepare(&mut self) -> Result<(), Error> {
+    async fn prepare(&mut self) -> Result<(), ApplyError> {
         if let Some(guard) = self.preamble.guard.take()
             && let Err(error) = self.client.batch_execute(&guard).await
         {
-            self.look_again(error).await?;
+            self.look_again(error).await.map_err(Error::into_apply)?;
         }
         if let Some(create) = self.preamble.create.take()
             && let Err(error) = self.client.batch_execute(&create.join("; ")).await
         {
             drop(self.client.batch_execute("ROLLBACK").await);
             self.preamble.create = Some(create);
-            return Err(self.survey.write_error("creating the history's table", error));
+            if self.survey.table.is_being_made(&error) {
+                return Err(ApplyError::Moved);
+            }
+            return Err(self.survey.write_error("creating the history's table", error).into_apply());
         }
         Ok(())
     }
@@ -145,7 +148,7 @@ impl Work<'_, '_> {
             }
             let statement_by_statement = is_statement_by_statement(first);
             if statement_by_statement {
-                self.prepare().await.map_err(Error::into_apply)?;
+                self.prepare().await?;
             }
             let context = Context {
                 client: self.client,

@@ -3,6 +3,7 @@
 mod attempt;
 mod end;
 mod head;
+mod keeps;
 mod load;
 mod locked;
 mod row;
@@ -11,6 +12,11 @@ mod table;
 
 pub(crate) use attempt::attempts;
 pub use attempt::{Attempt, Outcome};
+#[cfg(feature = "histories")]
+pub(crate) use head::read_error;
+pub(crate) use keeps::Keeps;
+#[cfg(feature = "histories")]
+pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
 pub(crate) use survey::Survey;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};
 
@@ -111,7 +117,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
         let questions = Survey::questions(self.settings, LOCKED);
-        if !self.found {
+        if !self.found || self.settings.keeps().is_some() {
             return questions;
         }
         format!("{questions}; {}", end::questions(&self.settings.relation(), set, LOCKED))
@@ -161,6 +167,12 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            let head = crate::foreign::look(&self.session, self.settings, kept, set).await?;
+            self.found = head.is_some();
+            return Ok(head.unwrap_or(Head::NONE));
+        }
         let look = head::look(&self.session, self.settings, set).await?;
         self.found = look.found;
         Ok(look.head)
@@ -221,7 +233,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
-        let end = end::read(&survey, self.found, set, &mut answers)?;
+        let asked = self.found && survey.table.keeps().is_none();
+        let end = end::read(&survey, asked, set, &mut answers)?;
         let preamble = Preamble {
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
             create: (!survey.exists).then(|| survey.table.create(!survey.schema_exists)),

@@ -2,7 +2,7 @@
 
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
-use crate::history::head::{lacking_columns, read_error};
+use crate::history::head::{lacking_columns, lacking_names, read_error};
 use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::settings::RunSettings;
@@ -117,7 +117,10 @@ impl Survey {
         };
         if survey.exists {
             let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();
-            let missing = lacking_columns(&has);
+            let missing = match survey.table.keeps() {
+                Some(keeps) => lacking_names(keeps.columns(), &has),
+                None => lacking_columns(&has),
+            };
             if !missing.is_empty() {
                 return Err(Error::NotOurTable { table: survey.table.shown(), missing });
             }

@@ -70,11 +70,11 @@ impl Args {
     }
 
     fn table(&self, tool: Tool) -> ToolTable {
-        let mut table = match tool {
-            Tool::Prisma => tools::prisma(),
-            Tool::Sqlx => tools::sqlx(),
-            Tool::Refinery => tools::refinery(),
-            Tool::Diesel => tools::diesel(),
+        let mut table: ToolTable = match tool {
+            Tool::Prisma => tools::prisma().into(),
+            Tool::Sqlx => tools::sqlx().into(),
+            Tool::Refinery => tools::refinery().into(),
+            Tool::Diesel => tools::diesel().into(),
             Tool::GolangMigrate => tools::golang_migrate(),
             Tool::Dbmate => tools::dbmate(),
             Tool::Rails => tools::rails(),

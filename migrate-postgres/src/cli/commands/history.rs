@@ -15,7 +15,7 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let attempts = context.migrator.history(&context.target()?).await?;
+        let attempts = context.migrator.attempts(&context.target()?).await?;
         let mut table = Table::new(["#", "migration", "action", "outcome", "at", "run", "by", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {

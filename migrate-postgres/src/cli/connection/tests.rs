@@ -52,12 +52,13 @@ fn a_service_and_the_password_file_are_found() {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    let environment = with(&[
+    let variables = [
         ("PGSERVICEFILE", services.to_str().unwrap()),
         ("PGPASSFILE", passwords.to_str().unwrap()),
         ("DATABASE_URL", "postgres://not@this/one"),
         ("PGUSER", "nobody"),
-    ]);
+    ];
+    let environment = with(&variables);
     let named = Asked { url: None, service: Some("app") };
     let found = config(named, None, &environment).unwrap();
     assert_eq!((found.get_user(), found.get_password()), (Some("ada"), Some(&b"secret"[..])));
@@ -70,7 +71,8 @@ fn a_service_and_the_password_file_are_found() {
 fn what_would_be_weaker_than_asked_for_is_refused() {
     let folder = std::env::temp_dir().join(format!("migrate-service-{}", std::process::id()));
     fs::write(&folder, "[app]\nhost=h\nsslrootcert=/ca.pem\n").unwrap();
-    let environment = with(&[("PGSERVICEFILE", folder.to_str().unwrap()), ("PGSERVICE", "app")]);
+    let variables = [("PGSERVICEFILE", folder.to_str().unwrap()), ("PGSERVICE", "app")];
+    let environment = with(&variables);
     let refused = config(Asked::default(), None, &environment).unwrap_err().to_string();
     assert!(refused.starts_with("`sslrootcert` of the service can't be used here: "), "{refused}");
     fs::remove_file(&folder).unwrap();
