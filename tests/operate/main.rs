@@ -1,0 +1,4 @@
+//! What an operator asks before and after a run.
+
+mod explain;
+mod support;
