@@ -1,4 +1,5 @@
 //! What an operator asks before and after a run.
 
 mod explain;
+mod rehearse;
 mod support;

@@ -19,9 +19,13 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
+#[cfg(feature = "operate")]
+pub(crate) use failure::{place, position, server_failure};
 pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
+#[cfg(feature = "operate")]
+pub(crate) use verify::verify;
 pub(crate) use verify::verify_applied;
 
 /// What a run of steps is applied with.

@@ -3,15 +3,21 @@
 //! | question | call |
 //! |---|---|
 //! | what is pending, what does it lock, and how large is that now? | [`Migrator::explain`] |
+//! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!
 //! [`Migrator::explain`]: crate::Migrator::explain
+//! [`Migrator::rehearse`]: crate::Migrator::rehearse
 
 mod explain;
 mod name;
+mod rehearse;
 mod sizes;
+mod taken;
 mod units;
 
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
+pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
 pub use sizes::RelationSize;
+pub use taken::TakenLock;
