@@ -1,5 +1,6 @@
 //! What an operator asks before and after a run.
 
 mod explain;
+mod preflight;
 mod rehearse;
 mod support;
