@@ -1,184 +1,19 @@
 //! Moving here from another tool: its history is adopted once, whole or not at all, and never touched.
 
-use migrate_postgres::testing::{self, Database};
+use migrate_core::foreign::sqlx::lock_key;
+use migrate_postgres::testing;
 use migrate_postgres::tools::{self, FoundState, Obstacle, Tool};
-use migrate_postgres::{Action, Down, Error, Migrator, Refused, Set};
+use migrate_postgres::{Action, Down, Error, Event, Migrator, Refused, Set};
+use migrate_tests::histories::{
+    CASES, Case, DBMATE, DIESEL, FIRST, FLYWAY, GOLANG_MIGRATE, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS,
+};
 use migrate_tests::proxy::Proxy;
-use migrate_tests::sets::{Folder, folder_of};
+use migrate_tests::sets::folder_of;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 
-const USERS: &str = "CREATE TABLE users (id bigint);\n";
-const POSTS: &str = "CREATE TABLE posts (id bigint);\n";
-const TAGS: &str = "CREATE TABLE tags (id bigint);\n";
-
-/// A tool's directory, and SQL that makes its history with the first two migrations applied, exactly as the tool does.
-struct Case {
-    tool: Tool,
-    files: [&'static str; 3],
-    history: &'static str,
-}
-
-/// The time that all histories below give for their first migration, where they give one.
-const FIRST: Duration = Duration::from_secs(1_767_607_200);
-
-const PRISMA: Case = Case {
-    tool: Tool::Prisma,
-    files: ["20260105100000_users/migration.sql", "20260106_posts/migration.sql", "20260107_tags/migration.sql"],
-    // schema-engine/connectors/sql-schema-connector/src/flavour/postgres.rs and sql_migration_persistence.rs of prisma-engines;
-    // the second migration was tried twice.
-    history: "CREATE TABLE _prisma_migrations (
-            id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ,
-            migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
-            started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0);
-        INSERT INTO _prisma_migrations (id, checksum, started_at, finished_at, migration_name, applied_steps_count) VALUES
-            ('97cfa2e1-8f6a-4b11-a2d2-2f4c3a1b0001', encode(sha256('CREATE TABLE users (id bigint);\n'), 'hex'),
-             '2026-01-05 10:00:00+00', '2026-01-05 10:00:01.5+00', '20260105100000_users', 1);
-        INSERT INTO _prisma_migrations (id, checksum, started_at, migration_name, logs, rolled_back_at) VALUES
-            ('97cfa2e1-8f6a-4b11-a2d2-2f4c3a1b0002', 'an older text', '2026-01-06 10:00:00+00', '20260106_posts', 'boom', now());
-        INSERT INTO _prisma_migrations (id, checksum, started_at, finished_at, migration_name, applied_steps_count) VALUES
-            ('97cfa2e1-8f6a-4b11-a2d2-2f4c3a1b0003', encode(sha256('CREATE TABLE posts (id bigint);\r\n'), 'hex'),
-             '2026-01-06 11:00:00+00', '2026-01-06 11:00:00+00', '20260106_posts', 1)",
-};
-
-const SQLX: Case = Case {
-    tool: Tool::Sqlx,
-    files: ["0001_users.sql", "20260106110000_posts.sql", "20260107000000_tags.sql"],
-    // sqlx-postgres/src/migrate.rs of sqlx 0.9.
-    history: "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
-            version BIGINT PRIMARY KEY, description TEXT NOT NULL, installed_on TIMESTAMPTZ NOT NULL DEFAULT now(),
-            success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL);
-        INSERT INTO _sqlx_migrations VALUES
-            (1, 'users', '2026-01-05 10:00:00+00', true, sha384('CREATE TABLE users (id bigint);\n'), 1500000000),
-            (20260106110000, 'posts', '2026-01-06 11:00:00+00', true, sha384('CREATE TABLE posts (id bigint);\n'), -1)",
-};
-
-const REFINERY: Case = Case {
-    tool: Tool::Refinery,
-    files: ["1_users.sql", "2_posts.sql", "3_tags.sql"],
-    // refinery_core/src/traits/mod.rs of refinery 0.10; the checksums are its own for these names and texts.
-    history: "CREATE TABLE IF NOT EXISTS refinery_schema_history(
-            version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255));
-        INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES
-            (1, 'users', '2026-01-05T10:00:00.000000Z', '$users'), (2, 'posts', '2026-01-06T11:00:00.123456789Z', '$posts')",
-};
-
-const DIESEL: Case = Case {
-    tool: Tool::Diesel,
-    files: [
-        "2026-01-05-100000_users/up.sql",
-        "2026-01-06-110000_posts/up.sql",
-        "2026-01-07-000000_tags/up.sql",
-    ],
-    // diesel/src/migration/setup_migration_table.sql of diesel 2.3.
-    history: "CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (
-            version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
-        SET timezone = 'UTC';
-        INSERT INTO __diesel_schema_migrations VALUES
-            ('20260105100000', '2026-01-05 10:00:00'), ('20260106110000', '2026-01-06 11:00:00')",
-};
-
-const GOLANG_MIGRATE: Case = Case {
-    tool: Tool::GolangMigrate,
-    files: ["000001_users.up.sql", "000002_posts.up.sql", "000003_tags.up.sql"],
-    // database/postgres/postgres.go of golang-migrate: ensureVersionTable and SetVersion.
-    history: "CREATE TABLE IF NOT EXISTS \"schema_migrations\" (version bigint not null primary key, dirty boolean not null);
-        TRUNCATE \"schema_migrations\"; INSERT INTO \"schema_migrations\" (version, dirty) VALUES (2, false)",
-};
-
-const DBMATE: Case = Case {
-    tool: Tool::Dbmate,
-    files: ["20260105100000_users.sql", "20260106110000_posts.sql", "20260107000000_tags.sql"],
-    // pkg/driver/postgres/postgres.go of dbmate: CreateMigrationsTable and InsertMigration.
-    history: "create table schema_migrations (version varchar not null primary key);
-        insert into schema_migrations (version) values ('20260105100000'), ('20260106110000')",
-};
-
-const RAILS: Case = Case {
-    tool: Tool::Rails,
-    files: ["20260105100000_users.sql", "20260106110000_posts.sql", "20260107000000_tags.sql"],
-    // activerecord/lib/active_record/{schema_migration,internal_metadata}.rb of Rails.
-    history: "CREATE TABLE schema_migrations (version character varying NOT NULL PRIMARY KEY);
-        CREATE TABLE ar_internal_metadata (key character varying NOT NULL PRIMARY KEY, value character varying,
-            created_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL);
-        INSERT INTO ar_internal_metadata VALUES ('environment', 'production', now(), now());
-        INSERT INTO schema_migrations VALUES ('20260106110000'), ('20260105100000')",
-};
-
-const GOOSE: Case = Case {
-    tool: Tool::Goose,
-    files: ["00001_users.sql", "00002_posts.sql", "00003_tags.sql"],
-    // internal/dialect/dialectquery/postgres.go of goose; an older release of it has reverted and applied again.
-    history: "CREATE TABLE goose_db_version (id integer PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
-            version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp NOT NULL DEFAULT now());
-        SET timezone = 'UTC';
-        INSERT INTO goose_db_version (version_id, is_applied, tstamp) VALUES (0, true, '2026-01-01'),
-            (1, true, '2026-01-05 10:00:00'), (2, true, '2026-01-05 10:00:00'), (2, false, '2026-01-05 11:00:00'),
-            (2, true, '2026-01-06 11:00:00'), (3, true, '2026-01-07'), (3, false, '2026-01-08')",
-};
-
-const FLYWAY: Case = Case {
-    tool: Tool::Flyway,
-    files: ["1_users.sql", "2_posts.sql", "3_tags.sql"],
-    // flyway-database-postgresql PostgreSQLDatabase.getRawCreateScript and JdbcTableSchemaHistory of Flyway.
-    history: "CREATE TABLE \"flyway_schema_history\" (\"installed_rank\" INT NOT NULL, \"version\" VARCHAR(50),
-            \"description\" VARCHAR(200) NOT NULL, \"type\" VARCHAR(20) NOT NULL, \"script\" VARCHAR(1000) NOT NULL,
-            \"checksum\" INTEGER, \"installed_by\" VARCHAR(100) NOT NULL, \"installed_on\" TIMESTAMP NOT NULL DEFAULT now(),
-            \"execution_time\" INTEGER NOT NULL, \"success\" BOOLEAN NOT NULL);
-        ALTER TABLE \"flyway_schema_history\" ADD CONSTRAINT \"flyway_schema_history_pk\" PRIMARY KEY (\"installed_rank\");
-        CREATE INDEX \"flyway_schema_history_s_idx\" ON \"flyway_schema_history\" (\"success\");
-        SET timezone = 'UTC';
-        INSERT INTO flyway_schema_history VALUES
-            (0, NULL, '<< Flyway Schema Creation >>', 'SCHEMA', '\"app\"', NULL, 'me', '2026-01-01', 0, true),
-            (1, '1', 'users', 'SQL', 'V1__users.sql', $users, 'me', '2026-01-05 10:00:00', 1500, true),
-            (2, '2', 'posts', 'SQL', 'V2__posts.sql', $posts, 'me', '2026-01-06 11:00:00', 5, true)",
-};
-
-const CASES: [Case; 9] = [PRISMA, SQLX, REFINERY, DIESEL, GOLANG_MIGRATE, DBMATE, RAILS, GOOSE, FLYWAY];
-
-impl Case {
-    fn folder(&self, texts: [&str; 3]) -> Folder {
-        let [a, b, c] = self.files;
-        folder_of(&[(a, texts[0]), (b, texts[1]), (c, texts[2])])
-    }
-
-    fn migrator_of(&self, texts: [&str; 3]) -> Migrator {
-        Migrator::new(Set::from_folder(self.folder(texts).path()).unwrap()).program("app 2.0").adopt()
-    }
-
-    fn migrator(&self) -> Migrator {
-        self.migrator_of([USERS, POSTS, TAGS])
-    }
-
-    /// The history's SQL, with the checksums of refinery and Flyway, which PostgreSQL can't compute.
-    fn history(&self) -> String {
-        use migrate_core::foreign::{flyway, refinery};
-        let checksum = |name: &str, version: i32, text: &str| match self.tool {
-            Tool::Refinery => refinery::checksum(name, version, text).to_string(),
-            _ => flyway::checksum(text).to_string(),
-        };
-        self.history
-            .replace("$users", &checksum("users", 1, USERS))
-            .replace("$posts", &checksum("posts", 2, POSTS))
-    }
-
-    /// A database in which the tool has applied the first two.
-    async fn database(&self) -> Database {
-        let database = testing::server().unwrap().database().await.unwrap();
-        let client = database.connect().await.unwrap();
-        client.batch_execute(&format!("{USERS}{POSTS}")).await.unwrap();
-        client.batch_execute(&self.history()).await.unwrap();
-        database
-    }
-
-    /// All of the tool's table, as one text.
-    async fn rows(&self, client: &Client) -> String {
-        let sql = format!(
-            "SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM {} t",
-            self.tool.table()
-        );
-        client.query_one(&sql, &[]).await.unwrap().get(0)
-    }
+fn migrator(case: &Case) -> Migrator {
+    case.migrator().adopt()
 }
 
 async fn exists(client: &Client, table: &str) -> bool {
@@ -189,7 +24,7 @@ async fn exists(client: &Client, table: &str) -> bool {
 async fn what_each_tool_has_applied_is_adopted_and_the_rest_is_applied() {
     for case in CASES {
         let tool = case.tool;
-        let (database, migrator) = (case.database().await, case.migrator());
+        let (database, migrator) = (case.database().await, migrator(&case));
         let client = database.connect().await.unwrap();
         let before = case.rows(&client).await;
 
@@ -209,7 +44,7 @@ async fn what_each_tool_has_applied_is_adopted_and_the_rest_is_applied() {
         assert!(exists(&client, "tags").await);
         assert_eq!(case.rows(&client).await, before, "{tool}: its table was touched");
 
-        let attempts = migrator.history(database.url()).await.unwrap();
+        let attempts = migrator.attempts(database.url()).await.unwrap();
         assert_eq!(attempts.len(), 3);
         assert_eq!(
             attempts[0].reason.as_deref(),
@@ -231,7 +66,7 @@ async fn what_each_tool_has_applied_is_adopted_and_the_rest_is_applied() {
 async fn what_is_there_is_said_and_nothing_is_written() {
     for case in CASES {
         let database = case.database().await;
-        let found = case.migrator().found(database.url()).await.unwrap();
+        let found = migrator(&case).found(database.url()).await.unwrap();
         let [history] = &found[..] else { panic!("{found:?}") };
         assert_eq!((history.tool, &*history.table), (case.tool, &*format!("public.{}", case.tool.table())));
         let applied = if case.tool == Tool::GolangMigrate { 1 } else { 2 };
@@ -243,9 +78,9 @@ async fn what_is_there_is_said_and_nothing_is_written() {
 async fn a_file_that_was_edited_since_is_found_by_the_tools_own_checksum() {
     for case in [PRISMA, SQLX, REFINERY, FLYWAY] {
         let database = case.database().await;
-        let migrator = case.migrator_of([USERS, "CREATE TABLE posts (id int);\n", TAGS]);
+        let migrator = case.migrator_of([USERS, "CREATE TABLE posts (id int);\n", TAGS]).adopt();
         let error = migrator.run(database.url()).await.unwrap_err();
-        let Error::Refused(Refused::NotAdopted(not)) = &error else { panic!("{error}") };
+        let Error::Refused(Refused::UnusableHistory(not)) = &error else { panic!("{error}") };
         assert!(
             matches!(&not.obstacles[..], [Obstacle::Edited { name, .. }] if name.contains("posts")),
             "{}: {error}",
@@ -262,7 +97,7 @@ async fn other_line_endings_and_a_byte_order_mark_are_no_edit() {
     for case in [PRISMA, SQLX, REFINERY, FLYWAY] {
         let database = case.database().await;
         let [users, posts] = [USERS, POSTS].map(|text| format!("\u{feff}{}", text.replace('\n', "\r\n")));
-        let report = case.migrator_of([&users, &posts, TAGS]).run(database.url()).await.unwrap();
+        let report = case.migrator_of([&users, &posts, TAGS]).adopt().run(database.url()).await.unwrap();
         assert_eq!(report.steps.len(), 3, "{}", case.tool);
     }
 }
@@ -280,7 +115,7 @@ async fn a_failed_migration_of_the_tools_is_refused_until_it_is_settled() {
         (FLYWAY, "UPDATE flyway_schema_history SET success = false WHERE version = '2'", "flyway repair"),
     ];
     for (case, damage, way_out) in cases {
-        let (database, migrator) = (case.database().await, case.migrator());
+        let (database, migrator) = (case.database().await, migrator(&case));
         let client = database.connect().await.unwrap();
         client.batch_execute(damage).await.unwrap();
         let error = migrator.run(database.url()).await.unwrap_err();
@@ -293,7 +128,7 @@ async fn a_failed_migration_of_the_tools_is_refused_until_it_is_settled() {
 
 #[tokio::test]
 async fn sixteen_replicas_adopt_once() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     let replicas: Vec<_> = (0..16)
         .map(|_| {
             let (url, migrator) = (database.url().to_owned(), migrator.clone());
@@ -305,12 +140,79 @@ async fn sixteen_replicas_adopt_once() {
         steps += replica.await.unwrap().unwrap().steps.len();
     }
     assert_eq!(steps, 3);
-    assert_eq!(migrator.history(database.url()).await.unwrap().len(), 3);
+    assert_eq!(migrator.attempts(database.url()).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn while_the_tool_works_its_history_is_not_adopted() {
+    for case in [SQLX, PRISMA] {
+        let (database, migrator) = (case.database().await, migrator(&case));
+        let client = database.connect().await.unwrap();
+        let name: String = client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+        let key = if case.tool == Tool::Sqlx { lock_key(&name) } else { 72_707_369 };
+        client.execute("SELECT pg_advisory_lock($1)", &[&key]).await.unwrap();
+        let (url, running) = (database.url().to_owned(), migrator.clone());
+        let run = tokio::spawn(async move { running.run(&url).await });
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(!run.is_finished());
+        // The tool ends with the last migration.
+        let row = match case.tool {
+            Tool::Sqlx => {
+                "INSERT INTO _sqlx_migrations SELECT 20260107000000, 'tags', now(), true, \
+                           sha384('CREATE TABLE tags (id bigint);\n'), 5"
+            }
+            _ => {
+                "INSERT INTO _prisma_migrations SELECT 'id', encode(sha256('CREATE TABLE tags (id bigint);\n'), 'hex'), \
+                  now(), '20260107_tags', NULL, NULL, now(), 1"
+            }
+        };
+        client.batch_execute(&format!("BEGIN; {TAGS}; {row}; COMMIT")).await.unwrap();
+        client.execute("SELECT pg_advisory_unlock($1)", &[&key]).await.unwrap();
+        let report = run.await.unwrap().unwrap();
+        assert!(report.steps.iter().all(|step| step.action == Action::Mark), "{report}");
+        assert_eq!(report.steps.len(), 3);
+    }
+}
+
+/// Runs SQL on a thread of its own, and waits for it.
+fn from_another_thread(config: &tokio_postgres::Config, sql: &str) {
+    let (config, sql) = (config.clone(), sql.to_owned());
+    let run = async move {
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&sql).await.unwrap();
+    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::spawn(move || runtime().block_on(run)).join().unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_comes_between_reading_and_adopting_is_adopted_too() {
+    // diesel has no lock that would keep it from working meanwhile.
+    let database = DIESEL.database().await;
+    let (config, once) = (database.config(), std::sync::Once::new());
+    let row = format!("{TAGS}; INSERT INTO __diesel_schema_migrations VALUES ('20260107000000')");
+    let migrator = migrator(&DIESEL).on_event(move |event| {
+        if matches!(event, Event::Started { .. }) {
+            once.call_once(|| from_another_thread(&config, &row));
+        }
+    });
+    let report = migrator.run(database.url()).await.unwrap();
+    assert!(report.steps.iter().all(|step| step.action == Action::Mark), "{report}");
+    assert_eq!(report.steps.len(), 3);
+}
+
+#[tokio::test]
+async fn to_a_version_is_after_the_adoption_too() {
+    let (database, migrator) = (GOLANG_MIGRATE.database().await, migrator(&GOLANG_MIGRATE));
+    let report = migrator.to(database.url(), "3").await.unwrap();
+    let actions: Vec<Action> = report.steps.iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::Mark, Action::Mark, Action::Apply]);
 }
 
 #[tokio::test]
 async fn a_boot_after_the_adoption_is_one_round_trip_and_does_not_look_at_the_old_table() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     migrator.run(database.url()).await.unwrap();
     let client = database.connect().await.unwrap();
     client.batch_execute("DROP TABLE _sqlx_migrations").await.unwrap();
@@ -321,13 +223,13 @@ async fn a_boot_after_the_adoption_is_one_round_trip_and_does_not_look_at_the_ol
 
 #[tokio::test]
 async fn all_is_adopted_or_nothing() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     let client = database.connect().await.unwrap();
     let other = migrate_tests::sets::set("other", [migrate_tests::sets::Scripts::up(1, "SELECT 1")]);
     Migrator::new(other).run(database.url()).await.unwrap();
     client.batch_execute("ALTER TABLE migrate_history ADD CHECK (name NOT LIKE '%posts')").await.unwrap();
     migrator.run(database.url()).await.unwrap_err();
-    let done = migrator.history(database.url()).await.unwrap().into_iter().filter(|attempt| attempt.live);
+    let done = migrator.attempts(database.url()).await.unwrap().into_iter().filter(|attempt| attempt.live);
     assert_eq!(done.count(), 0);
     assert!(!exists(&client, "tags").await);
     client
@@ -356,7 +258,7 @@ async fn what_was_reverted_since_is_not_adopted_again() {
 
 #[tokio::test]
 async fn an_attempt_that_failed_before_does_not_keep_from_adopting() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     let set = migrator.set().clone();
     let without = Migrator::new(set).run(database.url()).await.unwrap_err();
     assert_eq!(without.sqlstate(), Some("42P07"));
@@ -365,7 +267,7 @@ async fn an_attempt_that_failed_before_does_not_keep_from_adopting() {
 
 #[tokio::test]
 async fn with_several_histories_the_one_that_counts_has_to_be_named() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     let client = database.connect().await.unwrap();
     client.batch_execute(DBMATE.history).await.unwrap();
     let error = migrator.run(database.url()).await.unwrap_err();
@@ -378,7 +280,7 @@ async fn with_several_histories_the_one_that_counts_has_to_be_named() {
 
 #[tokio::test]
 async fn a_history_may_be_in_another_schema_and_under_another_name() {
-    let (database, migrator) = (SQLX.database().await, SQLX.migrator());
+    let (database, migrator) = (SQLX.database().await, migrator(&SQLX));
     let client = database.connect().await.unwrap();
     let moving = "CREATE SCHEMA \"Old one\"; ALTER TABLE _sqlx_migrations SET SCHEMA \"Old one\"";
     client.batch_execute(moving).await.unwrap();
@@ -396,7 +298,7 @@ async fn a_table_that_is_not_the_tools_is_an_error_where_it_was_named() {
     let database = testing::server().unwrap().database().await.unwrap();
     let client = database.connect().await.unwrap();
     client.batch_execute("CREATE TABLE _sqlx_migrations (version text)").await.unwrap();
-    let migrator = SQLX.migrator();
+    let migrator = migrator(&SQLX);
     assert!(migrator.plan(database.url()).await.unwrap().notices.is_empty(), "by itself it is nobody's");
     let error = migrator.adopt_from(tools::sqlx()).run(database.url()).await.unwrap_err();
     assert!(matches!(error, Error::ForeignTable { tool: Tool::Sqlx, .. }), "{error}");
@@ -406,7 +308,7 @@ async fn a_table_that_is_not_the_tools_is_an_error_where_it_was_named() {
 async fn an_empty_database_is_migrated_as_ever() {
     for case in [SQLX, PRISMA] {
         let database = testing::server().unwrap().database().await.unwrap();
-        let report = case.migrator().run(database.url()).await.unwrap();
+        let report = migrator(&case).run(database.url()).await.unwrap();
         assert!(report.steps.iter().all(|step| step.action == Action::Apply));
         assert_eq!(report.applied, 3);
     }

@@ -65,7 +65,7 @@ async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_i
     let told = told.lock().unwrap().clone();
     assert_eq!(report.steps[0].attempts as usize, told.len() + 1);
     let failed =
-        migrator.history(database.url()).await.unwrap().iter().filter(|attempt| !attempt.live).count();
+        migrator.attempts(database.url()).await.unwrap().iter().filter(|attempt| !attempt.live).count();
     assert_eq!(failed, told.len(), "every attempt leaves a trace");
     assert!(migrator.run(database.url()).await.unwrap().is_noop());
 }
@@ -165,7 +165,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     assert!(matches!(state(&broken, one.url()).await, State::Interrupted { statements_done: 2, .. }));
     broken.resolve(one.url(), "2", Resolution::Applied, "the rest is not needed").await.unwrap();
     assert!(broken.run(one.url()).await.unwrap().is_noop());
-    let last = broken.history(one.url()).await.unwrap().pop().unwrap();
+    let last = broken.attempts(one.url()).await.unwrap().pop().unwrap();
     assert_eq!(last.reason.as_deref(), Some("the rest is not needed"));
 
     // Reverted, after its work was undone: it is pending again, from its first statement.

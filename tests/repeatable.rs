@@ -52,7 +52,7 @@ async fn a_changed_view_is_applied_again_and_the_history_has_both() {
 
     assert_eq!(run(&database, &second).await, ["V2__posts", "R__v"]);
     assert_eq!(text(&database, "SELECT n FROM v").await, "2");
-    let history = second.history(database.url()).await.unwrap();
+    let history = second.attempts(database.url()).await.unwrap();
     let rows: Vec<_> = history.iter().map(|attempt| (attempt.name.as_str(), attempt.live)).collect();
     assert_eq!(rows, [("V1__users", true), ("R__v", false), ("V2__posts", true), ("R__v", true)]);
 }
@@ -121,7 +121,7 @@ async fn a_squash_is_run_on_a_fresh_database_and_marked_on_an_old_one() {
         run(&old, &migrator(&[USERS, POSTS])).await;
         assert_eq!(run(&old, &squashed).await, ["V3__both", "V4__tags"]);
         assert_eq!(text(&fresh, tables).await, text(&old, tables).await);
-        let history = squashed.history(old.url()).await.unwrap();
+        let history = squashed.attempts(old.url()).await.unwrap();
         let live: Vec<_> =
             history.iter().filter(|attempt| attempt.live).map(|attempt| attempt.name.as_str()).collect();
         assert_eq!(live, ["V3__both", "V4__tags"]);

@@ -26,6 +26,15 @@ use std::str::FromStr;
 pub enum Checksum {
     /// SHA-256 over the [`normalized`] text.
     Sha256([u8; 32]),
+    /// What sqlx keeps: SHA-384 over the file, of which these are the first bytes.
+    #[cfg(feature = "histories")]
+    Sha384([u8; 32]),
+    /// What refinery keeps: SipHash-1-3 over name, version and text.
+    #[cfg(feature = "histories")]
+    SipHash13([u8; 8]),
+    /// What Flyway keeps: CRC32 over the lines.
+    #[cfg(feature = "histories")]
+    Crc32([u8; 4]),
 }
 
 impl Checksum {
@@ -38,6 +47,12 @@ impl Checksum {
     pub fn algorithm(&self) -> &'static str {
         match self {
             Checksum::Sha256(_) => "sha256",
+            #[cfg(feature = "histories")]
+            Checksum::Sha384(_) => "sha384",
+            #[cfg(feature = "histories")]
+            Checksum::SipHash13(_) => "siphash13",
+            #[cfg(feature = "histories")]
+            Checksum::Crc32(_) => "crc32",
         }
     }
 
@@ -45,6 +60,12 @@ impl Checksum {
     pub fn bytes(&self) -> &[u8] {
         match self {
             Checksum::Sha256(bytes) => bytes,
+            #[cfg(feature = "histories")]
+            Checksum::Sha384(bytes) => bytes,
+            #[cfg(feature = "histories")]
+            Checksum::SipHash13(bytes) => bytes,
+            #[cfg(feature = "histories")]
+            Checksum::Crc32(bytes) => bytes,
         }
     }
 }

@@ -179,7 +179,11 @@ impl Set {
     }
 
     /// A script that a history kept, with the values of this set.
-    pub(crate) fn fill_kept(&self, script: Script) -> Result<Script, String> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its placeholders.
+    pub fn fill_kept(&self, script: Script) -> Result<Script, String> {
         if self.placeholders.is_empty() {
             return Ok(script);
         }

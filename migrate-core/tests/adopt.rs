@@ -25,7 +25,7 @@ fn words(steps: &Steps<'_>) -> Vec<String> {
 
 fn obstacles(refused: Refused) -> Vec<Obstacle> {
     match refused {
-        Refused::NotAdopted(not) => not.obstacles,
+        Refused::UnusableHistory(not) => not.obstacles,
         other => panic!("refused for another reason: {other}"),
     }
 }
@@ -43,7 +43,7 @@ fn what_the_tool_applied_is_marked_and_the_rest_is_applied() {
     let found = ["1", "2"].map(|version| Found::applied(version).at(at));
     let steps = decide(&set, ForeignHistory::new(Tool::Diesel, "public.d", found.to_vec())).unwrap();
     assert_eq!(words(&steps), ["mark 1", "mark 2", "apply 3", "apply 4"]);
-    assert_eq!(steps.steps[0].adopted.and_then(|adopted| adopted.at), Some(at));
+    assert_eq!(steps.steps[0].adopted.as_ref().and_then(|adopted| adopted.at), Some(at));
     assert_eq!(steps.steps[0].to_string(), "mark 1_m, adopted from public.d (diesel)");
     assert!(matches!(&steps.notices[..], [Notice::Adopted { tool: Tool::Diesel, count: 2, .. }]));
 }
@@ -73,7 +73,7 @@ fn everything_that_stands_in_the_way_is_said_at_once() {
     let refused =
         decide(&set, ForeignHistory::new(Tool::Sqlx, "public._sqlx_migrations", found)).unwrap_err();
     let text = refused.to_string();
-    assert_eq!(text, include_str!("not_adopted.txt").trim_end(), "the text was:\n{text}");
+    assert_eq!(text, include_str!("unusable_history.txt").trim_end(), "the text was:\n{text}");
     assert!(matches!(
         &obstacles(refused)[..],
         [Obstacle::Edited { .. }, Obstacle::Failed { .. }, Obstacle::Missing { .. }]

@@ -50,6 +50,7 @@ use migrate_core::plan::{Baseline, Plan};
 use migrate_core::{Checksum, Migration, Report, Script, Set, SqlMigration, Version, kept};
 use std::fmt;
 use std::sync::Arc;
+use tokio_postgres::Client;
 
 /// What is compared, and on which scratch database.
 ///
@@ -201,6 +202,7 @@ impl Migrator {
         history: &mut PgHistory<'_, T>,
         comparison: &Comparison,
     ) -> Result<Drift, Error> {
+        self.check_values()?;
         let state = history.load(self.set()).await?;
         let migrations = state.applied.iter().map(|applied| as_applied(self.set(), applied));
         let migrations = migrations.collect::<Result<Vec<_>, _>>()?;
@@ -222,6 +224,7 @@ impl Migrator {
         version: &str,
         comparison: &Comparison,
     ) -> Result<Differences, Error> {
+        self.check_values()?;
         let migrations = self.up_to(version)?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let differences = self.compare(target, &mut history, migrations, comparison).await;
@@ -259,7 +262,7 @@ impl Migrator {
     fn up_to(&self, version: &str) -> Result<Vec<Source>, Error> {
         let plan = Baseline::at(self.version(version));
         let steps = plan.decide(self.set(), &State::EMPTY, &self.settings.engine.policies)?.steps;
-        Ok((0..steps.len()).map(|index| Source::OfSet(self.set().clone(), index)).collect())
+        Ok(steps.into_iter().map(|step| Source::OfSet(self.set().clone(), step.version)).collect())
     }
 
     /// What leads from the schema of the migrations to that of the target.
@@ -272,12 +275,19 @@ impl Migrator {
     ) -> Result<Differences, Error> {
         let table = history.survey().await?.table;
         let live = comparison.of(read(history.session_mut(), &comparison.scope()).await?);
+        let current = current_schema(history.session()).await?;
+        // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
+        let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
         let scratch = Scratch::open(target, history.session(), comparison.scratch.as_deref()).await?;
         let mut migrator = Migrator::new(placed(self.set().name(), migrations));
         migrator.settings = self.settings.clone();
+        #[cfg(feature = "histories")]
+        {
+            migrator.settings.adopting = None;
+        }
         // There may be no schema of the search path in the scratch database yet; the target's is made there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
-        let expected = made_by(&migrator, &scratch, comparison).await;
+        let expected = made_by(&migrator, &scratch, schema, &comparison.scope()).await;
         let closed = scratch.close().await;
         let expected = comparison.of(expected?);
         closed?;
@@ -285,24 +295,39 @@ impl Migrator {
     }
 }
 
-/// The catalog that migrations make on a scratch database.
-async fn made_by(migrator: &Migrator, scratch: &Scratch, comparison: &Comparison) -> Result<Catalog, Error> {
-    let failed = |source| ScratchError::Migrating { source: Box::new(source) };
-    if let Some(schema) = &comparison.schema {
-        let session = scratch.config().open().await?;
-        let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema));
-        let created = session.batch_execute(&sql).await;
-        session.close().await;
-        created.map_err(|source| Error::server("creating the schema in the scratch database", source))?;
+/// The schema that objects without one are made in.
+async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
+    let row = client.query_typed_one("SELECT pg_catalog.current_schema()::text", &[]).await;
+    Ok(row.map_err(|source| Error::server("looking at the session", source))?.get(0))
+}
+
+/// The catalog that migrations make on a scratch database, in which `schema` is there beforehand.
+async fn made_by(
+    migrator: &Migrator,
+    scratch: &Scratch,
+    schema: Option<&str>,
+    scope: &Scope,
+) -> Result<Catalog, Error> {
+    if let Some(schema) = schema {
+        create_schema(scratch, schema).await?;
     }
-    migrator.run(scratch.config()).await.map_err(failed)?;
-    Catalog::read(scratch.config(), &comparison.scope()).await
+    let run = migrator.run(scratch.config()).await;
+    run.map_err(|source| ScratchError::Migrating { source: Box::new(source) })?;
+    Catalog::read(scratch.config(), scope).await
+}
+
+async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
+    let session = scratch.config().open().await?;
+    let created =
+        session.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema))).await;
+    session.close().await;
+    created.map_err(|source| Error::server("creating the schema in the scratch database", source))
 }
 
 /// A migration as it was applied: which of the set's it is, or what the history kept.
 #[derive(Debug)]
 enum Source {
-    OfSet(Set, usize),
+    OfSet(Set, Version),
     Kept(Box<SqlMigration>),
 }
 
@@ -316,7 +341,7 @@ struct Placed {
 impl Placed {
     fn migration(&self) -> &dyn Migration {
         match &self.source {
-            Source::OfSet(set, index) => set.get(*index).expect("a migration's own place"),
+            Source::OfSet(set, version) => set.find(version).expect("a migration of the set"),
             Source::Kept(migration) => &**migration,
         }
     }
@@ -359,23 +384,24 @@ fn placed(name: &str, sources: Vec<Source>) -> Set {
 
 /// What was applied: the set's migration where that is still the same, else the text that the history kept.
 fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
-    let in_set = set.position(&applied.version);
-    if let Some(index) =
-        in_set.filter(|index| set.get(*index).is_some_and(|m| m.checksum() == applied.checksum))
-    {
-        return Ok(Source::OfSet(set.clone(), index));
+    let of_set = set.find(&applied.version).filter(|migration| migration.checksum() == applied.checksum);
+    if of_set.is_some() {
+        return Ok(Source::OfSet(set.clone(), applied.version.clone()));
     }
     let name = applied.name.clone();
     let problem = match applied.kept.as_ref().and_then(|kept| kept.up.as_deref()) {
         None => "kept none".to_owned(),
         Some(text) if !kept::is_whole(text) => "kept one from which passwords were left out".to_owned(),
-        Some(text) => match Script::of_up_text(format!("{name} (from the history)"), text.to_owned()) {
-            Ok(script) => {
-                let migration = SqlMigration::new(applied.version.clone(), name, script);
-                return Ok(Source::Kept(Box::new(migration)));
+        Some(text) => {
+            let script = Script::of_up_text(format!("{name} (from the history)"), text.to_owned());
+            match script.and_then(|script| set.fill_kept(script)) {
+                Ok(script) => {
+                    let migration = SqlMigration::new(applied.version.clone(), name, script);
+                    return Ok(Source::Kept(Box::new(migration)));
+                }
+                Err(problem) => format!("kept one that can't be run: {problem}"),
             }
-            Err(problem) => format!("kept one that can't be run: {problem}"),
-        },
+        }
     };
     Err(ScratchError::NoText { name, problem })
 }

@@ -10,6 +10,8 @@ mod answers;
 mod apply;
 #[cfg(feature = "catalog")]
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "catalog")]
 pub mod drift;
 mod embed;
@@ -58,12 +60,12 @@ pub use status::{State, Status, StatusRow};
 pub use target::Target;
 pub use value::Value;
 
-/// Other tools' histories, to be adopted: see [`Migrator::adopt`].
+/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
 #[cfg(feature = "histories")]
 pub mod tools {
     pub use crate::foreign::{
-        ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+        KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
     };
     pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
-    pub use migrate_core::plan::{NotAdopted, Obstacle};
+    pub use migrate_core::plan::{Obstacle, UnusableHistory};
 }

@@ -3,7 +3,7 @@
 use crate::apply::verify_applied;
 use crate::error::Error;
 #[cfg(feature = "histories")]
-use crate::foreign::{Adopting, ToolTable};
+use crate::foreign::{Adopting, KeptTable, ToolTable};
 use crate::history::{Attempt, PgHistory, attempts};
 use crate::lock::LockKind;
 use crate::settings::RunSettings;
@@ -17,7 +17,7 @@ use migrate_core::event::{Event, Observer};
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::placeholder::Values;
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -221,6 +221,18 @@ impl Migrator {
         self
     }
 
+    /// Calls this too with each event of a run, after the callback that is there already.
+    #[cfg(feature = "cli")]
+    pub(crate) fn also_on_event(self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        let first = self.on_event.clone();
+        self.on_event(move |event| {
+            if let Some(first) = &first {
+                first(event);
+            }
+            callback(event);
+        })
+    }
+
     /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();
@@ -237,7 +249,8 @@ impl Migrator {
     ///
     /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
     /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
-    /// has. Its table stays as it is. [`plan`](Migrator::plan) shows what would be taken over.
+    /// has, under Prisma's and sqlx's own lock too, and only if the other table is still as it was read. It stays as it is.
+    /// [`plan`](Migrator::plan) shows what would be taken over.
     ///
     /// ```no_run
     /// use migrate_postgres::migrate;
@@ -248,7 +261,7 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// [`Refused::NotAdopted`](crate::Refused::NotAdopted) says what stands in the way, all of it, and what to do;
+    /// [`Refused::UnusableHistory`](crate::Refused::UnusableHistory) says what stands in the way, all of it, and what to do;
     /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
     pub fn adopt(mut self) -> Migrator {
         self.settings.adopting = Some(Adopting::Any);
@@ -262,8 +275,37 @@ impl Migrator {
     ///
     /// let migrator = migrate!("tests/fixtures/quickstart").adopt_from(tools::sqlx().schema("app"));
     /// ```
-    pub fn adopt_from(mut self, table: ToolTable) -> Migrator {
-        self.settings.adopting = Some(Adopting::From(table));
+    pub fn adopt_from(mut self, table: impl Into<ToolTable>) -> Migrator {
+        self.settings.adopting = Some(Adopting::From(table.into()));
+        self
+    }
+
+    /// Keeps the history in the table of another tool, as it is, with rows as that tool writes them: whoever uses the other
+    /// tool goes on with it. It has then nothing to do where this library has migrated, and the other way round.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{migrate, tools};
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").history(tools::sqlx()).run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What such a table has no place for is not there: who migrated, attempts that failed, down scripts of newer releases, several sets.
+    /// The look at boot is one query, but for all rows. Each migration is applied under the tool's own lock too, where it has one (Prisma,
+    /// sqlx); it is tried for, and never waited for on the server.
+    ///
+    /// **Migrations that run statement by statement** have their checkpoint in `applied_steps_count` of Prisma's and
+    /// `execution_time` of sqlx's table. To those tools such a row is a failed migration until it is done, so they apply nothing
+    /// meanwhile. The tables of refinery and diesel, and reverts anywhere, have no such place: there a script may have one
+    /// statement that is not a setting, and is an error otherwise, before anything is done. Where such a statement was done and
+    /// its row could not be written any more, the next run says that its object is there already, and
+    /// [`resolve`](Migrator::resolve) writes the row.
+    pub fn history(mut self, table: KeptTable) -> Migrator {
+        self.settings.history_schema = table.0.schema.clone();
+        self.settings.history_table = table.0.table.clone();
+        self.settings.keeping = Some(table);
         self
     }
 
@@ -291,7 +333,14 @@ impl Migrator {
     /// # Cancel safety
     ///
     /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
-    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the statement under way ends first.
+    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the message under way ends first, which may hold
+    /// many migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are.
+    ///
+    /// # A `Client` of yours
+    ///
+    /// What scripts change for the session is undone by `RESET ALL`, and what you have set before is set again, except
+    /// parameters with names of your own (`SET app.tenant = …`): the server lists those nowhere. Set them after the run, or
+    /// give the run a connection of its own.
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
@@ -304,11 +353,16 @@ impl Migrator {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
         };
+        self.adopting(up)
+    }
+
+    /// The same plan, after another tool's history is adopted where that is asked for.
+    fn adopting(&self, plan: impl Plan + 'static) -> Box<dyn Plan> {
         #[cfg(feature = "histories")]
         if self.settings.adopting.is_some() {
-            return Box::new(migrate_core::plan::Adopt::then(up));
+            return Box::new(migrate_core::plan::Adopt::then(plan));
         }
-        Box::new(up)
+        Box::new(plan)
     }
 
     /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
@@ -317,7 +371,7 @@ impl Migrator {
     ///
     /// See [`Error`]. A missing down script is found before anything is reverted.
     pub async fn to<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
-        self.take(target, &To::version(self.version(version))).await
+        self.take(target, &*self.adopting(To::version(self.version(version)))).await
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
@@ -447,7 +501,7 @@ impl Migrator {
         &self,
         history: &mut PgHistory<'_, T>,
     ) -> Result<(HistoryState, Vec<Attempt>), Error> {
-        Ok((history.load(&self.set).await?, self.attempts(history).await?))
+        Ok((history.load(&self.set).await?, self.read_attempts(history).await?))
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -455,17 +509,24 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn history<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
+    pub async fn attempts<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
         let history = PgHistory::open(target, &self.settings).await?;
-        let attempts = self.attempts(&history).await;
+        let attempts = self.read_attempts(&history).await;
         history.close().await;
         attempts
     }
 
-    async fn attempts<T: Target + ?Sized>(&self, history: &PgHistory<'_, T>) -> Result<Vec<Attempt>, Error> {
+    async fn read_attempts<T: Target + ?Sized>(
+        &self,
+        history: &PgHistory<'_, T>,
+    ) -> Result<Vec<Attempt>, Error> {
         let survey = history.survey().await?;
         if !survey.exists {
             return Ok(Vec::new());
+        }
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            return crate::foreign::attempts(history.session(), &survey, kept, &self.set).await;
         }
         attempts(history.session(), &survey, &self.set).await
     }
@@ -488,11 +549,17 @@ impl Migrator {
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
         let state = history.load(&self.set).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
+        if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
+        {
+            return Err(Error::Refused(Refused::unfinished(interrupted)));
+        }
+        let survey = history.survey().await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                verify_applied(history.session_mut(), migration).await.map_err(Error::Failed)?;
+                let verifying = verify_applied(history.session_mut(), &survey, &self.settings, migration);
+                verifying.await.map_err(Error::Failed)?;
                 verified += 1;
             }
         }
@@ -500,7 +567,7 @@ impl Migrator {
     }
 
     /// Whether each placeholder has a value.
-    fn check_values(&self) -> Result<(), Error> {
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
         match &self.empty {
             Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
             None => Ok(self.set.check_values()?),

@@ -1,6 +1,6 @@
 //! What a builder's calls amount to.
 
-use crate::history::{HistoryTable, Relation};
+use crate::history::{HistoryTable, Keeps, Relation};
 use crate::lock::LockKind;
 use migrate_core::engine::Settings;
 use std::borrow::Cow;
@@ -29,6 +29,9 @@ pub(crate) struct RunSettings {
     /// Which other tool's history is adopted, where there is none of ours.
     #[cfg(feature = "histories")]
     pub(crate) adopting: Option<crate::foreign::Adopting>,
+    /// Which other tool's table is the history; its name and schema are those of the history.
+    #[cfg(feature = "histories")]
+    pub(crate) keeping: Option<crate::foreign::KeptTable>,
 }
 
 impl RunSettings {
@@ -44,6 +47,8 @@ impl RunSettings {
         backups: None,
         #[cfg(feature = "histories")]
         adopting: None,
+        #[cfg(feature = "histories")]
+        keeping: None,
     };
 
     /// The history's table, where its schema is given.
@@ -63,6 +68,15 @@ impl RunSettings {
 
     /// The history's table in a schema.
     pub(crate) fn table_in(&self, schema: &str) -> HistoryTable {
-        HistoryTable::new(schema, &self.history_table)
+        HistoryTable::new(schema, &self.history_table).kept(self.keeps())
+    }
+
+    /// How the history is written, where it is another tool's table.
+    pub(crate) fn keeps(&self) -> Option<&'static dyn Keeps> {
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.keeping {
+            return Some(kept.keeps());
+        }
+        None
     }
 }

@@ -113,6 +113,9 @@ impl Target for str {
 }
 
 fn config_of(url: &str) -> Result<Config, Error> {
+    if url.trim().is_empty() {
+        return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
+    }
     url.parse().map_err(|error| Error::Url { problem: url_problem(&error) })
 }
 

@@ -194,6 +194,15 @@ pub(crate) const CASES: &[Case] = &[
         &["column public.t.name: changed"],
         "+WITH (n_distinct=5)",
     ),
+    since(
+        18,
+        case(
+            "CREATE TABLE t (id int NOT NULL)",
+            "ALTER TABLE t RENAME CONSTRAINT t_id_not_null TO other",
+            &[],
+            "",
+        ),
+    ),
     // Constraints and indexes.
     case(
         T,
@@ -397,6 +406,12 @@ pub(crate) const CASES: &[Case] = &[
         "COMMENT ON COLUMN v.a IS 'one'",
         &["comment on column public.v.a: added"],
         "+one",
+    ),
+    case(
+        "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)",
+        "COMMENT ON INDEX t_pkey IS 'key'; GRANT USAGE ON SEQUENCE t_id_seq TO PUBLIC",
+        &["comment on index public.t_pkey: added", "privileges on sequence public.t_id_seq: added"],
+        "+key",
     ),
     // The cheap ones.
     case(

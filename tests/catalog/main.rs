@@ -1,6 +1,7 @@
 //! What a database's schema is, read from its catalog.
 
 mod cases;
+mod dumped;
 mod left_out;
 mod reading;
 mod schema;

@@ -5,6 +5,7 @@ use migrate_postgres::Error;
 use migrate_postgres::catalog::{Catalog, Scope};
 use migrate_postgres::testing::Server;
 use migrate_tests::pgbouncer::PgBouncer;
+use migrate_tests::proxy::{Proxy, Side};
 
 async fn settings(sample: &Sample) -> String {
     let sql =
@@ -43,6 +44,21 @@ async fn what_a_session_is_set_to_changes_no_definition() {
         )
         .await;
     assert_eq!(before.differences(&sample.catalog().await).to_string(), "");
+}
+
+#[tokio::test]
+async fn a_read_is_two_round_trips_without_a_named_statement() {
+    let sample = Sample::new().await;
+    let proxy = Proxy::start(&sample.database.config()).await;
+    let (client, connection) = proxy.config().connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    proxy.forget();
+    Catalog::read(&client, &Scope::database()).await.unwrap();
+    let connection = proxy.connection();
+    assert_eq!(connection.round_trips, 2);
+    // A simple query, an unnamed statement, a simple query.
+    assert_eq!(connection.tags(Side::Client), "QPBDESQ");
+    assert!(connection.messages.iter().all(|message| !message.is_named()));
 }
 
 #[tokio::test]

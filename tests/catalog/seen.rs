@@ -2,10 +2,15 @@
 
 use crate::Sample;
 use crate::cases::CASES;
-use migrate_postgres::catalog::{Change, Differences};
+use migrate_postgres::catalog::{Change, Difference, Differences};
 
-fn headers(differences: &Differences) -> Vec<String> {
-    differences.iter().map(|difference| format!("{}: {}", difference.object, difference.change)).collect()
+/// The first lines; whoever runs the tests is `postgres` in them.
+fn headers(differences: &Differences, sample: &Sample) -> Vec<String> {
+    let config = sample.database.config();
+    let user = format!(" for {} ", config.get_user().unwrap_or_default());
+    let header =
+        |one: &Difference| format!("{}: {}", one.object, one.change).replace(&user, " for postgres ");
+    differences.iter().map(header).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,7 +26,7 @@ async fn a_change_of_any_kind_of_object_is_seen_and_nothing_else() {
         let after = sample.catalog().await;
 
         let differences = before.differences(&after);
-        assert_eq!(headers(&differences), case.seen, "{}\n{differences}", case.change);
+        assert_eq!(headers(&differences, &sample), case.seen, "{}\n{differences}", case.change);
         let text = differences.to_string();
         assert!(text.contains(case.line), "{}: {} in\n{text}", case.change, case.line);
         assert_eq!(before.fingerprint() == after.fingerprint(), case.seen.is_empty(), "{}", case.change);

@@ -196,7 +196,7 @@ impl Stage {
             return Err(format!("the history ends at {position:?}"));
         }
         migrator.verify(&client).await.map_err(|error| error.to_string())?;
-        let attempts = migrator.history(&client).await.unwrap();
+        let attempts = migrator.attempts(&client).await.unwrap();
         let live = attempts.iter().filter(|attempt| attempt.live).map(|a| a.version.canonical().into_owned());
         let expected: Vec<String> = (1..=self.act.applied()).map(|version| version.to_string()).collect();
         let all_done = attempts.iter().all(|attempt| attempt.outcome == Outcome::Done);

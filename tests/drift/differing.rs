@@ -2,8 +2,8 @@
 
 use crate::{database, run, ups, users};
 use migrate_core::Set;
-use migrate_postgres::Migrator;
 use migrate_postgres::drift::Comparison;
+use migrate_postgres::{Error, Migrator, Reading, Value};
 use migrate_tests::sets::folder_of;
 
 #[tokio::test]
@@ -173,6 +173,80 @@ async fn one_schema_may_be_compared_alone() {
     run(&database, &format!("DROP TABLE {quoted}.users")).await;
     let drift = migrator.drift(&config, &comparison).await.unwrap();
     assert_eq!(drift.differences[0].object.identity(), "users");
+}
+
+#[tokio::test]
+async fn placeholders_have_the_values_that_the_target_has_also_in_texts_that_the_history_kept() {
+    let reading = Reading::default().placeholders(["table"]);
+    let files =
+        [("1_a.sql", "CREATE TABLE ${table} (id int);"), ("2_b.sql", "CREATE INDEX b ON ${table} (id);")];
+    let set = |count: usize| Set::from_folder_as(folder_of(&files[..count]).path(), &reading).unwrap();
+    let with_value = |count| Migrator::new(set(count)).placeholder("table", Value::Identifier("a b"));
+    let database = database().await;
+    with_value(2).run(database.url()).await.unwrap();
+    for count in [1, 2] {
+        let drift = with_value(count).drift(database.url(), &Comparison::new()).await.unwrap();
+        assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+    }
+    let error = Migrator::new(set(2)).drift(database.url(), &Comparison::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Placeholder(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn repeatable_migrations_count_as_they_were_applied_last() {
+    let folder = |view: &str| {
+        let files = [("V1__t.sql", "CREATE TABLE t (a int, b int);"), ("R__v.sql", view)];
+        Migrator::new(Set::from_folder(folder_of(&files).path()).unwrap())
+    };
+    let database = database().await;
+    folder("CREATE OR REPLACE VIEW v AS SELECT a FROM t;").run(database.url()).await.unwrap();
+    let now = folder("CREATE OR REPLACE VIEW v AS SELECT a, b FROM t;");
+    now.run(database.url()).await.unwrap();
+    let drift = now.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+    run(&database, "CREATE OR REPLACE VIEW v AS SELECT a, b FROM t WHERE a > 0").await;
+    let drift = now.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.to_string().contains("view public.v: changed"), "{drift}");
+}
+
+#[tokio::test]
+async fn migrations_that_others_replace_count_where_they_are_applied() {
+    let (a, b) = ("CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;");
+    let old = Set::from_folder(folder_of(&[("1_a.sql", a), ("2_b.sql", b)]).path()).unwrap();
+    let whole = "-- migrate: replaces=1..2\nCREATE TABLE t (a int, b int);";
+    let squashed =
+        Set::from_folder(folder_of(&[("3_whole.sql", whole), ("4_c.sql", "CREATE TABLE c ();")]).path());
+    let squashed = Migrator::new(squashed.unwrap());
+    let database = database().await;
+    Migrator::new(old).run(database.url()).await.unwrap();
+    for _ in 0..2 {
+        let drift = squashed.drift(database.url(), &Comparison::new()).await.unwrap();
+        assert!(drift.is_none(), "{drift}");
+        squashed.run(database.url()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_migrations_make_may_be_compared_alone() {
+    let database = database().await;
+    let migrator =
+        Migrator::new(ups(&["CREATE SCHEMA app; CREATE TABLE app.t (id int); CREATE TABLE public.u ();"]));
+    migrator.run(database.url()).await.unwrap();
+    run(&database, "DROP TABLE public.u; ALTER TABLE app.t ADD x int").await;
+    let drift = migrator.drift(database.url(), &Comparison::new().schema("app")).await.unwrap();
+    assert!(drift.to_string().ends_with(":\ncolumn t.x: added\n  +integer"), "{drift}");
+}
+
+#[tokio::test]
+async fn a_tenants_schema_is_there_before_its_migrations() {
+    let database = database().await;
+    run(&database, "CREATE SCHEMA tenant").await;
+    let mut config = database.config();
+    config.options("-c search_path=tenant");
+    let migrator = Migrator::new(users()).history_schema("ops");
+    migrator.run(&config).await.unwrap();
+    let drift = migrator.drift(&config, &Comparison::new().schema("tenant")).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
 }
 
 /// What `ALTER DATABASE` set decides where migrations make their tables.

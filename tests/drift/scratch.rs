@@ -46,7 +46,7 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
 
     // Cancelled at any point, sooner or later.
     let slow = Migrator::new(ups(&["SELECT pg_sleep(60);"]));
-    for patience in [1, 5, 20, 50, 100, 300, 1000] {
+    for patience in [1, 3, 5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 300, 1000] {
         let check = slow.check_baseline(database.url(), "1", &comparison);
         let cancelled = tokio::time::timeout(Duration::from_millis(patience), check).await;
         assert!(cancelled.is_err());
@@ -182,7 +182,7 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
 async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch() {
     let (database, scratch) = (database().await, database().await);
     let migrator = Migrator::new(users());
-    let given = |database: &Database| Comparison::new().scratch(keys(database) + " user=postgres");
+    let given = |database: &Database| Comparison::new().scratch(database.url());
     // The target is empty as yet.
     let error = scratch_error(migrator.check_baseline(database.url(), "1", &given(&database)).await);
     assert!(matches!(error, ScratchError::Same { .. }), "{error}");
@@ -209,7 +209,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
 #[tokio::test]
 async fn two_comparisons_do_not_share_a_scratch_database() {
     let (database, scratch) = (database().await, database().await);
-    let given = Comparison::new().scratch(keys(&scratch) + " user=postgres");
+    let given = Comparison::new().scratch(scratch.url());
     let slow = Migrator::new(ups(&["SELECT pg_sleep(2);"]));
     let quick = Migrator::new(users());
     let (slow, quick) = tokio::join!(slow.check_baseline(database.url(), "1", &given), async {
@@ -228,10 +228,43 @@ async fn a_client_needs_a_scratch_database_to_be_given() {
     migrator.run(&client).await.unwrap();
     let error = scratch_error(migrator.drift(&client, &Comparison::new()).await);
     assert!(matches!(error, ScratchError::NoUrl), "{error}");
-    let given = Comparison::new().scratch(keys(&scratch) + " user=postgres");
+    let given = Comparison::new().scratch(scratch.url());
     assert!(migrator.drift(&client, &given).await.unwrap().is_none());
     client.batch_execute("CREATE INDEX CONCURRENTLY i ON users (name)").await.unwrap();
     assert_eq!(migrator.drift(&client, &given).await.unwrap().differences.len(), 1);
+}
+
+/// Which collation a database has decides what a definition says of one.
+#[tokio::test]
+async fn a_scratch_database_has_the_locale_of_the_target() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    let version = migrate_postgres::testing::server().unwrap().version_num();
+    let icu = "SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')";
+    let has_icu: bool = client.query_one(icu, &[]).await.unwrap().get(0);
+    let mut locales = vec!["ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"];
+    if has_icu && version >= 150_000 {
+        locales.push("LOCALE_PROVIDER icu ICU_LOCALE 'de' LC_COLLATE 'C' LC_CTYPE 'C'");
+    }
+    if version >= 170_000 {
+        locales.push("LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'");
+    }
+    for (number, locale) in locales.into_iter().enumerate() {
+        let name = format!("{}_{number}", database.name());
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 {locale}")).await.unwrap();
+        let mut config = database.config();
+        config.dbname(&name);
+        // The table's name says what the database is like.
+        let like = "SELECT to_jsonb(d) - 'oid' - 'datname' - 'datfrozenxid' - 'datminmxid' - 'datdba' - 'datacl' - 'datcollversion' \
+                    - 'dattablespace' FROM pg_database d WHERE datname = current_database()";
+        let migrator = Migrator::new(ups(&[&format!(
+            "DO $$ BEGIN EXECUTE format('CREATE TABLE %I ()', md5(({like})::text)); END $$;"
+        )]));
+        migrator.run(&config).await.unwrap();
+        let drift = migrator.drift(&config, &Comparison::new()).await;
+        client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+        assert!(drift.as_ref().unwrap().is_none(), "{locale}: {drift:?}");
+    }
 }
 
 #[test]

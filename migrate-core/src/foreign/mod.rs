@@ -14,12 +14,15 @@
 //! | goose | `goose_db_version` | none |
 //! | Flyway | `flyway_schema_history` | CRC32 of the lines without their endings |
 
+mod state;
+
 pub mod flyway;
 pub mod goose;
 pub mod prisma;
 pub mod refinery;
 pub mod sqlx;
 
+use crate::checksum::Checksum;
 use crate::migration::{Migration, Work};
 use crate::set::Set;
 use crate::version::Version;
@@ -105,12 +108,19 @@ pub struct ForeignHistory {
     pub table: String,
     /// What it says of each migration, in the tool's order; at most one entry for each.
     pub found: Vec<Found>,
+    /// What the backend that has read it needs to see whether it is still as it was; of no meaning to anybody else.
+    pub witness: Vec<String>,
 }
 
 impl ForeignHistory {
     /// A history of the given migrations.
     pub fn new(tool: Tool, table: impl Into<String>, found: Vec<Found>) -> ForeignHistory {
-        ForeignHistory { tool, table: table.into(), found }
+        ForeignHistory { tool, table: table.into(), found, witness: Vec::new() }
+    }
+
+    /// The same with what the backend needs to see whether it is still as it was.
+    pub fn witnessed(self, witness: Vec<String>) -> ForeignHistory {
+        ForeignHistory { witness, ..self }
     }
 
     /// The migrations that count as applied.
@@ -218,6 +228,14 @@ pub enum FoundState {
         /// The tool's own note of what went wrong, if it keeps one.
         logs: Option<String>,
     },
+    /// This library keeps the tool's table as its history, and was interrupted between the statements of a migration that
+    /// runs statement by statement.
+    Interrupted {
+        /// How many of its statements are done for certain.
+        statements_done: usize,
+        /// Whether the server answered the next one with an error.
+        failed: bool,
+    },
     /// It was applied once, and is not any more.
     Reverted,
 }
@@ -241,7 +259,7 @@ impl ToolChecksum {
     /// order mark added, is no edit: git does so.
     pub fn is_of(&self, migration: &dyn Migration) -> bool {
         let Work::Script(script) = migration.up();
-        let text = script.text();
+        let text = script.source();
         match self {
             ToolChecksum::Prisma(checksum) => prisma::is_checksum_of(checksum, text),
             ToolChecksum::Sqlx(checksum) => {
@@ -254,14 +272,17 @@ impl ToolChecksum {
                 spellings(text)
                     .any(|text| refinery::checksums(name, version, &text).contains(&Some(*checksum)))
             }
-            ToolChecksum::Flyway(checksum) => flyway::checksum(text) == *checksum,
+            // Of a repeatable migration Flyway takes the text with the values of its placeholders, and accepts the other.
+            ToolChecksum::Flyway(checksum) => {
+                [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
+            }
         }
     }
 
     /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
         let Work::Script(script) = migration.up();
-        let text = script.text();
+        let text = script.source();
         Some(match self {
             ToolChecksum::Prisma(_) => ToolChecksum::Prisma(prisma::checksum(text)),
             ToolChecksum::Sqlx(_) => ToolChecksum::Sqlx(sqlx::checksum(text).to_vec()),
@@ -272,6 +293,21 @@ impl ToolChecksum {
             }
             ToolChecksum::Flyway(_) => ToolChecksum::Flyway(flyway::checksum(text)),
         })
+    }
+
+    /// The same value as a checksum of this library's.
+    pub fn to_checksum(&self) -> Checksum {
+        let bytes = |digits: &str| crate::checksum::hex_32(digits);
+        match self {
+            ToolChecksum::Prisma(digits) => {
+                bytes(digits).map_or_else(|| Checksum::of(digits), Checksum::Sha256)
+            }
+            ToolChecksum::Sqlx(bytes) => bytes
+                .first_chunk()
+                .map_or_else(|| Checksum::of(&self.to_string()), |first| Checksum::Sha384(*first)),
+            ToolChecksum::Refinery(number) => Checksum::SipHash13(number.to_be_bytes()),
+            ToolChecksum::Flyway(number) => Checksum::Crc32(number.to_be_bytes()),
+        }
     }
 
     /// The algorithm and what it covers.

@@ -5,6 +5,7 @@
 
 use super::{Found, FoundState, ToolChecksum};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// A row of `_prisma_migrations`.
@@ -22,17 +23,27 @@ pub struct Row {
     pub rolled_back_at: Option<SystemTime>,
     /// `started_at`.
     pub started_at: SystemTime,
+    /// `applied_steps_count`.
+    pub applied_steps_count: i32,
 }
+
+/// What `logs` begins with where this library keeps the table and runs a migration statement by statement: to Prisma it is one that has
+/// failed, and `applied_steps_count` says how many statements are done.
+pub const UNFINISHED: &str = "migrate-postgres: unfinished";
+
+/// The same where the server answered the next statement with an error.
+pub const STOPPED: &str = "migrate-postgres: stopped";
 
 /// What rows say, given in the order of `started_at`: there may be several of one migration, and a row that is rolled back
 /// counts for nothing.
 pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
         let state = match (row.rolled_back_at, row.finished_at) {
             (Some(_), _) => FoundState::Reverted,
             (None, Some(_)) => FoundState::Applied,
-            (None, None) => FoundState::Failed { logs: row.logs.filter(|logs| !logs.trim().is_empty()) },
+            (None, None) => unfinished(row.logs, row.applied_steps_count),
         };
         let took = row.finished_at.and_then(|end| end.duration_since(row.started_at).ok());
         let next = Found {
@@ -43,18 +54,32 @@ pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
             took,
             state,
         };
-        match found.iter_mut().find(|earlier| earlier.version == next.version) {
+        match places.get(&next.version) {
             // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
-            Some(earlier) if next.state != FoundState::Reverted && !is_failed(earlier) => *earlier = next,
+            Some(place) if next.state != FoundState::Reverted && !is_failed(&found[*place]) => {
+                found[*place] = next;
+            }
             Some(_) => {}
-            None => found.push(next),
+            None => {
+                places.insert(next.version.clone(), found.len());
+                found.push(next);
+            }
         }
     }
     found
 }
 
+fn unfinished(logs: Option<String>, steps: i32) -> FoundState {
+    let begins = |mark| logs.as_deref().is_some_and(|logs| logs.starts_with(mark));
+    let statements_done = usize::try_from(steps).unwrap_or_default();
+    if begins(UNFINISHED) || begins(STOPPED) {
+        return FoundState::Interrupted { statements_done, failed: begins(STOPPED) };
+    }
+    FoundState::Failed { logs: logs.filter(|logs| !logs.trim().is_empty()) }
+}
+
 fn is_failed(found: &Found) -> bool {
-    matches!(found.state, FoundState::Failed { .. })
+    matches!(found.state, FoundState::Failed { .. } | FoundState::Interrupted { .. })
 }
 
 /// The checksum that Prisma writes for a text.

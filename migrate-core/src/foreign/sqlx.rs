@@ -31,8 +31,25 @@ pub fn found(row: Row) -> Found {
         checksum: Some(ToolChecksum::Sqlx(row.checksum)),
         at: Some(row.installed_on),
         took: u64::try_from(row.execution_time).ok().map(Duration::from_nanos),
-        state: if row.success { FoundState::Applied } else { FoundState::Failed { logs: None } },
+        state: match checkpoint(row.execution_time) {
+            _ if row.success => FoundState::Applied,
+            Some((statements_done, failed)) => FoundState::Interrupted { statements_done, failed },
+            None => FoundState::Failed { logs: None },
+        },
     }
+}
+
+/// What stands for a duration in a row without success where this library keeps the table and runs a migration statement by statement: how
+/// many statements are done, and whether the server answered the next one with an error. To sqlx the row is one of a
+/// migration that has failed.
+pub fn execution_time(statements_done: usize, failed: bool) -> i64 {
+    -2 - 2 * i64::try_from(statements_done).unwrap_or(i64::MAX / 4) - i64::from(failed)
+}
+
+/// The opposite of [`execution_time`].
+fn checkpoint(execution_time: i64) -> Option<(usize, bool)> {
+    let sum = execution_time.checked_add(2).and_then(i64::checked_neg).filter(|sum| *sum >= 0)?;
+    Some((usize::try_from(sum / 2).ok()?, sum % 2 == 1))
 }
 
 /// The checksum that sqlx writes for a text.

@@ -67,6 +67,7 @@ fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
         logs: Some("boom".to_owned()),
         rolled_back_at: Some(SystemTime::UNIX_EPOCH).filter(|_| rolled_back),
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
+        applied_steps_count: 0,
     };
     let rows = [
         row("1_a", 1, true, false),
@@ -140,6 +141,19 @@ fn sqlx_names_its_lock_and_its_descriptions_in_its_own_way() {
 }
 
 proptest! {
+    #[test]
+    fn a_checkpoint_in_sqlxs_table_is_read_as_it_was_written(done in 0_usize..1 << 40, failed: bool) {
+        let row = sqlx::Row {
+            version: 1,
+            description: "m".to_owned(),
+            installed_on: SystemTime::UNIX_EPOCH,
+            success: false,
+            checksum: Vec::new(),
+            execution_time: sqlx::execution_time(done, failed),
+        };
+        prop_assert_eq!(sqlx::found(row).state, FoundState::Interrupted { statements_done: done, failed });
+    }
+
     #[test]
     fn flyways_checksum_knows_no_line_endings(lines in proptest::collection::vec("[a-z ]{0,8}", 0..6)) {
         let [lf, crlf, cr] = ["\n", "\r\n", "\r"].map(|ending| flyway::checksum(&lines.join(ending)));

@@ -4,24 +4,25 @@ use crate::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
 use crate::history::{Applied, Position, State};
 use crate::migration::Migration;
 use crate::plan::step::Adopted;
-use crate::plan::{Notice, Plan, Policies, Refused, Step, Steps, Up};
+use crate::plan::{Notice, Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
 use crate::version::Version;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// Marks the migrations that another tool has applied as applied, where the history has none of its own yet, and goes on
-/// with what is pending.
+/// with another plan.
 ///
 /// The other tool's history is [`State::foreign`], which a backend that was told to looks for. Everything is checked
 /// before anything is written: checksums, failed migrations, and whether the set has what is applied.
-#[derive(Clone, Debug, Default)]
-pub struct Adopt(Up);
+#[derive(Debug)]
+pub struct Adopt(Box<dyn Plan>);
 
 impl Adopt {
     /// Adopts, and goes on with this.
-    pub fn then(up: Up) -> Adopt {
-        Adopt(up)
+    pub fn then(plan: impl Plan + 'static) -> Adopt {
+        Adopt(Box::new(plan))
     }
 }
 
@@ -36,7 +37,7 @@ impl Plan for Adopt {
     }
 
     fn is_repeatable(&self) -> bool {
-        true
+        self.0.is_repeatable()
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
@@ -70,12 +71,13 @@ pub fn adoption<'s>(
     set: &'s Set,
     foreign: &ForeignHistory,
     policies: &Policies,
-) -> Result<Steps<'s>, NotAdopted> {
-    let mut taking = Taking { set, foreign, policies, taken: Taken::default() };
+) -> Result<Steps<'s>, UnusableHistory> {
+    let witness = foreign.witness.iter().cloned().collect();
+    let mut taking = Taking { set, foreign, policies, witness, taken: Taken::default() };
     foreign.found.iter().for_each(|found| taking.take(found));
     let Taken { steps, mut notices, obstacles, .. } = taking.taken;
     if !obstacles.is_empty() {
-        return Err(NotAdopted { tool: foreign.tool, table: foreign.table.clone(), obstacles });
+        return Err(UnusableHistory { tool: foreign.tool, table: foreign.table.clone(), obstacles });
     }
     if !steps.is_empty() {
         let (tool, table) = (foreign.tool, foreign.table.clone());
@@ -88,6 +90,7 @@ struct Taking<'s, 'f> {
     set: &'s Set,
     foreign: &'f ForeignHistory,
     policies: &'f Policies,
+    witness: Arc<[String]>,
     taken: Taken<'s>,
 }
 
@@ -106,6 +109,9 @@ impl<'s> Taking<'s, '_> {
             FoundState::Failed { logs } => {
                 let logs = logs.clone();
                 self.taken.obstacles.push(Obstacle::Failed { migration: found.clone(), logs });
+            }
+            FoundState::Interrupted { .. } => {
+                self.taken.obstacles.push(Obstacle::Interrupted { name: found.to_string() });
             }
             FoundState::Applied => self.take_applied(found),
             FoundState::AppliedUpTo => self.take_up_to(found),
@@ -154,7 +160,7 @@ impl<'s> Taking<'s, '_> {
             return;
         }
         let reason = format!("adopted from {} ({})", self.foreign.table, self.foreign.tool);
-        let adopted = Adopted { at: found.at, took: found.took };
+        let adopted = Adopted { at: found.at, took: found.took, witness: self.witness.clone() };
         self.taken.steps.push(Step::mark(migration).adopted(adopted, reason));
     }
 }
@@ -163,11 +169,11 @@ fn is_repeatable(found: &Found) -> bool {
     found.version.starts_with("R__")
 }
 
-/// Another tool's history can't be taken over. Nothing was changed, neither here nor there.
+/// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the history {table} of {tool} can't be adopted; nothing was changed{}", list(self))]
+#[error("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self))]
 #[non_exhaustive]
-pub struct NotAdopted {
+pub struct UnusableHistory {
     /// The tool.
     pub tool: Tool,
     /// Its table, with the schema.
@@ -196,6 +202,11 @@ pub enum Obstacle {
         /// The tool's note of what went wrong.
         logs: Option<String>,
     },
+    /// This library was interrupted in a migration while it kept the tool's table as its history.
+    Interrupted {
+        /// Its version, and its name where the tool keeps it.
+        name: String,
+    },
     /// The tool has applied a migration that the set does not have.
     Missing {
         /// Its version, and its name where the tool keeps it.
@@ -203,19 +214,19 @@ pub enum Obstacle {
     },
 }
 
-fn list(not: &NotAdopted) -> String {
+fn list(not: &UnusableHistory) -> String {
     not.obstacles.iter().map(|obstacle| format!("\n{}", Shown { obstacle, not })).collect()
 }
 
 /// An obstacle with what to do about it.
 struct Shown<'o> {
     obstacle: &'o Obstacle,
-    not: &'o NotAdopted,
+    not: &'o UnusableHistory,
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NotAdopted { tool, table, .. } = self.not;
+        let UnusableHistory { tool, table, .. } = self.not;
         match self.obstacle {
             Obstacle::Edited { name, then, now } => {
                 write!(
@@ -240,6 +251,10 @@ impl fmt::Display for Shown<'_> {
                 }
                 write!(f, "\n  next: {}", after_failure(*tool, table, &migration.version))
             }
+            Obstacle::Interrupted { name } => write!(
+                f,
+                "- {name} was interrupted between its statements\n  next: `run` it to its end with {table} as the history"
+            ),
             Obstacle::Missing { name } => write!(
                 f,
                 "- {name} was applied by {tool}, but it is missing from the binary\n  \

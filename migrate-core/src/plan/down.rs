@@ -3,7 +3,7 @@
 use crate::history::{Applied, Position, State};
 use crate::kept;
 use crate::migration::{Migration, Work};
-use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, repeatable};
+use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::script::Script;
 use crate::set::Set;
 use crate::version::Version;
@@ -19,6 +19,8 @@ enum Extent {
     Count(usize),
     To(Version),
     All,
+    LastRun,
+    Run(String),
 }
 
 impl Down {
@@ -37,6 +39,42 @@ impl Down {
         Down(Extent::All)
     }
 
+    /// Reverts a whole deployment: all that the last run has applied.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_core::history::{Applied, State};
+    /// use migrate_core::plan::{Down, Plan, Policies};
+    /// use migrate_core::{Checksum, Script, Set, SqlMigration, Version};
+    /// use std::sync::Arc;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let script = |text: &str| Script::of_text("a.sql", text.to_owned()).unwrap();
+    /// let migration = |n: &str| {
+    ///     SqlMigration::new(Version::numeric(n.to_owned()), format!("{n}_a"), script("SELECT 1")).with_down(script("SELECT 2"))
+    /// };
+    /// let set = Set::new("app", ["1", "2", "3"].iter().map(|n| Arc::new(migration(n)) as _).collect()).unwrap();
+    /// let applied = [("1", "monday"), ("2", "tuesday"), ("3", "tuesday")].map(|(n, run)| {
+    ///     let applied = Applied::new(Version::numeric(n), n, Checksum::of("SELECT 1"));
+    ///     applied.with_run(run, SystemTime::now(), Duration::ZERO)
+    /// });
+    /// let state = State { applied: applied.into(), ..State::EMPTY };
+    ///
+    /// let steps = Down::last_run().decide(&set, &state, &Policies::DEFAULT).unwrap().steps;
+    /// assert_eq!(steps.iter().map(|step| step.version.as_written()).collect::<Vec<_>>(), ["3", "2"]);
+    /// assert!(Down::run("monday").decide(&set, &state, &Policies::DEFAULT).is_err(), "others stand on it");
+    /// ```
+    pub fn last_run() -> Down {
+        Down(Extent::LastRun)
+    }
+
+    /// Reverts all that this run has applied, as a history names its runs. Refused where a later run has applied
+    /// something after it.
+    pub fn run(run: impl Into<String>) -> Down {
+        Down(Extent::Run(run.into()))
+    }
+
     /// Whether nothing is to be reverted, whatever is applied.
     fn is_nothing(&self) -> bool {
         matches!(self.0, Extent::Count(0))
@@ -44,7 +82,11 @@ impl Down {
 
     /// What is to be reverted, in the order of reverting.
     fn selected<'a>(&self, state: &'a State) -> Result<Vec<&'a Applied>, Refused> {
-        let latest_first = state.applied.iter().rev().filter(|applied| !applied.version.is_repeatable());
+        // A revert that was interrupted goes on before another begins.
+        let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
+        let (begun, others): (Vec<_>, Vec<_>) =
+            state.applied.iter().rev().partition(|applied| Some(&applied.version) == begun);
+        let latest_first = begun.into_iter().chain(others).filter(|applied| !applied.version.is_repeatable());
         match &self.0 {
             Extent::All => Ok(latest_first.collect()),
             Extent::Count(count) => Ok(latest_first.take(*count).collect()),
@@ -53,8 +95,32 @@ impl Down {
                 last: state.last().map(|applied| applied.name.clone()),
             }),
             Extent::To(version) => Ok(latest_first.filter(|applied| applied.version > *version).collect()),
+            Extent::LastRun => match state.applied.last() {
+                Some(last) => applied_by(state, &last.run),
+                None => Ok(Vec::new()),
+            },
+            Extent::Run(run) => applied_by(state, run),
         }
     }
+}
+
+/// What a run has applied, in the order of reverting; nothing that another run applied may come after it.
+fn applied_by<'a>(state: &'a State, run: &str) -> Result<Vec<&'a Applied>, Refused> {
+    let is_later = |applied: &&Applied| applied.run != run;
+    let own: Vec<&Applied> = state.applied.iter().rev().skip_while(is_later).collect();
+    if own.is_empty() {
+        let last = state.applied.last().map(|applied| applied.run.clone());
+        return Err(Refused::UnknownRun { run: run.to_owned(), last });
+    }
+    let later = &state.applied[own.len()..];
+    if let Some(first) = later.first() {
+        return Err(Refused::RunBeneath {
+            run: run.to_owned(),
+            later: later.len(),
+            first: first.name.clone(),
+        });
+    }
+    Ok(own.into_iter().take_while(|applied| applied.run == run).collect())
 }
 
 impl From<usize> for Down {
@@ -64,12 +130,9 @@ impl From<usize> for Down {
 }
 
 impl Plan for Down {
-    fn is_settled(&self, _: &Set, position: &Position, _: &Policies) -> bool {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        // Where nothing is applied, a newer release's migration may still be half applied: the history tells.
         self.is_nothing()
-            || matches!(
-                (&self.0, position),
-                (Extent::All | Extent::Count(_), Position::Beginning { applied: 0, .. })
-            )
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
@@ -87,12 +150,7 @@ impl Plan for Down {
 /// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.
 pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
     match &state.interrupted {
-        Some(interrupted) if !interrupted.reverting => Err(Refused::Interrupted {
-            version: interrupted.version.clone(),
-            name: interrupted.name.clone(),
-            statements_done: interrupted.statements_done,
-            problem: Interruption::Applying,
-        }),
+        Some(interrupted) if !interrupted.reverting => Err(Refused::unfinished(interrupted)),
         _ => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ mod to;
 mod up;
 
 #[cfg(feature = "histories")]
-pub use adopt::{Adopt, NotAdopted, Obstacle, adoption};
+pub use adopt::{Adopt, Obstacle, UnusableHistory, adoption};
 pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;

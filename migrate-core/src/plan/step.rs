@@ -9,6 +9,7 @@ use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// What a step does with its migration.
@@ -102,13 +103,15 @@ pub struct Superseded {
 }
 
 /// When another tool applied a migration, as far as it says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Adopted {
     /// When.
     pub at: Option<SystemTime>,
     /// How long it took.
     pub took: Option<Duration>,
+    /// What the backend needs to see whether the other tool's history is still as it was read.
+    pub witness: Arc<[String]>,
 }
 
 /// An interrupted attempt that a step puts an end to.
@@ -196,6 +199,12 @@ impl<'s> Step<'s> {
     ) -> Step<'s> {
         let down = Some(script_of(&work));
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
+    }
+
+    /// Whether it goes on with an interrupted migration, or puts an end to the attempt.
+    pub(crate) fn goes_on_with(&self, interrupted: &Interrupted) -> bool {
+        let direction = if interrupted.reverting { Action::Revert } else { Action::Apply };
+        self.version == interrupted.version && (self.settles.is_some() || self.action == direction)
     }
 
     /// The same in the place of applied migrations.

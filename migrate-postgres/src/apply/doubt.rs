@@ -227,21 +227,17 @@ impl Doubtful<'_> {
         let sql = format!(
             "SELECT n.nspname::text, c.relname::text, i.indisvalid, i.indisunique, \
                pg_catalog.pg_get_indexdef(i.indexrelid), \
-               pg_catalog.age(i.xmin) < (SELECT pg_catalog.age(h.xmin) FROM {} h WHERE h.set_name = $3 AND h.seq = $4) \
+               pg_catalog.age(i.xmin) < (SELECT pg_catalog.age(h.xmin) FROM {} h WHERE {}) \
              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE i.indrelid = pg_catalog.to_regclass($1) AND c.relkind = 'i' \
                AND ($2 IS NULL OR c.relname = (pg_catalog.parse_ident($2))[1]::name) \
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p \
                  WHERE p.index_relid = i.indexrelid AND p.pid <> pg_catalog.pg_backend_pid())",
-            self.context.table.qualified()
+            self.context.table.qualified(),
+            self.context.table.row_condition(self.context.run, self.row, self.step)
         );
-        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
-            (&table, Type::TEXT),
-            (&name, Type::TEXT),
-            (&self.context.run.set, Type::TEXT),
-            (&self.row, Type::INT8),
-        ];
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&name, Type::TEXT)];
         let rows = self.client().query_typed(&sql, &parameters).await?;
         let found = |row: &Row| Found {
             schema: row.get(0),

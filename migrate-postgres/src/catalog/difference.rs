@@ -1,6 +1,7 @@
 //! What tells two catalogs apart.
 
 use super::object::{Object, is_column};
+use migrate_core::sql;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -42,7 +43,7 @@ pub struct Difference {
     /// The object: as it is now, where it is not removed.
     pub object: Object,
     /// The change of its definition, line by line: `+` before what is new, `-` before what is gone, a space before what
-    /// is shown for orientation, and `…` where lines are left out.
+    /// is shown for orientation, and `…` where lines are left out. Passwords and the like are left out, too.
     pub diff: String,
 }
 
@@ -110,8 +111,16 @@ impl Difference {
         (before != after || change != Change::Changed).then(|| Difference {
             change,
             object: object.clone(),
-            diff: diff(&before, &after),
+            diff: shown(&before, &after),
         })
+    }
+}
+
+/// The diff without what looks like a secret: it may turn up in logs.
+fn shown(before: &str, after: &str) -> String {
+    match diff(&sql::redact(before), &sql::redact(after)) {
+        diff if diff.is_empty() && before != after => "(in a secret, which is not shown)".to_owned(),
+        diff => diff,
     }
 }
 

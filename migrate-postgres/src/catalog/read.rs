@@ -83,9 +83,9 @@ const SETTINGS: [(&str, &str); 9] = [
 ];
 
 impl Catalog {
-    /// Reads what a scope holds, in two round trips, over any [`Target`]: a `Client`, a URL, a pool. Nothing is written, no
-    /// lock is taken that stands in anybody's way, and settings of the session are as before. Safe behind a transaction
-    /// pooler.
+    /// Reads what a scope holds, in two round trips, over any [`Target`]: a `Client`, a URL, a pool. Nothing is written,
+    /// settings of the session are as before, and it is safe behind a transaction pooler. Like a query of a view, it locks the
+    /// tables of views in `ACCESS SHARE` mode while it reads, and waits for whoever has them in `ACCESS EXCLUSIVE` mode.
     ///
     /// Any role may read a catalog. DDL that runs at the same time may be seen in part.
     ///

@@ -158,6 +158,18 @@ fn the_columns_that_only_one_table_has_are_told_once() {
 }
 
 #[test]
+fn a_secret_is_seen_to_change_and_not_shown() {
+    let function = |password: &str| {
+        let body = format!("CREATE FUNCTION f()\nAS $$ ALTER ROLE a PASSWORD '{password}' $$");
+        Catalog::of([Object::new(Kind::Function, "public.f()", body)])
+    };
+    let changed = function("hunter2").differences(&function("hunter3")).to_string();
+    assert_eq!(changed, "function public.f(): changed\n  (in a secret, which is not shown)");
+    let added = Catalog::default().differences(&function("hunter2")).to_string();
+    assert!(added.contains("+AS $$ ALTER ROLE a PASSWORD '…' $$"), "{added}");
+}
+
+#[test]
 fn no_two_lists_of_texts_are_taken_for_one() {
     let one = Catalog::of([Object::new(Kind::Table, "a", "bc")]);
     let other = Catalog::of([Object::new(Kind::Table, "ab", "c")]);

@@ -1,7 +1,8 @@
 //! Which other tools' histories are there.
 
-use super::{Adopting, ToolTable, read};
+use super::{Adopting, ToolTable, keep, read};
 use crate::error::Error;
+use crate::history::Keeps;
 use migrate_core::foreign::{ForeignHistory, Tool};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -21,15 +22,31 @@ struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct There {
     pub(super) tool: Tool,
+    /// Empty where it is not known.
     pub(super) schema: String,
     pub(super) table: String,
     in_path: bool,
 }
 
 impl There {
+    /// A table of a schema.
+    pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> There {
+        There { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
+    }
+
+    /// A table of which no more is known than its name for messages.
+    pub(super) fn named(tool: Tool, shown: String) -> There {
+        There { tool, schema: String::new(), table: shown, in_path: true }
+    }
+
+    /// How the tool writes, where it can be kept.
+    pub(super) fn keeps(&self) -> Option<&'static dyn Keeps> {
+        keep::of(self.tool)
+    }
+
     /// The table with its schema, for messages.
     pub(super) fn shown(&self) -> String {
-        format!("{}.{}", self.schema, self.table)
+        if self.schema.is_empty() { self.table.clone() } else { format!("{}.{}", self.schema, self.table) }
     }
 }
 
@@ -148,9 +165,15 @@ fn has(candidate: &Candidate, column: &str) -> bool {
 /// The columns that are read.
 fn columns(tool: Tool) -> &'static [&'static str] {
     match tool {
-        Tool::Prisma => {
-            &["checksum", "finished_at", "migration_name", "logs", "rolled_back_at", "started_at"]
-        }
+        Tool::Prisma => &[
+            "checksum",
+            "finished_at",
+            "migration_name",
+            "logs",
+            "rolled_back_at",
+            "started_at",
+            "applied_steps_count",
+        ],
         Tool::Sqlx => &["version", "description", "installed_on", "success", "checksum", "execution_time"],
         Tool::Refinery => &["version", "name", "applied_on", "checksum"],
         Tool::Diesel => &["version", "run_on"],

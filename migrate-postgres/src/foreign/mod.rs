@@ -1,11 +1,16 @@
-//! Other tools' histories in the database: which are there, and what they say.
+//! Other tools' histories in the database: which are there, what they say, and keeping one as the history.
 
 mod find;
+mod keep;
+mod kept;
 mod read;
 mod table;
 
 pub(crate) use find::{find, found};
-pub use table::{ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx};
+pub(crate) use kept::{attempts, look, state};
+pub use table::{
+    KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+};
 
 /// Which history is adopted.
 #[derive(Clone, Debug)]

@@ -2,28 +2,78 @@
 
 use super::find::There;
 use crate::error::Error;
-use crate::quote::quote_ident;
+use crate::history::{Keeps, read_error, try_lock};
+use crate::quote::{quote_ident, quote_literal};
+use crate::settings::RunSettings;
 use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, flyway, goose, prisma, refinery, sqlx};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::FromSql;
 use tokio_postgres::{Client, Row};
 
 /// Reads a history: one unnamed statement.
 pub(super) async fn history(client: &Client, there: &There) -> Result<ForeignHistory, Error> {
     let table = format!("{}.{}", quote_ident(&there.schema), quote_ident(&there.table));
+    let mark = mark(&table);
     let rows = client
-        .query_typed(&query(there.tool, &table), &[])
+        .query_typed(&query(there.tool, &table, &mark), &[])
         .await
-        .map_err(|source| Error::server("reading another tool's history", source))?;
-    let rows = Rows { there, rows: &rows };
-    Ok(ForeignHistory::new(there.tool, there.shown(), found(rows)?))
+        .map_err(|error| failed(there, error))?;
+    let history = of_rows(there, &rows)?;
+    let Some(seen) = rows.first().and_then(|row| row.try_get::<_, String>(row.len() - 1).ok()) else {
+        return Ok(history);
+    };
+    let lock = there.keeps().and_then(Keeps::lock_key).map(|key| try_lock(&key));
+    let unchanged = format!("SELECT 1 / ({mark} = {})::int", quote_literal(&seen));
+    Ok(history.witnessed(lock.into_iter().chain([unchanged]).collect()))
+}
+
+/// What is another value after any change of a table's rows: which there are, in which place, by which transaction.
+fn mark(table: &str) -> String {
+    format!(
+        "(SELECT pg_catalog.md5(pg_catalog.string_agg(r.ctid || ' ' || r.xmin, ',' ORDER BY r.ctid)) FROM {table} r)"
+    )
+}
+
+/// Reads the history that is where the settings say; none where no table is there, or it is in a schema further down the search path
+/// than the first.
+pub(super) async fn by_path(
+    client: &Client,
+    settings: &RunSettings,
+    there: &There,
+) -> Result<Option<ForeignHistory>, Error> {
+    let relation = settings.relation();
+    let rows = match client.query_typed(&query(there.tool, &relation.sql, &relation.is_ours()), &[]).await {
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => return Err(failed(there, error)),
+        Err(error) => return Err(read_error(client, settings, "looking at the history", error).await),
+    };
+    let is_ours = |row: &Row| row.try_get::<_, Option<bool>>(row.len() - 1).ok().flatten() == Some(true);
+    if rows.first().is_some_and(|row| !is_ours(row)) {
+        return Ok(None);
+    }
+    of_rows(there, &rows).map(Some)
+}
+
+fn of_rows(there: &There, rows: &[Row]) -> Result<ForeignHistory, Error> {
+    Ok(ForeignHistory::new(there.tool, there.shown(), found(Rows { there, rows })?))
+}
+
+fn failed(there: &There, error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(db) if *db.code() == SqlState::UNDEFINED_COLUMN => {
+            Error::ForeignTable { table: there.shown(), tool: there.tool, problem: db.message().to_owned() }
+        }
+        _ => Error::server("reading another tool's history", error),
+    }
 }
 
 /// The columns in the order of the fields of the tool's row, and the rows in the order in which they were written. Times without a time
-/// zone are taken for those of the session's, as the tools write them by the same default.
-fn query(tool: Tool, table: &str) -> String {
+/// zone are taken for those of the session's, as the tools write them by the same default. Behind the tool's columns comes `last`.
+fn query(tool: Tool, table: &str, last: &str) -> String {
     let (columns, order) = match tool {
         Tool::Prisma => (
-            "checksum::text, finished_at, migration_name::text, logs, rolled_back_at, started_at",
+            "checksum::text, finished_at, migration_name::text, logs, rolled_back_at, started_at, applied_steps_count",
             "started_at, migration_name",
         ),
         Tool::Sqlx => {
@@ -43,7 +93,7 @@ fn query(tool: Tool, table: &str) -> String {
         ),
         _ => ("version::text", "version"),
     };
-    format!("SELECT {columns} FROM {table} ORDER BY {order}")
+    format!("SELECT {columns}, {last} FROM {table} ORDER BY {order}")
 }
 
 /// The rows of a history.
@@ -63,6 +113,7 @@ fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
                 logs: row.get(3)?,
                 rolled_back_at: row.get(4)?,
                 started_at: row.get(5)?,
+                applied_steps_count: row.get(6)?,
             })
         })?)),
         Tool::Sqlx => rows.read(|row| {

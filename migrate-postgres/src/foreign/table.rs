@@ -42,24 +42,61 @@ impl ToolTable {
     }
 }
 
+/// Another tool's history that can be kept, as [`Migrator::history`](crate::Migrator::history) is given it; it can be adopted
+/// as well.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_postgres::{migrate, tools};
+///
+/// let migrator = migrate!("tests/fixtures/quickstart").history(tools::sqlx());
+/// let elsewhere = migrate!("tests/fixtures/quickstart").history(tools::sqlx().schema("app"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptTable(pub(crate) ToolTable);
+
+impl KeptTable {
+    /// The tool.
+    pub fn tool(&self) -> Tool {
+        self.0.tool
+    }
+
+    /// The same in this schema, instead of the first one of the search path.
+    pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> KeptTable {
+        KeptTable(self.0.schema(schema))
+    }
+
+    /// The same in a table of this name.
+    pub fn table(self, table: impl Into<Cow<'static, str>>) -> KeptTable {
+        KeptTable(self.0.table(table))
+    }
+}
+
+impl From<KeptTable> for ToolTable {
+    fn from(kept: KeptTable) -> ToolTable {
+        kept.0
+    }
+}
+
 /// `_prisma_migrations`, as Prisma up to version 7 writes it.
-pub const fn prisma() -> ToolTable {
-    ToolTable::of(Tool::Prisma, "_prisma_migrations")
+pub const fn prisma() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Prisma, "_prisma_migrations"))
 }
 
 /// `_sqlx_migrations`.
-pub const fn sqlx() -> ToolTable {
-    ToolTable::of(Tool::Sqlx, "_sqlx_migrations")
+pub const fn sqlx() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Sqlx, "_sqlx_migrations"))
 }
 
 /// `refinery_schema_history`.
-pub const fn refinery() -> ToolTable {
-    ToolTable::of(Tool::Refinery, "refinery_schema_history")
+pub const fn refinery() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Refinery, "refinery_schema_history"))
 }
 
 /// `__diesel_schema_migrations`.
-pub const fn diesel() -> ToolTable {
-    ToolTable::of(Tool::Diesel, "__diesel_schema_migrations")
+pub const fn diesel() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Diesel, "__diesel_schema_migrations"))
 }
 
 /// `schema_migrations` of golang-migrate, with its flag `dirty`.

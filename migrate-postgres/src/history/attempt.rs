@@ -3,6 +3,8 @@
 use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
+#[cfg(feature = "histories")]
+use migrate_core::foreign::{Found, FoundState, Tool};
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
@@ -83,6 +85,46 @@ impl fmt::Display for Outcome {
             Outcome::Unfinished { statements_done, statements } => {
                 write!(f, "unfinished: {statements_done} of {statements} statements")
             }
+        }
+    }
+}
+
+impl Attempt {
+    /// What a tool's table says of a migration.
+    #[cfg(feature = "histories")]
+    pub(crate) fn of_tool(set: &Set, tool: Tool, number: i64, found: &Found) -> Attempt {
+        let migration = found.find(set);
+        let name = migration.map_or_else(|| found.to_string(), |migration| migration.name().to_owned());
+        let version = migration.map(|migration| migration.version().clone());
+        let outcome = match &found.state {
+            FoundState::Failed { logs } => Outcome::Failed {
+                sqlstate: None,
+                message: logs.clone().unwrap_or_default(),
+                statement: None,
+                line: None,
+                statements_done: None,
+            },
+            FoundState::Interrupted { statements_done, .. } => Outcome::Unfinished {
+                statements_done: i32::try_from(*statements_done).unwrap_or(i32::MAX),
+                statements: 0,
+            },
+            _ => Outcome::Done,
+        };
+        Attempt {
+            number,
+            version: version.unwrap_or_else(|| Version::new(found.version.clone(), set.order())),
+            name,
+            action: Action::Apply,
+            outcome,
+            live: matches!(found.state, FoundState::Applied | FoundState::Interrupted { .. }),
+            started_at: found.at.unwrap_or(SystemTime::UNIX_EPOCH),
+            took: found.took,
+            run: String::new(),
+            program: tool.to_string(),
+            by: String::new(),
+            application: String::new(),
+            address: None,
+            reason: None,
         }
     }
 }

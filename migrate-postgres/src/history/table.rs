@@ -1,19 +1,23 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::apply::BEGIN;
+use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Adopted, Step};
+use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
 use migrate_core::{Digest, TransactionMode, Version};
+use sha2::{Digest as _, Sha256};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in, always written with its schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct HistoryTable {
     schema: String,
     name: String,
+    /// How it is written, where it is another tool's.
+    keeps: Option<&'static dyn Keeps>,
 }
 
 /// What all rows of one run have in common.
@@ -96,7 +100,48 @@ const COLUMNS: [(&str, &str); 25] = [
 
 impl HistoryTable {
     pub(crate) fn new(schema: &str, name: &str) -> HistoryTable {
-        HistoryTable { schema: schema.to_owned(), name: name.to_owned() }
+        HistoryTable { schema: schema.to_owned(), name: name.to_owned(), keeps: None }
+    }
+
+    /// The same as another tool's table.
+    pub(crate) fn kept(self, keeps: Option<&'static dyn Keeps>) -> HistoryTable {
+        HistoryTable { keeps, ..self }
+    }
+
+    /// How it is written, where it is another tool's.
+    pub(crate) fn keeps(&self) -> Option<&'static dyn Keeps> {
+        self.keeps
+    }
+
+    /// Whether an error at making the table means that another tool, whose table it is, is at work.
+    pub(crate) fn is_being_made(&self, error: &tokio_postgres::Error) -> bool {
+        let races = [SqlState::DIVISION_BY_ZERO, SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
+        self.keeps.is_some() && error.code().is_some_and(|code| races.contains(code))
+    }
+
+    /// Whether it has a place for how far a step that runs statement by statement has come.
+    pub(crate) fn has_checkpoints(&self, step: &Step<'_>) -> bool {
+        self.keeps.is_none_or(|keeps| checkpoints(keeps, step).is_some())
+    }
+
+    /// Calls a function with another tool's way to write and a step's row there, where the table is another tool's.
+    fn elsewhere<R>(
+        &self,
+        run: RunIdentity<'_>,
+        step: &Step<'_>,
+        write: impl FnOnce(&'static dyn Keeps, Entry<'_>) -> R,
+    ) -> Option<R> {
+        let keeps = self.keeps?;
+        let (table, id) = (self.qualified(), uuid(run.run, step));
+        Some(write(keeps, Entry { table: &table, step, id: &id }))
+    }
+
+    /// The condition that finds a step's row of the table, called `h`.
+    pub(crate) fn row_condition(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>) -> String {
+        let elsewhere = self.elsewhere(run, step, |keeps, entry| {
+            checkpoints(keeps, step).map_or_else(|| "false".to_owned(), |checkpoints| checkpoints.row(entry))
+        });
+        elsewhere.unwrap_or_else(|| format!("set_name = {} AND seq = {seq}", quote_literal(run.set)))
     }
 
     pub(crate) fn schema(&self) -> &str {
@@ -129,6 +174,11 @@ impl HistoryTable {
     /// races with itself.
     pub(crate) fn create(&self, with_schema: bool) -> Vec<String> {
         let table = self.qualified();
+        if let Some(keeps) = self.keeps {
+            let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
+            let statements = schema.into_iter().chain([keeps.create(&table), "COMMIT".to_owned()]);
+            return std::iter::once(BEGIN.to_owned()).chain(take_lock(keeps)).chain(statements).collect();
+        }
         let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
         let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
         let statements = [
@@ -151,7 +201,7 @@ impl HistoryTable {
     /// This is all that a boot with nothing to do asks, so it is as little as the server can plan: one index of one table.
     pub(crate) fn last_rows(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {} WHERE set_name = $1 ORDER BY seq DESC \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {} WHERE set_name = $1 ORDER BY seq DESC \
              LIMIT {LAST_ROWS}",
             relation.is_ours(),
             relation.sql
@@ -162,7 +212,7 @@ impl HistoryTable {
     /// digest.
     pub(crate) fn rows_since(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {table} WHERE set_name = $1 AND seq >= \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {table} WHERE set_name = $1 AND seq >= \
              (SELECT seq FROM {table} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1) ORDER BY seq DESC",
             relation.is_ours(),
             table = relation.sql
@@ -215,14 +265,12 @@ impl HistoryTable {
         step: &Step<'_>,
         digest: Digest,
     ) -> Vec<String> {
+        if let Some(elsewhere) = self.elsewhere(run, step, begin_elsewhere) {
+            return elsewhere;
+        }
         let mut statements = Vec::new();
         if let Some(settled) = step.settles {
-            statements.push(format!(
-                "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
-                self.qualified(),
-                quote_literal(run.set),
-                settled.row,
-            ));
+            statements.push(self.settle(run.set, settled));
         }
         let reverts = matches!(step.action, Action::Revert | Action::Unmark);
         if reverts && step.changes {
@@ -241,6 +289,16 @@ impl HistoryTable {
         statements.extend(self.supersede(run.set, step));
         statements.push(self.insert(run, seq, step, digest, row));
         statements
+    }
+
+    /// Puts an end to an interrupted attempt.
+    fn settle(&self, set: &str, settled: Settled) -> String {
+        format!(
+            "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
+            self.qualified(),
+            quote_literal(set),
+            settled.row,
+        )
     }
 
     /// Lets the row that a version counts as applied by count no more.
@@ -266,20 +324,21 @@ impl HistoryTable {
 
     /// Ends a step's row, and returns how many seconds it took. The commit that follows waits until it is on disk only
     /// where it is to be `durable`.
-    pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64, durable: bool) -> String {
+    pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, durable: bool) -> String {
         let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
+        if let Some(finish) = self.elsewhere(run, step, finish_elsewhere) {
+            return format!("{finish}{commit}");
+        }
+        if step.adopted.is_some() {
+            // The rows say already when their migrations ended.
+            return format!("SELECT 0::float8{commit}");
+        }
         format!(
             "UPDATE {} SET finished_at = pg_catalog.clock_timestamp() WHERE set_name = {} AND seq = {seq} \
              RETURNING extract(epoch FROM finished_at - started_at)::float8{commit}",
             self.qualified(),
             quote_literal(run.set),
         )
-    }
-
-    /// Ends the rows of migrations that another tool has applied, which say already when they ended.
-    pub(crate) fn finish_adopted(durable: bool) -> String {
-        let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
-        format!("SELECT 0::float8{commit}")
     }
 
     /// Whether anything was ever applied, by a set. Parameter: set.
@@ -297,6 +356,10 @@ impl HistoryTable {
         before: Digest,
         failure: &Failure,
     ) -> String {
+        if self.keeps.is_some() {
+            // It has left nothing, and a row of a failed migration would keep the other tool from going on.
+            return "SELECT 1".to_owned();
+        }
         let row = Row { outcome: "failed", live: false, checkpoint: None, failure: Some(failure) };
         self.insert(run, seq, step, before, row)
     }
@@ -304,6 +367,14 @@ impl HistoryTable {
     /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
+        let elsewhere = self.elsewhere(run, step, |keeps, entry| {
+            let claim = checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
+            let before = [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry)].concat();
+            before.into_iter().chain(claim).collect::<Vec<_>>().join("; ")
+        });
+        if let Some(claim) = elsewhere {
+            return claim;
+        }
         let live = step.action != Action::Revert;
         let row = Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None };
         let insert = self.insert(run, seq, step, before, row);
@@ -313,17 +384,47 @@ impl HistoryTable {
         }
     }
 
+    /// Begins the row of a corrected script that goes on where another text of it failed, and puts an end to that attempt.
+    /// The new one stands as that one stood, to be taken over.
+    pub(crate) fn claim_corrected(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        settled: Settled,
+        before: Digest,
+    ) -> String {
+        let row =
+            Row { outcome: "failed", live: true, checkpoint: Some(settled.statements_done), failure: None };
+        format!("{};\n{}", self.settle(run.set, settled), self.insert(run, seq, step, before, row))
+    }
+
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
     ///
     /// Like all that moves a checkpoint, it violates the table's check when the row is not as it should be: see
     /// [`HistoryTable::is_moved`].
-    pub(crate) fn take_over(&self, run: RunIdentity<'_>, seq: i64, done: usize, outcome: &str) -> String {
+    pub(crate) fn take_over(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        done: usize,
+        outcome: &str,
+    ) -> String {
+        let from = Checkpoint { done, failed: outcome == "failed" };
+        if let Some(moved) = self.move_elsewhere(run, step, from, Checkpoint { done, failed: false }) {
+            return moved;
+        }
         let as_it_was = format!("checkpoint = {done} AND outcome = {}", quote_literal(outcome));
         self.guarded(run, seq, "", &as_it_was, "unfinished")
     }
 
     /// Moves the checkpoint of a step that runs statement by statement, and that this run has begun or taken over.
-    pub(crate) fn checkpoint(&self, run: RunIdentity<'_>, seq: i64, done: usize) -> String {
+    pub(crate) fn checkpoint(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, done: usize) -> String {
+        let [from, to] = [done - 1, done].map(|done| Checkpoint { done, failed: false });
+        if let Some(moved) = self.move_elsewhere(run, step, from, to) {
+            return moved;
+        }
         let ours = format!(
             "checkpoint = {} AND outcome <> 'done' AND run_id = {}",
             done - 1,
@@ -337,11 +438,30 @@ impl HistoryTable {
         &self,
         run: RunIdentity<'_>,
         seq: i64,
+        step: &Step<'_>,
         done: usize,
         outcome: &str,
     ) -> String {
+        let from = Checkpoint { done: done - 1, failed: outcome == "failed" };
+        if let Some(moved) = self.move_elsewhere(run, step, from, Checkpoint { done, failed: false }) {
+            return moved;
+        }
         let as_it_was = format!("checkpoint = {} AND outcome = {}", done - 1, quote_literal(outcome));
         self.guarded(run, seq, &format!("checkpoint = {done}, "), &as_it_was, "unfinished")
+    }
+
+    /// Moves the checkpoint of a step in another tool's table; nothing is done where it has no place for one.
+    fn move_elsewhere(
+        &self,
+        run: RunIdentity<'_>,
+        step: &Step<'_>,
+        from: Checkpoint,
+        to: Checkpoint,
+    ) -> Option<String> {
+        self.elsewhere(run, step, |keeps, entry| {
+            let checkpoints = checkpoints(keeps, step);
+            checkpoints.map_or_else(|| "SELECT 1".to_owned(), |c| c.move_to(entry, Some(from), to))
+        })
     }
 
     /// Changes a row of an attempt that runs statement by statement. If it is not as `condition` says, the outcome becomes
@@ -365,10 +485,10 @@ impl HistoryTable {
 
     /// Whether an error means that a row of the history is not as this run left it: another run has taken it over.
     pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
+        let violated =
+            if self.keeps.is_some() { SqlState::NOT_NULL_VIOLATION } else { SqlState::CHECK_VIOLATION };
         error.as_db_error().is_some_and(|db| {
-            *db.code() == SqlState::CHECK_VIOLATION
-                && db.schema() == Some(&self.schema)
-                && db.table() == Some(&self.name)
+            *db.code() == violated && db.schema() == Some(&self.schema) && db.table() == Some(&self.name)
         })
     }
 
@@ -377,9 +497,14 @@ impl HistoryTable {
         &self,
         run: RunIdentity<'_>,
         seq: i64,
+        step: &Step<'_>,
         done: usize,
         failure: &Failure,
     ) -> String {
+        let [from, to] = [false, true].map(|failed| Checkpoint { done, failed });
+        if let Some(moved) = self.move_elsewhere(run, step, from, to) {
+            return moved;
+        }
         format!(
             "UPDATE {} SET outcome = 'failed', finished_at = pg_catalog.clock_timestamp(), \
              (sqlstate, message, failed_statement, failed_line) = ROW({}) \
@@ -393,6 +518,9 @@ impl HistoryTable {
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.
     pub(crate) fn complete(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
+        if let Some(complete) = self.elsewhere(run, step, complete_elsewhere) {
+            return complete;
+        }
         let changes = format!(
             "finished_at = pg_catalog.clock_timestamp(), digest = '\\x{digest}', sqlstate = NULL, message = NULL, \
              failed_statement = NULL, failed_line = NULL, "
@@ -419,7 +547,7 @@ impl HistoryTable {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
-        let (started, finished) = match step.adopted {
+        let (started, finished) = match &step.adopted {
             Some(adopted) => times(adopted),
             None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
             None => (NOW.to_owned(), "NULL".to_owned()),
@@ -458,7 +586,7 @@ impl HistoryTable {
 const NOW: &str = "pg_catalog.clock_timestamp()";
 
 /// When a migration that another tool has applied was begun and ended, as far as that is known.
-fn times(adopted: Adopted) -> (String, String) {
+fn times(adopted: &Adopted) -> (String, String) {
     let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
     // Whole microseconds, as the server keeps them, and as a double holds them exactly.
     let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
@@ -469,6 +597,66 @@ fn times(adopted: Adopted) -> (String, String) {
     };
     let finished = adopted.took.map_or_else(|| "NULL".to_owned(), |took| timestamp(at + micros(took)));
     (timestamp(at), finished)
+}
+
+/// Where a step's way is remembered in another tool's table, if it is. Of a revert no tool has a notion.
+fn checkpoints<'k>(keeps: &'k dyn Keeps, step: &Step<'_>) -> Option<&'k dyn Checkpoints> {
+    keeps
+        .checkpoints()
+        .filter(|_| matches!(step.action, Action::Apply | Action::Mark | Action::Unmark | Action::Rewind))
+}
+
+/// Takes the other tool's own lock for this transaction, where it has one.
+fn take_lock(keeps: &dyn Keeps) -> Vec<String> {
+    keeps.lock_key().map(|key| try_lock(&key)).into_iter().collect()
+}
+
+/// Begins a step's row in another tool's table.
+fn begin_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> Vec<String> {
+    let step = entry.step;
+    let checkpoints = keeps.checkpoints();
+    let write = match (step.action, step.settles, checkpoints) {
+        (Action::Rewind, Some(settled), Some(checkpoints)) => {
+            checkpoints.move_to(entry, None, Checkpoint { done: settled.statements_done, failed: true })
+        }
+        (Action::Apply | Action::Mark, Some(_), Some(checkpoints)) => checkpoints.complete(entry),
+        (Action::Revert | Action::Unmark | Action::Rewind, ..) => keeps.delete(entry),
+        _ => keeps.insert(entry),
+    };
+    [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry), vec![write]].concat()
+}
+
+/// Takes the rows out of another tool's table that a step takes the place of.
+fn supersede_elsewhere(keeps: &dyn Keeps, entry: Entry<'_>) -> Vec<String> {
+    let delete = |old: &Superseded| {
+        let step = Step::unmark(old.version.clone(), old.version.canonical().into_owned(), old.checksum);
+        keeps.delete(Entry { step: &step, ..entry })
+    };
+    entry.step.supersedes.iter().map(delete).collect()
+}
+
+/// Ends a step's row in another tool's table.
+fn finish_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
+    match (entry.step.action, entry.step.settles) {
+        (Action::Apply | Action::Mark, None) => keeps.finish(entry),
+        _ => "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - now())::float8".to_owned(),
+    }
+}
+
+/// Ends a step that ran statement by statement in another tool's table.
+fn complete_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
+    match (entry.step.action, checkpoints(keeps, entry.step)) {
+        (_, Some(checkpoints)) => checkpoints.complete(entry),
+        (Action::Revert, None) => keeps.delete(entry),
+        (_, None) => keeps.insert(entry),
+    }
+}
+
+/// A random UUID, of version 4, that is the same whenever it is asked for of a run's step.
+fn uuid(run: &str, step: &Step<'_>) -> String {
+    let hash = Sha256::digest(format!("{run} {} {}", step.action, step.version));
+    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 /// What tells one row of a step from another.
@@ -487,7 +675,8 @@ fn failure_values(failure: &Failure) -> String {
     format!(
         "{}, {}, {}, {}",
         quote_nullable(failure.code.as_deref()),
-        quote_literal(&failure.message),
+        // What stands for a secret there has no place in every encoding.
+        quote_literal(&failure.message.replace('…', "...")),
         number(place.map(|place| place.statement.to_string())),
         number(place.map(|place| place.line.to_string())),
     )

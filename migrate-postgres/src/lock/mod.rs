@@ -75,6 +75,13 @@ pub(crate) trait Lock: Send + Sync {
         None
     }
 
+    /// A query for another session that fails, by a division by zero, on a server where the process `holder` does not hold
+    /// the lock; none where the lock could not be taken on one server and seen on another.
+    fn same_server(&self, holder: i32) -> Option<String> {
+        let _ = holder;
+        None
+    }
+
     /// Keeps it while others work, and ends when it is lost.
     async fn keep(&self, client: &Client);
 
@@ -150,6 +157,15 @@ impl Key {
             (true, Some(_)) if is_true(row, 2) => Tried::Got(answers),
             (true, Some(_)) => Tried::Held,
         }
+    }
+
+    /// See [`Lock::same_server`].
+    fn same_server(&self, holder: i32) -> Option<String> {
+        let value = self.value?;
+        Some(format!(
+            "SELECT 1 / EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
+             AND objsubid = 1 AND pid = {holder} AND ((classid::int8 << 32) | objid::int8) = {value})::int"
+        ))
     }
 
     /// Whether it can be had: taken by a statement alone, with whose end it is given back.

@@ -4,7 +4,7 @@ use super::explain::first_line;
 use super::taken::{TakenLock, Watch};
 use super::units::Time;
 use crate::answers::{Answers, is_true, text};
-use crate::apply::{BEGIN, Lookout, place, position, server_failure, verify};
+use crate::apply::{BEGIN, Lookout, place, position, server_failure, verify_within};
 use crate::error::Error;
 use crate::lock::{IS_FREE, Key};
 use crate::migrator::Migrator;
@@ -228,10 +228,18 @@ impl Rehearsing<'_, '_> {
             });
         }
         let last = script.statements().len();
-        verify(self.session, step).await.map_err(Stop::Refuted)?;
+        verify_within(self.session, step, self.bound()?).await.map_err(Stop::Refuted)?;
         // What a COMMIT would check.
         self.bounded(last, "SET CONSTRAINTS ALL IMMEDIATE").await?;
         Ok(())
+    }
+
+    /// A setting that lets a statement take what is left of the time.
+    fn bound(&self) -> Result<String, Stop> {
+        match self.limit.saturating_sub(self.started.elapsed()).as_millis() {
+            0 => Err(Stop::TimeUp),
+            left => Ok(format!("SET LOCAL statement_timeout = {}", left.min(i32::MAX as u128))),
+        }
     }
 
     /// Sends a statement that may take what is left of the time.
@@ -240,11 +248,7 @@ impl Rehearsing<'_, '_> {
         index: usize,
         statement: &str,
     ) -> Result<Vec<tokio_postgres::SimpleQueryMessage>, Stop> {
-        let left = self.limit.saturating_sub(self.started.elapsed()).as_millis();
-        if left == 0 {
-            return Err(Stop::TimeUp);
-        }
-        let bound = format!("SET LOCAL statement_timeout = {}", left.min(i32::MAX as u128));
+        let bound = self.bound()?;
         let stop = |error| Stop::Server { index, error };
         self.session.batch_execute(&bound).await.map_err(stop)?;
         self.session.simple_query(statement).await.map_err(stop)

@@ -5,13 +5,13 @@ use crate::error::Error;
 use crate::history::run_id;
 use crate::session::Session;
 use crate::target::connect;
+use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config};
 
 /// An empty database, locked for as long as the value lives, and emptied with it.
 #[derive(Debug)]
 pub(super) struct Given {
-    config: Config,
     name: String,
     guard: Option<Guard>,
 }
@@ -33,8 +33,8 @@ const DROPS: &str = include_str!("drops.sql");
 
 impl Given {
     /// Locks it, and makes sure that it is empty and not the database of `live`.
-    pub(super) async fn take(config: Config, live: &Client) -> Result<Given, Error> {
-        let guard = connect(&config).await?;
+    pub(super) async fn take(config: &Config, live: &Client) -> Result<Given, Error> {
+        let guard = connect(config).await?;
         let failed = |source| Error::server("looking at the scratch database", source);
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
         let key = i64::from_str_radix(&run_id()[..15], 16).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Given {
                 first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
-        Ok(Given { config, name: database, guard: Some(Guard(guard)) })
+        Ok(Given { name: database, guard: Some(Guard(guard)) })
     }
 
     /// Empties it and gives the lock back.
@@ -72,16 +72,26 @@ impl Given {
 
 impl Drop for Given {
     fn drop(&mut self) {
-        if let Some(guard) = self.guard.take() {
-            let (config, name) = (self.config.clone(), self.name.clone());
+        if let Some(Guard(session)) = self.guard.take() {
+            let name = self.name.clone();
             clear_up(async move {
-                // What was under way when the call was cancelled has its own connection, which is gone; the server may
-                // still be at its last statement.
-                let another = connect(&config).await?;
-                let emptied = empty(&another, &name).await;
-                drop(guard);
+                end_others(&session).await;
+                let emptied = empty(&session, &name).await;
+                session.close().await;
                 emptied
             });
+        }
+    }
+}
+
+/// Ends the sessions of a comparison that was cancelled: the server may still be at its last statement.
+async fn end_others(client: &Client) {
+    let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+               WHERE datname = current_database() AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()";
+    for _ in 0..100 {
+        match client.query_typed(sql, &[]).await {
+            Ok(others) if !others.is_empty() => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => return,
         }
     }
 }

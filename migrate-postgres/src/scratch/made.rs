@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::history::run_id;
 use crate::quote::{quote_ident, quote_literal};
 use crate::target::connect;
+use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Row};
 
@@ -40,38 +41,27 @@ impl Made {
         if let Some(options) = session_options(&like, admin.get_options()) {
             config.options(options);
         }
-        // Before the message is sent: a call that is cancelled does not know whether the database was made.
-        let made = Made { admin, name, is_dropped: false };
-        match live.batch_execute(&made.creation(&like)).await {
-            Ok(()) => Ok((made, config)),
+        let (role, sql) = (like.get::<_, String>(5), creation(&name, &like));
+        // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
+        // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
+        let creating =
+            tokio::spawn(async move { Made { admin, name, is_dropped: false }.make(&role, &sql).await });
+        let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        Ok((made, config))
+    }
+
+    async fn make(mut self, role: &str, sql: &str) -> Result<Made, Error> {
+        let session = connect(&self.admin).await?;
+        let made = session.batch_execute(sql).await;
+        session.close().await;
+        match made {
+            Ok(()) => Ok(self),
             Err(source) => {
-                let database = made.name.clone();
-                made.forget();
-                Err(refusal(like.get(5), database, source).into())
+                // Where the connection was lost, it may have been made.
+                self.is_dropped = source.as_db_error().is_some();
+                Err(refusal(role, self.name.clone(), source).into())
             }
         }
-    }
-
-    fn creation(&self, like: &Row) -> String {
-        let locale = match (like.get(3), like.get::<_, Option<&str>>(4)) {
-            ("i", Some(locale)) => format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", quote_literal(locale)),
-            ("b", Some(locale)) => {
-                format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", quote_literal(locale))
-            }
-            _ => String::new(),
-        };
-        format!(
-            "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}{locale}",
-            quote_ident(&self.name),
-            quote_literal(like.get(0)),
-            quote_literal(like.get(1)),
-            quote_literal(like.get(2)),
-        )
-    }
-
-    /// It was not made after all.
-    fn forget(mut self) {
-        self.is_dropped = true;
     }
 
     /// Drops it, with all connections to it.
@@ -92,10 +82,35 @@ impl Drop for Made {
     }
 }
 
+fn creation(name: &str, like: &Row) -> String {
+    let locale = match (like.get(3), like.get::<_, Option<&str>>(4)) {
+        ("i", Some(locale)) => format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", quote_literal(locale)),
+        ("b", Some(locale)) => format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", quote_literal(locale)),
+        _ => String::new(),
+    };
+    format!(
+        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}{locale}",
+        quote_ident(name),
+        quote_literal(like.get(0)),
+        quote_literal(like.get(1)),
+        quote_literal(like.get(2)),
+    )
+}
+
+/// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
 async fn drop_database(admin: &Config, name: &str) -> Result<(), Error> {
     let session = connect(admin).await?;
-    let dropped =
-        session.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name))).await;
+    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
+    let mut tries = 0;
+    let dropped = loop {
+        match session.batch_execute(&sql).await {
+            Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && tries < 50 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            outcome => break outcome,
+        }
+    };
     session.close().await;
     let failed = |source| ScratchError::Server {
         doing: "dropping",

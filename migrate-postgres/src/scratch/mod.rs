@@ -40,7 +40,7 @@ impl Scratch {
     ) -> Result<Scratch, Error> {
         if let Some(url) = url {
             let config = url.to_config()?.ok_or(ScratchError::NoUrl)?;
-            let given = Given::take(config.clone(), live).await?;
+            let given = Given::take(&config, live).await?;
             return Ok(Scratch { config, kind: Kind::Given(Box::new(given)) });
         }
         let admin = target.to_config()?.ok_or(ScratchError::NoUrl)?;

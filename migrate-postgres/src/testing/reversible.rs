@@ -115,7 +115,8 @@ impl RoundTrip {
     /// revert, since PostgreSQL puts a column that is made again at the end. Roles belong to the server and are not
     /// compared.
     ///
-    /// Where a migration can't be applied a second time, the ones after it are not looked at.
+    /// Where a migration can't be applied a second time, the ones after it are not looked at. Repeatable migrations are applied in the
+    /// end; nothing takes them back.
     ///
     /// # Errors
     ///
@@ -123,15 +124,24 @@ impl RoundTrip {
     pub async fn check<T: Target + ?Sized>(&self, target: &T) -> Result<Reversible, Error> {
         let mut report = Reversible { migrations: Vec::new(), not_tried: 0 };
         let mut before = self.catalog(target).await?;
-        let set = self.migrator.set();
-        for (index, migration) in set.iter().enumerate() {
+        let versioned =
+            || self.migrator.set().iter().filter(|migration| !migration.version().is_repeatable());
+        for (index, migration) in versioned().enumerate() {
             let (problems, after) = self.try_one(target, migration, &before).await?;
             report.migrations.push(Tried { name: migration.name().to_owned(), problems });
             let Some(after) = after else {
-                report.not_tried = set.len() - index - 1;
-                break;
+                report.not_tried = versioned().count() - index - 1;
+                return Ok(report);
             };
             before = after;
+        }
+        // What is repeatable has no way back, and comes last.
+        if let Err(error) = self.migrator.run(target).await {
+            let name = match &error {
+                Error::Failed(failure) => failure.name.clone(),
+                _ => self.migrator.set().name().to_owned(),
+            };
+            report.migrations.push(Tried { name, problems: vec![Problem::Up { error }] });
         }
         Ok(report)
     }

@@ -1,6 +1,6 @@
--- Those of constraints are told by their constraint. The pretty form leaves out a schema that is in the search path.
+-- Those of constraints are told by their constraint, and have no definition here. The pretty form leaves out a schema that is in the search path.
 SELECT 'pg_class'::regclass::oid, c.oid, 0, 'index', ns.prefix || quote_ident(c.relname), r.identity,
-  concat_ws(E'\n',
+  CASE WHEN k.oid IS NULL THEN concat_ws(E'\n',
     pg_get_indexdef(c.oid, 0, true),
     CASE WHEN NOT i.indisvalid THEN 'INVALID' END,
     CASE WHEN i.indisvalid AND NOT i.indisready THEN 'NOT READY' END,
@@ -8,7 +8,7 @@ SELECT 'pg_class'::regclass::oid, c.oid, 0, 'index', ns.prefix || quote_ident(c.
       (SELECT h.inhparent::regclass FROM pg_inherits h WHERE h.inhrelid = c.oid) END,
     (SELECT 'TABLESPACE ' || quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = c.reltablespace),
     (SELECT string_agg('STATISTICS ' || a.attstattarget || ' ON COLUMN ' || a.attnum, E'\n' ORDER BY a.attnum)
-     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attstattarget >= 0))
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attstattarget >= 0)) END
 FROM pg_index i JOIN rel r ON r.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
 JOIN ns ON ns.oid = c.relnamespace
-WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
+LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')

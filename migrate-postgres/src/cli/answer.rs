@@ -1,0 +1,70 @@
+//! What came of a command, and how it is printed.
+
+use super::context::Context;
+use super::exit::Exit;
+use super::json;
+use super::next::{self, Next};
+use super::page::{Page, Tone};
+use super::problem::Problem;
+use anstream::{AutoStream, ColorChoice};
+use serde_json::Value;
+use std::io::Write;
+
+/// What a command that did not fail has to say.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(super) exit: Exit,
+    /// For people.
+    pub(super) page: Page,
+    /// For programs: an object.
+    pub(super) data: Value,
+    /// What to do next, if there is something.
+    pub(super) next: Next,
+}
+
+impl Answer {
+    pub(super) fn done(page: Page, data: Value) -> Answer {
+        Answer { exit: Exit::Done, page, data, next: Next::default() }
+    }
+}
+
+/// Prints what came of a command.
+pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Context) -> Exit {
+    let exit = match &answer {
+        Ok(answer) => answer.exit,
+        Err(problem) => Exit::of(problem),
+    };
+    let choice = context.ui.color();
+    if context.options.output.json {
+        let document = json::document(command, exit, &answer, context);
+        return write(
+            AutoStream::new(std::io::stdout(), ColorChoice::Never),
+            &format!("{document:#}\n"),
+            exit,
+        );
+    }
+    match answer {
+        Ok(answer) => {
+            let page = answer.page.lines(answer.next.lines());
+            write(AutoStream::new(std::io::stdout(), choice), &page.render(context.ui.has_tables()), exit)
+        }
+        Err(problem) => {
+            let page = problem_page(&problem, &next::after(&problem, context));
+            write(AutoStream::new(std::io::stderr(), choice), &page.render(false), exit)
+        }
+    }
+}
+
+/// What went wrong, what state the database is in, and what to do next.
+fn problem_page(problem: &Problem, next: &Next) -> Page {
+    let (what, _) = problem.told();
+    let mut lines = what.lines();
+    let first = lines.next().unwrap_or_default();
+    Page::default().toned(format!("error: {first}"), Tone::Bad).lines(lines).lines(next.lines())
+}
+
+/// A reader that goes away, `head` say, is no reason to tell of another outcome.
+fn write(mut stream: impl Write, text: &str, exit: Exit) -> Exit {
+    drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
+    exit
+}

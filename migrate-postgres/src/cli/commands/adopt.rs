@@ -1,0 +1,114 @@
+//! `adopt`.
+
+use super::run::take;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::next::Next;
+use crate::cli::page::Page;
+use crate::cli::problem::Problem;
+use crate::tools::{self, ToolTable};
+use clap::ValueEnum;
+use migrate_core::Set;
+use migrate_core::history::{Position, State};
+use migrate_core::plan::{Plan, Policies, Refused, Steps, adoption};
+use serde_json::json;
+
+/// Take over what another tool has applied
+///
+/// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, dbmate, Rails, goose or Flyway has applied, after
+/// checking each with that tool's own checksum; runs none. That tool's table stays as it is.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:\n  adopt --dry-run\n  adopt --from sqlx --table-schema app")]
+pub(crate) struct Args {
+    /// From this tool, where several have a history
+    #[arg(long, value_name = "TOOL")]
+    from: Option<Tool>,
+    /// The schema of its table
+    #[arg(long, value_name = "SCHEMA", requires = "from")]
+    table_schema: Option<String>,
+    /// The name of its table
+    #[arg(long, value_name = "TABLE", requires = "from")]
+    table: Option<String>,
+    /// Show the steps, and take none
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The tools.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Tool {
+    Prisma,
+    Sqlx,
+    Refinery,
+    Diesel,
+    GolangMigrate,
+    Dbmate,
+    Rails,
+    Goose,
+    Flyway,
+}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        let target = context.target()?;
+        let found = context.migrator.found(&target).await?;
+        let migrator = match self.from {
+            Some(tool) => context.migrator.clone().adopt_from(self.table(tool)),
+            None => context.migrator.clone().adopt(),
+        };
+        let answer = take(&migrator, &target, &Adoption, self.dry_run).await?;
+        let page = found.iter().fold(Page::default(), |page, history| page.line(format!("found {history}")));
+        let page = if found.is_empty() { page.line("no other tool has a history here") } else { page };
+        let mut data = answer.data;
+        data["found"] = found
+            .iter()
+            .map(|history| json!({ "tool": history.tool.to_string(), "table": history.table }))
+            .collect();
+        let next =
+            Next::default().or(context.invocation.command("status"), "shows where each migration stands");
+        Ok(Answer { page: page.append(answer.page), data, next, ..answer })
+    }
+
+    fn table(&self, tool: Tool) -> ToolTable {
+        let mut table: ToolTable = match tool {
+            Tool::Prisma => tools::prisma().into(),
+            Tool::Sqlx => tools::sqlx().into(),
+            Tool::Refinery => tools::refinery().into(),
+            Tool::Diesel => tools::diesel().into(),
+            Tool::GolangMigrate => tools::golang_migrate(),
+            Tool::Dbmate => tools::dbmate(),
+            Tool::Rails => tools::rails(),
+            Tool::Goose => tools::goose(),
+            Tool::Flyway => tools::flyway(),
+        };
+        if let Some(schema) = &self.table_schema {
+            table = table.schema(schema.clone());
+        }
+        if let Some(name) = &self.table {
+            table = table.table(name.clone());
+        }
+        table
+    }
+}
+
+/// Takes over, and applies nothing: unlike [`Adopt`](migrate_core::plan::Adopt), which goes on with what is pending.
+#[derive(Debug)]
+struct Adoption;
+
+impl Plan for Adoption {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        false
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        let is_new = state.applied.is_empty() && state.interrupted.is_none();
+        match state.foreign.as_ref().filter(|_| is_new) {
+            Some(foreign) => Ok(adoption(set, foreign, policies)?),
+            None => Ok(Steps::none(Vec::new())),
+        }
+    }
+}

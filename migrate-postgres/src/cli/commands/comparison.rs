@@ -1,0 +1,45 @@
+//! What a schema is compared on, for `drift` and `baseline`.
+
+use crate::catalog::Pattern;
+use crate::drift::Comparison;
+
+/// What is compared, and where what the migrations make is found out.
+#[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct ComparisonArgs {
+    /// Compare this schema only
+    #[arg(long, value_name = "SCHEMA")]
+    schema: Option<String>,
+    /// Leave out what a pattern matches: app.tmp_*, extension:postgis; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    ignore: Vec<Pattern>,
+    /// Compare privileges too
+    #[arg(long)]
+    privileges: bool,
+    /// Apply the migrations on this empty database, instead of one that is made and dropped for it
+    #[arg(long, value_name = "URL")]
+    scratch: Option<String>,
+}
+
+/// Without the URL, which may hold a password.
+impl std::fmt::Debug for ComparisonArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ComparisonArgs").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl ComparisonArgs {
+    pub(super) fn comparison(&self) -> Comparison {
+        let mut comparison = Comparison::new();
+        if let Some(schema) = &self.schema {
+            comparison = comparison.schema(schema.clone());
+        }
+        if self.privileges {
+            comparison = comparison.with_privileges();
+        }
+        if let Some(url) = &self.scratch {
+            comparison = comparison.scratch(url.clone());
+        }
+        self.ignore.iter().cloned().fold(comparison, Comparison::ignore)
+    }
+}

@@ -1,0 +1,117 @@
+//! The commands, one file each.
+
+mod adopt;
+mod baseline;
+mod comparison;
+mod down;
+mod drift;
+mod history;
+mod plan;
+mod redo;
+mod reset;
+mod resolve;
+mod run;
+mod status;
+#[cfg(feature = "testing")]
+mod test;
+mod up;
+mod verify;
+
+use super::answer::Answer;
+use super::context::Context;
+use super::problem::Problem;
+use clap::Subcommand;
+
+/// The commands over a set.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show where each migration stands
+    Status(status::Args),
+    /// Show what `up` would do, and change nothing
+    Plan(plan::Args),
+    /// Apply what is pending
+    Up(up::Args),
+    /// Revert migrations by their down scripts
+    Down(down::Args),
+    /// Revert the last migrations and apply them again, as they are now
+    Redo(redo::Args),
+    /// Check what is applied: compare checksums, and run the verify scripts
+    Verify(verify::Args),
+    /// Settle by hand a migration that stopped between its statements
+    Resolve(resolve::Args),
+    /// Mark migrations as applied in a database whose schema was made otherwise
+    Baseline(baseline::Args),
+    /// Take over what another tool has applied
+    Adopt(adopt::Args),
+    /// Compare the schema with what the applied migrations make
+    Drift(drift::Args),
+    /// Show every attempt to apply, revert or mark a migration
+    History(history::Args),
+    /// Drop all that is in a development database, and build it anew
+    Reset(reset::Args),
+    /// Try each migration up, down and up again
+    #[cfg(feature = "testing")]
+    Test(test::Args),
+}
+
+/// The words of the commands, the ones that only the program has included.
+pub(super) const NAMES: [&str; 16] = [
+    "status",
+    "plan",
+    "up",
+    "down",
+    "redo",
+    "verify",
+    "resolve",
+    "baseline",
+    "history",
+    "reset",
+    "new",
+    "check",
+    "completions",
+    "adopt",
+    "drift",
+    "test",
+];
+
+impl Command {
+    /// The command's word.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Command::Status(_) => "status",
+            Command::Plan(_) => "plan",
+            Command::Up(_) => "up",
+            Command::Down(_) => "down",
+            Command::Redo(_) => "redo",
+            Command::Verify(_) => "verify",
+            Command::Resolve(_) => "resolve",
+            Command::Baseline(_) => "baseline",
+            Command::Adopt(_) => "adopt",
+            Command::Drift(_) => "drift",
+            Command::History(_) => "history",
+            Command::Reset(_) => "reset",
+            #[cfg(feature = "testing")]
+            Command::Test(_) => "test",
+        }
+    }
+
+    /// Runs it.
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        match self {
+            Command::Status(args) => args.run(context).await,
+            Command::Plan(args) => args.run(context).await,
+            Command::Up(args) => args.run(context).await,
+            Command::Down(args) => args.run(context).await,
+            Command::Redo(args) => args.run(context).await,
+            Command::Verify(args) => args.run(context).await,
+            Command::Resolve(args) => args.run(context).await,
+            Command::Baseline(args) => args.run(context).await,
+            Command::Adopt(args) => args.run(context).await,
+            Command::Drift(args) => args.run(context).await,
+            Command::History(args) => args.run(context).await,
+            Command::Reset(args) => args.run(context).await,
+            #[cfg(feature = "testing")]
+            Command::Test(args) => args.run(context).await,
+        }
+    }
+}

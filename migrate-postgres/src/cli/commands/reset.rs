@@ -1,0 +1,137 @@
+//! `reset`.
+
+use super::run::report_page;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::json;
+use crate::cli::page::{Page, Tone};
+use crate::cli::problem::Problem;
+use crate::cli::reset::{self, Look};
+use crate::session::Session;
+use crate::target::Target as _;
+use migrate_core::sql;
+use serde_json::json;
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Drop all that is in a development database, and build it anew
+///
+/// Drops all schemas, publications and event triggers, applies all migrations, and runs the seed script if there is one: what the
+/// program brings, or a file `seed.sql` beside the folder of the migrations. Refused unless the database was marked as a
+/// development database, or its name is repeated.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  reset --mark-development    once, for a database that may be dropped at any time\n  reset\n  reset --confirm app_dev\n  reset --seed tests/seed.sql"
+)]
+pub(crate) struct Args {
+    /// The name of the database, for one that is not marked
+    #[arg(long, value_name = "DATABASE")]
+    confirm: Option<String>,
+    /// Run this script at the end
+    #[arg(long, value_name = "FILE", conflicts_with = "no_seed")]
+    seed: Option<PathBuf>,
+    /// Run no seed script
+    #[arg(long)]
+    no_seed: bool,
+    /// Only mark the database as a development one; nothing is dropped
+    #[arg(long, conflicts_with_all = ["confirm", "seed", "no_seed", "unmark_development"])]
+    mark_development: bool,
+    /// Only take that mark away
+    #[arg(long, conflicts_with_all = ["confirm", "seed", "no_seed"])]
+    unmark_development: bool,
+}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        // A seed script that can't be read is found before anything is dropped.
+        let seed = if self.no_seed { None } else { self.seed(context)? };
+        let target = context.target()?;
+        let mut session = target.open().await?;
+        let look = reset::look(&session).await?;
+        if self.mark_development || self.unmark_development {
+            return self.mark(&session, &look).await;
+        }
+        self.check(&look)?;
+        reset::empty(&mut session).await?;
+        let report = context.migrator.run(&target).await?;
+        if let Some(seed) = &seed {
+            seed.run(&session).await?;
+        }
+        session.close().await;
+        let page =
+            Page::default().toned(format!("{} was dropped and built anew", look.database), Tone::Warning);
+        let page = page.append(report_page(&report));
+        let page = seed.iter().fold(page, |page, seed| page.line(format!("seeded by {}", seed.name)));
+        let seed = seed.map(|seed| seed.name);
+        Ok(Answer::done(
+            page,
+            json!({ "database": look.database, "report": json::report(&report), "seed": seed }),
+        ))
+    }
+
+    async fn mark(&self, session: &Session<'_>, look: &Look) -> Result<Answer, Problem> {
+        reset::mark(session, &look.database, self.mark_development).await?;
+        let what = if self.mark_development { "is now" } else { "is no longer" };
+        let page = Page::default().line(format!("{} {what} marked as a development database", look.database));
+        Ok(Answer::done(page, json!({ "database": look.database, "development": self.mark_development })))
+    }
+
+    /// Whether the database may be dropped.
+    fn check(&self, look: &Look) -> Result<(), Problem> {
+        let database = look.database.clone();
+        match &self.confirm {
+            Some(confirmed) if *confirmed != database => {
+                Err(Problem::OtherDatabase { database, confirmed: confirmed.clone() })
+            }
+            None if !look.is_development => Err(Problem::NotDevelopment { database }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file that is named, else the program's own, else `seed.sql` beside the folder.
+    fn seed<'c>(&self, context: &'c Context) -> Result<Option<Seed<'c>>, Problem> {
+        if let Some(path) = &self.seed {
+            return Seed::of_file(path).map(Some);
+        }
+        if let Some(sql) = &context.seed {
+            return Ok(Some(Seed { name: "the program's seed script".to_owned(), sql: Cow::Borrowed(sql) }));
+        }
+        let beside = context.folder.as_deref().map(|folder| folder.join("..").join("seed.sql"));
+        match beside.filter(|path| path.is_file()) {
+            Some(path) => Seed::of_file(&path.canonicalize().unwrap_or(path)).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What fills a new database.
+struct Seed<'s> {
+    name: String,
+    sql: Cow<'s, str>,
+}
+
+impl Seed<'_> {
+    fn of_file(path: &Path) -> Result<Seed<'static>, Problem> {
+        let file = |source| Problem::File { what: "read the seed script", path: path.to_owned(), source };
+        let sql = fs::read_to_string(path).map_err(file)?;
+        Ok(Seed { name: path.display().to_string(), sql: Cow::Owned(sql) })
+    }
+
+    /// Runs it in one transaction: a message of several statements is one.
+    async fn run(&self, session: &Session<'_>) -> Result<(), Problem> {
+        session.batch_execute(&self.sql).await.map_err(|error| {
+            let position = match error.as_db_error().and_then(|db| db.position()) {
+                Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position as usize),
+                _ => None,
+            };
+            let place =
+                position.map(|position| sql::line_column(&self.sql, sql::char_to_byte(&self.sql, position)));
+            let place = place.map_or_else(
+                || format!(" ({})", self.name),
+                |at| format!(" at {}:{}:{}", self.name, at.line, at.column),
+            );
+            Problem::Seed { place, message: crate::error::cause(&error) }
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! What the commands that take steps have in common.
+
+use crate::cli::answer::Answer;
+use crate::cli::exit::Exit;
+use crate::cli::json;
+use crate::cli::page::{Page, Piece, Table, Tone};
+use crate::cli::problem::Problem;
+use crate::{Action, Migrator, Report};
+use migrate_core::plan::{Plan, Steps};
+use migrate_core::{Script, TransactionMode};
+use serde_json::json;
+use tokio_postgres::Config;
+
+/// Takes the steps of a plan, or only shows them.
+pub(super) async fn take(
+    migrator: &Migrator,
+    target: &Config,
+    plan: &dyn Plan,
+    dry_run: bool,
+) -> Result<Answer, Problem> {
+    if dry_run {
+        return Ok(shown(&migrator.plan_of(target, plan).await?, Exit::Done));
+    }
+    Ok(done(&migrator.take(target, plan).await?))
+}
+
+/// What a run has done.
+pub(super) fn done(report: &Report) -> Answer {
+    Answer::done(report_page(report), json!({ "report": json::report(report) }))
+}
+
+/// Steps that are not taken.
+pub(super) fn shown(steps: &Steps<'_>, exit: Exit) -> Answer {
+    let mut table = Table::new(["step", "migration", "runs", "how"]);
+    for step in &steps.steps {
+        let script = step.script();
+        let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
+        table.push([
+            Piece::new(step.action.word(), tone),
+            Piece::plain(&*step.name),
+            Piece::plain(statements(script.map_or(0, |script| script.statements().len()))),
+            Piece::new(mode(script), Tone::Faint),
+        ]);
+    }
+    let count = match steps.steps.len() {
+        0 => "nothing to do".to_owned(),
+        1 => "1 step; nothing was changed".to_owned(),
+        count => format!("{count} steps; nothing was changed"),
+    };
+    let page = Page::default().table(table).line(count);
+    let page = steps
+        .notices
+        .iter()
+        .fold(page, |page, notice| page.toned(format!("notice: {notice}"), Tone::Warning));
+    let data = json!({
+        "steps": steps.steps.iter().map(json::step).collect::<Vec<_>>(),
+        "notices": json::notices(&steps.notices),
+    });
+    Answer { exit, ..Answer::done(page, data) }
+}
+
+fn statements(count: usize) -> String {
+    match count {
+        0 => "nothing".to_owned(),
+        1 => "1 statement".to_owned(),
+        count => format!("{count} statements"),
+    }
+}
+
+/// How often a step was tried, where that is worth saying.
+fn attempts(count: u32) -> String {
+    if count > 1 { format!("{count} times") } else { String::new() }
+}
+
+fn mode(script: Option<&Script>) -> &'static str {
+    match script.map(Script::transaction) {
+        None => "records only",
+        Some(TransactionMode::None) => "statement by statement",
+        Some(_) => "in one transaction",
+    }
+}
+
+/// What a run did.
+pub(super) fn report_page(report: &Report) -> Page {
+    let mut table = Table::new(["migration", "was", "ran", "took", "tried"]);
+    for step in &report.steps {
+        let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
+        table.push([
+            Piece::plain(&step.name),
+            Piece::new(step.action.past(), tone),
+            Piece::plain(statements(step.statements)),
+            Piece::plain(format!("{:.1?}", step.took)),
+            Piece::plain(attempts(step.attempts)),
+        ]);
+    }
+    Page::default().table(table).line(report.to_string())
+}

@@ -1,0 +1,203 @@
+//! `status`.
+
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::json;
+use crate::cli::next::{self, Next, statements_of};
+use crate::cli::page::{Page, Piece, Table, Tone};
+use crate::cli::problem::Problem;
+use crate::{Error, Outcome, State, Status, StatusRow};
+use migrate_core::plan::Step;
+use migrate_core::{Migration, sql};
+use serde_json::json;
+
+/// Show where each migration stands
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 3 says that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between its statements.\n\nExample:\n  status --json | jq '.migrations[] | select(.state != \"applied\").name'"
+)]
+pub(crate) struct Args {}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        let target = context.target()?;
+        let status = context.migrator.status(&target).await?;
+        // Whether a run would be refused, an edited migration say: `status` is not to say that all is well then.
+        let refusal = match context.migrator.plan(&target).await {
+            Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
+            _ => None,
+        };
+        let stopped = status.rows.iter().find(|row| is_stopped(&row.state));
+        let page = Page::default().table(table(&status)).line(summary(&status));
+        let page = stopped.into_iter().fold(page, |page, row| page.lines(story(row, context)));
+        let data = json!({
+            "set": status.set,
+            "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
+            "pending": status.pending().count(),
+        });
+        let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context) };
+        Ok(match refusal {
+            Some(problem) => refused(answer, &problem, context),
+            None => answer,
+        })
+    }
+}
+
+/// The same, of a database on which a run would be refused.
+fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
+    let (what, _) = problem.told();
+    let mut data = answer.data;
+    data["refusal"] = json::error(problem);
+    Answer {
+        exit: answer.exit.max(Exit::Refused),
+        page: answer.page.toned("a run would be refused:", Tone::Bad).lines(what.lines()),
+        data,
+        next: next::after(problem, context),
+    }
+}
+
+fn exit(status: &Status) -> Exit {
+    let of = |row: &StatusRow| match &row.state {
+        State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
+        | State::Pending { last: Some(Outcome::Failed { .. }) } => Exit::Failed,
+        State::Interrupted { .. } => Exit::InDoubt,
+        State::Pending { .. } | State::Outdated { .. } => Exit::Pending,
+        State::Applied { .. } => Exit::Done,
+    };
+    status.rows.iter().map(of).max().unwrap_or(Exit::Done)
+}
+
+/// Whether something happened to a migration that has to be told.
+fn is_stopped(state: &State) -> bool {
+    matches!(state, State::Interrupted { .. } | State::Pending { last: Some(Outcome::Failed { .. }) })
+}
+
+fn table(status: &Status) -> Table {
+    let mut table = Table::new(["migration", "state", "at", "took", "by"]);
+    for row in &status.rows {
+        let name = Piece::plain(&row.name);
+        let state = Piece::new(short(&row.state), tone(&row.state));
+        let State::Applied { at, took, by, .. } = &row.state else {
+            table.push([name, state, Piece::plain(""), Piece::plain(""), Piece::plain("")]);
+            continue;
+        };
+        let at = humantime::format_rfc3339_seconds(*at).to_string();
+        let faint = |text: String| Piece::new(text, Tone::Faint);
+        table.push([name, state, faint(at), faint(format!("{took:.1?}")), faint(by.clone())]);
+    }
+    table
+}
+
+/// The state in few words; the story of a failure stands below the table.
+fn short(state: &State) -> String {
+    match state {
+        State::Pending { last: Some(Outcome::Failed { .. }) } => "pending, failed".to_owned(),
+        State::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
+        State::Interrupted { statements_done, .. } => format!("stopped after {statements_done} statements"),
+        state => state.to_string(),
+    }
+}
+
+fn tone(state: &State) -> Tone {
+    match state {
+        State::Applied { edited: true, .. } | State::Applied { unknown: true, .. } => Tone::Warning,
+        State::Applied { .. } => Tone::Good,
+        state if is_stopped(state) => Tone::Bad,
+        _ => Tone::Faint,
+    }
+}
+
+fn summary(status: &Status) -> String {
+    let pending = status.pending().count();
+    let applied = status.rows.len() - pending;
+    match (applied, pending) {
+        (0, 0) => "no migrations".to_owned(),
+        (applied, 0) => format!("{applied} applied, nothing pending"),
+        (applied, pending) => format!("{applied} applied, {pending} pending"),
+    }
+}
+
+/// What happened to a migration that stopped: which statement, why, and what of it is in the database.
+fn story(row: &StatusRow, context: &Context) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &row.state {
+        State::Pending { last: Some(outcome) } => {
+            lines.push(format!("{} {}", row.name, what(outcome)));
+            lines.extend(statement(row, context, outcome));
+            lines.push(format!("database: {} left nothing behind", row.name));
+        }
+        State::Interrupted { statements_done, last: Some(Outcome::Failed { message, .. }) }
+            if message.is_empty() =>
+        {
+            lines.push(format!("{} was set by hand to go on at statement {}", row.name, statements_done + 1));
+        }
+        State::Interrupted { statements_done, last } => {
+            let is_failed = matches!(last, Some(Outcome::Failed { .. }));
+            lines.extend(last.as_ref().map(|outcome| format!("{} {}", row.name, what(outcome))));
+            lines.extend(last.as_ref().and_then(|outcome| statement(row, context, outcome)));
+            lines.push(left(row, *statements_done, statements_of(context, &row.version), is_failed));
+        }
+        _ => {}
+    }
+    lines
+}
+
+fn what(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { statement: Some(statement), line: Some(line), .. } => {
+            format!("{outcome}\n   |  statement {statement}, line {line}")
+        }
+        Outcome::Unfinished { .. } => format!("is {outcome}; it is under way, or its program is gone"),
+        outcome => outcome.to_string(),
+    }
+}
+
+/// The statement that is told of, as the set has it now.
+fn statement(row: &StatusRow, context: &Context, outcome: &Outcome) -> Option<String> {
+    let number = match outcome {
+        Outcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,
+        Outcome::Unfinished { statements_done, .. } => usize::try_from(*statements_done).ok()? + 1,
+        Outcome::Done => return None,
+    };
+    let migration: &dyn Migration = context.migrator.set().find(&row.version)?;
+    let step = Step::apply(migration);
+    let script = step.script()?;
+    let text = script.statements().get(number.checked_sub(1)?)?.text(script.text());
+    let text = sql::redact(text).lines().map(|line| format!("   | {line}")).collect::<Vec<_>>();
+    Some(text.join("\n"))
+}
+
+fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool) -> String {
+    let of = statements
+        .map_or_else(String::new, |statements| format!("of the {statements} statements of {} ", row.name));
+    let are = if done == 1 { "is" } else { "are" };
+    let rest = if is_failed { "is not" } else { "may or may not have been done" };
+    format!("database: {of}{done} {are} done and committed; statement {} {rest}", done + 1)
+}
+
+fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next {
+    let up = context.invocation.command("up");
+    match stopped.map(|row| (row, &row.state)) {
+        Some((row, State::Interrupted { statements_done, last })) => {
+            let advice = match last {
+                Some(Outcome::Failed { .. }) => {
+                    "mend what the statement ran into, and let `up` go on with it; or settle it by hand"
+                }
+                _ => {
+                    "let `up` look what the statement did, and go on; where it can't tell, settle it by hand"
+                }
+            };
+            let statements = statements_of(context, &row.version);
+            Next::advice(advice).or(up, "goes on with it").resolving(
+                &context.invocation,
+                &row.version,
+                *statements_done,
+                statements,
+            )
+        }
+        Some(_) => Next::advice("correct the script, and run again").or(up, "goes on with it"),
+        None if status.pending().next().is_some() => Next::default().or(up, "applies what is pending"),
+        None => Next::default(),
+    }
+}

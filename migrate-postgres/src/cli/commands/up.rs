@@ -1,0 +1,30 @@
+//! `up`.
+
+use super::run::take;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::problem::Problem;
+use migrate_core::plan::Up;
+
+/// Apply what is pending
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:\n  up\n  up --to 0007\n  up --lock-wait 30s --json")]
+pub(crate) struct Args {
+    /// Up to this version only
+    #[arg(long, value_name = "VERSION")]
+    to: Option<String>,
+    /// Show the steps, and take none
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        take(&context.migrator, &context.target()?, &plan(self.to.as_deref(), context), self.dry_run).await
+    }
+}
+
+/// All that is pending, or up to a version.
+pub(super) fn plan(to: Option<&str>, context: &Context) -> Up {
+    to.map_or(Up::ALL, |version| Up::to(context.migrator.version(version)))
+}

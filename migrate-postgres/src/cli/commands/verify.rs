@@ -1,0 +1,32 @@
+//! `verify`.
+
+use crate::Error;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::page::{Page, Tone};
+use crate::cli::problem::Problem;
+use serde_json::json;
+
+/// Check what is applied: compare checksums, and run the verify scripts
+///
+/// Each script runs in a read-only transaction that is rolled back. The first that refutes its migration is an error.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:\n  verify && deploy")]
+pub(crate) struct Args {}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        let ran = context.migrator.verify(&context.target()?).await.map_err(|error| match error {
+            Error::Failed(failure) => Problem::Refuted(failure),
+            error => error.into(),
+        })?;
+        let scripts = match ran {
+            0 => "there is no verify script of an applied migration".to_owned(),
+            1 => "1 verify script found nothing wrong".to_owned(),
+            ran => format!("{ran} verify scripts found nothing wrong"),
+        };
+        let page =
+            Page::default().toned(format!("what is applied is what the set has; {scripts}"), Tone::Good);
+        Ok(Answer::done(page, json!({ "verify_scripts": ran })))
+    }
+}

@@ -1,0 +1,176 @@
+//! Where a command connects to: the command line, the service's own choice, `DATABASE_URL`, and what libpq looks at.
+
+mod ini;
+mod parameters;
+
+use crate::error::url_problem;
+use parameters::Parameters;
+use std::path::PathBuf;
+use std::{env, fs, io};
+use tokio_postgres::Config;
+
+/// Why there is no connection to try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ConnectionProblem {
+    /// A connection string that can't be read.
+    #[error(
+        "the connection string of {origin} can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
+    )]
+    Url {
+        /// Where it was given.
+        origin: &'static str,
+        /// What is wrong with it, in words that repeat nothing of it.
+        problem: String,
+    },
+    /// A service that no file has.
+    #[error(
+        "there is no service `{service}` in {files}\nnext: add it there, or name the file with PGSERVICEFILE"
+    )]
+    NoService {
+        /// Its name.
+        service: String,
+        /// Where was looked.
+        files: String,
+    },
+    /// A file that can't be read.
+    #[error("can't read `{}`: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A setting that can't be kept.
+    #[error("{origin} can't be used here: {why}\nnext: {next}")]
+    Setting {
+        /// The variable, or the line of a service.
+        origin: String,
+        /// Why not.
+        why: String,
+        /// What to do instead.
+        next: &'static str,
+    },
+    /// Nothing says which database is meant.
+    #[error(
+        "no database is named\nnext: set DATABASE_URL, or give --database-url, --service, or libpq's PGHOST and PGDATABASE"
+    )]
+    Nothing,
+}
+
+/// Reads one variable of the environment.
+pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// What the command line says of the connection.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asked<'a> {
+    /// `--database-url`.
+    pub(super) url: Option<&'a str>,
+    /// `--service`.
+    pub(super) service: Option<&'a str>,
+}
+
+/// The process's own environment; an empty variable counts as none, as for libpq.
+pub(super) fn process_environment(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The configuration that results, in this order: `--database-url`, `--service`, the service's own, `DATABASE_URL`. What it
+/// leaves open comes from `PGSERVICE`, libpq's variables and the password file.
+///
+/// # Errors
+///
+/// See [`ConnectionProblem`].
+pub(super) fn config(
+    asked: Asked<'_>,
+    own: Option<&Config>,
+    environment: Environment<'_>,
+) -> Result<Config, ConnectionProblem> {
+    let database_url = environment("DATABASE_URL");
+    let named = asked.service.map(str::to_owned);
+    let mut config = match (asked.url, &named, own, &database_url) {
+        (Some(url), ..) => parse(url, "--database-url")?,
+        (None, Some(_), ..) => Config::new(),
+        (None, None, Some(own), _) => return Ok(own.clone()),
+        (None, None, None, Some(url)) => parse(url, "DATABASE_URL")?,
+        (None, None, None, None) => Config::new(),
+    };
+    let text = asked.url.or(if named.is_some() { None } else { database_url.as_deref() }).unwrap_or_default();
+    let mut parameters = Parameters::default();
+    if let Some(service) = named.or_else(|| environment("PGSERVICE")) {
+        parameters.take_service(service_settings(&service, environment)?);
+    }
+    parameters.take_environment(environment);
+    if text.is_empty() && parameters.is_empty() {
+        return Err(ConnectionProblem::Nothing);
+    }
+    parameters.fill(&mut config, text)?;
+    if config.get_password().is_none() {
+        fill_password(&mut config, environment)?;
+    }
+    Ok(config)
+}
+
+fn parse(url: &str, origin: &'static str) -> Result<Config, ConnectionProblem> {
+    url.parse().map_err(|error| ConnectionProblem::Url { origin, problem: url_problem(&error) })
+}
+
+fn home(file: &str, environment: Environment<'_>) -> Option<PathBuf> {
+    environment("HOME").map(|home| PathBuf::from(home).join(file))
+}
+
+/// The settings of a service: in the user's file, else in the system's.
+fn service_settings(
+    name: &str,
+    environment: Environment<'_>,
+) -> Result<Vec<(String, String)>, ConnectionProblem> {
+    let own =
+        environment("PGSERVICEFILE").map(PathBuf::from).or_else(|| home(".pg_service.conf", environment));
+    let system = environment("PGSYSCONFDIR").map(|folder| PathBuf::from(folder).join("pg_service.conf"));
+    let files: Vec<PathBuf> = own.into_iter().chain(system).collect();
+    for path in &files {
+        if let Some(settings) = read(path)?.and_then(|text| ini::service(&text, name)) {
+            return Ok(settings);
+        }
+    }
+    let files = files.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or ");
+    Err(ConnectionProblem::NoService { service: name.to_owned(), files })
+}
+
+fn read(path: &PathBuf) -> Result<Option<String>, ConnectionProblem> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ConnectionProblem::File { path: path.clone(), source }),
+    }
+}
+
+/// The password from the password file, if that has one and nobody else may read it.
+fn fill_password(config: &mut Config, environment: Environment<'_>) -> Result<(), ConnectionProblem> {
+    let path = environment("PGPASSFILE").map(PathBuf::from).or_else(|| home(".pgpass", environment));
+    let Some(path) = path.filter(|path| is_private(path)) else { return Ok(()) };
+    let Some(text) = read(&path)? else { return Ok(()) };
+    let (host, port) = parameters::first_place(config);
+    let user = config.get_user().map(str::to_owned).or_else(|| environment("USER")).unwrap_or_default();
+    let database = config.get_dbname().unwrap_or(&user).to_owned();
+    let login = ini::Login { host: &host, port, database: &database, user: &user };
+    if let Some(password) = ini::password(&text, login) {
+        config.password(password);
+    }
+    Ok(())
+}
+
+/// Whether only its owner may read a file: libpq ignores a password file that others may read, and so do we.
+#[cfg(unix)]
+fn is_private(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_private(path: &std::path::Path) -> bool {
+    path.is_file()
+}
+
+#[cfg(test)]
+mod tests;

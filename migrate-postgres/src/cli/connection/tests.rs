@@ -1,0 +1,86 @@
+//! What comes before what.
+
+use super::*;
+use std::collections::HashMap;
+use tokio_postgres::config::{Host, SslMode};
+
+fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
+    let variables: HashMap<String, String> =
+        variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    move |name| variables.get(name).cloned()
+}
+
+fn asked(url: &str) -> Asked<'_> {
+    Asked { url: Some(url), service: None }
+}
+
+#[test]
+fn the_command_line_comes_before_the_service_and_that_before_the_environment() {
+    let environment = with(&[("DATABASE_URL", "postgres://c@h/c")]);
+    let own: Config = "postgres://b@h/b".parse().unwrap();
+    let user = |asked, own| config(asked, own, &environment).unwrap().get_user().unwrap().to_owned();
+    assert_eq!(user(asked("postgres://a@h/a"), Some(&own)), "a");
+    assert_eq!(user(Asked::default(), Some(&own)), "b");
+    assert_eq!(user(Asked::default(), None), "c");
+}
+
+#[test]
+fn libpqs_variables_fill_what_the_string_leaves_open() {
+    let environment = with(&[
+        ("PGUSER", "ada"),
+        ("PGPASSWORD", "secret"),
+        ("PGPORT", "6432"),
+        ("PGDATABASE", "other"),
+        ("PGSSLMODE", "verify-full"),
+    ]);
+    let config = config(asked("host=db.example dbname=app"), None, &environment).unwrap();
+    assert_eq!(config.get_hosts(), [Host::Tcp("db.example".to_owned())]);
+    assert_eq!((config.get_user(), config.get_dbname()), (Some("ada"), Some("app")));
+    assert_eq!(config.get_password(), Some(&b"secret"[..]));
+    assert_eq!((config.get_ports(), config.get_ssl_mode()), (&[6432][..], SslMode::Require));
+}
+
+#[test]
+fn a_service_and_the_password_file_are_found() {
+    let folder = std::env::temp_dir().join(format!("migrate-connection-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let (services, passwords) = (folder.join("services"), folder.join("passwords"));
+    fs::write(&services, "[app]\nhost=db.example\nport=7000\nuser=ada\ndbname=app\n").unwrap();
+    fs::write(&passwords, "db.example:7000:app:ada:secret\n").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let variables = [
+        ("PGSERVICEFILE", services.to_str().unwrap()),
+        ("PGPASSFILE", passwords.to_str().unwrap()),
+        ("DATABASE_URL", "postgres://not@this/one"),
+        ("PGUSER", "nobody"),
+    ];
+    let environment = with(&variables);
+    let named = Asked { url: None, service: Some("app") };
+    let found = config(named, None, &environment).unwrap();
+    assert_eq!((found.get_user(), found.get_password()), (Some("ada"), Some(&b"secret"[..])));
+    let unknown = config(Asked { url: None, service: Some("ap") }, None, &environment).unwrap_err();
+    assert!(unknown.to_string().starts_with("there is no service `ap` in `"), "{unknown}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_would_be_weaker_than_asked_for_is_refused() {
+    let folder = std::env::temp_dir().join(format!("migrate-service-{}", std::process::id()));
+    fs::write(&folder, "[app]\nhost=h\nsslrootcert=/ca.pem\n").unwrap();
+    let variables = [("PGSERVICEFILE", folder.to_str().unwrap()), ("PGSERVICE", "app")];
+    let environment = with(&variables);
+    let refused = config(Asked::default(), None, &environment).unwrap_err().to_string();
+    assert!(refused.starts_with("`sslrootcert` of the service can't be used here: "), "{refused}");
+    fs::remove_file(&folder).unwrap();
+}
+
+#[test]
+fn no_message_repeats_a_connection_string() {
+    let problem = config(asked("postgres://me:s3cr3t@h:port/db"), None, &with(&[])).unwrap_err().to_string();
+    assert!(!problem.contains("s3cr3t") && problem.contains("--database-url"), "{problem}");
+    assert!(matches!(config(Asked::default(), None, &with(&[])), Err(ConnectionProblem::Nothing)));
+}

@@ -1,0 +1,60 @@
+//! What every command is given.
+
+use super::connection::{self, Asked, process_environment};
+use super::invocation::Invocation;
+use super::options::Options;
+use super::problem::Problem;
+use super::progress::Ui;
+use crate::Migrator;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use tokio_postgres::Config;
+
+/// What every command is given.
+pub(crate) struct Context {
+    /// The migrator, with what the command line asks for, telling the terminal of its events.
+    pub(super) migrator: Migrator,
+    /// The options of the command line.
+    pub(super) options: Options,
+    /// How to call this program again.
+    pub(super) invocation: Invocation,
+    /// The terminal.
+    pub(super) ui: Ui,
+    /// The service's own seed script.
+    pub(super) seed: Option<Cow<'static, str>>,
+    /// The folder of the migrations, for the program that reads one.
+    pub(super) folder: Option<PathBuf>,
+    database: Option<Config>,
+}
+
+impl Context {
+    pub(super) fn new(
+        migrator: &Migrator,
+        options: Options,
+        database: Option<Config>,
+        seed: Option<Cow<'static, str>>,
+    ) -> Context {
+        let ui = Ui::new(&options.output, migrator.set());
+        let invocation = Invocation::of_process(&options.connection);
+        let observed = ui.clone();
+        let migrator = options.run.apply_to(migrator.clone());
+        let migrator = migrator.also_on_event(move |event| observed.event(event));
+        Context { migrator, options, invocation, ui, seed, folder: None, database }
+    }
+
+    /// The same, over the set of a folder.
+    pub(super) fn of_folder(self, folder: PathBuf, arguments: &str) -> Context {
+        Context { invocation: self.invocation.with(arguments), folder: Some(folder), ..self }
+    }
+
+    /// Where to connect to.
+    pub(super) fn target(&self) -> Result<Config, Problem> {
+        let connection = &self.options.connection;
+        let asked = Asked { url: connection.database_url.as_deref(), service: connection.service.as_deref() };
+        let mut config = connection::config(asked, self.database.as_ref(), &process_environment)?;
+        if config.get_application_name().is_none() {
+            config.application_name(self.invocation.application_name());
+        }
+        Ok(config)
+    }
+}

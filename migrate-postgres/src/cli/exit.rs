@@ -1,0 +1,121 @@
+//! What a command came to, as a number for scripts.
+
+use super::problem::Problem;
+use crate::error::Error;
+use migrate_core::error::{Failure, Left};
+use std::process::ExitCode;
+
+/// What a command came to. Its number is the exit code.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_postgres::cli::Exit;
+///
+/// assert_eq!(Exit::Done.code(), 0);
+/// assert_eq!(Exit::Pending.word(), "pending");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Exit {
+    /// 0: done, or nothing to do.
+    Done,
+    /// 1: something outside of migrations went wrong: no connection, no such file, a server error between migrations.
+    Error,
+    /// 2: the command line can't be understood.
+    Usage,
+    /// 3: migrations are pending; from `status` and `plan`.
+    Pending,
+    /// 4: the schema is not the one that the history tells of.
+    Drift,
+    /// 5: refused before anything was changed: set, history and what was asked for contradict each other.
+    Refused,
+    /// 6: somebody else kept the migration lock, or the lock on a table, for too long.
+    LockNotGot,
+    /// 7: a migration or its verify script failed.
+    Failed,
+    /// 8: a migration stands between two of its statements, and only a look tells whether the next one was done.
+    InDoubt,
+    /// 130: interrupted from the keyboard.
+    Interrupted,
+}
+
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Usage => 2,
+            Exit::Pending => 3,
+            Exit::Drift => 4,
+            Exit::Refused => 5,
+            Exit::LockNotGot => 6,
+            Exit::Failed => 7,
+            Exit::InDoubt => 8,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The word that the JSON output has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Error => "error",
+            Exit::Usage => "usage",
+            Exit::Pending => "pending",
+            Exit::Drift => "drift",
+            Exit::Refused => "refused",
+            Exit::LockNotGot => "lock_not_got",
+            Exit::Failed => "failed",
+            Exit::InDoubt => "in_doubt",
+            Exit::Interrupted => "interrupted",
+        }
+    }
+
+    /// What an error of the library comes to.
+    fn of_error(error: &Error) -> Exit {
+        match error {
+            Error::Refused(_)
+            | Error::NotSo { .. }
+            | Error::InTransaction
+            | Error::SeveralHistories { .. }
+            | Error::Placeholder(_)
+            | Error::NotOurTable { .. }
+            | Error::Stale { .. } => Exit::Refused,
+            Error::Differs { .. } => Exit::Drift,
+            Error::LockWait { .. } => Exit::LockNotGot,
+            Error::Failed(failure) => Exit::of_failure(failure),
+            _ => Exit::Error,
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Exit {
+        match (&failure.left, failure.code.as_deref()) {
+            (Left::InDoubt { .. }, _) => Exit::InDoubt,
+            (Left::Nothing, Some("55P03")) => Exit::LockNotGot,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// What a problem comes to.
+    pub(super) fn of(problem: &Problem) -> Exit {
+        match problem {
+            Problem::Migrate(error) => Exit::of_error(error),
+            Problem::Folder(migrate_core::FolderError::Problems { .. })
+            | Problem::NotDevelopment { .. }
+            | Problem::OtherDatabase { .. }
+            | Problem::NewName { .. }
+            | Problem::NewLayout { .. } => Exit::Refused,
+            Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,
+            Problem::Interrupted => Exit::Interrupted,
+            _ => Exit::Error,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}

@@ -1,0 +1,268 @@
+//! The JSON output. Its schema is documented in `docs/cli.md`, and held by the snapshots of `tests/cli`.
+
+use super::answer::Answer;
+use super::context::Context;
+use super::exit::Exit;
+use super::next::{self, Next};
+use super::problem::Problem;
+use crate::catalog::Difference;
+use crate::error::Error;
+use crate::{Attempt, Outcome, Report, State, StatusRow, StepReport};
+use migrate_core::error::{Failure, Left, Place};
+use migrate_core::history::Holder;
+use migrate_core::plan::{Notice, Step};
+use migrate_core::{FolderError, TransactionMode};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, SystemTime};
+
+/// The format's number: it grows when a field changes its meaning or goes. New fields may come without.
+const FORMAT: u32 = 1;
+
+/// The document of a command.
+pub(super) fn document(
+    command: &str,
+    exit: Exit,
+    answer: &Result<Answer, Problem>,
+    context: &Context,
+) -> Value {
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("format", json!(FORMAT));
+    put("command", json!(command));
+    put("outcome", json!(exit.word()));
+    put("exit_code", json!(exit.code()));
+    match answer {
+        Ok(answer) => {
+            if let Value::Object(data) = &answer.data {
+                data.iter().for_each(|(key, value)| _ = put(key, value.clone()));
+            }
+            put("next", next_steps(&answer.next));
+        }
+        Err(problem) => {
+            put("error", error(problem));
+            put("next", next_steps(&next::after(problem, context)));
+        }
+    }
+    Value::Object(document)
+}
+
+fn next_steps(next: &Next) -> Value {
+    let commands = next.commands.iter().map(|(command, what)| json!({ "command": command, "does": what }));
+    json!({ "advice": next.advice, "commands": commands.collect::<Vec<_>>() })
+}
+
+/// What went wrong.
+pub(super) fn error(problem: &Problem) -> Value {
+    let (message, _) = problem.told();
+    let mut value = json!({ "kind": problem.kind(), "message": message });
+    match problem {
+        Problem::Migrate(Error::Failed(failure)) | Problem::Refuted(failure) => {
+            value["failure"] = self::failure(failure);
+        }
+        Problem::Migrate(Error::LockWait { waited, holder: by }) => {
+            value["waited_seconds"] = seconds(*waited);
+            value["holder"] = holder(by);
+        }
+        Problem::Migrate(Error::Differs { differences, .. }) => {
+            value["differences"] = self::differences(differences);
+        }
+        Problem::Folder(FolderError::Problems { problems, .. }) => {
+            value["problems"] = problems.iter().map(self::problem).collect();
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Something that is wrong with a file.
+pub(super) fn problem(problem: &migrate_core::Problem) -> Value {
+    json!({
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.kind.to_string(),
+        "help": problem.help(),
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({
+        "version": failure.version.as_written(),
+        "name": failure.name,
+        "action": failure.action.word(),
+        "place": failure.place.as_ref().map(place),
+        "sqlstate": failure.code,
+        "message": failure.message,
+        "detail": failure.detail,
+        "hint": failure.hint,
+        "context": failure.context,
+        "blockers": failure.blockers.iter().map(holder).collect::<Vec<_>>(),
+        "attempts": failure.attempts,
+        "left": left(&failure.left),
+        "report": report(&failure.report),
+    })
+}
+
+fn place(place: &Place) -> Value {
+    json!({
+        "path": place.path,
+        "line": place.line,
+        "column": place.column,
+        "statement": place.statement,
+        "statements": place.statements,
+        "excerpt": place.excerpt,
+    })
+}
+
+fn left(left: &Left) -> Value {
+    match left {
+        Left::Statements { done, total } => json!({ "state": "statements", "done": done, "total": total }),
+        Left::InDoubt { done, total } => json!({ "state": "in_doubt", "done": done, "total": total }),
+        _ => json!({ "state": "nothing" }),
+    }
+}
+
+fn holder(holder: &Holder) -> Value {
+    json!({
+        "pid": holder.pid,
+        "application": holder.application,
+        "age_seconds": holder.age.map(seconds),
+        "query": holder.query,
+    })
+}
+
+/// What a run did.
+pub(super) fn report(report: &Report) -> Value {
+    json!({
+        "set": report.set,
+        "steps": report.steps.iter().map(step_report).collect::<Vec<_>>(),
+        "notices": notices(&report.notices),
+        "applied": report.applied,
+        "last": report.last,
+        "waited_seconds": seconds(report.waited),
+        "took_seconds": seconds(report.took),
+    })
+}
+
+fn step_report(step: &StepReport) -> Value {
+    json!({
+        "action": step.action.word(),
+        "version": step.version.as_written(),
+        "name": step.name,
+        "statements": step.statements,
+        "took_seconds": seconds(step.took),
+        "attempts": step.attempts,
+    })
+}
+
+/// What two schemas do not have alike.
+pub(super) fn differences(differences: &[Difference]) -> Value {
+    let difference = |difference: &Difference| {
+        json!({
+            "change": difference.change.to_string(),
+            "kind": difference.object.kind().to_string(),
+            "identity": difference.object.identity(),
+            "diff": difference.diff,
+        })
+    };
+    differences.iter().map(difference).collect()
+}
+
+/// What is worth saying though it stops nothing.
+pub(super) fn notices(notices: &[Notice]) -> Value {
+    notices.iter().map(ToString::to_string).collect()
+}
+
+/// A step that would be taken.
+pub(super) fn step(step: &Step<'_>) -> Value {
+    let script = step.script();
+    let mode = script.map(|script| match script.transaction() {
+        TransactionMode::None => "statement by statement",
+        _ => "one transaction",
+    });
+    json!({
+        "action": step.action.word(),
+        "version": step.version.as_written(),
+        "name": step.name,
+        "script": script.map(migrate_core::Script::path),
+        "statements": script.map_or(0, |script| script.statements().len()),
+        "mode": mode,
+    })
+}
+
+/// Where a migration stands.
+pub(super) fn status_row(row: &StatusRow) -> Value {
+    let mut value = json!({ "version": row.version.as_written(), "name": row.name });
+    let mut put = |key: &str, content: Value| value[key] = content;
+    match &row.state {
+        State::Applied { at, took, by, edited, unknown } => {
+            put("state", json!("applied"));
+            put("at", time(*at));
+            put("took_seconds", seconds(*took));
+            put("by", json!(by));
+            put("edited", json!(edited));
+            put("unknown", json!(unknown));
+        }
+        State::Outdated { at } => {
+            put("state", json!("outdated"));
+            put("at", time(*at));
+        }
+        State::Interrupted { statements_done, last } => {
+            put("state", json!("interrupted"));
+            put("statements_done", json!(statements_done));
+            put("last_attempt", last.as_ref().map_or(Value::Null, outcome));
+        }
+        State::Pending { last } => {
+            put("state", json!("pending"));
+            put("last_attempt", last.as_ref().map_or(Value::Null, outcome));
+        }
+    }
+    value
+}
+
+/// One row of the history.
+pub(super) fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "number": attempt.number,
+        "version": attempt.version.as_written(),
+        "name": attempt.name,
+        "action": attempt.action.word(),
+        "outcome": outcome(&attempt.outcome),
+        "live": attempt.live,
+        "started_at": time(attempt.started_at),
+        "took_seconds": attempt.took.map(seconds),
+        "run": attempt.run,
+        "program": attempt.program,
+        "by": attempt.by,
+        "application": attempt.application,
+        "address": attempt.address,
+        "reason": attempt.reason,
+    })
+}
+
+fn outcome(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Done => json!({ "state": "done" }),
+        Outcome::Failed { sqlstate, message, statement, line, statements_done } => json!({
+            "state": "failed",
+            "sqlstate": sqlstate,
+            "message": message,
+            "statement": statement,
+            "line": line,
+            "statements_done": statements_done,
+        }),
+        Outcome::Unfinished { statements_done, statements } => json!({
+            "state": "unfinished",
+            "statements_done": statements_done,
+            "statements": statements,
+        }),
+    }
+}
+
+fn seconds(duration: Duration) -> Value {
+    json!(duration.as_secs_f64())
+}
+
+fn time(time: SystemTime) -> Value {
+    json!(humantime::format_rfc3339_millis(time).to_string())
+}

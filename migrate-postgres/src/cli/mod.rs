@@ -1,0 +1,160 @@
+//! The command line that a service carries with it.
+//!
+//! [`Cli`] is one subcommand of the service's own parser, and works on the set that is embedded in the service:
+//!
+//! ```no_run
+//! use clap::Parser;
+//! use migrate_postgres::{Migrator, cli, migrate};
+//! use std::process::ExitCode;
+//!
+//! const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+//!
+//! #[derive(Parser)]
+//! enum Service {
+//!     /// Answers requests.
+//!     Serve,
+//!     /// Looks after the database's schema.
+//!     Migrate(cli::Cli),
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> ExitCode {
+//!     match Service::parse() {
+//!         Service::Serve => ExitCode::SUCCESS,
+//!         Service::Migrate(cli) => cli.run(&MIGRATIONS).await,
+//!     }
+//! }
+//! ```
+//!
+//! The same commands stand in the program `migrate`, which reads a folder, and adds `new` and `check`:
+//! `cargo install migrate-postgres --features cli,rustls`.
+//!
+//! Where it connects to: `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and what libpq looks at (`PGHOST` and its
+//! like, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] has the exit codes; `docs/cli.md` of this crate has the
+//! schema of the JSON output.
+
+mod answer;
+mod commands;
+mod connection;
+mod context;
+mod exit;
+mod invocation;
+mod json;
+mod next;
+mod options;
+mod page;
+mod problem;
+mod progress;
+mod reset;
+pub mod standalone;
+
+pub use exit::Exit;
+
+use crate::Migrator;
+use commands::Command;
+use context::Context;
+use futures_util::future::{Either, select};
+use options::Options;
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::pin::pin;
+use std::process::ExitCode;
+use tokio_postgres::Config;
+
+/// The subcommand of a service: commands over the set that is embedded in it. See [the module](self).
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+    #[arg(skip)]
+    own: Own,
+}
+
+/// What the service says, and not its command line.
+#[derive(Clone, Default)]
+struct Own {
+    database: Option<Box<Config>>,
+    seed: Option<Cow<'static, str>>,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Own").finish_non_exhaustive()
+    }
+}
+
+impl Cli {
+    /// Connects here where the command line names nothing else, instead of to what the environment names: for a service that
+    /// has a configuration of its own.
+    pub fn database(mut self, config: Config) -> Cli {
+        self.own.database = Some(Box::new(config));
+        self
+    }
+
+    /// Runs this SQL at the end of `reset`.
+    pub fn seed(mut self, sql: impl Into<Cow<'static, str>>) -> Cli {
+        self.own.seed = Some(sql.into());
+        self
+    }
+
+    /// Runs the command, and prints what came of it: what was asked for to standard output, problems to standard error.
+    pub async fn run(self, migrator: &Migrator) -> ExitCode {
+        self.run_to_exit(migrator).await.into()
+    }
+
+    /// The same, with what it came to as a value.
+    pub async fn run_to_exit(self, migrator: &Migrator) -> Exit {
+        let Cli { options, command, own } = self;
+        let context = Context::new(migrator, options, own.database.map(|config| *config), own.seed);
+        run(&command, &context).await
+    }
+}
+
+/// Runs a command until it is done, or until somebody presses Ctrl-C.
+async fn run(command: &Command, context: &Context) -> Exit {
+    let answer = match select(pin!(command.run(context)), pin!(tokio::signal::ctrl_c())).await {
+        Either::Left((answer, _)) => answer,
+        // Where nobody can listen for it, the process ends by it.
+        Either::Right((Err(_), command)) => command.await,
+        Either::Right((Ok(()), _)) => Err(problem::Problem::Interrupted),
+    };
+    context.ui.end();
+    answer::print(command.name(), answer, context)
+}
+
+/// Writes a script for a shell that completes the command lines of a program to standard output.
+///
+/// # Examples
+///
+/// ```no_run
+/// use clap::CommandFactory as _;
+/// use clap_complete::Shell;
+///
+/// #[derive(clap::Parser)]
+/// #[command(name = "myservice")]
+/// struct Service {
+///     #[command(subcommand)]
+///     command: Commands,
+/// }
+/// #[derive(clap::Subcommand)]
+/// enum Commands {
+///     /// Looks after the database's schema.
+///     Migrate(migrate_postgres::cli::Cli),
+///     /// Prints a script that completes this program's command lines.
+///     Completions { shell: Shell },
+/// }
+/// # let shell = Shell::Bash;
+/// migrate_postgres::cli::print_completions(shell, &mut Service::command());
+/// ```
+pub fn print_completions(shell: clap_complete::Shell, command: &mut clap::Command) {
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, name, &mut script);
+    // A reader that goes away, `head` say, is no problem of ours.
+    drop(std::io::stdout().write_all(&script));
+}

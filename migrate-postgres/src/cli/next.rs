@@ -1,0 +1,139 @@
+//! What to do next, as words and as the exact command lines.
+
+use super::context::Context;
+use super::invocation::{Invocation, quoted};
+use super::problem::Problem;
+use crate::error::Error;
+use crate::{Action, Refused, Resolution};
+use migrate_core::error::{Failure, Left};
+use migrate_core::{FolderError, Migration, Version};
+
+/// What to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// In words.
+    pub(super) advice: Option<String>,
+    /// Command lines, one of which is to be chosen, each with what it does.
+    pub(super) commands: Vec<(String, &'static str)>,
+}
+
+impl Next {
+    pub(super) fn advice(advice: impl Into<String>) -> Next {
+        Next { advice: Some(advice.into()), commands: Vec::new() }
+    }
+
+    pub(super) fn or(mut self, command: String, what: &'static str) -> Next {
+        self.commands.push((command, what));
+        self
+    }
+
+    /// Lines for people.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let width = self.commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+        let command = |(command, what): &(String, &str)| format!("  {command:width$}  # {what}");
+        let advice = match (&self.advice, self.commands.is_empty()) {
+            (None, true) => None,
+            (None, false) => Some("next:".to_owned()),
+            (Some(advice), _) => Some(format!("next: {advice}")),
+        };
+        advice.into_iter().chain(self.commands.iter().map(command)).collect()
+    }
+}
+
+/// What to do after a problem.
+pub(super) fn after(problem: &Problem, context: &Context) -> Next {
+    let (_, told) = problem.told();
+    let next = Next { advice: told, commands: Vec::new() };
+    let call = |command: &str| context.invocation.command(command);
+    match problem {
+        Problem::Migrate(error) => after_error(error, next, context),
+        Problem::NotDevelopment { database } => next
+            .or(call("reset --mark-development"), "marks it, and drops nothing")
+            .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it this once"),
+        Problem::Interrupted => next.or(call("status"), "shows where it stands"),
+        Problem::Refuted(_) => next.or(call("verify"), "looks again"),
+        Problem::Folder(FolderError::NotFound { .. }) => {
+            let folder = context.folder.as_deref().unwrap_or(std::path::Path::new("migrations"));
+            Next::advice(format!("name the folder with --folder, or make `{}`", folder.display()))
+                .or(call("new create_users"), "makes it, with a first migration")
+        }
+        Problem::Folder(FolderError::Problems { .. }) => next.or(call("check"), "looks again"),
+        _ => next,
+    }
+}
+
+fn after_error(error: &Error, next: Next, context: &Context) -> Next {
+    let call = |command: &str| context.invocation.command(command);
+    match error {
+        Error::Failed(failure) => after_failure(failure, next, &context.invocation),
+        Error::Refused(Refused::Interrupted { version, statements_done, .. }) => {
+            let statements = statements_of(context, version);
+            next.resolving(&context.invocation, version, *statements_done, statements)
+        }
+        Error::Refused(Refused::UnknownVersion { .. }) | Error::LockWait { .. } | Error::LockLost { .. } => {
+            next.or(call("status"), "shows where each migration stands")
+        }
+        Error::Refused(Refused::UnknownRun { .. } | Refused::RunBeneath { .. }) => {
+            next.or(call("history"), "shows each run")
+        }
+        Error::Refused(Refused::OutOfOrder { .. }) => {
+            next.or(call("up --allow-out-of-order"), "applies it after the later one")
+        }
+        Error::Refused(Refused::Missing { .. }) => {
+            next.or(call("up --allow-missing"), "goes on without its file")
+        }
+        _ => next,
+    }
+}
+
+fn after_failure(failure: &Failure, next: Next, invocation: &Invocation) -> Next {
+    if let Left::InDoubt { done, total } = failure.left {
+        return Next::advice(format!(
+            "see whether statement {} did what it was to do, and settle {} as that",
+            done + 1,
+            failure.name
+        ))
+        .resolving(invocation, &failure.version, done, Some(total));
+    }
+    match failure.action {
+        Action::Revert => next.or(invocation.command("down"), "goes on with it"),
+        _ => next.or(invocation.command("up"), "goes on with it"),
+    }
+}
+
+impl Next {
+    /// The ways to settle an interrupted migration by hand, of whose statements so many are done.
+    pub(super) fn resolving(
+        self,
+        invocation: &Invocation,
+        version: &Version,
+        done: usize,
+        statements: Option<usize>,
+    ) -> Next {
+        let resolve = |what: &str| {
+            let version = quoted(version.as_written());
+            invocation.command(&format!("resolve {version} {what} --reason '…'"))
+        };
+        let next = self.or(resolve(&format!("--resume={}", done + 1)), "runs that statement (again)");
+        let next = match statements {
+            Some(statements) if done + 1 >= statements => next,
+            _ => next.or(resolve(&format!("--resume={}", done + 2)), "it is done: goes on after it"),
+        };
+        next.or(resolve("--applied"), "all of the migration is done")
+            .or(resolve("--reverted"), "nothing of it is there any more")
+    }
+}
+
+/// How many statements the up script of a migration has.
+pub(super) fn statements_of(context: &Context, version: &Version) -> Option<usize> {
+    let migration = context.migrator.set().find(version)?;
+    migrate_core::plan::Step::apply(migration as &dyn Migration).script().map(|s| s.statements().len())
+}
+
+/// What follows a migration that was settled.
+pub(super) fn after_resolve(resolution: Resolution, invocation: &Invocation) -> Next {
+    match resolution {
+        Resolution::ResumeAt(_) => Next::default().or(invocation.command("up"), "goes on there"),
+        _ => Next::default().or(invocation.command("status"), "shows where each migration stands"),
+    }
+}

@@ -1,0 +1,171 @@
+//! What is shown: tables and lines, as text for a terminal or for a file. Data in, text out.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Table as PrettyTable, presets};
+use std::fmt::Write as _;
+
+/// What a piece of text means, from which its colour follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Nothing special.
+    Plain,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Something is wrong.
+    Bad,
+    /// Less important than what is around it.
+    Faint,
+}
+
+/// A piece of text with what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    text: String,
+    tone: Tone,
+}
+
+impl Piece {
+    pub(super) fn new(text: impl Into<String>, tone: Tone) -> Piece {
+        Piece { text: text.into(), tone }
+    }
+
+    pub(super) fn plain(text: impl Into<String>) -> Piece {
+        Piece::new(text, Tone::Plain)
+    }
+}
+
+/// Rows below a heading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<Piece>>,
+}
+
+impl Table {
+    pub(super) fn new(head: impl IntoIterator<Item = &'static str>) -> Table {
+        Table { head: head.into_iter().collect(), rows: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = Piece>) {
+        self.rows.push(row.into_iter().collect());
+    }
+}
+
+/// Tables and lines, one below the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Table(Table),
+    Line(Piece),
+}
+
+impl Page {
+    pub(super) fn table(mut self, table: Table) -> Page {
+        if !table.rows.is_empty() {
+            self.0.push(Part::Table(table));
+        }
+        self
+    }
+
+    pub(super) fn line(mut self, text: impl Into<String>) -> Page {
+        self.0.push(Part::Line(Piece::plain(text)));
+        self
+    }
+
+    pub(super) fn toned(mut self, text: impl Into<String>, tone: Tone) -> Page {
+        self.0.push(Part::Line(Piece::new(text, tone)));
+        self
+    }
+
+    pub(super) fn lines<T: Into<String>>(self, texts: impl IntoIterator<Item = T>) -> Page {
+        texts.into_iter().fold(self, Page::line)
+    }
+
+    /// The parts of another page below those of this one.
+    pub(super) fn append(mut self, other: Page) -> Page {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The page as text. For a terminal, tables have borders and fit its width; elsewhere they are columns.
+    pub(super) fn render(&self, is_terminal: bool) -> String {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Table(table) if is_terminal => text.push_str(&pretty(table)),
+                Part::Table(table) => text.push_str(&columns(table)),
+                Part::Line(piece) => text.push_str(&styled(piece)),
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Columns with two spaces between, without a heading: for a file, and for programs that read lines.
+fn columns(table: &Table) -> String {
+    let width = |column: usize| {
+        table.rows.iter().filter_map(|row| row.get(column)).map(|p| p.text.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
+    let line = |row: &Vec<Piece>| {
+        let cells = row.iter().zip(&widths).map(|(piece, width)| format!("{:width$}", piece.text));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    table.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn pretty(table: &Table) -> String {
+    let mut pretty = PrettyTable::new();
+    pretty.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    // Whether there is to be colour is decided at the stream that it is written to.
+    pretty.enforce_styling();
+    pretty.set_header(table.head.iter().map(|head| TableCell::new(*head).add_attribute(Attribute::Bold)));
+    for row in &table.rows {
+        pretty.add_row(row.iter().map(|piece| {
+            let cell = TableCell::new(&piece.text);
+            match piece.tone {
+                Tone::Plain => cell,
+                Tone::Good => cell.fg(Color::Green),
+                Tone::Warning => cell.fg(Color::Yellow),
+                Tone::Bad => cell.fg(Color::Red),
+                Tone::Faint => cell.add_attribute(Attribute::Dim),
+            }
+        }));
+    }
+    pretty.to_string()
+}
+
+fn styled(piece: &Piece) -> String {
+    let style = match piece.tone {
+        Tone::Plain => return piece.text.clone(),
+        Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+        Tone::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+        Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
+        Tone::Faint => Style::new().dimmed(),
+    };
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    _ = write!(text, "{style}{}{style:#}", piece.text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elsewhere_than_on_a_terminal_a_table_is_columns() {
+        let mut table = Table::new(["migration", "state"]);
+        table.push([Piece::plain("0001_a"), Piece::new("applied", Tone::Good)]);
+        table.push([Piece::plain("0002_long"), Piece::plain("pending")]);
+        let page = Page::default().table(table).line("next: go");
+        assert_eq!(page.render(false), "0001_a     applied\n0002_long  pending\nnext: go\n");
+        let pretty = page.render(true);
+        assert!(pretty.contains("│") && pretty.contains("migration"), "{pretty}");
+    }
+}

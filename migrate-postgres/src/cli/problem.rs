@@ -1,0 +1,214 @@
+//! What can go wrong in a command.
+
+use super::connection::ConnectionProblem;
+use crate::error::Error;
+use migrate_core::FolderError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    /// The library's own errors.
+    #[error(transparent)]
+    Migrate(#[from] Error),
+
+    /// A verify script that was run by itself refutes its migration.
+    #[error(
+        "{}\ndatabase: {} is applied as before; nothing was changed\n\
+         next: see what changed what it made, or correct the verify script",
+        without_state(.0), .0.name
+    )]
+    Refuted(Box<migrate_core::Failure>),
+
+    /// What is known of the connection does not make one.
+    #[error(transparent)]
+    Connection(#[from] ConnectionProblem),
+
+    /// The folder gives no set.
+    #[error("{}", with_cause(.0))]
+    Folder(#[from] FolderError),
+
+    /// A file can't be read or written.
+    #[error("can't {what} `{}`: {source}", path.display())]
+    File {
+        /// What was to be done with it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// A file that was to be made is there.
+    #[error("`{}` is there already; nothing was written\nnext: give the migration another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// No name for a migration.
+    #[error(
+        "`{name}` has no letter or digit to name a migration by; nothing was written\nnext: say what it does: create_users"
+    )]
+    NewName {
+        /// The name as it was given.
+        name: String,
+    },
+
+    /// A layout whose files can't be made.
+    #[error(
+        "no file can be made for the {layout} layout; nothing was written\nnext: write the migration by hand"
+    )]
+    NewLayout {
+        /// The layout's name.
+        layout: String,
+    },
+
+    /// A reset of a database that nobody has called a development one.
+    #[error(
+        "the database {database} is not marked as a development database, and all in it would be dropped; nothing was changed\n\
+         next: mark it once, or repeat its name"
+    )]
+    NotDevelopment {
+        /// Its name.
+        database: String,
+    },
+
+    /// A reset with the name of another database.
+    #[error(
+        "the database is {database}, not {confirmed}; nothing was changed\nnext: see where the connection leads"
+    )]
+    OtherDatabase {
+        /// Its name.
+        database: String,
+        /// The name on the command line.
+        confirmed: String,
+    },
+
+    /// The seed script failed.
+    #[error(
+        "the seed script failed{place}: {message}\ndatabase: it is rebuilt, and the seed script left nothing behind\nnext: correct the script, and reset again"
+    )]
+    Seed {
+        /// Where in it: ` at seed.sql:3:1`.
+        place: String,
+        /// The server's words.
+        message: String,
+    },
+
+    /// Interrupted from the keyboard.
+    #[error(
+        "interrupted; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
+         next: see where the database stands"
+    )]
+    Interrupted,
+}
+
+impl Problem {
+    /// The word that the JSON output has for it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Problem::Migrate(error) => kind_of(error),
+            Problem::Refuted(_) => "refuted",
+            Problem::Connection(_) => "connection",
+            Problem::Folder(FolderError::Problems { .. }) => "problems",
+            Problem::Folder(_) | Problem::File { .. } => "file",
+            Problem::Exists { .. } => "exists",
+            Problem::NewName { .. } => "name",
+            Problem::NewLayout { .. } => "layout",
+            Problem::NotDevelopment { .. } => "not_development",
+            Problem::OtherDatabase { .. } => "other_database",
+            Problem::Seed { .. } => "seed",
+            Problem::Interrupted => "interrupted",
+        }
+    }
+
+    /// What was wrong, and what to do about it.
+    pub(super) fn told(&self) -> (String, Option<String>) {
+        let text = self.to_string();
+        match text.rsplit_once("\nnext: ") {
+            Some((what, next)) => (what.to_owned(), Some(in_options(next))),
+            None => (text, None),
+        }
+    }
+}
+
+fn kind_of(error: &Error) -> &'static str {
+    match error {
+        Error::Url { .. } | Error::Connect { .. } => "connection",
+        Error::Login { .. } => "login",
+        Error::ReadOnly { .. } => "read_only",
+        Error::Privilege { .. } => "privilege",
+        Error::InTransaction => "in_transaction",
+        Error::NotSo { .. } => "not_so",
+        Error::NoSchema => "no_schema",
+        Error::NotOurTable { .. } => "not_our_table",
+        Error::DamagedRow { .. } => "damaged_row",
+        Error::Refused(refused) => refusal(refused),
+        Error::LockWait { .. } => "lock_wait",
+        Error::LockLost { .. } => "lock_lost",
+        Error::Failed(_) => "failed",
+        Error::Stale { .. } => "stale",
+        Error::Differs { .. } => "differs",
+        Error::Scratch(_) => "scratch",
+        Error::SeveralHistories { .. } => "several_histories",
+        Error::ForeignTable { .. } => "foreign_table",
+        Error::NotForTool { .. } => "not_for_tool",
+        Error::NoCheckpoints { .. } => "no_checkpoints",
+        Error::Placeholder(_) => "placeholder",
+        _ => "server",
+    }
+}
+
+fn refusal(refused: &crate::Refused) -> &'static str {
+    use crate::Refused as R;
+    match refused {
+        R::Edited { .. } => "edited",
+        R::Missing { .. } => "missing",
+        R::OutOfOrder { .. } => "out_of_order",
+        R::Ahead { .. } => "ahead",
+        R::NoDown { .. } => "no_down",
+        R::KeptDown { .. } => "kept_down",
+        R::UnknownVersion { .. } => "unknown_version",
+        R::UnknownRun { .. } => "unknown_run",
+        R::RunBeneath { .. } => "run_beneath",
+        R::UnusableHistory(_) => "unusable_history",
+        R::NotEmpty { .. } => "not_empty",
+        R::NotInterrupted { .. } => "not_interrupted",
+        R::NoSuchStatement { .. } => "no_such_statement",
+        R::Interrupted { .. } => "interrupted_migration",
+        _ => "refused",
+    }
+}
+
+/// What a failure says of what went wrong, and not what becomes of a run.
+fn without_state(failure: &migrate_core::Failure) -> String {
+    let text = failure.to_string();
+    text.split("\ndatabase: ").next().unwrap_or_default().to_owned()
+}
+
+/// The library's advice, with the words of the command line for those of its calls.
+fn in_options(advice: &str) -> String {
+    const WORDS: [(&str, &str); 11] = [
+        ("`run` ", "`up` "),
+        ("`lock_wait`", "`--lock-wait`"),
+        ("`lock_timeout`", "`--lock-timeout`"),
+        ("`allow_missing`", "`--allow-missing`"),
+        ("`allow_out_of_order`", "`--allow-out-of-order`"),
+        ("`history_schema`", "`--history-schema`"),
+        ("`history_table`", "`--history-table`"),
+        ("`Comparison::scratch`", "`--scratch`"),
+        ("`adopt_from`", "`--from`"),
+        ("set `--", "give `--"),
+        ("with `--history", "by `--history"),
+    ];
+    WORDS.iter().fold(advice.to_owned(), |advice, (call, option)| advice.replace(call, option))
+}
+
+fn with_cause(error: &FolderError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

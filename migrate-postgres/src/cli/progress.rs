@@ -1,0 +1,219 @@
+//! What the terminal shows while a run is under way: how far it is, the running statement and its age, and who is in the
+//! way.
+
+use super::options::{Color, Output};
+use crate::{Action, Event, Set};
+use anstream::ColorChoice;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use migrate_core::history::Holder;
+use migrate_core::plan::Step;
+use migrate_core::{Migration, Script, sql};
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How the terminal is used.
+#[derive(Clone)]
+pub(crate) struct Ui {
+    color: Color,
+    set: Set,
+    bars: Option<Arc<Mutex<Bars>>>,
+    /// Whether steps are told of as lines, where there is no bar that shows them.
+    log: bool,
+}
+
+impl Ui {
+    pub(super) fn new(output: &Output, set: &Set) -> Ui {
+        let is_terminal = std::io::stderr().is_terminal();
+        let bars = (is_terminal && !output.quiet).then(|| Arc::new(Mutex::new(Bars::default())));
+        Ui { color: output.color, set: set.clone(), bars, log: !is_terminal && !output.quiet && !output.json }
+    }
+
+    /// When to use colours: `NO_COLOR` and its like are looked at where nothing was asked for.
+    pub(super) fn color(&self) -> ColorChoice {
+        match self.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::AlwaysAnsi,
+            Color::Never => ColorChoice::Never,
+        }
+    }
+
+    /// Whether tables have borders.
+    pub(super) fn has_tables(&self) -> bool {
+        self.color == Color::Always || std::io::stdout().is_terminal()
+    }
+
+    /// Takes note of an event of a run.
+    pub(super) fn event(&self, event: &Event<'_>) {
+        if let Some(bars) = &self.bars {
+            // A panic in another callback is no reason to add one here.
+            bars.lock().unwrap_or_else(PoisonError::into_inner).event(event, &self.set);
+        } else if self.log && is_worth_a_line(event) {
+            // A closed standard error is no reason to stop a run.
+            drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{event}\n").as_bytes()));
+        }
+    }
+
+    /// Takes the bars away.
+    pub(super) fn end(&self) {
+        if let Some(bars) = &self.bars {
+            bars.lock().unwrap_or_else(PoisonError::into_inner).end();
+        }
+    }
+}
+
+/// What somebody who reads a log wants to know while a run is under way; its end is told of anyhow.
+fn is_worth_a_line(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::WaitingForLock { .. }
+            | Event::Blocked { .. }
+            | Event::Retrying { .. }
+            | Event::WaitingForStatement { .. }
+            | Event::StatementDone { .. }
+            | Event::StepDone { .. }
+    )
+}
+
+/// The lines at the bottom of the terminal.
+#[derive(Default)]
+struct Bars {
+    shown: Option<Shown>,
+}
+
+struct Shown {
+    all: MultiProgress,
+    steps: ProgressBar,
+    statement: ProgressBar,
+    blockers: ProgressBar,
+}
+
+/// How often the ages are written anew.
+const TICK: Duration = Duration::from_millis(200);
+
+impl Shown {
+    fn new() -> Shown {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let bar = |template: &str| {
+            let style = ProgressStyle::with_template(template).expect("a template of this file");
+            let bar = all.add(ProgressBar::new(0).with_style(style.progress_chars("━╸─")));
+            bar.enable_steady_tick(TICK);
+            bar
+        };
+        let steps = bar("{spinner} {bar:30} {pos} of {len}  {elapsed}");
+        let statement = bar("  {wide_msg}\n  for {elapsed}");
+        let blockers = bar("  {msg}");
+        Shown { steps, statement, blockers, all }
+    }
+
+    /// Something else is under way from now on.
+    fn begin(&self, message: String) {
+        self.statement.reset_elapsed();
+        self.statement.set_message(message);
+        self.blockers.set_message("");
+    }
+}
+
+impl Bars {
+    fn event(&mut self, event: &Event<'_>, set: &Set) {
+        let shown = self.shown.get_or_insert_with(Shown::new);
+        match event {
+            Event::Started { steps, .. } => {
+                shown.steps.set_length(*steps as u64);
+                // Many steps go in one message, and the server may keep what it has to say of them until its buffer is full.
+                shown.begin("sent to the server, which has not answered yet".to_owned());
+            }
+            Event::StepStarted { name, action, number, of, .. } => {
+                shown.steps.set_length(*of as u64);
+                shown.steps.set_position(*number as u64 - 1);
+                shown.begin(running(set, name, *action, 1));
+            }
+            Event::StatementDone { name, number, of, .. } if number < of => {
+                shown.begin(running(set, name, Action::Apply, number + 1));
+            }
+            Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
+            Event::Blocked { blockers, .. } => shown.blockers.set_message(in_the_way(blockers)),
+            Event::WaitingForLock { holder, .. } => {
+                shown.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
+            }
+            Event::WaitingForStatement { .. } | Event::Retrying { .. } => {
+                shown.blockers.set_message(event.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(shown) = self.shown.take() {
+            for bar in [&shown.steps, &shown.statement, &shown.blockers] {
+                bar.finish_and_clear();
+            }
+            // Nothing to do about a terminal that is gone.
+            drop(shown.all.clear());
+        }
+    }
+}
+
+fn in_the_way(blockers: &[Holder]) -> String {
+    blockers.iter().map(|blocker| format!("in the way: {blocker}")).collect::<Vec<_>>().join("\n  ")
+}
+
+/// What is under way: a migration, and the statement of it that is running as far as is known. A script that runs in a
+/// transaction is sent in one piece: of that, the statements are counted.
+fn running(set: &Set, name: &str, action: Action, number: usize) -> String {
+    let migration = set.iter().find(|migration| migration.name() == name);
+    let script =
+        migration.and_then(|migration| with_script(migration, action, |script| describe(script, number)));
+    let what = format!("{action} {name}");
+    script.map_or(what.clone(), |script| format!("{what}: {script}"))
+}
+
+fn with_script<R>(migration: &dyn Migration, action: Action, read: impl Fn(&Script) -> R) -> Option<R> {
+    let step = match action {
+        Action::Apply => Step::apply(migration),
+        Action::Revert => {
+            let (version, name) = (migration.version().clone(), migration.name());
+            Step::revert(version, name, migration.checksum(), migration.down()?)
+        }
+        _ => return None,
+    };
+    step.script().map(read)
+}
+
+fn describe(script: &Script, number: usize) -> String {
+    let statements = script.statements();
+    let is_whole = script.transaction() == migrate_core::TransactionMode::Block;
+    let Some(statement) = statements.get(number - 1) else { return String::new() };
+    let text = sql::redact(statement.text(script.text())).split_whitespace().collect::<Vec<_>>().join(" ");
+    match statements.len() {
+        1 => text,
+        count if is_whole => format!("{count} statements, the first: {text}"),
+        count => format!("statement {number} of {count}: {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(text: &str) -> Script {
+        Script::of_text("a.sql", text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_statement_is_one_line_without_its_secrets() {
+        let text = "CREATE ROLE a\n  PASSWORD 'secret';\nVACUUM;";
+        assert_eq!(describe(&script(text), 2), "statement 2 of 2: VACUUM");
+        let first = describe(&script(text), 1);
+        assert!(
+            first.starts_with("statement 1 of 2: CREATE ROLE a PASSWORD ") && !first.contains("secret"),
+            "{first}"
+        );
+    }
+
+    #[test]
+    fn of_a_script_in_a_transaction_the_statements_are_counted() {
+        assert_eq!(describe(&script("SELECT 1; SELECT 2;"), 1), "2 statements, the first: SELECT 1");
+        assert_eq!(describe(&script("SELECT 1;"), 1), "SELECT 1");
+    }
+}

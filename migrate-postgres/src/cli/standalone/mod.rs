@@ -1,0 +1,144 @@
+//! The program `migrate`: the same commands over a folder, and those that only make sense beside one.
+
+mod check;
+mod new;
+mod stub;
+
+use super::answer;
+use super::commands::Command;
+use super::context::Context;
+use super::exit::Exit;
+use super::invocation::quoted;
+use super::options::Options;
+use super::problem::Problem;
+use crate::{Migrator, Set};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Migrate a PostgreSQL database by a folder of SQL scripts
+///
+/// The folder may follow any layout that the library reads; the history is the one that a service keeps whose binary embeds the
+/// same folder.
+#[derive(Debug, Parser)]
+#[command(
+    name = "migrate",
+    version,
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt\n\nExample:\n  migrate --folder db/migrations status"
+)]
+pub struct Program {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: ProgramCommand,
+}
+
+/// Which migrations, and where their history is.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Migrations")]
+struct Folder {
+    /// The folder of the migrations
+    #[arg(long, global = true, value_name = "FOLDER", default_value = "migrations")]
+    folder: PathBuf,
+    /// The name of the set, where a database has several
+    #[arg(long, global = true, value_name = "NAME")]
+    set: Option<String>,
+    /// The schema of the history's table instead of the first one of the search path
+    #[arg(long, global = true, value_name = "SCHEMA")]
+    history_schema: Option<String>,
+    /// The history's table instead of `migrate_history`
+    #[arg(long, global = true, value_name = "TABLE")]
+    history_table: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProgramCommand {
+    #[command(flatten)]
+    OverSet(Command),
+    /// Make the files of a new migration
+    New(new::Args),
+    /// Check the folder as `migrate!` does, without a build
+    Check(check::Args),
+    /// Print a script that completes command lines in a shell
+    #[command(after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Program {
+    /// Runs the command that the command line asks for.
+    pub async fn run(self) -> ExitCode {
+        self.run_to_exit().await.into()
+    }
+
+    async fn run_to_exit(self) -> Exit {
+        let Program { folder, options, command } = self;
+        match command {
+            ProgramCommand::Completions { shell } => {
+                super::print_completions(shell, &mut Program::command());
+                Exit::Done
+            }
+            ProgramCommand::New(args) => {
+                let context = folder.context(&Migrator::new(empty()), options);
+                answer::print("new", args.run(&folder.folder, &context), &context)
+            }
+            ProgramCommand::Check(args) => {
+                let context = folder.context(&Migrator::new(empty()), options);
+                answer::print("check", args.run(&folder.folder), &context)
+            }
+            ProgramCommand::OverSet(command) => match folder.migrator() {
+                Ok(migrator) => super::run(&command, &folder.context(&migrator, options)).await,
+                Err(problem) => {
+                    let context = folder.context(&Migrator::new(empty()), options);
+                    answer::print(command.name(), Err(problem), &context)
+                }
+            },
+        }
+    }
+}
+
+/// A set of no migrations, for the commands that look at the files.
+fn empty() -> Set {
+    Set::new(migrate_core::DEFAULT_SET, Vec::new()).expect("no versions, and none twice")
+}
+
+impl Folder {
+    fn migrator(&self) -> Result<Migrator, Problem> {
+        let mut set = Set::from_folder(&self.folder)?;
+        if let Some(name) = &self.set {
+            set = set.named(name.clone());
+        }
+        let mut migrator = Migrator::new(set).program(concat!("migrate ", env!("CARGO_PKG_VERSION")));
+        if let Some(schema) = &self.history_schema {
+            migrator = migrator.history_schema(schema.clone());
+        }
+        if let Some(table) = &self.history_table {
+            migrator = migrator.history_table(table.clone());
+        }
+        Ok(migrator)
+    }
+
+    fn context(&self, migrator: &Migrator, options: Options) -> Context {
+        let arguments = self.arguments();
+        Context::new(migrator, options, None, None).of_folder(self.folder.clone(), &arguments)
+    }
+
+    /// The options that name the same migrations again.
+    fn arguments(&self) -> String {
+        let folder = self.folder.to_string_lossy();
+        let given = [
+            ("folder", (folder != "migrations").then_some(&*folder)),
+            ("set", self.set.as_deref()),
+            ("history-schema", self.history_schema.as_deref()),
+            ("history-table", self.history_table.as_deref()),
+        ];
+        let options =
+            given.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", quoted(value?))));
+        options.collect()
+    }
+}

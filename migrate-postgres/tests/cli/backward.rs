@@ -1,0 +1,100 @@
+//! `down` and `redo`.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+
+const TAGS: [(&str, &str); 2] =
+    [("0003_tags.up.sql", "CREATE TABLE tags (id bigint);"), ("0003_tags.down.sql", "DROP TABLE tags;")];
+
+async fn tables(stage: &Stage) -> String {
+    let names = "SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class \
+                 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'migrate_history'";
+    stage.value(names).await
+}
+
+#[tokio::test]
+async fn migrations_are_reverted_by_count_to_a_version_and_all() {
+    let stage = Stage::new(&[&TABLES[..], &TAGS].concat()).await;
+    let lines = [
+        "up",
+        "down --dry-run",
+        "down",
+        "down --to 0001",
+        "up",
+        "down 2",
+        "redo",
+        "down --all",
+        "down",
+        "status",
+    ];
+    assert_snapshot("backward.txt", &stage.transcript(&lines));
+    assert_eq!(tables(&stage).await, "");
+}
+
+#[tokio::test]
+async fn a_deployment_is_reverted_as_a_whole() {
+    let stage = Stage::new(&TABLES[..3]).await;
+    stage.done("up");
+    for (name, text) in [&TABLES[3..], &TAGS].concat() {
+        stage.write(&format!("migrations/{name}"), text);
+    }
+    stage.done("up");
+    stage.done("down --deployment");
+    assert_eq!(tables(&stage).await, "users");
+}
+
+#[tokio::test]
+async fn a_deployment_that_another_one_stands_on_is_not_reverted() {
+    let stage = Stage::new(&TABLES[..3]).await;
+    stage.done("up");
+    let first = stage.value("SELECT DISTINCT run_id FROM migrate_history").await;
+    for (name, text) in &TABLES[3..] {
+        stage.write(&format!("migrations/{name}"), text);
+    }
+    stage.done("up");
+    let refused = stage.run(&format!("down --deployment={first}"));
+    assert_eq!(refused.code, 5);
+    assert!(
+        refused.stderr.contains("can't be reverted alone: 0002_posts was applied after it"),
+        "{refused:?}"
+    );
+    assert_eq!(stage.run("down --deployment=nobody").code, 5);
+    assert_eq!(tables(&stage).await, "posts users");
+    stage.done("down --deployment");
+    stage.done(&format!("down --deployment={first}"));
+    assert_eq!(tables(&stage).await, "");
+}
+
+#[tokio::test]
+async fn a_newer_release_is_reverted_by_the_scripts_that_the_history_kept() {
+    let stage = Stage::new(&[&TABLES[..], &TAGS].concat()).await;
+    stage.done("up");
+    for (name, _) in TAGS {
+        stage.remove(&format!("migrations/{name}"));
+    }
+    assert_snapshot("older_release.txt", &stage.transcript(&["status", "down", "status"]));
+    assert_eq!(tables(&stage).await, "posts users");
+}
+
+#[tokio::test]
+async fn a_missing_down_script_is_found_before_anything_is_reverted() {
+    let stage = Stage::new(&[&TABLES[..], &TAGS].concat()).await;
+    stage.remove("migrations/0002_posts.down.sql");
+    stage.done("up");
+    assert_snapshot("no_down.txt", &stage.transcript(&["down 3", "down 3 --json"]));
+    assert_eq!(tables(&stage).await, "posts tags users");
+}
+
+#[tokio::test]
+async fn two_extents_at_once_are_a_mistake_of_usage() {
+    let stage = Stage::new(&TABLES).await;
+    for line in [
+        "down 2 --all",
+        "down --to 1 --deployment",
+        "resolve 1 --reason x",
+        "resolve 1 --applied",
+        "nonsense",
+    ] {
+        assert_eq!(stage.run(line).code, 2, "{line}");
+    }
+}

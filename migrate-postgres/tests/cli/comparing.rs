@@ -1,0 +1,56 @@
+//! `drift`, `baseline` with its comparison, `adopt` and `test`.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+
+#[tokio::test]
+async fn a_schema_that_somebody_changed_by_hand_is_drift() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let mut transcript = stage.transcript(&["drift"]);
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("CREATE INDEX by_hand ON users (id); ALTER TABLE posts ADD n int").await.unwrap();
+    transcript += &stage.transcript(&[
+        "drift",
+        "drift --json",
+        "drift --ignore public.by_hand --ignore public.posts.n",
+    ]);
+    assert_snapshot("drift.txt", &transcript);
+}
+
+#[tokio::test]
+async fn a_baseline_is_compared_first() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE users (id int)").await.unwrap();
+    let mut transcript = stage.transcript(&["baseline 0001", "status"]);
+    client.batch_execute("ALTER TABLE users ALTER id TYPE bigint").await.unwrap();
+    transcript += &stage.transcript(&["baseline 0001", "status"]);
+    assert_snapshot("baseline_checked.txt", &transcript);
+}
+
+#[tokio::test]
+async fn another_tools_history_is_adopted() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); \
+             INSERT INTO schema_migrations VALUES (1, false); CREATE TABLE users (id bigint)",
+        )
+        .await
+        .unwrap();
+    let lines = ["adopt --dry-run", "adopt", "status", "adopt", "up", "adopt --json"];
+    assert_snapshot("adopt.txt", &stage.transcript(&lines));
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn migrations_are_tried_up_down_and_up_again() {
+    let stage = Stage::new(&TABLES).await;
+    let mut transcript = stage.transcript(&["test"]);
+    stage.write("migrations/0003_tags.up.sql", "CREATE TABLE tags (id int); CREATE TABLE more (id int);");
+    stage.write("migrations/0003_tags.down.sql", "DROP TABLE tags;");
+    transcript += &stage.transcript(&["test", "test --json", "status"]);
+    assert_snapshot("test.txt", &transcript);
+}

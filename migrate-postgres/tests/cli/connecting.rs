@@ -1,0 +1,79 @@
+//! Where the program connects to, and what it never prints.
+
+use crate::stage::{Stage, TABLES};
+use tokio_postgres::config::Host;
+
+/// The parts of the stage's connection: host, port, user, database.
+fn parts(stage: &Stage) -> (String, String, String, String) {
+    let config = stage.database.config();
+    let host = match &config.get_hosts()[0] {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.to_str().unwrap().to_owned(),
+    };
+    let port = config.get_ports()[0].to_string();
+    (host, port, config.get_user().unwrap().to_owned(), stage.database.name().to_owned())
+}
+
+#[tokio::test]
+async fn libpqs_variables_lead_to_the_database() {
+    let stage = Stage::new(&TABLES).await;
+    let (host, port, user, database) = parts(&stage);
+    let mut command = stage.command("status");
+    command.env_remove("DATABASE_URL");
+    command.env("PGHOST", host).env("PGPORT", port).env("PGUSER", user).env("PGDATABASE", database);
+    if let Some(password) = stage.database.config().get_password() {
+        command.env("PGPASSWORD", std::str::from_utf8(password).unwrap());
+    }
+    assert_eq!(stage.ran(&command.output().unwrap()).code, 3);
+}
+
+#[tokio::test]
+async fn a_service_leads_to_the_database_and_comes_before_database_url() {
+    let stage = Stage::new(&TABLES).await;
+    let (host, port, user, database) = parts(&stage);
+    stage.write(
+        ".pg_service.conf",
+        &format!("[app]\nhost={host}\nport={port}\nuser={user}\ndbname={database}\n"),
+    );
+    let mut command = stage.command("status --service app");
+    command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere");
+    if let Some(password) = stage.database.config().get_password() {
+        command.env("PGPASSWORD", std::str::from_utf8(password).unwrap());
+    }
+    let ran = stage.ran(&command.output().unwrap());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stdout.contains("\n  migrate --service app up  #"), "{ran:?}");
+    let unknown = stage.run("status --service ap");
+    assert_eq!(
+        (unknown.code, unknown.stderr.contains("there is no service `ap` in `$DIR/.pg_service.conf`")),
+        (1, true)
+    );
+}
+
+#[tokio::test]
+async fn a_password_is_never_shown() {
+    let stage = Stage::new(&TABLES).await;
+    let lines = [
+        "status --database-url postgres://me:s3cr3t@127.0.0.1:1/db",
+        "status --database-url postgres://me:s3cr3t@127.0.0.1:1/db --json",
+        "status --database-url postgres://me:s3cr3t@host:port/db",
+        "up --database-url 'host=127.0.0.1 port=1 password=s3cr3t'",
+    ];
+    for line in lines {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(!format!("{ran:?}").contains("s3cr3t"), "{ran:?}");
+    }
+    let own = stage.run(&format!("status --database-url {}", stage.database.url()));
+    assert!(own.stdout.contains("\n  migrate --database-url … up  #"), "{own:?}");
+}
+
+#[tokio::test]
+async fn without_a_database_the_program_says_what_to_set() {
+    let stage = Stage::new(&TABLES).await;
+    let mut command = stage.command("status");
+    command.env_remove("DATABASE_URL");
+    let ran = stage.ran(&command.output().unwrap());
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.starts_with("error: no database is named\nnext: set DATABASE_URL, "), "{ran:?}");
+}

@@ -1,0 +1,146 @@
+//! A database, a folder of migrations, and the program.
+
+use crate::snapshot::normalized;
+use migrate_postgres::testing::{self, Database};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs};
+
+/// A database, and a working directory with a folder `migrations`.
+pub(crate) struct Stage {
+    pub(crate) database: Database,
+    directory: PathBuf,
+}
+
+/// What a call of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Two tables, each with a down script, the first with a verify script.
+pub(crate) const TABLES: [(&str, &str); 5] = [
+    ("0001_users.up.sql", "CREATE TABLE users (id bigint);"),
+    ("0001_users.down.sql", "DROP TABLE users;"),
+    ("0001_users.verify.sql", "SELECT count(*) = 0 FROM users;"),
+    ("0002_posts.up.sql", "CREATE TABLE posts (id bigint);"),
+    ("0002_posts.down.sql", "DROP TABLE posts;"),
+];
+
+/// A migration that runs statement by statement and fails at its second one.
+pub(crate) const HALF: (&str, &str) = (
+    "0003_index.up.sql",
+    "CREATE INDEX CONCURRENTLY a ON users (id);\nCREATE INDEX CONCURRENTLY b ON users (nope);\n",
+);
+
+impl Stage {
+    pub(crate) async fn new(files: &[(&str, &str)]) -> Stage {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let directory = env::temp_dir().join(format!("migrate-cli-{}-{number}", std::process::id()));
+        fs::create_dir_all(directory.join("migrations")).unwrap();
+        let stage = Stage { database: testing::server().unwrap().database().await.unwrap(), directory };
+        for (name, text) in files {
+            stage.write(&format!("migrations/{name}"), text);
+        }
+        stage
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.directory.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.directory.join(name)).unwrap();
+    }
+
+    /// The program with a command line, and nothing of this process's environment that it looks at.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+        command.args(words(line)).current_dir(&self.directory).stdin(Stdio::null());
+        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("PG") || name.ends_with("COLOR")) {
+            command.env_remove(name);
+        }
+        command.env("DATABASE_URL", self.database.url()).env("HOME", &self.directory).env("USER", "ada");
+        command
+    }
+
+    pub(crate) fn spawn(&self, line: &str) -> Child {
+        self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs a command line.
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        self.ran(&self.command(line).output().unwrap())
+    }
+
+    pub(crate) fn ran(&self, output: &Output) -> Ran {
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
+            text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
+        };
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Runs a command line that has to end well.
+    pub(crate) fn done(&self, line: &str) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+        ran
+    }
+
+    /// The command lines with what they print and their exit codes.
+    pub(crate) fn transcript(&self, lines: &[&str]) -> String {
+        lines.iter().map(|line| self.run(line).transcript(line)).collect()
+    }
+
+    /// A single value from the database.
+    pub(crate) async fn value(&self, sql: &str) -> String {
+        let client = self.database.connect().await.unwrap();
+        let row = client.query_one(&format!("SELECT ({sql})::text"), &[]).await.unwrap();
+        row.get::<_, Option<String>>(0).unwrap_or_default()
+    }
+}
+
+impl Ran {
+    pub(crate) fn transcript(&self, line: &str) -> String {
+        let mut text = format!("$ migrate {line}\n{}", normalized(&self.stdout));
+        if !self.stderr.is_empty() {
+            text += &format!("--- standard error\n{}", normalized(&self.stderr));
+        }
+        text + &format!("--- exit code {}\n\n", self.code)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+/// Words with blanks between, and single quotes around those that have some.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('\'').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
