@@ -173,6 +173,11 @@ pub enum Error {
         problem: String,
     },
 
+    /// The database was to be backed up before anything was applied, and could not be.
+    #[cfg(feature = "operate")]
+    #[error(transparent)]
+    Backup(#[from] crate::operate::BackupError),
+
     /// Several other tools have a history in the database, and none of them was named.
     #[cfg(feature = "histories")]
     #[error(

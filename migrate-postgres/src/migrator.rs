@@ -441,6 +441,8 @@ impl Migrator {
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
         self.check_values()?;
+        #[cfg(feature = "operate")]
+        crate::operate::before(self, target, plan).await?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;

@@ -78,7 +78,7 @@ impl<'t> Lookout<'t> {
     }
 
     /// Who stood in the way of a statement that has just given up after `waited`: who was seen, or else who could have been.
-    pub(super) async fn suspects(&mut self, client: &Client, waited: Duration) -> Vec<Holder> {
+    pub(crate) async fn suspects(&mut self, client: &Client, waited: Duration) -> Vec<Holder> {
         if !self.seen.is_empty() {
             return std::mem::take(&mut self.seen);
         }

@@ -19,10 +19,14 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
+#[cfg(feature = "operate")]
+pub(crate) use failure::{place, position, server_failure};
 pub(crate) use preamble::{Around, Halt, Preamble, is_made_meanwhile, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;
+#[cfg(feature = "operate")]
+pub(crate) use verify::verify_within;
 
 /// What a run of steps is applied with.
 #[derive(Clone, Copy)]

@@ -28,6 +28,17 @@ pub(crate) async fn verify(context: &Context<'_>, step: &Step<'_>) -> Result<(),
     check(context.client, step, script, &context.timeouts(script.options(), true)).await
 }
 
+/// Runs a step's verify script in a rehearsal, behind a setting that bounds its time.
+#[cfg(feature = "operate")]
+pub(crate) async fn verify_within(
+    client: &Client,
+    step: &Step<'_>,
+    bound: String,
+) -> Result<(), Box<Failure>> {
+    let Some(script) = step.verify else { return Ok(()) };
+    check(client, step, script, &[bound]).await
+}
+
 /// Runs a step's verify script in a transaction of its own, when what the step has done is committed.
 pub(super) async fn verify_committed(context: &Context<'_>, step: &Step<'_>) -> Result<(), Box<Failure>> {
     let Some(script) = step.verify else { return Ok(()) };

@@ -169,7 +169,7 @@ impl Key {
     }
 
     /// Whether it can be had: taken by a statement alone, with whose end it is given back.
-    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+    pub(crate) async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
         let peek = format!("SELECT coalesce(pg_catalog.pg_try_advisory_xact_lock({}), true)", self.sql());
         Ok(client.query_typed_one(&peek, &[]).await?.get(0))
     }
