@@ -234,11 +234,11 @@ impl Rehearsing<'_, '_> {
         Ok(())
     }
 
-    /// A setting that lets a statement take what is left of the time.
+    /// A setting that lets a statement take what is left of the time, and a millisecond: who it cancels has had the limit.
     fn bound(&self) -> Result<String, Stop> {
         match self.limit.saturating_sub(self.started.elapsed()).as_millis() {
             0 => Err(Stop::TimeUp),
-            left => Ok(format!("SET LOCAL statement_timeout = {}", left.min(i32::MAX as u128))),
+            left => Ok(format!("SET LOCAL statement_timeout = {}", (left + 1).min(i32::MAX as u128))),
         }
     }
 
