@@ -27,6 +27,8 @@
 //! constraint, the constraints and triggers that a partition has from its parent, the names of `NOT NULL` constraints.
 
 mod difference;
+#[cfg(feature = "histories")]
+mod histories;
 mod kind;
 mod object;
 mod pattern;

@@ -26,12 +26,14 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage};
 pub struct Scope {
     schema: Option<Cow<'static, str>>,
     owners: bool,
+    /// Histories of other tools, which are left out: their schemas and names.
+    pub(super) histories: Vec<(String, String)>,
 }
 
 impl Scope {
     /// All schemas but the system's, and what is in no schema: extensions, publications, event triggers, casts.
     pub const fn database() -> Scope {
-        Scope { schema: None, owners: false }
+        Scope { schema: None, owners: false, histories: Vec::new() }
     }
 
     /// One schema, its name as the catalog has it, without quotes. Its own name is in no identity, and in no definition but
@@ -42,7 +44,7 @@ impl Scope {
     /// in the definitions that speak of it: the schema is behind `pg_catalog` in the search path while it is read, so that
     /// nothing in it is mistaken for PostgreSQL's own.
     pub fn schema(name: impl Into<Cow<'static, str>>) -> Scope {
-        Scope { schema: Some(name.into()), owners: false }
+        Scope { schema: Some(name.into()), owners: false, histories: Vec::new() }
     }
 
     /// The same, with the owner of each object in its definition.
@@ -121,8 +123,14 @@ pub(crate) async fn read(session: &mut Session<'_>, scope: &Scope) -> Result<Cat
 async fn rows(client: &Client, scope: &Scope) -> Result<Vec<Row>, Error> {
     let (begin, sql) = (scope.begin(), query::catalog());
     let schema = scope.schema.as_deref();
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&schema, Type::TEXT), (&scope.owners, Type::BOOL)];
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        scope.histories.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] = [
+        (&schema, Type::TEXT),
+        (&scope.owners, Type::BOOL),
+        (&schemas, Type::TEXT_ARRAY),
+        (&names, Type::TEXT_ARRAY),
+    ];
     let failed = |source| Error::server("reading the catalog", source);
     let begun = async {
         let answer = client.simple_query(&begin).await.map_err(failed)?;
