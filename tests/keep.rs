@@ -310,6 +310,55 @@ async fn a_script_that_was_stopped_between_its_statements_goes_on_there() {
     }
 }
 
+/// Waits until a query is true.
+async fn until(client: &Client, sql: &str) {
+    let began = Instant::now();
+    while !one::<bool>(client, sql).await {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {sql}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_script_whose_program_was_lost_in_the_midst_of_a_statement_goes_on_there() {
+    for (case, kept) in &KEPT[..2] {
+        let database = case.database().await;
+        let (client, blocker) = (database.connect().await.unwrap(), database.connect().await.unwrap());
+        // A snapshot that the concurrent build waits for.
+        blocker.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM users").await.unwrap();
+        let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).history(kept());
+        let (url, running) = (database.url().to_owned(), migrator.clone());
+        let run = tokio::spawn(async move { running.run(&url).await });
+        until(&client, "SELECT count(*) = 1 FROM pg_stat_progress_create_index").await;
+        run.abort();
+        let (url, running) = (database.url().to_owned(), migrator.clone());
+        let again = tokio::spawn(async move { running.run(&url).await });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        blocker.batch_execute("COMMIT").await.unwrap();
+        let report = again.await.unwrap().unwrap_or_else(|error| panic!("{}: {error}", case.tool));
+        assert_eq!(report.steps.len(), 1, "{}", case.tool);
+        assert_eq!(one::<i64>(&client, "SELECT count(*) FROM pg_index WHERE NOT indisvalid").await, 0);
+        assert!(migrator.run(database.url()).await.unwrap().is_noop(), "{}", case.tool);
+    }
+}
+
+#[tokio::test]
+async fn without_a_place_for_checkpoints_what_was_done_and_not_recorded_is_said_and_settled_by_hand() {
+    for (case, kept) in &KEPT[2..] {
+        let database = case.database().await;
+        let client = database.connect().await.unwrap();
+        let single = [USERS, POSTS, "CREATE INDEX CONCURRENTLY users_id ON users (id);\n"];
+        let migrator = case.migrator_of(single).history(kept());
+        client.batch_execute(single[2]).await.unwrap();
+        let error = migrator.run(database.url()).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("42P07"), "{error}");
+        let name = migrator.set().iter().next_back().unwrap().name().to_owned();
+        let settled = migrator.resolve(database.url(), &name, Resolution::Applied, "it is there").await;
+        assert_eq!(settled.unwrap().steps[0].action, Action::Mark, "{}", case.tool);
+        assert!(migrator.run(database.url()).await.unwrap().is_noop());
+    }
+}
+
 #[tokio::test]
 async fn a_script_that_was_stopped_can_be_settled_by_hand() {
     for (case, kept) in &KEPT[..2] {

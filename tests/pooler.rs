@@ -133,7 +133,12 @@ async fn a_replica_that_is_dropped_in_the_middle_is_followed_by_another() {
         let first = migrator(&slow);
         let dropped = tokio::time::timeout(std::time::Duration::from_millis(milliseconds), first.run(&url));
         drop(dropped.await);
-        migrator(&slow).run(&url).await.unwrap();
+        if let Err(error) = migrator(&slow).run(&url).await {
+            // PgBouncer 1.18 takes the server's connection for idle between two messages that were sent in one flush. When
+            // their client is lost there, whoever gets that connection next gets the answers too, and closes it.
+            assert!(error.to_string().contains("unexpected message from server"), "{error}");
+            migrator(&slow).run(&url).await.unwrap();
+        }
         assert_eq!(effects(&server, database.name()).await, [1, 3, 4, 5], "{milliseconds} ms");
     }
 }

@@ -46,6 +46,25 @@ fn a_librarys_migrations_live_beside_the_applications() {
     assert!(output.contains("default\n0001_create_accounts  applied\n"), "{output}");
 }
 
+#[tokio::test]
+async fn a_service_carries_the_commands_with_it() {
+    let database = migrate_postgres::testing::server().unwrap().database().await.unwrap();
+    let run = |line: &str| {
+        let mut service = example("service_with_cli");
+        let output = service.args(line.split(' ')).env("DATABASE_URL", database.url()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, status) = run("migrate status");
+    assert_eq!(code, 3, "{status}");
+    assert!(status.contains("\n  service_with_cli migrate up  # applies what is pending\n"), "{status}");
+    assert_eq!(run("serve").0, 0);
+    assert_eq!(run("migrate status").0, 0);
+    assert_eq!(run("migrate down 2").0, 0);
+    let (code, reset) = run(&format!("migrate reset --confirm {}", database.name()));
+    assert!(code == 0 && reset.contains("seeded by the program's seed script"), "{reset}");
+    assert!(run("completions bash").1.contains("service_with_cli"));
+}
+
 #[test]
 fn the_service_migrates_then_listens_then_stops_when_told_to() {
     let child = example("axum_service").env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();

@@ -58,8 +58,10 @@ pub enum ApplyError {
     /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
     Contended(Box<Failure>),
     /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
-    /// server. Nothing of the next step was done.
-    Moved,
+    /// server. Nothing of the next step was done. The error is for when the history turns out to be what it was.
+    Moved(Error),
+    /// Somebody else is at work on the history, another tool say, and is waited for. Nothing of the next step was done.
+    Busy(Error),
     /// Something other than a step failed.
     Other(Error),
 }
@@ -155,6 +157,8 @@ impl Place {
 pub enum Left {
     /// Nothing: it was rolled back.
     Nothing,
+    /// All of it: it is applied, and was only looked at.
+    Applied,
     /// It runs statement by statement: so many are done and committed, and the next run goes on after them.
     Statements {
         /// How many are done for certain.
@@ -262,6 +266,12 @@ impl Failure {
         match (&self.left, self.action) {
             (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
             (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Applied, _) => write!(f, "{name} is applied, and was only looked at")?,
+            (Left::Statements { done, total }, _) if done == total => {
+                let (all, are) =
+                    if *total == 1 { ("the statement", "is") } else { ("all statements", "are") };
+                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
+            }
             (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
             (Left::Statements { done: 0, total }, _) => {
                 write!(f, "none of the {total} statements of {name} is done")?;
@@ -279,6 +289,9 @@ impl Failure {
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
+        }
+        if self.left == Left::Applied {
+            return Ok(());
         }
         match report.steps.as_slice() {
             [] => f.write_str("; nothing was done before it in this run"),
@@ -304,6 +317,10 @@ impl Failure {
             );
         }
         let goes_on = match (&self.left, self.action) {
+            (Left::Applied, _) => "verify again",
+            (Left::Statements { done, total }, _) if done == total => {
+                "run again; the run goes on with its verify script"
+            }
             (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
             (Left::Nothing, _) => "run again; the run goes on with this migration",
             (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
@@ -322,7 +339,13 @@ impl Failure {
             (_, "42501") => "grant the role what it lacks, or let another one migrate",
             (_, code) if code.starts_with("53") => "give the server what it lacks",
             (Left::Nothing, _) => "correct the script",
-            (Left::Statements { .. } | Left::InDoubt { .. }, _) => "mend what the statement ran into",
+            (Left::Applied, _) => "put right what the verify script looks at, or the verify script itself",
+            (Left::Statements { done, total }, _) if done == total => {
+                "put right what the verify script looks at, or the verify script itself"
+            }
+            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
+                "correct the statement, or mend what it ran into"
+            }
         };
         write!(f, "\nnext: {first}, and {goes_on}")
     }

@@ -6,10 +6,10 @@ use crate::options;
 use crate::script::Script;
 use crate::sql::{self, TokenKind};
 
-/// What stands for a secret, or for what is in the quotes of one.
-const PLACE: char = '…';
+/// What stands for a secret: ASCII, which every encoding that a database may have can hold.
+const PLACE: &str = "'[redacted]'";
 
-/// A script's text as a history keeps it: LF for CRLF, no byte order mark, and `'…'` for what [`sql::redact`] takes
+/// A script's text as a history keeps it: LF for CRLF, no byte order mark, and `'[redacted]'` for what [`sql::redact`] takes
 /// for a secret. Whoever may read the history, or a dump of it, is not to read passwords there.
 ///
 /// # Examples
@@ -17,10 +17,10 @@ const PLACE: char = '…';
 /// ```
 /// use migrate_core::kept;
 ///
-/// assert_eq!(kept::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '…';\n");
+/// assert_eq!(kept::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '[redacted]';\n");
 /// ```
 pub fn text(script: &str) -> String {
-    sql::redact(&normalized(script)).into_owned()
+    sql::redact_in_ascii(&normalized(script)).into_owned()
 }
 
 /// A down script as a history keeps it: its [`text`], which is to be run alone some day. So a transaction mode that does not stand in
@@ -39,8 +39,8 @@ pub fn is_whole(kept: &str) -> bool {
     !sql::tokens(kept).any(|token| {
         let text = token.text(kept);
         match token.kind {
-            TokenKind::DollarString => text.contains("'…'"),
-            _ => text == "'…'" || text == "…",
+            TokenKind::DollarString => text.contains(PLACE),
+            _ => text == PLACE,
         }
     })
 }
@@ -48,7 +48,7 @@ pub fn is_whole(kept: &str) -> bool {
 /// The text that was kept, with its secrets put back where they are those of `now`, the script as it is now. None where
 /// they are not: the checksum tells.
 pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<String> {
-    let shown = sql::redact(now);
+    let shown = sql::redact_in_ascii(now);
     let mut secrets = Vec::new();
     let mut shown_parts = shown.split(PLACE);
     let mut rest = now.strip_prefix(shown_parts.next()?)?;

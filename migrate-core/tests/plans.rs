@@ -178,7 +178,7 @@ proptest! {
         let (set, state) = (set(0..total), state_of(&applied));
         let digest = state.digest();
         let since = (applied.len() >= total as usize).then(|| applied[total as usize..].iter().map(|v| Newer { version: version(*v), name: String::new() }).collect());
-        let position = migrate_core::history::Head { digest, since }.position(&set);
+        let position = migrate_core::history::Head { digest, since, interrupted: None }.position(&set);
         prop_assert!(position != Position::Other);
         let target = version(target.min(total - 1));
         let plans: [&dyn Plan; 5] = [&Up::ALL, &Up::to(target.clone()), &To::version(target.clone()), &Down::count(0), &Baseline::at(target.clone())];

@@ -87,6 +87,25 @@ pub enum Error {
     )]
     InTransaction,
 
+    /// The connection that works reaches another server than the one that holds the lock: a list of hosts, a failover
+    /// or a balancer that sends reads elsewhere.
+    #[error(
+        "the lock is held on one server, and the second connection leads to another one, where it is not held; \
+         no migration was applied\n\
+         next: name one host, or let every connection go to the primary (target_session_attrs=read-write), and run again"
+    )]
+    OtherServer,
+
+    /// The wanted way to hold the lock takes a second connection, and the target is a single one.
+    #[error(
+        "a lock of the kind {kind:?} takes a second connection, and a `Client` is only one; nothing was changed\n\
+         next: hand over a URL, a `Config` or a pool, or leave the kind to the run"
+    )]
+    OneConnection {
+        /// What was wanted.
+        kind: crate::lock::LockKind,
+    },
+
     /// What `resolve` was to record of an interrupted migration is not so.
     #[error(
         "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\
@@ -107,6 +126,23 @@ pub enum Error {
          next: create one, or name one with `history_schema`"
     )]
     NoSchema,
+
+    /// The history is not in the schema where a run would look for it and begin one: the search path has changed, or a schema
+    /// on it was made or lost. Another history there would have everything applied a second time.
+    #[error(
+        "a history {found}.{table} is there, but not in {first}, the first schema of the search_path that this role may use; \
+         nothing was changed\n\
+         next: say which one it is: `history_schema(\"{found}\")` goes on with the one that is there, \
+         `history_schema(\"{first}\")` is for another one of its own"
+    )]
+    OtherSchema {
+        /// The history's table.
+        table: String,
+        /// The schema that has one.
+        found: String,
+        /// The schema where a run would look for it.
+        first: String,
+    },
 
     /// The table of the history's name is somebody else's.
     #[error(
@@ -136,6 +172,11 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+
+    /// The database was to be backed up before anything was applied, and could not be.
+    #[cfg(feature = "operate")]
+    #[error(transparent)]
+    Backup(#[from] crate::operate::BackupError),
 
     /// Several other tools have a history in the database, and none of them was named.
     #[cfg(feature = "histories")]
@@ -345,6 +386,9 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
              a run with work to do takes two connections"
         }
         Some(&SqlState::CANNOT_CONNECT_NOW) => "wait until the server has started, and run again",
+        _ if cause(error).contains("no TLS implementation configured") => {
+            "build with `features = [\"rustls\"]`, or hand over a pool or a `Client` with a connector of your own"
+        }
         _ => "see whether the server runs there and accepts connections",
     }
 }
@@ -354,6 +398,13 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
 pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
     if let Some(option) = cause.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
+        if PRISMA_OPTIONS.contains(&option) {
+            let instead = match option {
+                "schema" => "leave it out, and say `history_schema`, or write options=-csearch_path=…",
+                _ => "leave it out",
+            };
+            return format!("the option {option} is Prisma's, and not known here: {instead}");
+        }
         let of_libpq = LIBPQ_OPTIONS.contains(&option);
         return if of_libpq {
             format!("the option {option} is libpq's, and not known here")
@@ -364,10 +415,28 @@ pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
         };
     }
     match cause.strip_prefix("invalid value for option `").and_then(|rest| rest.strip_suffix('`')) {
+        Some("sslmode") => {
+            "sslmode is disable, prefer or require; with the feature `rustls`, require checks the \
+                            certificate and the host's name, as verify-full does elsewhere"
+                .to_owned()
+        }
         Some(option) => format!("the value of {option} is not one that it can have"),
         None => "it breaks off, or has a sign where none may be".to_owned(),
     }
 }
+
+/// The options of Prisma's connection strings.
+const PRISMA_OPTIONS: [&str; 9] = [
+    "connection_limit",
+    "pgbouncer",
+    "pool_timeout",
+    "schema",
+    "socket_timeout",
+    "sslaccept",
+    "sslidentity",
+    "sslpassword",
+    "statement_cache_size",
+];
 
 /// The options of libpq that tokio-postgres does not have.
 const LIBPQ_OPTIONS: [&str; 20] = [

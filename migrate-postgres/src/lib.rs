@@ -21,6 +21,8 @@ mod foreign;
 mod history;
 mod lock;
 mod migrator;
+#[cfg(feature = "operate")]
+pub mod operate;
 mod quote;
 #[cfg(feature = "catalog")]
 mod scratch;

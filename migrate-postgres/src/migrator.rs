@@ -17,7 +17,7 @@ use migrate_core::event::{Event, Observer};
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::placeholder::Values;
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Resolution, Resolve, Steps, To, Up, check};
+use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
 use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -299,7 +299,9 @@ impl Migrator {
     /// **Migrations that run statement by statement** have their checkpoint in `applied_steps_count` of Prisma's and
     /// `execution_time` of sqlx's table. To those tools such a row is a failed migration until it is done, so they apply nothing
     /// meanwhile. The tables of refinery and diesel, and reverts anywhere, have no such place: there a script may have one
-    /// statement that is not a setting, and is an error otherwise, before anything is done.
+    /// statement that is not a setting, and is an error otherwise, before anything is done. Where such a statement was done and
+    /// its row could not be written any more, the next run says that its object is there already, and
+    /// [`resolve`](Migrator::resolve) writes the row.
     pub fn history(mut self, table: KeptTable) -> Migrator {
         self.settings.history_schema = table.0.schema.clone();
         self.settings.history_table = table.0.table.clone();
@@ -331,7 +333,14 @@ impl Migrator {
     /// # Cancel safety
     ///
     /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
-    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the statement under way ends first.
+    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the message under way ends first, which may hold
+    /// many migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are.
+    ///
+    /// # A `Client` of yours
+    ///
+    /// What scripts change for the session is undone by `RESET ALL`, and what you have set before is set again, except
+    /// parameters with names of your own (`SET app.tenant = …`): the server lists those nowhere. Set them after the run, or
+    /// give the run a connection of its own.
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
@@ -432,6 +441,8 @@ impl Migrator {
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
         self.check_values()?;
+        #[cfg(feature = "operate")]
+        crate::operate::before(self, target, plan).await?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let mut observer = Callback(self.on_event.as_deref());
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
@@ -538,11 +549,17 @@ impl Migrator {
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
         let state = history.load(&self.set).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
+        if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
+        {
+            return Err(Error::Refused(Refused::unfinished(interrupted)));
+        }
+        let survey = history.survey().await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                verify_applied(history.session_mut(), migration).await.map_err(Error::Failed)?;
+                let verifying = verify_applied(history.session_mut(), &survey, &self.settings, migration);
+                verifying.await.map_err(Error::Failed)?;
                 verified += 1;
             }
         }

@@ -18,6 +18,8 @@ use tokio_postgres::Client;
 pub struct Session<'a> {
     connection: Option<Connection<'a>>,
     marked: Option<Mark>,
+    /// Whether scripts ran in it.
+    is_spent: bool,
 }
 
 /// What a session is in the middle of.
@@ -57,7 +59,7 @@ impl<'a> Session<'a> {
     }
 
     fn of(connection: Connection<'_>) -> Session<'_> {
-        Session { connection: Some(connection), marked: None }
+        Session { connection: Some(connection), marked: None, is_spent: false }
     }
 
     /// Marks the session as being in the middle of something that ends with it: a transaction, a lock, changed settings.
@@ -74,6 +76,13 @@ impl<'a> Session<'a> {
         self.marked = Some(Mark { abandon: abandon.into(), outlives_session: true });
     }
 
+    /// Scripts are to run in the session. What they set is undone, but `RESET ALL` forgets what somebody else has set under a
+    /// name of his own (`app.tenant`), and no view of the server's lists such settings: a pool does not get the connection
+    /// back, and makes a new one when it needs one.
+    pub(crate) fn spend(&mut self) {
+        self.is_spent = true;
+    }
+
     /// The session is as it was when it was opened.
     pub(crate) fn unmark(&mut self) {
         self.marked = None;
@@ -84,9 +93,16 @@ impl<'a> Session<'a> {
         if self.marked.is_some() {
             return;
         }
-        if let Some(Connection::Owned(client, task)) = self.connection.take() {
-            drop(client);
-            drop(task.await);
+        match self.connection.take() {
+            Some(Connection::Owned(client, task)) => {
+                drop(client);
+                drop(task.await);
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) if self.is_spent => {
+                drop(deadpool_postgres::Object::take(object));
+            }
+            _ => {}
         }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct RunSettings {
     pub(crate) statement_timeout: Duration,
     /// What is migrating: a program's name and version.
     pub(crate) program: Cow<'static, str>,
+    /// Where the database is dumped before anything is applied.
+    #[cfg(feature = "operate")]
+    pub(crate) backups: Option<crate::operate::Backups>,
     /// Which other tool's history is adopted, where there is none of ours.
     #[cfg(feature = "histories")]
     pub(crate) adopting: Option<crate::foreign::Adopting>,
@@ -40,6 +43,8 @@ impl RunSettings {
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::ZERO,
         program: Cow::Borrowed(""),
+        #[cfg(feature = "operate")]
+        backups: None,
         #[cfg(feature = "histories")]
         adopting: None,
         #[cfg(feature = "histories")]

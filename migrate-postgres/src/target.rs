@@ -32,7 +32,7 @@ pub trait Target: sealed::Sealed + Sync {
     fn open_another(&self) -> Option<Opening<'_>>;
 
     /// How to connect, where it knows that: to another database of the same server then, too.
-    #[cfg(feature = "catalog")]
+    #[cfg(any(feature = "catalog", feature = "operate"))]
     #[doc(hidden)]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         Ok(None)
@@ -76,7 +76,7 @@ impl<T: Target + ?Sized> Target for &T {
         (**self).open_another()
     }
 
-    #[cfg(feature = "catalog")]
+    #[cfg(any(feature = "catalog", feature = "operate"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         (**self).to_config()
     }
@@ -91,7 +91,7 @@ impl Target for Config {
         Some(self.open())
     }
 
-    #[cfg(feature = "catalog")]
+    #[cfg(any(feature = "catalog", feature = "operate"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         Ok(Some(self.clone()))
     }
@@ -106,13 +106,16 @@ impl Target for str {
         Some(self.open())
     }
 
-    #[cfg(feature = "catalog")]
+    #[cfg(any(feature = "catalog", feature = "operate"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         config_of(self).map(Some)
     }
 }
 
 fn config_of(url: &str) -> Result<Config, Error> {
+    if url.trim().is_empty() {
+        return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
+    }
     url.parse().map_err(|error| Error::Url { problem: url_problem(&error) })
 }
 
@@ -125,7 +128,7 @@ impl Target for String {
         Some(self.open())
     }
 
-    #[cfg(feature = "catalog")]
+    #[cfg(any(feature = "catalog", feature = "operate"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         self.as_str().to_config()
     }

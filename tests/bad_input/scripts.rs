@@ -189,8 +189,8 @@ async fn statement_by_statement_stops_at_its_checkpoint_and_goes_on_from_there()
     // The cause is still there.
     let again = folder.migrator().run(&database.config()).await.unwrap_err();
     assert_eq!(failure(&again).left, Left::Statements { done: 1, total: 3 });
-    // What is under way can't be edited, removed, or reverted.
-    folder.write("0002_indexes.sql", "CREATE INDEX CONCURRENTLY users_id ON users (id);\n");
+    // What is done can't be edited, and what is under way can't be removed, or reverted.
+    folder.write("0002_indexes.sql", "CREATE INDEX CONCURRENTLY users_id ON users (id, name);\n");
     let edited = folder.migrator().run(&database.config()).await.unwrap_err();
     assert!(matches!(&edited, Error::Refused(Refused::Interrupted { statements_done: 1, .. })), "{edited}");
     assert_error("interrupted_and_edited", &edited, &database).await;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
 use crate::migration::Migration;
-use crate::plan::{Notice, Plan, Policies, Steps};
+use crate::plan::{Notice, Plan, Policies, Refused, Steps};
 use crate::report::Report;
 use crate::set::Set;
 use std::time::{Duration, Instant};
@@ -122,7 +122,24 @@ pub async fn plan<'s>(
     policies: &Policies,
 ) -> Result<Steps<'s>, Error> {
     let state = history.load(set).await?;
-    Ok(plan.decide(set, &state, policies)?)
+    Ok(decide(plan, set, &state, policies)?)
+}
+
+/// What a plan decides. An interrupted migration is finished or settled before anything else, whatever the plan: only so
+/// the history's end shows that there is one.
+fn decide<'s>(
+    plan: &dyn Plan,
+    set: &'s Set,
+    state: &State,
+    policies: &Policies,
+) -> Result<Steps<'s>, Refused> {
+    let decided = plan.decide(set, state, policies)?;
+    match (&state.interrupted, decided.steps.first()) {
+        (Some(interrupted), Some(first)) if !first.goes_on_with(interrupted) => {
+            Err(Refused::unfinished(interrupted))
+        }
+        _ => Ok(decided),
+    }
 }
 
 /// A run under way.
@@ -142,10 +159,12 @@ impl Run<'_> {
         if self.is_settled(&position) {
             return Ok(self.settled(&position));
         }
-        if !self.plan.is_due(self.set, &position) {
+        let is_interrupted = matches!(position, Position::Interrupted { .. });
+        // Whoever is at what was begun has the lock: with it in hand the plan decides what becomes of that.
+        if !is_interrupted && !self.plan.is_due(self.set, &position) {
             // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
             let state = history.load(self.set).await?;
-            let decided = self.plan.decide(self.set, &state, &self.settings.policies)?;
+            let decided = decide(self.plan, self.set, &state, &self.settings.policies)?;
             if decided.steps.is_empty() {
                 return Ok(self.nothing_to_do(&state, decided));
             }
@@ -212,9 +231,15 @@ impl Run<'_> {
         // that is no reason to keep a service from booting.
         let mut report = applied?;
         if let Err(error) = released {
-            report
-                .notices
-                .push(Notice::Backend(format!("all is done, but the lock could not be given back: {error}")));
+            let what = match error {
+                Error::LockLost { .. } => {
+                    "all is done, but the lock was gone before the end: another run may have worked at the same time. It \
+                     is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
+                        .to_owned()
+                }
+                error => format!("all is done, but the lock could not be given back: {error}"),
+            };
+            report.notices.push(Notice::Backend(what));
         }
         Ok(report)
     }
@@ -231,7 +256,7 @@ impl Run<'_> {
             }
             _ => locked.load().await?,
         };
-        let decided = self.plan.decide(self.set, &before, &self.settings.policies)?;
+        let decided = decide(self.plan, self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
             return Ok(self.nothing_to_do(&before, decided));
         }
@@ -290,7 +315,7 @@ impl Run<'_> {
         let (applied, newer) = match position {
             Position::Beginning { applied, .. } => (*applied, &[][..]),
             Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
-            Position::Other => (0, &[][..]),
+            Position::Interrupted { .. } | Position::Other => (0, &[][..]),
         };
         let beginning = || self.set.iter().take(applied).rev();
         let versioned = beginning().find(|migration| !migration.version().is_repeatable());

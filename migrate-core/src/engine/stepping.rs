@@ -1,9 +1,9 @@
 //! Taking the steps of a plan, and taking them again.
 
-use super::{Backoff, Progress, Settings};
+use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
 use crate::error::{ApplyError, Error};
 use crate::event::Event;
-use crate::history::{Locked, State};
+use crate::history::{Holder, Locked, State};
 use crate::plan::{Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ impl Stepping<'_, '_> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut trying = (0, Instant::now());
         let (mut taken, mut moves, began) = (0, 0, Instant::now());
+        let mut told: Option<Instant> = None;
         loop {
             let before = progress.done_count();
             let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
@@ -57,15 +58,30 @@ impl Stepping<'_, '_> {
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
                 }
-                Err(ApplyError::Moved) => {
+                Err(stopped @ (ApplyError::Moved(_) | ApplyError::Busy(_))) => {
+                    let may_wait = matches!(stopped, ApplyError::Busy(_));
+                    let (ApplyError::Moved(error) | ApplyError::Busy(error)) = stopped else {
+                        unreachable!()
+                    };
                     moves += 1;
                     let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
                     if !self.plan.is_repeatable() || gives_up {
                         return Err(Error::LockLost { done: progress.done_count() });
                     }
+                    // Who moves it once is most likely done by now.
+                    if moves > 1 && told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
+                        told = Some(Instant::now());
+                        let (waited, holder) = (began.elapsed(), &Holder::default());
+                        progress.observer().event(&Event::WaitingForLock { waited, holder });
+                    }
                     locked.pause(backoff.pause()).await;
-                    self.state = locked.load().await?;
-                    self.decided = self.plan.decide(self.set, &self.state, &self.settings.policies)?;
+                    let found = locked.load().await?;
+                    let is_moved = found != self.state;
+                    if !is_moved && (!may_wait || trying.1.elapsed() > self.settings.retry) {
+                        return Err(error);
+                    }
+                    self.state = found;
+                    self.decided = decide(self.plan, self.set, &self.state, &self.settings.policies)?;
                     taken = 0;
                     progress.expect(self.decided.steps.len());
                 }

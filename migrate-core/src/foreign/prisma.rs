@@ -5,6 +5,7 @@
 
 use super::{Found, FoundState, ToolChecksum};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// A row of `_prisma_migrations`.
@@ -37,6 +38,7 @@ pub const STOPPED: &str = "migrate-postgres: stopped";
 /// counts for nothing.
 pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
         let state = match (row.rolled_back_at, row.finished_at) {
             (Some(_), _) => FoundState::Reverted,
@@ -52,11 +54,16 @@ pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
             took,
             state,
         };
-        match found.iter_mut().find(|earlier| earlier.version == next.version) {
+        match places.get(&next.version) {
             // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
-            Some(earlier) if next.state != FoundState::Reverted && !is_failed(earlier) => *earlier = next,
+            Some(place) if next.state != FoundState::Reverted && !is_failed(&found[*place]) => {
+                found[*place] = next;
+            }
             Some(_) => {}
-            None => found.push(next),
+            None => {
+                places.insert(next.version.clone(), found.len());
+                found.push(next);
+            }
         }
     }
     found

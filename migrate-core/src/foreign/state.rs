@@ -8,6 +8,7 @@ use crate::migration::Migration;
 use crate::plan::{Obstacle, UnusableHistory};
 use crate::set::Set;
 use crate::version::Version;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 impl ForeignHistory {
@@ -44,16 +45,19 @@ impl ForeignHistory {
     pub fn head(&self, set: &Set) -> Head {
         let Ok(state) = self.state(set) else {
             let digest = Digest::of_migration(&Version::text("failed"), &Checksum::of(&self.table));
-            return Head { digest, since: None };
+            return Head { digest, ..Head::NONE };
         };
         let digest = state.digest();
-        let is_ours = |m: &dyn Migration| state.find(m.version()).is_some_and(|a| a.checksum == m.checksum());
+        let interrupted = state.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
+        let applied: HashMap<_, _> =
+            state.applied.iter().map(|applied| (&applied.version, applied.checksum)).collect();
+        let is_ours = |m: &dyn Migration| applied.get(m.version()) == Some(&m.checksum());
         if set.digests().position(&digest).is_some() || !set.iter().all(is_ours) {
-            return Head { digest, since: None };
+            return Head { digest, since: None, interrupted };
         }
         let newer = state.applied.into_iter().filter(|applied| set.find(&applied.version).is_none());
         let newer = newer.map(|Applied { version, name, .. }| Newer { version, name });
-        Head { digest, since: Some(newer.collect()) }
+        Head { digest, since: Some(newer.collect()), interrupted }
     }
 }
 

@@ -146,7 +146,8 @@ impl History for MemoryHistory {
         let since = ours
             .filter(|row| *row >= recorded.rows_since_revert)
             .map(|row| recorded.rows[row + 1..].iter().map(|row| row.of.clone()).collect());
-        Ok(Head { digest, since })
+        let interrupted = recorded.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
+        Ok(Head { digest, since, interrupted })
     }
 
     async fn load(&mut self, set: &Set) -> Result<State, Error> {

@@ -13,14 +13,24 @@ pub struct Head {
     pub digest: Digest,
     /// Where the whole set was once applied and nothing was reverted since: what was applied after that, in order.
     pub since: Option<Vec<Newer>>,
+    /// The version of a migration that was begun, or begun to be reverted, and not finished: it is under way, or was
+    /// interrupted. Nothing comes after it until it is finished or settled, so the history's end shows it.
+    pub interrupted: Option<Version>,
 }
 
 impl Head {
     /// The head of a history that does not exist or is empty.
-    pub const NONE: Head = Head { digest: Digest::EMPTY, since: None };
+    pub const NONE: Head = Head { digest: Digest::EMPTY, since: None, interrupted: None };
 
     /// Where the database stands, seen from a set.
+    ///
+    /// A migration that is newer than all of the set is a newer release's, and so is what becomes of it.
     pub fn position(&self, set: &Set) -> Position {
+        if let Some(version) =
+            self.interrupted.as_ref().filter(|version| Some(*version) <= set.last_version())
+        {
+            return Position::Interrupted { version: version.clone() };
+        }
         if let Some(applied) = set.digests().position(&self.digest) {
             return Position::Beginning { applied, total: set.len() };
         }
@@ -53,7 +63,7 @@ impl End {
 
     /// Where the database stands, seen from a set.
     pub fn position(&self, set: &Set) -> Position {
-        Head { digest: self.digest, since: None }.position(set)
+        Head { digest: self.digest, ..Head::NONE }.position(set)
     }
 }
 
@@ -82,6 +92,11 @@ pub enum Position {
         /// What the set does not have, in the order of application.
         newer: Vec<Newer>,
     },
+    /// A migration was begun, or begun to be reverted, and not finished: a run is at it, or was interrupted.
+    Interrupted {
+        /// Its version.
+        version: Version,
+    },
     /// Something else: migrations edited, missing or applied out of order. Only the whole history tells.
     Other,
 }
@@ -97,7 +112,7 @@ impl Position {
         match self {
             Position::Beginning { applied, total } => Some(total - applied),
             Position::Ahead { .. } => Some(0),
-            Position::Other => None,
+            Position::Interrupted { .. } | Position::Other => None,
         }
     }
 }
@@ -170,6 +185,8 @@ pub struct Interrupted {
     pub failed: bool,
     /// The number of its row.
     pub row: i64,
+    /// The up script as it was begun, loaded only where the set's is another one.
+    pub begun: Option<String>,
 }
 
 impl Interrupted {
@@ -188,6 +205,7 @@ impl Interrupted {
             reverting: false,
             failed: false,
             row: 0,
+            begun: None,
         }
     }
 

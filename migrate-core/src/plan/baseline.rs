@@ -29,6 +29,9 @@ impl Plan for Baseline {
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
         let last = set.position(&self.0).ok_or_else(|| unknown(set, Some(&self.0)))?;
+        if let Some(interrupted) = &state.interrupted {
+            return Err(Refused::unfinished(interrupted));
+        }
         if let Some(newest) = state.last() {
             if state.digest() == set.digests().of_first(last + 1) {
                 return Ok(Steps::none(Vec::new()));

@@ -102,22 +102,26 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
 }
 
-/// Whether a migration of the set is pending before one that is applied.
+/// Whether a migration of the set is pending before one that is applied, by this release or another one: a release beside
+/// it may have had a later migration that the set does not know.
 fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     let applied = AppliedVersions::of(state);
-    let versioned = || set.iter().filter(|migration| !migration.version().is_repeatable());
-    let last = versioned().rev().find(|migration| applied.contains(*migration));
-    let Some(last) = last else { return Ok(Vec::new()) };
+    let Some(last) = state.last().filter(|last| !last.version.is_repeatable()) else { return Ok(Vec::new()) };
+    let after = set.find(&last.version).map_or(&*last.name, |migration| migration.name());
     let mut notices = Vec::new();
     // What only is to be marked, because the range that it replaces is applied, is no hole.
     let is_replacing = |m: &dyn Migration| {
         m.replaces().is_some_and(|range| state.applied.iter().any(|applied| range.contains(&applied.version)))
     };
-    let is_hole =
-        |m: &&dyn Migration| m.version() < last.version() && !applied.contains(*m) && !is_replacing(*m);
-    for hole in versioned().filter(is_hole) {
+    let is_hole = |m: &&dyn Migration| {
+        !m.version().is_repeatable()
+            && *m.version() < last.version
+            && !applied.contains(*m)
+            && !is_replacing(*m)
+    };
+    for hole in set.iter().filter(is_hole) {
         let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());
-        let (name, after) = (hole.name().to_owned(), last.name().to_owned());
+        let (name, after) = (hole.name().to_owned(), after.to_owned());
         if !policies.allow_out_of_order && !interrupted {
             return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after });
         }

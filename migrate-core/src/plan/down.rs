@@ -3,7 +3,7 @@
 use crate::history::{Applied, Position, State};
 use crate::kept;
 use crate::migration::{Migration, Work};
-use crate::plan::{Interruption, Plan, Policies, Refused, Step, Steps, repeatable};
+use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::script::Script;
 use crate::set::Set;
 use crate::version::Version;
@@ -82,7 +82,11 @@ impl Down {
 
     /// What is to be reverted, in the order of reverting.
     fn selected<'a>(&self, state: &'a State) -> Result<Vec<&'a Applied>, Refused> {
-        let latest_first = state.applied.iter().rev().filter(|applied| !applied.version.is_repeatable());
+        // A revert that was interrupted goes on before another begins.
+        let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
+        let (begun, others): (Vec<_>, Vec<_>) =
+            state.applied.iter().rev().partition(|applied| Some(&applied.version) == begun);
+        let latest_first = begun.into_iter().chain(others).filter(|applied| !applied.version.is_repeatable());
         match &self.0 {
             Extent::All => Ok(latest_first.collect()),
             Extent::Count(count) => Ok(latest_first.take(*count).collect()),
@@ -126,12 +130,9 @@ impl From<usize> for Down {
 }
 
 impl Plan for Down {
-    fn is_settled(&self, _: &Set, position: &Position, _: &Policies) -> bool {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        // Where nothing is applied, a newer release's migration may still be half applied: the history tells.
         self.is_nothing()
-            || matches!(
-                (&self.0, position),
-                (Extent::All | Extent::Count(_) | Extent::LastRun, Position::Beginning { applied: 0, .. })
-            )
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
@@ -149,12 +150,7 @@ impl Plan for Down {
 /// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.
 pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
     match &state.interrupted {
-        Some(interrupted) if !interrupted.reverting => Err(Refused::Interrupted {
-            version: interrupted.version.clone(),
-            name: interrupted.name.clone(),
-            statements_done: interrupted.statements_done,
-            problem: Interruption::Applying,
-        }),
+        Some(interrupted) if !interrupted.reverting => Err(Refused::unfinished(interrupted)),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! Why a plan is not made, and what is worth saying when it is.
 
 use crate::checksum::Checksum;
+use crate::history::Interrupted;
 use crate::version::Version;
 use similar::TextDiff;
 use std::fmt;
@@ -198,7 +199,8 @@ pub enum Refused {
     #[error(transparent)]
     UnusableHistory(#[from] super::UnusableHistory),
 
-    /// A migration that runs statement by statement was begun, not finished, and then edited or removed.
+    /// A migration that runs statement by statement was begun and not finished, and then edited or removed, or something
+    /// else was asked for before it is finished.
     #[error(
         "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
         statements(*statements_done), problem.what(), problem.next()
@@ -215,6 +217,24 @@ pub enum Refused {
     },
 }
 
+impl Refused {
+    /// The refusal to do anything before an interrupted migration is finished.
+    pub fn unfinished(interrupted: &Interrupted) -> Refused {
+        let problem = if interrupted.reverting { Interruption::Reverting } else { Interruption::Applying };
+        Refused::interrupted(interrupted, problem)
+    }
+
+    /// The refusal to go on with an interrupted migration.
+    pub(crate) fn interrupted(interrupted: &Interrupted, problem: Interruption) -> Refused {
+        Refused::Interrupted {
+            version: interrupted.version.clone(),
+            name: interrupted.name.clone(),
+            statements_done: interrupted.statements_done,
+            problem,
+        }
+    }
+}
+
 /// What stands in the way of going on with an interrupted migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -223,16 +243,18 @@ pub enum Interruption {
     Edited,
     /// The set does not have it.
     Missing,
-    /// It was being reverted, and something is to be applied.
+    /// It was being reverted, and something else is to be done.
     Reverting,
-    /// It was being applied, and something is to be reverted.
+    /// It was being applied, and something else is to be done.
     Applying,
 }
 
 impl Interruption {
     fn what(self) -> &'static str {
         match self {
-            Interruption::Edited => "was edited since",
+            Interruption::Edited => {
+                "was edited since: in what is done, or may be, or so that it would run in a transaction"
+            }
             Interruption::Missing => "is missing from the binary",
             Interruption::Reverting => "was being reverted",
             Interruption::Applying => "was being applied",
@@ -242,7 +264,8 @@ impl Interruption {
     fn next(self) -> &'static str {
         match self {
             Interruption::Edited => {
-                "put back the text that was begun, and `run` goes on where it stopped; or settle it by hand with `resolve`"
+                "put back the statements that are done and the one in doubt, and `run` goes on where it stopped; or settle it \
+                 by hand with `resolve`"
             }
             Interruption::Missing => {
                 "restore its file, and `run` goes on where it stopped; or settle it by hand with `resolve`"

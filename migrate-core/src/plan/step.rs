@@ -201,6 +201,12 @@ impl<'s> Step<'s> {
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
     }
 
+    /// Whether it goes on with an interrupted migration, or puts an end to the attempt.
+    pub(crate) fn goes_on_with(&self, interrupted: &Interrupted) -> bool {
+        let direction = if interrupted.reverting { Action::Revert } else { Action::Apply };
+        self.version == interrupted.version && (self.settles.is_some() || self.action == direction)
+    }
+
     /// The same in the place of applied migrations.
     pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
         Step { supersedes, ..self }

@@ -1,10 +1,16 @@
 //! Forward.
 
-use crate::history::{Position, State};
+use crate::history::{Interrupted, Position, State};
+use crate::kept;
 use crate::migration::Migration;
+use crate::options::TransactionMode;
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Interruption, Notice, Plan, Policies, Refused, Step, Steps, check, repeatable, squash};
+use crate::plan::{
+    Interruption, Notice, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash,
+};
+use crate::script::Script;
 use crate::set::Set;
+use crate::sql;
 use crate::version::Version;
 
 /// Applies what is pending: all of it, or up to a version.
@@ -36,7 +42,7 @@ impl Plan for Up {
         match position {
             Position::Beginning { applied, .. } => self.count(set).is_some_and(|count| *applied >= count),
             Position::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
-            Position::Other => false,
+            Position::Interrupted { .. } | Position::Other => false,
         }
     }
 
@@ -51,6 +57,11 @@ impl Plan for Up {
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
         let notices = check(set, state, policies)?;
+        if let Some(interrupted) = &state.interrupted
+            && self.target.as_ref().is_some_and(|target| interrupted.version > *target)
+        {
+            return Err(Refused::unfinished(interrupted));
+        }
         let mut steps = resume(set, state)?;
         let applied = AppliedVersions::of(state);
         let resumed = steps.first().map(|step| step.version.clone());
@@ -83,18 +94,42 @@ pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
 /// The step that goes on with an interrupted migration: before anything else is done.
 fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
     let Some(interrupted) = &state.interrupted else { return Ok(Vec::new()) };
-    let refuse = |problem| Refused::Interrupted {
-        version: interrupted.version.clone(),
-        name: interrupted.name.clone(),
-        statements_done: interrupted.statements_done,
-        problem,
-    };
+    let refuse = |problem| Refused::interrupted(interrupted, problem);
     if interrupted.reverting {
         return Err(refuse(Interruption::Reverting));
     }
     let migration = set.find(&interrupted.version).ok_or_else(|| refuse(Interruption::Missing))?;
-    if migration.checksum() != interrupted.checksum {
+    let step = Step::apply(migration);
+    if migration.checksum() == interrupted.checksum {
+        return Ok(vec![step]);
+    }
+    let is_corrected = step.script().is_some_and(|script| is_corrected(interrupted, script));
+    if !is_corrected {
         return Err(refuse(Interruption::Edited));
     }
-    Ok(vec![Step::apply(migration)])
+    Ok(vec![Step { settles: Some(Settled::of(interrupted)), ..step }])
+}
+
+/// Whether a script may go on where another text of it failed: the server has refused the statement there, and those before
+/// it are what they were. Of one that holds a secret nobody can tell: the history did not keep it.
+fn is_corrected(interrupted: &Interrupted, script: &Script) -> bool {
+    let done = interrupted.statements_done;
+    // Another tool's table has no rows with numbers, in which two texts could stand.
+    if interrupted.row == 0
+        || !interrupted.failed
+        || done > 0 && script.transaction() == TransactionMode::Block
+    {
+        return false;
+    }
+    if done == 0 {
+        return true;
+    }
+    let Some(begun) = interrupted.begun.as_deref().filter(|begun| kept::is_whole(begun)) else {
+        return false;
+    };
+    let was = sql::split(begun).statements;
+    let was = was.iter().map(|statement| statement.text(begun));
+    let is = script.statements().iter().map(|statement| statement.text(script.text()));
+    let same = was.zip(is).take(done).filter(|(was, is)| sql::same_but_for_comments(was, is));
+    same.count() == done
 }

@@ -29,6 +29,7 @@ pub use self::lexer::{Tokens, tokens};
 pub use self::locks::{LockMode, Locks, RelationLock, Toll, locks};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub use self::redact::redact;
+pub(crate) use self::redact::redact_in_ascii;
 pub use self::refusal::Refusal;
 pub use self::setting::is_session_setting;
 pub use self::split::{Split, split};

@@ -32,15 +32,38 @@ use super::token::{Construct, Token, TokenKind};
 /// assert_eq!(redact("SELECT 'hunter2'"), "SELECT 'hunter2'");
 /// ```
 pub fn redact(statement: &str) -> Cow<'_, str> {
-    redact_nested(statement, 0)
+    redact_nested(statement, 0, Mark::SHOWN)
+}
+
+/// The same for a text that is kept, in whatever encoding a database has: with `'[redacted]'`.
+pub(crate) fn redact_in_ascii(statement: &str) -> Cow<'_, str> {
+    redact_nested(statement, 0, Mark::KEPT)
+}
+
+/// What stands for a secret.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    string: &'static str,
+    bare: &'static str,
+}
+
+impl Mark {
+    const SHOWN: Mark = Mark { string: "'…'", bare: "…" };
+    const KEPT: Mark = Mark { string: "'[redacted]'", bare: "'[redacted]'" };
+}
+
+impl Default for Mark {
+    fn default() -> Mark {
+        Mark::SHOWN
+    }
 }
 
 /// How many dollar-quoted strings may stand within each other before the innermost are hidden unread. It keeps
 /// the stack and the time within bounds.
 const DEEPEST: usize = 8;
 
-fn redact_nested(statement: &str, nesting: usize) -> Cow<'_, str> {
-    let mut reader = Reader { nesting, ..Reader::default() };
+fn redact_nested(statement: &str, nesting: usize, mark: Mark) -> Cow<'_, str> {
+    let mut reader = Reader { nesting, mark, ..Reader::default() };
     let mut shown = String::new();
     let mut copied = 0;
     for token in tokens(statement).filter(|token| !token.is_trivia()) {
@@ -56,8 +79,6 @@ fn redact_nested(statement: &str, nesting: usize) -> Cow<'_, str> {
     shown.push_str(&statement[copied..]);
     Cow::Owned(shown)
 }
-
-const HIDDEN: &str = "'…'";
 
 /// What a name contains that speaks of a secret.
 const STEMS: [&str; 11] = [
@@ -96,6 +117,7 @@ enum Before {
 struct Reader {
     /// How many dollar-quoted strings are around the statement.
     nesting: usize,
+    mark: Mark,
     before: Before,
     /// The statement began with SET or ALTER, where a value may stand without quotes.
     sets: bool,
@@ -115,7 +137,9 @@ impl Reader {
     fn replacement<'a>(&mut self, token: Token, statement: &'a str) -> Option<Cow<'a, str>> {
         let written = token.text(statement);
         match token.kind {
-            TokenKind::Semicolon => *self = Self { nesting: self.nesting, ..Self::default() },
+            TokenKind::Semicolon => {
+                *self = Self { nesting: self.nesting, mark: self.mark, ..Self::default() }
+            }
             TokenKind::DollarString | TokenKind::Unterminated(Construct::DollarString) => {
                 return self.dollar_string(written);
             }
@@ -128,7 +152,7 @@ impl Reader {
                 let hidden = self.expects_value();
                 self.assigned |= hidden;
                 self.before = if hidden { Before::Secret } else { Before::Nothing };
-                return hidden.then_some(Cow::Borrowed("…"));
+                return hidden.then_some(Cow::Borrowed(self.mark.bare));
             }
             TokenKind::LeftParenthesis => {
                 self.depth += 1;
@@ -177,7 +201,7 @@ impl Reader {
         }
         if self.expects_value() && !is("DEFAULT") && !is("NULL") {
             (self.before, self.assigned) = (Before::Secret, true);
-            return Some(Cow::Borrowed("…"));
+            return Some(Cow::Borrowed(self.mark.bare));
         }
         if is("set_config") {
             self.config = Some((self.depth, false));
@@ -205,7 +229,7 @@ impl Reader {
         }
         self.assigned |= self.before == Before::Assignment;
         self.before = if expected { Before::Secret } else { Before::Nothing };
-        hidden.then_some(Cow::Borrowed(HIDDEN))
+        hidden.then_some(Cow::Borrowed(self.mark.string))
     }
 
     /// A body is read as SQL, if it is to be shown at all.
@@ -221,10 +245,10 @@ impl Reader {
         self.before = if expected { Before::Secret } else { Before::Nothing };
         // Without a semicolon the body may well be no SQL at all, but a connection string.
         if expected || self.nesting == DEEPEST || !body.contains(';') && holds_value(body) {
-            return Some(Cow::Borrowed(HIDDEN));
+            return Some(Cow::Borrowed(self.mark.string));
         }
         self.asked |= asks_for_secret(body);
-        match redact_nested(body, self.nesting + 1) {
+        match redact_nested(body, self.nesting + 1, self.mark) {
             Cow::Owned(shown) => {
                 Some(Cow::Owned([&written[..delimiter], &shown, &written[body_end..]].concat()))
             }

@@ -78,12 +78,11 @@ impl<'t> Lookout<'t> {
     }
 
     /// Who stood in the way of a statement that has just given up after `waited`: who was seen, or else who could have been.
-    pub(super) async fn suspects(&mut self, client: &Client, waited: Duration) -> Vec<Holder> {
+    pub(crate) async fn suspects(&mut self, client: &Client, waited: Duration) -> Vec<Holder> {
         if !self.seen.is_empty() {
             return std::mem::take(&mut self.seen);
         }
-        let rows = client.query_typed(SUSPECTS, &[(&waited.as_secs_f64(), Type::FLOAT8)]).await;
-        rows.map(|rows| rows.iter().map(read).collect()).unwrap_or_default()
+        suspects(client, waited).await
     }
 
     /// The statement got on.
@@ -91,6 +90,12 @@ impl<'t> Lookout<'t> {
         self.seen.clear();
         self.told = None;
     }
+}
+
+/// Who could have stood in the way for so long, when nobody has looked meanwhile.
+pub(super) async fn suspects(client: &Client, waited: Duration) -> Vec<Holder> {
+    let rows = client.query_typed(SUSPECTS, &[(&waited.as_secs_f64(), Type::FLOAT8)]).await;
+    rows.map(|rows| rows.iter().map(read).collect()).unwrap_or_default()
 }
 
 /// A row of either query, secrets left out.

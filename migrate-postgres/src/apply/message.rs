@@ -10,6 +10,8 @@ use migrate_core::sql;
 /// What a part of a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// Looks whether the server is the one that the lock is held on.
+    Server,
     /// Looks whether the session is what it is taken for.
     Guard,
     /// Makes the history's table.
@@ -20,6 +22,8 @@ pub(super) enum Purpose {
     Record,
     /// The step's script.
     Script,
+    /// Lets what the script has deferred happen, under its settings.
+    Deferred,
     /// Makes the session what it was, and ends the step's row.
     Finish,
     /// Commits the step's transaction.
@@ -92,7 +96,9 @@ impl Message {
 
     /// Whether it holds anything of a step.
     pub(super) fn has_step(&self) -> bool {
-        self.parts.iter().any(|part| !matches!(part.purpose, Purpose::Guard | Purpose::Create))
+        self.parts
+            .iter()
+            .any(|part| !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create))
     }
 
     /// The part that the `number`th statement belongs to, the first being 0, and its place within that part.

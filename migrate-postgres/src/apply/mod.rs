@@ -19,10 +19,14 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
-pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
+#[cfg(feature = "operate")]
+pub(crate) use failure::{place, position, server_failure};
+pub(crate) use preamble::{Around, Halt, Preamble, is_made_meanwhile, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;
+#[cfg(feature = "operate")]
+pub(crate) use verify::verify_within;
 
 /// What a run of steps is applied with.
 #[derive(Clone, Copy)]
@@ -60,30 +64,44 @@ impl Context<'_> {
     ///
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
     pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
-        let lock = options.lock_timeout.unwrap_or(self.settings.lock_timeout);
-        let statement = options.statement_timeout.unwrap_or(self.settings.statement_timeout);
-        let mut settings = vec![
-            ("lock_timeout", lock),
-            ("statement_timeout", statement),
-            ("idle_in_transaction_session_timeout", Duration::ZERO),
-        ];
-        if self.survey.server_version >= 170_000 {
-            settings.push(("transaction_timeout", Duration::ZERO));
-        }
-        if self.survey.server_version >= 140_000 && self.survey.checks_client {
-            // Without it the server works on, and holds its locks, for a pod that was killed.
-            settings.push(("client_connection_check_interval", Duration::from_secs(1)));
-        }
-        let set = if local { "SET LOCAL" } else { "SET" };
-        // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
-        settings.into_iter().map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
+        timeouts(self.survey, self.settings, options, local)
     }
+}
+
+/// The same, where there is no run.
+pub(crate) fn timeouts(
+    survey: &Survey,
+    settings: &RunSettings,
+    options: &Options,
+    local: bool,
+) -> Vec<String> {
+    let lock = options.lock_timeout.unwrap_or(settings.lock_timeout);
+    let statement = options.statement_timeout.unwrap_or(settings.statement_timeout);
+    let mut timeouts = vec![
+        ("lock_timeout", lock),
+        ("statement_timeout", statement),
+        ("idle_in_transaction_session_timeout", Duration::ZERO),
+    ];
+    if survey.server_version >= 170_000 {
+        timeouts.push(("transaction_timeout", Duration::ZERO));
+    }
+    if survey.server_version >= 140_000 && survey.checks_client {
+        // Without it the server works on, and holds its locks, for a pod that was killed.
+        timeouts.push(("client_connection_check_interval", Duration::from_secs(1)));
+    }
+    let set = if local { "SET LOCAL" } else { "SET" };
+    // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
+    timeouts.into_iter().map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
 }
 
 /// A timeout as PostgreSQL takes it: whole milliseconds, and never 0 (no timeout) for a short one.
 fn milliseconds(timeout: Duration) -> u128 {
     if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
 }
+
+/// Lets deferred triggers and constraints happen. At the COMMIT, what a script has set for the session is undone already:
+/// they would meet another search path, and run as another role. So they come before a verify script, too.
+pub(crate) const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
 /// Begins a transaction that the role's defaults do not change.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";

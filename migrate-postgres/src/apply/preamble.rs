@@ -6,6 +6,8 @@ use tokio_postgres::error::SqlState;
 /// What comes before the first step, until it was sent with success.
 #[derive(Debug, Default)]
 pub(crate) struct Preamble {
+    /// A query that fails on another server than the one that the lock is held on.
+    pub(crate) same_server: Option<String>,
     /// A query that fails in a session of another state than the one that was asked.
     pub(crate) guard: Option<String>,
     /// Makes the history's table.
@@ -26,7 +28,7 @@ pub(crate) struct Around<'a> {
 
 /// Why steps were not taken.
 pub(crate) enum Halt {
-    /// The session is in another state than the one that was asked: nothing was done.
+    /// Session or database are not as they were when they were asked about: nothing was done.
     Strange(tokio_postgres::Error),
     /// A step failed.
     Apply(ApplyError),
@@ -41,4 +43,17 @@ impl From<ApplyError> for Halt {
 /// Whether an error is that of the preamble's guard.
 pub(crate) fn is_strange(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DIVISION_BY_ZERO)
+}
+
+/// Whether an error of the statements that make the history's table says that somebody else has made it meanwhile, or its
+/// schema. The lock is of one set, and the table is all sets'.
+pub(crate) fn is_made_meanwhile(error: &tokio_postgres::Error) -> bool {
+    // Which of them it is depends on how far the other one was.
+    let made = [
+        SqlState::DUPLICATE_SCHEMA,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    error.code().is_some_and(|code| made.contains(code))
 }

@@ -1,16 +1,17 @@
 //! A step that runs statement by statement, with a checkpoint after each.
 
+use super::blockers::suspects;
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
-use super::verify::verify;
-use super::{BEGIN, Context, Standing};
+use super::verify::verify_committed;
+use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
-use migrate_core::plan::Step;
+use migrate_core::plan::{Settled, Step};
 use migrate_core::sql::{self, Statement};
 use migrate_core::{Options, Script};
 use std::time::Duration;
@@ -30,7 +31,10 @@ pub(crate) async fn apply_statements(
     let Some(script) = step.script() else { return Ok(()) };
     check_checkpoints(context, step, script).map_err(Error::into_apply)?;
     progress.step_started(step);
-    let row = interrupted.map_or(standing.last_row + 1, |interrupted| interrupted.row);
+    // Of another text of the script; in a second try it is an attempt of this one.
+    let corrected = step.settles.filter(|settled| interrupted.is_some_and(|i| i.row == settled.row));
+    let resumed = interrupted.filter(|_| corrected.is_none());
+    let row = resumed.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
     let run = Statements { context, step, script, row };
     let mut before = match interrupted {
@@ -38,8 +42,8 @@ pub(crate) async fn apply_statements(
         Some(interrupted) if interrupted.failed => Before::Failed,
         Some(_) => Before::Unknown,
     };
-    if interrupted.is_none() {
-        run.claim(standing).await?;
+    if resumed.is_none() {
+        run.claim(corrected, standing).await?;
         standing.last_row = run.row;
     }
     for index in done..script.statements().len() {
@@ -53,7 +57,7 @@ pub(crate) async fn apply_statements(
     if let Err(stopped) = run.take_over(total, before).await {
         return Err(run.stop(total, stopped).await);
     }
-    if let Err(failure) = verify(context.client, step).await {
+    if let Err(failure) = verify_committed(&context, step).await {
         return Err(run.refuted(failure).await);
     }
     let took = match run.complete(*standing).await {
@@ -89,13 +93,28 @@ struct Statements<'r, 'c> {
 
 impl Statements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
-    async fn claim(&self, standing: &Standing) -> Result<(), ApplyError> {
+    async fn claim(&self, corrected: Option<Settled>, standing: &Standing) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
-        let claim = self.context.table.claim(self.context.run, self.row, self.step, standing.digest);
+        let Context { table, run, .. } = self.context;
+        let claim = match corrected {
+            None => table.claim(run, self.row, self.step, standing.digest),
+            Some(settled) => table.claim_corrected(run, self.row, self.step, settled, standing.digest),
+        };
         let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
+        if is_contention(&error) {
+            let mut failure = server_failure(self.step, Some(self.script), Some(self.start(0)), error);
+            failure.left = Left::Statements { done: 0, total: self.script.statements().len() };
+            failure.blockers = suspects(self.context.client, self.context.settings.lock_timeout).await;
+            return Err(ApplyError::Contended(Box::new(failure)));
+        }
         Err(record_failure(&self.context, error))
+    }
+
+    /// The byte that a statement begins at.
+    fn start(&self, index: usize) -> usize {
+        self.script.statements().get(index).map_or(0, |statement| statement.range().start)
     }
 
     /// What the statements before one have set for the session. They are set again for each statement, and undone after
@@ -136,11 +155,7 @@ impl Statements<'_, '_> {
             self.context.table.take_over(self.context.run, self.row, self.step, done, before.outcome());
         let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
-        self.context
-            .client
-            .batch_execute(&message)
-            .await
-            .map_err(|error| if is_contention(&error) { Stopped::Moved } else { self.stopped(error, 0) })
+        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, 0))
     }
 
     /// Runs a statement and moves the checkpoint behind it.
@@ -209,7 +224,7 @@ impl Statements<'_, '_> {
         for setting in self.settings_before(index) {
             prefix = format!("{prefix}{setting}\n;\n");
         }
-        let message = format!("{prefix}{text}\n;\n{};\nCOMMIT", self.leave());
+        let message = format!("{prefix}{text}\n;\n{DEFERRED};\n{};\nCOMMIT", self.leave());
         self.send(&message, text, prefix.chars().count()).await
     }
 
@@ -223,7 +238,11 @@ impl Statements<'_, '_> {
     }
 
     fn stopped(&self, error: tokio_postgres::Error, offset: usize) -> Stopped {
-        if self.context.table.is_moved(&error) { Stopped::Moved } else { Stopped::Server { offset, error } }
+        if self.context.table.is_moved(&error) {
+            Stopped::Moved(error)
+        } else {
+            Stopped::Server { offset, error }
+        }
     }
 
     /// Whether a statement has to be sent alone, outside of any transaction block. Of procedures and `DO` blocks nobody
@@ -252,9 +271,9 @@ impl Statements<'_, '_> {
     /// Makes the session what it was, and ends the row as failed at its checkpoint where the server said so.
     async fn stop(&self, index: usize, stopped: Stopped) -> ApplyError {
         let unsettled = match stopped {
-            Stopped::Moved => {
+            Stopped::Moved(error) => {
                 self.restore("").await;
-                return ApplyError::Moved;
+                return ApplyError::Moved(Error::server("writing the history", error).into());
             }
             Stopped::Server { offset, error } => return self.stop_at_error(index, offset, error).await,
             Stopped::Unsettled(Unsettled::Server(error)) => return self.stop_at_error(index, 0, error).await,
@@ -277,14 +296,14 @@ impl Statements<'_, '_> {
     }
 
     async fn stop_at_error(&self, index: usize, offset: usize, error: tokio_postgres::Error) -> ApplyError {
-        let Some(statement) = self.script.statements().get(index).filter(|_| error.as_db_error().is_some())
-        else {
+        let contended = is_contention(&error);
+        let is_at_statement = index < self.script.statements().len();
+        if error.as_db_error().is_none() || !(is_at_statement || contended) {
             self.restore("").await;
             return self.context.survey.write_error("applying migrations", error).into_apply();
-        };
-        let contended = is_contention(&error);
-        let offset = statement.range().start + offset;
-        let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
+        }
+        let offset = is_at_statement.then(|| self.start(index) + offset);
+        let mut failure = server_failure(self.step, Some(self.script), offset, error);
         failure.left = Left::Statements { done: index, total: self.script.statements().len() };
         self.record(&failure, index).await;
         let failure = Box::new(failure);
@@ -332,7 +351,7 @@ enum Stopped {
     /// What became of an earlier try can't be settled.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.
-    Moved,
+    Moved(tokio_postgres::Error),
 }
 
 impl From<Unsettled> for Stopped {

@@ -3,9 +3,9 @@
 use super::blockers::{LOOK_EVERY, Lookout};
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
-use super::preamble::{Around, Halt, is_strange};
+use super::preamble::{Around, Halt, is_made_meanwhile, is_strange};
 use super::verify::verify;
-use super::{BEGIN, Context, Standing};
+use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -84,7 +84,15 @@ impl Transactions<'_, '_, '_, '_> {
                     *self.around.released = Some(false);
                     return Ok(());
                 }
+                Some(Purpose::Server) if is_strange(&stopped.error) => {
+                    drop(self.context.client.batch_execute("ROLLBACK").await);
+                    return Err(Error::OtherServer.into_apply().into());
+                }
                 Some(Purpose::Guard) if is_strange(&stopped.error) => {
+                    self.cursor = before;
+                    return Err(Halt::Strange(stopped.error));
+                }
+                Some(Purpose::Create) if is_made_meanwhile(&stopped.error) => {
                     self.cursor = before;
                     return Err(Halt::Strange(stopped.error));
                 }
@@ -103,7 +111,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
-            if let Err(failure) = verify(self.context.client, step).await {
+            if let Err(failure) = verify(&self.context, step).await {
                 self.record(step, &failure).await;
                 return Err(ApplyError::Failed(failure).into());
             }
@@ -154,6 +162,9 @@ impl Transactions<'_, '_, '_, '_> {
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
         let next = self.cursor.next;
+        if let Some(same_server) = &self.around.preamble.same_server {
+            message.push(next, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
+        }
         if let Some(guard) = &self.around.preamble.guard {
             message.push(next, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
         }
@@ -182,6 +193,7 @@ impl Transactions<'_, '_, '_, '_> {
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
+            message.push(index, Purpose::Deferred, &[DEFERRED]);
         }
     }
 
@@ -248,6 +260,7 @@ impl Transactions<'_, '_, '_, '_> {
         let Some((part, place)) = message.statement(number) else { return };
         let step = &self.steps[part.step];
         match part.purpose {
+            Purpose::Server if place + 1 == part.statements => self.around.preamble.same_server = None,
             Purpose::Guard if place + 1 == part.statements => self.around.preamble.guard = None,
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.lookout.forget(),
@@ -293,26 +306,32 @@ impl Transactions<'_, '_, '_, '_> {
         if error.as_db_error().is_none() {
             return Error::server("applying migrations", error).into_apply();
         }
-        let spot = position(&error).and_then(|position| message.locate(position));
         let executing = message.statement(done);
+        // Which statement it was is known where one was run. The position is in bytes where the encoding is SQL_ASCII, and
+        // may then point behind it.
+        let spot = position(&error)
+            .and_then(|position| message.locate(position))
+            .filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
         let Some(part) = spot.map(|spot| spot.part).or(executing.map(|(part, _)| part)) else {
             return Error::server("applying migrations", error).into_apply();
         };
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
             if self.context.table.is_being_made(&error) {
-                return ApplyError::Moved;
+                return ApplyError::Busy(Error::server("creating the history's table", error).into());
             }
             return self.context.survey.write_error("creating the history's table", error).into_apply();
         }
         let step = &self.steps[part.step];
+        let contended = is_contention(&error);
         if part.purpose == Purpose::Record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            if self.progress.done_count() == 0 || is_moved(&error) {
+            let moved = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+            let is_moved = error.code().is_some_and(|code| moved.contains(code));
+            if is_moved || self.progress.done_count() == 0 && !contended {
                 return record_failure(&self.context, error);
             }
         }
-        let contended = is_contention(&error);
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
             let (part, place) = executing.filter(|(part, _)| part.purpose == Purpose::Script)?;
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
@@ -326,7 +345,10 @@ impl Transactions<'_, '_, '_, '_> {
                 None => place,
             });
         }
-        self.record(step, &failure).await;
+        // Whoever is in the way of the row would be in the way of its trace.
+        if !(contended && part.purpose == Purpose::Record) {
+            self.record(step, &failure).await;
+        }
         if contended {
             let options = step.script().map_or(&Options::NONE, |script| script.options());
             let waited = options.lock_timeout.unwrap_or(self.context.settings.lock_timeout);
@@ -346,8 +368,12 @@ impl Transactions<'_, '_, '_, '_> {
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
         let create = create.unwrap_or_default();
-        let message = format!("ROLLBACK; {create}{BEGIN}; {timeouts}; {failed}; COMMIT");
-        match context.client.batch_execute(&message).await {
+        let trace = format!("{BEGIN}; {timeouts}; {failed}; COMMIT");
+        let mut left = context.client.batch_execute(&format!("ROLLBACK; {create}{trace}")).await;
+        if left.as_ref().is_err_and(is_made_meanwhile) && !create.is_empty() {
+            left = context.client.batch_execute(&format!("ROLLBACK; {trace}")).await;
+        }
+        match left {
             Ok(()) => self.around.preamble.create = None,
             Err(_) => drop(context.client.batch_execute("ROLLBACK").await),
         }
@@ -371,27 +397,25 @@ pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
 /// Where a step failed, when it was not in its script.
 fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
-        Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
+        Purpose::Server | Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
-        Purpose::Commit => format!("at the COMMIT of {path}, where deferred constraints are checked"),
+        Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
+        Purpose::Commit => format!("at the COMMIT of {path}"),
         Purpose::Script | Purpose::Finish | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }
     }
 }
 
-/// Whether a step's row could not be begun because one of its number is there: begun or committed by a server process
-/// whose client is gone. In another tool's table a division by zero says so, or that the tool is at work.
-fn is_moved(error: &tokio_postgres::Error) -> bool {
-    let moved = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
-    is_contention(error) || error.code().is_some_and(|code| moved.contains(code))
-}
-
-/// Why a step's row could not be begun.
+/// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
+/// committed it. In another tool's table a division by zero says so, or that the tool is at work.
 pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
-    if is_moved(&error) {
-        return ApplyError::Moved;
+    let code = error.code().cloned();
+    let error = context.survey.write_error("writing the history", error);
+    match code {
+        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::Moved(error.into()),
+        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::Busy(error.into()),
+        _ => error.into_apply(),
     }
-    context.survey.write_error("writing the history", error).into_apply()
 }

@@ -1,9 +1,12 @@
 //! Verify scripts.
 
 use super::failure::{position, server_failure};
+use super::{Context, timeouts};
+use crate::history::Survey;
 use crate::session::Session;
+use crate::settings::RunSettings;
 use futures_util::StreamExt;
-use migrate_core::error::{Failure, Place};
+use migrate_core::error::{Failure, Left, Place};
 use migrate_core::plan::Step;
 use migrate_core::sql;
 use migrate_core::{Migration, Script};
@@ -20,25 +23,67 @@ struct Answer {
 }
 
 /// Runs a step's verify script in the step's open transaction.
-pub(crate) async fn verify(client: &Client, step: &Step<'_>) -> Result<(), Box<Failure>> {
-    match step.verify {
-        Some(script) => check(client, step, script).await,
-        None => Ok(()),
-    }
+pub(crate) async fn verify(context: &Context<'_>, step: &Step<'_>) -> Result<(), Box<Failure>> {
+    let Some(script) = step.verify else { return Ok(()) };
+    check(context.client, step, script, &context.timeouts(script.options(), true)).await
 }
 
-/// Runs a verify script: each statement must return no row, or a single true.
-async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), Box<Failure>> {
+/// Runs a step's verify script in a rehearsal, behind a setting that bounds its time.
+#[cfg(feature = "operate")]
+pub(crate) async fn verify_within(
+    client: &Client,
+    step: &Step<'_>,
+    bound: String,
+) -> Result<(), Box<Failure>> {
+    let Some(script) = step.verify else { return Ok(()) };
+    check(client, step, script, &[bound]).await
+}
+
+/// Runs a step's verify script in a transaction of its own, when what the step has done is committed.
+pub(super) async fn verify_committed(context: &Context<'_>, step: &Step<'_>) -> Result<(), Box<Failure>> {
+    let Some(script) = step.verify else { return Ok(()) };
+    let outcome =
+        check_read_only(context.client, step, script, context.timeouts(script.options(), true)).await;
+    drop(context.client.batch_execute("ROLLBACK").await);
+    outcome
+}
+
+/// Begins a read-only transaction, and runs a verify script in it.
+async fn check_read_only(
+    client: &Client,
+    step: &Step<'_>,
+    script: &Script,
+    timeouts: Vec<String>,
+) -> Result<(), Box<Failure>> {
+    let before = std::iter::once(READ_ONLY.to_owned()).chain(timeouts).collect::<Vec<_>>();
+    check(client, step, script, &before).await
+}
+
+const READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+
+/// Runs a verify script behind statements of ours, in one message: each of its statements must return no row, or a single
+/// true.
+async fn check(
+    client: &Client,
+    step: &Step<'_>,
+    script: &Script,
+    before: &[String],
+) -> Result<(), Box<Failure>> {
     let text = script.text().trim_start_matches('\u{feff}');
     let skipped = script.text().len() - text.len();
+    let prefix: String = before.iter().map(|statement| format!("{statement};\n")).collect();
+    let prefix_length = prefix.chars().count();
+    let mut ours = before.len();
     let mut done = 0;
     let failed = |done: usize, error: tokio_postgres::Error| {
         let offset = position(&error)
-            .map(|position| skipped + sql::char_to_byte(text, position as usize))
+            .and_then(|position| (position as usize).checked_sub(prefix_length))
+            .map(|position| skipped + sql::char_to_byte(text, position))
             .or_else(|| script.statements().get(done).map(|statement| statement.range().start));
         Box::new(server_failure(step, Some(script), offset, error))
     };
-    let stream = client.simple_query_raw(text).await.map_err(|error| failed(done, error))?;
+    let message = format!("{prefix}{text}");
+    let stream = client.simple_query_raw(&message).await.map_err(|error| failed(done, error))?;
     let mut stream = std::pin::pin!(stream);
     let mut answer = Answer::default();
     let mut refuted = None;
@@ -46,6 +91,7 @@ async fn check(client: &Client, step: &Step<'_>, script: &Script) -> Result<(), 
     while let Some(message) = stream.next().await {
         match message.map_err(|error| failed(done, error))? {
             SimpleQueryMessage::Row(row) => answer.take(&row),
+            SimpleQueryMessage::CommandComplete(_) if ours > 0 => ours -= 1,
             SimpleQueryMessage::CommandComplete(_) => {
                 let problem = std::mem::take(&mut answer).problem();
                 refuted = refuted.or_else(|| problem.map(|problem| refutation(step, script, done, &problem)));
@@ -90,20 +136,23 @@ fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> 
     failure
 }
 
-/// Runs a migration's verify script by itself, in a transaction that is rolled back.
+/// Runs an applied migration's verify script by itself, in a transaction that is rolled back.
 pub(crate) async fn verify_applied(
     session: &mut Session<'_>,
+    survey: &Survey,
+    settings: &RunSettings,
     migration: &dyn Migration,
 ) -> Result<(), Box<Failure>> {
     let step = Step::apply(migration);
     let Some(script) = step.verify else { return Ok(()) };
     session.mark("ROLLBACK");
-    if let Err(error) = session.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await {
-        return Err(Box::new(server_failure(&step, None, None, error)));
-    }
-    let outcome = check(session, &step, script).await;
+    let timeouts = timeouts(survey, settings, script.options(), true);
+    let outcome = check_read_only(session, &step, script, timeouts).await;
     if session.batch_execute("ROLLBACK").await.is_ok() {
         session.unmark();
     }
-    outcome
+    outcome.map_err(|mut failure| {
+        failure.left = Left::Applied;
+        failure
+    })
 }

@@ -153,6 +153,9 @@ fn kind_of(error: &Error) -> &'static str {
         Error::Differs { .. } => "differs",
         Error::Scratch(_) => "scratch",
         Error::SeveralHistories { .. } => "several_histories",
+        Error::ForeignTable { .. } => "foreign_table",
+        Error::NotForTool { .. } => "not_for_tool",
+        Error::NoCheckpoints { .. } => "no_checkpoints",
         Error::Placeholder(_) => "placeholder",
         _ => "server",
     }

@@ -118,7 +118,11 @@ impl Bars {
     fn event(&mut self, event: &Event<'_>, set: &Set) {
         let shown = self.shown.get_or_insert_with(Shown::new);
         match event {
-            Event::Started { steps, .. } => shown.steps.set_length(*steps as u64),
+            Event::Started { steps, .. } => {
+                shown.steps.set_length(*steps as u64);
+                // Many steps go in one message, and the server may keep what it has to say of them until its buffer is full.
+                shown.begin("sent to the server, which has not answered yet".to_owned());
+            }
             Event::StepStarted { name, action, number, of, .. } => {
                 shown.steps.set_length(*of as u64);
                 shown.steps.set_position(*number as u64 - 1);

@@ -12,14 +12,15 @@ use sha2::{Digest as _, Sha256};
 /// The questions, as statements of a message. Where `condition` is false they cost nothing and are not answered.
 ///
 /// The second one sums up all rows in a hash, so that a history that somebody has changed by hand is not taken for what
-/// its end says; it has none where a migration was interrupted.
+/// its end says; where a migration was interrupted it is none of these.
 pub(super) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
     let (table, set_name) = (&relation.sql, quote_literal(set.name()));
     format!(
         "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours} FROM {table} WHERE set_name = {set_name} AND {condition} \
          ORDER BY seq DESC LIMIT 1; \
          SELECT CASE WHEN bool_and(outcome = 'done') THEN pg_catalog.encode(sha256(convert_to(string_agg(\
-         version || ' ' || checksum || ' ' || name, ',' ORDER BY version COLLATE \"C\"), 'UTF8')), 'hex') END \
+         version || ' ' || checksum || ' ' || name, ',' ORDER BY version COLLATE \"C\"), 'UTF8')), 'hex') \
+         WHEN count(*) > 0 THEN 'interrupted' END \
          FROM {table} WHERE set_name = {set_name} AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) \
          AND {condition}",
         is_ours = relation.is_ours(),

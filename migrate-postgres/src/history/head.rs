@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
+use crate::history::survey::Survey;
 use crate::history::table::{HistoryTable, LAST_ROWS};
 use crate::quote::quote_if_needed;
 use crate::settings::RunSettings;
@@ -18,10 +19,17 @@ pub(crate) struct Look {
     pub(crate) head: Head,
     /// Whether there is a table of the history's name at all, ours or not.
     pub(crate) found: bool,
+    /// Whether it is certain that it is ours.
+    pub(crate) is_ours: bool,
 }
 
 impl Look {
-    const NOTHING: Look = Look { head: Head::NONE, found: false };
+    const NOTHING: Look = Look { head: Head::NONE, found: false, is_ours: false };
+
+    /// Of a table that is ours.
+    fn of(head: Head) -> Look {
+        Look { head, found: true, is_ours: true }
+    }
 }
 
 /// Looks at the history's end.
@@ -54,11 +62,17 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
             .map_err(|source| Error::server("looking at the history's table", source))?;
         return Err(Error::NotOurTable { table: settings.shown_table(), missing });
     }
+    if rows.first().is_some_and(|row| !matches!(row.try_get(6), Ok(Some(true)))) {
+        // The search path leads to it, but it is not in the schema that the path begins with.
+        Survey::take(client, settings).await?;
+        return Ok(Look { found: true, ..Look::NOTHING });
+    }
     let end = End { settings, set, rows: &rows };
     let Some(newest) = end.row(0)? else { return Ok(Look { found: true, ..Look::NOTHING }) };
     let digest = newest.digest;
+    let interrupted = end.interrupted()?;
     if set.digests().position(&digest).is_some() {
-        return Ok(Look { head: Head { digest, since: None }, found: true });
+        return Ok(Look::of(Head { digest, since: None, interrupted }));
     }
     let mut since = end.since()?;
     if since.is_none() && rows.len() == LAST_ROWS {
@@ -72,13 +86,22 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
         };
         since = End { rows: &rows, ..end }.since()?;
     }
-    Ok(Look { head: Head { digest, since }, found: true })
+    Ok(Look::of(Head { digest, since, interrupted }))
 }
 
 /// Whether the columns have the types of a history's.
 fn has_our_types(row: &Row) -> bool {
     let types = row.columns().iter().map(tokio_postgres::Column::type_);
-    types.eq(&[Type::INT8, Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::BOOL])
+    types.eq(&[
+        Type::INT8,
+        Type::BYTEA,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::BOOL,
+        Type::INT4,
+    ])
 }
 
 /// The last rows of a set, the newest first.
@@ -95,17 +118,16 @@ struct EndRow {
     newer: Newer,
     is_done: bool,
     applies: bool,
+    /// It was begun statement by statement, and not finished.
+    is_interrupted: bool,
 }
 
 impl End<'_> {
-    /// A row, counted from the newest; none where the table is not ours.
+    /// A row, counted from the newest.
     fn row(&self, index: usize) -> Result<Option<EndRow>, Error> {
         let Some(row) = self.rows.get(index) else { return Ok(None) };
         let table = self.settings.shown_table();
         let row = HistoryRow::new(&table, self.set, row, 0)?;
-        if row.get::<Option<bool>>(6)? != Some(true) {
-            return Ok(None);
-        }
         let digest: &[u8] = row.get(1)?;
         let digest = <[u8; 32]>::try_from(digest)
             .map(Digest::from_bytes)
@@ -117,7 +139,21 @@ impl End<'_> {
             newer: Newer { version, name: row.get(3)? },
             is_done: outcome == "done",
             applies: matches!(action, "apply" | "mark"),
+            is_interrupted: outcome != "done" && row.get::<Option<i32>>(7)?.is_some(),
         }))
+    }
+
+    /// The migration that was begun and not finished: nothing is done after it, so the last row that tells of more than of
+    /// a failure is its.
+    fn interrupted(&self) -> Result<Option<Version>, Error> {
+        for index in 0..self.rows.len() {
+            match self.row(index)? {
+                Some(row) if row.is_interrupted => return Ok(Some(row.newer.version)),
+                Some(row) if !row.is_done => {}
+                _ => break,
+            }
+        }
+        Ok(None)
     }
 
     /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was

@@ -10,8 +10,8 @@ use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Set, Version};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 /// Loads a set's state, and another tool's history where that is to be adopted.
 pub(crate) async fn load_all(
@@ -74,7 +74,33 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
         }
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
+    keep_begun(client, table, set, &mut state).await?;
     Ok(state)
+}
+
+/// Loads the text of an interrupted migration that the set does not have as it was begun.
+async fn keep_begun(
+    client: &Client,
+    table: &HistoryTable,
+    set: &Set,
+    state: &mut State,
+) -> Result<(), Error> {
+    let Some(interrupted) = &mut state.interrupted else { return Ok(()) };
+    if set.find(&interrupted.version).is_none_or(|m| m.checksum() == interrupted.checksum) {
+        return Ok(());
+    }
+    let rows = texts(client, table, set, &[interrupted.row]).await?;
+    if let Some(row) = rows.first() {
+        interrupted.begun = HistoryRow::new(&table.shown(), set, row, 0)?.get(1)?;
+    }
+    Ok(())
+}
+
+async fn texts(client: &Client, table: &HistoryTable, set: &Set, numbers: &[i64]) -> Result<Vec<Row>, Error> {
+    client
+        .query_typed(&table.texts(), &[(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)])
+        .await
+        .map_err(|source| Error::server("loading the texts of the history", source))
 }
 
 /// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
@@ -133,10 +159,7 @@ async fn keep_texts(
     if wanted.is_empty() {
         return Ok(());
     }
-    let rows = client
-        .query_typed(&table.texts(), &[(&set.name(), Type::TEXT), (&wanted, Type::INT8_ARRAY)])
-        .await
-        .map_err(|source| Error::server("loading the texts of the history", source))?;
+    let rows = texts(client, table, set, &wanted).await?;
     let shown = table.shown();
     for row in &rows {
         let row = HistoryRow::new(&shown, set, row, 0)?;

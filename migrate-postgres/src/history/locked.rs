@@ -2,7 +2,7 @@
 
 use crate::apply::{
     Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
-    is_strange,
+    is_made_meanwhile, is_strange,
 };
 use crate::error::Error;
 use crate::history::load;
@@ -72,6 +72,7 @@ impl PgLocked<'_, '_> {
             released: &mut self.released,
             run: &self.run,
             lookout: &mut self.lookout,
+            looks: 0,
         };
         let apply = pin!(work.apply(steps, state, progress));
         match select(apply, self.lock.keep(holder)).await {
@@ -93,36 +94,58 @@ struct Work<'w, 't> {
     released: &'w mut Option<bool>,
     run: &'w str,
     lookout: &'w mut Lookout<'t>,
+    /// How often session and database were found not to be as they were.
+    looks: u32,
 }
+
+/// How often that is put up with: schema and table can be made once each.
+const MOST_LOOKS: u32 = 10;
 
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
     async fn prepare(&mut self) -> Result<(), ApplyError> {
+        if let Some(same_server) = self.preamble.same_server.take()
+            && let Err(error) = self.client.batch_execute(&same_server).await
+        {
+            let doing = "looking for the migration lock";
+            let error = if is_strange(&error) { Error::OtherServer } else { Error::server(doing, error) };
+            return Err(error.into_apply());
+        }
         if let Some(guard) = self.preamble.guard.take()
             && let Err(error) = self.client.batch_execute(&guard).await
         {
             self.look_again(error).await.map_err(Error::into_apply)?;
         }
-        if let Some(create) = self.preamble.create.take()
-            && let Err(error) = self.client.batch_execute(&create.join("; ")).await
-        {
-            drop(self.client.batch_execute("ROLLBACK").await);
-            self.preamble.create = Some(create);
+        while let Some(create) = &self.preamble.create {
+            let Err(error) = self.client.batch_execute(&create.join("; ")).await else {
+                self.preamble.create = None;
+                break;
+            };
             if self.survey.table.is_being_made(&error) {
-                return Err(ApplyError::Moved);
+                drop(self.client.batch_execute("ROLLBACK").await);
+                return Err(ApplyError::Busy(Error::server("creating the history's table", error).into()));
             }
-            return Err(self.survey.write_error("creating the history's table", error).into_apply());
+            if !is_made_meanwhile(&error) {
+                drop(self.client.batch_execute("ROLLBACK").await);
+                return Err(self.survey.write_error("creating the history's table", error).into_apply());
+            }
+            self.look_again(error).await.map_err(Error::into_apply)?;
         }
         Ok(())
     }
 
-    /// The session that works is not in the state of the one that was asked: it is asked itself.
+    /// The session that works is not in the state of the one that was asked, or another set's run has made the history's
+    /// table meanwhile, or its schema: it is asked itself.
     async fn look_again(&mut self, error: tokio_postgres::Error) -> Result<(), Error> {
-        if !is_strange(&error) {
-            return Err(Error::server("preparing the session", error));
-        }
+        self.looks += 1;
         drop(self.client.batch_execute("ROLLBACK").await);
+        if self.looks > MOST_LOOKS || !(is_strange(&error) || is_made_meanwhile(&error)) {
+            return Err(self.survey.write_error("preparing the session and the history's table", error));
+        }
         *self.survey = Survey::take(self.client, self.settings).await?;
+        if self.preamble.create.is_some() {
+            self.preamble.create = self.survey.create();
+        }
         if let Some(conform) = self.survey.conform {
             let conformed = self.client.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;

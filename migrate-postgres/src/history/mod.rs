@@ -18,6 +18,7 @@ pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
 pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
 pub(crate) use survey::Survey;
+use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};
 
 use crate::apply::{Lookout, Preamble};
@@ -42,6 +43,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     settings: &'t RunSettings,
     /// Whether a look has found a table of the history's name.
     found: bool,
+    /// Whether it has shown that the history is where a run looks for it.
+    whereabouts: Whereabouts,
     /// Since when somebody else has the lock.
     held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
@@ -59,7 +62,15 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
     pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
         let session = target.open().await?;
-        Ok(PgHistory { target, session, settings, found: false, held_since: None, holder: None })
+        Ok(PgHistory {
+            target,
+            session,
+            settings,
+            found: false,
+            whereabouts: Whereabouts::Unknown,
+            held_since: None,
+            holder: None,
+        })
     }
 
     /// The connection that reads.
@@ -91,10 +102,14 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     }
 
     /// How the lock is held: a transaction can hold it only where another connection does the work.
-    fn lock_kind(&self) -> LockKind {
+    fn lock_kind(&self) -> Result<LockKind, Error> {
         let another = self.target.open_another().is_some();
-        let wanted = self.settings.lock.unwrap_or(LockKind::Transaction);
-        if another { wanted } else { LockKind::Session }
+        match self.settings.lock {
+            Some(kind) if kind != LockKind::Session && !another => Err(Error::OneConnection { kind }),
+            Some(kind) => Ok(kind),
+            None if another => Ok(LockKind::Transaction),
+            None => Ok(LockKind::Session),
+        }
     }
 
     /// The set's lock, of a kind.
@@ -116,7 +131,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
-        let questions = Survey::questions(self.settings, LOCKED);
+        let questions = Survey::questions(self.settings, self.whereabouts, LOCKED);
         if !self.found || self.settings.keeps().is_some() {
             return questions;
         }
@@ -148,6 +163,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         survey: &mut Survey,
     ) -> Result<Option<Session<'t>>, Error> {
         let mut worker = self.open_worker(kind).await?;
+        worker.as_mut().unwrap_or(&mut self.session).spend();
         match &mut worker {
             Some(worker) => worker.mark("ROLLBACK"),
             None => self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; "))),
@@ -175,6 +191,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         }
         let look = head::look(&self.session, self.settings, set).await?;
         self.found = look.found;
+        self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
         Ok(look.head)
     }
 
@@ -184,7 +201,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
-        let (kind, run) = (self.lock_kind(), run_id());
+        let (kind, run) = (self.lock_kind()?, run_id());
         let mut lock = self.lock(set, kind, &run).await?;
         if self.held_since.is_some() {
             match lock.is_free(&self.session).await {
@@ -216,6 +233,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
         };
         let read = Survey::read(self.settings, &mut answers);
+        let same_server = read.as_ref().ok().and_then(|survey| lock.same_server(survey.pid));
         let prepared = match read {
             Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
             Err(error) => Err(error),
@@ -236,8 +254,9 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         let asked = self.found && survey.table.keeps().is_none();
         let end = end::read(&survey, asked, set, &mut answers)?;
         let preamble = Preamble {
+            same_server: same_server.filter(|_| worker.is_some()),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
-            create: (!survey.exists).then(|| survey.table.create(!survey.schema_exists)),
+            create: survey.create(),
         };
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let lookout = Lookout::new(Box::new(move || target.open_another()));

@@ -26,12 +26,23 @@ pub(crate) struct Survey {
     pub(crate) conform: Option<&'static str>,
     /// Whether the server can notice while it works that its client is gone.
     pub(crate) checks_client: bool,
+    /// The server process that was asked.
+    pub(crate) pid: i32,
     /// What of the session [`Survey::restore`] goes by.
     state: String,
     role: String,
     in_recovery: bool,
     read_only: bool,
     may_create: bool,
+}
+
+/// Whether the history's schema is known when a session is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// It is given, or the history was seen there.
+    Known,
+    /// It would be the first of the search path: whether there is a history in another one of the path has to be asked.
+    Unknown,
 }
 
 /// What was changed with SET since the session was opened: after RESET ALL it is set again.
@@ -46,10 +57,30 @@ fn state() -> String {
     )
 }
 
+/// The schema, other than `s.schema`, in which the search path has or names a table of the history's name, one that the
+/// role may not use included: `current_schema()` skips those. Names with commas in them are not found.
+fn elsewhere(settings: &RunSettings) -> String {
+    let name = &settings.history_table;
+    format!(
+        "(SELECT o.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace o ON o.oid = c.relnamespace, \
+         string_to_array(replace(current_setting('search_path'), ' ', ''), ',') path \
+         WHERE c.relname = {name} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND o.nspname <> s.schema \
+         AND (c.oid = to_regclass({ident}) OR replace(quote_ident(o.nspname), ' ', '') = ANY (path) \
+         OR (o.nspname = current_user AND '\"$user\"' = ANY (path))) \
+         ORDER BY c.oid = to_regclass({ident}) DESC LIMIT 1)",
+        name = quote_literal(name),
+        ident = quote_literal(&quote_ident(name)),
+    )
+}
+
 impl Survey {
     /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
     /// and are not answered.
-    pub(crate) fn questions(settings: &RunSettings, condition: &str) -> String {
+    pub(crate) fn questions(settings: &RunSettings, whereabouts: Whereabouts, condition: &str) -> String {
+        let elsewhere = match whereabouts {
+            Whereabouts::Unknown if settings.history_schema.is_none() => elsewhere(settings),
+            _ => "NULL".to_owned(),
+        };
         let schema = format!(
             "coalesce({}::text, current_schema()::text)",
             quote_nullable(settings.history_schema.as_deref())
@@ -62,7 +93,8 @@ impl Survey {
              CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE') \
                   ELSE has_schema_privilege(n.oid, 'CREATE') END, \
              current_user, session_user, current_setting('role'), \
-             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}) \
+             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
+             pg_catalog.pg_backend_pid() \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
             state = state()
@@ -80,7 +112,7 @@ impl Survey {
 
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        match client.simple_query(&Survey::questions(settings, "true")).await {
+        match client.simple_query(&Survey::questions(settings, Whereabouts::Unknown, "true")).await {
             Ok(answers) => Survey::read(settings, &mut Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
@@ -91,7 +123,7 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// When there is no schema for the history, or its table is somebody else's.
+    /// When there is no schema for the history, when it is in another one, or when its table is somebody else's.
     pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<Survey, Error> {
         let (session, changed, columns) = (answers.next(), answers.next(), answers.next());
         let session = session.first().ok_or(Error::NoSchema)?;
@@ -113,8 +145,16 @@ impl Survey {
             conform: (!is_true(session, 10)).then_some("SET standard_conforming_strings = on"),
             checks_client: is_true(session, 11),
             state: owned(12),
+            pid: parsed(session, 14).unwrap_or_default(),
             table,
         };
+        if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
+            return Err(Error::OtherSchema {
+                table: survey.table.name().to_owned(),
+                found: found.to_owned(),
+                first: survey.table.schema().to_owned(),
+            });
+        }
         if survey.exists {
             let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();
             let missing = match survey.table.keeps() {
@@ -137,6 +177,11 @@ impl Survey {
     /// Statements that make the session fit for the next script.
     pub(crate) fn between_scripts(&self) -> Vec<&str> {
         self.restore.iter().map(String::as_str).chain(self.conform).collect()
+    }
+
+    /// Statements that make the history's table, and its schema, where there are none.
+    pub(crate) fn create(&self) -> Option<Vec<String>> {
+        (!self.exists).then(|| self.table.create(!self.schema_exists))
     }
 
     /// Whether the session can write at all, and make the table where there is none.

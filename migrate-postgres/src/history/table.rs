@@ -5,7 +5,7 @@ use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
-use migrate_core::plan::{Action, Adopted, Step, Superseded};
+use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
 use migrate_core::{Digest, TransactionMode, Version};
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, SystemTime};
@@ -201,7 +201,7 @@ impl HistoryTable {
     /// This is all that a boot with nothing to do asks, so it is as little as the server can plan: one index of one table.
     pub(crate) fn last_rows(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {} WHERE set_name = $1 ORDER BY seq DESC \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {} WHERE set_name = $1 ORDER BY seq DESC \
              LIMIT {LAST_ROWS}",
             relation.is_ours(),
             relation.sql
@@ -212,7 +212,7 @@ impl HistoryTable {
     /// digest.
     pub(crate) fn rows_since(relation: &Relation) -> String {
         format!(
-            "SELECT seq, digest, version, name, action, outcome, {} FROM {table} WHERE set_name = $1 AND seq >= \
+            "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {table} WHERE set_name = $1 AND seq >= \
              (SELECT seq FROM {table} WHERE set_name = $1 AND digest = $2 ORDER BY seq DESC LIMIT 1) ORDER BY seq DESC",
             relation.is_ours(),
             table = relation.sql
@@ -270,12 +270,7 @@ impl HistoryTable {
         }
         let mut statements = Vec::new();
         if let Some(settled) = step.settles {
-            statements.push(format!(
-                "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
-                self.qualified(),
-                quote_literal(run.set),
-                settled.row,
-            ));
+            statements.push(self.settle(run.set, settled));
         }
         let reverts = matches!(step.action, Action::Revert | Action::Unmark);
         if reverts && step.changes {
@@ -294,6 +289,16 @@ impl HistoryTable {
         statements.extend(self.supersede(run.set, step));
         statements.push(self.insert(run, seq, step, digest, row));
         statements
+    }
+
+    /// Puts an end to an interrupted attempt.
+    fn settle(&self, set: &str, settled: Settled) -> String {
+        format!(
+            "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
+            self.qualified(),
+            quote_literal(set),
+            settled.row,
+        )
     }
 
     /// Lets the row that a version counts as applied by count no more.
@@ -377,6 +382,21 @@ impl HistoryTable {
             Some(supersede) => format!("{supersede};\n{insert}"),
             None => insert,
         }
+    }
+
+    /// Begins the row of a corrected script that goes on where another text of it failed, and puts an end to that attempt.
+    /// The new one stands as that one stood, to be taken over.
+    pub(crate) fn claim_corrected(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        settled: Settled,
+        before: Digest,
+    ) -> String {
+        let row =
+            Row { outcome: "failed", live: true, checkpoint: Some(settled.statements_done), failure: None };
+        format!("{};\n{}", self.settle(run.set, settled), self.insert(run, seq, step, before, row))
     }
 
     /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
@@ -655,7 +675,8 @@ fn failure_values(failure: &Failure) -> String {
     format!(
         "{}, {}, {}, {}",
         quote_nullable(failure.code.as_deref()),
-        quote_literal(&failure.message),
+        // What stands for a secret there has no place in every encoding.
+        quote_literal(&failure.message.replace('…', "...")),
         number(place.map(|place| place.statement.to_string())),
         number(place.map(|place| place.line.to_string())),
     )

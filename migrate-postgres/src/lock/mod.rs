@@ -75,6 +75,13 @@ pub(crate) trait Lock: Send + Sync {
         None
     }
 
+    /// A query for another session that fails, by a division by zero, on a server where the process `holder` does not hold
+    /// the lock; none where the lock could not be taken on one server and seen on another.
+    fn same_server(&self, holder: i32) -> Option<String> {
+        let _ = holder;
+        None
+    }
+
     /// Keeps it while others work, and ends when it is lost.
     async fn keep(&self, client: &Client);
 
@@ -152,8 +159,17 @@ impl Key {
         }
     }
 
+    /// See [`Lock::same_server`].
+    fn same_server(&self, holder: i32) -> Option<String> {
+        let value = self.value?;
+        Some(format!(
+            "SELECT 1 / EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
+             AND objsubid = 1 AND pid = {holder} AND ((classid::int8 << 32) | objid::int8) = {value})::int"
+        ))
+    }
+
     /// Whether it can be had: taken by a statement alone, with whose end it is given back.
-    async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+    pub(crate) async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
         let peek = format!("SELECT coalesce(pg_catalog.pg_try_advisory_xact_lock({}), true)", self.sql());
         Ok(client.query_typed_one(&peek, &[]).await?.get(0))
     }

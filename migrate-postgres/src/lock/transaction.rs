@@ -68,6 +68,10 @@ impl Lock for TransactionLock {
         Ok(true)
     }
 
+    fn same_server(&self, holder: i32) -> Option<String> {
+        self.key.same_server(holder)
+    }
+
     async fn keep(&self, client: &Client) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;

@@ -100,6 +100,10 @@ impl Plan for Adoption {
         false
     }
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         let is_new = state.applied.is_empty() && state.interrupted.is_none();
         match state.foreign.as_ref().filter(|_| is_new) {

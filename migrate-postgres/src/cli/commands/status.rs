@@ -179,10 +179,15 @@ fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool
 fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next {
     let up = context.invocation.command("up");
     match stopped.map(|row| (row, &row.state)) {
+        Some((_, State::Interrupted { last: Some(Outcome::Failed { message, .. }), .. }))
+            if message.is_empty() =>
+        {
+            Next::default().or(up, "goes on there")
+        }
         Some((row, State::Interrupted { statements_done, last })) => {
             let advice = match last {
                 Some(Outcome::Failed { .. }) => {
-                    "mend what the statement ran into, and let `up` go on with it; or settle it by hand"
+                    "correct the statement, or mend what it ran into, and let `up` go on with it; or settle it by hand"
                 }
                 _ => {
                     "let `up` look what the statement did, and go on; where it can't tell, settle it by hand"

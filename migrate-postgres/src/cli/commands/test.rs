@@ -38,7 +38,7 @@ impl Args {
         let session = target.open().await?;
         let scratch = Scratch::open(&target, &session, self.scratch.as_deref()).await?;
         let trip = RoundTrip::of(context.migrator.clone());
-        let trip = self.allow_irreversible.iter().fold(trip, crate::testing::RoundTrip::allow_irreversible);
+        let trip = self.allow_irreversible.iter().fold(trip, RoundTrip::allow_irreversible);
         let tried = trip.check(scratch.config()).await;
         let closed = scratch.close().await;
         session.close().await;

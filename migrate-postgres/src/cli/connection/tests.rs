@@ -4,7 +4,7 @@ use super::*;
 use std::collections::HashMap;
 use tokio_postgres::config::{Host, SslMode};
 
-fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
     let variables: HashMap<String, String> =
         variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     move |name| variables.get(name).cloned()
@@ -33,7 +33,7 @@ fn libpqs_variables_fill_what_the_string_leaves_open() {
         ("PGDATABASE", "other"),
         ("PGSSLMODE", "verify-full"),
     ]);
-    let config = config(asked("postgres://db.example/app"), None, &environment).unwrap();
+    let config = config(asked("host=db.example dbname=app"), None, &environment).unwrap();
     assert_eq!(config.get_hosts(), [Host::Tcp("db.example".to_owned())]);
     assert_eq!((config.get_user(), config.get_dbname()), (Some("ada"), Some("app")));
     assert_eq!(config.get_password(), Some(&b"secret"[..]));

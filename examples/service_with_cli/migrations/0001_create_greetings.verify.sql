@@ -1,0 +1,1 @@
+SELECT to_regclass('greetings') IS NOT NULL;

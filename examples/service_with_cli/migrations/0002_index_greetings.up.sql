@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY greetings_text ON greetings (text);

@@ -1,0 +1,264 @@
+//! Dumping the database before anything is applied.
+
+mod programs;
+
+use super::units::Bytes;
+use crate::answers::{Answers, parsed, text};
+use crate::error::Error;
+use crate::history::{Survey, run_id};
+use crate::migrator::Migrator;
+use crate::quote::{quote_ident, quote_literal};
+use crate::target::Target;
+use migrate_core::plan::Plan;
+use programs::{Programs, dump_to, environment, free_space};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tokio_postgres::{Client, Config};
+
+/// Where the database is dumped to before anything is applied or reverted, and by which programs.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_postgres::migrate;
+/// use migrate_postgres::operate::Backups;
+///
+/// let backups = Backups::to("/var/backups/app").programs("/usr/lib/postgresql/17/bin").reserve(1 << 30);
+/// let migrator = migrate!("tests/fixtures/quickstart").backup(backups);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backups {
+    folder: PathBuf,
+    programs: Option<PathBuf>,
+    reserve: u64,
+}
+
+impl Backups {
+    /// Dumps into this folder, which has to be there.
+    pub fn to(folder: impl Into<PathBuf>) -> Backups {
+        Backups { folder: folder.into(), programs: None, reserve: 0 }
+    }
+
+    /// Takes `pg_dump` and `pg_restore` from this folder. Else those of `PATH` and of the usual places are looked at, and the
+    /// oldest that is not older than the server is taken.
+    pub fn programs(mut self, folder: impl Into<PathBuf>) -> Backups {
+        self.programs = Some(folder.into());
+        self
+    }
+
+    /// Leaves so many bytes free in the folder's file system, beside what the database takes.
+    pub fn reserve(mut self, bytes: u64) -> Backups {
+        self.reserve = bytes;
+        self
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for Backups {
+    fn from(folder: P) -> Backups {
+        Backups::to(folder)
+    }
+}
+
+/// A dump that was made, and checked by `pg_restore --list`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backup {
+    /// The file, in `pg_dump`'s custom format.
+    pub file: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was recorded, by the server's clock.
+    pub at: SystemTime,
+}
+
+impl Backup {
+    /// The command that restores it into a new database of this name, as a shell takes it. Where to connect to is left to the
+    /// environment (`PGHOST`, `PGUSER`, …) of whoever runs it.
+    pub fn restore_command(&self, database: &str) -> String {
+        let [database, file] =
+            [database, &self.file.to_string_lossy()].map(|text| format!("'{}'", text.replace('\'', "'\\''")));
+        format!(
+            "createdb --template=template0 {database} && pg_restore --exit-on-error --dbname={database} {file}"
+        )
+    }
+}
+
+impl fmt::Display for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.file.display(), Bytes(self.bytes))
+    }
+}
+
+/// Why the database could not be backed up. Nothing was applied or reverted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// `pg_dump` connects by itself, and a client or pool does not tell how.
+    #[error(
+        "a backup takes a URL or a Config, and there is only a connection; nothing was changed\n\
+         next: migrate over a URL or a tokio_postgres::Config"
+    )]
+    NoUrl,
+    /// No `pg_dump` with its `pg_restore` that is not older than the server.
+    #[error(
+        "there is no pg_dump and pg_restore of version {server} or newer (found: {}); nothing was changed\n\
+         next: install postgresql-client-{server}, or name the folder with `Backups::programs`",
+        if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+    )]
+    NoProgram {
+        /// The server's major version.
+        server: u32,
+        /// Programs that were found and are too old.
+        found: Vec<String>,
+    },
+    /// The database might not fit.
+    #[error(
+        "{} has {} free, and {} may be needed; nothing was changed\nnext: make room, or name another folder",
+        folder.display(), Bytes(*free), Bytes(*needed)
+    )]
+    TooLittleSpace {
+        /// The folder.
+        folder: PathBuf,
+        /// How many bytes are free.
+        free: u64,
+        /// The database's size and the reserve.
+        needed: u64,
+    },
+    /// The folder or a file in it can't be used.
+    #[error("{}: {source}; nothing was changed\nnext: see that the folder exists and can be written", path.display())]
+    Folder {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A program failed; its file was removed.
+    #[error("{program} failed: {said}; nothing was changed\nnext: see to that, and run again")]
+    Program {
+        /// Which.
+        program: PathBuf,
+        /// The end of what it said.
+        said: String,
+    },
+}
+
+impl Migrator {
+    /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to
+    /// do. No usable `pg_dump`, or too little space, stops the run before it changes anything.
+    ///
+    /// The dump is made before the migration lock is taken: of several replicas that begin at once each makes its own, so this
+    /// is for a step of a deployment rather than for the boot of a service. Its name and size are kept in the table
+    /// `migrate_backup` beside the history: [`backups`](Migrator::backups). The target has to be a URL or a `Config`.
+    pub fn backup(mut self, backups: impl Into<Backups>) -> Migrator {
+        self.settings.backups = Some(backups.into());
+        self
+    }
+
+    /// The backups that were made before runs of this set, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
+        let session = target.open().await?;
+        let listed = self.list(&session).await;
+        session.close().await;
+        listed
+    }
+
+    async fn list(&self, client: &Client) -> Result<Vec<Backup>, Error> {
+        let survey = Survey::take(client, &self.settings).await?;
+        let table = table(&survey);
+        let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));
+        if ask(client, &there).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT file, bytes, extract(epoch FROM made_at) FROM {table} WHERE set_name = {} ORDER BY made_at",
+            quote_literal(self.set().name())
+        );
+        Ok(ask(client, &sql).await?.iter().filter_map(read).collect())
+    }
+}
+
+fn read(row: &tokio_postgres::SimpleQueryRow) -> Option<Backup> {
+    let since = Duration::try_from_secs_f64(parsed(row, 2)?).ok()?;
+    Some(Backup { file: text(row, 0)?.into(), bytes: parsed(row, 1)?, at: SystemTime::UNIX_EPOCH + since })
+}
+
+/// The table of backups, beside the history's.
+fn table(survey: &Survey) -> String {
+    format!("{}.migrate_backup", quote_ident(survey.table.schema()))
+}
+
+async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {
+    let answer = client.simple_query(sql).await;
+    Ok(Answers::of(answer.map_err(|source| Error::server("keeping track of backups", source))?).next())
+}
+
+/// Makes a backup where one was asked for and a plan has something to run.
+pub(crate) async fn before<T: Target + ?Sized>(
+    migrator: &Migrator,
+    target: &T,
+    plan: &dyn Plan,
+) -> Result<(), Error> {
+    let Some(backups) = &migrator.settings.backups else { return Ok(()) };
+    let steps = migrator.plan_of(target, plan).await?.steps;
+    if steps.iter().all(|step| step.script().is_none()) {
+        return Ok(());
+    }
+    let config = target.to_config()?.ok_or(BackupError::NoUrl)?;
+    let session = target.open().await?;
+    let made = make(migrator, backups, &config, &session).await;
+    session.close().await;
+    made
+}
+
+async fn make(migrator: &Migrator, backups: &Backups, config: &Config, client: &Client) -> Result<(), Error> {
+    let survey = Survey::take(client, &migrator.settings).await?;
+    survey.check_writable()?;
+    let rows = ask(
+        client,
+        "SELECT pg_catalog.pg_database_size(current_database()), current_database(), \
+         pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"')",
+    )
+    .await?;
+    let shown = |column| rows.first().and_then(|row| text(row, column)).unwrap_or_default().to_owned();
+    let programs =
+        Programs::find(backups.programs.as_deref(), survey.server_version.unsigned_abs() / 10_000)?;
+    let size: u64 = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
+    let (free, needed) = (free_space(&backups.folder)?, size.saturating_add(backups.reserve));
+    if free < needed {
+        return Err(BackupError::TooLittleSpace { folder: backups.folder.clone(), free, needed }.into());
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+    let database: String = shown(1).chars().map(plain).collect();
+    let name = format!("{database}-{}-{}.dump", shown(2), &run_id()[..8]);
+    let environment = environment(config, &shown(1));
+    let (file, bytes) = dump_to(&programs, &backups.folder, &name, &environment).await?;
+    record(migrator, &survey, client, &file, bytes).await
+}
+
+/// Keeps a backup's name and size.
+async fn record(
+    migrator: &Migrator,
+    survey: &Survey,
+    client: &Client,
+    file: &Path,
+    bytes: u64,
+) -> Result<(), Error> {
+    let schema = if survey.schema_exists {
+        String::new()
+    } else {
+        format!("CREATE SCHEMA IF NOT EXISTS {};", quote_ident(survey.table.schema()))
+    };
+    let (table, set) = (table(survey), quote_literal(migrator.set().name()));
+    let sql = format!(
+        "{schema} CREATE TABLE IF NOT EXISTS {table} (set_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL, \
+         made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()); \
+         INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes})",
+        quote_literal(&file.to_string_lossy())
+    );
+    ask(client, &sql).await.map(drop)
+}

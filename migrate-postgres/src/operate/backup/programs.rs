@@ -1,0 +1,171 @@
+//! PostgreSQL's programs, and how they are run.
+
+use super::BackupError;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// A `pg_dump` and the `pg_restore` beside it.
+pub(super) struct Programs {
+    dump: PathBuf,
+    restore: PathBuf,
+}
+
+impl Programs {
+    /// The oldest that are not older than the server: a newer `pg_dump` reads an older server, not the other way round
+    /// (manual, `pg_dump`, "Notes").
+    pub(super) fn find(folder: Option<&Path>, server: u32) -> Result<Programs, BackupError> {
+        let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
+        let mut usable = Vec::new();
+        let mut found = Vec::new();
+        for folder in folders {
+            let programs = Programs { dump: folder.join("pg_dump"), restore: folder.join("pg_restore") };
+            match (major(&programs.dump), major(&programs.restore)) {
+                (Some(dump), Some(_)) if dump >= server => usable.push((dump, programs)),
+                (Some(dump), _) => found.push(format!("{} of version {dump}", programs.dump.display())),
+                _ => {}
+            }
+        }
+        let best = usable.into_iter().min_by_key(|(version, _)| *version);
+        best.map(|(_, programs)| programs).ok_or(BackupError::NoProgram { server, found })
+    }
+}
+
+fn usual_folders() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> =
+        std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    folders.extend(debian.map(|version| version.path().join("bin")));
+    folders
+}
+
+/// The major version that a program tells: `pg_dump (PostgreSQL) 15.8`.
+fn major(program: &Path) -> Option<u32> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    let version = said.split_once("(PostgreSQL) ")?.1;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// How many bytes are free to us in a folder's file system, as POSIX `df -P` tells it: before the column of percents.
+pub(super) fn free_space(folder: &Path) -> Result<u64, BackupError> {
+    let failed = |source| BackupError::Folder { path: folder.to_owned(), source };
+    let folder = fs::canonicalize(folder).map_err(failed)?;
+    let output = Command::new("df").arg("-Pk").arg(&folder).stdin(Stdio::null()).output().map_err(failed)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = said.lines().last().unwrap_or_default().split_whitespace().collect();
+    let percents = words.iter().position(|word| word.ends_with('%'));
+    let free = percents.and_then(|index| words.get(index.checked_sub(1)?)?.parse::<u64>().ok());
+    free.map(|kilobytes| kilobytes.saturating_mul(1024))
+        .ok_or_else(|| failed(std::io::Error::other("df does not tell what is free there")))
+}
+
+/// What libpq is to know, in its environment: a password in an argument would show in the list of processes.
+pub(super) fn environment(config: &Config, database: &str) -> Vec<(&'static str, String)> {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let ports = config.get_ports().iter().map(u16::to_string);
+    let ssl = match config.get_ssl_mode() {
+        SslMode::Disable => "disable",
+        SslMode::Require => "require",
+        _ => "prefer",
+    };
+    let mut environment = vec![
+        ("PGHOST", hosts.collect::<Vec<_>>().join(",")),
+        ("PGPORT", ports.collect::<Vec<_>>().join(",")),
+        ("PGDATABASE", database.to_owned()),
+        ("PGSSLMODE", ssl.to_owned()),
+    ];
+    environment.extend(config.get_user().map(|user| ("PGUSER", user.to_owned())));
+    let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+    environment.extend(password.map(|password| ("PGPASSWORD", password)));
+    environment.retain(|(_, value)| !value.is_empty());
+    environment
+}
+
+/// Files that are removed unless they are kept.
+struct Partial(Vec<PathBuf>);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|path| drop(fs::remove_file(path)));
+    }
+}
+
+/// A program that is ended with the future that waits for it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Dumps into a file of a temporary name, has its list of contents read, and gives it its name.
+pub(super) async fn dump_to(
+    programs: &Programs,
+    folder: &Path,
+    name: &str,
+    environment: &[(&'static str, String)],
+) -> Result<(PathBuf, u64), BackupError> {
+    let (partial, said, file) =
+        (folder.join(format!(".{name}.partial")), folder.join(format!(".{name}.log")), folder.join(name));
+    let _partial = Partial(vec![partial.clone(), said.clone()]);
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BackupError::Folder { path, source }
+    };
+    drop(private(&partial).map_err(at(&partial))?);
+    let mut dump = Command::new(&programs.dump);
+    dump.args(["--format=custom", "--no-password", "--lock-wait-timeout=60000", "--file"]).arg(&partial);
+    dump.env_remove("PGOPTIONS").env_remove("PGSERVICE").env_remove("PGHOSTADDR");
+    dump.envs(environment.iter().map(|(name, value)| (*name, value)));
+    run(&programs.dump, dump, &said).await?;
+    let mut list = Command::new(&programs.restore);
+    list.arg("--list").arg(&partial);
+    run(&programs.restore, list, &said).await?;
+    let dumped = File::open(&partial).map_err(at(&partial))?;
+    dumped.sync_all().map_err(at(&partial))?;
+    let bytes = dumped.metadata().map_err(at(&partial))?.len();
+    fs::rename(&partial, &file).map_err(at(&file))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
+    Ok((fs::canonicalize(&file).unwrap_or(file), bytes))
+}
+
+/// Makes a file that only we can read.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Runs a program to its end; what it says goes to a file, which never fills up as a pipe does.
+async fn run(program: &Path, mut command: Command, said: &Path) -> Result<(), BackupError> {
+    drop(fs::remove_file(said));
+    let failed = |said: String| BackupError::Program { program: program.to_owned(), said };
+    let errors = private(said).map_err(|source| BackupError::Folder { path: said.to_owned(), source })?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
+    let mut running = Running(child.map_err(|error| failed(error.to_string()))?);
+    loop {
+        match running.0.try_wait().map_err(|error| failed(error.to_string()))? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => {
+                let text = fs::read(said).unwrap_or_default();
+                let text =
+                    String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).trim().to_owned();
+                return Err(failed(if text.is_empty() { status.to_string() } else { text }));
+            }
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What is pending, what it locks, and how large that is now.
+
+use super::sizes::{RelationSize, sizes};
+use crate::error::Error;
+use crate::migrator::Migrator;
+use crate::target::Target;
+use migrate_core::options::TransactionMode;
+use migrate_core::plan::{Action, Notice, Plan, Step, Steps};
+use migrate_core::sql::{self, LockMode, Locks, RelationLock, Statement, Toll};
+use migrate_core::{Script, Version};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a plan would do, statement by statement.
+///
+/// [`Display`](fmt::Display) shows it:
+///
+/// ```text
+/// apply 0002_email (0002_email.sql)
+///   line 1: ALTER TABLE users ADD COLUMN email text
+///     users: ACCESS EXCLUSIVE; 16 kB, about 3 rows
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The set.
+    pub set: String,
+    /// The steps, in order.
+    pub steps: Vec<ExplainedStep>,
+    /// What was noticed.
+    pub notices: Vec<Notice>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedStep {
+    /// What it does with its migration.
+    pub action: Action,
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// The file, relative to the migration directory; none where nothing is run.
+    pub path: Option<String>,
+    /// How it is committed; none where nothing is run.
+    pub transaction: Option<TransactionMode>,
+    /// The statements, in order.
+    pub statements: Vec<ExplainedStatement>,
+}
+
+/// One statement of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedStatement {
+    /// Its place in the script, from 1.
+    pub number: usize,
+    /// The line of its first token in the file, from 1.
+    pub line: u32,
+    /// The column of its first token, in characters, from 1.
+    pub column: u32,
+    /// Its text, secrets left out.
+    pub text: String,
+    /// The command that a transaction block would refuse (`CREATE INDEX CONCURRENTLY`), if it is one.
+    pub refuses: Option<&'static str>,
+    /// What it locks; none where its text does not tell, because it runs code (`DO`, `CALL`, functions).
+    pub locks: Option<Vec<ExplainedLock>>,
+}
+
+/// A lock that a statement takes, and on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedLock {
+    /// The relation as the statement writes it.
+    pub relation: String,
+    /// The mode.
+    pub mode: LockMode,
+    /// What is done to the whole of the relation under the lock.
+    pub toll: Toll,
+    /// Why it is so, or what it depends on.
+    pub note: Option<&'static str>,
+    /// How large the relation is now; none where there is none of that name yet. Names without a schema are looked up on the
+    /// session's search path, not on one that the script sets.
+    pub size: Option<RelationSize>,
+}
+
+impl Migrator {
+    /// What [`run`](Migrator::run) would do, statement by statement: what each locks in which mode, whether it scans or rewrites
+    /// that, and how large it is now. Nothing is written, and no lock is taken but those of reading.
+    ///
+    /// Locks are told from the statements' text, as [`sql::locks`] does it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn look() -> Result<(), migrate_postgres::Error> {
+    /// let pending = migrate!("tests/fixtures/quickstart").explain("postgres://app@localhost/app").await?;
+    /// println!("{pending}");
+    /// for lock in pending.locks().filter(|lock| lock.mode.blocks_reads()) {
+    ///     println!("nobody reads {} meanwhile", lock.relation);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn explain<T: Target + ?Sized>(&self, target: &T) -> Result<Explanation, Error> {
+        self.explain_steps(target, self.plan(target).await?).await
+    }
+
+    /// The same of any plan.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn explain_of<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        plan: &dyn Plan,
+    ) -> Result<Explanation, Error> {
+        self.explain_steps(target, self.plan_of(target, plan).await?).await
+    }
+
+    async fn explain_steps<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        steps: Steps<'_>,
+    ) -> Result<Explanation, Error> {
+        let mut explanation = Explanation {
+            set: self.set().name().to_owned(),
+            steps: steps.steps.iter().map(explained).collect(),
+            notices: steps.notices,
+        };
+        let session = target.open().await?;
+        let names = explanation.locks().map(|lock| lock.relation.as_str());
+        let found = sizes(&session, names, self.settings.lock_timeout).await;
+        session.close().await;
+        explanation.fill(&found?);
+        Ok(explanation)
+    }
+}
+
+impl Explanation {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// All locks that are known, of all statements in order.
+    pub fn locks(&self) -> impl Iterator<Item = &ExplainedLock> {
+        let statements = self.steps.iter().flat_map(|step| &step.statements);
+        statements.flat_map(|statement| statement.locks.iter().flatten())
+    }
+
+    fn fill(&mut self, sizes: &BTreeMap<String, RelationSize>) {
+        let statements = self.steps.iter_mut().flat_map(|step| &mut step.statements);
+        for lock in statements.flat_map(|statement| statement.locks.iter_mut().flatten()) {
+            lock.size = sizes.get(&lock.relation).cloned();
+        }
+    }
+}
+
+fn explained(step: &Step<'_>) -> ExplainedStep {
+    let script = step.script();
+    ExplainedStep {
+        action: step.action,
+        version: step.version.clone(),
+        name: step.name.clone().into_owned(),
+        path: script.map(|script| script.path().to_owned()),
+        transaction: script.map(Script::transaction),
+        statements: script.map(statements).unwrap_or_default(),
+    }
+}
+
+fn statements(script: &Script) -> Vec<ExplainedStatement> {
+    script
+        .statements()
+        .iter()
+        .enumerate()
+        .map(|(index, statement)| explain(script, index, statement))
+        .collect()
+}
+
+fn explain(script: &Script, index: usize, statement: &Statement) -> ExplainedStatement {
+    let text = statement.text(script.text());
+    ExplainedStatement {
+        number: index + 1,
+        line: statement.line(),
+        column: script.line_column(statement.range().start).column,
+        text: sql::redact(text).into_owned(),
+        refuses: statement.refuses().map(sql::Refusal::command),
+        locks: match sql::locks(text) {
+            Locks::Known(locks) => Some(locks.into_iter().map(unsized_lock).collect()),
+            _ => None,
+        },
+    }
+}
+
+fn unsized_lock(lock: RelationLock) -> ExplainedLock {
+    let RelationLock { relation, mode, toll, note, .. } = lock;
+    ExplainedLock { relation, mode, toll, note, size: None }
+}
+
+/// A statement's first line, for a list.
+pub(super) fn first_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} …") } else { first.to_owned() }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            f.write_str("nothing to do")?;
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            let line_feed = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_feed}{step}")?;
+        }
+        self.notices.iter().try_for_each(|notice| write!(f, "\n{notice}"))
+    }
+}
+
+impl fmt::Display for ExplainedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.action, self.name)?;
+        if let Some(path) = &self.path {
+            write!(f, " ({path})")?;
+        }
+        if self.transaction == Some(TransactionMode::None) {
+            f.write_str(", statement by statement")?;
+        }
+        self.statements.iter().try_for_each(|statement| write!(f, "\n  {statement}"))
+    }
+}
+
+impl fmt::Display for ExplainedStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, first_line(&self.text))?;
+        match &self.locks {
+            None => f.write_str("\n    what it locks can't be told from its text"),
+            Some(locks) => locks.iter().try_for_each(|lock| write!(f, "\n    {lock}")),
+        }
+    }
+}
+
+impl fmt::Display for ExplainedLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.relation, self.mode)?;
+        if self.toll != Toll::Catalog {
+            write!(f, ", {}", self.toll)?;
+        }
+        match &self.size {
+            Some(size) => write!(f, "; {size}")?,
+            None => f.write_str("; not there yet")?,
+        }
+        self.note.map_or(Ok(()), |note| write!(f, " ({note})"))
+    }
+}

@@ -1,0 +1,32 @@
+//! What an operator asks before and after a run.
+//!
+//! | question | call |
+//! |---|---|
+//! | what is pending, what does it lock, and how large is that now? | [`Migrator::explain`] |
+//! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
+//! | is now a good time? | [`Migrator::preflight`] |
+//! | how does one get back? | [`Migrator::backup`] |
+//!
+//! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
+//!
+//! [`Migrator::backup`]: crate::Migrator::backup
+//! [`Migrator::explain`]: crate::Migrator::explain
+//! [`Migrator::preflight`]: crate::Migrator::preflight
+//! [`Migrator::rehearse`]: crate::Migrator::rehearse
+
+mod backup;
+mod explain;
+mod name;
+mod preflight;
+mod rehearse;
+mod sizes;
+mod taken;
+mod units;
+
+pub(crate) use backup::before;
+pub use backup::{Backup, BackupError, Backups};
+pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
+pub use preflight::{Check, Finding, Preflight, Verdict};
+pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
+pub use sizes::RelationSize;
+pub use taken::TakenLock;

@@ -1,0 +1,83 @@
+//! What is asked of the catalogs.
+
+use std::time::Duration;
+
+pub(super) const SERVER: &str = "SELECT 'PostgreSQL ' || current_setting('server_version') || ', database ' \
+    || current_database() || ', as ' || current_user";
+
+/// Whether the role may write the history.
+pub(super) fn history_rights(table: &str) -> String {
+    let table = crate::quote::quote_literal(table);
+    format!(
+        "SELECT has_table_privilege({table}, 'SELECT') AND has_table_privilege({table}, 'INSERT') \
+         AND has_table_privilege({table}, 'UPDATE')"
+    )
+}
+
+/// Relations whose owner the role can't act as.
+pub(super) fn not_owned(oids: &str) -> String {
+    format!(
+        "SELECT n.nspname || '.' || c.relname, pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid IN ({oids}) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') ORDER BY 1"
+    )
+}
+
+/// Who holds the relations, or partitions of them, and since when; the strongest mode first.
+pub(super) fn holders(oids: &str) -> String {
+    format!(
+        "SELECT w.oid, n.nspname || '.' || c.relname, l.mode, l.pid, a.application_name, a.state, \
+                extract(epoch FROM clock_timestamp() - a.xact_start) \
+         FROM pg_catalog.pg_class w JOIN pg_catalog.pg_namespace n ON n.oid = w.relnamespace \
+         CROSS JOIN LATERAL (SELECT w.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(w.oid)) AS t (oid) \
+         JOIN pg_catalog.pg_class c ON c.oid = t.oid \
+         JOIN pg_catalog.pg_locks l ON l.relation = t.oid AND l.locktype = 'relation' AND l.granted \
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+         JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE w.oid IN ({oids}) AND l.pid <> pg_catalog.pg_backend_pid() \
+         ORDER BY a.xact_start, l.mode LIMIT 50"
+    )
+}
+
+/// How many other roles' sessions show nothing of themselves.
+pub(super) const UNSEEN: &str = "SELECT count(*) FROM pg_catalog.pg_stat_activity \
+    WHERE datname = current_database() AND query = '<insufficient privilege>'";
+
+pub(super) const PREPARED: &str =
+    "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared";
+
+/// Sessions whose transaction has lasted for long.
+pub(super) fn long(since: Duration) -> String {
+    format!(
+        "SELECT pid, application_name FROM pg_catalog.pg_stat_activity WHERE datname = current_database() \
+         AND pid <> pg_catalog.pg_backend_pid() AND xact_start < clock_timestamp() - interval '{} s' \
+         ORDER BY xact_start LIMIT 10",
+        since.as_secs()
+    )
+}
+
+/// Invalid indexes, those of the given tables first. One of a partitioned table only lacks partitions.
+pub(super) fn invalid_indexes(oids: &str) -> String {
+    format!(
+        "SELECT i.indexrelid::regclass, i.indrelid::regclass FROM pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relkind = 'i' \
+         ORDER BY i.indrelid IN ({oids}) DESC, 1 LIMIT 20"
+    )
+}
+
+/// Standbys, and how far behind they are. A standby itself has no position to write at.
+pub(super) const STANDBYS: &str = "SELECT application_name, \
+    CASE WHEN NOT pg_is_in_recovery() THEN \
+      greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::int8 END FROM pg_catalog.pg_stat_replication";
+
+/// Whether commits wait for a standby that is not there.
+pub(super) const SYNCHRONOUS: &str = "SELECT current_setting('synchronous_standby_names') <> '' \
+    AND current_setting('synchronous_commit') NOT IN ('off', 'local') \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_replication)";
+
+/// Slots that nobody uses, and how much of the log they keep.
+pub(super) const SLOTS: &str = "SELECT slot_name, CASE WHEN NOT pg_is_in_recovery() THEN \
+      greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 END \
+    FROM pg_catalog.pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL";
+
+pub(super) const DATABASE_SIZE: &str = "SELECT pg_catalog.pg_database_size(current_database())";

@@ -1,0 +1,108 @@
+//! How large relations are now.
+
+use super::name::parts;
+use super::units::Bytes;
+use crate::answers::{Answers, parsed, text};
+use crate::error::Error;
+use crate::quote::{quote_literal, quote_nullable};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+/// How large a relation is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RelationSize {
+    /// Its name with its schema, without quotes.
+    pub name: String,
+    /// Its number in the catalog `pg_class`.
+    pub oid: u32,
+    /// What it takes on disk, with its indexes and TOAST tables (`pg_total_relation_size`), and those of its partitions. Where
+    /// somebody holds the table so that it can't be measured, what `VACUUM` or `ANALYZE` last saw of it.
+    pub bytes: u64,
+    /// How many rows it had when it was last vacuumed or analyzed (`pg_class.reltuples`); none when it never was.
+    pub rows: Option<u64>,
+}
+
+impl fmt::Display for RelationSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Bytes(self.bytes))?;
+        self.rows.map_or(Ok(()), |rows| write!(f, ", about {rows} rows"))
+    }
+}
+
+/// The sizes of the relations of these names, as statements write them; those that don't exist are left out.
+///
+/// The catalogs are searched rather than asked by `to_regclass`, which fails for a schema that the role may not use. Measuring
+/// opens the relation, and waits no longer than `patience` for somebody who holds it exclusively.
+pub(super) async fn sizes<'n>(
+    client: &Client,
+    names: impl Iterator<Item = &'n str>,
+    patience: Duration,
+) -> Result<BTreeMap<String, RelationSize>, Error> {
+    let wanted: Vec<String> = names.filter_map(wanted).collect();
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let measured = ask(client, &wanted, MEASURED, patience).await;
+    let rows = match measured {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            ask(client, &wanted, ESTIMATED, patience).await
+        }
+        measured => measured,
+    };
+    rows.map_err(|source| Error::server("looking at the sizes of tables", source))
+}
+
+/// A name to be looked up, as a row of `VALUES`.
+fn wanted(written: &str) -> Option<String> {
+    let mut parts = parts(written)?;
+    let (name, schema) = (parts.pop()?, parts.pop());
+    Some(format!(
+        "({}, {}, {})",
+        quote_literal(written),
+        quote_nullable(schema.as_deref()),
+        quote_literal(&name)
+    ))
+}
+
+const MEASURED: &str = "pg_catalog.pg_total_relation_size(leaf.oid)";
+const ESTIMATED: &str = "leaf.relpages::int8 * pg_catalog.current_setting('block_size')::int8";
+
+async fn ask(
+    client: &Client,
+    wanted: &[String],
+    size: &str,
+    patience: Duration,
+) -> Result<BTreeMap<String, RelationSize>, tokio_postgres::Error> {
+    // A message is one transaction, for which the setting lasts.
+    let sql = format!(
+        "SELECT pg_catalog.set_config('lock_timeout', '{}', true); \
+         SELECT w.written, n.nspname || '.' || c.relname, c.oid, s.bytes, s.rows \
+         FROM (VALUES {}) AS w (written, schema, name) \
+         JOIN pg_catalog.pg_class c ON c.relname = w.name \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         CROSS JOIN LATERAL (SELECT coalesce(sum({size}), 0)::int8, \
+             CASE WHEN bool_or(leaf.reltuples > 0 OR leaf.relpages > 0) \
+                  THEN sum(greatest(leaf.reltuples, 0))::int8 END \
+             FROM pg_catalog.pg_class leaf WHERE leaf.oid = c.oid OR c.relkind IN ('p', 'I') AND leaf.oid IN \
+                 (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf)) AS s (bytes, rows) \
+         WHERE CASE WHEN w.schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = w.schema END",
+        patience.as_millis().clamp(1, 60_000),
+        wanted.join(", ")
+    );
+    let mut answers = Answers::of(client.simple_query(&sql).await?);
+    answers.next();
+    let row = |row| {
+        let size = RelationSize {
+            name: text(row, 1)?.to_owned(),
+            oid: parsed(row, 2)?,
+            bytes: parsed(row, 3)?,
+            rows: parsed(row, 4),
+        };
+        Some((text(row, 0)?.to_owned(), size))
+    };
+    Ok(answers.next().iter().filter_map(row).collect())
+}

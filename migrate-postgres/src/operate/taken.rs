@@ -1,0 +1,85 @@
+//! What a session holds and has rewritten, as the catalogs show it.
+
+use crate::answers::{Answers, parsed, text};
+use migrate_core::sql::LockMode;
+use std::collections::BTreeMap;
+use std::fmt;
+use tokio_postgres::Client;
+
+/// A lock that was really taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TakenLock {
+    /// The relation with its schema, without quotes.
+    pub relation: String,
+    /// The strongest mode.
+    pub mode: LockMode,
+}
+
+impl fmt::Display for TakenLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.relation, self.mode)
+    }
+}
+
+/// A relation that was there before.
+#[derive(Debug)]
+struct Known {
+    name: String,
+    filenode: u32,
+}
+
+/// What was there before, and what is held and rewritten since.
+#[derive(Debug)]
+pub(super) struct Watch {
+    known: BTreeMap<u32, Known>,
+    held: BTreeMap<u32, LockMode>,
+}
+
+/// Relations of users, by number: those of the system are below 16384 (`FirstNormalObjectId` in `transam.h`).
+const KNOWN: &str = "SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode FROM pg_catalog.pg_class c \
+                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid >= 16384";
+
+/// What this session has locked. Whatever it has rewritten is among it.
+const HELD: &str = "SELECT l.relation, l.mode, c.relfilenode FROM pg_catalog.pg_locks l \
+                    LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+                    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted \
+                    AND l.relation >= 16384";
+
+impl Watch {
+    /// Looks at what is there.
+    pub(super) async fn begin(client: &Client) -> Result<Watch, tokio_postgres::Error> {
+        let rows = Answers::of(client.simple_query(KNOWN).await?).next();
+        let known = rows.iter().filter_map(|row| {
+            let known = Known { name: text(row, 1)?.to_owned(), filenode: parsed(row, 2)? };
+            Some((parsed(row, 0)?, known))
+        });
+        Ok(Watch { known: known.collect(), held: BTreeMap::new() })
+    }
+
+    /// What was locked, or locked more strongly, and what was rewritten since the last look. What was not there at the
+    /// beginning is left out: nobody else can see it.
+    pub(super) async fn look(
+        &mut self,
+        client: &Client,
+    ) -> Result<(Vec<TakenLock>, Vec<String>), tokio_postgres::Error> {
+        let rows = Answers::of(client.simple_query(HELD).await?).next();
+        let (mut taken, mut rewritten) = (BTreeMap::new(), Vec::new());
+        for row in &rows {
+            let (Some(oid), Some(mode)) = (parsed(row, 0), text(row, 1).and_then(LockMode::from_pg_locks))
+            else {
+                continue;
+            };
+            let Some(known) = self.known.get_mut(&oid) else { continue };
+            if self.held.get(&oid).is_none_or(|held| mode > *held) {
+                self.held.insert(oid, mode);
+                taken.insert(oid, TakenLock { relation: known.name.clone(), mode });
+            }
+            if let Some(filenode) = parsed(row, 2).filter(|filenode| *filenode != known.filenode) {
+                known.filenode = filenode;
+                rewritten.push(known.name.clone());
+            }
+        }
+        Ok((taken.into_values().collect(), rewritten))
+    }
+}

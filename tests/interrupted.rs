@@ -1,0 +1,238 @@
+//! A migration that stopped between its statements is never taken for nothing to do, whoever asks.
+
+use migrate_core::Set;
+use migrate_core::plan::Interruption;
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Down, Error, Migrator, Position, Refused, Report, Resolution};
+use migrate_tests::sets::{Scripts, set};
+use std::time::Duration;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+const TABLE: &str = "CREATE TABLE t (a int, b int);";
+const INDEXES: &str = "CREATE INDEX CONCURRENTLY i ON t (a); CREATE INDEX CONCURRENTLY j ON t (b);";
+
+fn migrator(scripts: impl IntoIterator<Item = Scripts>) -> Migrator {
+    Migrator::new(set("default", scripts)).retry_for(Duration::from_secs(5))
+}
+
+fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (String, Interruption) {
+    match outcome.unwrap_err() {
+        Error::Refused(Refused::Interrupted { name, problem, .. }) => (name, problem),
+        other => panic!("not refused by name: {other}"),
+    }
+}
+
+fn names(report: &Report) -> Vec<String> {
+    report.steps.iter().map(|step| format!("{} {}", step.action, step.name)).collect()
+}
+
+/// Two migrations, of which the second is half reverted: its first index is gone.
+async fn half_reverted(database: &Database) -> Migrator {
+    let down = "DROP INDEX CONCURRENTLY i; DROP INDEX CONCURRENTLY nosuch; DROP INDEX CONCURRENTLY j;";
+    let migrator = migrator([Scripts::up(1, TABLE).down("DROP TABLE t"), Scripts::up(2, INDEXES).down(down)]);
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 2);
+    assert!(matches!(migrator.down(database.url(), 1).await, Err(Error::Failed(_))));
+    migrator
+}
+
+#[tokio::test]
+async fn a_half_reverted_migration_is_no_up_to_date_database() {
+    let database = database().await;
+    let migrator = half_reverted(&database).await;
+    let url = database.url();
+    let position = migrator.position(url).await.unwrap();
+    assert!(matches!(position, Position::Interrupted { .. }) && !position.is_up_to_date(), "{position:?}");
+    let reverting =
+        |outcome| assert_eq!(refusal(outcome), ("00002_step".to_owned(), Interruption::Reverting));
+    reverting(migrator.run(url).await);
+    reverting(migrator.run(&database.connect().await.unwrap()).await);
+    reverting(migrator.to(url, "2").await);
+    reverting(migrator.baseline(url, "2").await);
+    assert_eq!(refusal(migrator.verify(url).await).0, "00002_step");
+    assert_eq!(refusal(migrator.plan(url).await.map(|steps| steps.steps.len())).0, "00002_step");
+    // `down` goes on where it stopped.
+    database.connect().await.unwrap().batch_execute("CREATE INDEX nosuch ON t (a)").await.unwrap();
+    let report = migrator.down(url, Down::all()).await.unwrap();
+    assert_eq!(names(&report), ["revert 00002_step", "revert 00001_step"]);
+    assert!(migrator.down(url, Down::all()).await.unwrap().is_noop());
+    assert_eq!(migrator.run(url).await.unwrap().steps.len(), 2);
+}
+
+/// One migration that is half applied: a table, and no index.
+async fn half_applied(database: &Database, version: usize) -> Migrator {
+    let up = format!("CREATE TABLE t{version} (a int); CREATE INDEX CONCURRENTLY ON t{version} (nosuch);");
+    let first = (1..version)
+        .map(|n| Scripts::up(n, format!("CREATE TABLE t{n} ()")).down(format!("DROP TABLE t{n}")));
+    let last = Scripts::up(version, up).down(format!("DROP TABLE t{version}"));
+    let migrator = migrator(first.chain([last]));
+    assert!(matches!(migrator.run(database.url()).await, Err(Error::Failed(_))));
+    migrator
+}
+
+#[tokio::test]
+async fn a_half_applied_migration_is_not_nothing_to_revert() {
+    let database = database().await;
+    let migrator = half_applied(&database, 1).await;
+    let url = database.url();
+    for extent in [Down::all(), Down::count(1)] {
+        assert_eq!(refusal(migrator.down(url, extent).await).1, Interruption::Applying);
+    }
+    assert_eq!(refusal(migrator.redo(url, 1).await).1, Interruption::Applying);
+    // Also in the eyes of a release that never had it, where it is the only one.
+    let older = Migrator::new(set("default", []));
+    assert_eq!(refusal(older.down(url, Down::all()).await).1, Interruption::Applying);
+    database.connect().await.unwrap().batch_execute("ALTER TABLE t1 ADD nosuch int").await.unwrap();
+    assert_eq!(names(&migrator.run(url).await.unwrap()), ["apply 00001_step"]);
+}
+
+#[tokio::test]
+async fn a_half_applied_migration_beyond_the_target_is_refused_by_name() {
+    let database = database().await;
+    let migrator = half_applied(&database, 2).await;
+    let url = database.url();
+    for outcome in [
+        migrator.to(url, "1").await,
+        migrator.clone().target("1").run(url).await,
+        migrator.baseline(url, "1").await,
+        migrator.resolve(url, "1", Resolution::Reverted, "a try").await,
+    ] {
+        assert_eq!(refusal(outcome), ("00002_step".to_owned(), Interruption::Applying));
+    }
+    migrator.resolve(url, "2", Resolution::Reverted, "the table is dropped").await.unwrap();
+    assert!(migrator.to(url, "1").await.unwrap().is_noop());
+}
+
+#[tokio::test]
+async fn a_baseline_over_a_half_applied_migration_is_refused_by_name() {
+    let database = database().await;
+    let migrator = half_applied(&database, 1).await;
+    let refused = tokio::time::timeout(Duration::from_secs(10), migrator.baseline(database.url(), "1"));
+    assert_eq!(refusal(refused.await.unwrap()), ("00001_step".to_owned(), Interruption::Applying));
+}
+
+/// A rolling deployment restarts old replicas while the new release builds its index.
+#[tokio::test]
+async fn an_older_release_boots_beside_a_newer_ones_half_applied_migration() {
+    let database = database().await;
+    let newer = half_applied(&database, 2).await;
+    let older = Migrator::new(set("default", [Scripts::up(1, "CREATE TABLE t1 ()")]));
+    assert!(older.run(database.url()).await.unwrap().is_noop());
+    assert!(older.position(database.url()).await.unwrap().is_up_to_date());
+    assert!(!newer.position(database.url()).await.unwrap().is_up_to_date());
+}
+
+/// A run that builds an index, and others that boot meanwhile: what is under way is waited for, not refused.
+#[tokio::test]
+async fn what_is_under_way_is_waited_for() {
+    let database = database().await;
+    let up = "CREATE INDEX CONCURRENTLY i ON t (a); SELECT pg_sleep(1);";
+    let down = "DROP INDEX CONCURRENTLY i; SELECT pg_sleep(1);";
+    let set: Set = set("default", [Scripts::up(1, TABLE), Scripts::up(2, up).down(down)]);
+    let migrator = Migrator::new(set);
+    let boot = async || {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        migrator.run(database.url()).await
+    };
+    let (first, second) = tokio::join!(migrator.run(database.url()), boot());
+    assert_eq!((first.unwrap().steps.len(), second.unwrap().steps.len()), (2, 0));
+    let (reverted, again) = tokio::join!(migrator.down(database.url(), 1), boot());
+    assert_eq!(names(&reverted.unwrap()), ["revert 00002_step"]);
+    assert_eq!(names(&again.unwrap()), ["apply 00002_step"]);
+}
+
+const USERS: &str = "CREATE TABLE users (id int, email text);";
+
+/// The first migration makes a table, the second is this one.
+fn second(up: &str) -> Migrator {
+    migrator([Scripts::up(1, USERS), Scripts::up(2, up)])
+}
+
+async fn indexes(database: &Database) -> String {
+    let sql = "SELECT coalesce(string_agg(relname || CASE WHEN indisvalid THEN '' ELSE '!' END, ' ' ORDER BY relname), '') \
+               FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = 'users'::regclass";
+    database.connect().await.unwrap().query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
+    let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
+    for (wrong, right, expected) in [
+        // The only statement.
+        ("CREATE INDEX CONCURRENTLY i ON user_s (id);".to_owned(), ok.to_owned(), "i"),
+        // The second one; the first one has other comments now, and is not run again.
+        (
+            format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"),
+            format!(
+                "-- Both.\n{ok}\nCREATE INDEX CONCURRENTLY j ON users (email);\nCREATE INDEX CONCURRENTLY k ON users (id);"
+            ),
+            "i j k",
+        ),
+        // What failed is left out.
+        (format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"), ok.to_owned(), "i"),
+        // Nothing was done, so it may as well run in a transaction now.
+        (
+            "CREATE INDEX CONCURRENTLY i ON users (ID_);".to_owned(),
+            "CREATE INDEX i ON users (id);".to_owned(),
+            "i",
+        ),
+        // An index that failed when it was built is there, and INVALID.
+        (
+            "INSERT INTO users VALUES (1), (1); CREATE UNIQUE INDEX CONCURRENTLY i ON users (id);".to_owned(),
+            format!("INSERT INTO users VALUES (1), (1); {ok}"),
+            "i",
+        ),
+    ] {
+        let database = database().await;
+        let error = second(&wrong).run(database.url()).await.unwrap_err().to_string();
+        assert!(
+            error.contains("next: correct the statement, or mend what it ran into, and run again"),
+            "{error}"
+        );
+        let right = second(&right);
+        assert_eq!(names(&right.run(database.url()).await.unwrap()), ["apply 00002_step"], "{wrong}");
+        assert_eq!(indexes(&database).await, expected);
+        assert!(right.run(database.url()).await.unwrap().is_noop());
+        let outcomes: Vec<String> =
+            right.attempts(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
+        assert!(outcomes[1].starts_with("failed") && outcomes[2] == "done", "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_corrected_script_may_fail_again_and_be_corrected_again() {
+    let database = database().await;
+    let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
+    for wrong in ["emial", "e_mail", "mail"] {
+        let script = format!("{ok} CREATE INDEX CONCURRENTLY j ON users ({wrong});");
+        match second(&script).run(database.url()).await.unwrap_err() {
+            Error::Failed(failure) => assert!(failure.message.contains(wrong), "{failure}"),
+            error => panic!("{error}"),
+        }
+        assert_eq!(indexes(&database).await, "i");
+    }
+    let script = format!("{ok} CREATE INDEX CONCURRENTLY j ON users (email);");
+    second(&script).run(database.url()).await.unwrap();
+    assert_eq!(indexes(&database).await, "i j");
+}
+
+#[tokio::test]
+async fn a_script_that_was_edited_in_what_is_done_does_not_go_on() {
+    let database = database().await;
+    let done = "CREATE INDEX CONCURRENTLY i ON users (id); ALTER ROLE CURRENT_USER SET app.token = 'one';";
+    let wrong = "CREATE INDEX CONCURRENTLY j ON users (emial);";
+    second(&format!("{done} {wrong}")).run(database.url()).await.unwrap_err();
+    for edited in [
+        format!("{} {wrong}", done.replace("(id)", "(email)")),
+        // Of a secret nobody can tell whether it is the same.
+        format!("{done} CREATE INDEX CONCURRENTLY j ON users (email);"),
+        "CREATE INDEX CONCURRENTLY i ON users (id);".to_owned(),
+        "CREATE INDEX i ON users (id);".to_owned(),
+    ] {
+        let refused = second(&edited).run(database.url()).await;
+        assert_eq!(refusal(refused), ("00002_step".to_owned(), Interruption::Edited), "{edited}");
+    }
+    assert_eq!(indexes(&database).await, "i");
+}
