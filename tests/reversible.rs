@@ -1,7 +1,7 @@
 //! Sets that can be reverted, and sets that only look so.
 
 use migrate_postgres::testing::{self, Problem, Reversible, RoundTrip, assert_reversible};
-use migrate_postgres::{Migrator, Set};
+use migrate_postgres::{Migrator, Set, tools};
 use migrate_tests::sets::{Scripts, folder_of, set, tables};
 
 fn scripts(scripts: &[(&str, &str)]) -> Set {
@@ -156,4 +156,11 @@ async fn repeatable_migrations_are_applied_in_the_end_and_have_no_way_back() {
 #[tokio::test]
 async fn a_set_of_nothing_is_reversible() {
     assert_reversible(tables(0)).await;
+}
+
+#[tokio::test]
+async fn the_table_of_another_tool_that_is_kept_as_the_history_may_stay() {
+    for kept in [tools::sqlx(), tools::sqlx().table("elsewhere").schema("ops")] {
+        assert_reversible(Migrator::new(tables(2)).history(kept)).await;
+    }
 }

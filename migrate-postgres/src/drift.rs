@@ -31,10 +31,10 @@
 //! # What is compared
 //!
 //! The whole database, so what other sets made there is an addition: [ignore](Comparison::ignore) it, or compare one
-//! [schema](Comparison::schema). Not privileges, unless [asked for](Comparison::with_privileges), because they are usually
-//! granted once and by somebody else; not owners. Migrations run on the scratch database as they ran on the target, data
-//! and all, so a migration that needs data which no migration inserted fails there. What they change outside their
-//! database, roles say, they change.
+//! [schema](Comparison::schema). Not histories: this library's, and with the feature `histories` those of other tools. Not
+//! privileges, unless [asked for](Comparison::with_privileges), because they are usually granted once and by somebody else;
+//! not owners. Migrations run on the scratch database as they ran on the target, data and all, so a migration that needs data
+//! which no migration inserted fails there. What they change outside their database, roles say, they change.
 
 use crate::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 use crate::error::Error;
@@ -109,7 +109,8 @@ impl Comparison {
     }
 
     /// Applies the migrations on the database of this URL, for roles that may not create one, and targets that are no URL. It
-    /// has to be empty, is locked against other comparisons, and **all that is in it afterwards is dropped**.
+    /// has to be empty but for extensions, is locked against other comparisons, and **all else that is in it afterwards is
+    /// dropped**. Extensions that are there beforehand stay, with their schemas: those that migrations leave to a superuser.
     /// Privileges on its schema `public`, and default privileges there, are left as the migrations set them.
     pub fn scratch(mut self, url: impl Into<String>) -> Comparison {
         self.scratch = Some(url.into());
@@ -274,7 +275,10 @@ impl Migrator {
         comparison: &Comparison,
     ) -> Result<Differences, Error> {
         let table = history.survey().await?.table;
-        let live = comparison.of(read(history.session_mut(), &comparison.scope()).await?);
+        let scope = comparison.scope();
+        #[cfg(feature = "histories")]
+        let scope = scope.without_histories(history.session(), &table).await?;
+        let live = comparison.of(read(history.session_mut(), &scope).await?);
         let current = current_schema(history.session()).await?;
         // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
         let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
@@ -283,11 +287,13 @@ impl Migrator {
         migrator.settings = self.settings.clone();
         #[cfg(feature = "histories")]
         {
+            // Its rules for names and versions are not those of the migrations in their places here.
+            migrator.settings.keeping = None;
             migrator.settings.adopting = None;
         }
         // There may be no schema of the search path in the scratch database yet; the target's is made there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
-        let expected = made_by(&migrator, &scratch, schema, &comparison.scope()).await;
+        let expected = made_by(&migrator, &scratch, schema, &scope).await;
         let closed = scratch.close().await;
         let expected = comparison.of(expected?);
         closed?;

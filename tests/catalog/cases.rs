@@ -57,6 +57,44 @@ pub(crate) const CASES: &[Case] = &[
         &["publication pub: changed"],
         "+TABLE public.t",
     ),
+    since(
+        15,
+        case(
+            "CREATE SCHEMA s; CREATE PUBLICATION pub",
+            "ALTER PUBLICATION pub ADD TABLES IN SCHEMA s",
+            &["publication pub: changed"],
+            "+TABLES IN SCHEMA s",
+        ),
+    ),
+    since(
+        15,
+        case(
+            "CREATE TABLE t (id int, x int); CREATE PUBLICATION pub FOR TABLE t",
+            "ALTER PUBLICATION pub SET TABLE t (id) WHERE (id > 3)",
+            &["publication pub: changed"],
+            "+TABLE public.t (id) WHERE (id > 3)",
+        ),
+    ),
+    since(
+        15,
+        case(
+            "CREATE PUBLICATION pub FOR TABLES IN SCHEMA public",
+            "CREATE SEQUENCE s; CREATE TABLE t ()",
+            &["sequence public.s: added", "table public.t: added"],
+            "",
+        ),
+    ),
+    case(
+        "CREATE TABLE p (id int) PARTITION BY LIST (id); CREATE PUBLICATION pub FOR TABLE p",
+        "ALTER TABLE p ADD x int; CREATE TABLE p1 PARTITION OF p DEFAULT",
+        &[
+            "table public.p1: added",
+            "column public.p.x: added",
+            "column public.p1.id: added",
+            "column public.p1.x: added",
+        ],
+        "+PARTITION OF public.p DEFAULT",
+    ),
     case(
         SERVER,
         "ALTER SERVER s OPTIONS (SET host 'b')",
@@ -283,6 +321,18 @@ pub(crate) const CASES: &[Case] = &[
         &["materialized view public.m: added"],
         "+column a integer",
     ),
+    case(
+        "CREATE MATERIALIZED VIEW m AS SELECT text 'x' AS a",
+        "ALTER MATERIALIZED VIEW m ALTER a SET STORAGE EXTERNAL, ALTER a SET STATISTICS 5, ALTER a SET (n_distinct = 2)",
+        &["materialized view public.m: changed"],
+        "+column a text STORAGE EXTERNAL STATISTICS 5 WITH (n_distinct=2)",
+    ),
+    case(
+        "CREATE MATERIALIZED VIEW m AS SELECT 1 AS a; CREATE INDEX i ON m (a)",
+        "ALTER MATERIALIZED VIEW m CLUSTER ON i",
+        &["materialized view public.m: changed"],
+        "+CLUSTER ON i",
+    ),
     // Routines.
     case(ADD, "ALTER FUNCTION f IMMUTABLE", &["function public.f(integer, integer): changed"], "+ IMMUTABLE"),
     case(
@@ -400,6 +450,12 @@ pub(crate) const CASES: &[Case] = &[
         "COMMENT ON COLUMN t.id IS 'two'",
         &["comment on column public.t.id: changed"],
         "+two",
+    ),
+    case(
+        "CREATE DOMAIN d AS int CONSTRAINT k CHECK (VALUE > 0)",
+        "COMMENT ON CONSTRAINT k ON DOMAIN d IS 'positive'",
+        &["comment on constraint public.d.k: added"],
+        "+positive",
     ),
     case(
         "CREATE VIEW v AS SELECT 1 AS a",

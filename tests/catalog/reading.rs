@@ -2,7 +2,7 @@
 
 use crate::Sample;
 use migrate_postgres::Error;
-use migrate_postgres::catalog::{Catalog, Scope};
+use migrate_postgres::catalog::{Catalog, Kind, Scope};
 use migrate_postgres::testing::Server;
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::{Proxy, Side};
@@ -68,6 +68,29 @@ async fn a_transaction_of_the_clients_owner_is_left_alone() {
     let refused = Catalog::read(&sample.client, &Scope::database()).await;
     assert!(matches!(refused, Err(Error::InTransaction)), "{refused:?}");
     sample.run("COMMIT; SELECT FROM t").await;
+}
+
+/// The functions that print definitions fail for what is gone since the query began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_drop_meanwhile_fails_no_read() {
+    let sample = Sample::new().await;
+    sample.run("CREATE TABLE stays (id int)").await;
+    let other = sample.database.connect().await.unwrap();
+    let dropping = tokio::spawn(async move {
+        loop {
+            let made = "CREATE TABLE t (id serial PRIMARY KEY, x text CHECK (x <> '')); CREATE VIEW v AS SELECT * FROM t; \
+                        CREATE INDEX i ON t (x); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+            other.batch_execute(made).await.unwrap();
+            other.batch_execute("DROP VIEW v; DROP TABLE t; DROP FUNCTION f").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    for _ in 0..100 {
+        let catalog = Catalog::read(&sample.client, &Scope::database()).await.unwrap();
+        assert!(catalog.find(Kind::Table, "public.stays").is_some());
+    }
+    dropping.abort();
+    assert!(dropping.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]

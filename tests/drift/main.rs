@@ -3,6 +3,7 @@
 mod baselines;
 mod differing;
 mod scratch;
+mod tools;
 
 use migrate_postgres::Set;
 use migrate_postgres::testing::{self, Database};

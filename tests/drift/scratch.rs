@@ -178,6 +178,40 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
     run(&scratch, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
+/// `dblink` is for superusers to create.
+#[tokio::test]
+async fn what_only_a_superuser_may_create_is_there_beforehand_and_stays() {
+    let (database, scratch) = (database().await, database().await);
+    let (role, config, url) = a_role_without_createdb(&database, &scratch).await;
+    for database in [&database, &scratch] {
+        run(
+            database,
+            &format!(
+                "CREATE SCHEMA \"Ext\"; CREATE EXTENSION dblink SCHEMA \"Ext\"; CREATE EXTENSION hstore; \
+                 GRANT ALL ON SCHEMA \"Ext\" TO {role}"
+            ),
+        )
+        .await;
+    }
+    let migrator = Migrator::new(ups(&[
+        "CREATE EXTENSION IF NOT EXISTS dblink SCHEMA \"Ext\"; CREATE TABLE \"Ext\".t (id int, h hstore); \
+         CREATE FUNCTION \"Ext\".f(h hstore) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE u ();",
+    ]));
+    migrator.run(&config).await.unwrap();
+    let given = Comparison::new().scratch(url);
+    for _ in 0..2 {
+        let drift = migrator.drift(&config, &given).await.unwrap();
+        assert!(drift.is_none(), "{drift}");
+    }
+    // Something else beside an extension is not for us to drop.
+    run(&scratch, "CREATE TABLE \"Ext\".precious ()").await;
+    let error = scratch_error(migrator.drift(&config, &given).await);
+    assert!(matches!(error, ScratchError::NotEmpty { .. }), "{error}");
+    run(&scratch, "SELECT FROM \"Ext\".precious; DROP EXTENSION dblink; DROP EXTENSION hstore").await;
+    run(&database, &format!("DROP OWNED BY {role}")).await;
+    run(&scratch, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch() {
     let (database, scratch) = (database().await, database().await);
@@ -194,7 +228,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
         error.to_string(),
         format!(
             "the scratch database {} is not empty: 1 things are in it, TABLE public.precious for one; nothing was changed there\n\
-             next: give one that is empty; what is in it is dropped afterwards",
+             next: give one that is empty but for extensions; what else is in it is dropped afterwards",
             scratch.name()
         )
     );

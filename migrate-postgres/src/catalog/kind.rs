@@ -55,7 +55,7 @@ kinds! {
     Statistics = "statistics",
     /// A view: columns with their types, options and query.
     View = "view",
-    /// A materialized view: columns with their types, options and query.
+    /// A materialized view: columns with their types and settings, options and query.
     MaterializedView = "materialized view",
     /// A function.
     Function = "function",
@@ -71,7 +71,7 @@ kinds! {
     Policy = "policy",
     /// An event trigger, and whether it is enabled.
     EventTrigger = "event trigger",
-    /// A publication, and the tables in it.
+    /// A publication: its options, and the tables and schemas that were added to it, not what comes of those.
     Publication = "publication",
     /// A foreign data wrapper.
     ForeignDataWrapper = "foreign data wrapper",

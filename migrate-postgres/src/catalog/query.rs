@@ -34,7 +34,8 @@ const OBJECTS: &[&str] = &[
 /// What is known of the objects beside: kind, identity, the table it is of, definition.
 const BESIDE: &[&str] = &[include_str!("sql/comments.sql"), include_str!("sql/privileges.sql")];
 
-/// All of it, as: kind, identity, table, definition. Parameters: the schema or null, whether owners count.
+/// All of it, as: kind, identity, table, definition. Parameters: the schema or null, whether owners count, schemas and names
+/// of other tools' histories.
 pub(super) fn catalog() -> String {
     let objects = OBJECTS.join("UNION ALL\n");
     let beside = BESIDE.join("UNION ALL\n");

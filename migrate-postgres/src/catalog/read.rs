@@ -10,6 +10,8 @@ use crate::session::Session;
 use crate::target::Target;
 use futures_util::future::try_join;
 use std::borrow::Cow;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
@@ -26,12 +28,14 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage};
 pub struct Scope {
     schema: Option<Cow<'static, str>>,
     owners: bool,
+    /// Histories of other tools, which are left out: their schemas and names.
+    pub(super) histories: Vec<(String, String)>,
 }
 
 impl Scope {
     /// All schemas but the system's, and what is in no schema: extensions, publications, event triggers, casts.
     pub const fn database() -> Scope {
-        Scope { schema: None, owners: false }
+        Scope { schema: None, owners: false, histories: Vec::new() }
     }
 
     /// One schema, its name as the catalog has it, without quotes. Its own name is in no identity, and in no definition but
@@ -42,7 +46,7 @@ impl Scope {
     /// in the definitions that speak of it: the schema is behind `pg_catalog` in the search path while it is read, so that
     /// nothing in it is mistaken for PostgreSQL's own.
     pub fn schema(name: impl Into<Cow<'static, str>>) -> Scope {
-        Scope { schema: Some(name.into()), owners: false }
+        Scope { schema: Some(name.into()), owners: false, histories: Vec::new() }
     }
 
     /// The same, with the owner of each object in its definition.
@@ -87,7 +91,8 @@ impl Catalog {
     /// settings of the session are as before, and it is safe behind a transaction pooler. Like a query of a view, it locks the
     /// tables of views in `ACCESS SHARE` mode while it reads, and waits for whoever has them in `ACCESS EXCLUSIVE` mode.
     ///
-    /// Any role may read a catalog. DDL that runs at the same time may be seen in part.
+    /// Any role may read a catalog. DDL that runs at the same time may be seen in part; where it drops what is being read, the
+    /// catalog is read again, a few times.
     ///
     /// # Errors
     ///
@@ -100,8 +105,32 @@ impl Catalog {
     }
 }
 
+/// How often a catalog is read of which others drop objects meanwhile.
+const TRIES: u32 = 10;
+
+/// The pause before it is read again, for the first time; twice as long each time.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Reads over an open session.
 pub(crate) async fn read(session: &mut Session<'_>, scope: &Scope) -> Result<Catalog, Error> {
+    for tried in 0..TRIES {
+        match read_once(session, scope).await {
+            Err(error) if is_of_an_object_that_is_gone(&error) => {
+                tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
+            }
+            read => return read,
+        }
+    }
+    read_once(session, scope).await
+}
+
+/// The query sees the catalog as it was at its beginning, and the functions that print definitions as it is: for what was
+/// dropped in between they have an internal error, "could not open relation with OID" or "cache lookup failed".
+fn is_of_an_object_that_is_gone(error: &Error) -> bool {
+    matches!(error, Error::Server { source, .. } if source.code() == Some(&SqlState::INTERNAL_ERROR))
+}
+
+async fn read_once(session: &mut Session<'_>, scope: &Scope) -> Result<Catalog, Error> {
     session.mark("ROLLBACK");
     let rows = match rows(session, scope).await {
         Err(Error::InTransaction) => {
@@ -121,8 +150,14 @@ pub(crate) async fn read(session: &mut Session<'_>, scope: &Scope) -> Result<Cat
 async fn rows(client: &Client, scope: &Scope) -> Result<Vec<Row>, Error> {
     let (begin, sql) = (scope.begin(), query::catalog());
     let schema = scope.schema.as_deref();
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&schema, Type::TEXT), (&scope.owners, Type::BOOL)];
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        scope.histories.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] = [
+        (&schema, Type::TEXT),
+        (&scope.owners, Type::BOOL),
+        (&schemas, Type::TEXT_ARRAY),
+        (&names, Type::TEXT_ARRAY),
+    ];
     let failed = |source| Error::server("reading the catalog", source);
     let begun = async {
         let answer = client.simple_query(&begin).await.map_err(failed)?;

@@ -88,6 +88,15 @@ pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error>
     Ok(histories)
 }
 
+/// The tables, with their schemas, in which other tools keep their histories and what belongs to these.
+#[cfg(feature = "catalog")]
+pub(crate) async fn tables(client: &Client) -> Result<Vec<(String, String)>, Error> {
+    let there = all(client).await?;
+    let beside = there.iter().filter(|there| there.tool == Tool::Rails);
+    let beside = beside.map(|there| (there.schema.clone(), "ar_internal_metadata".to_owned()));
+    Ok(there.iter().map(|there| (there.schema.clone(), there.table.clone())).chain(beside).collect())
+}
+
 /// The one that the search path leads to, or the only one at all.
 fn one(mut all: Vec<There>) -> Result<Option<There>, Error> {
     if all.iter().any(|there| there.in_path) {

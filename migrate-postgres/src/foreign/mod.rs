@@ -6,6 +6,8 @@ mod kept;
 mod read;
 mod table;
 
+#[cfg(feature = "catalog")]
+pub(crate) use find::tables;
 pub(crate) use find::{find, found};
 pub(crate) use kept::{attempts, look, state};
 pub use table::{

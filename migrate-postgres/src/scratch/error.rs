@@ -29,7 +29,7 @@ pub enum ScratchError {
     /// The database that was given has something in it.
     #[error(
         "the scratch database {database} is not empty: {count} things are in it, {first} for one; nothing was changed there\n\
-         next: give one that is empty; what is in it is dropped afterwards"
+         next: give one that is empty but for extensions; what else is in it is dropped afterwards"
     )]
     NotEmpty {
         /// Its name.

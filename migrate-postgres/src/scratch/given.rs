@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config};
 
-/// An empty database, locked for as long as the value lives, and emptied with it.
+/// A database that is empty but for extensions, locked for as long as the value lives, and emptied with it.
 #[derive(Debug)]
 pub(super) struct Given {
     name: String,
+    /// The statements that would drop what was there beforehand and stays.
+    stays: Vec<String>,
     guard: Option<Guard>,
 }
 
@@ -48,19 +50,22 @@ impl Given {
         if !locked {
             return Err(ScratchError::InUse { database }.into());
         }
-        let held = drops(&guard).await.map_err(failed)?;
+        let (stays, held) =
+            drops(&guard).await.map_err(failed)?.into_iter().partition::<Vec<_>, _>(|drop| drop.stays);
+        let [stays, held] =
+            [stays, held].map(|drops| drops.into_iter().map(|drop| drop.sql).collect::<Vec<_>>());
         if let Some(first) = held.first() {
             let first =
                 first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
-        Ok(Given { name: database, guard: Some(Guard(guard)) })
+        Ok(Given { name: database, stays, guard: Some(Guard(guard)) })
     }
 
     /// Empties it and gives the lock back.
     pub(super) async fn empty_now(mut self) -> Result<(), Error> {
         let emptied = match &self.guard {
-            Some(Guard(session)) => empty(session, &self.name).await,
+            Some(Guard(session)) => empty(session, &self.name, &self.stays).await,
             None => Ok(()),
         };
         if let Some(Guard(session)) = self.guard.take() {
@@ -73,10 +78,10 @@ impl Given {
 impl Drop for Given {
     fn drop(&mut self) {
         if let Some(Guard(session)) = self.guard.take() {
-            let name = self.name.clone();
+            let (name, stays) = (self.name.clone(), std::mem::take(&mut self.stays));
             clear_up(async move {
                 end_others(&session).await;
-                let emptied = empty(&session, &name).await;
+                let emptied = empty(&session, &name, &stays).await;
                 session.close().await;
                 emptied
             });
@@ -105,21 +110,29 @@ async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
     Ok(row.map_err(|source| Error::server("looking at the locks", source))?.get(0))
 }
 
-/// The statements that empty a database; none where it is empty.
-async fn drops(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
-    let rows = client.query_typed(DROPS, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(1)).collect())
+/// What drops an object.
+struct Dropping {
+    sql: String,
+    /// Whether it may be there beforehand, and stays then.
+    stays: bool,
 }
 
-async fn empty(client: &Client, database: &str) -> Result<(), Error> {
+/// The statements that empty a database; none where it is empty.
+async fn drops(client: &Client) -> Result<Vec<Dropping>, tokio_postgres::Error> {
+    let rows = client.query_typed(DROPS, &[]).await?;
+    Ok(rows.iter().map(|row| Dropping { sql: row.get(1), stays: row.get(2) }).collect())
+}
+
+async fn empty(client: &Client, database: &str, stays: &[String]) -> Result<(), Error> {
     let failed = |source| ScratchError::Server {
         doing: "emptying",
         database: database.to_owned(),
         source,
         next: "empty it by hand; the comparison itself was done",
     };
-    for statement in drops(client).await.map_err(failed)? {
-        client.batch_execute(&statement).await.map_err(failed)?;
+    let drops = drops(client).await.map_err(failed)?;
+    for Dropping { sql, .. } in drops.iter().filter(|drop| !stays.contains(&drop.sql)) {
+        client.batch_execute(sql).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{Database, TestingError, server};
-use crate::catalog::{Catalog, Differences, Pattern, Scope};
+use crate::catalog::{Catalog, Differences, Pattern, Scope, read};
+use crate::history::PgHistory;
 use crate::{Down, Error, Migration, Migrator, Set, Target};
 
 /// Asserts that every migration of a set can be reverted and applied again: on a database of its own each one, in order, is
@@ -187,7 +188,10 @@ impl RoundTrip {
     }
 
     async fn catalog<T: Target + ?Sized>(&self, target: &T) -> Result<Catalog, Error> {
-        Ok(Catalog::read(target, &Scope::database()).await?.ignoring(&self.ignored))
+        let mut history = PgHistory::open(target, &self.migrator.settings).await?;
+        let catalog = catalog_beside(&mut history).await;
+        history.close().await;
+        Ok(catalog?.ignoring(&self.ignored))
     }
 
     fn allows_irreversible(&self, migration: &dyn Migration) -> bool {
@@ -197,6 +201,14 @@ impl RoundTrip {
         };
         self.irreversible.iter().any(names)
     }
+}
+
+/// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
+async fn catalog_beside<T: Target + ?Sized>(history: &mut PgHistory<'_, T>) -> Result<Catalog, Error> {
+    let scope = Scope::database();
+    #[cfg(feature = "histories")]
+    let scope = scope.without_histories(history.session(), &history.survey().await?.table).await?;
+    read(history.session_mut(), &scope).await
 }
 
 /// What came of a [`RoundTrip`]; [`Display`](fmt::Display) shows the problems, migration by migration.

@@ -15,3 +15,8 @@ SELECT 'pg_constraint'::regclass::oid, c.oid, 0, 'constraint', r.identity || '.'
     CASE WHEN NOT c.conislocal THEN 'INHERITED' END)
 FROM rel r JOIN pg_constraint c ON c.conrelid = r.oid
 WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0
+UNION ALL
+-- Those of domains are told by their domain; here for the comments on them, hence without a definition.
+SELECT 'pg_constraint'::regclass::oid, c.oid, 0, 'constraint', ns.prefix || quote_ident(t.typname) || '.' || quote_ident(c.conname),
+  ns.prefix || quote_ident(t.typname), NULL
+FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid JOIN ns ON ns.oid = t.typnamespace

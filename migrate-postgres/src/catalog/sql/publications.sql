@@ -1,15 +1,20 @@
--- As JSON, since which columns there are depends on the server's version.
+-- As JSON, since which columns there are depends on the server's version. So do publications of schemas, which are found by
+-- what pg_publication_namespace, there from 15 on, depends on. What is told is what was said, not what comes of it: neither
+-- the partitions of a table nor the tables of a schema, nor all columns where there is no list of them.
 SELECT 'pg_publication'::regclass::oid, p.oid, 0, 'publication', quote_ident(p.pubname), NULL,
   concat_ws(E'\n', 'PUBLICATION',
     (SELECT string_agg(substr(key, 4) || ' ' || value, E'\n' ORDER BY key)
      FROM jsonb_each_text(to_jsonb(p) - 'oid' - 'pubname' - 'pubowner')),
-    CASE WHEN NOT p.puballtables THEN (
-      SELECT string_agg('TABLE ' || quote_ident(t.schemaname) || '.' || quote_ident(t.tablename)
-        || coalesce(' ' || (to_jsonb(t) ->> 'attnames'), '') || coalesce(' WHERE ' || (to_jsonb(t) ->> 'rowfilter'), ''), E'\n'
-        ORDER BY t.schemaname, t.tablename)
-      FROM pg_publication_tables t JOIN rel r ON r.relname = t.tablename
-      JOIN ns ON ns.oid = r.relnamespace AND ns.nspname = t.schemaname
-      WHERE t.pubname = p.pubname) END)
+    (SELECT string_agg('TABLES IN SCHEMA ' || quote_ident(n.nspname), E'\n' ORDER BY n.nspname)
+     FROM pg_depend s JOIN pg_depend d ON d.classid = s.classid AND d.objid = s.objid JOIN pg_namespace n ON n.oid = s.refobjid
+     WHERE s.classid = to_regclass('pg_catalog.pg_publication_namespace') AND s.refclassid = 'pg_namespace'::regclass
+       AND d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid),
+    (SELECT string_agg('TABLE ' || r.identity
+        || coalesce(' (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+           WHERE a.attrelid = r.oid AND to_jsonb(m) -> 'prattrs' @> to_jsonb(a.attnum)) || ')', '')
+        || coalesce(' WHERE ' || (SELECT to_jsonb(t) ->> 'rowfilter' FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
+           WHERE t.pubname = p.pubname AND t.tablename = r.relname AND n.oid = r.relnamespace), ''), E'\n' ORDER BY r.identity)
+     FROM pg_publication_rel m JOIN rel r ON r.oid = m.prrelid WHERE m.prpubid = p.oid))
 FROM pg_publication p
 WHERE $1 IS NULL
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_publication'::regclass AND m.objid = p.oid)

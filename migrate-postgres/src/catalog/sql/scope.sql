@@ -1,4 +1,5 @@
--- What the branches of the query stand on. $1: the one schema, or null for all; $2: whether owners count.
+-- What the branches of the query stand on. $1: the one schema, or null for all; $2: whether owners count; $3 and
+-- $4: the schemas and names of tables that are histories of other tools.
 -- `prefix` is what stands before the names of a schema's objects: nothing where only one schema is read.
 ns AS MATERIALIZED (
   SELECT n.oid, n.nspname, n.nspowner, n.nspacl,
@@ -19,6 +20,9 @@ history AS MATERIALIZED (
   GROUP BY c.oid, c.relnamespace, c.relname
   HAVING count(*) FILTER (WHERE a.attname NOT IN ('history', 'owner', 'expires_at')) = 8
     OR (c.relname = 'migrate_lease' AND count(*) = 4)
+  UNION ALL
+  SELECT c.oid, c.relnamespace FROM unnest($3, $4) AS tools (schema, name)
+  JOIN pg_namespace n ON n.nspname = tools.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = tools.name
 ),
 rel AS MATERIALIZED (
   SELECT c.*, ns.prefix || quote_ident(c.relname) AS identity,
