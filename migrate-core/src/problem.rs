@@ -199,9 +199,6 @@ pub enum ProblemKind {
     /// A script without a single character that matters.
     #[error("the script is empty")]
     Empty,
-    /// A script of comments.
-    #[error("the script has comments only, and no statement")]
-    OnlyComments,
     /// More than a server takes in one message.
     #[error("the script has {length} bytes, of at most {limit}")]
     TooLarge {
@@ -500,8 +497,8 @@ impl ProblemKind {
             K::BadMark { fault, .. } => fault.help(),
             K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
             K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
-            K::Empty | K::OnlyComments => {
-                "write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`".into()
+            K::Empty => {
+                "write its statements, or delete the file; a migration that is to do nothing says so in a comment".into()
             }
             K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),

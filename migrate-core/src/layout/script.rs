@@ -93,9 +93,10 @@ impl Scripts<'_> {
             |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
         let header = options::read_header(text, role);
         let Split { mut statements, faults, .. } = sql::split(text);
-        if statements.is_empty() && faults.is_empty() {
-            let is_blank = text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{feff}' | ';'));
-            report(0, if is_blank { ProblemKind::Empty } else { ProblemKind::OnlyComments });
+        // A script of comments says on purpose that there is nothing to do; a file with nothing in it says nothing.
+        let is_blank = || text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{feff}' | ';'));
+        if statements.is_empty() && faults.is_empty() && is_blank() {
+            report(0, ProblemKind::Empty);
         }
         header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
         let options =

@@ -664,7 +664,6 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::SameButForCase { .. } => 14,
         K::OtherTool { .. } => 15,
         K::Empty => 16,
-        K::OnlyComments => 17,
         K::TooLarge { .. } => 18,
         K::NotUtf8 { .. } => 19,
         K::Sql(_) => 20,
