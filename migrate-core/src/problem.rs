@@ -196,9 +196,12 @@ pub enum ProblemKind {
         /// The script.
         script: String,
     },
-    /// A script without a single character that matters.
+    /// A script without a statement, and without a comment that says why.
     #[error("the script is empty")]
     Empty,
+    /// A script that is as `migrate new` made it.
+    #[error("the script is not written yet: it is as `migrate new` made it")]
+    Unwritten,
     /// More than a server takes in one message.
     #[error("the script has {length} bytes, of at most {limit}")]
     TooLarge {
@@ -499,6 +502,10 @@ impl ProblemKind {
             K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
             K::Empty => {
                 "write its statements, or delete the file; a migration that is to do nothing says so in a comment".into()
+            }
+            K::Unwritten => {
+                "write its statements, or delete the file; if there is nothing to do, say so in a comment of your own"
+                    .into()
             }
             K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
