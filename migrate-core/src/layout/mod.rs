@@ -45,6 +45,12 @@
 //! that [know their place](crate::Script::part) in it.
 //!
 //! A migration that [replaces](crate::options) others stands aside of them: [`Directory::replaced`].
+//!
+//! # Scripts that do nothing
+//!
+//! A script of comments is applied and does nothing; [`Directory::notes`] lists it. A file without a statement and without a
+//! comment is a [problem](crate::ProblemKind::Empty), and so is one [as `migrate new` makes it](UNWRITTEN). A down half of comments
+//! is none, and so is a down script as sqlx or diesel makes it: a revert would take nothing back and say that it did.
 
 mod dbmate;
 mod detect;
