@@ -3,4 +3,5 @@
 pub mod histories;
 pub mod pgbouncer;
 pub mod proxy;
+pub mod rustc;
 pub mod sets;
