@@ -90,7 +90,7 @@ impl Exit {
         }
     }
 
-    fn of_failure(failure: &Failure) -> Exit {
+    pub(super) fn of_failure(failure: &Failure) -> Exit {
         match (&failure.left, failure.code.as_deref()) {
             (Left::InDoubt { .. }, _) => Exit::InDoubt,
             (Left::Nothing, Some("55P03")) => Exit::LockNotGot,

@@ -17,6 +17,8 @@ pub(crate) enum Tone {
     Bad,
     /// Less important than what is around it.
     Faint,
+    /// The heading of what is below it.
+    Strong,
 }
 
 /// A piece of text with what it means.
@@ -134,6 +136,7 @@ fn pretty(table: &Table) -> String {
                 Tone::Warning => cell.fg(Color::Yellow),
                 Tone::Bad => cell.fg(Color::Red),
                 Tone::Faint => cell.add_attribute(Attribute::Dim),
+                Tone::Strong => cell.add_attribute(Attribute::Bold),
             }
         }));
     }
@@ -147,6 +150,7 @@ fn styled(piece: &Piece) -> String {
         Tone::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
         Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
         Tone::Faint => Style::new().dimmed(),
+        Tone::Strong => Style::new().bold(),
     };
     let mut text = String::new();
     // Writing into a string does not fail.
