@@ -157,6 +157,7 @@ fn kind_of(error: &Error) -> &'static str {
         Error::NotForTool { .. } => "not_for_tool",
         Error::NoCheckpoints { .. } => "no_checkpoints",
         Error::Placeholder(_) => "placeholder",
+        Error::Backup(_) => "backup",
         _ => "server",
     }
 }

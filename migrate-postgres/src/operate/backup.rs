@@ -162,12 +162,12 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
         let session = target.open().await?;
-        let listed = self.list(&session).await;
+        let listed = self.list_backups(&session).await;
         session.close().await;
         listed
     }
 
-    async fn list(&self, client: &Client) -> Result<Vec<Backup>, Error> {
+    pub(super) async fn list_backups(&self, client: &Client) -> Result<Vec<Backup>, Error> {
         let survey = Survey::take(client, &self.settings).await?;
         let table = table(&survey);
         let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));

@@ -26,7 +26,7 @@ mod units;
 pub(crate) use backup::before;
 pub use backup::{Backup, BackupError, Backups};
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
-pub use preflight::{Check, Finding, Preflight, Verdict};
+pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;

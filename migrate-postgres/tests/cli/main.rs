@@ -9,6 +9,7 @@ mod failing;
 mod forward;
 mod making;
 mod planning;
+mod preflight;
 mod resetting;
 mod snapshot;
 mod stage;

@@ -91,6 +91,7 @@ async fn every_command_has_a_help_with_an_example() {
     let commands = [
         "status",
         "plan",
+        "preflight",
         "up",
         "down",
         "redo",

@@ -16,7 +16,7 @@ pub(crate) fn assert_snapshot(name: &str, text: &str) {
     assert!(text == expected, "{}\n--- expected\n{expected}--- found\n{text}", path.display());
 }
 
-/// A text without what differs from run to run: times, ages, processes, runs; and without the blanks that align columns.
+/// A text without what differs from run to run: times, ages, processes, runs, versions, sizes of databases; and without the blanks that align columns.
 pub(crate) fn normalized(text: &str) -> String {
     if let Ok(mut document) = serde_json::from_str::<Value>(text) {
         normalize(&mut document);
@@ -53,11 +53,21 @@ fn line_without_times(line: &str) -> String {
         if words[index - 1] == "pid" {
             words[index] = "…".to_owned();
         }
+        if words[index - 1] == "PostgreSQL" && words[index].starts_with(|c: char| c.is_ascii_digit()) {
+            words[index] = "…,".to_owned();
+        }
+        if ["kB", "MB"].contains(&words[index].trim_end_matches([',', ';', ':'])) {
+            words[index - 1] = "…".to_owned();
+        }
     }
     indent.to_owned() + &words.join(" ")
 }
 
 fn word(word: &str) -> String {
+    if let Some((before, behind)) = word.split_once("pg_terminate_backend(") {
+        let rest = behind.trim_start_matches(|c: char| c.is_ascii_digit());
+        return format!("{before}pg_terminate_backend(…{rest}");
+    }
     let bare = word.trim_end_matches([',', ':', ';']);
     let rest = &word[bare.len()..];
     let number = bare.trim_end_matches(|c: char| c.is_alphabetic());

@@ -8,6 +8,7 @@ mod drift;
 mod explained;
 mod history;
 mod plan;
+mod preflight;
 mod redo;
 mod rehearsed;
 mod reset;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Show what `up` would do, and change nothing
     Plan(plan::Args),
+    /// Look whether now is a good time to migrate
+    Preflight(preflight::Args),
     /// Apply what is pending
     Up(up::Args),
     /// Revert migrations by their down scripts
@@ -57,9 +60,10 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 17] = [
     "status",
     "plan",
+    "preflight",
     "up",
     "down",
     "redo",
@@ -82,6 +86,7 @@ impl Command {
         match self {
             Command::Status(_) => "status",
             Command::Plan(_) => "plan",
+            Command::Preflight(_) => "preflight",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
@@ -102,6 +107,7 @@ impl Command {
         match self {
             Command::Status(args) => args.run(context).await,
             Command::Plan(args) => args.run(context).await,
+            Command::Preflight(args) => args.run(context).await,
             Command::Up(args) => args.run(context).await,
             Command::Down(args) => args.run(context).await,
             Command::Redo(args) => args.run(context).await,
