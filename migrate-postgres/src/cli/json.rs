@@ -31,6 +31,10 @@ pub(super) fn document(
     put("command", json!(command));
     put("outcome", json!(exit.word()));
     put("exit_code", json!(exit.code()));
+    if let Some(dump) = context.ui.backup() {
+        let restore = context.restore_command(dump);
+        put("backup", json!({ "file": dump.file, "bytes": dump.bytes, "restore": restore }));
+    }
     match answer {
         Ok(answer) => {
             if let Value::Object(data) = &answer.data {

@@ -191,7 +191,7 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 11] = [
+    const WORDS: [(&str, &str); 12] = [
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),
@@ -201,6 +201,7 @@ fn in_options(advice: &str) -> String {
         ("`history_table`", "`--history-table`"),
         ("`Comparison::scratch`", "`--scratch`"),
         ("`adopt_from`", "`--from`"),
+        ("`Backups::programs`", "`--pg-bin`"),
         ("set `--", "give `--"),
         ("with `--history", "by `--history"),
     ];

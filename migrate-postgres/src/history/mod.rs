@@ -202,6 +202,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind()?, run_id());
+        #[cfg(feature = "operate")]
+        let backup = crate::operate::Due::of(self.settings, self.target)?;
         let mut lock = self.lock(set, kind, &run).await?;
         if self.held_since.is_some() {
             match lock.is_free(&self.session).await {
@@ -273,6 +275,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             lookout,
             lost: false,
             released: None,
+            #[cfg(feature = "operate")]
+            backup,
         })))
     }
 

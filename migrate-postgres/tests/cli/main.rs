@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test cli` writes the snapshots anew.
 
+mod backing_up;
 mod backward;
 mod comparing;
 mod connecting;

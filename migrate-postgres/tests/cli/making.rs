@@ -92,6 +92,7 @@ async fn every_command_has_a_help_with_an_example() {
         "status",
         "plan",
         "preflight",
+        "backup",
         "up",
         "down",
         "redo",

@@ -16,7 +16,7 @@ pub(crate) fn assert_snapshot(name: &str, text: &str) {
     assert!(text == expected, "{}\n--- expected\n{expected}--- found\n{text}", path.display());
 }
 
-/// A text without what differs from run to run: times, ages, processes, runs, versions, sizes of databases; and without the blanks that align columns.
+/// A text without what differs from run to run: times, ages, processes, runs, versions, sizes and names of dumps; and without the blanks that align columns.
 pub(crate) fn normalized(text: &str) -> String {
     if let Ok(mut document) = serde_json::from_str::<Value>(text) {
         normalize(&mut document);
@@ -33,6 +33,7 @@ fn normalize(value: &mut Value) {
                     "at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
                         *value = "…".into();
                     }
+                    "bytes" if *value != 0 => *value = "…".into(),
                     name if name.ends_with("_seconds") && !value.is_null() => *value = 0.into(),
                     _ => normalize(value),
                 }
@@ -56,7 +57,8 @@ fn line_without_times(line: &str) -> String {
         if words[index - 1] == "PostgreSQL" && words[index].starts_with(|c: char| c.is_ascii_digit()) {
             words[index] = "…,".to_owned();
         }
-        if ["kB", "MB"].contains(&words[index].trim_end_matches([',', ';', ':'])) {
+        let is_size = ["bytes", "kB", "MB"].contains(&words[index].trim_end_matches([',', ';', ':']));
+        if is_size && words[index - 1] != "0" {
             words[index - 1] = "…".to_owned();
         }
     }
@@ -67,6 +69,10 @@ fn word(word: &str) -> String {
     if let Some((before, behind)) = word.split_once("pg_terminate_backend(") {
         let rest = behind.trim_start_matches(|c: char| c.is_ascii_digit());
         return format!("{before}pg_terminate_backend(…{rest}");
+    }
+    if let Some((path, rest)) = word.split_once(".dump") {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        return format!("{folder}/….dump{rest}");
     }
     let bare = word.trim_end_matches([',', ':', ';']);
     let rest = &word[bare.len()..];

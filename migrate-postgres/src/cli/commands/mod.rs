@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod adopt;
+mod backup;
 mod baseline;
 mod comparison;
 mod down;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Plan(plan::Args),
     /// Look whether now is a good time to migrate
     Preflight(preflight::Args),
+    /// Dump the database now
+    Backup(backup::Args),
     /// Apply what is pending
     Up(up::Args),
     /// Revert migrations by their down scripts
@@ -60,10 +63,11 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 17] = [
+pub(super) const NAMES: [&str; 18] = [
     "status",
     "plan",
     "preflight",
+    "backup",
     "up",
     "down",
     "redo",
@@ -87,6 +91,7 @@ impl Command {
             Command::Status(_) => "status",
             Command::Plan(_) => "plan",
             Command::Preflight(_) => "preflight",
+            Command::Backup(_) => "backup",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
@@ -108,6 +113,7 @@ impl Command {
             Command::Status(args) => args.run(context).await,
             Command::Plan(args) => args.run(context).await,
             Command::Preflight(args) => args.run(context).await,
+            Command::Backup(args) => args.run(context).await,
             Command::Up(args) => args.run(context).await,
             Command::Down(args) => args.run(context).await,
             Command::Redo(args) => args.run(context).await,
