@@ -174,6 +174,8 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownVersion { .. } => "unknown_version",
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
+        R::MarkedRun { .. } => "marked_run",
+        R::NoRuns => "no_runs",
         R::UnusableHistory(_) => "unusable_history",
         R::NotEmpty { .. } => "not_empty",
         R::NotInterrupted { .. } => "not_interrupted",

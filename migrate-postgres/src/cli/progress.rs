@@ -170,7 +170,7 @@ impl Bars {
             }
             Event::BackingUp { written, of, .. } => shown.dumping(*written, *of),
             Event::BackedUp { .. } => {
-                shown.begin("dumped; sent to the server, which has not answered yet".to_owned())
+                shown.begin("dumped; sent to the server, which has not answered yet".to_owned());
             }
             Event::StepStarted { name, action, number, of, .. } => {
                 shown.expect(*of);

@@ -34,4 +34,4 @@ pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;
 #[cfg(feature = "cli")]
-pub(crate) use units::{Bytes, Time};
+pub(crate) use units::Bytes;
