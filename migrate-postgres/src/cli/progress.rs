@@ -80,6 +80,14 @@ impl Ui {
         }
     }
 
+    /// Somebody else has the migration lock, and what is not a run waits for it.
+    pub(super) fn wait_for_lock(&self, holder: &Holder) {
+        if let Some(bars) = &self.bars {
+            let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
+            bars.shown.get_or_insert_with(Shown::new).wait_for_lock(holder);
+        }
+    }
+
     /// Takes the bars away.
     pub(super) fn end(&self) {
         if let Some(bars) = &self.bars {
@@ -142,6 +150,11 @@ impl Shown {
         self.steps.set_length(steps as u64);
     }
 
+    /// Somebody else has the migration lock.
+    fn wait_for_lock(&self, holder: &Holder) {
+        self.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
+    }
+
     /// The database is being dumped.
     fn dumping(&self, written: u64, of: u64) {
         if written == 0 {
@@ -182,9 +195,7 @@ impl Bars {
             }
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
             Event::Blocked { blockers, .. } => shown.blockers.set_message(in_the_way(blockers)),
-            Event::WaitingForLock { holder, .. } => {
-                shown.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
-            }
+            Event::WaitingForLock { holder, .. } => shown.wait_for_lock(holder),
             Event::WaitingForStatement { .. } | Event::Retrying { .. } => {
                 shown.blockers.set_message(event.to_string());
             }
