@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod heads;
 pub mod histories;
 pub mod pgbouncer;
 pub mod proxy;

@@ -190,6 +190,9 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
+        if let Some(head) = context.survey.head.as_ref().filter(|_| index == 0) {
+            record.push(head.clear(context.run.set));
+        }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
             message.push_script(index, script);
@@ -207,7 +210,9 @@ impl Transactions<'_, '_, '_, '_> {
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
         let finish = context.table.finish(context.run, row, &self.steps[index], durable);
+        let head = context.survey.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
         statements.push(&finish);
+        statements.extend(head.as_deref());
         message.push(index, Purpose::Finish, &statements);
         message.push(index, Purpose::Commit, &["COMMIT"]);
     }
@@ -363,7 +368,11 @@ impl Transactions<'_, '_, '_, '_> {
     async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
         let context = &self.context;
         let row = self.standing.last_row + 1;
-        let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        let mut failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        if let Some(head) = &context.survey.head {
+            // Where this release stops, an older one may have nothing to do.
+            failed = format!("{failed}; {}", head.write(context.run.set));
+        }
         let timeouts = context.timeouts(&Options::NONE, true).join("; ");
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
