@@ -445,6 +445,11 @@ impl Migrator {
         let mut observer = self.observer();
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
         history.close().await;
+        #[cfg(feature = "catalog")]
+        let report = match report {
+            Ok(report) => Ok(self.keep_schema_after(target, report).await),
+            failed => failed,
+        };
         Ok(report?)
     }
 

@@ -97,6 +97,23 @@ pub(crate) enum Problem {
         message: String,
     },
 
+    /// Nothing was kept of the schema.
+    #[error(
+        "nothing was kept of the schema to compare it with; nothing was changed\n\
+         next: let runs keep it by `--keep-schema`, keep it as it is now by `drift --keep`, or compare without `--kept`"
+    )]
+    NotKept,
+
+    /// What was kept of the schema is of before other migrations were applied or reverted.
+    #[error(
+        "what was kept of the schema at {at} is of before a run that kept nothing; nothing was changed\n\
+         next: compare without `--kept`, and keep it by `drift --keep` if all is well"
+    )]
+    KeptEarlier {
+        /// When it was kept.
+        at: String,
+    },
+
     /// Interrupted from the keyboard.
     #[error(
         "interrupted; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
@@ -120,6 +137,7 @@ impl Problem {
             Problem::NotDevelopment { .. } => "not_development",
             Problem::OtherDatabase { .. } => "other_database",
             Problem::Seed { .. } => "seed",
+            Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Interrupted => "interrupted",
         }
     }

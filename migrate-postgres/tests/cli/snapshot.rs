@@ -30,7 +30,7 @@ fn normalize(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
+                    "at" | "kept_at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
                         *value = "…".into();
                     }
                     "bytes" if *value != 0 => *value = "…".into(),
