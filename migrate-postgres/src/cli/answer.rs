@@ -61,7 +61,8 @@ fn backup_page(context: &Context) -> Page {
     let Some(backup) = context.ui.backup() else { return Page::default() };
     let (file, size) = (backup.file.display(), Bytes(backup.bytes));
     Page::default()
-        .line(format!("backup: {file}, {size}; to restore it into a new database:"))
+        .line(format!("backup: {file}, {size}"))
+        .line("to restore it into a new database:")
         .line(format!("  {}", context.restore_command(backup)))
 }
 

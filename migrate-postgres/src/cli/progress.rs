@@ -2,6 +2,7 @@
 //! way.
 
 use super::options::{Color, Output};
+use super::page::width_of_progress;
 use crate::operate::Bytes;
 use crate::{Action, Event, Set};
 use anstream::ColorChoice;
@@ -194,10 +195,16 @@ impl Bars {
                 shown.begin(running(set, name, Action::Apply, number + 1));
             }
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
-            Event::Blocked { blockers, .. } => shown.blockers.set_message(in_the_way(blockers)),
+            Event::Blocked { blockers, .. } => {
+                shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
+            }
             Event::WaitingForLock { holder, .. } => shown.wait_for_lock(holder),
-            Event::WaitingForStatement { .. } | Event::Retrying { .. } => {
-                shown.blockers.set_message(event.to_string());
+            Event::WaitingForStatement { .. } => shown.blockers.set_message(fitted(&event.to_string())),
+            Event::Retrying { failure, attempts, .. } => {
+                let times = if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+                let tried = fitted(&format!("tried {times}: {}", failure.message));
+                let lines = std::iter::once(tried).chain(in_the_way(&failure.blockers));
+                shown.blockers.set_message(lines.collect::<Vec<_>>().join("\n  "));
             }
             _ => {}
         }
@@ -214,8 +221,18 @@ impl Bars {
     }
 }
 
-fn in_the_way(blockers: &[Holder]) -> String {
-    blockers.iter().map(|blocker| format!("in the way: {blocker}")).collect::<Vec<_>>().join("\n  ")
+fn in_the_way(blockers: &[Holder]) -> impl Iterator<Item = String> + '_ {
+    blockers.iter().map(|blocker| fitted(&format!("in the way: {blocker}")))
+}
+
+/// One line, cut at the terminal's edge: what is taken away again must not be more lines than it was.
+fn fitted(text: &str) -> String {
+    let width = width_of_progress().map_or(usize::MAX, |width| width.saturating_sub(4));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(width) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// What is under way: a migration, and the statement of it that is running as far as is known. A script that runs in a

@@ -278,12 +278,13 @@ impl Migrator {
     }
 
     async fn look_at_lock(&self, client: &Client, preflight: &mut Preflight) -> Result<(), Error> {
-        let free = Key::new(&self.settings, self.set().name()).is_free(client).await;
-        if free.map_err(failed)? {
+        let key = Key::new(&self.settings, self.set().name());
+        if key.is_free(client).await.map_err(failed)? {
             preflight.add(Check::Lock, Verdict::Pass, "nobody else migrates", None);
         } else {
             let next = "wait until that run has ended".to_owned();
-            preflight.add(Check::Lock, Verdict::Stop, "another run holds the migration lock", next);
+            let found = format!("another run holds the migration lock: {}", key.holder(client).await?);
+            preflight.add(Check::Lock, Verdict::Stop, found, next);
         }
         Ok(())
     }

@@ -14,4 +14,6 @@ mod preflight;
 mod resetting;
 mod snapshot;
 mod stage;
+#[cfg(unix)]
+mod terminal;
 mod waiting;

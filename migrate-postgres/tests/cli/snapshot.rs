@@ -47,7 +47,7 @@ fn normalize(value: &mut Value) {
     }
 }
 
-fn line_without_times(line: &str) -> String {
+pub(crate) fn line_without_times(line: &str) -> String {
     let indent = &line[..line.len() - line.trim_start().len()];
     let mut words: Vec<String> = line.split_whitespace().map(word).collect();
     for index in 1..words.len() {

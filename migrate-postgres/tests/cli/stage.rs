@@ -67,11 +67,17 @@ impl Stage {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
         command.args(words(line)).current_dir(&self.directory).stdin(Stdio::null());
-        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("PG") || name.ends_with("COLOR")) {
+        for name in strange_variables() {
             command.env_remove(name);
         }
-        command.env("DATABASE_URL", self.database.url()).env("HOME", &self.directory).env("USER", "ada");
+        command.envs(self.variables());
         command
+    }
+
+    /// What the program is to find in its environment.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+        let home = self.directory.to_str().unwrap().to_owned();
+        [("DATABASE_URL", self.database.url().to_owned()), ("HOME", home), ("USER", "ada".to_owned())]
     }
 
     pub(crate) fn spawn(&self, line: &str) -> Child {
@@ -84,16 +90,18 @@ impl Stage {
     }
 
     pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let text = |bytes: &[u8]| {
-            let text = String::from_utf8(bytes.to_vec()).unwrap();
-            let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
-            text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
-        };
+        let text = |bytes: &[u8]| self.without_names(&String::from_utf8(bytes.to_vec()).unwrap());
         Ran {
             code: output.status.code().unwrap(),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
         }
+    }
+
+    /// A text without the names of this stage.
+    pub(crate) fn without_names(&self, text: &str) -> String {
+        let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
+        text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
     }
 
     /// Runs a command line that has to end well.
@@ -132,8 +140,13 @@ impl Drop for Stage {
     }
 }
 
+/// Variables of this process that the program would look at.
+pub(crate) fn strange_variables() -> impl Iterator<Item = String> {
+    env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PG") || name.ends_with("COLOR"))
+}
+
 /// Words with blanks between, and single quotes around those that have some.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in line.split('\'').enumerate() {
         if index % 2 == 1 {

@@ -32,6 +32,18 @@ async fn a_run_that_does_not_get_the_lock_says_who_has_it() {
 }
 
 #[tokio::test]
+async fn a_run_that_waits_for_longer_knows_whom_for_too() {
+    let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
+    let mut other = stage.spawn("up");
+    until_asleep(&stage).await;
+    let ran = stage.run("up --lock-wait 2100ms");
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains(": it is held by pid ") && ran.stderr.contains(" for pid "), "{ran:?}");
+    end_all(&stage).await;
+    other.wait().unwrap();
+}
+
+#[tokio::test]
 async fn a_table_that_stays_locked_is_told_with_who_locks_it() {
     let stage = Stage::new(&TABLES).await;
     stage.done("up");

@@ -18,7 +18,7 @@ fn step_page(step: &ExplainedStep) -> Page {
 }
 
 fn statement_page(statement: &ExplainedStatement) -> Page {
-    let page = Page::default().line(format!("  {}", at_line(statement.line, &statement.text)));
+    let page = Page::default().prose(format!("  {}", at_line(statement.line, &statement.text)), Tone::Plain);
     let Some(locks) = &statement.locks else {
         return page.toned("      what it locks can't be told from its text", Tone::Warning);
     };
@@ -27,8 +27,8 @@ fn statement_page(statement: &ExplainedStatement) -> Page {
         return page.toned("      locks nothing that is there yet", Tone::Faint);
     }
     there.into_iter().fold(page, |page, lock| {
-        let page = page.toned(format!("      {}", told(lock)), tone(lock));
-        lock.note.iter().fold(page, |page, note| page.toned(format!("        {note}"), Tone::Faint))
+        let page = page.prose(format!("      {}", told(lock)), tone(lock));
+        lock.note.iter().fold(page, |page, note| page.prose(format!("        {note}"), Tone::Faint))
     })
 }
 

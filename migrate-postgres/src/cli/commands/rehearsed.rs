@@ -40,7 +40,7 @@ fn stopped_page(stopped: &Stopped) -> Page {
     };
     let text = told(stopped);
     let mut lines = text.lines();
-    Page::default().toned(lines.next().unwrap_or_default(), tone).lines(lines)
+    Page::default().prose(lines.next().unwrap_or_default(), tone).lines(lines)
 }
 
 /// What stopped it, without what to do next, and without what a failure says of a run: nothing was applied.
@@ -64,11 +64,17 @@ fn step_page(step: &RehearsedStep) -> Page {
     step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
 }
 
+/// What a table keeps its long values in is locked with it, which goes without saying.
+fn is_toast(relation: &str) -> bool {
+    relation.starts_with("pg_toast.")
+}
+
 fn statement_page(statement: &RehearsedStatement) -> Page {
     let line = format!("  {}: {:.1?}", at_line(statement.line, &statement.text), statement.took);
-    let page = statement.locks.iter().fold(Page::default().line(line), |page, lock| {
+    let tables = statement.locks.iter().filter(|lock| !is_toast(&lock.relation));
+    let page = tables.fold(Page::default().prose(line, Tone::Plain), |page, lock| {
         let tone = if lock.mode.blocks_writes() { Tone::Warning } else { Tone::Faint };
-        page.toned(format!("      locked {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode)), tone)
+        page.prose(format!("      locked {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode)), tone)
     });
     statement
         .rewritten
