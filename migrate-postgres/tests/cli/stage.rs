@@ -90,7 +90,7 @@ impl Stage {
     }
 
     pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let text = |bytes: &[u8]| self.without_names(&String::from_utf8(bytes.to_vec()).unwrap());
+        let text = |bytes: &[u8]| self.without_names(std::str::from_utf8(bytes).unwrap());
         Ran {
             code: output.status.code().unwrap(),
             stdout: text(&output.stdout),
