@@ -12,6 +12,8 @@ mod making;
 mod planning;
 mod preflight;
 mod resetting;
+#[cfg(unix)]
+mod runbook;
 mod snapshot;
 mod stage;
 #[cfg(unix)]
