@@ -127,7 +127,7 @@ async fn a_backup_can_be_made_at_any_time_and_is_told_of() {
         });
     });
     let made = migrator.back_up(database.url(), folder.path()).await.unwrap();
-    assert_eq!(migrator.backups(database.url()).await.unwrap(), [made.clone()]);
+    assert_eq!(migrator.backups(database.url()).await.unwrap(), std::slice::from_ref(&made));
     let told = told.lock().unwrap();
     assert_eq!((told[0].as_str(), told.last().unwrap()), ("backing up", &made.file.display().to_string()));
 }

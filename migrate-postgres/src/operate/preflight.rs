@@ -24,6 +24,8 @@ use tokio_postgres::{Client, SimpleQueryRow};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Preflight {
+    /// How many steps a run would take, where that could be found out.
+    pub pending: Option<usize>,
     /// One finding at least for each check that could be made.
     pub findings: Vec<Finding>,
 }
@@ -194,7 +196,7 @@ impl Migrator {
         target: &T,
         thresholds: &Thresholds,
     ) -> Result<Preflight, Error> {
-        let mut preflight = Preflight { findings: Vec::new() };
+        let mut preflight = Preflight { pending: None, findings: Vec::new() };
         let session = match target.open().await {
             Ok(session) => session,
             Err(error) => {
@@ -214,7 +216,11 @@ impl Migrator {
                 return Ok(preflight);
             }
         };
-        let pending = format!("{} to do", steps(explanation.steps.len()));
+        preflight.pending = Some(explanation.steps.len());
+        let pending = match explanation.steps.len() {
+            0 => "nothing to do".to_owned(),
+            count => format!("{} to do", steps(count)),
+        };
         preflight.add(Check::Plan, Verdict::Pass, pending, None);
         let session = target.open().await?;
         let looked = self.look(&session, &explanation, thresholds, &mut preflight).await;

@@ -23,10 +23,7 @@ async fn who_holds_a_table_to_be_touched_stops_or_warns_by_the_thresholds() {
     assert_snapshot("preflight_stop.txt", &stage.transcript(&["preflight"]));
     // One that works, rather than idles, is long by its age.
     let working = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(600)").await });
-    let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while stage.value(asleep).await != "true" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    stage.until_asleep().await;
     let warned = stage.done("preflight --long-transaction 1h");
     assert!(warned.stdout.contains("sessions     warning  pid"), "{warned:?}");
     assert_eq!(stage.run("preflight --long-transaction 0s").code, 9);

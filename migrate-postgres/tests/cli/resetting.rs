@@ -3,7 +3,6 @@
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
 use migrate_postgres::testing;
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_database_that_nobody_marked_is_not_dropped() {
@@ -67,10 +66,7 @@ async fn nothing_is_dropped_under_a_run_of_somebody_else() {
     let stage = Stage::new(&[&TABLES[..], &[slow]].concat()).await;
     stage.done("reset --mark-development");
     let mut other = stage.spawn("up");
-    let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while stage.value(asleep).await != "true" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    stage.until_asleep().await;
     let refused = stage.run("reset --lock-wait 100ms");
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.stderr.contains("error: another run holds the migration lock"), "{refused:?}");

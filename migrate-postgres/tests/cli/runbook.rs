@@ -38,7 +38,9 @@ impl Host {
     fn run(&self, line: &str) -> String {
         let programs = Path::new(env!("CARGO_BIN_EXE_migrate")).parent().unwrap().to_owned();
         let path = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(std::iter::once(programs).chain(env::split_paths(&path))).unwrap();
+        let of_server = self.server.bin_dir().map(Path::to_owned);
+        let path = std::iter::once(programs).chain(env::split_paths(&path)).chain(of_server);
+        let path = env::join_paths(path).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec 2>&1\n{line}")]).current_dir(&self.folder).stdin(Stdio::null());
         strange_variables().for_each(|name| _ = command.env_remove(name));

@@ -5,6 +5,7 @@ use migrate_postgres::testing::{self, Database};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use std::{env, fs};
 
 /// A database, and a working directory with a folder `migrations`.
@@ -114,6 +115,21 @@ impl Stage {
     /// The command lines with what they print and their exit codes.
     pub(crate) fn transcript(&self, lines: &[&str]) -> String {
         lines.iter().map(|line| self.run(line).transcript(line)).collect()
+    }
+
+    /// Waits until a session of the database sleeps in `pg_sleep`.
+    pub(crate) async fn until_asleep(&self) {
+        let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while self.value(asleep).await != "true" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends all other sessions of the database.
+    pub(crate) async fn end_all(&self) {
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND pid <> pg_backend_pid()";
+        self.value(end).await;
     }
 
     /// A single value from the database.

@@ -6,6 +6,7 @@ use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 use std::io::Read as _;
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -206,17 +207,32 @@ async fn a_run_that_waits_for_a_table_shows_what_it_is_at_and_who_is_in_the_way(
 async fn a_run_that_waits_for_another_one_says_so() {
     let stage = Stage::new(&[("0001_slow.sql", "SELECT pg_sleep(600);")]).await;
     let mut other = stage.spawn("up");
-    let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while stage.value(asleep).await != "true" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    stage.until_asleep().await;
     let mut terminal = Terminal::run(&stage, "up");
     terminal.until("waiting for the migration lock, held by pid");
     assert_snapshot("terminal_lock.txt", &terminal.screen(&stage));
     terminal.child.kill().unwrap();
     terminal.child.wait().unwrap();
-    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
-               AND pid <> pg_backend_pid()";
-    stage.value(end).await;
+    stage.end_all().await;
     other.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_shows_how_far_it_is() {
+    let stage = stage().await;
+    // PostgreSQL's own programs, the first of which waits until it is told to go on.
+    let program = |name: &str, wait: &str| {
+        let version = format!("[ \"$1\" != --version ] || {{ echo '{name} (PostgreSQL) 99.0'; exit; }}");
+        stage.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{version}\n{wait}\nexec {name} \"$@\"\n"));
+        let path = stage.path().join("bin").join(name);
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    program("pg_dump", "until [ -e go ]; do sleep 0.05; done");
+    program("pg_restore", "");
+    let mut terminal = Terminal::run(&stage, "up --backup . --pg-bin bin");
+    terminal.until("backing up: ");
+    assert_snapshot("terminal_backup.txt", &terminal.screen(&stage));
+    stage.write("go", "");
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.parser.screen().contents().contains("to restore it into a new database:"));
 }

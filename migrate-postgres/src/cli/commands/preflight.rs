@@ -39,17 +39,18 @@ impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let preflight = context.migrator.preflight_with(&context.target()?, &self.thresholds()).await?;
         let stops = preflight.verdict() == Verdict::Stop;
-        let next = if stops {
-            Next::advice("see to what stops, and look again")
-                .or(context.invocation.command("preflight"), "looks again")
-        } else {
-            Next::default().or(context.invocation.command("up"), "applies what is pending")
+        let next = match (stops, preflight.pending) {
+            (true, _) => Next::advice("see to what stops, and look again")
+                .or(context.invocation.command("preflight"), "looks again"),
+            (false, Some(0)) => Next::default(),
+            _ => Next::default().or(context.invocation.command("up"), "applies what is pending"),
         };
         Ok(Answer {
             exit: if stops { Exit::Stop } else { Exit::Done },
             page: page(&preflight),
             data: json!({
                 "verdict": preflight.verdict().word(),
+                "pending": preflight.pending,
                 "findings": preflight.findings.iter().map(finding_json).collect::<Vec<_>>(),
             }),
             next,
