@@ -1,16 +1,35 @@
 //! Dumps before anything is applied.
 
-use crate::support::{database, migrator, value};
+use crate::support::{migrator, value};
 use migrate_postgres::operate::{BackupError, Backups};
-use migrate_postgres::testing::Database;
+use migrate_postgres::testing::{self, Database, Server};
 use migrate_postgres::{Error, Event, Migrator};
 use migrate_tests::sets::{Folder, folder_of};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 const FILES: [(&str, &str); 2] =
     [("1_users.sql", "CREATE TABLE users AS SELECT 'Ada' AS name;"), ("2_empty.sql", "DELETE FROM users;")];
+
+/// A server that the machine's `pg_dump` is not too old for: a newer one that the tests are run with may come without its own.
+fn server() -> &'static Server {
+    static OWN: OnceLock<Server> = OnceLock::new();
+    let shared = testing::server().unwrap();
+    if shared.bin_dir().is_none_or(|folder| folder.join("pg_dump").exists()) {
+        return shared;
+    }
+    OWN.get_or_init(|| {
+        let installed = std::fs::read_dir("/usr/lib/postgresql").unwrap();
+        let folders = installed.map(|version| version.unwrap().path().join("bin"));
+        let folder = folders.filter(|folder| folder.join("initdb").exists()).max();
+        Server::builder().binaries(folder.expect("PostgreSQL's programs")).start().unwrap()
+    })
+}
+
+async fn database() -> Database {
+    server().database().await.unwrap()
+}
 
 fn files_in(folder: &Path) -> Vec<String> {
     let files =
@@ -50,7 +69,7 @@ async fn a_dump_is_made_only_when_something_is_pending_and_restores_what_was() {
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (backups[0].bytes, 0o600));
 
     let restored = format!("{}_restored", database.name());
-    let server = migrate_postgres::testing::server().unwrap();
+    let server = server();
     let status = std::process::Command::new("sh")
         .args(["-ec", &backups[0].restore_command(&restored)])
         .env("PGHOST", server.socket_dir().unwrap())
