@@ -33,7 +33,8 @@ pub(super) fn document(
     put("exit_code", json!(exit.code()));
     if let Some(dump) = context.ui.backup() {
         let restore = context.restore_command(dump);
-        put("backup", json!({ "file": dump.file, "bytes": dump.bytes, "restore": restore }));
+        let file = dump.file.display().to_string();
+        put("backup", json!({ "file": file, "bytes": dump.bytes, "restore": restore }));
     }
     match answer {
         Ok(answer) => {

@@ -62,6 +62,7 @@ async fn without_a_backup_nothing_is_changed() {
         let ran = stage.run(line);
         assert!(ran.code == 10 && ran.stderr.contains(next), "{line}: {ran:?}");
     }
+    assert_eq!(stage.run("up --reserve 1GB").code, 2, "it is asked for what has no meaning");
     assert_eq!(stage.value("to_regclass('users')").await, "");
     assert_eq!(stage.value("to_regclass('migrate_backup')").await, "");
 }

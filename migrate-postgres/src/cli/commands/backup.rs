@@ -48,6 +48,7 @@ impl Programs {
 /// A backup before anything is changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Backup")]
+#[command(mut_arg("pg_bin", |arg| arg.requires("backup")), mut_arg("reserve", |arg| arg.requires("backup")))]
 pub(super) struct First {
     /// Dump the database into this folder before anything is changed, as `backup` does; not where there is nothing to do
     #[arg(long, value_name = "FOLDER")]
