@@ -1,13 +1,17 @@
 //! The commands, one file each.
 
 mod adopt;
+mod backup;
 mod baseline;
 mod comparison;
 mod down;
 mod drift;
+mod explained;
 mod history;
 mod plan;
+mod preflight;
 mod redo;
+mod rehearsed;
 mod reset;
 mod resolve;
 mod run;
@@ -29,6 +33,10 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Show what `up` would do, and change nothing
     Plan(plan::Args),
+    /// Look whether now is a good time to migrate
+    Preflight(preflight::Args),
+    /// Dump the database now
+    Backup(backup::Args),
     /// Apply what is pending
     Up(up::Args),
     /// Revert migrations by their down scripts
@@ -55,9 +63,11 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 18] = [
     "status",
     "plan",
+    "preflight",
+    "backup",
     "up",
     "down",
     "redo",
@@ -80,6 +90,8 @@ impl Command {
         match self {
             Command::Status(_) => "status",
             Command::Plan(_) => "plan",
+            Command::Preflight(_) => "preflight",
+            Command::Backup(_) => "backup",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
@@ -100,6 +112,8 @@ impl Command {
         match self {
             Command::Status(args) => args.run(context).await,
             Command::Plan(args) => args.run(context).await,
+            Command::Preflight(args) => args.run(context).await,
+            Command::Backup(args) => args.run(context).await,
             Command::Up(args) => args.run(context).await,
             Command::Down(args) => args.run(context).await,
             Command::Redo(args) => args.run(context).await,
