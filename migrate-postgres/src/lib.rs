@@ -47,7 +47,7 @@ pub use lock::LockKind;
 pub use migrate_core as core;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
-pub use migrate_core::event::Event;
+pub use migrate_core::event::{Event, Running, StatementText, Work};
 pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};

@@ -154,6 +154,28 @@ impl Migrator {
         self
     }
 
+    /// Tells of what takes longer than this, while it does: [`Event::Slow`] says which statement it is, for how long, and who is in
+    /// the way. It comes when the time is over, and again each time that it has doubled; `None` turns it off. 10 s when not set: an
+    /// ordinary change of a schema takes milliseconds, and by then the probes of an orchestrator have begun to fail.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{Event, migrate};
+    /// use std::time::Duration;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart")
+    ///     .slow_after(Duration::from_secs(30))
+    ///     .on_event(|event| if let Event::Slow { .. } = event { eprintln!("{event}") })
+    ///     .run("postgres://app@localhost/app")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slow_after(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.slow = duration.into();
+        self
+    }
+
     /// Lets a statement take so long; without limit when not set or zero, whatever the role's own setting is.
     ///
     /// A script's own `-- migrate: statement_timeout=…` comes before this.
@@ -593,5 +615,13 @@ impl Observer for Callback<'_> {
         if let Some(callback) = self.0 {
             callback(event);
         }
+    }
+
+    fn is_listening(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        if crate::trace::is_listening() {
+            return true;
+        }
+        self.0.is_some()
     }
 }

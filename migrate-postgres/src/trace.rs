@@ -27,3 +27,8 @@ pub(crate) fn event(event: &Event<'_>) {
         _ => info!("{event}"),
     }
 }
+
+/// Whether anybody hears the least of the warnings.
+pub(crate) fn is_listening() -> bool {
+    tracing::enabled!(tracing::Level::WARN)
+}

@@ -21,6 +21,7 @@ mod setting;
 mod split;
 mod statement;
 mod subject;
+mod summary;
 mod token;
 
 pub use self::compare::same_but_for_comments;
@@ -35,4 +36,5 @@ pub use self::setting::is_session_setting;
 pub use self::split::{Split, split};
 pub use self::statement::Statement;
 pub use self::subject::{Subject, subject};
+pub use self::summary::summary;
 pub use self::token::{Construct, Token, TokenKind};

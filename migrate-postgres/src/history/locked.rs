@@ -182,7 +182,7 @@ impl Work<'_, '_> {
             };
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
-                apply_statements(context, first, interrupted, &mut standing, progress).await?;
+                apply_statements(context, first, interrupted, &mut standing, progress, self.lookout).await?;
                 rest = &rest[1..];
                 continue;
             }

@@ -18,7 +18,6 @@ use migrate_core::history::Holder;
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use std::time::Duration;
-use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage};
 pub(crate) use transaction::TransactionLock;
 
@@ -176,8 +175,9 @@ impl Key {
 
     /// Who holds the lock, as far as the server shows that to this role.
     async fn holder(&self, client: &Client) -> Result<Holder, Error> {
+        // Where it was only looked at, nobody has told the key.
         let rows = client
-            .query_typed(HOLDER, &[(&self.value.unwrap_or_default(), Type::INT8)])
+            .query_typed(&HOLDER.replace("$1", &format!("({})", self.sql())), &[])
             .await
             .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
         Ok(rows.first().map(read).unwrap_or_default())
