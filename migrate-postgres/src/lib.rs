@@ -6,6 +6,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+/// The page's code, to be compiled.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;
+
 mod answers;
 mod apply;
 #[cfg(feature = "catalog")]
@@ -20,9 +25,14 @@ mod error;
 mod foreign;
 mod history;
 mod lock;
+#[cfg(feature = "metrics")]
+mod meter;
 mod migrator;
+mod observe;
 #[cfg(feature = "operate")]
 pub mod operate;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod outcome;
 mod quote;
 #[cfg(feature = "catalog")]
 mod scratch;
