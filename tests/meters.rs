@@ -4,6 +4,7 @@ use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Migrator, Set};
+use migrate_tests::proxy::{Connection, Proxy, Side};
 use migrate_tests::sets::folder_of;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -177,6 +178,23 @@ async fn a_readiness_probe_measures_what_is_pending() {
     let database = database().await;
     migrator(TWO).position(database.url()).await.unwrap();
     assert_measured(&snapshotter, &[("migrate_pending_migrations{set=default}", 2.0)]);
+}
+
+/// What it costs to be followed shows in what the server sends.
+#[tokio::test]
+async fn without_a_recorder_nothing_is_added_to_what_is_sent() {
+    let mut received = Vec::new();
+    for is_recorded in [false, true] {
+        let recorder = DebuggingRecorder::new();
+        let _guard = is_recorded.then(|| metrics::set_default_local_recorder(&recorder));
+        let database = database().await;
+        let proxy = Proxy::start(&database.config()).await;
+        migrator(TWO).run(proxy.url().as_str()).await.unwrap();
+        let bytes = |connection: &Connection| connection.bytes(Side::Server);
+        received.push(proxy.connections().iter().map(bytes).sum::<usize>());
+    }
+    // Before and behind each of the three statements of two scripts.
+    assert!(received[0] < 8192 && received[1] > 5 * 8192, "{received:?}");
 }
 
 /// The page names all that is measured, each with its unit, and nothing else.

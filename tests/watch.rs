@@ -1,7 +1,8 @@
 //! What is heard of a run while it is under way.
 
-use migrate_postgres::testing::{self, Database};
+use migrate_postgres::testing::{self, Database, Server};
 use migrate_postgres::{Error, Event, LockKind, Migrator, Set, Target, Work};
+use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::Proxy;
 use migrate_tests::sets::folder_of;
 use std::sync::{Arc, Mutex};
@@ -145,6 +146,17 @@ async fn over_a_single_client_it_is_told_of_without_them() {
     let client = database.connect().await.unwrap();
     client.batch_execute("CREATE TABLE t ()").await.unwrap();
     a_statement_that_waits_is_told_of_while_it_does(&database, &client, false).await;
+}
+
+/// A pooler gives its clients process numbers of its own making; the ones told of are the server's.
+#[tokio::test]
+async fn through_a_pooler_it_is_told_of_with_the_servers_own_process() {
+    let server = Server::start().unwrap();
+    let database = server.database().await.unwrap();
+    let Some(bouncer) = PgBouncer::start(&server, 5).await else { return };
+    database.connect().await.unwrap().batch_execute("CREATE TABLE t ()").await.unwrap();
+    let url = bouncer.url(database.name());
+    a_statement_that_waits_is_told_of_while_it_does(&database, url.as_str(), true).await;
 }
 
 #[tokio::test]

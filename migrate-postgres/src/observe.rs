@@ -30,7 +30,10 @@ impl Observer for Listeners<'_> {
         if crate::trace::is_listening() {
             return true;
         }
-        // Nobody can tell whether a recorder listens.
-        self.callback.is_some() || cfg!(feature = "metrics")
+        #[cfg(feature = "metrics")]
+        if crate::meter::is_listening() {
+            return true;
+        }
+        self.callback.is_some()
     }
 }
