@@ -306,3 +306,59 @@ async fn to_be_followed_costs_no_round_trip() {
     }
     assert_eq!(round_trips, [[3, 1], [3, 1]]);
 }
+
+/// What stands between the statements of a script that is followed is nothing to the script.
+#[tokio::test]
+async fn a_script_that_is_followed_may_do_what_any_script_may() {
+    let database = database().await;
+    let files = [
+        (
+            "1_all.sql",
+            "\u{feff}-- ä\nCREATE TABLE t (id int); SET search_path = ''; SET ROLE pg_monitor; RESET ROLE;\n\
+             SAVEPOINT s; INSERT INTO public.t VALUES (1); ROLLBACK TO s;\n\
+             DECLARE c CURSOR FOR SELECT 1; FETCH c; PREPARE p AS SELECT 2; EXECUTE p;\n\
+             SELECT repeat('x', 20000); DO $$BEGIN RAISE NOTICE 'a notice'; END$$; LOCK public.t;\n\
+             CREATE RULE r AS ON INSERT TO public.t DO ALSO (SELECT 1; SELECT 2);\n\
+             INSERT INTO public.t VALUES (2); -- the end",
+        ),
+        ("2_after.sql", "INSERT INTO t VALUES (3)"),
+    ];
+    let (migrator, mut events) = listening(migrator(&files));
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 2);
+    let all = until(&mut events, |heard| matches!(heard, Heard::Ended(_))).await;
+    let done: Vec<&Heard> = all.iter().filter(|heard| matches!(heard, Heard::Done(..))).collect();
+    assert_eq!(done.len(), 17, "{done:?}");
+    let client = database.connect().await.unwrap();
+    let ids: Vec<i32> = client
+        .query("SELECT id FROM t ORDER BY id", &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(ids, [2, 3]);
+}
+
+#[tokio::test]
+async fn a_failure_has_the_same_place_whether_anybody_listens_or_not() {
+    for text in [
+        "SELECT 'ä';\n  SELECT 'ö', nowhere;\nSELECT 3;",
+        "SELECT 'ä';\n  SELEKT 'ö';\nSELECT 3;",
+        "SELECT 'ä'; SELECT 'ö' FROM",
+        "SELECT 'ä';\nSELECT 1/0;",
+    ] {
+        let mut failures = Vec::new();
+        for is_observed in [false, true] {
+            let database = database().await;
+            let mut migrator = migrator(&[("1_a.sql", "CREATE TABLE a ();"), ("2_b.sql", text)]);
+            if is_observed {
+                migrator = migrator.on_event(|_| {});
+            }
+            let Error::Failed(failure) = migrator.run(database.url()).await.unwrap_err() else {
+                panic!("not a failure")
+            };
+            failures.push((failure.place, failure.code, failure.left, failure.report.steps.len()));
+        }
+        assert_eq!(failures[0], failures[1], "{text}");
+    }
+}

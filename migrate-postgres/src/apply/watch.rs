@@ -3,7 +3,7 @@
 //! The server keeps the completions of a message's statements in a buffer, which it sends when it holds 8 KiB or when the whole
 //! message is done (`PqSendBuffer` in its `pqcomm.c`). Somebody who wants to know which statement is running would hear it
 //! when all are done. A row as long as that buffer between two statements takes the earlier completions along; it costs a
-//! millisecond at most in a data centre, and no round trip.
+//! third of a millisecond on a small machine, and no round trip.
 
 use super::blockers::Lookout;
 use futures_util::future::{Either, select};
