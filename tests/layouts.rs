@@ -105,7 +105,7 @@ async fn a_failure_in_the_second_half_of_a_file_names_its_line_there() {
         assert_eq!((place.path.as_str(), place.line), ("1_a.sql", line), "{up}");
         assert_eq!(place.excerpt, "  DROP TABLE äh, b;");
         let client = database.connect().await.unwrap();
-        client.batch_execute("DROP TABLE a; DROP TABLE migrate_history").await.unwrap();
+        client.batch_execute("DROP TABLE a; DROP TABLE migrate_history CASCADE").await.unwrap();
     }
 }
 

@@ -14,10 +14,10 @@ async fn text(client: &Client, sql: &str) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// The tables of the schemas that are not the server's own.
+/// The tables of the schemas that are not the server's own, those beside a history left out.
 async fn tables(client: &Client) -> String {
     let sql = "SELECT string_agg(schemaname || '.' || tablename, ' ' ORDER BY schemaname, tablename) FROM pg_tables \
-               WHERE schemaname !~ '^(pg_|information_schema)'";
+               WHERE schemaname !~ '^(pg_|information_schema)' AND tablename <> 'migrate_history_head'";
     text(client, sql).await
 }
 

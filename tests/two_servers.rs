@@ -51,7 +51,11 @@ async fn a_run_whose_lock_is_on_another_server_applies_nothing() {
             assert_eq!(tables, 0);
         }
         assert_eq!(migrator.run(&balancer(&other, &other).await).await.unwrap().steps.len(), 1);
-        client(&other).await.batch_execute("DROP TABLE IF EXISTS migrate_history, a").await.unwrap();
+        client(&other)
+            .await
+            .batch_execute("DROP TABLE IF EXISTS migrate_history, migrate_history_head, a")
+            .await
+            .unwrap();
     }
 }
 

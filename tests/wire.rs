@@ -43,11 +43,11 @@ async fn applied(database: &Database, count: usize) -> Migrator {
     migrator
 }
 
-/// One query: an unnamed statement with its parameters, in one flush.
+/// One simple query.
 fn assert_one_query(connection: &Connection) {
-    assert_eq!(connection.tags(Side::Client), "PBDES");
+    assert_eq!(connection.tags(Side::Client), "Q");
     let answer = connection.tags(Side::Server).replace('D', "");
-    assert_eq!(answer, "12tTCZ");
+    assert_eq!(answer, "TCZ");
     assert_eq!(connection.round_trips, 1);
     assert_unnamed(std::slice::from_ref(connection));
     let sql = connection.sql()[0];
@@ -89,14 +89,14 @@ async fn a_boot_with_nothing_pending_is_one_query_whatever_the_set_and_the_targe
             boots_with_one_query(&migrator, proxy, &proxy.config()).await,
         ]);
     }
-    // Names have some digits more in a large set.
-    let most = received[0] + 20;
+    // Names have some digits more in a large set, and some of them come with the answer.
+    let most = received[0] + 50;
     assert!(received.iter().all(|bytes| *bytes <= most), "bytes received grow: {received:?}");
 }
 
 #[tokio::test]
 async fn an_older_binary_on_a_newer_schema_boots_with_one_query_and_a_much_older_one_with_two() {
-    for (count, newer, queries) in [(10, 1, 1), (10_000, 4, 1), (10, 5, 2), (10_000, 100, 2)] {
+    for (count, newer, queries) in [(10, 1, 1), (10_000, 7, 1), (10, 8, 2), (10_000, 100, 2)] {
         let wired = wired().await;
         let older = applied(&wired.database, count).await;
         let later = Migrator::new(tables(count + newer)).run(&wired.database.config()).await;
@@ -119,7 +119,7 @@ async fn a_role_that_may_only_read_the_history_boots_with_one_query() {
     admin
         .batch_execute(&format!(
             "CREATE ROLE {role} LOGIN PASSWORD 'reader'; REVOKE ALL ON SCHEMA public FROM public; \
-             GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON migrate_history TO {role};"
+             GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON migrate_history, migrate_history_head TO {role};"
         ))
         .await
         .unwrap();

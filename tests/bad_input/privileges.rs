@@ -85,7 +85,7 @@ async fn a_role_that_may_only_read_boots_in_peace_until_there_is_work() {
     let role = Role::of(&database).await;
     folder.migrator().run(&database.config()).await.unwrap();
     role.grant("USAGE ON SCHEMA public").await;
-    role.grant("SELECT ON migrate_history").await;
+    role.grant("SELECT ON migrate_history, migrate_history_head").await;
     assert!(folder.migrator().run(&role.config).await.unwrap().is_noop());
     assert_eq!(folder.migrator().status(&role.config).await.unwrap().pending().count(), 0);
     folder.write("0002_posts.up.sql", "CREATE TABLE posts (id bigint PRIMARY KEY); -- A comment.\n");

@@ -125,6 +125,7 @@ pub(crate) async fn holds(client: &Client) -> String {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid \
         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'checkpoint' \
         WHERE n.nspname !~ '^(pg_|information_schema)' AND (c.relkind IN ('r', 'v') OR i.indisprimary IS FALSE) \
+        AND c.relname <> 'migrate_history_head' \
         AND i.indrelid::regclass::text NOT LIKE '%history' IS NOT FALSE ORDER BY 1";
     let mut histories = Vec::new();
     for row in client.query(relations, &[]).await.unwrap() {

@@ -2,6 +2,7 @@
 
 use migrate_core::Set;
 use migrate_postgres::{Migrator, Outcome, Position, Target};
+use migrate_tests::heads;
 use migrate_tests::sets::{self, Scripts};
 use std::future::Future;
 use std::sync::Arc;
@@ -169,6 +170,9 @@ impl Stage {
                 return Err(format!("the first run said it was done, at {position:?}"));
             }
         }
+        if let Some(fault) = heads::fault(&connect(&self.config).await).await {
+            return Err(format!("before the run after it, {fault}; the first one: {said:?}"));
+        }
         let again = self.act.take(&migrator, target).await;
         again.map_err(|error| format!("the run after it: {error}; the first one: {said:?}"))?;
         self.inspect(expected).await
@@ -189,6 +193,12 @@ impl Stage {
         let effects: String = client.query_one(effects, &[]).await.unwrap().get(0);
         if effects != self.act.effects() {
             return Err(format!("the effects are {effects} instead of {}", self.act.effects()));
+        }
+        if let Some(fault) = heads::fault(&client).await {
+            return Err(fault);
+        }
+        if heads::head(&client, "cuts").await.is_none_or(|head| head.is_empty()) {
+            return Err("a boot would not find its head".to_owned());
         }
         let migrator = self.migrator();
         let position = migrator.position(&client).await.unwrap();

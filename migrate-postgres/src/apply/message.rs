@@ -43,18 +43,18 @@ pub(super) struct Part {
     pub(super) step: usize,
     /// What it is for.
     pub(super) purpose: Purpose,
-    /// For a script: the place of its first statement there, the first being 0.
-    pub(super) first: usize,
     /// Where its text begins in the message, in bytes.
     start: usize,
     /// How many bytes it has.
     bytes: usize,
-    /// How many bytes of the script come before it (a byte order mark, statements of other parts).
+    /// How many bytes of the script stand before it: a byte order mark, or another part.
     skipped: usize,
     /// How many statements come before it in the message.
     before: usize,
     /// How many statements it has.
     pub(super) statements: usize,
+    /// How many statements of its script come before it.
+    first: usize,
 }
 
 /// A place in a message.
@@ -81,29 +81,47 @@ impl Message {
         self.push_part(self.part(step, purpose, statements.len()), &sql.join(";\n"));
     }
 
-    /// Adds a step's script as it is.
+    /// Adds a step's script as it is, with a semicolon where a statement ends without one.
     pub(super) fn push_script(&mut self, step: usize, script: &Script) {
-        let skipped = if script.text().starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        self.push_script_part(step, script, 0, script.statements().len(), skipped..script.text().len());
+        self.push_script_from(step, script, 0);
     }
 
     /// Adds a step's script so that the server tells of each of its statements before it runs the next one, as far as
-    /// `flushes` go. Returns how many of those it took.
-    pub(super) fn push_followed_script(&mut self, step: usize, script: &Script, flushes: usize) -> usize {
+    /// `flushes` go, which it uses up.
+    pub(super) fn push_followed_script(&mut self, step: usize, script: &Script, flushes: &mut usize) {
         let statements = script.statements();
         let followed = statements.len().min(flushes.saturating_sub(1));
         for (index, statement) in statements[..followed].iter().enumerate() {
-            self.push(step, Purpose::Flush, &[FLUSH]);
+            self.push_flush(step, flushes);
             self.push_script_part(step, script, index, 1, statement.range());
         }
-        if let Some(next) = statements.get(followed) {
-            let rest = next.range().start..script.text().len();
-            self.push_script_part(step, script, followed, statements.len() - followed, rest);
+        if followed < statements.len() {
+            self.push_script_from(step, script, followed);
         }
-        if flushes > 0 {
+        self.push_flush(step, flushes);
+    }
+
+    fn push_flush(&mut self, step: usize, flushes: &mut usize) {
+        if let Some(left) = flushes.checked_sub(1) {
+            *flushes = left;
             self.push(step, Purpose::Flush, &[FLUSH]);
         }
-        (followed + 1).min(flushes)
+    }
+
+    /// Adds the statements of a script from one on.
+    fn push_script_from(&mut self, step: usize, script: &Script, from: usize) {
+        let text = script.text();
+        let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let start = if from == 0 { mark } else { script.statements()[from].range().start };
+        let mut first = 0;
+        for (range, statements) in script.pieces() {
+            let (left_out, end) = (from.saturating_sub(first).min(statements), first + statements);
+            if left_out < statements || from == 0 {
+                let range = range.start.max(start)..range.end;
+                self.push_script_part(step, script, first + left_out, statements - left_out, range);
+            }
+            first = end;
+        }
     }
 
     fn push_script_part(
@@ -148,10 +166,11 @@ impl Message {
             .any(|part| !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create))
     }
 
-    /// The part that the `number`th statement belongs to, the first being 0, and its place within that part.
+    /// The part that the `number`th statement belongs to, the first being 0, and its place: in the script where it is of one,
+    /// else in the part.
     pub(super) fn statement(&self, number: usize) -> Option<(Part, usize)> {
         let index = self.parts.partition_point(|part| part.before + part.statements <= number);
-        self.parts.get(index).map(|part| (*part, number - part.before))
+        self.parts.get(index).map(|part| (*part, part.first + number - part.before))
     }
 
     /// What the `number`th statement is for, the first being 0.
@@ -169,7 +188,7 @@ impl Message {
         let is_script = |number: usize| self.purpose(number) == Some(Purpose::Script);
         let at = match (first..until).filter(|number| is_script(*number)).count() {
             0 => At::Around,
-            1 if until == first + 1 => At::Statement(part.first + place + 1),
+            1 if until == first + 1 => At::Statement(place + 1),
             _ => At::Somewhere,
         };
         Some((part, at))
@@ -233,12 +252,13 @@ mod tests {
         let script = script(text);
         for flushes in 0..6 {
             let mut message = Message::default();
-            let taken = message.push_followed_script(0, &script, flushes);
+            let mut left = flushes;
+            message.push_followed_script(0, &script, &mut left);
             let parts: Vec<(Part, usize)> = (0..).map_while(|number| message.statement(number)).collect();
             let flushed = parts.iter().filter(|(part, _)| part.purpose == Purpose::Flush).count();
-            assert_eq!((taken, flushed), (flushes.min(4), flushes.min(4)));
+            assert_eq!((flushes - left, flushed), (flushes.min(4), flushes.min(4)));
             let run = parts.iter().filter(|(part, _)| part.purpose == Purpose::Script);
-            assert_eq!(run.map(|(part, place)| part.first + place).collect::<Vec<_>>(), [0, 1, 2]);
+            assert_eq!(run.map(|(_, place)| *place).collect::<Vec<_>>(), [0, 1, 2]);
             // The places in the script are the same, however it is cut.
             for needle in ["'ä'", "'two'", "'three'"] {
                 let chars = message.text()[..message.text().find(needle).unwrap()].chars().count();
@@ -252,7 +272,7 @@ mod tests {
     fn the_statement_under_way_is_known_between_two_flushes_and_nowhere_else() {
         let mut message = Message::default();
         message.push(0, Purpose::Begin, &["BEGIN", "SELECT 1"]);
-        message.push_followed_script(0, &script("SELECT 1; SELECT 2; SELECT 3"), 2);
+        message.push_followed_script(0, &script("SELECT 1; SELECT 2; SELECT 3"), &mut 2);
         message.push(0, Purpose::Commit, &["COMMIT"]);
         let at = |number| message.underway(number).map(|(_, at)| at);
         // BEGIN, SELECT, flush, the first statement, the others, flush, COMMIT.
@@ -269,7 +289,7 @@ mod tests {
         let found: Vec<At> = (0..8).map_while(at).collect();
         assert_eq!(found, expected);
         let mut message = Message::default();
-        message.push_followed_script(0, &script("SELECT 1; SELECT 2"), 3);
+        message.push_followed_script(0, &script("SELECT 1; SELECT 2"), &mut 3);
         assert_eq!(message.underway(0), Some((message.statement(1).unwrap().0, At::Statement(1))));
         assert_eq!(message.underway(2).unwrap().1, At::Statement(2));
     }
@@ -284,5 +304,25 @@ mod tests {
         }
         let commit = message.locate(u32::try_from(message.text().chars().count()).unwrap()).unwrap();
         assert_eq!((commit.part.purpose, commit.offset), (Purpose::Commit, None));
+    }
+
+    #[test]
+    fn a_statement_that_a_mark_ends_gets_its_semicolon_and_keeps_its_number() {
+        let text = "\u{feff}SELECT 1\n-- +goose StatementEnd\nSELECT 2;\nSELECT 'ä'\n-- +goose StatementEnd\nSELECT 4";
+        let mut message = Message::default();
+        message.push(0, Purpose::Begin, &["BEGIN"]);
+        message.push_script(0, &script(text));
+        message.push(0, Purpose::Commit, &["COMMIT"]);
+        assert_eq!(sql::split(message.text()).statements.len(), 6);
+        for number in 1..5 {
+            let (part, place) = message.statement(number).unwrap();
+            assert_eq!((part.purpose, place), (Purpose::Script, number - 1));
+        }
+        for statement in script(text).statements() {
+            let sought = statement.text(text);
+            let chars = message.text()[..message.text().find(sought).unwrap()].chars().count();
+            let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();
+            assert_eq!(spot.offset, Some(statement.range().start), "{sought}");
+        }
     }
 }

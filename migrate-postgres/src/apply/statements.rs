@@ -23,11 +23,13 @@ use tokio_postgres::SimpleQueryMessage;
 /// Applies a step that can't run in a transaction block: claims its version, runs statement after statement, and moves
 /// the checkpoint with each, in the same transaction where the statement allows one.
 ///
-/// An interrupted attempt is taken over and goes on at its checkpoint.
+/// An interrupted attempt is taken over and goes on at its checkpoint. Where the step is the `last_of_run`, its end is the
+/// history's.
 pub(crate) async fn apply_statements(
     context: Context<'_>,
     step: &Step<'_>,
     interrupted: Option<&Interrupted>,
+    last_of_run: bool,
     standing: &mut Standing,
     progress: &mut Progress<'_>,
     lookout: &mut Lookout<'_>,
@@ -68,7 +70,7 @@ pub(crate) async fn apply_statements(
     if let Err(failure) = verified {
         return Err(run.refuted(failure).await);
     }
-    let took = match run.complete(*standing).await {
+    let took = match run.complete(*standing, last_of_run).await {
         Ok(took) => took,
         Err(stopped) => return Err(run.stop(total, stopped).await),
     };
@@ -111,7 +113,8 @@ impl Statements<'_, '_> {
             None => table.claim(run, self.row, self.step, standing.digest),
             Some(settled) => table.claim_corrected(run, self.row, self.step, settled, standing.digest),
         };
-        let message = format!("{BEGIN}; {timeouts}; {claim}; COMMIT");
+        let clear = self.context.survey.head.as_ref().map(|head| head.clear(run.set)).unwrap_or_default();
+        let message = format!("{BEGIN}; {timeouts}; {claim}; {clear}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
         if is_contention(&error) {
@@ -311,11 +314,13 @@ impl Statements<'_, '_> {
     }
 
     /// Ends the row as done; returns how long the step took.
-    async fn complete(&self, standing: Standing) -> Result<Duration, Stopped> {
+    async fn complete(&self, standing: Standing, last_of_run: bool) -> Result<Duration, Stopped> {
         let digest = self.step.digest_after(standing.digest);
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let complete = self.context.table.complete(self.context.run, self.row, self.step, digest);
-        let message = format!("{BEGIN}; {timeouts}; {complete}; COMMIT");
+        let head = self.context.survey.head.as_ref().filter(|_| last_of_run);
+        let write = head.map(|head| head.write(self.context.run.set)).unwrap_or_default();
+        let message = format!("{BEGIN}; {timeouts}; {complete}; {write}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
         let answer = answer.map_err(|error| self.stopped(error, 0))?;
         let seconds = answer.iter().rev().find_map(|message| match message {

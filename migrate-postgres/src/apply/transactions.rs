@@ -34,8 +34,9 @@ pub(crate) async fn apply_transactions(
     lookout: &mut Lookout<'_>,
 ) -> Result<(), Halt> {
     let flushes = if progress.is_observed() { MOST_FLUSHES } else { 0 };
-    let (cursor, pid) = (Cursor::default(), Pid::default());
-    let mut run = Transactions { context, steps, around, standing, progress, lookout, cursor, flushes, pid };
+    let (cursor, pid) = (Cursor { flushes, ..Cursor::default() }, Pid::default());
+    let mut run =
+        Transactions { context, steps, around, standing, progress, lookout, cursor, ahead: None, pid };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -49,6 +50,8 @@ struct Cursor {
     next: usize,
     /// A step that was begun and verified, and is to be finished.
     unfinished: Option<usize>,
+    /// How often the server may still be asked to say at once what it has done.
+    flushes: usize,
 }
 
 struct Transactions<'r, 'c, 'o, 't> {
@@ -59,9 +62,16 @@ struct Transactions<'r, 'c, 'o, 't> {
     progress: &'r mut Progress<'o>,
     lookout: &'r mut Lookout<'t>,
     cursor: Cursor,
-    /// How often the server may still be asked to say at once what it has done.
-    flushes: usize,
+    /// What is to be sent when the server is done with what was.
+    ahead: Option<Built>,
     pid: Pid,
+}
+
+/// A message, and where its steps leave off if all goes well.
+struct Built {
+    message: Message,
+    cursor: Cursor,
+    standing: Standing,
 }
 
 /// A message stopped at an error.
@@ -73,14 +83,22 @@ struct Stopped {
 
 impl Transactions<'_, '_, '_, '_> {
     fn is_done(&self) -> bool {
-        self.cursor.next == self.steps.len() && self.cursor.unfinished.is_none()
+        self.is_end(self.cursor)
+    }
+
+    fn is_end(&self, cursor: Cursor) -> bool {
+        cursor.next == self.steps.len() && cursor.unfinished.is_none()
     }
 
     /// Sends the next message, and what must be known before the one after it.
     async fn send_next(&mut self) -> Result<(), Halt> {
         let before = self.cursor;
-        let mut message = self.next_message(usize::MAX);
-        if let Err(stopped) = self.send(&message).await {
+        let built = self.ahead.take();
+        let mut built = built.unwrap_or_else(|| self.build(before, *self.standing, usize::MAX));
+        self.cursor = built.cursor;
+        if let Err(stopped) = self.send(&built).await {
+            self.ahead = None;
+            let message = &built.message;
             match message.purpose(stopped.done) {
                 // All is done and committed; the lock goes with its session.
                 Some(Purpose::Release) => {
@@ -103,13 +121,13 @@ impl Transactions<'_, '_, '_, '_> {
             }
             // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
             // first two from running. They are sent without it; then it is the first one of its message.
-            let Some(innocent) = self.innocent(&message, before, &stopped) else {
-                return Err(self.stop(&message, stopped).await.into());
+            let Some(innocent) = self.innocent(message, before, &stopped) else {
+                return Err(self.stop(message, stopped).await.into());
             };
-            self.cursor = before;
-            message = self.next_message(innocent);
-            if let Err(stopped) = self.send(&message).await {
-                return Err(self.stop(&message, stopped).await.into());
+            built = self.build(before, *self.standing, innocent);
+            self.cursor = built.cursor;
+            if let Err(stopped) = self.send(&built).await {
+                return Err(self.stop(&built.message, stopped).await.into());
             }
         }
         if let Some(step) = self.cursor.unfinished {
@@ -125,38 +143,46 @@ impl Transactions<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// The next message: it ends where it is large enough, where a verify script has to be looked at, or at the last
-    /// of `most` steps.
-    fn next_message(&mut self, most: usize) -> Message {
+    /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
+    /// at the last of `most` steps.
+    fn build(&self, mut cursor: Cursor, mut standing: Standing, most: usize) -> Built {
         let mut message = Message::default();
-        let mut standing = *self.standing;
-        self.push_preamble(&mut message);
-        if let Some(step) = self.cursor.unfinished.take() {
+        let first = cursor.next;
+        if first == 0 {
+            self.push_preamble(&mut message);
+        }
+        if let Some(step) = cursor.unfinished.take() {
             self.push_end(&mut message, step, standing.last_row + 1);
             standing = standing.after(&self.steps[step]);
         }
-        let first = self.cursor.next;
-        while self.cursor.next < self.steps.len() {
-            let index = self.cursor.next;
+        while cursor.next < self.steps.len() {
+            let index = cursor.next;
             let step = &self.steps[index];
             let size = step.script().map_or(0, |script| script.text().len());
             let is_full = message.has_step() && message.text().len() + size > MESSAGE_BYTES;
             if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
-            self.push_beginning(&mut message, index, standing);
-            self.cursor.next += 1;
+            self.push_beginning(&mut message, index, standing, &mut cursor.flushes);
+            cursor.next += 1;
             if step.verify.is_some() {
-                self.cursor.unfinished = Some(index);
+                cursor.unfinished = Some(index);
                 break;
             }
             self.push_end(&mut message, index, standing.last_row + 1);
             standing = standing.after(step);
         }
-        if let Some(release) = self.around.release.filter(|_| self.is_done()) {
+        if let Some(release) = self.around.release.filter(|_| self.is_end(cursor)) {
             message.push(self.steps.len() - 1, Purpose::Release, &[release]);
         }
-        message
+        Built { message, cursor, standing }
+    }
+
+    /// Builds what comes after a message while the server is at that one.
+    fn build_ahead(&mut self, built: &Built) {
+        if self.ahead.is_none() && !self.is_end(built.cursor) {
+            self.ahead = Some(self.build(built.cursor, built.standing, usize::MAX));
+        }
     }
 
     /// Whether a step is committed together with the one before it: all that is adopted, or nothing.
@@ -167,19 +193,18 @@ impl Transactions<'_, '_, '_, '_> {
 
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
-        let next = self.cursor.next;
         if let Some(same_server) = &self.around.preamble.same_server {
-            message.push(next, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
+            message.push(0, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
         }
         if let Some(guard) = &self.around.preamble.guard {
-            message.push(next, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
+            message.push(0, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
         }
         if let Some(create) = &self.around.preamble.create {
-            message.push(next, Purpose::Create, create);
+            message.push(0, Purpose::Create, create);
         }
     }
 
-    fn push_beginning(&mut self, message: &mut Message, index: usize, standing: Standing) {
+    fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
         if !self.joins(index) {
@@ -196,10 +221,13 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
+        if let Some(head) = context.survey.head.as_ref().filter(|_| index == 0) {
+            record.push(head.clear(context.run.set));
+        }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
-            if self.flushes > 0 {
-                self.flushes -= message.push_followed_script(index, script, self.flushes);
+            if *flushes > 0 {
+                message.push_followed_script(index, script, flushes);
             } else {
                 message.push_script(index, script);
             }
@@ -217,13 +245,16 @@ impl Transactions<'_, '_, '_, '_> {
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
         let finish = context.table.finish(context.run, row, &self.steps[index], durable);
+        let head = context.survey.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
         statements.push(&finish);
+        statements.extend(head.as_deref());
         message.push(index, Purpose::Finish, &statements);
         message.push(index, Purpose::Commit, &["COMMIT"]);
     }
 
     /// Sends a message and follows its completions.
-    async fn send(&mut self, message: &Message) -> Result<(), Stopped> {
+    async fn send(&mut self, built: &Built) -> Result<(), Stopped> {
+        let message = &built.message;
         let mut done = 0;
         let stream = self.context.client.simple_query_raw(message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
@@ -250,6 +281,7 @@ impl Transactions<'_, '_, '_, '_> {
                 SimpleQueryMessage::CommandComplete(_) => {
                     self.completed(message, done, took);
                     done += 1;
+                    self.build_ahead(built);
                 }
                 _ => {}
             }
@@ -289,7 +321,7 @@ impl Transactions<'_, '_, '_, '_> {
         let is_alone = message.is_flushed_after(number)
             && number.checked_sub(1).is_some_and(|before| message.purpose(before) == Some(Purpose::Flush));
         let took = is_alone.then(|| self.lookout.age());
-        self.progress.statement_done(&self.steps[part.step], part.first + place + 1, took, false);
+        self.progress.statement_done(&self.steps[part.step], place + 1, took, false);
     }
 
     /// What comes next in a message is under way.
@@ -298,7 +330,7 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some((part, place)) = message.statement(next)
             && part.purpose == Purpose::Script
         {
-            self.progress.statement_started(&self.steps[part.step], part.first + place + 1, self.pid.get());
+            self.progress.statement_started(&self.steps[part.step], place + 1, self.pid.get());
         }
     }
 
@@ -366,7 +398,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
             let (part, place) = executing.filter(|(part, _)| part.purpose == Purpose::Script)?;
-            Some(self.steps[part.step].script()?.statements().get(part.first + place)?.range().start)
+            Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
         let mut failure = server_failure(step, step.script(), offset, error);
         if offset.is_none() {
@@ -395,7 +427,11 @@ impl Transactions<'_, '_, '_, '_> {
     async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
         let context = &self.context;
         let row = self.standing.last_row + 1;
-        let failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        let mut failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        if let Some(head) = &context.survey.head {
+            // Where this release stops, an older one may have nothing to do.
+            failed = format!("{failed}; {}", head.write(context.run.set));
+        }
         let timeouts = context.timeouts(&Options::NONE, true).join("; ");
         // What was stopped may have been the message that makes the table.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");

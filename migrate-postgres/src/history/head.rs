@@ -1,6 +1,7 @@
-//! The look at the history's end: the one query of a boot with nothing to do.
+//! The look at the history's end: all that a boot with nothing to do asks.
 
 use crate::error::Error;
+use crate::history::head_table::{self, Told};
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 use crate::history::table::{HistoryTable, LAST_ROWS};
@@ -32,11 +33,31 @@ impl Look {
     }
 }
 
-/// Looks at the history's end.
+/// Looks at the history's end: at the head table, with one query, and at the history itself where that one does not tell.
+/// While a run is under way it is where it was `seen` before.
+pub(crate) async fn look(
+    client: &Client,
+    settings: &RunSettings,
+    set: &Set,
+    seen: Option<Head>,
+) -> Result<Look, Error> {
+    match (head_table::ask(client, &settings.relation(), set).await, seen) {
+        (Ok(Told::NoHistory), _) => Ok(Look::NOTHING),
+        (Ok(Told::Head(head)), _) | (Ok(Told::Underway), Some(head)) => Ok(Look::of(head)),
+        (Ok(Told::Beyond(digest)), _) => {
+            let since = all_since(client, settings, set).await?;
+            Ok(Look::of(Head { digest, since, interrupted: None }))
+        }
+        (Ok(Told::Underway | Told::Nothing), _) => look_at_history(client, settings, set).await,
+        (Err(error), _) => Err(Error::server("looking at the history", error)),
+    }
+}
+
+/// Looks at the history's last rows.
 ///
 /// One unnamed statement with its parameters in one flush: one round trip, and nothing that a transaction pooler would
 /// mix up. One more where more rows than [`LAST_ROWS`] may have been added by a newer release.
-pub(crate) async fn look(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
+async fn look_at_history(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
     let mut looked = look_by_path(client, settings, set).await;
     if let Err(Error::DamagedRow { table, .. }) = &mut looked
         && settings.history_schema.is_none()
@@ -76,17 +97,20 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
     }
     let mut since = end.since()?;
     if since.is_none() && rows.len() == LAST_ROWS {
-        let ours = set.digests().of_all();
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&name, Type::TEXT), (&ours.as_bytes().as_slice(), Type::BYTEA)];
-        let rows = client.query_typed(&HistoryTable::rows_since(&relation), &parameters).await;
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(error) => return Err(failed(error).await),
-        };
-        since = End { rows: &rows, ..end }.since()?;
+        since = all_since(client, settings, set).await?;
     }
     Ok(Look::of(Head { digest, since, interrupted }))
+}
+
+/// What was applied since the whole set was, however much.
+async fn all_since(client: &Client, settings: &RunSettings, set: &Set) -> Result<Option<Vec<Newer>>, Error> {
+    let (relation, name, ours) = (settings.relation(), set.name(), set.digests().of_all());
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&name, Type::TEXT), (&ours.as_bytes().as_slice(), Type::BYTEA)];
+    match client.query_typed(&HistoryTable::rows_since(&relation), &parameters).await {
+        Ok(rows) => End { settings, set, rows: &rows }.since(),
+        Err(error) => Err(explain(client, settings, &relation.sql, error).await),
+    }
 }
 
 /// Whether the columns have the types of a history's.
@@ -213,13 +237,14 @@ pub(crate) async fn read_error(
         return Error::server(doing, error);
     }
     let role = current_user(client).await;
-    let (table, to) = (quote_if_needed(&settings.history_table), quote_if_needed(&role));
-    let next = match settings.history_schema.as_deref().map(quote_if_needed) {
-        Some(schema) => {
-            format!("GRANT USAGE ON SCHEMA {schema} TO {to}; GRANT SELECT ON {schema}.{table} TO {to};")
-        }
-        None => format!("GRANT SELECT ON {table} TO {to};"),
-    };
+    let to = quote_if_needed(&role);
+    let schema = settings.history_schema.as_deref().map(quote_if_needed);
+    let prefix = schema.as_ref().map_or_else(String::new, |schema| format!("{schema}."));
+    let usage = schema.map_or_else(String::new, |schema| format!("GRANT USAGE ON SCHEMA {schema} TO {to}; "));
+    let tables = head_table::beside(&settings.history_table, settings.keeps().is_none());
+    let tables: Vec<String> =
+        tables.iter().map(|table| format!("{prefix}{}", quote_if_needed(table))).collect();
+    let next = format!("{usage}GRANT SELECT ON {} TO {to};", tables.join(", "));
     let message = error.as_db_error().map_or_else(String::new, |db| db.message().to_owned());
     Error::Privilege { role, what: "read the history", message, next }
 }

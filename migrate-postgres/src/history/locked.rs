@@ -182,7 +182,10 @@ impl Work<'_, '_> {
             };
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
-                apply_statements(context, first, interrupted, &mut standing, progress, self.lookout).await?;
+                let last_of_run = rest.len() == 1;
+                let lookout = &mut *self.lookout;
+                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress, lookout)
+                    .await?;
                 rest = &rest[1..];
                 continue;
             }
@@ -216,7 +219,7 @@ impl Locked for PgLocked<'_, '_> {
     async fn load(&mut self) -> Result<State, EngineError> {
         // The table may have been made since.
         let mut survey = self.survey.clone();
-        survey.exists = self.preamble.create.is_none();
+        survey.exists |= self.preamble.create.is_none();
         Ok(load::load_all(self.worker(), &survey, self.settings, self.set).await?)
     }
 

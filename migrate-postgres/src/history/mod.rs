@@ -3,6 +3,7 @@
 mod attempt;
 mod end;
 mod head;
+mod head_table;
 mod keeps;
 mod load;
 mod locked;
@@ -45,6 +46,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     found: bool,
     /// Whether it has shown that the history is where a run looks for it.
     whereabouts: Whereabouts,
+    /// What it has found.
+    seen: Option<Head>,
     /// Since when somebody else has the lock.
     held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
@@ -68,6 +71,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             settings,
             found: false,
             whereabouts: Whereabouts::Unknown,
+            seen: None,
             held_since: None,
             holder: None,
         })
@@ -189,9 +193,12 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             self.found = head.is_some();
             return Ok(head.unwrap_or(Head::NONE));
         }
-        let look = head::look(&self.session, self.settings, set).await?;
+        // Who waits for a run to end need not know how far it has come.
+        let seen = self.seen.take().filter(|_| self.held_since.is_some());
+        let look = head::look(&self.session, self.settings, set, seen).await?;
         self.found = look.found;
         self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
+        self.seen = Some(look.head.clone());
         Ok(look.head)
     }
 

@@ -1,8 +1,10 @@
 //! What has to be known about a session before it writes.
 
 use crate::answers::{Answers, is_true, parsed, text};
+use crate::apply::BEGIN;
 use crate::error::Error;
 use crate::history::head::{lacking_columns, lacking_names, read_error};
+use crate::history::head_table::{self, HeadTable};
 use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::settings::RunSettings;
@@ -16,6 +18,10 @@ pub(crate) struct Survey {
     pub(crate) table: HistoryTable,
     /// Whether it exists.
     pub(crate) exists: bool,
+    /// The head table, where there is one or can be.
+    pub(crate) head: Option<HeadTable>,
+    /// Whether that is there already.
+    head_exists: bool,
     /// Whether its schema exists.
     pub(crate) schema_exists: bool,
     /// The server's version: 150018 for 15.18.
@@ -26,6 +32,8 @@ pub(crate) struct Survey {
     pub(crate) conform: Option<&'static str>,
     /// Whether the server can notice while it works that its client is gone.
     pub(crate) checks_client: bool,
+    /// Which of the timeouts are off for the session, and after RESET ALL: they need not be turned off for a transaction.
+    pub(crate) off: Vec<String>,
     /// The server process that was asked.
     pub(crate) pid: i32,
     /// What of the session [`Survey::restore`] goes by.
@@ -48,10 +56,15 @@ pub(crate) enum Whereabouts {
 /// What was changed with SET since the session was opened: after RESET ALL it is set again.
 const CHANGED: &str = "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
+/// The names of the timeouts that are off, as one text.
+const OFF: &str = "(SELECT pg_catalog.string_agg(t, ',') FROM unnest('{statement_timeout,\
+                   idle_in_transaction_session_timeout,transaction_timeout}'::text[]) t \
+                   WHERE current_setting(t, true) = '0')";
+
 /// What of a session decides how it is made what it was, as one text.
 fn state() -> String {
     format!(
-        "pg_catalog.concat_ws(',', current_user, session_user, current_setting('role'), \
+        "pg_catalog.concat_ws(',', {OFF}, current_user, session_user, current_setting('role'), \
          current_setting('standard_conforming_strings'), (SELECT pg_catalog.string_agg(name || '=' || setting, ',' \
          ORDER BY name) FROM pg_catalog.pg_settings WHERE {CHANGED}))"
     )
@@ -86,6 +99,8 @@ impl Survey {
             quote_nullable(settings.history_schema.as_deref())
         );
         let table = quote_literal(&format!(".{}", quote_ident(&settings.history_table)));
+        let head = quote_literal(&format!(".{}", quote_ident(&head_table::name(&settings.history_table))));
+        let head_columns = format!("'{{{}}}'", head_table::COLUMNS.join(","));
         let session = format!(
             "SELECT s.schema, to_regclass(quote_ident(s.schema) || {table}) IS NOT NULL, n.oid IS NOT NULL, \
              current_setting('server_version_num'), pg_is_in_recovery(), \
@@ -94,7 +109,10 @@ impl Survey {
                   ELSE has_schema_privilege(n.oid, 'CREATE') END, \
              current_user, session_user, current_setting('role'), \
              current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
-             pg_catalog.pg_backend_pid() \
+             pg_catalog.pg_backend_pid(), {OFF}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
+             (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(quote_ident(s.schema) || {head}) \
+             AND attname = ANY ({head_columns}) AND NOT attisdropped), \
+             has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES') \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
             state = state()
@@ -129,13 +147,22 @@ impl Survey {
         let session = session.first().ok_or(Error::NoSchema)?;
         let owned = |column| text(session, column).unwrap_or_default().to_owned();
         let table = settings.table_in(text(session, 0).ok_or(Error::NoSchema)?);
+        let (exists, may_create) = (is_true(session, 1), is_true(session, 6));
+        let head_exists = is_true(session, 16);
+        let may_have_head = match parsed::<usize>(session, 17) {
+            // A table of that name may be somebody else's: then there is none.
+            Some(columns) if head_exists => columns == head_table::COLUMNS.len(),
+            _ => may_create && (!exists || is_true(session, 18)),
+        };
         let survey = Survey {
-            exists: is_true(session, 1),
+            exists,
+            head: (may_have_head && table.keeps().is_none()).then(|| table.head()),
+            head_exists,
             schema_exists: is_true(session, 2),
             server_version: parsed(session, 3).unwrap_or_default(),
             in_recovery: is_true(session, 4),
             read_only: is_true(session, 5),
-            may_create: is_true(session, 6),
+            may_create,
             role: owned(7),
             restore: restore(
                 &owned(8),
@@ -146,6 +173,7 @@ impl Survey {
             checks_client: is_true(session, 11),
             state: owned(12),
             pid: parsed(session, 14).unwrap_or_default(),
+            off: owned(15).split(',').map(str::to_owned).collect(),
             table,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
@@ -179,9 +207,14 @@ impl Survey {
         self.restore.iter().map(String::as_str).chain(self.conform).collect()
     }
 
-    /// Statements that make the history's table, and its schema, where there are none.
+    /// Statements that make the history's table, its schema and the head table, where there are none.
     pub(crate) fn create(&self) -> Option<Vec<String>> {
-        (!self.exists).then(|| self.table.create(!self.schema_exists))
+        if !self.exists {
+            return Some(self.table.create(!self.schema_exists, self.head.as_ref()));
+        }
+        let head = self.head.as_ref().filter(|_| !self.head_exists)?;
+        let begin = [BEGIN.to_owned()].into_iter();
+        Some(begin.chain(head.create()).chain(["COMMIT".to_owned()]).collect())
     }
 
     /// Whether the session can write at all, and make the table where there is none.
@@ -228,12 +261,15 @@ impl Survey {
 
     /// The role lacks a right on the history's table.
     fn lacks(&self, what: &'static str, rights: &str, error: &tokio_postgres::Error) -> Error {
-        let [schema, table, role] = [self.table.schema(), self.table.name(), &self.role].map(quote_if_needed);
+        let [schema, role] = [self.table.schema(), &self.role].map(quote_if_needed);
+        let tables = head_table::beside(self.table.name(), self.table.keeps().is_none());
+        let tables: Vec<String> =
+            tables.iter().map(|table| format!("{schema}.{}", quote_if_needed(table))).collect();
         Error::Privilege {
             role: self.role.clone(),
             what,
             message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-            next: format!("GRANT {rights} ON {schema}.{table} TO {role};"),
+            next: format!("GRANT {rights} ON {} TO {role};", tables.join(", ")),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::apply::BEGIN;
+use crate::history::head_table::{self, HeadTable};
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
@@ -40,16 +41,19 @@ pub(crate) const LAST_ROWS: usize = 5;
 pub(crate) struct Relation {
     /// With its schema, or by the search path.
     pub(crate) sql: String,
+    /// The head table, in the same way.
+    pub(crate) head: String,
     name: String,
-    by_search_path: bool,
+    pub(crate) by_search_path: bool,
 }
 
 impl Relation {
     /// The table in a schema, or where the search path finds it.
     pub(crate) fn new(schema: Option<&str>, name: &str) -> Relation {
-        let table = quote_ident(name);
-        let sql = schema.map_or_else(|| table.clone(), |schema| format!("{}.{table}", quote_ident(schema)));
-        Relation { sql, name: name.to_owned(), by_search_path: schema.is_none() }
+        let prefix = schema.map_or_else(String::new, |schema| format!("{}.", quote_ident(schema)));
+        let [sql, head] =
+            [name, &head_table::name(name)].map(|table| format!("{prefix}{}", quote_ident(table)));
+        Relation { sql, head, name: name.to_owned(), by_search_path: schema.is_none() }
     }
 
     /// Whether the table is in the schema that the search path begins with: one further down the path is somebody else's,
@@ -170,9 +174,9 @@ impl HistoryTable {
         })
     }
 
-    /// Makes the table, and its schema where there is none. To be run under the lock, after a look: `IF NOT EXISTS`
+    /// Makes the table, its schema where there is none, and the head table. To be run under the lock, after a look: `IF NOT EXISTS`
     /// races with itself.
-    pub(crate) fn create(&self, with_schema: bool) -> Vec<String> {
+    pub(crate) fn create(&self, with_schema: bool, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
         if let Some(keeps) = self.keeps {
             let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
@@ -191,8 +195,14 @@ impl HistoryTable {
         std::iter::once(BEGIN.to_owned())
             .chain(schema)
             .chain(statements)
+            .chain(head.map(HeadTable::create_anew).unwrap_or_default())
             .chain(std::iter::once("COMMIT".to_owned()))
             .collect()
+    }
+
+    /// The head table beside it.
+    pub(crate) fn head(&self) -> HeadTable {
+        HeadTable::new(&self.schema, &self.name)
     }
 
     /// The last rows, the newest first, with whether the schema they were found in is the one that the search path begins

@@ -8,7 +8,7 @@ const TAGS: [(&str, &str); 2] =
 
 async fn tables(stage: &Stage) -> String {
     let names = "SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class \
-                 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'migrate_history'";
+                 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname !~ '^migrate_history'";
     stage.value(names).await
 }
 

@@ -21,6 +21,11 @@ history AS MATERIALIZED (
   HAVING count(*) FILTER (WHERE a.attname NOT IN ('history', 'owner', 'expires_at')) = 8
     OR (c.relname = 'migrate_lease' AND count(*) = 4)
   UNION ALL
+  -- The head table, known by the columns that it refers to a history with.
+  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+  WHERE c.relkind = 'r' AND a.attname IN ('set_name', 'history', 'schema_name', 'seq', 'head') AND c.relname ~ '_head$'
+  GROUP BY c.oid, c.relnamespace HAVING count(*) = 5
+  UNION ALL
   SELECT c.oid, c.relnamespace FROM unnest($3, $4) AS tools (schema, name)
   JOIN pg_namespace n ON n.nspname = tools.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = tools.name
 ),

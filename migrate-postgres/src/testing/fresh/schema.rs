@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Config};
 use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
+use crate::history::HistoryTable;
 use crate::migrator::Migrator;
 use crate::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
@@ -181,15 +182,15 @@ async fn is_replayed(client: &Client, schema: &Schema) -> Result<bool, TestingEr
 /// One message that does what a run does to an empty schema, if there is one.
 fn replay(migrator: &Migrator, schema: &str) -> Option<String> {
     let name = quote_ident(schema);
-    let (table, of_template) = match migrator.history_table_by_path() {
-        Some(table) => {
-            (format!("{name}.{}", quote_ident(table)), format!("{TEMPLATE}.{}", quote_ident(table)))
-        }
-        None => return None,
-    };
+    let history = migrator.history_table_by_path()?;
+    let (table, of_template) =
+        (format!("{name}.{}", quote_ident(history)), format!("{TEMPLATE}.{}", quote_ident(history)));
+    let head = HistoryTable::new(schema, history).head();
     let mut sql = format!(
         "CREATE SCHEMA {name};\nCREATE TABLE {table} (LIKE {of_template} INCLUDING ALL);\n\
-         INSERT INTO {table} SELECT * FROM {of_template};\n"
+         INSERT INTO {table} SELECT * FROM {of_template};\n{};\n{};\n",
+        head.create().join(";\n"),
+        head.write(migrator.set().name()),
     );
     for migration in migrator.set().iter() {
         let Work::Script(script) = migration.up() else { return None };

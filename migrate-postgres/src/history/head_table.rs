@@ -1,0 +1,239 @@
+//! The head table, beside the history: one row for each set, which tells a boot with nothing to do all that it has to know.
+//!
+//! The history tells the same, but a look at the end of a table of many columns and rows takes the server longer to plan
+//! than this one takes in all. The row is written at the end of a run, in the transaction of its last step, and emptied in
+//! that of its first one: in between the history itself is looked at. It goes with the history's table (`history`), with the
+//! schema that this is in (`schema_name`) and with its last row (the foreign key), so that whoever drops, restores, moves or
+//! deletes any of them by hand is believed.
+
+use crate::history::table::Relation;
+use crate::quote::{quote_ident, quote_literal};
+use migrate_core::history::{Head, Newer};
+use migrate_core::{Digest, Set, Version};
+use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
+
+/// How many migrations of newer releases are told of: an older one that knows the one before these boots with one query.
+const LAST: usize = 8;
+
+/// Between the fields of a line.
+const FIELD: char = '\u{1f}';
+
+/// Between lines.
+const LINE: char = '\u{1e}';
+
+/// The columns of a head table.
+pub(crate) const COLUMNS: [&str; 5] = ["set_name", "history", "schema_name", "seq", "head"];
+
+/// The longest name of a table, in bytes; what is longer the server cuts off.
+const LONGEST_NAME: usize = 63;
+
+/// The head table's name.
+pub(crate) fn name(history: &str) -> String {
+    const ENDING: &str = "_head";
+    let end =
+        (0..=history.len().min(LONGEST_NAME - ENDING.len())).rev().find(|end| history.is_char_boundary(*end));
+    format!("{}{ENDING}", &history[..end.unwrap_or_default()])
+}
+
+/// The tables that a role needs rights on: the history, and the head table where there is one.
+pub(crate) fn beside(history: &str, has_head: bool) -> Vec<String> {
+    std::iter::once(history.to_owned()).chain(has_head.then(|| name(history))).collect()
+}
+
+/// The head table of a history, as SQL text.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadTable {
+    /// The schema of both.
+    schema: String,
+    /// With its schema.
+    history: String,
+    /// With its schema.
+    table: String,
+}
+
+impl HeadTable {
+    /// The one beside a history.
+    pub(crate) fn new(schema: &str, history: &str) -> HeadTable {
+        let qualified = |table: &str| format!("{}.{}", quote_ident(schema), quote_ident(table));
+        HeadTable { schema: schema.to_owned(), history: qualified(history), table: qualified(&name(history)) }
+    }
+
+    /// Makes the table.
+    pub(crate) fn create(&self) -> [String; 2] {
+        let HeadTable { table, history, .. } = self;
+        [
+            format!(
+                "CREATE TABLE {table} (set_name text PRIMARY KEY, history regclass NOT NULL, schema_name text NOT NULL, \
+                 seq bigint NOT NULL, head text NOT NULL, \
+                 FOREIGN KEY (set_name, seq) REFERENCES {history} ON DELETE CASCADE)"
+            ),
+            format!(
+                "COMMENT ON TABLE {table} IS 'Where the migrations of each set stand, by migrate-postgres: what is looked at \
+                 first at a boot. Can be made again from the history. Format 1.'"
+            ),
+        ]
+    }
+
+    /// Makes it, again where the history is a new one.
+    pub(crate) fn create_anew(&self) -> Vec<String> {
+        let drop = format!("DROP TABLE IF EXISTS {}", self.table);
+        std::iter::once(drop).chain(self.create()).collect()
+    }
+
+    /// Empties a set's row.
+    pub(crate) fn clear(&self, set: &str) -> String {
+        format!("UPDATE {} SET head = '' WHERE set_name = {} AND head <> ''", self.table, quote_literal(set))
+    }
+
+    /// Writes a set's row anew, from the history. It stays empty while a migration is interrupted.
+    pub(crate) fn write(&self, set: &str) -> String {
+        let HeadTable { schema, history, table } = self;
+        let set = quote_literal(set);
+        let [field, line] =
+            [FIELD, LINE].map(|separator| format!("pg_catalog.chr({})", u32::from(separator)));
+        format!(
+            "WITH last AS (SELECT seq, digest, action, outcome, checkpoint, version, name FROM {history} \
+             WHERE set_name = {set} ORDER BY seq DESC LIMIT 32), \
+             done AS (SELECT * FROM last WHERE outcome = 'done' ORDER BY seq DESC LIMIT {LAST}) \
+             INSERT INTO {table} AS head (set_name, history, schema_name, seq, head) \
+             SELECT {set}, {regclass}::pg_catalog.regclass, {schema}, (SELECT max(seq) FROM last), \
+             CASE WHEN EXISTS (SELECT FROM last WHERE outcome <> 'done' AND checkpoint IS NOT NULL) THEN '' \
+             ELSE coalesce((SELECT pg_catalog.string_agg(pg_catalog.concat_ws({field}, pg_catalog.encode(digest, 'hex'), \
+             action, version, name), {line} ORDER BY seq DESC) FROM done), '') END \
+             WHERE EXISTS (SELECT FROM last) \
+             ON CONFLICT (set_name) DO UPDATE SET (history, schema_name, seq, head) = \
+             ROW(excluded.history, excluded.schema_name, excluded.seq, excluded.head)",
+            regclass = quote_literal(history),
+            schema = quote_literal(schema),
+        )
+    }
+}
+
+/// What the head table tells.
+pub(crate) enum Told {
+    /// There is no history.
+    NoHistory,
+    /// A run is under way, or was not finished.
+    Underway,
+    /// The history's end.
+    Head(Head),
+    /// The digest at the history's end, which the set knows nothing of, as of none before it.
+    Beyond(Digest),
+    /// Nothing: the history itself has to be looked at.
+    Nothing,
+}
+
+/// Asks the head table: one simple query, which the server parses, plans and runs in little more than the time of any query,
+/// and which a transaction pooler mixes up with nothing.
+///
+/// # Errors
+///
+/// When the connection fails.
+pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Result<Told, Error> {
+    let (query, first_look_ends) = query(relation, set.name());
+    let answers = match client.simple_query(&query).await {
+        Ok(answers) => answers,
+        Err(error) => return explain(error, first_look_ends),
+    };
+    let row = answers.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    Ok(match row {
+        Some("") => Told::Underway,
+        Some(head) => read(head, set).unwrap_or(Told::Nothing),
+        None => Told::Nothing,
+    })
+}
+
+/// The query, and how many characters of it stand for the history: an error there says that there is none. The server
+/// resolves a WITH clause first, and then leaves it out.
+fn query(relation: &Relation, set: &str) -> (String, usize) {
+    let history = format!("{}::pg_catalog.regclass", quote_literal(&relation.sql));
+    let with = format!("WITH h AS (SELECT {history})");
+    let ours = if relation.by_search_path { " AND schema_name = current_schema()" } else { "" };
+    let query = format!(
+        "{with} SELECT head FROM {} WHERE set_name = {} AND history = {history}{ours}",
+        relation.head,
+        quote_literal(set)
+    );
+    (query, with.chars().count())
+}
+
+fn explain(error: Error, first_look_ends: usize) -> Result<Told, Error> {
+    let Some(db) = error.as_db_error() else { return Err(error) };
+    let is_missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME].contains(db.code());
+    Ok(match db.position() {
+        Some(ErrorPosition::Original(at)) if is_missing && (*at as usize) <= first_look_ends => {
+            Told::NoHistory
+        }
+        _ => Told::Nothing,
+    })
+}
+
+/// The history's end, where the lines say where the set stands.
+fn read(head: &str, set: &Set) -> Option<Told> {
+    let lines: Vec<Line<'_>> = head.split(LINE).map(Line::read).collect::<Option<_>>()?;
+    let digest = lines.first()?.digest;
+    if set.digests().position(&digest).is_some() {
+        return Some(Told::Head(Head { digest, since: None, interrupted: None }));
+    }
+    let ours = set.digests().of_all();
+    let Some(newer) = lines.iter().position(|line| line.digest == ours) else {
+        return Some(Told::Beyond(digest));
+    };
+    let since = lines[..newer].iter().rev().map(|line| line.newer(set)).collect();
+    Some(Told::Head(Head { digest, since, interrupted: None }))
+}
+
+/// A row of the history.
+struct Line<'t> {
+    digest: Digest,
+    action: &'t str,
+    version: &'t str,
+    name: &'t str,
+}
+
+impl Line<'_> {
+    fn read(line: &str) -> Option<Line<'_>> {
+        let fields: [&str; 4] = line.split(FIELD).collect::<Vec<_>>().try_into().ok()?;
+        let [digest, action, version, name] = fields;
+        Some(Line { digest: digest.parse().ok()?, action, version, name })
+    }
+
+    /// The migration, where the row says that it was applied.
+    fn newer(&self, set: &Set) -> Option<Newer> {
+        let applies = matches!(self.action, "apply" | "mark");
+        applies.then(|| Newer {
+            version: Version::new(self.version.to_owned(), set.order()),
+            name: self.name.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_within_what_the_server_keeps_of_it() {
+        assert_eq!(name("migrate_history"), "migrate_history_head");
+        assert_eq!(name(&"h".repeat(63)), format!("{}_head", "h".repeat(58)));
+        assert_eq!(name(&"é".repeat(31)), format!("{}_head", "é".repeat(29)));
+    }
+
+    #[test]
+    fn what_is_no_line_of_ours_is_not_read() {
+        let digest = Digest::from_bytes([7; 32]);
+        assert!(Line::read(&format!("{digest}\u{1f}apply\u{1f}1\u{1f}1_a")).is_some());
+        for line in [
+            "",
+            "\u{1f}\u{1f}\u{1f}",
+            &format!("{digest}\u{1f}apply\u{1f}1"),
+            &format!("{digest}\u{1f}a\u{1f}1\u{1f}b\u{1f}"),
+        ] {
+            assert!(Line::read(line).is_none(), "{line:?}");
+        }
+    }
+}

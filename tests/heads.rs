@@ -1,0 +1,35 @@
+//! Whether the head table tells what the history does.
+
+use tokio_postgres::Client;
+
+/// What is wrong with the head table of the current schema: nothing, if each set's row is empty or tells where the set's
+/// history ends. There may be no such table yet.
+///
+/// # Panics
+///
+/// When it can't be read.
+pub async fn fault(client: &Client) -> Option<String> {
+    let there = "SELECT to_regclass('migrate_history_head') IS NOT NULL";
+    if !client.query_one(there, &[]).await.expect("a look at the tables").get::<_, bool>(0) {
+        return None;
+    }
+    let faults = "\
+        SELECT string_agg(format('set %s: head %L (row %s), last row %s', h.set_name, h.head, h.seq, last), '; ') \
+        FROM migrate_history_head h LEFT JOIN LATERAL (SELECT * FROM migrate_history r WHERE r.set_name = h.set_name \
+          ORDER BY seq DESC LIMIT 1) last ON true \
+        WHERE h.head <> '' AND (h.seq IS DISTINCT FROM last.seq \
+          OR split_part(h.head, chr(31), 1) IS DISTINCT FROM encode(last.digest, 'hex') \
+          OR EXISTS (SELECT FROM migrate_history r WHERE r.set_name = h.set_name AND outcome <> 'done' AND checkpoint IS NOT NULL))";
+    client.query_one(faults, &[]).await.expect("both tables are read").get(0)
+}
+
+/// What the head table says of a set, with the separators as `|` and `;`; nothing where it has no row.
+///
+/// # Panics
+///
+/// When it can't be read.
+pub async fn head(client: &Client, set: &str) -> Option<String> {
+    let sql =
+        "SELECT translate(head, chr(31) || chr(30), '|;') FROM migrate_history_head WHERE set_name = $1";
+    client.query_opt(sql, &[&set]).await.expect("the head table is read").map(|row| row.get(0))
+}
