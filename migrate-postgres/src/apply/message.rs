@@ -75,6 +75,11 @@ pub(super) struct Message {
 }
 
 impl Message {
+    /// An empty message with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Message {
+        Message { text: String::with_capacity(bytes), ..Message::default() }
+    }
+
     /// Adds statements of ours.
     pub(super) fn push(&mut self, step: usize, purpose: Purpose, statements: &[impl AsRef<str>]) {
         let sql: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();

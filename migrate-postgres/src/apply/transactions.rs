@@ -10,10 +10,10 @@ use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use migrate_core::Options;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
+use migrate_core::{Options, Script};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -146,7 +146,8 @@ impl Transactions<'_, '_, '_, '_> {
     /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
     /// at the last of `most` steps.
     fn build(&self, mut cursor: Cursor, mut standing: Standing, most: usize) -> Built {
-        let mut message = Message::default();
+        let rest = self.steps[cursor.next..].iter().map(size).sum::<usize>();
+        let mut message = Message::with_capacity(rest.min(MESSAGE_BYTES));
         let first = cursor.next;
         if first == 0 {
             self.push_preamble(&mut message);
@@ -158,8 +159,7 @@ impl Transactions<'_, '_, '_, '_> {
         while cursor.next < self.steps.len() {
             let index = cursor.next;
             let step = &self.steps[index];
-            let size = step.script().map_or(0, |script| script.text().len());
-            let is_full = message.has_step() && message.text().len() + size > MESSAGE_BYTES;
+            let is_full = message.has_step() && message.text().len() + size(step) > MESSAGE_BYTES;
             if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
@@ -446,6 +446,16 @@ impl Transactions<'_, '_, '_, '_> {
             Err(_) => drop(context.client.batch_execute("ROLLBACK").await),
         }
     }
+}
+
+/// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
+fn size(step: &Step<'_>) -> usize {
+    const AROUND: usize = 1536;
+    let text = |script: &Script| script.text().len();
+    step.script().map_or(0, text)
+        + step.up.as_deref().map_or(0, text)
+        + step.down.as_deref().map_or(0, text)
+        + AROUND
 }
 
 fn first(row: &SimpleQueryRow) -> Option<&str> {
