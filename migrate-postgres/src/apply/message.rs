@@ -274,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_that_ends_without_a_semicolon_is_one_of_its_own_however_the_script_is_cut() {
+        let text = "SELECT 1\nSELECT 2; SELECT 3\nSELECT 4;";
+        let starts = [0, 9, 19, 28];
+        let statements = starts.map(|start| migrate_core::sql::Statement::new(start, start + 8, 1, None));
+        let script = Script::new("s.sql", text, statements.to_vec(), Options::NONE);
+        for mut flushes in 0..7 {
+            let mut message = Message::default();
+            message.push_followed_script(0, &script, &mut flushes);
+            let sent = sql::split(message.text()).statements;
+            assert_eq!(sent.len(), message.statements, "{}", message.text());
+            let of_script = (0..).map_while(|number| message.statement(number).map(|found| (number, found)));
+            let of_script = of_script.filter(|(_, (part, _))| part.purpose == Purpose::Script);
+            let found: Vec<&str> = of_script.map(|(number, _)| sent[number].text(message.text())).collect();
+            assert_eq!(found, ["SELECT 1", "SELECT 2", "SELECT 3", "SELECT 4"]);
+        }
+    }
+
+    #[test]
     fn the_statement_under_way_is_known_between_two_flushes_and_nowhere_else() {
         let mut message = Message::default();
         message.push(0, Purpose::Begin, &["BEGIN", "SELECT 1"]);
