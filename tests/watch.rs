@@ -362,3 +362,19 @@ async fn a_failure_has_the_same_place_whether_anybody_listens_or_not() {
         assert_eq!(failures[0], failures[1], "{text}");
     }
 }
+
+#[test]
+fn the_page_has_every_event() {
+    let source = include_str!("../migrate-core/src/event.rs");
+    let events = source.split("pub enum Event<'a> {").nth(1).unwrap().split("\n}").next().unwrap();
+    let names: Vec<&str> = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"))
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .collect();
+    assert!(names.contains(&"Slow") && names.len() > 10, "{names:?}");
+    let page = include_str!("../migrate-postgres/docs/observability.md");
+    for name in names {
+        assert!(page.contains(&format!("\n| `{name}` | ")), "{name} is not on the page");
+    }
+}
