@@ -46,6 +46,31 @@ fn a_librarys_migrations_live_beside_the_applications() {
     assert!(output.contains("default\n0001_create_accounts  applied\n"), "{output}");
 }
 
+#[test]
+fn an_alert_is_sent_while_a_migration_is_slow_and_when_one_fails() {
+    let output = example("alerts").output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{stderr}");
+    let mut alerts = stderr.lines().filter(|line| line.starts_with("ALERT "));
+    let slow = alerts.next().unwrap();
+    let place = "0002_add_currency: statement 2 of 2 at 0002_add_currency.sql:2, ALTER TABLE orders, for ";
+    assert!(slow.starts_with(&format!("ALERT slow: {place}")), "{slow}");
+    assert!(slow.contains("; in the way: pid ") && slow.contains("(nightly report)"), "{slow}");
+    let failed = alerts.find(|line| line.contains("failed")).unwrap();
+    assert!(
+        failed.starts_with("ALERT migration 0003_check_prices failed at 0003_check_prices.sql:1:1"),
+        "{failed}"
+    );
+    let rules: Vec<&str> = stdout.lines().filter(|line| line.starts_with("rule fires: ")).collect();
+    let expected = [
+        "rule fires: migrate_failures_total{set=\"default\", migration=\"0003_check_prices\"}",
+        "rule fires: migrate_pending_migrations{set=\"default\"}",
+        "rule fires: migrate_slow_total{set=\"default\", work=\"statement\"}",
+    ];
+    assert_eq!(rules, expected);
+    assert!(stdout.contains("1 applied in "), "{stdout}");
+}
+
 #[tokio::test]
 async fn a_service_carries_the_commands_with_it() {
     let database = migrate_postgres::testing::server().unwrap().database().await.unwrap();

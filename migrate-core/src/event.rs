@@ -1,9 +1,11 @@
 //! What happens during a run, as it happens.
 
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::history::Holder;
-use crate::plan::{Action, Notice};
+use crate::plan::{Action, Notice, Step};
 use crate::report::{Report, StepReport};
+use crate::sql;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +64,13 @@ pub enum Event<'a> {
         /// How many steps the run has.
         of: usize,
     },
-    /// A statement of a migration that runs statement by statement was committed.
+    /// A statement of a script is run from now on.
+    #[non_exhaustive]
+    StatementStarted {
+        /// Which.
+        statement: Running<'a>,
+    },
+    /// A statement of a script was done.
     #[non_exhaustive]
     StatementDone {
         /// The migration's name.
@@ -71,6 +79,21 @@ pub enum Event<'a> {
         number: usize,
         /// How many statements the script has.
         of: usize,
+        /// How long it took, as seen from here; none where the server told of several statements at once.
+        took: Option<Duration>,
+        /// Whether it is committed: so are the statements of a migration that runs statement by statement, each for itself.
+        /// The others are committed with their migration.
+        is_committed: bool,
+    },
+    /// Something takes long: told when it has taken as long as the run's settings say, and each time that has doubled.
+    #[non_exhaustive]
+    Slow {
+        /// What takes long.
+        work: Work<'a>,
+        /// For how long it has been under way.
+        age: Duration,
+        /// Who is in the way, as far as somebody could look.
+        blockers: &'a [Holder],
     },
     /// A step waits for others to give up their locks; told when it has waited for a while, and from time to time.
     #[non_exhaustive]
@@ -120,12 +143,148 @@ pub enum Event<'a> {
         /// The failure.
         failure: &'a Failure,
     },
+    /// The run ended with an error other than a step's failure: nobody gave the lock back in time, say, or history and set
+    /// contradict each other.
+    #[non_exhaustive]
+    Stopped {
+        /// The error.
+        error: &'a Error,
+    },
     /// The run is over and all is well.
     #[non_exhaustive]
     Finished {
         /// What it did.
         report: &'a Report,
     },
+}
+
+/// A statement that is being run.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Running<'a> {
+    /// The migration's name.
+    pub name: &'a str,
+    /// What is done with it.
+    pub action: Action,
+    /// The statement's place in the script, the first being 1.
+    pub number: usize,
+    /// How many statements the script has.
+    pub of: usize,
+    /// The script's file, relative to the migration directory.
+    pub path: &'a str,
+    /// The line that the statement begins on, the first being 1.
+    pub line: u32,
+    /// Its text.
+    pub text: StatementText<'a>,
+    /// The server process that runs it, where that is known.
+    pub pid: Option<i32>,
+}
+
+impl<'a> Running<'a> {
+    /// A statement of a step's script, the first being 1.
+    pub(crate) fn of(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Option<Running<'a>> {
+        let script = step.script()?;
+        let statement = script.statements().get(number.checked_sub(1)?)?;
+        Some(Running {
+            name: &step.name,
+            action: step.action,
+            number,
+            of: script.statements().len(),
+            path: script.path(),
+            line: statement.line(),
+            text: StatementText(statement.text(script.text())),
+            pid,
+        })
+    }
+}
+
+impl fmt::Display for Running<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Running { name, number, of, path, line, text, .. } = self;
+        write!(f, "{name}: statement {number} of {of} at {path}:{line}, {}", text.summary())
+    }
+}
+
+/// A statement's text, to be shown: its secrets are left out, as [`sql::redact`] does.
+#[derive(Clone, Copy)]
+pub struct StatementText<'a>(&'a str);
+
+impl StatementText<'_> {
+    /// The text without its secrets.
+    pub fn redacted(&self) -> Cow<'_, str> {
+        sql::redact(self.0)
+    }
+
+    /// What it does and to what, in a few words: see [`sql::summary`].
+    pub fn summary(&self) -> String {
+        sql::summary(self.0)
+    }
+}
+
+impl fmt::Display for StatementText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+impl fmt::Debug for StatementText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.redacted().fmt(f)
+    }
+}
+
+/// What a run is at.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Work<'a> {
+    /// It waits for the migration lock.
+    Lock,
+    /// A statement of a script.
+    Statement(Running<'a>),
+    /// What is done around a step's script: its row in the history, its deferred constraints, its verify script, its commit.
+    #[non_exhaustive]
+    Around {
+        /// The migration's name.
+        name: &'a str,
+        /// What is done with it.
+        action: Action,
+    },
+    /// Steps that were sent together, of which the server has not yet told how far they are.
+    #[non_exhaustive]
+    Batch {
+        /// The name of the first migration that is not known to be done.
+        name: &'a str,
+        /// What is done with it.
+        action: Action,
+    },
+}
+
+impl<'a> Work<'a> {
+    /// A statement of a step's script, the first being 1.
+    pub fn statement(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Work<'a> {
+        Running::of(step, number, pid).map_or_else(|| Work::around(step), Work::Statement)
+    }
+
+    /// What is done around a step's script.
+    pub fn around(step: &'a Step<'_>) -> Work<'a> {
+        Work::Around { name: &step.name, action: step.action }
+    }
+
+    /// Steps that were sent together, of which this is the first that is not known to be done.
+    pub fn batch(step: &'a Step<'_>) -> Work<'a> {
+        Work::Batch { name: &step.name, action: step.action }
+    }
+}
+
+impl fmt::Display for Work<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Work::Lock => f.write_str("waiting for the migration lock"),
+            Work::Statement(running) => running.fmt(f),
+            Work::Around { name, .. } => write!(f, "{name}: what is done around its script"),
+            Work::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
+        }
+    }
 }
 
 impl fmt::Display for Event<'_> {
@@ -146,7 +305,14 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{name} waits for {waited:.1?}")?;
                 blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
             }
-            Event::StatementDone { name, number, of } => write!(f, "{name}: statement {number} of {of} done"),
+            Event::StatementStarted { statement } => statement.fmt(f),
+            Event::StatementDone { name, number, of, .. } => {
+                write!(f, "{name}: statement {number} of {of} done")
+            }
+            Event::Slow { work, age, blockers } => {
+                write!(f, "slow: {work}, for {age:.1?}")?;
+                blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
+            }
             Event::WaitingForStatement { name, number, waited, holder } => {
                 write!(
                     f,
@@ -159,6 +325,7 @@ impl fmt::Display for Event<'_> {
             }
             Event::StepDone { step, number, of } => write!(f, "{number} of {of}: {step}"),
             Event::Failed { failure } => failure.fmt(f),
+            Event::Stopped { error } => error.fmt(f),
             Event::Finished { report } => report.fmt(f),
         }
     }
@@ -168,6 +335,11 @@ impl fmt::Display for Event<'_> {
 pub trait Observer: Send {
     /// Takes note of an event. It runs between two messages to the server, so it should be quick.
     fn event(&mut self, event: &Event<'_>);
+
+    /// Whether anybody hears it. Where nobody does, a backend need not find out what only an observer would hear.
+    fn is_listening(&self) -> bool {
+        true
+    }
 }
 
 impl<F: FnMut(&Event<'_>) + Send> Observer for F {
@@ -182,4 +354,8 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn event(&mut self, _: &Event<'_>) {}
+
+    fn is_listening(&self) -> bool {
+        false
+    }
 }

@@ -291,6 +291,14 @@ pub enum ProblemKind {
         /// Where the block was asked for.
         asked: String,
     },
+    /// A setting for a transaction that ends with the setting.
+    #[error(
+        "`{statement}` has no effect: the script runs statement by statement, each in a transaction of its own"
+    )]
+    LocalSetting {
+        /// The beginning of the statement.
+        statement: String,
+    },
     /// A header that contradicts what the other tool's file or mark says.
     #[error("`transaction={header}` contradicts {other}")]
     ContradictsMetadata {
@@ -532,6 +540,9 @@ impl ProblemKind {
             K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),
             K::RefusesBlock { .. } => {
                 "leave `transaction` out, and the script runs statement by statement; or move the statement to a migration of its own".into()
+            }
+            K::LocalSetting { .. } => {
+                "leave `LOCAL` out: a `SET` holds for the rest of the script, and is undone behind it".into()
             }
             K::ContradictsMetadata { .. } => "say it in one place".into(),
             K::UnknownSetting { expected, .. } => format!("the file may hold comments and {expected}"),

@@ -284,9 +284,14 @@ impl Script {
     /// How it is committed: as its header says, else statement by statement when one of them refuses a
     /// transaction block.
     pub fn transaction(&self) -> TransactionMode {
-        self.options.transaction.unwrap_or_else(|| {
-            let refuses = self.statements().iter().any(|statement| statement.refuses().is_some());
-            if refuses { TransactionMode::None } else { TransactionMode::Block }
-        })
+        transaction_mode(&self.options, self.statements())
     }
+}
+
+/// How a script is committed that asks for this and has these statements.
+pub(crate) fn transaction_mode(options: &Options, statements: Statements<'_>) -> TransactionMode {
+    options.transaction.unwrap_or_else(|| {
+        let refuses = statements.iter().any(|statement| statement.refuses().is_some());
+        if refuses { TransactionMode::None } else { TransactionMode::Block }
+    })
 }

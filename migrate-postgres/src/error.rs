@@ -157,6 +157,21 @@ pub enum Error {
         missing: Vec<String>,
     },
 
+    /// Row-level security is enabled on the history's table, and applies to this role: rows are hidden from it, and nobody can
+    /// tell which.
+    #[error(
+        "row-level security hides rows of the history {table} from {role}, so what is applied is not known; nothing was \
+         changed\n\
+         next: ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; or let a role migrate to which it does not apply: the table's \
+         owner, or one with BYPASSRLS"
+    )]
+    RowSecurity {
+        /// The history's table, quoted where it has to be.
+        table: String,
+        /// The role that was asked.
+        role: String,
+    },
+
     /// A row of the history can't be what this library wrote.
     #[error(
         "row {row} of the set `{set}` in the history {table} is damaged: {problem}; nothing was changed\n\

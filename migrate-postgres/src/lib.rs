@@ -6,6 +6,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+/// The page's code, to be compiled.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;
+
 mod answers;
 mod apply;
 #[cfg(feature = "catalog")]
@@ -20,9 +25,14 @@ mod error;
 mod foreign;
 mod history;
 mod lock;
+#[cfg(feature = "metrics")]
+mod meter;
 mod migrator;
+mod observe;
 #[cfg(feature = "operate")]
 pub mod operate;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod outcome;
 mod quote;
 #[cfg(feature = "catalog")]
 mod scratch;
@@ -47,7 +57,7 @@ pub use lock::LockKind;
 pub use migrate_core as core;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
-pub use migrate_core::event::Event;
+pub use migrate_core::event::{Event, Running, StatementText, Work};
 pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};

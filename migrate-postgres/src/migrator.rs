@@ -6,13 +6,14 @@ use crate::error::Error;
 use crate::foreign::{Adopting, KeptTable, ToolTable};
 use crate::history::{Attempt, PgHistory, attempts};
 use crate::lock::LockKind;
+use crate::observe::{Callback, Listeners, OnEvent};
 use crate::settings::RunSettings;
 use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
 use crate::value::Value;
 use migrate_core::engine;
-use migrate_core::event::{Event, Observer};
+use migrate_core::event::Event;
 #[cfg(feature = "histories")]
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
@@ -154,6 +155,28 @@ impl Migrator {
         self
     }
 
+    /// Tells of what takes longer than this, while it does: [`Event::Slow`] says which statement it is, for how long, and who is in
+    /// the way. It comes when the time is over, and again each time that it has doubled; `None` turns it off. 10 s when not set: an
+    /// ordinary change of a schema takes milliseconds, and by then the probes of an orchestrator have begun to fail.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{Event, migrate};
+    /// use std::time::Duration;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart")
+    ///     .slow_after(Duration::from_secs(30))
+    ///     .on_event(|event| if let Event::Slow { .. } = event { eprintln!("{event}") })
+    ///     .run("postgres://app@localhost/app")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slow_after(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.slow = duration.into();
+        self
+    }
+
     /// Lets a statement take so long; without limit when not set or zero, whatever the role's own setting is.
     ///
     /// A script's own `-- migrate: statement_timeout=…` comes before this.
@@ -189,6 +212,14 @@ impl Migrator {
     /// Calls this with each event of a run, between two messages to the server: it should be quick.
     pub fn on_event(mut self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         self.on_event = Some(Arc::new(callback));
+        self
+    }
+
+    /// Whether the spans of statements have the whole text of the statement, in the field `db.query.text`: off when not set, as
+    /// values stand in it. What [`sql::redact`](crate::core::sql::redact) takes for a secret is left out of it.
+    #[cfg(feature = "tracing")]
+    pub fn trace_query_text(mut self, show: bool) -> Migrator {
+        self.settings.traces_text = show;
         self
     }
 
@@ -433,17 +464,33 @@ impl Migrator {
     /// See [`Error`].
     pub async fn take<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         #[cfg(feature = "tracing")]
-        return crate::trace::in_span(&self.set, self.take_steps(target, plan)).await;
-        #[cfg(not(feature = "tracing"))]
-        self.take_steps(target, plan).await
+        let span = crate::trace::RunSpan::new(&self.set, target);
+        let mut listeners = Listeners {
+            callback: Callback(self.on_event.as_deref()),
+            #[cfg(feature = "tracing")]
+            trace: span.trace(self.settings.traces_text),
+            #[cfg(feature = "metrics")]
+            meter: crate::meter::Meter::new(&self.set),
+        };
+        let run = self.take_steps(target, plan, &mut listeners);
+        #[cfg(feature = "tracing")]
+        let run = span.enclose(run);
+        let outcome = run.await;
+        #[cfg(feature = "metrics")]
+        listeners.meter.end(&outcome);
+        outcome
     }
 
-    async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
+    async fn take_steps<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        plan: &dyn Plan,
+        listeners: &mut Listeners<'_>,
+    ) -> Result<Report, Error> {
         stale::check(&self.set)?;
         self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
-        let mut observer = self.observer();
-        let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
+        let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, listeners).await;
         history.close().await;
         #[cfg(feature = "catalog")]
         let report = match report {
@@ -453,8 +500,9 @@ impl Migrator {
         Ok(report?)
     }
 
-    /// Who is told of events.
-    pub(crate) fn observer(&self) -> impl Observer + '_ {
+    /// Who is told of what happens outside of a run.
+    #[cfg(feature = "operate")]
+    pub(crate) fn callback(&self) -> Callback<'_> {
         Callback(self.on_event.as_deref())
     }
 
@@ -489,7 +537,10 @@ impl Migrator {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let head = history.head(&self.set).await;
         history.close().await;
-        Ok(head?.position(&self.set))
+        let position = head?.position(&self.set);
+        #[cfg(feature = "metrics")]
+        crate::meter::position(&self.set, &position);
+        Ok(position)
     }
 
     /// Each migration of the set and of the history, with what is known of it. Nothing is written.
@@ -586,20 +637,5 @@ impl Migrator {
     pub(crate) fn version(&self, text: &str) -> Version {
         let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
         named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
-    }
-}
-
-/// Passes events on to the callback and to `tracing`.
-struct Callback<'c>(Option<&'c OnEvent>);
-
-type OnEvent = dyn Fn(&Event<'_>) + Send + Sync;
-
-impl Observer for Callback<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        #[cfg(feature = "tracing")]
-        crate::trace::event(event);
-        if let Some(callback) = self.0 {
-            callback(event);
-        }
     }
 }

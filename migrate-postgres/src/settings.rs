@@ -23,6 +23,9 @@ pub(crate) struct RunSettings {
     pub(crate) statement_timeout: Duration,
     /// What is migrating: a program's name and version.
     pub(crate) program: Cow<'static, str>,
+    /// Whether the spans of statements have their text.
+    #[cfg(feature = "tracing")]
+    pub(crate) traces_text: bool,
     /// Where the database is dumped before anything is applied.
     #[cfg(feature = "operate")]
     pub(crate) backups: Option<crate::operate::Backups>,
@@ -46,6 +49,8 @@ impl RunSettings {
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::ZERO,
         program: Cow::Borrowed(""),
+        #[cfg(feature = "tracing")]
+        traces_text: false,
         #[cfg(feature = "operate")]
         backups: None,
         #[cfg(feature = "catalog")]

@@ -32,7 +32,7 @@ pub trait Target: sealed::Sealed + Sync {
     fn open_another(&self) -> Option<Opening<'_>>;
 
     /// How to connect, where it knows that: to another database of the same server then, too.
-    #[cfg(any(feature = "catalog", feature = "operate"))]
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     #[doc(hidden)]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         Ok(None)
@@ -76,7 +76,7 @@ impl<T: Target + ?Sized> Target for &T {
         (**self).open_another()
     }
 
-    #[cfg(any(feature = "catalog", feature = "operate"))]
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         (**self).to_config()
     }
@@ -91,7 +91,7 @@ impl Target for Config {
         Some(self.open())
     }
 
-    #[cfg(any(feature = "catalog", feature = "operate"))]
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         Ok(Some(self.clone()))
     }
@@ -106,7 +106,7 @@ impl Target for str {
         Some(self.open())
     }
 
-    #[cfg(any(feature = "catalog", feature = "operate"))]
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         config_of(self).map(Some)
     }
@@ -128,7 +128,7 @@ impl Target for String {
         Some(self.open())
     }
 
-    #[cfg(any(feature = "catalog", feature = "operate"))]
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     fn to_config(&self) -> Result<Option<Config>, Error> {
         self.as_str().to_config()
     }

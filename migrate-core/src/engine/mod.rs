@@ -1,15 +1,17 @@
 //! The one engine: fast path, lock, load, plan, apply, report.
 
+mod alarm;
 mod progress;
 mod retry;
 mod stepping;
 
+pub use alarm::Alarm;
 pub use progress::Progress;
 pub use retry::Backoff;
 use stepping::Stepping;
 
 use crate::error::Error;
-use crate::event::{Event, Observer};
+use crate::event::{Event, Observer, Work};
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
 use crate::migration::Migration;
 use crate::plan::{Notice, Plan, Policies, Refused, Steps};
@@ -28,16 +30,21 @@ pub struct Settings {
     pub poll: Duration,
     /// How long it goes on trying a migration that runs into lock timeouts.
     pub retry: Duration,
+    /// How long a statement, or the wait for somebody else's run, may take before [`Event::Slow`] tells of it; never when
+    /// there is none.
+    pub slow: Option<Duration>,
 }
 
 impl Settings {
     /// Waits 10 minutes for another run, looks at least every 500 ms, and goes on for a minute with a migration that
-    /// runs into lock timeouts.
+    /// runs into lock timeouts. What takes longer than 10 s is slow: an ordinary change of a schema takes milliseconds, and by
+    /// then the probes of an orchestrator have begun to fail.
     pub const DEFAULT: Settings = Settings {
         policies: Policies::DEFAULT,
         lock_wait: Duration::from_secs(600),
         poll: Duration::from_millis(500),
         retry: Duration::from_secs(60),
+        slow: Some(Duration::from_secs(10)),
     };
 }
 
@@ -105,7 +112,7 @@ pub async fn run(
     match &report {
         Ok(report) => run.observer.event(&Event::Finished { report }),
         Err(Error::Failed(failure)) => run.observer.event(&Event::Failed { failure }),
-        Err(_) => {}
+        Err(error) => run.observer.event(&Event::Stopped { error }),
     }
     report
 }
@@ -180,7 +187,7 @@ impl Run<'_> {
     async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
         let (set, since) = (self.set, Instant::now());
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
-        let (mut told, mut held) = (None, false);
+        let (mut told, mut held, mut alarm) = (None, false, Alarm::new(self.settings.slow));
         loop {
             let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
@@ -198,13 +205,23 @@ impl Run<'_> {
                     Err(error) => error,
                 });
             }
+            self.tell_slow(&mut alarm, &in_the_way);
             self.tell_waiting(&mut told, in_the_way);
-            history.pause(backoff.pause().min(self.settings.lock_wait - self.waited)).await;
+            let most = alarm.pause(self.waited, self.settings.lock_wait - self.waited);
+            history.pause(backoff.pause().min(most)).await;
             let position = history.head(set).await?.position(set);
             if self.is_settled(&position) {
                 self.waited = since.elapsed();
                 return Ok(self.settled(&position));
             }
+        }
+    }
+
+    /// Tells of a wait that takes long.
+    fn tell_slow(&mut self, alarm: &mut Alarm, in_the_way: &Result<Holder, Error>) {
+        if alarm.rings(self.waited) {
+            let blockers = in_the_way.as_ref().map_or(&[][..], std::slice::from_ref);
+            self.observer.event(&Event::Slow { work: Work::Lock, age: self.waited, blockers });
         }
     }
 

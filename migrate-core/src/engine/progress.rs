@@ -1,6 +1,6 @@
 //! How far a run has come.
 
-use crate::event::{Event, Observer};
+use crate::event::{Event, Observer, Running, Work};
 use crate::history::Holder;
 use crate::plan::Step;
 use crate::report::StepReport;
@@ -51,10 +51,33 @@ impl<'o> Progress<'o> {
         });
     }
 
-    /// A statement of a step that runs statement by statement was committed; `number` counts from 1.
-    pub fn statement_done(&mut self, step: &Step<'_>, number: usize) {
+    /// Whether anybody hears of it.
+    pub fn is_observed(&self) -> bool {
+        self.observer.is_listening()
+    }
+
+    /// A statement of a step's script is run from now on; `number` counts from 1.
+    pub fn statement_started(&mut self, step: &Step<'_>, number: usize, pid: Option<i32>) {
+        if let Some(statement) = Running::of(step, number, pid) {
+            self.observer.event(&Event::StatementStarted { statement });
+        }
+    }
+
+    /// A statement of a step's script was done; `number` counts from 1.
+    pub fn statement_done(
+        &mut self,
+        step: &Step<'_>,
+        number: usize,
+        took: Option<Duration>,
+        is_committed: bool,
+    ) {
         let of = step.script().map_or(0, |script| script.statements().len());
-        self.observer.event(&Event::StatementDone { name: &step.name, number, of });
+        self.observer.event(&Event::StatementDone { name: &step.name, number, of, took, is_committed });
+    }
+
+    /// Something takes long.
+    pub fn slow(&mut self, work: Work<'_>, age: Duration, blockers: &[Holder]) {
+        self.observer.event(&Event::Slow { work, age, blockers });
     }
 
     /// A step waits for others to give up their locks.

@@ -8,8 +8,9 @@ use super::{Note, NoteKind, Role};
 use crate::options::{self, Options, TransactionMode};
 use crate::placeholder::{self, Placeholder};
 use crate::problem::{Problem, ProblemKind, Problems};
-use crate::script::Script;
+use crate::script::{Script, transaction_mode};
 use crate::source::SourceFile;
+use crate::sql::Statements;
 use crate::sql::{self, Split};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -118,6 +119,17 @@ impl Scripts<'_> {
                 let statement_text = beginning(statement.text(text));
                 let kind = ProblemKind::RefusesBlock { statement: statement_text, asked: asked.clone() };
                 report(statement.range().start, kind);
+            }
+        }
+        if role != Role::Verify
+            && transaction_mode(&options, Statements::of(&statements)) == TransactionMode::None
+        {
+            let texts = statements.iter().map(|statement| (statement, statement.text(text)));
+            for (statement, local) in texts.filter(|(_, text)| sql::is_local_setting(text)) {
+                report(
+                    statement.range().start,
+                    ProblemKind::LocalSetting { statement: beginning(&sql::redact(local)) },
+                );
             }
         }
         // Where quotes are not closed, what stands in them can't be told.

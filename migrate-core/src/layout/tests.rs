@@ -515,6 +515,19 @@ const WRONG: &[(&str, Files<'_>)] = &[
         ],
     ),
     (
+        "settings for a transaction that ends with them",
+        &[
+            (
+                "1_a/up.sql",
+                "SET LOCAL lock_timeout = '5s';\n  set /**/ local role owner;\nCREATE INDEX CONCURRENTLY i ON t (a);",
+            ),
+            ("1_a/down.sql", "SET LOCAL lock_timeout = '5s'; SELECT 1;"),
+            ("2_b/up.sql", "SELECT 1; SET LOCAL app.token = 'not shown';"),
+            ("2_b/metadata.toml", "run_in_transaction = false"),
+            ("3_c/up.sql", "SET LOCAL lock_timeout = '5s';\nSET lock_timeout = 0; SELECT 'VACUUM';"),
+        ],
+    ),
+    (
         "files of two halves of three tools",
         &[
             ("1_a.sql", "-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;"),
@@ -684,7 +697,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-const KINDS: usize = 39;
+const KINDS: usize = 40;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -729,6 +742,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::WithoutScript { .. } => 36,
         K::BadRange { .. } => 37,
         K::BadPlaceholder { .. } => 38,
+        K::LocalSetting { .. } => 39,
     }
 }
 

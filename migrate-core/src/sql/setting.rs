@@ -36,6 +36,20 @@ pub fn is_session_setting(statement: &str) -> bool {
     cursor.word("SELECT") && sets_config(&mut cursor)
 }
 
+/// Whether a statement sets a run-time parameter, or the role, for the rest of its transaction: `SET LOCAL`.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::sql::is_local_setting;
+///
+/// assert!(is_local_setting("set local lock_timeout = '5s'"));
+/// assert!(!is_local_setting("SET lock_timeout = '5s'"));
+/// ```
+pub fn is_local_setting(statement: &str) -> bool {
+    Cursor::new(statement).words(&["SET", "LOCAL"])
+}
+
 /// Reads the calls of `set_config`. Whether one of them reaches beyond the transaction, and nothing else is there.
 fn sets_config(cursor: &mut Cursor<'_>) -> bool {
     let mut session = false;

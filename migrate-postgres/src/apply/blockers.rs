@@ -1,7 +1,9 @@
 //! Who stands in the way of a statement that waits for a lock.
 
+use super::watch::Underway;
 use crate::session::Session;
 use crate::target::Opening;
+use migrate_core::engine::{Alarm, Progress};
 use migrate_core::history::Holder;
 use migrate_core::sql;
 use std::time::{Duration, Instant};
@@ -9,10 +11,13 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 /// How long a message may be silent before somebody looks, and how often they look from then on.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often the observer is told.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a look may take: nobody follows the work meanwhile, and a server with no connections left may keep one waiting.
+const MOST_LOOK: Duration = Duration::from_secs(2);
 
 /// Opens another connection, where the target can.
 pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + Sync + 't>;
@@ -24,8 +29,13 @@ pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + S
 pub(crate) struct Lookout<'t> {
     open: OpenAnother<'t>,
     session: Option<Session<'t>>,
+    /// Who was seen last.
     seen: Vec<Holder>,
+    /// When that was told.
     told: Option<Instant>,
+    /// Since when the server is at what it is at.
+    since: Instant,
+    alarm: Alarm,
 }
 
 /// Sessions that block a server process, and what each of them is at.
@@ -49,32 +59,77 @@ const SUSPECTS: &str = "\
     ORDER BY a.xact_start LIMIT 5";
 
 impl<'t> Lookout<'t> {
-    pub(crate) fn new(open: OpenAnother<'t>) -> Lookout<'t> {
-        Lookout { open, session: None, seen: Vec::new(), told: None }
+    /// One that tells of what takes longer than `slow`.
+    pub(crate) fn new(open: OpenAnother<'t>, slow: Option<Duration>) -> Lookout<'t> {
+        Lookout {
+            open,
+            session: None,
+            seen: Vec::new(),
+            told: None,
+            since: Instant::now(),
+            alarm: Alarm::new(slow),
+        }
     }
 
-    /// Looks for who blocks a server process. Best effort: a run is not to fail because nobody could look.
-    pub(super) async fn look(&mut self, pid: i32) {
+    /// The server is at something else from now on.
+    pub(super) fn begin(&mut self) {
+        self.seen.clear();
+        self.told = None;
+        self.since = Instant::now();
+        self.alarm.reset();
+    }
+
+    /// For how long the server is at what it is at.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// How long until the next look.
+    pub(super) fn pause(&self) -> Duration {
+        self.alarm.pause(self.age(), LOOK_EVERY).max(Duration::from_millis(1))
+    }
+
+    /// The server is silent: it works, or waits for somebody. Tells who that is, and that it takes long.
+    pub(super) async fn look(
+        &mut self,
+        underway: Underway<'_>,
+        pid: Option<i32>,
+        progress: &mut Progress<'_>,
+    ) {
+        let blockers = match pid {
+            Some(pid) => self.blockers(pid).await,
+            None => Vec::new(),
+        };
+        let age = self.age();
+        if !blockers.is_empty() {
+            self.seen.clone_from(&blockers);
+            if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                self.told = Some(Instant::now());
+                progress.blocked(underway.step, age, &blockers);
+            }
+        }
+        if self.alarm.rings(age) {
+            progress.slow(underway.work(pid), age, &blockers);
+        }
+    }
+
+    /// Who blocks a server process. Best effort: a run is not to fail because nobody could look.
+    async fn blockers(&mut self, pid: i32) -> Vec<Holder> {
+        let looked = tokio::time::timeout(MOST_LOOK, self.ask(pid)).await;
+        if let Ok(Some(blockers)) = looked {
+            return blockers;
+        }
+        self.session = None;
+        Vec::new()
+    }
+
+    async fn ask(&mut self, pid: i32) -> Option<Vec<Holder>> {
         if self.session.is_none() {
-            let Some(opening) = (self.open)() else { return };
-            self.session = opening.await.ok();
+            self.session = (self.open)()?.await.ok();
         }
-        let Some(session) = &self.session else { return };
-        match session.query_typed(BLOCKERS, &[(&pid, Type::INT4)]).await {
-            Ok(rows) if !rows.is_empty() => self.seen = rows.iter().map(read).collect(),
-            Ok(_) => {}
-            Err(_) => self.session = None,
-        }
-    }
-
-    /// Who was seen last, if it is time to tell.
-    pub(super) fn news(&mut self) -> Option<&[Holder]> {
-        let is_due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
-        if self.seen.is_empty() || !is_due {
-            return None;
-        }
-        self.told = Some(Instant::now());
-        Some(&self.seen)
+        let session = self.session.as_ref()?;
+        let rows = session.query_typed(BLOCKERS, &[(&pid, Type::INT4)]).await.ok()?;
+        Some(rows.iter().map(read).collect())
     }
 
     /// Who stood in the way of a statement that has just given up after `waited`: who was seen, or else who could have been.
@@ -83,12 +138,6 @@ impl<'t> Lookout<'t> {
             return std::mem::take(&mut self.seen);
         }
         suspects(client, waited).await
-    }
-
-    /// The statement got on.
-    pub(super) fn forget(&mut self) {
-        self.seen.clear();
-        self.told = None;
     }
 }
 

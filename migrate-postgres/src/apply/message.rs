@@ -4,8 +4,10 @@
 //! answers each with a completion, and stops at the first error with everything committed before it. So a message needs
 //! one round trip, and its completions tell how far it has come.
 
+use super::watch::{At, FLUSH};
 use migrate_core::Script;
 use migrate_core::sql;
+use std::ops::Range;
 
 /// What a part of a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) enum Purpose {
     Finish,
     /// Commits the step's transaction.
     Commit,
+    /// Has the server say what it has done so far.
+    Flush,
     /// Gives the lock back.
     Release,
 }
@@ -41,6 +45,8 @@ pub(super) struct Part {
     pub(super) purpose: Purpose,
     /// Where its text begins in the message, in bytes.
     start: usize,
+    /// How many bytes it has.
+    bytes: usize,
     /// How many bytes of the script stand before it: a byte order mark, or another part.
     skipped: usize,
     /// How many statements come before it in the message.
@@ -77,39 +83,80 @@ impl Message {
     /// Adds statements of ours.
     pub(super) fn push(&mut self, step: usize, purpose: Purpose, statements: &[impl AsRef<str>]) {
         let sql: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
-        self.push_part(step, purpose, &sql.join(";\n"), 0, statements.len());
+        self.push_part(self.part(step, purpose, statements.len()), &sql.join(";\n"));
     }
 
     /// Adds a step's script as it is, with a semicolon where a statement ends without one.
     pub(super) fn push_script(&mut self, step: usize, script: &Script) {
-        let text = script.text();
-        let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        let mut first = 0;
-        for (range, statements) in script.pieces() {
-            let skipped = range.start.max(mark);
-            self.push_part(step, Purpose::Script, &text[skipped..range.end], skipped, statements);
-            if let Some(part) = self.parts.last_mut() {
-                part.first = first;
-            }
-            first += statements;
+        self.push_script_from(step, script, 0);
+    }
+
+    /// Adds a step's script so that the server tells of each of its statements before it runs the next one, as far as
+    /// `flushes` go, which it uses up.
+    pub(super) fn push_followed_script(&mut self, step: usize, script: &Script, flushes: &mut usize) {
+        let statements = script.statements();
+        let followed = statements.len().min(flushes.saturating_sub(1));
+        for (index, statement) in statements.iter().take(followed).enumerate() {
+            self.push_flush(step, flushes);
+            self.push_script_part(step, script, index, 1, statement.range());
+        }
+        if followed < statements.len() {
+            self.push_script_from(step, script, followed);
+        }
+        self.push_flush(step, flushes);
+    }
+
+    fn push_flush(&mut self, step: usize, flushes: &mut usize) {
+        if let Some(left) = flushes.checked_sub(1) {
+            *flushes = left;
+            self.push(step, Purpose::Flush, &[FLUSH]);
         }
     }
 
-    fn push_part(&mut self, step: usize, purpose: Purpose, sql: &str, skipped: usize, statements: usize) {
-        let start = self.text.len();
-        self.parts.push(Part {
-            step,
-            purpose,
-            start,
-            skipped,
-            before: self.statements,
-            statements,
-            first: 0,
-        });
+    /// Adds the statements of a script from one on.
+    fn push_script_from(&mut self, step: usize, script: &Script, from: usize) {
+        let text = script.text();
+        let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let start = if from == 0 { mark } else { script.statements().at(from).range().start };
+        let mut first = 0;
+        for (range, statements) in script.pieces() {
+            let (left_out, end) = (from.saturating_sub(first).min(statements), first + statements);
+            if left_out < statements || from == 0 {
+                let range = range.start.max(start)..range.end;
+                self.push_script_part(step, script, first + left_out, statements - left_out, range);
+            }
+            first = end;
+        }
+    }
+
+    fn push_script_part(
+        &mut self,
+        step: usize,
+        script: &Script,
+        first: usize,
+        statements: usize,
+        bytes: Range<usize>,
+    ) {
+        let part = Part { first, skipped: bytes.start, ..self.part(step, Purpose::Script, statements) };
+        self.push_part(part, &script.text()[bytes]);
+    }
+
+    fn part(&self, step: usize, purpose: Purpose, statements: usize) -> Part {
+        let (start, before) = (self.text.len(), self.statements);
+        Part { step, purpose, first: 0, start, bytes: 0, skipped: 0, before, statements }
+    }
+
+    fn push_part(&mut self, part: Part, sql: &str) {
+        self.parts.push(Part { bytes: sql.len(), ..part });
         self.text.push_str(sql);
         // On a line of its own: the text may end in a comment.
         self.text.push_str("\n;\n");
-        self.statements += statements;
+        self.statements += part.statements;
+    }
+
+    /// Whether the server tells at once that the `number`th statement is done, the first being 0.
+    pub(super) fn is_flushed_after(&self, number: usize) -> bool {
+        self.purpose(number + 1) == Some(Purpose::Flush)
     }
 
     /// What is sent.
@@ -136,12 +183,30 @@ impl Message {
         self.statement(number).map(|(part, _)| part.purpose)
     }
 
+    /// What the server is at when it has told of `number` statements and of no more: the part, and what of its step.
+    pub(super) fn underway(&self, number: usize) -> Option<(Part, At)> {
+        let is_flush = |number: usize| self.purpose(number) == Some(Purpose::Flush);
+        // What it says of a flush comes with what it says next.
+        let first = number + usize::from(is_flush(number));
+        let (part, place) = self.statement(first)?;
+        let until = (first..self.statements).find(|number| is_flush(*number)).unwrap_or(self.statements);
+        let is_script = |number: usize| self.purpose(number) == Some(Purpose::Script);
+        let at = match (first..until).filter(|number| is_script(*number)).count() {
+            0 => At::Around,
+            1 if until == first + 1 => At::Statement(place + 1),
+            _ => At::Somewhere,
+        };
+        Some((part, at))
+    }
+
     /// What the server's 1-based position in characters points at.
     pub(super) fn locate(&self, position: u32) -> Option<Spot> {
         let byte = sql::char_to_byte(&self.text, position as usize);
         let index = self.parts.partition_point(|part| part.start <= byte).checked_sub(1)?;
         let part = self.parts[index];
-        let offset = (part.purpose == Purpose::Script).then(|| byte - part.start + part.skipped);
+        // A statement that breaks off is noticed at the semicolon behind it.
+        let inside = (byte - part.start).min(part.bytes);
+        let offset = (part.purpose == Purpose::Script).then(|| inside + part.skipped);
         Some(Spot { part, offset })
     }
 }
@@ -184,6 +249,72 @@ mod tests {
         ];
         assert_eq!(purposes, expected);
         assert_eq!(message.statement(7), None);
+    }
+
+    #[test]
+    fn a_followed_script_is_told_of_statement_by_statement_as_far_as_the_flushes_go() {
+        let text = "\u{feff}-- a comment\nSELECT 'ä'; SELECT 'two' -- no end\n; SELECT 'three'";
+        let script = script(text);
+        for flushes in 0..6 {
+            let mut message = Message::default();
+            let mut left = flushes;
+            message.push_followed_script(0, &script, &mut left);
+            let parts: Vec<(Part, usize)> = (0..).map_while(|number| message.statement(number)).collect();
+            let flushed = parts.iter().filter(|(part, _)| part.purpose == Purpose::Flush).count();
+            assert_eq!((flushes - left, flushed), (flushes.min(4), flushes.min(4)));
+            let run = parts.iter().filter(|(part, _)| part.purpose == Purpose::Script);
+            assert_eq!(run.map(|(_, place)| *place).collect::<Vec<_>>(), [0, 1, 2]);
+            // The places in the script are the same, however it is cut.
+            for needle in ["'ä'", "'two'", "'three'"] {
+                let chars = message.text()[..message.text().find(needle).unwrap()].chars().count();
+                let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();
+                assert_eq!(spot.offset, text.find(needle), "{needle} with {flushes}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_that_ends_without_a_semicolon_is_one_of_its_own_however_the_script_is_cut() {
+        let text = "SELECT 1\nSELECT 2; SELECT 3\nSELECT 4;";
+        let starts = [0, 9, 19, 28];
+        let statements = starts.map(|start| migrate_core::sql::Statement::new(start, start + 8, 1, None));
+        let script = Script::new("s.sql", text, statements.to_vec(), Options::NONE);
+        for mut flushes in 0..7 {
+            let mut message = Message::default();
+            message.push_followed_script(0, &script, &mut flushes);
+            let sent = sql::split(message.text()).statements;
+            assert_eq!(sent.len(), message.statements, "{}", message.text());
+            let of_script = (0..).map_while(|number| message.statement(number).map(|found| (number, found)));
+            let of_script = of_script.filter(|(_, (part, _))| part.purpose == Purpose::Script);
+            let found: Vec<&str> = of_script.map(|(number, _)| sent[number].text(message.text())).collect();
+            assert_eq!(found, ["SELECT 1", "SELECT 2", "SELECT 3", "SELECT 4"]);
+        }
+    }
+
+    #[test]
+    fn the_statement_under_way_is_known_between_two_flushes_and_nowhere_else() {
+        let mut message = Message::default();
+        message.push(0, Purpose::Begin, &["BEGIN", "SELECT 1"]);
+        message.push_followed_script(0, &script("SELECT 1; SELECT 2; SELECT 3"), &mut 2);
+        message.push(0, Purpose::Commit, &["COMMIT"]);
+        let at = |number| message.underway(number).map(|(_, at)| at);
+        // BEGIN, SELECT, flush, the first statement, the others, flush, COMMIT.
+        let expected = [
+            At::Around,
+            At::Around,
+            At::Somewhere,
+            At::Somewhere,
+            At::Somewhere,
+            At::Statement(3),
+            At::Around,
+            At::Around,
+        ];
+        let found: Vec<At> = (0..8).map_while(at).collect();
+        assert_eq!(found, expected);
+        let mut message = Message::default();
+        message.push_followed_script(0, &script("SELECT 1; SELECT 2"), &mut 3);
+        assert_eq!(message.underway(0), Some((message.statement(1).unwrap().0, At::Statement(1))));
+        assert_eq!(message.underway(2).unwrap().1, At::Statement(2));
     }
 
     #[test]

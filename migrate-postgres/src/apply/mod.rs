@@ -9,6 +9,7 @@ mod preamble;
 mod statements;
 mod transactions;
 mod verify;
+mod watch;
 
 use crate::history::{HistoryTable, RunIdentity, Survey};
 use crate::settings::RunSettings;

@@ -1,12 +1,14 @@
 //! A step that runs statement by statement, with a checkpoint after each.
 
-use super::blockers::suspects;
+use super::blockers::{Lookout, suspects};
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify_committed;
+use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
+use futures_util::StreamExt;
 use futures_util::future::join3;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
@@ -14,6 +16,7 @@ use migrate_core::history::Interrupted;
 use migrate_core::plan::{Settled, Step};
 use migrate_core::sql::{self, Statement};
 use migrate_core::{Options, Script};
+use std::pin::pin;
 use std::time::Duration;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -29,6 +32,7 @@ pub(crate) async fn apply_statements(
     last_of_run: bool,
     standing: &mut Standing,
     progress: &mut Progress<'_>,
+    lookout: &mut Lookout<'_>,
 ) -> Result<(), ApplyError> {
     let Some(script) = step.script() else { return Ok(()) };
     check_checkpoints(context, step, script).map_err(Error::into_apply)?;
@@ -38,7 +42,8 @@ pub(crate) async fn apply_statements(
     let resumed = interrupted.filter(|_| corrected.is_none());
     let row = resumed.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
-    let run = Statements { context, step, script, row };
+    let run =
+        Statements { context, step, script, row, is_watched: progress.is_observed(), pid: Pid::default() };
     let mut before = match interrupted {
         None => Before::Nothing,
         Some(interrupted) if interrupted.failed => Before::Failed,
@@ -49,17 +54,20 @@ pub(crate) async fn apply_statements(
         standing.last_row = run.row;
     }
     for index in done..script.statements().len() {
-        if let Err(stopped) = run.take(index, before, progress).await {
+        progress.statement_started(step, index + 1, run.pid.get());
+        if let Err(stopped) = run.take(index, before, progress, lookout).await {
             return Err(run.stop(index, stopped).await);
         }
         before = Before::Nothing;
-        progress.statement_done(step, index + 1);
+        progress.statement_done(step, index + 1, Some(lookout.age()), true);
     }
     let total = script.statements().len();
     if let Err(stopped) = run.take_over(total, before).await {
         return Err(run.stop(total, stopped).await);
     }
-    if let Err(failure) = verify_committed(&context, step).await {
+    let underway = Underway { step, at: At::Around };
+    let verified = watch(verify_committed(&context, step), underway, &run.pid, lookout, progress).await;
+    if let Err(failure) = verified {
         return Err(run.refuted(failure).await);
     }
     let took = match run.complete(*standing, last_of_run).await {
@@ -91,6 +99,9 @@ struct Statements<'r, 'c> {
     script: &'r Script,
     /// The number of its row in the history.
     row: i64,
+    /// Whether anybody wants to know what is under way.
+    is_watched: bool,
+    pid: Pid,
 }
 
 impl Statements<'_, '_> {
@@ -162,11 +173,18 @@ impl Statements<'_, '_> {
     }
 
     /// Runs a statement and moves the checkpoint behind it.
-    async fn take(&self, index: usize, before: Before, progress: &mut Progress<'_>) -> Result<(), Stopped> {
+    async fn take(
+        &self,
+        index: usize,
+        before: Before,
+        progress: &mut Progress<'_>,
+        lookout: &mut Lookout<'_>,
+    ) -> Result<(), Stopped> {
         let statement = &self.script.statements().at(index);
+        let underway = Underway { step: self.step, at: At::Statement(index + 1) };
         if !self.runs_bare(statement) {
             self.take_over(index, before).await?;
-            return self.run_in_block(index).await;
+            return watch(self.run_in_block(index), underway, &self.pid, lookout, progress).await;
         }
         let text = statement.text(self.script.text());
         let doubtful = Doubtful {
@@ -180,6 +198,7 @@ impl Statements<'_, '_> {
         };
         let (table, run) = (self.context.table, self.context.run);
         self.look(index, &self.enter(index)).await?;
+        lookout.begin();
         let settled = doubtful.settle(progress).await;
         self.look(index, &self.leave()).await?;
         if settled? == Verdict::Done {
@@ -188,7 +207,7 @@ impl Statements<'_, '_> {
         }
         self.take_over(index, before).await?;
         doubtful.check_server()?;
-        self.run_bare(index).await?;
+        watch(self.run_bare(index), underway, &self.pid, lookout, progress).await?;
         self.look(index, &self.enter(index)).await?;
         let checked = doubtful.check_valid().await;
         self.look(index, &self.leave()).await?;
@@ -205,9 +224,12 @@ impl Statements<'_, '_> {
     /// with it, as messages of their own: in one flush, so that a transaction pooler keeps them together.
     async fn run_bare(&self, index: usize) -> Result<(), Stopped> {
         let text = self.script.statements().at(index).text(self.script.text());
-        let (enter, leave) = (self.enter(index), self.leave());
+        let (mut enter, leave) = (self.enter(index), self.leave());
+        if self.is_watched {
+            enter = format!("{PID};\n{enter}");
+        }
         let (entered, done, left) = join3(
-            self.send(&enter, "", usize::MAX),
+            self.send_and_hear(&enter, "", usize::MAX),
             self.send(text, text, 0),
             self.send(&leave, "", usize::MAX),
         )
@@ -220,24 +242,59 @@ impl Statements<'_, '_> {
     async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
         let text = self.script.statements().at(index).text(self.script.text());
         let checkpoint = self.context.table.checkpoint(self.context.run, self.row, self.step, index + 1);
+        let ask = if self.is_watched { format!("{PID};\n") } else { String::new() };
         let mut prefix = format!(
-            "{BEGIN};\n{checkpoint};\n{};\n",
+            "{BEGIN};\n{ask}{checkpoint};\n{};\n",
             self.context.timeouts(self.script.options(), true).join("; ")
         );
         for setting in self.settings_before(index) {
             prefix = format!("{prefix}{setting}\n;\n");
         }
+        if self.is_watched {
+            prefix = format!("{prefix}{FLUSH};\n");
+        }
         let message = format!("{prefix}{text}\n;\n{DEFERRED};\n{};\nCOMMIT", self.leave());
-        self.send(&message, text, prefix.chars().count()).await
+        self.send_and_hear(&message, text, prefix.chars().count()).await
     }
 
     /// Sends a message that holds a statement's text, `before` characters from its beginning.
     async fn send(&self, message: &str, text: &str, before: usize) -> Result<(), Stopped> {
-        self.context.client.batch_execute(message).await.map_err(|error| {
+        self.sent(self.context.client.batch_execute(message).await, text, before)
+    }
+
+    /// The same with a message whose first row is the server process that works, where anybody wants to know.
+    async fn send_and_hear(&self, message: &str, text: &str, before: usize) -> Result<(), Stopped> {
+        if !self.is_watched {
+            return self.send(message, text, before).await;
+        }
+        self.sent(self.hear(message).await, text, before)
+    }
+
+    /// What became of a message that holds a statement's text.
+    fn sent(
+        &self,
+        outcome: Result<(), tokio_postgres::Error>,
+        text: &str,
+        before: usize,
+    ) -> Result<(), Stopped> {
+        outcome.map_err(|error| {
             let inside = position(&error).and_then(|position| (position as usize).checked_sub(before));
             let offset = inside.map_or(0, |position| sql::char_to_byte(text, position));
             self.stopped(error, if offset < text.len() { offset } else { 0 })
         })
+    }
+
+    async fn hear(&self, message: &str) -> Result<(), tokio_postgres::Error> {
+        let mut answers = pin!(self.context.client.simple_query_raw(message).await?);
+        let mut is_first = true;
+        while let Some(answer) = answers.next().await {
+            if let SimpleQueryMessage::Row(row) = answer?
+                && std::mem::take(&mut is_first)
+            {
+                self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()));
+            }
+        }
+        Ok(())
     }
 
     fn stopped(&self, error: tokio_postgres::Error, offset: usize) -> Stopped {

@@ -1,10 +1,11 @@
 //! Steps in transaction blocks: many of them in one message.
 
-use super::blockers::{LOOK_EVERY, Lookout};
+use super::blockers::Lookout;
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
 use super::preamble::{Around, Halt, is_made_meanwhile, is_strange};
 use super::verify::verify;
+use super::watch::{At, MOST_FLUSHES, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
@@ -13,7 +14,7 @@ use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::{Options, Script};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
@@ -32,9 +33,10 @@ pub(crate) async fn apply_transactions(
     progress: &mut Progress<'_>,
     lookout: &mut Lookout<'_>,
 ) -> Result<(), Halt> {
-    let cursor = Cursor::default();
+    let flushes = if progress.is_observed() { MOST_FLUSHES } else { 0 };
+    let (cursor, pid) = (Cursor { flushes, ..Cursor::default() }, Pid::default());
     let mut run =
-        Transactions { context, steps, around, standing, progress, lookout, cursor, ahead: None, pid: None };
+        Transactions { context, steps, around, standing, progress, lookout, cursor, ahead: None, pid };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -48,6 +50,8 @@ struct Cursor {
     next: usize,
     /// A step that was begun and verified, and is to be finished.
     unfinished: Option<usize>,
+    /// How often the server may still be asked to say at once what it has done.
+    flushes: usize,
 }
 
 struct Transactions<'r, 'c, 'o, 't> {
@@ -60,8 +64,7 @@ struct Transactions<'r, 'c, 'o, 't> {
     cursor: Cursor,
     /// What is to be sent when the server is done with what was.
     ahead: Option<Built>,
-    /// The server process that works: behind a pooler another one for each transaction.
-    pid: Option<i32>,
+    pid: Pid,
 }
 
 /// A message, and where its steps leave off if all goes well.
@@ -129,7 +132,10 @@ impl Transactions<'_, '_, '_, '_> {
         }
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
-            if let Err(failure) = verify(&self.context, step).await {
+            let underway = Underway { step, at: At::Around };
+            let verifying = verify(&self.context, step);
+            let verified = watch(verifying, underway, &self.pid, self.lookout, self.progress).await;
+            if let Err(failure) = verified {
                 self.record(step, &failure).await;
                 return Err(ApplyError::Failed(failure).into());
             }
@@ -157,7 +163,7 @@ impl Transactions<'_, '_, '_, '_> {
             if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
-            self.push_beginning(&mut message, index, standing);
+            self.push_beginning(&mut message, index, standing, &mut cursor.flushes);
             cursor.next += 1;
             if step.verify.is_some() {
                 cursor.unfinished = Some(index);
@@ -198,7 +204,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing) {
+    fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
         if !self.joins(index) {
@@ -206,7 +212,7 @@ impl Transactions<'_, '_, '_, '_> {
             begin.extend(context.timeouts(options, true));
             if !message.has_step() {
                 // One server process runs all of a message, also behind a pooler.
-                begin.push("SELECT pg_catalog.pg_backend_pid()".to_owned());
+                begin.push(PID.to_owned());
             }
             message.push(index, Purpose::Begin, &begin);
         }
@@ -220,7 +226,11 @@ impl Transactions<'_, '_, '_, '_> {
         }
         message.push(index, Purpose::Record, &record);
         if let Some(script) = step.script() {
-            message.push_script(index, script);
+            if *flushes > 0 {
+                message.push_followed_script(index, script, flushes);
+            } else {
+                message.push_script(index, script);
+            }
             message.push(index, Purpose::Deferred, &[DEFERRED]);
         }
     }
@@ -249,20 +259,21 @@ impl Transactions<'_, '_, '_, '_> {
         let stream = self.context.client.simple_query_raw(message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
         let mut took = Duration::ZERO;
-        let mut silent_since = Instant::now();
+        self.lookout.begin();
         loop {
-            let answer = match select(stream.next(), Box::pin(tokio::time::sleep(LOOK_EVERY))).await {
+            let pause = Box::pin(tokio::time::sleep(self.lookout.pause()));
+            let answer = match select(stream.next(), pause).await {
                 Either::Left((Some(answer), _)) => answer.map_err(|error| Stopped { done, error })?,
                 Either::Left((None, _)) => return Ok(()),
                 Either::Right(_) => {
-                    self.look(message, done, silent_since.elapsed()).await;
+                    self.look(message, done).await;
                     continue;
                 }
             };
             match answer {
                 // The row of a beginning is who works, the last one before a commit is how long that took.
                 SimpleQueryMessage::Row(row) => match message.purpose(done) {
-                    Some(Purpose::Begin) => self.pid = first(&row).and_then(|pid| pid.parse().ok()),
+                    Some(Purpose::Begin) => self.pid.set(first(&row).and_then(|pid| pid.parse().ok())),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
                     Some(Purpose::Release) => *self.around.released = Some(first(&row) == Some("t")),
                     _ => {}
@@ -271,7 +282,6 @@ impl Transactions<'_, '_, '_, '_> {
                     self.completed(message, done, took);
                     done += 1;
                     self.build_ahead(built);
-                    silent_since = Instant::now();
                 }
                 _ => {}
             }
@@ -279,12 +289,10 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// The server is silent: it works, or waits for somebody.
-    async fn look(&mut self, message: &Message, number: usize, silent: Duration) {
-        let Some(pid) = self.pid else { return };
-        self.lookout.look(pid).await;
-        if let (Some((part, _)), Some(blockers)) = (message.statement(number), self.lookout.news()) {
-            self.progress.blocked(&self.steps[part.step], silent, blockers);
-        }
+    async fn look(&mut self, message: &Message, number: usize) {
+        let Some((part, at)) = message.underway(number) else { return };
+        let underway = Underway { step: &self.steps[part.step], at };
+        self.lookout.look(underway, self.pid.get(), self.progress).await;
     }
 
     /// A statement of a message was completed.
@@ -295,10 +303,34 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Server if place + 1 == part.statements => self.around.preamble.same_server = None,
             Purpose::Guard if place + 1 == part.statements => self.around.preamble.guard = None,
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
-            Purpose::Script => self.lookout.forget(),
+            Purpose::Script => self.statement_done(message, number),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
             Purpose::Commit => self.committed(part.step, took),
             _ => {}
+        }
+        if part.purpose != Purpose::Flush {
+            self.lookout.begin();
+            self.tell_next(message, number + 1);
+        }
+    }
+
+    /// A statement of a script was completed.
+    fn statement_done(&mut self, message: &Message, number: usize) {
+        let Some((part, place)) = message.statement(number) else { return };
+        // Where the server tells of several at once, nobody knows how long each of them took.
+        let is_alone = message.is_flushed_after(number)
+            && number.checked_sub(1).is_some_and(|before| message.purpose(before) == Some(Purpose::Flush));
+        let took = is_alone.then(|| self.lookout.age());
+        self.progress.statement_done(&self.steps[part.step], place + 1, took, false);
+    }
+
+    /// What comes next in a message is under way.
+    fn tell_next(&mut self, message: &Message, number: usize) {
+        let next = number + usize::from(message.purpose(number) == Some(Purpose::Flush));
+        if let Some((part, place)) = message.statement(next)
+            && part.purpose == Purpose::Script
+        {
+            self.progress.statement_started(&self.steps[part.step], place + 1, self.pid.get());
         }
     }
 
@@ -448,7 +480,7 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         }
         Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
         Purpose::Commit => format!("at the COMMIT of {path}"),
-        Purpose::Script | Purpose::Finish | Purpose::Release => {
+        Purpose::Script | Purpose::Flush | Purpose::Finish | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }
     }

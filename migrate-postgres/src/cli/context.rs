@@ -35,7 +35,7 @@ impl Context {
         database: Option<Config>,
         seed: Option<Cow<'static, str>>,
     ) -> Context {
-        let ui = Ui::new(&options.output, migrator.set());
+        let ui = Ui::new(&options.output);
         let invocation = Invocation::of_process(&options.connection);
         let observed = ui.clone();
         let migrator = options.run.apply_to(migrator.clone());

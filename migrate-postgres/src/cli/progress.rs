@@ -4,12 +4,10 @@
 use super::options::{Color, Output};
 use super::page::width_of_progress;
 use crate::operate::Bytes;
-use crate::{Action, Event, Set};
+use crate::{Event, Running};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migrate_core::history::Holder;
-use migrate_core::plan::Step;
-use migrate_core::{Migration, Script, sql};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,7 +17,6 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(crate) struct Ui {
     color: Color,
-    set: Set,
     bars: Option<Arc<Mutex<Bars>>>,
     /// Whether steps are told of as lines, where there is no bar that shows them.
     log: bool,
@@ -35,12 +32,11 @@ pub(crate) struct Dump {
 }
 
 impl Ui {
-    pub(super) fn new(output: &Output, set: &Set) -> Ui {
+    pub(super) fn new(output: &Output) -> Ui {
         let is_terminal = std::io::stderr().is_terminal();
         let bars = (is_terminal && !output.quiet).then(|| Arc::new(Mutex::new(Bars::default())));
         Ui {
             color: output.color,
-            set: set.clone(),
             bars,
             log: !is_terminal && !output.quiet && !output.json,
             backup: Arc::default(),
@@ -74,7 +70,7 @@ impl Ui {
         }
         if let Some(bars) = &self.bars {
             // A panic in another callback is no reason to add one here.
-            bars.lock().unwrap_or_else(PoisonError::into_inner).event(event, &self.set);
+            bars.lock().unwrap_or_else(PoisonError::into_inner).event(event);
         } else if self.log && is_worth_a_line(event) {
             // A closed standard error is no reason to stop a run.
             drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{event}\n").as_bytes()));
@@ -105,7 +101,8 @@ fn is_worth_a_line(event: &Event<'_>) -> bool {
             | Event::Blocked { .. }
             | Event::Retrying { .. }
             | Event::WaitingForStatement { .. }
-            | Event::StatementDone { .. }
+            | Event::Slow { .. }
+            | Event::StatementDone { is_committed: true, .. }
             | Event::StepDone { .. }
             | Event::BackedUp { .. }
     )
@@ -174,12 +171,11 @@ impl Shown {
 }
 
 impl Bars {
-    fn event(&mut self, event: &Event<'_>, set: &Set) {
+    fn event(&mut self, event: &Event<'_>) {
         let shown = self.shown.get_or_insert_with(Shown::new);
         match event {
             Event::Started { steps, .. } => {
                 shown.expect(*steps);
-                // Many steps go in one message, and the server may keep what it has to say of them until its buffer is full.
                 shown.begin("sent to the server, which has not answered yet".to_owned());
             }
             Event::BackingUp { written, of, .. } => shown.dumping(*written, *of),
@@ -189,11 +185,9 @@ impl Bars {
             Event::StepStarted { name, action, number, of, .. } => {
                 shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
-                shown.begin(running(set, name, *action, 1));
+                shown.begin(format!("{action} {name}"));
             }
-            Event::StatementDone { name, number, of, .. } if number < of => {
-                shown.begin(running(set, name, Action::Apply, number + 1));
-            }
+            Event::StatementStarted { statement, .. } => shown.begin(running(statement)),
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
             Event::Blocked { blockers, .. } => {
                 shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
@@ -235,62 +229,44 @@ fn fitted(text: &str) -> String {
     }
 }
 
-/// What is under way: a migration, and the statement of it that is running as far as is known. A script that runs in a
-/// transaction is sent in one piece: of that, the statements are counted.
-fn running(set: &Set, name: &str, action: Action, number: usize) -> String {
-    let migration = set.iter().find(|migration| migration.name() == name);
-    let script =
-        migration.and_then(|migration| with_script(migration, action, |script| describe(script, number)));
-    let what = format!("{action} {name}");
-    script.map_or(what.clone(), |script| format!("{what}: {script}"))
-}
-
-fn with_script<R>(migration: &dyn Migration, action: Action, read: impl Fn(&Script) -> R) -> Option<R> {
-    let step = match action {
-        Action::Apply => Step::apply(migration),
-        Action::Revert => {
-            let (version, name) = (migration.version().clone(), migration.name());
-            Step::revert(version, name, migration.checksum(), migration.down()?)
-        }
-        _ => return None,
-    };
-    step.script().map(read)
-}
-
-fn describe(script: &Script, number: usize) -> String {
-    let statements = script.statements();
-    let is_whole = script.transaction() == migrate_core::TransactionMode::Block;
-    let Some(statement) = statements.get(number - 1) else { return String::new() };
-    let text = sql::redact(statement.text(script.text())).split_whitespace().collect::<Vec<_>>().join(" ");
-    match statements.len() {
-        1 => text,
-        count if is_whole => format!("{count} statements, the first: {text}"),
-        count => format!("statement {number} of {count}: {text}"),
+/// A statement that is running, on one line.
+fn running(statement: &Running<'_>) -> String {
+    let Running { name, action, number, of, text, .. } = statement;
+    let text = text.redacted().split_whitespace().collect::<Vec<_>>().join(" ");
+    match of {
+        1 => format!("{action} {name}: {text}"),
+        _ => format!("{action} {name}: statement {number} of {of}: {text}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use migrate_core::engine::Progress;
+    use migrate_core::plan::Step;
+    use migrate_core::{Script, SqlMigration, Version};
 
-    fn script(text: &str) -> Script {
-        Script::of_text("a.sql", text.to_owned()).unwrap()
+    /// What is shown of a script's statement.
+    fn shown(text: &str, number: usize) -> String {
+        let script = Script::of_text("a.sql", text.to_owned()).unwrap();
+        let migration = SqlMigration::new(Version::numeric("1"), "a", script);
+        let mut lines = Vec::new();
+        let mut observer = |event: &Event<'_>| {
+            if let Event::StatementStarted { statement, .. } = event {
+                lines.push(running(statement));
+            }
+        };
+        Progress::new(&mut observer, 1).statement_started(&Step::apply(&migration), number, None);
+        lines.pop().unwrap()
     }
 
     #[test]
     fn a_statement_is_one_line_without_its_secrets() {
         let text = "CREATE ROLE a\n  PASSWORD 'secret';\nVACUUM;";
-        assert_eq!(describe(&script(text), 2), "statement 2 of 2: VACUUM");
-        let first = describe(&script(text), 1);
-        assert!(
-            first.starts_with("statement 1 of 2: CREATE ROLE a PASSWORD ") && !first.contains("secret"),
-            "{first}"
-        );
-    }
-
-    #[test]
-    fn of_a_script_in_a_transaction_the_statements_are_counted() {
-        assert_eq!(describe(&script("SELECT 1; SELECT 2;"), 1), "2 statements, the first: SELECT 1");
-        assert_eq!(describe(&script("SELECT 1;"), 1), "SELECT 1");
+        assert_eq!(shown(text, 2), "apply a: statement 2 of 2: VACUUM");
+        let first = shown(text, 1);
+        assert!(first.starts_with("apply a: statement 1 of 2: CREATE ROLE a PASSWORD "), "{first}");
+        assert!(!first.contains("secret"), "{first}");
+        assert_eq!(shown("SELECT 1;", 1), "apply a: SELECT 1");
     }
 }

@@ -197,7 +197,9 @@ impl Work<'_, '_> {
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
                 let last_of_run = rest.len() == 1;
-                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress).await?;
+                let lookout = &mut *self.lookout;
+                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress, lookout)
+                    .await?;
                 rest = &rest[1..];
                 continue;
             }

@@ -269,7 +269,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             create: survey.create(),
         };
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
-        let lookout = Lookout::new(Box::new(move || target.open_another()));
+        let lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,

@@ -112,7 +112,8 @@ impl Survey {
              pg_catalog.pg_backend_pid(), {OFF}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
              (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(quote_ident(s.schema) || {head}) \
              AND attname = ANY ({head_columns}) AND NOT attisdropped), \
-             has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES') \
+             has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES'), \
+             pg_catalog.row_security_active(to_regclass(quote_ident(s.schema) || {table})::oid) \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
             state = state()
@@ -182,6 +183,10 @@ impl Survey {
                 found: found.to_owned(),
                 first: survey.table.schema().to_owned(),
             });
+        }
+        if is_true(session, 19) {
+            let [schema, name] = [survey.table.schema(), survey.table.name()].map(quote_if_needed);
+            return Err(Error::RowSecurity { table: format!("{schema}.{name}"), role: survey.role });
         }
         if survey.exists {
             let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();

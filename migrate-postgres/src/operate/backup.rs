@@ -194,7 +194,7 @@ impl Migrator {
         let backups = backups.into();
         let making =
             Making { settings: &self.settings, set: self.set().name(), backups: &backups, config: &config };
-        let mut observer = self.observer();
+        let mut observer = self.callback();
         making.make(&mut Progress::new(&mut observer, 0)).await
     }
 

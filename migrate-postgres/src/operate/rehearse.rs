@@ -285,7 +285,7 @@ impl Rehearsing<'_, '_> {
         if is_contention {
             let waited = script.options().lock_timeout.unwrap_or(self.migrator.settings.lock_timeout);
             drop(self.session.batch_execute("ROLLBACK").await);
-            failure.blockers = Lookout::new(Box::new(|| None)).suspects(self.session, waited).await;
+            failure.blockers = Lookout::new(Box::new(|| None), None).suspects(self.session, waited).await;
         }
         Ok(Stopped::Failed(failure))
     }

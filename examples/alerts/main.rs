@@ -1,0 +1,102 @@
+//! A service that sends an alert when a migration takes long, while it does, and when one fails; and counters for rules over
+//! metrics to look at.
+//!
+//! ```sh
+//! cargo run --example alerts
+//! ```
+//!
+//! It takes the database of `DATABASE_URL`. Without one it starts the machine's PostgreSQL for itself and leaves nothing behind.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use migrate_examples::Database;
+use migrate_postgres::{Event, Migrator, migrate};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_postgres::{Client, NoTls};
+
+const MIGRATIONS: Migrator = migrate!("alerts/migrations");
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let database = Database::open().await?;
+    // In a service: an exporter, that of Prometheus say.
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    recorder.install()?;
+
+    let (alerts, inbox) = unbounded_channel();
+    let is_alerted = Arc::new(Notify::new());
+    let webhook = tokio::spawn(send_alerts(inbox, is_alerted.clone()));
+    let migrator = MIGRATIONS.slow_after(Duration::from_millis(300)).lock_timeout(Duration::from_secs(20));
+    let migrator = migrator.on_event(move |event| {
+        if matches!(event, Event::Slow { .. } | Event::Failed { .. } | Event::Stopped { .. }) {
+            // Sending takes time, and this stands between two messages to the server: somebody else does it.
+            drop(alerts.send(event.to_string()));
+        }
+    });
+    migrator.clone().target("0001_create_orders").run(database.url()).await?;
+
+    // A nightly report reads the orders in one long transaction, which the next migration waits for.
+    let client = connect(database.url()).await?;
+    client.batch_execute("SET application_name = 'nightly report'; BEGIN; TABLE orders").await?;
+    let report = tokio::spawn(end_of_report(client, is_alerted.clone()));
+    let outcome = migrator.run(database.url()).await;
+    is_alerted.notify_one();
+    report.await??;
+    println!("{}", rules(&snapshotter).join("\n"));
+
+    if outcome.is_err() {
+        // Somebody has read the alert, and puts right what was in the way of the third migration.
+        connect(database.url()).await?.batch_execute("UPDATE orders SET price = 1 WHERE price = 0").await?;
+        println!("{}", migrator.run(database.url()).await?);
+    }
+    drop(migrator);
+    webhook.await?;
+    Ok(())
+}
+
+async fn connect(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The report ends when somebody has heard that it is in the way.
+async fn end_of_report(client: Client, is_alerted: Arc<Notify>) -> anyhow::Result<()> {
+    is_alerted.notified().await;
+    Ok(client.batch_execute("COMMIT").await?)
+}
+
+/// Stands for whatever wakes somebody up.
+async fn send_alerts(mut inbox: UnboundedReceiver<String>, is_alerted: Arc<Notify>) {
+    while let Some(text) = inbox.recv().await {
+        eprintln!("ALERT {text}");
+        is_alerted.notify_one();
+    }
+}
+
+/// What rules over the metrics would find: see `docs/observability.md` for those of Prometheus.
+fn rules(snapshotter: &Snapshotter) -> Vec<String> {
+    let mut firing = Vec::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let name = key.key().name();
+        let labels: Vec<String> =
+            key.key().labels().map(|label| format!("{}={:?}", label.key(), label.value())).collect();
+        let is_alarming = match value {
+            DebugValue::Counter(count) => {
+                count > 0 && ["migrate_failures_total", "migrate_slow_total"].contains(&name)
+            }
+            DebugValue::Gauge(value) => value.0 > 0.0 && name == "migrate_pending_migrations",
+            DebugValue::Histogram(_) => false,
+        };
+        if is_alarming {
+            firing.push(format!("rule fires: {name}{{{}}}", labels.join(", ")));
+        }
+    }
+    firing.sort();
+    firing
+}

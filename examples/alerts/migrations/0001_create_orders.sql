@@ -1,0 +1,2 @@
+CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, price integer NOT NULL);
+INSERT INTO orders (price) VALUES (700), (0);

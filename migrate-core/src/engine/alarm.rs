@@ -1,0 +1,77 @@
+//! When something takes long.
+
+use std::time::Duration;
+
+/// Rings when something has taken a certain time, and each time that has doubled: what takes hours is told of a dozen times
+/// and not of thousands.
+#[derive(Clone, Copy, Debug)]
+pub struct Alarm {
+    after: Option<Duration>,
+    next: Option<Duration>,
+}
+
+impl Alarm {
+    /// Rings after this time, or never.
+    pub fn new(after: Option<Duration>) -> Alarm {
+        // Nothing has doubled often enough to be longer than any time.
+        let after = after.map(|after| after.max(Duration::from_millis(1)));
+        Alarm { after, next: after }
+    }
+
+    /// Something else is under way from now on.
+    pub fn reset(&mut self) {
+        self.next = self.after;
+    }
+
+    /// Whether it rings at this age, for the first time since it did at an earlier one.
+    pub fn rings(&mut self, age: Duration) -> bool {
+        let Some(mut next) = self.next.filter(|next| age >= *next) else { return false };
+        while next <= age {
+            next = next.saturating_mul(2);
+        }
+        self.next = Some(next);
+        true
+    }
+
+    /// How long until it rings for something of this age, but no longer than `most`.
+    pub fn pause(&self, age: Duration, most: Duration) -> Duration {
+        self.next.map_or(most, |next| next.saturating_sub(age).min(most))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn it_rings_when_the_time_is_over_and_each_time_it_has_doubled() {
+        let mut alarm = Alarm::new(Some(SECOND * 10));
+        let rung: Vec<u32> = (0..100).filter(|seconds| alarm.rings(SECOND * *seconds)).collect();
+        assert_eq!(rung, [10, 20, 40, 80]);
+        alarm.reset();
+        assert!(!alarm.rings(SECOND * 9) && alarm.rings(SECOND * 10));
+    }
+
+    #[test]
+    fn one_that_is_off_never_rings() {
+        let mut alarm = Alarm::new(None);
+        assert!(!alarm.rings(Duration::MAX));
+        assert_eq!(alarm.pause(SECOND, SECOND), SECOND);
+    }
+
+    proptest! {
+        #[test]
+        fn who_looks_when_it_says_so_hears_it_ring(after in 0_u64..10_000, looks in 1_usize..20) {
+            let mut alarm = Alarm::new(Some(Duration::from_millis(after)));
+            let mut age = Duration::ZERO;
+            for _ in 0..looks {
+                age += alarm.pause(age, Duration::MAX);
+                prop_assert!(alarm.rings(age));
+                prop_assert!(!alarm.rings(age));
+            }
+        }
+    }
+}

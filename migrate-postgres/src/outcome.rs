@@ -1,0 +1,87 @@
+//! What a run came to, in words that telemetry can group by.
+
+use crate::error::Error;
+#[cfg(feature = "metrics")]
+use migrate_core::Report;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Something was done.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
+    Done,
+    /// There was nothing to do.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
+    NothingToDo,
+    /// History and set contradict each other, or what was asked for can't be done.
+    Refused,
+    /// Somebody else kept the migration lock for too long.
+    LockNotGot,
+    /// A migration failed.
+    Failed,
+    /// Something else went wrong: no connection, say.
+    Error,
+    /// The run's future was dropped.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
+    Dropped,
+}
+
+impl Outcome {
+    /// All of them.
+    #[cfg(feature = "metrics")]
+    pub(crate) const ALL: [Outcome; 7] = [
+        Outcome::Done,
+        Outcome::NothingToDo,
+        Outcome::Refused,
+        Outcome::LockNotGot,
+        Outcome::Failed,
+        Outcome::Error,
+        Outcome::Dropped,
+    ];
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn of(run: &Result<Report, Error>) -> Outcome {
+        match run {
+            Ok(report) if report.is_noop() => Outcome::NothingToDo,
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::of_error(error),
+        }
+    }
+
+    pub(crate) fn of_error(error: &Error) -> Outcome {
+        match error {
+            Error::Refused(_) => Outcome::Refused,
+            Error::LockWait { .. } => Outcome::LockNotGot,
+            Error::Failed(_) => Outcome::Failed,
+            _ => Outcome::Error,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::NothingToDo => "nothing_to_do",
+            Outcome::Refused => "refused",
+            Outcome::LockNotGot => "lock_not_got",
+            Outcome::Failed => "failed",
+            Outcome::Error => "error",
+            Outcome::Dropped => "dropped",
+        }
+    }
+}
+
+/// The SQLSTATE that an error of the server's came with.
+#[cfg(feature = "tracing")]
+pub(crate) fn sqlstate(error: &Error) -> Option<&str> {
+    if let Error::Failed(failure) = error {
+        return failure.code.as_deref();
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(server) = error.downcast_ref::<tokio_postgres::Error>() {
+            return server.code().map(tokio_postgres::error::SqlState::code);
+        }
+        cause = error.source();
+    }
+    None
+}
