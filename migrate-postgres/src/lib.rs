@@ -37,6 +37,8 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+#[cfg(any(feature = "report", feature = "testing"))]
+mod url;
 mod value;
 
 #[doc(hidden)]

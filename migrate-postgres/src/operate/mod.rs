@@ -19,6 +19,8 @@ mod explain;
 mod name;
 mod preflight;
 mod rehearse;
+#[cfg(feature = "report")]
+pub mod report;
 mod sizes;
 mod taken;
 mod units;
