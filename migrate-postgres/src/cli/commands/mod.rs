@@ -8,6 +8,7 @@ mod drift;
 mod history;
 mod plan;
 mod redo;
+mod report;
 mod reset;
 mod resolve;
 mod run;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Drift(drift::Args),
     /// Show every attempt to apply, revert or mark a migration
     History(history::Args),
+    /// Write a page that shows history, what is pending, and the tables
+    Report(report::Args),
     /// Drop all that is in a development database, and build it anew
     Reset(reset::Args),
     /// Try each migration up, down and up again
@@ -55,7 +58,7 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 17] = [
     "status",
     "plan",
     "up",
@@ -65,6 +68,7 @@ pub(super) const NAMES: [&str; 16] = [
     "resolve",
     "baseline",
     "history",
+    "report",
     "reset",
     "new",
     "check",
@@ -89,6 +93,7 @@ impl Command {
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
             Command::History(_) => "history",
+            Command::Report(_) => "report",
             Command::Reset(_) => "reset",
             #[cfg(feature = "testing")]
             Command::Test(_) => "test",
@@ -109,6 +114,7 @@ impl Command {
             Command::Adopt(args) => args.run(context).await,
             Command::Drift(args) => args.run(context).await,
             Command::History(args) => args.run(context).await,
+            Command::Report(args) => args.run(context).await,
             Command::Reset(args) => args.run(context).await,
             #[cfg(feature = "testing")]
             Command::Test(args) => args.run(context).await,

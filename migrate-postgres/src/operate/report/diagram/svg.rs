@@ -1,6 +1,6 @@
 //! Drawing a diagram.
 
-use super::layout::{Lane, Layout, Point, Size, layout};
+use super::layout::{Lane, Layout, Place, Point, Size, layout};
 use super::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
 use crate::operate::report::html::shown;
 use maud::{Markup, html};
@@ -36,7 +36,7 @@ pub(in crate::operate::report) fn drawing(diagram: &Diagram) -> Markup {
     let edges: Vec<(usize, usize)> = diagram.foreign_keys.iter().map(|key| (key.from, key.to)).collect();
     let placed = layout(&sizes, &edges);
     let (width, height) = (placed.size.width + 2 * FRAME, placed.size.height + 2 * FRAME);
-    let drawn = Drawn { boxes: &boxes, sizes: &sizes, placed: &placed };
+    let drawn = Drawn { boxes: &boxes, placed: &placed };
     html! {
         svg.diagram role="img" aria-labelledby="diagram-title" width=(width) height=(height)
             viewBox={ "-" (FRAME) " -" (FRAME) " " (width) " " (height) } {
@@ -82,7 +82,7 @@ impl<'d> TableBox<'d> {
     fn size(&self) -> Size {
         let columns = self.columns.iter().map(|column| {
             let gap = if column.type_name.is_empty() { 0 } else { 2 };
-            MARGIN + signs(&cut(&column.name, NAME)) + signs(&cut(&column.type_name, TYPE)) + gap * SIGN / 10
+            MARGIN + signs(&cut(&column.name, NAME)) + signs(&short(&column.type_name)) + gap * SIGN / 10
         });
         // The heading is bold, hence wider.
         let head = signs(&cut(&self.table.name, NAME + TYPE)) * 21 / 20 + 12;
@@ -108,11 +108,11 @@ impl<'d> TableBox<'d> {
         line.map_or(HEAD / 2, |line| HEAD + LINE * line as i32 + LINE / 2 + 2)
     }
 
-    fn draw(&self, place: Point) -> Markup {
-        let Size { width, height } = self.size();
+    fn draw(&self, Place { x, y, width }: Place) -> Markup {
+        let height = self.size().height;
         let below = HEAD + LINE * self.columns.len() as i32 + LINE - 4;
         html! {
-            g.table transform={ "translate(" (place.x) " " (place.y) ")" } {
+            g.table transform={ "translate(" (x) " " (y) ")" } {
                 title { (shown(&self.table.name)) }
                 rect.box width=(width) height=(height) rx="6" {}
                 path.head d={ "M0 " (HEAD) " V6 Q0 0 6 0 H" (width - 6) " Q" (width) " 0 " (width) " 6 V" (HEAD) " z" } {}
@@ -138,7 +138,7 @@ fn draw_column(column: &DiagramColumn, width: i32, y: i32) -> Markup {
             @if cut_off { title { (shown(&column.name)) " " (shown(&column.type_name)) } }
             @if let Some(mark) = mark { text.mark.(mark) x="10" y=(y) { (mark) } }
             text.column.required[!column.is_nullable] x=(MARGIN) y=(y) { (shown(&cut(&column.name, NAME))) }
-            text.type x=(width - 12) y=(y) { (shown(&cut(&column.type_name, TYPE))) }
+            text.type x=(width - 12) y=(y) { (shown(&short(&column.type_name))) }
         }
     }
 }
@@ -146,7 +146,6 @@ fn draw_column(column: &DiagramColumn, width: i32, y: i32) -> Markup {
 /// Boxes in their places.
 struct Drawn<'d> {
     boxes: &'d [TableBox<'d>],
-    sizes: &'d [Size],
     placed: &'d Layout,
 }
 
@@ -164,20 +163,18 @@ impl Drawn<'_> {
 
     /// From the line of the column that refers, by the lanes, to the line of the column that it refers to.
     fn way(&self, index: usize, key: &ForeignKey) -> String {
-        let [from, to] = [key.from, key.to].map(|index| (self.placed.places[index], self.sizes[index].width));
+        let [from, to] = [key.from, key.to].map(|index| self.placed.places[index]);
         let y = |table: usize, column: Option<&String>| {
             self.placed.places[table].y + self.boxes[table].line(column)
         };
         let (begin, end) = (y(key.from, key.columns.first()), y(key.to, key.referenced.first()));
-        let left_of = |(place, _): (Point, i32)| place.x;
-        let right_of = |(place, width): (Point, i32)| place.x + width;
+        let right_of = |place: Place| place.x + place.width;
         if key.from == key.to {
             let (right, out) = (right_of(from), right_of(from) + 26);
             return format!("M{right} {begin} C{out} {begin} {out} {end} {right} {end}");
         }
-        let goes_right = to.0.x > from.0.x;
-        let (start, finish) =
-            if goes_right { (right_of(from), left_of(to)) } else { (left_of(from), right_of(to)) };
+        let goes_right = to.x > from.x;
+        let (start, finish) = if goes_right { (right_of(from), to.x) } else { (from.x, right_of(to)) };
         path(Point { x: start, y: begin }, &self.placed.lanes[index], Point { x: finish, y: end })
     }
 }
@@ -212,10 +209,67 @@ fn signs(text: &str) -> i32 {
     widths * SIGN / 10
 }
 
+/// A type as people write it, where the server prints the longer name of the standard.
+fn short(type_name: &str) -> String {
+    let mut name = type_name.to_owned();
+    for (long, short) in [("character varying", "varchar"), ("character(", "char(")] {
+        if let Some(rest) = type_name.strip_prefix(long) {
+            name = format!("{short}{rest}");
+        }
+    }
+    if name.starts_with("time") {
+        for (what, zone) in [(" without time zone", ""), (" with time zone", "tz")] {
+            if let Some((before, behind)) = name.split_once(what) {
+                let (word, precision) = before.split_at(before.find('(').unwrap_or(before.len()));
+                name = format!("{word}{zone}{precision}{behind}");
+            }
+        }
+    }
+    cut(&name, TYPE)
+}
+
 /// A text that is not longer than so many signs.
 fn cut(text: &str, longest: usize) -> String {
     if text.chars().count() <= longest {
         return text.to_owned();
     }
     text.chars().take(longest - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_have_their_short_names() {
+        let types = [
+            ("timestamp with time zone", "timestamptz"),
+            ("timestamp(3) without time zone[]", "timestamp(3)[]"),
+            ("time(0) with time zone", "timetz(0)"),
+            ("character varying(80)", "varchar(80)"),
+            ("character(2)", "char(2)"),
+            ("\"char\"", "\"char\""),
+            ("timeline", "timeline"),
+            ("app.a_type_with_a_rather_long_name", "app.a_type_with_a_r…"),
+        ];
+        for (long, expected) in types {
+            assert_eq!(short(long), expected, "{long}");
+        }
+    }
+
+    #[test]
+    fn keys_are_shown_even_where_other_columns_are_left_out() {
+        let column = |index: usize| DiagramColumn {
+            name: format!("c{index}"),
+            is_primary: index == 0,
+            refers: index == 9,
+            ..DiagramColumn::default()
+        };
+        let table =
+            DiagramTable { columns: (0..10).map(column).collect(), partitions: 3, ..DiagramTable::default() };
+        let shown = TableBox::of(&table, 2);
+        let names: Vec<&str> = shown.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["c0", "c1", "c2", "c9"]);
+        assert_eq!(shown.note().unwrap(), "6 more columns, 3 partitions");
+    }
 }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 pub(super) fn head(report: &DatabaseReport) -> Markup {
     html! {
         header.page {
-            p.eyebrow { "Database report" }
+            p.eyebrow { "Database report, " (time(report.made_at)) }
             h1 { (name(&report.database)) }
             p.url { code { (name(&report.url)) } }
             (verdict(report))
@@ -109,6 +109,8 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
 
 fn facts(report: &DatabaseReport) -> Markup {
     let failures = report.failures();
+    // Packagers add their own: `15.18 (Debian 15.18-0+deb12u1)`.
+    let version = report.server_version.split(" (").next().unwrap_or_default();
     html! {
         dl.facts {
             (fact("Set", &name(&report.status.set)))
@@ -116,12 +118,11 @@ fn facts(report: &DatabaseReport) -> Markup {
             (fact("Pending", &html! { (report.status.pending().count()) }))
             (fact("Attempts", &html! {
                 (report.attempts.len())
-                @if failures > 0 { " " span.aside { "(" (failures) " not well)" } }
+                @if failures > 0 { " " span.aside { "(" (failures) " not done)" } }
             }))
             (fact("Tables", &html! { (report.diagram.tables.len()) }))
             (fact("Size", &html! { (Bytes(report.bytes)) }))
-            (fact("PostgreSQL", &html! { (shown(&report.server_version)) }))
-            (fact("Made", &time(report.made_at)))
+            (fact("PostgreSQL", &html! { (shown(version)) }))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What was tried, run by run, the latest first.
 
-use super::text::{count, name, rfc3339, shown, time};
+use super::text::{count, name, rfc3339, shown, time, time_of_day};
 use super::{Tone, badge, section as framed};
 use crate::operate::units::Time;
-use crate::{Attempt, Outcome};
+use crate::{Action, Attempt, Outcome};
 use maud::{Markup, html};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
             summary {
                 span.title { strong { (time(first.started_at)) } }
                 span.aside { (by(first)) }
-                span.badges { (sums(attempts)) (troubles(attempts.iter())) span.aside { (Time(took)) } }
+                span.badges { (sums(attempts)) (troubles(attempts.iter())) @if !took.is_zero() { span.aside { (Time(took)) } } }
             }
             table {
                 caption.hidden { "Run " (shown(&first.run)) }
@@ -95,8 +95,13 @@ fn by(attempt: &Attempt) -> Markup {
         (name(&attempt.program))
         @if !attempt.by.is_empty() { @if !attempt.program.is_empty() { " " } "by " (name(&attempt.by)) }
         @if !attempt.application.is_empty() { ", " (name(&attempt.application)) }
-        @if let Some(address) = &attempt.address { ", from " (name(address)) }
+        @if let Some(address) = &attempt.address { ", from " (name(host(address))) }
     }
+}
+
+/// An address without the length of its prefix, where that is all of it.
+fn host(address: &str) -> &str {
+    address.strip_suffix("/32").or(address.strip_suffix("/128")).unwrap_or(address)
 }
 
 /// What went well, counted by what was done.
@@ -119,7 +124,7 @@ struct Told {
 
 fn told(attempt: &Attempt) -> Told {
     let (word, tone) = match &attempt.outcome {
-        Outcome::Done if attempt.action == crate::Action::Apply => ("applied", Tone::Good),
+        Outcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
         Outcome::Done => (attempt.action.past(), Tone::Warning),
         // What settling by hand records for a migration that is to go on.
         Outcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
@@ -138,11 +143,20 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
         tr.with-detail[!detail.is_empty()] {
             th scope="row" {
                 span.migration { (name(&attempt.name)) }
-                span.aside { "#" (attempt.number) " · " (attempt.action.word()) " · " (time(attempt.started_at)) }
+                span.aside {
+                    "#" (attempt.number)
+                    @if attempt.action != Action::Apply { " · " (attempt.action.word()) }
+                    " · " (time_of_day(attempt.started_at))
+                }
             }
             td { (badge(tone, word)) }
             td.took {
-                @if let Some(took) = attempt.took { (Time(took)) (bar(took, longest, tone)) } @else { span.aside { "not ended" } }
+                @match attempt.took {
+                    // A failure is recorded after the transaction that took the time is gone.
+                    Some(took) if took.is_zero() => span.aside { "not timed" },
+                    Some(took) => { (Time(took)) (bar(took, longest, tone)) }
+                    None => span.aside { "not ended" },
+                }
             }
         }
         @if !detail.is_empty() {

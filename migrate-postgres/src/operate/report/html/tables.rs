@@ -13,7 +13,7 @@ pub(super) fn section(diagram: &Diagram) -> Markup {
         } @else {
             div.figure {
                 input #fit type="checkbox";
-                label for="fit" { "Fit to the width" }
+                label for="fit" { span.wide { "Fit to the width" } span.narrow { "Full size" } }
                 div.scroll tabindex="0" role="region" aria-label="Drawing of the tables" { (drawing(diagram)) }
             }
             (as_text(diagram))

@@ -46,6 +46,12 @@ pub(super) fn time(at: SystemTime) -> Markup {
     html! { time datetime=(exact) { (exact[..10]) " " (exact[11..19]) " UTC" } }
 }
 
+/// The same within a day that is told already.
+pub(super) fn time_of_day(at: SystemTime) -> Markup {
+    let exact = rfc3339(at);
+    html! { time datetime=(exact) { (exact[11..19]) } }
+}
+
 /// A moment as `2026-11-21T10:19:31Z`. What a damaged row may say, a time before 1970 or after 9999, is shown as the nearest
 /// that can be.
 pub(super) fn rfc3339(at: SystemTime) -> String {

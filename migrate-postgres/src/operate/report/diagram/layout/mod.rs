@@ -26,6 +26,14 @@ pub(super) struct Point {
     pub(super) y: i32,
 }
 
+/// Where a box stands, and how wide it is there: all of a column are as wide as its widest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) x: i32,
+    pub(super) y: i32,
+    pub(super) width: i32,
+}
+
 /// A horizontal piece of an edge, in the direction of the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lane {
@@ -38,8 +46,7 @@ pub(super) struct Lane {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) size: Size,
-    /// The top left of each box.
-    pub(super) places: Vec<Point>,
+    pub(super) places: Vec<Place>,
     /// The lanes that each edge takes on its way.
     pub(super) lanes: Vec<Vec<Lane>>,
 }
@@ -65,6 +72,11 @@ mod tests {
             || apart(b.0.x, b.1.width, a.0.x)
             || apart(a.0.y, a.1.height, b.0.y)
             || apart(b.0.y, b.1.height, a.0.y))
+    }
+
+    fn placed((place, size): (&Place, &Size)) -> (Point, Size) {
+        assert!(place.width >= size.width, "{place:?} {size:?}");
+        (Point { x: place.x, y: place.y }, Size { width: place.width, ..*size })
     }
 
     fn check(sizes: &[Size], edges: &[(usize, usize)]) -> Result<(), TestCaseError> {

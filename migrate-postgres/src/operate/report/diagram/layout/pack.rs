@@ -1,7 +1,7 @@
 //! Parts beside and below each other.
 
 use super::part::Part;
-use super::{GAP, Layout, Point, Size};
+use super::{GAP, Layout, Place, Point, Size};
 
 /// Between parts.
 const BETWEEN: i32 = 2 * GAP;
@@ -15,7 +15,7 @@ pub(super) fn pack(mut parts: Vec<Part>, loose: &[usize], sizes: &[Size], edges:
     parts.sort_by_key(|part| std::cmp::Reverse(part.size.height));
     let mut layout = Layout {
         size: Size { width: 0, height: 0 },
-        places: vec![Point::default(); sizes.len()],
+        places: vec![Place::default(); sizes.len()],
         lanes: vec![Vec::new(); edges],
     };
     let (mut corner, mut row_height) = (Point::default(), 0);
@@ -45,7 +45,7 @@ fn width_for(parts: &[Part], loose: &[usize], sizes: &[Size]) -> i32 {
 impl Layout {
     fn put(&mut self, part: Part, corner: Point) {
         for (index, place) in part.places {
-            self.places[index] = Point { x: corner.x + place.x, y: corner.y + place.y };
+            self.places[index] = Place { x: corner.x + place.x, y: corner.y + place.y, ..place };
         }
         for (edge, mut lanes) in part.lanes {
             for lane in &mut lanes {
@@ -59,15 +59,16 @@ impl Layout {
 
     /// Columns of one width, each box below the shortest one.
     fn put_grid(&mut self, loose: &[usize], sizes: &[Size], top: i32, width: i32) {
-        let widest = loose.iter().map(|index| sizes[*index].width).max().unwrap_or(0) + GAP;
-        let mut ends = vec![top; ((width + GAP) / widest.max(1)).max(1) as usize];
+        let widest = loose.iter().map(|index| sizes[*index].width).max().unwrap_or(0);
+        let step = widest + GAP;
+        let mut ends = vec![top; ((width + GAP) / step).max(1) as usize];
         for index in loose {
             let (column, y) =
                 ends.iter().copied().enumerate().min_by_key(|(_, end)| *end).expect("at least one");
-            let size = sizes[*index];
-            self.places[*index] = Point { x: column as i32 * widest, y };
-            self.reach(column as i32 * widest + size.width, y + size.height);
-            ends[column] = y + size.height + GAP;
+            let (x, height) = (column as i32 * step, sizes[*index].height);
+            self.places[*index] = Place { x, y, width: widest };
+            self.reach(x + widest, y + height);
+            ends[column] = y + height + GAP;
         }
     }
 

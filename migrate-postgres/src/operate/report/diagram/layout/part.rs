@@ -3,15 +3,14 @@
 use super::columns::columns;
 use super::isotonic;
 use super::ranks::ranks;
-use super::{GAP, Lane, Point, Size};
+use super::{GAP, Lane, Place, Size};
 use std::collections::HashMap;
 
 /// Boxes that hang together, in their places.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) size: Size,
-    /// The boxes, and the top left of each.
-    pub(super) places: Vec<(usize, Point)>,
+    pub(super) places: Vec<(usize, Place)>,
     /// The edges that take lanes, and those.
     pub(super) lanes: Vec<(usize, Vec<Lane>)>,
 }
@@ -196,7 +195,8 @@ impl<'s> Grid<'s> {
             .collect();
         let places = boxes.iter().enumerate().map(|(local, global)| {
             let slot = &self.slots[local];
-            (*global, Point { x: bounds[slot.column].0, y: top(slot) - highest })
+            let (left, right) = bounds[slot.column];
+            (*global, Place { x: left, y: top(slot) - highest, width: right - left })
         });
         let lane = |index: &usize, goes_right: bool| {
             let slot = &self.slots[*index];
