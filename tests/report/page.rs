@@ -58,8 +58,11 @@ async fn a_page_tells_of_failures_settlements_plans_drift_and_tables() {
     assert_eq!(report.standing(), Standing::Failed);
     assert_eq!((report.applied(), report.failures()), (2, 2));
     let place = database.url().split('/').nth(2).unwrap().to_owned();
-    let text =
-        text_of(&report.to_html()).replace(database.name(), "DB").replace(&place, "USER@PLACE").replace(
+    let text = text_of(&report.to_html())
+        .replace(database.name(), "DB")
+        .replace(&place, "USER@PLACE")
+        .replace(&format!("by {} ", place.split('@').next().unwrap()), "by USER ")
+        .replace(
             &format!("PostgreSQL\n{}\n", report.server_version.split(" (").next().unwrap()),
             "PostgreSQL\n…\n",
         );

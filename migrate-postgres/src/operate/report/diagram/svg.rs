@@ -2,7 +2,7 @@
 
 use super::layout::{Lane, Layout, Place, Point, Size, layout};
 use super::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
-use crate::operate::report::html::shown;
+use crate::operate::report::html::{count, shown};
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
@@ -96,8 +96,8 @@ impl<'d> TableBox<'d> {
 
     /// What is said below the columns.
     fn note(&self) -> Option<String> {
-        let columns = (self.left_out > 0).then(|| format!("{} more columns", self.left_out));
-        let partitions = (self.table.partitions > 0).then(|| format!("{} partitions", self.table.partitions));
+        let columns = (self.left_out > 0).then(|| count(self.left_out, "more column"));
+        let partitions = (self.table.partitions > 0).then(|| count(self.table.partitions, "partition"));
         let notes: Vec<String> = columns.into_iter().chain(partitions).collect();
         (!notes.is_empty()).then(|| notes.join(", "))
     }
@@ -132,13 +132,14 @@ fn draw_column(column: &DiagramColumn, width: i32, y: i32) -> Markup {
         (false, true) => Some("FK"),
         _ => None,
     };
-    let cut_off = column.name.chars().count() > NAME || column.type_name.chars().count() > TYPE;
+    let (name, type_name) = (cut(&column.name, NAME), short(&column.type_name));
+    let cut_off = name != column.name || type_name.ends_with('…');
     html! {
         g {
             @if cut_off { title { (shown(&column.name)) " " (shown(&column.type_name)) } }
             @if let Some(mark) = mark { text.mark.(mark) x="10" y=(y) { (mark) } }
-            text.column.required[!column.is_nullable] x=(MARGIN) y=(y) { (shown(&cut(&column.name, NAME))) }
-            text.type x=(width - 12) y=(y) { (shown(&short(&column.type_name))) }
+            text.column.required[!column.is_nullable] x=(MARGIN) y=(y) { (shown(&name)) }
+            text.type x=(width - 12) y=(y) { (shown(&type_name)) }
         }
     }
 }

@@ -149,7 +149,10 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
                     " · " (time_of_day(attempt.started_at))
                 }
             }
-            td { (badge(tone, word)) }
+            td.badges {
+                (badge(tone, word))
+                @if attempt.reason.is_some() { (badge(Tone::Warning, "by hand")) }
+            }
             td.took {
                 @match attempt.took {
                     // A failure is recorded after the transaction that took the time is gone.
@@ -160,7 +163,7 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
             }
         }
         @if !detail.is_empty() {
-            tr.detail { td colspan="3" { @for line in &detail { p { (shown(line)) } } } }
+            tr.detail { td colspan="3" { @for (tone, line) in &detail { p.(tone.class()) { (shown(line)) } } } }
         }
     }
 }
@@ -177,7 +180,7 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
 }
 
 /// What there is to tell beside the outcome.
-fn detail(attempt: &Attempt) -> Vec<String> {
+fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
         Outcome::Failed { message, sqlstate, statement, line, statements_done } if !message.is_empty() => {
@@ -200,6 +203,7 @@ fn detail(attempt: &Attempt) -> Vec<String> {
         }
         _ => {}
     }
-    lines.extend(attempt.reason.as_ref().map(|reason| format!("By hand: {reason}")));
-    lines
+    let lines = lines.into_iter().map(|line| (Tone::Bad, line));
+    let reason = attempt.reason.as_ref().map(|reason| (Tone::Warning, format!("By hand: {reason}")));
+    lines.chain(reason).collect()
 }

@@ -7,7 +7,7 @@ mod plan;
 mod tables;
 mod text;
 
-pub(super) use text::shown;
+pub(super) use text::{count, shown};
 
 use super::DatabaseReport;
 use maud::{DOCTYPE, Markup, PreEscaped, html};

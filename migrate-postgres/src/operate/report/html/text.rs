@@ -36,7 +36,7 @@ pub(super) fn name(text: &str) -> Markup {
 }
 
 /// `1 migration`, `2 migrations`.
-pub(super) fn count(count: usize, what: &str) -> String {
+pub(in crate::operate::report) fn count(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
