@@ -8,6 +8,7 @@ mod connecting;
 mod failing;
 mod forward;
 mod making;
+mod reporting;
 mod resetting;
 mod snapshot;
 mod stage;

@@ -33,21 +33,19 @@ impl Args {
         let options = ReportOptions::new().comparing(self.comparison.comparison());
         let options = if self.drift { options.with_drift() } else { options };
         let report = context.migrator.database_report(&context.target()?, &options).await?;
-        let page = report.to_html();
-        fs::write(&self.html, &page).map_err(|source| Problem::File {
+        fs::write(&self.html, report.to_html()).map_err(|source| Problem::File {
             what: "write",
             path: self.html.clone(),
             source,
         })?;
-        Ok(self.answer(&report, page.len()))
+        Ok(self.answer(&report))
     }
 
-    fn answer(&self, report: &DatabaseReport, bytes: usize) -> Answer {
+    fn answer(&self, report: &DatabaseReport) -> Answer {
         let (applied, pending) = (report.applied(), report.status.pending().count());
         let differences = report.drift.as_ref().map(|drift| drift.differences.len());
         let data = json!({
             "file": self.html.to_string_lossy(),
-            "bytes": bytes,
             "set": report.status.set,
             "standing": report.standing().word(),
             "applied": applied,

@@ -10,8 +10,9 @@ use std::time::Duration;
 /// So many runs are shown before the others are folded by month.
 const RUNS: usize = 24;
 
-/// So many runs are shown open.
+/// So many runs are shown open, and those that did not end well; none of more attempts than that.
 const OPEN: usize = 3;
+const LONG: usize = 60;
 
 pub(super) fn section(attempts: &[Attempt]) -> Markup {
     let mut runs: Vec<&[Attempt]> =
@@ -74,7 +75,7 @@ fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
     let took: Duration = attempts.iter().filter_map(|attempt| attempt.took).sum();
     let is_well = attempts.iter().all(|attempt| told(attempt).tone != Tone::Bad);
     html! {
-        details.card.run open[is_open || !is_well] {
+        details.card.run open[(is_open || !is_well) && attempts.len() <= LONG] {
             summary {
                 span.title { strong { (time(first.started_at)) } }
                 span.aside { (by(first)) }
