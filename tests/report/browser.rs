@@ -17,7 +17,8 @@ fn browser() -> Option<PathBuf> {
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|path| path.is_file());
     if found.is_none() {
-        writeln!(std::io::stderr(), "skipped: this test needs Chromium (apt-get install chromium)").unwrap();
+        let text = "skipped: this test needs Chromium (apt-get install chromium)\n";
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
     }
     found
 }

@@ -82,7 +82,7 @@ mod tests {
     fn check(sizes: &[Size], edges: &[(usize, usize)]) -> Result<(), TestCaseError> {
         let layout = layout(sizes, edges);
         prop_assert_eq!((layout.places.len(), layout.lanes.len()), (sizes.len(), edges.len()));
-        let boxes: Vec<(Point, Size)> = layout.places.iter().copied().zip(sizes.iter().copied()).collect();
+        let boxes: Vec<(Point, Size)> = layout.places.iter().zip(sizes).map(placed).collect();
         for (index, (place, size)) in boxes.iter().enumerate() {
             let (right, bottom) = (place.x + size.width, place.y + size.height);
             prop_assert!(place.x >= 0 && place.y >= 0, "{:?}", place);
