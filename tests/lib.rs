@@ -4,4 +4,5 @@ pub mod heads;
 pub mod histories;
 pub mod pgbouncer;
 pub mod proxy;
+pub mod rustc;
 pub mod sets;

@@ -404,6 +404,11 @@ impl HeaderReader<'_> {
     }
 }
 
+/// Whether a comment holds options or sqlx's `-- no-transaction`.
+pub(crate) fn is_directive(comment: &str) -> bool {
+    words(comment).is_some() || is_no_transaction(comment)
+}
+
 /// sqlx looks for `-- no-transaction` at the beginning of a file, whatever follows.
 fn is_no_transaction(line: &str) -> bool {
     let comment = line.trim_start_matches("--").trim_start();

@@ -196,12 +196,12 @@ pub enum ProblemKind {
         /// The script.
         script: String,
     },
-    /// A script without a single character that matters.
+    /// A script without a statement, and without a comment that says why.
     #[error("the script is empty")]
     Empty,
-    /// A script of comments.
-    #[error("the script has comments only, and no statement")]
-    OnlyComments,
+    /// A script that is as `migrate new` made it.
+    #[error("the script is not written yet: it is as `migrate new` made it")]
+    Unwritten,
     /// More than a server takes in one message.
     #[error("the script has {length} bytes, of at most {limit}")]
     TooLarge {
@@ -500,8 +500,12 @@ impl ProblemKind {
             K::BadMark { fault, .. } => fault.help(),
             K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
             K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
-            K::Empty | K::OnlyComments => {
-                "write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`".into()
+            K::Empty => {
+                "write its statements, or delete the file; a migration that is to do nothing says so in a comment".into()
+            }
+            K::Unwritten => {
+                "write its statements, or delete the file; if there is nothing to do, say so in a comment of your own"
+                    .into()
             }
             K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),

@@ -245,6 +245,27 @@ impl Script {
         &self.statements
     }
 
+    /// The text in pieces, each with the number of its statements: the server splits it as [`Script::statements`] does when a
+    /// semicolon is put between them.
+    ///
+    /// There is one piece, unless a statement ends without a semicolon above another one: goose's `StatementEnd` may end it.
+    pub fn pieces(&self) -> Vec<(Range<usize>, usize)> {
+        let mut pieces = Vec::new();
+        let (mut start, mut count) = (0, 0);
+        for (index, statement) in self.statements.iter().enumerate() {
+            count += 1;
+            let end = statement.range().end;
+            let next = self.statements.get(index + 1).map(|next| next.range().start);
+            let between = next.and_then(|next| self.text.get(end..next));
+            if between.is_some_and(|between| !sql::has_semicolon(between)) {
+                pieces.push((start..end, count));
+                (start, count) = (end, 0);
+            }
+        }
+        pieces.push((start..self.text.len(), count));
+        pieces
+    }
+
     /// What its header asks for.
     pub fn options(&self) -> &Options {
         &self.options

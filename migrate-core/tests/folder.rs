@@ -92,7 +92,7 @@ fn every_problem_of_a_folder_is_listed_with_a_path_that_opens() {
         folder.error(),
         "2 problems in `$DIR`:\n\
          $DIR/0001_a.sql:1:1: the script is empty\n    \
-         help: write its statements, or delete the file; a migration that is to do nothing says `SELECT 1;`\n\
+         help: write its statements, or delete the file; a migration that is to do nothing says so in a comment\n\
          $DIR/b.sql:1:1: the name has no version at its start\n    \
          help: name it like `0001_b.sql`: digits, an underscore, what it does; or move it out of the directory"
     );

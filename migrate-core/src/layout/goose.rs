@@ -3,7 +3,7 @@
 //! Read as goose's `internal/sqlparser` does: an annotation is a comment at the beginning of a line, in upper or lower
 //! case; `Up` comes first and once, `Down` once or never; `NO TRANSACTION`, anywhere, is for both.
 //! `StatementBegin` and `StatementEnd` tell goose, which splits at semicolons, where not to. Here statements end where the server
-//! ends them, so these have to be paired and mean nothing else.
+//! ends them, so all that these have to be is paired; a `StatementEnd` also ends a statement that has no semicolon, as in goose.
 
 use super::Layout;
 use super::flat::{classify_halves, is_numbered, takes_repeatable};

@@ -45,6 +45,12 @@
 //! that [know their place](crate::Script::part) in it.
 //!
 //! A migration that [replaces](crate::options) others stands aside of them: [`Directory::replaced`].
+//!
+//! # Scripts that do nothing
+//!
+//! A script of comments is applied and does nothing; [`Directory::notes`] lists it. A file without a statement and without a
+//! comment is a [problem](crate::ProblemKind::Empty), and so is one [as `migrate new` makes it](UNWRITTEN). A down half of comments
+//! is none, and so is a down script as sqlx or diesel makes it: a revert would take nothing back and say that it did.
 
 mod dbmate;
 mod detect;
@@ -65,12 +71,14 @@ mod settings;
 mod tern;
 #[cfg(test)]
 mod tests;
+mod wordless;
 
 pub(crate) use self::flyway::has_depth;
 pub(crate) use self::place::may_read;
 
 use self::reader::Reader;
 use self::rules::Rules;
+pub use self::wordless::UNWRITTEN;
 use crate::migration::SqlMigration;
 use crate::problem::Problems;
 use crate::set::{DEFAULT_SET, Set};
@@ -175,7 +183,7 @@ pub struct Directory {
     pub placeholders: Vec<String>,
     /// The files beside the scripts that were read too, `metadata.toml` say: a change of one changes the set.
     pub settings: Vec<String>,
-    /// Files that were left alone, and are worth a word.
+    /// Files that were left alone or do nothing, and are worth a word.
     pub notes: Vec<Note>,
 }
 
@@ -190,17 +198,17 @@ impl From<Directory> for Set {
     }
 }
 
-/// A file that was left alone.
+/// A file that was left alone, or that does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
     /// The file, relative to the directory.
     pub path: String,
-    /// Why it was left alone.
+    /// What there is to say of it.
     pub why: NoteKind,
 }
 
-/// Why a file was left alone.
+/// Why a file was left alone, or does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteKind {
@@ -210,6 +218,10 @@ pub enum NoteKind {
     InPrismaFolder,
     /// It holds another tool's settings, `tern.conf` say.
     ToolSettings,
+    /// It is a script of comments, which is applied and does nothing.
+    OnlyComments,
+    /// It is a down script as sqlx or diesel made it, and nobody has written it: it counts as none.
+    UnwrittenDown,
 }
 
 impl fmt::Display for Note {
@@ -220,6 +232,8 @@ impl fmt::Display for Note {
             }
             NoteKind::InPrismaFolder => "is no SQL, and Prisma does not read it",
             NoteKind::ToolSettings => "holds settings of another tool, and says nothing of a migration",
+            NoteKind::OnlyComments => "has comments only, and does nothing",
+            NoteKind::UnwrittenDown => "is as its tool made it, and counts as no down script",
         };
         write!(f, "`{}` {why}", self.path)
     }

@@ -4,6 +4,7 @@ use super::place::Place;
 use super::rules::{FileKind, Rules};
 use super::script::Scripts;
 use super::settings::{self, Asked};
+use super::wordless::{Wordless, wordless};
 use super::{Directory, Layout, Note, Role, parallel};
 use crate::migration::SqlMigration;
 use crate::options::{self, Replaces};
@@ -76,12 +77,15 @@ impl Reader<'_> {
         let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
         let read = parallel::map(drafts, |((version, _), draft)| {
             let mut problems = Problems::default();
-            let mut scripts = Scripts { placeholders: self.placeholders, problems: &mut problems };
-            (draft.read(self.rules, version, &self.asked, &mut scripts), problems)
+            let mut notes = Vec::new();
+            let mut scripts =
+                Scripts { placeholders: self.placeholders, problems: &mut problems, notes: &mut notes };
+            (draft.read(self.rules, version, &self.asked, &mut scripts), problems, notes)
         });
         let mut migrations = Vec::with_capacity(read.len());
-        for (migration, problems) in read {
+        for (migration, problems, notes) in read {
             migrations.extend(migration);
+            self.notes.extend(notes);
             problems.into_iter().for_each(|problem| self.problems.push(problem));
         }
         if self.problems.is_empty() {
@@ -244,6 +248,8 @@ impl Draft {
             None => {
                 let up = first_script(self.ups, Role::Up, asked, scripts);
                 let down = first_script(self.downs, Role::Down, asked, scripts);
+                // It would take nothing back, and the history would say that it did.
+                let down = down.filter(|down| wordless(down.text()) != Some(Wordless::DownTemplate));
                 (up, down)
             }
         };

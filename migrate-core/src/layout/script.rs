@@ -1,9 +1,10 @@
 //! One script: its text, its header, its statements, and what is wrong with them.
 
-use super::Role;
 use super::halves::{Halves, Mark};
 use super::marks;
 use super::settings::Asked;
+use super::wordless::{Wordless, wordless};
+use super::{Note, NoteKind, Role};
 use crate::options::{self, Options, TransactionMode};
 use crate::placeholder::{self, Placeholder};
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -22,6 +23,8 @@ pub(super) struct Scripts<'r> {
     /// The names of placeholders, where there may be any.
     pub(super) placeholders: Option<&'r [String]>,
     pub(super) problems: &'r mut Problems,
+    /// Scripts that do nothing.
+    pub(super) notes: &'r mut Vec<Note>,
 }
 
 impl Scripts<'_> {
@@ -94,8 +97,14 @@ impl Scripts<'_> {
         let header = options::read_header(text, role);
         let Split { mut statements, faults, .. } = sql::split(text);
         if statements.is_empty() && faults.is_empty() {
-            let is_blank = text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{feff}' | ';'));
-            report(0, if is_blank { ProblemKind::Empty } else { ProblemKind::OnlyComments });
+            let mut note = |why| self.notes.push(Note { path: path.to_owned(), why });
+            match wordless(text) {
+                Some(Wordless::Blank) => report(0, ProblemKind::Empty),
+                Some(Wordless::Unwritten) => report(0, ProblemKind::Unwritten),
+                Some(Wordless::DownTemplate) if role == Role::Down => note(NoteKind::UnwrittenDown),
+                Some(Wordless::DownTemplate | Wordless::OnPurpose) => note(NoteKind::OnlyComments),
+                None => {}
+            }
         }
         header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
         let options =

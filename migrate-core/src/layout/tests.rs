@@ -285,6 +285,48 @@ fn a_half_without_a_statement_is_no_down_script() {
 }
 
 #[test]
+fn a_script_of_comments_does_nothing_and_is_noted() {
+    let no_op = "-- No-op on Postgres";
+    for files in [
+        &[("1_a.up.sql", no_op), ("1_a.down.sql", no_op), ("1_a.verify.sql", no_op)][..],
+        &[("1_a/up.sql", no_op), ("1_a/down.sql", no_op), ("1_a/verify.sql", no_op)],
+    ] {
+        let read = directory(files);
+        let [only] = &read.migrations[..] else { panic!("{read:?}") };
+        let scripts = [Some(only.up_script()), only.down_script(), only.verify_script()];
+        for script in scripts.map(Option::unwrap) {
+            assert_eq!((script.text(), script.statements()), (no_op, &[][..]));
+            assert_eq!(script.transaction(), TransactionMode::Block);
+        }
+        let notes: Vec<_> = read.notes.iter().map(ToString::to_string).collect();
+        let expected = files.iter().map(|(path, _)| format!("`{path}` has comments only, and does nothing"));
+        assert_eq!(notes, expected.collect::<Vec<_>>());
+    }
+    for text in
+        ["-- +goose Up\n-- no-op", "-- no-op\n-- migrate:up", "-- no-op\n---- create above / drop below ----"]
+    {
+        let read = directory(&[("1_a.sql", text)]);
+        assert_eq!(read.migrations[0].up_script().statements(), [], "{text}");
+        assert_eq!(read.notes.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_down_script_that_its_tool_made_and_nobody_wrote_counts_as_none() {
+    for (path, down) in [
+        ("1_a.down.sql", "-- Add down migration script here\n"),
+        ("1_a/down.sql", "-- This file should undo anything in `up.sql`\n"),
+    ] {
+        let read = directory(&[(path, down), (&path.replace("down", "up"), UP)]);
+        assert!(read.migrations[0].down_script().is_none(), "{path}");
+        assert_eq!(
+            read.notes[0].to_string(),
+            format!("`{path}` is as its tool made it, and counts as no down script")
+        );
+    }
+}
+
+#[test]
 fn terns_settings_are_noted_in_its_layout_and_in_a_flat_one() {
     for text in [UP, "SELECT 1;\n---- create above / drop below ----"] {
         let read = directory(&[("001_a.sql", text), ("tern.conf", "[database]")]);
@@ -428,7 +470,8 @@ const WRONG: &[(&str, Files<'_>)] = &[
             ("2_b.sql", " \r\n;\n"),
             ("3_c.sql", "\u{feff}"),
             ("3_c.down.sql", ""),
-            ("4_d.sql", "-- later\n/* and */;\n"),
+            ("4_d.sql", "-- To be written: what takes the schema forward.\n"),
+            ("5_e.sql", "-- migrate: lock_timeout=5s\n"),
         ],
     ),
     (
@@ -664,7 +707,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::SameButForCase { .. } => 14,
         K::OtherTool { .. } => 15,
         K::Empty => 16,
-        K::OnlyComments => 17,
+        K::Unwritten => 17,
         K::TooLarge { .. } => 18,
         K::NotUtf8 { .. } => 19,
         K::Sql(_) => 20,

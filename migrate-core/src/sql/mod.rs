@@ -32,6 +32,7 @@ pub use self::redact::redact;
 pub(crate) use self::redact::redact_in_ascii;
 pub use self::refusal::Refusal;
 pub use self::setting::is_session_setting;
+pub(crate) use self::split::has_semicolon;
 pub use self::split::{Split, split};
 pub use self::statement::Statement;
 pub use self::subject::{Subject, subject};

@@ -24,6 +24,8 @@ pub struct Split {
 /// `CREATE PROCEDURE` between `BEGIN ATOMIC` and `END`, or between the parentheses of a `CREATE RULE`: the
 /// server's grammar has it nowhere else (gram.y: `stmtmulti`, `routine_body_stmt_list`, `RuleActionMulti`).
 ///
+/// So does goose's `-- +goose StatementEnd`: goose sends what stands above it, and many files have no semicolon there.
+///
 /// All faults are reported, not only the first. After one that leaves the rest readable the reading goes on
 /// where psql's would: behind the line of a meta-command, behind the rows of a `COPY … FROM STDIN`.
 ///
@@ -142,6 +144,17 @@ impl Open {
     }
 }
 
+/// Whether a semicolon stands in what is between two statements.
+pub(crate) fn has_semicolon(between: &str) -> bool {
+    between.starts_with(';') || tokens(between).any(|token| token.kind == TokenKind::Semicolon)
+}
+
+/// Whether a comment is goose's mark below a statement.
+fn is_statement_end(comment: &str) -> bool {
+    let annotation = comment.trim_start_matches('-').trim_start().strip_prefix("+goose");
+    annotation.is_some_and(|annotation| annotation.trim().eq_ignore_ascii_case("StatementEnd"))
+}
+
 struct Splitter<'a> {
     text: &'a str,
     tokens: Tokens<'a>,
@@ -171,6 +184,7 @@ impl<'a> Splitter<'a> {
         while let Some(token) = self.tokens.next() {
             match token.kind {
                 TokenKind::Unterminated(construct) => self.unterminated(construct, token),
+                TokenKind::LineComment if is_statement_end(token.text(self.text)) => self.marked_end(),
                 _ if token.is_trivia() => {}
                 TokenKind::Semicolon => self.semicolon(token),
                 TokenKind::Backslash => self.meta_command(token),
@@ -246,6 +260,15 @@ impl<'a> Splitter<'a> {
             }
             _ => self.finish(),
         }
+    }
+
+    /// goose sends what stands above its mark, with a semicolon or without.
+    fn marked_end(&mut self) {
+        self.close_parentheses();
+        if let Some(open) = self.open.filter(|open| open.bodies > 0) {
+            self.fault(FaultKind::UnterminatedBody, open.body_at);
+        }
+        self.finish();
     }
 
     /// Reports a parenthesis that is open where none can be, and goes on as if it were closed.

@@ -41,12 +41,14 @@ pub(super) struct Part {
     pub(super) purpose: Purpose,
     /// Where its text begins in the message, in bytes.
     start: usize,
-    /// How many bytes of the script are left out before it (a byte order mark).
+    /// How many bytes of the script stand before it: a byte order mark, or another part.
     skipped: usize,
     /// How many statements come before it in the message.
     before: usize,
     /// How many statements it has.
     pub(super) statements: usize,
+    /// How many statements of its script come before it.
+    first: usize,
 }
 
 /// A place in a message.
@@ -67,22 +69,43 @@ pub(super) struct Message {
 }
 
 impl Message {
+    /// An empty message with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Message {
+        Message { text: String::with_capacity(bytes), ..Message::default() }
+    }
+
     /// Adds statements of ours.
     pub(super) fn push(&mut self, step: usize, purpose: Purpose, statements: &[impl AsRef<str>]) {
         let sql: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
         self.push_part(step, purpose, &sql.join(";\n"), 0, statements.len());
     }
 
-    /// Adds a step's script as it is.
+    /// Adds a step's script as it is, with a semicolon where a statement ends without one.
     pub(super) fn push_script(&mut self, step: usize, script: &Script) {
         let text = script.text();
-        let skipped = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        self.push_part(step, Purpose::Script, &text[skipped..], skipped, script.statements().len());
+        let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let mut first = 0;
+        for (range, statements) in script.pieces() {
+            let skipped = range.start.max(mark);
+            self.push_part(step, Purpose::Script, &text[skipped..range.end], skipped, statements);
+            if let Some(part) = self.parts.last_mut() {
+                part.first = first;
+            }
+            first += statements;
+        }
     }
 
     fn push_part(&mut self, step: usize, purpose: Purpose, sql: &str, skipped: usize, statements: usize) {
         let start = self.text.len();
-        self.parts.push(Part { step, purpose, start, skipped, before: self.statements, statements });
+        self.parts.push(Part {
+            step,
+            purpose,
+            start,
+            skipped,
+            before: self.statements,
+            statements,
+            first: 0,
+        });
         self.text.push_str(sql);
         // On a line of its own: the text may end in a comment.
         self.text.push_str("\n;\n");
@@ -101,10 +124,11 @@ impl Message {
             .any(|part| !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create))
     }
 
-    /// The part that the `number`th statement belongs to, the first being 0, and its place within that part.
+    /// The part that the `number`th statement belongs to, the first being 0, and its place: in the script where it is of one,
+    /// else in the part.
     pub(super) fn statement(&self, number: usize) -> Option<(Part, usize)> {
         let index = self.parts.partition_point(|part| part.before + part.statements <= number);
-        self.parts.get(index).map(|part| (*part, number - part.before))
+        self.parts.get(index).map(|part| (*part, part.first + number - part.before))
     }
 
     /// What the `number`th statement is for, the first being 0.
@@ -172,5 +196,25 @@ mod tests {
         }
         let commit = message.locate(u32::try_from(message.text().chars().count()).unwrap()).unwrap();
         assert_eq!((commit.part.purpose, commit.offset), (Purpose::Commit, None));
+    }
+
+    #[test]
+    fn a_statement_that_a_mark_ends_gets_its_semicolon_and_keeps_its_number() {
+        let text = "\u{feff}SELECT 1\n-- +goose StatementEnd\nSELECT 2;\nSELECT 'ä'\n-- +goose StatementEnd\nSELECT 4";
+        let mut message = Message::default();
+        message.push(0, Purpose::Begin, &["BEGIN"]);
+        message.push_script(0, &script(text));
+        message.push(0, Purpose::Commit, &["COMMIT"]);
+        assert_eq!(sql::split(message.text()).statements.len(), 6);
+        for number in 1..5 {
+            let (part, place) = message.statement(number).unwrap();
+            assert_eq!((part.purpose, place), (Purpose::Script, number - 1));
+        }
+        for statement in script(text).statements() {
+            let sought = statement.text(text);
+            let chars = message.text()[..message.text().find(sought).unwrap()].chars().count();
+            let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();
+            assert_eq!(spot.offset, Some(statement.range().start), "{sought}");
+        }
     }
 }

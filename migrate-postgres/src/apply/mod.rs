@@ -91,7 +91,9 @@ pub(crate) fn timeouts(
     }
     let set = if local { "SET LOCAL" } else { "SET" };
     // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
-    timeouts.into_iter().map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
+    let is_off = |name: &str| local && survey.off.iter().any(|off| off == name);
+    let needed = timeouts.into_iter().filter(|(name, value)| !(value.is_zero() && is_off(name)));
+    needed.map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
 }
 
 /// A timeout as PostgreSQL takes it: whole milliseconds, and never 0 (no timeout) for a short one.

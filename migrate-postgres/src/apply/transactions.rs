@@ -9,10 +9,10 @@ use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use migrate_core::Options;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
+use migrate_core::{Options, Script};
 use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -33,7 +33,8 @@ pub(crate) async fn apply_transactions(
     lookout: &mut Lookout<'_>,
 ) -> Result<(), Halt> {
     let cursor = Cursor::default();
-    let mut run = Transactions { context, steps, around, standing, progress, lookout, cursor, pid: None };
+    let mut run =
+        Transactions { context, steps, around, standing, progress, lookout, cursor, ahead: None, pid: None };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -57,8 +58,17 @@ struct Transactions<'r, 'c, 'o, 't> {
     progress: &'r mut Progress<'o>,
     lookout: &'r mut Lookout<'t>,
     cursor: Cursor,
+    /// What is to be sent when the server is done with what was.
+    ahead: Option<Built>,
     /// The server process that works: behind a pooler another one for each transaction.
     pid: Option<i32>,
+}
+
+/// A message, and where its steps leave off if all goes well.
+struct Built {
+    message: Message,
+    cursor: Cursor,
+    standing: Standing,
 }
 
 /// A message stopped at an error.
@@ -70,14 +80,22 @@ struct Stopped {
 
 impl Transactions<'_, '_, '_, '_> {
     fn is_done(&self) -> bool {
-        self.cursor.next == self.steps.len() && self.cursor.unfinished.is_none()
+        self.is_end(self.cursor)
+    }
+
+    fn is_end(&self, cursor: Cursor) -> bool {
+        cursor.next == self.steps.len() && cursor.unfinished.is_none()
     }
 
     /// Sends the next message, and what must be known before the one after it.
     async fn send_next(&mut self) -> Result<(), Halt> {
         let before = self.cursor;
-        let mut message = self.next_message(usize::MAX);
-        if let Err(stopped) = self.send(&message).await {
+        let built = self.ahead.take();
+        let mut built = built.unwrap_or_else(|| self.build(before, *self.standing, usize::MAX));
+        self.cursor = built.cursor;
+        if let Err(stopped) = self.send(&built).await {
+            self.ahead = None;
+            let message = &built.message;
             match message.purpose(stopped.done) {
                 // All is done and committed; the lock goes with its session.
                 Some(Purpose::Release) => {
@@ -100,13 +118,13 @@ impl Transactions<'_, '_, '_, '_> {
             }
             // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
             // first two from running. They are sent without it; then it is the first one of its message.
-            let Some(innocent) = self.innocent(&message, before, &stopped) else {
-                return Err(self.stop(&message, stopped).await.into());
+            let Some(innocent) = self.innocent(message, before, &stopped) else {
+                return Err(self.stop(message, stopped).await.into());
             };
-            self.cursor = before;
-            message = self.next_message(innocent);
-            if let Err(stopped) = self.send(&message).await {
-                return Err(self.stop(&message, stopped).await.into());
+            built = self.build(before, *self.standing, innocent);
+            self.cursor = built.cursor;
+            if let Err(stopped) = self.send(&built).await {
+                return Err(self.stop(&built.message, stopped).await.into());
             }
         }
         if let Some(step) = self.cursor.unfinished {
@@ -119,38 +137,46 @@ impl Transactions<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// The next message: it ends where it is large enough, where a verify script has to be looked at, or at the last
-    /// of `most` steps.
-    fn next_message(&mut self, most: usize) -> Message {
-        let mut message = Message::default();
-        let mut standing = *self.standing;
-        self.push_preamble(&mut message);
-        if let Some(step) = self.cursor.unfinished.take() {
+    /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
+    /// at the last of `most` steps.
+    fn build(&self, mut cursor: Cursor, mut standing: Standing, most: usize) -> Built {
+        let rest = self.steps[cursor.next..].iter().map(size).sum::<usize>();
+        let mut message = Message::with_capacity(rest.min(MESSAGE_BYTES));
+        let first = cursor.next;
+        if first == 0 {
+            self.push_preamble(&mut message);
+        }
+        if let Some(step) = cursor.unfinished.take() {
             self.push_end(&mut message, step, standing.last_row + 1);
             standing = standing.after(&self.steps[step]);
         }
-        let first = self.cursor.next;
-        while self.cursor.next < self.steps.len() {
-            let index = self.cursor.next;
+        while cursor.next < self.steps.len() {
+            let index = cursor.next;
             let step = &self.steps[index];
-            let size = step.script().map_or(0, |script| script.text().len());
-            let is_full = message.has_step() && message.text().len() + size > MESSAGE_BYTES;
+            let is_full = message.has_step() && message.text().len() + size(step) > MESSAGE_BYTES;
             if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
             self.push_beginning(&mut message, index, standing);
-            self.cursor.next += 1;
+            cursor.next += 1;
             if step.verify.is_some() {
-                self.cursor.unfinished = Some(index);
+                cursor.unfinished = Some(index);
                 break;
             }
             self.push_end(&mut message, index, standing.last_row + 1);
             standing = standing.after(step);
         }
-        if let Some(release) = self.around.release.filter(|_| self.is_done()) {
+        if let Some(release) = self.around.release.filter(|_| self.is_end(cursor)) {
             message.push(self.steps.len() - 1, Purpose::Release, &[release]);
         }
-        message
+        Built { message, cursor, standing }
+    }
+
+    /// Builds what comes after a message while the server is at that one.
+    fn build_ahead(&mut self, built: &Built) {
+        if self.ahead.is_none() && !self.is_end(built.cursor) {
+            self.ahead = Some(self.build(built.cursor, built.standing, usize::MAX));
+        }
     }
 
     /// Whether a step is committed together with the one before it: all that is adopted, or nothing.
@@ -161,15 +187,14 @@ impl Transactions<'_, '_, '_, '_> {
 
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
-        let next = self.cursor.next;
         if let Some(same_server) = &self.around.preamble.same_server {
-            message.push(next, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
+            message.push(0, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
         }
         if let Some(guard) = &self.around.preamble.guard {
-            message.push(next, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
+            message.push(0, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
         }
         if let Some(create) = &self.around.preamble.create {
-            message.push(next, Purpose::Create, create);
+            message.push(0, Purpose::Create, create);
         }
     }
 
@@ -218,7 +243,8 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Sends a message and follows its completions.
-    async fn send(&mut self, message: &Message) -> Result<(), Stopped> {
+    async fn send(&mut self, built: &Built) -> Result<(), Stopped> {
+        let message = &built.message;
         let mut done = 0;
         let stream = self.context.client.simple_query_raw(message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
@@ -244,6 +270,7 @@ impl Transactions<'_, '_, '_, '_> {
                 SimpleQueryMessage::CommandComplete(_) => {
                     self.completed(message, done, took);
                     done += 1;
+                    self.build_ahead(built);
                     silent_since = Instant::now();
                 }
                 _ => {}
@@ -387,6 +414,16 @@ impl Transactions<'_, '_, '_, '_> {
             Err(_) => drop(context.client.batch_execute("ROLLBACK").await),
         }
     }
+}
+
+/// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
+fn size(step: &Step<'_>) -> usize {
+    const AROUND: usize = 1536;
+    let text = |script: &Script| script.text().len();
+    step.script().map_or(0, text)
+        + step.up.as_deref().map_or(0, text)
+        + step.down.as_deref().map_or(0, text)
+        + AROUND
 }
 
 fn first(row: &SimpleQueryRow) -> Option<&str> {

@@ -32,6 +32,8 @@ pub(crate) struct Survey {
     pub(crate) conform: Option<&'static str>,
     /// Whether the server can notice while it works that its client is gone.
     pub(crate) checks_client: bool,
+    /// Which of the timeouts are off for the session, and after RESET ALL: they need not be turned off for a transaction.
+    pub(crate) off: Vec<String>,
     /// The server process that was asked.
     pub(crate) pid: i32,
     /// What of the session [`Survey::restore`] goes by.
@@ -54,10 +56,15 @@ pub(crate) enum Whereabouts {
 /// What was changed with SET since the session was opened: after RESET ALL it is set again.
 const CHANGED: &str = "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
+/// The names of the timeouts that are off, as one text.
+const OFF: &str = "(SELECT pg_catalog.string_agg(t, ',') FROM unnest('{statement_timeout,\
+                   idle_in_transaction_session_timeout,transaction_timeout}'::text[]) t \
+                   WHERE current_setting(t, true) = '0')";
+
 /// What of a session decides how it is made what it was, as one text.
 fn state() -> String {
     format!(
-        "pg_catalog.concat_ws(',', current_user, session_user, current_setting('role'), \
+        "pg_catalog.concat_ws(',', {OFF}, current_user, session_user, current_setting('role'), \
          current_setting('standard_conforming_strings'), (SELECT pg_catalog.string_agg(name || '=' || setting, ',' \
          ORDER BY name) FROM pg_catalog.pg_settings WHERE {CHANGED}))"
     )
@@ -102,7 +109,7 @@ impl Survey {
                   ELSE has_schema_privilege(n.oid, 'CREATE') END, \
              current_user, session_user, current_setting('role'), \
              current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
-             pg_catalog.pg_backend_pid(), to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
+             pg_catalog.pg_backend_pid(), {OFF}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
              (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(quote_ident(s.schema) || {head}) \
              AND attname = ANY ({head_columns}) AND NOT attisdropped), \
              has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES') \
@@ -141,11 +148,11 @@ impl Survey {
         let owned = |column| text(session, column).unwrap_or_default().to_owned();
         let table = settings.table_in(text(session, 0).ok_or(Error::NoSchema)?);
         let (exists, may_create) = (is_true(session, 1), is_true(session, 6));
-        let head_exists = is_true(session, 15);
-        let may_have_head = match parsed::<usize>(session, 16) {
+        let head_exists = is_true(session, 16);
+        let may_have_head = match parsed::<usize>(session, 17) {
             // A table of that name may be somebody else's: then there is none.
             Some(columns) if head_exists => columns == head_table::COLUMNS.len(),
-            _ => may_create && (!exists || is_true(session, 17)),
+            _ => may_create && (!exists || is_true(session, 18)),
         };
         let survey = Survey {
             exists,
@@ -166,6 +173,7 @@ impl Survey {
             checks_client: is_true(session, 11),
             state: owned(12),
             pid: parsed(session, 14).unwrap_or_default(),
+            off: owned(15).split(',').map(str::to_owned).collect(),
             table,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {

@@ -149,3 +149,36 @@ fn written(line: &str) -> String {
         line.starts_with("-- ") && !line.starts_with("-- +goose") && !line.starts_with("-- migrate:");
     if is_comment { "SELECT 1;\n".to_owned() } else { format!("{line}\n") }
 }
+
+#[tokio::test]
+async fn a_script_of_comments_does_nothing_and_check_says_so() {
+    let stage = Stage::new(&TABLES).await;
+    let no_op = "-- No-op on Postgres";
+    stage.write("migrations/0003_none.up.sql", no_op);
+    stage.write("migrations/0003_none.down.sql", no_op);
+    let checked = stage.done("check").stdout;
+    assert!(checked.contains("note: `0003_none.up.sql` has comments only, and does nothing"), "{checked}");
+    assert!(stage.run("plan").stdout.contains("0003_none   nothing"));
+    assert!(stage.done("up").stdout.contains("0003_none"));
+    let status = stage.done("status").stdout;
+    assert!(status.contains("nothing pending") && status.contains("0003_none   applied"), "{status}");
+    assert!(stage.done("down").stdout.contains("0003_none"));
+    assert!(stage.done("history").stdout.contains("0003_none"));
+}
+
+#[tokio::test]
+async fn a_stub_that_nobody_wrote_is_told_from_a_comment() {
+    for layout in ["flat", "folders", "prisma"] {
+        let stage = Stage::new(&[]).await;
+        stage.done(&format!("new a --layout {layout}"));
+        let refused = stage.run("check");
+        let text = refused.stdout + &refused.stderr;
+        assert_eq!(refused.code, 5, "{text}");
+        let unwritten = text.matches("the script is not written yet: it is as `migrate new` made it").count();
+        assert_eq!(unwritten, 3, "{text}");
+        for name in files(&stage) {
+            stage.write(&format!("migrations/{name}"), "-- nothing to do in this database");
+        }
+        stage.done("check");
+    }
+}

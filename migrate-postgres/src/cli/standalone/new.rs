@@ -18,7 +18,8 @@ use std::time::SystemTime;
 /// Make the files of a new migration
 ///
 /// In the folder's own layout and with the next version in its own style, each with a comment that says what belongs there. A
-/// script with a comment only is an error of the build, so that none is forgotten: write it, or delete the file.
+/// script with this comment only is an error of the build, so that none is forgotten: write it, or delete the file. One that is to
+/// do nothing says so in another comment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  migrate new create_users")]
 pub(super) struct Args {

@@ -2,6 +2,7 @@
 
 use humantime::format_rfc3339_seconds;
 use migrate_core::Layout;
+use migrate_core::layout::UNWRITTEN;
 use std::time::SystemTime;
 
 /// A file to be written.
@@ -12,10 +13,10 @@ pub(super) struct Stub {
     pub(super) text: String,
 }
 
-const UP: &str = "-- What takes the schema forward.\n";
-const DOWN: &str = "-- What takes it back. Without this file the migration can't be reverted.\n";
+const UP: &str = "what takes the schema forward.\n";
+const DOWN: &str = "what takes it back. Without this file the migration can't be reverted.\n";
 const VERIFY: &str =
-    "-- Queries that prove it right before it is committed: each returns no row, or a single true.\n";
+    "queries that prove it right before it is committed: each returns no row, or a single true.\n";
 
 /// A name of letters, digits and `_`, none if nothing is left.
 pub(super) fn name(text: &str) -> Option<String> {
@@ -75,7 +76,7 @@ fn incremented(last: &str) -> String {
 
 /// The files of a migration in a layout, none where nobody knows how; `paths` are those that are there.
 pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String]) -> Option<Vec<Stub>> {
-    let stub = |path: String, text: &str| Stub { path, text: text.to_owned() };
+    let stub = |path: String, text: &str| Stub { path, text: format!("-- {UNWRITTEN}{text}") };
     let three = |up: &str, down: &str, verify: &str| {
         let stem = format!("{version}_{name}");
         vec![
@@ -86,8 +87,9 @@ pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String])
     };
     // The marks of the other tools stand on lines of their own; what follows is up to the author.
     let halves = |up: &str, down: &str| {
-        let text = format!("{up}{UP}{down}{}", DOWN.replace("this file", "this half"));
-        vec![stub(format!("{version}_{name}.sql"), &text)]
+        let text = DOWN.replace("this file", "this half");
+        let text = format!("{up}-- {UNWRITTEN}{UP}{down}-- {UNWRITTEN}{text}");
+        vec![Stub { path: format!("{version}_{name}.sql"), text }]
     };
     Some(match layout {
         Layout::Flat => {

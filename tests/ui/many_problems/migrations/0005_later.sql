@@ -1,1 +1,1 @@
--- later
+-- To be written: what takes the schema forward.
