@@ -6,10 +6,12 @@
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //! | is now a good time? | [`Migrator::preflight`] |
 //! | how does one get back? | [`Migrator::backup`] |
+//! | how does it all stand, on one page to hand on? | [`Migrator::database_report`], feature `report` |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!
 //! [`Migrator::backup`]: crate::Migrator::backup
+//! [`Migrator::database_report`]: crate::Migrator::database_report
 //! [`Migrator::explain`]: crate::Migrator::explain
 //! [`Migrator::preflight`]: crate::Migrator::preflight
 //! [`Migrator::rehearse`]: crate::Migrator::rehearse

@@ -7,6 +7,7 @@
 
 mod columns;
 mod components;
+mod grid;
 mod isotonic;
 mod pack;
 mod part;
