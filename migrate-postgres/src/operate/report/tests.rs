@@ -175,7 +175,12 @@ fn the_standing_is_the_worst_of_all() {
         name: "9_i".to_owned(),
         state: State::Interrupted { statements_done: 1, last: None },
     });
-    assert!(report.to_html().contains("<bdi>9_i</bdi> is in doubt"));
+    let page = report.to_html();
+    assert!(page.contains("<bdi>9_i</bdi> is in doubt"), "{page}");
+    assert!(
+        page.contains("1 statement is done and committed; statement 2 may or may not have been done."),
+        "{page}"
+    );
     report.status.rows.truncate(1);
     assert_eq!(report.standing(), Standing::UpToDate);
     report.pending = Err(Refused::UnknownRun { run: "r".to_owned(), last: None });

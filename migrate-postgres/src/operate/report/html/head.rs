@@ -92,18 +92,27 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
         }
         _ => {}
     }
-    lines.push(match &row.state {
+    match &row.state {
         State::Interrupted { statements_done: done, .. } => {
             let are = if *done == 1 { "statement is" } else { "statements are" };
-            let rest = match last {
-                Some(Outcome::Failed { message, .. }) if message.is_empty() => "is the next to be run",
-                Some(Outcome::Failed { .. }) => "is not",
-                _ => "may or may not have been done",
+            let (rest, advice) = match last {
+                Some(Outcome::Failed { message, .. }) if message.is_empty() => {
+                    ("is the next to be run", "Run again: it goes on there.")
+                }
+                Some(Outcome::Failed { .. }) => (
+                    "is not",
+                    "Correct the statement, or mend what it ran into, and run again; or settle it by hand with resolve.",
+                ),
+                _ => (
+                    "may or may not have been done",
+                    "Run again: that looks what it did, and goes on. Where it can't tell, settle it by hand with resolve.",
+                ),
             };
-            format!("{done} {are} done and committed; statement {} {rest}.", done + 1)
+            lines.push(format!("{done} {are} done and committed; statement {} {rest}.", done + 1));
+            lines.push(advice.to_owned());
         }
-        _ => "It left nothing behind: correct the script, and run again.".to_owned(),
-    });
+        _ => lines.push("It left nothing behind: correct the script, and run again.".to_owned()),
+    }
     lines
 }
 
