@@ -159,7 +159,7 @@ fn a_half_of_a_file_keeps_the_lines_of_its_file() {
     let (start, line) = down.part().unwrap();
     assert_eq!(&file[start..], down.text());
     assert_eq!(file.lines().nth(line as usize - 1), Some("-- +goose Down"));
-    for statement in down.statements() {
+    for statement in down.statements().iter() {
         let at = down.line_column(statement.range().start);
         assert_eq!((at.line, at.column), (statement.line(), 1));
         assert!(file.lines().nth(at.line as usize - 1).unwrap().starts_with("DROP"));

@@ -5,6 +5,7 @@ use crate::history::Holder;
 use crate::plan::{Action, Notice};
 use crate::report::{Report, StepReport};
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// One thing that happened during a run. [`Display`](fmt::Display) gives a line for a log; no event holds a secret.
@@ -30,6 +31,24 @@ pub enum Event<'a> {
     Started {
         /// How many there are.
         steps: usize,
+    },
+    /// The database is being dumped before anything is applied; told at once and from time to time.
+    #[non_exhaustive]
+    BackingUp {
+        /// How many bytes are written so far.
+        written: u64,
+        /// How many the database has, all of its indexes included: a dump has fewer, as a rule.
+        of: u64,
+    },
+    /// The database is dumped.
+    #[non_exhaustive]
+    BackedUp {
+        /// The dump.
+        file: &'a Path,
+        /// How many bytes it has.
+        bytes: u64,
+        /// How long that took.
+        took: Duration,
     },
     /// A step was begun, or sent on its way with others.
     #[non_exhaustive]
@@ -118,6 +137,10 @@ impl fmt::Display for Event<'_> {
             Event::Noticed { notice } => notice.fmt(f),
             Event::Started { steps: 1 } => f.write_str("1 step to take"),
             Event::Started { steps } => write!(f, "{steps} steps to take"),
+            Event::BackingUp { written, .. } => write!(f, "backing up: {written} bytes so far"),
+            Event::BackedUp { file, bytes, took } => {
+                write!(f, "backed up to {} in {took:.1?}: {bytes} bytes", file.display())
+            }
             Event::StepStarted { name, action, number, of } => write!(f, "{number} of {of}: {action} {name}"),
             Event::Blocked { name, waited, blockers } => {
                 write!(f, "{name} waits for {waited:.1?}")?;

@@ -18,6 +18,8 @@ pub mod kept;
 pub mod layout;
 pub mod migration;
 pub mod options;
+#[doc(hidden)]
+pub mod packed;
 pub mod placeholder;
 pub mod plan;
 pub mod problem;

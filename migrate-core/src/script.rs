@@ -2,7 +2,7 @@
 
 use crate::options::{Options, TransactionMode};
 use crate::placeholder::{Placeholder, Values};
-use crate::sql::{self, LineColumn, Statement};
+use crate::sql::{self, LineColumn, Statement, Statements};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -12,12 +12,19 @@ use std::ops::Range;
 pub struct Script {
     path: Cow<'static, str>,
     text: Cow<'static, str>,
-    statements: Cow<'static, [Statement]>,
+    statements: Stored,
     options: Options,
     part: Part,
     placeholders: Cow<'static, [Placeholder]>,
     /// Where the placeholders have their values: the text as it was.
     source: Option<Box<Source>>,
+}
+
+/// The statements, as they came.
+#[derive(Clone)]
+enum Stored {
+    Made(Cow<'static, [Statement]>),
+    Packed(&'static [u8]),
 }
 
 /// The text of a script before its placeholders were replaced.
@@ -55,7 +62,7 @@ impl fmt::Debug for Script {
         f.debug_struct("Script")
             .field("path", &self.path)
             .field("text", &sql::redact(self.source()))
-            .field("statements", &self.statements)
+            .field("statements", &self.statements())
             .field("options", &self.options)
             .finish()
     }
@@ -70,7 +77,7 @@ impl Script {
         options: Options,
     ) -> Script {
         let (path, text) = (path.into(), text.into());
-        let (statements, placeholders) = (Cow::Owned(statements), Cow::Borrowed(&[][..]));
+        let (statements, placeholders) = (Stored::Made(Cow::Owned(statements)), Cow::Borrowed(&[][..]));
         Script { path, text, statements, options, part: Part::Whole, placeholders, source: None }
     }
 
@@ -98,11 +105,11 @@ impl Script {
             before.map_or(written, |(value, placeholder)| value.end + (written - placeholder.end))
         };
         let offset = |written: usize| u32::try_from(moved(written)).unwrap_or(u32::MAX);
-        let statements = self.statements.iter().map(|statement| {
+        let statements = self.statements().iter().map(|statement| {
             let range = statement.range();
             Statement::new(offset(range.start), offset(range.end), statement.line(), statement.refuses())
         });
-        let statements = Cow::Owned(statements.collect());
+        let statements = Stored::Made(Cow::Owned(statements.collect()));
         let source = Some(Box::new(Source { text: source.to_owned().into(), values: placed }));
         Script { text: text.into(), statements, source, ..self.clone() }
     }
@@ -158,7 +165,7 @@ impl Script {
         Script {
             path: Cow::Borrowed(path),
             text: Cow::Borrowed(text),
-            statements: Cow::Borrowed(statements),
+            statements: Stored::Made(Cow::Borrowed(statements)),
             options,
             part: Part::Whole,
             placeholders: Cow::Borrowed(&[]),
@@ -166,14 +173,14 @@ impl Script {
         }
     }
 
-    /// What `migrate!` emits for a script that is a part of its file, from byte `start`, the first of `line`, to before byte
-    /// `end`, or that has placeholders.
+    /// What `migrate!` emits: the text of a file, or, for a part of it, byte `start`, the first of `line`, to before byte
+    /// `end`; its statements, [packed](Statements::packed).
     #[doc(hidden)]
-    pub const fn from_static_part(
+    pub const fn from_packed(
         path: &'static str,
         file: &'static str,
         part: Option<(usize, usize, u32)>,
-        statements: &'static [Statement],
+        statements: &'static [u8],
         options: Options,
         placeholders: &'static [Placeholder],
     ) -> Script {
@@ -184,7 +191,7 @@ impl Script {
         Script {
             path: Cow::Borrowed(path),
             text: Cow::Borrowed(text),
-            statements: Cow::Borrowed(statements),
+            statements: Stored::Packed(statements),
             options,
             part,
             placeholders: Cow::Borrowed(placeholders),
@@ -241,8 +248,11 @@ impl Script {
     }
 
     /// Its statements, in order; none is empty.
-    pub fn statements(&self) -> &[Statement] {
-        &self.statements
+    pub fn statements(&self) -> Statements<'_> {
+        match &self.statements {
+            Stored::Made(statements) => Statements::of(statements),
+            Stored::Packed(bytes) => Statements::packed(bytes),
+        }
     }
 
     /// The text in pieces, each with the number of its statements: the server splits it as [`Script::statements`] does when a
@@ -252,10 +262,10 @@ impl Script {
     pub fn pieces(&self) -> Vec<(Range<usize>, usize)> {
         let mut pieces = Vec::new();
         let (mut start, mut count) = (0, 0);
-        for (index, statement) in self.statements.iter().enumerate() {
+        for (index, statement) in self.statements().iter().enumerate() {
             count += 1;
             let end = statement.range().end;
-            let next = self.statements.get(index + 1).map(|next| next.range().start);
+            let next = self.statements().get(index + 1).map(|next| next.range().start);
             let between = next.and_then(|next| self.text.get(end..next));
             if between.is_some_and(|between| !sql::has_semicolon(between)) {
                 pieces.push((start..end, count));
@@ -275,7 +285,7 @@ impl Script {
     /// transaction block.
     pub fn transaction(&self) -> TransactionMode {
         self.options.transaction.unwrap_or_else(|| {
-            let refuses = self.statements.iter().any(|statement| statement.refuses().is_some());
+            let refuses = self.statements().iter().any(|statement| statement.refuses().is_some());
             if refuses { TransactionMode::None } else { TransactionMode::Block }
         })
     }

@@ -1,8 +1,7 @@
 //! The set of a directory as constants.
 
 use migrate_core::layout::Directory;
-use migrate_core::sql::Refusal;
-use migrate_core::sql::packed::Packed;
+use migrate_core::packed::PackedMigrations;
 use migrate_core::{
     Checksum, DigestChain, Migration as _, Options, Phase, Replaces, Script, SqlMigration, TransactionMode,
     VersionOrder,
@@ -17,15 +16,18 @@ use std::path::Path;
 pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Directory) -> TokenStream {
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let settings = directory.settings.iter().map(|file| path(file));
-    let mut statements = Packed::default();
-    let migrations: Vec<TokenStream> =
-        directory.migrations.iter().map(|m| migration(m, &path, &mut statements)).collect();
-    // As constants of their own: one expression with all of them is checked in a time that grows faster than their number.
-    let names: Vec<_> = (1..=migrations.len()).map(|number| quote::format_ident!("M{number}")).collect();
-    let replaced: Vec<TokenStream> =
-        directory.replaced.iter().map(|m| migration(m, &path, &mut statements)).collect();
-    let (count, packed) = (statements.count, Literal::byte_string(&statements.bytes));
-    let refusals = statements.refusals.iter().map(refusal);
+    let (mut packed, mut left_out) = (PackedMigrations::default(), Vec::new());
+    for (place, each) in directory.migrations.iter().enumerate() {
+        if !packed.push(place, each) {
+            let each = migration(each, &path);
+            left_out.push(quote!(W(&mut all, #place, #each);));
+        }
+    }
+    let replaced: Vec<TokenStream> = directory.replaced.iter().map(|m| migration(m, &path)).collect();
+    let rows = packed.rows.iter().map(|(place, version, name, has)| quote!((#place, #version, #name, #has)));
+    let checksums = Literal::byte_string(&packed.checksums);
+    let scripts = packed.scripts.iter().map(|script| script_row(script, &path));
+    let migrations = directory.migrations.len();
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
@@ -34,13 +36,23 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     quote! { {
         #[allow(unused_imports)]
         use #krate::__private::{
-            None as N, Options as O, Phase as P, Refusal as R, Script as S, Some as Y, SqlMigration as M, Statement as T,
-            Placeholder as H, TransactionMode as B, Version as V, VersionOrder as D, part as K, u8 as U,
+            None as N, Options as O, Phase as P, Script as S, Some as Y, SqlMigration as M, Placeholder as H,
+            TransactionMode as B, Version as V, VersionOrder as D, put as W, u8 as U,
         };
+        #[allow(unused_imports)]
+        use ::core::include_str as I;
         #(const _: &[U] = ::core::include_bytes!(#settings);)*
-        static STATEMENTS: [T; #count] = #krate::__private::unpack(#packed, &[#(#refusals),*]);
-        #(const #names: M = #migrations;)*
-        static MIGRATIONS: &[M] = &[#(#names),*];
+        static MIGRATIONS: &[M] = &{
+            #[allow(unused_mut)]
+            let mut all: [M; #migrations] = #krate::__private::unpack(#krate::__private::Literals {
+                order: #order,
+                rows: &[#(#rows),*],
+                checksums: #checksums,
+                scripts: &[#(#scripts),*],
+            });
+            #(#left_out)*
+            all
+        };
         static REPLACED: &[M] = &[#(#replaced),*];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
@@ -62,11 +74,7 @@ fn order(order: VersionOrder) -> TokenStream {
     }
 }
 
-fn migration(
-    migration: &SqlMigration,
-    path: &dyn Fn(&str) -> String,
-    statements: &mut Packed,
-) -> TokenStream {
+fn migration(migration: &SqlMigration, path: &dyn Fn(&str) -> String) -> TokenStream {
     let version = migration.version().as_written();
     let order = order(migration.version().order());
     let name = migration.name();
@@ -74,10 +82,10 @@ fn migration(
         unreachable!("what is read is checked by SHA-256")
     };
     let checksum = Literal::byte_string(&checksum);
-    let up = script(migration.up_script(), path, statements);
-    let mut optional = |other: Option<&Script>| match other {
+    let up = script(migration.up_script(), path);
+    let optional = |other: Option<&Script>| match other {
         Some(other) => {
-            let script = script(other, path, statements);
+            let script = script(other, path);
             quote!(Y(#script))
         }
         None => quote!(N),
@@ -86,19 +94,25 @@ fn migration(
     quote!(M::from_static(V::from_static(#version, #order), #name, *#checksum, #up, #down, #verify))
 }
 
-fn script(script: &Script, path: &dyn Fn(&str) -> String, statements: &mut Packed) -> TokenStream {
-    let (name, file) = (script.path(), path(script.path()));
-    let (first, count) = (statements.push(script.statements()), script.statements().len());
-    let statements = quote!(K(&STATEMENTS, #first, #count));
+/// A script that is literals only.
+fn script_row(script: &Script, path: &dyn Fn(&str) -> String) -> TokenStream {
+    let (name, file, statements) = (script.path(), path(script.path()), statements(script));
+    let (start, line) = script.part().unwrap_or((0, 0));
+    let end = if line == 0 { 0 } else { start + script.text().len() };
+    quote!((#name, I!(#file), #statements, #start, #end, #line))
+}
+
+fn statements(script: &Script) -> Literal {
+    Literal::byte_string(&script.statements().pack())
+}
+
+fn script(script: &Script, path: &dyn Fn(&str) -> String) -> TokenStream {
+    let (name, file, statements) = (script.path(), path(script.path()), statements(script));
     let options = options(script.options());
-    let text = quote!(::core::include_str!(#file));
-    if script.part().is_none() && script.placeholders().is_empty() {
-        return quote!(S::from_static(#name, #text, #statements, #options));
-    }
     let part = match script.part() {
         None => quote!(N),
         Some((start, line)) => {
-            let (start, end) = (start, start + script.text().len());
+            let end = start + script.text().len();
             quote!(Y((#start, #end, #line)))
         }
     };
@@ -107,13 +121,7 @@ fn script(script: &Script, path: &dyn Fn(&str) -> String, statements: &mut Packe
         let (name, in_body) = (placeholder.name(), placeholder.in_body());
         quote!(H::from_static(#start, #end, #name, #in_body))
     });
-    quote!(S::from_static_part(#name, #text, #part, #statements, #options, const { &[#(#placeholders),*] }))
-}
-
-/// A statement that refuses a transaction, by its place in the set.
-fn refusal((place, refusal): &(usize, Refusal)) -> TokenStream {
-    let name = proc_macro2::Ident::new(refusal.variant_name(), proc_macro2::Span::call_site());
-    quote!((#place, R::#name))
+    quote!(S::from_packed(#name, I!(#file), #part, #statements, #options, const { &[#(#placeholders),*] }))
 }
 
 fn options(options: &Options) -> TokenStream {

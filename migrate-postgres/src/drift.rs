@@ -36,6 +36,10 @@
 //! not owners. Migrations run on the scratch database as they ran on the target, data and all, so a migration that needs data
 //! which no migration inserted fails there. What they change outside their database, roles say, they change.
 
+mod since;
+
+pub use since::{ObjectChange, SinceKept};
+
 use crate::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 use crate::error::Error;
 use crate::history::PgHistory;

@@ -30,8 +30,7 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
-    pub use migrate_core::sql::packed::{part, unpack};
-    pub use migrate_core::sql::{Refusal, Statement};
+    pub use migrate_core::packed::{Literals, put, unpack};
     pub use migrate_core::{
         Options, Phase, Placeholder, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
     };

@@ -441,13 +441,21 @@ impl Migrator {
     async fn take_steps<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         stale::check(&self.set)?;
         self.check_values()?;
-        #[cfg(feature = "operate")]
-        crate::operate::before(self, target, plan).await?;
         let mut history = PgHistory::open(target, &self.settings).await?;
-        let mut observer = Callback(self.on_event.as_deref());
+        let mut observer = self.observer();
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, &mut observer).await;
         history.close().await;
+        #[cfg(feature = "catalog")]
+        let report = match report {
+            Ok(report) => Ok(self.keep_schema_after(target, report).await),
+            failed => failed,
+        };
         Ok(report?)
+    }
+
+    /// Who is told of events.
+    pub(crate) fn observer(&self) -> impl Observer + '_ {
+        Callback(self.on_event.as_deref())
     }
 
     /// What [`run`](Migrator::run) would do, as data. Nothing is written, and no lock is taken.

@@ -26,6 +26,9 @@ pub(crate) struct RunSettings {
     /// Where the database is dumped before anything is applied.
     #[cfg(feature = "operate")]
     pub(crate) backups: Option<crate::operate::Backups>,
+    /// Whether what the schema is after a run is kept.
+    #[cfg(feature = "catalog")]
+    pub(crate) keeps_schema: bool,
     /// Which other tool's history is adopted, where there is none of ours.
     #[cfg(feature = "histories")]
     pub(crate) adopting: Option<crate::foreign::Adopting>,
@@ -45,6 +48,8 @@ impl RunSettings {
         program: Cow::Borrowed(""),
         #[cfg(feature = "operate")]
         backups: None,
+        #[cfg(feature = "catalog")]
+        keeps_schema: false,
         #[cfg(feature = "histories")]
         adopting: None,
         #[cfg(feature = "histories")]

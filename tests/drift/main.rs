@@ -3,6 +3,7 @@
 mod baselines;
 mod differing;
 mod scratch;
+mod since_kept;
 mod tools;
 
 use migrate_postgres::Set;

@@ -1,15 +1,35 @@
 //! Dumps before anything is applied.
 
-use crate::support::{database, migrator, value};
+use crate::support::{migrator, value};
 use migrate_postgres::operate::{BackupError, Backups};
-use migrate_postgres::testing::Database;
-use migrate_postgres::{Error, Migrator};
+use migrate_postgres::testing::{self, Database, Server};
+use migrate_postgres::{Error, Event, Migrator};
 use migrate_tests::sets::{Folder, folder_of};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
 
 const FILES: [(&str, &str); 2] =
     [("1_users.sql", "CREATE TABLE users AS SELECT 'Ada' AS name;"), ("2_empty.sql", "DELETE FROM users;")];
+
+/// A server that the machine's `pg_dump` is not too old for: a newer one that the tests are run with may come without its own.
+fn server() -> &'static Server {
+    static OWN: OnceLock<Server> = OnceLock::new();
+    let shared = testing::server().unwrap();
+    if shared.bin_dir().is_none_or(|folder| folder.join("pg_dump").exists()) {
+        return shared;
+    }
+    OWN.get_or_init(|| {
+        let installed = std::fs::read_dir("/usr/lib/postgresql").unwrap();
+        let folders = installed.map(|version| version.unwrap().path().join("bin"));
+        let folder = folders.filter(|folder| folder.join("initdb").exists()).max();
+        Server::builder().binaries(folder.expect("PostgreSQL's programs")).start().unwrap()
+    })
+}
+
+async fn database() -> Database {
+    server().database().await.unwrap()
+}
 
 fn files_in(folder: &Path) -> Vec<String> {
     let files =
@@ -49,7 +69,7 @@ async fn a_dump_is_made_only_when_something_is_pending_and_restores_what_was() {
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (backups[0].bytes, 0o600));
 
     let restored = format!("{}_restored", database.name());
-    let server = migrate_postgres::testing::server().unwrap();
+    let server = server();
     let status = std::process::Command::new("sh")
         .args(["-ec", &backups[0].restore_command(&restored)])
         .env("PGHOST", server.socket_dir().unwrap())
@@ -97,4 +117,36 @@ async fn without_a_usable_pg_dump_or_room_nothing_is_applied_and_no_file_is_left
     let client = database.connect().await.unwrap();
     let error = with(to()).run(&client).await.unwrap_err();
     assert!(matches!(error, Error::Backup(BackupError::NoUrl)), "{error}");
+}
+
+#[tokio::test]
+async fn of_several_runs_that_begin_at_once_one_makes_the_backup() {
+    let (database, folder) = (database().await, folder());
+    let runs = (0..4).map(|_| {
+        let (migrator, config) = (migrator(&FILES).backup(folder.path()), database.config());
+        tokio::spawn(async move { migrator.run(&config).await })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap().unwrap();
+    }
+    assert_eq!(migrator(&FILES).backups(database.url()).await.unwrap().len(), 1);
+    assert_eq!(files_in(folder.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_backup_can_be_made_at_any_time_and_is_told_of() {
+    let (database, folder) = (database().await, folder());
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = told.clone();
+    let migrator = migrator(&FILES[..1]).on_event(move |event| {
+        heard.lock().unwrap().push(match event {
+            Event::BackingUp { .. } => "backing up".to_owned(),
+            Event::BackedUp { file, .. } => file.display().to_string(),
+            other => other.to_string(),
+        });
+    });
+    let made = migrator.back_up(database.url(), folder.path()).await.unwrap();
+    assert_eq!(migrator.backups(database.url()).await.unwrap(), std::slice::from_ref(&made));
+    let told = told.lock().unwrap();
+    assert_eq!((told[0].as_str(), told.last().unwrap()), ("backing up", &made.file.display().to_string()));
 }

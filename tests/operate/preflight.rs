@@ -24,7 +24,7 @@ async fn where_nothing_is_in_the_way_all_checks_pass() {
     migrator(&FILES[..1]).run(database.url()).await.unwrap();
     let preflight = migrator(&FILES).preflight(database.url()).await.unwrap();
     assert_eq!(preflight.verdict(), Verdict::Pass, "{preflight}");
-    assert_eq!(preflight.findings.len(), 8);
+    assert_eq!(preflight.findings.len(), 9);
     let unreachable =
         migrator(&FILES).preflight("postgres://localhost:1/none?connect_timeout=1").await.unwrap();
     assert_eq!(of(&unreachable, Check::Connection).0, Verdict::Stop);

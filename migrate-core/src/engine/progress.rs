@@ -4,6 +4,7 @@ use crate::event::{Event, Observer};
 use crate::history::Holder;
 use crate::plan::Step;
 use crate::report::StepReport;
+use std::path::Path;
 use std::time::Duration;
 
 /// How far a run has come: a backend tells it of each step, it tells the observer and keeps the reports.
@@ -27,6 +28,16 @@ impl<'o> Progress<'o> {
     /// So many steps are still to come.
     pub(super) fn expect(&mut self, steps: usize) {
         self.of = self.reports.len() + steps;
+    }
+
+    /// The database is being dumped: so many bytes are written, and it has so many.
+    pub fn backing_up(&mut self, written: u64, of: u64) {
+        self.observer.event(&Event::BackingUp { written, of });
+    }
+
+    /// The database is dumped.
+    pub fn backed_up(&mut self, file: &Path, bytes: u64, took: Duration) {
+        self.observer.event(&Event::BackedUp { file, bytes, took });
     }
 
     /// A step was begun, or is the next in a message that was sent.

@@ -133,6 +133,9 @@ pub struct Applied {
     pub took: Duration,
     /// Which run applied it.
     pub run: String,
+    /// Whether it was marked as applied by a baseline, an adoption or a squash, and not run; what somebody settled by hand was begun by
+    /// a run, and does not count as marked.
+    pub marked: bool,
     /// Its texts, loaded only where they differ from the set's or the set has none.
     pub kept: Option<Kept>,
 }
@@ -147,6 +150,7 @@ impl Applied {
             at: SystemTime::UNIX_EPOCH,
             took: Duration::ZERO,
             run: String::new(),
+            marked: false,
             kept: None,
         }
     }
@@ -154,6 +158,11 @@ impl Applied {
     /// The same with when and how long, and by which run.
     pub fn with_run(self, run: impl Into<String>, at: SystemTime, took: Duration) -> Applied {
         Applied { run: run.into(), at, took, ..self }
+    }
+
+    /// The same as one that was marked and not run.
+    pub fn as_marked(self) -> Applied {
+        Applied { marked: true, ..self }
     }
 }
 

@@ -39,7 +39,8 @@ impl Down {
         Down(Extent::All)
     }
 
-    /// Reverts a whole deployment: all that the last run has applied.
+    /// Reverts a whole deployment: all that the last run has applied. What was marked rather than run, by a baseline, an adoption or a squash,
+    /// is no deployment: where the last run did nothing else, that is refused.
     ///
     /// # Examples
     ///
@@ -105,22 +106,33 @@ impl Down {
 }
 
 /// What a run has applied, in the order of reverting; nothing that another run applied may come after it.
+///
+/// Only what was run is a deployment: what was marked, by a baseline or as taken over from another tool, was there before, and a down script
+/// would drop it. Repeatable migrations are let go of with whatever is reverted.
 fn applied_by<'a>(state: &'a State, run: &str) -> Result<Vec<&'a Applied>, Refused> {
-    let is_later = |applied: &&Applied| applied.run != run;
-    let own: Vec<&Applied> = state.applied.iter().rev().skip_while(is_later).collect();
+    if run.is_empty() {
+        return Err(Refused::NoRuns);
+    }
+    let versioned = || state.applied.iter().filter(|applied| !applied.version.is_repeatable());
+    let is_own = |applied: &&Applied| applied.run == run;
+    let later: Vec<&Applied> = versioned().rev().take_while(|applied| !is_own(applied)).collect();
+    let own: Vec<&Applied> = versioned().rev().skip_while(|applied| !is_own(applied)).collect();
     if own.is_empty() {
         let last = state.applied.last().map(|applied| applied.run.clone());
-        return Err(Refused::UnknownRun { run: run.to_owned(), last });
+        let is_known = state.applied.iter().any(|applied| applied.run == run);
+        return if is_known { Ok(own) } else { Err(Refused::UnknownRun { run: run.to_owned(), last }) };
     }
-    let later = &state.applied[own.len()..];
-    if let Some(first) = later.first() {
+    if own[0].marked {
+        return Err(Refused::MarkedRun { run: run.to_owned() });
+    }
+    if let Some(first) = later.last() {
         return Err(Refused::RunBeneath {
             run: run.to_owned(),
             later: later.len(),
             first: first.name.clone(),
         });
     }
-    Ok(own.into_iter().take_while(|applied| applied.run == run).collect())
+    Ok(own.into_iter().take_while(|applied| is_own(applied) && !applied.marked).collect())
 }
 
 impl From<usize> for Down {

@@ -139,6 +139,23 @@ pub enum Refused {
         last: Option<String>,
     },
 
+    /// A run was to be reverted that has marked migrations as applied, and run none: a baseline, an adoption.
+    #[error(
+        "the run {run} marked migrations as applied and ran none, so it is no deployment; nothing was reverted\n\
+         next: revert by number or to a version, if what was there before is to be dropped by their down scripts"
+    )]
+    MarkedRun {
+        /// The run.
+        run: String,
+    },
+
+    /// A run was to be reverted, and the history does not keep which run applied what.
+    #[error(
+        "this history does not keep which run applied a migration, so there is no deployment to revert; nothing was reverted\n\
+         next: revert by number or to a version"
+    )]
+    NoRuns,
+
     /// A run was to be reverted, and others have applied something after it.
     #[error(
         "the run {run} can't be reverted alone: {}; nothing was reverted\n\

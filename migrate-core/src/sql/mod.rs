@@ -13,13 +13,13 @@ mod fault;
 mod lexer;
 mod locks;
 #[doc(hidden)]
-pub mod packed;
 mod position;
 mod redact;
 mod refusal;
 mod setting;
 mod split;
 mod statement;
+mod statements;
 mod subject;
 mod token;
 
@@ -35,5 +35,6 @@ pub use self::setting::is_session_setting;
 pub(crate) use self::split::has_semicolon;
 pub use self::split::{Split, split};
 pub use self::statement::Statement;
+pub use self::statements::Statements;
 pub use self::subject::{Subject, subject};
 pub use self::token::{Construct, Token, TokenKind};

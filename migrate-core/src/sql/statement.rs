@@ -29,11 +29,6 @@ impl Statement {
         Self { line: self.line + lines, ..self }
     }
 
-    /// The same, as one that refuses a transaction.
-    pub(super) const fn refused(self, refuses: Refusal) -> Self {
-        Self { refuses: Some(refuses), ..self }
-    }
-
     /// The statement's bytes in the script: from its first token to its last, without the semicolon behind it
     /// and the comments before it.
     pub const fn range(&self) -> Range<usize> {

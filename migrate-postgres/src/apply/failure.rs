@@ -78,7 +78,7 @@ pub(crate) fn place(script: &Script, offset: usize) -> Place {
     let at = script.line_column(offset);
     let place = Place::new(script.path(), at.line, at.column);
     let Some(index) = statement_at(script, offset) else { return place };
-    let statement = script.statements()[index];
+    let statement = script.statements().at(index);
     let place = |excerpt: &str| place.clone().in_statement(index + 1, script.statements().len(), excerpt);
     let statement_text = statement.text(text);
     let shown = sql::redact(statement_text);

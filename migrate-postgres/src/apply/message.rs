@@ -210,7 +210,7 @@ mod tests {
             let (part, place) = message.statement(number).unwrap();
             assert_eq!((part.purpose, place), (Purpose::Script, number - 1));
         }
-        for statement in script(text).statements() {
+        for statement in script(text).statements().iter() {
             let sought = statement.text(text);
             let chars = message.text()[..message.text().find(sought).unwrap()].chars().count();
             let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();

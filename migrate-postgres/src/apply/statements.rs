@@ -125,7 +125,7 @@ impl Statements<'_, '_> {
     /// transaction pooler each statement has.
     fn settings_before(&self, index: usize) -> Vec<&str> {
         let texts =
-            self.script.statements()[..index].iter().map(|statement| statement.text(self.script.text()));
+            self.script.statements().iter().take(index).map(|statement| statement.text(self.script.text()));
         texts.filter(|text| sql::is_session_setting(text)).collect()
     }
 
@@ -163,7 +163,7 @@ impl Statements<'_, '_> {
 
     /// Runs a statement and moves the checkpoint behind it.
     async fn take(&self, index: usize, before: Before, progress: &mut Progress<'_>) -> Result<(), Stopped> {
-        let statement = &self.script.statements()[index];
+        let statement = &self.script.statements().at(index);
         if !self.runs_bare(statement) {
             self.take_over(index, before).await?;
             return self.run_in_block(index).await;
@@ -204,7 +204,7 @@ impl Statements<'_, '_> {
     /// Runs a statement alone, outside of any transaction block. What sets the session for it and what undoes that are sent
     /// with it, as messages of their own: in one flush, so that a transaction pooler keeps them together.
     async fn run_bare(&self, index: usize) -> Result<(), Stopped> {
-        let text = self.script.statements()[index].text(self.script.text());
+        let text = self.script.statements().at(index).text(self.script.text());
         let (enter, leave) = (self.enter(index), self.leave());
         let (entered, done, left) = join3(
             self.send(&enter, "", usize::MAX),
@@ -218,7 +218,7 @@ impl Statements<'_, '_> {
     /// Runs a statement in a transaction with its checkpoint. The checkpoint comes first: should another run be there in
     /// spite of all locks, one of the two waits for the other's transaction here, and then finds that it has moved.
     async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
-        let text = self.script.statements()[index].text(self.script.text());
+        let text = self.script.statements().at(index).text(self.script.text());
         let checkpoint = self.context.table.checkpoint(self.context.run, self.row, self.step, index + 1);
         let mut prefix = format!(
             "{BEGIN};\n{checkpoint};\n{};\n",

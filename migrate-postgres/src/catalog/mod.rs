@@ -21,7 +21,7 @@
 //! # What is read
 //!
 //! Each [`Kind`] tells what its definition holds. Left out are: system schemas, temporary objects, what extensions made, the
-//! histories and leases of this library, data (the values of sequences, whether a materialized view is populated), user
+//! histories, leases and other tables of this library, data (the values of sequences, whether a materialized view is populated), user
 //! mappings and subscriptions (which hold passwords), transforms, conversions, languages, access methods, parsers and templates
 //! of text search, operator families without a class, security labels, large objects, what belongs to the database itself
 //! (its settings, privileges and comment), and owners, unless [asked for](Scope::with_owners). Also what follows from something else that is read: the index of a

@@ -6,6 +6,7 @@ use super::json;
 use super::next::{self, Next};
 use super::page::{Page, Tone};
 use super::problem::Problem;
+use crate::operate::Bytes;
 use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
 use std::io::Write;
@@ -45,22 +46,36 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
     }
     match answer {
         Ok(answer) => {
-            let page = answer.page.lines(answer.next.lines());
+            let page = answer.page.append(backup_page(context)).lines(answer.next.lines());
             write(AutoStream::new(std::io::stdout(), choice), &page.render(context.ui.has_tables()), exit)
         }
         Err(problem) => {
-            let page = problem_page(&problem, &next::after(&problem, context));
+            let page = problem_page(&problem, &next::after(&problem, context), backup_page(context));
             write(AutoStream::new(std::io::stderr(), choice), &page.render(false), exit)
         }
     }
 }
 
+/// The dump that was made, and how it is restored: also where what came after it failed.
+fn backup_page(context: &Context) -> Page {
+    let Some(backup) = context.ui.backup() else { return Page::default() };
+    let (file, size) = (backup.file.display(), Bytes(backup.bytes));
+    Page::default()
+        .line(format!("backup: {file}, {size}"))
+        .line("to restore it into a new database:")
+        .line(format!("  {}", context.restore_command(backup)))
+}
+
 /// What went wrong, what state the database is in, and what to do next.
-fn problem_page(problem: &Problem, next: &Next) -> Page {
+fn problem_page(problem: &Problem, next: &Next, backup: Page) -> Page {
     let (what, _) = problem.told();
     let mut lines = what.lines();
     let first = lines.next().unwrap_or_default();
-    Page::default().toned(format!("error: {first}"), Tone::Bad).lines(lines).lines(next.lines())
+    Page::default()
+        .toned(format!("error: {first}"), Tone::Bad)
+        .lines(lines)
+        .append(backup)
+        .lines(next.lines())
 }
 
 /// A reader that goes away, `head` say, is no reason to tell of another outcome.

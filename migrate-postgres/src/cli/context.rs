@@ -4,8 +4,9 @@ use super::connection::{self, Asked, process_environment};
 use super::invocation::Invocation;
 use super::options::Options;
 use super::problem::Problem;
-use super::progress::Ui;
+use super::progress::{Dump, Ui};
 use crate::Migrator;
+use crate::operate::restore_command;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use tokio_postgres::Config;
@@ -45,6 +46,14 @@ impl Context {
     /// The same, over the set of a folder.
     pub(super) fn of_folder(self, folder: PathBuf, arguments: &str) -> Context {
         Context { invocation: self.invocation.with(arguments), folder: Some(folder), ..self }
+    }
+
+    /// How a dump of the database is restored into a new one beside it.
+    pub(super) fn restore_command(&self, dump: &Dump) -> String {
+        let config = self.target().ok();
+        let user = config.as_ref().and_then(Config::get_user);
+        let database = config.as_ref().and_then(Config::get_dbname).or(user).unwrap_or("app");
+        restore_command(&dump.file, &format!("{database}_restored"))
     }
 
     /// Where to connect to.

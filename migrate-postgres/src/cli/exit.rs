@@ -36,6 +36,10 @@ pub enum Exit {
     Failed,
     /// 8: a migration stands between two of its statements, and only a look tells whether the next one was done.
     InDoubt,
+    /// 9: a preflight found something for which a run should not be begun.
+    Stop,
+    /// 10: the database could not be backed up; nothing was changed.
+    NoBackup,
     /// 130: interrupted from the keyboard.
     Interrupted,
 }
@@ -53,6 +57,8 @@ impl Exit {
             Exit::LockNotGot => 6,
             Exit::Failed => 7,
             Exit::InDoubt => 8,
+            Exit::Stop => 9,
+            Exit::NoBackup => 10,
             Exit::Interrupted => 130,
         }
     }
@@ -69,6 +75,8 @@ impl Exit {
             Exit::LockNotGot => "lock_not_got",
             Exit::Failed => "failed",
             Exit::InDoubt => "in_doubt",
+            Exit::Stop => "stop",
+            Exit::NoBackup => "no_backup",
             Exit::Interrupted => "interrupted",
         }
     }
@@ -85,12 +93,13 @@ impl Exit {
             | Error::Stale { .. } => Exit::Refused,
             Error::Differs { .. } => Exit::Drift,
             Error::LockWait { .. } => Exit::LockNotGot,
+            Error::Backup(_) => Exit::NoBackup,
             Error::Failed(failure) => Exit::of_failure(failure),
             _ => Exit::Error,
         }
     }
 
-    fn of_failure(failure: &Failure) -> Exit {
+    pub(super) fn of_failure(failure: &Failure) -> Exit {
         match (&failure.left, failure.code.as_deref()) {
             (Left::InDoubt { .. }, _) => Exit::InDoubt,
             (Left::Nothing, Some("55P03")) => Exit::LockNotGot,

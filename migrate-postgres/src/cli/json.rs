@@ -8,10 +8,10 @@ use super::problem::Problem;
 use crate::catalog::Difference;
 use crate::error::Error;
 use crate::{Attempt, Outcome, Report, State, StatusRow, StepReport};
+use migrate_core::FolderError;
 use migrate_core::error::{Failure, Left, Place};
 use migrate_core::history::Holder;
-use migrate_core::plan::{Notice, Step};
-use migrate_core::{FolderError, TransactionMode};
+use migrate_core::plan::Notice;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +31,11 @@ pub(super) fn document(
     put("command", json!(command));
     put("outcome", json!(exit.word()));
     put("exit_code", json!(exit.code()));
+    if let Some(dump) = context.ui.backup() {
+        let restore = context.restore_command(dump);
+        let file = dump.file.display().to_string();
+        put("backup", json!({ "file": file, "bytes": dump.bytes, "restore": restore }));
+    }
     match answer {
         Ok(answer) => {
             if let Value::Object(data) = &answer.data {
@@ -85,7 +90,7 @@ pub(super) fn problem(problem: &migrate_core::Problem) -> Value {
     })
 }
 
-fn failure(failure: &Failure) -> Value {
+pub(super) fn failure(failure: &Failure) -> Value {
     json!({
         "version": failure.version.as_written(),
         "name": failure.name,
@@ -173,23 +178,6 @@ pub(super) fn notices(notices: &[Notice]) -> Value {
     notices.iter().map(ToString::to_string).collect()
 }
 
-/// A step that would be taken.
-pub(super) fn step(step: &Step<'_>) -> Value {
-    let script = step.script();
-    let mode = script.map(|script| match script.transaction() {
-        TransactionMode::None => "statement by statement",
-        _ => "one transaction",
-    });
-    json!({
-        "action": step.action.word(),
-        "version": step.version.as_written(),
-        "name": step.name,
-        "script": script.map(migrate_core::Script::path),
-        "statements": script.map_or(0, |script| script.statements().len()),
-        "mode": mode,
-    })
-}
-
 /// Where a migration stands.
 pub(super) fn status_row(row: &StatusRow) -> Value {
     let mut value = json!({ "version": row.version.as_written(), "name": row.name });
@@ -259,10 +247,10 @@ fn outcome(outcome: &Outcome) -> Value {
     }
 }
 
-fn seconds(duration: Duration) -> Value {
+pub(super) fn seconds(duration: Duration) -> Value {
     json!(duration.as_secs_f64())
 }
 
-fn time(time: SystemTime) -> Value {
+pub(super) fn time(time: SystemTime) -> Value {
     json!(humantime::format_rfc3339_millis(time).to_string())
 }

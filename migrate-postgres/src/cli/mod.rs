@@ -46,6 +46,7 @@ mod page;
 mod problem;
 mod progress;
 mod reset;
+mod size;
 pub mod standalone;
 
 pub use exit::Exit;
@@ -64,7 +65,7 @@ use tokio_postgres::Config;
 /// The subcommand of a service: commands over the set that is embedded in it. See [the module](self).
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt, 9 stop, 10 no backup"
 )]
 pub struct Cli {
     #[command(flatten)]

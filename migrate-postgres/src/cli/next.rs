@@ -73,9 +73,9 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         Error::Refused(Refused::UnknownVersion { .. }) | Error::LockWait { .. } | Error::LockLost { .. } => {
             next.or(call("status"), "shows where each migration stands")
         }
-        Error::Refused(Refused::UnknownRun { .. } | Refused::RunBeneath { .. }) => {
-            next.or(call("history"), "shows each run")
-        }
+        Error::Refused(
+            Refused::UnknownRun { .. } | Refused::RunBeneath { .. } | Refused::MarkedRun { .. },
+        ) => next.or(call("history"), "shows each run"),
         Error::Refused(Refused::OutOfOrder { .. }) => {
             next.or(call("up --allow-out-of-order"), "applies it after the later one")
         }

@@ -86,6 +86,9 @@ pub(crate) struct Run {
     /// Go on where an applied migration is missing from the set
     #[arg(long, global = true)]
     allow_missing: bool,
+    /// Keep what the schema is after a run that changed something, for `drift --kept`
+    #[arg(long, global = true)]
+    keep_schema: bool,
 }
 
 impl Run {
@@ -105,6 +108,9 @@ impl Run {
         }
         if self.allow_out_of_order {
             migrator = migrator.allow_out_of_order(true);
+        }
+        if self.keep_schema {
+            migrator = migrator.keep_schema();
         }
         if self.allow_missing {
             migrator = migrator.allow_missing(true);

@@ -17,6 +17,8 @@ pub(crate) enum Tone {
     Bad,
     /// Less important than what is around it.
     Faint,
+    /// The heading of what is below it.
+    Strong,
 }
 
 /// A piece of text with what it means.
@@ -60,7 +62,10 @@ pub(crate) struct Page(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Table(Table),
+    /// As it is, so that a command can be copied from it.
     Line(Piece),
+    /// Fitted to the terminal's width.
+    Prose(Piece),
 }
 
 impl Page {
@@ -81,6 +86,12 @@ impl Page {
         self
     }
 
+    /// A line that goes on below its beginning, two further in, where a terminal is too narrow for it.
+    pub(super) fn prose(mut self, text: impl Into<String>, tone: Tone) -> Page {
+        self.0.push(Part::Prose(Piece::new(text, tone)));
+        self
+    }
+
     pub(super) fn lines<T: Into<String>>(self, texts: impl IntoIterator<Item = T>) -> Page {
         texts.into_iter().fold(self, Page::line)
     }
@@ -93,17 +104,28 @@ impl Page {
 
     /// The page as text. For a terminal, tables have borders and fit its width; elsewhere they are columns.
     pub(super) fn render(&self, is_terminal: bool) -> String {
+        let width = PrettyTable::new().width().filter(|_| is_terminal).map_or(usize::MAX, usize::from);
         let mut text = String::new();
         for part in &self.0 {
             match part {
                 Part::Table(table) if is_terminal => text.push_str(&pretty(table)),
                 Part::Table(table) => text.push_str(&columns(table)),
-                Part::Line(piece) => text.push_str(&styled(piece)),
+                Part::Line(piece) => text.push_str(&styled(&piece.text, piece.tone)),
+                Part::Prose(piece) => {
+                    let lines = wrapped(&piece.text, width);
+                    let lines: Vec<String> = lines.iter().map(|line| styled(line, piece.tone)).collect();
+                    text.push_str(&lines.join("\n"));
+                }
             }
             text.push('\n');
         }
         text
     }
+}
+
+/// How many characters fit beside each other on the terminal that standard error is.
+pub(super) fn width_of_progress() -> Option<usize> {
+    PrettyTable::new().use_stderr().width().map(usize::from)
 }
 
 /// Columns with two spaces between, without a heading: for a file, and for programs that read lines.
@@ -134,29 +156,57 @@ fn pretty(table: &Table) -> String {
                 Tone::Warning => cell.fg(Color::Yellow),
                 Tone::Bad => cell.fg(Color::Red),
                 Tone::Faint => cell.add_attribute(Attribute::Dim),
+                Tone::Strong => cell.add_attribute(Attribute::Bold),
             }
         }));
     }
     pretty.to_string()
 }
 
-fn styled(piece: &Piece) -> String {
-    let style = match piece.tone {
-        Tone::Plain => return piece.text.clone(),
+/// A line as lines of at most so many characters, broken between words; those after the first are two further in than it.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let length = |text: &str| text.chars().count();
+    let indent = " ".repeat(text.len() - text.trim_start().len() + 2);
+    let mut lines = Vec::new();
+    let mut line = text[..indent.len() - 2].to_owned();
+    for (index, word) in text.split_whitespace().enumerate() {
+        if index > 0 && length(&line) + 1 + length(word) > width {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+        } else if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+fn styled(text: &str, tone: Tone) -> String {
+    let style = match tone {
+        Tone::Plain => return text.to_owned(),
         Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
         Tone::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
         Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
         Tone::Faint => Style::new().dimmed(),
+        Tone::Strong => Style::new().bold(),
     };
-    let mut text = String::new();
+    let mut styled = String::new();
     // Writing into a string does not fail.
-    _ = write!(text, "{style}{}{style:#}", piece.text);
-    text
+    _ = write!(styled, "{style}{text}{style:#}");
+    styled
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_fits_a_terminal_and_is_broken_between_words() {
+        let lines = wrapped("  locks users, SHARE: nobody writes it", 20);
+        assert_eq!(lines, ["  locks users,", "    SHARE: nobody", "    writes it"]);
+        assert_eq!(wrapped("  as it is", usize::MAX), ["  as it is"]);
+        assert_eq!(wrapped("a-word-that-is-too-long b", 5), ["a-word-that-is-too-long", "  b"]);
+    }
 
     #[test]
     fn elsewhere_than_on_a_terminal_a_table_is_columns() {

@@ -97,6 +97,23 @@ pub(crate) enum Problem {
         message: String,
     },
 
+    /// Nothing was kept of the schema.
+    #[error(
+        "nothing was kept of the schema to compare it with; nothing was changed\n\
+         next: let runs keep it by `--keep-schema`, keep it as it is now by `drift --keep`, or compare without `--kept`"
+    )]
+    NotKept,
+
+    /// What was kept of the schema is of before other migrations were applied or reverted.
+    #[error(
+        "what was kept of the schema at {at} is of before a run that kept nothing; nothing was changed\n\
+         next: compare without `--kept`, and keep it by `drift --keep` if all is well"
+    )]
+    KeptEarlier {
+        /// When it was kept.
+        at: String,
+    },
+
     /// Interrupted from the keyboard.
     #[error(
         "interrupted; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
@@ -120,6 +137,7 @@ impl Problem {
             Problem::NotDevelopment { .. } => "not_development",
             Problem::OtherDatabase { .. } => "other_database",
             Problem::Seed { .. } => "seed",
+            Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Interrupted => "interrupted",
         }
     }
@@ -157,6 +175,7 @@ fn kind_of(error: &Error) -> &'static str {
         Error::NotForTool { .. } => "not_for_tool",
         Error::NoCheckpoints { .. } => "no_checkpoints",
         Error::Placeholder(_) => "placeholder",
+        Error::Backup(_) => "backup",
         _ => "server",
     }
 }
@@ -173,6 +192,8 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownVersion { .. } => "unknown_version",
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
+        R::MarkedRun { .. } => "marked_run",
+        R::NoRuns => "no_runs",
         R::UnusableHistory(_) => "unusable_history",
         R::NotEmpty { .. } => "not_empty",
         R::NotInterrupted { .. } => "not_interrupted",
@@ -190,7 +211,7 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 11] = [
+    const WORDS: [(&str, &str); 12] = [
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),
@@ -200,6 +221,7 @@ fn in_options(advice: &str) -> String {
         ("`history_table`", "`--history-table`"),
         ("`Comparison::scratch`", "`--scratch`"),
         ("`adopt_from`", "`--from`"),
+        ("`Backups::programs`", "`--pg-bin`"),
         ("set `--", "give `--"),
         ("with `--history", "by `--history"),
     ];

@@ -2,6 +2,8 @@
 //! way.
 
 use super::options::{Color, Output};
+use super::page::width_of_progress;
+use crate::operate::Bytes;
 use crate::{Action, Event, Set};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,7 +11,8 @@ use migrate_core::history::Holder;
 use migrate_core::plan::Step;
 use migrate_core::{Migration, Script, sql};
 use std::io::IsTerminal as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How the terminal is used.
@@ -20,13 +23,28 @@ pub(crate) struct Ui {
     bars: Option<Arc<Mutex<Bars>>>,
     /// Whether steps are told of as lines, where there is no bar that shows them.
     log: bool,
+    /// The dump that was made before the run.
+    backup: Arc<OnceLock<Dump>>,
+}
+
+/// A dump of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dump {
+    pub(super) file: PathBuf,
+    pub(super) bytes: u64,
 }
 
 impl Ui {
     pub(super) fn new(output: &Output, set: &Set) -> Ui {
         let is_terminal = std::io::stderr().is_terminal();
         let bars = (is_terminal && !output.quiet).then(|| Arc::new(Mutex::new(Bars::default())));
-        Ui { color: output.color, set: set.clone(), bars, log: !is_terminal && !output.quiet && !output.json }
+        Ui {
+            color: output.color,
+            set: set.clone(),
+            bars,
+            log: !is_terminal && !output.quiet && !output.json,
+            backup: Arc::default(),
+        }
     }
 
     /// When to use colours: `NO_COLOR` and its like are looked at where nothing was asked for.
@@ -43,14 +61,31 @@ impl Ui {
         self.color == Color::Always || std::io::stdout().is_terminal()
     }
 
+    /// The dump that was made before the run, if one was.
+    pub(super) fn backup(&self) -> Option<&Dump> {
+        self.backup.get()
+    }
+
     /// Takes note of an event of a run.
     pub(super) fn event(&self, event: &Event<'_>) {
+        if let Event::BackedUp { file, bytes, .. } = event {
+            // A run makes one.
+            _ = self.backup.set(Dump { file: (*file).to_owned(), bytes: *bytes });
+        }
         if let Some(bars) = &self.bars {
             // A panic in another callback is no reason to add one here.
             bars.lock().unwrap_or_else(PoisonError::into_inner).event(event, &self.set);
         } else if self.log && is_worth_a_line(event) {
             // A closed standard error is no reason to stop a run.
             drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{event}\n").as_bytes()));
+        }
+    }
+
+    /// Somebody else has the migration lock, and what is not a run waits for it.
+    pub(super) fn wait_for_lock(&self, holder: &Holder) {
+        if let Some(bars) = &self.bars {
+            let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
+            bars.shown.get_or_insert_with(Shown::new).wait_for_lock(holder);
         }
     }
 
@@ -72,6 +107,7 @@ fn is_worth_a_line(event: &Event<'_>) -> bool {
             | Event::WaitingForStatement { .. }
             | Event::StatementDone { .. }
             | Event::StepDone { .. }
+            | Event::BackedUp { .. }
     )
 }
 
@@ -88,6 +124,10 @@ struct Shown {
     blockers: ProgressBar,
 }
 
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template of this file").progress_chars("━╸─")
+}
+
 /// How often the ages are written anew.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -95,15 +135,34 @@ impl Shown {
     fn new() -> Shown {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let bar = |template: &str| {
-            let style = ProgressStyle::with_template(template).expect("a template of this file");
-            let bar = all.add(ProgressBar::new(0).with_style(style.progress_chars("━╸─")));
+            let bar = all.add(ProgressBar::new(0).with_style(style(template)));
             bar.enable_steady_tick(TICK);
             bar
         };
-        let steps = bar("{spinner} {bar:30} {pos} of {len}  {elapsed}");
+        let steps = bar("{spinner} {elapsed}");
         let statement = bar("  {wide_msg}\n  for {elapsed}");
         let blockers = bar("  {msg}");
         Shown { steps, statement, blockers, all }
+    }
+
+    /// So many steps are to be taken.
+    fn expect(&self, steps: usize) {
+        self.steps.set_style(style("{spinner} {bar:30} {pos} of {len}  {elapsed}"));
+        self.steps.set_length(steps as u64);
+    }
+
+    /// Somebody else has the migration lock.
+    fn wait_for_lock(&self, holder: &Holder) {
+        self.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
+    }
+
+    /// The database is being dumped.
+    fn dumping(&self, written: u64, of: u64) {
+        if written == 0 {
+            self.begin(String::new());
+        }
+        let (written, of) = (Bytes(written), Bytes(of));
+        self.statement.set_message(format!("backing up: {written} written, of a database of {of}"));
     }
 
     /// Something else is under way from now on.
@@ -119,12 +178,16 @@ impl Bars {
         let shown = self.shown.get_or_insert_with(Shown::new);
         match event {
             Event::Started { steps, .. } => {
-                shown.steps.set_length(*steps as u64);
+                shown.expect(*steps);
                 // Many steps go in one message, and the server may keep what it has to say of them until its buffer is full.
                 shown.begin("sent to the server, which has not answered yet".to_owned());
             }
+            Event::BackingUp { written, of, .. } => shown.dumping(*written, *of),
+            Event::BackedUp { .. } => {
+                shown.begin("dumped; sent to the server, which has not answered yet".to_owned());
+            }
             Event::StepStarted { name, action, number, of, .. } => {
-                shown.steps.set_length(*of as u64);
+                shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
                 shown.begin(running(set, name, *action, 1));
             }
@@ -132,12 +195,16 @@ impl Bars {
                 shown.begin(running(set, name, Action::Apply, number + 1));
             }
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
-            Event::Blocked { blockers, .. } => shown.blockers.set_message(in_the_way(blockers)),
-            Event::WaitingForLock { holder, .. } => {
-                shown.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
+            Event::Blocked { blockers, .. } => {
+                shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
             }
-            Event::WaitingForStatement { .. } | Event::Retrying { .. } => {
-                shown.blockers.set_message(event.to_string());
+            Event::WaitingForLock { holder, .. } => shown.wait_for_lock(holder),
+            Event::WaitingForStatement { .. } => shown.blockers.set_message(fitted(&event.to_string())),
+            Event::Retrying { failure, attempts, .. } => {
+                let times = if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+                let tried = fitted(&format!("tried {times}: {}", failure.message));
+                let lines = std::iter::once(tried).chain(in_the_way(&failure.blockers));
+                shown.blockers.set_message(lines.collect::<Vec<_>>().join("\n  "));
             }
             _ => {}
         }
@@ -154,8 +221,18 @@ impl Bars {
     }
 }
 
-fn in_the_way(blockers: &[Holder]) -> String {
-    blockers.iter().map(|blocker| format!("in the way: {blocker}")).collect::<Vec<_>>().join("\n  ")
+fn in_the_way(blockers: &[Holder]) -> impl Iterator<Item = String> + '_ {
+    blockers.iter().map(|blocker| fitted(&format!("in the way: {blocker}")))
+}
+
+/// One line, cut at the terminal's edge: what is taken away again must not be more lines than it was.
+fn fitted(text: &str) -> String {
+    let width = width_of_progress().map_or(usize::MAX, |width| width.saturating_sub(4));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(width) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// What is under way: a migration, and the statement of it that is running as far as is known. A script that runs in a

@@ -1,10 +1,15 @@
 //! Emptying a database, and the mark that allows it.
 
+use super::context::Context;
 use crate::error::Error;
+use crate::history::PgHistory;
 use crate::quote::quote_ident;
 use crate::session::Session;
-use tokio_postgres::Client;
+use migrate_core::engine::Backoff;
+use migrate_core::history::{History as _, Locking};
+use std::time::{Duration, Instant};
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config};
 
 /// The setting of a database that marks it as a development one.
 ///
@@ -68,8 +73,40 @@ const DROPS: &str = "\
         WHERE n.nspname = 'public' AND a.grantee <> n.nspowner \
     ) drops ORDER BY place, drop";
 
+/// Drops all that is in a database, under the set's migration lock: a run under way is waited for as another run would wait.
+pub(super) async fn empty_under_lock(
+    context: &Context,
+    target: &Config,
+    session: &mut Session<'_>,
+) -> Result<(), Error> {
+    let (set, settings) = (context.migrator.set(), &context.migrator.settings);
+    let mut history = PgHistory::open(target, settings).await?;
+    let began = Instant::now();
+    let mut backoff = Backoff::new(Duration::from_millis(20), settings.engine.poll);
+    let emptied = loop {
+        let waited = began.elapsed();
+        match history.try_lock(set).await? {
+            Locking::Acquired(locked) => {
+                let emptied = empty(session).await;
+                // A lease goes with the schema that it stands in.
+                drop(locked.release().await);
+                break emptied;
+            }
+            Locking::Held(holder) if waited >= settings.engine.lock_wait => {
+                break Err(Error::LockWait { waited, holder });
+            }
+            Locking::Held(holder) => context.ui.wait_for_lock(&holder),
+            Locking::Crowded(error) if waited >= settings.engine.lock_wait => break Err(error.into()),
+            Locking::Crowded(_) => {}
+        }
+        history.pause(backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited))).await;
+    };
+    history.close().await;
+    emptied
+}
+
 /// Drops all that is in a database, in one transaction.
-pub(super) async fn empty(session: &mut Session<'_>) -> Result<(), Error> {
+async fn empty(session: &mut Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("dropping all that is in the database (it is rolled back)", source);
     session.mark("ROLLBACK");
     session.batch_execute("BEGIN; SET LOCAL lock_timeout = '10s'").await.map_err(failed)?;

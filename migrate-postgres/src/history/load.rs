@@ -136,7 +136,8 @@ fn read_row(
     let took = row.get::<Option<f64>>(9)?.and_then(|took| Duration::try_from_secs_f64(took).ok());
     let run: String = row.get(10)?;
     let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
-    Ok(Some((row.number(), applied)))
+    let is_marked: bool = row.get(11)?;
+    Ok(Some((row.number(), if is_marked { applied.as_marked() } else { applied })))
 }
 
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.

@@ -43,6 +43,9 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) lost: bool,
     /// Whether the last message has given the lock back, and whether it was still ours.
     pub(super) released: Option<bool>,
+    /// What is to be made before the first step.
+    #[cfg(feature = "operate")]
+    pub(super) backup: Option<crate::operate::Due>,
 }
 
 impl PgLocked<'_, '_> {
@@ -73,6 +76,8 @@ impl PgLocked<'_, '_> {
             run: &self.run,
             lookout: &mut self.lookout,
             looks: 0,
+            #[cfg(feature = "operate")]
+            backup: &mut self.backup,
         };
         let apply = pin!(work.apply(steps, state, progress));
         match select(apply, self.lock.keep(holder)).await {
@@ -96,6 +101,8 @@ struct Work<'w, 't> {
     lookout: &'w mut Lookout<'t>,
     /// How often session and database were found not to be as they were.
     looks: u32,
+    #[cfg(feature = "operate")]
+    backup: &'w mut Option<crate::operate::Due>,
 }
 
 /// How often that is put up with: schema and table can be made once each.
@@ -160,6 +167,13 @@ impl Work<'_, '_> {
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
         self.survey.check_writable().map_err(Error::into_apply)?;
+        #[cfg(feature = "operate")]
+        if crate::operate::Due::is_called_for(steps)
+            && let Some(due) = self.backup.take()
+        {
+            let made = due.make(self.settings, self.set.name(), progress).await;
+            made.map_err(Error::into_apply)?;
+        }
         let mut standing = Standing { last_row: state.last_row, digest: state.digest() };
         let mut rest = steps;
         for step in steps {

@@ -58,8 +58,9 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
 const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
 
 /// How long the lock is waited for before that is asked at all: most waits are over by then, and 63 replicas that ask at
-/// once keep the one that works from its work.
-const ASK_HOLDER_AFTER: Duration = migrate_core::engine::TELL_WAITING_AFTER;
+/// once keep the one that works from its work. A little sooner than the wait is told of, which is to say whom it is for.
+const ASK_HOLDER_AFTER: Duration =
+    migrate_core::engine::TELL_WAITING_AFTER.saturating_sub(Duration::from_millis(50));
 
 impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// Opens a connection; asks nothing yet.
@@ -209,6 +210,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
         let (kind, run) = (self.lock_kind()?, run_id());
+        #[cfg(feature = "operate")]
+        let backup = crate::operate::Due::of(self.settings, self.target)?;
         let mut lock = self.lock(set, kind, &run).await?;
         if self.held_since.is_some() {
             match lock.is_free(&self.session).await {
@@ -280,6 +283,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             lookout,
             lost: false,
             released: None,
+            #[cfg(feature = "operate")]
+            backup,
         })))
     }
 

@@ -229,13 +229,17 @@ impl HistoryTable {
         )
     }
 
-    /// The rows that count. Parameter: set.
+    /// The rows that count, with whether each was marked before anything of it was run. Parameter: set.
+    ///
+    /// Somebody who settles by hand what stopped half-way leaves a mark too, next to the row of the attempt.
     pub(crate) fn load(&self) -> String {
         format!(
             "SELECT seq, version, name, action, outcome, live, checksum, checkpoint, started_at, \
-               extract(epoch FROM finished_at - started_at)::float8, run_id \
-             FROM {} WHERE set_name = $1 AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) ORDER BY seq",
-            self.qualified()
+               extract(epoch FROM finished_at - started_at)::float8, run_id, \
+               action = 'mark' AND NOT EXISTS (SELECT FROM {table} b WHERE b.set_name = h.set_name \
+                 AND b.seq = h.seq - 1 AND b.version = h.version AND b.outcome <> 'done') \
+             FROM {table} h WHERE set_name = $1 AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) ORDER BY seq",
+            table = self.qualified()
         )
     }
 

@@ -18,7 +18,6 @@ use migrate_core::history::Holder;
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use std::time::Duration;
-use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage};
 pub(crate) use transaction::TransactionLock;
 
@@ -175,9 +174,9 @@ impl Key {
     }
 
     /// Who holds the lock, as far as the server shows that to this role.
-    async fn holder(&self, client: &Client) -> Result<Holder, Error> {
+    pub(crate) async fn holder(&self, client: &Client) -> Result<Holder, Error> {
         let rows = client
-            .query_typed(HOLDER, &[(&self.value.unwrap_or_default(), Type::INT8)])
+            .query_typed(&format!("{HOLDER} = {} LIMIT 1", self.sql()), &[])
             .await
             .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
         Ok(rows.first().map(read).unwrap_or_default())
@@ -189,13 +188,14 @@ impl Key {
 /// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
 pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
 
-/// Who holds an advisory lock. `pg_locks` shows the halves of its key as `classid` and `objid`.
+/// Who holds an advisory lock, up to its key. `pg_locks` shows the halves of that as `classid` and `objid`.
+///
+/// The query of a session that does nothing but hold the lock is the one that took it, and of no interest.
 const HOLDER: &str = "\
     SELECT a.pid, a.application_name::text, \
            extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8, \
-           left(a.query, 200)::text \
+           CASE WHEN pg_catalog.strpos(a.query, 'migrate.locked') = 0 THEN left(a.query, 200)::text END \
     FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database() \
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
-      AND ((l.classid::int8 << 32) | l.objid::int8) = $1 \
-    LIMIT 1";
+      AND ((l.classid::int8 << 32) | l.objid::int8)";

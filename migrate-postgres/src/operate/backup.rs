@@ -1,20 +1,23 @@
 //! Dumping the database before anything is applied.
 
+mod making;
 mod programs;
+
+pub(crate) use making::Due;
 
 use super::units::Bytes;
 use crate::answers::{Answers, parsed, text};
 use crate::error::Error;
-use crate::history::{Survey, run_id};
+use crate::history::Survey;
 use crate::migrator::Migrator;
 use crate::quote::{quote_ident, quote_literal};
 use crate::target::Target;
-use migrate_core::plan::Plan;
-use programs::{Programs, dump_to, environment, free_space};
+use making::Making;
+use migrate_core::engine::Progress;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// Where the database is dumped to before anything is applied or reverted, and by which programs.
 ///
@@ -76,12 +79,17 @@ impl Backup {
     /// The command that restores it into a new database of this name, as a shell takes it. Where to connect to is left to the
     /// environment (`PGHOST`, `PGUSER`, …) of whoever runs it.
     pub fn restore_command(&self, database: &str) -> String {
-        let [database, file] =
-            [database, &self.file.to_string_lossy()].map(|text| format!("'{}'", text.replace('\'', "'\\''")));
-        format!(
-            "createdb --template=template0 {database} && pg_restore --exit-on-error --dbname={database} {file}"
-        )
+        restore_command(&self.file, database)
     }
+}
+
+/// The command that restores a dump into a new database.
+pub(crate) fn restore_command(file: &Path, database: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let (database, file) = (quoted(database), quoted(&file.to_string_lossy()));
+    format!(
+        "createdb --template=template0 {database} && pg_restore --exit-on-error --dbname={database} {file}"
+    )
 }
 
 impl fmt::Display for Backup {
@@ -147,27 +155,62 @@ impl Migrator {
     /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to
     /// do. No usable `pg_dump`, or too little space, stops the run before it changes anything.
     ///
-    /// The dump is made before the migration lock is taken: of several replicas that begin at once each makes its own, so this
-    /// is for a step of a deployment rather than for the boot of a service. Its name and size are kept in the table
-    /// `migrate_backup` beside the history: [`backups`](Migrator::backups). The target has to be a URL or a `Config`.
+    /// The dump is made under the migration lock: of several replicas that begin at once one makes it, and the others wait for as long as it
+    /// takes, within their [`lock_wait`](Migrator::lock_wait). That is for a step of a deployment rather than for the boot of a
+    /// service. Its name and size are kept in the table `migrate_backup` beside the history: [`backups`](Migrator::backups). The
+    /// target has to be a URL or a `Config`.
     pub fn backup(mut self, backups: impl Into<Backups>) -> Migrator {
         self.settings.backups = Some(backups.into());
         self
     }
 
-    /// The backups that were made before runs of this set, oldest first.
+    /// Dumps the database now, whatever is pending, and records that. Takes no lock but those of reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backup`], and see [`Error`] as far as reading goes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends `pg_dump`, and removes what it has written.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn save(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// let backup = migrate!("tests/fixtures/quickstart").back_up(url, "/var/backups/app").await?;
+    /// println!("{backup}; {}", backup.restore_command("app_restored"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn back_up<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        backups: impl Into<Backups>,
+    ) -> Result<Backup, Error> {
+        let config = target.to_config()?.ok_or(BackupError::NoUrl)?;
+        let backups = backups.into();
+        let making =
+            Making { settings: &self.settings, set: self.set().name(), backups: &backups, config: &config };
+        let mut observer = self.observer();
+        making.make(&mut Progress::new(&mut observer, 0)).await
+    }
+
+    /// The backups that were made of this set's database, before runs and by [`back_up`](Migrator::back_up), oldest first.
     ///
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
         let session = target.open().await?;
-        let listed = self.list(&session).await;
+        let listed = self.list_backups(&session).await;
         session.close().await;
         listed
     }
 
-    async fn list(&self, client: &Client) -> Result<Vec<Backup>, Error> {
+    pub(super) async fn list_backups(&self, client: &Client) -> Result<Vec<Backup>, Error> {
         let survey = Survey::take(client, &self.settings).await?;
         let table = table(&survey);
         let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));
@@ -195,70 +238,4 @@ fn table(survey: &Survey) -> String {
 async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {
     let answer = client.simple_query(sql).await;
     Ok(Answers::of(answer.map_err(|source| Error::server("keeping track of backups", source))?).next())
-}
-
-/// Makes a backup where one was asked for and a plan has something to run.
-pub(crate) async fn before<T: Target + ?Sized>(
-    migrator: &Migrator,
-    target: &T,
-    plan: &dyn Plan,
-) -> Result<(), Error> {
-    let Some(backups) = &migrator.settings.backups else { return Ok(()) };
-    let steps = migrator.plan_of(target, plan).await?.steps;
-    if steps.iter().all(|step| step.script().is_none()) {
-        return Ok(());
-    }
-    let config = target.to_config()?.ok_or(BackupError::NoUrl)?;
-    let session = target.open().await?;
-    let made = make(migrator, backups, &config, &session).await;
-    session.close().await;
-    made
-}
-
-async fn make(migrator: &Migrator, backups: &Backups, config: &Config, client: &Client) -> Result<(), Error> {
-    let survey = Survey::take(client, &migrator.settings).await?;
-    survey.check_writable()?;
-    let rows = ask(
-        client,
-        "SELECT pg_catalog.pg_database_size(current_database()), current_database(), \
-         pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"')",
-    )
-    .await?;
-    let shown = |column| rows.first().and_then(|row| text(row, column)).unwrap_or_default().to_owned();
-    let programs =
-        Programs::find(backups.programs.as_deref(), survey.server_version.unsigned_abs() / 10_000)?;
-    let size: u64 = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
-    let (free, needed) = (free_space(&backups.folder)?, size.saturating_add(backups.reserve));
-    if free < needed {
-        return Err(BackupError::TooLittleSpace { folder: backups.folder.clone(), free, needed }.into());
-    }
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
-    let database: String = shown(1).chars().map(plain).collect();
-    let name = format!("{database}-{}-{}.dump", shown(2), &run_id()[..8]);
-    let environment = environment(config, &shown(1));
-    let (file, bytes) = dump_to(&programs, &backups.folder, &name, &environment).await?;
-    record(migrator, &survey, client, &file, bytes).await
-}
-
-/// Keeps a backup's name and size.
-async fn record(
-    migrator: &Migrator,
-    survey: &Survey,
-    client: &Client,
-    file: &Path,
-    bytes: u64,
-) -> Result<(), Error> {
-    let schema = if survey.schema_exists {
-        String::new()
-    } else {
-        format!("CREATE SCHEMA IF NOT EXISTS {};", quote_ident(survey.table.schema()))
-    };
-    let (table, set) = (table(survey), quote_literal(migrator.set().name()));
-    let sql = format!(
-        "{schema} CREATE TABLE IF NOT EXISTS {table} (set_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL, \
-         made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()); \
-         INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes})",
-        quote_literal(&file.to_string_lossy())
-    );
-    ask(client, &sql).await.map(drop)
 }

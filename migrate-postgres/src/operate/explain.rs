@@ -181,7 +181,7 @@ fn statements(script: &Script) -> Vec<ExplainedStatement> {
         .statements()
         .iter()
         .enumerate()
-        .map(|(index, statement)| explain(script, index, statement))
+        .map(|(index, statement)| explain(script, index, &statement))
         .collect()
 }
 

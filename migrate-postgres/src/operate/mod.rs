@@ -5,11 +5,12 @@
 //! | what is pending, what does it lock, and how large is that now? | [`Migrator::explain`] |
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //! | is now a good time? | [`Migrator::preflight`] |
-//! | how does one get back? | [`Migrator::backup`] |
+//! | how does one get back? | [`Migrator::backup`], [`Migrator::back_up`] |
 //! | how does it all stand, on one page to hand on? | [`Migrator::database_report`], feature `report` |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!
+//! [`Migrator::back_up`]: crate::Migrator::back_up
 //! [`Migrator::backup`]: crate::Migrator::backup
 //! [`Migrator::database_report`]: crate::Migrator::database_report
 //! [`Migrator::explain`]: crate::Migrator::explain
@@ -27,10 +28,14 @@ mod sizes;
 mod taken;
 mod units;
 
-pub(crate) use backup::before;
+pub(crate) use backup::Due;
+#[cfg(feature = "cli")]
+pub(crate) use backup::restore_command;
 pub use backup::{Backup, BackupError, Backups};
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
-pub use preflight::{Check, Finding, Preflight, Verdict};
+pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;
+#[cfg(feature = "cli")]
+pub(crate) use units::Bytes;

@@ -1,7 +1,11 @@
 //! Whether now is a good time to migrate.
 
 mod queries;
+mod thresholds;
 
+pub use thresholds::Thresholds;
+
+use super::backup::Backup;
 use super::explain::Explanation;
 use super::units::{Bytes, Time};
 use crate::answers::{Answers, is_true, parsed, text};
@@ -13,22 +17,15 @@ use crate::target::Target;
 use migrate_core::sql::{LockMode, Toll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, SimpleQueryRow};
-
-/// From how long on a transaction counts as a long one.
-const LONG: Duration = Duration::from_secs(60);
-
-/// How far a standby may be behind, in bytes of the log, before it is worth saying.
-const LAG: u64 = 64 << 20;
-
-/// How much is written anew before it is worth looking at the disk.
-const MUCH: u64 = 1 << 30;
 
 /// What a look around before a run has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Preflight {
+    /// How many steps a run would take, where that could be found out.
+    pub pending: Option<usize>,
     /// One finding at least for each check that could be made.
     pub findings: Vec<Finding>,
 }
@@ -67,6 +64,8 @@ pub enum Check {
     Replication,
     /// What will be written, as far as SQL can see it.
     Disk,
+    /// How old the last backup is, as far as this library made it.
+    Backup,
 }
 
 impl Check {
@@ -81,6 +80,7 @@ impl Check {
             Check::Indexes => "indexes",
             Check::Replication => "replication",
             Check::Disk => "disk",
+            Check::Backup => "backup",
         }
     }
 }
@@ -159,7 +159,7 @@ impl fmt::Display for Preflight {
 
 impl Migrator {
     /// Looks around before a run: connection and rights, the migration lock, who uses the tables that will be touched, invalid
-    /// indexes, standbys, and how much will be written. Nothing is written.
+    /// indexes, standbys, how much will be written, and the last backup. Nothing is written.
     ///
     /// What the role may not see (other roles' sessions, standbys) is said to be unseen; members of `pg_monitor` see it.
     /// Tables are those that the pending statements name; what code and functions touch is not known.
@@ -183,7 +183,20 @@ impl Migrator {
     /// # }
     /// ```
     pub async fn preflight<T: Target + ?Sized>(&self, target: &T) -> Result<Preflight, Error> {
-        let mut preflight = Preflight { findings: Vec::new() };
+        self.preflight_with(target, &Thresholds::new()).await
+    }
+
+    /// The same with thresholds of your own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`preflight`](Migrator::preflight).
+    pub async fn preflight_with<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        thresholds: &Thresholds,
+    ) -> Result<Preflight, Error> {
+        let mut preflight = Preflight { pending: None, findings: Vec::new() };
         let session = match target.open().await {
             Ok(session) => session,
             Err(error) => {
@@ -203,10 +216,14 @@ impl Migrator {
                 return Ok(preflight);
             }
         };
-        let pending = format!("{} to do", steps(explanation.steps.len()));
+        preflight.pending = Some(explanation.steps.len());
+        let pending = match explanation.steps.len() {
+            0 => "nothing to do".to_owned(),
+            count => format!("{} to do", steps(count)),
+        };
         preflight.add(Check::Plan, Verdict::Pass, pending, None);
         let session = target.open().await?;
-        let looked = self.look(&session, &explanation, &mut preflight).await;
+        let looked = self.look(&session, &explanation, thresholds, &mut preflight).await;
         session.close().await;
         looked.map(|()| preflight)
     }
@@ -215,15 +232,17 @@ impl Migrator {
         &self,
         client: &Client,
         explanation: &Explanation,
+        thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
         let touched = Touched::of(explanation);
         self.look_at_rights(client, &touched, preflight).await?;
         self.look_at_lock(client, preflight).await?;
-        look_at_sessions(client, &touched, preflight).await?;
+        look_at_sessions(client, &touched, thresholds, preflight).await?;
         look_at_indexes(client, &touched, preflight).await?;
-        look_at_replication(client, preflight).await?;
-        look_at_disk(client, explanation, preflight).await
+        look_at_replication(client, thresholds, preflight).await?;
+        look_at_disk(client, explanation, thresholds, preflight).await?;
+        self.look_at_backups(client, thresholds, preflight).await
     }
 
     async fn look_at_rights(
@@ -265,12 +284,47 @@ impl Migrator {
     }
 
     async fn look_at_lock(&self, client: &Client, preflight: &mut Preflight) -> Result<(), Error> {
-        let free = Key::new(&self.settings, self.set().name()).is_free(client).await;
-        if free.map_err(failed)? {
+        let key = Key::new(&self.settings, self.set().name());
+        if key.is_free(client).await.map_err(failed)? {
             preflight.add(Check::Lock, Verdict::Pass, "nobody else migrates", None);
         } else {
             let next = "wait until that run has ended".to_owned();
-            preflight.add(Check::Lock, Verdict::Stop, "another run holds the migration lock", next);
+            let found = format!("another run holds the migration lock: {}", key.holder(client).await?);
+            preflight.add(Check::Lock, Verdict::Stop, found, next);
+        }
+        Ok(())
+    }
+
+    async fn look_at_backups(
+        &self,
+        client: &Client,
+        thresholds: &Thresholds,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        let last = match self.list_backups(client).await {
+            Ok(backups) => backups.into_iter().next_back(),
+            // The table of backups belongs to whoever made the first.
+            Err(error) => {
+                preflight.add(Check::Backup, Verdict::Warning, error.to_string(), None);
+                return Ok(());
+            }
+        };
+        let now = ask(client, queries::NOW).await?;
+        let now = now.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(now).unwrap_or_default();
+        let age = |backup: &Backup| now.duration_since(backup.at).unwrap_or_default();
+        let found = match &last {
+            Some(backup) => format!("the last one was made {} ago: {backup}", Time(age(backup))),
+            None => "none is recorded; what other programs made can't be seen".to_owned(),
+        };
+        let limit = thresholds.backup_age;
+        let too_old = limit.filter(|limit| last.as_ref().is_none_or(|backup| age(backup) > *limit));
+        match too_old {
+            Some(limit) => {
+                let next = format!("make one: none may be older than {}", Time(limit));
+                preflight.add(Check::Backup, Verdict::Stop, found, next);
+            }
+            None => preflight.add(Check::Backup, Verdict::Pass, found, None),
         }
         Ok(())
     }
@@ -337,6 +391,7 @@ fn conflict(one: LockMode, other: LockMode) -> bool {
 async fn look_at_sessions(
     client: &Client,
     touched: &Touched,
+    thresholds: &Thresholds,
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
@@ -356,7 +411,7 @@ async fn look_at_sessions(
         let state = if idle { "idle in its transaction" } else { "in a transaction" };
         let since = age.map_or_else(String::new, |age| format!(" for {}", Time(age)));
         let found = format!("pid {} ({}) is {state}{since} and holds {}", shown(3), shown(4), shown(1));
-        let long = idle || age.is_some_and(|age| age >= LONG);
+        let long = idle || age.is_some_and(|age| age >= thresholds.long_transaction);
         let verdict = if long { Verdict::Stop } else { Verdict::Warning };
         preflight.add(
             Check::Sessions,
@@ -365,7 +420,7 @@ async fn look_at_sessions(
             format!("wait for its end, or SELECT pg_terminate_backend({})", shown(3)),
         );
     }
-    look_at_transactions(client, touched, preflight).await?;
+    look_at_transactions(client, touched, thresholds, preflight).await?;
     let unseen = ask(client, queries::UNSEEN).await?;
     if let Some(count) = unseen.first().and_then(|row| parsed::<u64>(row, 0)).filter(|count| *count > 0) {
         let next = "GRANT pg_read_all_stats TO that role, or ask as one that has it".to_owned();
@@ -384,6 +439,7 @@ async fn look_at_sessions(
 async fn look_at_transactions(
     client: &Client,
     touched: &Touched,
+    thresholds: &Thresholds,
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
     for row in &ask(client, queries::PREPARED).await? {
@@ -395,7 +451,7 @@ async fn look_at_transactions(
     if !touched.concurrently {
         return Ok(());
     }
-    for row in &ask(client, &queries::long(LONG)).await? {
+    for row in &ask(client, &queries::long(thresholds.long_transaction)).await? {
         let shown = |column| text(row, column).unwrap_or_default();
         let found = format!(
             "pid {} ({}) is in a long transaction, for which an index that is built concurrently waits",
@@ -418,11 +474,15 @@ async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Pre
     Ok(())
 }
 
-async fn look_at_replication(client: &Client, preflight: &mut Preflight) -> Result<(), Error> {
+async fn look_at_replication(
+    client: &Client,
+    thresholds: &Thresholds,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
     for row in &ask(client, queries::STANDBYS).await? {
         let name = text(row, 0).unwrap_or_default();
         match parsed::<u64>(row, 1) {
-            Some(lag) if lag >= LAG => {
+            Some(lag) if lag >= thresholds.lag => {
                 let found = format!("the standby {name} is {} behind", Bytes(lag));
                 preflight.add(Check::Replication, Verdict::Warning, found, "let it catch up".to_owned());
             }
@@ -457,6 +517,7 @@ async fn look_at_replication(client: &Client, preflight: &mut Preflight) -> Resu
 async fn look_at_disk(
     client: &Client,
     explanation: &Explanation,
+    thresholds: &Thresholds,
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
     let written = explanation.locks().filter(|lock| matches!(lock.toll, Toll::Rewrite | Toll::Build));
@@ -469,7 +530,7 @@ async fn look_at_disk(
         "the database has {database}; up to {} may be written anew, and as much to the log (free space can't be seen by SQL)",
         Bytes(total)
     );
-    if total >= MUCH {
+    if total >= thresholds.written {
         preflight.add(
             Check::Disk,
             Verdict::Warning,

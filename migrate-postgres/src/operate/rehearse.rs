@@ -11,7 +11,6 @@ use crate::migrator::Migrator;
 use crate::session::Session;
 use crate::target::Target;
 use migrate_core::error::Failure;
-use migrate_core::history::Holder;
 use migrate_core::options::TransactionMode;
 use migrate_core::plan::Step;
 use migrate_core::sql;
@@ -167,8 +166,9 @@ impl Rehearsing<'_, '_> {
     async fn run(&self, steps: &[Step<'_>]) -> Result<Rehearsal, Error> {
         let set = self.migrator.set().name();
         self.session.batch_execute(BEGIN).await.map_err(failed)?;
-        if !Key::new(&self.migrator.settings, set).is_free(self.session).await.map_err(failed)? {
-            return Err(Error::LockWait { waited: Duration::ZERO, holder: Holder::default() });
+        let key = Key::new(&self.migrator.settings, set);
+        if !key.is_free(self.session).await.map_err(failed)? {
+            return Err(Error::LockWait { waited: Duration::ZERO, holder: key.holder(self.session).await? });
         }
         let mut watch = Watch::begin(self.session).await.map_err(failed)?;
         let mut rehearsal =

@@ -66,6 +66,49 @@ async fn a_deployment_that_another_one_stands_on_is_not_reverted() {
 }
 
 #[tokio::test]
+async fn a_baseline_is_no_deployment_and_what_was_settled_by_hand_is_part_of_one() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE users (id bigint)").await.unwrap();
+    stage.done("baseline 0001 --unchecked");
+    let marked = stage.value("SELECT DISTINCT run_id FROM migrate_history").await;
+    for line in ["down --deployment".to_owned(), format!("down --deployment={marked}")] {
+        let refused = stage.run(&line);
+        assert_eq!(refused.code, 5, "{refused:?}");
+        assert!(refused.stderr.contains("marked migrations as applied and ran none"), "{refused:?}");
+    }
+    stage.done("up");
+    stage.done("down --deployment");
+    assert_eq!(tables(&stage).await, "users", "what was there before stays");
+    stage.done("up");
+    stage.write("migrations/0003_index.up.sql", "CREATE INDEX CONCURRENTLY a ON posts (id);\nSELECT 1/0;\n");
+    stage.write("migrations/0003_index.down.sql", "DROP INDEX a;");
+    assert_eq!(stage.run("up").code, 7);
+    stage.done("resolve 0003 --applied --reason 'its rest is not needed'");
+    stage.done("down --deployment");
+    assert_eq!(stage.value("to_regclass('a')").await, "");
+    assert_eq!(tables(&stage).await, "posts users");
+}
+
+#[tokio::test]
+async fn what_was_adopted_is_no_deployment() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE users (id bigint); CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); \
+             INSERT INTO schema_migrations VALUES (1, false)",
+        )
+        .await
+        .unwrap();
+    stage.done("adopt");
+    assert_eq!(stage.run("down --deployment").code, 5);
+    stage.done("up");
+    stage.done("down --deployment");
+    assert_eq!(tables(&stage).await, "schema_migrations users");
+}
+
+#[tokio::test]
 async fn a_newer_release_is_reverted_by_the_scripts_that_the_history_kept() {
     let stage = Stage::new(&[&TABLES[..], &TAGS].concat()).await;
     stage.done("up");

@@ -2,6 +2,7 @@
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
+use std::fs;
 
 #[tokio::test]
 async fn a_schema_that_somebody_changed_by_hand_is_drift() {
@@ -53,4 +54,22 @@ async fn migrations_are_tried_up_down_and_up_again() {
     stage.write("migrations/0003_tags.down.sql", "DROP TABLE tags;");
     transcript += &stage.transcript(&["test", "test --json", "status"]);
     assert_snapshot("test.txt", &transcript);
+}
+
+#[tokio::test]
+async fn drift_since_the_last_run_needs_no_scratch_database() {
+    let stage = Stage::new(&TABLES).await;
+    fs::create_dir(stage.path().join("backups")).unwrap();
+    let mut told =
+        stage.transcript(&["drift --kept", "up --keep-schema --backup backups", "drift --kept", "drift"]);
+    let client = stage.database.connect().await.unwrap();
+    let change = "ALTER TABLE users ADD nickname text; DROP TABLE posts; CREATE TABLE tmp_x (); \
+                  GRANT SELECT ON users TO PUBLIC";
+    client.batch_execute(change).await.unwrap();
+    told += &stage.transcript(&["drift --kept --ignore 'public.tmp_*'", "drift --kept --privileges --json"]);
+    stage.done("drift --keep");
+    stage.done("drift --kept");
+    stage.write("migrations/0003_tags.up.sql", "CREATE TABLE tags ();");
+    told += &stage.transcript(&["up", "drift --kept"]);
+    assert_snapshot("drift_kept.txt", &told);
 }

@@ -2,14 +2,21 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test cli` writes the snapshots anew.
 
+mod backing_up;
 mod backward;
 mod comparing;
 mod connecting;
 mod failing;
 mod forward;
 mod making;
+mod planning;
+mod preflight;
 mod reporting;
 mod resetting;
+#[cfg(unix)]
+mod runbook;
 mod snapshot;
 mod stage;
+#[cfg(unix)]
+mod terminal;
 mod waiting;

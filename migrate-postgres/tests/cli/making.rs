@@ -91,6 +91,8 @@ async fn every_command_has_a_help_with_an_example() {
     let commands = [
         "status",
         "plan",
+        "preflight",
+        "backup",
         "up",
         "down",
         "redo",

@@ -16,7 +16,7 @@ pub(crate) fn assert_snapshot(name: &str, text: &str) {
     assert!(text == expected, "{}\n--- expected\n{expected}--- found\n{text}", path.display());
 }
 
-/// A text without what differs from run to run: times, ages, processes, runs; and without the blanks that align columns.
+/// A text without what differs from run to run: times, ages, processes, runs, versions, sizes and names of dumps; and without the blanks that align columns.
 pub(crate) fn normalized(text: &str) -> String {
     if let Ok(mut document) = serde_json::from_str::<Value>(text) {
         normalize(&mut document);
@@ -30,9 +30,10 @@ fn normalize(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
+                    "at" | "kept_at" | "started_at" | "run" | "address" | "pid" if !value.is_null() => {
                         *value = "…".into();
                     }
+                    "bytes" if *value != 0 => *value = "…".into(),
                     name if name.ends_with("_seconds") && !value.is_null() => *value = 0.into(),
                     _ => normalize(value),
                 }
@@ -46,18 +47,33 @@ fn normalize(value: &mut Value) {
     }
 }
 
-fn line_without_times(line: &str) -> String {
+pub(crate) fn line_without_times(line: &str) -> String {
     let indent = &line[..line.len() - line.trim_start().len()];
     let mut words: Vec<String> = line.split_whitespace().map(word).collect();
     for index in 1..words.len() {
         if words[index - 1] == "pid" {
             words[index] = "…".to_owned();
         }
+        if words[index - 1] == "PostgreSQL" && words[index].starts_with(|c: char| c.is_ascii_digit()) {
+            words[index] = "…,".to_owned();
+        }
+        let is_size = ["bytes", "kB", "MB"].contains(&words[index].trim_end_matches([',', ';', ':']));
+        if is_size && words[index - 1] != "0" {
+            words[index - 1] = "…".to_owned();
+        }
     }
     indent.to_owned() + &words.join(" ")
 }
 
 fn word(word: &str) -> String {
+    if let Some((before, behind)) = word.split_once("pg_terminate_backend(") {
+        let rest = behind.trim_start_matches(|c: char| c.is_ascii_digit());
+        return format!("{before}pg_terminate_backend(…{rest}");
+    }
+    if let Some((path, rest)) = word.split_once(".dump") {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        return format!("{folder}/….dump{rest}");
+    }
     let bare = word.trim_end_matches([',', ':', ';']);
     let rest = &word[bare.len()..];
     let number = bare.trim_end_matches(|c: char| c.is_alphabetic());

@@ -5,6 +5,7 @@ use migrate_postgres::testing::{self, Database};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use std::{env, fs};
 
 /// A database, and a working directory with a folder `migrations`.
@@ -67,11 +68,17 @@ impl Stage {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
         command.args(words(line)).current_dir(&self.directory).stdin(Stdio::null());
-        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("PG") || name.ends_with("COLOR")) {
+        for name in strange_variables() {
             command.env_remove(name);
         }
-        command.env("DATABASE_URL", self.database.url()).env("HOME", &self.directory).env("USER", "ada");
+        command.envs(self.variables());
         command
+    }
+
+    /// What the program is to find in its environment.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+        let home = self.directory.to_str().unwrap().to_owned();
+        [("DATABASE_URL", self.database.url().to_owned()), ("HOME", home), ("USER", "ada".to_owned())]
     }
 
     pub(crate) fn spawn(&self, line: &str) -> Child {
@@ -84,16 +91,18 @@ impl Stage {
     }
 
     pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let text = |bytes: &[u8]| {
-            let text = String::from_utf8(bytes.to_vec()).unwrap();
-            let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
-            text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
-        };
+        let text = |bytes: &[u8]| self.without_names(std::str::from_utf8(bytes).unwrap());
         Ran {
             code: output.status.code().unwrap(),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
         }
+    }
+
+    /// A text without the names of this stage.
+    pub(crate) fn without_names(&self, text: &str) -> String {
+        let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
+        text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
     }
 
     /// Runs a command line that has to end well.
@@ -106,6 +115,21 @@ impl Stage {
     /// The command lines with what they print and their exit codes.
     pub(crate) fn transcript(&self, lines: &[&str]) -> String {
         lines.iter().map(|line| self.run(line).transcript(line)).collect()
+    }
+
+    /// Waits until a session of the database sleeps in `pg_sleep`.
+    pub(crate) async fn until_asleep(&self) {
+        let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while self.value(asleep).await != "true" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends all other sessions of the database.
+    pub(crate) async fn end_all(&self) {
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND pid <> pg_backend_pid()";
+        self.value(end).await;
     }
 
     /// A single value from the database.
@@ -132,8 +156,13 @@ impl Drop for Stage {
     }
 }
 
+/// Variables of this process that the program would look at.
+pub(crate) fn strange_variables() -> impl Iterator<Item = String> {
+    env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PG") || name.ends_with("COLOR"))
+}
+
 /// Words with blanks between, and single quotes around those that have some.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in line.split('\'').enumerate() {
         if index % 2 == 1 {

@@ -2,32 +2,29 @@
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
-use std::time::Duration;
 
 const SLOW: (&str, &str) = ("0003_slow.up.sql", "SELECT pg_sleep(600);");
-
-/// Waits until another run sleeps in its migration.
-async fn until_asleep(stage: &Stage) {
-    let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while stage.value(asleep).await != "true" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn end_all(stage: &Stage) {
-    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
-               AND pid <> pg_backend_pid()";
-    stage.value(end).await;
-}
 
 #[tokio::test]
 async fn a_run_that_does_not_get_the_lock_says_who_has_it() {
     let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
     let mut other = stage.spawn("up");
-    until_asleep(&stage).await;
+    stage.until_asleep().await;
     let lines = ["up --lock-wait 100ms", "up --lock-wait 100ms --json"];
     assert_snapshot("lock_held.txt", &stage.transcript(&lines));
-    end_all(&stage).await;
+    stage.end_all().await;
+    other.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_longer_knows_whom_for_too() {
+    let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
+    let mut other = stage.spawn("up");
+    stage.until_asleep().await;
+    let ran = stage.run("up --lock-wait 2100ms");
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains(": it is held by pid ") && ran.stderr.contains(" for pid "), "{ran:?}");
+    stage.end_all().await;
     other.wait().unwrap();
 }
 
@@ -49,13 +46,13 @@ async fn a_table_that_stays_locked_is_told_with_who_locks_it() {
 async fn ctrl_c_ends_a_run_and_says_what_becomes_of_it() {
     let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
     let child = stage.spawn("up");
-    until_asleep(&stage).await;
+    stage.until_asleep().await;
     let interrupt =
         std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(interrupt.unwrap().success());
     let ran = stage.ran(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130);
     assert!(ran.stderr.contains("error: interrupted; what was being applied is rolled back"), "{ran:?}");
-    end_all(&stage).await;
+    stage.end_all().await;
     assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");
 }

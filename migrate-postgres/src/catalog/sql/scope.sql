@@ -26,6 +26,12 @@ history AS MATERIALIZED (
   WHERE c.relkind = 'r' AND a.attname IN ('set_name', 'history', 'schema_name', 'seq', 'head') AND c.relname ~ '_head$'
   GROUP BY c.oid, c.relnamespace HAVING count(*) = 5
   UNION ALL
+  -- Lists of backups, and schemas that were kept.
+  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+  WHERE c.relkind = 'r' AND (c.relname = 'migrate_backup' AND a.attname IN ('set_name', 'file', 'bytes', 'made_at')
+    OR c.relname = 'migrate_schema' AND a.attname IN ('set_name', 'applied', 'identities', 'digests'))
+  GROUP BY c.oid, c.relnamespace HAVING count(*) = 4
+  UNION ALL
   SELECT c.oid, c.relnamespace FROM unnest($3, $4) AS tools (schema, name)
   JOIN pg_namespace n ON n.nspname = tools.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = tools.name
 ),

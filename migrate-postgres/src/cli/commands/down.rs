@@ -1,5 +1,6 @@
 //! `down`.
 
+use super::backup::First;
 use super::run::take;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
@@ -31,11 +32,14 @@ pub(crate) struct Args {
     /// Show the steps, and take none
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    first: First,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(&context.migrator, &context.target()?, &self.plan(context), self.dry_run).await
+        take(&self.first.apply_to(&context.migrator), &context.target()?, &self.plan(context), self.dry_run)
+            .await
     }
 
     fn plan(&self, context: &Context) -> Down {

@@ -5,24 +5,68 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::json;
+use crate::cli::next::Next;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
+use crate::drift::ObjectChange;
 use serde_json::json;
 
 /// Compare the schema with what the applied migrations make
 ///
-/// They are applied on a scratch database beside this one, which is dropped again. Nothing is written here.
+/// They are applied on a scratch database beside this one, which is dropped again. Nothing is written here. Without a scratch
+/// database, `--kept` compares with what `--keep-schema` has kept at the end of the last run: which objects differ, and not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 4 says that the schema is another one.\n\nExample:\n  drift --ignore 'extension:pg_stat_statements'"
+    after_help = "Exit code 4 says that the schema is another one.\n\nExamples:\n  drift --ignore 'extension:pg_stat_statements'\n  up --keep-schema, and later: drift --kept"
 )]
 pub(crate) struct Args {
+    /// Compare with what was kept at the end of the last run, on no scratch database
+    #[arg(long, conflicts_with_all = ["schema", "scratch"])]
+    kept: bool,
+    /// Only keep what the schema is now, and compare nothing
+    #[arg(long, conflicts_with_all = ["kept", "schema", "scratch", "ignore", "privileges"])]
+    keep: bool,
     #[command(flatten)]
     comparison: ComparisonArgs,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        match (self.keep, self.kept) {
+            (true, _) => keep(context).await,
+            (_, true) => self.since_kept(context).await,
+            _ => self.drift(context).await,
+        }
+    }
+
+    async fn since_kept(&self, context: &Context) -> Result<Answer, Problem> {
+        let comparison = self.comparison.comparison();
+        let since = context.migrator.drift_since_kept(&context.target()?, &comparison).await?;
+        let since = since.ok_or(Problem::NotKept)?;
+        if since.outdated {
+            return Err(Problem::KeptEarlier {
+                at: humantime::format_rfc3339_seconds(since.kept_at).to_string(),
+            });
+        }
+        let change = |change: &ObjectChange| json!({ "change": change.change.to_string(), "kind": change.kind.to_string(), "identity": change.identity });
+        let data = json!({
+            "kept_at": json::time(since.kept_at),
+            "changes": since.changes.iter().map(change).collect::<Vec<_>>(),
+        });
+        let at = humantime::format_rfc3339_seconds(since.kept_at);
+        if since.changes.is_empty() {
+            let page = Page::default().toned(format!("the schema is what was kept at {at}"), Tone::Good);
+            return Ok(Answer::done(page, data));
+        }
+        let page = Page::default()
+            .toned(format!("the schema is not what was kept at {at}:"), Tone::Warning)
+            .lines(since.changes.iter().map(ToString::to_string));
+        let next = Next::default()
+            .or(context.invocation.command("drift"), "shows how they differ, on a scratch database");
+        Ok(Answer { exit: Exit::Drift, next, ..Answer::done(page, data) })
+    }
+
+    async fn drift(&self, context: &Context) -> Result<Answer, Problem> {
         let drift = context.migrator.drift(&context.target()?, &self.comparison.comparison()).await?;
         let data = json!({
             "applied": drift.applied,
@@ -36,4 +80,10 @@ impl Args {
         let exit = if drift.is_none() { Exit::Done } else { Exit::Drift };
         Ok(Answer { exit, ..Answer::done(page, data) })
     }
+}
+
+async fn keep(context: &Context) -> Result<Answer, Problem> {
+    let objects = context.migrator.keep_schema_now(&context.target()?).await?;
+    let page = Page::default().line(format!("kept what the schema is now: {objects} objects"));
+    Ok(Answer::done(page, json!({ "objects": objects })))
 }

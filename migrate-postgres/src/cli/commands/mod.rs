@@ -1,13 +1,17 @@
 //! The commands, one file each.
 
 mod adopt;
+mod backup;
 mod baseline;
 mod comparison;
 mod down;
 mod drift;
+mod explained;
 mod history;
 mod plan;
+mod preflight;
 mod redo;
+mod rehearsed;
 mod report;
 mod reset;
 mod resolve;
@@ -30,6 +34,10 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Show what `up` would do, and change nothing
     Plan(plan::Args),
+    /// Look whether now is a good time to migrate
+    Preflight(preflight::Args),
+    /// Dump the database now
+    Backup(backup::Args),
     /// Apply what is pending
     Up(up::Args),
     /// Revert migrations by their down scripts
@@ -58,9 +66,11 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 17] = [
+pub(super) const NAMES: [&str; 19] = [
     "status",
     "plan",
+    "preflight",
+    "backup",
     "up",
     "down",
     "redo",
@@ -84,6 +94,8 @@ impl Command {
         match self {
             Command::Status(_) => "status",
             Command::Plan(_) => "plan",
+            Command::Preflight(_) => "preflight",
+            Command::Backup(_) => "backup",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
@@ -105,6 +117,8 @@ impl Command {
         match self {
             Command::Status(args) => args.run(context).await,
             Command::Plan(args) => args.run(context).await,
+            Command::Preflight(args) => args.run(context).await,
+            Command::Backup(args) => args.run(context).await,
             Command::Up(args) => args.run(context).await,
             Command::Down(args) => args.run(context).await,
             Command::Redo(args) => args.run(context).await,

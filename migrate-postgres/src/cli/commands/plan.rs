@@ -1,31 +1,84 @@
 //! `plan`.
 
 use super::run::shown;
+use super::{explained, rehearsed};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::next::Next;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Up;
+use serde_json::json;
+use std::time::Duration;
 
 /// Show what `up` would do, and change nothing
+///
+/// For each statement: what it locks in which mode, whether it reads or writes the whole of that, and how large that is now, as far
+/// as its text tells. `--rehearse` runs the migrations for real, in a transaction that is rolled back, and shows what was locked
+/// and written anew and how long it took. It holds these locks meanwhile: `--limit` bounds that.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Exit code 3 says that there is something to do.\n\nExample:\n  plan --to 0007")]
+#[command(
+    after_help = "Exit code 3 says that there is something to do. With --rehearse, 0 says that it would go well, 7 that it would fail or take longer than the limit.\n\nExamples:\n  plan --to 0007\n  plan --rehearse --limit 5s"
+)]
 pub(crate) struct Args {
     /// Up to this version only
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
+    /// Run the migrations, and roll them back; those that run statement by statement are left out, with what comes after
+    #[arg(long)]
+    rehearse: bool,
+    /// How long a rehearsal may take, and so hold its locks
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "rehearse")]
+    limit: Duration,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        if self.rehearse { self.rehearse(context).await } else { self.explain(context).await }
+    }
+
+    async fn explain(&self, context: &Context) -> Result<Answer, Problem> {
         let up = super::up::plan(self.to.as_deref(), context);
-        let steps = context.migrator.plan_of(&context.target()?, &up as &Up).await?;
-        let exit = if steps.steps.is_empty() { Exit::Done } else { Exit::Pending };
-        let next = match exit {
-            Exit::Done => Next::default(),
-            _ => Next::default().or(context.invocation.command("up"), "does it"),
+        let steps = context.migrator.explain_of(&context.target()?, &up as &Up).await?;
+        if steps.is_empty() {
+            return Ok(shown(&steps, Exit::Done));
+        }
+        let answer = shown(&steps, Exit::Pending);
+        let page = explained::page(&steps).append(answer.page);
+        let up = format!("up{}", self.to());
+        let next = Next::default().or(context.invocation.command(&up), "does it").or(
+            context.invocation.command(&format!("plan --rehearse{}", self.to())),
+            "tries it, and rolls it back",
+        );
+        Ok(Answer { next, page, ..answer })
+    }
+
+    async fn rehearse(&self, context: &Context) -> Result<Answer, Problem> {
+        let migrator = match &self.to {
+            Some(version) => context.migrator.clone().target(version.clone()),
+            None => context.migrator.clone(),
         };
-        Ok(Answer { next, ..shown(&steps, exit) })
+        let rehearsal = migrator.rehearse(&context.target()?, self.limit).await?;
+        let next = match rehearsed::advice(&rehearsal) {
+            Some(advice) => Next::advice(advice),
+            None if rehearsal.steps.is_empty() => Next::default(),
+            None => {
+                let up = context.invocation.command(&format!("up{}", self.to()));
+                Next::default().or(up, "does it")
+            }
+        };
+        Ok(Answer {
+            exit: rehearsed::exit(&rehearsal),
+            page: rehearsed::page(&rehearsal),
+            data: json!({ "rehearsal": rehearsed::json(&rehearsal) }),
+            next,
+        })
+    }
+
+    /// The option that says the same again.
+    fn to(&self) -> String {
+        self.to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(" --to {}", crate::cli::invocation::quoted(to)))
     }
 }

@@ -1,5 +1,6 @@
 //! `redo`.
 
+use super::backup::First;
 use super::run::take;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
@@ -16,10 +17,18 @@ pub(crate) struct Args {
     /// Show the steps, and take none
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    first: First,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(&context.migrator, &context.target()?, &Redo::count(self.count), self.dry_run).await
+        take(
+            &self.first.apply_to(&context.migrator),
+            &context.target()?,
+            &Redo::count(self.count),
+            self.dry_run,
+        )
+        .await
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Drop all that is in a development database, and build it anew
 ///
-/// Drops all schemas, publications and event triggers, applies all migrations, and runs the seed script if there is one: what the
+/// Under the migration lock, drops all schemas, publications and event triggers, applies all migrations, and runs the seed script if there is one: what the
 /// program brings, or a file `seed.sql` beside the folder of the migrations. Refused unless the database was marked as a
 /// development database, or its name is repeated.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,7 +53,7 @@ impl Args {
             return self.mark(&session, &look).await;
         }
         self.check(&look)?;
-        reset::empty(&mut session).await?;
+        reset::empty_under_lock(context, &target, &mut session).await?;
         let report = context.migrator.run(&target).await?;
         if let Some(seed) = &seed {
             seed.run(&session).await?;

@@ -1,13 +1,15 @@
 //! What the commands that take steps have in common.
 
+use super::explained;
 use crate::cli::answer::Answer;
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
+use crate::operate::Explanation;
 use crate::{Action, Migrator, Report};
-use migrate_core::plan::{Plan, Steps};
-use migrate_core::{Script, TransactionMode};
+use migrate_core::TransactionMode;
+use migrate_core::plan::Plan;
 use serde_json::json;
 use tokio_postgres::Config;
 
@@ -19,7 +21,7 @@ pub(super) async fn take(
     dry_run: bool,
 ) -> Result<Answer, Problem> {
     if dry_run {
-        return Ok(shown(&migrator.plan_of(target, plan).await?, Exit::Done));
+        return Ok(shown(&migrator.explain_of(target, plan).await?, Exit::Done));
     }
     Ok(done(&migrator.take(target, plan).await?))
 }
@@ -30,33 +32,33 @@ pub(super) fn done(report: &Report) -> Answer {
 }
 
 /// Steps that are not taken.
-pub(super) fn shown(steps: &Steps<'_>, exit: Exit) -> Answer {
+pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
     let mut table = Table::new(["step", "migration", "runs", "how"]);
     for step in &steps.steps {
-        let script = step.script();
         let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
         table.push([
             Piece::new(step.action.word(), tone),
-            Piece::plain(&*step.name),
-            Piece::plain(statements(script.map_or(0, |script| script.statements().len()))),
-            Piece::new(mode(script), Tone::Faint),
+            Piece::plain(&step.name),
+            Piece::plain(statements(step.statements.len())),
+            Piece::new(mode(step.transaction), Tone::Faint),
         ]);
     }
+    let data = json!({
+        "steps": steps.steps.iter().map(explained::json).collect::<Vec<_>>(),
+        "notices": json::notices(&steps.notices),
+    });
+    Answer { exit, ..Answer::done(Page::default().table(table).append(count_page(steps)), data) }
+}
+
+/// How many steps there are, and what was noticed.
+fn count_page(steps: &Explanation) -> Page {
     let count = match steps.steps.len() {
         0 => "nothing to do".to_owned(),
         1 => "1 step; nothing was changed".to_owned(),
         count => format!("{count} steps; nothing was changed"),
     };
-    let page = Page::default().table(table).line(count);
-    let page = steps
-        .notices
-        .iter()
-        .fold(page, |page, notice| page.toned(format!("notice: {notice}"), Tone::Warning));
-    let data = json!({
-        "steps": steps.steps.iter().map(json::step).collect::<Vec<_>>(),
-        "notices": json::notices(&steps.notices),
-    });
-    Answer { exit, ..Answer::done(page, data) }
+    let notices = steps.notices.iter().map(|notice| format!("notice: {notice}"));
+    notices.fold(Page::default().line(count), |page, notice| page.toned(notice, Tone::Warning))
 }
 
 fn statements(count: usize) -> String {
@@ -72,8 +74,8 @@ fn attempts(count: u32) -> String {
     if count > 1 { format!("{count} times") } else { String::new() }
 }
 
-fn mode(script: Option<&Script>) -> &'static str {
-    match script.map(Script::transaction) {
+fn mode(transaction: Option<TransactionMode>) -> &'static str {
+    match transaction {
         None => "records only",
         Some(TransactionMode::None) => "statement by statement",
         Some(_) => "in one transaction",

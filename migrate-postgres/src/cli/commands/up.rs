@@ -1,5 +1,6 @@
 //! `up`.
 
+use super::backup::First;
 use super::run::take;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
@@ -8,7 +9,9 @@ use migrate_core::plan::Up;
 
 /// Apply what is pending
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  up\n  up --to 0007\n  up --lock-wait 30s --json")]
+#[command(
+    after_help = "Examples:\n  up\n  up --to 0007\n  up --lock-wait 30s --json\n  up --backup /var/backups/app"
+)]
 pub(crate) struct Args {
     /// Up to this version only
     #[arg(long, value_name = "VERSION")]
@@ -16,11 +19,19 @@ pub(crate) struct Args {
     /// Show the steps, and take none
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    first: First,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        take(&context.migrator, &context.target()?, &plan(self.to.as_deref(), context), self.dry_run).await
+        take(
+            &self.first.apply_to(&context.migrator),
+            &context.target()?,
+            &plan(self.to.as_deref(), context),
+            self.dry_run,
+        )
+        .await
     }
 }
 

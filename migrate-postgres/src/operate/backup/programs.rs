@@ -109,35 +109,45 @@ impl Drop for Running {
     }
 }
 
-/// Dumps into a file of a temporary name, has its list of contents read, and gives it its name.
-pub(super) async fn dump_to(
-    programs: &Programs,
-    folder: &Path,
-    name: &str,
-    environment: &[(&'static str, String)],
-) -> Result<(PathBuf, u64), BackupError> {
-    let (partial, said, file) =
-        (folder.join(format!(".{name}.partial")), folder.join(format!(".{name}.log")), folder.join(name));
-    let _partial = Partial(vec![partial.clone(), said.clone()]);
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| BackupError::Folder { path, source }
-    };
-    drop(private(&partial).map_err(at(&partial))?);
-    let mut dump = Command::new(&programs.dump);
-    dump.args(["--format=custom", "--no-password", "--lock-wait-timeout=60000", "--file"]).arg(&partial);
-    dump.env_remove("PGOPTIONS").env_remove("PGSERVICE").env_remove("PGHOSTADDR");
-    dump.envs(environment.iter().map(|(name, value)| (*name, value)));
-    run(&programs.dump, dump, &said).await?;
-    let mut list = Command::new(&programs.restore);
-    list.arg("--list").arg(&partial);
-    run(&programs.restore, list, &said).await?;
-    let dumped = File::open(&partial).map_err(at(&partial))?;
-    dumped.sync_all().map_err(at(&partial))?;
-    let bytes = dumped.metadata().map_err(at(&partial))?.len();
-    fs::rename(&partial, &file).map_err(at(&file))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
-    Ok((fs::canonicalize(&file).unwrap_or(file), bytes))
+/// A dump that is to be made.
+pub(super) struct Dump<'d> {
+    pub(super) programs: &'d Programs,
+    pub(super) folder: &'d Path,
+    pub(super) name: &'d str,
+    pub(super) environment: &'d [(&'static str, String)],
+}
+
+/// Is told how many bytes are written so far.
+type Written<'w> = &'w mut (dyn FnMut(u64) + Send);
+
+impl Dump<'_> {
+    /// Dumps into a file of a temporary name, has its list of contents read, and gives it its name.
+    pub(super) async fn make(&self, written: Written<'_>) -> Result<(PathBuf, u64), BackupError> {
+        let Dump { programs, folder, name, environment } = self;
+        let (partial, said, file) =
+            (folder.join(format!(".{name}.partial")), folder.join(format!(".{name}.log")), folder.join(name));
+        let _partial = Partial(vec![partial.clone(), said.clone()]);
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| BackupError::Folder { path, source }
+        };
+        drop(private(&partial).map_err(at(&partial))?);
+        let mut dump = Command::new(&programs.dump);
+        dump.args(["--format=custom", "--no-password", "--lock-wait-timeout=60000", "--file"]).arg(&partial);
+        dump.env_remove("PGOPTIONS").env_remove("PGSERVICE").env_remove("PGHOSTADDR");
+        dump.envs(environment.iter().map(|(name, value)| (*name, value)));
+        let size = || fs::metadata(&partial).map_or(0, |metadata| metadata.len());
+        run(&programs.dump, dump, &said, &mut || written(size())).await?;
+        let mut list = Command::new(&programs.restore);
+        list.arg("--list").arg(&partial);
+        run(&programs.restore, list, &said, &mut || {}).await?;
+        let dumped = File::open(&partial).map_err(at(&partial))?;
+        dumped.sync_all().map_err(at(&partial))?;
+        let bytes = dumped.metadata().map_err(at(&partial))?.len();
+        fs::rename(&partial, &file).map_err(at(&file))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
+        Ok((fs::canonicalize(&file).unwrap_or(file), bytes))
+    }
 }
 
 /// Makes a file that only we can read.
@@ -150,13 +160,21 @@ fn private(path: &Path) -> std::io::Result<File> {
 }
 
 /// Runs a program to its end; what it says goes to a file, which never fills up as a pipe does.
-async fn run(program: &Path, mut command: Command, said: &Path) -> Result<(), BackupError> {
+///
+/// Meanwhile `tick` is called again and again.
+async fn run(
+    program: &Path,
+    mut command: Command,
+    said: &Path,
+    tick: &mut (dyn FnMut() + Send),
+) -> Result<(), BackupError> {
     drop(fs::remove_file(said));
     let failed = |said: String| BackupError::Program { program: program.to_owned(), said };
     let errors = private(said).map_err(|source| BackupError::Folder { path: said.to_owned(), source })?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
     let mut running = Running(child.map_err(|error| failed(error.to_string()))?);
     loop {
+        tick();
         match running.0.try_wait().map_err(|error| failed(error.to_string()))? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-pub(super) const SERVER: &str = "SELECT 'PostgreSQL ' || current_setting('server_version') || ', database ' \
+/// Builds of distributions say more of themselves behind the version.
+pub(super) const SERVER: &str = "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || ', database ' \
     || current_database() || ', as ' || current_user";
 
 /// Whether the role may write the history.
@@ -81,3 +82,5 @@ pub(super) const SLOTS: &str = "SELECT slot_name, CASE WHEN NOT pg_is_in_recover
     FROM pg_catalog.pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL";
 
 pub(super) const DATABASE_SIZE: &str = "SELECT pg_catalog.pg_database_size(current_database())";
+
+pub(super) const NOW: &str = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())";

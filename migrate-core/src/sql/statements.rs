@@ -1,0 +1,159 @@
+//! The statements of a script.
+
+use super::refusal::Refusal;
+use super::statement::Statement;
+use std::fmt;
+
+/// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers of four bytes,
+/// and why it refuses a transaction.
+const PACKED: usize = 13;
+
+/// The statements of a script, in order.
+///
+/// Those of an embedded script are bytes, and made statements when they are looked at: to a compiler, twenty thousand
+/// statements in a constant are seconds of work, and a literal of bytes is none.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::sql::{self, Statements};
+///
+/// let text = "CREATE TABLE t ();\nVACUUM t;";
+/// let split = sql::split(text).statements;
+/// let packed = Statements::of(&split).pack();
+/// let statements = Statements::packed(&packed);
+/// assert_eq!(statements, Statements::of(&split));
+/// assert_eq!(statements.at(1).text(text), "VACUUM t");
+/// assert_eq!(statements.get(2), None);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Statements<'s>(Stored<'s>);
+
+#[derive(Clone, Copy)]
+enum Stored<'s> {
+    Made(&'s [Statement]),
+    Packed(&'s [[u8; PACKED]]),
+}
+
+impl<'s> Statements<'s> {
+    /// These statements.
+    pub const fn of(statements: &'s [Statement]) -> Statements<'s> {
+        Statements(Stored::Made(statements))
+    }
+
+    /// Statements that were packed.
+    pub const fn packed(bytes: &'s [u8]) -> Statements<'s> {
+        Statements(Stored::Packed(bytes.as_chunks().0))
+    }
+
+    /// The statements as bytes.
+    pub fn pack(self) -> Vec<u8> {
+        self.iter().flat_map(pack).collect()
+    }
+
+    /// How many there are.
+    pub const fn len(self) -> usize {
+        match self.0 {
+            Stored::Made(made) => made.len(),
+            Stored::Packed(packed) => packed.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The statement of an index, if there is one.
+    pub fn get(self, index: usize) -> Option<Statement> {
+        match self.0 {
+            Stored::Made(made) => made.get(index).copied(),
+            Stored::Packed(packed) => packed.get(index).map(unpack),
+        }
+    }
+
+    /// The statement of an index.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn at(self, index: usize) -> Statement {
+        self.get(index)
+            .unwrap_or_else(|| panic!("the script has {} statements, and none of index {index}", self.len()))
+    }
+
+    /// How many of them come before the first for which `is_before` is false; for those behind it, it is false, too.
+    pub fn partition_point(self, is_before: impl Fn(&Statement) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_before(&self.at(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The last one, if there is any.
+    pub fn last(self) -> Option<Statement> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// All of them, in order.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Statement> + DoubleEndedIterator + use<'s> {
+        (0..self.len()).map(move |index| self.at(index))
+    }
+}
+
+impl PartialEq for Statements<'_> {
+    fn eq(&self, other: &Statements<'_>) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Statements<'_> {}
+
+impl fmt::Debug for Statements<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+fn pack(statement: Statement) -> [u8; PACKED] {
+    let range = statement.range();
+    let refuses =
+        statement.refuses().and_then(|refuses| Refusal::ALL.iter().position(|each| *each == refuses));
+    let numbers = [range.start as u32, range.end as u32, statement.line()].map(u32::to_le_bytes);
+    let mut bytes = [0; PACKED];
+    bytes[..12].copy_from_slice(numbers.as_flattened());
+    // 0 is for those that don't.
+    bytes[12] = refuses.map_or(0, |place| place as u8 + 1);
+    bytes
+}
+
+fn unpack(bytes: &[u8; PACKED]) -> Statement {
+    let [start, end, line] =
+        [0, 4, 8].map(|at| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+    let refuses = usize::from(bytes[12]).checked_sub(1).map(|place| Refusal::ALL[place]);
+    Statement::new(start, end, line, refuses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_back(all in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>(), 0..=Refusal::ALL.len()), 0..20)) {
+            let refusal = |place: usize| place.checked_sub(1).map(|place| Refusal::ALL[place]);
+            let statements: Vec<Statement> =
+                all.into_iter().map(|(start, end, line, place)| Statement::new(start, end, line, refusal(place))).collect();
+            let packed = Statements::of(&statements).pack();
+            prop_assert_eq!(Statements::packed(&packed), Statements::of(&statements));
+            prop_assert_eq!(Statements::packed(&packed).last(), statements.last().copied());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What counts as a deployment, and what reverting one reverts.
+
+mod support;
+
+use migrate_core::history::{Applied, State};
+use migrate_core::plan::{Down, Plan, Policies, Refused, Step};
+use migrate_core::{Set, Version};
+use std::time::{Duration, SystemTime};
+use support::set;
+
+/// What was applied by which run; a run with a `=` before it has marked it.
+fn state(set: &Set, runs: &[&str]) -> State {
+    let applied = set.iter().zip(runs).map(|(migration, run)| {
+        let (marked, run) = run.strip_prefix('=').map_or((false, *run), |run| (true, run));
+        let applied = Applied::new(migration.version().clone(), migration.name(), migration.checksum());
+        let applied = applied.with_run(run, SystemTime::UNIX_EPOCH, Duration::ZERO);
+        if marked { applied.as_marked() } else { applied }
+    });
+    State { applied: applied.collect(), ..State::EMPTY }
+}
+
+fn reverted(down: &Down, runs: &[&str]) -> Result<Vec<String>, Refused> {
+    let set = set(1..=4);
+    let steps = down.decide(&set, &state(&set, runs), &Policies::DEFAULT)?.steps;
+    let version = |step: &Step<'_>| -> Version { step.version.clone() };
+    Ok(steps.iter().map(|step| version(step).to_string()).collect())
+}
+
+#[test]
+fn the_last_run_is_reverted_as_far_as_it_ran_something() {
+    assert_eq!(reverted(&Down::last_run(), &["a", "b", "b"]).unwrap(), ["3", "2"]);
+    assert_eq!(
+        reverted(&Down::last_run(), &["=a", "=a", "a", "a"]).unwrap(),
+        ["4", "3"],
+        "adopted, and gone on"
+    );
+    assert_eq!(reverted(&Down::run("b"), &["=a", "=a", "b"]).unwrap(), ["3"]);
+    assert!(reverted(&Down::last_run(), &[]).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_marked_is_no_deployment() {
+    for (down, run) in [(Down::last_run(), "a"), (Down::run("a"), "a")] {
+        match reverted(&down, &["=a", "=a"]) {
+            Err(Refused::MarkedRun { run: told }) => assert_eq!(told, run),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(reverted(&Down::run("a"), &["=a", "b"]), Err(Refused::MarkedRun { .. })));
+    // By number, whoever asks for it gets it.
+    assert_eq!(reverted(&Down::count(1), &["=a", "=a"]).unwrap(), ["2"]);
+}
+
+#[test]
+fn a_history_that_keeps_no_runs_has_no_deployments() {
+    assert!(matches!(reverted(&Down::last_run(), &["", ""]), Err(Refused::NoRuns)));
+}
+
+#[test]
+fn a_run_that_others_stand_on_is_not_reverted() {
+    match reverted(&Down::run("a"), &["a", "b", "c"]) {
+        Err(Refused::RunBeneath { later: 2, first, .. }) => assert_eq!(first, "2_m"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(reverted(&Down::run("z"), &["a"]), Err(Refused::UnknownRun { .. })));
+}
+
+#[test]
+fn repeatable_migrations_are_let_go_of_with_the_deployment_and_are_none_by_themselves() {
+    use migrate_core::layout;
+    use migrate_core::source::SourceFile;
+    let file = |path: &str, text: &str| SourceFile::new(path, text.as_bytes().to_vec());
+    let files =
+        vec![file("V1__a.sql", "SELECT 1"), file("U1__a.sql", "SELECT 2"), file("R__v.sql", "SELECT 3")];
+    let set = Set::from(layout::read(files).unwrap());
+    let words = |down: &Down, runs: &[&str]| {
+        let decided = down.decide(&set, &state(&set, runs), &Policies::DEFAULT).unwrap();
+        decided.steps.iter().map(|step| format!("{} {}", step.action, step.version)).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&Down::last_run(), &["a", "a"]), ["unmark R__v", "revert 1"]);
+    assert!(words(&Down::last_run(), &["a", "b"]).is_empty(), "b has changed a view only");
+    assert_eq!(words(&Down::run("a"), &["a", "b"]), ["unmark R__v", "revert 1"]);
+}

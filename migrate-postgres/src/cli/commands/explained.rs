@@ -1,0 +1,155 @@
+//! How the statements of a plan are shown: what each locks, what it does to that, and how large that is now.
+
+use crate::cli::page::{Page, Tone};
+use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize};
+use migrate_core::TransactionMode;
+use migrate_core::sql::{LockMode, Toll};
+use serde_json::{Value, json};
+
+/// The statements of all steps.
+pub(super) fn page(explanation: &Explanation) -> Page {
+    let steps = explanation.steps.iter().filter(|step| !step.statements.is_empty());
+    steps.fold(Page::default(), |page, step| page.append(step_page(step)))
+}
+
+fn step_page(step: &ExplainedStep) -> Page {
+    let page = Page::default().toned(step.path.as_deref().unwrap_or(&step.name), Tone::Strong);
+    step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
+}
+
+fn statement_page(statement: &ExplainedStatement) -> Page {
+    let page = Page::default().prose(format!("  {}", at_line(statement.line, &statement.text)), Tone::Plain);
+    let Some(locks) = &statement.locks else {
+        return page.toned("      what it locks can't be told from its text", Tone::Warning);
+    };
+    let there: Vec<&ExplainedLock> = locks.iter().filter(|lock| lock.size.is_some()).collect();
+    if there.is_empty() {
+        return page.toned("      locks nothing that is there yet", Tone::Faint);
+    }
+    there.into_iter().fold(page, |page, lock| {
+        let page = page.prose(format!("      {}", told(lock)), tone(lock));
+        lock.note.iter().fold(page, |page, note| page.prose(format!("        {note}"), Tone::Faint))
+    })
+}
+
+/// A statement as a list has it: its line, and its text on one line, cut where it is long.
+pub(super) fn at_line(line: u32, text: &str) -> String {
+    const LONGEST: usize = 80;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text,
+    };
+    format!("line {line}: {text}")
+}
+
+/// Of a lock: what, how, and what it means for others.
+fn told(lock: &ExplainedLock) -> String {
+    let mut told = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
+    if let Some(toll) = does(lock.toll) {
+        told += &format!("; {toll}");
+    }
+    if let Some(size) = &lock.size {
+        told += &format!("; {size}");
+    }
+    told
+}
+
+/// What a lock means for others.
+pub(super) fn meaning(mode: LockMode) -> &'static str {
+    if mode.blocks_reads() {
+        "nobody reads or writes it"
+    } else if mode.blocks_writes() {
+        "nobody writes it"
+    } else {
+        "others read and write it"
+    }
+}
+
+fn does(toll: Toll) -> Option<&'static str> {
+    match toll {
+        Toll::Rows => Some("rows of it are read or changed"),
+        Toll::Scan => Some("it is read to its end"),
+        Toll::Build => Some("it is read to its end, and an index built"),
+        Toll::Rewrite => Some("it is written anew"),
+        _ => None,
+    }
+}
+
+/// A lock that keeps others out is worth a look; one that does while the whole table is read or written, all the more.
+fn tone(lock: &ExplainedLock) -> Tone {
+    match (lock.mode.blocks_writes(), lock.toll) {
+        (true, Toll::Scan | Toll::Build | Toll::Rewrite) => Tone::Bad,
+        (true, _) => Tone::Warning,
+        (false, _) => Tone::Faint,
+    }
+}
+
+/// A step that would be taken.
+pub(super) fn json(step: &ExplainedStep) -> Value {
+    let mode = step.transaction.map(|transaction| match transaction {
+        TransactionMode::None => "statement by statement",
+        _ => "one transaction",
+    });
+    json!({
+        "action": step.action.word(),
+        "version": step.version.as_written(),
+        "name": step.name,
+        "script": step.path,
+        "statements": step.statements.len(),
+        "mode": mode,
+        "explained": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
+    })
+}
+
+fn statement_json(statement: &ExplainedStatement) -> Value {
+    let locks = statement.locks.as_ref().map(|locks| locks.iter().map(lock_json).collect::<Vec<_>>());
+    json!({
+        "statement": statement.number,
+        "line": statement.line,
+        "column": statement.column,
+        "text": statement.text,
+        "refuses_transaction": statement.refuses,
+        "locks": locks,
+    })
+}
+
+fn lock_json(lock: &ExplainedLock) -> Value {
+    let does = match lock.toll {
+        Toll::Rows => "rows",
+        Toll::Scan => "scan",
+        Toll::Build => "build",
+        Toll::Rewrite => "rewrite",
+        _ => "catalog",
+    };
+    let size = |size: &RelationSize| json!({ "relation": size.name, "bytes": size.bytes, "rows": size.rows });
+    json!({
+        "relation": lock.relation,
+        "mode": lock.mode.as_sql(),
+        "blocks": blocks(lock.mode),
+        "does": does,
+        "note": lock.note,
+        "size": lock.size.as_ref().map(size),
+    })
+}
+
+/// Whom a lock keeps out.
+pub(super) fn blocks(mode: LockMode) -> &'static str {
+    match (mode.blocks_reads(), mode.blocks_writes()) {
+        (true, _) => "reads and writes",
+        (false, true) => "writes",
+        (false, false) => "nothing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_one_line_of_a_list() {
+        assert_eq!(at_line(3, "ALTER TABLE a\n    ADD b int"), "line 3: ALTER TABLE a ADD b int");
+        let long = at_line(1, &"é ".repeat(200));
+        assert!(long.ends_with("é…") && long.chars().count() < 100, "{long}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `preflight`.
+
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::next::Next;
+use crate::cli::page::{Page, Piece, Table, Tone};
+use crate::cli::problem::Problem;
+use crate::cli::size::parse_size;
+use crate::operate::{Finding, Preflight, Thresholds, Verdict};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Look whether now is a good time to migrate
+///
+/// Connection and rights, the migration lock, who uses the tables that pending migrations touch, invalid indexes, standbys, how much
+/// will be written, and how old the last backup is. Nothing is written.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 9 says that a run should not be begun; with warnings it is 0.\n\nExamples:\n  preflight && up\n  preflight --backup-age 1h --long-transaction 10s"
+)]
+#[command(next_help_heading = "Thresholds")]
+pub(crate) struct Args {
+    /// From how long on a transaction is a long one: one that holds a table to be touched stops, where a younger one is a warning
+    #[arg(long, value_name = "TIME", default_value = "1min", value_parser = humantime::parse_duration)]
+    long_transaction: Duration,
+    /// From how much of the log on a standby that is behind is a warning
+    #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size)]
+    lag: u64,
+    /// From how much on that will be written anew the disk is a warning
+    #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = parse_size)]
+    written: u64,
+    /// Stop where the last backup made by `backup` is older than that, or there is none
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    backup_age: Option<Duration>,
+}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        let preflight = context.migrator.preflight_with(&context.target()?, &self.thresholds()).await?;
+        let stops = preflight.verdict() == Verdict::Stop;
+        let next = match (stops, preflight.pending) {
+            (true, _) => Next::advice("see to what stops, and look again")
+                .or(context.invocation.command("preflight"), "looks again"),
+            (false, Some(0)) => Next::default(),
+            _ => Next::default().or(context.invocation.command("up"), "applies what is pending"),
+        };
+        Ok(Answer {
+            exit: if stops { Exit::Stop } else { Exit::Done },
+            page: page(&preflight),
+            data: json!({
+                "verdict": preflight.verdict().word(),
+                "pending": preflight.pending,
+                "findings": preflight.findings.iter().map(finding_json).collect::<Vec<_>>(),
+            }),
+            next,
+        })
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        let thresholds =
+            Thresholds::new().long_transaction(self.long_transaction).lag(self.lag).written(self.written);
+        self.backup_age.map_or(thresholds, |age| thresholds.backup_age(age))
+    }
+}
+
+fn page(preflight: &Preflight) -> Page {
+    let mut table = Table::new(["check", "verdict", "found", "what to do"]);
+    for finding in &preflight.findings {
+        table.push([
+            Piece::plain(finding.check.word()),
+            Piece::new(finding.verdict.word(), tone(finding.verdict)),
+            Piece::plain(one_line(&finding.found)),
+            Piece::plain(one_line(finding.next.as_deref().unwrap_or_default())),
+        ]);
+    }
+    Page::default().table(table).toned(summary(preflight), tone(preflight.verdict()))
+}
+
+fn summary(preflight: &Preflight) -> String {
+    let count = |verdict| preflight.findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let told = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let counts = [
+        told(count(Verdict::Stop), "stop", "stops"),
+        told(count(Verdict::Warning), "warning", "warnings"),
+        told(count(Verdict::Pass), "passed", "passed"),
+    ];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Pass => Tone::Good,
+        Verdict::Warning => Tone::Warning,
+        Verdict::Stop => Tone::Bad,
+    }
+}
+
+/// Errors that were found have several lines.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "check": finding.check.word(),
+        "verdict": finding.verdict.word(),
+        "found": finding.found,
+        "next": finding.next,
+    })
+}

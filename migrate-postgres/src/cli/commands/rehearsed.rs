@@ -1,0 +1,140 @@
+//! How a rehearsal is shown: what each statement really locked and rewrote, and how long it took.
+
+use super::explained::{at_line, blocks, meaning};
+use crate::cli::exit::Exit;
+use crate::cli::json;
+use crate::cli::page::{Page, Tone};
+use crate::operate::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped, TakenLock};
+use serde_json::{Value, json};
+
+/// What it came to. That migrations were left out is no failure.
+pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
+    match &rehearsal.stopped {
+        None | Some(Stopped::Refuses { .. } | Stopped::NeedsCommit { .. }) => Exit::Done,
+        Some(Stopped::Failed(failure)) => Exit::of_failure(failure),
+        Some(Stopped::TimeUp { .. }) => Exit::Failed,
+    }
+}
+
+pub(super) fn page(rehearsal: &Rehearsal) -> Page {
+    let page = rehearsal.steps.iter().fold(Page::default(), |page, step| page.append(step_page(step)));
+    match &rehearsal.stopped {
+        None if rehearsal.steps.is_empty() => page.line("nothing to do"),
+        None => page.toned(rolled_back(rehearsal), Tone::Good),
+        Some(stopped) => page.line(rolled_back(rehearsal)).append(stopped_page(stopped)),
+    }
+}
+
+fn rolled_back(rehearsal: &Rehearsal) -> String {
+    let count = match rehearsal.steps.len() {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    };
+    format!("{count} rehearsed and rolled back in {:.1?}; nothing was changed", rehearsal.took)
+}
+
+fn stopped_page(stopped: &Stopped) -> Page {
+    let tone = match stopped {
+        Stopped::Refuses { .. } | Stopped::NeedsCommit { .. } => Tone::Warning,
+        Stopped::TimeUp { .. } | Stopped::Failed(_) => Tone::Bad,
+    };
+    let text = told(stopped);
+    let mut lines = text.lines();
+    Page::default().prose(lines.next().unwrap_or_default(), tone).lines(lines)
+}
+
+/// What stopped it, without what to do next, and without what a failure says of a run: nothing was applied.
+fn told(stopped: &Stopped) -> String {
+    let text = stopped.to_string();
+    let end = text.find("\ndatabase: ").or_else(|| text.rfind("\nnext: ")).unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// What to do about it.
+pub(super) fn advice(rehearsal: &Rehearsal) -> Option<String> {
+    let text = rehearsal.stopped.as_ref()?.to_string();
+    match &rehearsal.stopped {
+        Some(Stopped::Failed(_)) => Some("correct the script, and rehearse again".to_owned()),
+        _ => text.rsplit_once("\nnext: ").map(|(_, next)| next.to_owned()),
+    }
+}
+
+fn step_page(step: &RehearsedStep) -> Page {
+    let page = Page::default().toned(&step.path, Tone::Strong);
+    step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
+}
+
+/// What a table keeps its long values in is locked with it, which goes without saying.
+fn is_toast(relation: &str) -> bool {
+    relation.starts_with("pg_toast.")
+}
+
+fn statement_page(statement: &RehearsedStatement) -> Page {
+    let line = format!("  {}: {:.1?}", at_line(statement.line, &statement.text), statement.took);
+    let tables = statement.locks.iter().filter(|lock| !is_toast(&lock.relation));
+    let page = tables.fold(Page::default().prose(line, Tone::Plain), |page, lock| {
+        let tone = if lock.mode.blocks_writes() { Tone::Warning } else { Tone::Faint };
+        page.prose(format!("      locked {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode)), tone)
+    });
+    statement
+        .rewritten
+        .iter()
+        .fold(page, |page, relation| page.toned(format!("      wrote {relation} anew"), Tone::Bad))
+}
+
+pub(super) fn json(rehearsal: &Rehearsal) -> Value {
+    json!({
+        "steps": rehearsal.steps.iter().map(step_json).collect::<Vec<_>>(),
+        "stopped": rehearsal.stopped.as_ref().map(stopped_json),
+        "took_seconds": json::seconds(rehearsal.took),
+    })
+}
+
+fn step_json(step: &RehearsedStep) -> Value {
+    json!({
+        "version": step.version.as_written(),
+        "name": step.name,
+        "script": step.path,
+        "statements": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
+    })
+}
+
+fn statement_json(statement: &RehearsedStatement) -> Value {
+    let lock = |lock: &TakenLock| json!({ "relation": lock.relation, "mode": lock.mode.as_sql(), "blocks": blocks(lock.mode) });
+    json!({
+        "statement": statement.number,
+        "line": statement.line,
+        "text": statement.text,
+        "took_seconds": json::seconds(statement.took),
+        "locks": statement.locks.iter().map(lock).collect::<Vec<_>>(),
+        "rewritten": statement.rewritten,
+    })
+}
+
+fn stopped_json(stopped: &Stopped) -> Value {
+    let mut value = json!({ "message": told(stopped) });
+    let mut put = |key: &str, content: Value| value[key] = content;
+    match stopped {
+        Stopped::Refuses { name, left_out } => {
+            put("state", json!("refuses_transaction"));
+            put("name", json!(name));
+            put("left_out", json!(left_out));
+        }
+        Stopped::NeedsCommit { name, left_out } => {
+            put("state", json!("needs_commit"));
+            put("name", json!(name));
+            put("left_out", json!(left_out));
+        }
+        Stopped::TimeUp { name, limit } => {
+            put("state", json!("time_up"));
+            put("name", json!(name));
+            put("limit_seconds", json::seconds(*limit));
+        }
+        Stopped::Failed(failure) => {
+            put("state", json!("failed"));
+            put("name", json!(failure.name));
+            put("failure", json::failure(failure));
+        }
+    }
+    value
+}

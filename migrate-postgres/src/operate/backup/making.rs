@@ -1,0 +1,157 @@
+//! Making a backup, and recording it.
+
+use super::programs::{Dump, Programs, environment, free_space};
+use super::{Backup, BackupError, Backups, ask, table};
+use crate::answers::{Answers, parsed, text};
+use crate::apply::is_made_meanwhile;
+use crate::error::Error;
+use crate::history::{Survey, run_id};
+use crate::quote::{quote_ident, quote_literal};
+use crate::settings::RunSettings;
+use crate::target::Target;
+use migrate_core::engine::Progress;
+use migrate_core::plan::Step;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+use tokio_postgres::{Client, Config};
+
+/// A backup that a run has to make before its first step.
+pub(crate) struct Due {
+    backups: Backups,
+    /// Where to; none where the target is a connection.
+    config: Option<Config>,
+}
+
+impl Due {
+    /// What is due by a run's settings.
+    pub(crate) fn of<T: Target + ?Sized>(settings: &RunSettings, target: &T) -> Result<Option<Due>, Error> {
+        let due = settings.backups.as_ref().map(|backups| {
+            let config = target.to_config()?;
+            Ok(Due { backups: backups.clone(), config })
+        });
+        due.transpose()
+    }
+
+    /// Whether steps call for it: those that only record something lose nothing.
+    pub(crate) fn is_called_for(steps: &[Step<'_>]) -> bool {
+        steps.iter().any(|step| step.script().is_some())
+    }
+
+    /// Makes it.
+    pub(crate) async fn make(
+        self,
+        settings: &RunSettings,
+        set: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Error> {
+        let config = &self.config.ok_or(BackupError::NoUrl)?;
+        let making = Making { settings, set, backups: &self.backups, config };
+        making.make(progress).await.map(drop)
+    }
+}
+
+/// What a backup is made of, and where to.
+pub(super) struct Making<'m> {
+    pub(super) settings: &'m RunSettings,
+    pub(super) set: &'m str,
+    pub(super) backups: &'m Backups,
+    pub(super) config: &'m Config,
+}
+
+/// What is asked of the server: the database's size and name, and the time for the file's name.
+const DATABASE: &str = "SELECT pg_catalog.pg_database_size(current_database()), current_database(), \
+                        pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"')";
+
+/// How often the progress is told of.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+impl Making<'_> {
+    /// Makes it, over a connection of its own.
+    pub(super) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
+        let session = self.config.open().await?;
+        let made = self.make_over(&session, progress).await;
+        session.close().await;
+        made
+    }
+
+    async fn make_over(&self, client: &Client, progress: &mut Progress<'_>) -> Result<Backup, Error> {
+        let began = Instant::now();
+        let survey = Survey::take(client, self.settings).await?;
+        survey.check_writable()?;
+        let rows = ask(client, DATABASE).await?;
+        let shown = |column| rows.first().and_then(|row| text(row, column)).unwrap_or_default().to_owned();
+        let server = survey.server_version.unsigned_abs() / 10_000;
+        let programs = Programs::find(self.backups.programs.as_deref(), server)?;
+        let size: u64 = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
+        self.check_space(size)?;
+        let dump = Dump {
+            programs: &programs,
+            folder: &self.backups.folder,
+            name: &name(&shown(1), &shown(2)),
+            environment: &environment(self.config, &shown(1)),
+        };
+        let mut told: Option<Instant> = None;
+        let (file, bytes) = dump
+            .make(&mut |written| {
+                if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    progress.backing_up(written, size);
+                }
+            })
+            .await?;
+        let backup = self.record(&survey, client, file, bytes).await?;
+        progress.backed_up(&backup.file, bytes, began.elapsed());
+        Ok(backup)
+    }
+
+    fn check_space(&self, size: u64) -> Result<(), BackupError> {
+        let (folder, needed) = (&self.backups.folder, size.saturating_add(self.backups.reserve));
+        match free_space(folder)? {
+            free if free < needed => {
+                Err(BackupError::TooLittleSpace { folder: folder.clone(), free, needed })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a backup's name and size.
+    async fn record(
+        &self,
+        survey: &Survey,
+        client: &Client,
+        file: PathBuf,
+        bytes: u64,
+    ) -> Result<Backup, Error> {
+        let schema = if survey.schema_exists {
+            String::new()
+        } else {
+            format!("CREATE SCHEMA IF NOT EXISTS {};", quote_ident(survey.table.schema()))
+        };
+        let (table, set) = (table(survey), quote_literal(self.set));
+        let create = format!(
+            "{schema} CREATE TABLE IF NOT EXISTS {table} (set_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL, \
+             made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
+        );
+        let failed = |source| Error::server("keeping track of backups", source);
+        match client.batch_execute(&create).await {
+            // Of two that make it at once one is told so, `IF NOT EXISTS` or not.
+            Err(error) if is_made_meanwhile(&error) => {}
+            created => created.map_err(failed)?,
+        }
+        let insert = format!(
+            "INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes}) RETURNING extract(epoch FROM made_at)",
+            quote_literal(&file.to_string_lossy())
+        );
+        let rows = Answers::of(client.simple_query(&insert).await.map_err(failed)?).next();
+        let since = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
+        let since = Duration::try_from_secs_f64(since).unwrap_or_default();
+        Ok(Backup { file, bytes, at: SystemTime::UNIX_EPOCH + since })
+    }
+}
+
+/// A file's name that no other backup has.
+fn name(database: &str, time: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+    let database: String = database.chars().map(plain).collect();
+    format!("{database}-{time}-{}.dump", &run_id()[..8])
+}

@@ -1,0 +1,68 @@
+//! `backup`, and `--backup` of the commands that change something.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+use std::fs;
+
+fn dumps(stage: &Stage) -> usize {
+    fs::read_dir(stage.path().join("backups")).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_backup_is_made_checked_recorded_and_says_how_to_restore_it() {
+    let stage = Stage::new(&TABLES).await;
+    fs::create_dir(stage.path().join("backups")).unwrap();
+    stage.done("up");
+    let lines = ["backup backups", "backup backups --json"];
+    assert_snapshot("backup.txt", &stage.transcript(&lines));
+    assert_eq!((dumps(&stage), stage.value("SELECT count(*) FROM migrate_backup").await.as_str()), (2, "2"));
+    let looked = stage.done("preflight --backup-age 1h").stdout;
+    assert!(looked.contains("\nbackup       pass  the last one was made "), "{looked}");
+    assert_eq!(stage.run("preflight --backup-age 0s").code, 9);
+}
+
+#[tokio::test]
+async fn a_run_makes_its_backup_before_it_changes_anything_and_tells_of_it_in_every_end() {
+    let stage = Stage::new(&TABLES).await;
+    fs::create_dir(stage.path().join("backups")).unwrap();
+    let lines = [
+        "up --backup backups --dry-run",
+        "up --backup backups",
+        "up --backup backups",
+        "redo --backup backups",
+    ];
+    let told = stage.transcript(&lines);
+    assert_eq!(dumps(&stage), 2, "one for each run that changed something: {told}");
+    stage.write("migrations/0003_count.up.sql", "UPDATE users SET n = nope;");
+    let told = told + &stage.transcript(&["up --backup backups", "down --backup backups --json"]);
+    assert_snapshot("backup_first.txt", &told);
+    assert_eq!(dumps(&stage), 4);
+    // The last dump is of before `down`, and the first of before `up`.
+    let last = stage.value("SELECT file FROM migrate_backup ORDER BY made_at DESC LIMIT 1").await;
+    let listed = |file: &str| {
+        let output = std::process::Command::new("pg_restore").args(["--list", file]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(listed(&last).contains(" TABLE public posts "));
+    let first = stage.value("SELECT file FROM migrate_backup ORDER BY made_at LIMIT 1").await;
+    assert!(!listed(&first).contains(" TABLE public users "));
+}
+
+#[tokio::test]
+async fn without_a_backup_nothing_is_changed() {
+    let stage = Stage::new(&TABLES).await;
+    assert_snapshot(
+        "no_backup.txt",
+        &stage.transcript(&["up --backup nowhere", "up --backup nowhere --json"]),
+    );
+    for (line, next) in [
+        ("backup . --pg-bin .", ", or name the folder with `--pg-bin`"),
+        ("backup . --reserve 8000000TB", "next: make room, or name another folder"),
+    ] {
+        let ran = stage.run(line);
+        assert!(ran.code == 10 && ran.stderr.contains(next), "{line}: {ran:?}");
+    }
+    assert_eq!(stage.run("up --reserve 1GB").code, 2, "it is asked for what has no meaning");
+    assert_eq!(stage.value("to_regclass('users')").await, "");
+    assert_eq!(stage.value("to_regclass('migrate_backup')").await, "");
+}

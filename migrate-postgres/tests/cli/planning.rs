@@ -1,0 +1,68 @@
+//! `plan` and `plan --rehearse`: what is pending would lock, and what it really locks.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+
+/// A migration whose statements lock one table in several ways, one that can't be told, and one outside of transactions.
+const PENDING: [(&str, &str); 3] = [
+    (
+        "0003_wider.up.sql",
+        "ALTER TABLE users ALTER id TYPE numeric;\nCREATE INDEX by_id ON posts (id);\n\
+         CREATE TABLE tags (author bigint);\nINSERT INTO tags VALUES (1);",
+    ),
+    ("0004_code.up.sql", "DO $$ BEGIN PERFORM 1; END $$;"),
+    ("0005_index.up.sql", "CREATE INDEX CONCURRENTLY by_author ON tags (author);"),
+];
+
+/// A stage where the tables are there and the rest is pending.
+async fn pending(files: &[(&str, &str)]) -> Stage {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    for (name, text) in files {
+        stage.write(&format!("migrations/{name}"), text);
+    }
+    stage
+}
+
+#[tokio::test]
+async fn a_plan_says_what_each_statement_locks_and_how_large_that_is() {
+    let stage = pending(&PENDING).await;
+    assert_snapshot(
+        "plan.txt",
+        &stage.transcript(&["plan", "plan --to 0003 --json", "down --dry-run --json"]),
+    );
+}
+
+#[tokio::test]
+async fn a_rehearsal_says_what_was_really_locked_and_leaves_nothing() {
+    let stage = pending(&PENDING).await;
+    let lines = ["plan --rehearse", "plan --rehearse --to 0003 --json", "plan --rehearse --to 0002"];
+    assert_snapshot("rehearsal.txt", &stage.transcript(&lines));
+    assert_eq!(stage.value("to_regclass('tags')").await, "");
+    assert_eq!(stage.run("status").code, 3);
+}
+
+#[tokio::test]
+async fn a_rehearsal_of_what_would_fail_fails_and_leaves_nothing() {
+    let failing = ("0003_count.up.sql", "ALTER TABLE users ADD n int;\nUPDATE users SET n = nope;\n");
+    let stage = pending(&[failing]).await;
+    assert_snapshot(
+        "rehearsal_failed.txt",
+        &stage.transcript(&["plan --rehearse", "plan --rehearse --json"]),
+    );
+    assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE outcome = 'failed'").await, "0");
+}
+
+#[tokio::test]
+async fn a_rehearsal_that_takes_too_long_or_waits_for_a_table_says_so() {
+    let stage = pending(&[("0003_slow.up.sql", "SELECT pg_sleep(600);")]).await;
+    let slow = stage.run("plan --rehearse --limit 300ms");
+    assert_eq!(slow.code, 7, "{slow:?}");
+    assert!(slow.stdout.contains("the time of 300.0ms was up in 0003_slow; nothing was changed"), "{slow:?}");
+    stage.write("migrations/0003_slow.up.sql", "ALTER TABLE users ADD n int;");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("SET application_name = 'report'; BEGIN; SELECT * FROM users").await.unwrap();
+    let waited = stage.run("plan --rehearse --lock-timeout 200ms");
+    assert_eq!(waited.code, 6, "{waited:?}");
+    assert!(waited.stdout.contains("(report)"), "{waited:?}");
+}
