@@ -121,12 +121,12 @@ impl Comparison {
         self
     }
 
-    fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         self.schema.as_ref().map_or(Scope::database(), |schema| Scope::schema(schema.clone()))
     }
 
     /// The catalog as far as it is compared.
-    fn of(&self, catalog: Catalog) -> Catalog {
+    pub(crate) fn of(&self, catalog: Catalog) -> Catalog {
         let catalog = catalog.ignoring(&self.ignored);
         if self.privileges { catalog } else { catalog.without(&[Kind::Privileges, Kind::DefaultPrivileges]) }
     }

@@ -47,6 +47,8 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+#[cfg(any(feature = "report", feature = "testing"))]
+mod url;
 mod value;
 
 #[doc(hidden)]

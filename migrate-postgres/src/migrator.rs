@@ -549,11 +549,19 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn status<T: Target + ?Sized>(&self, target: &T) -> Result<Status, Error> {
+        Ok(self.status_and_attempts(target).await?.0)
+    }
+
+    /// The status and the audit trail, as they were at one time.
+    pub(crate) async fn status_and_attempts<T: Target + ?Sized>(
+        &self,
+        target: &T,
+    ) -> Result<(Status, Vec<Attempt>), Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let read = self.read(&mut history).await;
         history.close().await;
         let (state, attempts) = read?;
-        Ok(Status::of(&self.set, &state, &attempts))
+        Ok((Status::of(&self.set, &state, &attempts), attempts))
     }
 
     async fn read<T: Target + ?Sized>(

@@ -6,11 +6,13 @@
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //! | is now a good time? | [`Migrator::preflight`] |
 //! | how does one get back? | [`Migrator::backup`], [`Migrator::back_up`] |
+//! | how does it all stand, on one page to hand on? | [`Migrator::database_report`], feature `report` |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!
 //! [`Migrator::back_up`]: crate::Migrator::back_up
 //! [`Migrator::backup`]: crate::Migrator::backup
+//! [`Migrator::database_report`]: crate::Migrator::database_report
 //! [`Migrator::explain`]: crate::Migrator::explain
 //! [`Migrator::preflight`]: crate::Migrator::preflight
 //! [`Migrator::rehearse`]: crate::Migrator::rehearse
@@ -20,6 +22,8 @@ mod explain;
 mod name;
 mod preflight;
 mod rehearse;
+#[cfg(feature = "report")]
+pub mod report;
 mod sizes;
 mod taken;
 mod units;

@@ -11,6 +11,7 @@ mod forward;
 mod making;
 mod planning;
 mod preflight;
+mod reporting;
 mod resetting;
 #[cfg(unix)]
 mod runbook;

@@ -100,6 +100,7 @@ async fn every_command_has_a_help_with_an_example() {
         "resolve",
         "baseline",
         "history",
+        "report",
         "reset",
         "new",
         "check",

@@ -12,6 +12,7 @@ mod plan;
 mod preflight;
 mod redo;
 mod rehearsed;
+mod report;
 mod reset;
 mod resolve;
 mod run;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Drift(drift::Args),
     /// Show every attempt to apply, revert or mark a migration
     History(history::Args),
+    /// Write a page that shows history, what is pending, and the tables
+    Report(report::Args),
     /// Drop all that is in a development database, and build it anew
     Reset(reset::Args),
     /// Try each migration up, down and up again
@@ -63,7 +66,7 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 19] = [
     "status",
     "plan",
     "preflight",
@@ -75,6 +78,7 @@ pub(super) const NAMES: [&str; 18] = [
     "resolve",
     "baseline",
     "history",
+    "report",
     "reset",
     "new",
     "check",
@@ -101,6 +105,7 @@ impl Command {
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
             Command::History(_) => "history",
+            Command::Report(_) => "report",
             Command::Reset(_) => "reset",
             #[cfg(feature = "testing")]
             Command::Test(_) => "test",
@@ -123,6 +128,7 @@ impl Command {
             Command::Adopt(args) => args.run(context).await,
             Command::Drift(args) => args.run(context).await,
             Command::History(args) => args.run(context).await,
+            Command::Report(args) => args.run(context).await,
             Command::Reset(args) => args.run(context).await,
             #[cfg(feature = "testing")]
             Command::Test(args) => args.run(context).await,

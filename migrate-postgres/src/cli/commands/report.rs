@@ -1,0 +1,75 @@
+//! `report`.
+
+use super::comparison::ComparisonArgs;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::page::{Page, Tone};
+use crate::cli::problem::Problem;
+use crate::operate::report::{DatabaseReport, ReportOptions, Standing};
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+/// Write a page that shows history, what is pending, and the tables
+///
+/// One HTML file that needs nothing else: no network, no script. Nothing is written to the database.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "The exit code is 0 where the page was written, whatever it shows; `status` and `drift` have codes for that.\n\nExample:\n  report --html report.html --drift"
+)]
+pub(crate) struct Args {
+    /// Write the page to this file, in place of what is there
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+    /// Compare the schema with what the applied migrations make, too
+    #[arg(long)]
+    drift: bool,
+    #[command(flatten)]
+    comparison: ComparisonArgs,
+}
+
+impl Args {
+    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+        let options = ReportOptions::new().comparing(self.comparison.comparison());
+        let options = if self.drift { options.with_drift() } else { options };
+        let report = context.migrator.database_report(&context.target()?, &options).await?;
+        fs::write(&self.html, report.to_html()).map_err(|source| Problem::File {
+            what: "write",
+            path: self.html.clone(),
+            source,
+        })?;
+        Ok(self.answer(&report))
+    }
+
+    fn answer(&self, report: &DatabaseReport) -> Answer {
+        let (applied, pending) = (report.applied(), report.status.pending().count());
+        let differences = report.drift.as_ref().map(|drift| drift.differences.len());
+        let data = json!({
+            "file": self.html.to_string_lossy(),
+            "set": report.status.set,
+            "standing": report.standing().word(),
+            "applied": applied,
+            "pending": pending,
+            "attempts": report.attempts.len(),
+            "failures": report.failures(),
+            "differences": differences,
+            "tables": report.diagram.tables.len(),
+            "foreign_keys": report.diagram.foreign_keys.len(),
+        });
+        let tone = match (report.standing(), differences) {
+            (Standing::UpToDate, None | Some(0)) => Tone::Good,
+            (Standing::UpToDate | Standing::Pending, _) => Tone::Warning,
+            _ => Tone::Bad,
+        };
+        let drift = match differences {
+            None => String::new(),
+            Some(0) => ", no drift".to_owned(),
+            Some(1) => ", 1 difference".to_owned(),
+            Some(differences) => format!(", {differences} differences"),
+        };
+        let page = Page::default()
+            .toned(format!("{}: {applied} applied, {pending} pending{drift}", report.standing()), tone)
+            .line(format!("written to `{}`", self.html.display()));
+        Answer::done(page, data)
+    }
+}

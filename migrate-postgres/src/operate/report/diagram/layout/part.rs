@@ -1,0 +1,78 @@
+//! A connected part of a drawing, in its place.
+
+use super::grid::{Grid, Route};
+use super::{Lane, Place, Size};
+use std::collections::HashMap;
+
+/// Boxes that hang together, in their places.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) size: Size,
+    pub(super) places: Vec<(usize, Place)>,
+    /// The edges of the part, and the lanes that each takes.
+    pub(super) lanes: Vec<(usize, Vec<Lane>)>,
+}
+
+/// Between two columns: room for the bends of edges.
+const AISLE: i32 = 72;
+
+/// Places boxes that hang together.
+pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) -> Part {
+    let local: HashMap<usize, usize> =
+        boxes.iter().enumerate().map(|(local, global)| (*global, local)).collect();
+    let inside: Vec<(usize, (usize, usize))> = edges
+        .iter()
+        .enumerate()
+        .filter_map(|(edge, (from, to))| Some((edge, (*local.get(from)?, *local.get(to)?))))
+        .filter(|(_, (from, to))| from != to)
+        .collect();
+    let ends: Vec<(usize, usize)> = inside.iter().map(|(_, ends)| *ends).collect();
+    let sizes: Vec<Size> = boxes.iter().map(|index| sizes[*index]).collect();
+    let mut grid = Grid::new(&sizes, &ends);
+    let routes: Vec<Route> = ends.iter().map(|(from, to)| grid.route(*from, *to)).collect();
+    grid.order();
+    grid.settle();
+
+    let placed = Placed::of(&grid);
+    let lanes = inside.iter().zip(&routes).map(|((edge, _), route)| (*edge, placed.lanes(route)));
+    let places = boxes.iter().enumerate().map(|(local, global)| (*global, placed.place(local)));
+    Part { size: placed.size, places: places.collect(), lanes: lanes.collect() }
+}
+
+/// A grid with its columns beside each other.
+struct Placed<'g> {
+    grid: &'g Grid<'g>,
+    /// The left and the right end of each column.
+    bounds: Vec<(i32, i32)>,
+    highest: i32,
+    size: Size,
+}
+
+impl<'g> Placed<'g> {
+    fn of(grid: &'g Grid<'g>) -> Placed<'g> {
+        let mut left = 0;
+        let mut bounds = Vec::new();
+        for width in grid.widths() {
+            bounds.push((left, left + width));
+            left += width + AISLE;
+        }
+        let (highest, lowest) = grid.extent();
+        let size = Size { width: left - AISLE, height: lowest - highest };
+        Placed { grid, bounds, highest, size }
+    }
+
+    fn place(&self, slot: usize) -> Place {
+        let (left, right) = self.bounds[self.grid.column(slot)];
+        Place { x: left, y: self.grid.top(slot) - self.highest, width: right - left }
+    }
+
+    fn lanes(&self, route: &Route) -> Vec<Lane> {
+        let lane = |slot: &usize| {
+            let (left, right) = self.bounds[self.grid.column(*slot)];
+            let y = self.grid.middle_of(*slot) - self.highest;
+            let (begin, end) = if route.goes_right { (left, right) } else { (right, left) };
+            Lane { begin, end, y }
+        };
+        route.lanes.iter().map(lane).collect()
+    }
+}

@@ -1,0 +1,210 @@
+//! What was tried, run by run, the latest first.
+
+use super::text::{count, name, rfc3339, shown, time, time_of_day};
+use super::{Tone, badge, section as framed};
+use crate::operate::units::Time;
+use crate::{Action, Attempt, Outcome};
+use maud::{Markup, html};
+use std::time::Duration;
+
+/// So many runs are shown before the others are folded by month.
+const RUNS: usize = 24;
+
+/// So many runs are shown open, and those that did not end well; none of more attempts than that.
+const OPEN: usize = 3;
+const LONG: usize = 60;
+
+pub(super) fn section(attempts: &[Attempt]) -> Markup {
+    let mut runs: Vec<&[Attempt]> =
+        attempts.chunk_by(|a, b| a.run == b.run && a.program == b.program).collect();
+    runs.reverse();
+    let longest = attempts.iter().filter_map(|attempt| attempt.took).max().unwrap_or_default();
+    let (late, early) = runs.split_at(runs.len().min(RUNS));
+    let content = html! {
+        @if runs.is_empty() { p.nothing { "Nothing was tried yet." } }
+        @for (index, each) in late.iter().enumerate() { (run(each, index < OPEN, longest)) }
+        @for month in early.chunk_by(|a, b| month_of(a) == month_of(b)) { (folded(month, longest)) }
+    };
+    let note = match runs.len() {
+        0 => String::new(),
+        _ => {
+            format!("{} in {}, the latest first", count(attempts.len(), "attempt"), count(runs.len(), "run"))
+        }
+    };
+    framed("history", "History", &note, &content)
+}
+
+/// The month that a run began in: `2026-11`.
+fn month_of(run: &[Attempt]) -> String {
+    rfc3339(run[0].started_at)[..7].to_owned()
+}
+
+fn folded(runs: &[&[Attempt]], longest: Duration) -> Markup {
+    let attempts: usize = runs.iter().map(|run| run.len()).sum();
+    html! {
+        details.month {
+            summary {
+                strong { (month_of(runs[0])) }
+                span.aside { (count(runs.len(), "run")) ", " (count(attempts, "attempt")) }
+                (troubles(runs.iter().copied().flatten()))
+            }
+            @for each in runs { (run(each, false, longest)) }
+        }
+    }
+}
+
+/// How many attempts did not end well, where some did not.
+fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
+    let (mut failed, mut unfinished) = (0, 0);
+    for attempt in attempts {
+        match told(attempt).tone {
+            Tone::Bad if matches!(attempt.outcome, Outcome::Unfinished { .. }) => unfinished += 1,
+            Tone::Bad => failed += 1,
+            _ => {}
+        }
+    }
+    html! {
+        @if failed > 0 { (badge(Tone::Bad, &format!("{failed} failed"))) }
+        @if unfinished > 0 { (badge(Tone::Bad, &format!("{unfinished} unfinished"))) }
+    }
+}
+
+/// One run: a deployment, or somebody at a terminal.
+fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
+    let first = &attempts[0];
+    let took: Duration = attempts.iter().filter_map(|attempt| attempt.took).sum();
+    let is_well = attempts.iter().all(|attempt| told(attempt).tone != Tone::Bad);
+    html! {
+        details.card.run open[(is_open || !is_well) && attempts.len() <= LONG] {
+            summary {
+                span.title { strong { (time(first.started_at)) } }
+                span.aside { (by(first)) }
+                span.badges { (sums(attempts)) (troubles(attempts.iter())) @if !took.is_zero() { span.aside { (Time(took)) } } }
+            }
+            table {
+                caption.hidden { "Run " (shown(&first.run)) }
+                thead { tr { th scope="col" { "Migration" } th scope="col" { "Outcome" } th.took scope="col" { "Took" } } }
+                tbody { @for each in attempts { (row(each, longest)) } }
+            }
+            @if !first.run.is_empty() { p.aside.run-id { "Run " code { (name(&first.run)) } } }
+        }
+    }
+}
+
+fn by(attempt: &Attempt) -> Markup {
+    html! {
+        (name(&attempt.program))
+        @if !attempt.by.is_empty() { @if !attempt.program.is_empty() { " " } "by " (name(&attempt.by)) }
+        @if !attempt.application.is_empty() { ", " (name(&attempt.application)) }
+        @if let Some(address) = &attempt.address { ", from " (name(host(address))) }
+    }
+}
+
+/// An address without the length of its prefix, where that is all of it.
+fn host(address: &str) -> &str {
+    address.strip_suffix("/32").or(address.strip_suffix("/128")).unwrap_or(address)
+}
+
+/// What went well, counted by what was done.
+fn sums(attempts: &[Attempt]) -> Markup {
+    let mut counts: Vec<(&'static str, Tone, usize)> = Vec::new();
+    for told in attempts.iter().map(told).filter(|told| told.tone != Tone::Bad) {
+        match counts.iter_mut().find(|(word, ..)| *word == told.word) {
+            Some((.., count)) => *count += 1,
+            None => counts.push((told.word, told.tone, 1)),
+        }
+    }
+    html! { @for (word, tone, count) in counts { (badge(tone, &format!("{count} {word}"))) } }
+}
+
+/// An outcome in a word.
+struct Told {
+    word: &'static str,
+    tone: Tone,
+}
+
+fn told(attempt: &Attempt) -> Told {
+    let (word, tone) = match &attempt.outcome {
+        Outcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
+        Outcome::Done => (attempt.action.past(), Tone::Warning),
+        // What settling by hand records for a migration that is to go on.
+        Outcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
+            ("set to go on", Tone::Warning)
+        }
+        Outcome::Failed { .. } => ("failed", Tone::Bad),
+        Outcome::Unfinished { .. } => ("unfinished", Tone::Bad),
+    };
+    Told { word, tone }
+}
+
+fn row(attempt: &Attempt, longest: Duration) -> Markup {
+    let Told { word, tone } = told(attempt);
+    let detail = detail(attempt);
+    html! {
+        tr.with-detail[!detail.is_empty()] {
+            th scope="row" {
+                span.migration { (name(&attempt.name)) }
+                span.aside {
+                    "#" (attempt.number)
+                    @if attempt.action != Action::Apply { " · " (attempt.action.word()) }
+                    " · " (time_of_day(attempt.started_at))
+                }
+            }
+            td.badges {
+                (badge(tone, word))
+                @if attempt.reason.is_some() { (badge(Tone::Warning, "by hand")) }
+            }
+            td.took {
+                @match attempt.took {
+                    // A failure is recorded after the transaction that took the time is gone.
+                    Some(took) if took.is_zero() => span.aside { "not timed" },
+                    Some(took) => { (Time(took)) (bar(took, longest, tone)) }
+                    None => span.aside { "not ended" },
+                }
+            }
+        }
+        @if !detail.is_empty() {
+            tr.detail { td colspan="3" { @for (tone, line) in &detail { p.(tone.class()) { (shown(line)) } } } }
+        }
+    }
+}
+
+/// How long it took beside the longest of all.
+fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
+    let share = if longest.is_zero() { 0.0 } else { took.as_secs_f64() / longest.as_secs_f64() * 100.0 };
+    html! {
+        svg.bar viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+            rect.track width="100" height="6" {}
+            rect.(tone.class()) width=(format!("{:.1}", share.max(1.0))) height="6" {}
+        }
+    }
+}
+
+/// What there is to tell beside the outcome.
+fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
+    let mut lines = Vec::new();
+    match &attempt.outcome {
+        Outcome::Failed { message, sqlstate, statement, line, statements_done } if !message.is_empty() => {
+            let place = match (statement, line) {
+                (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
+                (Some(statement), None) => format!("Statement {statement}: "),
+                _ => String::new(),
+            };
+            let code = sqlstate.as_ref().map_or_else(String::new, |sqlstate| format!(" ({sqlstate})"));
+            lines.push(format!("{place}{message}{code}"));
+            if let Some(done) = statements_done.filter(|done| *done > 0) {
+                lines.push(format!(
+                    "{} of it stayed.",
+                    count(usize::try_from(done).unwrap_or(0), "statement")
+                ));
+            }
+        }
+        Outcome::Unfinished { statements_done, statements } if *statements > 0 => {
+            lines.push(format!("{statements_done} of {statements} statements are done."));
+        }
+        _ => {}
+    }
+    let lines = lines.into_iter().map(|line| (Tone::Bad, line));
+    let reason = attempt.reason.as_ref().map(|reason| (Tone::Warning, format!("By hand: {reason}")));
+    lines.chain(reason).collect()
+}

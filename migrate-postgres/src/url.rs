@@ -1,0 +1,67 @@
+//! Connection URLs that can be shown.
+
+use std::fmt::Write as _;
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+
+/// The URL of `database` on the server of `config`, without a password.
+///
+/// A socket's folder stands percent-encoded in the host's place, which libpq, tokio-postgres and sqlx
+/// all read.
+pub(crate) fn public(config: &Config, database: &str) -> String {
+    let mut url = String::from("postgres://");
+    if let Some(user) = config.get_user() {
+        encode(&mut url, user.as_bytes());
+        url.push('@');
+    }
+    for (n, host) in config.get_hosts().iter().enumerate() {
+        if n > 0 {
+            url.push(',');
+        }
+        match host {
+            Host::Tcp(name) if name.contains(':') => _ = write!(url, "[{name}]"),
+            Host::Tcp(name) => encode(&mut url, name.as_bytes()),
+            #[cfg(unix)]
+            Host::Unix(path) => encode(&mut url, path.as_os_str().as_encoded_bytes()),
+        }
+        let ports = config.get_ports();
+        if let Some(port) = ports.get(n).or(ports.first()) {
+            _ = write!(url, ":{port}");
+        }
+    }
+    url.push('/');
+    encode(&mut url, database.as_bytes());
+    url
+}
+
+/// Adds what may stand anywhere in a URL, with all other bytes percent-encoded.
+pub(crate) fn encode(url: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+            _ => _ = write!(url, "%{byte:02X}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_a_socket_is_read_back_as_it_was() {
+        let mut config = Config::new();
+        config.user("postgres").host_path("/tmp/a b").port(5432);
+        let url = public(&config, "x/y");
+        assert_eq!(url, "postgres://postgres@%2Ftmp%2Fa%20b:5432/x%2Fy");
+        let read: Config = url.parse().unwrap();
+        assert_eq!(read.get_hosts(), &[Host::Unix("/tmp/a b".into())]);
+        assert_eq!((read.get_user(), read.get_dbname()), (Some("postgres"), Some("x/y")));
+    }
+
+    #[test]
+    fn a_public_url_has_every_host_and_no_password() {
+        let config: Config = "postgres://u:secret@h1:1,[::1]:2/db?application_name=x".parse().unwrap();
+        assert_eq!(public(&config, "new"), "postgres://u@h1:1,[::1]:2/new");
+    }
+}
