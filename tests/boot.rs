@@ -88,7 +88,7 @@ async fn prismas_folder_gives_the_schema_that_psql_gives() {
     let server = testing::server().unwrap();
     let tool = |name: &str| server.bin_dir().map(|dir| dir.join(name)).filter(|file| file.is_file());
     let (Some(psql), Some(pg_dump)) = (tool("psql"), tool("pg_dump")) else {
-        eprintln!("skipped: this test needs psql and pg_dump of the server's version");
+        migrate_tests::skipped("psql and pg_dump of the server's version");
         return;
     };
     let (ours, theirs) = (database().await, database().await);

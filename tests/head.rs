@@ -186,7 +186,7 @@ async fn a_restored_dump_boots_with_one_query() {
     let server = testing::server().unwrap();
     let tool = |name: &str| Some(server.bin_dir()?.join(name)).filter(|path| path.exists());
     let (Some(psql), Some(pg_dump)) = (tool("psql"), tool("pg_dump")) else {
-        eprintln!("skipped: this test needs psql and pg_dump of the server's version");
+        migrate_tests::skipped("psql and pg_dump of the server's version");
         return;
     };
     let (database, _client) = database().await;

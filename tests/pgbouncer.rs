@@ -25,7 +25,7 @@ impl PgBouncer {
     /// When it can't be started.
     pub async fn start(server: &Server, pool_size: usize) -> Option<PgBouncer> {
         let Some(binary) = find() else {
-            eprintln!("skipped: this test needs PgBouncer (apt-get install pgbouncer)");
+            crate::skipped("PgBouncer (apt-get install pgbouncer)");
             return None;
         };
         let folder = make_folder(server, pool_size, supports_prepared_statements(&binary));

@@ -27,7 +27,7 @@ fn certificate(server: &Server) -> Option<Folder> {
         .arg(path("cert"))
         .output();
     let Ok(made) = made else {
-        eprintln!("skipped: this test needs openssl (apt-get install openssl)");
+        migrate_tests::skipped("openssl (apt-get install openssl)");
         return None;
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -3,7 +3,6 @@
 use crate::stage;
 use migrate_tests::sets::folder_of;
 use std::env;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -17,8 +16,7 @@ fn browser() -> Option<PathBuf> {
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|path| path.is_file());
     if found.is_none() {
-        let text = "skipped: this test needs Chromium (apt-get install chromium)\n";
-        std::io::stderr().write_all(text.as_bytes()).unwrap();
+        migrate_tests::skipped("Chromium (apt-get install chromium)");
     }
     found
 }

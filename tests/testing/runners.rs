@@ -77,9 +77,7 @@ fn cargo_nextest_runs_each_test_in_a_process_of_its_own_on_one_server() {
     let is_there =
         Command::new("cargo-nextest").args(["nextest", "--version"]).stdout(Stdio::null()).status();
     if !is_there.is_ok_and(|status| status.success()) {
-        eprintln!(
-            "skipped: cargo_nextest_runs_each_test_in_a_process_of_its_own_on_one_server needs cargo-nextest"
-        );
+        migrate_tests::skipped("cargo-nextest");
         return;
     }
     let temp = Temp::new();
