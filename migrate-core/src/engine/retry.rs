@@ -3,13 +3,17 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Pauses that double up to a limit, each shortened by chance, so that many replicas do not try in step.
+/// Pauses that grow up to a limit, each shortened by chance, so that many replicas do not try in step.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
     next: Duration,
     limit: Duration,
 }
+
+/// How much longer each turn is. The last pause, in which what was waited for has ended already, is then at most half as long as all
+/// before it; where pauses double it is as long as they are.
+const GROWTH: f64 = 1.5;
 
 impl Backoff {
     /// Pauses from `first` on, none longer than `limit`.
@@ -21,7 +25,7 @@ impl Backoff {
     /// The next pause: between half and all of what its turn allows.
     pub fn pause(&mut self) -> Duration {
         let full = self.next;
-        self.next = (full * 2).min(self.limit);
+        self.next = full.mul_f64(GROWTH).min(self.limit);
         full / 2 + full.mul_f64(chance() / 2.0)
     }
 

@@ -174,11 +174,13 @@ fn explain(error: Error, first_look_ends: usize) -> Result<Told, Error> {
 
 /// The history's end, where the lines say where the set stands.
 fn read(head: &str, set: &Set) -> Option<Told> {
-    let lines: Vec<Line<'_>> = head.split(LINE).map(Line::read).collect::<Option<_>>()?;
-    let digest = lines.first()?.digest;
+    let mut lines = head.split(LINE);
+    let digest = Line::read(lines.next()?)?.digest;
+    // All that a boot with nothing to do needs.
     if set.digests().position(&digest).is_some() {
         return Some(Told::Head(Head { digest, since: None, interrupted: None }));
     }
+    let lines: Vec<Line<'_>> = head.split(LINE).map(Line::read).collect::<Option<_>>()?;
     let ours = set.digests().of_all();
     let Some(newer) = lines.iter().position(|line| line.digest == ours) else {
         return Some(Told::Beyond(digest));
