@@ -181,6 +181,30 @@ async fn of_sixty_four_replicas_all_boot_with_a_lease_instead_of_a_lock() {
     race(true).await;
 }
 
+/// Which error a table that another replica makes at the same time gives depends on how far that one is.
+#[tokio::test]
+async fn a_table_of_leases_that_another_replica_makes_at_the_same_time_is_none_too_few() {
+    let folder = migrations();
+    for race in ["42P06", "42P07", "42710", "23505"] {
+        let database = server().database().await.unwrap();
+        let client = database.connect().await.unwrap();
+        let refuses_once = format!(
+            "CREATE SEQUENCE refusals;
+             CREATE FUNCTION refuse_once() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('refusals') = 1 THEN RAISE 'already exists' USING ERRCODE = '{race}'; END IF;
+             END $$;
+             CREATE EVENT TRIGGER refuse_once ON ddl_command_start WHEN TAG IN ('CREATE TABLE')
+                 EXECUTE FUNCTION refuse_once();"
+        );
+        client.batch_execute(&refuses_once).await.unwrap();
+        let set = Set::from_folder(folder.path()).unwrap();
+        let lease = LockKind::Lease { expiry: Duration::from_secs(6) };
+        Migrator::new(set).lock(lease).run(database.url()).await.unwrap();
+        assert_done(&database, &folder).await;
+        assert!(one(&client, "SELECT last_value FROM refusals").await > 1, "{race}: nothing was refused");
+    }
+}
+
 #[tokio::test]
 async fn replicas_that_are_killed_at_random_times_boot_in_the_end() {
     race_and_kill(false).await;

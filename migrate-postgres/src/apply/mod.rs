@@ -22,7 +22,7 @@ pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
 #[cfg(feature = "operate")]
 pub(crate) use failure::{place, position, server_failure};
-pub(crate) use preamble::{Around, Halt, Preamble, is_made_meanwhile, is_strange};
+pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use statements::apply_statements;
 pub(crate) use transactions::apply_transactions;
 pub(crate) use verify::verify_applied;

@@ -44,16 +44,3 @@ impl From<ApplyError> for Halt {
 pub(crate) fn is_strange(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DIVISION_BY_ZERO)
 }
-
-/// Whether an error of the statements that make the history's table says that somebody else has made it meanwhile, or its
-/// schema. The lock is of one set, and the table is all sets'.
-pub(crate) fn is_made_meanwhile(error: &tokio_postgres::Error) -> bool {
-    // Which of them it is depends on how far the other one was.
-    let made = [
-        SqlState::DUPLICATE_SCHEMA,
-        SqlState::DUPLICATE_TABLE,
-        SqlState::DUPLICATE_OBJECT,
-        SqlState::UNIQUE_VIOLATION,
-    ];
-    error.code().is_some_and(|code| made.contains(code))
-}

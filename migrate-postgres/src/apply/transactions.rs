@@ -3,11 +3,12 @@
 use super::blockers::Lookout;
 use super::failure::{position, server_failure};
 use super::message::{Message, Purpose};
-use super::preamble::{Around, Halt, is_made_meanwhile, is_strange};
+use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::watch::{At, MOST_FLUSHES, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
+use crate::history::is_made_meanwhile;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use migrate_core::engine::Progress;

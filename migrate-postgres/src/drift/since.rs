@@ -5,7 +5,7 @@
 use super::Comparison;
 use crate::catalog::{Catalog, Change, Kind, Object, Scope, read};
 use crate::error::Error;
-use crate::history::{PgHistory, Survey};
+use crate::history::{PgHistory, Survey, make};
 use crate::migrator::Migrator;
 use crate::quote::{quote_ident, quote_literal};
 use crate::target::Target;
@@ -135,7 +135,7 @@ impl Migrator {
              kinds text[] NOT NULL, identities text[] NOT NULL, tables text[] NOT NULL, digests text[] NOT NULL)"
         );
         let failed = |source| Error::server("keeping what the schema is", source);
-        history.session().batch_execute(&create).await.map_err(failed)?;
+        make(history.session(), &create).await.map_err(failed)?;
         let keep = format!(
             "INSERT INTO {table} VALUES ($1, pg_catalog.clock_timestamp(), $2, $3, $4, $5, $6) ON CONFLICT (set_name) DO UPDATE SET \
              (kept_at, applied, kinds, identities, tables, digests) = (EXCLUDED.kept_at, EXCLUDED.applied, EXCLUDED.kinds, \

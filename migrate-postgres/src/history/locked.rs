@@ -2,9 +2,10 @@
 
 use crate::apply::{
     Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
-    is_made_meanwhile, is_strange,
+    is_strange,
 };
 use crate::error::Error;
+use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::survey::Survey;
 use crate::history::table::{RunIdentity, is_statement_by_statement};

@@ -7,6 +7,7 @@ mod head_table;
 mod keeps;
 mod load;
 mod locked;
+mod making;
 mod row;
 mod survey;
 mod table;
@@ -18,6 +19,7 @@ pub(crate) use head::read_error;
 pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
 pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
+pub(crate) use making::{is_made_meanwhile, make};
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, RunIdentity};

@@ -2,6 +2,7 @@
 
 use crate::apply::BEGIN;
 use crate::history::head_table::{self, HeadTable};
+use crate::history::is_made_meanwhile;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
@@ -119,8 +120,8 @@ impl HistoryTable {
 
     /// Whether an error at making the table means that another tool, whose table it is, is at work.
     pub(crate) fn is_being_made(&self, error: &tokio_postgres::Error) -> bool {
-        let races = [SqlState::DIVISION_BY_ZERO, SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
-        self.keeps.is_some() && error.code().is_some_and(|code| races.contains(code))
+        self.keeps.is_some()
+            && (is_made_meanwhile(error) || error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }
 
     /// Whether it has a place for how far a step that runs statement by statement has come.

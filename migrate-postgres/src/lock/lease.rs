@@ -3,7 +3,7 @@
 use super::{Lock, Tried};
 use crate::answers::Answers;
 use crate::error::Error;
-use crate::history::HistoryTable;
+use crate::history::{HistoryTable, make};
 use crate::quote::{quote_ident, quote_literal};
 use async_trait::async_trait;
 use migrate_core::history::Holder;
@@ -77,24 +77,14 @@ impl LeaseLock {
         )
     }
 
-    /// Makes the table. Several replicas may be at it at once, and `IF NOT EXISTS` races with itself: whoever fails
-    /// finds it made.
     async fn create(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
         let sql = format!(
             "CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE IF NOT EXISTS {} (history text, set_name text, \
              owner text NOT NULL, expires_at timestamptz NOT NULL, PRIMARY KEY (history, set_name))",
             self.schema, self.table
         );
-        match client.batch_execute(&sql).await {
-            Err(error) if is_race(&error) => Ok(()),
-            outcome => outcome,
-        }
+        make(client, &sql).await
     }
-}
-
-fn is_race(error: &tokio_postgres::Error) -> bool {
-    let races = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA];
-    error.code().is_some_and(|code| races.contains(code))
 }
 
 fn failed(source: tokio_postgres::Error) -> Error {

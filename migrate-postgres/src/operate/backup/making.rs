@@ -3,9 +3,8 @@
 use super::programs::{Dump, Programs, environment, free_space};
 use super::{Backup, BackupError, Backups, ask, table};
 use crate::answers::{Answers, parsed, text};
-use crate::apply::is_made_meanwhile;
 use crate::error::Error;
-use crate::history::{Survey, run_id};
+use crate::history::{Survey, make, run_id};
 use crate::quote::{quote_ident, quote_literal};
 use crate::settings::RunSettings;
 use crate::target::Target;
@@ -133,11 +132,7 @@ impl Making<'_> {
              made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
         );
         let failed = |source| Error::server("keeping track of backups", source);
-        match client.batch_execute(&create).await {
-            // Of two that make it at once one is told so, `IF NOT EXISTS` or not.
-            Err(error) if is_made_meanwhile(&error) => {}
-            created => created.map_err(failed)?,
-        }
+        make(client, &create).await.map_err(failed)?;
         let insert = format!(
             "INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes}) RETURNING extract(epoch FROM made_at)",
             quote_literal(&file.to_string_lossy())
