@@ -66,7 +66,9 @@ impl<'a> Cursor<'a> {
     /// Whether the next token is this keyword. A quoted identifier is never a keyword.
     pub(super) fn sees(&self, keyword: &str) -> bool {
         self.next.is_some_and(|token| {
-            token.kind == TokenKind::Word && self.written(token).eq_ignore_ascii_case(keyword)
+            token.kind == TokenKind::Word
+                && token.end - token.start == keyword.len()
+                && self.written(token).eq_ignore_ascii_case(keyword)
         })
     }
 

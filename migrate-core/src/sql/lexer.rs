@@ -49,11 +49,26 @@ impl Tokens<'_> {
         self.at = offset;
     }
 
+    /// Goes on behind as many words, numbers, commas and white space as follow, but for the last word: a quote behind it may
+    /// belong to it. Gives the end of the last token that was passed and is not white space.
+    pub(super) fn skip_plain(&mut self) -> Option<usize> {
+        let (bytes, start) = (self.text.as_bytes(), self.at);
+        let mut at = run(bytes, start, PLAIN);
+        while at > start && is(bytes[at - 1], CONTINUES_WORD) {
+            at -= 1;
+        }
+        self.at = at;
+        while at > start && is(bytes[at - 1], SPACE) {
+            at -= 1;
+        }
+        (at > start).then_some(at)
+    }
+
     fn read(&mut self, start: usize) -> (TokenKind, usize) {
         let bytes = self.text.as_bytes();
         let peek = |ahead: usize| bytes.get(start + ahead).copied();
         match bytes[start] {
-            byte if is_space(byte) => (TokenKind::Whitespace, run(bytes, start, is_space)),
+            byte if is(byte, SPACE) => (TokenKind::Whitespace, run(bytes, start, SPACE)),
             b'-' if peek(1) == Some(b'-') => (TokenKind::LineComment, line_comment(bytes, start)),
             b'/' if peek(1) == Some(b'*') => ended(TokenKind::BlockComment, block_comment(bytes, start)),
             b'\'' => ended(TokenKind::String, self.plain_string(start + 1)),
@@ -73,7 +88,7 @@ impl Tokens<'_> {
             }
             b'"' => ended(TokenKind::QuotedIdentifier, self.identifier(start + 1)),
             0xEF if start == 0 && self.text.starts_with('\u{FEFF}') => (TokenKind::ByteOrderMark, 3),
-            byte if begins_word(byte) => (TokenKind::Word, run(bytes, start, continues_word)),
+            byte if is(byte, BEGINS_WORD) => (TokenKind::Word, run(bytes, start, CONTINUES_WORD)),
             b'0'..=b'9' => (TokenKind::Number, number(bytes, start)),
             b'.' if peek(1) == Some(b'.') => (TokenKind::Punctuation, start + 2),
             b'.' if peek(1).is_some_and(|byte| byte.is_ascii_digit()) => {
@@ -86,7 +101,7 @@ impl Tokens<'_> {
             b':' if matches!(peek(1), Some(b':' | b'=')) => (TokenKind::Punctuation, start + 2),
             b',' | b'.' | b':' | b'[' | b']' => (TokenKind::Punctuation, start + 1),
             b'\\' => (TokenKind::Backslash, start + 1),
-            byte if is_operator(byte) => (TokenKind::Operator, self.operator(start)),
+            byte if is(byte, OPERATOR) => (TokenKind::Operator, self.operator(start)),
             // Every byte of a character outside ASCII begins a word, so this is one ASCII character.
             _ => (TokenKind::Other, start + 1),
         }
@@ -148,7 +163,7 @@ impl Tokens<'_> {
                     newline = true;
                     end += 1;
                 }
-                byte if is_space(*byte) => end += 1,
+                byte if is(*byte, SPACE) => end += 1,
                 // A comment ends at a newline or at the end of the text, where there is no quote to come.
                 b'-' if bytes.get(end + 1) == Some(&b'-') => end = line_comment(bytes, end),
                 _ => return None,
@@ -172,11 +187,11 @@ impl Tokens<'_> {
         let bytes = self.text.as_bytes();
         let mut at = start + 1;
         if bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            at = run(bytes, at, |byte| byte.is_ascii_digit());
+            at = run(bytes, at, DIGIT);
             return (TokenKind::Parameter, junk(bytes, at));
         }
-        if bytes.get(at).copied().is_some_and(begins_word) {
-            at = run(bytes, at, |byte| begins_word(byte) || byte.is_ascii_digit());
+        if bytes.get(at).is_some_and(|byte| is(*byte, BEGINS_WORD)) {
+            at = run(bytes, at, BEGINS_WORD | DIGIT);
         }
         if bytes.get(at) != Some(&b'$') {
             return (TokenKind::Other, start + 1);
@@ -196,13 +211,13 @@ impl Tokens<'_> {
         let bytes = self.text.as_bytes();
         let mut end = start + 1;
         let mut without_signs = start + 1;
-        let mut foreign = is_foreign_operator(bytes[start]);
-        while let Some(&byte) = bytes.get(end).filter(|byte| is_operator(**byte)) {
+        let mut foreign = is(bytes[start], FOREIGN_OPERATOR);
+        while let Some(&byte) = bytes.get(end).filter(|byte| is(**byte, OPERATOR)) {
             if matches!((byte, bytes.get(end + 1)), (b'-', Some(b'-')) | (b'/', Some(b'*'))) {
                 break;
             }
             end += 1;
-            foreign |= is_foreign_operator(byte);
+            foreign |= is(byte, FOREIGN_OPERATOR);
             if !matches!(byte, b'+' | b'-') {
                 without_signs = end;
             }
@@ -240,14 +255,22 @@ fn ended(kind: TokenKind, end: Result<usize, Construct>) -> (TokenKind, usize) {
     }
 }
 
-/// The end of the run of bytes that begins at `start` and whose every byte is `of` a kind.
-fn run(bytes: &[u8], start: usize, of: impl Fn(u8) -> bool) -> usize {
-    bytes[start..].iter().position(|byte| !of(*byte)).map_or(bytes.len(), |length| start + length)
+/// The end of the run of bytes that begins at `start` and whose every byte is of one of these kinds.
+fn run(bytes: &[u8], start: usize, kinds: u8) -> usize {
+    let mut at = start;
+    while at < bytes.len() && KINDS[bytes[at] as usize] & kinds != 0 {
+        at += 1;
+    }
+    at
 }
 
 /// Either character ends a line comment: scan.l takes CR LF for two newlines and a lone CR for one.
 fn line_comment(bytes: &[u8], start: usize) -> usize {
-    run(bytes, start, |byte| !matches!(byte, b'\n' | b'\r'))
+    let mut at = start;
+    while at < bytes.len() && !is(bytes[at], NEWLINE) {
+        at += 1;
+    }
+    at
 }
 
 /// Block comments nest, unlike C's (manual, section 4.1.5).
@@ -295,7 +318,7 @@ fn number(bytes: &[u8], start: usize) -> usize {
 fn digits(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
-        at = run(bytes, at, |byte| byte.is_ascii_digit());
+        at = run(bytes, at, DIGIT);
         let grouped = bytes.get(at) == Some(&b'_') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         if at == start || !grouped {
             return at;
@@ -307,32 +330,90 @@ fn digits(bytes: &[u8], start: usize) -> usize {
 /// The end of an identifier that sticks to a number or a parameter.
 fn junk(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at) {
-        Some(byte) if begins_word(*byte) => run(bytes, at, continues_word),
+        Some(byte) if is(*byte, BEGINS_WORD) => run(bytes, at, CONTINUES_WORD),
         _ => at,
     }
 }
 
 /// `space` in scan.l, with the vertical tab that version 16 added.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C | 0x0B)
-}
-
+const SPACE: u8 = 1;
 /// `ident_start` in scan.l: every byte beyond ASCII counts, a no-break space's too.
-fn begins_word(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
-}
-
+const BEGINS_WORD: u8 = 1 << 1;
 /// `ident_cont` in scan.l: `a$b$c` is one identifier.
-fn continues_word(byte: u8) -> bool {
-    begins_word(byte) || byte.is_ascii_digit() || byte == b'$'
-}
-
+const CONTINUES_WORD: u8 = 1 << 2;
+/// `decdigit` in scan.l.
+const DIGIT: u8 = 1 << 3;
 /// `op_chars` in scan.l.
-fn is_operator(byte: u8) -> bool {
-    is_foreign_operator(byte) || matches!(byte, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=')
+const OPERATOR: u8 = 1 << 4;
+/// The characters of operators that standard SQL's operators don't have.
+const FOREIGN_OPERATOR: u8 = 1 << 5;
+/// What ends no statement and no string: a space, a comma, and what words and numbers are of, but for the dollar sign.
+const PLAIN: u8 = 1 << 6;
+/// `newline` in scan.l.
+const NEWLINE: u8 = 1 << 7;
+
+/// Of each byte what it can be. A table, because a macro is built without optimization: there, a look into it is a fifth of
+/// the comparisons.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = kinds_of(byte as u8);
+        byte += 1;
+    }
+    kinds
+};
+
+const fn kinds_of(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'\t' | 0x0C | 0x0B => SPACE | PLAIN,
+        b'\n' | b'\r' => SPACE | PLAIN | NEWLINE,
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => BEGINS_WORD | CONTINUES_WORD | PLAIN,
+        b'0'..=b'9' => CONTINUES_WORD | DIGIT | PLAIN,
+        b'$' => CONTINUES_WORD,
+        b',' => PLAIN,
+        b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' => OPERATOR,
+        b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%' => OPERATOR | FOREIGN_OPERATOR,
+        _ => 0,
+    }
 }
 
-/// The characters of operators that standard SQL's operators don't have.
-fn is_foreign_operator(byte: u8) -> bool {
-    matches!(byte, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%')
+/// Whether a byte can be one of these kinds.
+fn is(byte: u8, kinds: u8) -> bool {
+    KINDS[byte as usize] & kinds != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// From whichever token on: what is passed over are whole words, numbers, commas and white space, and what follows is
+        /// read as if nothing had been passed over.
+        #[test]
+        fn what_is_passed_over_moves_no_token(
+            text in "([a-zé_]{1,3}|[0-9]|1\\.|[ ,\n]|[eEbBnNxXuU]'|[uU]&\"|[()';$\"&.+@-]|--|/\\*|\\*/|\\$a\\$){0,24}"
+        ) {
+            let all: Vec<Token> = tokens(&text).collect();
+            let mut before = tokens(&text);
+            for index in 0..=all.len() {
+                let mut tokens = before.clone();
+                let passed = tokens.skip_plain();
+                let rest: Vec<Token> = tokens.collect();
+                let (skipped, expected) = all[index..].split_at(all.len() - index - rest.len());
+                prop_assert_eq!(&rest, expected);
+                let plain = |token: &Token| match token.kind {
+                    TokenKind::Word | TokenKind::Number | TokenKind::Whitespace => true,
+                    _ => token.text(&text) == ",",
+                };
+                prop_assert!(skipped.iter().all(plain));
+                let last = skipped.iter().rfind(|token| !token.is_trivia());
+                prop_assert_eq!(passed, last.map(|token| token.end));
+                before.next();
+            }
+        }
+    }
 }

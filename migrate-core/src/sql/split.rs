@@ -245,6 +245,14 @@ impl<'a> Splitter<'a> {
         } else if matches!(open.head, Head::Begin(_)) {
             open.head = Head::Routine;
         }
+        let means_nothing = match open.head {
+            Head::Other => true,
+            Head::Begin(_) => false,
+            _ => open.depth > 0,
+        };
+        if means_nothing && let Some(end) = self.tokens.skip_plain() {
+            open.end = end;
+        }
         self.open = Some(open);
     }
 
