@@ -1,5 +1,6 @@
 //! How much memory a boot takes beyond what is embedded.
 
+use migrate_core::embedded::{Literals, Made, ScriptRow, Tables, UNMADE};
 use migrate_core::{
     DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
 };
@@ -15,19 +16,26 @@ const LIMIT: usize = 2 << 20;
 
 /// A set as `migrate!` embeds it: nothing of it is on the heap that a boot could give back.
 fn embedded() -> Set {
-    let migrations: Vec<SqlMigration> = (1..=SCRIPTS)
-        .map(|number| {
-            let text = format!("COMMENT ON SCHEMA public IS '{number} {}';\n", "x".repeat(BYTES / SCRIPTS));
-            let text: &'static str = text.leak();
-            let statements = sql::split(text).statements.leak();
-            let up = Script::from_static("step.sql", text, statements, Options::NONE);
-            let name: &'static str = format!("{number:05}_step").leak();
-            SqlMigration::new(Version::numeric(format!("{number:05}")), name, up)
-        })
-        .collect();
+    let migrations = (1..=SCRIPTS).map(|number| {
+        let text = format!("COMMENT ON SCHEMA public IS '{number} {}';\n", "x".repeat(BYTES / SCRIPTS));
+        let up = Script::new("step.sql", text.clone(), sql::split(&text).statements, Options::NONE);
+        SqlMigration::new(Version::numeric(format!("{number:05}")), format!("{number:05}_step"), up)
+    });
+    let migrations: &'static [SqlMigration] = migrations.collect::<Vec<_>>().leak();
+    let tables = Tables::of(migrations);
+    let scripts = tables.scripts.iter().map(|script| -> ScriptRow {
+        (script.path(), script.text(), script.statements().pack().leak(), 0, 0, 0, "", &[])
+    });
+    let literals = Literals {
+        order: VersionOrder::Numeric,
+        scripts: scripts.collect::<Vec<_>>().leak(),
+        migrations: tables.migrations.leak(),
+        checksums: tables.checksums.leak(),
+    };
+    let made: Vec<Made> = migrations.iter().map(|_| UNMADE).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = digests.as_bytes().to_vec().leak();
-    Set::from_static("embedded", VersionOrder::Numeric, migrations.leak(), &[], digests, "", &[])
+    Set::from_static("embedded", Box::leak(Box::new(literals)), made.leak(), digests, "", &[])
 }
 
 /// How far the heap grows beyond what it holds at the beginning.

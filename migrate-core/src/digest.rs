@@ -132,6 +132,15 @@ impl DigestChain {
         DigestChain(Cow::Borrowed(bytes))
     }
 
+    /// How many migrations the set has.
+    pub(crate) const fn migrations(&self) -> usize {
+        let bytes = match &self.0 {
+            Cow::Borrowed(bytes) => bytes.len(),
+            Cow::Owned(bytes) => bytes.len(),
+        };
+        bytes / 32 - 1
+    }
+
     /// The bytes of all digests, 32 each.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

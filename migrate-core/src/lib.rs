@@ -7,6 +7,8 @@
 pub mod build;
 pub mod checksum;
 pub mod digest;
+#[doc(hidden)]
+pub mod embedded;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -18,8 +20,6 @@ pub mod kept;
 pub mod layout;
 pub mod migration;
 pub mod options;
-#[doc(hidden)]
-pub mod packed;
 pub mod placeholder;
 pub mod plan;
 pub mod problem;

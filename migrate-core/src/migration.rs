@@ -72,9 +72,8 @@ impl SqlMigration {
         SqlMigration { verify: Some(verify), ..self }
     }
 
-    /// What `migrate!` emits.
-    #[doc(hidden)]
-    pub const fn from_static(
+    /// An embedded one.
+    pub(crate) fn from_static(
         version: Version,
         name: &'static str,
         checksum: [u8; 32],

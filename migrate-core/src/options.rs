@@ -65,35 +65,11 @@ impl Options {
         replaces: None,
     };
 
-    /// What `migrate!` emits: timeouts in milliseconds.
-    #[doc(hidden)]
-    pub const fn from_static(
-        lock_timeout: Option<u64>,
-        statement_timeout: Option<u64>,
-        transaction: Option<TransactionMode>,
-        phase: Option<Phase>,
-        allow: &'static [Cow<'static, str>],
-        replaces: Option<(&'static str, &'static str)>,
-    ) -> Options {
-        const fn millis(timeout: Option<u64>) -> Option<Duration> {
-            match timeout {
-                Some(timeout) => Some(Duration::from_millis(timeout)),
-                None => None,
-            }
-        }
-        Options {
-            lock_timeout: millis(lock_timeout),
-            statement_timeout: millis(statement_timeout),
-            transaction,
-            phase,
-            allow: Cow::Borrowed(allow),
-            replaces: match replaces {
-                Some((first, last)) => {
-                    Some(Replaces { first: Cow::Borrowed(first), last: Cow::Borrowed(last) })
-                }
-                None => None,
-            },
-        }
+    /// The options that are displayed like this.
+    pub(crate) fn of_words(words: &str) -> Options {
+        let header = read_header(&format!("-- migrate: {words}"), Role::Up);
+        debug_assert!(header.faults.is_empty(), "{words}: {:?}", header.faults);
+        header.options
     }
 }
 

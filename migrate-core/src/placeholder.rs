@@ -35,10 +35,9 @@ pub struct Placeholder {
 }
 
 impl Placeholder {
-    /// What `migrate!` emits.
-    #[doc(hidden)]
-    pub const fn from_static(start: usize, end: usize, name: &'static str, in_body: bool) -> Placeholder {
-        Placeholder { start, end, name: Cow::Borrowed(name), in_body }
+    /// That of an embedded script.
+    pub(crate) fn from_static(range: Range<usize>, name: &'static str, in_body: bool) -> Placeholder {
+        Placeholder { start: range.start, end: range.end, name: Cow::Borrowed(name), in_body }
     }
 
     /// Its bytes in the script's text.

@@ -154,38 +154,18 @@ impl Script {
         }
     }
 
-    /// What `migrate!` emits.
-    #[doc(hidden)]
-    pub const fn from_static(
-        path: &'static str,
-        text: &'static str,
-        statements: &'static [Statement],
-        options: Options,
-    ) -> Script {
-        Script {
-            path: Cow::Borrowed(path),
-            text: Cow::Borrowed(text),
-            statements: Stored::Made(Cow::Borrowed(statements)),
-            options,
-            part: Part::Whole,
-            placeholders: Cow::Borrowed(&[]),
-            source: None,
-        }
-    }
-
-    /// What `migrate!` emits: the text of a file, or, for a part of it, byte `start`, the first of `line`, to before byte
-    /// `end`; its statements, [packed](Statements::packed).
-    #[doc(hidden)]
-    pub const fn from_packed(
+    /// An embedded one: the text of a file, or of a part of it these bytes, the first of which is the first of this line; its
+    /// statements, [packed](Statements::packed).
+    pub(crate) fn from_static(
         path: &'static str,
         file: &'static str,
-        part: Option<(usize, usize, u32)>,
+        part: Option<(Range<usize>, u32)>,
         statements: &'static [u8],
         options: Options,
-        placeholders: &'static [Placeholder],
+        placeholders: Vec<Placeholder>,
     ) -> Script {
         let (text, part) = match part {
-            Some((start, end, line)) => (file.split_at(end).0.split_at(start).1, Part::Half { start, line }),
+            Some((range, line)) => (&file[range.clone()], Part::Half { start: range.start, line }),
             None => (file, Part::Whole),
         };
         Script {
@@ -194,7 +174,7 @@ impl Script {
             statements: Stored::Packed(statements),
             options,
             part,
-            placeholders: Cow::Borrowed(placeholders),
+            placeholders: Cow::Owned(placeholders),
             source: None,
         }
     }

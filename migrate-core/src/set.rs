@@ -1,8 +1,9 @@
 //! The ordered migrations that one `migrate!()` embeds.
 
 use crate::digest::DigestChain;
+use crate::embedded::{Embedded, Literals, Made};
 use crate::filled::{Base, Filled};
-use crate::migration::{Migration, SqlMigration, Work};
+use crate::migration::{Migration, Work};
 use crate::placeholder::{self, Placeholder, PlaceholderError, Placeholders, Values};
 use crate::script::Script;
 use crate::version::{Version, VersionOrder};
@@ -35,7 +36,7 @@ pub struct Set {
 
 #[derive(Clone, Debug)]
 enum Members {
-    Embedded(&'static [SqlMigration]),
+    Embedded(Embedded),
     Owned(Vec<Arc<dyn Migration>>),
     Filled(Vec<Filled>),
 }
@@ -93,24 +94,25 @@ impl Set {
         Ok(Set { name, order, members, replaced, digests, folder: None, placeholders, values: None })
     }
 
-    /// What `migrate!` emits: migrations already sorted, with the digests of all their beginnings, and the folder
-    /// that they came from on the machine that built them.
+    /// What `migrate!` emits: migrations in tables, already sorted, and a place for each that is looked at; the digests of all
+    /// beginnings, and the folder that they came from on the machine that built them.
     #[doc(hidden)]
     pub const fn from_static(
         name: &'static str,
-        order: VersionOrder,
-        migrations: &'static [SqlMigration],
-        replaced: &'static [SqlMigration],
+        literals: &'static Literals,
+        made: &'static [Made],
         digests: &'static [u8],
         folder: &'static str,
         placeholders: &'static [Cow<'static, str>],
     ) -> Set {
+        let digests = DigestChain::from_static(digests);
+        let (members, replaced) = Embedded::divided(literals, made, digests.migrations());
         Set {
             name: Cow::Borrowed(name),
-            order,
-            members: Members::Embedded(migrations),
+            order: literals.order,
+            members: Members::Embedded(members),
             replaced: Members::Embedded(replaced),
-            digests: DigestChain::from_static(digests),
+            digests,
             folder: Some(Cow::Borrowed(folder)),
             placeholders: Cow::Borrowed(placeholders),
             values: None,

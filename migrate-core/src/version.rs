@@ -63,12 +63,6 @@ impl Version {
         Version { text: text.into(), order }
     }
 
-    /// What `migrate!` emits.
-    #[doc(hidden)]
-    pub const fn from_static(text: &'static str, order: VersionOrder) -> Version {
-        Version { text: Cow::Borrowed(text), order }
-    }
-
     /// Whether it is that of a repeatable migration.
     pub fn is_repeatable(&self) -> bool {
         self.text.starts_with(REPEATABLE)

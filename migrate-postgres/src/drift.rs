@@ -267,7 +267,7 @@ impl Migrator {
     fn up_to(&self, version: &str) -> Result<Vec<Source>, Error> {
         let plan = Baseline::at(self.version(version));
         let steps = plan.decide(self.set(), &State::EMPTY, &self.settings.engine.policies)?.steps;
-        Ok(steps.into_iter().map(|step| Source::OfSet(self.set().clone(), step.version)).collect())
+        Ok(steps.into_iter().map(|step| Source::OfSet(Box::new(self.set().clone()), step.version)).collect())
     }
 
     /// What leads from the schema of the migrations to that of the target.
@@ -337,7 +337,7 @@ async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
 /// A migration as it was applied: which of the set's it is, or what the history kept.
 #[derive(Debug)]
 enum Source {
-    OfSet(Set, Version),
+    OfSet(Box<Set>, Version),
     Kept(Box<SqlMigration>),
 }
 
@@ -396,7 +396,7 @@ fn placed(name: &str, sources: Vec<Source>) -> Set {
 fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
     let of_set = set.find(&applied.version).filter(|migration| migration.checksum() == applied.checksum);
     if of_set.is_some() {
-        return Ok(Source::OfSet(set.clone(), applied.version.clone()));
+        return Ok(Source::OfSet(Box::new(set.clone()), applied.version.clone()));
     }
     let name = applied.name.clone();
     let problem = match applied.kept.as_ref().and_then(|kept| kept.up.as_deref()) {

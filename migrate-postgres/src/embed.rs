@@ -30,13 +30,9 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
-    pub use migrate_core::packed::{Literals, put, unpack};
-    pub use migrate_core::{
-        Options, Phase, Placeholder, Script, Set, SqlMigration, TransactionMode, Version, VersionOrder,
-    };
+    pub use migrate_core::embedded::{Literals, Made, UNMADE};
+    pub use migrate_core::{Set, VersionOrder};
     pub use migrate_macros::embed;
-    pub use std::option::Option::{None, Some};
-    pub use std::primitive::u8;
 
     /// The value of a `migrate!`.
     pub const fn finish(set: Set, program: &'static str) -> Migrator {
