@@ -1,6 +1,6 @@
 //! How much memory a boot takes beyond what is embedded.
 
-use migrate_core::embedded::{Literals, Made, ScriptRow, Tables, UNMADE};
+use migrate_core::embedded::{Literals, Made, Packing, UNMADE};
 use migrate_core::{
     DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
 };
@@ -18,19 +18,20 @@ const LIMIT: usize = 2 << 20;
 fn embedded() -> Set {
     let migrations = (1..=SCRIPTS).map(|number| {
         let text = format!("COMMENT ON SCHEMA public IS '{number} {}';\n", "x".repeat(BYTES / SCRIPTS));
-        let up = Script::new("step.sql", text.clone(), sql::split(&text).statements, Options::NONE);
+        let up = Script::new(
+            format!("{number:05}_step.sql"),
+            text.clone(),
+            sql::split(&text).statements,
+            Options::NONE,
+        );
         SqlMigration::new(Version::numeric(format!("{number:05}")), format!("{number:05}_step"), up)
     });
     let migrations: &'static [SqlMigration] = migrations.collect::<Vec<_>>().leak();
-    let tables = Tables::of(migrations);
-    let scripts = tables.scripts.iter().map(|script| -> ScriptRow {
-        (script.path(), script.text(), script.statements().pack().leak(), 0, 0, 0, "", &[])
-    });
+    let packing = Packing::of(migrations.iter());
     let literals = Literals {
         order: VersionOrder::Numeric,
-        scripts: scripts.collect::<Vec<_>>().leak(),
-        migrations: tables.migrations.leak(),
-        checksums: tables.checksums.leak(),
+        files: migrations.iter().map(|m| m.up_script().text()).collect::<Vec<_>>().leak(),
+        packed: packing.bytes.leak(),
     };
     let made: Vec<Made> = migrations.iter().map(|_| UNMADE).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));

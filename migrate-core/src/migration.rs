@@ -51,8 +51,8 @@ pub struct SqlMigration {
     name: Cow<'static, str>,
     checksum: Checksum,
     up: Script,
-    down: Option<Script>,
-    verify: Option<Script>,
+    down: Option<Box<Script>>,
+    verify: Option<Box<Script>>,
 }
 
 impl SqlMigration {
@@ -64,12 +64,12 @@ impl SqlMigration {
 
     /// The same migration with a down script.
     pub fn with_down(self, down: Script) -> SqlMigration {
-        SqlMigration { down: Some(down), ..self }
+        SqlMigration { down: Some(Box::new(down)), ..self }
     }
 
     /// The same migration with a verify script.
     pub fn with_verify(self, verify: Script) -> SqlMigration {
-        SqlMigration { verify: Some(verify), ..self }
+        SqlMigration { verify: Some(Box::new(verify)), ..self }
     }
 
     /// An embedded one.
@@ -82,6 +82,7 @@ impl SqlMigration {
         verify: Option<Script>,
     ) -> SqlMigration {
         let checksum = Checksum::Sha256(checksum);
+        let (down, verify) = (down.map(Box::new), verify.map(Box::new));
         SqlMigration { version, name: Cow::Borrowed(name), checksum, up, down, verify }
     }
 
@@ -92,12 +93,12 @@ impl SqlMigration {
 
     /// The down script, if there is one.
     pub fn down_script(&self) -> Option<&Script> {
-        self.down.as_ref()
+        self.down.as_deref()
     }
 
     /// The verify script, if there is one.
     pub fn verify_script(&self) -> Option<&Script> {
-        self.verify.as_ref()
+        self.verify.as_deref()
     }
 }
 
@@ -125,10 +126,10 @@ impl Migration for SqlMigration {
     }
 
     fn down(&self) -> Option<Work<'_>> {
-        self.down.as_ref().map(|script| Work::Script(Cow::Borrowed(script)))
+        self.down.as_deref().map(|script| Work::Script(Cow::Borrowed(script)))
     }
 
     fn verify(&self) -> Option<&Script> {
-        self.verify.as_ref()
+        self.verify.as_deref()
     }
 }

@@ -13,9 +13,10 @@ pub struct Script {
     path: Cow<'static, str>,
     text: Cow<'static, str>,
     statements: Stored,
-    options: Options,
+    /// None is none: few scripts have any, and embedded scripts have room for them in the binary.
+    options: Option<Box<Options>>,
     part: Part,
-    placeholders: Cow<'static, [Placeholder]>,
+    placeholders: Vec<Placeholder>,
     /// Where the placeholders have their values: the text as it was.
     source: Option<Box<Source>>,
 }
@@ -63,7 +64,7 @@ impl fmt::Debug for Script {
             .field("path", &self.path)
             .field("text", &sql::redact(self.source()))
             .field("statements", &self.statements())
-            .field("options", &self.options)
+            .field("options", self.options())
             .finish()
     }
 }
@@ -77,13 +78,13 @@ impl Script {
         options: Options,
     ) -> Script {
         let (path, text) = (path.into(), text.into());
-        let (statements, placeholders) = (Stored::Made(Cow::Owned(statements)), Cow::Borrowed(&[][..]));
-        Script { path, text, statements, options, part: Part::Whole, placeholders, source: None }
+        let (statements, options) = (Stored::Made(Cow::Owned(statements)), boxed(options));
+        Script { path, text, statements, options, part: Part::Whole, placeholders: Vec::new(), source: None }
     }
 
     /// The same with the placeholders that stand in its text, in order.
     pub(crate) fn with_placeholders(self, placeholders: Vec<Placeholder>) -> Script {
-        Script { placeholders: Cow::Owned(placeholders), ..self }
+        Script { placeholders, ..self }
     }
 
     /// The same with values in the place of its placeholders: statements, lines and columns are still those of the file,
@@ -92,7 +93,7 @@ impl Script {
         let source = self.source();
         let mut text = String::with_capacity(source.len());
         let (mut done, mut placed) = (0, Vec::new());
-        for placeholder in self.placeholders.iter() {
+        for placeholder in &self.placeholders {
             let Some(value) = values.get(placeholder.name()) else { continue };
             text.push_str(&source[done..placeholder.range().start]);
             placed.push((text.len()..text.len() + value.len(), placeholder.range()));
@@ -172,9 +173,9 @@ impl Script {
             path: Cow::Borrowed(path),
             text: Cow::Borrowed(text),
             statements: Stored::Packed(statements),
-            options,
+            options: boxed(options),
             part,
-            placeholders: Cow::Owned(placeholders),
+            placeholders,
             source: None,
         }
     }
@@ -258,14 +259,18 @@ impl Script {
 
     /// What its header asks for.
     pub fn options(&self) -> &Options {
-        &self.options
+        self.options.as_deref().unwrap_or(&Options::NONE)
     }
 
     /// How it is committed: as its header says, else statement by statement when one of them refuses a
     /// transaction block.
     pub fn transaction(&self) -> TransactionMode {
-        transaction_mode(&self.options, self.statements())
+        transaction_mode(self.options(), self.statements())
     }
+}
+
+fn boxed(options: Options) -> Option<Box<Options>> {
+    (options != Options::NONE).then(|| Box::new(options))
 }
 
 /// How a script is committed that asks for this and has these statements.

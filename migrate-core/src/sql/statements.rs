@@ -4,9 +4,10 @@ use super::refusal::Refusal;
 use super::statement::Statement;
 use std::fmt;
 
-/// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers of four bytes,
-/// and why it refuses a transaction.
-const PACKED: usize = 13;
+/// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers, and why it refuses
+/// a transaction. The numbers have four bytes, or in scripts short enough for it, two.
+const LONG: usize = 13;
+const SHORT: usize = 7;
 
 /// The statements of a script, in order.
 ///
@@ -32,7 +33,8 @@ pub struct Statements<'s>(Stored<'s>);
 #[derive(Clone, Copy)]
 enum Stored<'s> {
     Made(&'s [Statement]),
-    Packed(&'s [[u8; PACKED]]),
+    Long(&'s [[u8; LONG]]),
+    Short(&'s [[u8; SHORT]]),
 }
 
 impl<'s> Statements<'s> {
@@ -43,19 +45,39 @@ impl<'s> Statements<'s> {
 
     /// Statements that were packed.
     pub const fn packed(bytes: &'s [u8]) -> Statements<'s> {
-        Statements(Stored::Packed(bytes.as_chunks().0))
+        match bytes {
+            [] => Statements(Stored::Made(&[])),
+            [size, statements @ ..] if *size as usize == SHORT => {
+                Statements(Stored::Short(statements.as_chunks().0))
+            }
+            [_, statements @ ..] => Statements(Stored::Long(statements.as_chunks().0)),
+        }
     }
 
     /// The statements as bytes.
     pub fn pack(self) -> Vec<u8> {
-        self.iter().flat_map(pack).collect()
+        let is_short = |number: usize| u16::try_from(number).is_ok();
+        let short = self.iter().all(|s| is_short(s.range().end) && is_short(s.line() as usize));
+        let size = if short { SHORT } else { LONG };
+        let mut bytes = vec![size as u8];
+        for statement in self.iter() {
+            let range = statement.range();
+            for number in [range.start as u32, range.end as u32, statement.line()] {
+                bytes.extend(&number.to_le_bytes()[..if short { 2 } else { 4 }]);
+            }
+            let place = |refusal| Refusal::ALL.iter().position(|each| *each == refusal);
+            // 0 is for those that don't.
+            bytes.push(statement.refuses().and_then(place).map_or(0, |place| place as u8 + 1));
+        }
+        bytes
     }
 
     /// How many there are.
     pub const fn len(self) -> usize {
         match self.0 {
             Stored::Made(made) => made.len(),
-            Stored::Packed(packed) => packed.len(),
+            Stored::Long(packed) => packed.len(),
+            Stored::Short(packed) => packed.len(),
         }
     }
 
@@ -68,7 +90,14 @@ impl<'s> Statements<'s> {
     pub fn get(self, index: usize) -> Option<Statement> {
         match self.0 {
             Stored::Made(made) => made.get(index).copied(),
-            Stored::Packed(packed) => packed.get(index).map(unpack),
+            Stored::Long(packed) => packed.get(index).map(|[a, b, c, d, e, f, g, h, i, j, k, l, refuses]| {
+                let numbers = [[*a, *b, *c, *d], [*e, *f, *g, *h], [*i, *j, *k, *l]];
+                unpack(numbers.map(u32::from_le_bytes), *refuses)
+            }),
+            Stored::Short(packed) => packed.get(index).map(|[a, b, c, d, e, f, refuses]| {
+                let numbers = [[*a, *b], [*c, *d], [*e, *f]];
+                unpack(numbers.map(|number| u16::from_le_bytes(number).into()), *refuses)
+            }),
         }
     }
 
@@ -121,22 +150,8 @@ impl fmt::Debug for Statements<'_> {
     }
 }
 
-fn pack(statement: Statement) -> [u8; PACKED] {
-    let range = statement.range();
-    let refuses =
-        statement.refuses().and_then(|refuses| Refusal::ALL.iter().position(|each| *each == refuses));
-    let numbers = [range.start as u32, range.end as u32, statement.line()].map(u32::to_le_bytes);
-    let mut bytes = [0; PACKED];
-    bytes[..12].copy_from_slice(numbers.as_flattened());
-    // 0 is for those that don't.
-    bytes[12] = refuses.map_or(0, |place| place as u8 + 1);
-    bytes
-}
-
-fn unpack(bytes: &[u8; PACKED]) -> Statement {
-    let [start, end, line] =
-        [0, 4, 8].map(|at| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
-    let refuses = usize::from(bytes[12]).checked_sub(1).map(|place| Refusal::ALL[place]);
+fn unpack([start, end, line]: [u32; 3], refuses: u8) -> Statement {
+    let refuses = usize::from(refuses).checked_sub(1).map(|place| Refusal::ALL[place]);
     Statement::new(start, end, line, refuses)
 }
 
@@ -147,10 +162,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_comes_back(all in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>(), 0..=Refusal::ALL.len()), 0..20)) {
+        fn what_is_packed_comes_back(all in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>(), 0..=Refusal::ALL.len()), 0..20), short: bool) {
             let refusal = |place: usize| place.checked_sub(1).map(|place| Refusal::ALL[place]);
             let statements: Vec<Statement> =
-                all.into_iter().map(|(start, end, line, place)| Statement::new(start, end, line, refusal(place))).collect();
+                all.into_iter().map(|(start, end, line, place)| {
+                    let [start, end, line] = [start, end, line].map(|number| if short { number % 0x1_0000 } else { number });
+                    Statement::new(start.min(end), end, line, refusal(place))
+                }).collect();
             let packed = Statements::of(&statements).pack();
             prop_assert_eq!(Statements::packed(&packed), Statements::of(&statements));
             prop_assert_eq!(Statements::packed(&packed).last(), statements.last().copied());
