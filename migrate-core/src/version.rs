@@ -88,6 +88,9 @@ impl Version {
 }
 
 fn canonical_number(text: &str) -> Cow<'_, str> {
+    if !text.contains('.') {
+        return Cow::Borrowed(without_leading_zeros(text));
+    }
     let mut parts: Vec<&str> = text.split('.').map(without_leading_zeros).collect();
     while parts.len() > 1 && parts.last() == Some(&"0") {
         parts.pop();
