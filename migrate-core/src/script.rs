@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// The text of one script with all that was found out about it when it was read, so that a run parses nothing.
+/// The text of one script with all that was found out about it when it was read, so that a run parses no SQL.
 #[derive(Clone)]
 pub struct Script {
     path: Cow<'static, str>,

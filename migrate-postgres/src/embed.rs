@@ -11,7 +11,7 @@
 ///
 /// The directory is read and checked when the crate is built: everything that is wrong with it is an error of that
 /// build, with file, line and column. What comes out is a constant expression: order, statement boundaries, checksums and
-/// transaction modes are known, and a boot parses nothing. [`migrate_core::layout`] tells what a
+/// transaction modes are known, and a boot parses no SQL. [`migrate_core::layout`] tells what a
 /// directory may look like, and [`migrate_core::options`] what may stand at the top of a script.
 ///
 /// With `placeholders`, the scripts may hold `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value;
