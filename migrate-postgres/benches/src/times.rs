@@ -39,6 +39,13 @@ pub(crate) fn ratio(time: Duration, of: Duration) -> f64 {
     time.as_secs_f64() / of.as_secs_f64()
 }
 
+/// How many times as long as what was measured right before it: the median of the ratios.
+pub(crate) fn paired_ratio(times: &Times, of: &Times) -> f64 {
+    let mut ratios: Vec<f64> = times.0.iter().zip(&of.0).map(|(time, of)| ratio(*time, *of)).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+}
+
 /// A time with three digits.
 pub(crate) fn shown(time: Duration) -> String {
     let (value, unit) = match time.as_secs_f64() {
