@@ -13,6 +13,8 @@ use tokio_postgres::{Client, Config};
 #[derive(Debug)]
 pub(super) struct Given {
     name: String,
+    /// The application name of the sessions that work in it.
+    mark: String,
     /// The statements that would drop what was there beforehand and stays.
     stays: Vec<String>,
     guard: Option<Guard>,
@@ -39,7 +41,8 @@ impl Given {
         let guard = connect(config).await?;
         let failed = |source| Error::server("looking at the scratch database", source);
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
-        let key = i64::from_str_radix(&run_id()[..15], 16).unwrap_or_default();
+        let id = run_id();
+        let key = i64::from_str_radix(&id[..15], 16).unwrap_or_default();
         let sql = "SELECT current_database()::text, pg_catalog.pg_try_advisory_lock($1), pg_catalog.pg_try_advisory_lock($2)";
         let row =
             guard.query_typed_one(sql, &[(&KEY, Type::INT8), (&key, Type::INT8)]).await.map_err(failed)?;
@@ -59,7 +62,13 @@ impl Given {
                 first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
-        Ok(Given { name: database, stays, guard: Some(Guard(guard)) })
+        Ok(Given { name: database, mark: format!("migrate scratch {id}"), stays, guard: Some(Guard(guard)) })
+    }
+
+    /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
+    pub(super) fn marked(&self, mut config: Config) -> Config {
+        config.application_name(&self.mark);
+        config
     }
 
     /// Empties it and gives the lock back.
@@ -78,9 +87,10 @@ impl Given {
 impl Drop for Given {
     fn drop(&mut self) {
         if let Some(Guard(session)) = self.guard.take() {
-            let (name, stays) = (self.name.clone(), std::mem::take(&mut self.stays));
+            let (name, mark) = (self.name.clone(), self.mark.clone());
+            let stays = std::mem::take(&mut self.stays);
             clear_up(async move {
-                end_others(&session).await;
+                end_marked(&session, &mark).await;
                 let emptied = empty(&session, &name, &stays).await;
                 session.close().await;
                 emptied
@@ -90,11 +100,11 @@ impl Drop for Given {
 }
 
 /// Ends the sessions of a comparison that was cancelled: the server may still be at its last statement.
-async fn end_others(client: &Client) {
+async fn end_marked(client: &Client, mark: &str) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-               WHERE datname = current_database() AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()";
+               WHERE datname = current_database() AND usename = current_user AND application_name = $1";
     for _ in 0..100 {
-        match client.query_typed(sql, &[]).await {
+        match client.query_typed(sql, &[(&mark, Type::TEXT)]).await {
             Ok(others) if !others.is_empty() => tokio::time::sleep(Duration::from_millis(100)).await,
             _ => return,
         }

@@ -41,7 +41,7 @@ impl Scratch {
         if let Some(url) = url {
             let config = url.to_config()?.ok_or(ScratchError::NoUrl)?;
             let given = Given::take(&config, live).await?;
-            return Ok(Scratch { config, kind: Kind::Given(Box::new(given)) });
+            return Ok(Scratch { config: given.marked(config), kind: Kind::Given(Box::new(given)) });
         }
         let admin = target.to_config()?.ok_or(ScratchError::NoUrl)?;
         let (made, config) = Made::create(admin, live).await?;
