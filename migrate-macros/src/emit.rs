@@ -8,7 +8,6 @@ use quote::quote;
 use std::path::Path;
 
 /// An expression of literals only. The texts are `include_str!`, so that Cargo and the compiler track each file.
-///
 pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Directory) -> TokenStream {
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let settings = directory.settings.iter().map(|file| path(file));

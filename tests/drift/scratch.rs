@@ -147,6 +147,9 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
         )
     );
 
+    // Somebody else's session there, of the same role.
+    let (bystander, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
     // Twice: it is empty again after the first time.
     let given = Comparison::new().scratch(url);
     for _ in 0..2 {
@@ -174,6 +177,8 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
         drift = migrator.drift(&config, &given).await;
     }
     assert!(drift.unwrap().is_none());
+    // Clearing up ended the sessions of the call that was cancelled, and nobody else's.
+    bystander.simple_query("SELECT 1").await.unwrap();
     run(&database, &format!("DROP OWNED BY {role}")).await;
     run(&scratch, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
