@@ -91,9 +91,11 @@ impl fmt::Display for Checksum {
 }
 
 /// A text that is not a checksum.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a checksum: expected `sha256:` and 64 hexadecimal digits")]
 pub struct InvalidChecksum(String);
+
+crate::debug_as_display!(InvalidChecksum);
 
 impl FromStr for Checksum {
     type Err = InvalidChecksum;

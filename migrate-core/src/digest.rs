@@ -96,9 +96,11 @@ impl fmt::Debug for Digest {
 }
 
 /// A text that is not a digest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest: expected 64 hexadecimal digits")]
 pub struct InvalidDigest(String);
+
+crate::debug_as_display!(InvalidDigest);
 
 impl FromStr for Digest {
     type Err = InvalidDigest;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Why a run did not end well. Each variant says what state the database is in.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
@@ -46,6 +46,8 @@ pub enum Error {
     Backend(BackendError),
 }
 
+crate::debug_as_display!(Error);
+
 /// An error of the backend's own kind.
 pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -73,7 +75,6 @@ impl From<Error> for ApplyError {
 }
 
 /// A migration that failed: where, why, what the database holds now, and how to go on.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {
     /// The migration's version.
@@ -105,6 +106,8 @@ pub struct Failure {
     /// The backend's error.
     pub source: Option<BackendError>,
 }
+
+crate::debug_as_display!(Failure);
 
 /// A place in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod checksum;
+mod debug;
 pub mod digest;
 #[doc(hidden)]
 pub mod embedded;

@@ -46,6 +46,7 @@ pub enum Work<'a> {
 
 /// A migration made of SQL scripts.
 #[derive(Clone, Debug)]
+#[must_use = "each setting returns the migration"]
 pub struct SqlMigration {
     version: Version,
     name: Cow<'static, str>,

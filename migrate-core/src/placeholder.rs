@@ -239,7 +239,7 @@ pub(crate) fn may_end_body(value: &str) -> bool {
 }
 
 /// A value is missing, or is none that its placeholder can have. Nothing was run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceholderError {
     /// A declared placeholder has no value.
@@ -280,6 +280,8 @@ pub enum PlaceholderError {
         path: String,
     },
 }
+
+crate::debug_as_display!(PlaceholderError);
 
 /// Names in a row, for a message.
 pub(crate) fn list(names: &[String]) -> String {

@@ -44,7 +44,7 @@ impl fmt::Display for Problem {
 }
 
 /// What can be wrong with a migration directory, with the data to act on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
     /// Neither a migration nor a file that is known to stand beside migrations.
@@ -337,8 +337,10 @@ pub enum ProblemKind {
     },
 }
 
+crate::debug_as_display!(ProblemKind);
+
 /// What is wrong with a mark that divides a file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarkFault {
     /// White space before it.
@@ -390,6 +392,8 @@ pub enum MarkFault {
     Template,
 }
 
+crate::debug_as_display!(MarkFault);
+
 impl MarkFault {
     fn help(&self) -> String {
         match self {
@@ -417,7 +421,7 @@ impl MarkFault {
 }
 
 /// What is wrong with a placeholder.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceholderFault {
     /// Its name is not declared.
@@ -436,6 +440,8 @@ pub enum PlaceholderFault {
     #[error("a placeholder stands for a whole word")]
     Glued,
 }
+
+crate::debug_as_display!(PlaceholderFault);
 
 impl PlaceholderFault {
     fn help(&self) -> String {
@@ -556,8 +562,10 @@ impl ProblemKind {
 /// Everything that is wrong with a migration directory, in the order of its files.
 ///
 /// Never empty when it is an error.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
+
+crate::debug_as_display!(Problems);
 
 impl Problems {
     pub(crate) fn of(problems: impl IntoIterator<Item = Problem>) -> Problems {

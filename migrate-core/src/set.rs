@@ -42,7 +42,7 @@ enum Members {
 }
 
 /// Two migrations of one set have the same version.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("version {version} is both `{first}` and `{second}`: give one of them another version")]
 pub struct DuplicateVersion {
     /// The version that both have.
@@ -52,6 +52,8 @@ pub struct DuplicateVersion {
     /// The name of the other.
     pub second: String,
 }
+
+crate::debug_as_display!(DuplicateVersion);
 
 impl Set {
     /// A set of the given migrations, sorted by version.

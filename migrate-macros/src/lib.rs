@@ -21,6 +21,9 @@ pub fn embed(input: TokenStream) -> TokenStream {
 
 /// An `async fn` as a test with a freshly migrated database of its own.
 ///
+/// Tests need the feature `testing`, which belongs into `[dev-dependencies]`. Outside of tests the attribute expands to nothing, so
+/// that `cargo build` does without.
+///
 /// ```text
 /// #[migrate_postgres::test]
 /// async fn a_user_has_an_email(client: tokio_postgres::Client) -> Result<(), tokio_postgres::Error> { … }

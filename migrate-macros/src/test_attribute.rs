@@ -55,7 +55,9 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
         let span = argument.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
         quote_spanned!(span=> #krate::testing::__private::given(database).await?)
     });
+    // `testing` is a feature of the tests' build only: every other build has the function with `cfg(test)`, and so not at all.
     quote! {
+        #[cfg(test)]
         #[::core::prelude::v1::test]
         #attributes
         #visibility fn #name() #output {

@@ -70,6 +70,7 @@ use tokio_postgres::Client;
 /// # Ok::<(), migrate_postgres::catalog::InvalidPattern>(())
 /// ```
 #[derive(Clone, Default)]
+#[must_use = "each setting returns a comparison"]
 pub struct Comparison {
     schema: Option<String>,
     ignored: Vec<Pattern>,

@@ -9,7 +9,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 /// Why a call did not end well. Each variant says what state the database is in and what to do next; none holds a
 /// password or a connection string.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The connection string can't be read.
@@ -331,6 +331,8 @@ pub enum Error {
         missing: String,
     },
 }
+
+migrate_core::debug_as_display!(Error);
 
 impl Error {
     /// The error of a call to the server while `doing` something that is no migration.

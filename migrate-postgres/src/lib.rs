@@ -56,7 +56,7 @@ pub use embed::__private;
 pub use error::Error;
 pub use history::{Attempt, Outcome};
 pub use lock::LockKind;
-pub use migrate_core as core;
+pub use migrate_core;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::{Event, Running, StatementText, Work};
@@ -65,7 +65,6 @@ pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
-#[cfg(feature = "testing")]
 pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use status::{State, Status, StatusRow};

@@ -45,6 +45,7 @@ use std::time::Duration;
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use = "each setting returns a migrator; nothing happens until one is run"]
 pub struct Migrator {
     set: Set,
     pub(crate) settings: RunSettings,

@@ -3,6 +3,7 @@
 mod attribute;
 mod current;
 mod fresh;
+mod outside;
 mod process;
 mod runners;
 mod schema;

@@ -284,6 +284,7 @@ pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
 /// # Ok::<(), migrate_core::Problems>(())
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "nothing is read until `read` is called"]
 pub struct Reading {
     placeholders: Option<Vec<String>>,
 }

@@ -170,7 +170,7 @@ fn is_repeatable(found: &Found) -> bool {
 }
 
 /// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self))]
 #[non_exhaustive]
 pub struct UnusableHistory {
@@ -181,6 +181,8 @@ pub struct UnusableHistory {
     /// Everything that stands in the way.
     pub obstacles: Vec<Obstacle>,
 }
+
+crate::debug_as_display!(UnusableHistory);
 
 /// What stands in the way of taking another tool's history over.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use crate::version::Version;
 
 /// Marks the migrations up to a version as applied without running them, where nothing is applied yet.
 #[derive(Clone, Debug)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Baseline(Version);
 
 impl Baseline {

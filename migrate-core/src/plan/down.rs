@@ -12,6 +12,7 @@ use std::borrow::Cow;
 /// Reverts applied migrations, the last applied first, also those that the set never had: the history kept their
 /// down scripts.
 #[derive(Clone, Debug)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Down(Extent);
 
 #[derive(Clone, Debug)]

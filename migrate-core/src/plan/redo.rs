@@ -8,6 +8,7 @@ use crate::set::Set;
 /// Reverts the last applied migrations and applies them again, as the set has them now: for the one that is being
 /// written.
 #[derive(Clone, Copy, Debug)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Redo {
     count: usize,
 }

@@ -7,7 +7,7 @@ use similar::TextDiff;
 use std::fmt;
 
 /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// An applied migration's text is not the one that was applied.
@@ -233,6 +233,8 @@ pub enum Refused {
         problem: Interruption,
     },
 }
+
+crate::debug_as_display!(Refused);
 
 impl Refused {
     /// The refusal to do anything before an interrupted migration is finished.

@@ -24,6 +24,7 @@ pub enum Resolution {
 
 /// Records what a migration comes down to, without running anything.
 #[derive(Clone, Debug)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Resolve {
     version: Version,
     resolution: Resolution,

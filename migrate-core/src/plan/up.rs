@@ -15,6 +15,7 @@ use crate::version::Version;
 
 /// Applies what is pending: all of it, or up to a version.
 #[derive(Clone, Debug, Default)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Up {
     target: Option<Version>,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Why a folder gave no set.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
     /// There is no such folder.
@@ -20,7 +20,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// The folder, or a file in it, can't be read.
-    #[error("can't read `{}`", path.display())]
+    #[error("can't read `{}`: {source}", path.display())]
     Io {
         /// What was to be read.
         path: PathBuf,
@@ -36,6 +36,8 @@ pub enum FolderError {
         problems: Problems,
     },
 }
+
+crate::debug_as_display!(FolderError);
 
 impl Set {
     /// The migrations of a folder, read at run time: the same set that `migrate!` embeds.

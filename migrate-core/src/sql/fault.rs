@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 /// Something wrong with a script, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[error("{kind}")]
 pub struct Fault {
     /// What is wrong.
@@ -13,6 +13,8 @@ pub struct Fault {
     /// The byte offset of what is wrong; [`line_column`](super::line_column) makes a line and a column of it.
     pub offset: usize,
 }
+
+crate::debug_as_display!(Fault);
 
 impl Fault {
     /// How to mend it; see [`FaultKind::help`].
@@ -22,7 +24,7 @@ impl Fault {
 }
 
 /// What is wrong with a script.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// A string constant that begins here and does not end.
@@ -77,6 +79,8 @@ pub enum FaultKind {
     #[error("the script has 4 GiB or more")]
     TooLarge,
 }
+
+crate::debug_as_display!(FaultKind);
 
 impl FaultKind {
     /// How to mend it, in one sentence or two.

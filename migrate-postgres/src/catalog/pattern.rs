@@ -42,7 +42,7 @@ enum Part {
 }
 
 /// A pattern names a kind that there is not.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is no kind of object called `{kind}` in the pattern `{pattern}`\n\
      next: take one of {}, or write \\: for a colon in a name",
@@ -54,6 +54,8 @@ pub struct InvalidPattern {
     /// What stands before its colon.
     pub kind: String,
 }
+
+migrate_core::debug_as_display!(InvalidPattern);
 
 fn words() -> String {
     let words: Vec<String> = Kind::ALL.iter().map(|kind| kind.word().replace(' ', "_")).collect();

@@ -25,6 +25,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage};
 /// let tenant = Scope::schema("tenant_42").with_owners();
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns a scope"]
 pub struct Scope {
     schema: Option<Cow<'static, str>>,
     owners: bool,

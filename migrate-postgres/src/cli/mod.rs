@@ -64,9 +64,13 @@ use tokio_postgres::Config;
 
 /// The subcommand of a service: commands over the set that is embedded in it. See [the module](self).
 #[derive(Clone, Debug, clap::Args)]
+// What is written above is for the service's author, and this for those who call the service.
 #[command(
+    about = "Manage the schema of the database",
+    long_about = None,
     after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt, 9 stop, 10 no backup"
 )]
+#[must_use = "no command runs until `run` is called"]
 pub struct Cli {
     #[command(flatten)]
     options: Options,
@@ -158,4 +162,35 @@ pub fn print_completions(shell: clap_complete::Shell, command: &mut clap::Comman
     clap_complete::generate(shell, command, name, &mut script);
     // A reader that goes away, `head` say, is no problem of ours.
     drop(std::io::stdout().write_all(&script));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// A service whose author wrote nothing about the subcommand.
+    #[derive(clap::Parser)]
+    enum Service {
+        Migrate(super::Cli),
+    }
+
+    /// A service with words of its own.
+    #[derive(clap::Parser)]
+    enum Worded {
+        /// Look after the tables
+        Migrate(super::Cli),
+    }
+
+    fn help(mut service: clap::Command) -> String {
+        let migrate = service.find_subcommand_mut("migrate").unwrap();
+        migrate.render_long_help().to_string()
+    }
+
+    #[test]
+    fn the_help_of_a_services_subcommand_is_for_its_users() {
+        let help_of_ours = help(Service::command());
+        assert!(help_of_ours.starts_with("Manage the schema of the database\n\nUsage: "), "{help_of_ours}");
+        let worded = help(Worded::command());
+        assert!(worded.starts_with("Look after the tables\n\nUsage: "), "{worded}");
+    }
 }

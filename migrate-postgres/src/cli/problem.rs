@@ -26,7 +26,7 @@ pub(crate) enum Problem {
     Connection(#[from] ConnectionProblem),
 
     /// The folder gives no set.
-    #[error("{}", with_cause(.0))]
+    #[error(transparent)]
     Folder(#[from] FolderError),
 
     /// A file can't be read or written.
@@ -226,11 +226,4 @@ fn in_options(advice: &str) -> String {
         ("with `--history", "by `--history"),
     ];
     WORDS.iter().fold(advice.to_owned(), |advice, (call, option)| advice.replace(call, option))
-}
-
-fn with_cause(error: &FolderError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

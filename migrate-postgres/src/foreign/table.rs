@@ -15,6 +15,7 @@ use std::borrow::Cow;
 /// assert_ne!(usual, elsewhere);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the table"]
 pub struct ToolTable {
     pub(crate) tool: Tool,
     pub(crate) schema: Option<Cow<'static, str>>,
@@ -54,6 +55,7 @@ impl ToolTable {
 /// let elsewhere = migrate!("tests/fixtures/quickstart").history(tools::sqlx().schema("app"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the table"]
 pub struct KeptTable(pub(crate) ToolTable);
 
 impl KeptTable {

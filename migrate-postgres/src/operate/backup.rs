@@ -31,6 +31,7 @@ use tokio_postgres::Client;
 /// let migrator = migrate!("tests/fixtures/quickstart").backup(backups);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the backups' settings"]
 pub struct Backups {
     folder: PathBuf,
     programs: Option<PathBuf>,
@@ -99,7 +100,7 @@ impl fmt::Display for Backup {
 }
 
 /// Why the database could not be backed up. Nothing was applied or reverted.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
     /// `pg_dump` connects by itself, and a client or pool does not tell how.
@@ -150,6 +151,8 @@ pub enum BackupError {
         said: String,
     },
 }
+
+migrate_core::debug_as_display!(BackupError);
 
 impl Migrator {
     /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to

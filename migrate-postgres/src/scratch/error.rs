@@ -3,7 +3,7 @@
 use crate::error::{Error, cause};
 
 /// Why the schema that migrations make could not be found out on a scratch database. The target was not changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ScratchError {
     /// A connection or a pool does not tell how to connect to another database of its server.
@@ -93,3 +93,5 @@ pub enum ScratchError {
         next: &'static str,
     },
 }
+
+migrate_core::debug_as_display!(ScratchError);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use migrate_core::{FolderError, Migration, Set};
 
 /// How a binary's set and the folder that it came from differ.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NotCurrent {
     /// A migration is in the one and not in the other, or is not the same in both.
@@ -39,6 +39,8 @@ pub enum NotCurrent {
     )]
     NoFolder,
 }
+
+migrate_core::debug_as_display!(NotCurrent);
 
 /// A migration that is not the same in a binary and in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

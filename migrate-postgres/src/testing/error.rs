@@ -10,7 +10,7 @@ use super::server::ShutdownMode;
 ///
 /// Cloneable, because every test of a process that shares a server is told why that server did not
 /// start.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestingError {
     /// This machine has no PostgreSQL server, at least in no place that was looked at.
@@ -191,6 +191,8 @@ pub enum TestingError {
         source: Arc<crate::Error>,
     },
 }
+
+migrate_core::debug_as_display!(TestingError);
 
 impl TestingError {
     /// For `map_err`: what was tried, and with what.

@@ -75,6 +75,7 @@ async fn on_a_database(round_trip: &RoundTrip) -> Result<Reversible, Untested> {
 /// A set or a [`Migrator`] will do where one is asked for. [`check`](RoundTrip::check) returns what
 /// [`assert_reversible`] panics with.
 #[derive(Clone, Debug)]
+#[must_use = "nothing is tried until `check` is called"]
 pub struct RoundTrip {
     migrator: Migrator,
     irreversible: Vec<String>,

@@ -16,6 +16,7 @@ use std::time::Duration;
 ///     .backup_age(Duration::from_secs(24 * 3600));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the thresholds"]
 pub struct Thresholds {
     pub(super) long_transaction: Duration,
     pub(super) lag: u64,

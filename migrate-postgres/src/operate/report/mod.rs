@@ -43,6 +43,7 @@ use std::time::SystemTime;
 /// let options = ReportOptions::new().comparing(Comparison::new().schema("app")).with_drift();
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "each setting returns the options"]
 pub struct ReportOptions {
     comparison: Comparison,
     drift: bool,

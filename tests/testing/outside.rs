@@ -1,0 +1,75 @@
+//! A crate outside of this workspace that does what the README says.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const README: &str = include_str!("../../README.md");
+
+/// What the README does not say: names of this crate beside the language's own.
+const GLOB: &str = "
+/// A glob import hides nothing that a service uses.
+pub mod glob {
+    use migrate_postgres::*;
+
+    /// Shows that it has one.
+    pub struct Boot(pub Migrator);
+
+    impl core::fmt::Display for Boot {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str(std::any::type_name::<Error>())
+        }
+    }
+}
+";
+
+/// The first block of a language after a phrase.
+fn block(after: &str, language: &str) -> &'static str {
+    let (_, rest) = README.split_once(after).unwrap();
+    rest.split_once(&format!("```{language}\n")).unwrap().1.split_once("```").unwrap().0
+}
+
+/// The crate, with `testing` among the features of its dev-dependencies only.
+fn write_crate(folder: &Path, workspace: &Path) {
+    let dependencies = block("## Install", "toml").replace(
+        "migrate-postgres = { version = \"0.1\"",
+        &format!("migrate-postgres = {{ path = {:?}", workspace.join("migrate-postgres")),
+    );
+    let package =
+        "[workspace]\n[package]\nname = \"outside\"\nedition = \"2024\"\n[profile.dev]\ndebug = false\n";
+    fs::create_dir_all(folder.join("src")).unwrap();
+    fs::create_dir_all(folder.join("migrations")).unwrap();
+    fs::write(folder.join("Cargo.toml"), format!("{package}{dependencies}")).unwrap();
+    fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::write(folder.join("src/main.rs"), block("# migrate-postgres", "rust,no_run")).unwrap();
+    fs::write(folder.join("src/lib.rs"), block("## Tests", "rust,no_run").to_owned() + GLOB).unwrap();
+    for file in fs::read_dir(workspace.join("examples/quickstart/migrations")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.join("migrations").join(file.file_name())).unwrap();
+    }
+}
+
+/// What cargo says of the crate, which has to be without warnings.
+fn check(folder: &Path, arguments: &[&str]) {
+    let output = Command::new(env!("CARGO"))
+        .arg("check")
+        .args(arguments)
+        .args(["--offline", "--quiet", "--color=never"])
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.is_empty(), "cargo check {arguments:?}: {text}");
+}
+
+#[test]
+fn the_readmes_code_builds_in_a_service_that_has_testing_for_its_tests_only() {
+    // Kept from run to run, so that only the first one builds the dependencies.
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    write_crate(&folder, workspace);
+    check(&folder, &[]);
+    check(&folder, &["--all-targets"]);
+}
