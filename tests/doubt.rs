@@ -183,7 +183,8 @@ async fn an_index_without_a_name_that_was_built_is_known_by_its_columns_and_its_
         ("CREATE INDEX ON t (a)", Ok("t_a_idx t_a_idx1")),
         ("CREATE UNIQUE INDEX ON t (a)", Ok("t_a_idx t_a_idx1 t_a_idx2")),
         ("CREATE INDEX ON t USING hash (a)", Ok("t_a_idx t_a_idx1 t_a_idx2")),
-        ("CREATE INDEX ON t (b)", Err("t_b_idx")),
+        ("CREATE INDEX ON t (b)", Ok("t_a_idx t_a_idx1 t_b_idx")),
+        ("CREATE INDEX ON t (A  asc nulls LAST)", Ok("t_a_idx t_a_idx1")),
         ("CREATE INDEX ON t (a); CREATE INDEX ON t (a)", Err("t_a_idx1, t_a_idx2")),
     ] {
         let database = database().await;
@@ -264,6 +265,9 @@ async fn a_statement_that_does_not_end_is_waited_for_only_so_long() {
     assert!(failure.blockers[0].query.as_deref().unwrap().starts_with("CREATE INDEX"), "{failure}");
     drop(blocker);
     zombie.await.unwrap().unwrap();
+    // It began before the migration did, so its index is not the migration's.
+    assert_eq!(said(&it, &database).await, "42P07");
+    admin.batch_execute("DROP INDEX i").await.unwrap();
     it.run(database.url()).await.unwrap();
     is_settled(&it, &database).await;
 }
@@ -322,13 +326,113 @@ async fn an_index_of_the_name_that_the_script_did_not_make_stays() {
     is_settled(&it, &database).await;
 }
 
+/// Interrupts the migration while it waits for a table's lock, before its statement has done anything.
+async fn killed_before_it_began(it: &Migrator, database: &Database, statement: &str) -> Client {
+    let admin = database.connect().await.unwrap();
+    let blocker = open_transaction(database, "LOCK TABLE t IN SHARE MODE").await;
+    kill_waiting(&admin, statement, run(it, database)).await;
+    drop(blocker);
+    assert_eq!(row(&admin).await.0, "unfinished");
+    admin
+}
+
+#[tokio::test]
+async fn after_a_kill_an_older_index_of_the_name_is_in_the_way_whatever_its_definition() {
+    for older in ["CREATE INDEX i ON t (b)", "CREATE INDEX i ON t (a)"] {
+        let database = database().await;
+        let it = after(&format!("{TABLE} {older};"), "CREATE INDEX CONCURRENTLY i ON t (a);");
+        it.clone().target("1").run(database.url()).await.unwrap();
+        let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
+        // Renaming writes a row of the catalog anew, and makes no new index.
+        admin.batch_execute("ALTER INDEX i RENAME TO j; ALTER INDEX j RENAME TO i").await.unwrap();
+        for _ in 0..2 {
+            let failure = failure(it.run(database.url()).await.unwrap_err());
+            assert_eq!(failure.code.as_deref(), Some("42P07"), "{older}: {failure}");
+        }
+        admin.batch_execute("DROP INDEX i").await.unwrap();
+        it.run(database.url()).await.unwrap();
+        assert_eq!(count(&admin, "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(a)'").await, 1);
+        is_settled(&it, &database).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_kill_an_index_of_the_name_counts_as_done_only_with_every_part_of_its_definition() {
+    let tables = "CREATE TABLE t (gone int, a int, b int, c text); ALTER TABLE t DROP COLUMN gone;
+                  CREATE INDEX j ON t (a);";
+    let script = "CREATE INDEX CONCURRENTLY i ON t (a DESC, lower(c) text_pattern_ops, c COLLATE \"C\") INCLUDE (b) \
+                  WITH (fillfactor = 70) WHERE b > 0; -- the end";
+    let same = "CREATE INDEX i ON public.t USING btree (a DESC NULLS FIRST, (lower(c)) text_pattern_ops, c COLLATE \"C\") \
+                INCLUDE (b) WITH (fillfactor = '70') WHERE ((b > 0))";
+    let others = [
+        same.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
+        same.replace("NULLS FIRST", "NULLS LAST"),
+        same.replace("a DESC NULLS FIRST", "a"),
+        same.replace("a DESC", "b DESC"),
+        same.replace("lower(c)", "upper(c)"),
+        same.replace(" text_pattern_ops", ""),
+        same.replace("COLLATE \"C\"", "COLLATE \"POSIX\""),
+        same.replace("INCLUDE (b)", ""),
+        same.replace("INCLUDE (b)", "INCLUDE (a)"),
+        same.replace("70", "80"),
+        same.replace("WITH (fillfactor = '70')", ""),
+        same.replace("b > 0", "b > 1"),
+        same.replace("WHERE ((b > 0))", ""),
+        "CREATE INDEX i ON t USING hash (a)".to_owned(),
+    ];
+    for (made, is_same) in others.iter().map(|other| (other.as_str(), false)).chain([(same, true)]) {
+        let database = database().await;
+        let it = after(tables, script);
+        it.clone().target("1").run(database.url()).await.unwrap();
+        let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
+        admin.batch_execute(made).await.unwrap();
+        let oid = count(&admin, "SELECT 'i'::regclass::oid::int8").await;
+        match (it.run(database.url()).await, is_same) {
+            (Ok(_), true) => is_settled(&it, &database).await,
+            (Err(error), false) => assert_eq!(failure(error).code.as_deref(), Some("42P07"), "{made}"),
+            (outcome, _) => panic!("{made}: {outcome:?}"),
+        }
+        assert_eq!(count(&admin, "SELECT 'i'::regclass::oid::int8").await, oid);
+        assert_eq!(
+            count(&admin, "SELECT count(*) FROM pg_class WHERE relname LIKE 'migrate_recovery%'").await,
+            0
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_a_kill_an_index_that_can_not_be_compared_is_in_doubt() {
+    let database = database().await;
+    // The copy that is compared with has another name than the table.
+    let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a) WHERE t.b > 0;");
+    it.clone().target("1").run(database.url()).await.unwrap();
+    let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
+    admin.batch_execute("CREATE INDEX i ON t (a) WHERE b > 0").await.unwrap();
+    let failure = failure(it.run(database.url()).await.unwrap_err());
+    assert_eq!(failure.left, Left::InDoubt { done: 0, total: 1 });
+    assert!(failure.to_string().contains("ResumeAt(2)"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_invalid_index_of_another_definition_is_not_dropped() {
+    let database = database().await;
+    let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a);");
+    it.clone().target("1").run(database.url()).await.unwrap();
+    let admin = database.connect().await.unwrap();
+    admin.batch_execute("INSERT INTO t VALUES (3, 1)").await.unwrap();
+    admin.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY i ON t (b)").await.unwrap_err();
+    let failure = failure(it.run(database.url()).await.unwrap_err());
+    assert_eq!(failure.code.as_deref(), Some("42P07"), "{failure}");
+    assert_eq!(indexes(&admin).await, "!i");
+}
+
 #[tokio::test]
 async fn dropping_an_index_is_gone_on_with_where_it_was_left() {
     for (then, expected) in [
         // Half dropped, as the kill has left it.
         ("", Ok("")),
         ("DROP INDEX i", Ok("")),
-        ("DROP INDEX i; CREATE INDEX i ON t (a)", Ok("")),
+        ("DROP INDEX i; CREATE INDEX i ON t (a)", Err("public.i")),
         // Dropped, and the name means another one.
         ("DROP INDEX i; CREATE TABLE other.t (a int); CREATE INDEX i ON other.t (a)", Err("other.i")),
     ] {
@@ -358,6 +462,34 @@ async fn dropping_an_index_is_gone_on_with_where_it_was_left() {
             (outcome, _) => panic!("{then}: {outcome:?}"),
         }
     }
+}
+
+/// Makes a migration's statement fail, and its outcome unknown, as if it was never heard of.
+async fn in_doubt(it: &Migrator, database: &Database) -> Client {
+    it.run(database.url()).await.unwrap_err();
+    let admin = database.connect().await.unwrap();
+    let unheard = "UPDATE migrate_history SET outcome = 'unfinished' WHERE checkpoint IS NOT NULL";
+    admin.batch_execute(unheard).await.unwrap();
+    admin
+}
+
+/// What a run says of its failure: the SQLSTATE, or that it is in doubt.
+async fn said(it: &Migrator, database: &Database) -> String {
+    let failure = failure(it.run(database.url()).await.unwrap_err());
+    match failure.left {
+        Left::InDoubt { .. } => "in doubt".to_owned(),
+        _ => failure.code.unwrap_or(failure.message),
+    }
+}
+
+#[tokio::test]
+async fn detaching_what_was_no_partition_is_the_servers_to_refuse() {
+    let database = database().await;
+    let tables = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE c (a int);";
+    let it = after(tables, "ALTER TABLE p DETACH PARTITION c CONCURRENTLY;");
+    let admin = in_doubt(&it, &database).await;
+    assert_eq!(said(&it, &database).await, "42P01");
+    drop(admin);
 }
 
 #[tokio::test]
@@ -455,6 +587,114 @@ async fn a_database_that_is_there_is_made_and_one_that_is_gone_is_dropped() {
     assert_eq!(count(&admin, &there).await, 0);
     drop.run(database.url()).await.unwrap();
     is_settled(&drop, &database).await;
+}
+
+#[tokio::test]
+async fn a_database_counts_as_made_or_dropped_by_its_age_and_its_options() {
+    let database = database().await;
+    let other = format!("{}_o", database.name());
+    let create = after(TABLE, &format!("CREATE DATABASE {other} TEMPLATE template0 CONNECTION LIMIT 7;"));
+    let admin = database.connect().await.unwrap();
+    let make = |limit: u32| format!("CREATE DATABASE {other} TEMPLATE template0 CONNECTION LIMIT {limit}");
+    let gone = format!("DROP DATABASE {other}");
+    admin.batch_execute(&make(7)).await.unwrap();
+    // Without an interruption, with one, and again.
+    for _ in 0..2 {
+        drop(in_doubt(&create, &database).await);
+        assert_eq!(said(&create, &database).await, "42P04", "an older one is none of ours");
+    }
+    drop(in_doubt(&create, &database).await);
+    admin.batch_execute(&gone).await.unwrap();
+    admin.batch_execute(&make(8)).await.unwrap();
+    assert_eq!(said(&create, &database).await, "in doubt", "a newer one with another option");
+    admin.batch_execute(&gone).await.unwrap();
+    admin.batch_execute(&make(7)).await.unwrap();
+    create.run(database.url()).await.unwrap();
+    is_settled(&create, &database).await;
+
+    admin.batch_execute("DROP TABLE t, migrate_history, migrate_history_head").await.unwrap();
+    let drop_it = after(TABLE, &format!("{gone};"));
+    interrupted_before(&drop_it, &database, 0).await;
+    admin.batch_execute(&make(7)).await.unwrap();
+    assert_eq!(said(&drop_it, &database).await, "in doubt", "one that was made since is not dropped");
+    let there = format!("SELECT count(*) FROM pg_database WHERE datname = '{other}'");
+    assert_eq!(count(&admin, &there).await, 1);
+    admin.batch_execute(&gone).await.unwrap();
+    drop_it.run(database.url()).await.unwrap();
+    is_settled(&drop_it, &database).await;
+}
+
+#[tokio::test]
+async fn a_tablespace_counts_as_made_by_its_age_and_its_folder() {
+    let server = testing::Server::builder().start().unwrap();
+    let database = server.database().await.unwrap();
+    let admin = database.connect().await.unwrap();
+    let folder: String = admin
+        .query_one(
+            "SELECT regexp_replace(current_setting('data_directory'), '[^/]*$', '') || gen_random_uuid()",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    let make_folders = format!("COPY (SELECT) TO PROGRAM 'mkdir -p {folder}/a {folder}/b'");
+    admin.batch_execute(&make_folders).await.unwrap();
+    let it = after(TABLE, &format!("CREATE TABLESPACE s LOCATION '{folder}/a/';"));
+    let make = |name: &str| format!("CREATE TABLESPACE s LOCATION '{folder}/{name}'");
+    admin.batch_execute(&make("a")).await.unwrap();
+    drop(in_doubt(&it, &database).await);
+    assert_eq!(said(&it, &database).await, "42710", "an older one is none of ours");
+    drop(in_doubt(&it, &database).await);
+    admin.batch_execute("DROP TABLESPACE s").await.unwrap();
+    admin.batch_execute(&make("b")).await.unwrap();
+    assert_eq!(said(&it, &database).await, "in doubt", "a newer one in another folder");
+    admin.batch_execute("DROP TABLESPACE s").await.unwrap();
+    admin.batch_execute(&make("a")).await.unwrap();
+    it.run(database.url()).await.unwrap();
+    is_settled(&it, &database).await;
+    admin.batch_execute("DROP TABLESPACE s").await.unwrap();
+    let remove = format!("COPY (SELECT) TO PROGRAM 'rm -r {folder}'");
+    admin.batch_execute(&remove).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_subscription_counts_as_made_by_its_age_and_its_definition() {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    let it = after(TABLE, "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p, q;");
+    let make = |port: u32, publications: &str| {
+        format!(
+            "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port={port}' PUBLICATION {publications} \
+             WITH (connect = false, slot_name = NONE)"
+        )
+    };
+    admin.batch_execute(&make(1, "p, q")).await.unwrap();
+    for _ in 0..2 {
+        drop(in_doubt(&it, &database).await);
+        assert_eq!(said(&it, &database).await, "42710", "an older one is none of ours");
+    }
+    for (port, publications) in [(2, "p, q"), (1, "p")] {
+        drop(in_doubt(&it, &database).await);
+        admin.batch_execute("DROP SUBSCRIPTION s").await.unwrap();
+        admin.batch_execute(&make(port, publications)).await.unwrap();
+        assert_eq!(said(&it, &database).await, "in doubt", "a newer one of another definition");
+    }
+    admin.batch_execute("DROP SUBSCRIPTION s").await.unwrap();
+    admin.batch_execute(&make(1, "q, p")).await.unwrap();
+    it.run(database.url()).await.unwrap();
+    is_settled(&it, &database).await;
+    admin.batch_execute("DROP SUBSCRIPTION s").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_that_began_since_is_another_one() {
+    let server = testing::Server::builder().setting("max_prepared_transactions", "4").start().unwrap();
+    let database = server.database().await.unwrap();
+    let it = after(TABLE, "COMMIT PREPARED 'x';");
+    let admin = in_doubt(&it, &database).await;
+    admin.batch_execute("BEGIN; INSERT INTO t VALUES (3, 3); PREPARE TRANSACTION 'x'").await.unwrap();
+    assert_eq!(said(&it, &database).await, "in doubt");
+    admin.batch_execute("ROLLBACK PREPARED 'x'").await.unwrap();
 }
 
 #[tokio::test]

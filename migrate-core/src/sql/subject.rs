@@ -51,6 +51,8 @@ pub enum Subject {
     CreateDatabase {
         /// The database.
         name: String,
+        /// The options as written, their names in lower case.
+        options: Vec<(String, String)>,
     },
     /// `DROP DATABASE`
     DropDatabase {
@@ -61,6 +63,10 @@ pub enum Subject {
     CreateTablespace {
         /// The tablespace.
         name: String,
+        /// The owner, if it is given.
+        owner: Option<String>,
+        /// The folder, as a string constant.
+        location: Option<String>,
     },
     /// `DROP TABLESPACE`
     DropTablespace {
@@ -71,6 +77,10 @@ pub enum Subject {
     CreateSubscription {
         /// The subscription.
         name: String,
+        /// The connection string, as a string constant.
+        connection: Option<String>,
+        /// The publications.
+        publications: Vec<String>,
     },
     /// `DROP SUBSCRIPTION`
     DropSubscription {
@@ -116,13 +126,13 @@ pub fn subject(statement: &str) -> Option<Subject> {
 
 fn create(cursor: &mut Cursor<'_>, statement: &str) -> Option<Subject> {
     if cursor.word("DATABASE") {
-        return Some(Subject::CreateDatabase { name: name(cursor)? });
+        return Some(Subject::CreateDatabase { name: name(cursor)?, options: database_options(cursor)? });
     }
     if cursor.word("TABLESPACE") {
-        return Some(Subject::CreateTablespace { name: name(cursor)? });
+        return create_tablespace(cursor);
     }
     if cursor.word("SUBSCRIPTION") {
-        return Some(Subject::CreateSubscription { name: name(cursor)? });
+        return create_subscription(cursor);
     }
     let unique = cursor.word("UNIQUE");
     if !cursor.words(&["INDEX", "CONCURRENTLY"]) {
@@ -139,6 +149,51 @@ fn create(cursor: &mut Cursor<'_>, statement: &str) -> Option<Subject> {
     let definition = cursor.peek().map_or("", |token| &statement[token.start..]);
     let definition = definition.trim_end().trim_end_matches(';').to_owned();
     Some(Subject::CreateIndex { name: index, table, unique, method, definition, if_not_exists })
+}
+
+/// `createdb_opt_list` of the server's grammar: `[WITH] name [=] value …`.
+fn database_options(cursor: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
+    cursor.word("WITH");
+    let mut options = Vec::new();
+    while !cursor.at_end() {
+        let mut option = name(cursor)?.to_ascii_lowercase();
+        if option == "connection" && cursor.word("LIMIT") {
+            option = "connection_limit".to_owned();
+        }
+        cursor.sign("=");
+        options.push((option, value(cursor)?));
+    }
+    Some(options)
+}
+
+/// The value of an option: a string constant, a name, a number.
+fn value(cursor: &mut Cursor<'_>) -> Option<String> {
+    if let Some(text) = string(cursor).or_else(|| name(cursor)) {
+        return Some(text);
+    }
+    let minus = if cursor.sign("-") { "-" } else { "" };
+    let token = cursor.take()?;
+    Some(format!("{minus}{}", cursor.written(token)))
+}
+
+fn create_tablespace(cursor: &mut Cursor<'_>) -> Option<Subject> {
+    let name = self::name(cursor)?;
+    let owner = if cursor.word("OWNER") { Some(self::name(cursor)?) } else { None };
+    let location = if cursor.word("LOCATION") { string(cursor) } else { None };
+    Some(Subject::CreateTablespace { name, owner, location })
+}
+
+fn create_subscription(cursor: &mut Cursor<'_>) -> Option<Subject> {
+    let name = self::name(cursor)?;
+    let connection = if cursor.word("CONNECTION") { string(cursor) } else { None };
+    let mut publications = Vec::new();
+    if cursor.word("PUBLICATION") {
+        publications.push(self::name(cursor)?);
+        while cursor.sign(",") {
+            publications.push(self::name(cursor)?);
+        }
+    }
+    Some(Subject::CreateSubscription { name, connection, publications })
 }
 
 fn drop(cursor: &mut Cursor<'_>) -> Option<Subject> {

@@ -74,13 +74,42 @@ fn the_others_are_known_by_what_they_name() {
             "ALTER TABLE IF EXISTS ONLY p DETACH PARTITION s.c CONCURRENTLY",
             Subject::DetachPartition { table: name("p"), partition: name("s.c") },
         ),
-        ("CREATE DATABASE d OWNER o", Subject::CreateDatabase { name: name("d") }),
+        (
+            "CREATE DATABASE d OWNER o",
+            Subject::CreateDatabase { name: name("d"), options: vec![(name("owner"), name("o"))] },
+        ),
+        ("CREATE DATABASE d;", Subject::CreateDatabase { name: name("d"), options: Vec::new() }),
+        (
+            "CREATE DATABASE d WITH Encoding = 'UTF8' TEMPLATE \"T\" CONNECTION LIMIT -1 IS_TEMPLATE true",
+            Subject::CreateDatabase {
+                name: name("d"),
+                options: [
+                    ("encoding", "'UTF8'"),
+                    ("template", "\"T\""),
+                    ("connection_limit", "-1"),
+                    ("is_template", "true"),
+                ]
+                .map(|(option, value)| (name(option), name(value)))
+                .to_vec(),
+            },
+        ),
         ("DROP DATABASE IF EXISTS d WITH (FORCE)", Subject::DropDatabase { name: name("d") }),
-        ("CREATE TABLESPACE t LOCATION '/x'", Subject::CreateTablespace { name: name("t") }),
+        (
+            "CREATE TABLESPACE t OWNER o LOCATION '/x'",
+            Subject::CreateTablespace {
+                name: name("t"),
+                owner: Some(name("o")),
+                location: Some(name("'/x'")),
+            },
+        ),
         ("DROP TABLESPACE \"T\"", Subject::DropTablespace { name: name("\"T\"") }),
         (
-            "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
-            Subject::CreateSubscription { name: name("s") },
+            "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p, \"Q\"",
+            Subject::CreateSubscription {
+                name: name("s"),
+                connection: Some(name("''")),
+                publications: vec![name("p"), name("\"Q\"")],
+            },
         ),
         ("DROP SUBSCRIPTION IF EXISTS s", Subject::DropSubscription { name: name("s") }),
         ("COMMIT PREPARED 'it''s'", Subject::EndPrepared { transaction: name("'it''s'") }),

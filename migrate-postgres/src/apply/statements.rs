@@ -172,6 +172,19 @@ impl Statements<'_, '_> {
         self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, 0))
     }
 
+    /// The transaction that moved the checkpoint to where an earlier try has left it. Asked before the session is set for
+    /// the statement: that may take another role, which need not see the history.
+    async fn checkpoint_transaction(&self, before: Before) -> Result<Option<String>, Stopped> {
+        if before == Before::Nothing {
+            return Ok(None);
+        }
+        let Context { table, run, client, .. } = self.context;
+        let row = table.row_condition(run, self.row, self.step);
+        let sql = format!("SELECT h.xmin::text FROM {} h WHERE {row}", table.qualified());
+        let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, 0))?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
     /// Runs a statement and moves the checkpoint behind it.
     async fn take(
         &self,
@@ -193,8 +206,8 @@ impl Statements<'_, '_> {
             index,
             text,
             refuses: statement.refuses(),
-            row: self.row,
             before,
+            since: self.checkpoint_transaction(before).await?,
         };
         let (table, run) = (self.context.table, self.context.run);
         self.look(index, &self.enter(index)).await?;
