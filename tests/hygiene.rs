@@ -78,6 +78,57 @@ async fn nothing_that_a_script_sets_reaches_the_next_one_or_the_session() {
     }
 }
 
+/// The last statement of a run is one that is sent alone, with and without settings of the script's before it; done, or failed.
+#[tokio::test]
+async fn a_last_statement_outside_a_transaction_leaves_the_session_as_it_was() {
+    let set = "SET search_path = app; SET TimeZone = 'Asia/Tokyo'; SET statement_timeout = '1min';";
+    let index = "CREATE INDEX CONCURRENTLY i ON app.t (a);";
+    let unique = "CREATE UNIQUE INDEX CONCURRENTLY i ON app.t (a);";
+    for last in [index.to_owned(), format!("{set} {index}"), unique.to_owned(), format!("{set} {unique}")] {
+        let database = database().await;
+        let client = database.connect().await.unwrap();
+        client.batch_execute("SET lock_timeout = '7s'; SET TimeZone = 'Europe/Berlin'").await.unwrap();
+        let check = "SELECT current_setting('client_connection_check_interval')";
+        let before = (settings(&client).await, client.query_one(check, &[]).await.unwrap().get(0));
+        let migrator = migrator(&[
+            ("1_t.sql", "CREATE SCHEMA app; CREATE TABLE app.t AS SELECT 1 AS a UNION ALL SELECT 1;"),
+            ("2_i.sql", &format!("-- migrate: transaction=none\n{last}")),
+        ]);
+        assert_eq!(migrator.run(&client).await.is_err(), last.contains("UNIQUE"), "{last}");
+        let after: (String, String) =
+            (settings(&client).await, client.query_one(check, &[]).await.unwrap().get(0));
+        assert_eq!(after, before, "{last}");
+    }
+}
+
+/// `RESET ALL` forgets what a pool's user has set under a name of its own, and nothing brings that back.
+#[tokio::test]
+async fn a_connection_that_scripts_ran_in_does_not_go_back_to_its_pool() {
+    let database = database().await;
+    let manager = deadpool_postgres::Manager::new(database.config(), tokio_postgres::NoTls);
+    let pool = deadpool_postgres::Pool::builder(manager).max_size(2).build().unwrap();
+    let pids = async || {
+        let (one, two) = (pool.get().await.unwrap(), pool.get().await.unwrap());
+        let mut pids: Vec<(i32, Option<String>)> = Vec::new();
+        for client in [&one, &two] {
+            let sql = "SELECT pg_backend_pid(), nullif(current_setting('app.tenant', true), '')";
+            let row = client.query_one(sql, &[]).await.unwrap();
+            pids.push((row.get(0), row.get(1)));
+            client.batch_execute("SET app.tenant = 'mine'").await.unwrap();
+        }
+        pids
+    };
+    let before = pids().await;
+    for file in ["CREATE TABLE a ();", "CREATE TABLE b (); VACUUM b;"] {
+        let set = migrator(&[("1_a.sql", file)]).history_table(format!("history_{}", file.len()));
+        set.run(&pool).await.unwrap();
+    }
+    for (pid, tenant) in pids().await {
+        let is_old = before.iter().any(|(old, _)| *old == pid);
+        assert_eq!(tenant.is_some(), is_old, "a connection without what its user had set");
+    }
+}
+
 /// What every file of pg_dump begins with, through a pool whose connections others use afterwards.
 #[tokio::test]
 async fn a_dump_is_a_migration() {

@@ -1,9 +1,10 @@
 //! The lock, its loss, and what happens when it fails.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Error, Migrator, Set};
+use migrate_postgres::{Error, LockKind, Migrator, Report, Set};
 use migrate_tests::sets::folder_of;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 async fn database() -> Database {
@@ -54,6 +55,53 @@ async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
     let applied = "SELECT count(*) FROM migrate_history WHERE live AND outcome = 'done'";
     assert_eq!(count(&admin, applied).await, 2);
     assert!(migrator.run(&database.config()).await.unwrap().is_noop());
+}
+
+/// Starts a run of one migration that takes long, and waits until the server is at it.
+async fn at_work(migrator: &Migrator, database: &Database) -> (Client, JoinHandle<Result<Report, Error>>) {
+    let admin = database.connect().await.unwrap();
+    let (run, config) = (migrator.clone(), database.config());
+    let run = tokio::spawn(async move { run.run(&config).await });
+    until(&admin, SLEEPERS).await;
+    (admin, run)
+}
+
+const SLEEPERS: &str = "SELECT count(*) FROM pg_stat_activity \
+                        WHERE wait_event = 'PgSleep' AND datname = current_database()";
+
+/// The run stopped in the middle of its statement: nothing of it is there, and the server is not at it any more.
+async fn stopped_in_the_middle(database: &Database, admin: &Client) {
+    until(admin, &format!("SELECT count(*) FROM ({SLEEPERS}) s WHERE s.count = 0")).await;
+    let there = "SELECT count(*) FROM pg_class WHERE relname = 'a' AND relnamespace = 'public'::regnamespace";
+    assert_eq!(count(admin, there).await, 0);
+    let quick = migrator(&[("1_a.sql", "CREATE TABLE a ();")]);
+    quick.run(&database.config()).await.unwrap();
+}
+
+const SLOW: &[(&str, &str)] = &[("1_a.sql", "CREATE TABLE a (); SELECT pg_sleep(12);")];
+
+#[tokio::test]
+async fn a_run_whose_transaction_lock_is_lost_stops_in_the_middle() {
+    let database = database().await;
+    let (admin, run) = at_work(&migrator(SLOW), &database).await;
+    let holder = "FROM pg_stat_activity a JOIN pg_locks l USING (pid) \
+                  WHERE l.locktype = 'advisory' AND a.datname = current_database()";
+    assert_eq!(count(&admin, &format!("SELECT count(pg_terminate_backend(a.pid)) {holder}")).await, 1);
+    let outcome = run.await.unwrap();
+    assert!(matches!(outcome, Err(Error::LockLost { .. })), "{outcome:?}");
+    stopped_in_the_middle(&database, &admin).await;
+}
+
+#[tokio::test]
+async fn a_holder_whose_lease_can_not_be_renewed_stops_in_the_middle() {
+    let database = database().await;
+    let slow = migrator(SLOW).lock(LockKind::Lease { expiry: Duration::from_secs(3) });
+    let (admin, run) = at_work(&slow, &database).await;
+    // Another run's by now, as after a pause of this one's process.
+    admin.batch_execute("UPDATE migrate_lease SET owner = 'another run'").await.unwrap();
+    let outcome = run.await.unwrap();
+    assert!(matches!(outcome, Err(Error::LockLost { .. })), "{outcome:?}");
+    stopped_in_the_middle(&database, &admin).await;
 }
 
 /// A session lock over one connection is given back in every case.

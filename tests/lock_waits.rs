@@ -143,6 +143,33 @@ async fn timeouts_of_the_role_do_not_end_a_migration() {
         .unwrap();
 }
 
+/// PostgreSQL 17 has it: it would end the lock's holder, which idles in a transaction, and the migration.
+#[tokio::test]
+async fn a_transaction_timeout_of_the_database_ends_neither_a_migration_nor_the_lock() {
+    let server = testing::server().unwrap();
+    if server.version_num() < 170_000 {
+        migrate_tests::skipped("PostgreSQL 17 or later (tests/with-postgres 18)");
+        return;
+    }
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    let hasty = format!("ALTER DATABASE {} SET transaction_timeout = '150ms'", database.name());
+    admin.batch_execute(&hasty).await.unwrap();
+    let slow = migrator(&[
+        ("1_slow.sql", "SELECT pg_sleep(0.7);"),
+        (
+            "2_bare.sql",
+            "CREATE TABLE t (id int); CREATE INDEX CONCURRENTLY i ON t (id); SELECT pg_sleep(0.7);",
+        ),
+        ("3_call.sql", "-- migrate: transaction=none\nDO $$ BEGIN PERFORM pg_sleep(0.7); END $$;"),
+    ]);
+    let url = slow.run(&database.config()).await.unwrap();
+    assert_eq!(url.steps.len(), 3);
+    let client = database.connect().await.unwrap();
+    let again = migrator(&[("1_slow.sql", "SELECT pg_sleep(0.7);")]).history_table("again");
+    assert_eq!(again.run(&client).await.unwrap().steps.len(), 1);
+}
+
 #[tokio::test]
 async fn what_was_interrupted_can_be_settled_by_hand() {
     let files = |third| {

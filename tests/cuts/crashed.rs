@@ -1,8 +1,10 @@
 //! The server: it is stopped with `immediate`, as in a crash, at every message that it gets.
 
 use crate::stage::{Act, Middle, Stage, Verdict, connect, play, undisturbed};
+use migrate_postgres::Migrator;
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
 use migrate_tests::proxy::{Message, Point, Proxy, Side, When};
+use migrate_tests::sets::{self, Scripts};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Config;
@@ -132,4 +134,43 @@ async fn a_commit_that_a_crash_loses_is_lost_with_its_row() {
     assert_eq!(applied, effects);
     assert!(["", "1", "1,2"].contains(&applied.as_str()), "{applied}");
     stage.finish(&stage.config, None, &expected).await.unwrap();
+}
+
+/// The last commit of a run waits for the log, of whatever kind the last migration is. `wal_writer_delay` leaves ten
+/// seconds in which one that does not wait is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_acknowledged_survives_a_crash() {
+    let server = server();
+    let database = server.database().await.unwrap();
+    for (number, (middle, act)) in [
+        (Middle::StatementByStatement, Act::Up),
+        (Middle::ConcurrentIndex, Act::Up),
+        (Middle::StatementByStatement, Act::Back),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stage =
+            Stage::make_to_go(act, &database.config(), &format!("acknowledged_{number}"), middle).await;
+        act.take(&stage.migrator(), &stage.config).await.unwrap();
+        crash(&server);
+        assert!(stage.is_at_its_end().await, "{middle:?} {act:?}");
+    }
+    for (set, text) in [
+        ("one", "CREATE TABLE t_0 ();"),
+        ("bare", "VACUUM;"),
+        ("index", "CREATE TABLE t_2 (a int); CREATE INDEX CONCURRENTLY ON t_2 (a);"),
+    ] {
+        let last = Migrator::new(sets::set(set, [Scripts::up(1, text)]));
+        last.run(&connect(&database.config()).await).await.unwrap();
+        crash(&server);
+        assert!(last.run(&database.config()).await.unwrap().is_noop(), "{text}");
+    }
+}
+
+fn crash(server: &Server) {
+    tokio::task::block_in_place(|| {
+        server.stop(ShutdownMode::Immediate).unwrap();
+        server.restart().unwrap();
+    });
 }

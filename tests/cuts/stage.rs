@@ -182,6 +182,11 @@ impl Stage {
         Position::Beginning { applied: self.act.applied(), total: 6 }
     }
 
+    /// Whether the history says that everything is done.
+    pub(crate) async fn is_at_its_end(&self) -> bool {
+        self.migrator().position(&self.config).await.unwrap() == self.end()
+    }
+
     /// Whether everything is as an undisturbed run would have left it.
     async fn inspect(&self, expected: &str) -> Verdict {
         let client = connect(&self.config).await;
