@@ -2,11 +2,10 @@
 
 use migrate_postgres::Migrator;
 use migrate_postgres::testing::{self, Database};
-use migrate_tests::heads::{fault, head};
-use migrate_tests::proxy::{Proxy, Side};
+use migrate_tests::heads::{boot, fault, head};
 use migrate_tests::sets::{Scripts, set};
 use std::process::Command;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 async fn database() -> (Database, Client) {
     let database = testing::server().unwrap().database().await.unwrap();
@@ -20,16 +19,6 @@ fn repeatable(count: usize) -> Migrator {
         Scripts::up(n, format!("CREATE TABLE IF NOT EXISTS t{n} (); ")).down(format!("DROP TABLE t{n}"))
     });
     Migrator::new(set("default", scripts))
-}
-
-/// How many queries a boot over a connection of its own takes, and how many steps.
-async fn boot(migrator: &Migrator, database: &Config) -> (usize, usize) {
-    let proxy = Proxy::start(database).await;
-    let (client, connection) = proxy.config().connect(NoTls).await.unwrap();
-    tokio::spawn(connection);
-    proxy.forget();
-    let steps = migrator.run(&client).await.unwrap().steps.len();
-    (proxy.connection().tags(Side::Client).matches(['Q', 'S']).count(), steps)
 }
 
 /// A boot that finds nothing to do, with one query.

@@ -1,6 +1,32 @@
 //! Whether the head table tells what the history does.
 
-use tokio_postgres::Client;
+use crate::proxy::{Proxy, Side};
+use migrate_postgres::{Error, Migrator, Report};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// How many queries a boot over a connection of its own takes, and how many steps.
+///
+/// # Panics
+///
+/// When it fails.
+pub async fn boot(migrator: &Migrator, database: &Config) -> (usize, usize) {
+    let (queries, report) = watched(migrator, database).await;
+    (queries, report.unwrap().steps.len())
+}
+
+/// How many queries a run over a connection of its own takes, and its outcome.
+///
+/// # Panics
+///
+/// When there is no connection.
+pub async fn watched(migrator: &Migrator, database: &Config) -> (usize, Result<Report, Error>) {
+    let proxy = Proxy::start(database).await;
+    let (client, connection) = proxy.config().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    proxy.forget();
+    let report = migrator.run(&client).await;
+    (proxy.connection().tags(Side::Client).matches(['Q', 'S']).count(), report)
+}
 
 /// What is wrong with the head table of the current schema: nothing, if each set's row is empty or tells where the set's
 /// history ends. There may be no such table yet.

@@ -157,6 +157,22 @@ pub enum Error {
         missing: Vec<String>,
     },
 
+    /// There is work to do, but a newer release has given the history a format that this one can't write. It is read all the
+    /// same, and a boot with nothing to do is not kept from booting.
+    #[error(
+        "the history {table} has format {found}, and this release writes format {known}: a newer release has migrated this \
+         database; nothing was changed\n\
+         next: deploy the newer release, or let it apply or revert what is to be applied or reverted"
+    )]
+    NewerFormat {
+        /// The table.
+        table: String,
+        /// The format that it has.
+        found: i32,
+        /// The newest format that this release writes.
+        known: i32,
+    },
+
     /// Row-level security is enabled on the history's table, and applies to this role: rows are hidden from it, and nobody can
     /// tell which.
     #[error(

@@ -371,7 +371,7 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
                 }
                 applied.insert(step.version.clone(), &step.name);
             }
-            Action::Rewind => {}
+            Action::Rewind | Action::Accept => {}
         }
     }
     let versioned = applied.iter().rev().find(|(version, _)| !version.is_repeatable());

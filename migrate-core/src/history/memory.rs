@@ -252,7 +252,7 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
             recorded.applied.retain(|applied| applied.version != step.version);
             recorded.rows_since_revert = recorded.rows.len() - 1;
         }
-        Action::Apply | Action::Mark => {
+        Action::Apply | Action::Mark | Action::Accept => {
             let text = |script: &Script| normalized(script.source()).into_owned();
             let (up, down) = (step.up.as_deref().map(text), step.down.as_deref().map(text));
             let mut applied = Applied::new(step.version.clone(), step.name.clone(), step.checksum);

@@ -36,9 +36,12 @@ impl Head {
         }
         match &self.since {
             Some(newer) => {
-                // Repeatable migrations that were applied again since are a newer release's where versions are.
-                let newer: Vec<Newer> =
+                // Repeatable migrations that were applied again since are a newer release's where versions are. One whose text
+                // was accepted since has two rows.
+                let mut newer: Vec<Newer> =
                     newer.iter().filter(|n| !n.version.is_repeatable()).cloned().collect();
+                let mut seen = std::collections::HashSet::new();
+                newer.retain(|newer| seen.insert(newer.version.clone()));
                 let is_ahead = newer.iter().all(|newer| Some(&newer.version) > set.last_version());
                 if is_ahead && !newer.is_empty() { Position::Ahead { newer } } else { Position::Other }
             }

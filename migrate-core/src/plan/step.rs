@@ -2,7 +2,7 @@
 
 use crate::checksum::Checksum;
 use crate::digest::Digest;
-use crate::history::Interrupted;
+use crate::history::{Applied, Interrupted};
 use crate::migration::{Migration, Work};
 use crate::plan::refused::Notice;
 use crate::script::Script;
@@ -26,6 +26,8 @@ pub enum Action {
     Unmark,
     /// Moves the checkpoint of an interrupted migration and runs nothing.
     Rewind,
+    /// Records that an applied migration's text is another one now, and runs nothing.
+    Accept,
 }
 
 impl Action {
@@ -37,6 +39,7 @@ impl Action {
             Action::Mark => "mark",
             Action::Unmark => "unmark",
             Action::Rewind => "rewind",
+            Action::Accept => "accept",
         }
     }
 
@@ -48,6 +51,7 @@ impl Action {
             Action::Mark => "marked as applied",
             Action::Unmark => "marked as reverted",
             Action::Rewind => "set to go on at another statement",
+            Action::Accept => "accepted with its new text",
         }
     }
 }
@@ -171,6 +175,13 @@ impl<'s> Step<'s> {
         }
     }
 
+    /// Records an applied migration's text of today as the one that counts, without running anything. When it was applied,
+    /// and whether it was run, stays what it was.
+    pub fn accept(migration: &'s dyn Migration, applied: &Applied) -> Step<'s> {
+        let accepted = Superseded { version: applied.version.clone(), checksum: applied.checksum };
+        Step { action: Action::Accept, ..Step::mark(migration) }.in_place_of(vec![accepted])
+    }
+
     /// Records a migration that was applied with the given checksum as reverted, without running anything.
     pub fn unmark(version: Version, name: impl Into<Cow<'s, str>>, checksum: Checksum) -> Step<'s> {
         Step {
@@ -233,7 +244,7 @@ impl<'s> Step<'s> {
         let superseded = self.supersedes.iter().map(|old| Digest::of_migration(&old.version, &old.checksum));
         let before = superseded.fold(before, |digest, old| digest - old);
         match self.action {
-            Action::Apply | Action::Mark => before + own,
+            Action::Apply | Action::Mark | Action::Accept => before + own,
             Action::Revert | Action::Unmark => before - own,
             Action::Rewind => before,
         }

@@ -20,11 +20,12 @@ use tokio_postgres::Client;
 
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
+pub(crate) use failure::server_failure;
 #[cfg(feature = "operate")]
-pub(crate) use failure::{place, position, server_failure};
+pub(crate) use failure::{place, position};
 pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use statements::apply_statements;
-pub(crate) use transactions::apply_transactions;
+pub(crate) use transactions::{apply_transactions, is_contention};
 pub(crate) use verify::verify_applied;
 #[cfg(feature = "operate")]
 pub(crate) use verify::verify_within;
@@ -98,7 +99,7 @@ pub(crate) fn timeouts(
 }
 
 /// A timeout as PostgreSQL takes it: whole milliseconds, and never 0 (no timeout) for a short one.
-fn milliseconds(timeout: Duration) -> u128 {
+pub(crate) fn milliseconds(timeout: Duration) -> u128 {
     if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
 }
 

@@ -385,7 +385,9 @@ impl Transactions<'_, '_, '_, '_> {
             if self.context.table.is_being_made(&error) {
                 return ApplyError::Busy(Error::server("creating the history's table", error).into());
             }
-            return self.context.survey.write_error("creating the history's table", error).into_apply();
+            if !is_contention(&error) {
+                return self.context.survey.create_error(error).into_apply();
+            }
         }
         let step = &self.steps[part.step];
         let contended = is_contention(&error);
@@ -411,7 +413,7 @@ impl Transactions<'_, '_, '_, '_> {
             });
         }
         // Whoever is in the way of the row would be in the way of its trace.
-        if !(contended && part.purpose == Purpose::Record) {
+        if !(contended && matches!(part.purpose, Purpose::Create | Purpose::Record)) {
             self.record(step, &failure).await;
         }
         if contended {
@@ -468,7 +470,7 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 /// Whether an error means that somebody else was in the way for the moment.
-pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
+pub(crate) fn is_contention(error: &tokio_postgres::Error) -> bool {
     let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
     error.code().is_some_and(|code| passing.contains(code))
 }

@@ -89,6 +89,7 @@ impl Exit {
             | Error::InTransaction
             | Error::SeveralHistories { .. }
             | Error::Placeholder(_)
+            | Error::NewerFormat { .. }
             | Error::NotOurTable { .. }
             | Error::Stale { .. } => Exit::Refused,
             Error::Differs { .. } => Exit::Drift,

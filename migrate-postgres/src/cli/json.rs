@@ -225,16 +225,22 @@ pub(super) fn attempt(attempt: &Attempt) -> Value {
         "application": attempt.application,
         "address": attempt.address,
         "reason": attempt.reason,
+        "continues": attempt.continues,
+        "statements_done": attempt.statements_done,
+        "notices": attempt.notices,
+        "warnings": attempt.warnings,
     })
 }
 
 fn outcome(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Done => json!({ "state": "done" }),
-        Outcome::Failed { sqlstate, message, statement, line, statements_done } => json!({
+        Outcome::Failed { sqlstate, message, detail, hint, statement, line, statements_done } => json!({
             "state": "failed",
             "sqlstate": sqlstate,
             "message": message,
+            "detail": detail,
+            "hint": hint,
             "statement": statement,
             "line": line,
             "statements_done": statements_done,

@@ -161,6 +161,7 @@ fn kind_of(error: &Error) -> &'static str {
         Error::InTransaction => "in_transaction",
         Error::NotSo { .. } => "not_so",
         Error::NoSchema => "no_schema",
+        Error::NewerFormat { .. } => "newer_format",
         Error::NotOurTable { .. } => "not_our_table",
         Error::DamagedRow { .. } => "damaged_row",
         Error::Refused(refused) => refusal(refused),

@@ -42,8 +42,18 @@ pub struct Attempt {
     pub application: String,
     /// The address it came from; none for a Unix socket.
     pub address: Option<String>,
-    /// Why, in the words of whoever settled something by hand.
+    /// Why, in the words of the person who settled something by hand.
     pub reason: Option<String>,
+    /// The number of the attempt that this one goes on from, or puts an end to.
+    pub continues: Option<i64>,
+    /// How many statements were done for certain when it ended, for a migration that runs statement by statement.
+    pub statements_done: Option<i32>,
+    /// How many notices the server sent.
+    pub notices: Option<i32>,
+    /// How many warnings the server sent.
+    pub warnings: Option<i32>,
+    /// The server process that began it.
+    pub pid: Option<i32>,
 }
 
 /// What came of an attempt.
@@ -58,6 +68,10 @@ pub enum Outcome {
         sqlstate: Option<String>,
         /// The server's message.
         message: String,
+        /// The server's detail, if it gave one.
+        detail: Option<String>,
+        /// The server's hint, if it gave one.
+        hint: Option<String>,
         /// Which statement failed, the first being 1.
         statement: Option<i32>,
         /// On which line of the script.
@@ -100,6 +114,8 @@ impl Attempt {
             FoundState::Failed { logs } => Outcome::Failed {
                 sqlstate: None,
                 message: logs.clone().unwrap_or_default(),
+                detail: None,
+                hint: None,
                 statement: None,
                 line: None,
                 statements_done: None,
@@ -125,6 +141,11 @@ impl Attempt {
             application: String::new(),
             address: None,
             reason: None,
+            continues: None,
+            statements_done: None,
+            notices: None,
+            warnings: None,
+            pid: None,
         }
     }
 }
@@ -146,6 +167,8 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         "revert" => Action::Revert,
         "mark" => Action::Mark,
         "unmark" => Action::Unmark,
+        "rewind" => Action::Rewind,
+        "accept" => Action::Accept,
         other => return Err(row.damaged(format!("`{other}` is not an action"))),
     };
     let outcome = match row.get(4)? {
@@ -153,6 +176,8 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         "failed" => Outcome::Failed {
             sqlstate: row.get(13)?,
             message: row.get::<Option<String>>(14)?.unwrap_or_default(),
+            detail: row.get(20)?,
+            hint: row.get(21)?,
             statement: row.get(15)?,
             line: row.get(16)?,
             statements_done: row.get(17)?,
@@ -178,5 +203,10 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         application: row.get(11)?,
         address: row.get(12)?,
         reason: row.get(19)?,
+        continues: row.get(24)?,
+        statements_done: row.get(25)?,
+        notices: row.get(22)?,
+        warnings: row.get(23)?,
+        pid: row.get(26)?,
     })
 }

@@ -1,6 +1,7 @@
 //! The look at the history's end: all that a boot with nothing to do asks.
 
 use crate::error::Error;
+use crate::history::format;
 use crate::history::head_table::{self, Told};
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
@@ -162,7 +163,8 @@ impl End<'_> {
             digest,
             newer: Newer { version, name: row.get(3)? },
             is_done: outcome == "done",
-            applies: matches!(action, "apply" | "mark"),
+            // An accepted text of a migration that the set has is one that it does not know.
+            applies: matches!(action, "apply" | "mark" | "accept"),
             is_interrupted: outcome != "done" && row.get::<Option<i32>>(7)?.is_some(),
         }))
     }
@@ -254,17 +256,17 @@ async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>,
     let sql = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;
-    Ok(lacking_columns(&rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+    Ok(lacking_columns(format::FIRST, &rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
 }
 
-/// The columns that a table with the given ones, and their types, lacks.
-pub(crate) fn lacking_columns(has: &HashMap<&str, &str>) -> Vec<String> {
+/// The columns of a format that a table with the given ones, and their types, lacks.
+pub(crate) fn lacking_columns(format: i32, has: &HashMap<&str, &str>) -> Vec<String> {
     let lacks = |(name, kind): (&str, &str)| match has.get(name) {
         None => Some(name.to_owned()),
         Some(found) if *found != kind => Some(format!("{name} of type {kind}")),
         Some(_) => None,
     };
-    HistoryTable::columns().filter_map(lacks).collect()
+    format::columns(format).filter_map(lacks).collect()
 }
 
 /// The columns of these names that a table with the given ones lacks.

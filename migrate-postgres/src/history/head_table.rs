@@ -6,6 +6,7 @@
 //! schema that this is in (`schema_name`) and with its last row (the foreign key), so that whoever drops, restores, moves or
 //! deletes any of them by hand is believed.
 
+use crate::history::format;
 use crate::history::table::Relation;
 use crate::quote::{quote_ident, quote_literal};
 use migrate_core::history::{Head, Newer};
@@ -24,6 +25,10 @@ const LINE: char = '\u{1e}';
 
 /// The columns of a head table.
 pub(crate) const COLUMNS: [&str; 5] = ["set_name", "history", "schema_name", "seq", "head"];
+
+/// What a head table says of itself.
+const COMMENT: &str = "Where the migrations of each set stand, by migrate-postgres: what is looked at first at a boot. Can be \
+                       made again from the history.";
 
 /// The longest name of a table, in bytes; what is longer the server cuts off.
 const LONGEST_NAME: usize = 63;
@@ -68,10 +73,7 @@ impl HeadTable {
                  seq bigint NOT NULL, head text NOT NULL, \
                  FOREIGN KEY (set_name, seq) REFERENCES {history} ON DELETE CASCADE)"
             ),
-            format!(
-                "COMMENT ON TABLE {table} IS 'Where the migrations of each set stand, by migrate-postgres: what is looked at \
-                 first at a boot. Can be made again from the history. Format 1.'"
-            ),
+            format::comment(table, COMMENT),
         ]
     }
 
@@ -204,9 +206,9 @@ impl Line<'_> {
         Some(Line { digest: digest.parse().ok()?, action, version, name })
     }
 
-    /// The migration, where the row says that it was applied.
+    /// The migration, where the row says that it was applied, or that another text of it was accepted.
     fn newer(&self, set: &Set) -> Option<Newer> {
-        let applies = matches!(self.action, "apply" | "mark");
+        let applies = matches!(self.action, "apply" | "mark" | "accept");
         applies.then(|| Newer {
             version: Version::new(self.version.to_owned(), set.order()),
             name: self.name.to_owned(),

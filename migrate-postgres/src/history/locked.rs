@@ -2,7 +2,7 @@
 
 use crate::apply::{
     Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
-    is_strange,
+    is_contention, is_strange, server_failure,
 };
 use crate::error::Error;
 use crate::history::is_made_meanwhile;
@@ -111,7 +111,7 @@ const MOST_LOOKS: u32 = 10;
 
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
-    async fn prepare(&mut self) -> Result<(), ApplyError> {
+    async fn prepare(&mut self, step: &Step<'_>) -> Result<(), ApplyError> {
         if let Some(same_server) = self.preamble.same_server.take()
             && let Err(error) = self.client.batch_execute(&same_server).await
         {
@@ -135,7 +135,11 @@ impl Work<'_, '_> {
             }
             if !is_made_meanwhile(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
-                return Err(self.survey.write_error("creating the history's table", error).into_apply());
+                if is_contention(&error) {
+                    let failure = server_failure(step, step.script(), None, error);
+                    return Err(ApplyError::Contended(Box::new(failure)));
+                }
+                return Err(self.survey.create_error(error).into_apply());
             }
             self.look_again(error).await.map_err(Error::into_apply)?;
         }
@@ -152,7 +156,7 @@ impl Work<'_, '_> {
         }
         *self.survey = Survey::take(self.client, self.settings).await?;
         if self.preamble.create.is_some() {
-            self.preamble.create = self.survey.create();
+            self.preamble.create = self.survey.create(self.settings.lock_timeout);
         }
         if let Some(conform) = self.survey.conform {
             let conformed = self.client.batch_execute(conform).await;
@@ -186,7 +190,7 @@ impl Work<'_, '_> {
             }
             let statement_by_statement = is_statement_by_statement(first);
             if statement_by_statement {
-                self.prepare().await?;
+                self.prepare(first).await?;
             }
             let context = Context {
                 client: self.client,
@@ -232,10 +236,10 @@ impl Locked for PgLocked<'_, '_> {
     }
 
     async fn load(&mut self) -> Result<State, EngineError> {
-        // The table may have been made since.
-        let mut survey = self.survey.clone();
-        survey.exists |= self.preamble.create.is_none();
-        Ok(load::load_all(self.worker(), &survey, self.settings, self.set).await?)
+        // The table may have been made or upgraded since.
+        let created = self.preamble.create.is_none().then(|| self.survey.created());
+        let survey = created.as_ref().unwrap_or(&self.survey);
+        Ok(load::load_all(self.worker(), survey, self.settings, self.set).await?)
     }
 
     async fn apply(

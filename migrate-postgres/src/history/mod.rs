@@ -2,6 +2,7 @@
 
 mod attempt;
 mod end;
+mod format;
 mod head;
 mod head_table;
 mod keeps;
@@ -265,12 +266,12 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         };
         let asked = self.found && survey.table.keeps().is_none();
         let end = end::read(&survey, asked, set, &mut answers)?;
+        let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let preamble = Preamble {
             same_server: same_server.filter(|_| worker.is_some()),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
-            create: survey.create(),
+            create: survey.create(settings.lock_timeout),
         };
-        let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,

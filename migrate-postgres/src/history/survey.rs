@@ -3,11 +3,13 @@
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::apply::BEGIN;
 use crate::error::Error;
+use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::settings::RunSettings;
+use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -18,6 +20,8 @@ pub(crate) struct Survey {
     pub(crate) table: HistoryTable,
     /// Whether it exists.
     pub(crate) exists: bool,
+    /// What it has of this release's format.
+    format: Found,
     /// The head table, where there is one or can be.
     pub(crate) head: Option<HeadTable>,
     /// Whether that is there already.
@@ -121,11 +125,7 @@ impl Survey {
         let changed = format!(
             "SELECT name, setting FROM pg_catalog.pg_settings WHERE {CHANGED} AND {condition} ORDER BY name"
         );
-        let columns = format!(
-            "SELECT attname, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
-             WHERE attrelid = to_regclass(quote_ident({schema}) || {table}) AND attnum > 0 AND NOT attisdropped \
-             AND {condition}"
-        );
+        let columns = format::questions(&format!("quote_ident({schema}) || {table}"), condition);
         format!("{session}; {changed}; {columns}")
     }
 
@@ -155,6 +155,7 @@ impl Survey {
             Some(columns) if head_exists => columns == head_table::COLUMNS.len(),
             _ => may_create && (!exists || is_true(session, 18)),
         };
+        let format = if exists && table.keeps().is_none() { Found::read(&columns) } else { Found::NEW };
         let survey = Survey {
             exists,
             head: (may_have_head && table.keeps().is_none()).then(|| table.head()),
@@ -175,7 +176,8 @@ impl Survey {
             state: owned(12),
             pid: parsed(session, 14).unwrap_or_default(),
             off: owned(15).split(',').map(str::to_owned).collect(),
-            table,
+            table: table.in_format(format.number),
+            format,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
             return Err(Error::OtherSchema {
@@ -192,7 +194,7 @@ impl Survey {
             let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();
             let missing = match survey.table.keeps() {
                 Some(keeps) => lacking_names(keeps.columns(), &has),
-                None => lacking_columns(&has),
+                None => lacking_columns(survey.format.number.min(FORMAT), &has),
             };
             if !missing.is_empty() {
                 return Err(Error::NotOurTable { table: survey.table.shown(), missing });
@@ -212,18 +214,33 @@ impl Survey {
         self.restore.iter().map(String::as_str).chain(self.conform).collect()
     }
 
-    /// Statements that make the history's table, its schema and the head table, where there are none.
-    pub(crate) fn create(&self) -> Option<Vec<String>> {
+    /// Statements that make the history's table, its schema and the head table, where there are none, or make of an older
+    /// table one of this release's format.
+    pub(crate) fn create(&self, lock_timeout: Duration) -> Option<Vec<String>> {
         if !self.exists {
             return Some(self.table.create(!self.schema_exists, self.head.as_ref()));
         }
-        let head = self.head.as_ref().filter(|_| !self.head_exists)?;
+        let head = self.head.as_ref().filter(|_| !self.head_exists);
+        if self.format.is_older() {
+            return Some(self.table.upgrade(&self.format, head, lock_timeout));
+        }
+        let head = head?;
         let begin = [BEGIN.to_owned()].into_iter();
         Some(begin.chain(head.create()).chain(["COMMIT".to_owned()]).collect())
     }
 
-    /// Whether the session can write at all, and make the table where there is none.
+    /// The same when [`Survey::create`] was done.
+    pub(crate) fn created(&self) -> Survey {
+        Survey { exists: true, table: self.table.clone().in_format(FORMAT), ..self.clone() }
+    }
+
+    /// Whether the session can write at all, and make the table where there is none; and whether this release can write
+    /// what the table is.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        if self.format.number > FORMAT {
+            let (table, found) = (self.table.shown(), self.format.number);
+            return Err(Error::NewerFormat { table, found, known: FORMAT });
+        }
         if self.in_recovery {
             return Err(Error::standby("the server is a hot standby"));
         }
@@ -254,6 +271,23 @@ impl Survey {
             });
         }
         Ok(())
+    }
+
+    /// What it means that the history's table could not be made, or upgraded.
+    pub(crate) fn create_error(&self, error: tokio_postgres::Error) -> Error {
+        if self.exists && self.format.is_older() && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            let [schema, table, role] =
+                [self.table.schema(), self.table.name(), &self.role].map(quote_if_needed);
+            return Error::Privilege {
+                role: self.role.clone(),
+                what: "upgrade the history's table to the format of this release",
+                message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
+                next: format!(
+                    "let the owner of the table migrate with this release first, or ALTER TABLE {schema}.{table} OWNER TO {role};"
+                ),
+            };
+        }
+        self.write_error("creating the history's table", error)
     }
 
     /// What a failed read of the history means.

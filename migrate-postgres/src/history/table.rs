@@ -1,6 +1,7 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
-use crate::apply::BEGIN;
+use crate::apply::{BEGIN, milliseconds};
+use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
@@ -20,6 +21,8 @@ pub(crate) struct HistoryTable {
     name: String,
     /// How it is written, where it is another tool's.
     keeps: Option<&'static dyn Keeps>,
+    /// The format that it is read in; it is written in this release's.
+    format: i32,
 }
 
 /// What all rows of one run have in common.
@@ -32,6 +35,9 @@ pub(crate) struct RunIdentity<'a> {
     /// The program that runs it.
     pub(crate) program: &'a str,
 }
+
+/// What the history's table says of itself.
+const COMMENT: &str = "What was migrated, by migrate-postgres: one row for each attempt.";
 
 /// How many rows a look at the history's end reads: a release that is so much older, less one, still boots with one
 /// query.
@@ -70,47 +76,19 @@ impl Relation {
     }
 }
 
-/// The columns that make a table a history of ours, and what they are for.
-const COLUMNS: [(&str, &str); 25] = [
-    ("set_name", "text NOT NULL"),
-    ("seq", "bigint NOT NULL"),
-    ("version", "text NOT NULL"),
-    ("name", "text NOT NULL"),
-    ("action", "text NOT NULL CHECK (action IN ('apply', 'revert', 'mark', 'unmark'))"),
-    ("outcome", "text NOT NULL CHECK (outcome IN ('done', 'failed', 'unfinished'))"),
-    // Whether the version counts as applied, or is on its way to, because of this row.
-    ("live", "boolean NOT NULL"),
-    ("checksum", "text NOT NULL"),
-    // Of all that is applied after this row.
-    ("digest", "bytea NOT NULL"),
-    ("statements", "integer NOT NULL"),
-    // How many statements are done for certain; null for a script in a transaction block.
-    ("checkpoint", "integer"),
-    ("started_at", "timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()"),
-    ("finished_at", "timestamptz"),
-    ("run_id", "text NOT NULL"),
-    ("program", "text NOT NULL"),
-    ("done_by", "text NOT NULL DEFAULT session_user"),
-    ("application_name", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
-    ("client_addr", "inet DEFAULT pg_catalog.inet_client_addr()"),
-    // Of whoever settled something by hand.
-    ("reason", "text"),
-    ("sqlstate", "text"),
-    ("message", "text"),
-    ("failed_statement", "integer"),
-    ("failed_line", "integer"),
-    ("up_sql", "text"),
-    ("down_sql", "text"),
-];
-
 impl HistoryTable {
     pub(crate) fn new(schema: &str, name: &str) -> HistoryTable {
-        HistoryTable { schema: schema.to_owned(), name: name.to_owned(), keeps: None }
+        HistoryTable { schema: schema.to_owned(), name: name.to_owned(), keeps: None, format: FORMAT }
     }
 
     /// The same as another tool's table.
     pub(crate) fn kept(self, keeps: Option<&'static dyn Keeps>) -> HistoryTable {
         HistoryTable { keeps, ..self }
+    }
+
+    /// The same in a format.
+    pub(crate) fn in_format(self, format: i32) -> HistoryTable {
+        HistoryTable { format, ..self }
     }
 
     /// How it is written, where it is another tool's.
@@ -167,14 +145,6 @@ impl HistoryTable {
         format!("{}.{}", self.schema, self.name)
     }
 
-    /// The names of all columns with their types, as `format_type` gives these.
-    pub(crate) fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
-        COLUMNS.iter().map(|(name, kind)| match kind.split(' ').next().unwrap_or_default() {
-            "timestamptz" => (*name, "timestamp with time zone"),
-            kind => (*name, kind),
-        })
-    }
-
     /// Makes the table, its schema where there is none, and the head table. To be run under the lock, after a look: `IF NOT EXISTS`
     /// races with itself.
     pub(crate) fn create(&self, with_schema: bool, head: Option<&HeadTable>) -> Vec<String> {
@@ -184,19 +154,37 @@ impl HistoryTable {
             let statements = schema.into_iter().chain([keeps.create(&table), "COMMIT".to_owned()]);
             return std::iter::once(BEGIN.to_owned()).chain(take_lock(keeps)).chain(statements).collect();
         }
-        let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
         let schema = with_schema.then(|| format!("CREATE SCHEMA {}", quote_ident(&self.schema)));
         let statements = [
-            format!("CREATE TABLE {table} ({}, PRIMARY KEY (set_name, seq))", columns.join(", ")),
+            format!("CREATE TABLE {table} ({}, PRIMARY KEY (set_name, seq))", format::definitions()),
             format!("CREATE UNIQUE INDEX ON {table} (set_name, version) WHERE live"),
-            format!(
-                "COMMENT ON TABLE {table} IS 'What was migrated, by migrate-postgres: one row for each attempt. Format 1.'"
-            ),
+            format::comment(&table, COMMENT),
         ];
         std::iter::once(BEGIN.to_owned())
             .chain(schema)
             .chain(statements)
             .chain(head.map(HeadTable::create_anew).unwrap_or_default())
+            .chain(std::iter::once("COMMIT".to_owned()))
+            .collect()
+    }
+
+    /// Makes the table one of this release's format, and the head table where there is none. It waits no longer than
+    /// `lock_timeout` for those who read the history: others who want to read it would wait behind it.
+    pub(super) fn upgrade(
+        &self,
+        found: &Found,
+        head: Option<&HeadTable>,
+        lock_timeout: Duration,
+    ) -> Vec<String> {
+        let table = self.qualified();
+        let statements = [
+            format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)),
+            found.upgrade(&table),
+            format::comment(&table, COMMENT),
+        ];
+        std::iter::once(BEGIN.to_owned())
+            .chain(statements)
+            .chain(head.map(HeadTable::create).into_iter().flatten())
             .chain(std::iter::once("COMMIT".to_owned()))
             .collect()
     }
@@ -232,15 +220,30 @@ impl HistoryTable {
 
     /// The rows that count, with whether each was marked before anything of it was run. Parameter: set.
     ///
-    /// Somebody who settles by hand what stopped half-way leaves a mark too, next to the row of the attempt.
+    /// A mark that settles by hand what stopped half-way goes on from the row of that attempt. An accepted text changes
+    /// nothing of when its migration was applied, and of whether it was run.
     pub(crate) fn load(&self) -> String {
+        let table = self.qualified();
+        let (first, marked) = match self.format {
+            format::FIRST => (String::new(), "h.action = 'mark'"),
+            _ => (
+                format!(
+                    " LEFT JOIN {table} o ON h.action = 'accept' AND o.set_name = h.set_name AND o.seq = h.continues"
+                ),
+                "coalesce(o.action, h.action) = 'mark' \
+                 AND CASE WHEN h.action = 'accept' THEN o.continues ELSE h.continues END IS NULL",
+            ),
+        };
+        let of_first = |column: &str| match self.format {
+            format::FIRST => format!("h.{column}"),
+            _ => format!("coalesce(o.{column}, h.{column})"),
+        };
+        let [started, finished, run] = ["started_at", "finished_at", "run_id"].map(of_first);
         format!(
-            "SELECT seq, version, name, action, outcome, live, checksum, checkpoint, started_at, \
-               extract(epoch FROM finished_at - started_at)::float8, run_id, \
-               action = 'mark' AND NOT EXISTS (SELECT FROM {table} b WHERE b.set_name = h.set_name \
-                 AND b.seq = h.seq - 1 AND b.version = h.version AND b.outcome <> 'done') \
-             FROM {table} h WHERE set_name = $1 AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) ORDER BY seq",
-            table = self.qualified()
+            "SELECT h.seq, h.version, h.name, h.action, h.outcome, h.live, h.checksum, h.checkpoint, {started}, \
+               extract(epoch FROM {finished} - {started})::float8, {run}, {marked} \
+             FROM {table} h{first} WHERE h.set_name = $1 \
+               AND (h.live OR (h.outcome <> 'done' AND h.checkpoint IS NOT NULL)) ORDER BY h.seq"
         )
     }
 
@@ -262,8 +265,11 @@ impl HistoryTable {
         format!(
             "SELECT seq, version, name, action, outcome, live, started_at, \
                extract(epoch FROM finished_at - started_at)::float8, run_id, program, done_by, application_name, \
-               client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements, reason \
-             FROM {} WHERE set_name = $1 ORDER BY seq",
+               client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements, reason, \
+               {} FROM {} WHERE set_name = $1 ORDER BY seq",
+            ["detail", "hint", "notices", "warnings", "continues", "reached", "pid"]
+                .map(|column| format::read(self.format, column))
+                .join(", "),
             self.qualified()
         )
     }
@@ -522,7 +528,7 @@ impl HistoryTable {
         }
         format!(
             "UPDATE {} SET outcome = 'failed', finished_at = pg_catalog.clock_timestamp(), \
-             (sqlstate, message, failed_statement, failed_line) = ROW({}) \
+             ({FAILURE}) = ROW({}) \
              WHERE set_name = {} AND seq = {seq} AND run_id = {} AND checkpoint = {done} AND outcome <> 'done'",
             self.qualified(),
             failure_values(failure),
@@ -537,8 +543,8 @@ impl HistoryTable {
             return complete;
         }
         let changes = format!(
-            "finished_at = pg_catalog.clock_timestamp(), digest = '\\x{digest}', sqlstate = NULL, message = NULL, \
-             failed_statement = NULL, failed_line = NULL, "
+            "finished_at = pg_catalog.clock_timestamp(), digest = '\\x{digest}', ({FAILURE}) = ROW({}), ",
+            no_failure()
         );
         let ours =
             format!("checkpoint = statements AND outcome <> 'done' AND run_id = {}", quote_literal(run.run));
@@ -548,6 +554,22 @@ impl HistoryTable {
             format!("{};\n{complete}", self.retire(run.set, step))
         } else {
             complete
+        }
+    }
+
+    /// The row that a step's row goes on from, as an expression.
+    fn continues(&self, set: &str, step: &Step<'_>) -> String {
+        match (step.action, step.settles) {
+            (_, Some(settled)) => settled.row.to_string(),
+            // Where a text was accepted before, the row of the run.
+            (Action::Accept, None) => format!(
+                "(SELECT CASE action WHEN 'accept' THEN continues ELSE seq END FROM {} WHERE set_name = {} AND version = {} AND outcome = 'done' \
+                 AND action IN ('apply', 'mark', 'accept') ORDER BY seq DESC LIMIT 1)",
+                self.qualified(),
+                quote_literal(set),
+                quote_literal(&step.version.canonical()),
+            ),
+            _ => "NULL".to_owned(),
         }
     }
 
@@ -567,7 +589,7 @@ impl HistoryTable {
             None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
             None => (NOW.to_owned(), "NULL".to_owned()),
         };
-        let failure = row.failure.map_or_else(|| "NULL, NULL, NULL, NULL".to_owned(), failure_values);
+        let failure = row.failure.map_or_else(no_failure, failure_values);
         // A checkpoint that is moved goes with what was under way.
         let action = match (step.action, step.settles) {
             (Action::Rewind, Some(settled)) if settled.reverting => Action::Revert,
@@ -576,10 +598,9 @@ impl HistoryTable {
         };
         format!(
             "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
-             checkpoint, started_at, finished_at, run_id, program, reason, sqlstate, message, failed_statement, \
-             failed_line, up_sql, down_sql) \
+             checkpoint, started_at, finished_at, run_id, program, reason, continues, {FAILURE}, up_sql, down_sql) \
              VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
-             {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {failure}, {up}, {down})",
+             {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {continues}, {failure}, {up}, {down})",
             table = self.qualified(),
             set = quote_literal(run.set),
             version = quote_literal(&step.version.canonical()),
@@ -588,6 +609,7 @@ impl HistoryTable {
             outcome = row.outcome,
             live = row.live,
             checksum = step.checksum,
+            continues = self.continues(run.set, step),
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
@@ -683,18 +705,30 @@ struct Row<'f> {
     failure: Option<&'f Failure>,
 }
 
-/// SQLSTATE, message, statement and line of a failure, as the values of their columns.
+/// The columns that tell of a failure.
+const FAILURE: &str = "sqlstate, message, detail, hint, failed_statement, failed_line";
+
+/// Their values for a failure.
 fn failure_values(failure: &Failure) -> String {
     let place = failure.place.as_ref();
     let number = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
-    format!(
-        "{}, {}, {}, {}",
+    // The sign that stands for a secret has no place in every encoding.
+    let said = |text: &str| quote_literal(&text.replace('…', "..."));
+    let may_be_said = |text: &Option<String>| text.as_deref().map_or_else(|| "NULL".to_owned(), said);
+    [
         quote_nullable(failure.code.as_deref()),
-        // What stands for a secret there has no place in every encoding.
-        quote_literal(&failure.message.replace('…', "...")),
+        said(&failure.message),
+        may_be_said(&failure.detail),
+        may_be_said(&failure.hint),
         number(place.map(|place| place.statement.to_string())),
         number(place.map(|place| place.line.to_string())),
-    )
+    ]
+    .join(", ")
+}
+
+/// Their values where there is none.
+fn no_failure() -> String {
+    vec!["NULL"; FAILURE.split(", ").count()].join(", ")
 }
 
 /// Whether a step runs statement by statement.

@@ -19,6 +19,8 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
     let failed = Outcome::Failed {
         sqlstate: Some(text.to_owned()),
         message: format!("{text} is wrong"),
+        detail: Some(text.to_owned()),
+        hint: Some(text.to_owned()),
         statement: Some(2),
         line: Some(3),
         statements_done: Some(1),
@@ -39,6 +41,11 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         application: text.to_owned(),
         address: Some(text.to_owned()),
         reason: (number % 3 == 1).then(|| text.to_owned()),
+        continues: None,
+        statements_done: None,
+        notices: None,
+        warnings: None,
+        pid: None,
     };
     let row = |name: &str, state: State| StatusRow { version: version(), name: name.to_owned(), state };
     let applied =

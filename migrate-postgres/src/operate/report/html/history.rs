@@ -184,7 +184,9 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
 fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
-        Outcome::Failed { message, sqlstate, statement, line, statements_done } if !message.is_empty() => {
+        Outcome::Failed { message, detail, hint, sqlstate, statement, line, statements_done }
+            if !message.is_empty() =>
+        {
             let place = match (statement, line) {
                 (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
                 (Some(statement), None) => format!("Statement {statement}: "),
@@ -192,6 +194,8 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
             };
             let code = sqlstate.as_ref().map_or_else(String::new, |sqlstate| format!(" ({sqlstate})"));
             lines.push(format!("{place}{message}{code}"));
+            lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
+            lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
             if let Some(done) = statements_done.filter(|done| *done > 0) {
                 lines.push(format!(
                     "{} of it stayed.",

@@ -1,0 +1,199 @@
+//! The format of the history: a number, the columns that it means, and the way to it from an older one.
+//!
+//! The number stands for all of the library's tables in a schema: the history, its head, the leases, the backups and the stored
+//! scripts. A release upgrades the tables of an older format under the lock, in the first run that has something to write. One
+//! that finds a newer format reads it and refuses to write. For that to hold, a format only ever adds to the one before it:
+//! columns that an older release may leave out of what it reads. It never gives another meaning to a column that is there, and
+//! the columns of the head and of the leases stay as they are: releases beside each other boot by the one and exclude each other
+//! by the other.
+//!
+//! The number is the default of the column `format`, which every dump keeps, and which each row tells of itself. The table's
+//! comment says it too, for people, and for a table whose default was lost.
+
+use crate::answers::text;
+use crate::quote::quote_ident;
+use tokio_postgres::SimpleQueryRow;
+
+/// The format that this release writes.
+pub(crate) const FORMAT: i32 = if cfg!(migrate_next_format) { 3 } else { 2 };
+
+/// The format of tables that say nothing of one.
+pub(super) const FIRST: i32 = 1;
+
+/// A column of the history's table.
+struct Column {
+    name: &'static str,
+    /// As `format_type` gives it.
+    kind: &'static str,
+    /// What stands behind the type.
+    rest: &'static str,
+    /// The first format that has it.
+    since: i32,
+}
+
+const fn column(name: &'static str, kind: &'static str, rest: &'static str) -> Column {
+    Column { name, kind, rest, since: FIRST }
+}
+
+impl Column {
+    const fn since(self, since: i32) -> Column {
+        Column { since, ..self }
+    }
+}
+
+/// What is written of each attempt.
+const COLUMNS: &[Column] = &[
+    column("set_name", "text", "NOT NULL"),
+    column("seq", "bigint", "NOT NULL"),
+    column("version", "text", "NOT NULL"),
+    column("name", "text", "NOT NULL"),
+    column("action", "text", "NOT NULL"),
+    column("outcome", "text", "NOT NULL"),
+    // Whether the version counts as applied, or is on its way to, because of this row.
+    column("live", "boolean", "NOT NULL"),
+    column("checksum", "text", "NOT NULL"),
+    // Of all that is applied after this row.
+    column("digest", "bytea", "NOT NULL"),
+    column("statements", "integer", "NOT NULL"),
+    // How many statements are done for certain; null for a script in a transaction block, and where a later row goes on.
+    column("checkpoint", "integer", ""),
+    column("started_at", "timestamp with time zone", "NOT NULL DEFAULT pg_catalog.clock_timestamp()"),
+    column("finished_at", "timestamp with time zone", ""),
+    column("run_id", "text", "NOT NULL"),
+    column("program", "text", "NOT NULL"),
+    column("done_by", "text", "NOT NULL DEFAULT session_user"),
+    column("application_name", "text", "NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
+    column("client_addr", "inet", "DEFAULT pg_catalog.inet_client_addr()"),
+    // Given by the person who settled something by hand.
+    column("reason", "text", ""),
+    column("sqlstate", "text", ""),
+    column("message", "text", ""),
+    column("failed_statement", "integer", ""),
+    column("failed_line", "integer", ""),
+    column("up_sql", "text", ""),
+    column("down_sql", "text", ""),
+    column("detail", "text", "").since(2),
+    column("hint", "text", "").since(2),
+    // How many messages the server sent of each kind.
+    column("notices", "integer", "").since(2),
+    column("warnings", "integer", "").since(2),
+    // The row that this one goes on from, or puts an end to.
+    column("continues", "bigint", "").since(2),
+    // How many statements were done for certain when the attempt ended.
+    column("reached", "integer", "").since(2),
+    // The server process that began the row.
+    column("pid", "integer", "DEFAULT pg_catalog.pg_backend_pid()").since(2),
+    // The format that the row was written in.
+    column("format", "integer", "NOT NULL DEFAULT").since(2),
+    #[cfg(migrate_next_format)]
+    column("next_format", "text", "NOT NULL DEFAULT 'new'").since(3),
+];
+
+/// The columns that take certain words only, and those words.
+const WORDS: [(&str, &str); 2] = [
+    ("action", "'apply', 'revert', 'mark', 'unmark', 'rewind', 'accept'"),
+    ("outcome", "'done', 'failed', 'unfinished', 'interrupted'"),
+];
+
+/// The names and types of the columns that a table of a format has, as `format_type` gives the types.
+pub(super) fn columns(format: i32) -> impl Iterator<Item = (&'static str, &'static str)> {
+    COLUMNS.iter().filter(move |column| column.since <= format).map(|column| (column.name, column.kind))
+}
+
+/// A column of a table of a format as it is read: null where that format does not have it.
+pub(super) fn read(format: i32, name: &str) -> String {
+    match COLUMNS.iter().find(|column| column.name == name) {
+        Some(column) if column.since > format => format!("NULL::{} AS {name}", column.kind),
+        _ => name.to_owned(),
+    }
+}
+
+/// The definitions of all columns, and what they take.
+pub(super) fn definitions() -> String {
+    let columns = COLUMNS.iter().map(|column| match column.name {
+        "format" => format!("{} {} {} {FORMAT}", column.name, column.kind, column.rest),
+        name => format!("{name} {} {}", column.kind, column.rest),
+    });
+    columns.chain(checks()).collect::<Vec<_>>().join(", ")
+}
+
+fn checks() -> impl Iterator<Item = String> {
+    WORDS.iter().map(|(column, words)| format!("CHECK ({column} IN ({words}))"))
+}
+
+/// The comment of a table, which ends in the format.
+pub(super) fn comment(table: &str, what: &str) -> String {
+    format!("COMMENT ON TABLE {table} IS '{what} Format {FORMAT}.'")
+}
+
+/// Asks for the columns of a table, what they take, and its format: one row for each column.
+pub(super) fn questions(table: &str, condition: &str) -> String {
+    format!(
+        "SELECT a.attname, format_type(a.atttypid, NULL), \
+         (SELECT pg_catalog.string_agg(quote_ident(c.conname), ',') FROM pg_catalog.pg_constraint c \
+           WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.conkey = ARRAY[a.attnum]), \
+         CASE a.attname WHEN 'format' THEN \
+           (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d \
+             WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) \
+         WHEN 'set_name' THEN pg_catalog.obj_description(a.attrelid, 'pg_class') END \
+         FROM pg_catalog.pg_attribute a WHERE a.attrelid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
+         AND {condition}"
+    )
+}
+
+/// What a table has of a format, read from the answer to [`questions`].
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The format.
+    pub(super) number: i32,
+    /// The names of the constraints that say which words a column takes, quoted.
+    checks: Vec<String>,
+}
+
+impl Found {
+    /// Of a table that is to be made.
+    pub(super) const NEW: Found = Found { number: FORMAT, checks: Vec::new() };
+
+    pub(super) fn read(columns: &[SimpleQueryRow]) -> Found {
+        let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
+        let note = |name: &str| of(name).and_then(|row| text(row, 3));
+        let default = note("format").and_then(|default| default.parse().ok());
+        let comment = || {
+            note("set_name")
+                .and_then(|comment| comment.rsplit_once("Format ")?.1.trim_end_matches('.').parse().ok())
+        };
+        let checks = WORDS.iter().filter_map(|(column, _)| text(of(column)?, 2));
+        Found {
+            number: default.or_else(comment).unwrap_or(FIRST),
+            checks: checks.flat_map(|names| names.split(',')).map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether this release can write it when it is upgraded.
+    pub(super) fn is_older(&self) -> bool {
+        self.number < FORMAT
+    }
+
+    /// What makes the table one of this release's format. It may be run twice: each set has a lock of its own, so that two
+    /// of them can be at it one after the other.
+    pub(super) fn upgrade(&self, table: &str) -> String {
+        let missing = COLUMNS.iter().filter(|column| column.since > self.number);
+        // The rows that are there are of the format that they were written in.
+        let added = missing.clone().map(|column| match column.name {
+            "format" => format!("ADD COLUMN IF NOT EXISTS format integer NOT NULL DEFAULT {}", self.number),
+            // What a volatile default says of a row that is there would not be true.
+            "pid" => "ADD COLUMN IF NOT EXISTS pid integer".to_owned(),
+            name => format!("ADD COLUMN IF NOT EXISTS {} {} {}", quote_ident(name), column.kind, column.rest),
+        });
+        let defaults = [format!("ALTER COLUMN format SET DEFAULT {FORMAT}")].into_iter().chain(
+            missing
+                .clone()
+                .filter(|column| column.name == "pid")
+                .map(|column| format!("ALTER COLUMN pid SET {}", column.rest)),
+        );
+        let dropped = self.checks.iter().map(|check| format!("DROP CONSTRAINT IF EXISTS {check}"));
+        let checks = checks().map(|check| format!("ADD {check}"));
+        let changes: Vec<String> = added.chain(defaults).chain(dropped).chain(checks).collect();
+        format!("ALTER TABLE {table} {}", changes.join(", "))
+    }
+}
