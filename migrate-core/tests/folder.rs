@@ -2,7 +2,6 @@
 
 use migrate_core::source::folder::collect;
 use migrate_core::{FolderError, Migration, Set};
-use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,8 +24,7 @@ impl Folder {
     /// The error of reading it, with the path of the folder replaced.
     fn error(&self) -> String {
         let error = Set::from_folder(&self.0).unwrap_err();
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{error}{cause}").replace(self.0.to_str().unwrap(), "$DIR")
+        error.to_string().replace(self.0.to_str().unwrap(), "$DIR")
     }
 }
 
