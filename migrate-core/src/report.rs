@@ -65,20 +65,29 @@ impl fmt::Display for StepReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.counts().as_slice() {
-            [] => f.write_str("nothing to do")?,
-            counts => {
-                let parts: Vec<String> =
-                    counts.iter().map(|(action, count)| format!("{count} {}", action.past())).collect();
-                write!(f, "{} in {:.1?}", parts.join(", "), self.took)?;
-            }
+        let counts = self.counts();
+        if counts.is_empty() {
+            f.write_str("nothing to do")?;
+        } else {
+            let parts: Vec<String> = counts.into_iter().map(|(action, count)| done(action, count)).collect();
+            write!(f, "{} in {:.1?}", parts.join(", "), self.took)?;
         }
-        match (&self.last, self.applied) {
-            (Some(last), 1) => write!(f, ": 1 migration applied, {last}")?,
-            (Some(last), applied) => write!(f, ": {applied} migrations applied, the last is {last}")?,
-            (None, _) => f.write_str(": no migration applied")?,
+        match (&self.last, self.steps.is_empty()) {
+            (Some(last), true) => write!(f, "; at {last} ({} applied)", self.applied)?,
+            (Some(last), false) => write!(f, "; now at {last} ({} applied)", self.applied)?,
+            (None, true) => f.write_str("; no migration is applied")?,
+            (None, false) => f.write_str("; no migration is applied now")?,
         }
         self.notices.iter().try_for_each(|notice| write!(f, "; {notice}"))
+    }
+}
+
+/// What was done with so many migrations: `applied 2 migrations`.
+fn done(action: Action, count: usize) -> String {
+    let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
+    match action {
+        Action::Apply | Action::Revert => format!("{} {migrations}", action.past()),
+        _ => format!("{migrations} {}", action.past()),
     }
 }
 

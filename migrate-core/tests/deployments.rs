@@ -81,3 +81,12 @@ fn repeatable_migrations_are_let_go_of_with_the_deployment_and_are_none_by_thems
     assert!(words(&Down::last_run(), &["a", "b"]).is_empty(), "b has changed a view only");
     assert_eq!(words(&Down::run("a"), &["a", "b"]), ["unmark R__v", "revert 1"]);
 }
+
+#[test]
+fn a_run_may_be_named_by_its_beginning() {
+    let runs = ["0d6f21aa", "7b30e9c4", "7b30e9c4"];
+    assert_eq!(reverted(&Down::run("7b30"), &runs).unwrap(), ["3", "2"]);
+    let alike = reverted(&Down::run("7b"), &["7b30e9c4", "7bff0000"]);
+    assert!(matches!(alike, Err(Refused::UnknownRun { .. })), "two runs begin like that");
+    assert!(matches!(reverted(&Down::run(""), &runs), Err(Refused::NoRuns)));
+}

@@ -28,7 +28,7 @@ fn a_run_with_nothing_to_do_neither_locks_nor_loads() {
     database.set_locked(true);
     let report = take(&database, &set, &Up::ALL).unwrap();
     assert!(report.is_noop());
-    assert_eq!(report.to_string(), "nothing to do: 3 migrations applied, the last is 3_m");
+    assert_eq!(report.to_string(), "nothing to do; at 3_m (3 applied)");
     assert_eq!((database.loads(), database.locks()), (loads, locks));
 }
 

@@ -132,10 +132,12 @@ impl ForeignHistory {
 impl fmt::Display for ForeignHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let applied: Vec<&Found> = self.applied().collect();
-        write!(f, "{} of {}: {} applied", self.table, self.tool, applied.len())?;
+        write!(f, "{} of {}: ", self.table, self.tool)?;
         match applied.last() {
-            Some(last) => write!(f, ", the last is {last}"),
-            None => Ok(()),
+            // One row stands for all migrations before it.
+            Some(last) if last.state == FoundState::AppliedUpTo => write!(f, "all up to {last} applied"),
+            Some(last) => write!(f, "{} applied, the last is {last}", applied.len()),
+            None => f.write_str("none applied"),
         }
     }
 }

@@ -71,7 +71,8 @@ impl Down {
         Down(Extent::LastRun)
     }
 
-    /// Reverts all that this run has applied, as a history names its runs. Refused where a later run has applied
+    /// Reverts all that this run has applied, as a history names its runs; the beginning of a name will do where no other run's
+    /// begins like that. Refused where a later run has applied
     /// something after it.
     pub fn run(run: impl Into<String>) -> Down {
         Down(Extent::Run(run.into()))
@@ -101,9 +102,16 @@ impl Down {
                 Some(last) => applied_by(state, &last.run),
                 None => Ok(Vec::new()),
             },
-            Extent::Run(run) => applied_by(state, run),
+            Extent::Run(run) => applied_by(state, meant(state, run)),
         }
     }
+}
+
+/// The run of this name, or the only one whose name begins with it: lists show the beginning only.
+fn meant<'r>(state: &'r State, run: &'r str) -> &'r str {
+    let mut runs = state.applied.iter().map(|applied| applied.run.as_str());
+    let Some(first) = runs.find(|name| !run.is_empty() && name.starts_with(run)) else { return run };
+    if runs.all(|name| name == first || !name.starts_with(run)) { first } else { run }
 }
 
 /// What a run has applied, in the order of reverting; nothing that another run applied may come after it.

@@ -323,9 +323,15 @@ fn after_edit(applied_name: &str, name: &str) -> String {
     )
 }
 
+/// How many names a message lists.
+const LISTED: usize = 5;
+
 fn list(names: &[String]) -> String {
     match names {
         [one] => format!("{one} was"),
+        [first @ .., last] if names.len() > LISTED => {
+            format!("{}, … {last} ({} in all) were", first[..LISTED - 1].join(", "), names.len())
+        }
         names => format!("{} were", names.join(", ")),
     }
 }

@@ -47,11 +47,11 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
     match answer {
         Ok(answer) => {
             let page = answer.page.append(backup_page(context)).lines(answer.next.lines());
-            write(AutoStream::new(std::io::stdout(), choice), &page.render(context.ui.has_tables()), exit)
+            write(AutoStream::new(std::io::stdout(), choice), &page.render(context.ui.output()), exit)
         }
         Err(problem) => {
             let page = problem_page(&problem, &next::after(&problem, context), backup_page(context));
-            write(AutoStream::new(std::io::stderr(), choice), &page.render(false), exit)
+            write(AutoStream::new(std::io::stderr(), choice), &page.render(context.ui.errors()), exit)
         }
     }
 }

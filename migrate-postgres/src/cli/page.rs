@@ -1,8 +1,12 @@
 //! What is shown: tables and lines, as text for a terminal or for a file. Data in, text out.
 
+mod table;
+
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Table as PrettyTable, presets};
+use comfy_table::Table as PrettyTable;
+use humantime::format_rfc3339_seconds;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 /// What a piece of text means, from which its colour follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +30,24 @@ pub(crate) enum Tone {
 pub(crate) struct Piece {
     text: String,
     tone: Tone,
+    /// What a table on a terminal has instead.
+    short: Option<String>,
 }
 
 impl Piece {
     pub(super) fn new(text: impl Into<String>, tone: Tone) -> Piece {
-        Piece { text: text.into(), tone }
+        Piece { text: text.into(), tone, short: None }
+    }
+
+    /// A moment, in UTC; to the minute in a table on a terminal.
+    pub(super) fn time(at: SystemTime) -> Piece {
+        let text = format_rfc3339_seconds(at).to_string();
+        let short = text.get(..16).map(|minute| format!("{minute}Z"));
+        Piece { text, tone: Tone::Faint, short }
+    }
+
+    fn short(&self) -> &str {
+        self.short.as_deref().unwrap_or(&self.text)
     }
 
     pub(super) fn plain(text: impl Into<String>) -> Piece {
@@ -62,16 +79,37 @@ pub(crate) struct Page(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Table(Table),
-    /// As it is, so that a command can be copied from it.
+    /// The steps of a run, which a log has told one by one.
+    Steps(Table),
+    /// Fitted to the terminal's width, unless it is code or a command, which may be copied.
     Line(Piece),
     /// Fitted to the terminal's width.
     Prose(Piece),
+}
+
+/// Where a page is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Medium {
+    /// Whether tables have borders.
+    pub(super) has_tables: bool,
+    /// How many characters fit beside each other, where that is bounded.
+    pub(super) width: Option<usize>,
+    /// Whether the steps of a run were told already.
+    pub(super) steps_told: bool,
 }
 
 impl Page {
     pub(super) fn table(mut self, table: Table) -> Page {
         if !table.rows.is_empty() {
             self.0.push(Part::Table(table));
+        }
+        self
+    }
+
+    /// The steps that a run has taken.
+    pub(super) fn steps(mut self, table: Table) -> Page {
+        if !table.rows.is_empty() {
+            self.0.push(Part::Steps(table));
         }
         self
     }
@@ -102,25 +140,39 @@ impl Page {
         self
     }
 
-    /// The page as text. For a terminal, tables have borders and fit its width; elsewhere they are columns.
-    pub(super) fn render(&self, is_terminal: bool) -> String {
-        let width = PrettyTable::new().width().filter(|_| is_terminal).map_or(usize::MAX, usize::from);
-        let mut text = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Table(table) if is_terminal => text.push_str(&pretty(table)),
-                Part::Table(table) => text.push_str(&columns(table)),
-                Part::Line(piece) => text.push_str(&styled(&piece.text, piece.tone)),
-                Part::Prose(piece) => {
-                    let lines = wrapped(&piece.text, width);
-                    let lines: Vec<String> = lines.iter().map(|line| styled(line, piece.tone)).collect();
-                    text.push_str(&lines.join("\n"));
-                }
-            }
-            text.push('\n');
-        }
-        text
+    /// The page as text.
+    pub(super) fn render(&self, medium: Medium) -> String {
+        self.0.iter().filter_map(|part| part.render(medium)).map(|text| text + "\n").collect()
     }
+}
+
+impl Part {
+    /// Its lines, if there are any.
+    fn render(&self, medium: Medium) -> Option<String> {
+        let width = medium.width.unwrap_or(usize::MAX);
+        let prose = |piece: &Piece| {
+            let lines = wrapped(&piece.text, width, "  ");
+            lines.iter().map(|line| styled(line, piece.tone)).collect::<Vec<_>>().join("\n")
+        };
+        Some(match self {
+            Part::Steps(_) if medium.steps_told => return None,
+            Part::Table(table) | Part::Steps(table) if medium.has_tables => table::fitted(table, width),
+            Part::Table(table) | Part::Steps(table) => table::columns(table),
+            Part::Line(piece) if is_prose(&piece.text) => prose(piece),
+            Part::Line(piece) => styled(&piece.text, piece.tone),
+            Part::Prose(piece) => prose(piece),
+        })
+    }
+}
+
+/// Whether a line may be broken: it is no command or line of a script, which stand further in, nor one of a difference.
+fn is_prose(line: &str) -> bool {
+    !line.starts_with([' ', '+', '-', '@']) && line.split_whitespace().count() > 1 && !line.contains('\n')
+}
+
+/// How many characters fit beside each other on the terminal that standard output is.
+pub(super) fn width_of_output() -> Option<usize> {
+    PrettyTable::new().width().map(usize::from)
 }
 
 /// How many characters fit beside each other on the terminal that standard error is.
@@ -128,50 +180,18 @@ pub(super) fn width_of_progress() -> Option<usize> {
     PrettyTable::new().use_stderr().width().map(usize::from)
 }
 
-/// Columns with two spaces between, without a heading: for a file, and for programs that read lines.
-fn columns(table: &Table) -> String {
-    let width = |column: usize| {
-        table.rows.iter().filter_map(|row| row.get(column)).map(|p| p.text.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
-    let line = |row: &Vec<Piece>| {
-        let cells = row.iter().zip(&widths).map(|(piece, width)| format!("{:width$}", piece.text));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    table.rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn pretty(table: &Table) -> String {
-    let mut pretty = PrettyTable::new();
-    pretty.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    // Whether there is to be colour is decided at the stream that it is written to.
-    pretty.enforce_styling();
-    pretty.set_header(table.head.iter().map(|head| TableCell::new(*head).add_attribute(Attribute::Bold)));
-    for row in &table.rows {
-        pretty.add_row(row.iter().map(|piece| {
-            let cell = TableCell::new(&piece.text);
-            match piece.tone {
-                Tone::Plain => cell,
-                Tone::Good => cell.fg(Color::Green),
-                Tone::Warning => cell.fg(Color::Yellow),
-                Tone::Bad => cell.fg(Color::Red),
-                Tone::Faint => cell.add_attribute(Attribute::Dim),
-                Tone::Strong => cell.add_attribute(Attribute::Bold),
-            }
-        }));
-    }
-    pretty.to_string()
-}
-
-/// A line as lines of at most so many characters, broken between words; those after the first are two further in than it.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// A line as lines of at most so many characters, broken between words; those after the first begin as the line does, and further in.
+fn wrapped(text: &str, width: usize, further: &str) -> Vec<String> {
     let length = |text: &str| text.chars().count();
-    let indent = " ".repeat(text.len() - text.trim_start().len() + 2);
+    if length(text) <= width {
+        return vec![text.to_owned()];
+    }
+    let margin = &text[..text.len() - text.trim_start().len()];
     let mut lines = Vec::new();
-    let mut line = text[..indent.len() - 2].to_owned();
+    let mut line = margin.to_owned();
     for (index, word) in text.split_whitespace().enumerate() {
         if index > 0 && length(&line) + 1 + length(word) > width {
-            lines.push(std::mem::replace(&mut line, indent.clone()));
+            lines.push(std::mem::replace(&mut line, format!("{margin}{further}")));
         } else if index > 0 {
             line.push(' ');
         }
@@ -200,12 +220,33 @@ fn styled(text: &str, tone: Tone) -> String {
 mod tests {
     use super::*;
 
+    const FILE: Medium = Medium { has_tables: false, width: None, steps_told: false };
+
     #[test]
     fn prose_fits_a_terminal_and_is_broken_between_words() {
-        let lines = wrapped("  locks users, SHARE: nobody writes it", 20);
+        let lines = wrapped("  locks users, SHARE: nobody writes it", 20, "  ");
         assert_eq!(lines, ["  locks users,", "    SHARE: nobody", "    writes it"]);
-        assert_eq!(wrapped("  as it is", usize::MAX), ["  as it is"]);
-        assert_eq!(wrapped("a-word-that-is-too-long b", 5), ["a-word-that-is-too-long", "  b"]);
+        assert_eq!(wrapped("  as it is", usize::MAX, "  "), ["  as it is"]);
+        assert_eq!(wrapped("a-word-that-is-too-long b", 5, "  "), ["a-word-that-is-too-long", "  b"]);
+    }
+
+    #[test]
+    fn an_error_is_broken_between_words_and_a_command_or_a_script_is_not() {
+        let page = Page::default().lines([
+            "error: migration 0001_a failed at 0001_a.sql:1:1: no",
+            " 1 | SELECT a_long_name FROM another_long_name",
+            "  migrate up --to 0001  # goes on with it there",
+        ]);
+        let text = page.render(Medium { width: Some(30), ..FILE });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..3], ["error: migration 0001_a failed", "  at 0001_a.sql:1:1: no", lines[2]]);
+        assert_eq!(
+            lines[2..],
+            [
+                " 1 | SELECT a_long_name FROM another_long_name",
+                "  migrate up --to 0001  # goes on with it there",
+            ]
+        );
     }
 
     #[test]
@@ -214,8 +255,17 @@ mod tests {
         table.push([Piece::plain("0001_a"), Piece::new("applied", Tone::Good)]);
         table.push([Piece::plain("0002_long"), Piece::plain("pending")]);
         let page = Page::default().table(table).line("next: go");
-        assert_eq!(page.render(false), "0001_a     applied\n0002_long  pending\nnext: go\n");
-        let pretty = page.render(true);
+        assert_eq!(page.render(FILE), "0001_a     applied\n0002_long  pending\nnext: go\n");
+        let pretty = page.render(Medium { has_tables: true, ..FILE });
         assert!(pretty.contains("│") && pretty.contains("migration"), "{pretty}");
+    }
+
+    #[test]
+    fn steps_that_a_log_has_told_are_not_told_again() {
+        let mut table = Table::new(["migration"]);
+        table.push([Piece::plain("0001_a")]);
+        let page = Page::default().steps(table).line("done");
+        assert_eq!(page.render(Medium { steps_told: true, ..FILE }), "done\n");
+        assert_eq!(page.render(FILE), "0001_a\ndone\n");
     }
 }

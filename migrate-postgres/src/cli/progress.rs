@@ -2,7 +2,7 @@
 //! way.
 
 use super::options::{Color, Output};
-use super::page::width_of_progress;
+use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
 use crate::{Event, Running};
 use anstream::ColorChoice;
@@ -52,9 +52,20 @@ impl Ui {
         }
     }
 
-    /// Whether tables have borders.
-    pub(super) fn has_tables(&self) -> bool {
-        self.color == Color::Always || std::io::stdout().is_terminal()
+    /// How an answer is shown, on standard output.
+    pub(super) fn output(&self) -> Medium {
+        let is_terminal = std::io::stdout().is_terminal();
+        Medium {
+            has_tables: self.color == Color::Always || is_terminal,
+            width: if is_terminal { width_of_output() } else { None },
+            steps_told: self.log && !is_terminal,
+        }
+    }
+
+    /// How a problem is shown, on standard error.
+    pub(super) fn errors(&self) -> Medium {
+        let width = if std::io::stderr().is_terminal() { width_of_progress() } else { None };
+        Medium { has_tables: false, width, steps_told: true }
     }
 
     /// The dump that was made before the run, if one was.

@@ -315,7 +315,7 @@ impl Migrator {
         let age = |backup: &Backup| now.duration_since(backup.at).unwrap_or_default();
         let found = match &last {
             Some(backup) => format!("the last one was made {} ago: {backup}", Time(age(backup))),
-            None => "none is recorded; what other programs made can't be seen".to_owned(),
+            None => "no backup is recorded; what other programs made can't be seen".to_owned(),
         };
         let limit = thresholds.backup_age;
         let too_old = limit.filter(|limit| last.as_ref().is_none_or(|backup| age(backup) > *limit));
@@ -323,6 +323,10 @@ impl Migrator {
             Some(limit) => {
                 let next = format!("make one: none may be older than {}", Time(limit));
                 preflight.add(Check::Backup, Verdict::Stop, found, next);
+            }
+            None if last.is_none() && preflight.pending != Some(0) => {
+                let next = "make one, unless another program did".to_owned();
+                preflight.add(Check::Backup, Verdict::Warning, found, next);
             }
             None => preflight.add(Check::Backup, Verdict::Pass, found, None),
         }

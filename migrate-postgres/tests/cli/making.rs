@@ -161,10 +161,10 @@ async fn a_script_of_comments_does_nothing_and_check_says_so() {
     let checked = stage.done("check").stdout;
     assert!(checked.contains("note: `0003_none.up.sql` has comments only, and does nothing"), "{checked}");
     assert!(stage.run("plan").stdout.contains("0003_none   nothing"));
-    assert!(stage.done("up").stdout.contains("0003_none"));
+    assert!(stage.done("up").stderr.contains("0003_none"));
     let status = stage.done("status").stdout;
     assert!(status.contains("nothing pending") && status.contains("0003_none   applied"), "{status}");
-    assert!(stage.done("down").stdout.contains("0003_none"));
+    assert!(stage.done("down").stderr.contains("0003_none"));
     assert!(stage.done("history").stdout.contains("0003_none"));
 }
 

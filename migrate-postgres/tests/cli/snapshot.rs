@@ -79,8 +79,9 @@ fn word(word: &str) -> String {
     let number = bare.trim_end_matches(|c: char| c.is_alphabetic());
     let unit = &bare[number.len()..];
     let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let is_time = bare.len() == 20 && bare.ends_with('Z') && bare.contains('T');
-    let is_run = bare.len() >= 30 && bare.chars().all(|c| c.is_ascii_hexdigit());
+    let is_time = matches!(bare.len(), 17 | 20) && bare.ends_with('Z') && bare.contains('T');
+    // A run's name, or the beginning of one.
+    let is_run = (bare.len() == 8 || bare.len() >= 30) && bare.chars().all(|c| c.is_ascii_hexdigit());
     let is_duration = is_number && ["s", "ms", "µs", "ns"].contains(&unit);
     if is_time || is_run || is_duration { format!("…{rest}") } else { word.to_owned() }
 }

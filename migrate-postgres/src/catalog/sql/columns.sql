@@ -1,5 +1,6 @@
 -- NOT NULL constraints are in pg_constraint from PostgreSQL 18 on, with names that tell nothing: a column has one or not.
 -- attstattarget is -1 up to 16, and null from 17 on, where it is not set.
+-- The minor releases of November 2026 keep a number of their own in attoptions, pg_attver, which is another one for each column made.
 SELECT 'pg_class'::regclass::oid, r.oid, a.attnum::int4, 'column', r.identity || '.' || quote_ident(a.attname), r.identity,
   concat_ws(E'\n',
     format_type(a.atttypid, a.atttypmod),
@@ -24,7 +25,7 @@ SELECT 'pg_class'::regclass::oid, r.oid, a.attnum::int4, 'column', r.identity ||
       WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
     CASE a.attcompression WHEN 'p' THEN 'COMPRESSION pglz' WHEN 'l' THEN 'COMPRESSION lz4' END,
     CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END,
-    'WITH (' || array_to_string(a.attoptions, ', ') || ')',
+    'WITH (' || (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE NOT starts_with(o, 'pg_')) || ')',
     'OPTIONS (' || array_to_string(a.attfdwoptions, ', ') || ')',
     CASE WHEN NOT a.attislocal THEN 'INHERITED' END)
 FROM rel r

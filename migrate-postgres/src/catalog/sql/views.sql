@@ -7,7 +7,8 @@ SELECT 'pg_class'::regclass::oid, r.oid, 0, r.kind, r.identity, NULL,
             WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END ELSE '' END
        || CASE a.attcompression WHEN 'p' THEN ' COMPRESSION pglz' WHEN 'l' THEN ' COMPRESSION lz4' ELSE '' END
        || CASE WHEN a.attstattarget >= 0 THEN ' STATISTICS ' || a.attstattarget ELSE '' END
-       || coalesce(' WITH (' || array_to_string(a.attoptions, ', ') || ')', ''), E'\n' ORDER BY a.attnum)
+       || coalesce(' WITH (' || (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE NOT starts_with(o, 'pg_')) || ')', ''),
+       E'\n' ORDER BY a.attnum)
      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'WITH (' || array_to_string(r.reloptions, ', ') || ')',

@@ -16,7 +16,7 @@ pub(crate) struct Args {}
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let attempts = context.migrator.attempts(&context.target()?).await?;
-        let mut table = Table::new(["#", "migration", "action", "outcome", "at", "run", "by", "reason"]);
+        let mut table = Table::new(["#", "migration", "what", "at", "run", "by", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {
             1 => "1 attempt".to_owned(),
@@ -27,21 +27,32 @@ impl Args {
     }
 }
 
-fn row(attempt: &Attempt) -> [Piece; 8] {
+fn row(attempt: &Attempt) -> [Piece; 7] {
     let tone = if attempt.outcome == Outcome::Done { Tone::Good } else { Tone::Bad };
-    let at = humantime::format_rfc3339_seconds(attempt.started_at).to_string();
     let by = match attempt.application.as_str() {
-        "" => attempt.by.clone(),
-        application => format!("{}, {application}", attempt.by),
+        "" => &attempt.by,
+        application => application,
     };
     [
         Piece::plain(attempt.number.to_string()),
         Piece::plain(&attempt.name),
-        Piece::plain(attempt.action.word()),
-        Piece::new(attempt.outcome.to_string(), tone),
-        Piece::new(at, Tone::Faint),
-        Piece::new(&attempt.run, Tone::Faint),
+        Piece::new(what(attempt), tone),
+        Piece::time(attempt.started_at),
+        Piece::new(short(&attempt.run), Tone::Faint),
         Piece::new(by, Tone::Faint),
         Piece::plain(attempt.reason.clone().unwrap_or_default()),
     ]
+}
+
+/// What was done, or what came of the attempt.
+fn what(attempt: &Attempt) -> String {
+    match &attempt.outcome {
+        Outcome::Done => attempt.action.past().to_owned(),
+        outcome => format!("{} {outcome}", attempt.action.word()),
+    }
+}
+
+/// The beginning of a run's name, which tells it from the others, and which `down --deployment=` takes.
+fn short(run: &str) -> &str {
+    run.get(..8).unwrap_or(run)
 }

@@ -7,7 +7,7 @@ use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::operate::Explanation;
-use crate::{Action, Migrator, Report};
+use crate::{Action, Migrator, Notice, Report, StepReport};
 use migrate_core::TransactionMode;
 use migrate_core::plan::Plan;
 use serde_json::json;
@@ -57,8 +57,7 @@ fn count_page(steps: &Explanation) -> Page {
         1 => "1 step; nothing was changed".to_owned(),
         count => format!("{count} steps; nothing was changed"),
     };
-    let notices = steps.notices.iter().map(|notice| format!("notice: {notice}"));
-    notices.fold(Page::default().line(count), |page, notice| page.toned(notice, Tone::Warning))
+    steps.notices.iter().fold(Page::default().line(count), noticed)
 }
 
 fn statements(count: usize) -> String {
@@ -91,9 +90,25 @@ pub(super) fn report_page(report: &Report) -> Page {
             Piece::plain(&step.name),
             Piece::new(step.action.past(), tone),
             Piece::plain(statements(step.statements)),
-            Piece::plain(format!("{:.1?}", step.took)),
+            Piece::plain(took(step)),
             Piece::plain(attempts(step.attempts)),
         ]);
     }
-    Page::default().table(table).line(report.to_string())
+    Page::default().steps(table).append(summary_page(report))
+}
+
+/// How long a step took; one that only records has nothing to tell.
+fn took(step: &StepReport) -> String {
+    if step.took.is_zero() { String::new() } else { format!("{:.1?}", step.took) }
+}
+
+/// What it came to, and each notice on a line of its own.
+fn summary_page(report: &Report) -> Page {
+    let mut told = report.clone();
+    told.notices.clear();
+    report.notices.iter().fold(Page::default().line(told.to_string()), noticed)
+}
+
+fn noticed(page: Page, notice: &Notice) -> Page {
+    page.toned(format!("notice: {notice}"), Tone::Warning)
 }

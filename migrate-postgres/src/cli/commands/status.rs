@@ -82,9 +82,8 @@ fn table(status: &Status) -> Table {
             table.push([name, state, Piece::plain(""), Piece::plain(""), Piece::plain("")]);
             continue;
         };
-        let at = humantime::format_rfc3339_seconds(*at).to_string();
         let faint = |text: String| Piece::new(text, Tone::Faint);
-        table.push([name, state, faint(at), faint(format!("{took:.1?}")), faint(by.clone())]);
+        table.push([name, state, Piece::time(*at), faint(format!("{took:.1?}")), faint(by.clone())]);
     }
     table
 }
