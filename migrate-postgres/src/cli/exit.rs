@@ -1,6 +1,7 @@
 //! What a command came to, as a number for scripts.
 
 use super::problem::Problem;
+use super::signals::Signal;
 use crate::error::Error;
 use migrate_core::error::{Failure, Left};
 use std::process::ExitCode;
@@ -40,8 +41,12 @@ pub enum Exit {
     Stop,
     /// 10: the database could not be backed up; nothing was changed.
     NoBackup,
-    /// 130: interrupted from the keyboard.
+    /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
+    /// 143: terminated (SIGTERM).
+    Terminated,
+    /// 129: the terminal was closed (SIGHUP).
+    HungUp,
 }
 
 impl Exit {
@@ -59,7 +64,9 @@ impl Exit {
             Exit::InDoubt => 8,
             Exit::Stop => 9,
             Exit::NoBackup => 10,
+            Exit::HungUp => 129,
             Exit::Interrupted => 130,
+            Exit::Terminated => 143,
         }
     }
 
@@ -78,6 +85,8 @@ impl Exit {
             Exit::Stop => "stop",
             Exit::NoBackup => "no_backup",
             Exit::Interrupted => "interrupted",
+            Exit::Terminated => "terminated",
+            Exit::HungUp => "hung_up",
         }
     }
 
@@ -118,7 +127,9 @@ impl Exit {
             | Problem::NewName { .. }
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,
-            Problem::Interrupted => Exit::Interrupted,
+            Problem::Interrupted(Signal::Interrupt) => Exit::Interrupted,
+            Problem::Interrupted(Signal::Terminate) => Exit::Terminated,
+            Problem::Interrupted(Signal::HangUp) => Exit::HungUp,
             _ => Exit::Error,
         }
     }

@@ -46,6 +46,7 @@ mod page;
 mod problem;
 mod progress;
 mod reset;
+mod signals;
 mod size;
 pub mod standalone;
 
@@ -54,11 +55,10 @@ pub use exit::Exit;
 use crate::Migrator;
 use commands::Command;
 use context::Context;
-use futures_util::future::{Either, select};
 use options::Options;
+use signals::Signals;
 use std::borrow::Cow;
 use std::io::Write as _;
-use std::pin::pin;
 use std::process::ExitCode;
 use tokio_postgres::Config;
 
@@ -114,19 +114,18 @@ impl Cli {
 
     /// The same, with what it came to as a value.
     pub async fn run_to_exit(self, migrator: &Migrator) -> Exit {
+        let signals = Signals::listen();
         let Cli { options, command, own } = self;
         let context = Context::new(migrator, options, own.database.map(|config| *config), own.seed);
-        run(&command, &context).await
+        run(&command, &context, signals).await
     }
 }
 
-/// Runs a command until it is done, or until somebody presses Ctrl-C.
-async fn run(command: &Command, context: &Context) -> Exit {
-    let answer = match select(pin!(command.run(context)), pin!(tokio::signal::ctrl_c())).await {
-        Either::Left((answer, _)) => answer,
-        // Where nobody can listen for it, the process ends by it.
-        Either::Right((Err(_), command)) => command.await,
-        Either::Right((Ok(()), _)) => Err(problem::Problem::Interrupted),
+/// Runs a command until it is done, or until a signal ends it.
+async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit {
+    let answer = match signals.until_done(command.run(context)).await {
+        Ok(answer) => answer,
+        Err(signal) => Err(problem::Problem::Interrupted(signal)),
     };
     context.ui.end();
     answer::print(command.name(), answer, context)

@@ -50,7 +50,7 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         Problem::NotDevelopment { database } => next
             .or(call("reset --mark-development"), "marks it, and drops nothing")
             .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it this once"),
-        Problem::Interrupted => next.or(call("status"), "shows where it stands"),
+        Problem::Interrupted(_) => next.or(call("status"), "shows where it stands"),
         Problem::Refuted(_) => next.or(call("verify"), "looks again"),
         Problem::Folder(FolderError::NotFound { .. }) => {
             let folder = context.folder.as_deref().unwrap_or(std::path::Path::new("migrations"));

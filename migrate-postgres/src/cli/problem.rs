@@ -1,6 +1,7 @@
 //! What can go wrong in a command.
 
 use super::connection::ConnectionProblem;
+use super::signals::Signal;
 use crate::error::Error;
 use migrate_core::FolderError;
 use std::io;
@@ -114,12 +115,13 @@ pub(crate) enum Problem {
         at: String,
     },
 
-    /// Interrupted from the keyboard.
+    /// Ended by a signal.
     #[error(
-        "interrupted; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
-         next: see where the database stands"
+        "{}; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
+         next: see where the database stands",
+        _0.past()
     )]
-    Interrupted,
+    Interrupted(Signal),
 }
 
 impl Problem {
@@ -138,7 +140,7 @@ impl Problem {
             Problem::OtherDatabase { .. } => "other_database",
             Problem::Seed { .. } => "seed",
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
-            Problem::Interrupted => "interrupted",
+            Problem::Interrupted(_) => "interrupted",
         }
     }
 

@@ -48,6 +48,44 @@ async fn a_run_makes_its_backup_before_it_changes_anything_and_tells_of_it_in_ev
     assert!(!listed(&first).contains(" TABLE public users "));
 }
 
+/// A `pg_dump` that writes something and does not end; its process is in the file `dumping`.
+const ENDLESS: &str = "#!/bin/sh
+case $1 in --version) echo 'pg_dump (PostgreSQL) 99.1'; exit;; esac
+while [ $# -gt 1 ]; do [ $1 = --file ] && echo half > $2; shift; done
+echo $$ > dumping.new; mv dumping.new dumping
+exec sleep 600
+";
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_ends_the_dump_and_removes_what_it_has_written() {
+    use std::os::unix::fs::PermissionsExt;
+    for signal in ["INT", "TERM", "HUP"] {
+        for line in ["up --backup backups --pg-bin bin", "backup backups --pg-bin bin"] {
+            let stage = Stage::new(&TABLES).await;
+            fs::create_dir(stage.path().join("backups")).unwrap();
+            for program in ["bin/pg_dump", "bin/pg_restore"] {
+                stage.write(program, ENDLESS);
+                let executable = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(stage.path().join(program), executable).unwrap();
+            }
+            let mut child = stage.spawn(line);
+            let dumping = stage.path().join("dumping");
+            while !dumping.exists() {
+                assert!(child.try_wait().unwrap().is_none(), "{line}");
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            assert!(dumps(&stage) > 0);
+            stage.send(signal, &child);
+            let ran = stage.ran(&child.wait_with_output().unwrap());
+            assert!(ran.code > 128, "{ran:?}");
+            assert_eq!(dumps(&stage), 0, "{signal} {line}");
+            let pid = fs::read_to_string(&dumping).unwrap();
+            assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists(), "{signal} {line}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_a_backup_nothing_is_changed() {
     let stage = Stage::new(&TABLES).await;

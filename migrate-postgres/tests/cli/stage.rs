@@ -125,6 +125,23 @@ impl Stage {
         }
     }
 
+    /// Waits until no other session of the database is left.
+    #[cfg(unix)]
+    pub(crate) async fn until_gone(&self) {
+        let left = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
+                    AND pid <> pg_backend_pid()";
+        while self.value(left).await == "true" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal, a name without SIG, to a program.
+    #[cfg(unix)]
+    pub(crate) fn send(&self, signal: &str, child: &Child) {
+        let kill = format!("kill -s {signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
     /// Ends all other sessions of the database.
     pub(crate) async fn end_all(&self) {
         let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \

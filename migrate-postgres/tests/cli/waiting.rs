@@ -43,13 +43,27 @@ async fn a_table_that_stays_locked_is_told_with_who_locks_it() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_signal_of_a_supervisor_or_a_closed_terminal_ends_a_run_as_ctrl_c_does() {
+    for (signal, code, said) in [("TERM", 143, "terminated by SIGTERM"), ("HUP", 129, "ended by SIGHUP")] {
+        let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
+        let child = stage.spawn("up");
+        stage.until_asleep().await;
+        stage.send(signal, &child);
+        let ran = stage.ran(&child.wait_with_output().unwrap());
+        assert_eq!(ran.code, code);
+        assert!(ran.stderr.contains(&format!("error: {said}; what was being applied")), "{ran:?}");
+        stage.until_gone().await;
+        assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn ctrl_c_ends_a_run_and_says_what_becomes_of_it() {
     let stage = Stage::new(&[&TABLES[..], &[SLOW]].concat()).await;
     let child = stage.spawn("up");
     stage.until_asleep().await;
-    let interrupt =
-        std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
-    assert!(interrupt.unwrap().success());
+    stage.send("INT", &child);
     let ran = stage.ran(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130);
     assert!(ran.stderr.contains("error: interrupted; what was being applied is rolled back"), "{ran:?}");

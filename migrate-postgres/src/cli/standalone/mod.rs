@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::invocation::quoted;
 use super::options::Options;
 use super::problem::Problem;
+use super::signals::Signals;
 use crate::{Migrator, Set};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -77,6 +78,7 @@ impl Program {
     }
 
     async fn run_to_exit(self) -> Exit {
+        let signals = Signals::listen();
         let Program { folder, options, command } = self;
         match command {
             ProgramCommand::Completions { shell } => {
@@ -92,7 +94,7 @@ impl Program {
                 answer::print("check", args.run(&folder.folder), &context)
             }
             ProgramCommand::OverSet(command) => match folder.migrator() {
-                Ok(migrator) => super::run(&command, &folder.context(&migrator, options)).await,
+                Ok(migrator) => super::run(&command, &folder.context(&migrator, options), signals).await,
                 Err(problem) => {
                     let context = folder.context(&Migrator::new(empty()), options);
                     answer::print(command.name(), Err(problem), &context)
