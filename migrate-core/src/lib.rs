@@ -14,7 +14,6 @@ pub mod engine;
 pub mod error;
 pub mod event;
 mod filled;
-#[cfg(feature = "histories")]
 pub mod foreign;
 pub mod history;
 pub mod kept;

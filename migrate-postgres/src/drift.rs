@@ -290,6 +290,7 @@ impl Migrator {
         let scratch = Scratch::open(target, history.session(), comparison.scratch.as_deref()).await?;
         let mut migrator = Migrator::new(placed(self.set().name(), migrations));
         migrator.settings = self.settings.clone();
+        migrator.settings.ignores_foreign = true;
         #[cfg(feature = "histories")]
         {
             // Its rules for names and versions are not those of the migrations in their places here.

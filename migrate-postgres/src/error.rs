@@ -144,6 +144,26 @@ pub enum Error {
         first: String,
     },
 
+    /// Another tool has applied migrations of this set, and our history has none of it: all would be applied a second time.
+    #[error(
+        "{tool} has migrated this database: {table} lists {listed} of this set's {total} migrations, {first} for one, \
+         and the history of this set is empty, so all of them would be applied a second time; nothing was changed\n\
+         next: `adopt` takes over what it lists; or, if it lists another set's migrations, say so with \
+         `ignore_foreign_history`"
+    )]
+    ForeignHistory {
+        /// The other tool.
+        tool: migrate_core::foreign::Tool,
+        /// Its table, with the schema.
+        table: String,
+        /// How many of the set's migrations it lists.
+        listed: usize,
+        /// The name of the first of them.
+        first: String,
+        /// How many migrations the set has.
+        total: usize,
+    },
+
     /// The table of the history's name is somebody else's.
     #[error(
         "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
@@ -510,6 +530,7 @@ fn call(tool: migrate_core::foreign::Tool) -> &'static str {
         Tool::Refinery => "refinery",
         Tool::Diesel => "diesel",
         Tool::GolangMigrate => "golang_migrate",
+        Tool::Tern => "tern",
         Tool::Dbmate => "dbmate",
         Tool::Rails => "rails",
         Tool::Goose => "goose",
@@ -582,6 +603,25 @@ fn ours(error: BackendError) -> Error {
 }
 
 impl Error {
+    /// Another tool's table that may list the set's migrations can't be read.
+    pub(crate) fn unreadable(
+        survey: &crate::history::Survey,
+        tool: migrate_core::foreign::Tool,
+        shown: &str,
+        table: &str,
+    ) -> Error {
+        let role = survey.role().to_owned();
+        let to = crate::quote::quote_if_needed(&role);
+        Error::Privilege {
+            what: "see whether another tool has applied this set's migrations",
+            message: format!("permission denied for {shown}, the history of {tool}"),
+            next: format!(
+                "GRANT SELECT ON {table} TO {to}; or, if it lists another set's migrations, say so with `ignore_foreign_history`"
+            ),
+            role,
+        }
+    }
+
     /// The same, as what stopped the steps of a run.
     pub(crate) fn into_apply(self) -> migrate_core::error::ApplyError {
         migrate_core::error::ApplyError::Other(self.into())

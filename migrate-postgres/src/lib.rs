@@ -21,7 +21,6 @@ pub mod cli;
 pub mod drift;
 mod embed;
 mod error;
-#[cfg(feature = "histories")]
 mod foreign;
 mod history;
 mod lock;
@@ -76,6 +75,7 @@ pub use value::Value;
 pub mod tools {
     pub use crate::foreign::{
         KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+        tern,
     };
     pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
     pub use migrate_core::plan::{Obstacle, UnusableHistory};

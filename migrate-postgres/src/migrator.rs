@@ -122,6 +122,27 @@ impl Migrator {
         self
     }
 
+    /// Takes what another tool's table lists for another set's migrations.
+    ///
+    /// Where this set has nothing in our history yet, and the table of sqlx, Prisma, diesel, refinery, golang-migrate, tern,
+    /// goose, dbmate, Rails or Flyway lists a migration of this set, no call starts: the migrations would be applied a second
+    /// time. [`adopt`](Migrator::adopt) takes over what it lists. This is for the case that the versions are the same and
+    /// the migrations are not: a library's set beside an application's. Once the set has something in our history, other
+    /// tools' tables are not looked at any more.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").ignore_foreign_history().run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ignore_foreign_history(mut self) -> Migrator {
+        self.settings.ignores_foreign = true;
+        self
+    }
+
     /// Lets [`run`](Migrator::run) apply migrations up to this version only, itself included. A migration's whole name
     /// will do too.
     pub fn target(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
@@ -438,7 +459,9 @@ impl Migrator {
     ///
     /// See [`Error`]. [`Refused::NotEmpty`](crate::Refused::NotEmpty) where another history stands already.
     pub async fn baseline<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
-        self.take(target, &Baseline::at(self.version(version))).await
+        let plan = Baseline::at(self.version(version));
+        // It runs nothing, and says of what is there that this set has made it.
+        self.clone().ignore_foreign_history().take(target, &plan).await
     }
 
     /// Records what a migration comes down to, after somebody has looked: applied, reverted, or to go on at a statement.

@@ -15,6 +15,8 @@ pub(crate) struct RunSettings {
     pub(crate) history_schema: Option<Cow<'static, str>>,
     /// The name of the history's table.
     pub(crate) history_table: Cow<'static, str>,
+    /// Whether what another tool's table lists is taken for another set's.
+    pub(crate) ignores_foreign: bool,
     /// How the lock is held; by what the target allows when not given.
     pub(crate) lock: Option<LockKind>,
     /// How long a statement of a migration waits for a lock on a table; zero is for ever.
@@ -45,6 +47,7 @@ impl RunSettings {
         engine: Settings::DEFAULT,
         history_schema: None,
         history_table: Cow::Borrowed("migrate_history"),
+        ignores_foreign: false,
         lock: None,
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::ZERO,

@@ -140,7 +140,8 @@ fn decide<'s>(
     state: &State,
     policies: &Policies,
 ) -> Result<Steps<'s>, Refused> {
-    let decided = plan.decide(set, state, policies)?;
+    let mut decided = plan.decide(set, state, policies)?;
+    decided.notices.splice(0..0, state.notices.iter().cloned());
     match (&state.interrupted, decided.steps.first()) {
         (Some(interrupted), Some(first)) if !first.goes_on_with(interrupted) => {
             Err(Refused::unfinished(interrupted))

@@ -3,6 +3,7 @@
 //! After `flyway-core/src/main/java/org/flywaydb/core/internal/resolver/ChecksumCalculator.java` and
 //! `org/flywaydb/core/internal/info/MigrationInfoServiceImpl.java`.
 
+use super::crc32::Crc32;
 use super::{Found, FoundState, ToolChecksum};
 use std::time::{Duration, SystemTime};
 
@@ -67,9 +68,9 @@ fn repeatable(description: &str) -> String {
 
 /// The checksum that Flyway writes for a text: CRC32 over its lines without their endings, and without a byte order mark.
 pub fn checksum(text: &str) -> i32 {
-    let mut hasher = crc32fast::Hasher::new();
+    let mut crc = Crc32::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Java's BufferedReader ends a line at \n, at \r, and at both together.
-    text.split(['\n', '\r']).for_each(|line| hasher.update(line.as_bytes()));
-    hasher.finalize().cast_signed()
+    text.split(['\n', '\r']).for_each(|line| crc.update(line.as_bytes()));
+    crc.value().cast_signed()
 }

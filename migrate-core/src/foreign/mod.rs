@@ -10,10 +10,14 @@
 //! | refinery | `refinery_schema_history` | SipHash-1-3 of name, version and text |
 //! | diesel | `__diesel_schema_migrations` | none |
 //! | golang-migrate | `schema_migrations` with `dirty` | none |
+//! | tern | `schema_version` | none |
 //! | dbmate, Rails | `schema_migrations` | none |
 //! | goose | `goose_db_version` | none |
 //! | Flyway | `flyway_schema_history` | CRC32 of the lines without their endings |
 
+mod crc32;
+mod listed;
+#[cfg(feature = "histories")]
 mod state;
 
 pub mod flyway;
@@ -22,6 +26,7 @@ pub mod prisma;
 pub mod refinery;
 pub mod sqlx;
 
+#[cfg(feature = "histories")]
 use crate::checksum::Checksum;
 use crate::migration::{Migration, Work};
 use crate::set::Set;
@@ -44,6 +49,8 @@ pub enum Tool {
     Diesel,
     /// golang-migrate.
     GolangMigrate,
+    /// tern, the Go tool.
+    Tern,
     /// dbmate.
     Dbmate,
     /// Rails, that is Active Record.
@@ -56,12 +63,13 @@ pub enum Tool {
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Tool; 9] = [
+    pub const ALL: [Tool; 10] = [
         Tool::Prisma,
         Tool::Sqlx,
         Tool::Refinery,
         Tool::Diesel,
         Tool::GolangMigrate,
+        Tool::Tern,
         Tool::Dbmate,
         Tool::Rails,
         Tool::Goose,
@@ -76,6 +84,7 @@ impl Tool {
             Tool::Refinery => "refinery_schema_history",
             Tool::Diesel => "__diesel_schema_migrations",
             Tool::GolangMigrate | Tool::Dbmate | Tool::Rails => "schema_migrations",
+            Tool::Tern => "schema_version",
             Tool::Goose => "goose_db_version",
             Tool::Flyway => "flyway_schema_history",
         }
@@ -90,6 +99,7 @@ impl fmt::Display for Tool {
             Tool::Refinery => "refinery",
             Tool::Diesel => "diesel",
             Tool::GolangMigrate => "golang-migrate",
+            Tool::Tern => "tern",
             Tool::Dbmate => "dbmate",
             Tool::Rails => "Rails",
             Tool::Goose => "goose",
@@ -222,8 +232,8 @@ impl fmt::Display for Found {
 pub enum FoundState {
     /// It is applied.
     Applied,
-    /// It is applied, and all that come before it count as applied too: golang-migrate's one row, a baseline of
-    /// Flyway's.
+    /// It is applied, and all that come before it count as applied too: the one row of golang-migrate and tern, a
+    /// baseline of Flyway's.
     AppliedUpTo,
     /// It was begun and did not end well: the tool applies nothing more until somebody has looked.
     Failed {
@@ -267,6 +277,7 @@ impl ToolChecksum {
             ToolChecksum::Sqlx(checksum) => {
                 spellings(text).any(|text| sqlx::checksum(&text)[..] == checksum[..])
             }
+            #[cfg(feature = "histories")]
             ToolChecksum::Refinery(checksum) => {
                 let Some((name, version)) = refinery::name_and_version(migration.name()) else {
                     return false;
@@ -274,6 +285,9 @@ impl ToolChecksum {
                 spellings(text)
                     .any(|text| refinery::checksums(name, version, &text).contains(&Some(*checksum)))
             }
+            // It covers the name too, so the name alone tells as much.
+            #[cfg(not(feature = "histories"))]
+            ToolChecksum::Refinery(_) => false,
             // Of a repeatable migration Flyway takes the text with the values of its placeholders, and accepts the other.
             ToolChecksum::Flyway(checksum) => {
                 [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
@@ -282,6 +296,7 @@ impl ToolChecksum {
     }
 
     /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
+    #[cfg(feature = "histories")]
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
         let Work::Script(script) = migration.up();
         let text = script.source();
@@ -298,6 +313,7 @@ impl ToolChecksum {
     }
 
     /// The same value as a checksum of this library's.
+    #[cfg(feature = "histories")]
     pub fn to_checksum(&self) -> Checksum {
         let bytes = |digits: &str| crate::checksum::hex_32(digits);
         match self {
@@ -351,5 +367,5 @@ fn spellings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     std::iter::once(Cow::Borrowed(text)).chain(others.into_iter().map(|spelling| Cow::Owned(spelling())))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "histories"))]
 mod tests;

@@ -3,7 +3,9 @@
 //! After `refinery_core/src/{runner,util}.rs` and `traits/mod.rs`, version 0.10.
 
 use super::{Found, ToolChecksum};
+#[cfg(feature = "histories")]
 use siphasher::sip::SipHasher13;
+#[cfg(feature = "histories")]
 use std::hash::{Hash, Hasher};
 use std::time::SystemTime;
 
@@ -40,12 +42,14 @@ pub fn name_and_version(stem: &str) -> Option<(&str, i64)> {
 
 /// The checksums that refinery may have written: with versions of 32 bits, where the version fits, and of 64 bits, which is a feature of
 /// its.
+#[cfg(feature = "histories")]
 pub fn checksums(name: &str, version: i64, text: &str) -> [Option<u64>; 2] {
     let of_32 = i32::try_from(version).ok().map(|version| checksum(name, version, text));
     [of_32, Some(checksum(name, version, text))]
 }
 
 /// SipHash-1-3 with a key of zeros, as Rust hashes a text, a number and a text.
+#[cfg(feature = "histories")]
 pub fn checksum(name: &str, version: impl Hash, text: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     name.hash(&mut hasher);

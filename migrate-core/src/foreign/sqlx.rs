@@ -2,6 +2,7 @@
 //!
 //! After `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
 
+use super::crc32::Crc32;
 use super::{Found, FoundState, ToolChecksum};
 use sha2::{Digest, Sha384};
 use std::time::{Duration, SystemTime};
@@ -65,5 +66,7 @@ pub fn description(name: &str) -> String {
 
 /// The key of the advisory lock that sqlx takes in a database: a number of its own times the CRC-32 of the name.
 pub fn lock_key(database: &str) -> i64 {
-    0x3d32_ad9e * i64::from(crc32fast::hash(database.as_bytes()))
+    let mut crc = Crc32::default();
+    crc.update(database.as_bytes());
+    0x3d32_ad9e * i64::from(crc.value())
 }

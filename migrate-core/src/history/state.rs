@@ -2,6 +2,7 @@
 
 use crate::checksum::Checksum;
 use crate::digest::Digest;
+use crate::plan::Notice;
 use crate::set::Set;
 use crate::version::Version;
 use std::time::{Duration, SystemTime};
@@ -246,6 +247,8 @@ pub struct State {
     pub interrupted: Option<Interrupted>,
     /// The number of the last row, from which the next ones count on; 0 when there is none.
     pub last_row: i64,
+    /// What the backend noticed beside the set's own rows.
+    pub notices: Vec<Notice>,
     /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
     #[cfg(feature = "histories")]
     pub foreign: Option<crate::foreign::ForeignHistory>,
@@ -257,6 +260,7 @@ impl State {
         applied: Vec::new(),
         interrupted: None,
         last_row: 0,
+        notices: Vec::new(),
         #[cfg(feature = "histories")]
         foreign: None,
     };

@@ -133,8 +133,8 @@ impl<'s> Taking<'s, '_> {
     }
 
     fn take_up_to(&mut self, found: &Found) {
-        // A baseline of Flyway's need not be a migration; the version where golang-migrate stands is one.
-        if self.foreign.tool == Tool::GolangMigrate && found.find(self.set).is_none() {
+        // A baseline of Flyway's need not be a migration; the version where golang-migrate or tern stands is one.
+        if matches!(self.foreign.tool, Tool::GolangMigrate | Tool::Tern) && found.find(self.set).is_none() {
             return self.missing(found);
         }
         let last = Version::new(found.version.clone(), self.set.order());

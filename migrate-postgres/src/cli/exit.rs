@@ -97,6 +97,8 @@ impl Exit {
             | Error::NotSo { .. }
             | Error::InTransaction
             | Error::SeveralHistories { .. }
+            | Error::ForeignHistory { .. }
+            | Error::OtherSchema { .. }
             | Error::Placeholder(_)
             | Error::NewerFormat { .. }
             | Error::NotOurTable { .. }

@@ -76,6 +76,9 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         Error::Refused(
             Refused::UnknownRun { .. } | Refused::RunBeneath { .. } | Refused::MarkedRun { .. },
         ) => next.or(call("history"), "shows each run"),
+        Error::ForeignHistory { .. } => next
+            .or(call("adopt --dry-run"), "shows what would be taken over")
+            .or(call("status --ignore-foreign-history"), "goes by our history alone"),
         Error::Refused(Refused::OutOfOrder { .. }) => {
             next.or(call("up --allow-out-of-order"), "applies it after the later one")
         }

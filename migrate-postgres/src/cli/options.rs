@@ -86,6 +86,9 @@ pub(crate) struct Run {
     /// Go on where an applied migration is missing from the set
     #[arg(long, global = true)]
     allow_missing: bool,
+    /// Take what another tool's table lists for another set's migrations
+    #[arg(long, global = true)]
+    ignore_foreign_history: bool,
     /// Keep what the schema is after a run that changed something, for `drift --kept`
     #[arg(long, global = true)]
     keep_schema: bool,
@@ -108,6 +111,9 @@ impl Run {
         }
         if self.allow_out_of_order {
             migrator = migrator.allow_out_of_order(true);
+        }
+        if self.ignore_foreign_history {
+            migrator = migrator.ignore_foreign_history();
         }
         if self.keep_schema {
             migrator = migrator.keep_schema();

@@ -175,6 +175,8 @@ fn kind_of(error: &Error) -> &'static str {
         Error::Scratch(_) => "scratch",
         Error::SeveralHistories { .. } => "several_histories",
         Error::ForeignTable { .. } => "foreign_table",
+        Error::ForeignHistory { .. } => "foreign_history",
+        Error::OtherSchema { .. } => "other_schema",
         Error::NotForTool { .. } => "not_for_tool",
         Error::NoCheckpoints { .. } => "no_checkpoints",
         Error::Placeholder(_) => "placeholder",
@@ -214,12 +216,13 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 12] = [
+    const WORDS: [(&str, &str); 13] = [
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),
         ("`allow_missing`", "`--allow-missing`"),
         ("`allow_out_of_order`", "`--allow-out-of-order`"),
+        ("`ignore_foreign_history`", "`--ignore-foreign-history`"),
         ("`history_schema`", "`--history-schema`"),
         ("`history_table`", "`--history-table`"),
         ("`Comparison::scratch`", "`--scratch`"),

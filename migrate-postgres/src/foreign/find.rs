@@ -1,21 +1,36 @@
 //! Which other tools' histories are there.
 
+#[cfg(feature = "histories")]
 use super::{Adopting, ToolTable, keep, read};
+#[cfg(any(feature = "catalog", feature = "histories"))]
+use crate::answers::Answers;
+use crate::answers::{is_true, text};
+#[cfg(any(feature = "catalog", feature = "histories"))]
 use crate::error::Error;
+#[cfg(feature = "histories")]
 use crate::history::Keeps;
-use migrate_core::foreign::{ForeignHistory, Tool};
-use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
+use crate::quote::quote_literal;
+#[cfg(feature = "histories")]
+use migrate_core::foreign::ForeignHistory;
+use migrate_core::foreign::Tool;
+#[cfg(any(feature = "catalog", feature = "histories"))]
+use tokio_postgres::Client;
+use tokio_postgres::SimpleQueryRow;
 
-/// A table that has the name of a tool's history.
-struct Candidate {
-    schema: String,
-    table: String,
+/// A table that has the name of a tool's history, or may be a history of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) schema: String,
+    pub(super) table: String,
     columns: Vec<String>,
     /// Whether the search path leads to it.
     in_path: bool,
     /// Whether `ar_internal_metadata`, which only Rails makes, is beside it.
     beside_rails: bool,
+    /// Whether its schema is one of the search path.
+    pub(super) on_path: bool,
+    /// Whether the role may read it.
+    pub(super) is_readable: bool,
 }
 
 /// A tool's history that is there.
@@ -30,16 +45,19 @@ pub(super) struct There {
 
 impl There {
     /// A table of a schema.
+    #[cfg(feature = "histories")]
     pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> There {
         There { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
     }
 
     /// A table of which no more is known than its name for messages.
+    #[cfg(feature = "histories")]
     pub(super) fn named(tool: Tool, shown: String) -> There {
         There { tool, schema: String::new(), table: shown, in_path: true }
     }
 
     /// How the tool writes, where it can be kept.
+    #[cfg(feature = "histories")]
     pub(super) fn keeps(&self) -> Option<&'static dyn Keeps> {
         keep::of(self.tool)
     }
@@ -50,24 +68,39 @@ impl There {
     }
 }
 
-/// Tables of some names with their columns, wherever they are. Parameter: the names.
+/// Asks for tables of some names with their columns, wherever they are, and for those whose number a query gives.
 ///
 /// `pg_table_is_visible` tells which one a name without a schema means.
-const CANDIDATES: &str = "\
-    SELECT n.nspname::text, c.relname::text, \
-      (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a \
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
-      pg_catalog.pg_table_is_visible(c.oid), \
-      EXISTS (SELECT FROM pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND r.relname = 'ar_internal_metadata') \
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' \
-    ORDER BY 4 DESC, 1, 2";
+pub(super) fn question(names: &[&str], or_oid_in: Option<&str>, condition: &str) -> String {
+    let names: Vec<String> = names.iter().map(|name| quote_literal(name)).collect();
+    let or_oid_in = or_oid_in.map_or_else(String::new, |query| format!(" UNION {query}"));
+    format!(
+        "SELECT n.nspname, c.relname, \
+           (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a \
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
+           pg_catalog.pg_table_is_visible(c.oid), \
+           EXISTS (SELECT FROM pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND r.relname = 'ar_internal_metadata'), \
+           n.nspname = ANY (current_schemas(false)), \
+           has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid IN (SELECT oid FROM pg_catalog.pg_class WHERE relname IN ({}){or_oid_in}) \
+           AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND {condition} \
+         ORDER BY 4 DESC, 1, 2",
+        names.join(", ")
+    )
+}
+
+/// The names of all tools' tables.
+pub(super) fn names() -> Vec<&'static str> {
+    Tool::ALL.into_iter().map(Tool::table).collect()
+}
 
 /// The history that is to be adopted, if it is there.
 ///
 /// # Errors
 ///
 /// When there are several and none was named, or when the table of a name is not the tool's.
+#[cfg(feature = "histories")]
 pub(crate) async fn find(client: &Client, adopting: &Adopting) -> Result<Option<ForeignHistory>, Error> {
     let there = match adopting {
         Adopting::Any => one(all(client).await?)?,
@@ -80,6 +113,7 @@ pub(crate) async fn find(client: &Client, adopting: &Adopting) -> Result<Option<
 }
 
 /// All other tools' histories that are there.
+#[cfg(feature = "histories")]
 pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error> {
     let mut histories = Vec::new();
     for there in all(client).await? {
@@ -98,6 +132,7 @@ pub(crate) async fn tables(client: &Client) -> Result<Vec<(String, String)>, Err
 }
 
 /// The one that the search path leads to, or the only one at all.
+#[cfg(feature = "histories")]
 fn one(mut all: Vec<There>) -> Result<Option<There>, Error> {
     if all.iter().any(|there| there.in_path) {
         all.retain(|there| there.in_path);
@@ -111,12 +146,13 @@ fn one(mut all: Vec<There>) -> Result<Option<There>, Error> {
     }
 }
 
+#[cfg(any(feature = "catalog", feature = "histories"))]
 async fn all(client: &Client) -> Result<Vec<There>, Error> {
-    let names: Vec<&str> = Tool::ALL.into_iter().map(Tool::table).collect();
-    Ok(candidates(client, &names).await?.into_iter().filter_map(recognize).collect())
+    Ok(candidates(client, &names()).await?.into_iter().filter_map(recognize).collect())
 }
 
 /// The table that was named.
+#[cfg(feature = "histories")]
 async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<There>, Error> {
     let candidates = candidates(client, &[&wanted.table]).await?;
     let is_wanted = |candidate: &Candidate| match &wanted.schema {
@@ -135,32 +171,51 @@ async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<There>, Err
     Err(Error::ForeignTable { table: there.shown(), tool: there.tool, problem })
 }
 
+#[cfg(any(feature = "catalog", feature = "histories"))]
 async fn candidates(client: &Client, names: &[&str]) -> Result<Vec<Candidate>, Error> {
-    let rows = client
-        .query_typed(CANDIDATES, &[(&names, Type::TEXT_ARRAY)])
+    let answers = client
+        .simple_query(&question(names, None, "true"))
         .await
         .map_err(|source| Error::server("looking for other tools' histories", source))?;
-    let candidate = |row: &Row| Candidate {
-        schema: row.get(0),
-        table: row.get(1),
-        columns: row.get::<_, Option<_>>(2).unwrap_or_default(),
-        in_path: row.get(3),
-        beside_rails: row.get(4),
-    };
-    Ok(rows.iter().map(candidate).collect())
+    Ok(Answers::of(answers).next().iter().map(Candidate::read).collect())
+}
+
+impl Candidate {
+    /// Reads a row of the answer to [`question`].
+    pub(super) fn read(row: &SimpleQueryRow) -> Candidate {
+        let owned = |column| text(row, column).unwrap_or_default().to_owned();
+        Candidate {
+            schema: owned(0),
+            table: owned(1),
+            columns: owned(2).split(',').map(str::to_owned).collect(),
+            in_path: is_true(row, 3),
+            beside_rails: is_true(row, 4),
+            on_path: is_true(row, 5),
+            is_readable: is_true(row, 6),
+        }
+    }
+
+    /// Whether it has all of these columns.
+    pub(super) fn has_all<'c>(&self, mut columns: impl Iterator<Item = &'c str>) -> bool {
+        columns.all(|column| has(self, column))
+    }
 }
 
 /// Whose history a table is, by its name and its columns.
-fn recognize(candidate: Candidate) -> Option<There> {
+pub(super) fn recognize(candidate: Candidate) -> Option<There> {
     let is_of = |tool: &Tool| {
         let others = match tool {
             Tool::Rails => candidate.beside_rails,
             Tool::Dbmate => !candidate.beside_rails && !has(&candidate, "dirty"),
+            // The name is a common one, and tern's table has nothing else.
+            Tool::Tern => candidate.columns == ["version"],
             _ => true,
         };
-        tool.table() == candidate.table
+        // Flyway before its version 5 called its table so.
+        let is_older = *tool == Tool::Flyway && candidate.table == "schema_version";
+        (tool.table() == candidate.table || is_older)
             && others
-            && columns(*tool).iter().all(|column| has(&candidate, column))
+            && candidate.has_all(columns(*tool).iter().copied())
     };
     let tool = Tool::ALL.into_iter().find(is_of)?;
     let Candidate { schema, table, in_path, .. } = candidate;

@@ -2,8 +2,10 @@
 
 use super::find::There;
 use crate::error::Error;
+#[cfg(feature = "histories")]
 use crate::history::{Keeps, read_error, try_lock};
 use crate::quote::{quote_ident, quote_literal};
+#[cfg(feature = "histories")]
 use crate::settings::RunSettings;
 use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, flyway, goose, prisma, refinery, sqlx};
 use tokio_postgres::error::SqlState;
@@ -22,7 +24,10 @@ pub(super) async fn history(client: &Client, there: &There) -> Result<ForeignHis
     let Some(seen) = rows.first().and_then(|row| row.try_get::<_, String>(row.len() - 1).ok()) else {
         return Ok(history);
     };
+    #[cfg(feature = "histories")]
     let lock = there.keeps().and_then(Keeps::lock_key).map(|key| try_lock(&key));
+    #[cfg(not(feature = "histories"))]
+    let lock = None;
     let unchanged = format!("SELECT 1 / ({mark} = {})::int", quote_literal(&seen));
     Ok(history.witnessed(lock.into_iter().chain([unchanged]).collect()))
 }
@@ -36,6 +41,7 @@ fn mark(table: &str) -> String {
 
 /// Reads the history that is where the settings say; none where no table is there, or it is in a schema further down the search path
 /// than the first.
+#[cfg(feature = "histories")]
 pub(super) async fn by_path(
     client: &Client,
     settings: &RunSettings,
@@ -86,6 +92,7 @@ fn query(tool: Tool, table: &str, last: &str) -> String {
         ),
         Tool::Diesel => ("version::text, run_on::timestamptz", "run_on, version"),
         Tool::GolangMigrate => ("version::int8, dirty", "version"),
+        Tool::Tern => ("version::int8", "version"),
         Tool::Goose => ("version_id::int8, is_applied, tstamp::timestamptz", "id"),
         Tool::Flyway => (
             "version::text, description::text, type::text, checksum, installed_on::timestamptz, execution_time, success",
@@ -139,6 +146,13 @@ fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
             let state = if row.get(1)? { FoundState::Failed { logs: None } } else { FoundState::AppliedUpTo };
             Ok(Found::applied(row.get::<i64>(0)?.to_string()).in_state(state))
         }),
+        // A row of 0 comes first.
+        Tool::Tern => Ok(rows
+            .read(|row| row.get::<i64>(0))?
+            .into_iter()
+            .filter(|version| *version > 0)
+            .map(|version| Found::applied(version.to_string()).in_state(FoundState::AppliedUpTo))
+            .collect()),
         Tool::Goose => Ok(goose::found(rows.read(|row| {
             Ok(goose::Row { version_id: row.get(0)?, is_applied: row.get(1)?, tstamp: row.get(2)? })
         })?)),

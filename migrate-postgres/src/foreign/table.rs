@@ -106,6 +106,11 @@ pub const fn golang_migrate() -> ToolTable {
     ToolTable::of(Tool::GolangMigrate, "schema_migrations")
 }
 
+/// `schema_version` of tern, the Go tool.
+pub const fn tern() -> ToolTable {
+    ToolTable::of(Tool::Tern, "schema_version")
+}
+
 /// `schema_migrations` of dbmate.
 pub const fn dbmate() -> ToolTable {
     ToolTable::of(Tool::Dbmate, "schema_migrations")

@@ -1,6 +1,7 @@
 //! Reading the rows that count.
 
 use crate::error::Error;
+use crate::foreign::look_beside;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
@@ -25,19 +26,30 @@ pub(crate) async fn load_all(
         return crate::foreign::state(client, survey, kept, set).await;
     }
     let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
+    if !may_be_elsewhere(survey, settings) || is_used(client, survey, set, &state).await? {
+        return Ok(state);
+    }
     #[cfg(feature = "histories")]
     if let Some(adopting) = &settings.adopting
-        && !is_used(client, survey, set, &state).await?
+        && let Some(foreign) = crate::foreign::find(client, adopting).await?
     {
-        return Ok(State { foreign: crate::foreign::find(client, adopting).await?, ..state });
+        return Ok(State { foreign: Some(foreign), ..state });
     }
-    #[cfg(not(feature = "histories"))]
-    let _ = settings;
-    Ok(state)
+    let notices = look_beside(client, survey, settings, set).await?;
+    Ok(State { notices, ..state })
 }
 
-/// Whether anything was ever applied, also if all of it was reverted: then the other tool's history is past.
-#[cfg(feature = "histories")]
+/// Whether there is anything else that may have the set's migrations.
+fn may_be_elsewhere(survey: &Survey, settings: &RunSettings) -> bool {
+    #[cfg(feature = "histories")]
+    if settings.adopting.is_some() {
+        return true;
+    }
+    let _ = settings;
+    !survey.beside.is_empty()
+}
+
+/// Whether anything was ever applied, also if all of it was reverted: then what others have applied is past.
 async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> Result<bool, Error> {
     if !state.applied.is_empty() || state.last_row == 0 {
         return Ok(!state.applied.is_empty());

@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;
 use migrate_core::history::{Head, History, Holder, Locking, State};
-use migrate_core::{Error as EngineError, Set};
+use migrate_core::{Digest, Error as EngineError, Set};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -139,7 +139,8 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
-        let questions = Survey::questions(self.settings, self.whereabouts, LOCKED);
+        let is_empty = self.seen.as_ref().is_none_or(|head| head.digest == Digest::EMPTY);
+        let questions = Survey::questions(self.settings, self.whereabouts, is_empty, LOCKED);
         if !self.found || self.settings.keeps().is_some() {
             return questions;
         }
@@ -266,6 +267,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         };
         let asked = self.found && survey.table.keeps().is_none();
         let end = end::read(&survey, asked, set, &mut answers)?;
+        // Where nothing of ours is applied, only the whole look tells what was applied by others.
+        let end = end.filter(|end| survey.beside.is_empty() || end.digest != Digest::EMPTY);
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let preamble = Preamble {
             same_server: same_server.filter(|_| worker.is_some()),

@@ -3,6 +3,7 @@
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::apply::BEGIN;
 use crate::error::Error;
+use crate::foreign::BesideTables;
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, read_error};
 use crate::history::head_table::{self, HeadTable};
@@ -43,6 +44,8 @@ pub(crate) struct Survey {
     /// What of the session [`Survey::restore`] goes by.
     state: String,
     role: String,
+    /// The tables that may be histories of the set beside this one.
+    pub(crate) beside: BesideTables,
     in_recovery: bool,
     read_only: bool,
     may_create: bool,
@@ -93,7 +96,14 @@ fn elsewhere(settings: &RunSettings) -> String {
 impl Survey {
     /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
     /// and are not answered.
-    pub(crate) fn questions(settings: &RunSettings, whereabouts: Whereabouts, condition: &str) -> String {
+    ///
+    /// Where the set's history has something, what is `beside` it need not be asked.
+    pub(crate) fn questions(
+        settings: &RunSettings,
+        whereabouts: Whereabouts,
+        beside: bool,
+        condition: &str,
+    ) -> String {
         let elsewhere = match whereabouts {
             Whereabouts::Unknown if settings.history_schema.is_none() => elsewhere(settings),
             _ => "NULL".to_owned(),
@@ -126,12 +136,17 @@ impl Survey {
             "SELECT name, setting FROM pg_catalog.pg_settings WHERE {CHANGED} AND {condition} ORDER BY name"
         );
         let columns = format::questions(&format!("quote_ident({schema}) || {table}"), condition);
-        format!("{session}; {changed}; {columns}")
+        let beside = if beside && settings.keeps().is_none() {
+            BesideTables::question(settings, condition)
+        } else {
+            format!("SELECT WHERE {condition} AND false")
+        };
+        format!("{session}; {changed}; {columns}; {beside}")
     }
 
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        match client.simple_query(&Survey::questions(settings, Whereabouts::Unknown, "true")).await {
+        match client.simple_query(&Survey::questions(settings, Whereabouts::Unknown, true, "true")).await {
             Ok(answers) => Survey::read(settings, &mut Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
@@ -145,6 +160,7 @@ impl Survey {
     /// When there is no schema for the history, when it is in another one, or when its table is somebody else's.
     pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<Survey, Error> {
         let (session, changed, columns) = (answers.next(), answers.next(), answers.next());
+        let beside = BesideTables::read(answers);
         let session = session.first().ok_or(Error::NoSchema)?;
         let owned = |column| text(session, column).unwrap_or_default().to_owned();
         let table = settings.table_in(text(session, 0).ok_or(Error::NoSchema)?);
@@ -174,6 +190,7 @@ impl Survey {
             conform: (!is_true(session, 10)).then_some("SET standard_conforming_strings = on"),
             checks_client: is_true(session, 11),
             state: owned(12),
+            beside,
             pid: parsed(session, 14).unwrap_or_default(),
             off: owned(15).split(',').map(str::to_owned).collect(),
             table: table.in_format(format.number),
@@ -232,6 +249,11 @@ impl Survey {
     /// The same when [`Survey::create`] was done.
     pub(crate) fn created(&self) -> Survey {
         Survey { exists: true, table: self.table.clone().in_format(FORMAT), ..self.clone() }
+    }
+
+    /// The role of the session.
+    pub(crate) fn role(&self) -> &str {
+        &self.role
     }
 
     /// Whether the session can write at all, and make the table where there is none; and whether this release can write

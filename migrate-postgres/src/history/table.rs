@@ -363,7 +363,6 @@ impl HistoryTable {
     }
 
     /// Whether anything was ever applied, by a set. Parameter: set.
-    #[cfg(feature = "histories")]
     pub(crate) fn is_used(&self) -> String {
         format!("SELECT EXISTS (SELECT FROM {} WHERE set_name = $1 AND outcome = 'done')", self.qualified())
     }

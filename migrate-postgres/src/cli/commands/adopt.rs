@@ -15,7 +15,7 @@ use serde_json::json;
 
 /// Take over what another tool has applied
 ///
-/// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, dbmate, Rails, goose or Flyway has applied, after
+/// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, tern, dbmate, Rails, goose or Flyway has applied, after
 /// checking each with that tool's own checksum; runs none. That tool's table stays as it is.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  adopt --dry-run\n  adopt --from sqlx --table-schema app")]
@@ -42,6 +42,7 @@ enum Tool {
     Refinery,
     Diesel,
     GolangMigrate,
+    Tern,
     Dbmate,
     Rails,
     Goose,
@@ -76,6 +77,7 @@ impl Args {
             Tool::Refinery => tools::refinery().into(),
             Tool::Diesel => tools::diesel().into(),
             Tool::GolangMigrate => tools::golang_migrate(),
+            Tool::Tern => tools::tern(),
             Tool::Dbmate => tools::dbmate(),
             Tool::Rails => tools::rails(),
             Tool::Goose => tools::goose(),

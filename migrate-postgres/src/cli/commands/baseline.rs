@@ -34,7 +34,9 @@ impl Args {
         let target = context.target()?;
         if self.unchecked || self.dry_run {
             let plan = Baseline::at(context.migrator.version(&self.version));
-            return take(&context.migrator, &target, &plan, self.dry_run).await;
+            // Nothing is run: another tool's table is no obstacle.
+            let migrator = context.migrator.clone().ignore_foreign_history();
+            return take(&migrator, &target, &plan, self.dry_run).await;
         }
         let comparison = self.comparison.comparison();
         Ok(done(&context.migrator.baseline_checked(&target, &self.version, &comparison).await?))

@@ -70,7 +70,7 @@ impl Keeper {
             _ => {
                 let sql = format!("CREATE SCHEMA {}", quote_ident(&schema.name));
                 client.batch_execute(&sql).await.map_err(Failed::Refused).map_err(problem)?;
-                run(migrator, &config).await?;
+                run(migrator, &config, &schema.name).await?;
             }
         }
         Ok(schema)
@@ -82,7 +82,7 @@ impl Keeper {
         let client = self.connect_to(&config).await?;
         let told = |failed| Failed::told("make a schema in", database)(Failed::Refused(failed));
         client.batch_execute(&format!("CREATE SCHEMA {TEMPLATE}")).await.map_err(told)?;
-        run(migrator, &config).await?;
+        run(migrator, &config, TEMPLATE).await?;
         if let Some(object) = client.query_typed_one(OUTSIDE, &[]).await.map_err(told)?.get(0) {
             return Err(TestingError::OutsideSchema { object });
         }
@@ -166,7 +166,10 @@ fn without_limits(mut config: Config) -> Config {
     config
 }
 
-async fn run(migrator: &Migrator, config: &Config) -> Result<(), TestingError> {
+/// Runs the migrations. Other schemas of the database may be other tests', with histories of their own.
+async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), TestingError> {
+    let mut migrator = migrator.clone().ignore_foreign_history();
+    migrator.settings.history_schema.get_or_insert_with(|| schema.to_owned().into());
     match migrator.run(config).await {
         Ok(_) => Ok(()),
         Err(error) => Err(TestingError::Migrate { source: Arc::new(error) }),
