@@ -97,6 +97,16 @@ pub const GOLANG_MIGRATE: Case = Case {
         TRUNCATE \"schema_migrations\"; INSERT INTO \"schema_migrations\" (version, dirty) VALUES (2, false)",
 };
 
+/// tern.
+pub const TERN: Case = Case {
+    tool: Tool::Tern,
+    files: ["001_users.sql", "002_posts.sql", "003_tags.sql"],
+    // migrate/migrate.go of tern: ensureSchemaVersionTableExists and MigrateTo.
+    history: "create table if not exists public.schema_version(version int4 not null);
+        insert into public.schema_version(version) select 0 where 0=(select count(*) from public.schema_version);
+        update public.schema_version set version=2",
+};
+
 /// dbmate.
 pub const DBMATE: Case = Case {
     tool: Tool::Dbmate,
@@ -150,7 +160,8 @@ pub const FLYWAY: Case = Case {
 };
 
 /// All of them.
-pub const CASES: [Case; 9] = [PRISMA, SQLX, REFINERY, DIESEL, GOLANG_MIGRATE, DBMATE, RAILS, GOOSE, FLYWAY];
+pub const CASES: [Case; 10] =
+    [PRISMA, SQLX, REFINERY, DIESEL, GOLANG_MIGRATE, TERN, DBMATE, RAILS, GOOSE, FLYWAY];
 
 impl Case {
     /// The directory with these texts.

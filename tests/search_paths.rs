@@ -139,3 +139,71 @@ async fn a_role_that_has_lost_its_schema_begins_no_second_history() {
     assert!(error.contains("GRANT USAGE ON SCHEMA \"the app\""), "{error}");
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
+
+/// Every call is refused, and nothing is made.
+async fn begins_no_other(migrator: &Migrator, database: &Database, (found, first): (&str, &str)) {
+    let admin = database.connect().await.unwrap();
+    let (before, url) = (tables(&admin).await, database.url());
+    let single = database.connect().await.unwrap();
+    let refused = [
+        migrator.run(url).await.map(drop),
+        migrator.run(&single).await.map(drop),
+        migrator.plan(url).await.map(drop),
+        migrator.status(url).await.map(drop),
+        migrator.verify(url).await.map(drop),
+        migrator.baseline(url, "1").await.map(drop),
+        migrator.down(url, 1).await.map(drop),
+    ];
+    for outcome in refused {
+        assert_eq!(two_schemas(&outcome.unwrap_err()), (found, first));
+    }
+    assert_eq!(tables(&admin).await, before);
+}
+
+#[tokio::test]
+async fn a_set_that_has_a_history_in_another_schema_begins_no_second_one_by_the_search_path() {
+    let database = database().await;
+    let service = || {
+        Migrator::new(set(
+            "default",
+            [Scripts::up(1, "CREATE TABLE accounts (id int)").down("DROP TABLE accounts")],
+        ))
+    };
+    service().history_schema("ops").run(database.url()).await.unwrap();
+    begins_no_other(&service(), &database, ("ops", "public")).await;
+    // Nor beside a history that has other sets only.
+    Migrator::new(set("other", [Scripts::up(9, "SELECT 1")])).run(database.url()).await.unwrap();
+    begins_no_other(&service(), &database, ("ops", "public")).await;
+    // Who names the schema says which.
+    assert!(service().history_schema("ops").run(database.url()).await.unwrap().is_noop());
+    let own = service().history_schema("public").run(database.url()).await.unwrap_err();
+    assert_eq!(own.sqlstate(), Some("42P07"));
+}
+
+#[tokio::test]
+async fn a_history_under_another_name_is_found_too() {
+    let database = database().await;
+    let service = || {
+        Migrator::new(set(
+            "default",
+            [Scripts::up(1, "CREATE TABLE accounts (id int)").down("DROP TABLE accounts")],
+        ))
+    };
+    service().history_table("applied").run(database.url()).await.unwrap();
+    let error = service().run(database.url()).await.unwrap_err();
+    let Error::OtherSchema { table, .. } = &error else { panic!("{error}") };
+    assert_eq!(table, "applied");
+    assert!(error.to_string().contains("`history_table(\"applied\")`"), "{error}");
+}
+
+#[tokio::test]
+async fn applications_that_share_a_database_and_a_name_have_a_history_each() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    for schema in ["one", "two"] {
+        client.batch_execute(&format!("CREATE SCHEMA {schema}; SET search_path = {schema}")).await.unwrap();
+        let table = Scripts::up(if schema == "one" { 1 } else { 2 }, format!("CREATE TABLE {schema} ()"));
+        assert_eq!(Migrator::new(set("default", [table])).run(&client).await.unwrap().steps.len(), 1);
+    }
+    assert_eq!(tables(&client).await, "one.migrate_history one.one two.migrate_history two.two");
+}

@@ -11,9 +11,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use migrate_postgres::{Migrator, cli, migrate};
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// The scripts in `examples/service_with_cli/migrations`, read and checked when this is compiled.
-const MIGRATIONS: Migrator = migrate!("service_with_cli/migrations");
+/// The scripts in `examples/service_with_cli/migrations`, read and checked when this is compiled, with all settings: the
+/// boot and the commands call this, so neither can go by settings that the other does not have.
+fn migrator() -> Migrator {
+    migrate!("service_with_cli/migrations").lock_wait(Duration::from_secs(120))
+}
 
 /// Greets.
 #[derive(Parser)]
@@ -41,7 +45,7 @@ async fn main() -> ExitCode {
     match Service::parse().command {
         Command::Serve => serve().await,
         Command::Migrate(cli) => {
-            cli.seed("INSERT INTO greetings (text) VALUES ('Hello')").run(&MIGRATIONS).await
+            cli.seed("INSERT INTO greetings (text) VALUES ('Hello')").run(&migrator()).await
         }
         Command::Completions { shell } => {
             cli::print_completions(shell, &mut Service::command());
@@ -56,7 +60,7 @@ async fn serve() -> ExitCode {
         eprintln!("set DATABASE_URL");
         return ExitCode::FAILURE;
     };
-    match MIGRATIONS.run(&url).await {
+    match migrator().run(&url).await {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS

@@ -81,7 +81,7 @@ async fn a_service_carries_the_commands_with_it() {
     assert!(status.contains("\n  service_with_cli migrate up  # applies what is pending\n"), "{status}");
     assert_eq!(run("serve").0, 0);
     assert_eq!(run("migrate status").0, 0);
-    assert_eq!(run("migrate down 2").0, 0);
+    assert_eq!(run("migrate down 2 --yes").0, 0);
     let (code, reset) = run(&format!("migrate reset --confirm {}", database.name()));
     assert!(code == 0 && reset.contains("seeded by the program's seed script"), "{reset}");
     assert!(run("completions bash").1.contains("service_with_cli"));

@@ -2,8 +2,8 @@
 
 mod support;
 
-use migrate_core::history::{Applied, State};
-use migrate_core::plan::{Down, Plan, Policies, Refused, Step};
+use migrate_core::history::{Applied, Interrupted, State};
+use migrate_core::plan::{Down, Plan, Policies, Redo, Refused, Step};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
 use support::set;
@@ -47,8 +47,49 @@ fn what_was_marked_is_no_deployment() {
         }
     }
     assert!(matches!(reverted(&Down::run("a"), &["=a", "b"]), Err(Refused::MarkedRun { .. })));
-    // By number, whoever asks for it gets it.
-    assert_eq!(reverted(&Down::count(1), &["=a", "=a"]).unwrap(), ["2"]);
+    assert!(matches!(
+        reverted(&Down::last_run().including_marked(), &["=a", "=a"]),
+        Err(Refused::MarkedRun { .. })
+    ));
+}
+
+#[test]
+fn what_was_marked_is_reverted_only_where_it_is_asked_for() {
+    let to = |n: &'static str| Down::to(Version::numeric(n));
+    for down in [Down::count(3), Down::all(), to("0"), to("1")] {
+        match reverted(&down, &["=a", "=a", "b", "b"]) {
+            Err(Refused::Marked { names }) => assert_eq!(names[0], "2_m"),
+            // There is no version 0.
+            Err(Refused::UnknownVersion { .. }) => {}
+            other => panic!("{down:?}: {other:?}"),
+        }
+    }
+    assert_eq!(reverted(&Down::count(2), &["=a", "=a", "b", "b"]).unwrap(), ["4", "3"]);
+    assert_eq!(reverted(&to("2"), &["=a", "=a", "b", "b"]).unwrap(), ["4", "3"]);
+    let asked = Down::all().including_marked();
+    assert_eq!(reverted(&asked, &["=a", "b"]).unwrap(), ["2", "1"]);
+}
+
+#[test]
+fn a_redo_runs_nothing_over_what_was_marked_unless_it_is_asked_for() {
+    let set = set(1..=4);
+    let redo = |redo: Redo, runs: &[&str]| {
+        redo.decide(&set, &state(&set, runs), &Policies::DEFAULT).map(|steps| steps.steps.len())
+    };
+    assert!(matches!(redo(Redo::count(2), &["=a", "b"]), Err(Refused::Marked { .. })));
+    assert_eq!(redo(Redo::count(1), &["=a", "b"]).unwrap(), 2);
+    assert_eq!(redo(Redo::count(2).including_marked(), &["=a", "b"]).unwrap(), 4);
+}
+
+#[test]
+fn a_revert_of_what_was_marked_goes_on_where_it_was_interrupted() {
+    let set = set(1..=2);
+    let before = state(&set, &["=a", "=a"]);
+    let last = &before.applied[1];
+    let begun = Interrupted::new(last.version.clone(), last.name.clone(), last.checksum, 1).reverting();
+    let before = State { interrupted: Some(begun), ..before };
+    assert_eq!(Down::count(1).decide(&set, &before, &Policies::DEFAULT).unwrap().steps.len(), 1);
+    assert!(Down::count(2).decide(&set, &before, &Policies::DEFAULT).is_err());
 }
 
 #[test]

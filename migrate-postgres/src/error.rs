@@ -130,14 +130,17 @@ pub enum Error {
     /// The history is not in the schema where a run would look for it and begin one: the search path has changed, or a schema
     /// on it was made or lost. Another history there would have everything applied a second time.
     #[error(
-        "a history {found}.{table} is there, but not in {first}, the first schema of the search_path that this role may use; \
-         nothing was changed\n\
-         next: say which one it is: `history_schema(\"{found}\")` goes on with the one that is there, \
-         `history_schema(\"{first}\")` is for another one of its own"
+        "a history {found}.{table} is there, but none of this set where a run looks for it, in {first}.{own}: {first} is the \
+         first schema of the search_path that this role may use; nothing was changed\n\
+         next: say which one it is: `history_schema(\"{found}\")`{} goes on with the one that is there, \
+         `history_schema(\"{first}\")` is for another one of its own",
+        if table == own { String::new() } else { format!(" with `history_table(\"{table}\")`") }
     )]
     OtherSchema {
-        /// The history's table.
+        /// The history's table that is there.
         table: String,
+        /// The name of the table where a run would look for it.
+        own: String,
         /// The schema that has one.
         found: String,
         /// The schema where a run would look for it.

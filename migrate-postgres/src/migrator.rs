@@ -428,7 +428,8 @@ impl Migrator {
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
-    /// [`Down::all()`](Down::all). Also migrations that this binary never had: the history kept their down scripts.
+    /// [`Down::all()`](Down::all). Also migrations that this binary never had: the history kept their down scripts. What was
+    /// marked as applied and not run is refused, unless it is asked for by [`Down::including_marked`].
     ///
     /// # Errors
     ///

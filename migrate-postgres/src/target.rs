@@ -163,7 +163,7 @@ where
 }
 
 /// Where a configuration leads, without its password.
-fn describe(config: &Config) -> String {
+pub(crate) fn describe(config: &Config) -> String {
     let ports = config.get_ports();
     let place = |(index, host): (usize, &Host)| {
         let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);

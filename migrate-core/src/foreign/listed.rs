@@ -54,7 +54,10 @@ impl ForeignHistory {
 impl Found {
     /// Whether the name or the checksum is that of a migration of the same version, as far as the tool keeps either.
     fn agrees_with(&self, migration: &dyn Migration) -> bool {
-        let name = self.name.as_deref().map(|name| words(name) == words(without_version(migration.name())) || name == migration.name());
+        let name = self
+            .name
+            .as_deref()
+            .map(|name| words(name) == words(without_version(migration.name())) || name == migration.name());
         let text = self.checksum.as_ref().map(|checksum| checksum.is_of(migration));
         match (name, text) {
             (None, None) => true,

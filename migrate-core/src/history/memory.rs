@@ -257,6 +257,7 @@ fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> R
             let (up, down) = (step.up.as_deref().map(text), step.down.as_deref().map(text));
             let mut applied = Applied::new(step.version.clone(), step.name.clone(), step.checksum);
             applied.kept = Some(Kept { up, down });
+            applied.marked = step.action == Action::Mark && step.settles.is_none();
             recorded.applied.push(applied);
         }
     }

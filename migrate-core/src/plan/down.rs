@@ -11,9 +11,16 @@ use std::borrow::Cow;
 
 /// Reverts applied migrations, the last applied first, also those that the set never had: the history kept their
 /// down scripts.
+///
+/// What this library did not run it does not revert, unless it is asked for by name: a migration that was marked as applied,
+/// by a baseline, an adoption, a squash or a resolve, stands for what was there before, and its down script would drop that.
+/// [`Down::including_marked`] asks for it.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing until it is run"]
-pub struct Down(Extent);
+pub struct Down {
+    extent: Extent,
+    including_marked: bool,
+}
 
 #[derive(Clone, Debug)]
 enum Extent {
@@ -27,17 +34,17 @@ enum Extent {
 impl Down {
     /// Reverts the last `count` applied migrations, or all if there are fewer.
     pub fn count(count: usize) -> Down {
-        Down(Extent::Count(count))
+        Down::of(Extent::Count(count))
     }
 
     /// Reverts all that was applied with a later version; `version` itself stays.
     pub fn to(version: Version) -> Down {
-        Down(Extent::To(version))
+        Down::of(Extent::To(version))
     }
 
     /// Reverts everything.
     pub fn all() -> Down {
-        Down(Extent::All)
+        Down::of(Extent::All)
     }
 
     /// Reverts a whole deployment: all that the last run has applied. What was marked rather than run, by a baseline, an adoption or a squash,
@@ -68,19 +75,50 @@ impl Down {
     /// assert!(Down::run("monday").decide(&set, &state, &Policies::DEFAULT).is_err(), "others stand on it");
     /// ```
     pub fn last_run() -> Down {
-        Down(Extent::LastRun)
+        Down::of(Extent::LastRun)
     }
 
     /// Reverts all that this run has applied, as a history names its runs; the beginning of a name will do where no other run's
     /// begins like that. Refused where a later run has applied
     /// something after it.
     pub fn run(run: impl Into<String>) -> Down {
-        Down(Extent::Run(run.into()))
+        Down::of(Extent::Run(run.into()))
+    }
+
+    /// The same, and what was marked as applied is reverted too: its down scripts drop what was there before this library.
+    ///
+    /// A deployment never includes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_core::history::{Applied, State};
+    /// use migrate_core::plan::{Down, Plan, Policies, Refused};
+    /// use migrate_core::{Checksum, Script, Set, SqlMigration, Version};
+    /// use std::sync::Arc;
+    ///
+    /// let script = |text: &str| Script::of_text("1_a.sql", text.to_owned()).unwrap();
+    /// let migration = SqlMigration::new(Version::numeric("1"), "1_a", script("SELECT 1")).with_down(script("SELECT 2"));
+    /// let set = Set::new("app", vec![Arc::new(migration)]).unwrap();
+    /// let marked = Applied::new(Version::numeric("1"), "1_a", Checksum::of("SELECT 1")).as_marked();
+    /// let state = State { applied: vec![marked], ..State::EMPTY };
+    ///
+    /// let refused = Down::all().decide(&set, &state, &Policies::DEFAULT).unwrap_err();
+    /// assert!(matches!(refused, Refused::Marked { .. }));
+    /// let asked = Down::all().including_marked().decide(&set, &state, &Policies::DEFAULT).unwrap();
+    /// assert_eq!(asked.steps.len(), 1);
+    /// ```
+    pub fn including_marked(self) -> Down {
+        Down { including_marked: true, ..self }
+    }
+
+    fn of(extent: Extent) -> Down {
+        Down { extent, including_marked: false }
     }
 
     /// Whether nothing is to be reverted, whatever is applied.
     fn is_nothing(&self) -> bool {
-        matches!(self.0, Extent::Count(0))
+        matches!(self.extent, Extent::Count(0))
     }
 
     /// What is to be reverted, in the order of reverting.
@@ -90,7 +128,7 @@ impl Down {
         let (begun, others): (Vec<_>, Vec<_>) =
             state.applied.iter().rev().partition(|applied| Some(&applied.version) == begun);
         let latest_first = begun.into_iter().chain(others).filter(|applied| !applied.version.is_repeatable());
-        match &self.0 {
+        match &self.extent {
             Extent::All => Ok(latest_first.collect()),
             Extent::Count(count) => Ok(latest_first.take(*count).collect()),
             Extent::To(version) if state.find(version).is_none() => Err(Refused::UnknownVersion {
@@ -159,6 +197,9 @@ impl Plan for Down {
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
         not_while_interrupted(state)?;
         let reverted = self.selected(state)?;
+        if !self.including_marked {
+            only_run(state, &reverted)?;
+        }
         // All of them are looked at before any is reverted: a missing down script must not be found half-way.
         let mut steps = if reverted.is_empty() { Vec::new() } else { repeatable::release(set, state)? };
         for applied in reverted {
@@ -166,6 +207,14 @@ impl Plan for Down {
         }
         Ok(Steps { steps, notices: Vec::new() })
     }
+}
+
+/// Refuses to revert what was marked as applied and never run, but for a revert that was begun: that was asked for.
+pub(super) fn only_run(state: &State, reverted: &[&Applied]) -> Result<(), Refused> {
+    let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
+    let is_refused = |applied: &&&Applied| applied.marked && Some(&applied.version) != begun;
+    let names: Vec<String> = reverted.iter().filter(is_refused).map(|applied| applied.name.clone()).collect();
+    if names.is_empty() { Ok(()) } else { Err(Refused::Marked { names }) }
 }
 
 /// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.

@@ -1,7 +1,7 @@
 //! Back and forward again.
 
 use crate::history::{Position, State};
-use crate::plan::down::{not_while_interrupted, revert};
+use crate::plan::down::{not_while_interrupted, only_run, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
 
@@ -11,12 +11,20 @@ use crate::set::Set;
 #[must_use = "a plan does nothing until it is run"]
 pub struct Redo {
     count: usize,
+    including_marked: bool,
 }
 
 impl Redo {
     /// Redoes the last `count` applied migrations.
     pub fn count(count: usize) -> Redo {
-        Redo { count }
+        Redo { count, including_marked: false }
+    }
+
+    /// The same, and what was marked as applied is reverted and run, too: see [`Down::including_marked`].
+    ///
+    /// [`Down::including_marked`]: crate::plan::Down::including_marked
+    pub fn including_marked(self) -> Redo {
+        Redo { including_marked: true, ..self }
     }
 }
 
@@ -30,6 +38,9 @@ impl Plan for Redo {
         let (repeatable, versioned): (Vec<_>, Vec<_>) =
             state.applied.iter().cloned().partition(|applied| applied.version.is_repeatable());
         let (stays, redone) = versioned.split_at(versioned.len().saturating_sub(self.count));
+        if !self.including_marked {
+            only_run(state, &redone.iter().rev().collect::<Vec<_>>())?;
+        }
         // An edit of what is redone is the point; an edit of what stays is not.
         let rest = State { applied: stays.to_vec(), ..state.clone() };
         let notices = check(set, &rest, policies)?;

@@ -149,6 +149,25 @@ pub enum Refused {
         run: String,
     },
 
+    /// Migrations were to be reverted that this library has not run: they were marked as applied.
+    #[error(
+        "{} marked as applied, by a baseline, an adoption, a squash or a resolve, and not run by this library: a down script \
+         would drop what was there before; nothing was reverted\n\
+         next: revert only what came after {}; or, if it is to be dropped, ask for it with `Down::including_marked`",
+        list(names), names[0]
+    )]
+    Marked {
+        /// Their names, in the order of reverting.
+        names: Vec<String>,
+    },
+
+    /// Other migrations would be reverted than those that were shown and confirmed.
+    #[error(
+        "other migrations would be reverted now than those that were shown: the history has changed meanwhile; nothing was \
+         reverted\nnext: see where the database stands, and decide again"
+    )]
+    NotAsShown,
+
     /// A run was to be reverted, and the history does not keep which run applied what.
     #[error(
         "this history does not keep which run applied a migration, so there is no deployment to revert; nothing was reverted\n\

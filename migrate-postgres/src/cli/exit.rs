@@ -125,6 +125,7 @@ impl Exit {
             Problem::Migrate(error) => Exit::of_error(error),
             Problem::Folder(migrate_core::FolderError::Problems { .. })
             | Problem::NotDevelopment { .. }
+            | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
             | Problem::NewLayout { .. } => Exit::Refused,

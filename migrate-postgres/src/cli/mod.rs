@@ -7,7 +7,10 @@
 //! use migrate_postgres::{Migrator, cli, migrate};
 //! use std::process::ExitCode;
 //!
-//! const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+//! /// The one place where the migrations have their settings: the boot and the commands call it.
+//! fn migrator() -> Migrator {
+//!     migrate!("tests/fixtures/quickstart").history_schema("ops")
+//! }
 //!
 //! #[derive(Parser)]
 //! enum Service {
@@ -21,7 +24,7 @@
 //! async fn main() -> ExitCode {
 //!     match Service::parse() {
 //!         Service::Serve => ExitCode::SUCCESS,
-//!         Service::Migrate(cli) => cli.run(&MIGRATIONS).await,
+//!         Service::Migrate(cli) => cli.run(&migrator()).await,
 //!     }
 //! }
 //! ```
@@ -36,6 +39,7 @@
 mod answer;
 mod commands;
 mod connection;
+mod consent;
 mod context;
 mod exit;
 mod invocation;

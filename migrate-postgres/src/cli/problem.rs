@@ -76,6 +76,24 @@ pub(crate) enum Problem {
         database: String,
     },
 
+    /// Migrations would be reverted, and nobody has said yes to it.
+    #[error(
+        "{} of the database {database} ({server}) would be reverted, and {}; nothing was reverted\nnext: {}",
+        names.join(", "),
+        if *asked { "the answer was not yes" } else { "there is no terminal to ask on" },
+        if *asked { "see what `--dry-run` shows" } else { "give `--yes` if what their down scripts drop may go, rows included" }
+    )]
+    NotConfirmed {
+        /// Its name.
+        database: String,
+        /// Where it is.
+        server: String,
+        /// The migrations, in the order of reverting.
+        names: Vec<String>,
+        /// Whether the question was asked.
+        asked: bool,
+    },
+
     /// A reset with the name of another database.
     #[error(
         "the database is {database}, not {confirmed}; nothing was changed\nnext: see where the connection leads"
@@ -137,6 +155,7 @@ impl Problem {
             Problem::NewName { .. } => "name",
             Problem::NewLayout { .. } => "layout",
             Problem::NotDevelopment { .. } => "not_development",
+            Problem::NotConfirmed { .. } => "not_confirmed",
             Problem::OtherDatabase { .. } => "other_database",
             Problem::Seed { .. } => "seed",
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
@@ -198,6 +217,8 @@ fn refusal(refused: &crate::Refused) -> &'static str {
         R::UnknownRun { .. } => "unknown_run",
         R::RunBeneath { .. } => "run_beneath",
         R::MarkedRun { .. } => "marked_run",
+        R::Marked { .. } => "marked",
+        R::NotAsShown => "not_as_shown",
         R::NoRuns => "no_runs",
         R::UnusableHistory(_) => "unusable_history",
         R::NotEmpty { .. } => "not_empty",
@@ -216,12 +237,13 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 13] = [
+    const WORDS: [(&str, &str); 14] = [
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),
         ("`allow_missing`", "`--allow-missing`"),
         ("`allow_out_of_order`", "`--allow-out-of-order`"),
+        ("`Down::including_marked`", "`--including-marked`"),
         ("`ignore_foreign_history`", "`--ignore-foreign-history`"),
         ("`history_schema`", "`--history-schema`"),
         ("`history_table`", "`--history-table`"),

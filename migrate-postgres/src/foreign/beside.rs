@@ -152,6 +152,7 @@ async fn look_at_ours(
     }
     Err(Error::OtherSchema {
         table: table.table.clone(),
+        own: survey.table.name().to_owned(),
         found: table.schema.clone(),
         first: survey.table.schema().to_owned(),
     })

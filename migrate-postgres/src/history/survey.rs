@@ -199,6 +199,7 @@ impl Survey {
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
             return Err(Error::OtherSchema {
                 table: survey.table.name().to_owned(),
+                own: survey.table.name().to_owned(),
                 found: found.to_owned(),
                 first: survey.table.schema().to_owned(),
             });

@@ -211,6 +211,8 @@ impl Migrator {
 
         let explanation = match self.explain(target).await {
             Ok(explanation) => explanation,
+            // Where another history counts, no check of this one means anything.
+            Err(error @ (Error::ForeignHistory { .. } | Error::OtherSchema { .. })) => return Err(error),
             Err(error) => {
                 preflight.stop(Check::Plan, &error);
                 return Ok(preflight);

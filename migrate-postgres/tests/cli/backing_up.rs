@@ -29,12 +29,12 @@ async fn a_run_makes_its_backup_before_it_changes_anything_and_tells_of_it_in_ev
         "up --backup backups --dry-run",
         "up --backup backups",
         "up --backup backups",
-        "redo --backup backups",
+        "redo --yes --backup backups",
     ];
     let told = stage.transcript(&lines);
     assert_eq!(dumps(&stage), 2, "one for each run that changed something: {told}");
     stage.write("migrations/0003_count.up.sql", "UPDATE users SET n = nope;");
-    let told = told + &stage.transcript(&["up --backup backups", "down --backup backups --json"]);
+    let told = told + &stage.transcript(&["up --backup backups", "down --yes --backup backups --json"]);
     assert_snapshot("backup_first.txt", &told);
     assert_eq!(dumps(&stage), 4);
     // The last dump is of before `down`, and the first of before `up`.

@@ -18,12 +18,12 @@ async fn migrations_are_reverted_by_count_to_a_version_and_all() {
     let lines = [
         "up",
         "down --dry-run",
-        "down",
-        "down --to 0001",
+        "down --yes",
+        "down --to 0001 --yes",
         "up",
-        "down 2",
-        "redo",
-        "down --all",
+        "down 2 --yes",
+        "redo --yes",
+        "down --all --yes",
         "down",
         "status",
     ];
@@ -39,7 +39,7 @@ async fn a_deployment_is_reverted_as_a_whole() {
         stage.write(&format!("migrations/{name}"), text);
     }
     stage.done("up");
-    stage.done("down --deployment");
+    stage.done("down --deployment --yes");
     assert_eq!(tables(&stage).await, "users");
 }
 
@@ -60,8 +60,8 @@ async fn a_deployment_that_another_one_stands_on_is_not_reverted() {
     );
     assert_eq!(stage.run("down --deployment=nobody").code, 5);
     assert_eq!(tables(&stage).await, "posts users");
-    stage.done("down --deployment");
-    stage.done(&format!("down --deployment={first}"));
+    stage.done("down --deployment --yes");
+    stage.done(&format!("down --deployment={first} --yes"));
     assert_eq!(tables(&stage).await, "");
 }
 
@@ -78,14 +78,14 @@ async fn a_baseline_is_no_deployment_and_what_was_settled_by_hand_is_part_of_one
         assert!(refused.stderr.contains("marked migrations as applied and ran none"), "{refused:?}");
     }
     stage.done("up");
-    stage.done("down --deployment");
+    stage.done("down --deployment --yes");
     assert_eq!(tables(&stage).await, "users", "what was there before stays");
     stage.done("up");
     stage.write("migrations/0003_index.up.sql", "CREATE INDEX CONCURRENTLY a ON posts (id);\nSELECT 1/0;\n");
     stage.write("migrations/0003_index.down.sql", "DROP INDEX a;");
     assert_eq!(stage.run("up").code, 7);
     stage.done("resolve 0003 --applied --reason 'its rest is not needed'");
-    stage.done("down --deployment");
+    stage.done("down --deployment --yes");
     assert_eq!(stage.value("to_regclass('a')").await, "");
     assert_eq!(tables(&stage).await, "posts users");
 }
@@ -104,7 +104,7 @@ async fn what_was_adopted_is_no_deployment() {
     stage.done("adopt");
     assert_eq!(stage.run("down --deployment").code, 5);
     stage.done("up");
-    stage.done("down --deployment");
+    stage.done("down --deployment --yes");
     assert_eq!(tables(&stage).await, "schema_migrations users");
 }
 
@@ -115,7 +115,7 @@ async fn a_newer_release_is_reverted_by_the_scripts_that_the_history_kept() {
     for (name, _) in TAGS {
         stage.remove(&format!("migrations/{name}"));
     }
-    assert_snapshot("older_release.txt", &stage.transcript(&["status", "down", "status"]));
+    assert_snapshot("older_release.txt", &stage.transcript(&["status", "down --yes", "status"]));
     assert_eq!(tables(&stage).await, "posts users");
 }
 
@@ -129,10 +129,59 @@ async fn a_missing_down_script_is_found_before_anything_is_reverted() {
 }
 
 #[tokio::test]
+async fn a_mark_beside_a_failed_attempt_is_not_reverted_unless_it_is_asked_for() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE users (id bigint); INSERT INTO users VALUES (1)").await.unwrap();
+    assert_eq!(stage.run("up").code, 7, "it is there");
+    stage.done("baseline 0001 --unchecked");
+    for line in ["down", "down --all", "down --deployment", "down --to 0", "redo"] {
+        let refused = stage.run(&format!("{line} --yes"));
+        assert_eq!(refused.code, 5, "{line}: {refused:?}");
+    }
+    assert_eq!(stage.value("SELECT count(*) FROM users").await, "1");
+    let refused = stage.run("down --yes").stderr;
+    assert!(
+        refused.contains("0001_users was marked as applied") && refused.contains("`--including-marked`"),
+        "{refused}"
+    );
+    // What was run after it is reverted without it.
+    stage.done("up");
+    stage.done("down --to 0001 --yes");
+    stage.done("up");
+    stage.done("down --deployment --yes");
+    assert_eq!(tables(&stage).await, "users");
+    stage.done("down --including-marked --yes");
+    assert_eq!(tables(&stage).await, "");
+}
+
+#[tokio::test]
+async fn without_a_terminal_nothing_is_reverted_but_by_yes_and_on_development_databases() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    for line in
+        ["down", "down 2", "down --to 0001", "down --all", "down --deployment", "redo", "down --all --json"]
+    {
+        let refused = stage.run(line);
+        assert_eq!(refused.code, 5, "{line}: {refused:?}");
+    }
+    assert_eq!(tables(&stage).await, "posts users");
+    let refused = stage.run("down --all").stderr;
+    for part in ["0002_posts, 0001_users", "$DATABASE", "no terminal to ask on", "`--yes`"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    stage.done("down --all --dry-run");
+    stage.done("reset --mark-development");
+    stage.done("down --all");
+    assert_eq!(tables(&stage).await, "");
+}
+
+#[tokio::test]
 async fn two_extents_at_once_are_a_mistake_of_usage() {
     let stage = Stage::new(&TABLES).await;
     for line in [
         "down 2 --all",
+        "down --deployment --including-marked",
         "down --to 1 --deployment",
         "resolve 1 --reason x",
         "resolve 1 --applied",

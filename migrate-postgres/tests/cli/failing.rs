@@ -93,3 +93,46 @@ async fn a_verify_script_that_refutes_its_migration_fails_the_command() {
     client.batch_execute("INSERT INTO users VALUES (1)").await.unwrap();
     assert_snapshot("refuted.txt", &stage.transcript(&["verify", "verify --json"]));
 }
+
+#[tokio::test]
+async fn no_command_goes_over_what_another_tool_has_applied() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE users (id bigint); CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); \
+             INSERT INTO schema_migrations VALUES (1, false)",
+        )
+        .await
+        .unwrap();
+    let lines = [
+        "status",
+        "plan",
+        "plan --rehearse",
+        "preflight",
+        "up",
+        "up --dry-run",
+        "down --yes",
+        "redo --yes",
+        "verify",
+        "drift",
+        "report --html a.html",
+    ];
+    for line in lines {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 5, "{line}: {ran:?}");
+        for part in [
+            "public.schema_migrations lists 1 of this set's 2 migrations",
+            "`--ignore-foreign-history`",
+            "migrate adopt --dry-run",
+        ] {
+            assert!(ran.stderr.contains(part), "{line}: {part}: {ran:?}");
+        }
+    }
+    assert_eq!(stage.value("to_regclass('migrate_history')").await, "");
+    assert_eq!(stage.run("status --ignore-foreign-history").code, 3);
+    assert_eq!(stage.run("status --json").code, 5);
+    stage.done("adopt");
+    stage.done("up");
+    stage.done("drift");
+}

@@ -33,7 +33,8 @@ async fn json_is_one_document_of_a_documented_shape() {
 #[tokio::test]
 async fn the_exit_code_of_the_process_is_the_one_in_the_document() {
     let stage = Stage::new(&TABLES).await;
-    for line in ["status --json", "up --to 7 --json", "up --json", "down --all --json", "check --json"] {
+    for line in ["status --json", "up --to 7 --json", "up --json", "down --all --yes --json", "check --json"]
+    {
         let ran = stage.run(line);
         let document: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(document["exit_code"], ran.code, "{line}");

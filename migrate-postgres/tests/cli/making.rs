@@ -164,7 +164,7 @@ async fn a_script_of_comments_does_nothing_and_check_says_so() {
     assert!(stage.done("up").stderr.contains("0003_none"));
     let status = stage.done("status").stdout;
     assert!(status.contains("nothing pending") && status.contains("0003_none   applied"), "{status}");
-    assert!(stage.done("down").stderr.contains("0003_none"));
+    assert!(stage.done("down --yes").stderr.contains("0003_none"));
     assert!(stage.done("history").stdout.contains("0003_none"));
 }
 

@@ -4,10 +4,11 @@ use crate::snapshot::{assert_snapshot, line_without_times};
 use crate::stage::{Stage, TABLES, strange_variables, words};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ const BETWEEN_DRAWINGS: Duration = Duration::from_millis(50);
 
 /// The program on a terminal of its own.
 struct Terminal {
+    keyboard: Arc<Pty>,
     parser: Parser,
     output: Receiver<Vec<u8>>,
     child: Child,
@@ -34,7 +36,9 @@ impl Terminal {
         let command = command.args(words(line)).current_dir(stage.path()).env("TERM", "xterm-256color");
         let command = strange_variables().fold(command, Command::env_remove);
         let child = command.envs(stage.variables()).spawn(pts).unwrap();
-        Terminal { parser: Parser::new(size(ROWS), size(COLUMNS), 0), output: reader(pty), child }
+        let keyboard = Arc::new(pty);
+        let output = reader(keyboard.clone());
+        Terminal { keyboard, parser: Parser::new(size(ROWS), size(COLUMNS), 0), output, child }
     }
 
     /// Waits until the screen shows a text, and is drawn to its end.
@@ -49,6 +53,11 @@ impl Terminal {
         while let Ok(bytes) = self.output.recv_timeout(BETWEEN_DRAWINGS) {
             self.parser.process(&bytes);
         }
+    }
+
+    /// Types a line.
+    fn type_line(&mut self, line: &str) {
+        (&*self.keyboard).write_all(format!("{line}\r").as_bytes()).unwrap();
     }
 
     /// Waits until the program has ended; its exit code.
@@ -87,11 +96,11 @@ fn size(characters: u16) -> NonZero<u16> {
 }
 
 /// Reads a terminal to its end, which is an error (EIO) once the program has closed it.
-fn reader(mut pty: Pty) -> Receiver<Vec<u8>> {
+fn reader(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = pty.read(&mut buffer) {
+        while let Ok(count @ 1..) = (&*pty).read(&mut buffer) {
             if sender.send(buffer[..count].to_vec()).is_err() {
                 break;
             }
@@ -235,4 +244,47 @@ async fn a_backup_shows_how_far_it_is() {
     stage.write("go", "");
     assert_eq!(terminal.end(), 0);
     assert!(terminal.parser.screen().contents().contains("to restore it into a new database:"));
+}
+
+#[tokio::test]
+async fn a_revert_is_asked_for_and_only_yes_is_yes() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    for (line, answer, code) in [
+        ("down", "", 5),
+        ("down 2", "no", 5),
+        ("redo", "n", 5),
+        ("down --all", "later", 5),
+        ("redo", "y", 0),
+        ("down", "yes", 0),
+    ] {
+        let mut terminal = Terminal::run(&stage, line);
+        terminal.until("Go on? [y/N]");
+        if answer.is_empty() {
+            let question = stage.without_names(&terminal.parser.screen().contents());
+            for part in [
+                "This reverts 1 migration of the database $DATABASE (",
+                "  0002_posts",
+                "is lost with its rows",
+            ] {
+                assert!(question.contains(part), "{part}: {question}");
+            }
+        }
+        terminal.type_line(answer);
+        assert_eq!(terminal.end(), code, "{line}: {answer}: {}", terminal.parser.screen().contents());
+        let posts = stage.value("to_regclass('posts')").await;
+        assert_eq!(posts, if (line, answer) == ("down", "yes") { "" } else { "posts" });
+    }
+}
+
+#[tokio::test]
+async fn a_revert_that_is_not_what_was_shown_is_none() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let mut terminal = Terminal::run(&stage, "down");
+    terminal.until("Go on? [y/N]");
+    stage.done("down --yes");
+    terminal.type_line("y");
+    assert_eq!(terminal.end(), 5);
+    assert_eq!(stage.value("to_regclass('users')").await, "users");
 }

@@ -1,0 +1,107 @@
+//! The question before anything is reverted.
+
+use super::context::Context;
+use super::problem::Problem;
+use super::reset;
+use crate::target::{Target as _, describe};
+use migrate_core::history::{Position, State};
+use migrate_core::plan::{Action, Plan, Policies, Refused, Steps};
+use migrate_core::{Set, Version};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::thread;
+use tokio_postgres::Config;
+
+/// Consent to reverting migrations.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Consent {
+    /// Ask no question: what the down scripts drop is lost
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Consent {
+    /// Asks for consent to what a plan reverts, where the database is not marked as a development one, and gives the plan
+    /// back: held to what was shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::NotConfirmed`] where the answer is not yes, or there is no terminal to ask on.
+    pub(super) async fn to(
+        &self,
+        context: &Context,
+        target: &Config,
+        plan: impl Plan + 'static,
+    ) -> Result<Box<dyn Plan>, Problem> {
+        let steps = context.migrator.plan_of(target, &plan).await?.steps;
+        let reverts = steps.iter().filter(|step| step.action == Action::Revert);
+        let (versions, names): (Vec<Version>, Vec<String>) =
+            reverts.map(|step| (step.version.clone(), step.name.clone().into_owned())).unzip();
+        if self.yes || versions.is_empty() {
+            return Ok(Box::new(plan));
+        }
+        let session = target.open().await?;
+        let look = reset::look(&session).await;
+        session.close().await;
+        let look = look?;
+        if look.is_development {
+            return Ok(Box::new(plan));
+        }
+        let (database, server) = (look.database, describe(target));
+        let asked = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if asked && ask(&question(&database, &server, &names)).await {
+            return Ok(Box::new(AsShown { plan: Box::new(plan), versions }));
+        }
+        Err(Problem::NotConfirmed { database, server, names, asked })
+    }
+}
+
+fn question(database: &str, server: &str, names: &[String]) -> String {
+    let list: String = names.iter().map(|name| format!("  {name}\n")).collect();
+    let count = match names.len() {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    };
+    format!(
+        "This reverts {count} of the database {database} ({server}):\n{list}\
+         What their down scripts drop is lost with its rows. Go on? [y/N] "
+    )
+}
+
+/// Whether the answer is yes. The thread that reads it is left behind by a Ctrl-C, and ends with the process.
+async fn ask(question: &str) -> bool {
+    let mut stderr = std::io::stderr();
+    if stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).is_err() {
+        return false;
+    }
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        drop(sender.send(read.map(|_| line)));
+    });
+    let answer = receiver.await.ok().and_then(Result::ok).unwrap_or_default();
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// A plan that reverts what was shown, or nothing.
+#[derive(Debug)]
+struct AsShown {
+    plan: Box<dyn Plan>,
+    versions: Vec<Version>,
+}
+
+impl Plan for AsShown {
+    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+        self.plan.is_settled(set, position, policies)
+    }
+
+    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+        let steps = self.plan.decide(set, state, policies)?;
+        let reverts = steps.steps.iter().filter(|step| step.action == Action::Revert);
+        if reverts.map(|step| &step.version).eq(&self.versions) {
+            Ok(steps)
+        } else {
+            Err(Refused::NotAsShown)
+        }
+    }
+}
