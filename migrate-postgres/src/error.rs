@@ -246,10 +246,10 @@ pub enum Error {
     },
 
     /// The table that was named as another tool's history is not one, or not as this library knows it.
-    #[cfg(feature = "histories")]
     #[error(
         "the table {table} can't be read as a history of {tool}: {problem}; nothing was changed\n\
-         next: name the right table, with `adopt_from` and its `table` and `schema`"
+         next: name the right table, with `adopt_from` and its `table` and `schema`; or, if it has nothing to do with this set, \
+         say so with `ignore_foreign_history`"
     )]
     ForeignTable {
         /// The table, with its schema.

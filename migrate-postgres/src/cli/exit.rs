@@ -98,6 +98,7 @@ impl Exit {
             | Error::InTransaction
             | Error::SeveralHistories { .. }
             | Error::ForeignHistory { .. }
+            | Error::ForeignTable { .. }
             | Error::OtherSchema { .. }
             | Error::Placeholder(_)
             | Error::NewerFormat { .. }
