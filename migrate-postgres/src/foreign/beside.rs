@@ -5,7 +5,7 @@ use super::find::{Candidate, names, question, recognize};
 use super::read;
 use crate::answers::Answers;
 use crate::error::Error;
-use crate::history::{HistoryTable, Survey};
+use crate::history::Survey;
 use crate::quote::{quote_ident, quote_if_needed};
 use crate::settings::RunSettings;
 use migrate_core::foreign::ForeignHistory;
@@ -68,9 +68,11 @@ pub(crate) async fn look_beside(
     Ok(notices)
 }
 
-/// Whether a table has the columns of a history of ours.
+/// Whether a table has the columns that a history of ours has had from the beginning.
 fn is_ours(table: &Candidate) -> bool {
-    table.has_all(HistoryTable::columns().map(|(name, _)| name).take(8))
+    table.has_all(
+        ["set_name", "seq", "version", "name", "action", "outcome", "checksum", "digest"].into_iter(),
+    )
 }
 
 /// Whether another tool's table can be about what a run would change. Where the history's schema is given, a schema for each
