@@ -36,7 +36,7 @@ fn embedded() -> Set {
     let made: Vec<Made> = migrations.iter().map(|_| UNMADE).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = digests.as_bytes().to_vec().leak();
-    Set::from_static("embedded", Box::leak(Box::new(literals)), made.leak(), digests, "", &[])
+    Set::from_static("embedded", Box::leak(Box::new(literals)), made.leak(), digests, "", &[], &[])
 }
 
 /// How far the heap grows beyond what it holds at the beginning.

@@ -2,7 +2,7 @@
 //!
 //! ```sql
 //! -- migrate: lock_timeout=5s statement_timeout=10min transaction=none
-//! -- migrate: phase=contract allow=drop_table,drop_column
+//! -- migrate: phase=contract allow=drop-table,drop-column
 //! DROP TABLE legacy;
 //! ```
 //!
@@ -11,8 +11,8 @@
 //! | `lock_timeout`, `statement_timeout` | a time as PostgreSQL writes it: `5s`, `10min`, `250` (milliseconds), `0` (no limit) | every script |
 //! | `transaction` | `block` or `none` | up, down |
 //! | `phase` | `expand` or `contract` | up |
-//! | `allow` | names of findings, with commas between | up, down |
-//! | `replaces` | the first and the last of the versions that it replaces, `0001..0042` | up |
+//! | `allow` | ids of lint rules with commas between: `drop-table,drop-column`; `_` is read as `-` | up, down |
+//! | `replaces` | the version that it replaces, `0001`, or the first and the last of several, `0001..0042` | up |
 //!
 //! The header is what stands before the first statement: comments from `--` to the end of the line, of which those
 //! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
@@ -39,7 +39,7 @@ pub struct Options {
     pub transaction: Option<TransactionMode>,
     /// When in a rolling deployment it may run. A run applies every phase; the value is for policies that look at it.
     pub phase: Option<Phase>,
-    /// The findings that its author has accepted, by name.
+    /// The ids of the lint rules whose findings its author has accepted, with hyphens: `drop-table`.
     pub allow: Cow<'static, [Cow<'static, str>]>,
     /// The range of versions that it replaces.
     pub replaces: Option<Replaces>,
@@ -89,10 +89,15 @@ impl fmt::Display for Options {
             words.push(format!("allow={}", self.allow.join(",")));
         }
         if let Some(Replaces { first, last }) = &self.replaces {
-            words.push(format!("replaces={first}..{last}"));
+            words.push(format!("replaces={}", range_text(first, last)));
         }
         f.write_str(&words.join(" "))
     }
+}
+
+/// The value of `replaces=`.
+pub(crate) fn range_text(first: &str, last: &str) -> String {
+    if first == last { first.to_owned() } else { format!("{first}..{last}") }
 }
 
 /// A time in the largest unit that it is a whole number of.
@@ -248,9 +253,11 @@ impl OptionName {
             }
             OptionName::Transaction => "`block` or `none`",
             OptionName::Phase => "`expand` or `contract`",
-            OptionName::Allow => "names of findings in lower case, with commas and no spaces between",
+            OptionName::Allow => {
+                "ids of lint rules in lower case, with commas and no spaces between: `drop-table,drop-column`"
+            }
             OptionName::Replaces => {
-                "the first and the last version that the migration replaces, `0001..0042`"
+                "the version that the migration replaces, `0001`, or the first and the last of several, `0001..0042`"
             }
         }
     }
@@ -275,19 +282,14 @@ impl OptionName {
                 });
             }
             OptionName::Allow => {
-                let names: Vec<Cow<'static, str>> =
-                    value.split(',').map(|name| name.to_owned().into()).collect();
-                let is_name = |name: &str| {
-                    name.starts_with(|c: char| c.is_ascii_lowercase())
-                        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-                };
-                if !names.iter().all(|name| is_name(name)) {
+                let ids: Vec<String> = value.split(',').map(|id| id.replace('_', "-")).collect();
+                if !ids.iter().all(|id| is_rule_id(id)) {
                     return None;
                 }
-                options.allow = names.into();
+                options.allow = ids.into_iter().map(Cow::Owned).collect();
             }
             OptionName::Replaces => {
-                let (first, last) = value.split_once("..")?;
+                let (first, last) = value.split_once("..").unwrap_or((value, value));
                 if first.is_empty() || last.is_empty() || last.starts_with('=') {
                     return None;
                 }
@@ -297,6 +299,14 @@ impl OptionName {
         }
         Some(())
     }
+}
+
+/// Whether a word has the shape of a lint rule's id: words of lower-case letters and digits with hyphens between.
+fn is_rule_id(id: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    id.starts_with(|c: char| c.is_ascii_lowercase()) && id.split('-').all(is_word)
 }
 
 /// A time as PostgreSQL reads it for `lock_timeout`: milliseconds when it has no unit. What PostgreSQL would round
@@ -408,11 +418,11 @@ mod tests {
     fn options_may_stand_in_several_lines_among_other_comments() {
         let options = header(
             "\u{feff}-- Drops the old table.\r\n\n  --migrate:lock_timeout=5s\r\n/* a /* nested */ comment */\n\
-             -- migrate:  transaction=none\tphase=contract \n--\n-- migrate: allow=drop_table,drop_column\nDROP TABLE t;",
+             -- migrate:  transaction=none\tphase=contract \n--\n-- migrate: allow=drop-table,drop_column\nDROP TABLE t;",
         );
         assert_eq!(
             options.to_string(),
-            "lock_timeout=5s transaction=none phase=contract allow=drop_table,drop_column"
+            "lock_timeout=5s transaction=none phase=contract allow=drop-table,drop-column"
         );
     }
 
@@ -467,6 +477,35 @@ mod tests {
     }
 
     #[test]
+    fn one_version_is_replaced_as_a_range_of_one() {
+        let options = header("-- migrate: replaces=0004\nSELECT 1;");
+        let one = Replaces { first: "0004".into(), last: "0004".into() };
+        assert_eq!((options.replaces.as_ref(), options.to_string().as_str()), (Some(&one), "replaces=0004"));
+        assert_eq!(header("-- migrate: replaces=0004..0004\nSELECT 1;"), options);
+    }
+
+    #[test]
+    fn a_phase_is_one_of_two_and_a_rule_has_the_shape_of_an_id() {
+        for text in [
+            "phase=soon",
+            "phase=Expand",
+            "phase=",
+            "allow=",
+            "allow=Drop-table",
+            "allow=drop--table",
+            "allow=-drop",
+            "allow=drop-",
+            "allow=drop-table,",
+            "allow=3d",
+            "allow=drop.table",
+        ] {
+            let faults = read_header(&format!("-- migrate: {text}\nSELECT 1;"), Role::Up).faults;
+            assert!(matches!(faults[..], [(12, ProblemKind::BadValue { .. })]), "{text}: {faults:?}");
+        }
+        assert_eq!(header("-- migrate: allow=drop_column\nSELECT 1;").to_string(), "allow=drop-column");
+    }
+
+    #[test]
     fn strings_and_bodies_hold_no_options() {
         header(
             "SELECT '\n-- migrate: lock_timeout=5s\n';\nDO $$\n-- migrate: lock_timeout=5s\nBEGIN END $$;",
@@ -477,7 +516,7 @@ mod tests {
         let timeout = || proptest::option::of((0..=2_147_483_647u64).prop_map(Duration::from_millis));
         let mode = prop_oneof![Just(TransactionMode::Block), Just(TransactionMode::None)];
         let phase = prop_oneof![Just(Phase::Expand), Just(Phase::Contract)];
-        let allow = proptest::collection::vec("[a-z][a-z0-9_]{0,8}", 0..3);
+        let allow = proptest::collection::vec("[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", 0..3);
         let replaces = ("[0-9._a-z]{0,5}[0-9]", "[0-9_]{1,6}")
             .prop_map(|(first, last)| Replaces { first: first.into(), last: last.into() });
         let replaces = proptest::option::of(

@@ -268,7 +268,7 @@ pub enum ProblemKind {
         fault: PlaceholderFault,
     },
     /// A range of versions that a migration can't replace.
-    #[error("`replaces={first}..{last}` can't be replaced by version {version}{}", if version.is_repeatable() { ", which is repeatable" } else { "" })]
+    #[error("`replaces={}` can't be replaced by version {version}{}", crate::options::range_text(first, last), if version.is_repeatable() { ", which is repeatable" } else { "" })]
     BadRange {
         /// The first version, as written.
         first: String,
@@ -515,7 +515,7 @@ impl ProblemKind {
             K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
             K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
             K::Empty => {
-                "write its statements, or delete the file; a migration that is to do nothing says so in a comment".into()
+                "write its statements, or delete the file".into()
             }
             K::Unwritten => {
                 "write its statements, or delete the file; if there is nothing to do, say so in a comment of your own"
@@ -540,7 +540,7 @@ impl ProblemKind {
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
             K::BadPlaceholder { fault, .. } => fault.help(),
             K::BadRange { .. } => {
-                "name the first and the last version that it replaces, in this order; both come before its own".into()
+                "name one version, or the first and the last of several, in this order; all come before its own".into()
             }
             K::LateOptions => "move the line to the top of the file, above the first statement".into(),
             K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),

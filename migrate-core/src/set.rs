@@ -32,6 +32,8 @@ pub struct Set {
     placeholders: Cow<'static, [Cow<'static, str>]>,
     /// Their values, where they were given.
     values: Option<Arc<Values>>,
+    /// What may surprise about the files that it was read from.
+    notices: Cow<'static, [Cow<'static, str>]>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +95,17 @@ impl Set {
         let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let (members, replaced) = (Members::Owned(migrations), Members::Owned(replaced));
         let (name, placeholders) = (name.into(), Cow::Borrowed(&[][..]));
-        Ok(Set { name, order, members, replaced, digests, folder: None, placeholders, values: None })
+        Ok(Set {
+            name,
+            order,
+            members,
+            replaced,
+            digests,
+            folder: None,
+            placeholders,
+            values: None,
+            notices: Cow::Borrowed(&[]),
+        })
     }
 
     /// What `migrate!` emits: migrations in tables, already sorted, and a place for each that is looked at; the digests of all
@@ -106,6 +118,7 @@ impl Set {
         digests: &'static [u8],
         folder: &'static str,
         placeholders: &'static [Cow<'static, str>],
+        notices: &'static [Cow<'static, str>],
     ) -> Set {
         let digests = DigestChain::from_static(digests);
         let (members, replaced) = Embedded::divided(literals, made, digests.migrations());
@@ -118,6 +131,7 @@ impl Set {
             folder: Some(Cow::Borrowed(folder)),
             placeholders: Cow::Borrowed(placeholders),
             values: None,
+            notices: Cow::Borrowed(notices),
         }
     }
 
@@ -134,6 +148,17 @@ impl Set {
     /// The same set with the names of its placeholders.
     pub(crate) fn declaring(self, placeholders: Vec<String>) -> Set {
         Set { placeholders: placeholders.into_iter().map(Cow::Owned).collect(), ..self }
+    }
+
+    /// The same set with what may surprise about its files.
+    pub(crate) fn noting(self, notices: Vec<String>) -> Set {
+        Set { notices: notices.into_iter().map(Cow::Owned).collect(), ..self }
+    }
+
+    /// What may surprise about the files that it was read from, a line each: files that are no migrations and were left alone, scripts
+    /// that do nothing, invisible characters in names. A macro can't warn of it, so it is shown where the set is run.
+    pub fn notices(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.notices.iter().map(AsRef::as_ref)
     }
 
     /// The names of the [placeholders](crate::placeholder) that its scripts may have.

@@ -85,14 +85,14 @@ fn a_file_is_not_a_folder() {
 
 #[test]
 fn every_problem_of_a_folder_is_listed_with_a_path_that_opens() {
-    let folder = Folder::new("problems", &[("0001_a.sql", ""), ("b.sql", UP)]);
+    let folder = Folder::new("problems", &[("0001_a.sql", "SELECT '"), ("b_c.sql", UP)]);
     assert_eq!(
         folder.error(),
         "2 problems in `$DIR`:\n\
-         $DIR/0001_a.sql:1:1: the script is empty\n    \
-         help: write its statements, or delete the file; a migration that is to do nothing says so in a comment\n\
-         $DIR/b.sql:1:1: the name has no version at its start\n    \
-         help: name it like `0001_b.sql`: digits, an underscore, what it does; or move it out of the directory"
+         $DIR/0001_a.sql:1:8: this string has no closing quote\n    \
+         help: close it with '; a ' inside is written '', and a backslash before it does not help unless the string begins with E'\n\
+         $DIR/b_c.sql:1:1: the name has no version at its start\n    \
+         help: name it like `0001_b_c.sql`: digits, an underscore, what it does; or move it out of the directory"
     );
 }
 
@@ -108,6 +108,45 @@ fn a_link_is_followed_and_one_that_leads_nowhere_is_named() {
     assert_eq!(Set::from_folder(&folder.0).unwrap().get(0).map(Migration::name), Some("0001_a"));
     symlink("nowhere", folder.0.join("0002_b.sql")).unwrap();
     assert_eq!(folder.error(), "can't read `$DIR/0002_b.sql`: No such file or directory (os error 2)");
+}
+
+/// Both would be read forever: a pipe that no program writes to, and a device without an end.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_regular_files_are_read_and_others_are_named() {
+    use std::os::unix::fs::symlink;
+    for (name, kind) in
+        [("0002_b.sql", "a device"), ("metadata.toml", "a device"), ("0003_c.sql", "a named pipe")]
+    {
+        let folder = Folder::new(&format!("special-{name}"), &[("0001_a.sql", UP)]);
+        let path = folder.0.join(name);
+        if kind == "a device" {
+            symlink("/dev/zero", &path).unwrap();
+        } else {
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        }
+        assert_eq!(folder.error(), format!("`$DIR/{name}` is {kind}, and not a file: it is not read"));
+    }
+    // No layout reads these.
+    let folder = Folder::new("special-others", &[("0001_a.sql", UP)]);
+    symlink("/dev/zero", folder.0.join("seed.sh")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(folder.0.join("pipe")).status().unwrap().success());
+    let set = Set::from_folder(&folder.0).unwrap();
+    assert_eq!(
+        set.notices().collect::<Vec<_>>(),
+        ["`pipe`, `seed.sh`: not applied: its name is none of a migration's"]
+    );
+}
+
+/// The file has a length and no content: none of it is read.
+#[test]
+fn a_file_that_no_server_takes_is_named_and_not_read() {
+    let folder = Folder::new("large", &[("0001_a.sql", UP)]);
+    fs::File::create(folder.0.join("0002_dump.sql")).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(
+        folder.error(),
+        "`$DIR/0002_dump.sql` has more than 1072693248 bytes, the most that a server takes in one message"
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -20,6 +20,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let digests = Literal::byte_string(digests.as_bytes());
     let order = order(directory.layout.order());
     let placeholders = &directory.placeholders;
+    let notices = directory.notices();
     let folder = folder.to_str().expect("checked before");
     quote! { {
         #[allow(unused_imports)]
@@ -38,6 +39,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             #digests,
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
             const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
+            const { &[#(::std::borrow::Cow::Borrowed(#notices)),*] },
         ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
     } }
 }

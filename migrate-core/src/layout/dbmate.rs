@@ -12,7 +12,6 @@ use super::rules::{PLAIN, Rules};
 use super::{Layout, Role};
 use crate::options::TransactionMode;
 use crate::problem::MarkFault;
-use crate::sql;
 
 pub(super) const RULES: Rules = Rules {
     layout: Layout::Dbmate,
@@ -20,6 +19,7 @@ pub(super) const RULES: Rules = Rules {
     takes: |look| takes_repeatable(look) || look.place.is_verify(),
     classify: |place| classify_halves(place, Layout::Dbmate),
     divide: Some(divide),
+    needs_down: true,
     ..PLAIN
 };
 
@@ -36,10 +36,8 @@ fn divide(text: &str) -> Halves {
             halves.fault(mark.start, mark.line, MarkFault::Indented);
         }
         match *seen {
-            Some(first) => {
-                let first_line = sql::line_column(text, first).line;
-                halves.fault(mark.start, mark.line, MarkFault::Again { first_line });
-            }
+            // dbmate looks for the first of each (`getMatchPosition`).
+            Some(_) => halves.repeated.push(mark.start),
             None => {
                 *seen = Some(mark.start);
                 let mode = mode(options, mark, &mut halves);

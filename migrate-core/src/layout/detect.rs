@@ -43,8 +43,15 @@ fn shown<'a>(looks: &[Look<'a>]) -> Vec<Shown<'a>> {
     let all: Vec<_> =
         LAYOUTS.iter().map(|rules| (rules, of(rules))).filter(|(_, of)| !of.is_empty()).collect();
     let has_room = |(rules, own): &Shown<'_>| {
-        let rooms = all.iter().filter(|(other, _)| other.layout != rules.layout);
-        rooms.into_iter().any(|(other, _)| own.iter().all(|look| (other.takes)(*look)))
+        let mut rooms = all.iter().filter(|(other, _)| other.layout != rules.layout);
+        rooms.any(|(other, others)| {
+            let takes = |look: &&Look<'_>| (other.takes)(**look);
+            own.iter().all(|look| takes(&look)) || {
+                let is_clear = own.iter().filter(|look| !takes(look)).count() < others.len()
+                    || others.iter().any(|look| (other.proves)(look.place));
+                is_clear && own.iter().all(|look| takes(&look) || (other.ignores)(*look))
+            }
+        })
     };
     all.iter().filter(|candidate| !has_room(candidate)).cloned().collect()
 }

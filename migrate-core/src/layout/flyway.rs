@@ -6,11 +6,11 @@
 //!
 //! Two things that Flyway has not may stand beside its files: `V1__a.verify.sql`, and `R__a.down.sql`.
 //!
-//! Flyway leaves alone what its names don't fit. Here such a file is a problem, as in every layout.
+//! Flyway leaves alone what its names don't fit, and so does refinery: such a file is noted, unless it is nearly a name of theirs.
 
 use super::place::Place;
 use super::refinery;
-use super::rules::{FileKind, PLAIN, Rules, VERSION_LIMIT, check_length};
+use super::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
 use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
@@ -111,7 +111,7 @@ pub(super) fn classify(place: Place<'_>) -> FileKind {
     match Name::of(place.file) {
         Ok(Some(name)) => FileKind::Script(name.version(), name.stem, name.role),
         Err(kind) => FileKind::Problem(kind),
-        Ok(None) => FileKind::Problem(stranger(place)),
+        Ok(None) => stranger(place),
     }
 }
 
@@ -120,10 +120,11 @@ pub(crate) fn has_depth<'p>(mut paths: impl Iterator<Item = &'p str>) -> bool {
     paths.any(|path| matches!(Name::of(Place::of(path).file), Ok(Some(_))))
 }
 
-/// What is wrong with a name that is none of Flyway's for scripts.
-fn stranger(place: Place<'_>) -> ProblemKind {
-    let other =
-        |tool, what: &str, mend: &str| ProblemKind::OtherTool { tool, what: what.into(), mend: mend.into() };
+/// What a file is whose name is none of Flyway's for scripts.
+fn stranger(place: Place<'_>) -> FileKind {
+    let other = |tool, what: &str, mend: &str| {
+        FileKind::Problem(ProblemKind::OtherTool { tool, what: what.into(), mend: mend.into() })
+    };
     let (stem, extension) = place.file.rsplit_once('.').unwrap_or((place.file, ""));
     let is_migration = |prefixes: &[char]| {
         let rest = stem.strip_prefix(prefixes);
@@ -149,12 +150,27 @@ fn stranger(place: Place<'_>) -> ProblemKind {
         "sql" if is_callback(stem) => {
             other("Flyway", "a callback", "put what it does into a migration, or into your program")
         }
-        "sql" => ProblemKind::UnknownFile {
-            layout: Layout::Flyway,
-            names: "`V<version>__<name>.sql`, `U<version>__<name>.sql` or `R__<name>.sql`",
-        },
-        _ => ProblemKind::UnknownFile { layout: Layout::Flyway, names: "" },
+        "sql" => {
+            let names = "`V<version>__<name>.sql`, `U<version>__<name>.sql` or `R__<name>.sql`";
+            let problem = ProblemKind::UnknownFile { layout: Layout::Flyway, names };
+            let is_lost = is_nearly_a_name(stem);
+            if is_lost {
+                FileKind::Problem(problem)
+            } else {
+                Stray::ignored(NoteKind::NotAMigration, problem)
+            }
+        }
+        _ => {
+            let problem = ProblemKind::UnknownFile { layout: Layout::Flyway, names: "" };
+            Stray::ignored(NoteKind::NotAMigration, problem)
+        }
     }
+}
+
+/// Whether a name begins as Flyway's do: with a letter of theirs, in upper or lower case, and a version or a separator.
+fn is_nearly_a_name(stem: &str) -> bool {
+    let rest = stem.strip_prefix(['V', 'v', 'U', 'u', 'R', 'r', 'B', 'b']);
+    rest.is_some_and(|rest| rest.starts_with("__") || rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// `afterMigrate.sql`, `beforeEachMigrate__vacuum.sql`: `org.flywaydb.core.api.callback.Event`.

@@ -1,10 +1,12 @@
 //! `<version>_<name>/up.sql` with optional `down.sql`, `verify.sql` and `metadata.toml`, as diesel has it.
 //!
-//! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`.
+//! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`. diesel looks at
+//! nothing beside its folders, and in them at these files only (`migrations_internals`); it refuses to run an empty script.
 
+use super::flat::{self, takes_repeatable};
 use super::place::Place;
-use super::rules::{FileKind, PLAIN, Rules, VERSION_LIMIT, check_length};
-use super::{Layout, Role};
+use super::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
+use super::{Layout, NoteKind, Role};
 use crate::problem::ProblemKind;
 use crate::version::Version;
 
@@ -15,14 +17,19 @@ pub(super) const RULES: Rules = Rules {
     hints: |place| {
         place.folder.is_some() && matches!(place.file, "down.sql" | "verify.sql" | "metadata.toml")
     },
+    takes: takes_repeatable,
+    ignores: |look| look.place.folder.is_none(),
     classify,
+    runs_empty: false,
     ..PLAIN
 };
 
 fn classify(place: Place<'_>) -> FileKind {
-    let unknown = |names| FileKind::Problem(ProblemKind::UnknownFile { layout: Layout::Folders, names });
     let Some(folder) = place.folder else {
-        return unknown(if place.is_sql() { "`<version>_<name>/up.sql`" } else { "" });
+        let problem =
+            ProblemKind::UnknownFile { layout: Layout::Folders, names: "`<version>_<name>/up.sql`" };
+        return flat::repeatable(place, Layout::Folders)
+            .unwrap_or_else(|| Stray::ignored(NoteKind::BesideFolders, problem));
     };
     let version = match version(folder) {
         Ok(version) => Version::text(version),
@@ -35,24 +42,17 @@ fn classify(place: Place<'_>) -> FileKind {
         "verify.sql" => script(Role::Verify),
         "metadata.toml" => FileKind::Metadata,
         "" => FileKind::Nothing,
-        _ => unknown(if place.is_sql() { "`up.sql`, `down.sql` or `verify.sql`" } else { "" }),
+        _ => FileKind::Note(NoteKind::InMigrationFolder),
     }
 }
 
+/// The version of a folder: all of its name before the first `_`, dashes left out (`version_from_string`). diesel asks for no digit.
 fn version(folder: &str) -> Result<String, ProblemKind> {
-    let (version, name) = folder.split_once('_').unwrap_or((folder, ""));
-    if !version.starts_with(|c: char| c.is_ascii_digit()) {
-        let example = format!("0001_{}/up.sql", folder.trim_start_matches('_'));
-        return Err(ProblemKind::MissingVersion { example });
+    let version = folder.split('_').next().unwrap_or_default().replace('-', "");
+    let example = || format!("0001_{}/up.sql", folder.trim_start_matches(['_', '-']));
+    // A name `R__…` is a repeatable migration's, and an empty version is none for any history.
+    if version.is_empty() || folder.starts_with(crate::version::REPEATABLE) {
+        return Err(ProblemKind::MissingVersion { example: example() });
     }
-    if let Some(character) = version.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
-        let digits: String = version.chars().filter(char::is_ascii_digit).collect();
-        let example = format!("{digits}_{}/up.sql", if name.is_empty() { "create_users" } else { name });
-        return Err(ProblemKind::OddVersion { version: version.to_owned(), character, example });
-    }
-    if name.is_empty() {
-        return Err(ProblemKind::MissingName { example: format!("{version}_create_users/up.sql") });
-    }
-    let version = version.replace('-', "");
     check_length(&version, VERSION_LIMIT).map(|()| version)
 }

@@ -11,6 +11,8 @@ pub(super) struct Halves {
     pub(super) down_at: Option<usize>,
     /// What the marks ask for the up script and for the down script.
     pub(super) modes: [Option<Mark>; 2],
+    /// Where a mark is repeated that counts once.
+    pub(super) repeated: Vec<usize>,
     /// What is wrong with a mark, and its place.
     pub(super) faults: Vec<(usize, String, MarkFault)>,
 }

@@ -16,23 +16,23 @@
 //! | [dbmate](Layout::Dbmate) | `-- migrate:up` in a file | text of the version |
 //! | [tern](Layout::Tern) | `---- create above / drop below ----` in a file | numeric version |
 //!
-//! Some layouts have room for files of another: tern's for files without its mark, and those of numbered files for
-//! `R__<name>.sql`.
+//! Some layouts have room for files of another: tern's for files without its mark, and all but Flyway's for `R__<name>.sql`.
 //!
-//! Files that show two layouts are a [problem](crate::ProblemKind::MixedLayouts) which names one of each, a file `0003_fix.sql`
-//! beside Prisma's folders included: Prisma would ignore it, and its author hardly means that.
+//! Files that show two layouts are a [problem](crate::ProblemKind::MixedLayouts) which names one of each. Prisma and diesel read nothing
+//! beside their folders, so a file `0003_fix.sql` there is no migration where the folders are clearly the layout: where there
+//! are more of them than of such files, or a `migration_lock.toml` says so.
 //!
 //! # Files that are no migrations
 //!
-//! None is silently taken for one or silently dropped:
+//! What a folder's own tool leaves alone is left alone. None is silently taken for a migration or silently dropped:
 //!
 //! - Hidden files (`.gitkeep`, `.gitattributes`, `.DS_Store`), documentation (`README`, `LICENSE`, `*.md`, `*.txt`, `*.rst`, `*.adoc`) and
 //!   what editors leave behind (`*~`, `#…#`) are known, in every layout, and mean nothing.
-//! - Settings of a tool (`tern.conf`, `flyway.conf`, `flyway.toml`) are allowed in its layout, and listed in [`Directory::notes`].
-//! - Prisma ignores what stands loose beside its folders (`initial_schema.sql`, `seed.ts`), and what is no SQL inside
-//!   of them. Those files are allowed there and listed in [`Directory::notes`].
-//! - Everything else is a problem: a `.sql` file without a version, a script of another name in a migration's folder, a
-//!   file of an unknown kind, a folder without its up script.
+//! - Settings of a tool (`tern.conf`, `flyway.toml`), files that the layout's tools ignore (`schema.sql`, `seed.sh`, a folder
+//!   beside numbered files, whatever stands beside or in the folders of Prisma and diesel) are listed in [`Directory::notes`].
+//! - What would be lost is a problem: a name that begins with a version and goes on as no tool reads it (`0004-posts.sql`), what
+//!   another tool would run and this library can't (a migration in Go, a callback), a folder without its up script.
+//! - Where there is no migration at all, everything is a problem.
 //!
 //! A directory without any migration gives an empty set when a known file says that it is meant to be there (a
 //! `.gitkeep`, which a new project needs anyway to commit it); a directory with nothing known in it is most likely the
@@ -48,10 +48,17 @@
 //!
 //! # Scripts that do nothing
 //!
-//! A script of comments is applied and does nothing; [`Directory::notes`] lists it. A file without a statement and without a
-//! comment is a [problem](crate::ProblemKind::Empty), and so is one [as `migrate new` makes it](UNWRITTEN). A down half of comments
-//! is none, and so is a down script as sqlx or diesel makes it: a revert would take nothing back and say that it did.
+//! A script without a statement is applied and does nothing, as its tool has it; [`Directory::notes`] lists it. So a down script
+//! without a statement is a revert that changes nothing. It counts as no down script where it is as its tool made it
+//! (sqlx's and diesel's comment, dbmate's mark with nothing below), and where its tool refuses to run it (an empty file of
+//! diesel's, an empty half of tern's). An empty `up.sql` of diesel's is a [problem](crate::ProblemKind::Empty), as it is for diesel, and so
+//! is an empty verify script.
+//!
+//! A script [as `migrate new` makes it](UNWRITTEN) is a [problem](crate::ProblemKind::Unwritten), unless it is [left
+//! out](Reading::without_unwritten).
 
+#[cfg(test)]
+mod accepted;
 mod dbmate;
 mod detect;
 mod flat;
@@ -75,6 +82,7 @@ mod wordless;
 
 pub(crate) use self::flyway::has_depth;
 pub(crate) use self::place::may_read;
+pub(crate) use self::script::SIZE_LIMIT;
 
 use self::reader::Reader;
 use self::rules::Rules;
@@ -83,6 +91,7 @@ use crate::migration::SqlMigration;
 use crate::problem::Problems;
 use crate::set::{DEFAULT_SET, Set};
 use crate::source::SourceFile;
+use crate::sql::{self, LineColumn};
 use crate::version::VersionOrder;
 use std::fmt;
 use std::sync::Arc;
@@ -189,53 +198,135 @@ pub struct Directory {
 
 impl From<Directory> for Set {
     fn from(directory: Directory) -> Set {
+        let notices = directory.notices();
         let all = directory.migrations.into_iter().chain(directory.replaced);
         let migrations = all.map(|m| Arc::new(m) as _).collect();
         Set::new(DEFAULT_SET, migrations)
             .expect("a directory is read without duplicate versions")
             .ordered(directory.layout.order())
             .declaring(directory.placeholders)
+            .noting(notices)
     }
 }
 
-/// A file that was left alone, or that does nothing.
+/// A file that was left alone, or that may surprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// The file, relative to the directory.
+    /// The file, or the folder with a `/` at its end; relative to the directory.
     pub path: String,
-    /// What there is to say of it.
+    /// The line and the column in the file; none where the note is about the file as a whole.
+    pub at: Option<LineColumn>,
+    /// The reason.
     pub why: NoteKind,
 }
 
-/// Why a file was left alone, or does nothing.
+impl Note {
+    /// A note about a file as a whole.
+    pub(crate) fn of_file(path: impl Into<String>, why: NoteKind) -> Note {
+        Note { path: path.into(), at: None, why }
+    }
+}
+
+/// Why a file was left alone, or may surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteKind {
-    /// It stands loose beside Prisma's folders.
-    BesidePrismaFolders,
-    /// It stands in one of Prisma's folders and is no SQL.
-    InPrismaFolder,
+    /// It stands beside the folders of migrations.
+    BesideFolders,
+    /// It stands in a migration's folder under a name that is none of a script's.
+    InMigrationFolder,
+    /// A folder beside numbered files.
+    Subfolder,
+    /// Its name is none of a migration's.
+    NotAMigration,
     /// It holds another tool's settings, `tern.conf` say.
     ToolSettings,
     /// It is a script of comments, which is applied and does nothing.
     OnlyComments,
-    /// It is a down script as sqlx or diesel made it, and nobody has written it: it counts as none.
+    /// It is an empty script, which is applied and does nothing.
+    Empty,
+    /// It is a down script without a statement.
+    DownDoesNothing,
+    /// It is a down script as sqlx or diesel made it, which counts as none.
     UnwrittenDown,
+    /// It is an empty down script, which its tool refuses to run; it counts as none.
+    EmptyDown,
+    /// It is a down script without an up script.
+    DownWithoutUp,
+    /// It is as `migrate new` made it, and was left out.
+    Unwritten,
+    /// A mark of dbmate's that repeats an earlier one, which alone counts.
+    RepeatedMark,
+    /// An invisible character is part of a name.
+    InvisibleCharacter {
+        /// The character.
+        character: char,
+    },
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.why {
-            NoteKind::BesidePrismaFolders => {
-                "stands beside the folders of migrations, where Prisma reads nothing"
+        write!(f, "`{}`: {}", place(self), self.why)
+    }
+}
+
+impl fmt::Display for NoteKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            NoteKind::BesideFolders => "not applied: it stands beside the folders of migrations",
+            NoteKind::InMigrationFolder => "not applied: its name is none of a script's",
+            NoteKind::Subfolder => "not applied: this layout has its migrations in one folder",
+            NoteKind::NotAMigration => "not applied: its name is none of a migration's",
+            NoteKind::ToolSettings => "settings of another tool, which are not read",
+            NoteKind::OnlyComments => "does nothing: it has comments only",
+            NoteKind::Empty => "does nothing: it is empty",
+            NoteKind::DownDoesNothing => "reverting changes nothing: the down script has no statement",
+            NoteKind::UnwrittenDown => "counts as no down script: it is as its tool made it",
+            NoteKind::EmptyDown => "counts as no down script: it is empty, and its tool refuses that",
+            NoteKind::DownWithoutUp => "never run: a down script without an up script",
+            NoteKind::Unwritten => "left out: it is as `migrate new` made it, and not written yet",
+            NoteKind::RepeatedMark => "a comment only: the first mark of its kind counts, as for dbmate",
+            NoteKind::InvisibleCharacter { character } => {
+                let character = sql::character_text(*character);
+                return write!(f, "the invisible character {character} is part of a name here");
             }
-            NoteKind::InPrismaFolder => "is no SQL, and Prisma does not read it",
-            NoteKind::ToolSettings => "holds settings of another tool, and says nothing of a migration",
-            NoteKind::OnlyComments => "has comments only, and does nothing",
-            NoteKind::UnwrittenDown => "is as its tool made it, and counts as no down script",
         };
-        write!(f, "`{}` {why}", self.path)
+        f.write_str(text)
+    }
+}
+
+/// The file of a note, with line and column where it has them.
+fn place(note: &Note) -> String {
+    match note.at {
+        Some(at) => format!("{}:{}:{}", note.path, at.line, at.column),
+        None => note.path.clone(),
+    }
+}
+
+/// How many files a notice names.
+const NAMED_FILES: usize = 3;
+
+impl Directory {
+    /// The notes in few lines: one for each kind, with the first few of its files.
+    pub fn notices(&self) -> Vec<String> {
+        let mut kinds: Vec<NoteKind> = Vec::new();
+        for note in &self.notes {
+            if !kinds.contains(&note.why) {
+                kinds.push(note.why);
+            }
+        }
+        kinds.into_iter().map(|why| self.notice(why)).collect()
+    }
+
+    fn notice(&self, why: NoteKind) -> String {
+        let all: Vec<String> = self.notes.iter().filter(|note| note.why == why).map(place).collect();
+        let named: Vec<String> = all.iter().take(NAMED_FILES).map(|file| format!("`{file}`")).collect();
+        let more = match all.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more}: {why}", named.join(", "))
     }
 }
 
@@ -258,6 +349,7 @@ impl fmt::Display for Note {
 /// assert_eq!(directory.layout, Layout::Flat);
 /// assert_eq!(directory.migrations[0].up_script().path(), "0001_users.sql");
 ///
+/// // Beside migrations, a file that the layout's tools ignore is noted. Alone it is a problem.
 /// let problems = layout::read(vec![SourceFile::new("users.sql", b"SELECT 1")]).unwrap_err();
 /// assert_eq!(problems.iter().next().unwrap().to_string(), "users.sql:1:1: the name has no version at its start
 ///     help: name it like `0001_users.sql`: digits, an underscore, what it does; or move it out of the directory");
@@ -287,12 +379,40 @@ pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
 #[must_use = "nothing is read until `read` is called"]
 pub struct Reading {
     placeholders: Option<Vec<String>>,
+    leaves_out_unwritten: bool,
+}
+
+/// The names of a directory's migrations, whatever is wrong with their scripts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outline {
+    /// The layout.
+    pub layout: Layout,
+    /// The names of the versioned migrations, in order: a file's without its ending, or a folder's.
+    pub names: Vec<String>,
+}
+
+/// Reads the layout of a directory and the names of its migrations. Their scripts may have any fault.
+///
+/// # Errors
+///
+/// When no layout shows, or two.
+pub fn outline(mut files: Vec<SourceFile>) -> Result<Outline, Problems> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let rules = detect::layout(&files)?;
+    Ok(Reader::new(rules, &Reading::default()).outline(files))
 }
 
 impl Reading {
     /// The same with [placeholders](crate::placeholder) of these names. Without, `${name}` is text like any other.
     pub fn placeholders(self, names: impl IntoIterator<Item = impl Into<String>>) -> Reading {
-        Reading { placeholders: Some(names.into_iter().map(Into::into).collect()) }
+        Reading { placeholders: Some(names.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The same without the scripts that are as `migrate new` made them, which are a problem otherwise. They are
+    /// [noted](NoteKind::Unwritten). For what reads a directory and applies nothing of it.
+    pub fn without_unwritten(self) -> Reading {
+        Reading { leaves_out_unwritten: true, ..self }
     }
 
     /// Reads the files of a directory.
@@ -303,6 +423,6 @@ impl Reading {
     pub fn read(&self, mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let rules = detect::layout(&files)?;
-        Reader::new(rules, self.placeholders.as_deref()).read(files)
+        Reader::new(rules, self).read(files)
     }
 }

@@ -3,6 +3,7 @@
 //! Prisma applies its folders in the text order of their whole names, and makes no demand on those: `0_init`, its own
 //! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
 
+use super::flat::{self, takes_repeatable};
 use super::place::Place;
 use super::rules::{FileKind, PLAIN, Rules, check_length};
 use super::{Layout, NoteKind, Role};
@@ -17,6 +18,9 @@ pub(super) const RULES: Rules = Rules {
         None => look.place.file == "migration_lock.toml",
     },
     hints: |place| place.folder.is_some() && place.file == "rollback.sql",
+    takes: takes_repeatable,
+    ignores: |look| look.place.folder.is_none(),
+    proves: |place| place.folder.is_none() && place.file == "migration_lock.toml",
     classify,
     ..PLAIN
 };
@@ -28,7 +32,7 @@ fn classify(place: Place<'_>) -> FileKind {
     let Some(folder) = place.folder else {
         return match place.file {
             "migration_lock.toml" => FileKind::Lock,
-            _ => FileKind::Note(NoteKind::BesidePrismaFolders),
+            _ => flat::repeatable(place, Layout::Prisma).unwrap_or(FileKind::Note(NoteKind::BesideFolders)),
         };
     };
     if let Err(kind) = check_length(folder, NAME_LIMIT) {
@@ -45,11 +49,6 @@ fn classify(place: Place<'_>) -> FileKind {
         "rollback.sql" | "down.sql" => script(Role::Down),
         "verify.sql" => script(Role::Verify),
         "" => FileKind::Nothing,
-        // Prisma would ignore it; whoever wrote `rolback.sql` does not want that.
-        _ if place.is_sql() => FileKind::Problem(ProblemKind::UnknownFile {
-            layout: Layout::Prisma,
-            names: "`migration.sql`, `rollback.sql` or `verify.sql`",
-        }),
-        _ => FileKind::Note(NoteKind::InPrismaFolder),
+        _ => FileKind::Note(NoteKind::InMigrationFolder),
     }
 }

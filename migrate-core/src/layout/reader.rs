@@ -1,11 +1,10 @@
 //! From the files of a directory, and the rules of its layout, to its migrations.
 
 use super::place::Place;
-use super::rules::{FileKind, Rules};
+use super::rules::{FileKind, Rules, Stray};
 use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::wordless::{Wordless, wordless};
-use super::{Directory, Layout, Note, Role, parallel};
+use super::{Directory, Layout, Note, NoteKind, Outline, Reading, Role, parallel};
 use crate::migration::SqlMigration;
 use crate::options::{self, Replaces};
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -27,8 +26,7 @@ struct Draft {
 /// Files on their way to migrations.
 pub(super) struct Reader<'r> {
     rules: &'static Rules,
-    /// The names of placeholders, where there may be any.
-    placeholders: Option<&'r [String]>,
+    reading: &'r Reading,
     /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
     folders: BTreeMap<String, Folder>,
@@ -38,6 +36,7 @@ pub(super) struct Reader<'r> {
     settings_of: Vec<(String, String)>,
     settings: Vec<String>,
     notes: Vec<Note>,
+    strays: Vec<(String, Stray)>,
     problems: Problems,
 }
 
@@ -49,16 +48,17 @@ struct Folder {
 }
 
 impl Reader<'_> {
-    pub(super) fn new<'r>(rules: &'static Rules, placeholders: Option<&'r [String]>) -> Reader<'r> {
+    pub(super) fn new<'r>(rules: &'static Rules, reading: &'r Reading) -> Reader<'r> {
         Reader {
             rules,
-            placeholders,
+            reading,
             drafts: BTreeMap::new(),
             folders: BTreeMap::new(),
             asked: BTreeMap::new(),
             settings_of: Vec::new(),
             settings: Vec::new(),
             notes: Vec::new(),
+            strays: Vec::new(),
             problems: Problems::default(),
         }
     }
@@ -67,6 +67,7 @@ impl Reader<'_> {
     pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
         let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.into_iter().for_each(|file| self.file(file));
+        self.place_strays();
         self.check_folders();
         self.check_names();
         self.check_order();
@@ -74,12 +75,24 @@ impl Reader<'_> {
             let kind = ProblemKind::WithoutScript { script: script.clone() };
             self.problems.push(Problem::of_file(path.clone(), kind));
         }
+        let notes_lone_downs = self.rules.layout == Layout::Flat && self.has_ups();
         let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
-        let read = parallel::map(drafts, |((version, _), draft)| {
+        let read = parallel::map(drafts, |((version, _), mut draft)| {
             let mut problems = Problems::default();
             let mut notes = Vec::new();
-            let mut scripts =
-                Scripts { placeholders: self.placeholders, problems: &mut problems, notes: &mut notes };
+            if notes_lone_downs && draft.ups.is_empty() {
+                // golang-migrate and sqlx go by it as if it weren't there.
+                let lone =
+                    draft.downs.drain(..).map(|file| Note::of_file(file.path, NoteKind::DownWithoutUp));
+                notes.extend(lone);
+            }
+            let mut scripts = Scripts {
+                rules: self.rules,
+                placeholders: self.reading.placeholders.as_deref(),
+                leaves_out_unwritten: self.reading.leaves_out_unwritten,
+                problems: &mut problems,
+                notes: &mut notes,
+            };
             (draft.read(self.rules, version, &self.asked, &mut scripts), problems, notes)
         });
         let mut migrations = Vec::with_capacity(read.len());
@@ -94,7 +107,7 @@ impl Reader<'_> {
                 layout: self.rules.layout,
                 migrations,
                 replaced,
-                placeholders: self.placeholders.map(<[String]>::to_vec).unwrap_or_default(),
+                placeholders: self.reading.placeholders.clone().unwrap_or_default(),
                 settings: self.settings,
                 notes: self.notes,
             })
@@ -153,12 +166,43 @@ impl Reader<'_> {
                 self.settings.push(file.path);
             }
             FileKind::Nothing => {}
-            FileKind::Note(why) => self.notes.push(Note { path: file.path, why }),
+            FileKind::Note(why) => self.notes.push(Note::of_file(file.path, why)),
+            FileKind::Stray(stray) => self.strays.push((file.path, stray)),
             FileKind::Problem(kind) => self.problems.push(Problem::of_file(file.path, kind)),
             FileKind::FolderProblem(kind) => {
                 let folder = folder.unwrap_or_default();
                 self.problems.push(Problem::of_file(format!("{folder}/"), kind));
                 self.folders.entry(folder).or_default().is_refused = true;
+            }
+        }
+    }
+
+    /// The names of the migrations.
+    pub(super) fn outline(mut self, files: Vec<SourceFile>) -> Outline {
+        files.into_iter().for_each(|file| self.file(file));
+        let drafts = self.drafts.into_iter().filter(|((version, _), _)| !version.is_repeatable());
+        Outline { layout: self.rules.layout, names: drafts.filter_map(|(_, draft)| draft.name).collect() }
+    }
+
+    fn has_ups(&self) -> bool {
+        self.drafts.values().any(|draft| !draft.ups.is_empty())
+    }
+
+    /// Notes the files that the layout's tools ignore. Where there is no migration, none of them is beside any.
+    fn place_strays(&mut self) {
+        let has_ups = self.has_ups();
+        let ups = || self.drafts.values().flat_map(|draft| &draft.ups);
+        let may_be_sqlxs = ups().any(|file| !file.path.ends_with(".up.sql"));
+        for (path, stray) in std::mem::take(&mut self.strays) {
+            if !has_ups || stray.is_refused_by_sqlx && may_be_sqlxs {
+                self.problems.push(Problem::of_file(path, stray.problem));
+                continue;
+            }
+            let folder = path.split_once('/').map(|(folder, _)| format!("{folder}/"));
+            let path = folder.filter(|_| stray.note == NoteKind::Subfolder).unwrap_or(path);
+            let note = Note::of_file(path, stray.note);
+            if self.notes.last() != Some(&note) {
+                self.notes.push(note);
             }
         }
     }
@@ -248,8 +292,6 @@ impl Draft {
             None => {
                 let up = first_script(self.ups, Role::Up, asked, scripts);
                 let down = first_script(self.downs, Role::Down, asked, scripts);
-                // It would take nothing back, and the history would say that it did.
-                let down = down.filter(|down| wordless(down.text()) != Some(Wordless::DownTemplate));
                 (up, down)
             }
         };

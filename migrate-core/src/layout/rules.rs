@@ -19,12 +19,20 @@ pub(super) struct Rules {
     pub(super) hints: fn(Place<'_>) -> bool,
     /// Whether a file that shows another layout is at home in this one too.
     pub(super) takes: fn(Look<'_>) -> bool,
+    /// Whether its tool ignores a file that shows another layout.
+    pub(super) ignores: fn(Look<'_>) -> bool,
+    /// Whether a file proves the layout, however many files show another one.
+    pub(super) proves: fn(Place<'_>) -> bool,
     /// For a layout that shares its files' names with another one: which of the two it is.
     pub(super) settle: Option<Settle>,
     /// What a file is. Not asked about files that are known everywhere.
     pub(super) classify: fn(Place<'_>) -> FileKind,
     /// Where an up script's file is divided, in the layouts whose files hold the down script too.
     pub(super) divide: Option<fn(&str) -> Halves>,
+    /// Whether its tool runs an empty script, as one that does nothing.
+    pub(super) runs_empty: bool,
+    /// Whether a down half with nothing below its mark is one that nobody wrote, or that its tool refuses to run.
+    pub(super) needs_down: bool,
 }
 
 /// Tells two layouts apart by all files of a directory.
@@ -37,9 +45,13 @@ pub(super) const PLAIN: Rules = Rules {
     shows: |_| false,
     hints: |_| false,
     takes: |_| false,
+    ignores: |_| false,
+    proves: |_| false,
     settle: None,
     classify: |_| FileKind::Nothing,
     divide: None,
+    runs_empty: true,
+    needs_down: false,
 };
 
 /// A file as the search for a layout sees it.
@@ -71,12 +83,29 @@ pub(super) enum FileKind {
     Lock,
     /// Nothing by itself; the folder that it stands in is looked at as a whole.
     Nothing,
-    /// A file to leave alone, with a word.
+    /// A file to leave alone, with a note.
     Note(NoteKind),
+    /// A file to leave alone beside migrations, with a note; a problem where there is none.
+    Stray(Stray),
     /// A file that should not be there under this name.
     Problem(ProblemKind),
     /// A folder that should not be there under this name.
     FolderProblem(ProblemKind),
+}
+
+/// A file that is no migration by its name.
+pub(super) struct Stray {
+    pub(super) note: NoteKind,
+    pub(super) problem: ProblemKind,
+    /// Whether sqlx refuses it, which golang-migrate ignores.
+    pub(super) is_refused_by_sqlx: bool,
+}
+
+impl Stray {
+    /// A file that all tools of the layout ignore.
+    pub(super) fn ignored(note: NoteKind, problem: ProblemKind) -> FileKind {
+        FileKind::Stray(Stray { note, problem, is_refused_by_sqlx: false })
+    }
 }
 
 /// The most characters of a version, as diesel's and Flyway's histories have it.

@@ -2,6 +2,7 @@
 
 use super::halves::{Halves, Mark};
 use super::marks;
+use super::rules::Rules;
 use super::settings::Asked;
 use super::wordless::{Wordless, wordless};
 use super::{Note, NoteKind, Role};
@@ -11,20 +12,23 @@ use crate::problem::{Problem, ProblemKind, Problems};
 use crate::script::{Script, transaction_mode};
 use crate::source::SourceFile;
 use crate::sql::Statements;
-use crate::sql::{self, Split};
+use crate::sql::{self, FaultKind, Invisible, Split};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// The most bytes of a script: a message to the server may have one gibibyte (`PQ_LARGE_MESSAGE_LIMIT`), its frame and the
 /// history row included.
-pub(super) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
+pub(crate) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
 
 /// Reads scripts, and keeps what is wrong with them.
 pub(super) struct Scripts<'r> {
+    pub(super) rules: &'static Rules,
     /// The names of placeholders, where there may be any.
     pub(super) placeholders: Option<&'r [String]>,
+    /// Whether a script that is still to be written is left out, instead of a problem.
+    pub(super) leaves_out_unwritten: bool,
     pub(super) problems: &'r mut Problems,
-    /// Scripts that do nothing.
+    /// Scripts that do nothing, or that may surprise.
     pub(super) notes: &'r mut Vec<Note>,
 }
 
@@ -40,6 +44,9 @@ impl Scripts<'_> {
             return None;
         }
         let whole = 0..text.len();
+        if self.is_left_out(&file.path, text, role) {
+            return None;
+        }
         let found = self.check(&file.path, text, whole, role, asked)?;
         let text = match file.bytes {
             Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
@@ -55,7 +62,7 @@ impl Scripts<'_> {
         divide: fn(&str) -> Halves,
     ) -> Option<(Script, Option<Script>)> {
         let text = sized_text(file, self.problems)?;
-        let Halves { down_at, modes: [up_mode, down_mode], faults } = divide(text);
+        let Halves { down_at, modes: [up_mode, down_mode], repeated, faults } = divide(text);
         let before = self.problems.len();
         for (offset, mark, fault) in faults {
             self.problems.push(problem(&file.path, text, offset, ProblemKind::BadMark { mark, fault }));
@@ -64,22 +71,62 @@ impl Scripts<'_> {
         if self.problems.len() > before {
             return None;
         }
+        self.notes.extend(repeated.into_iter().map(|offset| Note {
+            at: Some(sql::line_column(text, offset)),
+            ..Note::of_file(&file.path, NoteKind::RepeatedMark)
+        }));
+        let up_range = 0..down_at.unwrap_or(text.len());
+        if self.is_left_out(&file.path, &text[up_range.clone()], Role::Up) {
+            return None;
+        }
+        let down = down_at.map(|at| at..text.len());
+        let down = down.filter(|range| !self.is_left_out(&file.path, &text[range.clone()], Role::Down));
         let mut half = |range: Range<usize>, role, mode: Option<Mark>| {
             let asked = mode.map(|mark| asked_by(&mark, text));
             let found = self.check(&file.path, text, range.clone(), role, asked.as_ref())?;
             let line = sql::line_column(text, range.start).line;
             Some(found.script(file.path.clone(), part(file, range.clone())).in_part(range.start, line))
         };
-        let down = down_at.map(|at| at..text.len());
-        let up = half(0..down_at.unwrap_or(text.len()), Role::Up, up_mode);
-        // What tools write into a new file, a mark with nothing below it, is no down script.
-        let down = down.filter(|range| has_statement(&text[range.clone()]));
+        let up = half(up_range, Role::Up, up_mode);
         let down = down.map(|range| half(range, Role::Down, down_mode));
         match (up, down) {
             (Some(up), None) => Some((up, None)),
             (Some(up), Some(Some(down))) => Some((up, Some(down))),
             _ => None,
         }
+    }
+
+    /// Whether a script counts as none, which is noted where it may surprise.
+    fn is_left_out(&mut self, path: &str, text: &str, role: Role) -> bool {
+        let why = match (wordless(text), role) {
+            (Some(Wordless::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
+            // A revert would take nothing back, and say that it did.
+            (Some(Wordless::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
+            (Some(Wordless::Blank), Role::Down) if text.is_empty() && !self.rules.runs_empty => {
+                NoteKind::EmptyDown
+            }
+            // What dbmate writes into a new file, and what tern does not run.
+            (Some(Wordless::Blank), Role::Down) => return self.rules.needs_down,
+            _ => return false,
+        };
+        self.notes.push(Note::of_file(path, why));
+        true
+    }
+
+    /// Notes a script that does nothing, or reports it where that can't be meant.
+    fn check_wordless(&mut self, path: &str, text: &str, role: Role) -> Option<ProblemKind> {
+        let why = match (wordless(text)?, role) {
+            (Wordless::Unwritten, _) => return Some(ProblemKind::Unwritten),
+            (Wordless::Blank, Role::Verify) => return Some(ProblemKind::Empty),
+            (Wordless::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
+                return Some(ProblemKind::Empty);
+            }
+            (_, Role::Down) => NoteKind::DownDoesNothing,
+            (Wordless::Blank, _) => NoteKind::Empty,
+            (Wordless::DownTemplate | Wordless::OnPurpose, _) => NoteKind::OnlyComments,
+        };
+        self.notes.push(Note::of_file(path, why));
+        None
     }
 
     /// Looks at a part of a file as one script.
@@ -93,20 +140,13 @@ impl Scripts<'_> {
     ) -> Option<Found> {
         let before = self.problems.len();
         let text = &file[range.clone()];
-        let mut report =
-            |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
         let header = options::read_header(text, role);
         let Split { mut statements, faults, .. } = sql::split(text);
-        if statements.is_empty() && faults.is_empty() {
-            let mut note = |why| self.notes.push(Note { path: path.to_owned(), why });
-            match wordless(text) {
-                Some(Wordless::Blank) => report(0, ProblemKind::Empty),
-                Some(Wordless::Unwritten) => report(0, ProblemKind::Unwritten),
-                Some(Wordless::DownTemplate) if role == Role::Down => note(NoteKind::UnwrittenDown),
-                Some(Wordless::DownTemplate | Wordless::OnPurpose) => note(NoteKind::OnlyComments),
-                None => {}
-            }
-        }
+        let no_statement = statements.is_empty() && faults.is_empty();
+        let wrong = if no_statement { self.check_wordless(path, text, role) } else { None };
+        let mut report =
+            |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
+        wrong.into_iter().for_each(|kind| report(0, kind));
         header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
         let options =
             with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
@@ -135,6 +175,15 @@ impl Scripts<'_> {
         // Where quotes are not closed, what stands in them can't be told.
         let is_whole = faults.is_empty();
         faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
+        for Invisible { offset, character, is_refused } in sql::invisible(text) {
+            if is_refused {
+                report(offset, ProblemKind::Sql(FaultKind::InvisibleCharacter { character }));
+            } else {
+                let at = Some(sql::line_column(file, range.start + offset));
+                let why = NoteKind::InvisibleCharacter { character };
+                self.notes.push(Note { at, ..Note::of_file(path, why) });
+            }
+        }
         let names = self.placeholders.filter(|_| is_whole);
         let placeholders = names.map(|names| placeholder::find(text, names)).unwrap_or_default();
         for (offset, text, fault) in placeholders.faults {
@@ -151,10 +200,6 @@ impl Scripts<'_> {
 fn asked_by(mark: &Mark, text: &str) -> Asked {
     let place = format!("line {}", sql::line_column(text, mark.at).line);
     Asked { mode: mark.mode, by: format!("`{}` in {place}", mark.line), place }
-}
-
-fn has_statement(text: &str) -> bool {
-    sql::tokens(text).any(|token| !token.is_trivia() && token.kind != sql::TokenKind::Semicolon)
 }
 
 /// A part of a file's text: borrowed where the file is, which may be for ever.

@@ -1,6 +1,7 @@
 //! The settings files: diesel's `metadata.toml`, Flyway's `<script>.conf` and Prisma's `migration_lock.toml`.
 //!
-//! Each holds comments, blank lines and a few keys, so they are read by line; whatever else they hold is a problem.
+//! Each holds comments, blank lines and a few keys, so they are read by line. What else they hold is a problem where its tool
+//! refuses it.
 
 use crate::options::TransactionMode;
 use crate::problem::{Problem, ProblemKind, Problems};
@@ -25,8 +26,8 @@ fn asked(file: &SourceFile, key: &str, mode: TransactionMode) -> Asked {
 /// What diesel's `metadata.toml` says of a migration's scripts.
 pub(super) fn run_in_transaction(file: &SourceFile, problems: &mut Problems) -> Option<Asked> {
     let key = "run_in_transaction";
-    let expected = "`run_in_transaction = true` or `false`";
-    let mode = read(file, &[key], expected, problems, |_, value| match value {
+    // Other fields are for programs that ask for them (`additional_fields`), and what follows a table's name belongs to that.
+    let mode = read(file, &[key], None, problems, |_, value| match value {
         "true" => Ok(Some(TransactionMode::Block)),
         "false" => Ok(Some(TransactionMode::None)),
         value => {
@@ -41,7 +42,7 @@ pub(super) fn run_in_transaction(file: &SourceFile, problems: &mut Problems) -> 
 pub(super) fn execute_in_transaction(file: &SourceFile, problems: &mut Problems) -> Option<Asked> {
     let keys = ["executeInTransaction", "encoding", "placeholderReplacement", "shouldExecute"];
     let expected = "`executeInTransaction=false`";
-    let mode = read(file, &keys, expected, problems, |key, value| {
+    let mode = read(file, &keys, Some(expected), problems, |key, value| {
         let bad = |expected| Err(ProblemKind::BadValue { option: key, value: value.to_owned(), expected });
         match (key, value.to_ascii_lowercase().as_str()) {
             ("executeInTransaction", "true") => Ok(None),
@@ -62,7 +63,7 @@ pub(super) fn execute_in_transaction(file: &SourceFile, problems: &mut Problems)
 pub(super) fn check_provider(file: &SourceFile, problems: &mut Problems) {
     let key = "provider";
     let expected = "`provider = \"postgresql\"`";
-    let provider = read(file, &[key], expected, problems, |_, value| {
+    let provider = read(file, &[key], None, problems, |_, value| {
         match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
             Some("postgresql" | "postgres") => Ok(Some(())),
             Some(provider) => Err(ProblemKind::OtherProvider { provider: provider.to_owned() }),
@@ -83,7 +84,7 @@ pub(super) fn check_provider(file: &SourceFile, problems: &mut Problems) {
 fn read<T>(
     file: &SourceFile,
     keys: &[&'static str],
-    expected: &'static str,
+    expected: Option<&'static str>,
     problems: &mut Problems,
     parse: impl Fn(&'static str, &str) -> Result<Option<T>, ProblemKind>,
 ) -> Option<T> {
@@ -111,7 +112,11 @@ fn read<T>(
                     Err(kind) => problem(kind),
                 }
             }
-            None => problem(ProblemKind::UnknownSetting { line: line.to_owned(), expected }),
+            None if line.starts_with('[') && expected.is_none() => break,
+            None => {
+                let unknown = |expected| ProblemKind::UnknownSetting { line: line.to_owned(), expected };
+                expected.map(unknown).into_iter().for_each(&mut problem);
+            }
         }
         start += whole.len();
     }

@@ -25,6 +25,7 @@ pub(super) const RULES: Rules = Rules {
     },
     classify,
     divide: Some(divide),
+    needs_down: true,
     ..PLAIN
 };
 

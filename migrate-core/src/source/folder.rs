@@ -6,6 +6,7 @@ use crate::set::Set;
 use crate::source::SourceFile;
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -26,6 +27,22 @@ pub enum FolderError {
         path: PathBuf,
         /// Why it can't be.
         source: io::Error,
+    },
+    /// A device, a pipe or a socket under the name of a script.
+    #[error("`{}` is {what}, and not a file: it is not read", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+        /// Its type.
+        what: &'static str,
+    },
+    /// A file that is larger than a server takes.
+    #[error("`{}` has more than {limit} bytes, the most that a server takes in one message", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that a script may have.
+        limit: u64,
     },
     /// Its files are no migrations.
     #[error("{} problem{} in `{}`:\n{problems}", problems.len(), if problems.len() == 1 { "" } else { "s" }, path.display())]
@@ -189,6 +206,41 @@ fn file(name: String, path: &Path) -> Result<SourceFile, FolderError> {
     if is_hidden(path) || !layout::may_read(&name) {
         return Ok(SourceFile::new(name, Vec::new()));
     }
-    let bytes = fs::read(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
-    Ok(SourceFile::new(name, bytes))
+    Ok(SourceFile::new(name, read(path)?))
+}
+
+/// The bytes of a regular file. A pipe would be waited for, and a device may have no end.
+fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
+    let failed = |source| FolderError::Io { path: path.to_owned(), source };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(FolderError::NotAFile { path: path.to_owned(), what: kind(metadata.file_type()) });
+    }
+    let limit = layout::SIZE_LIMIT as u64;
+    let too_large = || FolderError::TooLarge { path: path.to_owned(), limit };
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // It may grow, or be one of those of `/proc`, which have no length.
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+#[cfg(unix)]
+fn kind(file_type: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    if file_type.is_fifo() {
+        "a named pipe"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_: fs::FileType) -> &'static str {
+    "a device"
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::invisible_name;
 use thiserror::Error;
 
 /// Something wrong with a script, and where.
@@ -75,6 +76,12 @@ pub enum FaultKind {
     /// A byte 0. What stands behind it was not read.
     #[error("a byte 0 can't be sent to the server")]
     NulByte,
+    /// A word that no statement has, since an invisible character is part of it.
+    #[error("the invisible character {} is part of a word here, which the server refuses", character_text(*character))]
+    InvisibleCharacter {
+        /// The character.
+        character: char,
+    },
     /// A script of 4 GiB or more. It was not read.
     #[error("the script has 4 GiB or more")]
     TooLarge,
@@ -117,9 +124,16 @@ impl FaultKind {
             Self::CopyFromStdin => "write the rows as INSERT statements; pg_dump does with --rows-per-insert",
             Self::CopyToStdout => "remove it, or copy to a file of the server",
             Self::NulByte => "save the script as UTF-8; UTF-16 is full of such bytes",
+            Self::InvisibleCharacter { .. } => "write a space in its place, or remove it",
             Self::TooLarge => "divide the script among several migrations",
         })
     }
+}
+
+/// A character that can't be seen, by its number and name.
+pub(crate) fn character_text(character: char) -> String {
+    let name = invisible_name(character).unwrap_or("without a name");
+    format!("U+{:04X} {name}", u32::from(character))
 }
 
 /// What to write instead of a psql command.

@@ -10,6 +10,7 @@ mod compare;
 mod control;
 mod cursor;
 mod fault;
+mod invisible;
 mod lexer;
 mod locks;
 #[doc(hidden)]
@@ -25,7 +26,9 @@ mod summary;
 mod token;
 
 pub use self::compare::same_but_for_comments;
+pub(crate) use self::fault::character_text;
 pub use self::fault::{Fault, FaultKind};
+pub(crate) use self::invisible::{Invisible, invisible, name as invisible_name};
 pub use self::lexer::{Tokens, tokens};
 pub use self::locks::{LockMode, Locks, RelationLock, Toll, locks};
 pub use self::position::{LineColumn, char_to_byte, line_column};
