@@ -122,6 +122,96 @@ async fn a_half_that_runs_without_a_transaction_is_kept_as_such() {
     older.down(database.url(), 1).await.unwrap();
 }
 
+/// golang-migrate, sqlx and goose run a file without a statement, and so go up and down past it.
+#[tokio::test]
+async fn scripts_without_a_statement_are_applied_and_reverted_as_their_tool_does() {
+    let pairs = [
+        ("1_a.up.sql", "CREATE TABLE a ();"),
+        ("1_a.down.sql", "DROP TABLE a;"),
+        ("2_b.up.sql", ""),
+        ("2_b.down.sql", ""),
+        ("3_c.up.sql", "-- done by hand"),
+        ("3_c.down.sql", "\n  \n"),
+    ];
+    let goose = [
+        ("1_a.sql", "-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\nDROP TABLE a;"),
+        ("2_b.sql", "-- +goose Up\n\n-- +goose Down\n"),
+        ("3_c.sql", "-- +goose Up\n-- done by hand\n-- +goose Down\n-- nothing to take back\n"),
+    ];
+    for files in [&pairs[..], &goose[..]] {
+        let database = database().await;
+        let folder = folder_of(files);
+        let migrator = || Migrator::new(Set::from_folder(folder.path()).unwrap());
+        assert_eq!(migrator().run(database.url()).await.unwrap().steps.len(), 3);
+        assert!(migrator().run(database.url()).await.unwrap().is_noop());
+        assert_eq!(migrator().down(database.url(), 2).await.unwrap().steps.len(), 2);
+        // An older binary reverts what it never had, by the scripts that the history kept.
+        migrator().run(database.url()).await.unwrap();
+        let older = folder_of(&files[..if files.len() == 6 { 2 } else { 1 }]);
+        let older = Migrator::new(Set::from_folder(older.path()).unwrap());
+        assert_eq!(older.down(database.url(), 2).await.unwrap().steps.len(), 2);
+        assert_eq!(migrator().down(database.url(), Down::all()).await.unwrap().steps.len(), 1);
+        let client = database.connect().await.unwrap();
+        assert_eq!(client.query("SELECT FROM pg_class WHERE relname = 'a'", &[]).await.unwrap().len(), 0);
+    }
+}
+
+/// Idempotent scripts beside Prisma's and diesel's folders, which the tools themselves leave alone.
+#[tokio::test]
+async fn a_repeatable_script_beside_folders_is_applied_whenever_it_changes() {
+    for up in ["migration.sql", "up.sql"] {
+        let database = database().await;
+        let up = format!("20260101000000_a/{up}");
+        let run = async |view: &str| {
+            let folder = folder_of(&[(&up, "CREATE TABLE a (n int);"), ("R__views.sql", view)]);
+            let set = Set::from_folder(folder.path()).unwrap();
+            Migrator::new(set).run(database.url()).await.unwrap().steps.len()
+        };
+        assert_eq!(run("CREATE OR REPLACE VIEW v AS SELECT n FROM a;").await, 2, "{up}");
+        assert_eq!(run("CREATE OR REPLACE VIEW v AS SELECT n FROM a;").await, 0, "{up}");
+        assert_eq!(run("CREATE OR REPLACE VIEW v AS SELECT n, 1 AS one FROM a;").await, 1, "{up}");
+    }
+}
+
+/// The server decides: what is refused here can't run there, and what runs there is not refused here.
+#[tokio::test]
+async fn an_invisible_character_is_refused_only_where_the_server_refuses_it() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE t (a int)").await.unwrap();
+    for (text, runs) in [
+        ("SELECT\u{a0}1;", false),
+        ("SELECT 1;\n\u{feff}SELECT 2;", false),
+        ("SELECT 1;\u{200b}", false),
+        ("CREATE TABLE\u{a0}u ();", false),
+        ("ALTER TABLE\u{2003}t ADD b int;", false),
+        ("DROP\u{3000}TABLE t;", false),
+        ("INSERT \u{a0}INTO t VALUES (1);", false),
+        ("SELECT a\u{a0};", true),
+        ("SELECT a FROM\u{a0}t;", true),
+        ("SELECT 1 \u{200b} ;", true),
+        ("ALTER TABLE t ADD \u{a0}b int;", true),
+        ("SELECT a AS \u{2003} FROM t;", true),
+        ("\u{feff}SELECT '\u{a0}' -- \u{200b}", true),
+    ] {
+        let folder = folder_of(&[("1_a.sql", text)]);
+        let accepted = Set::from_folder(folder.path());
+        let sent = client.batch_execute(&format!("BEGIN; {}", text.trim_start_matches('\u{feff}'))).await;
+        client.batch_execute("ROLLBACK").await.unwrap();
+        if runs {
+            assert!(accepted.is_ok(), "{text:?}: {accepted:?}");
+        } else {
+            assert!(accepted.is_err() && sent.is_err(), "{text:?}: {sent:?}");
+            let code = sent.unwrap_err().code().cloned();
+            assert_eq!(code, Some(tokio_postgres::error::SqlState::SYNTAX_ERROR), "{text:?}");
+            continue;
+        }
+        // `a` is the column of a table that is not there: a name that holds the character, as the server reads it.
+        let is_name = |error: &tokio_postgres::Error| error.code().is_some_and(|code| code.code() != "42601");
+        assert!(sent.as_ref().err().is_none_or(is_name), "{text:?}: {sent:?}");
+    }
+}
+
 /// The page of each tool shows the three lines of a program that change.
 #[test]
 fn every_tool_has_a_page_with_the_three_lines_that_change() {

@@ -72,7 +72,7 @@ fn a_bad_directory_gives_the_problems_that_the_readme_quotes() {
                 "-- migrate: lock_timeot=5s\nCREATE TABLE users (id bigint PRIMARY KEY);\n",
             ),
             ("0002_create_posts.sql", "CREATE TABLE posts (body text DEFAULT 'none);\n"),
-            ("0003_create_tags.down.sql", "DROP TABLE tags;\n"),
+            ("0003-create_tags.sql", "CREATE TABLE tags ();\n"),
         ],
     );
     let error = Set::from_folder(&folder.0).unwrap_err();

@@ -666,9 +666,24 @@ impl Migrator {
         }
     }
 
-    /// The version that a text names: a version, or a migration's whole name.
+    /// The version that a text names: a version, a migration's whole name, or the part of a version before its `_`, where only one
+    /// migration begins so: Prisma's folders have their whole names as versions.
     pub(crate) fn version(&self, text: &str) -> Version {
-        let named = self.set.iter().find(|migration| migration.name() == text).map(Migration::version);
-        named.cloned().unwrap_or_else(|| Version::new(text.to_owned(), self.set.order()))
+        let version = Version::new(text.to_owned(), self.set.order());
+        let all = || self.set.iter().chain(self.set.replaced());
+        if self.set.find(&version).is_some() {
+            return version;
+        }
+        if let Some(named) = all().find(|migration| migration.name() == text) {
+            return named.version().clone();
+        }
+        let goes_on = |migration: &&dyn Migration| {
+            let rest = migration.version().as_written().strip_prefix(text);
+            !migration.version().is_repeatable() && rest.is_some_and(|rest| rest.starts_with('_'))
+        };
+        match (all().find(goes_on), all().filter(goes_on).count()) {
+            (Some(only), 1) => only.version().clone(),
+            _ => version,
+        }
     }
 }

@@ -57,8 +57,13 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
             Some(migration) => notices.extend(check_text(migration, applied)?),
             None if squash::is_replaced(set, &applied.version) => {}
             None if Some(&applied.version) > set.last_version() => newer.push(applied.name.clone()),
-            None if policies.allow_missing => notices.push(Notice::Missing { name: applied.name.clone() }),
-            None => return Err(missing(set, applied)),
+            None => match (missing(set, state, applied), policies.allow_missing) {
+                (Refused::Missing { renumbered: None, name, .. }, true) => {
+                    notices.push(Notice::Missing { name })
+                }
+                // Its text under another version would be run a second time.
+                (refused, _) => return Err(refused),
+            },
         }
     }
     if !newer.is_empty() {
@@ -71,9 +76,20 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
     Ok(notices)
 }
 
-fn missing(set: &Set, applied: &Applied) -> Refused {
+fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
     let newest = set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned());
-    Refused::Missing { version: applied.version.clone(), name: applied.name.clone(), newest }
+    let renumbered = set.iter().find(|migration| is_renumbered(*migration, applied, state));
+    let renumbered = renumbered.map(|migration| migration.name().to_owned());
+    Refused::Missing { version: applied.version.clone(), name: applied.name.clone(), newest, renumbered }
+}
+
+/// Whether a migration that is not applied has the text of one that is. Scripts without a statement are all alike.
+fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &State) -> bool {
+    let Work::Script(script) = migration.up();
+    migration.checksum() == applied.checksum
+        && !migration.version().is_repeatable()
+        && !script.statements().is_empty()
+        && !state.applied.iter().any(|applied| applied.version == *migration.version())
 }
 
 /// Whether a migration still has the text that was applied.
@@ -123,7 +139,12 @@ fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Noti
         let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());
         let (name, after) = (hole.name().to_owned(), after.to_owned());
         if !policies.allow_out_of_order && !interrupted {
-            return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after });
+            let applied_as = state
+                .applied
+                .iter()
+                .find(|applied| set.find(&applied.version).is_none() && is_renumbered(hole, applied, state));
+            let applied_as = applied_as.map(|applied| applied.name.clone());
+            return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after, applied_as });
         }
         notices.push(Notice::OutOfOrder { name, after });
     }

@@ -53,6 +53,7 @@ impl Plan for Redo {
                 version: applied.version.clone(),
                 name: applied.name.clone(),
                 newest: set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned()),
+                renumbered: None,
             })?;
             steps.push(Step::apply(migration));
         }

@@ -32,8 +32,9 @@ pub enum Refused {
 
     /// A migration is applied that the set does not have, though the set has newer ones.
     #[error(
-        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}; nothing was changed\n\
-         next: restore its file, or set `allow_missing` if it was removed on purpose"
+        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}{}; nothing was changed\n\
+         next: {}",
+        same_text(renumbered.as_deref()), after_missing(name, renumbered.as_deref())
     )]
     Missing {
         /// The missing version.
@@ -42,6 +43,8 @@ pub enum Refused {
         name: String,
         /// The newest migration of the set.
         newest: String,
+        /// The name of a migration of the set that is not applied and has the same text.
+        renumbered: Option<String>,
     },
 
     /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
@@ -64,8 +67,9 @@ pub enum Refused {
 
     /// A migration is pending though a later one is applied: a hole in the history.
     #[error(
-        "migration {name} is not applied, but {after}, which comes after it, is; nothing was changed\n\
-         next: give {name} a version after {after}, or set `allow_out_of_order`"
+        "migration {name} is not applied, but {after}, which comes after it, is{}; nothing was changed\n\
+         next: {}",
+        same_text(applied_as.as_deref()), after_hole(name, after, applied_as.as_deref())
     )]
     OutOfOrder {
         /// The version that is pending.
@@ -74,6 +78,8 @@ pub enum Refused {
         name: String,
         /// The name of the applied migration that comes after it.
         after: String,
+        /// The name of an applied migration that the set does not have, and that has the same text.
+        applied_as: Option<String>,
     },
 
     /// The database has migrations that are newer than the binary, and the policy is to refuse that.
@@ -314,6 +320,34 @@ impl Interruption {
             }
         }
     }
+}
+
+/// The sign of a renumbering: one text under two versions.
+fn same_text(other: Option<&str>) -> String {
+    other.map_or_else(String::new, |other| {
+        format!("; {other} has the same text, so it was probably renumbered")
+    })
+}
+
+fn after_missing(name: &str, renumbered: Option<&str>) -> String {
+    match renumbered {
+        Some(now) => back_to(name, now),
+        None => "restore its file, or set `allow_missing` if it was removed on purpose".to_owned(),
+    }
+}
+
+fn after_hole(name: &str, after: &str, applied_as: Option<&str>) -> String {
+    match applied_as {
+        Some(applied) => back_to(applied, name),
+        None => format!("give {name} a version after {after}, or set `allow_out_of_order`"),
+    }
+}
+
+/// An applied migration keeps its version: under another one it would be applied a second time.
+fn back_to(applied: &str, now: &str) -> String {
+    format!(
+        "rename {now} back to {applied}, under which it is applied: as {now} it would be applied a second time"
+    )
 }
 
 fn statements(done: usize) -> String {

@@ -46,7 +46,8 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
     }
     match answer {
         Ok(answer) => {
-            let page = answer.page.append(backup_page(context)).lines(answer.next.lines());
+            let notes = json::file_notes(command, context).into_iter().map(|note| format!("note: {note}"));
+            let page = answer.page.lines(notes).append(backup_page(context)).lines(answer.next.lines());
             write(AutoStream::new(std::io::stdout(), choice), &page.render(context.ui.output()), exit)
         }
         Err(problem) => {

@@ -42,6 +42,10 @@ pub(super) fn document(
                 data.iter().for_each(|(key, value)| _ = put(key, value.clone()));
             }
             put("next", next_steps(&answer.next));
+            let notes = file_notes(command, context);
+            if !notes.is_empty() {
+                put("notes", json!(notes));
+            }
         }
         Err(problem) => {
             put("error", error(problem));
@@ -49,6 +53,12 @@ pub(super) fn document(
         }
     }
     Value::Object(document)
+}
+
+/// What may surprise about the files of the set, for the commands that show it.
+pub(super) fn file_notes<'c>(command: &str, context: &'c Context) -> Vec<&'c str> {
+    let shows = matches!(command, "status" | "plan" | "up");
+    context.migrator.set().notices().filter(|_| shows).collect()
 }
 
 fn next_steps(next: &Next) -> Value {

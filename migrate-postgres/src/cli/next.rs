@@ -79,10 +79,10 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         Error::ForeignHistory { .. } => next
             .or(call("adopt --dry-run"), "shows what would be taken over")
             .or(call("status --ignore-foreign-history"), "goes by our history alone"),
-        Error::Refused(Refused::OutOfOrder { .. }) => {
+        Error::Refused(Refused::OutOfOrder { applied_as: None, .. }) => {
             next.or(call("up --allow-out-of-order"), "applies it after the later one")
         }
-        Error::Refused(Refused::Missing { .. }) => {
+        Error::Refused(Refused::Missing { renumbered: None, .. }) => {
             next.or(call("up --allow-missing"), "goes on without its file")
         }
         _ => next,

@@ -27,11 +27,14 @@ async fn a_new_migration_follows_the_folder() {
         (&["0009_a.up.sql"][..], &["0010_add_b.down.sql", "0010_add_b.up.sql", "0010_add_b.verify.sql"][..]),
         (&["9_a.sql"], &["10_add_b.down.sql", "10_add_b.sql", "10_add_b.verify.sql"]),
         (&["01_a/up.sql"], &["02_add_b/down.sql", "02_add_b/up.sql", "02_add_b/verify.sql"]),
-        (&["0_init/migration.sql"], &["1_add_b/migration.sql", "1_add_b/rollback.sql", "1_add_b/verify.sql"]),
+        (
+            &["01_init/migration.sql", "02_a/migration.sql"],
+            &["03_add_b/migration.sql", "03_add_b/rollback.sql", "03_add_b/verify.sql"],
+        ),
     ] {
         let there: Vec<(&str, &str)> = files_there.iter().map(|name| (*name, "SELECT 1;")).collect();
         let stage = Stage::new(&there).await;
-        stage.done("new 'add b'");
+        stage.done("new 'add b' --with-down --with-verify");
         let made: Vec<String> =
             files(&stage).into_iter().filter(|name| !files_there.contains(&name.as_str())).collect();
         assert_eq!(made, expected);
@@ -56,7 +59,10 @@ async fn times_as_versions_go_on_as_times() {
     assert!(version.len() == 14 && version.starts_with("20") && *version > *"20260105101500", "{version}");
     let empty = Stage::new(&[]).await;
     empty.done("new a --layout folders --versions timestamp");
-    assert_eq!(files(&empty)[0].len(), "20260105101500_a/down.sql".len());
+    assert_eq!(files(&empty)[0].len(), "20260105101500_a/up.sql".len());
+    let prisma = Stage::new(&[]).await;
+    prisma.done("new a --layout prisma");
+    assert_eq!(files(&prisma)[0].len(), "20260105101500_a/migration.sql".len());
 }
 
 #[tokio::test]
@@ -132,7 +138,11 @@ async fn the_layouts_of_other_tools_are_gone_on_with() {
         if down != there {
             stage.write(&format!("migrations/{down}"), "SELECT 2;");
         }
-        stage.done("new b");
+        stage.done(if text.contains("\n-- ") || text.contains("----") {
+            "new b --with-down"
+        } else {
+            "new b --with-down --with-verify"
+        });
         let made: Vec<String> = files(&stage).into_iter().filter(|name| name.contains("_b")).collect();
         assert_eq!(made.len(), expected.len(), "{made:?}");
         assert!(expected.iter().all(|end| made.iter().any(|name| name.ends_with(end))), "{made:?}");
@@ -159,10 +169,11 @@ async fn a_script_of_comments_does_nothing_and_check_says_so() {
     stage.write("migrations/0003_none.up.sql", no_op);
     stage.write("migrations/0003_none.down.sql", no_op);
     let checked = stage.done("check").stdout;
-    assert!(checked.contains("note: `0003_none.up.sql` has comments only, and does nothing"), "{checked}");
+    assert!(checked.contains("note: `0003_none.up.sql`: does nothing: it has comments only"), "{checked}");
     assert!(stage.run("plan").stdout.contains("0003_none   nothing"));
     assert!(stage.done("up").stderr.contains("0003_none"));
     let status = stage.done("status").stdout;
+    assert!(status.contains("note: `0003_none.up.sql`: does nothing: it has comments only"), "{status}");
     assert!(status.contains("nothing pending") && status.contains("0003_none   applied"), "{status}");
     assert!(stage.done("down --yes").stderr.contains("0003_none"));
     assert!(stage.done("history").stdout.contains("0003_none"));
@@ -172,7 +183,7 @@ async fn a_script_of_comments_does_nothing_and_check_says_so() {
 async fn a_stub_that_nobody_wrote_is_told_from_a_comment() {
     for layout in ["flat", "folders", "prisma"] {
         let stage = Stage::new(&[]).await;
-        stage.done(&format!("new a --layout {layout}"));
+        stage.done(&format!("new a --layout {layout} --with-down --with-verify"));
         let refused = stage.run("check");
         let text = refused.stdout + &refused.stderr;
         assert_eq!(refused.code, 5, "{text}");
@@ -182,5 +193,119 @@ async fn a_stub_that_nobody_wrote_is_told_from_a_comment() {
             stage.write(&format!("migrations/{name}"), "-- nothing to do in this database");
         }
         stage.done("check");
+    }
+}
+
+#[tokio::test]
+async fn a_new_stub_stops_only_what_would_apply_it() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    stage.done("new later");
+    assert!(files(&stage).contains(&"0003_later.up.sql".to_owned()), "{:?}", files(&stage));
+    assert_eq!(files(&stage).len(), TABLES.len() + 1, "only the up script is made");
+    let status = stage.done("status").stdout;
+    let note = "note: `0003_later.up.sql`: left out: it is as `migrate new` made it, and not written yet";
+    assert!(status.contains("nothing pending") && status.contains(note), "{status}");
+    for line in ["plan", "verify", "history", "preflight"] {
+        stage.done(line);
+    }
+    stage.done("new 'even later'");
+    assert!(files(&stage).contains(&"0004_even_later.up.sql".to_owned()), "{:?}", files(&stage));
+    for line in ["check", "up", "redo", "reset --confirm x", "test"] {
+        let refused = stage.run(line);
+        let text = refused.stdout + &refused.stderr;
+        assert_eq!(refused.code, 5, "{line}: {text}");
+        assert!(text.contains("0003_later.up.sql:1:1: the script is not written yet"), "{line}: {text}");
+    }
+    stage.done("down");
+}
+
+#[tokio::test]
+async fn a_new_migration_does_not_mind_what_is_wrong_in_the_folder() {
+    let stage = Stage::new(&[("0001_a.up.sql", "SELECT 'open"), ("0002-b.sql", "")]).await;
+    assert_eq!(stage.run("check").code, 5);
+    stage.done("new c");
+    assert!(files(&stage).contains(&"0002_c.up.sql".to_owned()), "{:?}", files(&stage));
+}
+
+#[tokio::test]
+async fn what_may_surprise_about_a_folder_is_shown_before_and_after_a_run() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write("migrations/seed.sh", "");
+    let note = "`seed.sh`: not applied: its name is none of a migration's";
+    let planned = stage.run("plan").stdout;
+    assert!(planned.contains(&format!("note: {note}")), "{planned}");
+    let applied: serde_json::Value = serde_json::from_str(&stage.done("up --json").stdout).unwrap();
+    assert_eq!(applied["notes"], serde_json::json!([note]));
+    let checked: serde_json::Value = serde_json::from_str(&stage.done("check --json").stdout).unwrap();
+    assert_eq!(checked["notes"], serde_json::json!([note]));
+}
+
+/// Both would be waited for: a pipe that no program writes to, and a device without an end.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn only_regular_files_are_checked() {
+    let stage = Stage::new(&TABLES).await;
+    let path = stage.path().join("migrations/0003_pipe.up.sql");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = stage.run("check");
+    assert!(refused.code != 0 && refused.stderr.contains("0003_pipe.up.sql` is a named pipe"), "{refused:?}");
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    let refused = stage.run("check");
+    assert!(refused.code != 0 && refused.stderr.contains("0003_pipe.up.sql` is a device"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_version_of_prismas_is_named_by_its_beginning() {
+    let stage = Stage::new(&[
+        ("20260401000000_a/migration.sql", "CREATE TABLE a (id int);"),
+        ("20260402000000_b/migration.sql", "CREATE TABLE b (id int);"),
+        ("20260402000000_b/rollback.sql", "DROP TABLE b;"),
+        (
+            "20260403000000_c/migration.sql",
+            "CREATE INDEX CONCURRENTLY i ON a (id);\nCREATE INDEX CONCURRENTLY j ON a (nope);",
+        ),
+    ])
+    .await;
+    stage.done("up --to 20260402000000");
+    assert_eq!(stage.run("up").code, 7);
+    stage.database.connect().await.unwrap().batch_execute("DROP INDEX i").await.unwrap();
+    stage.done("resolve 20260403000000 --reverted --reason 'dropped the index'");
+    stage.done("down --to 20260401000000");
+    let status = stage.run("status").stdout;
+    assert!(
+        status.contains("20260401000000_a  applied") && status.contains("20260402000000_b  pending"),
+        "{status}"
+    );
+    // Two that begin so: neither is meant.
+    stage.write("migrations/20260402000000_d/migration.sql", "SELECT 1;");
+    assert_eq!(stage.run("up --to 20260402000000").code, 5);
+}
+
+#[tokio::test]
+async fn a_renumbered_migration_is_recognized_by_its_text() {
+    for (from, to) in [("0002_posts", "0004_posts"), ("0003_late", "0001_late")] {
+        let stage = Stage::new(&[
+            ("0000_first.sql", "CREATE TABLE first ();"),
+            ("0002_posts.sql", "CREATE TABLE IF NOT EXISTS posts ();"),
+            ("0003_late.sql", "CREATE TABLE IF NOT EXISTS late ();"),
+        ])
+        .await;
+        stage.done("up");
+        let folder = stage.path().join("migrations");
+        fs::rename(folder.join(format!("{from}.sql")), folder.join(format!("{to}.sql"))).unwrap();
+        for line in ["up", "up --allow-missing"] {
+            let refused = stage.run(line);
+            assert_eq!(refused.code, 5, "{refused:?}");
+            let told = format!("rename {to} back to {from}, under which it is applied");
+            assert!(
+                refused.stderr.contains("has the same text") && refused.stderr.contains(&told),
+                "{refused:?}"
+            );
+            assert!(!refused.stderr.contains("--allow"), "no way out that would apply it again: {refused:?}");
+        }
+        fs::rename(folder.join(format!("{to}.sql")), folder.join(format!("{from}.sql"))).unwrap();
+        assert!(stage.done("up").stdout.contains("nothing"));
     }
 }

@@ -112,6 +112,16 @@ impl Command {
         }
     }
 
+    /// Whether it may apply any migration of the set, so that none may be unwritten.
+    pub(super) fn applies(&self) -> bool {
+        match self {
+            Command::Up(_) | Command::Redo(_) | Command::Reset(_) => true,
+            #[cfg(feature = "testing")]
+            Command::Test(_) => true,
+            _ => false,
+        }
+    }
+
     /// Runs it.
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         match self {

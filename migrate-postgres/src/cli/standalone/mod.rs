@@ -15,6 +15,7 @@ use super::signals::Signals;
 use crate::{Migrator, Set};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use migrate_core::layout::Reading;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -93,7 +94,7 @@ impl Program {
                 let context = folder.context(&Migrator::new(empty()), options);
                 answer::print("check", args.run(&folder.folder), &context)
             }
-            ProgramCommand::OverSet(command) => match folder.migrator() {
+            ProgramCommand::OverSet(command) => match folder.migrator(command.applies()) {
                 Ok(migrator) => super::run(&command, &folder.context(&migrator, options), signals).await,
                 Err(problem) => {
                     let context = folder.context(&Migrator::new(empty()), options);
@@ -110,8 +111,11 @@ fn empty() -> Set {
 }
 
 impl Folder {
-    fn migrator(&self) -> Result<Migrator, Problem> {
-        let mut set = Set::from_folder(&self.folder)?;
+    /// Over the folder's set. What a command can't apply may be unwritten: it is left out, with a note.
+    fn migrator(&self, applies: bool) -> Result<Migrator, Problem> {
+        let reading = Reading::default();
+        let reading = if applies { reading } else { reading.without_unwritten() };
+        let mut set = Set::from_folder_as(&self.folder, &reading)?;
         if let Some(name) = &self.set {
             set = set.named(name.clone());
         }

@@ -1,6 +1,6 @@
 //! `new`.
 
-use super::stub::{self, Stub};
+use super::stub::{self, Last, Parts, Stub};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::next::Next;
@@ -8,7 +8,7 @@ use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use clap::ValueEnum;
 use migrate_core::source::folder;
-use migrate_core::{FolderError, Layout, Migration as _, SqlMigration, layout};
+use migrate_core::{FolderError, Layout, layout};
 use serde_json::json;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -17,31 +17,39 @@ use std::time::SystemTime;
 
 /// Make the files of a new migration
 ///
-/// In the folder's own layout and with the next version in its own style, each with a comment that says what belongs there. A
-/// script with this comment only is an error of the build, so that none is forgotten: write it, or delete the file. One that is to
-/// do nothing says so in another comment.
+/// In the folder's own layout and with the next version in its own style: the up script, with a comment that says what belongs there.
+/// A script with this comment only is a compile error, and `up` refuses it, so that none is forgotten; commands that apply nothing
+/// leave it out. A script that is to do nothing says so in another comment.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  migrate new create_users")]
+#[command(
+    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
+)]
 pub(super) struct Args {
     /// What it does: create_users
     #[arg(value_name = "NAME")]
     name: String,
+    /// Make the down script, too
+    #[arg(long)]
+    with_down: bool,
+    /// Make the verify script, too
+    #[arg(long)]
+    with_verify: bool,
     /// The layout of a folder that is still empty
     #[arg(long, value_name = "LAYOUT", default_value = "flat")]
     layout: EmptyLayout,
-    /// The versions of a folder that is still empty
-    #[arg(long, value_name = "STYLE", default_value = "sequence")]
-    versions: EmptyVersions,
+    /// The versions of a folder that is still empty [default: sequence; timestamp for prisma]
+    #[arg(long, value_name = "STYLE")]
+    versions: Option<EmptyVersions>,
 }
 
 /// The layouts that a new folder may be given.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EmptyLayout {
-    /// 0001_create_users.up.sql, .down.sql, .verify.sql
+    /// 0001_create_users.up.sql
     Flat,
-    /// <version>_create_users/up.sql, down.sql, verify.sql, as diesel has it
+    /// <version>_create_users/up.sql, as diesel has it
     Folders,
-    /// <version>_create_users/migration.sql, rollback.sql, verify.sql
+    /// <version>_create_users/migration.sql
     Prisma,
 }
 
@@ -62,8 +70,8 @@ impl Args {
         }
         let paths: Vec<String> =
             stubs.iter().map(|stub| folder.join(&stub.path).to_string_lossy().into_owned()).collect();
-        let next = Next::advice("write them, and delete those that it does not need")
-            .or(context.invocation.command("check"), "checks them without a build");
+        let next = Next::advice(if paths.len() == 1 { "write it" } else { "write them" })
+            .or(context.invocation.command("check"), "checks the folder without a build");
         let page = Page::default().lines(paths.iter().map(|path| format!("made {path}")));
         Ok(Answer { next, ..Answer::done(page, json!({ "files": paths })) })
     }
@@ -75,27 +83,33 @@ impl Args {
             files => files?,
         };
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-        let read = layout::read(files);
-        let found = read.as_ref().ok().filter(|directory| !directory.migrations.is_empty());
-        // A folder with something wrong in it is no reason not to write the next migration, as long as its layout shows.
-        let layout = match (found, &read) {
-            (Some(directory), _) => directory.layout,
-            (None, Err(problems)) if !is_empty(problems) => {
-                let problems = problems.clone().under(&folder.to_string_lossy());
+        // Something wrong in the folder is no reason not to write the next migration, as long as its layout shows.
+        let outline = match layout::outline(files) {
+            Ok(outline) => Some(outline).filter(|outline| !outline.names.is_empty()),
+            Err(problems) if is_empty(&problems) => None,
+            Err(problems) => {
+                let problems = problems.under(&folder.to_string_lossy());
                 return Err(FolderError::Problems { path: folder.to_owned(), problems }.into());
             }
-            (None, _) => self.layout.layout(),
         };
-        let migrations = found.iter().flat_map(|directory| directory.migrations.iter());
-        let versions: Vec<&str> = migrations.filter_map(|m| version_as_named(m, layout)).collect();
-        let first = match self.versions {
-            EmptyVersions::Sequence => "0000",
-            EmptyVersions::Timestamp => "00000000000000",
+        let layout = outline.as_ref().map_or(self.layout.layout(), |outline| outline.layout);
+        let names = outline.map(|outline| outline.names).unwrap_or_default();
+        let version = match Last::of(&names, layout) {
+            Some(last) => last.next(&name, SystemTime::now()),
+            None => self.first_version(layout),
         };
-        let last = versions.last().copied().unwrap_or(first);
-        let version = stub::next_version(last, SystemTime::now());
-        stub::files(layout, &version, &name, &paths)
+        let parts = Parts { down: self.with_down, verify: self.with_verify };
+        stub::files(layout, &version, &name, &paths, parts)
             .ok_or_else(|| Problem::NewLayout { layout: layout.to_string() })
+    }
+
+    fn first_version(&self, layout: Layout) -> String {
+        let of_layout =
+            if layout == Layout::Prisma { EmptyVersions::Timestamp } else { EmptyVersions::Sequence };
+        match self.versions.unwrap_or(of_layout) {
+            EmptyVersions::Sequence => "0001".to_owned(),
+            EmptyVersions::Timestamp => stub::timestamp(SystemTime::now()),
+        }
     }
 }
 
@@ -112,16 +126,6 @@ impl EmptyLayout {
 /// Whether all that is wrong is that there is nothing yet.
 fn is_empty(problems: &migrate_core::Problems) -> bool {
     problems.iter().all(|problem| matches!(problem.kind, migrate_core::ProblemKind::NoMigrations { .. }))
-}
-
-/// The version as the name of its file or folder has it, dashes and underscores included; none for one that is repeatable.
-fn version_as_named(migration: &SqlMigration, layout: Layout) -> Option<&str> {
-    let name = migration.name();
-    let (version, _) = match layout {
-        Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?,
-        _ => name.split_once('_')?,
-    };
-    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
 
 /// Writes a file that must not be there.

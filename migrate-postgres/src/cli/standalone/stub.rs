@@ -1,8 +1,8 @@
 //! The files of a new migration: names and texts, from what is there.
 
 use humantime::format_rfc3339_seconds;
-use migrate_core::Layout;
 use migrate_core::layout::UNWRITTEN;
+use migrate_core::{Layout, Version};
 use std::time::SystemTime;
 
 /// A file to be written.
@@ -25,19 +25,79 @@ pub(super) fn name(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The version after another one, in its style: a time where that is one, else the next number with as many digits.
-pub(super) fn next_version(last: &str, now: SystemTime) -> String {
-    if let Some(time) = timestamp_like(last, now) {
-        // Two within a second, or a clock that is behind whoever made the last one.
-        return if time.as_str() > last { time } else { incremented(last) };
+/// The last migration of a folder, as far as the next one's version depends on it.
+pub(super) struct Last<'a> {
+    layout: Layout,
+    /// The whole name.
+    name: &'a str,
+    /// The version as the name has it, dashes and underscores included.
+    version: &'a str,
+    /// Whether it is the only one.
+    is_only: bool,
+}
+
+impl<'a> Last<'a> {
+    /// The last of some names that have a version of digits at their beginning.
+    pub(super) fn of(names: &'a [String], layout: Layout) -> Option<Last<'a>> {
+        let (name, version) =
+            names.iter().rev().find_map(|name| Some((name, version_as_named(name, layout)?)))?;
+        Some(Last { layout, name, version, is_only: names.len() == 1 })
     }
-    incremented(last)
+
+    /// The version after it, in its style: the time where that is one, else the next number with as many digits. Never a time to come,
+    /// unless the last one is.
+    pub(super) fn next(&self, name: &str, now: SystemTime) -> String {
+        let Some(time) = self.time_in_style(now) else { return incremented(self.version) };
+        // A date alone can't tell two migrations of one day apart; the time of day can, which comes after it as a number.
+        let candidates = [time, timestamp(now), self.version.to_owned()];
+        let is_after = |version: &String| self.is_before(version, name);
+        candidates.into_iter().find(is_after).unwrap_or_else(|| match self.version.len() {
+            // As text, `20260105101500_b` comes before `20260105_a`.
+            8 => format!("{}000000", incremented(self.version)),
+            _ => incremented(self.version),
+        })
+    }
+
+    /// Whether a migration of a version and a name comes after it, where its layout sorts it.
+    fn is_before(&self, version: &str, name: &str) -> bool {
+        match self.layout {
+            Layout::Prisma => *format!("{version}_{name}") > *self.name,
+            Layout::Dbmate => version > self.version && *format!("{version}_{name}") > *self.name,
+            Layout::Folders => version.replace('-', "") > self.version.replace('-', ""),
+            _ => Version::numeric(version.to_owned()) > Version::numeric(self.version.to_owned()),
+        }
+    }
+
+    /// The time in the style of its version, if that is a time. `prisma migrate dev` writes all 14 digits, whatever stands there,
+    /// and `0_init` is what its baseline is called.
+    fn time_in_style(&self, now: SystemTime) -> Option<String> {
+        let is_prismas_baseline = self.layout == Layout::Prisma && self.is_only;
+        match timestamp_like(self.version, now) {
+            Some(_) if self.layout == Layout::Prisma => Some(timestamp(now)),
+            None if is_prismas_baseline => Some(timestamp(now)),
+            time => time,
+        }
+    }
+}
+
+/// The version that a name begins with; none for one of another form.
+fn version_as_named(name: &str, layout: Layout) -> Option<&str> {
+    let version = match layout {
+        Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?.0,
+        // diesel's folders need no `_`, and dbmate's names none behind their digits.
+        _ => name.split(|c: char| !c.is_ascii_digit() && c != '-').next()?.trim_end_matches('-'),
+    };
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+}
+
+/// The time as a version: `YYYYMMDDHHMMSS`, in UTC.
+pub(super) fn timestamp(now: SystemTime) -> String {
+    format_rfc3339_seconds(now).to_string().chars().filter(char::is_ascii_digit).collect()
 }
 
 /// The time in the style of a version, if that is a time.
 fn timestamp_like(last: &str, now: SystemTime) -> Option<String> {
-    let digits: String =
-        format_rfc3339_seconds(now).to_string().chars().filter(char::is_ascii_digit).collect();
+    let digits = timestamp(now);
     let is_digits = last.bytes().all(|byte| byte.is_ascii_digit());
     let unix = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     match last.len() {
@@ -74,22 +134,39 @@ fn incremented(last: &str) -> String {
     format!("{head}1{}", String::from_utf8_lossy(&digits))
 }
 
+/// Which scripts a new migration gets besides the up script.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub(super) down: bool,
+    pub(super) verify: bool,
+}
+
 /// The files of a migration in a layout, none where nobody knows how; `paths` are those that are there.
-pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String]) -> Option<Vec<Stub>> {
+pub(super) fn files(
+    layout: Layout,
+    version: &str,
+    name: &str,
+    paths: &[String],
+    parts: Parts,
+) -> Option<Vec<Stub>> {
     let stub = |path: String, text: &str| Stub { path, text: format!("-- {UNWRITTEN}{text}") };
+    let of_parts = |up: String, down: String, verify: String| {
+        let down = parts.down.then(|| stub(down, DOWN));
+        let verify = parts.verify.then(|| stub(verify, VERIFY));
+        [Some(stub(up, UP)), down, verify].into_iter().flatten().collect()
+    };
     let three = |up: &str, down: &str, verify: &str| {
         let stem = format!("{version}_{name}");
-        vec![
-            stub(format!("{stem}{up}"), UP),
-            stub(format!("{stem}{down}"), DOWN),
-            stub(format!("{stem}{verify}"), VERIFY),
-        ]
+        of_parts(format!("{stem}{up}"), format!("{stem}{down}"), format!("{stem}{verify}"))
     };
     // The marks of the other tools stand on lines of their own; what follows is up to the author.
-    let halves = |up: &str, down: &str| {
+    let halves = |up: &str, down: &str, down_alone: &str| {
         let text = DOWN.replace("this file", "this half");
-        let text = format!("{up}-- {UNWRITTEN}{UP}{down}-- {UNWRITTEN}{text}");
-        vec![Stub { path: format!("{version}_{name}.sql"), text }]
+        let down = if parts.down { format!("{down}-- {UNWRITTEN}{text}") } else { down_alone.to_owned() };
+        let text = format!("{up}-- {UNWRITTEN}{UP}{down}");
+        let file = Stub { path: format!("{version}_{name}.sql"), text };
+        let verify = parts.verify.then(|| stub(format!("{version}_{name}.verify.sql"), VERIFY));
+        [Some(file), verify].into_iter().flatten().collect()
     };
     Some(match layout {
         Layout::Flat => {
@@ -104,13 +181,16 @@ pub(super) fn files(layout: Layout, version: &str, name: &str, paths: &[String])
         Layout::Flyway => {
             let (short, long) =
                 (format!("{version}__{name}"), |kind: &str| format!("{kind}{version}__{name}.sql"));
-            vec![stub(long("V"), UP), stub(long("U"), DOWN), stub(format!("V{short}.verify.sql"), VERIFY)]
+            of_parts(long("V"), long("U"), format!("V{short}.verify.sql"))
         }
         // refinery has no down scripts: a `U` is a migration of its own.
         Layout::Refinery => vec![stub(format!("V{version}__{name}.sql"), UP)],
-        Layout::Goose => halves("-- +goose Up\n", "\n-- +goose Down\n"),
-        Layout::Dbmate => halves("-- migrate:up\n", "\n-- migrate:down\n"),
-        Layout::Tern => halves("", "\n---- create above / drop below ----\n\n"),
+        Layout::Goose => halves("-- +goose Up\n", "\n-- +goose Down\n", ""),
+        Layout::Dbmate => {
+            // dbmate asks for both marks.
+            halves("-- migrate:up\n", "\n-- migrate:down\n", "\n-- migrate:down\n")
+        }
+        Layout::Tern => halves("", "\n---- create above / drop below ----\n\n", ""),
         _ => return None,
     })
 }
@@ -123,32 +203,50 @@ mod tests {
     /// 2026-01-05T10:15:00Z.
     const NOW: Duration = Duration::from_secs(1_767_608_100);
 
-    fn next(last: &str) -> String {
-        next_version(last, SystemTime::UNIX_EPOCH + NOW)
+    fn next_in(names: &[&str], layout: Layout) -> String {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Last::of(&names, layout).unwrap().next("b", SystemTime::UNIX_EPOCH + NOW)
     }
 
     #[test]
     fn the_next_version_has_the_style_of_the_last() {
         for (last, expected) in [
-            ("0001", "0002"),
-            ("0099", "0100"),
-            ("9", "10"),
-            ("1.9", "1.10"),
-            ("1_1", "1_2"),
-            ("00007", "00008"),
-            ("20250101000000", "20260105101500"),
-            ("2025-01-01-000000", "2026-01-05-101500"),
-            ("1700000000", "1767608100"),
-            ("20250101", "20260105"),
+            ("0001_a", "0002"),
+            ("0099_a", "0100"),
+            ("9_a", "10"),
+            ("00007_a", "00008"),
+            ("20250101000000_a", "20260105101500"),
+            ("1700000000_a", "1767608100"),
+            ("20250101_a", "20260105"),
         ] {
-            assert_eq!(next(last), expected, "after {last}");
+            assert_eq!(next_in(&[last], Layout::Flat), expected, "after {last}");
         }
+        assert_eq!(next_in(&["2025-01-01-000000_a"], Layout::Folders), "2026-01-05-101500");
+        assert_eq!(next_in(&["00000000000000"], Layout::Folders), "20260105101500");
+        assert_eq!(next_in(&["V1_9__a"], Layout::Flyway), "1_10");
+        assert_eq!(next_in(&["V1.9__a"], Layout::Flyway), "1.10");
+    }
+
+    /// Whatever is there, a name that `prisma migrate dev` writes a moment later comes after it.
+    #[test]
+    fn prismas_names_have_all_digits_of_the_time() {
+        let next = |names: &[&str]| next_in(names, Layout::Prisma);
+        assert_eq!(next(&["20250101_a"]), "20260105101500");
+        assert_eq!(next(&["0_init"]), "20260105101500");
+        assert_eq!(next(&["0_init", "20250101000000_a"]), "20260105101500");
+        // A sequence stays one.
+        assert_eq!(next(&["01_init", "02_a"]), "03");
+        // As text `20260105101500_b` would come before it, and the date with a later name does not.
+        assert_eq!(next(&["20250101_z", "20260105_a"]), "20260105");
+        assert_eq!(next(&["20250101_z", "20260105_c"]), "20260106000000");
     }
 
     #[test]
     fn a_time_that_is_not_after_the_last_version_is_counted_on() {
-        assert_eq!(next("20260105101500"), "20260105101501");
-        assert_eq!(next("20990101000000"), "20990101000001");
+        assert_eq!(next_in(&["20260105101500_a"], Layout::Flat), "20260105101501");
+        assert_eq!(next_in(&["20990101000000_a"], Layout::Flat), "20990101000001");
+        assert_eq!(next_in(&["20260105_a"], Layout::Flat), "20260105101500");
+        assert_eq!(next_in(&["20260105_a"], Layout::Dbmate), "20260106000000");
     }
 
     #[test]
