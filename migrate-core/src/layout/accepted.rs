@@ -1,7 +1,7 @@
 //! What the directory reader of each tool accepts: a table, each row with the rule of the tool's own source.
 
 use super::*;
-use crate::migration::Migration as _;
+use crate::migration::Migration;
 
 type Files<'a> = &'a [(&'a str, &'a str)];
 
@@ -263,7 +263,7 @@ fn what_a_tool_accepts_is_accepted_and_what_it_passes_over_is_noted() {
     for Accepted { tool, rule, files, names, notes } in ACCEPTED {
         let sources = files.iter().map(|(path, text)| SourceFile::new(*path, text.as_bytes())).collect();
         let read = super::read(sources).unwrap_or_else(|problems| panic!("{tool}: {rule}:\n{problems}"));
-        let found: Vec<&str> = read.migrations.iter().map(|migration| migration.name()).collect();
+        let found: Vec<&str> = read.migrations.iter().map(Migration::name).collect();
         assert_eq!(found, *names, "{tool}: {rule}");
         let mut noted: Vec<(&str, NoteKind)> =
             read.notes.iter().map(|note| (note.path.as_str(), note.why)).collect();
@@ -330,7 +330,7 @@ fn a_stub_can_be_left_out_and_its_directory_outlined() {
         let problems = super::read(sources()).unwrap_err();
         assert!(problems.iter().all(|problem| problem.kind == crate::ProblemKind::Unwritten), "{problems}");
         let read = Reading::default().without_unwritten().read(sources()).unwrap();
-        assert_eq!(read.migrations.iter().map(|m| m.name()).collect::<Vec<_>>(), names);
+        assert_eq!(read.migrations.iter().map(Migration::name).collect::<Vec<_>>(), names);
         assert_eq!(read.migrations[0].down_script().is_some(), has_down);
         assert!(read.notes.iter().all(|note| note.why == NoteKind::Unwritten), "{:?}", read.notes);
         assert_eq!(

@@ -59,7 +59,7 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
             None if Some(&applied.version) > set.last_version() => newer.push(applied.name.clone()),
             None => match (missing(set, state, applied), policies.allow_missing) {
                 (Refused::Missing { renumbered: None, name, .. }, true) => {
-                    notices.push(Notice::Missing { name })
+                    notices.push(Notice::Missing { name });
                 }
                 // Its text under another version would be run a second time.
                 (refused, _) => return Err(refused),
