@@ -217,7 +217,7 @@ async fn a_new_stub_stops_only_what_would_apply_it() {
         assert_eq!(refused.code, 5, "{line}: {text}");
         assert!(text.contains("0003_later.up.sql:1:1: the script is not written yet"), "{line}: {text}");
     }
-    stage.done("down");
+    stage.done("down --yes");
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn a_version_of_prismas_is_named_by_its_beginning() {
     assert_eq!(stage.run("up").code, 7);
     stage.database.connect().await.unwrap().batch_execute("DROP INDEX i").await.unwrap();
     stage.done("resolve 20260403000000 --reverted --reason 'dropped the index'");
-    stage.done("down --to 20260401000000");
+    stage.done("down --to 20260401000000 --yes");
     let status = stage.run("status").stdout;
     assert!(
         status.contains("20260401000000_a  applied") && status.contains("20260402000000_b  pending"),
