@@ -1,6 +1,6 @@
 //! Sets that can be reverted, and sets that only look so.
 
-use migrate_postgres::testing::{self, Problem, Reversible, RoundTrip, assert_reversible};
+use migrate_postgres::testing::{self, Irreversible, Problem, Reversible, RoundTrip, assert_reversible};
 use migrate_postgres::{Migrator, Set, tools};
 use migrate_tests::sets::{Scripts, folder_of, set, tables};
 
@@ -70,29 +70,108 @@ async fn a_down_that_forgets_an_index_is_named_with_the_index() {
     );
 }
 
-#[tokio::test]
-async fn an_up_that_fails_the_second_time_is_named_and_ends_the_test() {
-    let fails = scripts(&[
+/// Each of these goes wrong in a way of its own.
+fn troubled() -> Set {
+    scripts(&[
         ("CREATE TABLE users (id int);", "DROP TABLE users;"),
+        // The type stays, so it can't be made again.
         ("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE users ADD m mood;", "ALTER TABLE users DROP m;"),
-        ("SELECT 1;", "SELECT 1;"),
-        ("SELECT 1;", "SELECT 1;"),
-    ]);
-    let report = check(fails.clone()).await;
-    assert_eq!(report.migrations.len(), 2);
-    assert_eq!(report.not_tried, 2);
-    let [Problem::Left { .. }, Problem::UpAgain { .. }] = &*report.migrations[1].problems else {
-        panic!("{report:?}")
+        ("CREATE TABLE a ();", "DROP TABLE a; DROP TABLE nothing;"),
+        // What is committed of it is not there any more when it fails.
+        (
+            "CREATE INDEX CONCURRENTLY i ON users (id);",
+            "DROP INDEX CONCURRENTLY i; DROP INDEX CONCURRENTLY j;",
+        ),
+        ("CREATE TABLE b ();", ""),
+        ("CREATE INDEX k ON users (id); ALTER TABLE users ADD x int;", "ALTER TABLE users DROP x;"),
+        (
+            "CREATE TABLE c (); DROP INDEX i, k;",
+            "DROP TABLE c; CREATE INDEX i ON users (id); CREATE INDEX k ON users (id);",
+        ),
+    ])
+}
+
+#[tokio::test]
+async fn all_that_goes_wrong_is_named_and_nothing_ends_the_test() {
+    let report = check(troubled()).await;
+    assert_eq!((report.migrations.len(), report.not_tried), (7, 0), "{report}");
+    let kind = |problem: &Problem| match problem {
+        Problem::NoDown => "no down",
+        Problem::Down { .. } => "down",
+        Problem::Left { .. } => "left",
+        Problem::UpAgain { .. } => "up again",
+        _ => "other",
     };
-    let text = panic_of(fails).await;
+    let found: Vec<Vec<&str>> =
+        report.migrations.iter().map(|tried| tried.problems.iter().map(kind).collect()).collect();
+    let expected: [&[&str]; 7] =
+        [&[], &["left", "up again"], &["down"], &["down"], &["no down"], &["left", "up again"], &[]];
+    assert_eq!(found, expected, "{report}");
+    let text = panic_of(troubled()).await;
     for part in [
         "00002_step is not undone by its down script, which leaves, compared with before:\n  type public.mood: added",
         "00002_step can't be applied again after its down script: migration 00002_step failed at 00002_step.up.sql:1:",
         "type \"mood\" already exists",
-        "2 migrations after it could not be tried",
+        "00003_step has a down script that fails: migration 00003_step could not be reverted at 00003_step.down.sql:1:",
+        "table \"nothing\" does not exist",
+        "\n  next: correct it, or allow it to fail with `allow_irreversible`",
+        "00005_step has no down script",
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
+    // What a run would say: of a database that is gone.
+    for advice in ["run again", "revert again", "database: "] {
+        assert!(!text.contains(advice), "{advice} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_down_that_is_to_fail_may_fail() {
+    let raises = || {
+        scripts(&[
+            ("CREATE TABLE t ();", "DO $$ BEGIN RAISE EXCEPTION 'there is no way back'; END $$;"),
+            ("CREATE TABLE u ();", "DROP TABLE u;"),
+            ("CREATE TABLE v ();", ""),
+        ])
+    };
+    let trip = |names: &[&str]| {
+        names.iter().fold(RoundTrip::of(Migrator::new(raises())), |trip, name| trip.allow_irreversible(*name))
+    };
+    let report = check(trip(&["1", "00003_step"])).await;
+    assert!(report.is_reversible(), "{report}");
+    let [first, second, third] = &*report.migrations else { panic!("{report:?}") };
+    assert!(
+        matches!(&first.irreversible, Some(Irreversible::DownFails { error }) if error.to_string().contains("no way back"))
+    );
+    assert!(second.irreversible.is_none());
+    assert!(matches!(third.irreversible, Some(Irreversible::NoDown)));
+    let report = check(trip(&["3"])).await;
+    assert!(matches!(&*report.migrations[0].problems, [Problem::Down { .. }]), "{report}");
+}
+
+#[tokio::test]
+async fn a_trial_may_begin_with_any_migration() {
+    let from = |first: &str| RoundTrip::of(Migrator::new(troubled())).starting_at(first.to_owned());
+    for first in ["7", "00007", "00007_step"] {
+        let report = check(from(first)).await;
+        assert!(report.is_reversible(), "{report}");
+        assert_eq!(report.migrations.len(), 1);
+    }
+    assert_eq!(check(from("4")).await.migrations.len(), 4);
+    let database = testing::server().unwrap().database().await.unwrap();
+    let error = from("8").check(database.url()).await.unwrap_err().to_string();
+    assert!(error.contains("there is no migration 8: the last is 00007_step"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_was_not_empty_is_never_emptied() {
+    let database = testing::server().unwrap().database().await.unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE precious AS SELECT 1 AS id").await.unwrap();
+    let report = RoundTrip::of(Migrator::new(troubled())).check(database.url()).await.unwrap();
+    assert_eq!((report.migrations.len(), report.not_tried), (2, 5), "{report}");
+    let left: i32 = client.query_one("SELECT id FROM precious", &[]).await.unwrap().get(0);
+    assert_eq!(left, 1);
 }
 
 #[tokio::test]

@@ -34,8 +34,22 @@
 //! [schema](Comparison::schema). Not histories: this library's, and with the feature `histories` those of other tools. Not
 //! privileges, unless [asked for](Comparison::with_privileges), because they are usually granted once and by somebody else;
 //! not owners. Migrations run on the scratch database as they ran on the target, data and all, so a migration that needs data
-//! which no migration inserted fails there. What they change outside their database, roles say, they change.
+//! which no migration inserted fails there.
+//!
+//! # What the databases of a server share
+//!
+//! The scratch database is usually on the server of the target, where roles that migrations make are there already. A
+//! replay never changes what the databases of a server share:
+//!
+//! - Statements about roles, memberships, databases, tablespaces, subscriptions, replication slots and the server's parameters
+//!   are left out: `CREATE ROLE`, `ALTER ROLE … PASSWORD`, `GRANT app_reader TO app`, `GRANT CONNECT ON DATABASE …`, `ALTER SYSTEM`.
+//! - Code that the text does not show (`DO` blocks, functions that are called) is run, and rolled back and left out where it has
+//!   changed something of that kind. In scripts that run statement by statement, a `DO` block or a `CALL` is left out where its
+//!   text speaks of such a change.
+//! - A role that the server does not have is left out of grants and policies, and does not become an owner: a role that is
+//!   gone holds no privileges any more.
 
+mod normal;
 mod since;
 
 pub use since::{ObjectChange, SinceKept};
@@ -45,15 +59,13 @@ use crate::error::Error;
 use crate::history::PgHistory;
 use crate::migrator::Migrator;
 use crate::quote::quote_ident;
-use crate::scratch::Scratch;
 pub use crate::scratch::ScratchError;
+use crate::scratch::{Replay, Replayed, Scratch, Source};
 use crate::target::Target;
 use migrate_core::history::{Applied, History, Position, State};
-use migrate_core::migration::Work;
 use migrate_core::plan::{Baseline, Plan};
-use migrate_core::{Checksum, Migration, Report, Script, Set, SqlMigration, Version, kept};
+use migrate_core::{Report, Script, Set, SqlMigration, Version, kept};
 use std::fmt;
-use std::sync::Arc;
 use tokio_postgres::Client;
 
 /// What is compared, and on which scratch database.
@@ -288,9 +300,7 @@ impl Migrator {
         // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
         let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
         let scratch = Scratch::open(target, history.session(), comparison.scratch.as_deref()).await?;
-        let mut migrator = Migrator::new(placed(self.set().name(), migrations));
-        migrator.settings = self.settings.clone();
-        migrator.settings.ignores_foreign = true;
+        let mut migrator = self.over(self.set().clone());
         #[cfg(feature = "histories")]
         {
             // Its rules for names and versions are not those of the migrations in their places here.
@@ -299,11 +309,16 @@ impl Migrator {
         }
         // There may be no schema of the search path in the scratch database yet; the target's is made there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
-        let expected = made_by(&migrator, &scratch, schema, &scope).await;
+        let name = self.set().name();
+        let made = made_by(&migrator, name, migrations, &scratch, schema).await;
+        let compared = match made {
+            Ok(()) => differences(&scratch, comparison, &scope, &live).await,
+            Err(error) => Err(error),
+        };
         let closed = scratch.close().await;
-        let expected = comparison.of(expected?);
+        let compared = compared?;
         closed?;
-        Ok(expected.differences(&live))
+        Ok(compared)
     }
 }
 
@@ -313,19 +328,49 @@ async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
     Ok(row.map_err(|source| Error::server("looking at the session", source))?.get(0))
 }
 
-/// The catalog that migrations make on a scratch database, in which `schema` is there beforehand.
+/// What leads from the schema of the scratch database to that of the target.
+async fn differences(
+    scratch: &Scratch,
+    comparison: &Comparison,
+    scope: &Scope,
+    live: &Catalog,
+) -> Result<Differences, Error> {
+    let mut session = scratch.config().open().await?;
+    let compared = async {
+        let expected = comparison.of(read(&mut session, scope).await?);
+        normal::without_print_forms(&session, scope, &expected, live).await
+    };
+    let compared = compared.await;
+    session.close().await;
+    compared
+}
+
+/// Runs migrations on a scratch database, in which `schema` is there beforehand.
 async fn made_by(
     migrator: &Migrator,
+    name: &str,
+    migrations: Vec<Source>,
     scratch: &Scratch,
     schema: Option<&str>,
-    scope: &Scope,
-) -> Result<Catalog, Error> {
+) -> Result<(), Error> {
     if let Some(schema) = schema {
         create_schema(scratch, schema).await?;
     }
-    let run = migrator.run(scratch.config()).await;
-    run.map_err(|source| ScratchError::Migrating { source: Box::new(source) })?;
-    Catalog::read(scratch.config(), scope).await
+    let mut replay = replay(scratch, name, migrations).await?;
+    loop {
+        let Err(error) = migrator.over(replay.set()).run(scratch.config()).await else { return Ok(()) };
+        replay.leave_out_after(error).map_err(|error| match error {
+            Error::Scratch(_) => error,
+            source => ScratchError::Migrating { source: Box::new(source) }.into(),
+        })?;
+    }
+}
+
+async fn replay(scratch: &Scratch, name: &str, migrations: Vec<Source>) -> Result<Replay, Error> {
+    let session = scratch.config().open().await?;
+    let replay = Replay::on(&session, name, placed(migrations), Replayed::Applied).await;
+    session.close().await;
+    replay
 }
 
 async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
@@ -336,62 +381,10 @@ async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
     created.map_err(|source| Error::server("creating the schema in the scratch database", source))
 }
 
-/// A migration as it was applied: which of the set's it is, or what the history kept.
-#[derive(Debug)]
-enum Source {
-    OfSet(Box<Set>, Version),
-    Kept(Box<SqlMigration>),
-}
-
-/// A migration in its place on a scratch database. Without its verify script: that speaks of data, too.
-#[derive(Debug)]
-struct Placed {
-    version: Version,
-    source: Source,
-}
-
-impl Placed {
-    fn migration(&self) -> &dyn Migration {
-        match &self.source {
-            Source::OfSet(set, version) => set.find(version).expect("a migration of the set"),
-            Source::Kept(migration) => &**migration,
-        }
-    }
-}
-
-impl Migration for Placed {
-    fn version(&self) -> &Version {
-        &self.version
-    }
-
-    fn name(&self) -> &str {
-        self.migration().name()
-    }
-
-    fn checksum(&self) -> Checksum {
-        self.migration().checksum()
-    }
-
-    fn up(&self) -> Work<'_> {
-        self.migration().up()
-    }
-
-    fn down(&self) -> Option<Work<'_>> {
-        None
-    }
-
-    fn verify(&self) -> Option<&Script> {
-        None
-    }
-}
-
-/// A set in the order given: that of application, which may not be that of the versions.
-fn placed(name: &str, sources: Vec<Source>) -> Set {
-    let placed = sources.into_iter().enumerate().map(|(index, source)| {
-        let version = Version::numeric((index + 1).to_string());
-        Arc::new(Placed { version, source }) as Arc<dyn Migration>
-    });
-    Set::new(name.to_owned(), placed.collect()).expect("numbers that differ")
+/// The versions of migrations in the order given: that of application, which may not be that of their own versions.
+fn placed(sources: Vec<Source>) -> Vec<(Version, Source)> {
+    let version = |index: usize| Version::numeric((index + 1).to_string());
+    sources.into_iter().enumerate().map(|(index, source)| (version(index), source)).collect()
 }
 
 /// What was applied: the set's migration where that is still the same, else the text that the history kept.

@@ -550,6 +550,15 @@ fn columns(missing: &[String]) -> String {
     }
 }
 
+/// What went wrong, without what that left in the database and what to do next: for what ran on another database than the
+/// user's, or was no run.
+#[cfg(feature = "catalog")]
+pub(crate) fn without_advice(error: &Error) -> String {
+    let text = error.to_string();
+    let end = text.find("\ndatabase: ").or_else(|| text.find("\nnext: ")).unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
 /// The server's words with their SQLSTATE, or the client's with what caused them.
 pub(crate) fn cause(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {

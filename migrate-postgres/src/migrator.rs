@@ -93,6 +93,14 @@ impl Migrator {
         &self.set
     }
 
+    /// The same settings over other migrations, without the callback: these run somewhere else.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn over(&self, set: Set) -> Migrator {
+        let mut migrator = Migrator { settings: self.settings.clone(), ..Migrator::new(set) };
+        migrator.settings.ignores_foreign = true;
+        migrator
+    }
+
     /// What of it, beside the set, shows in the database that it makes.
     #[cfg(feature = "testing")]
     pub(crate) fn made(&self) -> impl std::hash::Hash {

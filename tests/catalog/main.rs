@@ -4,6 +4,7 @@ mod cases;
 mod dumped;
 mod left_out;
 mod reading;
+mod restored;
 mod schema;
 mod seen;
 

@@ -3,6 +3,7 @@
 mod baselines;
 mod differing;
 mod scratch;
+mod shared;
 mod since_kept;
 mod tools;
 

@@ -6,6 +6,7 @@
 //!
 //! Nothing here does any I/O, and nothing needs more time than grows with the script's length.
 
+mod cluster;
 mod compare;
 mod control;
 mod cursor;
@@ -25,6 +26,9 @@ mod subject;
 mod summary;
 mod token;
 
+pub use self::cluster::{
+    is_cluster_wide, may_be_cluster_wide, quotes_cluster_wide, roles_made, roles_named, without_roles,
+};
 pub use self::compare::same_but_for_comments;
 pub(crate) use self::fault::character_text;
 pub use self::fault::{Fault, FaultKind};

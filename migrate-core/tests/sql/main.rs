@@ -1,5 +1,6 @@
 //! How `migrate_core::sql` reads SQL, as tables of cases and as properties.
 
+mod cluster;
 mod comparing;
 mod faults;
 mod lexing;

@@ -52,6 +52,13 @@ pub struct Difference {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences(Vec<Difference>);
 
+impl Differences {
+    /// Leaves out the others.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Difference) -> bool) {
+        self.0.retain(keep);
+    }
+}
+
 impl Deref for Differences {
     type Target = [Difference];
 

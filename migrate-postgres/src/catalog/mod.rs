@@ -44,3 +44,5 @@ pub use object::{Catalog, Object};
 pub use pattern::{InvalidPattern, Pattern};
 pub use read::Scope;
 pub(crate) use read::read;
+#[cfg(feature = "testing")]
+pub(crate) use read::{prepare, read_with};

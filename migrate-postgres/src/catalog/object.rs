@@ -16,9 +16,14 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object with its definition, lines of text.
+    /// An object with its definition, lines of text. Which line endings it was written with does not count, in the bodies of
+    /// functions and in constants neither: LF stands for CR LF and for CR.
     pub fn new(kind: Kind, identity: impl Into<String>, definition: impl Into<String>) -> Object {
-        Object { kind, identity: identity.into(), definition: definition.into(), table: None }
+        let mut definition: String = definition.into();
+        if definition.contains('\r') {
+            definition = definition.replace("\r\n", "\n").replace('\r', "\n");
+        }
+        Object { kind, identity: identity.into(), definition, table: None }
     }
 
     /// The same, as part of a table or another object: patterns that match that one's identity match this object too.

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row, SimpleQueryMessage};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 /// How much of a database is read.
 ///
@@ -57,7 +57,7 @@ impl Scope {
 
     /// Begins a transaction with the settings that definitions depend on, and says whether one had been begun before: then
     /// nothing is set. BEGIN in a transaction is only a warning.
-    fn begin(&self) -> String {
+    pub(crate) fn begin(&self) -> String {
         let path = match &self.schema {
             // A temporary object would come first if its schema were not named.
             Some(schema) => format!("pg_catalog, {}, pg_temp", quote_ident(schema)),
@@ -74,13 +74,14 @@ impl Scope {
 }
 
 /// What the text of a definition, or of a constant in it, depends on. And a query over so many small tables is never worth
-/// compiling.
-const SETTINGS: [(&str, &str); 9] = [
+/// compiling, nor planning anew where it is prepared.
+const SETTINGS: [(&str, &str); 10] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO, YMD"),
     ("extra_float_digits", "1"),
     ("intervalstyle", "postgres"),
     ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
     ("quote_all_identifiers", "off"),
     ("standard_conforming_strings", "on"),
     ("timezone", "UTC"),
@@ -114,15 +115,35 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads over an open session.
 pub(crate) async fn read(session: &mut Session<'_>, scope: &Scope) -> Result<Catalog, Error> {
+    read_with(session, scope, None).await
+}
+
+/// Prepares the query in a session that reads often, and is its own: parsing and planning it takes as long as running it.
+#[cfg(feature = "testing")]
+pub(crate) async fn prepare(client: &Client) -> Result<Statement, Error> {
+    let types = [Type::TEXT, Type::BOOL, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
+    client.prepare_typed(&query::catalog(), &types).await.map_err(failed)
+}
+
+/// Reads over an open session, by the query that was prepared in it if one was.
+pub(crate) async fn read_with(
+    session: &mut Session<'_>,
+    scope: &Scope,
+    prepared: Option<&Statement>,
+) -> Result<Catalog, Error> {
     for tried in 0..TRIES {
-        match read_once(session, scope).await {
+        match read_once(session, scope, prepared).await {
             Err(error) if is_of_an_object_that_is_gone(&error) => {
                 tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
             }
             read => return read,
         }
     }
-    read_once(session, scope).await
+    read_once(session, scope, prepared).await
+}
+
+fn failed(source: tokio_postgres::Error) -> Error {
+    Error::server("reading the catalog", source)
 }
 
 /// The query sees the catalog as it was at its beginning, and the functions that print definitions as it is: for what was
@@ -131,9 +152,13 @@ fn is_of_an_object_that_is_gone(error: &Error) -> bool {
     matches!(error, Error::Server { source, .. } if source.code() == Some(&SqlState::INTERNAL_ERROR))
 }
 
-async fn read_once(session: &mut Session<'_>, scope: &Scope) -> Result<Catalog, Error> {
+async fn read_once(
+    session: &mut Session<'_>,
+    scope: &Scope,
+    prepared: Option<&Statement>,
+) -> Result<Catalog, Error> {
     session.mark("ROLLBACK");
-    let rows = match rows(session, scope).await {
+    let rows = match rows(session, scope, prepared).await {
         Err(Error::InTransaction) => {
             // What would end our transaction would end its owner's.
             session.unmark();
@@ -148,8 +173,8 @@ async fn read_once(session: &mut Session<'_>, scope: &Scope) -> Result<Catalog, 
 }
 
 /// Sends both messages at once: the server answers them one after the other.
-async fn rows(client: &Client, scope: &Scope) -> Result<Vec<Row>, Error> {
-    let (begin, sql) = (scope.begin(), query::catalog());
+async fn rows(client: &Client, scope: &Scope, prepared: Option<&Statement>) -> Result<Vec<Row>, Error> {
+    let begin = scope.begin();
     let schema = scope.schema.as_deref();
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         scope.histories.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
@@ -159,12 +184,16 @@ async fn rows(client: &Client, scope: &Scope) -> Result<Vec<Row>, Error> {
         (&schemas, Type::TEXT_ARRAY),
         (&names, Type::TEXT_ARRAY),
     ];
-    let failed = |source| Error::server("reading the catalog", source);
     let begun = async {
         let answer = client.simple_query(&begin).await.map_err(failed)?;
         if is_free(&answer) { Ok(()) } else { Err(Error::InTransaction) }
     };
-    let read = async { client.query_typed(&sql, &parameters).await.map_err(failed) };
+    let read = async {
+        let Some(prepared) = prepared else {
+            return client.query_typed(&query::catalog(), &parameters).await.map_err(failed);
+        };
+        client.query(prepared, &parameters.map(|(parameter, _)| parameter)).await.map_err(failed)
+    };
     let ((), rows) = try_join(begun, read).await?;
     Ok(rows)
 }

@@ -237,7 +237,8 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 
 /// The library's advice, with the words of the command line for those of its calls.
 fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 14] = [
+    const WORDS: [(&str, &str); 15] = [
+        ("`drift_since_kept`", "`drift --kept`"),
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),

@@ -1,6 +1,6 @@
 //! Why there is no scratch database.
 
-use crate::error::{Error, cause};
+use crate::error::{Error, cause, without_advice};
 
 /// Why the schema that migrations make could not be found out on a scratch database. The target was not changed.
 #[derive(thiserror::Error)]
@@ -74,10 +74,27 @@ pub enum ScratchError {
     },
 
     /// The migrations do not run on an empty database.
-    #[error("on a scratch database, which is gone again, not on the target: {source}")]
+    #[error(
+        "on a scratch database, which is gone again, not on the target: {}\n\
+         next: {}",
+        without_advice(source),
+        after_replay(source)
+    )]
     Migrating {
         /// Why not.
         source: Box<Error>,
+    },
+
+    /// Code in a migration changes what the databases of a server share, where its text does not say so.
+    #[error(
+        "migration {name} changes what the databases of a server share (roles, databases, settings) in code that its text does \
+         not show, a trigger's say; on a scratch database that was rolled back, so what {name} makes can't be found out; nothing \
+         was changed\n\
+         next: move the change of what is shared to a statement of its own, where it is left out here"
+    )]
+    Shared {
+        /// The migration's name.
+        name: String,
     },
 
     /// The server said no, or the connection was lost.
@@ -95,3 +112,18 @@ pub enum ScratchError {
 }
 
 migrate_core::debug_as_display!(ScratchError);
+
+/// What to do where migrations that ran on the target do not run again.
+fn after_replay(error: &Error) -> &'static str {
+    let code = if let Error::Failed(failure) = error { failure.code.as_deref() } else { None };
+    match code {
+        Some("42704") => {
+            "see what the database has that the scratch database lacks: a role of its server, an object that no migration makes"
+        }
+        Some("42501") => "let a role compare that may do what the migrations do",
+        _ => {
+            "see what it needs that the migrations do not make, data say; the schema can be compared without running them: with \
+             what a run has kept (`drift_since_kept`)"
+        }
+    }
+}

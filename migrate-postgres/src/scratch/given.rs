@@ -133,6 +133,19 @@ async fn drops(client: &Client) -> Result<Vec<Dropping>, tokio_postgres::Error> 
     Ok(rows.iter().map(|row| Dropping { sql: row.get(1), stays: row.get(2) }).collect())
 }
 
+/// Whether nothing is in a database.
+#[cfg(feature = "testing")]
+pub(crate) async fn is_empty(client: &Client) -> Result<bool, Error> {
+    let drops = drops(client).await;
+    Ok(drops.map_err(|source| Error::server("looking at the database", source))?.is_empty())
+}
+
+/// Drops all that is in a database.
+#[cfg(feature = "testing")]
+pub(crate) async fn empty_all(client: &Client) -> Result<(), Error> {
+    empty(client, "", &[]).await
+}
+
 async fn empty(client: &Client, database: &str, stays: &[String]) -> Result<(), Error> {
     let failed = |source| ScratchError::Server {
         doing: "emptying",

@@ -3,8 +3,12 @@
 mod error;
 mod given;
 mod made;
+mod replay;
 
 pub use error::ScratchError;
+#[cfg(feature = "testing")]
+pub(crate) use given::{empty_all, is_empty};
+pub(crate) use replay::{Replay, Replayed, Source};
 
 use crate::error::Error;
 use crate::target::Target;

@@ -112,7 +112,7 @@ pub use current::{Difference, NotCurrent, check_current};
 pub use database::Database;
 pub use error::TestingError;
 pub use from_database::FromTestDatabase;
-pub use reversible::{Problem, Reversible, RoundTrip, Tried, assert_reversible};
+pub use reversible::{Irreversible, Problem, Reversible, RoundTrip, Tried, assert_reversible};
 pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;

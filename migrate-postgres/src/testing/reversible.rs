@@ -3,18 +3,26 @@
 use std::fmt;
 
 use super::{Database, TestingError, server};
-use crate::catalog::{Catalog, Differences, Pattern, Scope, read};
+use crate::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
+use crate::error::without_advice;
+#[cfg(feature = "histories")]
 use crate::history::PgHistory;
+use crate::scratch::{Replay, empty_all, is_empty};
+#[cfg(feature = "cli")]
+use crate::scratch::{Replayed, Scratch, Source};
+use crate::session::Session;
 use crate::{Down, Error, Migration, Migrator, Set, Target};
+use migrate_core::error::Left;
+use tokio_postgres::Statement;
 
 /// Asserts that every migration of a set can be reverted and applied again: on a database of its own each one, in order, is
 /// applied, reverted and applied again, and the [`Catalog`] is compared each time.
 ///
 /// # Panics
 ///
-/// When a migration has no down script, when its down script leaves another schema than the one that was there before, when
-/// the second application fails or makes another schema than the first, or when no database can be had. The message names
-/// the migration and shows the differences.
+/// When a migration has no down script or one that fails, when its down script leaves another schema than the one that was
+/// there before, when the second application fails or makes another schema than the first, or when no database can be had. The
+/// message names each of these migrations and shows the differences.
 ///
 /// # Examples
 ///
@@ -80,6 +88,7 @@ pub struct RoundTrip {
     migrator: Migrator,
     irreversible: Vec<String>,
     ignored: Vec<Pattern>,
+    first: Option<String>,
 }
 
 impl From<Migrator> for RoundTrip {
@@ -97,11 +106,11 @@ impl From<Set> for RoundTrip {
 impl RoundTrip {
     /// All migrations of a migrator's set, with its settings.
     pub fn of(migrator: Migrator) -> RoundTrip {
-        RoundTrip { migrator, irreversible: Vec::new(), ignored: Vec::new() }
+        RoundTrip { migrator, irreversible: Vec::new(), ignored: Vec::new(), first: None }
     }
 
-    /// Lets a migration, named by its version or its whole name, have no down script. One that has one is tested all the
-    /// same.
+    /// Lets a migration, named by its version or its whole name, have no way back: no down script, or one that fails, as a
+    /// script does that only raises an error. One that works is tested all the same.
     pub fn allow_irreversible(mut self, migration: impl Into<String>) -> RoundTrip {
         self.irreversible.push(migration.into());
         self
@@ -113,103 +122,294 @@ impl RoundTrip {
         self
     }
 
+    /// Begins with a migration, named by its version or its whole name: the ones before it are applied, and not tried.
+    pub fn starting_at(mut self, migration: impl Into<String>) -> RoundTrip {
+        self.first = Some(migration.into());
+        self
+    }
+
     /// Tries all migrations on a database, which should be empty. The order of a table's columns does not count after a
     /// revert, since PostgreSQL puts a column that is made again at the end. Roles belong to the server and are not
     /// compared.
     ///
-    /// Where a migration can't be applied a second time, the ones after it are not looked at. Repeatable migrations are applied in the
-    /// end; nothing takes them back.
+    /// A migration that can't be reverted, or not be applied again, does not end the trial: a database that was empty in the
+    /// beginning is emptied again where that is needed, and all up to this migration is applied. One that can't be applied in the first
+    /// place does end it. Repeatable migrations are applied in the end; nothing takes them back.
     ///
     /// # Errors
     ///
-    /// When the database can't be reached or read. That a migration fails is a [`Problem`] in the report.
+    /// When the database can't be reached or read, and [`Error::Refused`] where there is no migration to
+    /// [begin with](RoundTrip::starting_at). That a migration fails is a [`Problem`] in the report.
     pub async fn check<T: Target + ?Sized>(&self, target: &T) -> Result<Reversible, Error> {
+        Trial::begin(self, target, None).await?.all().await
+    }
+
+    /// The same on a scratch database, without effect on what it shares with other databases.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn check_on_scratch(&self, scratch: &Scratch) -> Result<Reversible, Error> {
+        let set = self.migrator.set();
+        let source = |migration: &dyn Migration| {
+            let version = migration.version().clone();
+            (version.clone(), Source::OfSet(Box::new(set.clone()), version))
+        };
+        let session = scratch.config().open().await?;
+        let replay = Replay::on(&session, set.name(), set.iter().map(source).collect(), Replayed::All).await;
+        session.close().await;
+        Trial::begin(self, scratch.config(), Some(replay?)).await?.all().await
+    }
+
+    fn names(&self, text: &str, migration: &dyn Migration) -> bool {
+        let version = migration.version();
+        text == migration.name() || *version == crate::Version::new(text.to_owned(), version.order())
+    }
+
+    fn allows_irreversible(&self, migration: &dyn Migration) -> bool {
+        self.irreversible.iter().any(|text| self.names(text, migration))
+    }
+
+    /// The place of the first migration that is tried.
+    fn first_of(&self, migrations: &[&dyn Migration]) -> Result<usize, Error> {
+        let Some(first) = &self.first else { return Ok(0) };
+        let place = migrations.iter().position(|migration| self.names(first, *migration));
+        let last = migrations.last().map(|last| last.name().to_owned());
+        let unknown = || crate::Refused::UnknownVersion { version: self.migrator.version(first), last };
+        place.ok_or_else(|| Error::Refused(unknown()))
+    }
+}
+
+/// A trial under way.
+struct Trial<'t, T: Target + ?Sized> {
+    trip: &'t RoundTrip,
+    target: &'t T,
+    /// What runs: the trip's own, or over the set of the replay.
+    migrator: Migrator,
+    replay: Option<Replay>,
+    reader: Reader<'t>,
+    /// What the schema is, where that was read.
+    now: Option<Catalog>,
+}
+
+/// What a migrator is to do.
+#[derive(Clone, Copy)]
+enum Call<'c> {
+    To(&'c str),
+    Down,
+    Run,
+}
+
+/// What became of a migration.
+enum Tries {
+    /// It is applied.
+    Applied(Tried),
+    /// It is not applied, and nothing can be done after it.
+    Ended(Tried),
+}
+
+impl<'t, T: Target + ?Sized> Trial<'t, T> {
+    async fn begin(
+        trip: &'t RoundTrip,
+        target: &'t T,
+        replay: Option<Replay>,
+    ) -> Result<Trial<'t, T>, Error> {
+        let migrator = match &replay {
+            Some(replay) => trip.migrator.over(replay.set()),
+            None => trip.migrator.clone(),
+        };
+        let reader = Reader::open(target).await?;
+        Ok(Trial { trip, target, migrator, replay, reader, now: None })
+    }
+
+    async fn all(mut self) -> Result<Reversible, Error> {
+        let report = self.try_all().await;
+        self.reader.session.close().await;
+        report
+    }
+
+    async fn try_all(&mut self) -> Result<Reversible, Error> {
         let mut report = Reversible { migrations: Vec::new(), not_tried: 0 };
-        let mut before = self.catalog(target).await?;
-        let versioned =
-            || self.migrator.set().iter().filter(|migration| !migration.version().is_repeatable());
-        for (index, migration) in versioned().enumerate() {
-            let (problems, after) = self.try_one(target, migration, &before).await?;
-            report.migrations.push(Tried { name: migration.name().to_owned(), problems });
-            let Some(after) = after else {
-                report.not_tried = versioned().count() - index - 1;
-                return Ok(report);
-            };
-            before = after;
+        let trip = self.trip;
+        let is_versioned = |migration: &&dyn Migration| !migration.version().is_repeatable();
+        let migrations: Vec<&dyn Migration> = trip.migrator.set().iter().filter(is_versioned).collect();
+        let first = trip.first_of(&migrations)?;
+        if let Some(before) = first.checked_sub(1)
+            && let Err(error) = self.call(Call::To(migrations[before].name())).await
+        {
+            report.migrations.push(self.not_applied(error));
+            report.not_tried = migrations.len() - first;
+            return Ok(report);
+        }
+        for (index, migration) in migrations.iter().enumerate().skip(first) {
+            match self.try_one(*migration).await? {
+                Tries::Applied(tried) => report.migrations.push(tried),
+                Tries::Ended(tried) => {
+                    report.migrations.push(tried);
+                    report.not_tried = migrations.len() - index - 1;
+                    return Ok(report);
+                }
+            }
         }
         // What is repeatable has no way back, and comes last.
-        if let Err(error) = self.migrator.run(target).await {
-            let name = match &error {
-                Error::Failed(failure) => failure.name.clone(),
-                _ => self.migrator.set().name().to_owned(),
-            };
-            report.migrations.push(Tried { name, problems: vec![Problem::Up { error }] });
+        if let Err(error) = self.call(Call::Run).await {
+            report.migrations.push(self.not_applied(error));
         }
         Ok(report)
     }
 
-    /// Takes one migration up, down and up again. The catalog afterwards, where it is applied then.
-    async fn try_one<T: Target + ?Sized>(
-        &self,
-        target: &T,
-        migration: &dyn Migration,
-        before: &Catalog,
-    ) -> Result<(Vec<Problem>, Option<Catalog>), Error> {
-        let mut problems = Vec::new();
-        if let Err(error) = self.migrator.to(target, migration.name()).await {
-            return Ok((vec![Problem::Up { error }], None));
-        }
-        let first = self.catalog(target).await?;
-        if migration.down().is_none() {
-            if !self.allows_irreversible(migration) {
-                problems.push(Problem::NoDown);
-            }
-            return Ok((problems, Some(first)));
-        }
-        if let Err(error) = self.migrator.down(target, Down::count(1)).await {
-            problems.push(Problem::Down { error });
-            return Ok((problems, None));
-        }
-        let reverted = self.catalog(target).await?.without_order_of_columns();
-        let left = before.clone().without_order_of_columns().differences(&reverted);
-        if !left.is_empty() {
-            problems.push(Problem::Left { differences: left });
-        }
-        if let Err(error) = self.migrator.to(target, migration.name()).await {
-            problems.push(Problem::UpAgain { error });
-            return Ok((problems, None));
-        }
-        let second = self.catalog(target).await?;
-        let differences =
-            first.without_order_of_columns().differences(&second.clone().without_order_of_columns());
-        if !differences.is_empty() {
-            problems.push(Problem::Other { differences });
-        }
-        Ok((problems, Some(second)))
-    }
-
-    async fn catalog<T: Target + ?Sized>(&self, target: &T) -> Result<Catalog, Error> {
-        let mut history = PgHistory::open(target, &self.migrator.settings).await?;
-        let catalog = catalog_beside(&mut history).await;
-        history.close().await;
-        Ok(catalog?.ignoring(&self.ignored))
-    }
-
-    fn allows_irreversible(&self, migration: &dyn Migration) -> bool {
-        let version = migration.version();
-        let names = |text: &String| {
-            text == migration.name() || *version == crate::Version::new(text.clone(), version.order())
+    /// A migration that could not be applied, of those that a call was to apply.
+    fn not_applied(&self, error: Error) -> Tried {
+        let name = match &error {
+            Error::Failed(failure) => failure.name.clone(),
+            _ => self.trip.migrator.set().name().to_owned(),
         };
-        self.irreversible.iter().any(names)
+        Tried { name, problems: vec![Problem::Up { error }], irreversible: None }
+    }
+
+    /// Takes one migration up, down and up again.
+    async fn try_one(&mut self, migration: &dyn Migration) -> Result<Tries, Error> {
+        let mut tried = Tried { name: migration.name().to_owned(), problems: Vec::new(), irreversible: None };
+        if migration.down().is_some() {
+            self.read().await?;
+        }
+        let before = self.now.take();
+        if let Err(error) = self.call(Call::To(migration.name())).await {
+            tried.problems.push(Problem::Up { error });
+            return Ok(Tries::Ended(tried));
+        }
+        let Some(before) = before.filter(|_| migration.down().is_some()) else {
+            self.found_irreversible(migration, &mut tried, None);
+            return Ok(Tries::Applied(tried));
+        };
+        let first = self.read().await?;
+        if let Err(error) = self.call(Call::Down).await {
+            let left_nothing = matches!(&error, Error::Failed(failure) if failure.left == Left::Nothing);
+            self.found_irreversible(migration, &mut tried, Some(error));
+            return self.after_failure(migration, tried, left_nothing).await;
+        }
+        self.now = None;
+        let reverted = self.read().await?.without_order_of_columns();
+        let left = before.without_order_of_columns().differences(&reverted);
+        // The same statements over the same schema make the same: what code does may depend on more.
+        let is_sure = left.is_empty() && !runs_code(migration);
+        if !left.is_empty() {
+            tried.problems.push(Problem::Left { differences: left });
+        }
+        if let Err(error) = self.call(Call::To(migration.name())).await {
+            tried.problems.push(Problem::UpAgain { error });
+            return self.after_failure(migration, tried, false).await;
+        }
+        self.now = is_sure.then(|| first.clone());
+        if !is_sure {
+            let second = self.read().await?.without_order_of_columns();
+            let differences = first.without_order_of_columns().differences(&second);
+            if !differences.is_empty() {
+                tried.problems.push(Problem::Other { differences });
+            }
+        }
+        Ok(Tries::Applied(tried))
+    }
+
+    /// A migration has no down script, or one that fails.
+    fn found_irreversible(&self, migration: &dyn Migration, tried: &mut Tried, error: Option<Error>) {
+        match (error, self.trip.allows_irreversible(migration)) {
+            (None, true) => tried.irreversible = Some(Irreversible::NoDown),
+            (Some(error), true) => tried.irreversible = Some(Irreversible::DownFails { error }),
+            (None, false) => tried.problems.push(Problem::NoDown),
+            (Some(error), false) => tried.problems.push(Problem::Down { error }),
+        }
+    }
+
+    /// Goes on after a migration that failed on its way back, or on the way up again: as it is where it is still applied, or
+    /// else after all up to it is applied anew.
+    async fn after_failure(
+        &mut self,
+        migration: &dyn Migration,
+        tried: Tried,
+        is_applied: bool,
+    ) -> Result<Tries, Error> {
+        if is_applied {
+            return Ok(Tries::Applied(tried));
+        }
+        self.now = None;
+        if !self.reader.empty().await? || self.call(Call::To(migration.name())).await.is_err() {
+            return Ok(Tries::Ended(tried));
+        }
+        Ok(Tries::Applied(tried))
+    }
+
+    /// What the schema is now, read once.
+    async fn read(&mut self) -> Result<Catalog, Error> {
+        if self.now.is_none() {
+            let catalog = self.reader.read(self.target, &self.migrator).await?;
+            self.now = Some(catalog.ignoring(&self.trip.ignored));
+        }
+        Ok(self.now.clone().unwrap_or_default())
+    }
+
+    /// Runs the migrator; in a replay again and again, until nothing more has to be left out.
+    async fn call(&mut self, call: Call<'_>) -> Result<(), Error> {
+        loop {
+            let called = match call {
+                Call::To(name) => self.migrator.to(self.target, name).await,
+                Call::Down => self.migrator.down(self.target, Down::count(1)).await,
+                Call::Run => self.migrator.run(self.target).await,
+            };
+            let Err(error) = called else { return Ok(()) };
+            let Some(replay) = &mut self.replay else { return Err(error) };
+            replay.leave_out_after(error)?;
+            self.migrator = self.trip.migrator.over(replay.set());
+        }
     }
 }
 
-/// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
-async fn catalog_beside<T: Target + ?Sized>(history: &mut PgHistory<'_, T>) -> Result<Catalog, Error> {
-    let scope = Scope::database();
-    #[cfg(feature = "histories")]
-    let scope = scope.without_histories(history.session(), &history.survey().await?.table).await?;
-    read(history.session_mut(), &scope).await
+/// Whether an up script runs code, which may look at more than the schema.
+fn runs_code(migration: &dyn Migration) -> bool {
+    let step = migrate_core::plan::Step::apply(migration);
+    step.script().is_none_or(|script| {
+        script.statements().iter().any(|statement| {
+            let text = statement.text(script.text());
+            migrate_core::sql::may_be_cluster_wide(text)
+        })
+    })
+}
+
+/// The session that reads the catalog after each step, which has to prepare the query once.
+struct Reader<'t> {
+    session: Session<'t>,
+    prepared: Statement,
+    /// Whether all that is in the database was made by the trial.
+    is_ours: bool,
+}
+
+impl<'t> Reader<'t> {
+    async fn open<T: Target + ?Sized>(target: &'t T) -> Result<Reader<'t>, Error> {
+        let session = target.open().await?;
+        let is_ours = is_empty(&session).await?;
+        let prepared = prepare(&session).await?;
+        Ok(Reader { session, prepared, is_ours })
+    }
+
+    /// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
+    async fn read<T: Target + ?Sized>(&mut self, target: &T, migrator: &Migrator) -> Result<Catalog, Error> {
+        let scope = Scope::database();
+        #[cfg(feature = "histories")]
+        let scope = {
+            let history = PgHistory::open(target, &migrator.settings).await?;
+            let table = history.survey().await.map(|survey| survey.table);
+            history.close().await;
+            scope.without_histories(&self.session, &table?).await?
+        };
+        #[cfg(not(feature = "histories"))]
+        let _ = (target, migrator);
+        read_with(&mut self.session, &scope, Some(&self.prepared)).await
+    }
+
+    /// Drops all that the trial has made, where there was nothing before it. Whether that was done.
+    async fn empty(&mut self) -> Result<bool, Error> {
+        if self.is_ours {
+            empty_all(&self.session).await?;
+        }
+        Ok(self.is_ours)
+    }
 }
 
 /// What came of a [`RoundTrip`]; [`Display`](fmt::Display) shows the problems, migration by migration.
@@ -218,7 +418,7 @@ async fn catalog_beside<T: Target + ?Sized>(history: &mut PgHistory<'_, T>) -> R
 pub struct Reversible {
     /// The migrations that were tried, in order.
     pub migrations: Vec<Tried>,
-    /// How many were not tried, because one before them could not be applied again.
+    /// How many were not tried, because one before them could not be applied.
     pub not_tried: usize,
 }
 
@@ -230,6 +430,21 @@ pub struct Tried {
     pub name: String,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+    /// Why it has no way back, where it [need not have one](RoundTrip::allow_irreversible).
+    pub irreversible: Option<Irreversible>,
+}
+
+/// Why a migration has no way back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Irreversible {
+    /// It has no down script.
+    NoDown,
+    /// Its down script fails.
+    DownFails {
+        /// How.
+        error: Error,
+    },
 }
 
 /// Why a migration is not reversible.
@@ -275,18 +490,24 @@ impl Reversible {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Up { error } => write!(f, "can't be applied: {error}"),
+            Problem::Up { error } => write!(f, "can't be applied: {}", without_advice(error)),
             Problem::NoDown => f.write_str(
                 "has no down script\nnext: write one, or allow it to have none with `allow_irreversible`",
             ),
-            Problem::Down { error } => write!(f, "can't be reverted: {error}"),
+            Problem::Down { error } => write!(
+                f,
+                "has a down script that fails: {}\nnext: correct it, or allow it to fail with `allow_irreversible`",
+                without_advice(error)
+            ),
             Problem::Left { differences } => {
                 write!(
                     f,
                     "is not undone by its down script, which leaves, compared with before:\n{differences}"
                 )
             }
-            Problem::UpAgain { error } => write!(f, "can't be applied again after its down script: {error}"),
+            Problem::UpAgain { error } => {
+                write!(f, "can't be applied again after its down script: {}", without_advice(error))
+            }
             Problem::Other { differences } => {
                 write!(f, "makes another schema the second time, compared with the first:\n{differences}")
             }

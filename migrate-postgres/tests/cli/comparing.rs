@@ -56,6 +56,36 @@ async fn migrations_are_tried_up_down_and_up_again() {
     assert_snapshot("test.txt", &transcript);
 }
 
+/// Roles are everybody's on the server of the tests: theirs have the database's name.
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
+    let stage = Stage::new(&TABLES).await;
+    let role = format!("{}_reader", stage.database.name());
+    let up = format!("CREATE ROLE {role} NOLOGIN CONNECTION LIMIT 3; GRANT SELECT ON users TO {role};");
+    stage.write("migrations/0003_roles.up.sql", &up);
+    let down = format!("REVOKE SELECT ON users FROM {role}; DROP ROLE {role};");
+    stage.write("migrations/0003_roles.down.sql", &down);
+    stage.write("migrations/0004_more.up.sql", "CREATE TABLE more ();");
+    // The role is not there yet, and is none of the scratch database's.
+    let there = format!("SELECT count(*)::text FROM pg_roles WHERE rolname = '{role}' AND rolconnlimit = 3");
+    assert_eq!(stage.run("test --allow-irreversible 4").code, 0);
+    assert_eq!(stage.value(&there).await, "0");
+    stage.done("up");
+    for line in [
+        "test --allow-irreversible 4 --from 3",
+        "drift",
+        "drift --privileges",
+        "report --html r.html --drift",
+    ] {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 0, "{line}: {} {}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(stage.value(&there).await, "1");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute(&down).await.unwrap();
+}
+
 #[tokio::test]
 async fn drift_since_the_last_run_needs_no_scratch_database() {
     let stage = Stage::new(&TABLES).await;

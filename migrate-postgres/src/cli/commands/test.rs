@@ -7,17 +7,22 @@ use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::scratch::Scratch;
 use crate::target::Target as _;
-use crate::testing::{Reversible, RoundTrip};
+use crate::testing::{Irreversible, Reversible, RoundTrip, Tried};
 use serde_json::json;
 
 /// Try each migration up, down and up again
 ///
 /// On a scratch database beside this one, which is dropped again. The schema after a revert has to be the one before, and
-/// the second time has to make what the first one did.
+/// the second time has to make what the first one did. What the databases of a server share, roles for one, stays as it is.
 #[derive(Clone, clap::Args)]
-#[command(after_help = "Example:\n  test --allow-irreversible 0001")]
+#[command(
+    after_help = "Examples:\n  test --allow-irreversible 0001\n  test --from 0042    the ones before it are only applied"
+)]
 pub(crate) struct Args {
-    /// Let this migration have no down script; may be repeated
+    /// Begin with this migration
+    #[arg(long, value_name = "VERSION")]
+    from: Option<String>,
+    /// Let this migration have no down script, or one that fails; may be repeated
     #[arg(long, value_name = "VERSION")]
     allow_irreversible: Vec<String>,
     /// Try them on this empty database, instead of one that is made and dropped for it
@@ -39,7 +44,8 @@ impl Args {
         let scratch = Scratch::open(&target, &session, self.scratch.as_deref()).await?;
         let trip = RoundTrip::of(context.migrator.clone());
         let trip = self.allow_irreversible.iter().fold(trip, RoundTrip::allow_irreversible);
-        let tried = trip.check(scratch.config()).await;
+        let trip = self.from.iter().fold(trip, RoundTrip::starting_at);
+        let tried = trip.check_on_scratch(&scratch).await;
         let closed = scratch.close().await;
         session.close().await;
         let tried = tried?;
@@ -48,19 +54,26 @@ impl Args {
     }
 }
 
+fn without_problem(migration: &Tried) -> Piece {
+    match &migration.irreversible {
+        None => Piece::new("the same", Tone::Good),
+        Some(Irreversible::NoDown) => Piece::new("no down script, as allowed", Tone::Faint),
+        Some(Irreversible::DownFails { .. }) => Piece::new("the down script fails, as allowed", Tone::Faint),
+    }
+}
+
 fn answer(tried: &Reversible) -> Answer {
     let mut table = Table::new(["migration", "up, down, up"]);
     for migration in &tried.migrations {
         let result = match migration.problems.len() {
-            0 => Piece::new("the same", Tone::Good),
+            0 => without_problem(migration),
             1 => Piece::new("1 problem", Tone::Bad),
             count => Piece::new(format!("{count} problems"), Tone::Bad),
         };
         table.push([Piece::plain(&migration.name), result]);
     }
-    let problems = |migration: &crate::testing::Tried| -> Vec<String> {
-        migration.problems.iter().map(ToString::to_string).collect()
-    };
+    let problems =
+        |migration: &Tried| -> Vec<String> { migration.problems.iter().map(ToString::to_string).collect() };
     let mut page = Page::default().table(table);
     for migration in &tried.migrations {
         for problem in problems(migration) {
@@ -70,7 +83,13 @@ fn answer(tried: &Reversible) -> Answer {
     if tried.not_tried > 0 {
         page = page.line(format!("{} after it not tried", tried.not_tried));
     }
-    let migrations = tried.migrations.iter().map(|m| json!({ "name": m.name, "problems": problems(m) }));
+    let migrations = tried.migrations.iter().map(|migration| {
+        let irreversible = migration.irreversible.as_ref().map(|reason| match reason {
+            Irreversible::NoDown => "no_down",
+            Irreversible::DownFails { .. } => "down_fails",
+        });
+        json!({ "name": migration.name, "problems": problems(migration), "irreversible": irreversible })
+    });
     let data = json!({ "migrations": migrations.collect::<Vec<_>>(), "not_tried": tried.not_tried });
     let exit = if tried.is_reversible() { Exit::Done } else { Exit::Failed };
     Answer { exit, ..Answer::done(page, data) }
