@@ -153,3 +153,59 @@ async fn no_event_and_no_error_shows_a_password() {
     assert!(everything.contains("42601"), "{everything}");
     assert!(!everything.contains(secret), "{everything}");
 }
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The server repeats rows in its DETAIL, and lines of a file in its CONTEXT.
+#[tokio::test]
+async fn no_error_and_no_history_shows_a_row_with_a_secret() {
+    let secret = "hunter2-is-the-word";
+    let users = "CREATE TABLE users (id int, password text UNIQUE, age int CHECK (age > 0));";
+    let cases = [
+        format!("INSERT INTO users (id, password) VALUES (1, lower('{secret}')), (2, '{secret}');"),
+        format!("INSERT INTO users SELECT 7, convert_from('\\\\x{}', 'UTF8'), -1;", hex(secret)),
+        format!("CREATE ROLE r PASSWORD E'{secret}\\'' NONSENSE;"),
+        format!("DO $$ BEGIN EXECUTE format('CREATE ROLE r PASSWORD %L NONSENSE', '{secret}'); END $$;"),
+    ];
+    for text in cases {
+        let database = database().await;
+        let migrator = Migrator::new(set(&[("1_users.sql", users), ("2_r.sql", &text)]));
+        let error = migrator.run(database.url()).await.unwrap_err();
+        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let mut everything = format!("{error} {error:?} {attempts:?}");
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            everything += &format!("{cause}{cause:?}");
+            source = cause.source();
+        }
+        assert!(!everything.contains(secret), "{text}: {everything}");
+    }
+}
+
+/// Escape sequences in what the server says, in scripts, in names and in other sessions' queries are shown and not obeyed.
+#[tokio::test]
+async fn no_event_and_no_error_holds_what_a_terminal_obeys() {
+    let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
+    let database = database().await;
+    let texts = [
+        format!("SELECT 1 /* {hostile} */ / 0;"),
+        format!(
+            "DO $$ BEGIN RAISE EXCEPTION 'm{hostile}' USING DETAIL = 'd{hostile}', HINT = 'h{hostile}'; END $$;"
+        ),
+        format!("SELECT * FROM \"t{hostile}\";"),
+        format!("SELECT '{hostile}' nonsense nonsense;"),
+    ];
+    for text in texts {
+        let told = Arc::new(std::sync::Mutex::new(String::new()));
+        let heard = told.clone();
+        let migrator = Migrator::new(set(&[("1_r.sql", &text)]))
+            .on_event(move |event: &Event<'_>| heard.lock().unwrap().push_str(&event.to_string()));
+        let error = migrator.run(database.url()).await.unwrap_err();
+        for shown in [error.to_string(), told.lock().unwrap().clone()] {
+            assert!(!shown.chars().any(migrate_core::printable::is_obeyed), "{shown:?}");
+            assert!(shown.contains("\\u{1b}"), "{shown:?}");
+        }
+    }
+}

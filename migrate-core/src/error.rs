@@ -2,9 +2,10 @@
 
 use crate::history::Holder;
 use crate::plan::{Action, Refused};
+use crate::printable::Printable;
 use crate::report::Report;
 use crate::version::Version;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// Why a run did not end well. Each variant says what state the database is in.
@@ -221,6 +222,12 @@ impl std::error::Error for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(&mut Printable(f))
+    }
+}
+
+impl Failure {
+    fn write(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         write!(f, "migration {} {}", self.name, self.verb())?;
         if let Some(place) = &self.place {
             write!(f, " at {}:{}:{}", place.path, place.line, place.column)?;
@@ -230,7 +237,7 @@ impl fmt::Display for Failure {
             write!(f, " (SQLSTATE {code})")?;
         }
         if let Some(place) = &self.place {
-            fmt_excerpt(f, place)?;
+            write_excerpt(f, place)?;
         }
         for (word, text) in [("detail", &self.detail), ("hint", &self.hint), ("context", &self.context)] {
             if let Some(text) = text {
@@ -240,13 +247,13 @@ impl fmt::Display for Failure {
         for blocker in &self.blockers {
             write!(f, "\nin the way: {blocker}")?;
         }
-        self.fmt_state(f)?;
-        self.fmt_next(f)
+        self.write_state(f)?;
+        self.write_next(f)
     }
 }
 
 /// The line of the script with a mark under the place.
-fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
+fn write_excerpt(f: &mut Printable<'_, '_>, place: &Place) -> fmt::Result {
     if place.excerpt.is_empty() {
         return Ok(());
     }
@@ -263,7 +270,7 @@ fn fmt_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
 }
 
 impl Failure {
-    fn fmt_state(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         let Failure { name, report, .. } = self;
         f.write_str("\ndatabase: ")?;
         match (&self.left, self.action) {
@@ -306,7 +313,7 @@ impl Failure {
         }
     }
 
-    fn fmt_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_next(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         if let Left::InDoubt { done, .. } = self.left {
             return write!(
                 f,

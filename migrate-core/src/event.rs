@@ -3,10 +3,11 @@
 use crate::error::{Error, Failure};
 use crate::history::Holder;
 use crate::plan::{Action, Notice, Step};
+use crate::printable::Printable;
 use crate::report::{Report, StepReport};
 use crate::sql;
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -289,11 +290,17 @@ impl fmt::Display for Work<'_> {
 
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(&mut Printable(f))
+    }
+}
+
+impl Event<'_> {
+    fn write(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Event::WaitingForLock { waited, holder } => {
                 write!(f, "waiting for the migration lock for {waited:.1?}: it is held by {holder}")
             }
-            Event::Noticed { notice } => notice.fmt(f),
+            Event::Noticed { notice } => write!(f, "{notice}"),
             Event::Started { steps: 1 } => f.write_str("1 step to take"),
             Event::Started { steps } => write!(f, "{steps} steps to take"),
             Event::BackingUp { written, .. } => write!(f, "backing up: {written} bytes so far"),
@@ -305,7 +312,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{name} waits for {waited:.1?}")?;
                 blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
             }
-            Event::StatementStarted { statement } => statement.fmt(f),
+            Event::StatementStarted { statement } => write!(f, "{statement}"),
             Event::StatementDone { name, number, of, .. } => {
                 write!(f, "{name}: statement {number} of {of} done")
             }
@@ -324,9 +331,9 @@ impl fmt::Display for Event<'_> {
                 failure.blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
             }
             Event::StepDone { step, number, of } => write!(f, "{number} of {of}: {step}"),
-            Event::Failed { failure } => failure.fmt(f),
-            Event::Stopped { error } => error.fmt(f),
-            Event::Finished { report } => report.fmt(f),
+            Event::Failed { failure } => write!(f, "{failure}"),
+            Event::Stopped { error } => write!(f, "{error}"),
+            Event::Finished { report } => write!(f, "{report}"),
         }
     }
 }

@@ -47,25 +47,35 @@ pub fn is_whole(kept: &str) -> bool {
 
 /// The text that was kept, with its secrets put back where they are those of `now`, the script as it is now. None where
 /// they are not: the checksum tells.
+///
+/// An older release may have taken less out of the text than this one would: what it kept stays.
 pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<String> {
-    let shown = sql::redact_in_ascii(now);
-    let mut secrets = Vec::new();
-    let mut shown_parts = shown.split(PLACE);
-    let mut rest = now.strip_prefix(shown_parts.next()?)?;
-    for part in shown_parts {
-        let end = if part.is_empty() { rest.len() } else { rest.find(part)? };
-        secrets.push(&rest[..end]);
-        rest = &rest[end + part.len()..];
-    }
+    let kept_shown = sql::redact_in_ascii(kept);
+    let now_shown = sql::redact_in_ascii(now);
+    let secrets = secrets(now, &now_shown)?.into_iter();
+    let mut secrets = self::secrets(kept, &kept_shown)?.into_iter().zip(secrets);
     let mut restored = String::new();
-    let mut secrets = secrets.into_iter();
-    for (index, part) in kept.split(PLACE).enumerate() {
+    for (index, part) in kept_shown.split(PLACE).enumerate() {
         if index > 0 {
-            restored.push_str(secrets.next()?);
+            let (kept, now) = secrets.next()?;
+            restored.push_str(if kept == PLACE { now } else { kept });
         }
         restored.push_str(part);
     }
     (Checksum::of(&restored) == checksum).then_some(restored)
+}
+
+/// The secrets of a text, in the order in which they are left out of `shown`.
+fn secrets<'a>(text: &'a str, shown: &str) -> Option<Vec<&'a str>> {
+    let mut secrets = Vec::new();
+    let mut parts = shown.split(PLACE);
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    for part in parts {
+        let end = if part.is_empty() { rest.len() } else { rest.find(part)? };
+        secrets.push(&rest[..end]);
+        rest = &rest[end + part.len()..];
+    }
+    Some(secrets)
 }
 
 #[cfg(test)]
@@ -81,6 +91,16 @@ mod tests {
         assert_eq!(restored("CREATE ROLE a PASSWORD 'z'; CREATE ROLE b PASSWORD '';"), None);
         assert_eq!(restored("CREATE ROLE a PASSWORD 'x''y';"), None);
         assert_eq!(restored(""), None);
+    }
+
+    #[test]
+    fn a_text_of_which_an_older_release_kept_more_is_restored() {
+        let applied = "INSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD 'y';\n";
+        let kept = "INSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD '[redacted]';\n";
+        let now = "-- Who.\nINSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD 'y';\n";
+        assert_eq!(restored(kept, now, Checksum::of(applied)).as_deref(), Some(applied));
+        let edited = now.replace("'y'", "'z'");
+        assert_eq!(restored(kept, &edited, Checksum::of(applied)), None);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod migration;
 pub mod options;
 pub mod placeholder;
 pub mod plan;
+pub mod printable;
 pub mod problem;
 pub mod report;
 pub mod script;

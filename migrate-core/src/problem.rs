@@ -1,9 +1,10 @@
 //! What is wrong with a migration directory: everything at once, each with its place and a way to mend it.
 
 use crate::layout::{Layout, Role};
+use crate::printable::Printable;
 use crate::sql::FaultKind;
 use crate::version::Version;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// One thing that is wrong with a migration directory.
 ///
@@ -37,6 +38,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "." } else { &self.path };
+        let f = &mut Printable(f);
         write!(f, "{path}:{}:{}: {}", self.line, self.column, self.kind)?;
         let help = self.help();
         if help.is_empty() { Ok(()) } else { write!(f, "\n    help: {help}") }

@@ -4,6 +4,7 @@ use migrate_core::PlaceholderError;
 use migrate_core::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
+use migrate_core::printable::printable;
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -562,7 +563,7 @@ pub(crate) fn without_advice(error: &Error) -> String {
 /// The server's words with their SQLSTATE, or the client's with what caused them.
 pub(crate) fn cause(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
-        return db_message(db);
+        return printable(&db_message(db)).into_owned();
     }
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -46,7 +46,6 @@ pub mod testing;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
-#[cfg(any(feature = "report", feature = "testing"))]
 mod url;
 mod value;
 

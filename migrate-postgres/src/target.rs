@@ -2,6 +2,7 @@
 
 use crate::error::{Error, connect_error, url_problem};
 use crate::session::Session;
+use crate::url::{has_impossible_host, uncertain_part};
 use std::future::Future;
 use std::pin::Pin;
 use tokio_postgres::config::Host;
@@ -135,6 +136,9 @@ impl Target for String {
 }
 
 pub(crate) async fn connect(config: &Config) -> Result<Session<'static>, Error> {
+    if has_impossible_host(config) {
+        return Err(uncertain("host"));
+    }
     #[cfg(feature = "rustls")]
     if let Some(tls) = crate::tls::connector(config) {
         match connect_with(config, tls).await {
@@ -142,13 +146,13 @@ pub(crate) async fn connect(config: &Config) -> Result<Session<'static>, Error> 
             // sslmode=prefer asks for no more than TLS where it works: a certificate that nobody vouches for is as good
             // as no TLS there. Where the server has spoken, its word is final.
             Err(error) if config.get_ssl_mode() == SslMode::Prefer && error.as_db_error().is_none() => {}
-            Err(error) => return Err(connect_error(describe(config), error)),
+            Err(error) => return Err(failed(config, error)),
         }
         let mut plain = config.clone();
         plain.ssl_mode(SslMode::Disable);
-        return connect_with(&plain, NoTls).await.map_err(|error| connect_error(describe(config), error));
+        return connect_with(&plain, NoTls).await.map_err(|error| failed(config, error));
     }
-    connect_with(config, NoTls).await.map_err(|error| connect_error(describe(config), error))
+    connect_with(config, NoTls).await.map_err(|error| failed(config, error))
 }
 
 async fn connect_with<T>(config: &Config, tls: T) -> Result<Session<'static>, tokio_postgres::Error>
@@ -162,6 +166,24 @@ where
     Ok(Session::owned(client, task))
 }
 
+/// The error of a connection that could not be made. Of a configuration whose parts are uncertain it shows nothing, and nothing
+/// of what the server or the system said either, who may repeat a piece of a password as the name of a database.
+fn failed(config: &Config, source: tokio_postgres::Error) -> Error {
+    match uncertain_part(config) {
+        Some(part) => uncertain(part),
+        None => connect_error(describe(config), source),
+    }
+}
+
+fn uncertain(part: &str) -> Error {
+    Error::Url {
+        problem: format!(
+            "it leads nowhere, and its {part} has a sign that looks like one of a password: in a URL those have to be \
+             percent-encoded (@ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25)"
+        ),
+    }
+}
+
 /// Where a configuration leads, without its password.
 pub(crate) fn describe(config: &Config) -> String {
     let ports = config.get_ports();
@@ -173,11 +195,6 @@ pub(crate) fn describe(config: &Config) -> String {
             Host::Unix(path) => format!("{}:{port}", path.display()),
         }
     };
-    // The password of `postgres://me:a@b/c@host/db` ends at its first `@`: the rest of it is host and database.
-    if config.get_dbname().is_some_and(|name| name.contains('@')) {
-        return "a host that looks like a piece of the password (in a URL its signs have to be percent-encoded)"
-            .to_owned();
-    }
     let places: Vec<String> = config.get_hosts().iter().enumerate().map(place).collect();
     let mut text = if places.is_empty() { "no host".to_owned() } else { places.join(", ") };
     if let Some(database) = config.get_dbname() {

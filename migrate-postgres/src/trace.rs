@@ -36,8 +36,7 @@ impl Address {
     }
 
     fn of_config(config: &Config) -> Address {
-        // The password of `postgres://me:a@b/c@host/db` ends at its first `@`: the rest of it is host and database.
-        if config.get_dbname().is_some_and(|name| name.contains('@')) {
+        if crate::url::uncertain_part(config).is_some() {
             return Address::default();
         }
         let database = config.get_dbname().map(str::to_owned);

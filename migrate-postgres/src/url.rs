@@ -1,5 +1,6 @@
 //! Connection URLs that can be shown.
 
+#[cfg(any(feature = "report", feature = "testing"))]
 use std::fmt::Write as _;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
@@ -8,6 +9,7 @@ use tokio_postgres::config::Host;
 ///
 /// A socket's folder stands percent-encoded in the host's place, which libpq, tokio-postgres and sqlx
 /// all read.
+#[cfg(any(feature = "report", feature = "testing"))]
 pub(crate) fn public(config: &Config, database: &str) -> String {
     let mut url = String::from("postgres://");
     if let Some(user) = config.get_user() {
@@ -35,6 +37,7 @@ pub(crate) fn public(config: &Config, database: &str) -> String {
 }
 
 /// Adds what may stand anywhere in a URL, with all other bytes percent-encoded.
+#[cfg(any(feature = "report", feature = "testing"))]
 pub(crate) fn encode(url: &mut String, bytes: &[u8]) {
     for &byte in bytes {
         match byte {
@@ -44,7 +47,31 @@ pub(crate) fn encode(url: &mut String, bytes: &[u8]) {
     }
 }
 
-#[cfg(test)]
+/// The part of a configuration that looks like a piece of a password: a URL whose password has signs that are not encoded is
+/// cut in the wrong place, and nothing of where it leads may be shown then.
+pub(crate) fn uncertain_part(config: &Config) -> Option<&'static str> {
+    let is_cut = |part: &str| part.contains('@') || part.contains("://");
+    let is_host = |host: &Host| match host {
+        Host::Tcp(name) => is_cut(name),
+        #[cfg(unix)]
+        Host::Unix(path) => is_cut(&path.to_string_lossy()),
+    };
+    if config.get_hosts().iter().any(is_host) {
+        return Some("host");
+    }
+    if config.get_dbname().is_some_and(is_cut) {
+        return Some("database");
+    }
+    config.get_user().is_some_and(|user| user.contains([':', '/'])).then_some("user")
+}
+
+/// Whether a configuration names a host that no network can know, so that asking for it would do nothing but tell a piece of a
+/// password to the network.
+pub(crate) fn has_impossible_host(config: &Config) -> bool {
+    config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains(['@', '/'])))
+}
+
+#[cfg(all(test, any(feature = "report", feature = "testing")))]
 mod tests {
     use super::*;
 

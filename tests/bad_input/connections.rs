@@ -136,14 +136,52 @@ async fn a_connection_string_that_cant_be_read_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_password_with_an_at_sign_does_not_turn_up_in_the_host() {
-    let url = "postgres://app:hunter2@hunter3/hunter4@localhost/shop";
-    let error = Folder::good().migrator().run(url).await.unwrap_err();
-    assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
-    // What the system says of such a host is its own.
-    let text = error.to_string();
-    assert_snapshot("url_unencoded_password", text.split(": error connecting").next().unwrap(), &[]);
-    assert!(!format!("{error:?}{error}").contains("hunter"), "{error}");
+async fn a_password_whose_signs_are_not_encoded_turns_up_nowhere() {
+    let urls = [
+        "postgres://app:hunter2@hunter3@localhost/shop",
+        "postgres://app:hunter2@hunter3/hunter4@localhost/shop",
+        "postgres://app:hunter2@hunter3?hunter4@localhost/shop",
+        "postgres://app:hunter2@hunter3#hunter4@localhost/shop",
+        "postgres://app:hunter2@hunter3:hunter4@localhost/shop",
+        "postgres://app:hunter2@hunter3:5432@localhost/shop",
+        "postgres://app:hunter2@hunter3,hunter4@localhost/shop",
+        "postgres://app:hunter2@%2Fhunter3@localhost/shop",
+        "postgres://app:hunter2@127.0.0.1:1/hunter3@localhost/shop",
+        "postgres://app:hunter2@127.0.0.1:1?user=hunter3:hunter4@localhost/shop",
+        "postgres://app:hunter2@127.0.0.1:1?dbname=hunter3@localhost/shop",
+        "postgres://app%3Ahunter2@127.0.0.1:1/shop",
+        "postgres://app:%zzhunter2@hunter3@localhost,localhost/shop",
+        "host=localhost port=1 user=app password=hunter2 hunter3",
+        "host=localhost port=1 user=app password='hunter2'hunter3' dbname=shop",
+        "host=localhost port=1 user=app password=hunter2\\'hunter3 dbname=shop connect_timeout=x",
+        "host=postgres://app:hunter2@localhost/shop",
+        "host=127.0.0.1 port=1 dbname=postgres://app:hunter2@localhost/shop",
+    ];
+    for url in urls {
+        let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let told = heard.clone();
+        let migrator = Folder::good().migrator().on_event(move |event: &migrate_postgres::Event<'_>| {
+            told.lock().unwrap().push_str(&format!("{event}{event:?}"));
+        });
+        let error = migrator.run(url).await.unwrap_err();
+        assert!(matches!(&error, Error::Url { .. }), "{url}: {error:?}");
+        let shown = format!("{error:?}{error}{}", heard.lock().unwrap());
+        assert!(!shown.contains("hunter") && !shown.contains("localhost"), "{url}: {shown}");
+    }
+    let error = Folder::good().migrator().run(urls[0]).await.unwrap_err();
+    assert_snapshot("url_unencoded_password", &error.to_string(), &[]);
+}
+
+#[tokio::test]
+async fn a_database_whose_name_has_an_at_sign_is_migrated() {
+    let database = database().await;
+    let name = format!("{}@shop", database.name());
+    let client = database.connect().await.unwrap();
+    client.batch_execute(&format!("CREATE DATABASE \"{name}\"")).await.unwrap();
+    let mut config = database.config();
+    config.dbname(&name);
+    assert_eq!(Folder::good().migrator().run(&config).await.unwrap().steps.len(), 3);
+    client.batch_execute(&format!("DROP DATABASE \"{name}\" WITH (FORCE)")).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,8 +9,10 @@ pub use state::{Applied, End, Head, Interrupted, Kept, Newer, Position, State};
 use crate::engine::Progress;
 use crate::error::{ApplyError, Error};
 use crate::plan::Step;
+use crate::printable::Printable;
 use crate::set::Set;
 use async_trait::async_trait;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// One set's history in one database.
@@ -74,6 +76,7 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let f = &mut Printable(f);
         match self.pid {
             Some(pid) => write!(f, "pid {pid}")?,
             None => f.write_str("another session")?,

@@ -2,6 +2,7 @@
 
 use crate::checksum::Checksum;
 use crate::history::Interrupted;
+use crate::printable::printable;
 use crate::version::Version;
 use similar::TextDiff;
 use std::fmt;
@@ -460,6 +461,6 @@ impl Diff {
 
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, "\n{}", self.0.trim_end()) }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "\n{}", printable(self.0.trim_end())) }
     }
 }

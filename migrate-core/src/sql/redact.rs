@@ -1,24 +1,40 @@
 //! Taking secrets out of a statement that is to be shown.
 
+mod detail;
+mod names;
+mod rules;
+mod strings;
+mod tree;
+
 use std::borrow::Cow;
 
 use super::lexer::tokens;
 use super::token::{Construct, Token, TokenKind};
+use rules::Rules;
+use tree::Tree;
+
+pub use detail::redact_detail;
 
 /// Takes secrets out of a statement that is to be shown in an error or a log, and puts `'…'` in their place.
 ///
-/// These count as secrets:
+/// A name speaks of a secret if it contains `password`, `passwd`, `pwd`, `passfile`, `passphrase`, `passcode`, `secret`,
+/// `token`, `credential`, or `key` behind `api`, `private`, `access`, `signing` or `encryption`, in any spelling (`apiKey`,
+/// `api_key`). Every string constant goes, of whatever kind, that stands in
 ///
-/// - the string behind a name that speaks of one (`PASSWORD '…'`, `OPTIONS (sslpassword '…')`,
-///   `SET app.token = '…'`, `WHERE secret = '…'`), and in a `SET` also a value without quotes;
-/// - a subscription's `CONNECTION '…'`;
-/// - the arguments of `set_config` behind such a name;
-/// - a string that holds a secret itself: `'host=db password=…'`, `'postgres://me:…@db'`, `'… PASSWORD ''…'''`;
-/// - every further string of a statement in which a string asks for one, as `format('… PASSWORD %L', '…')` does.
+/// - the expression that such a name governs: `PASSWORD '…'`, `OPTIONS (sslpassword '…')`, `password = crypt('…', …)`,
+///   `secret IN ('…')`, `'…' = token`, `secret text DEFAULT '…'`, `'…' AS password`; in a `SET` also a value without quotes;
+/// - a row at the place of such a column: `(name, password) VALUES ('a', '…')`, `… SELECT 'a', '…'`, `= ('a', '…')`;
+/// - a row of a table that such a name is the name of: `INSERT INTO secrets VALUES ('…')`;
+/// - a column `value` of a statement in which a string is such a name: `(key, value) VALUES ('smtp_password', '…')`;
+/// - a call of a function that such a name is the name of, or of one that takes a key: `pgp_sym_encrypt`, `crypt`, `hmac`;
+/// - the value that goes with such a name in `set_config`, `jsonb_build_object` and their like;
+/// - a subscription's `CONNECTION '…'`, and a command line behind `PROGRAM`.
 ///
-/// The bodies of dollar-quoted strings are read in the same way. A name speaks of a secret if it contains
-/// `password`, `passwd`, `pwd`, `passfile`, `passphrase`, `secret`, `token`, `credential`, `api_key`, `apikey` or
-/// `private_key`.
+/// So does a string that holds a secret itself (`'host=db password=…'`, `'postgres://me:…@db'`, `'… PASSWORD ''…'''`), and
+/// every further string of a statement in which a string asks for one, as `format('… PASSWORD %L', '…')` does. A number goes
+/// where it is all that such a name is set to or compared with: `pin_secret = 1234`.
+///
+/// The bodies of dollar-quoted strings are read in the same way.
 ///
 /// Rather too much is taken than too little; but a secret that nothing around it names, as in
 /// `INSERT INTO users VALUES ('me', '…')` or in a comment, is not recognised.
@@ -40,7 +56,7 @@ pub(crate) fn redact_in_ascii(statement: &str) -> Cow<'_, str> {
     redact_nested(statement, 0, Mark::KEPT)
 }
 
-/// What stands for a secret.
+/// The text that stands for a secret.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     string: &'static str,
@@ -52,246 +68,158 @@ impl Mark {
     const KEPT: Mark = Mark { string: "'[redacted]'", bare: "'[redacted]'" };
 }
 
-impl Default for Mark {
-    fn default() -> Mark {
-        Mark::SHOWN
-    }
-}
-
-/// How many dollar-quoted strings may stand within each other before the innermost are hidden unread. It keeps
-/// the stack and the time within bounds.
+/// How many strings may stand within each other before the innermost are hidden unread. It keeps the stack and the time
+/// within bounds.
 const DEEPEST: usize = 8;
 
-fn redact_nested(statement: &str, nesting: usize, mark: Mark) -> Cow<'_, str> {
-    let mut reader = Reader { nesting, mark, ..Reader::default() };
-    let mut shown = String::new();
-    let mut copied = 0;
-    for token in tokens(statement).filter(|token| !token.is_trivia()) {
-        if let Some(replacement) = reader.replacement(token, statement) {
-            shown.push_str(&statement[copied..token.start]);
-            shown.push_str(&replacement);
-            copied = token.end;
-        }
-    }
-    if copied == 0 {
-        return Cow::Borrowed(statement);
-    }
-    shown.push_str(&statement[copied..]);
-    Cow::Owned(shown)
+/// The secrets that [`redact`] takes out of a statement, without their quotes.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(migrate_core::sql::secrets("ALTER ROLE a PASSWORD 'hunter2'"), ["hunter2"]);
+/// ```
+pub fn secrets(statement: &str) -> Vec<String> {
+    let contents = Redaction::read(statement, 0, Mark::SHOWN).secrets.into_iter().map(strings::any_content);
+    contents.filter(|content| !content.is_empty()).map(|content| content.replace("''", "'")).collect()
 }
 
-/// What a name contains that speaks of a secret.
-const STEMS: [&str; 11] = [
-    "password",
-    "passwd",
-    "pwd",
-    "passfile",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "api_key",
-    "apikey",
-    "private_key",
-];
-
-/// What the tokens before say about the next one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Before {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// A name that speaks of a secret.
-    Name,
-    /// Such a name, and a dot.
-    Dot,
-    /// Such a name, and `=` or `TO`.
-    Assignment,
-    /// A secret.
-    Secret,
-    /// A secret, and a comma.
-    Comma,
+fn redact_nested(text: &str, nesting: usize, mark: Mark) -> Cow<'_, str> {
+    Redaction::read(text, nesting, mark).into_text()
 }
 
-#[derive(Debug, Default)]
-struct Reader {
-    /// How many dollar-quoted strings are around the statement.
+/// A text that is copied without its secrets.
+struct Redaction<'a> {
+    text: &'a str,
+    /// How many strings are around the text.
     nesting: usize,
     mark: Mark,
-    before: Before,
-    /// The statement began with SET or ALTER, where a value may stand without quotes.
-    sets: bool,
-    begun: bool,
-    /// A string asked for a secret, so every further one might be it.
-    asked: bool,
-    /// How many parentheses are open.
-    depth: usize,
-    /// A secret has been assigned, so that further ones may follow behind commas.
-    assigned: bool,
-    /// In a call of `set_config`: how many parentheses are open around it, and whether its parameter is a secret.
-    config: Option<(usize, bool)>,
+    shown: String,
+    copied: usize,
+    /// The tokens that were left out, as they are written.
+    secrets: Vec<&'a str>,
 }
 
-impl Reader {
-    /// What to show instead of a token, if not the token itself.
-    fn replacement<'a>(&mut self, token: Token, statement: &'a str) -> Option<Cow<'a, str>> {
-        let written = token.text(statement);
+impl<'a> Redaction<'a> {
+    fn read(text: &'a str, nesting: usize, mark: Mark) -> Redaction<'a> {
+        let (shown, secrets) = (String::new(), Vec::new());
+        let mut redaction = Redaction { text, nesting, mark, shown, copied: 0, secrets };
+        if !names::is_suspect(text) && nesting < DEEPEST {
+            return redaction;
+        }
+        let mut statement = Vec::new();
+        for token in tokens(text).filter(|token| !token.is_trivia()) {
+            if token.kind == TokenKind::Semicolon {
+                redaction.statement(&statement);
+                statement.clear();
+            } else {
+                statement.push(token);
+            }
+        }
+        redaction.statement(&statement);
+        redaction
+    }
+
+    fn statement(&mut self, tokens: &[Token]) {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
+        // The body of a string is looked at by itself, but this look sees it too.
+        if !names::is_suspect(&self.text[first.start..last.end]) && self.nesting < DEEPEST {
+            return;
+        }
+        if !tokens.iter().any(|token| is_string(token.kind) || token.kind == TokenKind::Number)
+            && !tokens.first().is_some_and(|first| can_set(first.text(self.text)))
+        {
+            return;
+        }
+        let tree = Tree::new(self.text, tokens);
+        let rules = Rules::read(&tree);
+        // A string asked for a secret, so every further one of the statement might be it.
+        let mut is_asked = false;
+        for (index, token) in tokens.iter().enumerate() {
+            let is_hidden = rules.is_hidden(index) || is_asked && is_string(token.kind);
+            if let Some(replacement) = self.replacement(*token, is_hidden, &mut is_asked) {
+                self.shown.push_str(&self.text[self.copied..token.start]);
+                self.shown.push_str(&replacement);
+                self.copied = token.end;
+            }
+        }
+    }
+
+    /// The text to show instead of a token, if not the token itself.
+    fn replacement(&mut self, token: Token, is_hidden: bool, is_asked: &mut bool) -> Option<Cow<'a, str>> {
+        let written = token.text(self.text);
         match token.kind {
-            TokenKind::Semicolon => {
-                *self = Self { nesting: self.nesting, mark: self.mark, ..Self::default() }
-            }
+            kind if !is_string(kind) => is_hidden.then(|| self.hide(written, self.mark.bare)),
             TokenKind::DollarString | TokenKind::Unterminated(Construct::DollarString) => {
-                return self.dollar_string(written);
-            }
-            kind if kind.is_string() => return self.string(written),
-            TokenKind::Unterminated(Construct::String | Construct::BitString) => return self.string(written),
-            TokenKind::Word | TokenKind::QuotedIdentifier | TokenKind::UnicodeIdentifier => {
-                return self.name(token.kind, written);
-            }
-            TokenKind::Number => {
-                let hidden = self.expects_value();
-                self.assigned |= hidden;
-                self.before = if hidden { Before::Secret } else { Before::Nothing };
-                return hidden.then_some(Cow::Borrowed(self.mark.bare));
-            }
-            TokenKind::LeftParenthesis => {
-                self.depth += 1;
-                if self.before != Before::Name {
-                    self.before = Before::Nothing;
-                }
-            }
-            TokenKind::RightParenthesis => {
-                self.depth = self.depth.saturating_sub(1);
-                self.config = self.config.filter(|(around, _)| self.depth > *around);
-                self.before = Before::Nothing;
+                self.dollar_string(written, is_hidden, is_asked)
             }
             _ => {
-                self.before = match (self.before, written) {
-                    (Before::Secret, ",") => Before::Comma,
-                    (Before::Name, ".") => Before::Dot,
-                    (Before::Name | Before::Assignment, "=" | ":=" | "=>") => Before::Assignment,
-                    (Before::Name, sign) if sign != "," => Before::Name,
-                    _ => Before::Nothing,
-                };
+                let content = strings::content(written);
+                *is_asked |= strings::asks_for_secret(content);
+                let is_hidden =
+                    is_hidden || strings::holds_secret(content) || self.is_sql_with_secret(content);
+                is_hidden.then(|| self.hide(written, self.mark.string))
             }
         }
-        None
     }
 
-    /// Whether the next token is a secret if it is a string.
-    fn expects_string(&self) -> bool {
-        self.asked || !matches!(self.before, Before::Nothing | Before::Secret)
-    }
-
-    /// Whether the next token is a secret also without quotes.
-    fn expects_value(&self) -> bool {
-        let assigned = match self.before {
-            Before::Assignment => true,
-            Before::Comma => self.assigned,
-            _ => false,
-        };
-        self.sets && self.depth == 0 && assigned
-    }
-
-    fn name<'a>(&mut self, kind: TokenKind, written: &'a str) -> Option<Cow<'a, str>> {
-        let is = |keyword: &str| kind == TokenKind::Word && written.eq_ignore_ascii_case(keyword);
-        if !self.begun {
-            self.begun = true;
-            self.sets = is("SET") || is("ALTER");
-        }
-        if self.expects_value() && !is("DEFAULT") && !is("NULL") {
-            (self.before, self.assigned) = (Before::Secret, true);
-            return Some(Cow::Borrowed(self.mark.bare));
-        }
-        if is("set_config") {
-            self.config = Some((self.depth, false));
-        }
-        self.assigned = false;
-        self.before = match self.before {
-            _ if speaks_of_secret(written) || is("CONNECTION") => Before::Name,
-            Before::Dot => Before::Name,
-            Before::Name if is("TO") => Before::Assignment,
-            Before::Name if is("SET") || is("DEFAULT") => Before::Name,
-            _ => Before::Nothing,
-        };
-        None
-    }
-
-    fn string<'a>(&mut self, written: &'a str) -> Option<Cow<'a, str>> {
-        let expected = self.expects_string();
-        let content = written.split_once('\'').map_or(written, |(_, content)| content);
-        let content = content.strip_suffix('\'').unwrap_or(content);
-        let mut hidden = expected || holds_secret(content);
-        self.asked |= asks_for_secret(content);
-        if let Some((_, secret)) = &mut self.config {
-            hidden |= *secret;
-            *secret |= speaks_of_secret(content);
-        }
-        self.assigned |= self.before == Before::Assignment;
-        self.before = if expected { Before::Secret } else { Before::Nothing };
-        hidden.then_some(Cow::Borrowed(self.mark.string))
+    fn hide(&mut self, written: &'a str, replacement: &'static str) -> Cow<'a, str> {
+        self.secrets.push(written);
+        Cow::Borrowed(replacement)
     }
 
     /// A body is read as SQL, if it is to be shown at all.
-    fn dollar_string<'a>(&mut self, written: &'a str) -> Option<Cow<'a, str>> {
-        let delimiter = written[1..].find('$').map_or(written.len(), |end| end + 2);
-        let body_end = if written.len() >= 2 * delimiter && written.ends_with(&written[..delimiter]) {
-            written.len() - delimiter
-        } else {
-            written.len()
-        };
-        let body = &written[delimiter..body_end];
-        let expected = self.expects_string();
-        self.before = if expected { Before::Secret } else { Before::Nothing };
+    fn dollar_string(
+        &mut self,
+        written: &'a str,
+        is_hidden: bool,
+        is_asked: &mut bool,
+    ) -> Option<Cow<'a, str>> {
+        let range = strings::dollar_body(written);
+        let body = &written[range.clone()];
         // Without a semicolon the body may well be no SQL at all, but a connection string.
-        if expected || self.nesting == DEEPEST || !body.contains(';') && holds_value(body) {
-            return Some(Cow::Borrowed(self.mark.string));
+        if is_hidden || self.nesting == DEEPEST || !body.contains(';') && strings::holds_value(body) {
+            return Some(self.hide(written, self.mark.string));
         }
-        self.asked |= asks_for_secret(body);
-        match redact_nested(body, self.nesting + 1, self.mark) {
+        *is_asked |= strings::asks_for_secret(body);
+        let mut inner = Redaction::read(body, self.nesting + 1, self.mark);
+        self.secrets.append(&mut inner.secrets);
+        match inner.into_text() {
             Cow::Owned(shown) => {
-                Some(Cow::Owned([&written[..delimiter], &shown, &written[body_end..]].concat()))
+                Some(Cow::Owned([&written[..range.start], &shown, &written[range.end..]].concat()))
             }
             Cow::Borrowed(_) => None,
         }
     }
+
+    /// Whether a string in single quotes is SQL that holds a secret in quotes of its own.
+    fn is_sql_with_secret(&self, content: &str) -> bool {
+        if !content.contains('\'') {
+            return false;
+        }
+        let sql = content.replace("''", "'").replace("\\'", "'");
+        self.nesting == DEEPEST || matches!(redact_nested(&sql, self.nesting + 1, self.mark), Cow::Owned(_))
+    }
+
+    fn into_text(mut self) -> Cow<'a, str> {
+        if self.copied == 0 {
+            return Cow::Borrowed(self.text);
+        }
+        self.shown.push_str(&self.text[self.copied..]);
+        Cow::Owned(self.shown)
+    }
 }
 
-/// Whether a name, or a string that is one, speaks of a secret.
-fn speaks_of_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    STEMS.iter().any(|stem| name.contains(stem))
+/// Whether a statement that begins with this word may set something to a value without quotes.
+fn can_set(first: &str) -> bool {
+    ["SET", "ALTER", "BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
-/// Whether a string holds a secret: with its name, in a URL, or in a piece of SQL.
-fn holds_secret(string: &str) -> bool {
-    holds_value(string) || behind_stems(string).any(|(_, rest)| rest.starts_with('\''))
-}
-
-/// Whether a string holds a secret with its name, or a URL with a password in it.
-fn holds_value(string: &str) -> bool {
-    behind_stems(string).any(|(_, rest)| rest.starts_with(['=', '"', ':']))
-        || string.match_indices("://").any(|(at, _)| {
-            let authority = string[at + 3..].split(['/', '?', '#', ' ']).next().unwrap_or_default();
-            authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-        })
-}
-
-/// Whether a string is a piece of SQL that wants a secret put in or behind it.
-fn asks_for_secret(string: &str) -> bool {
-    behind_stems(string)
-        .any(|(before, rest)| before.contains(' ') && (rest.is_empty() || rest.starts_with('%')))
-}
-
-/// For each stem in a string: what stands before it, and behind its word and the white space there.
-fn behind_stems(string: &str) -> impl Iterator<Item = (&str, &str)> {
-    let lower = string.to_ascii_lowercase();
-    let ends: Vec<(usize, usize)> = STEMS
-        .iter()
-        .flat_map(|stem| lower.match_indices(stem).map(|(at, _)| (at, at + stem.len())).collect::<Vec<_>>())
-        .collect();
-    ends.into_iter().map(move |(at, end)| {
-        let rest = string[end..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        (&string[..at], rest.trim_start())
-    })
+/// Whether a token is a string constant, one that breaks off included.
+fn is_string(kind: TokenKind) -> bool {
+    kind.is_string()
+        || matches!(
+            kind,
+            TokenKind::Unterminated(Construct::String | Construct::BitString | Construct::DollarString)
+        )
 }

@@ -4,6 +4,7 @@ use migrate_core::sql::{
     Refusal, Statement, TokenKind, char_to_byte, is_session_setting, line_column, redact,
     same_but_for_comments, split, tokens,
 };
+use migrate_core::{Checksum, kept};
 use proptest::prelude::*;
 
 /// Pieces that a splitter stumbles over when it is not a lexer.
@@ -238,10 +239,108 @@ proptest! {
     }
 
     #[test]
+    fn a_literal_that_a_name_of_a_secret_governs_is_never_shown(statement in governing(), before in texts()) {
+        let last = tokens(&before).last();
+        prop_assume!(last.is_none_or(|token| !matches!(token.kind, TokenKind::Unterminated(_))));
+        let shown = redact(&statement).into_owned();
+        prop_assert!(!shown.contains("hunter2"), "{shown}");
+        // Whatever stands before it or around it.
+        let behind = format!("{before}\n;{statement}; SELECT 1");
+        prop_assert!(!redact(&behind).contains("hunter2"), "{behind}");
+        let within = format!("DO $body$ BEGIN {statement}; END $body$");
+        prop_assert!(!redact(&within).contains("hunter2"), "{within}");
+    }
+
+    #[test]
+    fn an_edit_of_a_secret_is_an_edit(statement in governing()) {
+        let edited = statement.replace("hunter2", "hunter3");
+        prop_assert_eq!(kept::text(&statement), kept::text(&edited));
+        prop_assert_ne!(Checksum::of(&statement), Checksum::of(&edited));
+    }
+
+    #[test]
     fn what_is_not_redacted_is_unchanged(text in texts()) {
         let shown = redact(&text);
         prop_assert!(shown.contains('…') || shown == text.as_str());
     }
+}
+
+/// An expression with a secret in it.
+fn secret_expressions() -> impl Strategy<Value = String> {
+    let literal = prop::sample::select(vec![
+        "'hunter2'",
+        "E'hunter2\\''",
+        "U&'hunter2' UESCAPE '!'",
+        "N'it''s hunter2'",
+        "$$hunter2$$",
+        "$q$hunter2$q$",
+        "'a'\n  'hunter2'",
+        "text 'hunter2'",
+    ]);
+    literal.prop_map(str::to_owned).prop_recursive(4, 16, 2, |inner| {
+        let shapes = prop::sample::select(vec![
+            "(@)",
+            "@::text",
+            "CAST(@ AS text)",
+            "crypt(@, gen_salt('bf'))",
+            "convert_to(left(@, 3), 'UTF8')",
+            "a || @",
+            "@ || 'x' || a",
+            "CASE WHEN a = 'b' AND c THEN @ ELSE 'x' END",
+            "CASE a WHEN 'b' THEN 'x' ELSE @ END",
+            "coalesce(a, @, 'x')",
+            "ARRAY[@, 'x']",
+            "ROW(1, @)",
+            "(SELECT @ FROM t WHERE a = 'b' ORDER BY 'c')",
+            "substring(@ FROM 1 FOR 3)",
+            "@ COLLATE \"C\"",
+        ]);
+        (shapes, inner).prop_map(|(shape, inner)| shape.replace('@', &inner))
+    })
+}
+
+/// A statement with a name of a secret that governs an expression.
+fn governing() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec![
+        "password",
+        "\"passWord\"",
+        "secret_key",
+        "api_token",
+        "\"apiKey\"",
+        "db_passwd",
+        "passphrase",
+        "private_key",
+    ]);
+    let shapes = prop::sample::select(vec![
+        "UPDATE t SET # = @",
+        "UPDATE t SET a = 'b', # = @, c = 'd' WHERE e = 'f'",
+        "UPDATE t SET (a, #) = ('b', @)",
+        "UPDATE t SET (#, a) = ROW(@, 'b') WHERE c = 'd'",
+        "UPDATE t SET (a, #) = (SELECT 'b', @ FROM c)",
+        "INSERT INTO t (a, #) VALUES ('b', @), (DEFAULT, DEFAULT)",
+        "INSERT INTO t (#) VALUES ('b'), (@) ON CONFLICT DO NOTHING",
+        "INSERT INTO t (a, #, c) SELECT 'b', @, 'd' FROM e WHERE f = 'g'",
+        "INSERT INTO t (a, #) SELECT * FROM (SELECT 'b', @) AS c",
+        "WITH c AS (SELECT @) INSERT INTO t (#) SELECT * FROM c",
+        "ALTER TABLE t ADD COLUMN # text NOT NULL DEFAULT @",
+        "ALTER TABLE t ALTER COLUMN # SET DEFAULT @",
+        "CREATE TABLE t (a int, # text DEFAULT @, b text)",
+        "CREATE TABLE t (# text CHECK (# <> @))",
+        "SELECT 1 FROM t WHERE # IN ('x', @)",
+        "SELECT 1 FROM t WHERE t.# = @ OR a",
+        "SELECT 1 FROM t WHERE # <> ALL (ARRAY['x', @])",
+        "SELECT 1 FROM t WHERE @ = #",
+        "SELECT 'x', @ AS #, a FROM t",
+        "SELECT f(a => 'b', # => @)",
+        "SELECT 1 FROM (VALUES ('x', @)) AS v (a, #)",
+        "MERGE INTO t USING s ON a WHEN MATCHED THEN UPDATE SET # = @",
+        "SELECT pgp_sym_encrypt(a, @)",
+        "SELECT jsonb_build_object('#', @)",
+    ]);
+    (shapes, names, secret_expressions()).prop_map(|(shape, name, secret)| {
+        let name = if shape.contains("'#'") { name.trim_matches('"') } else { name };
+        shape.replace('#', name).replace('@', &secret)
+    })
 }
 
 /// Whether the server would see nothing but semicolons.

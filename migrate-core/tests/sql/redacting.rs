@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use migrate_core::sql::redact;
+use migrate_core::sql::{redact, redact_detail};
 
 #[test]
 fn secrets_are_taken_out() {
     let cases = [
         ("CREATE ROLE a PASSWORD 'x' VALID UNTIL 'y'", "CREATE ROLE a PASSWORD '…' VALID UNTIL 'y'"),
         ("alter user a encrypted password E'x'", "alter user a encrypted password '…'"),
+        ("UPDATE t SET pin_secret = 1234, a = 5", "UPDATE t SET pin_secret = …, a = 5"),
         ("ALTER ROLE a PASSWORD $$x$$", "ALTER ROLE a PASSWORD '…'"),
         ("ALTER ROLE a PASSWORD /* 'y' */ 'x", "ALTER ROLE a PASSWORD /* 'y' */ '…'"),
         (
@@ -74,6 +75,113 @@ fn secrets_are_taken_out() {
     }
 }
 
+/// Statements in which `§` stands for a secret and `°` for an open word.
+const GOVERNED: &[&str] = &[
+    "UPDATE users SET password = crypt('§', gen_salt('bf')) WHERE name = '°'",
+    "UPDATE users SET password = ('§'), kind = '°'",
+    "UPDATE users SET password = CASE WHEN a THEN '§' ELSE E'§' END, kind = '°'",
+    "UPDATE users SET password = CASE kind WHEN 'x' THEN '§' END WHERE name = '°' AND b BETWEEN '°' AND '°'",
+    "UPDATE users SET password = left('§', 3), kind = '°'",
+    "UPDATE users SET password = left('§' || right('§', 2), 3) WHERE a = '°'",
+    "UPDATE users SET (name, password) = ('°', '§') WHERE a = '°'",
+    "UPDATE users SET (name, password) = ROW ('°', crypt('§', '§')) WHERE a = '°'",
+    "UPDATE users SET (name, password) = (SELECT '°', '§' FROM t WHERE a = '°')",
+    "UPDATE users u SET password = v.p FROM (VALUES ('°', '§')) AS v(name, password) WHERE u.name = '°'",
+    "WITH v(name, password) AS (VALUES ('°', '§'), ('°', U&'§')) SELECT '°' FROM v",
+    "WITH v(name, password) AS MATERIALIZED (SELECT '°', '§' WHERE a = '°') SELECT '°' FROM v",
+    "CREATE VIEW v (name, password) AS SELECT '°', '§' FROM t WHERE a = '°'",
+    "ALTER TABLE t ADD COLUMN secret text DEFAULT ('§'::text), ADD COLUMN kind text DEFAULT '°'",
+    "ALTER TABLE t ADD secret varchar(9) NOT NULL DEFAULT lower('§')",
+    "CREATE TABLE t (kind text DEFAULT '°', api_key char(8) NOT NULL DEFAULT $$§$$, c text DEFAULT '°')",
+    "CREATE TABLE t (kind text DEFAULT '°', \"apiKey\" text CHECK (\"apiKey\" <> '§'))",
+    "ALTER TABLE t ALTER client_secret SET DEFAULT coalesce('§', '§')",
+    "ALTER TABLE t ALTER COLUMN password TYPE bytea USING convert_to('§', '§')",
+    "CREATE FUNCTION f(name text DEFAULT '°', password text DEFAULT '§') RETURNS text AS '°' LANGUAGE sql",
+    "DO $$ DECLARE v_secret text := '§'; kind text := '°'; BEGIN v_token = lower('§'); RAISE '°'; END $$",
+    "SELECT 1 FROM t WHERE password IN ('§', '§') AND name = '°'",
+    "SELECT 1 FROM t WHERE token = ANY (ARRAY['§', '§']) OR name = '°'",
+    "SELECT 1 FROM t WHERE (name, password) = ('°', '§')",
+    "SELECT 1 FROM t WHERE (name, password) IN (('§', '§')) AND a = '°'",
+    "SELECT 1 FROM t WHERE password BETWEEN '§' AND '§' AND name = '°'",
+    "SELECT 1 FROM t WHERE password IS NOT DISTINCT FROM '§' AND name = '°'",
+    "SELECT 1 FROM t WHERE '§' = t.password AND name = '°'",
+    "SELECT 1 FROM t WHERE name = '°' AND lower('§') LIKE password",
+    "SELECT CASE password WHEN '§' THEN '§' END, '°'",
+    "SELECT '°', '§' AS password, '°' AS kind",
+    "SELECT '°', crypt('§', '§')::text \"password\", '°' FROM t",
+    "SELECT '°' AS kind, '§' || '§' AS secret FROM t WHERE a = '°'",
+    "INSERT INTO users (name, password) VALUES ('°', '§'), ('°', crypt('§', '§')) ON CONFLICT (name) DO NOTHING",
+    "INSERT INTO a.users AS u (name, \"passWord\", c) VALUES ('°', ('§'), '°') RETURNING '°'",
+    "INSERT INTO users (name, password) OVERRIDING SYSTEM VALUE VALUES ('°', B'§')",
+    "INSERT INTO users (name, password) SELECT '°', '§' FROM t WHERE a = '°'",
+    "INSERT INTO users (name, password) SELECT DISTINCT '°', '§' UNION ALL SELECT '°', '§' ORDER BY '°'",
+    "INSERT INTO users (name, password) SELECT '°' AS a, '§' AS b FROM t",
+    "INSERT INTO users (name, password) SELECT * FROM (VALUES ('§', '§')) AS v(a, b) WHERE a = '°'",
+    "WITH x AS (SELECT '§') INSERT INTO users (name, password) SELECT '°', x.a FROM x WHERE a = '°'",
+    "INSERT INTO users (name) VALUES ('°') ON CONFLICT (name) DO UPDATE SET password = '§' WHERE a = '°'",
+    "MERGE INTO users u USING t ON u.a = '°' WHEN NOT MATCHED THEN INSERT (name, password) VALUES ('°', '§')",
+    "INSERT INTO api_tokens VALUES ('§', '§') RETURNING '°'",
+    "INSERT INTO app.secrets (name, body) VALUES ('°', '§') ON CONFLICT DO NOTHING",
+    "UPDATE secrets SET body = '§' WHERE name = '°'",
+    "INSERT INTO settings (key, value) VALUES ('smtp_password', '§')",
+    "UPDATE settings SET value = '§' WHERE key = 'smtp_password' AND kind = '°'",
+    "SELECT pgp_sym_encrypt(x, '§'), '°'",
+    "SELECT encode(hmac(x, '§', '§'), '°'), crypt('§', '§'), '°'",
+    "SELECT jsonb_build_object('name', '°', 'password', lower('§'))",
+    "SELECT vault.create_secret('§', '§'), '°'",
+    "SELECT f(name => '°', password => lower('§'))",
+    "SELECT dblink_connect('°', 'host=h password=§')",
+    "CREATE SUBSCRIPTION s CONNECTION 'host=h password=§' PUBLICATION p WITH (slot_name = '°')",
+    "ALTER SERVER s OPTIONS (SET host '°', ADD password '§')",
+    "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host '°', token '§')",
+    "COPY t FROM PROGRAM 'curl -H § https://h' WITH (FORMAT '°')",
+    "COPY t (a, password) TO PROGRAM 'gpg -c §'",
+    "ALTER ROLE r SET app.secret = '§', '§'; SELECT '°'",
+    "DO $$ BEGIN EXECUTE 'INSERT INTO users (name, password) VALUES (''a'', ''§'')'; RAISE '°'; END $$",
+    "DO $$ BEGIN SET LOCAL app.token = §; RAISE '°'; END $$",
+    "SET app.jwt_secret TO §",
+];
+
+#[test]
+fn every_literal_of_an_expression_that_such_a_name_governs_goes_and_the_others_stay() {
+    for statement in GOVERNED {
+        let statement = statement.replace('§', "hunter2").replace('°', "open");
+        let shown = redact(&statement);
+        assert!(statement.contains("hunter2"), "{statement}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let open = |text: &str| text.matches("'open'").count();
+        assert_eq!(open(&shown), open(&statement), "{statement}\n{shown}");
+        assert_eq!(redact(&shown), shown, "again");
+    }
+}
+
+#[test]
+fn the_servers_detail_shows_no_value_of_such_a_column() {
+    let cases = [
+        ("23505", "Key (password)=(S) already exists.", "Key (password)=(…) already exists."),
+        ("23505", "Key (name, api_key)=(a), S) already exists.", "Key (name, api_key)=(…) already exists."),
+        ("23505", "Schlüssel »(token)=(S)« existiert bereits.", "Schlüssel »(token)=(…)« existiert bereits."),
+        ("23505", "Key (name)=(ada) already exists.", "Key (name)=(ada) already exists."),
+        (
+            "23P01",
+            "Key (a, token)=(1, S) conflicts with existing key (a, token)=(1, S).",
+            "Key (a, token)=(…).",
+        ),
+        (
+            "23503",
+            "Key (user_id)=(7) is not present in table \"users\".",
+            "Key (user_id)=(7) is not present in table \"users\".",
+        ),
+        ("23502", "Failing row contains (7, ada, S (x), null).", "Failing row contains (7, …)."),
+        ("23514", "Failing row contains (S, ada).", "Failing row contains (…)."),
+        ("22P04", "COPY users, line 3, column password: \"S\"", "COPY users, line 3, column password: \"…\""),
+        ("42703", "There is a column named \"S\".", "There is a column named \"S\"."),
+    ];
+    for (code, detail, expected) in cases {
+        assert_eq!(redact_detail(code, detail), expected);
+    }
+}
+
 #[test]
 fn the_rest_is_not_touched() {
     for statement in [
@@ -87,6 +195,33 @@ fn the_rest_is_not_touched() {
         "SELECT set_config('search_path', 'x', false)",
         "SET search_path TO 'a', b",
         "DO $$ BEGIN RAISE 'x'; END $$",
+        "ALTER TABLE t RENAME COLUMN password TO pw",
+        "ALTER TABLE secrets RENAME TO old_secrets",
+        "UPDATE tokens_used SET token_count = 5, kind = 'x' WHERE password IS NULL AND name = 'y'",
+        "SELECT a, password FROM t WHERE name = 'x'",
+        "CREATE INDEX i ON t (token) WHERE kind = 'x'",
+        "CREATE TABLE tokens (kind text DEFAULT 'x')",
+        "ALTER TABLE tokens ADD COLUMN kind text DEFAULT 'x', ALTER kind SET DEFAULT 'y'",
+        "ALTER TABLE t ADD CONSTRAINT token_kind CHECK (kind IN ('x', 'y'))",
+        "CREATE POLICY token_policy ON t USING (kind = 'x')",
+        "CREATE FUNCTION check_password(p text) RETURNS bool AS 'SELECT 1' LANGUAGE sql",
+        "COMMENT ON FUNCTION check_password(text) IS 'x'",
+        "SELECT t.* FROM (SELECT 'x') AS tokens JOIN u ON u.kind = 'y'",
+        "INSERT INTO t (name, kind) VALUES ('x', 'y')",
+        "INSERT INTO kinds (code, label) VALUES ('password', 'Log in with one')",
+        "ALTER TABLE t ADD COLUMN scope \"ApiKeyScope\" NOT NULL DEFAULT 'x'",
+        "INSERT INTO t (kind, token_type, tokenizer) VALUES ('x', 'bearer', 'y')",
+        "UPDATE t SET prompt_tokens = (usage ->> 'promptTokens')::int WHERE token <> ''",
+        "ALTER TABLE t ALTER token TYPE text USING encode(token, 'escape')",
+        "ALTER TABLE t ADD COLUMN password_version varchar(16) DEFAULT 'sha256', ADD token text DEFAULT ''",
+        "UPDATE t SET password_changed_at = '2024-01-01', token_expires_at = 'x'",
+        "UPDATE llm_api_keys SET adapter = 'x' WHERE adapter = 'y'",
+        "UPDATE t SET max_tokens = 1024",
+        "ALTER TYPE permission ADD VALUE IF NOT EXISTS 'create_api_keys'",
+        "SET password_encryption = 'scram-sha-256'",
+        "SELECT CAST('x' AS token_type)",
+        "GRANT SELECT (password) ON t TO r",
+        "ALTER TABLE t ALTER token_count SET DEFAULT 0",
     ] {
         assert!(matches!(redact(statement), Cow::Borrowed(same) if same == statement), "{statement}");
     }
@@ -95,5 +230,8 @@ fn the_rest_is_not_touched() {
 #[test]
 fn what_is_quoted_too_deeply_is_hidden() {
     let nested = (0..50_000).map(|tag| format!("$t{tag}$")).collect::<String>();
-    assert!(redact(&nested).ends_with("$t7$'…'"));
+    assert!(redact(&format!("{nested} PASSWORD 'x'")).ends_with("$t7$'…'"));
+    // Brackets within each other cost no more than beside each other.
+    let brackets = format!("SELECT {}'x'{}", "(".repeat(50_000), " = password)".repeat(50_000));
+    assert!(!redact(&brackets).contains("'x'"));
 }

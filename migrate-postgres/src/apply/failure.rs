@@ -21,15 +21,20 @@ pub(crate) fn server_failure(
         return failure;
     };
     let secrets = script.map(secrets).unwrap_or_default();
+    let code = db.code().code();
     let clean = |text: &str| clean(text, &secrets);
+    let clean_rows = |text: &str| clean(&sql::redact_detail(code, text));
+    // A context quotes no row; a line of `COPY` it does.
+    let clean_context = |text: &str| clean(&sql::redact_detail("", text));
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, clean(db.message()));
     failure.place = place;
-    failure.code = Some(db.code().code().to_owned());
-    failure.detail = db.detail().map(clean);
+    failure.code = Some(code.to_owned());
+    failure.detail = db.detail().map(clean_rows);
     failure.hint = db.hint().map(clean);
-    failure.context = db.where_().map(clean);
+    failure.context = db.where_().map(clean_context);
     // The server's error itself may hold the secret; then it is left out.
-    let shows_secret = said(db).any(|text| clean(text) != text);
+    let shows_secret =
+        said(db).any(|text| clean_context(text) != text) || failure.detail.as_deref() != db.detail();
     failure.source = (!shows_secret).then(|| Box::new(error) as _);
     failure
 }
@@ -43,8 +48,8 @@ fn said(db: &DbError) -> impl Iterator<Item = &str> {
     [Some(db.message()), db.detail(), db.hint(), db.where_(), internal].into_iter().flatten()
 }
 
-/// What the server said, without the secrets of the script and of the statements that it quotes, those in the bodies of
-/// functions say: `SQL statement "ALTER ROLE …"`.
+/// What the server said, without the secrets of the script and of the statements that it quotes, as it does those of a
+/// function's body: `SQL statement "ALTER ROLE …"`.
 fn clean(said: &str, secrets: &[String]) -> String {
     let said = secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), "…"));
     match said.split_once('"') {
@@ -93,15 +98,15 @@ pub(crate) fn place(script: &Script, offset: usize) -> Place {
         .marked_at(u32::try_from(mark).unwrap_or(u32::MAX))
 }
 
-/// The string constants of a script that are kept out of messages, without their quotes.
+/// The constants of a script that are kept out of messages: those that nothing else shows.
 fn secrets(script: &Script) -> Vec<String> {
     let of_statement = |statement: &str| {
-        let redacted = sql::redact(statement);
-        if redacted == statement {
-            return Vec::new();
+        let secrets = sql::secrets(statement);
+        if secrets.is_empty() {
+            return secrets;
         }
-        let constants = statement.split('\'').skip(1).step_by(2);
-        constants.filter(|text| !text.is_empty() && !redacted.contains(*text)).map(str::to_owned).collect()
+        let redacted = sql::redact(statement);
+        secrets.into_iter().filter(|secret| !redacted.contains(secret.as_str())).collect()
     };
     script.statements().iter().flat_map(|statement| of_statement(statement.text(script.text()))).collect()
 }

@@ -38,11 +38,7 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
     let choice = context.ui.color();
     if context.options.output.json {
         let document = json::document(command, exit, &answer, context);
-        return write(
-            AutoStream::new(std::io::stdout(), ColorChoice::Never),
-            &format!("{document:#}\n"),
-            exit,
-        );
+        return write(AutoStream::new(std::io::stdout(), ColorChoice::Never), &json::text(&document), exit);
     }
     match answer {
         Ok(answer) => {

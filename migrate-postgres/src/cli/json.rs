@@ -12,7 +12,9 @@ use migrate_core::FolderError;
 use migrate_core::error::{Failure, Left, Place};
 use migrate_core::history::Holder;
 use migrate_core::plan::Notice;
+use migrate_core::printable::is_obeyed;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 /// The format's number: it grows when a field changes its meaning or goes. New fields may come without.
@@ -59,6 +61,19 @@ pub(super) fn document(
 pub(super) fn file_notes<'c>(command: &str, context: &'c Context) -> Vec<&'c str> {
     let shows = matches!(command, "status" | "plan" | "up");
     context.migrator.set().notices().filter(|_| shows).collect()
+}
+
+/// A document as text, which a terminal obeys no sign of: JSON itself has to escape only some of them.
+pub(super) fn text(document: &Value) -> String {
+    let mut text = String::new();
+    for character in format!("{document:#}\n").chars() {
+        match character {
+            // They stand within strings only, and none of them is beyond the 16 bits of an escape.
+            _ if is_obeyed(character) => _ = write!(text, "\\u{:04x}", u32::from(character)),
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 fn next_steps(next: &Next) -> Value {

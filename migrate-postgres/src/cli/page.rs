@@ -5,6 +5,7 @@ mod table;
 use anstyle::{AnsiColor, Style};
 use comfy_table::Table as PrettyTable;
 use humantime::format_rfc3339_seconds;
+use migrate_core::printable::printable;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -36,7 +37,8 @@ pub(crate) struct Piece {
 
 impl Piece {
     pub(super) fn new(text: impl Into<String>, tone: Tone) -> Piece {
-        Piece { text: text.into(), tone, short: None }
+        // Names, texts and what servers say may hold signs that a terminal obeys.
+        Piece { text: printable(&text.into()).into_owned(), tone, short: None }
     }
 
     /// A moment, in UTC; to the minute in a table on a terminal.
@@ -247,6 +249,20 @@ mod tests {
                 "  migrate up --to 0001  # goes on with it there",
             ]
         );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed_but_our_own_colours() {
+        let hostile = "\u{1b}[2J\u{9b}31m\u{202e}x";
+        let mut table = Table::new(["migration"]);
+        table.push([Piece::new(hostile, Tone::Bad)]);
+        let page =
+            Page::default().table(table).line(hostile).toned(hostile, Tone::Bad).prose(hostile, Tone::Faint);
+        let shown = anstream::adapter::strip_str(&page.render(FILE)).to_string();
+        assert_eq!(shown.matches("\\u{1b}[2J\\u{9b}31m\\u{202e}x").count(), 4, "{shown}");
+        let is_obeyed = |c: char| c != '\u{1b}' && migrate_core::printable::is_obeyed(c);
+        let pretty = page.render(Medium { has_tables: true, width: Some(60), ..FILE });
+        assert!(!pretty.chars().any(is_obeyed) && !pretty.contains("\u{1b}[2J"), "{pretty:?}");
     }
 
     #[test]

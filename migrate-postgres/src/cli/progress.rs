@@ -8,6 +8,7 @@ use crate::{Event, Running};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migrate_core::history::Holder;
+use migrate_core::printable::printable;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -176,7 +177,7 @@ impl Shown {
     /// Something else is under way from now on.
     fn begin(&self, message: String) {
         self.statement.reset_elapsed();
-        self.statement.set_message(message);
+        self.statement.set_message(printable(&message).into_owned());
         self.blockers.set_message("");
     }
 }
@@ -233,7 +234,7 @@ fn in_the_way(blockers: &[Holder]) -> impl Iterator<Item = String> + '_ {
 /// One line, cut at the terminal's edge: what is taken away again must not be more lines than it was.
 fn fitted(text: &str) -> String {
     let width = width_of_progress().map_or(usize::MAX, |width| width.saturating_sub(4));
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
     match text.char_indices().nth(width) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

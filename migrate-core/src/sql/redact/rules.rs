@@ -1,0 +1,484 @@
+//! The expressions of a statement that a name of a secret governs.
+
+use super::names;
+use super::strings;
+use super::tree::Tree;
+use std::ops::Range;
+
+/// Words before a name that is that of an object, so that the parentheses behind it are no call's.
+const OBJECTS: [&str; 18] = [
+    "TABLE",
+    "INTO",
+    "EXISTS",
+    "ON",
+    "VIEW",
+    "TYPE",
+    "FUNCTION",
+    "PROCEDURE",
+    "INDEX",
+    "REFERENCES",
+    "ONLY",
+    "AS",
+    "TRIGGER",
+    "DOMAIN",
+    "ROUTINE",
+    "AGGREGATE",
+    "KEY",
+    "UPDATE",
+];
+
+/// Words before the name that an element of a list of columns, parameters or variables begins with.
+const BEGINS_ELEMENT: [&str; 10] =
+    ["ADD", "COLUMN", "EXISTS", "ALTER", "DECLARE", "IN", "OUT", "INOUT", "VARIADIC", "CONSTANT"];
+
+/// Operators in words, behind which an expression follows.
+const WORD_OPERATORS: [&str; 6] = ["IN", "LIKE", "ILIKE", "SIMILAR", "BETWEEN", "TO"];
+
+/// The tokens of a statement that are to be hidden.
+pub(super) struct Rules<'t> {
+    tree: &'t Tree<'t>,
+    /// The tokens whose strings are hidden: while it is read, by how much the number of expressions around each grows.
+    governed: Vec<i32>,
+    /// The tokens that are hidden whatever they are.
+    hidden: Vec<bool>,
+    /// Behind it nothing is governed yet: names in what is need not be looked at.
+    governed_until: usize,
+    /// Names that speak of a secret in this statement only.
+    contextual: &'static [&'static str],
+    /// The statement sets a parameter, where a value may stand without quotes.
+    sets: bool,
+    /// The last clause that was opened at each depth: whether it is a list of what is selected.
+    selects: Vec<bool>,
+}
+
+impl<'t> Rules<'t> {
+    pub(super) fn read(tree: &'t Tree<'t>) -> Rules<'t> {
+        let mut rules = Rules {
+            tree,
+            governed: vec![0; tree.len() + 1],
+            hidden: vec![false; tree.len()],
+            governed_until: 0,
+            contextual: contextual(tree),
+            sets: false,
+            selects: vec![false],
+        };
+        rules.sets = rules.begins_with_set();
+        for index in 0..tree.len() {
+            rules.token(index);
+        }
+        let mut around = 0;
+        for governed in &mut rules.governed {
+            around += *governed;
+            *governed = around;
+        }
+        rules
+    }
+
+    /// Whether a token is to be hidden.
+    pub(super) fn is_hidden(&self, index: usize) -> bool {
+        self.hidden[index]
+            || self.governed[index] > 0 && self.tree.is_string(index) && !is_harmless(self.tree, index)
+    }
+
+    fn begins_with_set(&self) -> bool {
+        let skipped =
+            (0..self.tree.len()).find(|index| !self.tree.is(*index, &["BEGIN", "THEN", "ELSE", "LOOP"]));
+        skipped.is_some_and(|first| self.tree.is(first, &["SET"]))
+    }
+
+    fn token(&mut self, index: usize) {
+        let tree = self.tree;
+        if tree.opens(index) {
+            self.selects.push(false);
+            if index >= self.governed_until {
+                self.list(index);
+            }
+        } else if tree.closes(index) {
+            self.selects.pop();
+            if self.selects.is_empty() {
+                self.selects.push(false);
+            }
+        } else if tree.is_name(index) {
+            self.clause(index);
+            if index >= self.governed_until {
+                self.name(index);
+            }
+        }
+    }
+
+    /// Notes which clause begins with a word.
+    fn clause(&mut self, index: usize) {
+        let selects = self.tree.is(index, &["SELECT", "RETURNING"]);
+        let is_within = self.tree.is(index, &["AS", "END", "WHEN", "THEN", "ELSE", "AND", "OR"]);
+        if self.tree.ends_expression(index)
+            && !is_within
+            && let Some(last) = self.selects.last_mut()
+        {
+            *last = selects;
+        }
+        let is_outermost = self.selects.len() == 1;
+        let alters = self.tree.is(0, &["ALTER", "CREATE"]);
+        self.sets |= is_outermost && alters && self.tree.is(index, &["SET"]);
+    }
+
+    fn govern(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.tree.len());
+        if range.start < end {
+            self.governed[range.start] += 1;
+            self.governed[end] -= 1;
+        }
+    }
+
+    /// The same for what stands ahead, where names need not be looked at again.
+    fn govern_ahead(&mut self, range: Range<usize>) {
+        self.governed_until = self.governed_until.max(range.end);
+        self.govern(range);
+    }
+
+    fn name(&mut self, index: usize) {
+        let tree = self.tree;
+        let name = tree.written(index);
+        if tree.written(index + 1) == "(" && (names::takes_secret(name) || names::takes_names(name)) {
+            return self.call(index, names::takes_secret(name));
+        }
+        if tree.is(index, &["CONNECTION", "PROGRAM"]) && tree.is_string(index + 1) {
+            return self.govern_ahead(index + 1..index + 2);
+        }
+        if !self.is_secret(index) {
+            return;
+        }
+        if tree.is(index.wrapping_sub(1), &["CASE"]) {
+            let end = tree.expression_end(index - 1);
+            return self.govern_ahead(index..end);
+        }
+        self.before(index);
+        self.behind(index);
+    }
+
+    fn is_secret(&self, index: usize) -> bool {
+        let name = self.tree.written(index);
+        let is_contextual = || self.contextual.contains(&names::plain(name).as_str());
+        names::speaks_of_secret(name) || is_contextual()
+    }
+
+    /// A call that takes a secret, or a name with its value.
+    fn call(&mut self, index: usize, takes_secret: bool) {
+        let inside = self.tree.inside(index + 1);
+        if takes_secret {
+            return self.govern_ahead(inside);
+        }
+        let mut is_named = false;
+        for argument in self.tree.elements(inside) {
+            if is_named {
+                self.govern(argument.clone());
+            }
+            let first = strings::content(self.tree.written(argument.start));
+            is_named =
+                argument.len() <= 3 && self.tree.is_string(argument.start) && names::speaks_of_secret(first);
+        }
+    }
+
+    /// The expression before a name: what it is the name of, or is compared with it.
+    fn before(&mut self, index: usize) {
+        let (tree, Some(last)) = (self.tree, qualified_start(self.tree, index).checked_sub(1)) else {
+            return;
+        };
+        let is_alias = tree.is(last, &["AS"]) || tree.is_string(last) || tree.closes(last);
+        let end = if self.selects.last() == Some(&true) && is_alias {
+            last + usize::from(!tree.is(last, &["AS"]))
+        } else if tree.compares(last) {
+            last
+        } else {
+            return;
+        };
+        let start = tree.expression_start(end);
+        self.govern(start..end);
+    }
+
+    /// The expression behind a name that speaks of a secret.
+    fn behind(&mut self, index: usize) {
+        let tree = self.tree;
+        let mut at = index + 1;
+        while tree.written(at) == "." && tree.is_name(at + 1) {
+            at += 2;
+        }
+        if tree.written(at) == "[" {
+            at = tree.after(at);
+        }
+        if tree.is_string(at) {
+            let end = tree.constant_end(at);
+            self.govern_ahead(at..end);
+        } else if tree.is_operator(at) || tree.written(at) == "::" || self.is_word_operator(at) {
+            self.value(index, at + usize::from(!tree.is(at, &["BETWEEN"])));
+        } else if tree.written(at) == "(" {
+            if !tree.is(qualified_start(tree, index).wrapping_sub(1), &OBJECTS) {
+                self.govern_ahead(tree.inside(at));
+            }
+        } else if tree.is_name(at)
+            && self.begins_element(index)
+            && !tree.ends_expression(at)
+            && !tree.is(at, &["IS"])
+        {
+            let end = tree.element_end(at);
+            self.govern_ahead(at..end);
+        } else {
+            self.rows_of_table(index, at);
+        }
+    }
+
+    fn is_word_operator(&self, at: usize) -> bool {
+        let tree = self.tree;
+        let sets_default = tree.is(at, &["SET"]) && tree.is(at + 1, &["DEFAULT"]);
+        let is_negated = tree.is(at, &["NOT"]) && tree.is(at + 1, &WORD_OPERATORS);
+        let is_distinct = tree.is(at, &["IS"]) && (at + 1..at + 3).any(|next| tree.is(next, &["DISTINCT"]));
+        let is_to = !tree.is(at, &["TO"]) || self.sets;
+        is_to && tree.is(at, &WORD_OPERATORS) || sets_default || is_negated || is_distinct
+    }
+
+    /// Whether a name is the first of the definition of a column, a parameter or a variable.
+    fn begins_element(&self, index: usize) -> bool {
+        index.checked_sub(1).is_none_or(|before| {
+            matches!(self.tree.written(before), "(" | ",") || self.tree.is(before, &BEGINS_ELEMENT)
+        })
+    }
+
+    /// The value that a name is set to or compared with.
+    fn value(&mut self, name: usize, from: usize) {
+        let tree = self.tree;
+        let is_set = self.sets
+            && self.selects.len() == 1
+            && (tree.written(from - 1) == "=" || tree.is(from - 1, &["TO"]));
+        if is_set {
+            return self.settings(from);
+        }
+        let end = tree.expression_end(from);
+        if end == from + 1 && tree.is_number(from) && names::names_one_secret(tree.written(name)) {
+            self.hidden[from] = true;
+        }
+        self.govern_ahead(from..end);
+    }
+
+    /// The values of a parameter, with or without quotes, and a further one behind each comma.
+    fn settings(&mut self, from: usize) {
+        let tree = self.tree;
+        let mut at = from;
+        loop {
+            let end = tree.expression_end(at).min(tree.constant_end(at));
+            let is_bare = tree.is_number(at) || tree.is_name(at) && !tree.is(at, &["DEFAULT", "NULL"]);
+            if is_bare {
+                self.hidden[at] = true;
+            }
+            self.govern_ahead(at..end);
+            if tree.written(end) != "," {
+                return;
+            }
+            at = end + 1;
+        }
+    }
+
+    /// The rows that are put, without a list of columns, into a table that a name of secrets is the name of.
+    fn rows_of_table(&mut self, index: usize, from: usize) {
+        let tree = self.tree;
+        let is_table = tree.is(qualified_start(tree, index).wrapping_sub(1), &["INTO"]);
+        if !is_table || !names::names_secret(tree.written(index)) || !tree.is(from, &["VALUES", "SELECT"]) {
+            return;
+        }
+        let mut end = from;
+        while end < tree.len() && !tree.closes(end) && !tree.is(end, &["WHERE", "RETURNING", "CONFLICT"]) {
+            end = tree.after(end);
+        }
+        self.govern(from..end);
+    }
+
+    /// A list of names, of which one speaks of a secret: the values at its place.
+    fn list(&mut self, opening: usize) {
+        let tree = self.tree;
+        let elements = tree.elements(tree.inside(opening));
+        let is_name =
+            |element: &Range<usize>| element.clone().all(|at| tree.is_name(at) || tree.written(at) == ".");
+        if !elements.iter().all(is_name) {
+            return;
+        }
+        let is_secret = |place: &usize| elements[*place].clone().any(|at| self.is_secret(at));
+        let places: Vec<usize> = (0..elements.len()).filter(is_secret).collect();
+        if places.is_empty() {
+            return;
+        }
+        let mut at = tree.after(opening);
+        while tree.is(at, &["OVERRIDING", "SYSTEM", "USER", "VALUE", "AS", "NOT", "MATERIALIZED"]) {
+            at += 1;
+        }
+        if tree.compares(at) {
+            let from = if tree.is(at + 1, &["ROW"]) { at + 2 } else { at + 1 };
+            let is_row = tree.written(at) != "IN";
+            self.group(from, &places, is_row);
+        } else if tree.is(at, &["VALUES", "SELECT", "WITH"]) {
+            self.query(at..tree.len(), &places);
+            self.subqueries(0..opening);
+        } else if tree.opens(at) {
+            self.group(at, &places, true);
+        }
+        self.group_before(opening, &places);
+    }
+
+    /// `(VALUES …) AS v (name, password)`.
+    fn group_before(&mut self, opening: usize, places: &[usize]) {
+        let tree = self.tree;
+        let Some(mut at) = opening.checked_sub(2).filter(|_| tree.is_name(opening - 1)) else { return };
+        if tree.is(at, &["AS"]) {
+            at = at.wrapping_sub(1);
+        }
+        if tree.closes(at) {
+            self.group(tree.partner(at), places, true);
+        }
+    }
+
+    /// A query or a row in parentheses.
+    fn group(&mut self, opening: usize, places: &[usize], is_row: bool) {
+        let tree = self.tree;
+        if !tree.opens(opening) {
+            return;
+        }
+        let inside = tree.inside(opening);
+        if tree.is(inside.start, &["VALUES", "SELECT", "WITH"]) {
+            self.query(inside, places);
+        } else if is_row {
+            self.row(inside, places);
+        } else {
+            self.govern(inside);
+        }
+    }
+
+    fn row(&mut self, row: Range<usize>, places: &[usize]) {
+        let elements = self.tree.elements(row.clone());
+        let is_star = |element: &Range<usize>| self.tree.written(element.end - 1) == "*";
+        if elements.iter().any(is_star) {
+            return self.govern(row);
+        }
+        for place in places {
+            if let Some(element) = elements.get(*place) {
+                self.govern(element.clone());
+            }
+        }
+    }
+
+    /// The rows of a query: what its lists have at these places, and all of what it reads from.
+    fn query(&mut self, query: Range<usize>, places: &[usize]) {
+        let tree = self.tree;
+        let mut at = query.start;
+        while at < query.end && !tree.closes(at) {
+            if tree.is(at, &["SELECT"]) {
+                let from = at + 1 + usize::from(tree.is(at + 1, &["DISTINCT", "ALL"]));
+                let end = self.list_end(from, query.end);
+                self.row(from..end, places);
+                at = end.max(at + 1);
+            } else if tree.is(at, &["VALUES"]) {
+                at += 1;
+                while tree.opens(at) {
+                    self.row(tree.inside(at), places);
+                    at = tree.after(at);
+                    at += usize::from(tree.written(at) == ",");
+                }
+            } else {
+                at = self.subquery(at);
+            }
+        }
+    }
+
+    /// The end of what is selected.
+    fn list_end(&self, from: usize, until: usize) -> usize {
+        let tree = self.tree;
+        let mut at = from;
+        while at < until && !tree.closes(at) {
+            let end = tree.expression_end(at);
+            at = match () {
+                () if tree.written(end) == "," => end + 1,
+                () if tree.is(end, &["AS"]) => end + 2,
+                () => return end.max(from).min(until),
+            };
+            if tree.written(at) == "," {
+                at += 1;
+            } else if tree.ends_expression(at) {
+                return at.min(until);
+            }
+        }
+        at.min(until)
+    }
+
+    fn subqueries(&mut self, range: Range<usize>) {
+        let mut at = range.start;
+        while at < range.end {
+            at = self.subquery(at);
+        }
+    }
+
+    /// Governs a query in parentheses whole; gives the token behind it.
+    fn subquery(&mut self, at: usize) -> usize {
+        let tree = self.tree;
+        if tree.opens(at) && tree.is(at + 1, &["SELECT", "VALUES", "WITH"]) {
+            self.govern(tree.inside(at));
+        }
+        tree.after(at)
+    }
+}
+
+/// The first part of the qualified name that a name is the last part of.
+fn qualified_start(tree: &Tree<'_>, index: usize) -> usize {
+    let mut first = index;
+    while first >= 2 && tree.written(first - 1) == "." {
+        first -= 2;
+    }
+    first
+}
+
+/// Names of columns that speak of a secret since another name in the statement does: a string that is such a name, or the
+/// table that is written to.
+fn contextual(tree: &Tree<'_>) -> &'static [&'static str] {
+    if !(0..tree.len()).any(|index| tree.is(index, &["INSERT", "UPDATE", "MERGE"])) {
+        return &[];
+    }
+    let is_table = |index: usize| {
+        tree.is(qualified_start(tree, index).wrapping_sub(1), &["INTO", "UPDATE"])
+            && names::names_secret(tree.written(index))
+    };
+    if (0..tree.len()).any(|index| tree.is_name(index) && is_table(index)) {
+        return &["value", "val", "key", "hash", "body", "data", "content", "plaintext"];
+    }
+    let names_one = |index| names::is_secret_name(strings::content(tree.written(index)));
+    if (0..tree.len()).any(|index| tree.is_string(index) && names_one(index)) {
+        &["value", "val"]
+    } else {
+        &[]
+    }
+}
+
+/// Strings that functions take for what to do, and that nobody takes for a secret.
+const METHODS: [&str; 17] = [
+    "escape",
+    "hex",
+    "base64",
+    "utf8",
+    "utf-8",
+    "bf",
+    "md5",
+    "xdes",
+    "des",
+    "aes",
+    "sha1",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "raw",
+    "sql_ascii",
+];
+
+/// Whether a string in a governed expression is no secret: an empty one, the key of a value in JSON, or the method of a call.
+fn is_harmless(tree: &Tree<'_>, index: usize) -> bool {
+    let content = strings::content(tree.written(index));
+    let before = index.checked_sub(1).map_or("", |before| tree.written(before));
+    let is_key = ["->", "->>", "#>", "#>>", "?"].contains(&before);
+    let is_method =
+        matches!(before, "," | "(") && METHODS.iter().any(|method| content.eq_ignore_ascii_case(method));
+    content.is_empty() && tree.is_string(index) && !tree.written(index).contains('$') || is_key || is_method
+}
