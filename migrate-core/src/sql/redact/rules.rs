@@ -480,5 +480,8 @@ fn is_harmless(tree: &Tree<'_>, index: usize) -> bool {
     let is_key = ["->", "->>", "#>", "#>>", "?"].contains(&before);
     let is_method =
         matches!(before, "," | "(") && METHODS.iter().any(|method| content.eq_ignore_ascii_case(method));
-    content.is_empty() && tree.is_string(index) && !tree.written(index).contains('$') || is_key || is_method
+    // That a role has no password is one, too.
+    let is_empty =
+        content.is_empty() && !tree.written(index).contains('$') && !names::speaks_of_secret(before);
+    is_empty || is_key || is_method
 }
