@@ -168,16 +168,16 @@ impl Shown {
     /// The database is being dumped.
     fn dumping(&self, written: u64, of: u64) {
         if written == 0 {
-            self.begin(String::new());
+            self.begin("");
         }
         let (written, of) = (Bytes(written), Bytes(of));
         self.statement.set_message(format!("backing up: {written} written, of a database of {of}"));
     }
 
     /// Something else is under way from now on.
-    fn begin(&self, message: String) {
+    fn begin(&self, message: &str) {
         self.statement.reset_elapsed();
-        self.statement.set_message(printable(&message).into_owned());
+        self.statement.set_message(printable(message).into_owned());
         self.blockers.set_message("");
     }
 }
@@ -188,18 +188,18 @@ impl Bars {
         match event {
             Event::Started { steps, .. } => {
                 shown.expect(*steps);
-                shown.begin("sent to the server, which has not answered yet".to_owned());
+                shown.begin("sent to the server, which has not answered yet");
             }
             Event::BackingUp { written, of, .. } => shown.dumping(*written, *of),
             Event::BackedUp { .. } => {
-                shown.begin("dumped; sent to the server, which has not answered yet".to_owned());
+                shown.begin("dumped; sent to the server, which has not answered yet");
             }
             Event::StepStarted { name, action, number, of, .. } => {
                 shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
-                shown.begin(format!("{action} {name}"));
+                shown.begin(&format!("{action} {name}"));
             }
-            Event::StatementStarted { statement, .. } => shown.begin(running(statement)),
+            Event::StatementStarted { statement, .. } => shown.begin(&running(statement)),
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
             Event::Blocked { blockers, .. } => {
                 shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
