@@ -73,6 +73,16 @@ pub enum FaultKind {
     /// `COPY … TO STDOUT`.
     #[error("COPY TO STDOUT sends rows that a migration can't receive")]
     CopyToStdout,
+    /// A backslash in a plain string, where `standard_conforming_strings` is not on.
+    #[error(
+        "what a backslash means in this string depends on standard_conforming_strings, which the script turns off before it"
+    )]
+    EscapesInString,
+    /// A character outside of ASCII, where `client_encoding` is not UTF-8.
+    #[error(
+        "what this character is depends on client_encoding, which the script sets to another one than UTF8 before it"
+    )]
+    OtherEncoding,
     /// A byte 0. What stands behind it was not read.
     #[error("a byte 0 can't be sent to the server")]
     NulByte,
@@ -123,6 +133,13 @@ impl FaultKind {
             Self::PsqlMetaCommand { command } => meta_command_help(command),
             Self::CopyFromStdin => "write the rows as INSERT statements; pg_dump does with --rows-per-insert",
             Self::CopyToStdout => "remove it, or copy to a file of the server",
+            Self::EscapesInString => {
+                "write E'…' where a backslash escapes, or SET standard_conforming_strings = on before it: a migration is sent as \
+                 a whole, so the setting would come too late here"
+            }
+            Self::OtherEncoding => {
+                "remove the setting: scripts are UTF-8, whatever the database's encoding is, and the server converts them"
+            }
             Self::NulByte => "save the script as UTF-8; UTF-16 is full of such bytes",
             Self::InvisibleCharacter { .. } => "write a space in its place, or remove it",
             Self::TooLarge => "divide the script among several migrations",

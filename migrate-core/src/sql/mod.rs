@@ -16,6 +16,7 @@ mod lexer;
 mod locks;
 #[doc(hidden)]
 mod position;
+mod reading;
 mod redact;
 mod refusal;
 mod setting;

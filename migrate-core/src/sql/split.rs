@@ -4,6 +4,7 @@ use super::control;
 use super::fault::{Fault, FaultKind};
 use super::lexer::{Tokens, tokens};
 use super::position::newlines;
+use super::reading::Reading;
 use super::refusal::Refusal;
 use super::statement::Statement;
 use super::token::{Construct, Token, TokenKind};
@@ -30,7 +31,7 @@ pub struct Split {
 /// where psql's would: behind the line of a meta-command, behind the rows of a `COPY … FROM STDIN`.
 ///
 /// Whether a statement follows the grammar is for the server to say; it is split off in any case.
-/// `standard_conforming_strings` is taken to be on, and psql's variables (`:name`) are not known.
+/// `standard_conforming_strings` is taken to be on: a script that turns it off may hold no backslash in a plain string behind that. psql's variables (`:name`) are not known.
 ///
 /// # Examples
 ///
@@ -165,6 +166,8 @@ struct Splitter<'a> {
     counted: usize,
     /// Cleared when no `\.` stands further on, so that it is not sought again and again.
     may_hold_rows: bool,
+    /// How the server would read what follows, where the script can change that.
+    reading: Option<Reading>,
 }
 
 impl<'a> Splitter<'a> {
@@ -177,6 +180,7 @@ impl<'a> Splitter<'a> {
             line: 1,
             counted: 0,
             may_hold_rows: true,
+            reading: Reading::may_change(text).then(Reading::default),
         }
     }
 
@@ -305,6 +309,13 @@ impl<'a> Splitter<'a> {
             offset(self.line),
             Refusal::of(statement),
         ));
+        if let Some(reading) = &mut self.reading {
+            let found = reading.fault(statement);
+            reading.pass(statement);
+            if let Some((kind, at)) = found {
+                self.fault(kind, start + at);
+            }
+        }
         if let Some(fault) = control::misplaced(statement) {
             if fault == FaultKind::CopyFromStdin {
                 self.skip_rows(end);

@@ -184,3 +184,79 @@ fn every_fault_says_how_to_mend_it() {
         }
     }
 }
+
+const ESCAPES: &str = "what a backslash means in this string depends on standard_conforming_strings, which the script turns off \
+                       before it";
+const ENCODED: &str = "what this character is depends on client_encoding, which the script sets to another one than UTF8 before it";
+
+#[test]
+fn a_backslash_in_a_string_behind_the_setting_that_makes_it_an_escape_is_refused() {
+    let paths = "INSERT INTO paths VALUES ('C:\\\\data\\\\new');";
+    for off in [
+        "SET standard_conforming_strings = off",
+        "set Standard_Conforming_Strings to 'off'",
+        "SET SESSION \"standard_conforming_strings\" = false",
+        "SET LOCAL standard_conforming_strings TO 0",
+        "SELECT set_config('standard_conforming_strings', 'off', false)",
+        "SELECT pg_catalog.set_config('STANDARD_CONFORMING_STRINGS', 'off', is_local => true)",
+        "UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings'",
+        "DO $$ BEGIN SET standard_conforming_strings = off; END $$",
+        "SET standard_conforming_strings = on; SET standard_conforming_strings = off",
+    ] {
+        assert_eq!(faults(&format!("{off};\n{paths}")), [format!("2:27 {ESCAPES}")], "{off}");
+        assert_eq!(
+            faults(&format!("{off};\nSELECT N'\\', E'\\\\', $$\\$$")),
+            [format!("2:8 {ESCAPES}")],
+            "{off}"
+        );
+        // What has no backslash, or an escape of its own, means the same.
+        assert!(
+            faults(&format!("{off}; INSERT INTO paths VALUES ('C:/data', E'a\\\\b', $$a\\b$$);")).is_empty(),
+            "{off}"
+        );
+    }
+    for back in [
+        "SET standard_conforming_strings = on",
+        "RESET standard_conforming_strings",
+        "SET standard_conforming_strings TO DEFAULT",
+        "RESET ALL",
+        "DISCARD ALL",
+    ] {
+        assert!(
+            faults(&format!("SET standard_conforming_strings = off; {back}; {paths}")).is_empty(),
+            "{back}"
+        );
+    }
+    for as_it_was in [
+        "SET standard_conforming_strings = on",
+        "SET standard_conforming_strings TO 'true'",
+        "SELECT set_config('standard_conforming_strings', 'on', false)",
+        "SHOW standard_conforming_strings",
+        "SELECT current_setting('standard_conforming_strings')",
+        "CREATE FUNCTION f() RETURNS text SET standard_conforming_strings = off LANGUAGE sql AS 'SELECT 1'",
+        "ALTER DATABASE app SET standard_conforming_strings = off",
+        "ALTER ROLE app SET standard_conforming_strings = off",
+    ] {
+        assert!(faults(&format!("{as_it_was};\n{paths}")).is_empty(), "{as_it_was}");
+    }
+}
+
+#[test]
+fn a_character_behind_another_encoding_is_refused() {
+    let insert = "INSERT INTO t VALUES ('caf\u{e9}');";
+    for other in [
+        "SET client_encoding = 'LATIN1'",
+        "SET CLIENT_ENCODING TO win1252",
+        "SET NAMES 'SQL_ASCII'",
+        "SELECT set_config('client_encoding', 'LATIN1', false)",
+    ] {
+        assert_eq!(faults(&format!("{other};\n{insert}")), [format!("2:27 {ENCODED}")], "{other}");
+        assert!(faults(&format!("{other}; INSERT INTO t VALUES ('cafe');")).is_empty(), "{other}");
+        assert!(faults(&format!("{other}; RESET client_encoding; {insert}")).is_empty(), "{other}");
+    }
+    for utf8 in
+        ["SET client_encoding = 'UTF8'", "SET NAMES 'utf-8'", "SET client_encoding TO DEFAULT", "SET NAMES"]
+    {
+        assert!(faults(&format!("{utf8}; {insert}")).is_empty(), "{utf8}");
+    }
+}

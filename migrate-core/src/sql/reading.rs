@@ -1,0 +1,116 @@
+//! Settings by which the server reads the text of later statements: `standard_conforming_strings` and `client_encoding`.
+//!
+//! A migration is sent in as few messages as can be. The server decodes a message and reads all strings in it before it runs
+//! the first statement, so such a setting would come too late for the rest of the message, where psql, which sends one
+//! statement at a time, has it take effect: other data, in silence. The split goes by `standard_conforming_strings = on`, too.
+//! So a script may change these settings, but may not hold text behind that which depends on them.
+
+use super::cursor::Cursor;
+use super::fault::FaultKind;
+use super::lexer::tokens;
+use super::token::TokenKind;
+
+const STRINGS: &str = "standard_conforming_strings";
+const ENCODING: &str = "client_encoding";
+
+/// How the server would read what follows, as far as the statements before it say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    /// Whether a backslash may be an escape in a plain string.
+    escapes: bool,
+    /// Whether the text may be in another encoding than UTF-8.
+    encoded: bool,
+}
+
+impl Reading {
+    /// Whether a script can change it at all: most can't, and need not be looked at.
+    pub(super) fn may_change(script: &str) -> bool {
+        ["onforming_", "ONFORMING_", "lient_encod", "LIENT_ENCOD", "names ", "NAMES ", "Names "]
+            .iter()
+            .any(|part| script.contains(part))
+    }
+
+    /// The first place of a statement that the server may read in another way than it stands there.
+    pub(super) fn fault(self, statement: &str) -> Option<(FaultKind, usize)> {
+        let escape = || {
+            let is_plain = |kind| matches!(kind, TokenKind::String | TokenKind::NationalString);
+            let mut found = tokens(statement).filter(|token| is_plain(token.kind));
+            found.find(|token| token.text(statement).contains('\\')).map(|token| token.start)
+        };
+        let beyond_ascii = || statement.find(|c: char| !c.is_ascii());
+        let escape = self.escapes.then(escape).flatten().map(|at| (FaultKind::EscapesInString, at));
+        let other = self.encoded.then(beyond_ascii).flatten().map(|at| (FaultKind::OtherEncoding, at));
+        escape.into_iter().chain(other).min_by_key(|(_, at)| *at)
+    }
+
+    /// Goes on behind a statement.
+    pub(super) fn pass(&mut self, statement: &str) {
+        let mut cursor = Cursor::new(statement);
+        if cursor.word("SET") {
+            let _either = cursor.word("SESSION") || cursor.word("LOCAL");
+            self.set(&mut cursor);
+        } else if cursor.word("RESET") {
+            let all = cursor.sees("ALL");
+            self.escapes &= !(all || sees_name(&cursor, STRINGS));
+            self.encoded &= !(all || sees_name(&cursor, ENCODING));
+        } else if cursor.words(&["DISCARD", "ALL"]) {
+            *self = Reading::default();
+        } else if !["CREATE", "ALTER", "SHOW", "COMMENT"].iter().any(|word| cursor.sees(word)) {
+            self.escapes |= sets_somehow(statement, STRINGS, is_on);
+            self.encoded |= sets_somehow(statement, ENCODING, is_utf8);
+        }
+    }
+
+    fn set(&mut self, cursor: &mut Cursor<'_>) {
+        let (strings, encoding) = (sees_name(cursor, STRINGS), sees_name(cursor, ENCODING));
+        let names = cursor.word("NAMES");
+        if !names && !cursor.name() {
+            return;
+        }
+        let _either = cursor.sign("=") || cursor.word("TO");
+        let value = cursor.peek().map(|token| value_of(cursor.written(token)));
+        let is =
+            |known: fn(&str) -> bool| value.as_deref().is_none_or(|value| value == "default" || known(value));
+        if strings {
+            self.escapes = !is(is_on);
+        }
+        if encoding || names {
+            self.encoded = !is(is_utf8);
+        }
+    }
+}
+
+/// Whether the next token names a parameter, quoted or not.
+fn sees_name(cursor: &Cursor<'_>, name: &str) -> bool {
+    cursor.peek().is_some_and(|token| value_of(cursor.written(token)) == name)
+}
+
+/// Whether a statement that is no `SET` may set a parameter: by `set_config`, by an update of `pg_settings`, or in a block.
+/// Not where the only value beside the name is the one that changes nothing.
+fn sets_somehow(statement: &str, name: &str, keeps: fn(&str) -> bool) -> bool {
+    let lower = statement.to_ascii_lowercase();
+    let sets = ["set_config", "pg_settings", "set "].iter().any(|word| lower.contains(word));
+    if !sets || !lower.contains(name) {
+        return false;
+    }
+    let mut strings = tokens(statement).filter(|token| token.kind == TokenKind::String);
+    let named = strings.any(|token| value_of(token.text(statement)) == name);
+    let value = strings.next().map(|token| value_of(token.text(statement)));
+    !(named && lower.contains("set_config") && value.is_some_and(|value| keeps(&value)))
+}
+
+/// A value or a name without its quotes, in lower case.
+fn value_of(written: &str) -> String {
+    written.trim_matches(['\'', '"']).trim().to_ascii_lowercase()
+}
+
+/// The spellings of a true boolean (manual, section 8.6).
+fn is_on(value: &str) -> bool {
+    matches!(value, "on" | "t" | "tr" | "tru" | "true" | "y" | "ye" | "yes" | "1")
+}
+
+/// The spellings of UTF-8, of whose letters and digits alone the server makes a name (`clean_encoding_name`).
+fn is_utf8(value: &str) -> bool {
+    let name: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    matches!(name.as_str(), "utf8" | "unicode")
+}
