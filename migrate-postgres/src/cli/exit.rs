@@ -127,6 +127,7 @@ impl Exit {
             Problem::Folder(migrate_core::FolderError::Problems { .. })
             | Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }
+            | Problem::Subscriptions { .. }
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
             | Problem::NewLayout { .. } => Exit::Refused,

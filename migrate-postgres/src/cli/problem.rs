@@ -105,6 +105,19 @@ pub(crate) enum Problem {
         confirmed: String,
     },
 
+    /// A reset of a database that subscribes to others.
+    #[error(
+        "the database {database} has subscriptions ({}), whose slots on the publisher would stay and keep its log; nothing was \
+         changed\nnext: drop them first: DROP SUBSCRIPTION {}",
+        names.join(", "), crate::quote::quote_if_needed(&names[0])
+    )]
+    Subscriptions {
+        /// Its name.
+        database: String,
+        /// The subscriptions.
+        names: Vec<String>,
+    },
+
     /// The seed script failed.
     #[error(
         "the seed script failed{place}: {message}\ndatabase: it is rebuilt, and the seed script left nothing behind\nnext: correct the script, and reset again"
@@ -157,6 +170,7 @@ impl Problem {
             Problem::NotDevelopment { .. } => "not_development",
             Problem::NotConfirmed { .. } => "not_confirmed",
             Problem::OtherDatabase { .. } => "other_database",
+            Problem::Subscriptions { .. } => "subscriptions",
             Problem::Seed { .. } => "seed",
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Interrupted(_) => "interrupted",

@@ -4,6 +4,7 @@ use super::context::Context;
 use crate::error::Error;
 use crate::history::PgHistory;
 use crate::quote::quote_ident;
+use crate::scratch::drops;
 use crate::session::Session;
 use migrate_core::engine::Backoff;
 use migrate_core::history::{History as _, Locking};
@@ -24,12 +25,15 @@ pub(super) struct Look {
     pub(super) database: String,
     /// Whether it is marked as a development database.
     pub(super) is_development: bool,
+    /// Its subscriptions, whose slots on other servers would stay.
+    pub(super) subscriptions: Vec<String>,
 }
 
 const LOOK: &str = "\
     SELECT d.datname::text, EXISTS ( \
         SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting \
-        WHERE s.setdatabase = d.oid AND s.setrole = 0 AND setting = $1 || '=on') \
+        WHERE s.setdatabase = d.oid AND s.setrole = 0 AND setting = $1 || '=on'), \
+      coalesce((SELECT pg_catalog.array_agg(subname::text ORDER BY subname) FROM pg_catalog.pg_subscription WHERE subdbid = d.oid), '{}') \
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
 /// Looks at the database of a connection.
@@ -37,7 +41,7 @@ pub(super) async fn look(client: &Client) -> Result<Look, Error> {
     let row = client.query_typed(LOOK, &[(&MARK, Type::TEXT)]).await;
     let row = row.map_err(|source| Error::server("looking at the database", source))?;
     let row = &row[0];
-    Ok(Look { database: row.get(0), is_development: row.get(1) })
+    Ok(Look { database: row.get(0), is_development: row.get(1), subscriptions: row.get(2) })
 }
 
 /// Marks a database as a development one, or takes the mark away.
@@ -48,37 +52,13 @@ pub(super) async fn mark(client: &Client, database: &str, is_development: bool) 
     client.batch_execute(&sql).await.map_err(|source| Error::server("marking the database", source))
 }
 
-/// What is dropped, each with the statement that does it; a schema `public` is made again as it was.
-///
-/// What belongs to an extension is left to it. An extension whose schema is dropped goes with that.
-const DROPS: &str = "\
-    SELECT drop FROM ( \
-        SELECT 1 AS place, format('DROP PUBLICATION %I', pubname) AS drop FROM pg_catalog.pg_publication \
-        UNION ALL \
-        SELECT 2, format('DROP EVENT TRIGGER %I', evtname) FROM pg_catalog.pg_event_trigger e \
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_event_trigger'::regclass \
-                          AND d.objid = e.oid AND d.deptype = 'e') \
-        UNION ALL \
-        SELECT 3, format('DROP SCHEMA %I CASCADE', nspname) FROM pg_catalog.pg_namespace n \
-        WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' \
-          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::regclass \
-                          AND d.objid = n.oid AND d.deptype = 'e') \
-        UNION ALL \
-        SELECT 4, format('CREATE SCHEMA public AUTHORIZATION %I', pg_catalog.pg_get_userbyid(nspowner)) \
-        FROM pg_catalog.pg_namespace WHERE nspname = 'public' \
-        UNION ALL \
-        SELECT 5, format('GRANT %s ON SCHEMA public TO %s', a.privilege_type, \
-                         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_catalog.pg_get_userbyid(a.grantee)) END) \
-        FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a \
-        WHERE n.nspname = 'public' AND a.grantee <> n.nspowner \
-    ) drops ORDER BY place, drop";
-
 /// Drops all that is in a database, under the set's migration lock: a run under way is waited for as another run would wait.
 pub(super) async fn empty_under_lock(
     context: &Context,
     target: &Config,
     session: &mut Session<'_>,
 ) -> Result<(), Error> {
+    make_public(session).await?;
     let (set, settings) = (context.migrator.set(), &context.migrator.settings);
     let mut history = PgHistory::open(target, settings).await?;
     let began = Instant::now();
@@ -105,13 +85,23 @@ pub(super) async fn empty_under_lock(
     emptied
 }
 
+/// Makes the schema `public` where there is none: without any, there is no place for the lock and the history.
+async fn make_public(session: &Session<'_>) -> Result<(), Error> {
+    let failed = |source| Error::server("creating the schema public", source);
+    let drops = drops(session).await.map_err(failed)?;
+    match drops.iter().find(|drop| drop.sql.starts_with("CREATE SCHEMA public")) {
+        Some(create) => session.batch_execute(&create.sql).await.map_err(failed),
+        None => Ok(()),
+    }
+}
+
 /// Drops all that is in a database, in one transaction.
 async fn empty(session: &mut Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("dropping all that is in the database (it is rolled back)", source);
     session.mark("ROLLBACK");
     session.batch_execute("BEGIN; SET LOCAL lock_timeout = '10s'").await.map_err(failed)?;
-    let drops = session.query_typed(DROPS, &[]).await.map_err(failed)?;
-    let statements: Vec<String> = drops.iter().map(|row| row.get(0)).collect();
+    let drops = drops(session).await.map_err(failed)?;
+    let statements: Vec<&str> = drops.iter().map(|drop| drop.sql.as_str()).collect();
     let script = format!("SET LOCAL client_min_messages = warning; {}; COMMIT", statements.join("; "));
     session.batch_execute(&script).await.map_err(failed)?;
     session.unmark();

@@ -1,5 +1,6 @@
 //! A scratch database that somebody gives.
 
+use super::emptying::{Dropping, drops};
 use super::{ScratchError, clear_up};
 use crate::error::Error;
 use crate::history::run_id;
@@ -31,9 +32,6 @@ impl std::fmt::Debug for Guard {
 
 /// What all comparisons on a database agree on: "mgscratc" in ASCII.
 const KEY: i64 = 0x6d67_7363_7261_7463;
-
-/// What is in the way of emptying a database: the statements that would do it.
-const DROPS: &str = include_str!("drops.sql");
 
 impl Given {
     /// Locks it, and makes sure that it is empty and not the database of `live`.
@@ -118,19 +116,6 @@ async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
                AND (l.classid::int8 << 32) | l.objid::int8 = $1)";
     let row = live.query_typed_one(sql, &[(&key, Type::INT8)]).await;
     Ok(row.map_err(|source| Error::server("looking at the locks", source))?.get(0))
-}
-
-/// What drops an object.
-struct Dropping {
-    sql: String,
-    /// Whether it may be there beforehand, and stays then.
-    stays: bool,
-}
-
-/// The statements that empty a database; none where it is empty.
-async fn drops(client: &Client) -> Result<Vec<Dropping>, tokio_postgres::Error> {
-    let rows = client.query_typed(DROPS, &[]).await?;
-    Ok(rows.iter().map(|row| Dropping { sql: row.get(1), stays: row.get(2) }).collect())
 }
 
 /// Whether nothing is in a database.

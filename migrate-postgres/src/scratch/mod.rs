@@ -1,10 +1,13 @@
 //! A database to try migrations on: one that is made and dropped, or an empty one that is given and emptied again.
 
+mod emptying;
 mod error;
 mod given;
 mod made;
 mod replay;
 
+#[cfg(feature = "cli")]
+pub(crate) use emptying::drops;
 pub use error::ScratchError;
 #[cfg(feature = "testing")]
 pub(crate) use given::{empty_all, is_empty};

@@ -96,3 +96,132 @@ async fn a_mark_of_another_database_or_in_a_copy_is_none() {
     assert_eq!(stage.ran(&command.output().unwrap()).code, 5);
     admin.batch_execute(&format!("DROP DATABASE {copy}")).await.unwrap();
 }
+
+/// One object of each catalog, at least: in `public`, in a schema of its own, and outside of schemas.
+const EVERYTHING: &str = "
+    CREATE SCHEMA \"Own one\";
+    CREATE TABLE \"Own one\".t (id int PRIMARY KEY, b text DEFAULT 'x');
+    CREATE TABLE t (id serial PRIMARY KEY, b text DEFAULT 'x' CHECK (b <> ''), c int REFERENCES \"Own one\".t);
+    CREATE INDEX ON t (b); CREATE STATISTICS s ON id, b FROM t; CREATE SEQUENCE seq;
+    CREATE VIEW v AS SELECT id FROM t; CREATE MATERIALIZED VIEW m AS SELECT id FROM t;
+    CREATE TABLE parts (a int) PARTITION BY RANGE (a); CREATE TABLE part PARTITION OF parts DEFAULT;
+    CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; CREATE POLICY p ON t USING (true);
+    CREATE TYPE color AS ENUM ('red'); CREATE TYPE pair AS (a int, b int); CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+    CREATE TYPE span AS RANGE (subtype = float8);
+    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();
+    CREATE PROCEDURE nothing() LANGUAGE sql AS ''; CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int);
+    CREATE FUNCTION pg_catalog.stray() RETURNS int LANGUAGE sql AS 'SELECT 1';
+    CREATE FUNCTION to_pair(text) RETURNS pair LANGUAGE sql AS 'SELECT ROW(1, 2)::pair';
+    CREATE CAST (text AS pair) WITH FUNCTION to_pair(text);
+    CREATE CAST (int AS point) WITH INOUT;
+    CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+    CREATE OPERATOR CLASS ops FOR TYPE pair USING btree AS STORAGE pair;
+    CREATE OPERATOR CLASS int_ops FOR TYPE int USING btree AS OPERATOR 1 <, FUNCTION 1 btint4cmp(int, int);
+    CREATE OPERATOR FAMILY family USING hash;
+    CREATE COLLATION plain FROM \"C\"; CREATE CONVERSION latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+    CREATE TEXT SEARCH PARSER parser (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype);
+    CREATE TEXT SEARCH TEMPLATE template (LEXIZE = dsimple_lexize, INIT = dsimple_init);
+    CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = template); CREATE TEXT SEARCH CONFIGURATION search (PARSER = parser);
+    CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER s;
+    CREATE FOREIGN TABLE far (id int) SERVER s;
+    CREATE LANGUAGE other HANDLER plpgsql_call_handler; CREATE ACCESS METHOD pile TYPE TABLE HANDLER heap_tableam_handler;
+    CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
+    CREATE EXTENSION citext; CREATE TABLE names (n citext);
+    CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+    CREATE PUBLICATION pub FOR TABLE t;
+    DO $$ BEGIN IF current_setting('server_version_num')::int >= 150000
+        THEN EXECUTE 'CREATE PUBLICATION of_schema FOR TABLES IN SCHEMA \"Own one\"'; END IF; END $$;
+    SELECT lo_create(0);
+    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
+    COMMENT ON SCHEMA public IS 'ours';
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 77000', current_database());
+        EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET lock_timeout = 77000', current_database()); END $$;
+    CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
+";
+
+/// How many rows each catalog of the database has that initdb did not make: of each catalog that has objects, as the server
+/// lists its catalogs, and of the settings and the comment that belong to a database.
+async fn made(stage: &Stage) -> Vec<(String, i64)> {
+    let client = stage.database.connect().await.unwrap();
+    let catalogs = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' \
+                    WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared ORDER BY 1";
+    let mut made = Vec::new();
+    for row in client.query(catalogs, &[]).await.unwrap() {
+        let catalog: String = row.get(0);
+        let and = match &*catalog {
+            // The history's own tables, with what belongs to them.
+            "pg_namespace" => " AND nspname <> 'public' AND nspname !~ '^pg_'",
+            _ => "",
+        };
+        let count = format!("SELECT count(*) FROM pg_catalog.{catalog} WHERE oid >= 16384{and}");
+        made.push((catalog, client.query_one(&count, &[]).await.unwrap().get(0)));
+    }
+    let beside = "SELECT 'settings', count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database() \
+                  UNION ALL SELECT 'comment', (obj_description('public'::regnamespace, 'pg_namespace') <> 'standard public schema')::int \
+                  UNION ALL SELECT 'privileges', count(*) FROM pg_namespace WHERE nspname = 'public' AND nspacl IS NULL";
+    for row in client.query(beside, &[]).await.unwrap() {
+        made.push((row.get(0), row.get(1)));
+    }
+    made
+}
+
+#[tokio::test]
+async fn whatever_the_server_has_catalogs_for_is_dropped_and_can_be_made_again() {
+    let stage = Stage::new(&[]).await;
+    stage.write("migrations/0001_nothing.sql", "SELECT 1;");
+    stage.done("up");
+    let nothing = made(&stage).await;
+    stage.write("migrations/0002_everything.sql", EVERYTHING);
+    stage.done("up");
+    for ((catalog, before), (_, after)) in nothing.iter().zip(made(&stage).await) {
+        assert!(
+            after > *before || catalog == "privileges",
+            "nothing was made in {catalog}: is it a new catalog?"
+        );
+    }
+    let reset = format!("reset --confirm {}", stage.database.name());
+    stage.done(&reset);
+    stage.done(&reset);
+    stage.done("drift");
+    stage.remove("migrations/0002_everything.sql");
+    stage.done(&reset);
+    let left: Vec<_> =
+        made(&stage).await.into_iter().zip(&nothing).filter(|(now, then)| now != *then).collect();
+    assert_eq!(left, []);
+    stage.done("drift");
+}
+
+#[tokio::test]
+async fn a_schema_public_that_was_dropped_is_made_as_initdb_makes_it() {
+    let stage = Stage::new(&TABLES).await;
+    let acl = "SELECT concat_ws(' ', nspowner::regrole, nspacl, obj_description(oid, 'pg_namespace')) FROM pg_namespace WHERE nspname = 'public'";
+    let before = stage.value(acl).await;
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("DROP SCHEMA public CASCADE").await.unwrap();
+    stage.done(&format!("reset --confirm {}", stage.database.name()));
+    assert_eq!(stage.value(acl).await, before);
+    stage.done("drift");
+}
+
+#[tokio::test]
+async fn a_database_that_subscribes_is_not_dropped() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    let name = format!("sub_{}", stage.database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE SUBSCRIPTION {name} CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false)"
+        ))
+        .await
+        .unwrap();
+    let refused = stage.run(&format!("reset --confirm {}", stage.database.name()));
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.stderr.contains("DROP SUBSCRIPTION sub_"), "{refused:?}");
+    client.batch_execute(&format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")).await.unwrap();
+    client.batch_execute(&format!("DROP SUBSCRIPTION {name}")).await.unwrap();
+}

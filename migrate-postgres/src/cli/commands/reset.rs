@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Drop all that is in a development database, and build it anew
 ///
-/// Under the migration lock, drops all schemas, publications and event triggers, applies all migrations, and runs the seed script if there is one: what the
+/// Under the migration lock, drops all that was made in the database and takes back what was set for it, applies all migrations, and runs the seed script if there is one: what the
 /// program brings, or a file `seed.sql` beside the folder of the migrations. Refused unless the database was marked as a
 /// development database, or its name is repeated.
 #[derive(Clone, Debug, clap::Args)]
@@ -85,6 +85,9 @@ impl Args {
                 Err(Problem::OtherDatabase { database, confirmed: confirmed.clone() })
             }
             None if !look.is_development => Err(Problem::NotDevelopment { database }),
+            _ if !look.subscriptions.is_empty() => {
+                Err(Problem::Subscriptions { database, names: look.subscriptions.clone() })
+            }
             _ => Ok(()),
         }
     }
