@@ -2,10 +2,8 @@
 
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
 use migrate_core::Set;
-use migrate_core::history::{Position, State};
-use migrate_core::plan::{Plan, Policies, Step, Steps};
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Error, Event, LockKind, Migrator, Refused};
+use migrate_postgres::{Accept, Error, Event, LockKind, Migrator, Refused};
 use migrate_tests::heads::{boot, fault};
 use migrate_tests::sets::{Folder, Scripts, folder_of, set, tables};
 use std::path::Path;
@@ -454,24 +452,6 @@ async fn a_newer_release_upgrades_the_history_of_an_older_one_when_it_writes() {
     next.assert_read_and_not_written(3, &database).await;
 }
 
-/// Accepts the text that the set has of its migrations now.
-#[derive(Debug)]
-struct Accept;
-
-impl Plan for Accept {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
-        false
-    }
-
-    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
-        let edited = set.iter().filter_map(|m| Some((m, state.find(m.version())?)));
-        let edited = edited.filter(|(migration, applied)| migration.checksum() != applied.checksum);
-        let mut steps = Steps::none(Vec::new());
-        steps.steps = edited.map(|(migration, applied)| Step::accept(migration, applied)).collect();
-        Ok(steps)
-    }
-}
-
 #[tokio::test]
 async fn an_accepted_text_counts_and_when_its_migration_was_applied_stays() {
     let database = database().await;
@@ -493,7 +473,7 @@ async fn an_accepted_text_counts_and_when_its_migration_was_applied_stays() {
     for text in ["create table b ()", "create table B ()"] {
         let edited = release(text);
         assert!(matches!(edited.run(database.url()).await, Err(Error::Refused(Refused::Edited { .. }))));
-        assert_eq!(edited.take(database.url(), &Accept).await.unwrap().steps.len(), 1);
+        assert_eq!(edited.take(database.url(), &Accept::all()).await.unwrap().steps.len(), 1);
         assert_eq!(boot(&edited, &database.config()).await, (1, 0));
         assert_eq!(fault(&admin).await, None);
         assert_eq!(edited.status(database.url()).await.unwrap(), before);

@@ -60,7 +60,7 @@ pub use migrate_core::error::{Failure, Left, Place};
 pub use migrate_core::event::{Event, Running, StatementText, Work};
 pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::layout::Reading;
-pub use migrate_core::plan::{Action, Down, Notice, Refused, Resolution, Step};
+pub use migrate_core::plan::{Accept, Action, Down, Notice, Refused, Resolution, Step};
 pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 pub use migrate_macros::test;

@@ -18,7 +18,9 @@ use migrate_core::event::Event;
 use migrate_core::foreign::ForeignHistory;
 use migrate_core::history::{History, Position, State as HistoryState};
 use migrate_core::placeholder::Values;
-use migrate_core::plan::{Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check};
+use migrate_core::plan::{
+    Accept, Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check,
+};
 use migrate_core::{Migration, PlaceholderError, Report, Set, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -488,6 +490,21 @@ impl Migrator {
         reason: &str,
     ) -> Result<Report, Error> {
         self.take(target, &Resolve::new(self.version(version), resolution).because(reason)).await
+    }
+
+    /// Records the text that the set has of an applied migration as the one that counts, with the reason why, after only its writing
+    /// was edited, by a formatter for example. Runs nothing. `Accept::all` and [`Accept::forced`] of [`take`](Migrator::take) go further.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. [`Refused::OtherStatements`](crate::Refused::OtherStatements) where more than the writing differs.
+    pub async fn accept<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        version: &str,
+        reason: &str,
+    ) -> Result<Report, Error> {
+        self.take(target, &Accept::new(self.version(version)).because(reason)).await
     }
 
     /// Takes the steps of any plan.

@@ -76,7 +76,7 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
     Ok(notices)
 }
 
-fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
+pub(super) fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
     let newest = set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned());
     let renumbered = set.iter().find(|migration| is_renumbered(*migration, applied, state));
     let renumbered = renumbered.map(|migration| migration.name().to_owned());
@@ -100,10 +100,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     let (version, name) = (applied.version.clone(), migration.name().to_owned());
     let Work::Script(script) = migration.up();
     let now = normalized(script.source());
-    let kept = applied.kept.as_ref().and_then(|kept| kept.up.as_deref());
-    // Where a password was left out, the text that was applied is known only if it is still the same one.
-    let restored = kept.and_then(|kept| kept::restored(kept, &now, applied.checksum));
-    match restored.as_deref().or(kept) {
+    match applied_text(applied, &now).as_deref() {
         Some(kept) if sql::same_but_for_comments(kept, &now) => {
             Ok(Some(Notice::EditedComments { version, name }))
         }
@@ -149,6 +146,13 @@ fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Noti
         notices.push(Notice::OutOfOrder { name, after });
     }
     Ok(notices)
+}
+
+/// The text that was applied, as far as the history kept it. Where a password was left out, it is known only if `now` still has the
+/// same one.
+pub(super) fn applied_text(applied: &Applied, now: &str) -> Option<String> {
+    let kept = applied.kept.as_ref()?.up.as_deref()?;
+    Some(kept::restored(kept, now, applied.checksum).unwrap_or_else(|| kept.to_owned()))
 }
 
 /// The applied versions, for many look-ups.

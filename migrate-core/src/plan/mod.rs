@@ -2,6 +2,7 @@
 //!
 //! A plan is a pure function of set and history: every policy is one small type here.
 
+mod accept;
 #[cfg(feature = "histories")]
 mod adopt;
 mod baseline;
@@ -16,6 +17,7 @@ mod step;
 mod to;
 mod up;
 
+pub use accept::Accept;
 #[cfg(feature = "histories")]
 pub use adopt::{Adopt, Obstacle, UnusableHistory, adoption};
 pub use baseline::Baseline;

@@ -31,6 +31,34 @@ pub enum Refused {
         diff: Diff,
     },
 
+    /// An edit can't be accepted: the statements differ in more than their writing.
+    #[error(
+        "migration {name} was edited in more than its writing{}; nothing was changed{diff}\n\
+         next: put the applied text back and make the change in a new migration; or, if the database is what the new text makes, \
+         accept it by force",
+        if diff.as_str().is_empty() { ", as far as can be told: the applied text is not known" } else { "" }
+    )]
+    OtherStatements {
+        /// The migration's version.
+        version: Version,
+        /// The migration's name.
+        name: String,
+        /// What changed; empty when the history did not keep the text.
+        diff: Diff,
+    },
+
+    /// An edit was to be accepted of a migration that is not applied.
+    #[error(
+        "migration {name} is not applied, so it has no applied text that a new one could replace; nothing was changed\n\
+         next: `run` applies it as it is now"
+    )]
+    NotApplied {
+        /// The migration's version.
+        version: Version,
+        /// The migration's name.
+        name: String,
+    },
+
     /// A migration is applied that the set does not have, though the set has newer ones.
     #[error(
         "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}{}; nothing was changed\n\
@@ -368,7 +396,7 @@ fn edited(applied_name: &str, name: &str, (applied, now): (&Checksum, &Checksum)
 }
 
 fn after_edit(applied_name: &str, name: &str) -> String {
-    let put_back = "put the applied text back and make the change in a new migration";
+    let put_back = "put the applied text back and make the change in a new migration; or, if only its writing changed, `accept` it";
     if applied_name == name {
         return put_back.to_owned();
     }

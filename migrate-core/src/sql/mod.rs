@@ -30,7 +30,7 @@ mod token;
 pub use self::cluster::{
     is_cluster_wide, may_be_cluster_wide, quotes_cluster_wide, roles_made, roles_named, without_roles,
 };
-pub use self::compare::same_but_for_comments;
+pub use self::compare::{same_but_for_comments, same_but_for_writing};
 pub(crate) use self::fault::character_text;
 pub use self::fault::{Fault, FaultKind};
 pub(crate) use self::invisible::{Invisible, invisible, name as invisible_name};

@@ -130,6 +130,7 @@ impl Exit {
             | Problem::Subscriptions { .. }
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
+            | Problem::Renumber(_)
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,
             Problem::Interrupted(Signal::Interrupt) => Exit::Interrupted,

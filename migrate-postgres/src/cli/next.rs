@@ -3,10 +3,12 @@
 use super::context::Context;
 use super::invocation::{Invocation, quoted};
 use super::problem::Problem;
+use super::standalone::{migration_of, version_of};
 use crate::error::Error;
 use crate::{Action, Refused, Resolution};
 use migrate_core::error::{Failure, Left};
-use migrate_core::{FolderError, Migration, Version};
+use migrate_core::{FolderError, Migration, ProblemKind, Version};
+use std::path::Path;
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,11 +55,19 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         Problem::Interrupted(_) => next.or(call("status"), "shows where it stands"),
         Problem::Refuted(_) => next.or(call("verify"), "looks again"),
         Problem::Folder(FolderError::NotFound { .. }) => {
-            let folder = context.folder.as_deref().unwrap_or(std::path::Path::new("migrations"));
+            let folder = context.folder.as_deref().unwrap_or(Path::new("migrations"));
             Next::advice(format!("name the folder with --folder, or make `{}`", folder.display()))
                 .or(call("new create_users"), "makes it, with a first migration")
         }
-        Problem::Folder(FolderError::Problems { .. }) => next.or(call("check"), "looks again"),
+        Problem::Folder(FolderError::Problems { problems, .. }) => {
+            let next = next.or(call("check"), "looks again");
+            let twice =
+                problems.iter().find(|problem| matches!(problem.kind, ProblemKind::DuplicateVersion { .. }));
+            let name = twice.and_then(|problem| migration_of(Path::new(&problem.path)));
+            name.into_iter().fold(next, |next, name| {
+                next.or(call(&format!("renumber {}", quoted(&name))), "gives it the next version")
+            })
+        }
         _ => next,
     }
 }
@@ -79,14 +89,43 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         Error::ForeignHistory { .. } => next
             .or(call("adopt --dry-run"), "shows what would be taken over")
             .or(call("status --ignore-foreign-history"), "goes by our history alone"),
-        Error::Refused(Refused::OutOfOrder { applied_as: None, .. }) => {
-            next.or(call("up --allow-out-of-order"), "applies it after the later one")
+        Error::Refused(Refused::OutOfOrder { name, applied_as: None, .. }) => {
+            let next = next.or(call("up --allow-out-of-order"), "applies it after the later one");
+            renumbering(next, name, None, context)
         }
+        Error::Refused(
+            Refused::OutOfOrder { name: other, applied_as: Some(applied), .. }
+            | Refused::Missing { renumbered: Some(other), name: applied, .. },
+        ) => renumbering(next, other, Some(applied), context),
+        Error::Refused(Refused::Edited { name, .. }) => next.or(
+            call(&format!("accept {} --reason '…'", quoted(name))),
+            "records its new text, if only the writing differs",
+        ),
+        Error::Refused(Refused::OtherStatements { name, .. }) => next.or(
+            call(&format!("accept {} --force --reason '…'", quoted(name))),
+            "records its new text all the same",
+        ),
         Error::Refused(Refused::Missing { renumbered: None, .. }) => {
             next.or(call("up --allow-missing"), "goes on without its file")
         }
         _ => next,
     }
+}
+
+/// How a migration gets another version: the one that it was applied with, or the next one. A service has no files to rename.
+fn renumbering(next: Next, name: &str, applied: Option<&str>, context: &Context) -> Next {
+    if context.folder.is_none() {
+        return next;
+    }
+    let version =
+        applied.and_then(version_of).map_or_else(String::new, |version| format!(" {}", quoted(version)));
+    let command = context.invocation.command(&format!("renumber {}{version}", quoted(name)));
+    let what = if applied.is_some() {
+        "gives it the version back"
+    } else {
+        "gives it a version after the later one"
+    };
+    next.or(command, what)
 }
 
 fn after_failure(failure: &Failure, next: Next, invocation: &Invocation) -> Next {

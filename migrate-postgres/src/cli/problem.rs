@@ -2,6 +2,7 @@
 
 use super::connection::ConnectionProblem;
 use super::signals::Signal;
+use super::standalone::RenumberProblem;
 use crate::error::Error;
 use migrate_core::FolderError;
 use std::io;
@@ -146,6 +147,10 @@ pub(crate) enum Problem {
         at: String,
     },
 
+    /// A migration keeps its version.
+    #[error(transparent)]
+    Renumber(#[from] RenumberProblem),
+
     /// Ended by a signal.
     #[error(
         "{}; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
@@ -172,6 +177,13 @@ impl Problem {
             Problem::OtherDatabase { .. } => "other_database",
             Problem::Subscriptions { .. } => "subscriptions",
             Problem::Seed { .. } => "seed",
+            Problem::Renumber(problem) => match problem {
+                RenumberProblem::Unknown { .. } => "unknown_version",
+                RenumberProblem::Several { .. } => "several",
+                RenumberProblem::Taken { .. } => "exists",
+                RenumberProblem::NoVersion { .. } => "version",
+                RenumberProblem::Applied { .. } => "applied",
+            },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Interrupted(_) => "interrupted",
         }
@@ -222,6 +234,8 @@ fn refusal(refused: &crate::Refused) -> &'static str {
     use crate::Refused as R;
     match refused {
         R::Edited { .. } => "edited",
+        R::OtherStatements { .. } => "other_statements",
+        R::NotApplied { .. } => "not_applied",
         R::Missing { .. } => "missing",
         R::OutOfOrder { .. } => "out_of_order",
         R::Ahead { .. } => "ahead",

@@ -6,6 +6,7 @@ mod backing_up;
 mod backward;
 mod comparing;
 mod connecting;
+mod editing;
 mod failing;
 mod forward;
 mod making;

@@ -104,6 +104,8 @@ async fn every_command_has_a_help_with_an_example() {
         "redo",
         "verify",
         "resolve",
+        "accept",
+        "renumber",
         "baseline",
         "history",
         "report",

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod accept;
 mod adopt;
 mod backup;
 mod baseline;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Settle by hand a migration that stopped between its statements
     Resolve(resolve::Args),
+    /// Accept an edit of an applied migration
+    Accept(accept::Args),
     /// Mark migrations as applied in a database whose schema was made otherwise
     Baseline(baseline::Args),
     /// Take over what another tool has applied
@@ -66,7 +69,9 @@ pub(crate) enum Command {
 }
 
 /// The words of the commands, the ones that only the program has included.
-pub(super) const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 21] = [
+    "accept",
+    "renumber",
     "status",
     "plan",
     "preflight",
@@ -101,6 +106,7 @@ impl Command {
             Command::Redo(_) => "redo",
             Command::Verify(_) => "verify",
             Command::Resolve(_) => "resolve",
+            Command::Accept(_) => "accept",
             Command::Baseline(_) => "baseline",
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
@@ -134,6 +140,7 @@ impl Command {
             Command::Redo(args) => args.run(context).await,
             Command::Verify(args) => args.run(context).await,
             Command::Resolve(args) => args.run(context).await,
+            Command::Accept(args) => args.run(context).await,
             Command::Baseline(args) => args.run(context).await,
             Command::Adopt(args) => args.run(context).await,
             Command::Drift(args) => args.run(context).await,

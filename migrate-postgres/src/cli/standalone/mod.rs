@@ -2,7 +2,10 @@
 
 mod check;
 mod new;
+mod renumber;
 mod stub;
+
+pub(super) use renumber::{RenumberProblem, migration_of, version_of};
 
 use super::answer;
 use super::commands::Command;
@@ -62,6 +65,8 @@ enum ProgramCommand {
     OverSet(Command),
     /// Make the files of a new migration
     New(new::Args),
+    /// Give a migration that is not applied another version
+    Renumber(renumber::Args),
     /// Check the folder as `migrate!` does, without a build
     Check(check::Args),
     /// Print a script that completes command lines in a shell
@@ -90,6 +95,12 @@ impl Program {
                 let context = folder.context(&Migrator::new(empty()), options);
                 answer::print("new", args.run(&folder.folder, &context), &context)
             }
+            ProgramCommand::Renumber(args) => {
+                // The folder may have two migrations of one version: that is what this is for.
+                let context = folder.context(&folder.settings(empty()), options);
+                let answer = args.run(&folder.folder, &context).await;
+                answer::print("renumber", answer, &context)
+            }
             ProgramCommand::Check(args) => {
                 let context = folder.context(&Migrator::new(empty()), options);
                 answer::print("check", args.run(&folder.folder), &context)
@@ -115,10 +126,15 @@ impl Folder {
     fn migrator(&self, applies: bool) -> Result<Migrator, Problem> {
         let reading = Reading::default();
         let reading = if applies { reading } else { reading.without_unwritten() };
-        let mut set = Set::from_folder_as(&self.folder, &reading)?;
-        if let Some(name) = &self.set {
-            set = set.named(name.clone());
-        }
+        Ok(self.settings(Set::from_folder_as(&self.folder, &reading)?))
+    }
+
+    /// A set with what says where its history is.
+    fn settings(&self, set: Set) -> Migrator {
+        let set = match &self.set {
+            Some(name) => set.named(name.clone()),
+            None => set,
+        };
         let mut migrator = Migrator::new(set).program(concat!("migrate ", env!("CARGO_PKG_VERSION")));
         if let Some(schema) = &self.history_schema {
             migrator = migrator.history_schema(schema.clone());
@@ -126,7 +142,7 @@ impl Folder {
         if let Some(table) = &self.history_table {
             migrator = migrator.history_table(table.clone());
         }
-        Ok(migrator)
+        migrator
     }
 
     fn context(&self, migrator: &Migrator, options: Options) -> Context {

@@ -1,0 +1,67 @@
+//! Edits of what is applied, and versions that two branches have chosen.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+
+#[tokio::test]
+async fn an_edit_of_the_writing_is_accepted_with_its_reason_and_any_other_by_force_only() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    stage.write("migrations/0001_users.up.sql", "create table users (\n  id bigint\n);\n");
+    let writing =
+        ["status", "accept 0001 --reason formatted --dry-run", "accept 0001 --reason formatted", "status"];
+    let writing = stage.transcript(&writing);
+    stage.write("migrations/0002_posts.up.sql", "CREATE TABLE posts (id bigint, \"Body\" text);\n");
+    let lines = [
+        "accept 0002 --reason 'one column more'",
+        "accept 0009 --reason 'there is none'",
+        "accept --reason 'of nothing'",
+        "accept --all --reason 'made by hand' --force",
+        "up",
+        "history",
+        "accept --all --reason 'nothing is edited'",
+    ];
+    assert_snapshot("accept.txt", &(writing + &stage.transcript(&lines)));
+    let reasons = stage.value("SELECT string_agg(reason, ', ' ORDER BY seq) FROM migrate_history").await;
+    assert_eq!(reasons, "formatted, made by hand");
+    // The accepted text is the one that counts from now on.
+    stage.write("migrations/0001_users.up.sql", "CREATE TABLE users (id bigint);");
+    assert_eq!(stage.run("up").code, 5);
+}
+
+#[tokio::test]
+async fn a_version_that_another_branch_has_taken_is_given_up() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    stage.write("migrations/0002_tags.up.sql", "CREATE TABLE tags (id bigint);");
+    stage.write("migrations/0002_tags.down.sql", "DROP TABLE tags;");
+    let lines = [
+        "up",
+        "renumber 0002",
+        "renumber 0002_posts",
+        "renumber 0004",
+        "renumber 0002_tags 0001",
+        "renumber 0002_tags ../0004",
+        "renumber 0002_tags",
+        "up",
+    ];
+    assert_snapshot("renumber.txt", &stage.transcript(&lines));
+    assert_eq!(stage.value("SELECT to_regclass('tags') IS NOT NULL").await, "true");
+}
+
+#[tokio::test]
+async fn without_a_database_files_are_renumbered_unasked() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write("migrations/0001_more.sql", "SELECT 1;");
+    let mut command = stage.command("renumber 0001_more 7 --json");
+    let ran = stage.ran(&command.env_remove("DATABASE_URL").output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("\"to\": \"7_more.sql\""), "{ran:?}");
+    assert!(stage.path().join("migrations/7_more.sql").exists());
+    let mut command = stage.command("renumber 7 8");
+    let unreachable = command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
+    assert_eq!(stage.ran(&unreachable).code, 1);
+    let mut command = stage.command("renumber 7 8 --unchecked");
+    command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
+    assert_eq!(stage.ran(&command.output().unwrap()).code, 0);
+}
