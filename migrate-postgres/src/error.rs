@@ -35,6 +35,16 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
 
+    /// TLS can't be set up as the connection string asks for it: a certificate or a key can't be used.
+    #[error(
+        "TLS can't be set up: {problem}; nothing was changed\nnext: correct sslrootcert, sslcert, sslkey or sslcrl, or \
+         their files"
+    )]
+    Tls {
+        /// What is wrong, with the file.
+        problem: String,
+    },
+
     /// The server refuses the user.
     #[error(
         "the server refuses the login to {target}: {}; nothing was changed\nnext: {}",
@@ -446,6 +456,10 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
         _ if cause(error).contains("no TLS implementation configured") => {
             "build with `features = [\"rustls\"]`, or hand over a pool or a `Client` with a connector of your own"
         }
+        _ if error.to_string().contains("TLS handshake") => {
+            "see that sslrootcert names who vouches for the server's certificate, that the host is named as there, and that \
+             sslcert and sslkey are given where the server asks for them; sslmode=require encrypts without verifying"
+        }
         _ => "see whether the server runs there and accepts connections",
     }
 }
@@ -472,11 +486,6 @@ pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
         };
     }
     match cause.strip_prefix("invalid value for option `").and_then(|rest| rest.strip_suffix('`')) {
-        Some("sslmode") => {
-            "sslmode is disable, prefer or require; with the feature `rustls`, require checks the \
-                            certificate and the host's name, as verify-full does elsewhere"
-                .to_owned()
-        }
         Some(option) => format!("the value of {option} is not one that it can have"),
         None => "it breaks off, or has a sign where none may be".to_owned(),
     }

@@ -20,6 +20,7 @@ pub mod cli;
 #[cfg(feature = "catalog")]
 pub mod drift;
 mod embed;
+mod endpoint;
 mod error;
 mod foreign;
 mod history;
@@ -42,7 +43,6 @@ mod status;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(feature = "rustls")]
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;

@@ -1,13 +1,14 @@
 //! What a run can be given: something that has, or can open, a connection.
 
-use crate::error::{Error, connect_error, url_problem};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, connect_error};
 use crate::session::Session;
+use crate::tls::Mode;
 use crate::url::{has_impossible_host, uncertain_part};
 use std::future::Future;
 use std::pin::Pin;
-use tokio_postgres::config::Host;
-#[cfg(feature = "rustls")]
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
 /// What [`Migrator::run`](crate::Migrator::run) and the other calls can be given:
@@ -35,7 +36,7 @@ pub trait Target: sealed::Sealed + Sync {
     /// How to connect, where it knows that: to another database of the same server then, too.
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     #[doc(hidden)]
-    fn to_config(&self) -> Result<Option<Config>, Error> {
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
         Ok(None)
     }
 }
@@ -49,6 +50,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for tokio_postgres::Client {}
     impl Sealed for tokio_postgres::Config {}
+    impl Sealed for crate::endpoint::Endpoint {}
     impl Sealed for str {}
     impl Sealed for String {}
     impl<T: Sealed + ?Sized> Sealed for &T {}
@@ -78,12 +80,27 @@ impl<T: Target + ?Sized> Target for &T {
     }
 
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
-    fn to_config(&self) -> Result<Option<Config>, Error> {
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
         (**self).to_config()
     }
 }
 
 impl Target for Config {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(async move { connect(&Endpoint::from(self.clone())).await })
+    }
+
+    fn open_another(&self) -> Option<Opening<'_>> {
+        Some(self.open())
+    }
+
+    #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
+        Ok(Some(self.clone().into()))
+    }
+}
+
+impl Target for Endpoint {
     fn open(&self) -> Opening<'_> {
         Box::pin(async move { connect(self).await })
     }
@@ -93,14 +110,14 @@ impl Target for Config {
     }
 
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
-    fn to_config(&self) -> Result<Option<Config>, Error> {
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
         Ok(Some(self.clone()))
     }
 }
 
 impl Target for str {
     fn open(&self) -> Opening<'_> {
-        Box::pin(async move { connect(&config_of(self)?).await })
+        Box::pin(async move { connect(&Endpoint::of_text(self)?).await })
     }
 
     fn open_another(&self) -> Option<Opening<'_>> {
@@ -108,16 +125,9 @@ impl Target for str {
     }
 
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
-    fn to_config(&self) -> Result<Option<Config>, Error> {
-        config_of(self).map(Some)
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
+        Endpoint::of_text(self).map(Some)
     }
-}
-
-fn config_of(url: &str) -> Result<Config, Error> {
-    if url.trim().is_empty() {
-        return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
-    }
-    url.parse().map_err(|error| Error::Url { problem: url_problem(&error) })
 }
 
 impl Target for String {
@@ -130,29 +140,68 @@ impl Target for String {
     }
 
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
-    fn to_config(&self) -> Result<Option<Config>, Error> {
+    fn to_config(&self) -> Result<Option<Endpoint>, Error> {
         self.as_str().to_config()
     }
 }
 
-pub(crate) async fn connect(config: &Config) -> Result<Session<'static>, Error> {
-    if has_impossible_host(config) {
+/// Connects, by the way that `sslmode` says. A Unix socket knows no TLS.
+pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Session<'static>, Error> {
+    if has_impossible_host(endpoint) {
         return Err(uncertain("host"));
     }
-    #[cfg(feature = "rustls")]
-    if let Some(tls) = crate::tls::connector(config) {
-        match connect_with(config, tls).await {
-            Ok(session) => return Ok(session),
-            // sslmode=prefer asks for no more than TLS where it works: a certificate that nobody vouches for is as good
-            // as no TLS there. Where the server has spoken, its word is final.
-            Err(error) if config.get_ssl_mode() == SslMode::Prefer && error.as_db_error().is_none() => {}
-            Err(error) => return Err(failed(config, error)),
+    let failed = |error| failed(endpoint, error);
+    let is_remote = endpoint.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
+    match endpoint.tls.mode {
+        mode if mode == Mode::Disable || !is_remote => connect_plainly(endpoint).await.map_err(failed),
+        Mode::Allow => match connect_plainly(endpoint).await {
+            Err(error) if is_refused(&error) => {
+                connect_by_tls(endpoint, SslMode::Require).await?.map_err(failed)
+            }
+            connected => connected.map_err(failed),
+        },
+        Mode::Prefer => {
+            let error = match connect_by_tls(endpoint, SslMode::Prefer).await? {
+                Ok(session) => return Ok(session),
+                // Where the server has spoken of anything else, its word is final.
+                Err(error) if error.as_db_error().is_some() && !is_refused(&error) => {
+                    return Err(failed(error));
+                }
+                Err(error) => error,
+            };
+            connect_plainly(endpoint).await.map_err(|plain| {
+                // What went wrong with TLS is worth more than that the server wants it.
+                failed(if is_refused(&plain) { error } else { plain })
+            })
         }
-        let mut plain = config.clone();
-        plain.ssl_mode(SslMode::Disable);
-        return connect_with(&plain, NoTls).await.map_err(|error| failed(config, error));
+        _ => connect_by_tls(endpoint, SslMode::Require).await?.map_err(failed),
     }
-    connect_with(config, NoTls).await.map_err(|error| failed(config, error))
+}
+
+/// Whether no line of `pg_hba.conf` lets the connection in: perhaps one with TLS, or without, would be.
+fn is_refused(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
+
+async fn connect_plainly(endpoint: &Endpoint) -> Result<Session<'static>, tokio_postgres::Error> {
+    let mut plain = endpoint.clone();
+    plain.ssl_mode(SslMode::Disable).ssl_negotiation(SslNegotiation::Postgres);
+    connect_with(&plain, NoTls).await
+}
+
+type Connected = Result<Session<'static>, tokio_postgres::Error>;
+
+/// # Errors
+///
+/// Where a certificate or a key can't be read.
+#[cfg_attr(not(feature = "rustls"), expect(clippy::unnecessary_wraps, reason = "for the feature `rustls`"))]
+async fn connect_by_tls(endpoint: &Endpoint, mode: SslMode) -> Result<Connected, Error> {
+    let mut config = endpoint.clone();
+    config.ssl_mode(mode);
+    #[cfg(feature = "rustls")]
+    return Ok(connect_with(&config, crate::tls::connector(&endpoint.tls, endpoint)?).await);
+    #[cfg(not(feature = "rustls"))]
+    Ok(connect_with(&config, NoTls).await)
 }
 
 async fn connect_with<T>(config: &Config, tls: T) -> Result<Session<'static>, tokio_postgres::Error>

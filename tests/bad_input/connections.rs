@@ -107,7 +107,7 @@ async fn a_socket_that_is_not_there_is_named() {
 async fn a_connection_string_that_cant_be_read_is_not_repeated() {
     let cases = [
         ("url_port", "postgres://app:hunter2@localhost:fivefourthreetwo/shop"),
-        ("url_option", "postgres://app:hunter2@localhost/shop?sslrootcert=ca.pem"),
+        ("url_option", "postgres://app:hunter2@localhost/shop?sslcrldir=ca.pem"),
         ("url_secret_option", "postgres://app:hunter2@hunter2@localhost/shop?hunter2=hunter2"),
         ("url_pairs", "host=localhost password=hunter 2hunter2=1"),
         ("url_pairs_end", "host=localhost password=a hunter2"),
@@ -119,7 +119,7 @@ async fn a_connection_string_that_cant_be_read_is_not_repeated() {
             "url_of_prisma_with_a_pooler",
             "postgres://app:hunter2@localhost/shop?pgbouncer=true&connection_limit=1",
         ),
-        ("url_verify_full", "postgres://app:hunter2@localhost/shop?sslmode=verify-full"),
+        ("url_verify_full", "postgres://app:hunter2@localhost/shop?sslmode=verify"),
     ];
     for (case, url) in cases {
         let error = Folder::good().migrator().run(url).await.unwrap_err();

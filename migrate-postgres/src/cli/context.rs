@@ -6,6 +6,7 @@ use super::options::Options;
 use super::problem::Problem;
 use super::progress::{Dump, Ui};
 use crate::Migrator;
+use crate::endpoint::Endpoint;
 use crate::operate::restore_command;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -51,13 +52,14 @@ impl Context {
     /// How a dump of the database is restored into a new one beside it.
     pub(super) fn restore_command(&self, dump: &Dump) -> String {
         let config = self.target().ok();
-        let user = config.as_ref().and_then(Config::get_user);
-        let database = config.as_ref().and_then(Config::get_dbname).or(user).unwrap_or("app");
+        let config = config.as_deref();
+        let user = config.and_then(Config::get_user);
+        let database = config.and_then(Config::get_dbname).or(user).unwrap_or("app");
         restore_command(&dump.file, &format!("{database}_restored"))
     }
 
     /// Where to connect to.
-    pub(super) fn target(&self) -> Result<Config, Problem> {
+    pub(super) fn target(&self) -> Result<Endpoint, Problem> {
         let connection = &self.options.connection;
         let asked = Asked { url: connection.database_url.as_deref(), service: connection.service.as_deref() };
         let mut config = connection::config(asked, self.database.as_ref(), &process_environment)?;

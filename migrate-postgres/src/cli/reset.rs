@@ -1,6 +1,7 @@
 //! Emptying a database, and the mark that allows it.
 
 use super::context::Context;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::PgHistory;
 use crate::quote::quote_ident;
@@ -9,8 +10,8 @@ use crate::session::Session;
 use migrate_core::engine::Backoff;
 use migrate_core::history::{History as _, Locking};
 use std::time::{Duration, Instant};
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config};
 
 /// The setting of a database that marks it as a development one.
 ///
@@ -55,7 +56,7 @@ pub(super) async fn mark(client: &Client, database: &str, is_development: bool) 
 /// Drops all that is in a database, under the set's migration lock: a run under way is waited for as another run would wait.
 pub(super) async fn empty_under_lock(
     context: &Context,
-    target: &Config,
+    target: &Endpoint,
     session: &mut Session<'_>,
 ) -> Result<(), Error> {
     make_public(session).await?;

@@ -2,13 +2,14 @@
 
 use super::emptying::{Dropping, drops};
 use super::{ScratchError, clear_up};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::run_id;
 use crate::session::Session;
 use crate::target::connect;
 use std::time::Duration;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config};
 
 /// A database that is empty but for extensions, locked for as long as the value lives, and emptied with it.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ const KEY: i64 = 0x6d67_7363_7261_7463;
 
 impl Given {
     /// Locks it, and makes sure that it is empty and not the database of `live`.
-    pub(super) async fn take(config: &Config, live: &Client) -> Result<Given, Error> {
+    pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<Given, Error> {
         let guard = connect(config).await?;
         let failed = |source| Error::server("looking at the scratch database", source);
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
@@ -64,7 +65,7 @@ impl Given {
     }
 
     /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
-    pub(super) fn marked(&self, mut config: Config) -> Config {
+    pub(super) fn marked(&self, mut config: Endpoint) -> Endpoint {
         config.application_name(&self.mark);
         config
     }

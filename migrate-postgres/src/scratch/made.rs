@@ -1,19 +1,20 @@
 //! A scratch database that is made for one comparison.
 
 use super::{ScratchError, clear_up};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::run_id;
 use crate::quote::{quote_ident, quote_literal};
 use crate::target::connect;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Row};
 
 /// A database of a random name, dropped with the value.
 #[derive(Debug)]
 pub(super) struct Made {
     /// How to connect to the database beside it.
-    admin: Config,
+    admin: Endpoint,
     name: String,
     is_dropped: bool,
 }
@@ -29,7 +30,7 @@ const LIKE: &str = "\
 
 impl Made {
     /// Makes it, and says how to connect to it.
-    pub(super) async fn create(admin: Config, live: &Client) -> Result<(Made, Config), Error> {
+    pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(Made, Endpoint), Error> {
         let name = format!("migrate_scratch_{}", &run_id()[..16]);
         let sql = format!(
             "WITH set AS (SELECT name, setting FROM pg_catalog.pg_settings WHERE source IN ('database', 'database user')) {LIKE}"
@@ -98,7 +99,7 @@ fn creation(name: &str, like: &Row) -> String {
 }
 
 /// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
-async fn drop_database(admin: &Config, name: &str) -> Result<(), Error> {
+async fn drop_database(admin: &Endpoint, name: &str) -> Result<(), Error> {
     let session = connect(admin).await?;
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
     let mut tries = 0;

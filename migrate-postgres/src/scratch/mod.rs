@@ -13,11 +13,12 @@ pub use error::ScratchError;
 pub(crate) use given::{empty_all, is_empty};
 pub(crate) use replay::{Replay, Replayed, Source};
 
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::target::Target;
 use given::Given;
 use made::Made;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// A database to try migrations on.
 ///
@@ -27,7 +28,7 @@ use tokio_postgres::{Client, Config};
 /// at once may leave it.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    config: Config,
+    config: Endpoint,
     kind: Kind,
 }
 
@@ -56,7 +57,7 @@ impl Scratch {
     }
 
     /// How to connect to it.
-    pub(crate) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Endpoint {
         &self.config
     }
 

@@ -6,17 +6,17 @@ use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
+use crate::endpoint::Endpoint;
 use crate::operate::Explanation;
 use crate::{Action, Migrator, Notice, Report, StepReport};
 use migrate_core::TransactionMode;
 use migrate_core::plan::Plan;
 use serde_json::json;
-use tokio_postgres::Config;
 
 /// Takes the steps of a plan, or only shows them.
 pub(super) async fn take(
     migrator: &Migrator,
-    target: &Config,
+    target: &Endpoint,
     plan: &dyn Plan,
     dry_run: bool,
 ) -> Result<Answer, Problem> {

@@ -3,7 +3,9 @@
 mod ini;
 mod parameters;
 
+use crate::endpoint::Endpoint;
 use crate::error::url_problem;
+use crate::tls::TlsParameters;
 use parameters::Parameters;
 use std::path::PathBuf;
 use std::{env, fs, io};
@@ -85,15 +87,15 @@ pub(super) fn config(
     asked: Asked<'_>,
     own: Option<&Config>,
     environment: Environment<'_>,
-) -> Result<Config, ConnectionProblem> {
+) -> Result<Endpoint, ConnectionProblem> {
     let database_url = environment("DATABASE_URL");
     let named = asked.service.map(str::to_owned);
-    let mut config = match (asked.url, &named, own, &database_url) {
+    let (mut config, mut tls) = match (asked.url, &named, own, &database_url) {
         (Some(url), ..) => parse(url, "--database-url")?,
-        (None, Some(_), ..) => Config::new(),
-        (None, None, Some(own), _) => return Ok(own.clone()),
+        (None, Some(_), ..) => Default::default(),
+        (None, None, Some(own), _) => return Ok(own.clone().into()),
         (None, None, None, Some(url)) => parse(url, "DATABASE_URL")?,
-        (None, None, None, None) => Config::new(),
+        (None, None, None, None) => Default::default(),
     };
     let text = asked.url.or(if named.is_some() { None } else { database_url.as_deref() }).unwrap_or_default();
     let mut parameters = Parameters::default();
@@ -104,15 +106,24 @@ pub(super) fn config(
     if text.is_empty() && parameters.is_empty() {
         return Err(ConnectionProblem::Nothing);
     }
-    parameters.fill(&mut config, text)?;
+    parameters.fill(&mut config, &mut tls, text)?;
     if config.get_password().is_none() {
         fill_password(&mut config, environment)?;
     }
-    Ok(config)
+    let options = tls.options(&mut config).map_err(|problem| ConnectionProblem::Setting {
+        origin: format!("`{}`", problem.parameter),
+        why: problem.why.to_owned(),
+        next: "correct it in the connection string, the service or the environment",
+    })?;
+    Ok(Endpoint::new(config, options))
 }
 
-fn parse(url: &str, origin: &'static str) -> Result<Config, ConnectionProblem> {
-    url.parse().map_err(|error| ConnectionProblem::Url { origin, problem: url_problem(&error) })
+fn parse(url: &str, origin: &'static str) -> Result<(Config, TlsParameters), ConnectionProblem> {
+    let (others, tls) = TlsParameters::take_from(url);
+    match others.parse() {
+        Ok(config) => Ok((config, tls)),
+        Err(error) => Err(ConnectionProblem::Url { origin, problem: url_problem(&error) }),
+    }
 }
 
 fn home(file: &str, environment: Environment<'_>) -> Option<PathBuf> {

@@ -1,15 +1,16 @@
 //! libpq's parameters: from the environment or a service, into what a connection string has left open.
 
 use super::{ConnectionProblem, Environment};
+use crate::tls::TlsParameters;
 use std::path::Path;
 use std::time::Duration;
 use tokio_postgres::Config;
-use tokio_postgres::config::{ChannelBinding, Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, Host, TargetSessionAttrs};
 
 /// The parameters that are known, and the variables that they come from.
 ///
 /// Facts: <https://www.postgresql.org/docs/current/libpq-envars.html>.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
     ("port", "PGPORT"),
@@ -18,7 +19,6 @@ const VARIABLES: [(&str, &str); 12] = [
     ("password", "PGPASSWORD"),
     ("options", "PGOPTIONS"),
     ("application_name", "PGAPPNAME"),
-    ("sslmode", "PGSSLMODE"),
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
     ("target_session_attrs", "PGTARGETSESSIONATTRS"),
     ("channel_binding", "PGCHANNELBINDING"),
@@ -42,7 +42,7 @@ impl Parameters {
     }
 
     pub(super) fn take_environment(&mut self, environment: Environment<'_>) {
-        for (key, variable) in VARIABLES {
+        for (key, variable) in VARIABLES.into_iter().chain(crate::tls::VARIABLES) {
             if let Some(value) = environment(variable) {
                 self.0.push(Parameter { key: key.to_owned(), value, origin: variable.to_owned() });
             }
@@ -58,12 +58,19 @@ impl Parameters {
     }
 
     /// Gives a configuration what it lacks. `text` is the connection string that it came from.
-    pub(super) fn fill(&self, config: &mut Config, text: &str) -> Result<(), ConnectionProblem> {
-        if let Some(odd) = self.0.iter().find(|p| !VARIABLES.iter().any(|(key, _)| *key == p.key)) {
-            return Err(odd.refused(
-                "this program has no such parameter".to_owned(),
-                "leave it out; certificates are checked against the system's or SSL_CERT_FILE's",
-            ));
+    pub(super) fn fill(
+        &self,
+        config: &mut Config,
+        tls: &mut TlsParameters,
+        text: &str,
+    ) -> Result<(), ConnectionProblem> {
+        for parameter in &self.0 {
+            let is_known = VARIABLES.iter().any(|(key, _)| *key == parameter.key);
+            if !tls.add(&parameter.key, &parameter.value) && !is_known {
+                return Err(
+                    parameter.refused("this program has no such parameter".to_owned(), "leave it out")
+                );
+            }
         }
         self.fill_place(config)?;
         let lacks = |key: &str| !text.contains(&format!("{key}="));
@@ -81,9 +88,6 @@ impl Parameters {
         }
         if let Some(name) = self.get("application_name").filter(|_| config.get_application_name().is_none()) {
             config.application_name(&name.value);
-        }
-        if let Some(mode) = self.get("sslmode").filter(|_| lacks("sslmode")) {
-            config.ssl_mode(mode.ssl_mode()?);
         }
         if let Some(timeout) = self.get("connect_timeout").filter(|_| lacks("connect_timeout")) {
             config.connect_timeout(Duration::from_secs(timeout.number()?));
@@ -144,16 +148,6 @@ impl Parameter {
 
     fn number(&self) -> Result<u64, ConnectionProblem> {
         self.value.parse().map_err(|_| self.bad("a number of seconds"))
-    }
-
-    /// What libpq calls `verify-ca` and `verify-full` is what `require` is here: certificates are always checked.
-    fn ssl_mode(&self) -> Result<SslMode, ConnectionProblem> {
-        match self.value.as_str() {
-            "disable" => Ok(SslMode::Disable),
-            "allow" | "prefer" => Ok(SslMode::Prefer),
-            "require" | "verify-ca" | "verify-full" => Ok(SslMode::Require),
-            _ => Err(self.bad("disable, prefer, require or verify-full")),
-        }
     }
 
     fn session_attributes(&self) -> Result<TargetSessionAttrs, ConnectionProblem> {

@@ -1,6 +1,7 @@
 //! What comes before what.
 
 use super::*;
+use crate::tls::{Mode, Roots};
 use std::collections::HashMap;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -68,13 +69,24 @@ fn a_service_and_the_password_file_are_found() {
 }
 
 #[test]
-fn what_would_be_weaker_than_asked_for_is_refused() {
+fn tls_comes_from_the_string_the_service_and_the_environment_and_what_is_not_supported_is_refused() {
     let folder = std::env::temp_dir().join(format!("migrate-service-{}", std::process::id()));
-    fs::write(&folder, "[app]\nhost=h\nsslrootcert=/ca.pem\n").unwrap();
-    let variables = [("PGSERVICEFILE", folder.to_str().unwrap()), ("PGSERVICE", "app")];
-    let environment = with(&variables);
-    let refused = config(Asked::default(), None, &environment).unwrap_err().to_string();
-    assert!(refused.starts_with("`sslrootcert` of the service can't be used here: "), "{refused}");
+    fs::write(&folder, "[app]\nhost=h\nsslrootcert=/ca.pem\nsslkey=/service.key\n").unwrap();
+    let mut variables = vec![
+        ("PGSERVICEFILE", folder.to_str().unwrap()),
+        ("PGSERVICE", "app"),
+        ("PGSSLCERT", "/env.crt"),
+        ("PGSSLKEY", "/env.key"),
+        ("PGSSLMODE", "require"),
+    ];
+    let found = config(asked("postgres://h/d?sslmode=verify-ca"), None, &with(&variables)).unwrap();
+    assert_eq!(found.tls.mode, Mode::VerifyCa);
+    assert_eq!(found.tls.roots, Roots::File("/ca.pem".into()));
+    assert_eq!(found.tls.key.as_deref(), Some("/service.key".as_ref()));
+    assert_eq!(found.tls.certificate.as_deref(), Some("/env.crt".as_ref()));
+    variables.push(("PGSSLCRLDIR", "/crls"));
+    let refused = config(Asked::default(), None, &with(&variables)).unwrap_err().to_string();
+    assert!(refused.starts_with("`sslcrldir` can't be used here: a folder of revocation lists"), "{refused}");
     fs::remove_file(&folder).unwrap();
 }
 

@@ -3,6 +3,7 @@
 use super::programs::{Dump, Programs, environment, free_space};
 use super::{Backup, BackupError, Backups, ask, table};
 use crate::answers::{Answers, parsed, text};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::{Survey, make, run_id};
 use crate::quote::{quote_ident, quote_literal};
@@ -12,13 +13,13 @@ use migrate_core::engine::Progress;
 use migrate_core::plan::Step;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// A backup that a run has to make before its first step.
 pub(crate) struct Due {
     backups: Backups,
     /// Where to; none where the target is a connection.
-    config: Option<Config>,
+    config: Option<Endpoint>,
 }
 
 impl Due {
@@ -54,7 +55,7 @@ pub(super) struct Making<'m> {
     pub(super) settings: &'m RunSettings,
     pub(super) set: &'m str,
     pub(super) backups: &'m Backups,
-    pub(super) config: &'m Config,
+    pub(super) config: &'m Endpoint,
 }
 
 /// What is asked of the server: the database's size and name, and the time for the file's name.

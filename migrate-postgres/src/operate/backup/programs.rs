@@ -1,12 +1,12 @@
 //! PostgreSQL's programs, and how they are run.
 
 use super::BackupError;
+use crate::endpoint::Endpoint;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{ChannelBinding, Host, TargetSessionAttrs};
 
 /// A `pg_dump` and the `pg_restore` beside it.
 pub(super) struct Programs {
@@ -65,24 +65,31 @@ pub(super) fn free_space(folder: &Path) -> Result<u64, BackupError> {
 }
 
 /// What libpq is to know, in its environment: a password in an argument would show in the list of processes.
-pub(super) fn environment(config: &Config, database: &str) -> Vec<(&'static str, String)> {
+pub(super) fn environment(config: &Endpoint, database: &str) -> Vec<(&'static str, String)> {
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
         Host::Unix(path) => path.display().to_string(),
     });
     let ports = config.get_ports().iter().map(u16::to_string);
-    let ssl = match config.get_ssl_mode() {
-        SslMode::Disable => "disable",
-        SslMode::Require => "require",
-        _ => "prefer",
+    let attributes = match config.get_target_session_attrs() {
+        TargetSessionAttrs::ReadWrite => "read-write",
+        TargetSessionAttrs::ReadOnly => "read-only",
+        _ => "",
+    };
+    let binding = match config.get_channel_binding() {
+        ChannelBinding::Disable => "disable",
+        ChannelBinding::Require => "require",
+        _ => "",
     };
     let mut environment = vec![
         ("PGHOST", hosts.collect::<Vec<_>>().join(",")),
         ("PGPORT", ports.collect::<Vec<_>>().join(",")),
         ("PGDATABASE", database.to_owned()),
-        ("PGSSLMODE", ssl.to_owned()),
+        ("PGTARGETSESSIONATTRS", attributes.to_owned()),
+        ("PGCHANNELBINDING", binding.to_owned()),
     ];
+    environment.extend(config.tls.variables(config));
     environment.extend(config.get_user().map(|user| ("PGUSER", user.to_owned())));
     let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
     environment.extend(password.map(|password| ("PGPASSWORD", password)));
@@ -134,7 +141,12 @@ impl Dump<'_> {
         drop(private(&partial).map_err(at(&partial))?);
         let mut dump = Command::new(&programs.dump);
         dump.args(["--format=custom", "--no-password", "--lock-wait-timeout=60000", "--file"]).arg(&partial);
-        dump.env_remove("PGOPTIONS").env_remove("PGSERVICE").env_remove("PGHOSTADDR");
+        for other in ["PGOPTIONS", "PGSERVICE", "PGHOSTADDR", "PGTARGETSESSIONATTRS", "PGCHANNELBINDING"] {
+            dump.env_remove(other);
+        }
+        for (_, other) in crate::tls::VARIABLES {
+            dump.env_remove(other);
+        }
         dump.envs(environment.iter().map(|(name, value)| (*name, value)));
         let size = || fs::metadata(&partial).map_or(0, |metadata| metadata.len());
         run(&programs.dump, dump, &said, &mut || written(size())).await?;

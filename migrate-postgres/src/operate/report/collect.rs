@@ -75,7 +75,7 @@ const PLACE: &str = "SELECT pg_catalog.current_database(), current_user, pg_cata
 async fn place<T: Target + ?Sized>(target: &T) -> Result<Place, Error> {
     let config = target.to_config()?;
     let session = target.open().await?;
-    let asked = ask(&session, config).await;
+    let asked = ask(&session, config.map(|endpoint| (*endpoint).clone())).await;
     session.close().await;
     asked.map_err(|source| Error::server("asking which database it is", source))
 }
