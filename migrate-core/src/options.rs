@@ -118,6 +118,7 @@ pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Block => "block",
         TransactionMode::None => "none",
+        TransactionMode::Own => "own",
     }
 }
 
@@ -129,6 +130,9 @@ pub enum TransactionMode {
     Block,
     /// Statement by statement, each committed with a checkpoint: for statements that refuse a transaction block.
     None,
+    /// As the script itself says: it begins or ends transactions, and each is committed with a checkpoint. No option asks for
+    /// it.
+    Own,
 }
 
 /// When in a rolling deployment a migration may run.

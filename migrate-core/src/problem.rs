@@ -295,11 +295,35 @@ pub enum ProblemKind {
     },
     /// A setting for a transaction that ends with the setting.
     #[error(
-        "`{statement}` has no effect: the script runs statement by statement, each in a transaction of its own"
+        "`{statement}` has no effect where each statement runs in a transaction of its own, and has one where a tool sends \
+         them together"
     )]
     LocalSetting {
         /// The beginning of the statement.
         statement: String,
+    },
+    /// A statement that refuses a transaction block, inside a block of the script's own.
+    #[error(
+        "`{statement}` refuses a transaction block, and the script's own BEGIN in line {begun} opens one"
+    )]
+    RefusesOwnBlock {
+        /// The beginning of the statement.
+        statement: String,
+        /// The line of the BEGIN.
+        begun: u32,
+    },
+    /// A block of a script that runs statement by statement does not end.
+    #[error(
+        "this BEGIN has no COMMIT: run statement by statement, the script would lose what stands behind it"
+    )]
+    UnendedBlock,
+    /// A verify script that begins or ends a transaction.
+    #[error(
+        "{command} has no place in a verify script: it would end the transaction that the verdict decides about"
+    )]
+    VerifyControl {
+        /// The statement's command: `BEGIN`, `COMMIT` or `ROLLBACK`.
+        command: &'static str,
     },
     /// A header that contradicts what the other tool's file or mark says.
     #[error("`transaction={header}` contradicts {other}")]
@@ -551,6 +575,11 @@ impl ProblemKind {
             }
             K::LocalSetting { .. } => {
                 "leave `LOCAL` out: a `SET` holds for the rest of the script, and is undone behind it".into()
+            }
+            K::RefusesOwnBlock { .. } => "end the block with a COMMIT above the statement".into(),
+            K::UnendedBlock => "end the block with a COMMIT".into(),
+            K::VerifyControl { .. } => {
+                "remove it: a verify script runs in the migration's transaction, or in a read-only one of its own".into()
             }
             K::ContradictsMetadata { .. } => "say it in one place".into(),
             K::UnknownSetting { expected, .. } => format!("the file may hold comments and {expected}"),

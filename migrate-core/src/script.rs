@@ -2,7 +2,7 @@
 
 use crate::options::{Options, TransactionMode};
 use crate::placeholder::{Placeholder, Values};
-use crate::sql::{self, LineColumn, Statement, Statements};
+use crate::sql::{self, Control, LineColumn, Statement, Statements, Unit};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -109,6 +109,7 @@ impl Script {
         let statements = self.statements().iter().map(|statement| {
             let range = statement.range();
             Statement::new(offset(range.start), offset(range.end), statement.line(), statement.refuses())
+                .with_control(statement.control())
         });
         let statements = Stored::Made(Cow::Owned(statements.collect()));
         let source = Some(Box::new(Source { text: source.to_owned().into(), values: placed }));
@@ -262,10 +263,26 @@ impl Script {
         self.options.as_deref().unwrap_or(&Options::NONE)
     }
 
-    /// How it is committed: as its header says, else statement by statement when one of them refuses a
-    /// transaction block.
+    /// How it is committed: in one transaction, as its own statements say, or statement by statement: when its header says so,
+    /// or when one of them refuses a transaction block.
     pub fn transaction(&self) -> TransactionMode {
         transaction_mode(self.options(), self.statements())
+    }
+
+    /// The parts of it that are committed one by one.
+    pub fn units(&self) -> Vec<Unit> {
+        sql::units(self.statements(), grouping(self.options(), self.statements()))
+    }
+
+    /// Whether it begins, ends or shapes a transaction itself.
+    pub fn controls_transactions(&self) -> bool {
+        controls(self.statements(), |control| control != Control::Code)
+    }
+
+    /// The statements, before the one of this index, that have set the session and are not undone again: in another session
+    /// they have to be run again for the rest to run as it would have.
+    pub fn settings_before(&self, index: usize) -> Vec<&str> {
+        sql::settings_before(self.text(), self.statements(), &self.units(), index)
     }
 }
 
@@ -273,10 +290,29 @@ fn boxed(options: Options) -> Option<Box<Options>> {
     (options != Options::NONE).then(|| Box::new(options))
 }
 
-/// How a script is committed that asks for this and has these statements.
-pub(crate) fn transaction_mode(options: &Options, statements: Statements<'_>) -> TransactionMode {
+fn controls(statements: Statements<'_>, is_sought: impl Fn(Control) -> bool) -> bool {
+    statements.iter().any(|statement| statement.control().is_some_and(&is_sought))
+}
+
+/// How the statements outside of a script's own transaction blocks are grouped: all together, or each by itself.
+pub(crate) fn grouping(options: &Options, statements: Statements<'_>) -> TransactionMode {
     options.transaction.unwrap_or_else(|| {
         let refuses = statements.iter().any(|statement| statement.refuses().is_some());
         if refuses { TransactionMode::None } else { TransactionMode::Block }
     })
+}
+
+/// How a script is committed that asks for this and has these statements.
+fn transaction_mode(options: &Options, statements: Statements<'_>) -> TransactionMode {
+    let grouping = grouping(options, statements);
+    if !controls(statements, |control| control != Control::Code) {
+        return grouping;
+    }
+    match (sql::units(statements, grouping).as_slice(), grouping) {
+        // The transaction is the run's own, whoever begins and ends it.
+        ([unit], TransactionMode::Block) if unit.can_record() => TransactionMode::Block,
+        ([unit], _) if unit.can_record() && !unit.opening().is_empty() => TransactionMode::Block,
+        (_, TransactionMode::None) => TransactionMode::None,
+        _ => TransactionMode::Own,
+    }
 }

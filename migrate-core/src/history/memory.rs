@@ -271,7 +271,7 @@ fn run_script(
     script: &Script,
     resume_at: usize,
 ) -> Result<(), ApplyError> {
-    let checkpoints = script.transaction() == TransactionMode::None;
+    let checkpoints = script.transaction() != TransactionMode::Block;
     let committed = inner.statements.len();
     for (index, statement) in script.statements().iter().enumerate().skip(resume_at) {
         let text = statement.text(script.text());

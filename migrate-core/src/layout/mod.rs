@@ -263,6 +263,8 @@ pub enum NoteKind {
         /// The character.
         character: char,
     },
+    /// It sets a limit for a transaction that ends with the setting.
+    IdleLocalSetting,
 }
 
 impl fmt::Display for Note {
@@ -290,6 +292,9 @@ impl fmt::Display for NoteKind {
             NoteKind::InvisibleCharacter { character } => {
                 let character = sql::character_text(*character);
                 return write!(f, "the invisible character {character} is part of a name here");
+            }
+            NoteKind::IdleLocalSetting => {
+                "no effect: the script runs statement by statement; SET without LOCAL holds for the rest of it"
             }
         };
         f.write_str(text)

@@ -9,10 +9,9 @@ use super::{Note, NoteKind, Role};
 use crate::options::{self, Options, TransactionMode};
 use crate::placeholder::{self, Placeholder};
 use crate::problem::{Problem, ProblemKind, Problems};
-use crate::script::{Script, transaction_mode};
+use crate::script::{Script, grouping};
 use crate::source::SourceFile;
-use crate::sql::Statements;
-use crate::sql::{self, FaultKind, Invisible, Split};
+use crate::sql::{self, Ending, FaultKind, Invisible, Split, Statements};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -161,17 +160,12 @@ impl Scripts<'_> {
                 report(statement.range().start, kind);
             }
         }
-        if role != Role::Verify
-            && transaction_mode(&options, Statements::of(&statements)) == TransactionMode::None
-        {
-            let texts = statements.iter().map(|statement| (statement, statement.text(text)));
-            for (statement, local) in texts.filter(|(_, text)| sql::is_local_setting(text)) {
-                report(
-                    statement.range().start,
-                    ProblemKind::LocalSetting { statement: beginning(&sql::redact(local)) },
-                );
-            }
-        }
+        let mut note = |offset: usize, why| {
+            let at = Some(sql::line_column(file, range.start + offset));
+            self.notes.push(Note { at, ..Note::of_file(path, why) });
+        };
+        let line = |offset: usize| sql::line_column(file, range.start + offset).line;
+        transactions(text, &statements, &options, role, line, &mut report, &mut note);
         // Where quotes are not closed, what stands in them can't be told.
         let is_whole = faults.is_empty();
         faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
@@ -193,6 +187,53 @@ impl Scripts<'_> {
         statements.iter_mut().for_each(|statement| *statement = statement.after_lines(lines));
         let placeholders = placeholders.found;
         (self.problems.len() == before).then_some(Found { statements, options, placeholders })
+    }
+}
+
+/// Looks at the transactions of a script's own, and at those that it runs in.
+fn transactions(
+    text: &str,
+    statements: &[sql::Statement],
+    options: &Options,
+    role: Role,
+    line: impl Fn(usize) -> u32,
+    report: &mut dyn FnMut(usize, ProblemKind),
+    note: &mut dyn FnMut(usize, NoteKind),
+) {
+    if role == Role::Verify {
+        let boundaries =
+            statements.iter().filter_map(|s| Some(s).zip(s.control().filter(|c| c.is_boundary())));
+        for (statement, control) in boundaries {
+            report(statement.range().start, ProblemKind::VerifyControl { command: control.command() });
+        }
+        return;
+    }
+    let statements = Statements::of(statements);
+    let by_statement = grouping(options, statements) == TransactionMode::None;
+    let mut idle = None;
+    for unit in sql::units(statements, grouping(options, statements)).iter().filter(|_| by_statement) {
+        let opened = unit.opening().first().map(|index| statements.at(*index).range().start);
+        for statement in unit.statements().map(|index| statements.at(index)) {
+            let (at, text) = (statement.range().start, statement.text(text));
+            match opened {
+                Some(opened) if statement.refuses().is_some() => {
+                    let begun = line(opened);
+                    report(at, ProblemKind::RefusesOwnBlock { statement: beginning(text), begun });
+                }
+                None if sql::is_limiting_local(text) => idle = idle.or(Some(at)),
+                None if sql::is_local_setting(text) && statement.control().is_none() => {
+                    let statement = beginning(&sql::redact(text));
+                    report(at, ProblemKind::LocalSetting { statement });
+                }
+                _ => {}
+            }
+        }
+        if let Some(opened) = opened.filter(|_| unit.ending() == Ending::Runner && !unit.body().is_empty()) {
+            report(opened, ProblemKind::UnendedBlock);
+        }
+    }
+    if let Some(at) = idle {
+        note(at, NoteKind::IdleLocalSetting);
     }
 }
 

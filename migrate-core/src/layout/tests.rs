@@ -497,7 +497,7 @@ const WRONG: &[(&str, Files<'_>)] = &[
     (
         "SQL that can't run",
         &[
-            ("1_a.sql", "SELECT 1;\nBEGIN;\nSELECT 'it\\'s';"),
+            ("1_a.sql", "SELECT 1;\nPREPARE TRANSACTION 'x';\nSELECT 'it\\'s';"),
             ("1_a.down.sql", "\\i other.sql\nCOPY t FROM stdin;\n1\n\\.\n"),
             ("1_a.verify.sql", "SELECT 1; /* no end"),
             ("2_b.sql", "SELECT $x$ and no end;\nSELECT 2;\n"),
@@ -522,10 +522,19 @@ const WRONG: &[(&str, Files<'_>)] = &[
                 "1_a/up.sql",
                 "SET LOCAL lock_timeout = '5s';\n  set /**/ local role owner;\nCREATE INDEX CONCURRENTLY i ON t (a);",
             ),
-            ("1_a/down.sql", "SET LOCAL lock_timeout = '5s'; SELECT 1;"),
+            ("1_a/down.sql", "SET LOCAL search_path = app; SELECT 1;"),
             ("2_b/up.sql", "SELECT 1; SET LOCAL app.token = 'not shown';"),
             ("2_b/metadata.toml", "run_in_transaction = false"),
             ("3_c/up.sql", "SET LOCAL lock_timeout = '5s';\nSET lock_timeout = 0; SELECT 'VACUUM';"),
+        ],
+    ),
+    (
+        "transactions of a script's own that can't be",
+        &[
+            ("1_a.sql", "BEGIN;\nSELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCOMMIT;"),
+            ("2_b.sql", "VACUUM t;\nSTART TRANSACTION;\nSELECT 1;"),
+            ("3_c.up.sql", UP),
+            ("3_c.verify.sql", "SELECT 1;\nEND;\nSET TRANSACTION READ ONLY;"),
         ],
     ),
     (
@@ -698,7 +707,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-const KINDS: usize = 40;
+const KINDS: usize = 43;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -744,6 +753,9 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::BadRange { .. } => 37,
         K::BadPlaceholder { .. } => 38,
         K::LocalSetting { .. } => 39,
+        K::RefusesOwnBlock { .. } => 40,
+        K::UnendedBlock => 41,
+        K::VerifyControl { .. } => 42,
     }
 }
 
@@ -765,6 +777,35 @@ fn a_script_that_refuses_a_transaction_runs_without_one_unless_it_says_otherwise
     let read = directory(&[("1_a.sql", "SET lock_timeout = 0; VACUUM t;"), ("2_b.sql", "SELECT 'VACUUM';")]);
     let modes: Vec<_> = read.migrations.iter().map(|m| m.up_script().transaction()).collect();
     assert_eq!(modes, [TransactionMode::None, TransactionMode::Block]);
+}
+
+#[test]
+fn a_script_with_transactions_of_its_own_is_committed_as_it_says() {
+    let mode = |text: &str| directory(&[("1_a.sql", text)]).migrations[0].up_script().transaction();
+    for (text, expected) in [
+        ("-- why\nBEGIN; CREATE TABLE t (); COMMIT; -- done", TransactionMode::Block),
+        ("SET search_path = app; BEGIN; CREATE TABLE t (); END;", TransactionMode::Block),
+        ("BEGIN; CREATE TABLE t ();", TransactionMode::Block),
+        ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE t ();", TransactionMode::Block),
+        ("-- migrate: transaction=none\nBEGIN; SELECT 1; COMMIT;", TransactionMode::Block),
+        ("BEGIN; CREATE TABLE t (); COMMIT; SELECT 1;", TransactionMode::Own),
+        ("SELECT 1; COMMIT; SELECT 2;", TransactionMode::Own),
+        ("BEGIN; CREATE TABLE t (); ROLLBACK;", TransactionMode::Own),
+        ("SET TRANSACTION READ ONLY; SELECT 1;", TransactionMode::Own),
+        ("BEGIN; SELECT 1; COMMIT; VACUUM t;", TransactionMode::None),
+        ("-- migrate: transaction=none\nBEGIN; SELECT 1; ROLLBACK;", TransactionMode::None),
+    ] {
+        assert_eq!(mode(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_local_setting_that_only_limits_is_told_of_where_it_has_no_effect() {
+    let notes = |text: &str| directory(&[("1_a.sql", text)]).notes.iter().map(|n| n.why).collect::<Vec<_>>();
+    let idle = [NoteKind::IdleLocalSetting];
+    assert_eq!(notes("SET LOCAL lock_timeout = '5s'; set local \"work_mem\" = '1GB'; VACUUM t;"), idle);
+    assert_eq!(notes("BEGIN; SET LOCAL lock_timeout = '5s'; COMMIT; VACUUM t;"), []);
+    assert_eq!(notes("SET LOCAL lock_timeout = '5s'; SELECT 1;"), []);
 }
 
 #[test]

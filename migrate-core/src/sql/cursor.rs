@@ -182,7 +182,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a token for the string that the server makes of it in an option list.
-    fn folded(&mut self) -> Option<String> {
+    pub(super) fn folded(&mut self) -> Option<String> {
         let token = self.take()?;
         let written = self.written(token);
         Some(match token.kind {

@@ -55,12 +55,9 @@ pub enum FaultKind {
         /// The one that is there: `(` or `)`.
         parenthesis: char,
     },
-    /// A statement that begins or ends a transaction.
-    #[error("{command} interferes with the transaction that the migration runs in")]
-    TransactionControl {
-        /// The statement's command: `BEGIN`, `COMMIT`, ….
-        command: &'static str,
-    },
+    /// `PREPARE TRANSACTION`.
+    #[error("PREPARE TRANSACTION leaves the migration's transaction open on the server, with all its locks")]
+    PrepareTransaction,
     /// A command for psql.
     #[error("{command} is a command for psql, and the server does not know it")]
     PsqlMetaCommand {
@@ -126,9 +123,8 @@ impl FaultKind {
             Self::UnterminatedBody => "close the body with END; each statement in it ends with a semicolon",
             Self::UnbalancedParenthesis { parenthesis: '(' } => "close it before the statement's semicolon",
             Self::UnbalancedParenthesis { .. } => "remove it, or open it earlier in the statement",
-            Self::TransactionControl { .. } => {
-                "remove it: the migration's transaction is begun and ended around the script; \
-                 SAVEPOINT and ROLLBACK TO work inside it"
+            Self::PrepareTransaction => {
+                "write COMMIT instead: what is prepared does not count, and keeps its locks, until it is committed by hand"
             }
             Self::PsqlMetaCommand { command } => meta_command_help(command),
             Self::CopyFromStdin => "write the rows as INSERT statements; pg_dump does with --rows-per-insert",

@@ -26,11 +26,13 @@ mod statements;
 mod subject;
 mod summary;
 mod token;
+mod unit;
 
 pub use self::cluster::{
     is_cluster_wide, may_be_cluster_wide, quotes_cluster_wide, roles_made, roles_named, without_roles,
 };
 pub use self::compare::{same_but_for_comments, same_but_for_writing};
+pub use self::control::{Control, Modes};
 pub(crate) use self::fault::character_text;
 pub use self::fault::{Fault, FaultKind};
 pub(crate) use self::invisible::{Invisible, invisible, name as invisible_name};
@@ -40,6 +42,7 @@ pub use self::position::{LineColumn, char_to_byte, line_column};
 pub(crate) use self::redact::redact_in_ascii;
 pub use self::redact::{redact, redact_detail, secrets};
 pub use self::refusal::Refusal;
+pub(crate) use self::setting::is_limiting_local;
 pub use self::setting::{is_local_setting, is_session_setting};
 pub(crate) use self::split::has_semicolon;
 pub use self::split::{Split, split};
@@ -48,3 +51,5 @@ pub use self::statements::Statements;
 pub use self::subject::{Subject, subject};
 pub use self::summary::summary;
 pub use self::token::{Construct, Token, TokenKind};
+pub(crate) use self::unit::settings_before;
+pub use self::unit::{Ending, Unit, units};

@@ -50,6 +50,17 @@ pub fn is_local_setting(statement: &str) -> bool {
     Cursor::new(statement).words(&["SET", "LOCAL"])
 }
 
+/// Whether a statement is a `SET LOCAL` of a limit, of memory or of what is logged: a script does the same without it.
+pub(crate) fn is_limiting_local(statement: &str) -> bool {
+    let mut cursor = Cursor::new(statement);
+    let name = cursor.words(&["SET", "LOCAL"]).then(|| cursor.folded()).flatten();
+    name.is_some_and(|name| {
+        ["_timeout", "_mem", "_messages"].iter().any(|ending| name.ends_with(ending))
+            || ["log_", "max_parallel_"].iter().any(|beginning| name.starts_with(beginning))
+            || name == "synchronous_commit"
+    })
+}
+
 /// Reads the calls of `set_config`. Whether one of them reaches beyond the transaction, and nothing else is there.
 fn sets_config(cursor: &mut Cursor<'_>) -> bool {
     let mut session = false;
@@ -100,7 +111,7 @@ fn arguments(cursor: &mut Cursor<'_>) -> Option<bool> {
 }
 
 /// The spellings of a true boolean (manual, section 8.6).
-fn is_true(constant: &str) -> bool {
+pub(super) fn is_true(constant: &str) -> bool {
     let word = constant.trim_matches('\'').trim().to_ascii_lowercase();
     matches!(word.as_str(), "t" | "tr" | "tru" | "true" | "y" | "ye" | "yes" | "on" | "1")
 }

@@ -1,6 +1,6 @@
 //! Splitting a script into statements.
 
-use super::control;
+use super::control::{self, Control};
 use super::fault::{Fault, FaultKind};
 use super::lexer::{Tokens, tokens};
 use super::position::newlines;
@@ -303,12 +303,10 @@ impl<'a> Splitter<'a> {
         self.line += newlines(&self.text[self.counted..start]);
         self.counted = start;
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        self.split.statements.push(Statement::new(
-            offset(start),
-            offset(end),
-            offset(self.line),
-            Refusal::of(statement),
-        ));
+        let (refuses, line) = (Refusal::of(statement), offset(self.line));
+        let control = if refuses.is_none() { Control::of(statement) } else { None };
+        let statement_of_script = Statement::new(offset(start), offset(end), line, refuses);
+        self.split.statements.push(statement_of_script.with_control(control));
         if let Some(reading) = &mut self.reading {
             let found = reading.fault(statement);
             reading.pass(statement);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::control::Control;
 use super::refusal::Refusal;
 
 /// One statement of a script: where it stands there, and whether it refuses a transaction.
@@ -13,6 +14,7 @@ pub struct Statement {
     end: u32,
     line: u32,
     refuses: Option<Refusal>,
+    control: Option<Control>,
 }
 
 impl Statement {
@@ -21,7 +23,12 @@ impl Statement {
     /// [`split`](super::split()) makes these; the function is public, and `const`, for code that embeds what
     /// was split at build time.
     pub const fn new(start: u32, end: u32, line: u32, refuses: Option<Refusal>) -> Self {
-        Self { start, end, line, refuses }
+        Self { start, end, line, refuses, control: None }
+    }
+
+    /// The same statement as one that does this to its transaction.
+    pub const fn with_control(self, control: Option<Control>) -> Self {
+        Self { control, ..self }
     }
 
     /// The same statement in a script that begins after so many lines of its file.
@@ -43,6 +50,11 @@ impl Statement {
     /// Why a transaction block would refuse this statement, or `None` if it would not.
     pub const fn refuses(&self) -> Option<Refusal> {
         self.refuses
+    }
+
+    /// What it does to the transaction it runs in, or `None` if it leaves that alone.
+    pub const fn control(&self) -> Option<Control> {
+        self.control
     }
 
     /// The statement's text in `script`, the text that it was split from.

@@ -1,11 +1,12 @@
 //! The statements of a script.
 
+use super::control::Control;
 use super::refusal::Refusal;
 use super::statement::Statement;
 use std::fmt;
 
 /// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers, and why it refuses
-/// a transaction. The numbers have four bytes, or in scripts short enough for it, two.
+/// a transaction or what it does to one. The numbers have four bytes, or in scripts short enough for it, two.
 const LONG: usize = 13;
 const SHORT: usize = 7;
 
@@ -65,9 +66,7 @@ impl<'s> Statements<'s> {
             for number in [range.start as u32, range.end as u32, statement.line()] {
                 bytes.extend(&number.to_le_bytes()[..if short { 2 } else { 4 }]);
             }
-            let place = |refusal| Refusal::ALL.iter().position(|each| *each == refusal);
-            // 0 is for those that don't.
-            bytes.push(statement.refuses().and_then(place).map_or(0, |place| place as u8 + 1));
+            bytes.push(nature(statement));
         }
         bytes
     }
@@ -150,9 +149,21 @@ impl fmt::Debug for Statements<'_> {
     }
 }
 
-fn unpack([start, end, line]: [u32; 3], refuses: u8) -> Statement {
-    let refuses = usize::from(refuses).checked_sub(1).map(|place| Refusal::ALL[place]);
-    Statement::new(start, end, line, refuses)
+/// One byte for why a statement refuses a transaction, or what it does to it: no statement does both. 0 is for those that
+/// do neither.
+fn nature(statement: Statement) -> u8 {
+    let refuses = |refusal| Refusal::ALL.iter().position(|each| *each == refusal);
+    let controls = |control| Control::ALL.iter().position(|each| *each == control);
+    let control = statement.control().and_then(controls).map(|place| Refusal::ALL.len() + place);
+    statement.refuses().and_then(refuses).or(control).map_or(0, |place| place as u8 + 1)
+}
+
+fn unpack([start, end, line]: [u32; 3], nature: u8) -> Statement {
+    let place = usize::from(nature).checked_sub(1);
+    let refuses = place.and_then(|place| Refusal::ALL.get(place).copied());
+    let control =
+        place.and_then(|place| place.checked_sub(Refusal::ALL.len())).map(|place| Control::ALL[place]);
+    Statement::new(start, end, line, refuses).with_control(control)
 }
 
 #[cfg(test)]
@@ -162,12 +173,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_comes_back(all in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>(), 0..=Refusal::ALL.len()), 0..20), short: bool) {
-            let refusal = |place: usize| place.checked_sub(1).map(|place| Refusal::ALL[place]);
+        fn what_is_packed_comes_back(all in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>(), 0..=Refusal::ALL.len() + Control::ALL.len()), 0..20), short: bool) {
             let statements: Vec<Statement> =
                 all.into_iter().map(|(start, end, line, place)| {
                     let [start, end, line] = [start, end, line].map(|number| if short { number % 0x1_0000 } else { number });
-                    Statement::new(start.min(end), end, line, refusal(place))
+                    unpack([start.min(end), end, line], place as u8)
                 }).collect();
             let packed = Statements::of(&statements).pack();
             prop_assert_eq!(Statements::packed(&packed), Statements::of(&statements));

@@ -1,6 +1,6 @@
 //! What is wrong with a script is found, all of it, and in the right place.
 
-use migrate_core::sql::{FaultKind, line_column, split};
+use migrate_core::sql::{Control, FaultKind, Modes, line_column, split};
 
 /// What is wrong, as `line:column message`.
 fn faults(script: &str) -> Vec<String> {
@@ -45,26 +45,42 @@ fn what_stands_inside_something_unterminated_is_not_reported_again() {
 }
 
 #[test]
-fn a_transaction_can_be_neither_begun_nor_ended() {
+fn a_transaction_can_be_begun_and_ended_and_is_known_for_it() {
+    use Modes::{None, ReadOnly, ReadWrite, Some};
+    let [commit, commit_and_chain] = [false, true].map(|chain| Control::Commit { chain });
+    let [rollback, rollback_and_chain] = [false, true].map(|chain| Control::Rollback { chain });
     let cases = [
-        ("BEGIN", "BEGIN"),
-        ("begin work", "BEGIN"),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "BEGIN"),
-        ("START /* a */ TRANSACTION", "START TRANSACTION"),
-        ("COMMIT", "COMMIT"),
-        ("COMMIT AND CHAIN", "COMMIT"),
-        ("END", "END"),
-        ("ABORT", "ABORT"),
-        ("ROLLBACK", "ROLLBACK"),
-        ("ROLLBACK WORK", "ROLLBACK"),
-        ("ROLLBACK TRANSACTION AND NO CHAIN", "ROLLBACK"),
-        ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
+        ("BEGIN", Control::Begin(None)),
+        ("begin work", Control::Begin(None)),
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE", Control::Begin(Some)),
+        ("START /* a */ TRANSACTION READ ONLY, NOT DEFERRABLE", Control::Begin(ReadOnly)),
+        ("BEGIN TRANSACTION READ ONLY READ WRITE", Control::Begin(ReadWrite)),
+        ("COMMIT", commit),
+        ("COMMIT AND CHAIN", commit_and_chain),
+        ("END TRANSACTION AND NO CHAIN", commit),
+        ("ABORT", rollback),
+        ("ROLLBACK WORK", rollback),
+        ("ROLLBACK TRANSACTION AND CHAIN", rollback_and_chain),
+        ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", Control::Set(Some)),
+        ("SET LOCAL TRANSACTION READ ONLY", Control::Set(ReadOnly)),
+        ("SET TRANSACTION SNAPSHOT '1'", Control::Set(Some)),
+        ("SET LOCAL transaction_isolation TO 'serializable'", Control::Set(Some)),
+        ("set session \"transaction_read_only\" = on", Control::Set(ReadOnly)),
+        ("SET transaction_read_only = off", Control::Set(ReadWrite)),
+        ("CALL p()", Control::Code),
+        ("DO $$ BEGIN COMMIT; END $$", Control::Code),
     ];
-    for (script, command) in cases {
+    for (script, control) in cases {
         let split = split(script);
-        assert_eq!(split.faults.len(), 1, "{script}");
-        assert_eq!(split.faults[0].kind, FaultKind::TransactionControl { command }, "{script}");
+        assert_eq!(split.faults, [], "{script}");
+        assert_eq!(split.statements[0].control(), Option::Some(control), "{script}");
     }
+    for script in
+        ["ROLLBACK TO a", "COMMIT PREPARED 'x'", "SAVEPOINT a", "SET default_transaction_read_only = on"]
+    {
+        assert_eq!(split(script).statements[0].control(), Option::None, "{script}");
+    }
+    assert_eq!(split("PREPARE TRANSACTION 'x'").faults[0].kind, FaultKind::PrepareTransaction);
 }
 
 #[test]
@@ -113,7 +129,7 @@ fn the_rows_of_a_copy_are_not_read_as_sql() {
 
 #[test]
 fn a_copy_without_rows_does_not_hide_what_follows() {
-    assert_eq!(faults("COPY t FROM stdin;\nSELECT 1;\nCOMMIT;").len(), 2);
+    assert_eq!(faults("COPY t FROM stdin;\nSELECT 1;\nPREPARE TRANSACTION 'x';").len(), 2);
 }
 
 #[test]
@@ -161,14 +177,14 @@ fn a_parenthesis_without_a_partner_is_a_fault() {
 #[test]
 fn a_byte_0_ends_the_reading() {
     assert_eq!(faults("SELECT 1;\nSELECT '\0'"), ["2:9 a byte 0 can't be sent to the server"]);
-    assert_eq!(faults("COMMIT;\0COMMIT").len(), 2);
+    assert_eq!(faults("COPY t TO stdout;\0COMMIT").len(), 2);
     let utf16: String = "SELECT 1;".chars().flat_map(|c| [c, '\0']).collect();
     assert_eq!(faults(&utf16).len(), 1);
 }
 
 #[test]
 fn all_faults_are_found_in_the_order_of_the_script() {
-    let script = "BEGIN;\nSELECT 1 \\g\nCOPY t TO stdout;\nSELECT );\nCOMMIT;\nSELECT 'x";
+    let script = "\\a\nSELECT 1 \\g\nCOPY t TO stdout;\nSELECT );\nPREPARE TRANSACTION 'a';\nSELECT 'x";
     let lines: Vec<_> =
         faults(script).iter().map(|fault| fault.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(lines, ["1", "2", "3", "4", "5", "6"]);

@@ -77,7 +77,7 @@ async fn a_folder_is_checked_as_a_build_would() {
     let stage = Stage::new(&TABLES).await;
     let mut transcript = stage.transcript(&["check", "check --json"]);
     stage.write("migrations/0002_again.sql", "SELECT 'open;");
-    stage.write("migrations/0004_none.down.sql", "BEGIN;");
+    stage.write("migrations/0004_none.down.sql", "PREPARE TRANSACTION 'x';");
     transcript += &stage.transcript(&["check", "check --json", "up", "check --folder elsewhere"]);
     assert_snapshot("check.txt", &transcript);
 }

@@ -81,7 +81,8 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     }
     let locks_nothing =
         ["GRANT", "REVOKE", "SET", "RESET", "NOTIFY", "LISTEN", "DISCARD", "SECURITY", "REASSIGN"];
-    locks_nothing.iter().any(|word| cursor.word(word)).then_some(())
+    let transactions = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"];
+    transactions.iter().chain(&locks_nothing).any(|word| cursor.word(word)).then_some(())
 }
 
 fn drop(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {

@@ -4,4 +4,4 @@ CREATE TABLE b ();
 -- +goose Down
 -- migrate: lock_timeuot=5s
 DROP TABLE b;
-COMMIT;
+PREPARE TRANSACTION 'b';
