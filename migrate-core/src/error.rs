@@ -348,6 +348,9 @@ impl Failure {
             (_, "57P01" | "57P02" | "57P03") => "wait until the server is there again",
             (_, "42501") => "grant the role what it lacks, or let another one migrate",
             (_, code) if code.starts_with("53") => "give the server what it lacks",
+            (Left::Nothing, "25001" | "2D000") => {
+                "put `-- migrate: transaction=none` at the top of the script, which then runs statement by statement"
+            }
             (Left::Nothing, _) => "correct the script",
             (Left::Applied, _) => "put right what the verify script looks at, or the verify script itself",
             (Left::Statements { done, total }, _) if done == total => {

@@ -1,7 +1,8 @@
 //! The network: a connection is cut at every message.
 
 use crate::stage::{Act, Middle, Stage, Verdict, play, undisturbed};
-use migrate_postgres::testing;
+use migrate_postgres::testing::{self, Server};
+use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::{Connection, Cut, Point, Proxy, Side, When};
 use std::sync::Arc;
 use tokio_postgres::{Config, NoTls};
@@ -39,6 +40,23 @@ async fn case(database: Config, stage: String, cut: Cut, which: Which, expected:
     }
     stage.finish(&stage.config, said, &expected).await?;
     stage.leave(&database).await
+}
+
+/// The same behind PgBouncer: what is cut is the way to it.
+async fn pooled_case(stage: Stage, bouncer: Arc<PgBouncer>, cut: Cut, expected: Arc<str>) -> Verdict {
+    let proxy = Proxy::start(&pooled(&bouncer, &stage)).await;
+    proxy.cut(cut);
+    let said = run(&stage, &proxy, Over::Url).await;
+    if !proxy.is_struck() {
+        return Err(format!("nothing was cut, and the run said {said:?}"));
+    }
+    stage.finish(&stage.config, said, &expected).await
+}
+
+fn pooled(bouncer: &PgBouncer, stage: &Stage) -> Config {
+    let mut config: Config = bouncer.url(&stage.name).parse().unwrap();
+    config.application_name(&stage.name);
+    config
 }
 
 /// Every cut of a connection. That the client has seen a message and no more is that it has not seen the next one; what
@@ -109,4 +127,53 @@ async fn a_clients_connection_cut_at_every_message_around_a_concurrent_index() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_connections_of_a_url_cut_at_every_message_on_the_way_back_over_a_concurrent_index() {
     every_cut(Act::Back, Over::Url, Middle::ConcurrentIndex).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connections_of_a_url_cut_at_every_message_of_scripts_with_transactions_of_their_own() {
+    every_cut(Act::Up, Over::Url, Middle::Own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_connection_cut_at_every_message_of_scripts_with_transactions_of_their_own() {
+    every_cut(Act::Up, Over::Client, Middle::Own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connections_of_a_url_cut_at_every_message_on_the_way_back_over_transactions_of_their_own() {
+    every_cut(Act::Back, Over::Url, Middle::Own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connections_of_a_url_cut_at_every_message_of_own_transactions_around_a_concurrent_index() {
+    every_cut(Act::Up, Over::Url, Middle::OwnAroundIndex).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_connection_cut_at_every_message_of_own_transactions_around_a_concurrent_index_on_the_way_back()
+ {
+    every_cut(Act::Back, Over::Client, Middle::OwnAroundIndex).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_to_pgbouncer_cut_at_every_message_of_scripts_with_transactions_of_their_own() {
+    let server = Server::builder().setting("max_connections", "300").start().unwrap();
+    let Some(bouncer) = PgBouncer::start(&server, 4).await else { return };
+    let bouncer = Arc::new(bouncer);
+    let middle = Middle::Own;
+    let database = server.database().await.unwrap();
+    let expected: Arc<str> = undisturbed(Act::Up, &database.config(), middle).await.into();
+    let counted = Stage::make_alone(&server, "counted", middle).await;
+    let proxy = Proxy::start(&pooled(&bouncer, &counted)).await;
+    assert_eq!(run(&counted, &proxy, Over::Url).await, Some(Ok(())));
+    let mut cases = Vec::new();
+    for (number, connection) in proxy.connections().iter().enumerate() {
+        // Once for each message that the client sends: each case has a database of its own.
+        for cut in cuts(number, connection).into_iter().filter(|cut| cut.when == When::AfterForwarding) {
+            let stage = Stage::make_alone(&server, &format!("case_{}", cases.len()), middle).await;
+            cases.push((format!("{cut:?}"), pooled_case(stage, bouncer.clone(), cut, expected.clone())));
+        }
+    }
+    assert!(cases.len() > 20, "only {} cases", cases.len());
+    play(cases).await;
 }

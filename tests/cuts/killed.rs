@@ -9,15 +9,13 @@ use std::time::Duration;
 use tokio_postgres::Config;
 
 const URL: &str = "MIGRATE_CUTS_URL";
-const CONCURRENTLY: &str = "MIGRATE_CUTS_CONCURRENTLY";
+const MIDDLE: &str = "MIGRATE_CUTS_MIDDLE";
 
 /// A process that runs the migrations: this test binary, told to run one test.
 fn process(stage: &Stage, proxy: &Proxy) -> Killed {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "killed::a_process_runs", "--nocapture"]).env(URL, proxy.url());
-    if stage.middle == Middle::ConcurrentIndex {
-        command.env(CONCURRENTLY, "yes");
-    }
+    command.env(MIDDLE, format!("{:?}", stage.middle));
     Killed(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
@@ -36,8 +34,8 @@ impl Drop for Killed {
 #[tokio::test]
 async fn a_process_runs() -> ExitCode {
     let Ok(url) = std::env::var(URL) else { return ExitCode::SUCCESS };
-    let concurrently = std::env::var_os(CONCURRENTLY).is_some();
-    let middle = if concurrently { Middle::ConcurrentIndex } else { Middle::StatementByStatement };
+    let named = std::env::var(MIDDLE).unwrap();
+    let middle = Middle::ALL.into_iter().find(|middle| format!("{middle:?}") == named).unwrap();
     match Stage::migrator_of(middle).run(url.as_str()).await {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -104,4 +102,9 @@ async fn a_process_killed_at_every_message() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_at_every_message_around_a_concurrent_index() {
     at_every_message(Middle::ConcurrentIndex).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_at_every_message_of_scripts_with_transactions_of_their_own() {
+    at_every_message(Middle::OwnAroundIndex).await;
 }

@@ -1,6 +1,7 @@
 //! One place to run the migrations in, and what must be true in the end.
 
 use migrate_core::Set;
+use migrate_postgres::testing::Server;
 use migrate_postgres::{Migrator, Outcome, Position, Target};
 use migrate_tests::heads;
 use migrate_tests::sets::{self, Scripts};
@@ -24,6 +25,20 @@ pub(crate) enum Middle {
     StatementByStatement,
     /// The same around one that refuses a transaction.
     ConcurrentIndex,
+    /// Transactions of the script's own.
+    Own,
+    /// The same around a statement that refuses one.
+    OwnAroundIndex,
+}
+
+impl Middle {
+    pub(crate) const ALL: [Middle; 4] =
+        [Middle::StatementByStatement, Middle::ConcurrentIndex, Middle::Own, Middle::OwnAroundIndex];
+
+    /// Whether the scripts begin and end transactions themselves.
+    fn is_own(self) -> bool {
+        matches!(self, Middle::Own | Middle::OwnAroundIndex)
+    }
 }
 
 /// What a run does.
@@ -48,11 +63,15 @@ impl Act {
         taken.map(drop).map_err(|error| error.to_string())
     }
 
-    /// What the table that counts holds afterwards.
-    fn effects(self) -> &'static str {
-        match self {
-            Act::Up => "1,2,3,5,6,40,41",
-            Act::Back => "-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41",
+    /// What the table that counts holds afterwards, and how often it was counted.
+    fn effects(self, middle: Middle) -> (&'static str, i32) {
+        match (self, middle) {
+            (Act::Up, Middle::Own) => ("1,2,3,5,6,40,41,42,43", 3),
+            (Act::Back, Middle::Own) => ("-42,-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41,42,43", 5),
+            (Act::Up, Middle::OwnAroundIndex) => ("1,2,3,5,6,40,41", 2),
+            (Act::Back, Middle::OwnAroundIndex) => ("-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41", 3),
+            (Act::Up, _) => ("1,2,3,5,6,40,41", 0),
+            (Act::Back, _) => ("-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41", 0),
         }
     }
 
@@ -69,6 +88,9 @@ impl Act {
 /// application shows, and some set what must not leak.
 pub(crate) fn set(middle: Middle) -> Set {
     let effect = |number: i32| format!("INSERT INTO effects VALUES ({number});");
+    if middle.is_own() {
+        return own_set(middle);
+    }
     let (directive, index, no_index) = match middle {
         Middle::StatementByStatement => ("-- migrate: transaction=none\n", "", ""),
         Middle::ConcurrentIndex => (
@@ -76,9 +98,9 @@ pub(crate) fn set(middle: Middle) -> Set {
             "CREATE INDEX CONCURRENTLY things_name ON things (name);",
             "DROP INDEX CONCURRENTLY things_name;",
         ),
+        Middle::Own | Middle::OwnAroundIndex => unreachable!("they have a set of their own"),
     };
-    let first =
-        format!("CREATE TABLE effects (migration int); CREATE TABLE things (name text); {}", effect(1));
+    let first = format!("{TABLES} {}", effect(1));
     let second = format!(
         "{} CREATE TABLE more (id bigint PRIMARY KEY); SET lock_timeout = '4s'; SET TimeZone = 'Asia/Tokyo'; \
          SET search_path = pg_catalog;",
@@ -114,6 +136,73 @@ pub(crate) fn set(middle: Middle) -> Set {
     )
 }
 
+const TABLES: &str = "CREATE TABLE effects (migration int); CREATE TABLE things (name text); \
+                      CREATE TABLE counter (n int); INSERT INTO counter VALUES (0);";
+
+/// Migrations that begin and end transactions themselves, and count what can't be done twice: `n = n + 1`.
+fn own_set(middle: Middle) -> Set {
+    let (fourth, not_fourth) = match middle {
+        Middle::OwnAroundIndex => (
+            "BEGIN; INSERT INTO effects VALUES (40); UPDATE counter SET n = n + 1; SET TimeZone = 'Asia/Tokyo'; COMMIT;
+             CREATE INDEX CONCURRENTLY things_name ON things (name);
+             BEGIN; INSERT INTO effects VALUES (999); ROLLBACK;
+             START TRANSACTION READ ONLY; SELECT count(*) FROM effects; COMMIT;
+             ALTER TABLE things ADD COLUMN later int;
+             BEGIN; SAVEPOINT s; INSERT INTO effects VALUES (999); ROLLBACK TO s;
+             UPDATE counter SET n = n + 1; INSERT INTO effects VALUES (41); COMMIT;",
+            "BEGIN; INSERT INTO effects VALUES (-41); ALTER TABLE things DROP COLUMN later; COMMIT;
+             DROP INDEX CONCURRENTLY things_name;
+             BEGIN; UPDATE counter SET n = n + 1; INSERT INTO effects VALUES (-40); END;",
+        ),
+        _ => (
+            "INSERT INTO effects VALUES (40);
+             BEGIN; SET LOCAL lock_timeout = '3s'; ALTER TYPE mood ADD VALUE 'glad'; UPDATE counter SET n = n + 1; COMMIT;
+             INSERT INTO moods VALUES ('glad'); SET TimeZone = 'Asia/Tokyo'; INSERT INTO effects VALUES (41); COMMIT;
+             BEGIN; INSERT INTO effects VALUES (999); SET search_path = pg_catalog; ROLLBACK;
+             BEGIN ISOLATION LEVEL REPEATABLE READ; UPDATE counter SET n = n + 1; COMMIT AND CHAIN;
+             INSERT INTO effects SELECT 42 WHERE current_setting('transaction_isolation') = 'repeatable read'
+               AND current_setting('TimeZone') = 'Asia/Tokyo'; COMMIT;
+             BEGIN READ ONLY; SELECT count(*) FROM effects; COMMIT;
+             ALTER TABLE things ADD COLUMN later int; UPDATE counter SET n = n + 1; INSERT INTO effects VALUES (43);",
+            "BEGIN; INSERT INTO effects VALUES (-42); UPDATE counter SET n = n + 1; COMMIT AND CHAIN;
+             INSERT INTO effects VALUES (-41); COMMIT; ALTER TABLE things DROP COLUMN later; COMMIT;
+             BEGIN; INSERT INTO effects VALUES (-999); ROLLBACK;
+             UPDATE counter SET n = n + 1; INSERT INTO effects VALUES (-40);",
+        ),
+    };
+    sets::set(
+        "cuts",
+        [
+            Scripts::up(
+                1,
+                format!(
+                    "{TABLES} CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE moods (m mood); INSERT INTO effects VALUES (1);"
+                ),
+            ),
+            Scripts::up(
+                2,
+                "-- AlterEnum\nBEGIN; CREATE TABLE more (id bigint PRIMARY KEY); INSERT INTO effects VALUES (2); COMMIT;",
+            )
+            .down("BEGIN; DROP TABLE more; INSERT INTO effects VALUES (-2); COMMIT; -- done"),
+            Scripts::up(
+                3,
+                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; INSERT INTO effects VALUES (3);
+                 ALTER TABLE more ADD COLUMN name text NOT NULL;",
+            )
+            .down(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO effects VALUES (-3);
+                 ALTER TABLE more DROP COLUMN name; SET search_path = pg_catalog; END;",
+            )
+            .verify("SELECT count(*) = 1 FROM effects WHERE migration = 3;"),
+            Scripts::up(4, fourth).down(not_fourth),
+            Scripts::up(5, "INSERT INTO effects VALUES (5); CREATE INDEX ON more (name);")
+                .down("DROP INDEX more_name_idx; INSERT INTO effects VALUES (-5);"),
+            Scripts::up(6, "BEGIN; INSERT INTO effects VALUES (6); COMMIT;")
+                .down("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; INSERT INTO effects VALUES (-6);"),
+        ],
+    )
+}
+
 /// A schema of its own in a database that others use too, where all that goes on bears its name.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
@@ -133,6 +222,15 @@ impl Stage {
         config.application_name(name).options(format!("-c search_path={name}"));
         let client = connect(database).await;
         client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+        Stage { name: name.to_owned(), config, middle, act: Act::Up }
+    }
+
+    /// Makes an empty one in a database of its own, for poolers that set no search path.
+    pub(crate) async fn make_alone(server: &Server, name: &str, middle: Middle) -> Stage {
+        let admin = connect(&server.config("postgres")).await;
+        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let mut config = server.config(name);
+        config.application_name(name);
         Stage { name: name.to_owned(), config, middle, act: Act::Up }
     }
 
@@ -196,8 +294,12 @@ impl Stage {
         }
         let effects = "SELECT string_agg(migration::text, ',' ORDER BY migration) FROM effects";
         let effects: String = client.query_one(effects, &[]).await.unwrap().get(0);
-        if effects != self.act.effects() {
-            return Err(format!("the effects are {effects} instead of {}", self.act.effects()));
+        let counted: i32 = client.query_one("SELECT n FROM counter", &[]).await.unwrap().get(0);
+        let expected = self.act.effects(self.middle);
+        if (effects.as_str(), counted) != expected {
+            return Err(format!(
+                "the effects are {effects}, counted {counted} times, instead of {expected:?}"
+            ));
         }
         if let Some(fault) = heads::fault(&client).await {
             return Err(fault);

@@ -707,6 +707,29 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
+/// The variants of an enum, from its source.
+fn variants(source: &str, name: &str) -> BTreeSet<String> {
+    let body = source.split(&format!("pub enum {name} {{")).nth(1).and_then(|rest| rest.split("\n}").next());
+    let lines = body.expect("the enum is there").lines().filter_map(|line| line.strip_prefix("    "));
+    let variants = lines.filter(|line| line.starts_with(char::is_uppercase));
+    variants.map(|line| line.split([' ', '(', ',']).next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_refusal_has_its_row_in_the_table_of_the_docs_and_every_row_its_refusal() {
+    let kinds = variants(include_str!("../problem.rs"), "ProblemKind");
+    assert_eq!(kinds.len(), KINDS);
+    let faults = variants(include_str!("../sql/fault.rs"), "FaultKind");
+    let refused: BTreeSet<String> = kinds.into_iter().filter(|kind| kind != "Sql").chain(faults).collect();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate-postgres/docs/refusals.md");
+    let table = std::fs::read_to_string(table).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let named = rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
+    let named: Vec<String> = named.map(str::to_owned).collect();
+    assert_eq!(named.iter().cloned().collect::<BTreeSet<_>>(), refused);
+    assert_eq!(named.len(), refused.len(), "no refusal has two rows");
+}
+
 const KINDS: usize = 43;
 
 /// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.

@@ -270,6 +270,10 @@ mod tests {
         (split, units)
     }
 
+    fn body(unit: &Unit) -> Vec<usize> {
+        unit.body().into_iter().flatten().collect()
+    }
+
     fn settings(text: &str, mode: TransactionMode, index: usize) -> Vec<&str> {
         let (split, units) = made(text, mode);
         settings_before(text, Statements::of(&split), &units, index)
@@ -279,7 +283,7 @@ mod tests {
     fn a_pair_around_the_whole_script_is_one_unit_and_its_middle_is_its_body() {
         let (_, units) = made("BEGIN; a; b; COMMIT;", TransactionMode::Block);
         assert_eq!(units.len(), 1);
-        assert_eq!((units[0].opening(), units[0].body()), ([0].as_slice(), vec![1..3]));
+        assert_eq!((units[0].opening(), body(&units[0])), ([0].as_slice(), vec![1, 2]));
         assert_eq!((units[0].ending(), units[0].can_record()), (Ending::Commit, true));
     }
 
@@ -305,7 +309,7 @@ mod tests {
             assert!(units[0].is_read_only() && units[1].is_read_only() && !units[2].is_read_only());
             assert!(units[1].is_shaped() && !units[2].is_shaped());
             let rest = units[0].rest(2, Statements::of(&split));
-            assert_eq!((rest.opening(), rest.body()), ([0, 1].as_slice(), vec![2..3]));
+            assert_eq!((rest.opening(), body(&rest)), ([0, 1].as_slice(), vec![2]));
         }
     }
 

@@ -194,6 +194,8 @@ const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
 /// Parameters: the statement, and for a `CREATE INDEX` its table and the index as written.
 ///
+/// The same text in another schema builds another index: a session that has no lock on the table is not at this one.
+///
 /// `pg_stat_activity` shows the beginning of a query, as many bytes as `track_activity_query_size` says (100 at least). A
 /// role that may not see another's queries sees who has the lock that building an index concurrently takes.
 const RUNNING: &str = "\
@@ -202,6 +204,8 @@ const RUNNING: &str = "\
     FROM pg_catalog.pg_stat_activity a \
     WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() AND ( \
       a.state = 'active' AND (a.query = $1 OR octet_length(a.query) >= 96 AND starts_with($1, a.query)) \
+        AND ($2 IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'relation' \
+          AND l.relation = pg_catalog.to_regclass($2))) \
       OR $2 IS NOT NULL AND a.query = '<insufficient privilege>' AND a.usesysid IS NOT NULL AND EXISTS ( \
         SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'relation' \
           AND l.mode = 'ShareUpdateExclusiveLock' AND l.relation = pg_catalog.to_regclass($2)) \

@@ -6,7 +6,7 @@
 
 use super::watch::{At, FLUSH};
 use migrate_core::Script;
-use migrate_core::sql;
+use migrate_core::sql::{self, Control, Ending, Unit};
 use std::ops::Range;
 
 /// What a part of a message is for.
@@ -18,7 +18,9 @@ pub(super) enum Purpose {
     Guard,
     /// Makes the history's table.
     Create,
-    /// Begins a step's transaction.
+    /// Begins a step's transaction with a statement of its script.
+    Open,
+    /// Begins a step's transaction, or sets limits for it.
     Begin,
     /// Begins a step's row in the history.
     Record,
@@ -30,6 +32,8 @@ pub(super) enum Purpose {
     Finish,
     /// Commits the step's transaction.
     Commit,
+    /// Ends the step's transaction with a statement of its script.
+    Close,
     /// Has the server say what it has done so far.
     Flush,
     /// Gives the lock back.
@@ -88,22 +92,60 @@ impl Message {
 
     /// Adds a step's script as it is, with a semicolon where a statement ends without one.
     pub(super) fn push_script(&mut self, step: usize, script: &Script) {
-        self.push_script_from(step, script, 0);
+        self.push_statements(step, script, 0..script.statements().len());
     }
 
-    /// Adds a step's script so that the server tells of each of its statements before it runs the next one, as far as
+    /// Adds statements of a step's script so that the server tells of each of them before it runs the next one, as far as
     /// `flushes` go, which it uses up.
-    pub(super) fn push_followed_script(&mut self, step: usize, script: &Script, flushes: &mut usize) {
-        let statements = script.statements();
-        let followed = statements.len().min(flushes.saturating_sub(1));
-        for (index, statement) in statements.iter().take(followed).enumerate() {
+    pub(super) fn push_followed(
+        &mut self,
+        step: usize,
+        script: &Script,
+        range: Range<usize>,
+        flushes: &mut usize,
+    ) {
+        let followed = range.len().min(flushes.saturating_sub(1));
+        for index in range.clone().take(followed) {
             self.push_flush(step, flushes);
-            self.push_script_part(step, script, index, 1, statement.range());
+            self.push_script_part(
+                step,
+                Purpose::Script,
+                script,
+                index..index + 1,
+                script.statements().at(index).range(),
+            );
         }
-        if followed < statements.len() {
-            self.push_script_from(step, script, followed);
+        if followed < range.len() {
+            self.push_statements(step, script, range.start + followed..range.end);
         }
         self.push_flush(step, flushes);
+    }
+
+    /// Opens a unit's transaction as the script says, if it says so.
+    pub(super) fn push_opening(&mut self, step: usize, script: &Script, unit: &Unit) {
+        for &index in unit.opening() {
+            self.push_statement(step, Purpose::Open, script, index);
+        }
+    }
+
+    /// Ends a unit's transaction as the script says; what `AND CHAIN` begins is left to the next unit.
+    pub(super) fn push_ending(&mut self, step: usize, script: &Script, unit: &Unit) {
+        let last = unit.statements().end - 1;
+        let chains = match script.statements().at(last).control() {
+            Some(Control::Commit { chain } | Control::Rollback { chain }) => chain,
+            _ => false,
+        };
+        match unit.ending() {
+            Ending::Commit | Ending::Rollback if !chains => {
+                self.push_statement(step, Purpose::Close, script, last);
+            }
+            Ending::Rollback => self.push(step, Purpose::Commit, &["ROLLBACK"]),
+            _ => self.push(step, Purpose::Commit, &["COMMIT"]),
+        }
+    }
+
+    fn push_statement(&mut self, step: usize, purpose: Purpose, script: &Script, index: usize) {
+        self.push_script_part(step, purpose, script, index..index + 1, script.statements().at(index).range());
     }
 
     fn push_flush(&mut self, step: usize, flushes: &mut usize) {
@@ -113,31 +155,35 @@ impl Message {
         }
     }
 
-    /// Adds the statements of a script from one on.
-    fn push_script_from(&mut self, step: usize, script: &Script, from: usize) {
-        let text = script.text();
+    /// Adds statements of a script as they stand there, with a semicolon where one ends without.
+    pub(super) fn push_statements(&mut self, step: usize, script: &Script, range: Range<usize>) {
+        let (text, statements) = (script.text(), script.statements());
         let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        let start = if from == 0 { mark } else { script.statements().at(from).range().start };
+        let start = if range.start == 0 { mark } else { statements.at(range.start).range().start };
         let mut first = 0;
-        for (range, statements) in script.pieces() {
-            let (left_out, end) = (from.saturating_sub(first).min(statements), first + statements);
-            if left_out < statements || from == 0 {
-                let range = range.start.max(start)..range.end;
-                self.push_script_part(step, script, first + left_out, statements - left_out, range);
+        for (piece, count) in script.pieces() {
+            let (from, to) = (first.max(range.start), (first + count).min(range.end));
+            if from < to || statements.is_empty() {
+                let end = if to < first + count { statements.at(to - 1).range().end } else { piece.end };
+                self.push_script_part(step, Purpose::Script, script, from..to, piece.start.max(start)..end);
             }
-            first = end;
+            first += count;
         }
     }
 
     fn push_script_part(
         &mut self,
         step: usize,
+        purpose: Purpose,
         script: &Script,
-        first: usize,
-        statements: usize,
+        statements: Range<usize>,
         bytes: Range<usize>,
     ) {
-        let part = Part { first, skipped: bytes.start, ..self.part(step, Purpose::Script, statements) };
+        let part = Part {
+            first: statements.start,
+            skipped: bytes.start,
+            ..self.part(step, purpose, statements.len())
+        };
         self.push_part(part, &script.text()[bytes]);
     }
 
@@ -206,7 +252,8 @@ impl Message {
         let part = self.parts[index];
         // A statement that breaks off is noticed at the semicolon behind it.
         let inside = (byte - part.start).min(part.bytes);
-        let offset = (part.purpose == Purpose::Script).then(|| inside + part.skipped);
+        let is_of_script = matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Close);
+        let offset = is_of_script.then(|| inside + part.skipped);
         Some(Spot { part, offset })
     }
 }
@@ -258,7 +305,7 @@ mod tests {
         for flushes in 0..6 {
             let mut message = Message::default();
             let mut left = flushes;
-            message.push_followed_script(0, &script, &mut left);
+            message.push_followed(0, &script, 0..3, &mut left);
             let parts: Vec<(Part, usize)> = (0..).map_while(|number| message.statement(number)).collect();
             let flushed = parts.iter().filter(|(part, _)| part.purpose == Purpose::Flush).count();
             assert_eq!((flushes - left, flushed), (flushes.min(4), flushes.min(4)));
@@ -274,6 +321,44 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_is_sent_as_the_script_has_it_and_its_statements_keep_their_places() {
+        let text = "\u{feff}CREATE TABLE ä (); BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1 -- one\n; COMMIT AND CHAIN; SELECT 2; END; SELECT 3";
+        let script = script(text);
+        let mut message = Message::default();
+        for unit in script.units() {
+            message.push_opening(0, &script, &unit);
+            for range in unit.body() {
+                message.push_statements(0, &script, range);
+            }
+            message.push_ending(0, &script, &unit);
+        }
+        let sent = sql::split(message.text()).statements;
+        let sent: Vec<(&str, Purpose, usize)> = (0..)
+            .map_while(|number| {
+                let (part, place) = message.statement(number)?;
+                Some((sent[number].text(message.text()), part.purpose, place))
+            })
+            .collect();
+        let expected = [
+            ("BEGIN ISOLATION LEVEL SERIALIZABLE", Purpose::Open, 1),
+            ("CREATE TABLE ä ()", Purpose::Script, 0),
+            ("SELECT 1", Purpose::Script, 2),
+            ("COMMIT", Purpose::Commit, 0),
+            ("BEGIN ISOLATION LEVEL SERIALIZABLE", Purpose::Open, 1),
+            ("SELECT 2", Purpose::Script, 4),
+            ("END", Purpose::Close, 5),
+            ("SELECT 3", Purpose::Script, 6),
+            ("COMMIT", Purpose::Commit, 0),
+        ];
+        assert_eq!(sent, expected);
+        for needle in ["SELECT 1", "SELECT 2", "END", "SELECT 3"] {
+            let chars = message.text()[..message.text().find(needle).unwrap()].chars().count();
+            let spot = message.locate(u32::try_from(chars + 1).unwrap()).unwrap();
+            assert_eq!(spot.offset, text.find(needle), "{needle}");
+        }
+    }
+
+    #[test]
     fn a_statement_that_ends_without_a_semicolon_is_one_of_its_own_however_the_script_is_cut() {
         let text = "SELECT 1\nSELECT 2; SELECT 3\nSELECT 4;";
         let starts = [0, 9, 19, 28];
@@ -281,7 +366,7 @@ mod tests {
         let script = Script::new("s.sql", text, statements.to_vec(), Options::NONE);
         for mut flushes in 0..7 {
             let mut message = Message::default();
-            message.push_followed_script(0, &script, &mut flushes);
+            message.push_followed(0, &script, 0..4, &mut flushes);
             let sent = sql::split(message.text()).statements;
             assert_eq!(sent.len(), message.statements, "{}", message.text());
             let of_script = (0..).map_while(|number| message.statement(number).map(|found| (number, found)));
@@ -295,7 +380,7 @@ mod tests {
     fn the_statement_under_way_is_known_between_two_flushes_and_nowhere_else() {
         let mut message = Message::default();
         message.push(0, Purpose::Begin, &["BEGIN", "SELECT 1"]);
-        message.push_followed_script(0, &script("SELECT 1; SELECT 2; SELECT 3"), &mut 2);
+        message.push_followed(0, &script("SELECT 1; SELECT 2; SELECT 3"), 0..3, &mut 2);
         message.push(0, Purpose::Commit, &["COMMIT"]);
         let at = |number| message.underway(number).map(|(_, at)| at);
         // BEGIN, SELECT, flush, the first statement, the others, flush, COMMIT.
@@ -312,7 +397,7 @@ mod tests {
         let found: Vec<At> = (0..8).map_while(at).collect();
         assert_eq!(found, expected);
         let mut message = Message::default();
-        message.push_followed_script(0, &script("SELECT 1; SELECT 2"), &mut 3);
+        message.push_followed(0, &script("SELECT 1; SELECT 2"), 0..2, &mut 3);
         assert_eq!(message.underway(0), Some((message.statement(1).unwrap().0, At::Statement(1))));
         assert_eq!(message.underway(2).unwrap().1, At::Statement(2));
     }

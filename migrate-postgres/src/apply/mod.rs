@@ -6,6 +6,7 @@ mod doubt;
 mod failure;
 mod message;
 mod preamble;
+mod spent;
 mod statements;
 mod transactions;
 mod verify;

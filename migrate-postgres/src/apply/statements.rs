@@ -1,27 +1,31 @@
-//! A step that runs statement by statement, with a checkpoint after each.
+//! A step that is committed in parts, with a checkpoint after each: the script's own transactions, or its statements.
 
 use super::blockers::{Lookout, suspects};
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
+use super::message::{Message, Part, Purpose};
+use super::spent::{self, Spent};
 use super::transactions::{is_contention, record_failure};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use futures_util::StreamExt;
-use futures_util::future::join3;
+use futures_util::future::{join, join3};
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
 use migrate_core::plan::{Settled, Step};
-use migrate_core::sql::{self, Statement};
-use migrate_core::{Options, Script};
+use migrate_core::sql::{self, Control, Ending, Unit};
+use migrate_core::{Options, Script, TransactionMode};
+use std::ops::Range;
 use std::pin::pin;
 use std::time::Duration;
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
-/// Applies a step that can't run in a transaction block: claims its version, runs statement after statement, and moves
-/// the checkpoint with each, in the same transaction where the statement allows one.
+/// Applies a step that is not one transaction: claims its version, runs unit after unit, and moves the checkpoint with
+/// each, in the same transaction where the unit allows that.
 ///
 /// An interrupted attempt is taken over and goes on at its checkpoint. Where the step is the `last_of_run`, its end is the
 /// history's.
@@ -42,8 +46,17 @@ pub(crate) async fn apply_statements(
     let resumed = interrupted.filter(|_| corrected.is_none());
     let row = resumed.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
-    let run =
-        Statements { context, step, script, row, is_watched: progress.is_observed(), pid: Pid::default() };
+    let units = script.units();
+    let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
+    let run = Statements {
+        context,
+        step,
+        script,
+        row,
+        is_watched: progress.is_observed(),
+        sets: (0..script.statements().len()).any(is_setting),
+        pid: Pid::default(),
+    };
     let mut before = match interrupted {
         None => Before::Nothing,
         Some(interrupted) if interrupted.failed => Before::Failed,
@@ -53,13 +66,17 @@ pub(crate) async fn apply_statements(
         run.claim(corrected, standing).await?;
         standing.last_row = run.row;
     }
-    for index in done..script.statements().len() {
-        progress.statement_started(step, index + 1, run.pid.get());
-        if let Err(stopped) = run.take(index, before, progress, lookout).await {
-            return Err(run.stop(index, stopped).await);
+    for unit in units.iter().filter(|unit| unit.statements().end > done) {
+        let unit = unit.rest(done, script.statements());
+        let Range { start, end } = unit.statements();
+        progress.statement_started(step, start + 1, run.pid.get());
+        if let Err(stopped) = run.take(&unit, before, progress, lookout).await {
+            return Err(run.stop(start, stopped).await);
         }
         before = Before::Nothing;
-        progress.statement_done(step, index + 1, Some(lookout.age()), true);
+        // The server tells of a transaction when it is over, and then nobody knows how long each of its statements took.
+        let took = (end == start + 1).then(|| lookout.age());
+        (start..end).for_each(|index| progress.statement_done(step, index + 1, took, true));
     }
     let total = script.statements().len();
     if let Err(stopped) = run.take_over(total, before).await {
@@ -79,10 +96,11 @@ pub(crate) async fn apply_statements(
     Ok(())
 }
 
-/// A table of another tool's may have no place for how far a script has come: then it may have one statement only, settings aside.
+/// A table of another tool's may have no place for how far a script has come: then it may have one unit only, settings aside.
 fn check_checkpoints(context: Context<'_>, step: &Step<'_>, script: &Script) -> Result<(), Error> {
-    let texts = script.statements().iter().map(|statement| statement.text(script.text()));
-    let statements = texts.filter(|text| !sql::is_session_setting(text)).count();
+    let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
+    let units = script.units();
+    let statements = units.iter().filter(|unit| !unit.statements().all(is_setting)).count();
     if statements <= 1 || context.table.has_checkpoints(step) {
         return Ok(());
     }
@@ -101,6 +119,8 @@ struct Statements<'r, 'c> {
     row: i64,
     /// Whether anybody wants to know what is under way.
     is_watched: bool,
+    /// Whether any of its statements sets the session.
+    sets: bool,
     pid: Pid,
 }
 
@@ -131,13 +151,11 @@ impl Statements<'_, '_> {
         self.script.statements().get(index).map_or(0, |statement| statement.range().start)
     }
 
-    /// What the statements before one have set for the session. They are set again for each statement, and undone after
-    /// it: the checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind a
-    /// transaction pooler each statement has.
+    /// What the statements before one have set for the session. They are set again for each unit, and undone after it: the
+    /// checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind a transaction
+    /// pooler each unit has.
     fn settings_before(&self, index: usize) -> Vec<&str> {
-        let texts =
-            self.script.statements().iter().take(index).map(|statement| statement.text(self.script.text()));
-        texts.filter(|text| sql::is_session_setting(text)).collect()
+        if self.sets { self.script.settings_before(index) } else { Vec::new() }
     }
 
     /// Sets the session for a statement that is sent alone.
@@ -169,7 +187,7 @@ impl Statements<'_, '_> {
             self.context.table.take_over(self.context.run, self.row, self.step, done, before.outcome());
         let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
-        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, 0))
+        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, None))
     }
 
     /// The transaction that moved the checkpoint to where an earlier try has left it. Asked before the session is set for
@@ -181,25 +199,62 @@ impl Statements<'_, '_> {
         let Context { table, run, client, .. } = self.context;
         let row = table.row_condition(run, self.row, self.step);
         let sql = format!("SELECT h.xmin::text FROM {} h WHERE {row}", table.qualified());
-        let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, 0))?;
+        let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
         Ok(rows.first().map(|row| row.get(0)))
     }
 
-    /// Runs a statement and moves the checkpoint behind it.
+    /// Runs a unit and moves the checkpoint behind it.
     async fn take(
         &self,
-        index: usize,
+        unit: &Unit,
         before: Before,
+        progress: &mut Progress<'_>,
+        lookout: &mut Lookout<'_>,
+    ) -> Result<(), Stopped> {
+        let Range { start, end } = unit.statements();
+        let since = self.checkpoint_transaction(before).await?;
+        if unit.is_bare() {
+            return self.take_bare(start, Try { before, since, is_ours: false }, progress, lookout).await;
+        }
+        self.take_over(start, before).await?;
+        let at = if end == start + 1 { At::Statement(end) } else { At::Somewhere };
+        let underway = Underway { step: self.step, at };
+        let records = unit.can_record();
+        let ran = watch(self.run_in_block(unit, records), underway, &self.pid, lookout, progress).await;
+        match ran {
+            Err(Stopped::ReadOnly(_)) if records => {
+                self.restore("").await;
+                watch(self.run_in_block(unit, false), underway, &self.pid, lookout, progress).await
+            }
+            // Nothing was done: it is one of those whose text does not tell that they refuse a block.
+            Err(Stopped::Server { error, .. }) if self.may_go_bare(unit, &error) => {
+                self.restore("").await;
+                self.take_bare(start, Try { before, since, is_ours: true }, progress, lookout).await
+            }
+            ran => ran,
+        }
+    }
+
+    /// Whether a statement that the server has refused in a block of ours is to be sent alone.
+    fn may_go_bare(&self, unit: &Unit, error: &tokio_postgres::Error) -> bool {
+        error.code() == Some(&SqlState::ACTIVE_SQL_TRANSACTION)
+            && unit.statements().len() == 1
+            && unit.opening().is_empty()
+            && self.script.transaction() == TransactionMode::None
+    }
+
+    /// Runs a statement alone and moves the checkpoint behind it.
+    async fn take_bare(
+        &self,
+        index: usize,
+        earlier: Try,
         progress: &mut Progress<'_>,
         lookout: &mut Lookout<'_>,
     ) -> Result<(), Stopped> {
         let statement = &self.script.statements().at(index);
         let underway = Underway { step: self.step, at: At::Statement(index + 1) };
-        if !self.runs_bare(statement) {
-            self.take_over(index, before).await?;
-            return watch(self.run_in_block(index), underway, &self.pid, lookout, progress).await;
-        }
         let text = statement.text(self.script.text());
+        let Try { before, since, is_ours } = earlier;
         let doubtful = Doubtful {
             context: self.context,
             step: self.step,
@@ -207,7 +262,7 @@ impl Statements<'_, '_> {
             text,
             refuses: statement.refuses(),
             before,
-            since: self.checkpoint_transaction(before).await?,
+            since,
         };
         let (table, run) = (self.context.table, self.context.run);
         self.look(index, &self.enter(index)).await?;
@@ -216,114 +271,182 @@ impl Statements<'_, '_> {
         self.look(index, &self.leave()).await?;
         if settled? == Verdict::Done {
             let found = table.checkpoint_found(run, self.row, self.step, index + 1, before.outcome());
-            return self.send(&found, text, usize::MAX).await;
+            return self.send(&self.ours(&found)).await;
         }
-        self.take_over(index, before).await?;
+        if !is_ours {
+            self.take_over(index, before).await?;
+        }
         doubtful.check_server()?;
         watch(self.run_bare(index), underway, &self.pid, lookout, progress).await?;
         self.look(index, &self.enter(index)).await?;
         let checked = doubtful.check_valid().await;
         self.look(index, &self.leave()).await?;
         checked?;
-        self.send(&table.checkpoint(run, self.row, self.step, index + 1), text, usize::MAX).await
+        let checkpoint = table.checkpoint(run, self.row, self.step, index..index + 1);
+        self.send(&self.ours(&checkpoint)).await
+    }
+
+    /// A message of ours alone, under our own limits.
+    fn ours(&self, statement: &str) -> String {
+        let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
+        format!("{BEGIN}; {timeouts}; {statement}; COMMIT")
     }
 
     /// Prepares or ends a look at the catalog, where names mean what they mean to the statement.
     async fn look(&self, index: usize, message: &str) -> Result<(), Stopped> {
-        if self.settings_before(index).is_empty() { Ok(()) } else { self.send(message, "", usize::MAX).await }
+        if self.settings_before(index).is_empty() { Ok(()) } else { self.send(message).await }
     }
 
     /// Runs a statement alone, outside of any transaction block. What sets the session for it and what undoes that are sent
     /// with it, as messages of their own: in one flush, so that a transaction pooler keeps them together.
     async fn run_bare(&self, index: usize) -> Result<(), Stopped> {
-        let text = self.script.statements().at(index).text(self.script.text());
+        let statement = self.script.statements().at(index);
+        let text = statement.text(self.script.text());
         let (mut enter, leave) = (self.enter(index), self.leave());
-        if self.is_watched {
+        let may_commit = statement.control() == Some(Control::Code);
+        if may_commit {
+            enter = format!("{};\n{enter}", spent::ASK);
+        } else if self.is_watched {
             enter = format!("{PID};\n{enter}");
         }
-        let (entered, done, left) = join3(
-            self.send_and_hear(&enter, "", usize::MAX),
-            self.send(text, text, 0),
-            self.send(&leave, "", usize::MAX),
-        )
-        .await;
-        done.and(entered).and(left)
-    }
-
-    /// Runs a statement in a transaction with its checkpoint. The checkpoint comes first: should another run be there in
-    /// spite of all locks, one of the two waits for the other's transaction here, and then finds that it has moved.
-    async fn run_in_block(&self, index: usize) -> Result<(), Stopped> {
-        let text = self.script.statements().at(index).text(self.script.text());
-        let checkpoint = self.context.table.checkpoint(self.context.run, self.row, self.step, index + 1);
-        let ask = if self.is_watched { format!("{PID};\n") } else { String::new() };
-        let mut prefix = format!(
-            "{BEGIN};\n{ask}{checkpoint};\n{};\n",
-            self.context.timeouts(self.script.options(), true).join("; ")
-        );
-        for setting in self.settings_before(index) {
-            prefix = format!("{prefix}{setting}\n;\n");
+        let (entered, done, left) =
+            join3(self.hear(&enter), self.context.client.batch_execute(text), self.send(&leave)).await;
+        if let Err(error) = done {
+            let inside = position(&error).map_or(0, |position| sql::char_to_byte(text, position as usize));
+            let offset = statement.range().start + if inside < text.len() { inside } else { 0 };
+            let before = entered.ok().flatten().and_then(|row| Spent::read(&row));
+            if may_commit && error.as_db_error().is_some() && !self.committed_nothing(before).await {
+                return Err(Stopped::InDoubt { offset, error });
+            }
+            return Err(self.stopped(error, Some(offset)));
         }
-        if self.is_watched {
-            prefix = format!("{prefix}{FLUSH};\n");
+        entered.map_err(|error| self.stopped(error, None))?;
+        left
+    }
+
+    /// Whether code that failed can't have committed anything before: the session's transactions are numbered, and none but
+    /// its own and that of the message behind it have come since.
+    async fn committed_nothing(&self, before: Option<Spent>) -> bool {
+        let after = self.hear(spent::ASK).await.ok().flatten().and_then(|row| Spent::read(&row));
+        before.zip(after).is_some_and(|(before, after)| after.is_after(before, 3))
+    }
+
+    /// Runs a unit in a transaction, with its checkpoint behind it where the transaction can `record` that. Should another
+    /// run be there in spite of all locks, one of the two then finds that the checkpoint has moved, and rolls back.
+    async fn run_in_block(&self, unit: &Unit, records: bool) -> Result<(), Stopped> {
+        let mut message = Message::default();
+        message.push_opening(0, self.script, unit);
+        let begins = unit.opening().is_empty().then(|| BEGIN.to_owned());
+        let timeouts = self.context.timeouts(self.script.options(), true);
+        message.push(0, Purpose::Begin, &begins.into_iter().chain(timeouts).collect::<Vec<_>>());
+        let settings = self.settings_before(unit.statements().start);
+        // Nothing may be asked before the script has given its transaction its modes, and modes of the session are those of
+        // transactions that begin later.
+        let is_ahead = unit.is_shaped() || settings.iter().any(|setting| sets_modes(setting));
+        let (ahead, inside) = if is_ahead { (settings, Vec::new()) } else { (Vec::new(), settings) };
+        // On lines of their own: a setting may end in a comment.
+        inside.iter().for_each(|setting| message.push(0, Purpose::Begin, &[setting]));
+        if self.is_watched && !unit.is_shaped() {
+            message.push(0, Purpose::Begin, &[PID]);
+            message.push(0, Purpose::Flush, &[FLUSH]);
         }
-        let message = format!("{prefix}{text}\n;\n{DEFERRED};\n{};\nCOMMIT", self.leave());
-        self.send_and_hear(&message, text, prefix.chars().count()).await
-    }
-
-    /// Sends a message that holds a statement's text, `before` characters from its beginning.
-    async fn send(&self, message: &str, text: &str, before: usize) -> Result<(), Stopped> {
-        self.sent(self.context.client.batch_execute(message).await, text, before)
-    }
-
-    /// The same with a message whose first row is the server process that works, where anybody wants to know.
-    async fn send_and_hear(&self, message: &str, text: &str, before: usize) -> Result<(), Stopped> {
-        if !self.is_watched {
-            return self.send(message, text, before).await;
+        unit.body().into_iter().for_each(|range| message.push_statements(0, self.script, range));
+        if unit.ending() != Ending::Rollback {
+            self.push_checkpoint(&mut message, unit, records);
         }
-        self.sent(self.hear(message).await, text, before)
+        message.push_ending(0, self.script, unit);
+        if ahead.is_empty() {
+            self.follow(&message, unit).await?;
+        } else {
+            // In one flush, so that a transaction pooler keeps them together.
+            let ahead = ahead.join("\n;\n");
+            let (set, done) = join(self.send(&ahead), self.follow(&message, unit)).await;
+            done.and(set)?;
+        }
+        if records {
+            return Ok(());
+        }
+        let checkpoint =
+            self.context.table.checkpoint(self.context.run, self.row, self.step, unit.statements());
+        self.send(&self.ours(&format!("{}; {checkpoint}", self.leave()))).await
     }
 
-    /// What became of a message that holds a statement's text.
-    fn sent(
-        &self,
-        outcome: Result<(), tokio_postgres::Error>,
-        text: &str,
-        before: usize,
-    ) -> Result<(), Stopped> {
+    /// Makes the session what it was at the end of a unit's transaction, and moves the checkpoint behind the unit.
+    fn push_checkpoint(&self, message: &mut Message, unit: &Unit, records: bool) {
+        message.push(0, Purpose::Deferred, &[DEFERRED]);
+        if !records {
+            message.push(0, Purpose::Finish, &[IS_READ_ONLY]);
+        }
+        message.push(0, Purpose::Finish, &self.context.survey.between_scripts());
+        message.push(0, Purpose::Finish, &self.context.timeouts(&Options::NONE, true));
+        if records {
+            let Context { table, run, .. } = self.context;
+            let checkpoint = table.checkpoint(run, self.row, self.step, unit.statements());
+            message.push(0, Purpose::Record, &[checkpoint]);
+        }
+    }
+
+    /// Sends a unit's message and follows its completions.
+    async fn follow(&self, message: &Message, unit: &Unit) -> Result<(), Stopped> {
+        let mut done = 0;
+        let outcome = async {
+            let mut answers = pin!(self.context.client.simple_query_raw(message.text()).await?);
+            while let Some(answer) = answers.next().await {
+                match answer? {
+                    SimpleQueryMessage::Row(row) if message.purpose(done) == Some(Purpose::Begin) => {
+                        self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()).or(self.pid.get()));
+                    }
+                    SimpleQueryMessage::CommandComplete(_) => done += 1,
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        let outcome: Result<(), tokio_postgres::Error> = outcome.await;
         outcome.map_err(|error| {
-            let inside = position(&error).and_then(|position| (position as usize).checked_sub(before));
-            let offset = inside.map_or(0, |position| sql::char_to_byte(text, position));
-            self.stopped(error, if offset < text.len() { offset } else { 0 })
+            let executing = message.statement(done);
+            let purpose = executing.map(|(part, _)| part.purpose);
+            if purpose == Some(Purpose::Record) && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+            {
+                return Stopped::ReadOnly(error);
+            }
+            let spot = position(&error).and_then(|position| message.locate(position));
+            // A syntax error anywhere in the message keeps all of it from running.
+            let spot = spot.filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
+            let of_script = |(part, at): &(Part, usize)| {
+                matches!(part.purpose, Purpose::Script | Purpose::Open).then(|| self.start(*at))
+            };
+            let offset = spot.and_then(|spot| spot.offset).or(executing.as_ref().and_then(of_script));
+            // What is deferred to the end of a transaction is of its last statement, as far as anybody knows.
+            let last = unit.body().last().map_or(unit.statements().start, |range| range.end - 1);
+            self.stopped(error, Some(offset.unwrap_or_else(|| self.start(last))))
         })
     }
 
-    async fn hear(&self, message: &str) -> Result<(), tokio_postgres::Error> {
-        let mut answers = pin!(self.context.client.simple_query_raw(message).await?);
-        let mut is_first = true;
-        while let Some(answer) = answers.next().await {
-            if let SimpleQueryMessage::Row(row) = answer?
-                && std::mem::take(&mut is_first)
-            {
-                self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()));
-            }
-        }
-        Ok(())
+    /// Sends a message of ours.
+    async fn send(&self, message: &str) -> Result<(), Stopped> {
+        self.context.client.batch_execute(message).await.map_err(|error| self.stopped(error, None))
     }
 
-    fn stopped(&self, error: tokio_postgres::Error, offset: usize) -> Stopped {
+    /// Sends a message whose first row is the server process that works, where anybody wants to know.
+    async fn hear(&self, message: &str) -> Result<Option<SimpleQueryRow>, tokio_postgres::Error> {
+        let answers = self.context.client.simple_query(message).await?;
+        let row = answers.into_iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        if let Some(row) = row.as_ref().filter(|_| self.is_watched) {
+            self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()));
+        }
+        Ok(row)
+    }
+
+    fn stopped(&self, error: tokio_postgres::Error, offset: Option<usize>) -> Stopped {
         if self.context.table.is_moved(&error) {
             Stopped::Moved(error)
         } else {
             Stopped::Server { offset, error }
         }
-    }
-
-    /// Whether a statement has to be sent alone, outside of any transaction block. Of procedures and `DO` blocks nobody
-    /// knows whether they commit; in a script that runs statement by statement they may.
-    fn runs_bare(&self, statement: &Statement) -> bool {
-        let text = statement.text(self.script.text());
-        let first = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        statement.refuses().is_some() || ["call", "do"].iter().any(|word| first.eq_ignore_ascii_case(word))
     }
 
     /// Ends the row as done; returns how long the step took.
@@ -335,7 +458,7 @@ impl Statements<'_, '_> {
         let write = head.map(|head| head.write(self.context.run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {complete}; {write}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
-        let answer = answer.map_err(|error| self.stopped(error, 0))?;
+        let answer = answer.map_err(|error| self.stopped(error, None))?;
         let seconds = answer.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0)?.parse::<f64>().ok(),
             _ => None,
@@ -351,7 +474,16 @@ impl Statements<'_, '_> {
                 return ApplyError::Moved(Error::server("writing the history", error).into());
             }
             Stopped::Server { offset, error } => return self.stop_at_error(index, offset, error).await,
-            Stopped::Unsettled(Unsettled::Server(error)) => return self.stop_at_error(index, 0, error).await,
+            Stopped::ReadOnly(error) | Stopped::Unsettled(Unsettled::Server(error)) => {
+                return self.stop_at_error(index, None, error).await;
+            }
+            Stopped::InDoubt { offset, error } => {
+                let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
+                failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
+                // The row stays unfinished: what is in doubt remains so.
+                self.restore("").await;
+                return ApplyError::Failed(Box::new(failure));
+            }
             Stopped::Unsettled(unsettled) => unsettled,
         };
         let mut failure = self.failure(index, unsettled.to_string());
@@ -370,14 +502,19 @@ impl Statements<'_, '_> {
         ApplyError::Failed(failure)
     }
 
-    async fn stop_at_error(&self, index: usize, offset: usize, error: tokio_postgres::Error) -> ApplyError {
+    async fn stop_at_error(
+        &self,
+        index: usize,
+        offset: Option<usize>,
+        error: tokio_postgres::Error,
+    ) -> ApplyError {
         let contended = is_contention(&error);
         let is_at_statement = index < self.script.statements().len();
         if error.as_db_error().is_none() || !(is_at_statement || contended) {
             self.restore("").await;
             return self.context.survey.write_error("applying migrations", error).into_apply();
         }
-        let offset = is_at_statement.then(|| self.start(index) + offset);
+        let offset = offset.or(is_at_statement.then(|| self.start(index)));
         let mut failure = server_failure(self.step, Some(self.script), offset, error);
         failure.left = Left::Statements { done: index, total: self.script.statements().len() };
         self.record(&failure, index).await;
@@ -419,10 +556,29 @@ impl Statements<'_, '_> {
     }
 }
 
+/// A statement's earlier tries, and whether its attempt was taken over already.
+struct Try {
+    before: Before,
+    since: Option<String>,
+    is_ours: bool,
+}
+
+/// Whether a setting may be of the modes that transactions begin with.
+fn sets_modes(setting: &str) -> bool {
+    setting.to_ascii_lowercase().contains("transaction")
+}
+
+/// Fails, by a division by zero, in a transaction that can write: its work would not be recorded with it.
+const IS_READ_ONLY: &str = "SELECT 1 / pg_catalog.current_setting('transaction_read_only')::bool::int";
+
 /// Why a statement was not done.
 enum Stopped {
-    /// The server said no, at a byte of its text.
-    Server { offset: usize, error: tokio_postgres::Error },
+    /// The server said no, at a byte of the script where that is known.
+    Server { offset: Option<usize>, error: tokio_postgres::Error },
+    /// The server said no to code that may have committed before.
+    InDoubt { offset: usize, error: tokio_postgres::Error },
+    /// The transaction can't write, and so not record what it has done either.
+    ReadOnly(tokio_postgres::Error),
     /// What became of an earlier try can't be settled.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.

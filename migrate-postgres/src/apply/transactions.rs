@@ -2,7 +2,7 @@
 
 use super::blockers::Lookout;
 use super::failure::{position, server_failure};
-use super::message::{Message, Purpose};
+use super::message::{Message, Part, Purpose};
 use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::watch::{At, MOST_FLUSHES, PID, Pid, Underway, watch};
@@ -14,6 +14,7 @@ use futures_util::future::{Either, select};
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
+use migrate_core::sql::Unit;
 use migrate_core::{Options, Script};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
@@ -154,7 +155,7 @@ impl Transactions<'_, '_, '_, '_> {
             self.push_preamble(&mut message);
         }
         if let Some(step) = cursor.unfinished.take() {
-            self.push_end(&mut message, step, standing.last_row + 1);
+            self.push_end(&mut message, step, standing);
             standing = standing.after(&self.steps[step]);
         }
         while cursor.next < self.steps.len() {
@@ -170,7 +171,7 @@ impl Transactions<'_, '_, '_, '_> {
                 cursor.unfinished = Some(index);
                 break;
             }
-            self.push_end(&mut message, index, standing.last_row + 1);
+            self.push_end(&mut message, index, standing);
             standing = standing.after(step);
         }
         if let Some(release) = self.around.release.filter(|_| self.is_end(cursor)) {
@@ -208,15 +209,47 @@ impl Transactions<'_, '_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
+        let own = own_transaction(step);
+        let is_shaped = own.as_ref().is_some_and(|(_, unit)| unit.is_shaped());
         if !self.joins(index) {
-            let mut begin = vec![BEGIN.to_owned()];
-            begin.extend(context.timeouts(options, true));
-            if !message.has_step() {
-                // One server process runs all of a message, also behind a pooler.
-                begin.push(PID.to_owned());
+            let mut begin = Vec::new();
+            // One server process runs all of a message, also behind a pooler.
+            let asks = !message.has_step() && !is_shaped;
+            match &own {
+                Some((script, unit)) if !unit.opening().is_empty() => {
+                    message.push_opening(index, script, unit);
+                }
+                _ => begin.push(BEGIN.to_owned()),
             }
+            begin.extend(context.timeouts(options, true));
+            begin.extend(asks.then(|| PID.to_owned()));
             message.push(index, Purpose::Begin, &begin);
         }
+        if !is_shaped {
+            self.push_record(message, index, standing);
+        }
+        match (&own, step.script()) {
+            // Nothing may be asked before the script has given its transaction its modes.
+            (Some((script, unit)), _) => {
+                for range in unit.body() {
+                    match is_shaped || *flushes == 0 {
+                        true => message.push_statements(index, script, range),
+                        false => message.push_followed(index, script, range, flushes),
+                    }
+                }
+            }
+            (None, Some(script)) if *flushes > 0 => {
+                message.push_followed(index, script, 0..script.statements().len(), flushes);
+            }
+            (None, Some(script)) => message.push_script(index, script),
+            (None, None) => return,
+        }
+        message.push(index, Purpose::Deferred, &[DEFERRED]);
+    }
+
+    /// Begins a step's row.
+    fn push_record(&self, message: &mut Message, index: usize, standing: Standing) {
+        let (context, step) = (&self.context, &self.steps[index]);
         let digest = step.digest_after(standing.digest);
         let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
@@ -226,17 +259,9 @@ impl Transactions<'_, '_, '_, '_> {
             record.push(head.clear(context.run.set));
         }
         message.push(index, Purpose::Record, &record);
-        if let Some(script) = step.script() {
-            if *flushes > 0 {
-                message.push_followed_script(index, script, flushes);
-            } else {
-                message.push_script(index, script);
-            }
-            message.push(index, Purpose::Deferred, &[DEFERRED]);
-        }
     }
 
-    fn push_end(&self, message: &mut Message, index: usize, row: i64) {
+    fn push_end(&self, message: &mut Message, index: usize, standing: Standing) {
         if self.joins(index + 1) {
             return;
         }
@@ -245,12 +270,21 @@ impl Transactions<'_, '_, '_, '_> {
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
+        let own = own_transaction(&self.steps[index]);
+        if own.as_ref().is_some_and(|(_, unit)| unit.is_shaped()) {
+            message.push(index, Purpose::Finish, &std::mem::take(&mut statements));
+            self.push_record(message, index, standing);
+        }
+        let row = standing.last_row + 1;
         let finish = context.table.finish(context.run, row, &self.steps[index], durable);
         let head = context.survey.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
         statements.push(&finish);
         statements.extend(head.as_deref());
         message.push(index, Purpose::Finish, &statements);
-        message.push(index, Purpose::Commit, &["COMMIT"]);
+        match &own {
+            Some((script, unit)) => message.push_ending(index, script, unit),
+            None => message.push(index, Purpose::Commit, &["COMMIT"]),
+        }
     }
 
     /// Sends a message and follows its completions.
@@ -306,7 +340,7 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Script => self.statement_done(message, number),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
-            Purpose::Commit => self.committed(part.step, took),
+            Purpose::Commit | Purpose::Close => self.committed(part.step, took),
             _ => {}
         }
         if part.purpose != Purpose::Flush {
@@ -400,7 +434,8 @@ impl Transactions<'_, '_, '_, '_> {
             }
         }
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
-            let (part, place) = executing.filter(|(part, _)| part.purpose == Purpose::Script)?;
+            let of_script = |part: &Part| matches!(part.purpose, Purpose::Script | Purpose::Open);
+            let (part, place) = executing.filter(|(part, _)| of_script(part))?;
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
         let mut failure = server_failure(step, step.script(), offset, error);
@@ -451,6 +486,12 @@ impl Transactions<'_, '_, '_, '_> {
     }
 }
 
+/// The script of a step that begins, ends or shapes its transaction itself, and the one unit that it is.
+fn own_transaction<'s>(step: &'s Step<'_>) -> Option<(&'s Script, Unit)> {
+    let script = step.script().filter(|script| script.controls_transactions())?;
+    Some((script, script.units().into_iter().next()?))
+}
+
 /// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
 fn size(step: &Step<'_>) -> usize {
     const AROUND: usize = 1536;
@@ -478,11 +519,16 @@ pub(crate) fn is_contention(error: &tokio_postgres::Error) -> bool {
 /// Where a step failed, when it was not in its script.
 fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
-        Purpose::Server | Purpose::Guard | Purpose::Create | Purpose::Begin | Purpose::Record => {
+        Purpose::Server
+        | Purpose::Guard
+        | Purpose::Create
+        | Purpose::Open
+        | Purpose::Begin
+        | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
         Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
-        Purpose::Commit => format!("at the COMMIT of {path}"),
+        Purpose::Commit | Purpose::Close => format!("at the COMMIT of {path}"),
         Purpose::Script | Purpose::Flush | Purpose::Finish | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }

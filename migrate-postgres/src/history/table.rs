@@ -9,8 +9,10 @@ use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
 use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
+use migrate_core::sql::Unit;
 use migrate_core::{Digest, TransactionMode, Version};
 use sha2::{Digest as _, Sha256};
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 
@@ -440,16 +442,20 @@ impl HistoryTable {
     }
 
     /// Moves the checkpoint of a step that runs statement by statement, and that this run has begun or taken over.
-    pub(crate) fn checkpoint(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, done: usize) -> String {
-        let [from, to] = [done - 1, done].map(|done| Checkpoint { done, failed: false });
+    pub(crate) fn checkpoint(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        moved: Range<usize>,
+    ) -> String {
+        let Range { start, end: done } = moved;
+        let [from, to] = [start, done].map(|done| Checkpoint { done, failed: false });
         if let Some(moved) = self.move_elsewhere(run, step, from, to) {
             return moved;
         }
-        let ours = format!(
-            "checkpoint = {} AND outcome <> 'done' AND run_id = {}",
-            done - 1,
-            quote_literal(run.run)
-        );
+        let ours =
+            format!("checkpoint = {start} AND outcome <> 'done' AND run_id = {}", quote_literal(run.run));
         self.guarded(run, seq, &format!("checkpoint = {done}, "), &ours, "unfinished")
     }
 
@@ -586,6 +592,7 @@ impl HistoryTable {
         let (started, finished) = match &step.adopted {
             Some(adopted) => times(adopted),
             None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
+            None if is_recorded_last(step) => ("pg_catalog.now()".to_owned(), "NULL".to_owned()),
             None => (NOW.to_owned(), "NULL".to_owned()),
         };
         let failure = row.failure.map_or_else(no_failure, failure_values);
@@ -616,6 +623,12 @@ impl HistoryTable {
             down = keep(step.down.as_deref().map(kept::down)),
         )
     }
+}
+
+/// Whether a step's row is begun behind its script, which gives the transaction its modes before anything is asked.
+fn is_recorded_last(step: &Step<'_>) -> bool {
+    let script = step.script().filter(|script| script.transaction() == TransactionMode::Block);
+    script.is_some_and(|script| script.controls_transactions() && script.units().iter().any(Unit::is_shaped))
 }
 
 /// The time of the server's clock.
@@ -730,7 +743,7 @@ fn no_failure() -> String {
     vec!["NULL"; FAILURE.split(", ").count()].join(", ")
 }
 
-/// Whether a step runs statement by statement.
+/// Whether a step is committed in parts, with a checkpoint after each.
 pub(crate) fn is_statement_by_statement(step: &Step<'_>) -> bool {
-    step.script().is_some_and(|script| script.transaction() == TransactionMode::None)
+    step.script().is_some_and(|script| script.transaction() != TransactionMode::Block)
 }

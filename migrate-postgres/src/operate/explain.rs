@@ -231,8 +231,10 @@ impl fmt::Display for ExplainedStep {
         if let Some(path) = &self.path {
             write!(f, " ({path})")?;
         }
-        if self.transaction == Some(TransactionMode::None) {
-            f.write_str(", statement by statement")?;
+        match self.transaction {
+            Some(TransactionMode::None) => f.write_str(", statement by statement")?,
+            Some(TransactionMode::Own) => f.write_str(", in transactions of its own")?,
+            _ => {}
         }
         self.statements.iter().try_for_each(|statement| write!(f, "\n  {statement}"))
     }

@@ -13,7 +13,7 @@ use crate::target::Target;
 use migrate_core::error::Failure;
 use migrate_core::options::TransactionMode;
 use migrate_core::plan::Step;
-use migrate_core::sql;
+use migrate_core::sql::{self, Control};
 use migrate_core::{Script, Version};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -175,7 +175,7 @@ impl Rehearsing<'_, '_> {
             Rehearsal { set: set.to_owned(), steps: Vec::new(), stopped: None, took: Duration::ZERO };
         for (index, step) in steps.iter().enumerate() {
             let Some(script) = step.script() else { continue };
-            if script.transaction() == TransactionMode::None {
+            if script.transaction() != TransactionMode::Block {
                 let name = step.name.clone().into_owned();
                 rehearsal.stopped = Some(Stopped::Refuses { name, left_out: steps.len() - index });
                 break;
@@ -211,6 +211,10 @@ impl Rehearsing<'_, '_> {
             self.bounded(0, &format!("SET CONSTRAINTS {names} DEFERRED")).await?;
         }
         for (index, statement) in script.statements().iter().enumerate() {
+            // The rehearsal's transaction is begun, and is not to be committed.
+            if statement.control().is_some_and(|control| control != Control::Code) {
+                continue;
+            }
             let text = statement.text(script.text());
             let began = Instant::now();
             self.bounded(index, text).await?;
@@ -327,7 +331,7 @@ impl fmt::Display for Stopped {
         match self {
             Stopped::Refuses { name, left_out } => write!(
                 f,
-                "{name} runs statement by statement and can't be rolled back: left out with what comes after it, \
+                "{name} commits before its end and can't be rolled back: left out with what comes after it, \
                  {left_out} in all\nnext: apply what comes before it, or rehearse it on a copy"
             ),
             Stopped::NeedsCommit { name, left_out } => write!(

@@ -89,6 +89,7 @@ fn tone(lock: &ExplainedLock) -> Tone {
 pub(super) fn json(step: &ExplainedStep) -> Value {
     let mode = step.transaction.map(|transaction| match transaction {
         TransactionMode::None => "statement by statement",
+        TransactionMode::Own => "transactions of its own",
         _ => "one transaction",
     });
     json!({

@@ -77,6 +77,7 @@ fn mode(transaction: Option<TransactionMode>) -> &'static str {
     match transaction {
         None => "records only",
         Some(TransactionMode::None) => "statement by statement",
+        Some(TransactionMode::Own) => "in transactions of its own",
         Some(_) => "in one transaction",
     }
 }

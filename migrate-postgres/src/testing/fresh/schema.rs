@@ -197,7 +197,7 @@ fn replay(migrator: &Migrator, schema: &str) -> Option<String> {
     );
     for migration in migrator.set().iter() {
         let Work::Script(script) = migration.up() else { return None };
-        if script.transaction() != TransactionMode::Block {
+        if script.transaction() != TransactionMode::Block || script.controls_transactions() {
             return None;
         }
         push(&mut sql, &script);

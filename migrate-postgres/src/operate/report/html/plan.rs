@@ -57,6 +57,14 @@ fn steps(plan: &Explanation) -> Markup {
     html! { @for (index, each) in plan.steps.iter().enumerate() { (step(each, index < OPEN)) } }
 }
 
+fn committed(transaction: Option<TransactionMode>) -> &'static str {
+    match transaction {
+        Some(TransactionMode::None) => "statement by statement",
+        Some(TransactionMode::Own) => "in transactions of its own",
+        _ => "in one transaction",
+    }
+}
+
 fn step(step: &ExplainedStep, is_open: bool) -> Markup {
     let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Plain };
     let locks = || step.statements.iter().flat_map(|statement| statement.locks.iter().flatten());
@@ -70,7 +78,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
                     @match &step.path {
                         Some(path) => {
                             (name(path)) " · " (count(step.statements.len(), "statement")) ", "
-                            (if step.transaction == Some(TransactionMode::None) { "statement by statement" } else { "in one transaction" })
+                            (committed(step.transaction))
                         }
                         None => "records only, runs nothing",
                     }
