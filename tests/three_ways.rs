@@ -54,8 +54,19 @@ fn assert_equal_as(embedded: &Set, folder: &str, included: &Dir<'static>, readin
             assert_eq!(describe(a), describe(b));
         }
         assert!(embedded.placeholders().eq(other.placeholders()));
+        assert!(embedded.notices().eq(other.notices()));
         assert_eq!(embedded.digests().as_bytes(), other.digests().as_bytes());
     }
+}
+
+/// A macro can't warn, so the set itself says which file was left alone.
+#[test]
+fn what_may_surprise_about_a_folder_is_embedded_with_it() {
+    let embedded: Migrator = migrate!("fixtures/prisma");
+    assert_eq!(
+        embedded.set().notices().collect::<Vec<_>>(),
+        ["`initial_schema.sql`: not applied: it stands beside the folders of migrations"]
+    );
 }
 
 #[test]
