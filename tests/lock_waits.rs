@@ -236,3 +236,36 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     broken.resolve(three.url(), "1", Resolution::Reverted, "").await.unwrap();
     assert!(matches!(state(&broken, three.url()).await, State::Pending { .. }));
 }
+
+/// A prepared transaction has no process, and keeps its locks until somebody ends it by its name.
+#[tokio::test]
+async fn a_prepared_transaction_in_the_way_is_named_with_what_ends_it() {
+    let server = migrate_postgres::testing::Server::builder()
+        .setting("max_prepared_transactions", "2")
+        .start()
+        .unwrap();
+    let database = server.database().await.unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE t ()").await.unwrap();
+    client.batch_execute("BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'it''s mine'").await.unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let told = heard.clone();
+    let folder = migrate_tests::sets::folder_of(&[("1_t.sql", "ALTER TABLE t ADD a int;")]);
+    let migrator =
+        migrate_postgres::Migrator::new(migrate_postgres::Set::from_folder(folder.path()).unwrap())
+            .lock_timeout(std::time::Duration::from_millis(1500))
+            .retry_for(std::time::Duration::ZERO)
+            .on_event(move |event| told.lock().unwrap().push_str(&format!("{event}\n")));
+    let error = migrator.run(database.url()).await.unwrap_err().to_string();
+    let named = "in the way: the prepared transaction 'it''s mine' of ";
+    assert!(error.contains(named), "{error}");
+    assert!(heard.lock().unwrap().contains(&format!("; {named}")), "{}", heard.lock().unwrap());
+    assert!(
+        error.contains(
+            "next: end the prepared transaction that is in the way: ROLLBACK PREPARED 'it''s mine'"
+        ),
+        "{error}"
+    );
+    client.batch_execute("ROLLBACK PREPARED 'it''s mine'").await.unwrap();
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
+}

@@ -378,3 +378,79 @@ fn the_page_has_every_event() {
         assert!(page.contains(&format!("\n| `{name}` | ")), "{name} is not on the page");
     }
 }
+
+/// What the server says is an event at the statement that it belongs to, however many travel in one message.
+#[tokio::test]
+async fn a_notice_is_heard_at_its_statement_and_a_warning_is_in_the_report() {
+    let database = database().await;
+    let raise = |what: &str, how: &str| {
+        format!("DO $$ BEGIN RAISE {how} '{what}'; RAISE NOTICE '{what}, too'; END $$;")
+    };
+    let first = format!("SELECT 1; {} SELECT 2; {}", raise("a", "NOTICE"), raise("b", "INFO"));
+    let second =
+        format!("CREATE TABLE t (id int); {} CREATE TABLE IF NOT EXISTS t ();", raise("lossy", "WARNING"));
+    let deferred = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'late'; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER c AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f();
+        INSERT INTO t VALUES (1);";
+    let bare = format!(
+        "-- migrate: transaction=none\nSELECT 1;\n{} VACUUM t; {}",
+        raise("c", "NOTICE"),
+        raise("d", "LOG")
+    );
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let told = heard.clone();
+    let files = [("1_a.sql", &*first), ("2_b.sql", &*second), ("3_c.sql", deferred), ("4_d.sql", &*bare)];
+    let migrator = migrator(&files).on_event(move |event| {
+        if let Event::ServerSaid { message, name, statement, .. } = event {
+            let number = statement.as_ref().map(|statement| statement.number);
+            let said = format!("{name} {number:?} {} {}", message.severity.word(), message.message);
+            told.lock().unwrap().push(said);
+        }
+    });
+    let report = migrator.run(database.url()).await.unwrap();
+    let expected = [
+        "1_a Some(2) NOTICE a",
+        "1_a Some(2) NOTICE a, too",
+        "1_a Some(4) INFO b",
+        "1_a Some(4) NOTICE b, too",
+        "2_b Some(2) WARNING lossy",
+        "2_b Some(2) NOTICE lossy, too",
+        "2_b Some(3) NOTICE relation \"t\" already exists, skipping",
+        "3_c None NOTICE late",
+        "4_d Some(2) NOTICE c",
+        "4_d Some(2) NOTICE c, too",
+        "4_d Some(4) NOTICE d, too",
+    ];
+    assert_eq!(*heard.lock().unwrap(), expected);
+    let notices: Vec<String> = report.notices.iter().map(ToString::to_string).collect();
+    assert_eq!(notices, ["2_b: WARNING: lossy"]);
+    let counts: Vec<_> = report.steps.iter().map(|step| (step.notices, step.warnings)).collect();
+    assert_eq!(counts, [(4, 0), (2, 1), (1, 0), (3, 0)]);
+}
+
+/// A thousand notices of each of a hundred migrations are heard, none lost and none at another migration; and a run that is
+/// dropped at one leaves nothing that waits.
+#[tokio::test]
+async fn many_notices_are_all_heard_and_hold_nothing_up() {
+    let database = database().await;
+    let text = "DO $$ BEGIN FOR i IN 1..100 LOOP RAISE NOTICE '%', i; END LOOP; END $$;";
+    let names: Vec<String> = (1..=50).map(|number| format!("{number}_n.sql")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, text)).collect();
+    let report = migrator(&files).run(database.url()).await.unwrap();
+    assert!(report.steps.iter().all(|step| step.notices == 100 && step.warnings == 0), "{report:?}");
+}
+
+/// A password in what a script raises is left out.
+#[tokio::test]
+async fn a_notice_shows_no_secret_and_nothing_that_a_terminal_obeys() {
+    let database = database().await;
+    let text = "DO $$ DECLARE v_password text := 'hunter2'; BEGIN RAISE WARNING E'it is % \\u001b[2J', v_password; END $$;";
+    let heard = Arc::new(Mutex::new(String::new()));
+    let told = heard.clone();
+    let migrator = migrator(&[("1_a.sql", text)])
+        .on_event(move |event| told.lock().unwrap().push_str(&format!("{event}\n")));
+    let report = migrator.run(database.url()).await.unwrap();
+    let shown = format!("{}{report}", heard.lock().unwrap());
+    assert!(shown.contains("WARNING: it is … \\u{1b}[2J") && !shown.contains("hunter2"), "{shown:?}");
+    assert!(!shown.chars().any(migrate_core::printable::is_obeyed), "{shown:?}");
+}

@@ -1,10 +1,12 @@
 //! What can go wrong in a run.
 
+use crate::advice::{self, Words};
 use crate::history::Holder;
 use crate::plan::{Action, Refused};
 use crate::printable::Printable;
 use crate::report::Report;
 use crate::version::Version;
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -96,6 +98,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The server's context: the lines of the functions that it was in.
     pub context: Option<String>,
+    /// What the server says that it is about.
+    pub names: ErrorNames,
     /// Who stood in the way, when it waited for a lock in vain.
     pub blockers: Vec<Holder>,
     /// How often it was tried.
@@ -198,6 +202,7 @@ impl Failure {
             detail: None,
             hint: None,
             context: None,
+            names: ErrorNames::default(),
             blockers: Vec::new(),
             attempts: 1,
             left: Left::Nothing,
@@ -222,12 +227,15 @@ impl std::error::Error for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(&mut Printable(f))
+        let f = &mut Printable(f);
+        self.write_what(f)?;
+        self.write_state(f)?;
+        write!(f, "\nnext: {}", self.next(Words::Library))
     }
 }
 
 impl Failure {
-    fn write(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+    fn write_what(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         write!(f, "migration {} {}", self.name, self.verb())?;
         if let Some(place) = &self.place {
             write!(f, " at {}:{}:{}", place.path, place.line, place.column)?;
@@ -239,6 +247,9 @@ impl Failure {
         if let Some(place) = &self.place {
             write_excerpt(f, place)?;
         }
+        for (what, name) in self.names.beyond(&self.message) {
+            write!(f, "\n{what}: {name}")?;
+        }
         for (word, text) in [("detail", &self.detail), ("hint", &self.hint), ("context", &self.context)] {
             if let Some(text) = text {
                 write!(f, "\n{word}: {text}")?;
@@ -247,8 +258,7 @@ impl Failure {
         for blocker in &self.blockers {
             write!(f, "\nin the way: {blocker}")?;
         }
-        self.write_state(f)?;
-        self.write_next(f)
+        Ok(())
     }
 }
 
@@ -313,11 +323,11 @@ impl Failure {
         }
     }
 
-    fn write_next(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+    /// What to do next, in the words of the library or of the command line.
+    pub fn next(&self, words: Words) -> String {
         if let Left::InDoubt { done, .. } = self.left {
-            return write!(
-                f,
-                "\nnext: see what the statement did, and call `resolve({:?}, …)` with \
+            return format!(
+                "see what the statement did, and call `resolve({:?}, …)` with \
                  `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to go on after it, \
                  `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
                 self.version.as_written(),
@@ -337,29 +347,88 @@ impl Failure {
                 "run again; the run goes on with this statement"
             }
         };
+        format!("{}, and {goes_on}", self.first_step(words))
+    }
+
+    /// What to do before anything is done again.
+    fn first_step(&self, words: Words) -> Cow<'static, str> {
         let code = self.code.as_deref().unwrap_or_default();
-        let first = match (&self.left, code) {
-            _ if !self.blockers.is_empty() => {
-                "wait until nobody is in the way, or allow more time for retries"
-            }
-            (_, "57014") => {
-                "allow it more time (`-- migrate: statement_timeout=…`), or find out who cancelled it"
-            }
-            (_, "57P01" | "57P02" | "57P03") => "wait until the server is there again",
-            (_, "42501") => "grant the role what it lacks, or let another one migrate",
-            (_, code) if code.starts_with("53") => "give the server what it lacks",
-            (Left::Nothing, "25001" | "2D000") => {
-                "put `-- migrate: transaction=none` at the top of the script, which then runs statement by statement"
-            }
-            (Left::Nothing, _) => "correct the script",
-            (Left::Applied, _) => "put right what the verify script looks at, or the verify script itself",
-            (Left::Statements { done, total }, _) if done == total => {
+        let prepared = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref());
+        if let Some(gid) = prepared {
+            return format!(
+                "end the prepared transaction that is in the way: ROLLBACK PREPARED '{0}', or COMMIT PREPARED '{0}'",
+                gid.replace('\'', "''")
+            )
+            .into();
+        }
+        let is_revert = self.action == Action::Revert;
+        if !self.blockers.is_empty() {
+            return advice::find("55P03").map_or("", |advice| advice.text(words, is_revert)).into();
+        }
+        if let Some(grant) = advice::grant(&self.message).filter(|_| code == "42501") {
+            return grant.into();
+        }
+        // What runs statement by statement is outside of transactions already.
+        let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
+        if let Some(advice) = advice::find(code).filter(|_| !is_outside) {
+            return advice.text(words, is_revert).into();
+        }
+        let default = match &self.left {
+            Left::Nothing if is_revert => "correct the down script",
+            Left::Nothing => "correct the script",
+            Left::Applied => "put right what the verify script looks at, or the verify script itself",
+            Left::Statements { done, total } if done == total => {
                 "put right what the verify script looks at, or the verify script itself"
             }
-            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
-                "correct the statement, or mend what it ran into"
+            Left::Statements { .. } | Left::InDoubt { .. } => {
+                "correct the statement, or fix what it ran into"
             }
         };
-        write!(f, "\nnext: {first}, and {goes_on}")
+        default.into()
+    }
+
+    /// What went wrong and where, without the state of the database and what to do next: those depend on what was asked for.
+    pub fn what(&self) -> impl fmt::Display + '_ {
+        struct What<'f>(&'f Failure);
+        impl fmt::Display for What<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_what(&mut Printable(f))
+            }
+        }
+        What(self)
+    }
+}
+
+/// The names that the server gives with an error: of what it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorNames {
+    /// The schema.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: Option<String>,
+    /// The column.
+    pub column: Option<String>,
+    /// The data type.
+    pub data_type: Option<String>,
+    /// The constraint.
+    pub constraint: Option<String>,
+}
+
+impl ErrorNames {
+    /// The names that a message lacks, each with what it is the name of.
+    fn beyond<'n>(&'n self, message: &'n str) -> impl Iterator<Item = (&'static str, &'n str)> {
+        let ErrorNames { schema, table, column, data_type, constraint } = self;
+        let names = [
+            ("schema", schema),
+            ("table", table),
+            ("column", column),
+            ("type", data_type),
+            ("constraint", constraint),
+        ];
+        names
+            .into_iter()
+            .filter_map(|(what, name)| Some((what, name.as_deref()?)))
+            .filter(|(what, name)| *what != "schema" && !message.contains(name))
     }
 }

@@ -71,6 +71,19 @@ pub enum Event<'a> {
         /// Which.
         statement: Running<'a>,
     },
+    /// The server said something beside its answers: a notice that a script raised, a warning. Heard over connections that the
+    /// run has opened itself; over a pool or a `Client` their owner hears it.
+    #[non_exhaustive]
+    ServerSaid {
+        /// What it said.
+        message: &'a ServerMessage,
+        /// The migration's name.
+        name: &'a str,
+        /// What is done with it.
+        action: Action,
+        /// The statement of the script that it belongs to; none where it belongs to what is done around it.
+        statement: Option<Running<'a>>,
+    },
     /// A statement of a script was done.
     #[non_exhaustive]
     StatementDone {
@@ -157,6 +170,74 @@ pub enum Event<'a> {
         /// What it did.
         report: &'a Report,
     },
+}
+
+/// How much a message of the server's matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// For who looks for a fault.
+    Debug,
+    /// For the server's log.
+    Log,
+    /// Asked for by a command.
+    Info,
+    /// Worth knowing.
+    Notice,
+    /// Worth a look: something is not as it should be.
+    Warning,
+}
+
+impl Severity {
+    /// The server's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Debug => "DEBUG",
+            Severity::Log => "LOG",
+            Severity::Info => "INFO",
+            Severity::Notice => "NOTICE",
+            Severity::Warning => "WARNING",
+        }
+    }
+}
+
+/// Something that the server said beside its answers, secrets left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerMessage {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The five characters of SQLSTATE.
+    pub code: String,
+    /// The message.
+    pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The lines of the functions that the server was in.
+    pub context: Option<String>,
+}
+
+impl ServerMessage {
+    /// A message and nothing else.
+    pub fn new(severity: Severity, code: impl Into<String>, message: impl Into<String>) -> ServerMessage {
+        let (code, message) = (code.into(), message.into());
+        ServerMessage { severity, code, message, detail: None, hint: None, context: None }
+    }
+}
+
+impl fmt::Display for ServerMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Printable(f);
+        write!(f, "{}: {}", self.severity.word(), self.message)?;
+        for (word, text) in [("detail", &self.detail), ("hint", &self.hint)] {
+            if let Some(text) = text {
+                write!(f, "; {word}: {text}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A statement that is being run.
@@ -313,6 +394,12 @@ impl Event<'_> {
                 blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
             }
             Event::StatementStarted { statement } => write!(f, "{statement}"),
+            Event::ServerSaid { message, name, statement, .. } => match statement {
+                Some(Running { number, path, line, .. }) => {
+                    write!(f, "{name}: statement {number} at {path}:{line}: {message}")
+                }
+                None => write!(f, "{name}: {message}"),
+            },
             Event::StatementDone { name, number, of, .. } => {
                 write!(f, "{name}: statement {number} of {of} done")
             }

@@ -4,6 +4,7 @@
 //! from a [`Set`] and what a database remembers, and a [`History`](history::History) is that memory and the lock that
 //! guards it. The [`engine`] drives them. Users depend on `migrate-postgres`, which re-exports what they need.
 
+pub mod advice;
 pub mod build;
 pub mod checksum;
 mod debug;

@@ -51,6 +51,10 @@ pub struct StepReport {
     pub took: Duration,
     /// How often it was tried before it succeeded, this time included.
     pub attempts: u32,
+    /// How many notices the server sent, as far as they were heard.
+    pub notices: u32,
+    /// How many warnings the server sent, as far as they were heard.
+    pub warnings: u32,
 }
 
 impl fmt::Display for StepReport {

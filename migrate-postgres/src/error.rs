@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use migrate_core::PlaceholderError;
+use migrate_core::advice::{self, Words};
 use migrate_core::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
@@ -43,6 +44,20 @@ pub enum Error {
     Tls {
         /// What is wrong, with the file.
         problem: String,
+    },
+
+    /// The role or the database may have one connection, and a run with work to do takes two.
+    #[error(
+        "the {owner} has CONNECTION LIMIT 1, and a run with work to do takes two connections: {}; nothing was changed\n\
+         next: ALTER {} CONNECTION LIMIT 2, or hand over one `Client`, which both holds the lock and works",
+        cause(source),
+        limited(owner)
+    )]
+    ConnectionLimit {
+        /// The role or the database, as in `role app`.
+        owner: String,
+        /// The server's words.
+        source: tokio_postgres::Error,
     },
 
     /// The server refuses the user.
@@ -324,8 +339,9 @@ pub enum Error {
     /// The server said no, or the connection was lost, between migrations.
     #[error(
         "{doing}: {}\n\
-         next: run again; what was committed stays, and the run goes on after it",
-        cause(source)
+         next: {}run again; what was committed stays, and the run goes on after it",
+        cause(source),
+        before_again(source)
     )]
     Server {
         /// What was under way.
@@ -401,14 +417,23 @@ impl Error {
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Error::Failed(failure) => failure.code.as_deref(),
-            Error::Connect { source, .. } | Error::Login { source, .. } | Error::Server { source, .. } => {
-                source.code().map(SqlState::code)
-            }
+            Error::Connect { source, .. }
+            | Error::ConnectionLimit { source, .. }
+            | Error::Login { source, .. }
+            | Error::Server { source, .. } => source.code().map(SqlState::code),
             #[cfg(feature = "deadpool")]
             Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => {
                 source.code().map(SqlState::code)
             }
             _ => None,
+        }
+    }
+
+    /// The same where there is no connection left because the role or the database may have one.
+    pub(crate) fn with_limit(self, owner: String) -> Error {
+        match self {
+            Error::Connect { source, .. } => Error::ConnectionLimit { owner, source },
+            error => error,
         }
     }
 
@@ -432,6 +457,11 @@ pub(crate) fn connect_error(target: String, source: tokio_postgres::Error) -> Er
     }
 }
 
+/// An owner of a limit as ALTER names it: `ROLE app`.
+fn limited(owner: &str) -> String {
+    owner.replacen("role ", "ROLE ", 1).replacen("database ", "DATABASE ", 1)
+}
+
 /// Whether the server asked for a password and there was none.
 fn lacks_password(error: &tokio_postgres::Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
@@ -447,12 +477,6 @@ fn after_login(error: &tokio_postgres::Error) -> &'static str {
 
 fn after_connect(error: &tokio_postgres::Error) -> &'static str {
     match error.code() {
-        Some(&SqlState::INVALID_CATALOG_NAME) => "create the database, or correct its name",
-        Some(&SqlState::TOO_MANY_CONNECTIONS) => {
-            "wait until others have closed theirs, or raise max_connections or the role's CONNECTION LIMIT; \
-             a run with work to do takes two connections"
-        }
-        Some(&SqlState::CANNOT_CONNECT_NOW) => "wait until the server has started, and run again",
         _ if cause(error).contains("no TLS implementation configured") => {
             "build with `features = [\"rustls\"]`, or hand over a pool or a `Client` with a connector of your own"
         }
@@ -460,8 +484,18 @@ fn after_connect(error: &tokio_postgres::Error) -> &'static str {
             "see that sslrootcert names who vouches for the server's certificate, that the host is named as there, and that \
              sslcert and sslkey are given where the server asks for them; sslmode=require encrypts without verifying"
         }
-        _ => "see whether the server runs there and accepts connections",
+        code => by_code(code).unwrap_or("see whether the server runs there and accepts connections"),
     }
+}
+
+/// The advice of the one table for a code of the server's.
+fn by_code(code: Option<&SqlState>) -> Option<&'static str> {
+    advice::find(code?.code()).map(|advice| advice.text(Words::Library, false))
+}
+
+/// What to do before a run is begun again.
+fn before_again(error: &tokio_postgres::Error) -> String {
+    by_code(error.code()).map(|advice| format!("{advice}, and ")).unwrap_or_default()
 }
 
 /// What is wrong with a connection string. Passwords with signs in them that ought to be encoded are the usual cause,

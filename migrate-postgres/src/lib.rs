@@ -23,6 +23,7 @@ mod embed;
 mod endpoint;
 mod error;
 mod foreign;
+mod heard;
 mod history;
 mod lock;
 #[cfg(feature = "metrics")]
@@ -56,8 +57,8 @@ pub use history::{Attempt, Outcome};
 pub use lock::LockKind;
 pub use migrate_core;
 pub use migrate_core::engine::Progress;
-pub use migrate_core::error::{Failure, Left, Place};
-pub use migrate_core::event::{Event, Running, StatementText, Work};
+pub use migrate_core::error::{ErrorNames, Failure, Left, Place};
+pub use migrate_core::event::{Event, Running, ServerMessage, Severity, StatementText, Work};
 pub use migrate_core::history::{Holder, Newer, Position};
 pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Accept, Action, Down, Notice, Refused, Resolution, Step};

@@ -1,5 +1,6 @@
 //! One connection, wherever it came from, and what becomes of it.
 
+use crate::heard::Heard;
 use std::ops::Deref;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -32,7 +33,7 @@ struct Mark {
 
 enum Connection<'a> {
     Borrowed(&'a Client),
-    Owned(Client, JoinHandle<()>),
+    Owned(Client, JoinHandle<()>, Heard),
     #[cfg(feature = "deadpool")]
     Pooled(deadpool_postgres::Object),
     #[cfg(feature = "deadpool")]
@@ -44,8 +45,16 @@ impl<'a> Session<'a> {
         Session::of(Connection::Borrowed(client))
     }
 
-    pub(crate) fn owned(client: Client, task: JoinHandle<()>) -> Session<'static> {
-        Session::of(Connection::Owned(client, task))
+    pub(crate) fn owned(client: Client, task: JoinHandle<()>, heard: Heard) -> Session<'static> {
+        Session::of(Connection::Owned(client, task, heard))
+    }
+
+    /// What the server says beside its answers, where the connection is ours: else its owner hears it.
+    pub(crate) fn heard(&self) -> Option<&Heard> {
+        match &self.connection {
+            Some(Connection::Owned(_, _, heard)) => Some(heard),
+            _ => None,
+        }
     }
 
     #[cfg(feature = "deadpool")]
@@ -94,7 +103,7 @@ impl<'a> Session<'a> {
             return;
         }
         match self.connection.take() {
-            Some(Connection::Owned(client, task)) => {
+            Some(Connection::Owned(client, task, _)) => {
                 drop(client);
                 drop(task.await);
             }
@@ -113,7 +122,7 @@ impl Deref for Session<'_> {
     fn deref(&self) -> &Client {
         match self.connection.as_ref().expect("only `close` and `drop` take the connection") {
             Connection::Borrowed(client) => client,
-            Connection::Owned(client, _) => client,
+            Connection::Owned(client, ..) => client,
             #[cfg(feature = "deadpool")]
             Connection::Pooled(object) => object,
             #[cfg(feature = "deadpool")]
@@ -128,9 +137,9 @@ impl Drop for Session<'_> {
         match self.connection.take() {
             None => {}
             Some(Connection::Borrowed(client)) => send_unawaited(client, &abandon),
-            Some(Connection::Owned(client, _)) if outlives_session => send_unawaited(&client, &abandon),
+            Some(Connection::Owned(client, ..)) if outlives_session => send_unawaited(&client, &abandon),
             // Left to itself, the connection's task would wait for the answer of what is under way.
-            Some(Connection::Owned(_, task)) => task.abort(),
+            Some(Connection::Owned(_, task, _)) => task.abort(),
             #[cfg(feature = "deadpool")]
             Some(Connection::Pooled(object)) => {
                 end(deadpool_postgres::Object::take(object), abandon, outlives_session);

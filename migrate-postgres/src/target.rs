@@ -2,6 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, connect_error};
+use crate::heard::Heard;
 use crate::session::Session;
 use crate::tls::Mode;
 use crate::url::{has_impossible_host, uncertain_part};
@@ -210,9 +211,9 @@ where
     T::Stream: Send + 'static,
 {
     let (client, connection) = config.connect(tls).await?;
-    // Its errors reach the calls that wait for it; there is nobody else to tell.
-    let task = tokio::spawn(async move { drop(connection.await) });
-    Ok(Session::owned(client, task))
+    let heard = Heard::default();
+    let task = tokio::spawn(heard.clone().drive(connection));
+    Ok(Session::owned(client, task, heard))
 }
 
 /// The error of a connection that could not be made. Of a configuration whose parts are uncertain it shows nothing, and nothing

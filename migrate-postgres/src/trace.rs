@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::outcome::{Outcome, sqlstate};
 use crate::target::Target;
 use migrate_core::error::Failure;
-use migrate_core::event::{Event, Running, Work};
+use migrate_core::event::{Event, Running, ServerMessage, Severity, Work};
 use migrate_core::{Report, Set};
 use std::future::Future;
 use std::sync::Arc;
@@ -218,6 +218,9 @@ fn tell(event: &Event<'_>) {
             },
             "{event}"
         ),
+        Event::ServerSaid { message, name, statement, .. } => {
+            server_said(message, name, statement.as_ref(), event)
+        }
         Event::StepDone { step, .. } => info!(
             target: TARGET,
             { migrate.migration = step.name, migrate.seconds = step.took.as_secs_f64() },
@@ -260,6 +263,30 @@ fn tell(event: &Event<'_>) {
         ),
         Event::Stopped { .. } => error!(target: TARGET, "{event}"),
         _ => info!(target: TARGET, "{event}"),
+    }
+}
+
+/// Passes on what the server said: a warning as one.
+fn server_said(message: &ServerMessage, name: &str, statement: Option<&Running<'_>>, event: &Event<'_>) {
+    let number = statement.map(|statement| statement.number);
+    macro_rules! pass_on {
+        ($level:ident) => {
+            $level!(
+                target: TARGET,
+                {
+                    migrate.severity = message.severity.word(),
+                    migrate.migration = name,
+                    migrate.statement = number,
+                    db.response.status_code = message.code,
+                },
+                "{event}"
+            )
+        };
+    }
+    match message.severity {
+        Severity::Warning => pass_on!(warn),
+        Severity::Notice | Severity::Info => pass_on!(info),
+        _ => pass_on!(debug),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The texts, with what the database holds afterwards, are the files of `tests/snapshots`; `UPDATE_SNAPSHOTS=1` writes them anew.
 
+mod advice;
 mod connections;
 mod debugged;
 mod histories;

@@ -289,10 +289,11 @@ impl Run<'_> {
             state: before.clone(),
         };
         let outcome = steps.take(locked, &mut progress).await;
+        let (reports, said) = progress.into_reports();
         let mut report = Report {
             set: self.set.name().to_owned(),
-            steps: progress.into_reports(),
-            notices,
+            steps: reports,
+            notices: notices.into_iter().chain(said).collect(),
             waited: self.waited,
             took: self.started.elapsed(),
             ..Report::default()

@@ -1,8 +1,8 @@
 //! How far a run has come.
 
-use crate::event::{Event, Observer, Running, Work};
+use crate::event::{Event, Observer, Running, ServerMessage, Severity, Work};
 use crate::history::Holder;
-use crate::plan::Step;
+use crate::plan::{Notice, Step};
 use crate::report::StepReport;
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +13,25 @@ pub struct Progress<'o> {
     of: usize,
     attempts: u32,
     reports: Vec<StepReport>,
+    /// What is worth saying in the report of what the server said.
+    notices: Vec<Notice>,
+    /// How many notices and warnings the step under way has had.
+    notices_said: u32,
+    warnings: u32,
 }
 
 impl<'o> Progress<'o> {
     /// The progress of a run of so many steps, none of which is done.
     pub fn new(observer: &'o mut dyn Observer, of: usize) -> Progress<'o> {
-        Progress { observer, of, attempts: 0, reports: Vec::with_capacity(of) }
+        Progress {
+            observer,
+            of,
+            attempts: 0,
+            reports: Vec::with_capacity(of),
+            notices: Vec::new(),
+            notices_said: 0,
+            warnings: 0,
+        }
     }
 
     pub(super) fn start(&mut self) {
@@ -63,6 +76,26 @@ impl<'o> Progress<'o> {
         }
     }
 
+    /// The server said something at a statement of a step's script, the first being 1, or around it.
+    pub fn server_said(
+        &mut self,
+        step: &Step<'_>,
+        number: Option<usize>,
+        pid: Option<i32>,
+        message: &ServerMessage,
+    ) {
+        let statement = number.and_then(|number| Running::of(step, number, pid));
+        let (name, action) = (&*step.name, step.action);
+        self.observer.event(&Event::ServerSaid { message, name, action, statement });
+        if message.severity == Severity::Warning {
+            self.warnings += 1;
+            let message = message.to_string();
+            self.notices.push(Notice::Server { name: name.to_owned(), statement: number, message });
+        } else {
+            self.notices_said += 1;
+        }
+    }
+
     /// A statement of a step's script was done; `number` counts from 1.
     pub fn statement_done(
         &mut self,
@@ -99,6 +132,8 @@ impl<'o> Progress<'o> {
             statements: step.script().map_or(0, |script| script.statements().len()),
             took,
             attempts: std::mem::take(&mut self.attempts) + 1,
+            notices: std::mem::take(&mut self.notices_said),
+            warnings: std::mem::take(&mut self.warnings),
         };
         let number = self.reports.len() + 1;
         self.observer.event(&Event::StepDone { step: &report, number, of: self.of });
@@ -111,6 +146,8 @@ impl<'o> Progress<'o> {
     }
 
     pub(super) fn count_attempt(&mut self) -> u32 {
+        // What was said by what was rolled back is said again.
+        (self.notices_said, self.warnings) = (0, 0);
         self.attempts += 1;
         self.attempts
     }
@@ -119,7 +156,7 @@ impl<'o> Progress<'o> {
         self.observer
     }
 
-    pub(super) fn into_reports(self) -> Vec<StepReport> {
-        self.reports
+    pub(super) fn into_reports(self) -> (Vec<StepReport>, Vec<Notice>) {
+        (self.reports, self.notices)
     }
 }

@@ -72,14 +72,24 @@ pub struct Holder {
     pub age: Option<Duration>,
     /// The beginning of what it runs or ran last, secrets left out.
     pub query: Option<String>,
+    /// The name of a prepared transaction, which no session has: it keeps its locks until somebody ends it by this name.
+    pub prepared: Option<String>,
+    /// Who prepared it.
+    pub owner: Option<String>,
 }
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let f = &mut Printable(f);
-        match self.pid {
-            Some(pid) => write!(f, "pid {pid}")?,
-            None => f.write_str("another session")?,
+        match (&self.prepared, self.pid) {
+            (Some(gid), _) => {
+                write!(f, "the prepared transaction '{}'", gid.replace('\'', "''"))?;
+                if let Some(owner) = &self.owner {
+                    write!(f, " of {owner}")?;
+                }
+            }
+            (None, Some(pid)) => write!(f, "pid {pid}")?,
+            (None, None) => f.write_str("another session")?,
         }
         if let Some(application) = self.application.as_deref().filter(|name| !name.is_empty()) {
             write!(f, " ({application})")?;
@@ -89,6 +99,9 @@ impl std::fmt::Display for Holder {
         }
         if let Some(query) = self.query.as_deref().filter(|query| !query.is_empty()) {
             write!(f, ": {query}")?;
+        }
+        if let Some(gid) = &self.prepared {
+            write!(f, "; ROLLBACK PREPARED '{}' ends it", gid.replace('\'', "''"))?;
         }
         Ok(())
     }

@@ -430,6 +430,16 @@ pub enum Notice {
         /// The migration's name.
         name: String,
     },
+    /// The server warned of something while a migration was applied or reverted.
+    #[error("{name}: {message}")]
+    Server {
+        /// The migration's name.
+        name: String,
+        /// The statement of its script, the first being 1; none where it was around the script.
+        statement: Option<usize>,
+        /// The server's words, with their severity.
+        message: String,
+    },
     /// The database has migrations that are newer than the binary.
     #[error("the database is ahead of the binary: {} applied by a newer release", list(newer))]
     Ahead {

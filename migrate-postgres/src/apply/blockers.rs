@@ -1,6 +1,7 @@
 //! Who stands in the way of a statement that waits for a lock.
 
 use super::watch::Underway;
+use crate::heard::{Heard, Listening};
 use crate::session::Session;
 use crate::target::Opening;
 use migrate_core::engine::{Alarm, Progress};
@@ -36,27 +37,50 @@ pub(crate) struct Lookout<'t> {
     /// Since when the server is at what it is at.
     since: Instant,
     alarm: Alarm,
+    /// What the server says to the connection that works.
+    heard: Option<Heard>,
 }
 
-/// Sessions that block a server process, and what each of them is at.
+/// Sessions that block a server process, and what each of them is at; and prepared transactions, for which
+/// `pg_blocking_pids` has a zero: no process holds their locks.
 const BLOCKERS: &str = "\
-    SELECT a.pid, a.application_name::text, \
-           extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8, \
-           left(a.query, 200)::text \
-    FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY(pg_catalog.pg_blocking_pids($1)) \
-    ORDER BY a.xact_start LIMIT 5";
+    (SELECT a.pid, a.application_name::text, \
+            extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8, \
+            left(a.query, 200)::text, NULL::text, NULL::text \
+     FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY(pg_catalog.pg_blocking_pids($1)) \
+     ORDER BY a.xact_start LIMIT 5) \
+    UNION ALL \
+    (SELECT NULL, NULL, extract(epoch FROM clock_timestamp() - p.prepared)::float8, NULL, p.gid::text, p.owner::text \
+     FROM pg_catalog.pg_prepared_xacts p \
+     WHERE 0 = ANY(pg_catalog.pg_blocking_pids($1)) AND EXISTS (SELECT \
+         FROM pg_catalog.pg_locks h JOIN pg_catalog.pg_locks w ON w.pid = $1 AND NOT w.granted \
+             AND (h.locktype, h.database, h.relation, h.transactionid, h.classid, h.objid) \
+             IS NOT DISTINCT FROM (w.locktype, w.database, w.relation, w.transactionid, w.classid, w.objid) \
+         JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND x.virtualtransaction = h.virtualtransaction \
+             AND x.transactionid = p.transaction AND x.locktype = 'transactionid' \
+         WHERE h.granted AND h.pid IS NULL) \
+     ORDER BY p.prepared LIMIT 5)";
 
 /// Sessions that could have been in the way of one that has just given up: in a transaction for longer than it waited,
 /// and with locks on relations of users.
 const SUSPECTS: &str = "\
-    SELECT a.pid, a.application_name::text, extract(epoch FROM clock_timestamp() - a.xact_start)::float8, \
-           left(a.query, 200)::text \
+    (SELECT a.pid, a.application_name::text, extract(epoch FROM clock_timestamp() - a.xact_start)::float8, \
+           left(a.query, 200)::text, NULL::text, NULL::text \
     FROM pg_catalog.pg_stat_activity a \
     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() \
       AND a.xact_start < clock_timestamp() - $1 * interval '1 second' \
       AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted \
                   AND l.locktype = 'relation' AND l.relation >= 16384) \
-    ORDER BY a.xact_start LIMIT 5";
+    ORDER BY a.xact_start LIMIT 5) \
+    UNION ALL \
+    (SELECT NULL, NULL, extract(epoch FROM clock_timestamp() - p.prepared)::float8, NULL, p.gid::text, p.owner::text \
+     FROM pg_catalog.pg_prepared_xacts p \
+     WHERE p.database = current_database() AND p.prepared < clock_timestamp() - $1 * interval '1 second' \
+       AND EXISTS (SELECT FROM pg_catalog.pg_locks x JOIN pg_catalog.pg_locks l \
+                       ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction \
+                   WHERE x.pid IS NULL AND x.locktype = 'transactionid' AND x.transactionid = p.transaction \
+                   AND l.locktype = 'relation' AND l.relation >= 16384) \
+     ORDER BY p.prepared LIMIT 5)";
 
 impl<'t> Lookout<'t> {
     /// One that tells of what takes longer than `slow`.
@@ -68,7 +92,18 @@ impl<'t> Lookout<'t> {
             told: None,
             since: Instant::now(),
             alarm: Alarm::new(slow),
+            heard: None,
         }
+    }
+
+    /// The connection that works is this one, as far as its notices are ours to hear.
+    pub(crate) fn hear(&mut self, heard: Option<Heard>) {
+        self.heard = heard;
+    }
+
+    /// Listens to what the server says to the connection that works.
+    pub(super) fn listen(&self) -> Option<Listening> {
+        self.heard.as_ref().map(Heard::listen)
     }
 
     /// The server is at something else from now on.
@@ -154,5 +189,8 @@ pub(crate) fn read(row: &Row) -> Holder {
     holder.application = row.get(1);
     holder.age = row.get::<_, Option<f64>>(2).and_then(|age| Duration::try_from_secs_f64(age).ok());
     holder.query = row.get::<_, Option<&str>>(3).map(|query| sql::redact(query).into_owned());
+    // Who asks for sessions alone has no columns for prepared transactions.
+    holder.prepared = row.try_get(4).ok().flatten();
+    holder.owner = row.try_get(5).ok().flatten();
     holder
 }

@@ -3,7 +3,7 @@
 use migrate_core::error::{Failure, Place};
 use migrate_core::plan::Step;
 use migrate_core::{Script, sql};
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 /// What went wrong in a step, in the server's words; `offset` is the byte of the script, where it is known.
 pub(crate) fn server_failure(
@@ -12,6 +12,7 @@ pub(crate) fn server_failure(
     offset: Option<usize>,
     error: tokio_postgres::Error,
 ) -> Failure {
+    let offset = script.and_then(|script| strange_character(script, &error)).or(offset);
     let place = script.zip(offset).map(|(script, offset)| place(script, offset));
     let Some(db) = error.as_db_error() else {
         let mut failure =
@@ -20,7 +21,7 @@ pub(crate) fn server_failure(
         failure.source = Some(Box::new(error));
         return failure;
     };
-    let secrets = script.map(secrets).unwrap_or_default();
+    let secrets = script.map(secrets_of).unwrap_or_default();
     let code = db.code().code();
     let clean = |text: &str| clean(text, &secrets);
     let clean_rows = |text: &str| clean(&sql::redact_detail(code, text));
@@ -29,6 +30,12 @@ pub(crate) fn server_failure(
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, clean(db.message()));
     failure.place = place;
     failure.code = Some(code.to_owned());
+    let owned = |name: Option<&str>| name.map(str::to_owned);
+    failure.names.schema = owned(db.schema());
+    failure.names.table = owned(db.table());
+    failure.names.column = owned(db.column());
+    failure.names.data_type = owned(db.datatype());
+    failure.names.constraint = owned(db.constraint());
     failure.detail = db.detail().map(clean_rows);
     failure.hint = db.hint().map(clean);
     failure.context = db.where_().map(clean_context);
@@ -37,6 +44,18 @@ pub(crate) fn server_failure(
         said(db).any(|text| clean_context(text) != text) || failure.detail.as_deref() != db.detail();
     failure.source = (!shows_secret).then(|| Box::new(error) as _);
     failure
+}
+
+/// The byte of the script where the character is that the database's encoding does not have. The server gives its bytes, and
+/// no place: it refuses the message before it reads it.
+fn strange_character(script: &Script, error: &tokio_postgres::Error) -> Option<usize> {
+    let db = error.as_db_error()?;
+    let is_strange =
+        [SqlState::UNTRANSLATABLE_CHARACTER, SqlState::CHARACTER_NOT_IN_REPERTOIRE].contains(db.code());
+    let hex = db.message().split("0x").skip(1).filter(|_| is_strange);
+    let bytes: Option<Vec<u8>> = hex.map(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok()).collect();
+    let character = String::from_utf8(bytes?).ok().filter(|character| !character.is_empty())?;
+    script.text().find(&character)
 }
 
 /// All that the server said that may quote a statement.
@@ -50,7 +69,7 @@ fn said(db: &DbError) -> impl Iterator<Item = &str> {
 
 /// What the server said, without the secrets of the script and of the statements that it quotes, as it does those of a
 /// function's body: `SQL statement "ALTER ROLE …"`.
-fn clean(said: &str, secrets: &[String]) -> String {
+pub(super) fn clean(said: &str, secrets: &[String]) -> String {
     let said = secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), "…"));
     match said.split_once('"') {
         Some((before, quoted)) => format!("{before}\"{}", sql::redact(quoted)),
@@ -98,15 +117,17 @@ pub(crate) fn place(script: &Script, offset: usize) -> Place {
         .marked_at(u32::try_from(mark).unwrap_or(u32::MAX))
 }
 
-/// The constants of a script that are kept out of messages: those that nothing else shows.
-fn secrets(script: &Script) -> Vec<String> {
-    let of_statement = |statement: &str| {
-        let secrets = sql::secrets(statement);
-        if secrets.is_empty() {
-            return secrets;
-        }
-        let redacted = sql::redact(statement);
-        secrets.into_iter().filter(|secret| !redacted.contains(secret.as_str())).collect()
-    };
-    script.statements().iter().flat_map(|statement| of_statement(statement.text(script.text()))).collect()
+/// The constants of a script that are kept out of messages.
+fn secrets_of(script: &Script) -> Vec<String> {
+    script.statements().iter().flat_map(|statement| secrets(statement.text(script.text()))).collect()
+}
+
+/// The constants of a statement that are kept out of messages: those that nothing else in it shows.
+pub(super) fn secrets(statement: &str) -> Vec<String> {
+    let secrets = sql::secrets(statement);
+    if secrets.is_empty() {
+        return secrets;
+    }
+    let redacted = sql::redact(statement);
+    secrets.into_iter().filter(|secret| !redacted.contains(secret.as_str())).collect()
 }

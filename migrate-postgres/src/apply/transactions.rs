@@ -5,19 +5,18 @@ use super::failure::{position, server_failure};
 use super::message::{Message, Part, Purpose};
 use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
-use super::watch::{At, MOST_FLUSHES, PID, Pid, Underway, watch};
+use super::watch::{At, MOST_FLUSHES, PID, Pid, Told, Underway, next, tell, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use crate::history::is_made_meanwhile;
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
+use futures_util::Stream as _;
 use migrate_core::engine::Progress;
 use migrate_core::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::sql::Unit;
 use migrate_core::{Options, Script};
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
@@ -291,16 +290,22 @@ impl Transactions<'_, '_, '_, '_> {
     async fn send(&mut self, built: &Built) -> Result<(), Stopped> {
         let message = &built.message;
         let mut done = 0;
+        let listening = self.lookout.listen();
         let stream = self.context.client.simple_query_raw(message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
         let mut took = Duration::ZERO;
         self.lookout.begin();
         loop {
-            let pause = Box::pin(tokio::time::sleep(self.lookout.pause()));
-            let answer = match select(stream.next(), pause).await {
-                Either::Left((Some(answer), _)) => answer.map_err(|error| Stopped { done, error })?,
-                Either::Left((None, _)) => return Ok(()),
-                Either::Right(_) => {
+            let pause = self.lookout.pause();
+            let told = next(listening.as_ref(), pause, |context| stream.as_mut().poll_next(context)).await;
+            let answer = match told {
+                Told::Answer(Some(answer)) => answer.map_err(|error| Stopped { done, error })?,
+                Told::Answer(None) => return Ok(()),
+                Told::Notice(notice) => {
+                    self.server_said(message, done, &notice);
+                    continue;
+                }
+                Told::Silence => {
                     self.look(message, done).await;
                     continue;
                 }
@@ -321,6 +326,18 @@ impl Transactions<'_, '_, '_, '_> {
                 _ => {}
             }
         }
+    }
+
+    /// The server said something while it was at a statement of a message. What it says of ours is nobody's business.
+    fn server_said(&mut self, message: &Message, number: usize, notice: &DbError) {
+        let Some((part, place)) = message.statement(number) else { return };
+        let step = &self.steps[part.step];
+        let number = match part.purpose {
+            Purpose::Script => Some(place + 1),
+            Purpose::Deferred | Purpose::Commit => None,
+            _ => return,
+        };
+        tell(notice, step, number, self.pid.get(), self.progress);
     }
 
     /// The server is silent: it works, or waits for somebody.
@@ -439,7 +456,7 @@ impl Transactions<'_, '_, '_, '_> {
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
         let mut failure = server_failure(step, step.script(), offset, error);
-        if offset.is_none() {
+        if failure.place.is_none() {
             let path = step.script().map_or(&*step.name, |script| script.path());
             let place = around_script(part.purpose, path);
             failure.context = Some(match failure.context.take() {

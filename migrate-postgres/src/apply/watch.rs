@@ -6,13 +6,18 @@
 //! third of a millisecond on a small machine, and no round trip.
 
 use super::blockers::Lookout;
-use futures_util::future::{Either, select};
+use super::failure::{clean, secrets};
+use crate::heard::Listening;
 use migrate_core::engine::Progress;
-use migrate_core::event::Work;
+use migrate_core::event::{ServerMessage, Severity, Work};
 use migrate_core::plan::Step;
+use migrate_core::sql;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio_postgres::error::DbError;
 
 /// A query whose answer takes with it what the server has kept back.
 pub(super) const FLUSH: &str = "SELECT pg_catalog.repeat(' ', 8192)";
@@ -75,11 +80,85 @@ pub(super) async fn watch<F: Future>(
 ) -> F::Output {
     let mut work = pin!(work);
     lookout.begin();
+    let listening = lookout.listen();
     loop {
-        let pause = pin!(tokio::time::sleep(lookout.pause()));
-        match select(work.as_mut(), pause).await {
-            Either::Left((output, _)) => return output,
-            Either::Right(_) => lookout.look(underway, pid.get(), progress).await,
+        match next(listening.as_ref(), lookout.pause(), |context| work.as_mut().poll(context)).await {
+            Told::Answer(output) => return output,
+            Told::Notice(notice) => {
+                let number = if let At::Statement(number) = underway.at { Some(number) } else { None };
+                tell(&notice, underway.step, number, pid.get(), progress);
+            }
+            Told::Silence => lookout.look(underway, pid.get(), progress).await,
         }
     }
+}
+
+/// What comes next from the server.
+pub(super) enum Told<T> {
+    /// What was asked for.
+    Answer(T),
+    /// A notice, before whatever answer comes next.
+    Notice(DbError),
+    /// Nothing for a while.
+    Silence,
+}
+
+/// Waits for an answer, a notice, or for so long.
+pub(super) async fn next<T>(
+    listening: Option<&Listening>,
+    pause: Duration,
+    mut answer: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Told<T> {
+    let mut pause = pin!(tokio::time::sleep(pause));
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(answer) = answer(context) {
+            return Poll::Ready(Told::Answer(answer));
+        }
+        if let Some(listening) = listening.filter(|listening| listening.is_told(context)) {
+            // The connection stands still at the notice: the answers before it are there by now.
+            if let Poll::Ready(answer) = answer(context) {
+                return Poll::Ready(Told::Answer(answer));
+            }
+            if let Some(notice) = listening.take() {
+                return Poll::Ready(Told::Notice(notice));
+            }
+        }
+        pause.as_mut().poll(context).map(|()| Told::Silence)
+    })
+    .await
+}
+
+/// Warnings about transactions that begin or end twice: scripts with transactions of their own meet ours.
+const OF_TRANSACTIONS: [&str; 2] = ["25001", "25P01"];
+
+/// Passes on what the server said at a statement of a step's script, or around it.
+pub(super) fn tell(
+    notice: &DbError,
+    step: &Step<'_>,
+    number: Option<usize>,
+    pid: Option<i32>,
+    progress: &mut Progress<'_>,
+) {
+    let code = notice.code().code();
+    if OF_TRANSACTIONS.contains(&code) {
+        return;
+    }
+    let statement = number.and_then(|number| {
+        let script = step.script()?;
+        Some(script.statements().get(number.checked_sub(1)?)?.text(script.text()))
+    });
+    let secrets = statement.map(secrets).unwrap_or_default();
+    let clean = |text: &str| clean(text, &secrets);
+    let severity = match notice.parsed_severity() {
+        Some(tokio_postgres::error::Severity::Warning) => Severity::Warning,
+        Some(tokio_postgres::error::Severity::Info) => Severity::Info,
+        Some(tokio_postgres::error::Severity::Log) => Severity::Log,
+        Some(tokio_postgres::error::Severity::Debug) => Severity::Debug,
+        _ => Severity::Notice,
+    };
+    let mut message = ServerMessage::new(severity, code, clean(notice.message()));
+    message.detail = notice.detail().map(|text| clean(&sql::redact_detail(code, text)));
+    message.hint = notice.hint().map(clean);
+    message.context = notice.where_().map(clean);
+    progress.server_said(step, number, pid, &message);
 }

@@ -126,6 +126,11 @@ pub(super) fn failure(failure: &Failure) -> Value {
         "detail": failure.detail,
         "hint": failure.hint,
         "context": failure.context,
+        "schema": failure.names.schema,
+        "table": failure.names.table,
+        "column": failure.names.column,
+        "type": failure.names.data_type,
+        "constraint": failure.names.constraint,
         "blockers": failure.blockers.iter().map(holder).collect::<Vec<_>>(),
         "attempts": failure.attempts,
         "left": left(&failure.left),
@@ -158,6 +163,8 @@ fn holder(holder: &Holder) -> Value {
         "application": holder.application,
         "age_seconds": holder.age.map(seconds),
         "query": holder.query,
+        "prepared": holder.prepared,
+        "owner": holder.owner,
     })
 }
 
@@ -182,6 +189,8 @@ fn step_report(step: &StepReport) -> Value {
         "statements": step.statements,
         "took_seconds": seconds(step.took),
         "attempts": step.attempts,
+        "notices": step.notices,
+        "warnings": step.warnings,
     })
 }
 

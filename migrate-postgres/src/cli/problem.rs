@@ -5,6 +5,7 @@ use super::signals::Signal;
 use super::standalone::RenumberProblem;
 use crate::error::Error;
 use migrate_core::FolderError;
+use migrate_core::advice::Words;
 use std::io;
 use std::path::PathBuf;
 
@@ -191,9 +192,18 @@ impl Problem {
 
     /// What was wrong, and what to do about it.
     pub(super) fn told(&self) -> (String, Option<String>) {
+        if let Problem::Migrate(Error::Failed(failure)) = self {
+            let (what, _) = self.parted();
+            return (what, Some(failure.next(Words::CommandLine)));
+        }
+        let (what, next) = self.parted();
+        (what, next.as_deref().map(in_options))
+    }
+
+    fn parted(&self) -> (String, Option<String>) {
         let text = self.to_string();
         match text.rsplit_once("\nnext: ") {
-            Some((what, next)) => (what.to_owned(), Some(in_options(next))),
+            Some((what, next)) => (what.to_owned(), Some(next.to_owned())),
             None => (text, None),
         }
     }
@@ -203,6 +213,7 @@ fn kind_of(error: &Error) -> &'static str {
     match error {
         Error::Url { .. } | Error::Connect { .. } => "connection",
         Error::Login { .. } => "login",
+        Error::ConnectionLimit { .. } => "connection_limit",
         Error::ReadOnly { .. } => "read_only",
         Error::Privilege { .. } => "privilege",
         Error::InTransaction => "in_transaction",
@@ -259,8 +270,7 @@ fn refusal(refused: &crate::Refused) -> &'static str {
 
 /// What a failure says of what went wrong, and not what becomes of a run.
 fn without_state(failure: &migrate_core::Failure) -> String {
-    let text = failure.to_string();
-    text.split("\ndatabase: ").next().unwrap_or_default().to_owned()
+    failure.what().to_string()
 }
 
 /// The library's advice, with the words of the command line for those of its calls.

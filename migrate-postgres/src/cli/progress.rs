@@ -114,6 +114,7 @@ fn is_worth_a_line(event: &Event<'_>) -> bool {
             | Event::Retrying { .. }
             | Event::WaitingForStatement { .. }
             | Event::Slow { .. }
+            | Event::ServerSaid { .. }
             | Event::StatementDone { is_committed: true, .. }
             | Event::StepDone { .. }
             | Event::BackedUp { .. }
@@ -201,6 +202,7 @@ impl Bars {
             }
             Event::StatementStarted { statement, .. } => shown.begin(&running(statement)),
             Event::StepDone { number, .. } => shown.steps.set_position(*number as u64),
+            Event::ServerSaid { .. } => drop(shown.all.println(event.to_string())),
             Event::Blocked { blockers, .. } => {
                 shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
             }

@@ -109,6 +109,19 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         }
     }
 
+    /// The limit of connections that the role or the database has, the smaller one, and whose it is.
+    async fn connection_limit(&self) -> Option<(String, i32)> {
+        const LIMIT: &str = "SELECT l.owner, l.most FROM ( \
+            SELECT 'role ' || pg_catalog.quote_ident(r.rolname) AS owner, r.rolconnlimit AS most \
+            FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND NOT r.rolsuper \
+            UNION ALL \
+            SELECT 'database ' || pg_catalog.quote_ident(d.datname), d.datconnlimit \
+            FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) l \
+            WHERE l.most >= 0 ORDER BY l.most LIMIT 1";
+        let row = self.session.query_typed(LIMIT, &[]).await.ok()?.into_iter().next()?;
+        Some((row.get(0), row.get(1)))
+    }
+
     /// How the lock is held: a transaction can hold it only where another connection does the work.
     fn lock_kind(&self) -> Result<LockKind, Error> {
         let another = self.target.open_another().is_some();
@@ -258,10 +271,13 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 drop(self.session.batch_execute(&lock.abandon()).await);
                 self.session.unmark();
                 // So many replicas that there is no connection left to work with: some of them will be done soon.
-                return if error.is_too_many_connections() {
-                    Ok(Locking::Crowded(error.into()))
-                } else {
-                    Err(error.into())
+                if !error.is_too_many_connections() {
+                    return Err(error.into());
+                }
+                return match self.connection_limit().await {
+                    // Nobody but this run itself is in its way, however long it waits.
+                    Some((owner, 1)) => Err(error.with_limit(owner).into()),
+                    _ => Ok(Locking::Crowded(error.into())),
                 };
             }
         };
@@ -275,7 +291,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
             create: survey.create(settings.lock_timeout),
         };
-        let lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
+        let mut lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
+        lookout.hear(worker.as_ref().unwrap_or(holder).heard().cloned());
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,
