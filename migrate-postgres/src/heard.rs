@@ -31,10 +31,9 @@ impl Heard {
     }
 
     /// Drives a connection until it ends. Its errors reach the calls that wait for it; there is nobody else to tell.
-    pub(crate) async fn drive<T: TlsStream + Unpin>(self, mut connection: Connection<Socket, T>)
+    pub(crate) async fn drive<T>(self, mut connection: Connection<Socket, T>)
     where
-        Connection<Socket, T>: Unpin,
-        T: tokio::io::AsyncRead + tokio::io::AsyncWrite,
+        T: TlsStream + tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         std::future::poll_fn(|context| {
             loop {

@@ -219,7 +219,7 @@ fn tell(event: &Event<'_>) {
             "{event}"
         ),
         Event::ServerSaid { message, name, statement, .. } => {
-            server_said(message, name, statement.as_ref(), event)
+            server_said(message, name, statement.as_ref(), event);
         }
         Event::StepDone { step, .. } => info!(
             target: TARGET,

@@ -98,7 +98,7 @@ pub(super) enum Told<T> {
     /// What was asked for.
     Answer(T),
     /// A notice, before whatever answer comes next.
-    Notice(DbError),
+    Notice(Box<DbError>),
     /// Nothing for a while.
     Silence,
 }
@@ -120,7 +120,7 @@ pub(super) async fn next<T>(
                 return Poll::Ready(Told::Answer(answer));
             }
             if let Some(notice) = listening.take() {
-                return Poll::Ready(Told::Notice(notice));
+                return Poll::Ready(Told::Notice(Box::new(notice)));
             }
         }
         pause.as_mut().poll(context).map(|()| Told::Silence)
