@@ -25,7 +25,8 @@ impl Endpoint {
             return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
         }
         let (others, parameters) = TlsParameters::take_from(text);
-        let mut config = others.parse().map_err(|error| Error::Url { problem: url_problem(&error) })?;
+        let mut config = crate::connection_string::config(&others)
+            .map_err(|error| Error::Url { problem: url_problem(&error) })?;
         let tls = parameters.options(&mut config);
         Ok(Endpoint::new(config, tls.map_err(|problem| Error::Url { problem: problem.to_string() })?))
     }

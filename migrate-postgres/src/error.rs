@@ -505,7 +505,10 @@ pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
     if let Some(option) = cause.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
         if PRISMA_OPTIONS.contains(&option) {
             let instead = match option {
-                "schema" => "leave it out, and say `history_schema`, or write options=-csearch_path=…",
+                "schema" => "write options=-csearch_path=…",
+                "sslaccept" => {
+                    "write sslmode=verify-full for strict, and sslmode=require for accept_invalid_certs"
+                }
                 _ => "leave it out",
             };
             return format!("the option {option} is Prisma's, and not known here: {instead}");

@@ -17,6 +17,7 @@ mod apply;
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod connection_string;
 #[cfg(feature = "catalog")]
 pub mod drift;
 mod embed;

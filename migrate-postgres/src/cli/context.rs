@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use super::connection::{self, Asked, process_environment};
+use super::connection::{self, Asked, Dotenv, process_environment};
 use super::invocation::Invocation;
 use super::options::Options;
 use super::problem::Problem;
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     /// The folder of the migrations, for the program that reads one.
     pub(super) folder: Option<PathBuf>,
     database: Option<Config>,
+    /// Whether variables that the environment lacks come from a file `.env`.
+    reads_dotenv: bool,
 }
 
 impl Context {
@@ -37,16 +39,22 @@ impl Context {
         seed: Option<Cow<'static, str>>,
     ) -> Context {
         let ui = Ui::new(&options.output);
-        let invocation = Invocation::of_process(&options.connection);
+        let invocation =
+            Invocation::of_process(&options.connection, &options.run).with(&options.placeholders.arguments());
         let observed = ui.clone();
-        let migrator = options.run.apply_to(migrator.clone());
+        let migrator = options.placeholders.apply_to(options.run.apply_to(migrator.clone()));
         let migrator = migrator.also_on_event(move |event| observed.event(event));
-        Context { migrator, options, invocation, ui, seed, folder: None, database }
+        Context { migrator, options, invocation, ui, seed, folder: None, database, reads_dotenv: false }
     }
 
     /// The same, over the set of a folder.
     pub(super) fn of_folder(self, folder: PathBuf, arguments: &str) -> Context {
         Context { invocation: self.invocation.with(arguments), folder: Some(folder), ..self }
+    }
+
+    /// The same, with a file `.env` beside the environment. A service has read its own, if it has one.
+    pub(super) fn with_dotenv(self, reads_dotenv: bool) -> Context {
+        Context { reads_dotenv, ..self }
     }
 
     /// How a dump of the database is restored into a new one beside it.
@@ -62,7 +70,9 @@ impl Context {
     pub(super) fn target(&self) -> Result<Endpoint, Problem> {
         let connection = &self.options.connection;
         let asked = Asked { url: connection.database_url.as_deref(), service: connection.service.as_deref() };
-        let mut config = connection::config(asked, self.database.as_ref(), &process_environment)?;
+        let dotenv = if self.reads_dotenv { Dotenv::find()? } else { Dotenv::default() };
+        let environment = |name: &str| process_environment(name).or_else(|| dotenv.get(name));
+        let mut config = connection::config(asked, self.database.as_ref(), &environment)?;
         if config.get_application_name().is_none() {
             config.application_name(self.invocation.application_name());
         }

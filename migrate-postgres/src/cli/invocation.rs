@@ -1,6 +1,6 @@
 //! How this program was called, so that it can say what to call next.
 
-use super::options::Connection;
+use super::options::{Connection, Run};
 use std::env;
 use std::path::Path;
 
@@ -9,14 +9,20 @@ use std::path::Path;
 pub(crate) struct Invocation {
     program: String,
     options: String,
+    /// The options of runs that this one was given.
+    run: String,
 }
+
+/// The commands that the options of a run matter to.
+const RUNS: [&str; 5] = ["up", "plan", "down", "redo", "reset"];
 
 impl Invocation {
     /// That of this process.
-    pub(super) fn of_process(connection: &Connection) -> Invocation {
+    pub(super) fn of_process(connection: &Connection, run: &Run) -> Invocation {
         let arguments: Vec<String> =
             env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        Invocation { program: program(&arguments), options: connection_options(connection) }
+        let (program, options) = (program(&arguments), connection_options(connection));
+        Invocation { program, options, run: run.arguments() }
     }
 
     /// The same with further options.
@@ -26,7 +32,9 @@ impl Invocation {
 
     /// A command line.
     pub(super) fn command(&self, command: &str) -> String {
-        format!("{}{} {command}", self.program, self.options)
+        let runs = command.split(' ').next().is_some_and(|word| RUNS.contains(&word));
+        let run = if runs { self.run.as_str() } else { "" };
+        format!("{}{} {command}{run}", self.program, self.options)
     }
 
     /// Who calls, for `pg_stat_activity` and the history: several people may share a role of the database.

@@ -1,7 +1,8 @@
 //! Options that every command has.
 
-use crate::Migrator;
-use clap::{Args, ValueEnum};
+use super::invocation::quoted;
+use crate::{Migrator, Value};
+use clap::{Arg, Args, ValueEnum};
 use std::time::Duration;
 
 /// Options that every command has.
@@ -13,6 +14,8 @@ pub(crate) struct Options {
     pub(super) output: Output,
     #[command(flatten)]
     pub(super) run: Run,
+    #[command(flatten)]
+    pub(super) placeholders: Placeholders,
 }
 
 impl std::fmt::Debug for Options {
@@ -68,16 +71,16 @@ pub(crate) enum Color {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Runs")]
 pub(crate) struct Run {
-    /// How long to wait for somebody else's run: 30s, 5min
+    /// How long to wait for another run to end: 30s, 5min
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_wait: Option<Duration>,
-    /// How long a statement waits for a lock on a table before its migration is rolled back and tried again; 0s is for ever
+    /// How long a statement waits for a lock on a table before its migration is rolled back and tried again; 0s waits forever
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_timeout: Option<Duration>,
     /// How long to go on with a migration that runs into lock timeouts
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     retry_for: Option<Duration>,
-    /// How long a statement may take; 0s is for ever
+    /// How long a statement may take; 0s sets no limit
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     statement_timeout: Option<Duration>,
     /// Apply pending migrations also where later ones are applied
@@ -94,7 +97,103 @@ pub(crate) struct Run {
     keep_schema: bool,
 }
 
+/// What a command that takes no steps has no use for: hidden from its help, and still taken, so that one line of options does for all
+/// commands. `used` names the options of runs that it does use.
+pub(super) fn unused(used: &[&str]) -> Vec<Arg> {
+    let options = Run::augment_args(clap::Command::new("migrate"));
+    let unused = options.get_arguments().filter(|arg| !used.contains(&arg.get_id().as_str()));
+    unused.map(hidden).collect()
+}
+
+/// The options of a connection, for a command that makes none.
+pub(super) fn unconnected() -> Vec<Arg> {
+    let options = Placeholders::augment_args(Connection::augment_args(clap::Command::new("migrate")));
+    options.get_arguments().map(hidden).chain(unused(&[])).collect()
+}
+
+pub(super) fn hidden(arg: &Arg) -> Arg {
+    arg.clone().global(false).hide(true)
+}
+
+/// The values of placeholders.
+#[derive(Clone, Default, Args)]
+#[command(next_help_heading = "Migrations")]
+pub(crate) struct Placeholders {
+    /// Give a placeholder `${NAME}` a value: a name, or a text in single quotes ('eu'); may be repeated
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = Placeholder::parse)]
+    placeholder: Vec<Placeholder>,
+}
+
+/// A placeholder and its value.
+#[derive(Clone, Debug)]
+struct Placeholder {
+    name: String,
+    value: String,
+    is_text: bool,
+}
+
+/// Without the values: one may be a secret.
+impl std::fmt::Debug for Placeholders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+impl Placeholder {
+    fn parse(text: &str) -> Result<Placeholder, String> {
+        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+        let text = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        Ok(Placeholder {
+            name: name.to_owned(),
+            value: text.unwrap_or(value).to_owned(),
+            is_text: text.is_some(),
+        })
+    }
+}
+
+impl Placeholders {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.placeholder.iter().map(|placeholder| placeholder.name.as_str())
+    }
+
+    /// The migrator with these values.
+    pub(super) fn apply_to(&self, migrator: Migrator) -> Migrator {
+        self.placeholder.iter().fold(migrator, |migrator, placeholder| {
+            let value = if placeholder.is_text {
+                Value::Literal(&placeholder.value)
+            } else {
+                Value::Identifier(&placeholder.value)
+            };
+            migrator.placeholder(placeholder.name.clone(), value)
+        })
+    }
+
+    /// The same options again, without the values.
+    pub(super) fn arguments(&self) -> String {
+        self.names().map(|name| format!(" --placeholder {}=…", quoted(name))).collect()
+    }
+}
+
 impl Run {
+    /// The same options again, for a command that takes steps.
+    pub(super) fn arguments(&self) -> String {
+        let time = |name: &str, time: Option<Duration>| {
+            time.map(|time| format!(" --{name} {}", quoted(&humantime::format_duration(time).to_string())))
+        };
+        let flag = |name: &str, is_given: bool| is_given.then(|| format!(" --{name}"));
+        let given = [
+            time("lock-wait", self.lock_wait),
+            time("lock-timeout", self.lock_timeout),
+            time("retry-for", self.retry_for),
+            time("statement-timeout", self.statement_timeout),
+            flag("allow-out-of-order", self.allow_out_of_order),
+            flag("allow-missing", self.allow_missing),
+            flag("ignore-foreign-history", self.ignore_foreign_history),
+            flag("keep-schema", self.keep_schema),
+        ];
+        given.into_iter().flatten().collect()
+    }
+
     /// The migrator with what was asked for.
     pub(super) fn apply_to(&self, mut migrator: Migrator) -> Migrator {
         if let Some(time) = self.lock_wait {

@@ -77,3 +77,58 @@ async fn without_a_database_the_program_says_what_to_set() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.starts_with("error: no database is named\nnext: set DATABASE_URL, "), "{ran:?}");
 }
+
+#[tokio::test]
+async fn a_file_env_names_the_database_where_the_environment_does_not() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write(".env", &format!("# development\nexport DATABASE_URL=\"{}\"\n", stage.database.url()));
+    let run = |line: &str| {
+        let mut command = stage.command(line);
+        stage.ran(&command.env_remove("DATABASE_URL").output().unwrap())
+    };
+    assert_eq!(run("status").code, 3);
+    assert!(run("status --no-dotenv").stderr.contains("no database is named"));
+    // The environment comes first.
+    let mut command = stage.command("status");
+    let ran = stage.ran(&command.env("DATABASE_URL", "postgres://a@127.0.0.1:1/b").output().unwrap());
+    assert!(ran.code == 1 && ran.stderr.contains("127.0.0.1:1"), "{ran:?}");
+    stage.write(".env", "PGPASSWORD='hunter2\n");
+    let broken = run("status");
+    assert!(broken.code == 1 && broken.stderr.contains("can't read `$DIR/.env`"), "{broken:?}");
+    assert!(!broken.stderr.contains("hunter2"), "{broken:?}");
+}
+
+#[tokio::test]
+async fn the_schema_of_a_prisma_url_is_the_search_path() {
+    let stage = Stage::new(&TABLES).await;
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("CREATE SCHEMA \"Shop\"").await.unwrap();
+    let url = stage.database.url();
+    let sign = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{sign}schema=Shop&connection_limit=5&pgbouncer=true");
+    let mut command = stage.command("up");
+    assert_eq!(stage.ran(&command.env("DATABASE_URL", url).output().unwrap()).code, 0);
+    let tables =
+        "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'Shop'";
+    let tables = stage.value(tables).await;
+    assert!(tables.contains("migrate_history") && tables.contains("users"), "{tables}");
+}
+
+#[tokio::test]
+async fn a_placeholder_is_given_its_value_and_suggested_commands_have_what_matters() {
+    let stage = Stage::new(&[(
+        "0001_tenant.sql",
+        "CREATE SCHEMA ${tenant}; CREATE TABLE ${tenant}.t (region text DEFAULT ${region});",
+    )])
+    .await;
+    let mut command = stage.command("plan --allow-out-of-order --lock-wait 5s --placeholder tenant=Tenant_7");
+    let planned = stage.ran(&command.arg("--placeholder=region='eu'").output().unwrap());
+    let up = "migrate --placeholder tenant=… --placeholder region=… up --lock-wait 5s --allow-out-of-order ";
+    assert!(planned.code == 3 && planned.stdout.contains(up), "{planned:?}");
+    let mut command = stage.command("up --placeholder tenant=Tenant_7");
+    let applied = stage.ran(&command.arg("--placeholder=region='eu'").output().unwrap());
+    assert_eq!(applied.code, 0, "{applied:?}");
+    let default = "SELECT column_default FROM information_schema.columns WHERE table_schema = 'Tenant_7'";
+    assert_eq!(stage.value(default).await, "'eu'::text");
+    assert!(stage.run("status --placeholder tenant").stderr.contains("expected NAME=VALUE"));
+}

@@ -4,6 +4,7 @@ use super::run::{done, take};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Accept;
 
@@ -13,6 +14,7 @@ use migrate_core::plan::Accept;
 /// but comments, white space, the case of keywords and of names without quotes. The same statements make the same schema.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
+    args = unused(&["lock_wait"]),
     after_help = "Examples:\n  migrate accept 0001 --reason 'keywords in lower case'\n  migrate accept --all --reason 'formatted' --dry-run"
 )]
 pub(crate) struct Args {

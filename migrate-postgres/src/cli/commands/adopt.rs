@@ -4,6 +4,7 @@ use super::run::take;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use crate::tools::{self, ToolTable};
@@ -18,7 +19,7 @@ use serde_json::json;
 /// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, tern, dbmate, Rails, goose or Flyway has applied, after
 /// checking each with that tool's own checksum; runs none. That tool's table stays as it is.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  adopt --dry-run\n  adopt --from sqlx --table-schema app")]
+#[command(args = unused(&["lock_wait", "allow_missing", "allow_out_of_order"]), after_help = "Examples:\n  migrate adopt --dry-run\n  migrate adopt --from sqlx --table-schema app")]
 pub(crate) struct Args {
     /// From this tool, where several have a history
     #[arg(long, value_name = "TOOL")]

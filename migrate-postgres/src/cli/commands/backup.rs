@@ -3,6 +3,7 @@
 use crate::Migrator;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use crate::cli::size::parse_size;
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 /// table `migrate_backup` beside the history. How to restore it is printed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 10 says that there is no backup.\n\nExample:\n  backup /var/backups/app && up"
+    args = unused(&[]),
+    after_help = "Exit code 10 says that there is no backup.\n\nExample:\n  migrate backup /var/backups/app && migrate up"
 )]
 pub(crate) struct Args {
     /// The folder, which has to be there

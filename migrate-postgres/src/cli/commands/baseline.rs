@@ -4,6 +4,7 @@ use super::comparison::ComparisonArgs;
 use super::run::{done, take};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Baseline;
 
@@ -13,7 +14,8 @@ use migrate_core::plan::Baseline;
 /// again; where it is another one, nothing is marked.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  baseline 0001    0001 is what the schema was made of; `up` goes on after it"
+    args = unused(&["lock_wait", "ignore_foreign_history"]),
+    after_help = "Example:\n  migrate baseline 0001    0001 is what the schema was made of; `up` goes on after it"
 )]
 pub(crate) struct Args {
     /// The last migration to mark

@@ -16,7 +16,7 @@ use migrate_core::plan::{Down, Plan};
 /// development one (`reset --mark-development`).
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  down            the last one\n  down 3          the last three\n  down --to 0007  all after 0007, which stays\n  down --deployment --dry-run\n  down --deployment --yes"
+    after_help = "Examples:\n  migrate down            the last one\n  migrate down 3          the last three\n  migrate down --to 0007  all after 0007, which stays\n  migrate down --deployment --dry-run\n  migrate down --deployment --yes"
 )]
 pub(crate) struct Args {
     /// How many

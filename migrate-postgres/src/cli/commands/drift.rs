@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use crate::drift::ObjectChange;
@@ -17,7 +18,8 @@ use serde_json::json;
 /// database, `--kept` compares with what `--keep-schema` has kept at the end of the last run: which objects differ, and not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 4 says that the schema is another one.\n\nExamples:\n  drift --ignore 'extension:pg_stat_statements'\n  up --keep-schema, and later: drift --kept"
+    args = unused(&["ignore_foreign_history"]),
+    after_help = "Exit code 4 says that the schema is another one.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --keep-schema, and later: migrate drift --kept"
 )]
 pub(crate) struct Args {
     /// Compare with what was kept at the end of the last run, on no scratch database

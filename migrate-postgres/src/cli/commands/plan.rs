@@ -6,6 +6,7 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Up;
 use serde_json::json;
@@ -18,7 +19,8 @@ use std::time::Duration;
 /// and written anew and how long it took. It holds these locks meanwhile: `--limit` bounds that.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 3 says that there is something to do. With --rehearse, 0 says that it would go well, 7 that it would fail or take longer than the limit.\n\nExamples:\n  plan --to 0007\n  plan --rehearse --limit 5s"
+    args = unused(&["lock_wait", "lock_timeout", "statement_timeout", "allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    after_help = "Exit code 3 says that there is something to do. With --rehearse, 0 says that it would go well, 7 that it would fail or take longer than the limit.\n\nExamples:\n  migrate plan --to 0007\n  migrate plan --rehearse --limit 5s"
 )]
 pub(crate) struct Args {
     /// Up to this version only

@@ -4,6 +4,7 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::cli::size::parse_size;
@@ -17,7 +18,8 @@ use std::time::Duration;
 /// will be written, and how old the last backup is. Nothing is written.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 9 says that a run should not be begun; with warnings it is 0.\n\nExamples:\n  preflight && up\n  preflight --backup-age 1h --long-transaction 10s"
+    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    after_help = "Exit code 9 says that a run should not be begun; with warnings it is 0.\n\nExamples:\n  migrate preflight && migrate up\n  migrate preflight --backup-age 1h --long-transaction 10s"
 )]
 #[command(next_help_heading = "Thresholds")]
 pub(crate) struct Args {

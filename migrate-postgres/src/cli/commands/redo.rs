@@ -10,7 +10,7 @@ use migrate_core::plan::{Plan, Redo};
 
 /// Revert the last migrations and apply them again, as they are now
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  redo    the one that is being written")]
+#[command(after_help = "Example:\n  migrate redo    the one that is being written")]
 pub(crate) struct Args {
     /// How many
     #[arg(value_name = "COUNT", default_value_t = 1)]

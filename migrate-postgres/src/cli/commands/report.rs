@@ -3,6 +3,7 @@
 use super::comparison::ComparisonArgs;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use crate::operate::report::{DatabaseReport, ReportOptions, Standing};
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 /// One HTML file that needs nothing else: no network, no script. Nothing is written to the database.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "The exit code is 0 where the page was written, whatever it shows; `status` and `drift` have codes for that.\n\nExample:\n  report --html report.html --drift"
+    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    after_help = "The exit code is 0 where the page was written, whatever it shows; `status` and `drift` have codes for that.\n\nExample:\n  migrate report --html report.html --drift"
 )]
 pub(crate) struct Args {
     /// Write the page to this file, in place of what is there

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// development database, or its name is repeated.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  reset --mark-development    once, for a database that may be dropped at any time\n  reset\n  reset --confirm app_dev\n  reset --seed tests/seed.sql"
+    after_help = "Examples:\n  migrate reset --mark-development    once, for a database that may be dropped at any time\n  migrate reset\n  migrate reset --confirm app_dev\n  migrate reset --seed tests/seed.sql"
 )]
 pub(crate) struct Args {
     /// The name of the database, for one that is not marked

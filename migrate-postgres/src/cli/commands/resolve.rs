@@ -4,6 +4,7 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::json;
 use crate::cli::next::after_resolve;
+use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use crate::{Resolution, State};
 use serde_json::json;
@@ -13,8 +14,9 @@ use serde_json::json;
 /// Runs nothing. What can be looked up in the catalog is checked, and the history keeps who settled it as what, and why.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
+    args = unused(&["lock_wait"]),
     group = clap::ArgGroup::new("resolution").required(true),
-    after_help = "Examples:\n  resolve 0003 --applied --reason 'the index is there'\n  resolve 0003 --reverted --reason 'dropped the half-built index'\n  resolve 0003 --resume --reason 'the statement was not run'\n  resolve 0003 --resume=3 --reason 'statement 2 is done'"
+    after_help = "Examples:\n  migrate resolve 0003 --applied --reason 'the index is there'\n  migrate resolve 0003 --reverted --reason 'dropped the half-built index'\n  migrate resolve 0003 --resume --reason 'the statement was not run'\n  migrate resolve 0003 --resume=3 --reason 'statement 2 is done'"
 )]
 pub(crate) struct Args {
     /// The migration

@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::next::{self, Next, statements_of};
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{Error, Outcome, State, Status, StatusRow};
@@ -15,7 +16,8 @@ use serde_json::json;
 /// Show where each migration stands
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 3 says that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between its statements.\n\nExample:\n  status --json | jq '.migrations[] | select(.state != \"applied\").name'"
+    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    after_help = "Exit code 3 says that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between its statements.\n\nExample:\n  migrate status --json | jq '.migrations[] | select(.state != \"applied\").name'"
 )]
 pub(crate) struct Args {}
 

@@ -3,6 +3,7 @@
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::scratch::Scratch;
@@ -16,7 +17,8 @@ use serde_json::json;
 /// the second time has to make what the first one did. What the databases of a server share, roles for one, stays as it is.
 #[derive(Clone, clap::Args)]
 #[command(
-    after_help = "Examples:\n  test --allow-irreversible 0001\n  test --from 0042    the ones before it are only applied"
+    args = unused(&[]),
+    after_help = "Examples:\n  migrate test --allow-irreversible 0001\n  migrate test --from 0042    the ones before it are only applied"
 )]
 pub(crate) struct Args {
     /// Begin with this migration

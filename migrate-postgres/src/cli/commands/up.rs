@@ -10,7 +10,7 @@ use migrate_core::plan::Up;
 /// Apply what is pending
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  up\n  up --to 0007\n  up --lock-wait 30s --json\n  up --backup /var/backups/app"
+    after_help = "Examples:\n  migrate up\n  migrate up --to 0007\n  migrate up --lock-wait 30s --json\n  migrate up --backup /var/backups/app"
 )]
 pub(crate) struct Args {
     /// Up to this version only

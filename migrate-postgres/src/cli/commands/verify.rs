@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use serde_json::json;
@@ -11,7 +12,7 @@ use serde_json::json;
 ///
 /// Each script runs in a read-only transaction that is rolled back. The first that refutes its migration is an error.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  verify && deploy")]
+#[command(args = unused(&[]), after_help = "Example:\n  migrate verify && deploy")]
 pub(crate) struct Args {}
 
 impl Args {

@@ -1,8 +1,12 @@
 //! Where a command connects to: the command line, the service's own choice, `DATABASE_URL`, and what libpq looks at.
 
+mod dotenv;
 mod ini;
 mod parameters;
 
+pub(super) use dotenv::Dotenv;
+
+use crate::connection_string;
 use crate::endpoint::Endpoint;
 use crate::error::url_problem;
 use crate::tls::TlsParameters;
@@ -120,7 +124,7 @@ pub(super) fn config(
 
 fn parse(url: &str, origin: &'static str) -> Result<(Config, TlsParameters), ConnectionProblem> {
     let (others, tls) = TlsParameters::take_from(url);
-    match others.parse() {
+    match connection_string::config(&others) {
         Ok(config) => Ok((config, tls)),
         Err(error) => Err(ConnectionProblem::Url { origin, problem: url_problem(&error) }),
     }

@@ -1,10 +1,11 @@
 //! `check`.
 
+use crate::Reading;
 use crate::cli::answer::Answer;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
+use migrate_core::FolderError;
 use migrate_core::source::folder;
-use migrate_core::{FolderError, layout};
 use serde_json::json;
 use std::path::Path;
 
@@ -13,17 +14,18 @@ use std::path::Path;
 /// Needs no database. All that is wrong is shown at once, each with file, line and column.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
+    args = super::of_files(),
     after_help = "Exit code 5 says that something is wrong.\n\nExample:\n  migrate check --json | jq .error.problems"
 )]
 pub(super) struct Args {}
 
 impl Args {
-    pub(super) fn run(&self, folder: &Path) -> Result<Answer, Problem> {
+    pub(super) fn run(&self, folder: &Path, reading: &Reading) -> Result<Answer, Problem> {
         let problems = |problems: migrate_core::Problems| FolderError::Problems {
             path: folder.to_owned(),
             problems: problems.under(&folder.to_string_lossy()),
         };
-        let directory = layout::read(folder::collect(folder)?).map_err(problems)?;
+        let directory = reading.read(folder::collect(folder)?).map_err(problems)?;
         let count = directory.migrations.len();
         let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
         let found = format!("{migrations} in the {} layout, nothing wrong", directory.layout);

@@ -12,11 +12,11 @@ use super::commands::Command;
 use super::context::Context;
 use super::exit::Exit;
 use super::invocation::quoted;
-use super::options::Options;
+use super::options::{Options, Output, hidden, unconnected};
 use super::problem::Problem;
 use super::signals::Signals;
 use crate::{Migrator, Set};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, Args as _, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use migrate_core::layout::Reading;
 use std::path::PathBuf;
@@ -36,9 +36,20 @@ pub struct Program {
     #[command(flatten)]
     folder: Folder,
     #[command(flatten)]
+    dotenv: DotenvOption,
+    #[command(flatten)]
     options: Options,
     #[command(subcommand)]
     command: ProgramCommand,
+}
+
+/// Whether a file `.env` is read.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
+struct DotenvOption {
+    /// Leave the file .env alone, from which variables are taken that the environment lacks
+    #[arg(long, global = true)]
+    no_dotenv: bool,
 }
 
 /// Which migrations, and where their history is.
@@ -70,7 +81,7 @@ enum ProgramCommand {
     /// Check the folder as `migrate!` does, without a build
     Check(check::Args),
     /// Print a script that completes command lines in a shell
-    #[command(after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
+    #[command(args = of_nothing(), after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
     Completions {
         /// The shell
         shell: Shell,
@@ -85,30 +96,33 @@ impl Program {
 
     async fn run_to_exit(self) -> Exit {
         let signals = Signals::listen();
-        let Program { folder, options, command } = self;
+        let Program { folder, dotenv, options, command } = self;
+        let context =
+            |migrator: &Migrator, options| folder.context(migrator, options).with_dotenv(!dotenv.no_dotenv);
         match command {
             ProgramCommand::Completions { shell } => {
                 super::print_completions(shell, &mut Program::command());
                 Exit::Done
             }
             ProgramCommand::New(args) => {
-                let context = folder.context(&Migrator::new(empty()), options);
+                let context = context(&Migrator::new(empty()), options);
                 answer::print("new", args.run(&folder.folder, &context), &context)
             }
             ProgramCommand::Renumber(args) => {
                 // The folder may have two migrations of one version: that is what this is for.
-                let context = folder.context(&folder.settings(empty()), options);
+                let context = context(&folder.settings(empty()), options);
                 let answer = args.run(&folder.folder, &context).await;
                 answer::print("renumber", answer, &context)
             }
             ProgramCommand::Check(args) => {
-                let context = folder.context(&Migrator::new(empty()), options);
-                answer::print("check", args.run(&folder.folder), &context)
+                let reading = reading(&options);
+                let context = context(&Migrator::new(empty()), options);
+                answer::print("check", args.run(&folder.folder, &reading), &context)
             }
-            ProgramCommand::OverSet(command) => match folder.migrator(command.applies()) {
-                Ok(migrator) => super::run(&command, &folder.context(&migrator, options), signals).await,
+            ProgramCommand::OverSet(command) => match folder.migrator(command.applies(), &options) {
+                Ok(migrator) => super::run(&command, &context(&migrator, options), signals).await,
                 Err(problem) => {
-                    let context = folder.context(&Migrator::new(empty()), options);
+                    let context = context(&Migrator::new(empty()), options);
                     answer::print(command.name(), Err(problem), &context)
                 }
             },
@@ -116,15 +130,34 @@ impl Program {
     }
 }
 
+/// The options that a command over files alone has no use for.
+fn of_files() -> Vec<Arg> {
+    let folder = DotenvOption::augment_args(Folder::augment_args(clap::Command::new("migrate")));
+    let history = folder.get_arguments().filter(|arg| *arg.get_id() != "folder").map(hidden);
+    history.chain(unconnected()).collect()
+}
+
+/// Those of a command that has no use for any.
+fn of_nothing() -> Vec<Arg> {
+    let others = Output::augment_args(Folder::augment_args(clap::Command::new("migrate")));
+    let others = DotenvOption::augment_args(others);
+    others.get_arguments().map(hidden).chain(unconnected()).collect()
+}
+
 /// A set of no migrations, for the commands that look at the files.
 fn empty() -> Set {
     Set::new(migrate_core::DEFAULT_SET, Vec::new()).expect("no versions, and none twice")
 }
 
+/// How a folder is read: with the placeholders that are given values.
+fn reading(options: &Options) -> Reading {
+    Reading::default().placeholders(options.placeholders.names().map(str::to_owned))
+}
+
 impl Folder {
     /// Over the folder's set. What a command can't apply may be unwritten: it is left out, with a note.
-    fn migrator(&self, applies: bool) -> Result<Migrator, Problem> {
-        let reading = Reading::default();
+    fn migrator(&self, applies: bool, options: &Options) -> Result<Migrator, Problem> {
+        let reading = reading(options);
         let reading = if applies { reading } else { reading.without_unwritten() };
         Ok(self.settings(Set::from_folder_as(&self.folder, &reading)?))
     }

@@ -22,6 +22,7 @@ use std::time::SystemTime;
 /// leave it out. A script that is to do nothing says so in another comment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
+    args = super::of_files(),
     after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
 )]
 pub(super) struct Args {

@@ -6,6 +6,7 @@ use crate::cli::answer::Answer;
 use crate::cli::connection::ConnectionProblem;
 use crate::cli::context::Context;
 use crate::cli::next::Next;
+use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use migrate_core::source::folder;
@@ -22,6 +23,7 @@ use std::time::SystemTime;
 /// database is asked first; what is applied there keeps its version.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
+    args = unused(&[]),
     after_help = "Examples:\n  migrate renumber 0003              to the next free version\n  migrate renumber 0003_add_tags 0007"
 )]
 pub(super) struct Args {
