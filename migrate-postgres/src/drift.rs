@@ -59,8 +59,8 @@ use crate::error::Error;
 use crate::history::PgHistory;
 use crate::migrator::Migrator;
 use crate::quote::quote_ident;
-pub use crate::scratch::ScratchError;
-use crate::scratch::{Replay, Replayed, Scratch, Source};
+pub use crate::scratch::{Phase, ScratchError};
+use crate::scratch::{Replay, Replayed, Scratch, Source, Told};
 use crate::target::Target;
 use migrate_core::history::{Applied, History, Position, State};
 use migrate_core::plan::{Baseline, Plan};
@@ -88,6 +88,7 @@ pub struct Comparison {
     ignored: Vec<Pattern>,
     privileges: bool,
     scratch: Option<String>,
+    told: Told,
 }
 
 /// Without the URL, which may hold a password.
@@ -131,6 +132,12 @@ impl Comparison {
     /// Privileges on its schema `public`, and default privileges there, are left as the migrations set them.
     pub fn scratch(mut self, url: impl Into<String>) -> Comparison {
         self.scratch = Some(url.into());
+        self
+    }
+
+    /// Calls this with each phase of the comparison, since running all migrations may take a while: it should be quick.
+    pub fn on_phase(mut self, callback: impl Fn(&Phase) + Send + Sync + 'static) -> Comparison {
+        self.told = Told::new(callback);
         self
     }
 
@@ -310,7 +317,7 @@ impl Migrator {
         // There may be no schema of the search path in the scratch database yet; the target's is made there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
         let name = self.set().name();
-        let made = made_by(&migrator, name, migrations, &scratch, schema).await;
+        let made = made_by(&migrator, name, migrations, &scratch, schema, &comparison.told).await;
         let compared = match made {
             Ok(()) => differences(&scratch, comparison, &scope, &live).await,
             Err(error) => Err(error),
@@ -335,6 +342,7 @@ async fn differences(
     scope: &Scope,
     live: &Catalog,
 ) -> Result<Differences, Error> {
+    comparison.told.tell(&Phase::Reading);
     let mut session = scratch.config().open().await?;
     let compared = async {
         let expected = comparison.of(read(&mut session, scope).await?);
@@ -352,13 +360,16 @@ async fn made_by(
     migrations: Vec<Source>,
     scratch: &Scratch,
     schema: Option<&str>,
+    told: &Told,
 ) -> Result<(), Error> {
     if let Some(schema) = schema {
         create_schema(scratch, schema).await?;
     }
     let mut replay = replay(scratch, name, migrations).await?;
     loop {
-        let Err(error) = migrator.over(replay.set()).run(scratch.config()).await else { return Ok(()) };
+        let told = told.clone();
+        let replaying = migrator.over(replay.set()).on_event(move |event| told.event(event));
+        let Err(error) = replaying.run(scratch.config()).await else { return Ok(()) };
         replay.leave_out_after(error).map_err(|error| match error {
             Error::Scratch(_) => error,
             source => ScratchError::Migrating { source: Box::new(source) }.into(),

@@ -24,6 +24,34 @@ async fn a_database_that_only_migrations_changed_has_no_drift() {
     assert_eq!(drift.applied, 2);
 }
 
+/// A checkout on Windows has applied it, and one on Linux compares; or an old Macintosh.
+#[tokio::test]
+async fn line_endings_are_no_drift() {
+    let text = "CREATE TABLE t (a text DEFAULT 'two\nlines' CHECK (a <> 'two\nlines'));
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN 1;
+END $$;
+CREATE VIEW v AS SELECT 'two\nlines' AS a;
+COMMENT ON TABLE t IS 'two
+lines';";
+    let migrator = Migrator::new(ups(&[text]));
+    for other in [text.replace('\n', "\r\n"), text.replace('\n', "\r")] {
+        let database = database().await;
+        Migrator::new(ups(&[&other])).run(database.url()).await.unwrap();
+        // The history kept the other text: without its checksum, this one's is compared.
+        let checked = migrator.check_baseline(database.url(), "1", &Comparison::new()).await.unwrap();
+        assert!(checked.is_empty(), "{checked}");
+        run(
+            &database,
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'",
+        )
+        .await;
+        let checked = migrator.check_baseline(database.url(), "1", &Comparison::new()).await.unwrap();
+        assert_eq!(checked.len(), 1, "{checked}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_changed_by_hand_is_shown() {
     let database = database().await;

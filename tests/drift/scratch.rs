@@ -60,6 +60,69 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
     panic!("{} scratch databases are left", left(&client).await);
 }
 
+/// Databases of these names, which processes that were killed could have left.
+async fn make(client: &Client, names: &[&str]) {
+    for name in names {
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_killed_processes_left_is_dropped_by_the_next_call_and_nothing_else() {
+    let server = Server::start().unwrap();
+    let database = server.database().await.unwrap();
+    let client = database.connect().await.unwrap();
+    let (abandoned, locked) = ("migrate_scratch_0123456789abcde", "migrate_scratch_0123456789abcdf");
+    let (busy, others) = ("migrate_scratch_fffffffffffffff", "migrate_scratch_of_mine");
+    make(&client, &[abandoned, locked, busy, others]).await;
+    let lock = format!("SELECT pg_advisory_lock({})", 0x0123_4567_89ab_cdf_i64);
+    client.batch_execute(&lock).await.unwrap();
+    let mut config = database.config();
+    config.dbname(busy);
+    let (session, connection) = config.connect(NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+
+    let migrator = Migrator::new(users());
+    migrator.run(database.url()).await.unwrap();
+    migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    let names = async || -> Vec<String> {
+        let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'migrate_scratch_%' ORDER BY 1";
+        client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(names().await, [locked, busy, others]);
+
+    // Their owners have gone, too.
+    drop(session);
+    drop(connection.await);
+    client.batch_execute("SELECT pg_advisory_unlock_all()").await.unwrap();
+    for _ in 0..100 {
+        migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+        if names().await == [others] {
+            return;
+        }
+        // The server is still ending the session.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{:?}", names().await);
+}
+
+#[tokio::test]
+async fn a_comparison_under_way_keeps_its_scratch_database_from_others() {
+    let server = Server::start().unwrap();
+    let database = server.database().await.unwrap();
+    let slow = Migrator::new(ups(&["CREATE TABLE t ();", "SELECT pg_sleep(1.5);", "CREATE TABLE u ();"]));
+    let quick = Migrator::new(users());
+    let comparison = Comparison::new();
+    let others = async {
+        for _ in 0..3 {
+            quick.check_baseline(database.url(), "1", &comparison).await.unwrap();
+        }
+    };
+    let (slow, ()) = tokio::join!(slow.check_baseline(database.url(), "3", &comparison), others);
+    slow.unwrap();
+    assert_eq!(left(&database.connect().await.unwrap()).await, 0);
+}
+
 #[tokio::test]
 async fn names_may_be_hostile() {
     let server = Server::start().unwrap();

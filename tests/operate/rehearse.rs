@@ -92,6 +92,8 @@ async fn what_can_not_be_rolled_back_is_named_and_left_out() {
     assert_eq!(rehearsal.steps.len(), 1);
     let Some(Stopped::Refuses { name, left_out: 2 }) = &rehearsal.stopped else { panic!("{rehearsal}") };
     assert_eq!(name, "2_index");
+    assert_eq!(rehearsal.left_out, ["2_index", "3_more"]);
+    assert!(rehearsal.to_string().contains("not rehearsed: 2_index, 3_more"), "{rehearsal}");
     let client = database.connect().await.unwrap();
     let none: bool =
         value(&client, "SELECT to_regclass('users') IS NULL AND to_regclass('migrate_history') IS NULL")
@@ -128,4 +130,62 @@ async fn a_rehearsal_waits_neither_for_locks_nor_for_statements_without_end() {
     let error = altering.rehearse(&reader, LIMIT).await.unwrap_err();
     assert!(matches!(error, Error::InTransaction), "{error}");
     reader.batch_execute("SELECT FROM users; COMMIT").await.unwrap();
+}
+
+/// Rehearses files, and runs them: both are to go well.
+async fn as_in_a_run(files: &[(&str, &str)]) {
+    let database = database().await;
+    let rehearsal = migrator(files).rehearse(database.url(), LIMIT).await.unwrap();
+    assert!(rehearsal.stopped.is_none(), "{rehearsal}");
+    assert_eq!((rehearsal.steps.len(), rehearsal.left_out.len()), (migrator(files).set().iter().count(), 0));
+    migrator(files).run(database.url()).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_migration_finds_the_session_that_it_finds_in_a_run() {
+    as_in_a_run(&[
+        ("1_path.sql", "SET search_path = ''; CREATE TABLE public.a (id int);"),
+        ("2_b.sql", "CREATE TABLE b (id int);"),
+        ("3_local.sql", "SET LOCAL search_path = ''; CREATE TABLE public.c (id int);"),
+        ("4_d.sql", "CREATE TABLE d (id int);"),
+        ("5_role.sql", "SET ROLE pg_monitor;"),
+        ("6_e.sql", "CREATE TABLE e (id int);"),
+        ("7_timeout.sql", "SET lock_timeout = '1ms'; SET statement_timeout = '7s';"),
+        (
+            "8_timeout.sql",
+            "DO $$ BEGIN ASSERT current_setting('lock_timeout') = '2s', current_setting('lock_timeout'); END $$;",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_deferred_happens_before_a_verify_script_as_in_a_run() {
+    let up = "CREATE TABLE log (id int); CREATE TABLE t (id int);
+        CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (NEW.id); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER logged AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION logged();
+        INSERT INTO t VALUES (7);";
+    as_in_a_run(&[("1_t.up.sql", up), ("1_t.verify.sql", "SELECT count(*) = 1 FROM log;")]).await;
+}
+
+#[tokio::test]
+async fn a_script_has_the_timeout_that_it_asks_for() {
+    let database = database().await;
+    let slow = [("1_slow.sql", "-- migrate: statement_timeout=100ms\nSELECT pg_sleep(600);")];
+    let rehearsal = migrator(&slow).rehearse(database.url(), LIMIT).await.unwrap();
+    let Some(Stopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
+    assert_eq!(failure.code.as_deref(), Some("57014"));
+}
+
+#[tokio::test]
+async fn an_index_that_is_locked_is_told_with_its_table() {
+    let database = database().await;
+    let files = [USERS, ("2_drop.sql", "ALTER TABLE users DROP CONSTRAINT users_pkey;")];
+    migrator(&files[..1]).run(database.url()).await.unwrap();
+    let rehearsal = migrator(&files).rehearse(database.url(), LIMIT).await.unwrap();
+    let locks = &rehearsal.steps[0].statements[0].locks;
+    let key = locks.iter().find(|lock| lock.relation == "public.users_pkey").unwrap();
+    assert_eq!(key.table.as_deref(), Some("public.users"));
+    assert!(rehearsal.to_string().contains("public.users_pkey, an index of public.users: "), "{rehearsal}");
+    assert!(locks.iter().any(|lock| lock.relation == "public.users" && lock.table.is_none()));
 }

@@ -28,15 +28,15 @@ pub(crate) async fn verify(context: &Context<'_>, step: &Step<'_>) -> Result<(),
     check(context.client, step, script, &context.timeouts(script.options(), true)).await
 }
 
-/// Runs a step's verify script in a rehearsal, behind a setting that bounds its time.
+/// Runs a step's verify script in a rehearsal, behind settings that bound its time.
 #[cfg(feature = "operate")]
 pub(crate) async fn verify_within(
     client: &Client,
     step: &Step<'_>,
-    bound: String,
+    bounds: &[String],
 ) -> Result<(), Box<Failure>> {
     let Some(script) = step.verify else { return Ok(()) };
-    check(client, step, script, &[bound]).await
+    check(client, step, script, bounds).await
 }
 
 /// Runs a step's verify script in a transaction of its own, when what the step has done is committed.

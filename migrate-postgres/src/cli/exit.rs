@@ -41,6 +41,8 @@ pub enum Exit {
     Stop,
     /// 10: the database could not be backed up; nothing was changed.
     NoBackup,
+    /// 11: `plan --rehearse` had to leave migrations out; those that it ran would go well.
+    Incomplete,
     /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
     /// 143: terminated (SIGTERM).
@@ -64,6 +66,7 @@ impl Exit {
             Exit::InDoubt => 8,
             Exit::Stop => 9,
             Exit::NoBackup => 10,
+            Exit::Incomplete => 11,
             Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
@@ -84,6 +87,7 @@ impl Exit {
             Exit::InDoubt => "in_doubt",
             Exit::Stop => "stop",
             Exit::NoBackup => "no_backup",
+            Exit::Incomplete => "incomplete",
             Exit::Interrupted => "interrupted",
             Exit::Terminated => "terminated",
             Exit::HungUp => "hung_up",

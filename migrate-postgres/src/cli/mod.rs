@@ -129,7 +129,11 @@ impl Cli {
 async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit {
     let answer = match signals.until_done(command.run(context)).await {
         Ok(answer) => answer,
-        Err(signal) => Err(problem::Problem::Interrupted(signal)),
+        Err(signal) => {
+            // A second signal does not wait.
+            _ = signals.until_done(crate::scratch::cleared()).await;
+            Err(problem::Problem::Interrupted(signal))
+        }
     };
     context.ui.end();
     answer::print(command.name(), answer, context)

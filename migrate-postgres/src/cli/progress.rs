@@ -4,6 +4,7 @@
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
+use crate::scratch::{Phase, Told};
 use crate::{Event, Running};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -95,6 +96,20 @@ impl Ui {
             let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
             bars.shown.get_or_insert_with(Shown::new).wait_for_lock(holder);
         }
+    }
+
+    /// Shows what is under way on a scratch database.
+    pub(super) fn phases(&self) -> Told {
+        let Some(bars) = self.bars.clone() else { return Told::default() };
+        Told::new(move |phase| {
+            let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
+            let shown = bars.shown.get_or_insert_with(Shown::new);
+            if let Phase::Replaying { number, of, .. } = phase {
+                shown.expect(*of);
+                shown.steps.set_position(*number as u64 - 1);
+            }
+            shown.begin(fitted(&phase.to_string()));
+        })
     }
 
     /// Takes the bars away.

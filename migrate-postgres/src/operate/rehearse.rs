@@ -4,8 +4,9 @@ use super::explain::first_line;
 use super::taken::{TakenLock, Watch};
 use super::units::Time;
 use crate::answers::{Answers, is_true, text};
-use crate::apply::{BEGIN, Lookout, place, position, server_failure, verify_within};
+use crate::apply::{BEGIN, DEFERRED, Lookout, place, position, server_failure, timeouts, verify_within};
 use crate::error::Error;
+use crate::history::Survey;
 use crate::lock::{IS_FREE, Key};
 use crate::migrator::Migrator;
 use crate::session::Session;
@@ -29,6 +30,8 @@ pub struct Rehearsal {
     pub steps: Vec<RehearsedStep>,
     /// Why it went no further, if it did not come to the end.
     pub stopped: Option<Stopped>,
+    /// The names of the migrations that were not run, in order: what a run would go on with.
+    pub left_out: Vec<String>,
     /// How long it took, and so how long the locks were held at most.
     pub took: Duration,
 }
@@ -104,8 +107,12 @@ impl Migrator {
     /// for nobody who has it. Nothing is left, except that sequences have moved on, that dead rows wait for `VACUUM`, and what
     /// scripts do outside of the database's transactions (files, other servers).
     ///
+    /// Each migration finds the session as it finds it in a run: with the settings and the role of its beginning, its timeouts,
+    /// constraints deferred that are initially so, and its verify script behind what was deferred. That all share a transaction shows
+    /// in `now()`, and in temporary tables that a COMMIT would drop.
+    ///
     /// Migrations that run statement by statement can't be rehearsed: the first of them and all that come after it are left
-    /// out, which [`Rehearsal::stopped`] says.
+    /// out, which [`Rehearsal::stopped`] and [`Rehearsal::left_out`] say.
     ///
     /// # Errors
     ///
@@ -135,7 +142,8 @@ impl Migrator {
         check_free(&session).await?;
         // Never unmarked: a pool does not get back what scripts have done to a session beyond its transaction.
         session.mark("ROLLBACK");
-        let rehearsing = Rehearsing { migrator: self, session: &session, started, limit };
+        let survey = Survey::take(&session, &self.settings).await?;
+        let rehearsing = Rehearsing { migrator: self, session: &session, survey: &survey, started, limit };
         let rehearsed = rehearsing.run(&steps).await;
         let rolled_back = session.batch_execute("ROLLBACK").await;
         let rehearsal = rehearsed?;
@@ -158,6 +166,7 @@ fn failed(source: tokio_postgres::Error) -> Error {
 struct Rehearsing<'r, 's> {
     migrator: &'r Migrator,
     session: &'r Session<'s>,
+    survey: &'r Survey,
     started: Instant,
     limit: Duration,
 }
@@ -165,19 +174,26 @@ struct Rehearsing<'r, 's> {
 impl Rehearsing<'_, '_> {
     async fn run(&self, steps: &[Step<'_>]) -> Result<Rehearsal, Error> {
         let set = self.migrator.set().name();
-        self.session.batch_execute(BEGIN).await.map_err(failed)?;
+        let begin = std::iter::once(BEGIN).chain(self.survey.conform).collect::<Vec<_>>().join("; ");
+        self.session.batch_execute(&begin).await.map_err(failed)?;
         let key = Key::new(&self.migrator.settings, set);
         if !key.is_free(self.session).await.map_err(failed)? {
             return Err(Error::LockWait { waited: Duration::ZERO, holder: key.holder(self.session).await? });
         }
         let mut watch = Watch::begin(self.session).await.map_err(failed)?;
-        let mut rehearsal =
-            Rehearsal { set: set.to_owned(), steps: Vec::new(), stopped: None, took: Duration::ZERO };
+        let mut rehearsal = Rehearsal {
+            set: set.to_owned(),
+            steps: Vec::new(),
+            stopped: None,
+            left_out: Vec::new(),
+            took: Duration::ZERO,
+        };
         for (index, step) in steps.iter().enumerate() {
             let Some(script) = step.script() else { continue };
             if script.transaction() != TransactionMode::Block {
                 let name = step.name.clone().into_owned();
                 rehearsal.stopped = Some(Stopped::Refuses { name, left_out: steps.len() - index });
+                rehearsal.left_out = names(&steps[index..]);
                 break;
             }
             rehearsal.steps.push(RehearsedStep {
@@ -188,7 +204,10 @@ impl Rehearsing<'_, '_> {
             });
             let done = rehearsal.steps.last_mut().map(|step| &mut step.statements).expect("it was pushed");
             if let Err(stop) = self.step(step, script, &mut watch, done).await {
-                rehearsal.stopped = Some(self.stopped(step, script, stop, steps.len() - index).await?);
+                let stopped = self.stopped(step, script, stop, steps.len() - index).await?;
+                let is_left_out = matches!(stopped, Stopped::NeedsCommit { .. });
+                rehearsal.left_out = names(&steps[index + usize::from(!is_left_out)..]);
+                rehearsal.stopped = Some(stopped);
                 break;
             }
         }
@@ -203,12 +222,12 @@ impl Rehearsing<'_, '_> {
         watch: &mut Watch,
         done: &mut Vec<RehearsedStatement>,
     ) -> Result<(), Stop> {
-        let lock = script.options().lock_timeout.unwrap_or(self.migrator.settings.lock_timeout);
-        let begin = format!("SET LOCAL lock_timeout = {}; {DEFERRED}", lock.as_millis());
-        let mut answers = Answers::of(self.bounded(0, &begin).await?);
-        answers.next();
-        if let Some(names) = answers.next().first().and_then(|row| text(row, 0)) {
-            self.bounded(0, &format!("SET CONSTRAINTS {names} DEFERRED")).await?;
+        let begin = timeouts(self.survey, &self.migrator.settings, script.options(), true).join("; ");
+        let mut answers =
+            Answers::of(self.bounded(script, 0, &format!("{begin}; {INITIALLY_DEFERRED}")).await?);
+        let names = answers.last();
+        if let Some(names) = names.first().and_then(|row| text(row, 0)) {
+            self.bounded(script, 0, &format!("SET CONSTRAINTS {names} DEFERRED")).await?;
         }
         for (index, statement) in script.statements().iter().enumerate() {
             // The rehearsal's transaction is begun, and is not to be committed.
@@ -217,7 +236,7 @@ impl Rehearsing<'_, '_> {
             }
             let text = statement.text(script.text());
             let began = Instant::now();
-            self.bounded(index, text).await?;
+            self.bounded(script, index, text).await?;
             let took = began.elapsed();
             let looked = watch.look(self.session).await;
             let (locks, rewritten) = looked.map_err(|error| Stop::Server { index, error })?;
@@ -232,27 +251,38 @@ impl Rehearsing<'_, '_> {
             });
         }
         let last = script.statements().len();
-        verify_within(self.session, step, self.bound()?).await.map_err(Stop::Refuted)?;
-        // What a COMMIT would check.
-        self.bounded(last, "SET CONSTRAINTS ALL IMMEDIATE").await?;
+        // What a COMMIT would check, and what a verify script may count on.
+        self.bounded(script, last, DEFERRED).await?;
+        if let Some(verify) = step.verify {
+            let mut before = timeouts(self.survey, &self.migrator.settings, verify.options(), true);
+            before.push(self.bound(verify)?);
+            verify_within(self.session, step, &before).await.map_err(Stop::Refuted)?;
+        }
+        let restore = self.survey.between_scripts().join("; ");
+        self.bounded(script, last, &restore).await?;
         Ok(())
     }
 
-    /// A setting that lets a statement take what is left of the time, and a millisecond: who it cancels has had the limit.
-    fn bound(&self) -> Result<String, Stop> {
-        match self.limit.saturating_sub(self.started.elapsed()).as_millis() {
-            0 => Err(Stop::TimeUp),
-            left => Ok(format!("SET LOCAL statement_timeout = {}", (left + 1).min(i32::MAX as u128))),
-        }
+    /// A setting that lets a statement of a script take what is left of the time, and a millisecond: who it cancels has had the
+    /// limit. Or less, where the script or a run says so.
+    fn bound(&self, script: &Script) -> Result<String, Stop> {
+        let own = script.options().statement_timeout.unwrap_or(self.migrator.settings.statement_timeout);
+        let left = match self.limit.saturating_sub(self.started.elapsed()).as_millis() {
+            0 => return Err(Stop::TimeUp),
+            left => (left + 1).min(i32::MAX as u128),
+        };
+        let time = if own.is_zero() { left } else { left.min(own.as_millis().max(1)) };
+        Ok(format!("SET LOCAL statement_timeout = {time}"))
     }
 
-    /// Sends a statement that may take what is left of the time.
+    /// Sends a statement of a script, or what is around it, that may take what is left of the time.
     async fn bounded(
         &self,
+        script: &Script,
         index: usize,
         statement: &str,
     ) -> Result<Vec<tokio_postgres::SimpleQueryMessage>, Stop> {
-        let bound = self.bound()?;
+        let bound = self.bound(script)?;
         let stop = |error| Stop::Server { index, error };
         self.session.batch_execute(&bound).await.map_err(stop)?;
         self.session.simple_query(statement).await.map_err(stop)
@@ -295,8 +325,12 @@ impl Rehearsing<'_, '_> {
     }
 }
 
+fn names(steps: &[Step<'_>]) -> Vec<String> {
+    steps.iter().map(|step| step.name.clone().into_owned()).collect()
+}
+
 /// Constraints that a transaction begins with deferred: the check at the end of the step before has made them immediate.
-const DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
+const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
                         FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
                         WHERE c.condeferred";
 
@@ -314,7 +348,14 @@ impl fmt::Display for Rehearsal {
             step.statements.iter().try_for_each(|statement| writeln!(f, "  {statement}"))?;
         }
         write!(f, "rolled back after {}", Time(self.took))?;
-        self.stopped.as_ref().map_or(Ok(()), |stopped| write!(f, "\n{stopped}"))
+        if let Some(stopped) = &self.stopped {
+            write!(f, "\n{stopped}")?;
+        }
+        if self.left_out.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "\nnot rehearsed: {}", self.left_out.join(", "))
+        }
     }
 }
 

@@ -12,13 +12,18 @@ use tokio_postgres::Client;
 pub struct TakenLock {
     /// The relation with its schema, without quotes.
     pub relation: String,
+    /// The table, where the relation is an index of it.
+    pub table: Option<String>,
     /// The strongest mode.
     pub mode: LockMode,
 }
 
 impl fmt::Display for TakenLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.relation, self.mode)
+        match &self.table {
+            Some(table) => write!(f, "{}, an index of {table}: {}", self.relation, self.mode),
+            None => write!(f, "{}: {}", self.relation, self.mode),
+        }
     }
 }
 
@@ -26,6 +31,8 @@ impl fmt::Display for TakenLock {
 #[derive(Debug)]
 struct Known {
     name: String,
+    /// The table that it is an index of.
+    table: Option<String>,
     filenode: u32,
 }
 
@@ -37,8 +44,10 @@ pub(super) struct Watch {
 }
 
 /// Relations of users, by number: those of the system are below 16384 (`FirstNormalObjectId` in `transam.h`).
-const KNOWN: &str = "SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode FROM pg_catalog.pg_class c \
-                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid >= 16384";
+const KNOWN: &str = "SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode, tn.nspname || '.' || t.relname \
+                     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                     LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
+                     LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE c.oid >= 16384";
 
 /// What this session has locked. Whatever it has rewritten is among it.
 const HELD: &str = "SELECT l.relation, l.mode, c.relfilenode FROM pg_catalog.pg_locks l \
@@ -51,7 +60,8 @@ impl Watch {
     pub(super) async fn begin(client: &Client) -> Result<Watch, tokio_postgres::Error> {
         let rows = Answers::of(client.simple_query(KNOWN).await?).next();
         let known = rows.iter().filter_map(|row| {
-            let known = Known { name: text(row, 1)?.to_owned(), filenode: parsed(row, 2)? };
+            let table = text(row, 3).map(str::to_owned);
+            let known = Known { name: text(row, 1)?.to_owned(), table, filenode: parsed(row, 2)? };
             Some((parsed(row, 0)?, known))
         });
         Ok(Watch { known: known.collect(), held: BTreeMap::new() })
@@ -73,7 +83,10 @@ impl Watch {
             let Some(known) = self.known.get_mut(&oid) else { continue };
             if self.held.get(&oid).is_none_or(|held| mode > *held) {
                 self.held.insert(oid, mode);
-                taken.insert(oid, TakenLock { relation: known.name.clone(), mode });
+                taken.insert(
+                    oid,
+                    TakenLock { relation: known.name.clone(), table: known.table.clone(), mode },
+                );
             }
             if let Some(filenode) = parsed(row, 2).filter(|filenode| *filenode != known.filenode) {
                 known.filenode = filenode;

@@ -1,7 +1,7 @@
 //! A scratch database that somebody gives.
 
 use super::emptying::{Dropping, drops};
-use super::{ScratchError, clear_up};
+use super::{Counted, ScratchError, clear_up};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::run_id;
@@ -20,6 +20,8 @@ pub(super) struct Given {
     /// The statements that would drop what was there beforehand and stays.
     stays: Vec<String>,
     guard: Option<Guard>,
+    /// For whoever waits until it is emptied.
+    counted: Counted,
 }
 
 /// The connection that holds the lock.
@@ -61,7 +63,13 @@ impl Given {
                 first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
-        Ok(Given { name: database, mark: format!("migrate scratch {id}"), stays, guard: Some(Guard(guard)) })
+        Ok(Given {
+            name: database,
+            mark: format!("migrate scratch {id}"),
+            stays,
+            guard: Some(Guard(guard)),
+            counted: Counted::new(),
+        })
     }
 
     /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
@@ -88,7 +96,7 @@ impl Drop for Given {
         if let Some(Guard(session)) = self.guard.take() {
             let (name, mark) = (self.name.clone(), self.mark.clone());
             let stays = std::mem::take(&mut self.stays);
-            clear_up(async move {
+            clear_up(self.counted.clone(), async move {
                 end_marked(&session, &mark).await;
                 let emptied = empty(&session, &name, &stays).await;
                 session.close().await;

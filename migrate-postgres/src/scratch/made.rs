@@ -1,23 +1,48 @@
 //! A scratch database that is made for one comparison.
+//!
+//! A process that is killed can't drop it. So its name says which advisory lock its owner holds, in a session beside it, from
+//! before it is made until it is dropped: whoever makes one first drops those whose lock is free and that nobody is
+//! connected to.
 
-use super::{ScratchError, clear_up};
+use super::{Counted, ScratchError, clear_up};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::history::run_id;
 use crate::quote::{quote_ident, quote_literal};
+use crate::session::Session;
 use crate::target::connect;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 /// A database of a random name, dropped with the value.
-#[derive(Debug)]
 pub(super) struct Made {
     /// How to connect to the database beside it.
     admin: Endpoint,
     name: String,
+    /// The session that holds its lock.
+    guard: Option<Session<'static>>,
     is_dropped: bool,
+    /// For whoever waits until nothing is left.
+    counted: Counted,
 }
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The digits at the end of a name, which are also the number of its lock. So many are a positive number.
+const DIGITS: usize = 15;
+
+/// Scratch databases whose owner is gone: of our role, with a free lock, and without a session.
+const ABANDONED: &str = "\
+    SELECT d.datname::text FROM pg_catalog.pg_database d WHERE d.datname ~ '^migrate_scratch_[0-9a-f]{15}$' \
+    AND pg_catalog.pg_has_role(d.datdba, 'USAGE') \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 \
+      AND (l.classid::int8 << 32) | l.objid::int8 = ('x0' || right(d.datname, 15))::bit(64)::int8)";
 
 /// What a new database and its sessions have to be like, for definitions to be alike. As JSON, since which columns there are
 /// depends on the server's version.
@@ -31,7 +56,7 @@ const LIKE: &str = "\
 impl Made {
     /// Makes it, and says how to connect to it.
     pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(Made, Endpoint), Error> {
-        let name = format!("migrate_scratch_{}", &run_id()[..16]);
+        let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
         let sql = format!(
             "WITH set AS (SELECT name, setting FROM pg_catalog.pg_settings WHERE source IN ('database', 'database user')) {LIKE}"
         );
@@ -45,16 +70,25 @@ impl Made {
         let (role, sql) = (like.get::<_, String>(5), creation(&name, &like));
         // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
         // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
-        let creating =
-            tokio::spawn(async move { Made { admin, name, is_dropped: false }.make(&role, &sql).await });
+        let made = Made { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
+        let creating = tokio::spawn(async move { made.make(&role, &sql).await });
         let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         Ok((made, config))
     }
 
     async fn make(mut self, role: &str, sql: &str) -> Result<Made, Error> {
         let session = connect(&self.admin).await?;
+        sweep(&session).await;
+        let key = i64::from_str_radix(&self.name[self.name.len() - DIGITS..], 16).unwrap_or_default();
+        // It waits as long as the comparison lasts.
+        let lock = format!(
+            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'; \
+             SELECT pg_catalog.pg_try_advisory_lock({key})"
+        );
+        session.batch_execute(&lock).await.map_err(|source| Error::server("taking a lock", source))?;
+        self.is_dropped = false;
         let made = session.batch_execute(sql).await;
-        session.close().await;
+        self.guard = Some(session);
         match made {
             Ok(()) => Ok(self),
             Err(source) => {
@@ -68,8 +102,11 @@ impl Made {
     /// Drops it, with all connections to it.
     pub(super) async fn drop_now(mut self) -> Result<(), Error> {
         // Not before: the drop of a call that was cancelled is the drop of the value.
-        let dropped = drop_database(&self.admin, &self.name).await;
+        let dropped = drop_database(self.guard.as_ref(), &self.admin, &self.name).await;
         self.is_dropped = true;
+        if let Some(guard) = self.guard.take() {
+            guard.close().await;
+        }
         dropped
     }
 }
@@ -77,9 +114,19 @@ impl Made {
 impl Drop for Made {
     fn drop(&mut self) {
         if !self.is_dropped {
-            let (admin, name) = (self.admin.clone(), self.name.clone());
-            clear_up(async move { drop_database(&admin, &name).await });
+            let (admin, name, guard) = (self.admin.clone(), self.name.clone(), self.guard.take());
+            clear_up(self.counted.clone(), async move { drop_database(guard.as_ref(), &admin, &name).await });
         }
+    }
+}
+
+/// Drops scratch databases that killed processes have left. None of it is a reason to make no new one.
+async fn sweep(client: &Client) {
+    let Ok(abandoned) = client.query_typed(ABANDONED, &[]).await else { return };
+    for row in abandoned {
+        // Without FORCE: whoever has connected to it meanwhile keeps it.
+        let drop_it = format!("DROP DATABASE IF EXISTS {}", quote_ident(row.get(0)));
+        drop(client.batch_execute(&drop_it).await);
     }
 }
 
@@ -99,8 +146,12 @@ fn creation(name: &str, like: &Row) -> String {
 }
 
 /// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
-async fn drop_database(admin: &Endpoint, name: &str) -> Result<(), Error> {
-    let session = connect(admin).await?;
+async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name: &str) -> Result<(), Error> {
+    let opened = match guard.filter(|guard| !guard.is_closed()) {
+        Some(_) => None,
+        None => Some(connect(admin).await?),
+    };
+    let session = opened.as_ref().or(guard).expect("one of them is there");
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
     let mut tries = 0;
     let dropped = loop {
@@ -112,7 +163,9 @@ async fn drop_database(admin: &Endpoint, name: &str) -> Result<(), Error> {
             outcome => break outcome,
         }
     };
-    session.close().await;
+    if let Some(session) = opened {
+        session.close().await;
+    }
     let failed = |source| ScratchError::Server {
         doing: "dropping",
         database: name.to_owned(),

@@ -4,6 +4,7 @@ mod emptying;
 mod error;
 mod given;
 mod made;
+mod phase;
 mod replay;
 
 #[cfg(feature = "cli")]
@@ -11,6 +12,8 @@ pub(crate) use emptying::drops;
 pub use error::ScratchError;
 #[cfg(feature = "testing")]
 pub(crate) use given::{empty_all, is_empty};
+pub use phase::Phase;
+pub(crate) use phase::Told;
 pub(crate) use replay::{Replay, Replayed, Source};
 
 use crate::endpoint::Endpoint;
@@ -18,6 +21,9 @@ use crate::error::Error;
 use crate::target::Target;
 use given::Given;
 use made::Made;
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "cli")]
+use std::time::Duration;
 use tokio_postgres::Client;
 
 /// A database to try migrations on.
@@ -70,10 +76,46 @@ impl Scratch {
     }
 }
 
+/// Counts the scratch databases of this process that are still there.
+#[derive(Debug)]
+struct Counted;
+
+static THERE: AtomicUsize = AtomicUsize::new(0);
+
+impl Counted {
+    fn new() -> Counted {
+        THERE.fetch_add(1, Ordering::SeqCst);
+        Counted
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Counted {
+        Counted::new()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        THERE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Waits until the scratch databases of calls that were cancelled are dropped or emptied: before a process ends.
+#[cfg(feature = "cli")]
+pub(crate) async fn cleared() {
+    while THERE.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Runs what clears up after a call that was cancelled, where that can still be done.
-fn clear_up(clearing: impl Future<Output = Result<(), Error>> + Send + 'static) {
+fn clear_up(counted: Counted, clearing: impl Future<Output = Result<(), Error>> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         // Nobody is left to be told of an error.
-        runtime.spawn(async move { drop(clearing.await) });
+        runtime.spawn(async move {
+            drop(clearing.await);
+            drop(counted);
+        });
     }
 }

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
 use crate::error::without_advice;
 #[cfg(feature = "histories")]
 use crate::history::PgHistory;
-use crate::scratch::{Replay, empty_all, is_empty};
+use crate::scratch::{Phase, Replay, Told, empty_all, is_empty};
 #[cfg(feature = "cli")]
 use crate::scratch::{Replayed, Scratch, Source};
 use crate::session::Session;
@@ -89,6 +89,7 @@ pub struct RoundTrip {
     irreversible: Vec<String>,
     ignored: Vec<Pattern>,
     first: Option<String>,
+    told: Told,
 }
 
 impl From<Migrator> for RoundTrip {
@@ -106,7 +107,13 @@ impl From<Set> for RoundTrip {
 impl RoundTrip {
     /// All migrations of a migrator's set, with its settings.
     pub fn of(migrator: Migrator) -> RoundTrip {
-        RoundTrip { migrator, irreversible: Vec::new(), ignored: Vec::new(), first: None }
+        RoundTrip {
+            migrator,
+            irreversible: Vec::new(),
+            ignored: Vec::new(),
+            first: None,
+            told: Told::default(),
+        }
     }
 
     /// Lets a migration, named by its version or its whole name, have no way back: no down script, or one that fails, as a
@@ -156,6 +163,12 @@ impl RoundTrip {
         let replay = Replay::on(&session, set.name(), set.iter().map(source).collect(), Replayed::All).await;
         session.close().await;
         Trial::begin(self, scratch.config(), Some(replay?)).await?.all().await
+    }
+
+    /// Tells of each migration that is tried.
+    #[cfg(feature = "cli")]
+    pub(crate) fn telling(self, told: Told) -> RoundTrip {
+        RoundTrip { told, ..self }
     }
 
     fn names(&self, text: &str, migration: &dyn Migration) -> bool {
@@ -239,6 +252,8 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
             return Ok(report);
         }
         for (index, migration) in migrations.iter().enumerate().skip(first) {
+            let (name, number, of) = (migration.name().to_owned(), index + 1, migrations.len());
+            trip.told.tell(&Phase::Replaying { name, number, of });
             match self.try_one(*migration).await? {
                 Tries::Applied(tried) => report.migrations.push(tried),
                 Tries::Ended(tried) => {

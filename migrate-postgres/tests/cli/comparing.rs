@@ -56,6 +56,81 @@ async fn migrations_are_tried_up_down_and_up_again() {
     assert_snapshot("test.txt", &transcript);
 }
 
+/// The scratch database in which a statement with this mark is running.
+async fn scratch_of(stage: &Stage, mark: &str) -> String {
+    let sql = format!(
+        "SELECT coalesce(max(datname), '') FROM pg_stat_activity WHERE datname LIKE 'migrate_scratch_%' AND query LIKE '%{mark}%'"
+    );
+    for _ in 0..600 {
+        let name = stage.value(&sql).await;
+        if !name.is_empty() {
+            return name;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("no scratch database")
+}
+
+#[cfg(all(unix, feature = "testing"))]
+#[tokio::test]
+async fn a_command_that_is_ended_or_killed_leaves_no_scratch_database_beyond_the_next_call() {
+    let stage = Stage::new(&TABLES).await;
+    for signal in ["TERM", "INT", "HUP", "KILL"] {
+        let mark = format!("mark {} {signal}", stage.database.name());
+        // Alone in its message, so that its text shows.
+        let slow = format!("VACUUM; DO $$ BEGIN PERFORM pg_sleep(60); /* {mark} */ END $$;");
+        stage.write("migrations/0003_slow.up.sql", &slow);
+        stage.write("migrations/0003_slow.down.sql", "SELECT 1;");
+        let mut child = stage.spawn("test --allow-irreversible 3");
+        let name = scratch_of(&stage, &mark).await;
+        let there = format!("SELECT count(*)::text FROM pg_database WHERE datname = '{name}'");
+        assert_eq!(stage.value(&there).await, "1");
+        let kill = std::process::Command::new("kill")
+            .args([&format!("-{signal}"), &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        child.wait().unwrap();
+        if signal != "KILL" {
+            assert_eq!(stage.value(&there).await, "0", "{signal}");
+            continue;
+        }
+        assert_eq!(stage.value(&there).await, "1");
+        stage.remove("migrations/0003_slow.up.sql");
+        stage.remove("migrations/0003_slow.down.sql");
+        for _ in 0..100 {
+            assert_eq!(stage.run("test").code, 0);
+            if stage.value(&there).await == "0" {
+                return;
+            }
+        }
+        panic!("{name} is left");
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_written_where_the_drift_is_unknown() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("INSERT INTO users VALUES (1)").await.unwrap();
+    stage.write("migrations/0003_first.up.sql", "SELECT 1 / (SELECT count(*) FROM users);");
+    stage.done("up --to 0003");
+    let ran = stage.run("report --html r.html --drift");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for text in [&ran.stdout, &ran.stderr] {
+        assert!(!text.contains("run again") && !text.contains(" up "), "{text}");
+    }
+    assert!(ran.stdout.contains("drift unknown: on a scratch database"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("division by zero"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("drift --kept"), "{}", ran.stdout);
+    let page = fs::read_to_string(stage.path().join("r.html")).unwrap();
+    assert!(page.contains("The drift is unknown: on a scratch database"), "no word of it");
+    let ran = stage.run("drift");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("`drift --kept`"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("run again") && !ran.stderr.contains("goes on with it"), "{}", ran.stderr);
+}
+
 /// Roles are everybody's on the server of the tests: theirs have the database's name.
 #[cfg(feature = "testing")]
 #[tokio::test]

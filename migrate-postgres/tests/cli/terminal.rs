@@ -227,6 +227,18 @@ async fn a_run_that_waits_for_another_one_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_tried_on_a_scratch_database_is_shown_while_it_is_tried() {
+    let files = [("0001_a.sql", "CREATE TABLE a ();"), ("0002_slow.sql", "SELECT pg_sleep(2); VACUUM;")];
+    let stage = Stage::new(&files).await;
+    stage.done("up");
+    for line in ["drift", "test --allow-irreversible 1 --allow-irreversible 2"] {
+        let mut terminal = Terminal::run(&stage, line);
+        terminal.until("on a scratch database: 2 of 2: 0002_slow");
+        assert_eq!(terminal.end(), 0, "{}", terminal.screen(&stage));
+    }
+}
+
+#[tokio::test]
 async fn a_backup_shows_how_far_it_is() {
     let stage = stage().await;
     // PostgreSQL's own programs, the first of which waits until it is told to go on.

@@ -40,7 +40,7 @@ impl Args {
             let migrator = context.migrator.clone().ignore_foreign_history();
             return take(&migrator, &target, &plan, self.dry_run).await;
         }
-        let comparison = self.comparison.comparison();
+        let comparison = self.comparison.comparison(context);
         Ok(done(&context.migrator.baseline_checked(&target, &self.version, &comparison).await?))
     }
 }

@@ -1,6 +1,7 @@
 //! What a schema is compared on, for `drift` and `baseline`.
 
 use crate::catalog::Pattern;
+use crate::cli::context::Context;
 use crate::drift::Comparison;
 
 /// What is compared, and where what the migrations make is found out.
@@ -29,8 +30,9 @@ impl std::fmt::Debug for ComparisonArgs {
 }
 
 impl ComparisonArgs {
-    pub(super) fn comparison(&self) -> Comparison {
-        let mut comparison = Comparison::new();
+    pub(super) fn comparison(&self, context: &Context) -> Comparison {
+        let phases = context.ui.phases();
+        let mut comparison = Comparison::new().on_phase(move |phase| phases.tell(phase));
         if let Some(schema) = &self.schema {
             comparison = comparison.schema(schema.clone());
         }

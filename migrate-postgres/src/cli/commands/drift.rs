@@ -42,7 +42,7 @@ impl Args {
     }
 
     async fn since_kept(&self, context: &Context) -> Result<Answer, Problem> {
-        let comparison = self.comparison.comparison();
+        let comparison = self.comparison.comparison(context);
         let since = context.migrator.drift_since_kept(&context.target()?, &comparison).await?;
         let since = since.ok_or(Problem::NotKept)?;
         if since.outdated {
@@ -69,7 +69,7 @@ impl Args {
     }
 
     async fn drift(&self, context: &Context) -> Result<Answer, Problem> {
-        let drift = context.migrator.drift(&context.target()?, &self.comparison.comparison()).await?;
+        let drift = context.migrator.drift(&context.target()?, &self.comparison.comparison(context)).await?;
         let data = json!({
             "applied": drift.applied,
             "interrupted": drift.interrupted,

@@ -7,10 +7,11 @@ use crate::cli::page::{Page, Tone};
 use crate::operate::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped, TakenLock};
 use serde_json::{Value, json};
 
-/// What it came to. That migrations were left out is no failure.
+/// What it came to. That migrations were left out is no failure, and does not mean that all would go well.
 pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
     match &rehearsal.stopped {
-        None | Some(Stopped::Refuses { .. } | Stopped::NeedsCommit { .. }) => Exit::Done,
+        None => Exit::Done,
+        Some(Stopped::Refuses { .. } | Stopped::NeedsCommit { .. }) => Exit::Incomplete,
         Some(Stopped::Failed(failure)) => Exit::of_failure(failure),
         Some(Stopped::TimeUp { .. }) => Exit::Failed,
     }
@@ -21,7 +22,13 @@ pub(super) fn page(rehearsal: &Rehearsal) -> Page {
     match &rehearsal.stopped {
         None if rehearsal.steps.is_empty() => page.line("nothing to do"),
         None => page.toned(rolled_back(rehearsal), Tone::Good),
-        Some(stopped) => page.line(rolled_back(rehearsal)).append(stopped_page(stopped)),
+        Some(stopped) => {
+            let page = page.line(rolled_back(rehearsal)).append(stopped_page(stopped));
+            match &*rehearsal.left_out {
+                [] => page,
+                left_out => page.prose(format!("not rehearsed: {}", left_out.join(", ")), Tone::Warning),
+            }
+        }
     }
 }
 
@@ -74,7 +81,8 @@ fn statement_page(statement: &RehearsedStatement) -> Page {
     let tables = statement.locks.iter().filter(|lock| !is_toast(&lock.relation));
     let page = tables.fold(Page::default().prose(line, Tone::Plain), |page, lock| {
         let tone = if lock.mode.blocks_writes() { Tone::Warning } else { Tone::Faint };
-        page.prose(format!("      locked {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode)), tone)
+        let of = lock.table.as_ref().map(|table| format!(", an index of {table}")).unwrap_or_default();
+        page.prose(format!("      locked {}{of}, {}: {}", lock.relation, lock.mode, meaning(lock.mode)), tone)
     });
     statement
         .rewritten
@@ -86,6 +94,7 @@ pub(super) fn json(rehearsal: &Rehearsal) -> Value {
     json!({
         "steps": rehearsal.steps.iter().map(step_json).collect::<Vec<_>>(),
         "stopped": rehearsal.stopped.as_ref().map(stopped_json),
+        "left_out": rehearsal.left_out,
         "took_seconds": json::seconds(rehearsal.took),
     })
 }
@@ -100,7 +109,7 @@ fn step_json(step: &RehearsedStep) -> Value {
 }
 
 fn statement_json(statement: &RehearsedStatement) -> Value {
-    let lock = |lock: &TakenLock| json!({ "relation": lock.relation, "mode": lock.mode.as_sql(), "blocks": blocks(lock.mode) });
+    let lock = |lock: &TakenLock| json!({ "relation": lock.relation, "table": lock.table, "mode": lock.mode.as_sql(), "blocks": blocks(lock.mode) });
     json!({
         "statement": statement.number,
         "line": statement.line,

@@ -3,6 +3,7 @@
 use super::comparison::ComparisonArgs;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
@@ -32,7 +33,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let options = ReportOptions::new().comparing(self.comparison.comparison());
+        let options = ReportOptions::new().comparing(self.comparison.comparison(context));
         let options = if self.drift { options.with_drift() } else { options };
         let report = context.migrator.database_report(&context.target()?, &options).await?;
         fs::write(&self.html, report.to_html()).map_err(|source| Problem::File {
@@ -40,10 +41,10 @@ impl Args {
             path: self.html.clone(),
             source,
         })?;
-        Ok(self.answer(&report))
+        Ok(self.answer(&report, context))
     }
 
-    fn answer(&self, report: &DatabaseReport) -> Answer {
+    fn answer(&self, report: &DatabaseReport, context: &Context) -> Answer {
         let (applied, pending) = (report.applied(), report.status.pending().count());
         let differences = report.drift.as_ref().map(|drift| drift.differences.len());
         let data = json!({
@@ -55,11 +56,12 @@ impl Args {
             "attempts": report.attempts.len(),
             "failures": report.failures(),
             "differences": differences,
+            "drift_unknown": report.drift_unknown,
             "tables": report.diagram.tables.len(),
             "foreign_keys": report.diagram.foreign_keys.len(),
         });
         let tone = match (report.standing(), differences) {
-            (Standing::UpToDate, None | Some(0)) => Tone::Good,
+            (Standing::UpToDate, None | Some(0)) if report.drift_unknown.is_none() => Tone::Good,
             (Standing::UpToDate | Standing::Pending, _) => Tone::Warning,
             _ => Tone::Bad,
         };
@@ -72,6 +74,12 @@ impl Args {
         let page = Page::default()
             .toned(format!("{}: {applied} applied, {pending} pending{drift}", report.standing()), tone)
             .line(format!("written to `{}`", self.html.display()));
-        Answer::done(page, data)
+        let Some(reason) = &report.drift_unknown else { return Answer::done(page, data) };
+        let page = page.lines(format!("drift unknown: {reason}").lines());
+        let next = Next::default().or(
+            context.invocation.command("drift --kept"),
+            "compares with what `--keep-schema` kept, and runs no migration",
+        );
+        Answer { next, ..Answer::done(page, data) }
     }
 }

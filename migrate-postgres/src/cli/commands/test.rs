@@ -44,7 +44,7 @@ impl Args {
         let target = context.target()?;
         let session = target.open().await?;
         let scratch = Scratch::open(&target, &session, self.scratch.as_deref()).await?;
-        let trip = RoundTrip::of(context.migrator.clone());
+        let trip = RoundTrip::of(context.migrator.clone()).telling(context.ui.phases());
         let trip = self.allow_irreversible.iter().fold(trip, RoundTrip::allow_irreversible);
         let trip = self.from.iter().fold(trip, RoundTrip::starting_at);
         let tried = trip.check_on_scratch(&scratch).await;

@@ -3,7 +3,7 @@
 use super::{DatabaseReport, Diagram, ReportOptions};
 use crate::answers::{Answers, parsed, text};
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, without_advice};
 use crate::migrator::Migrator;
 use crate::target::Target;
 use crate::url;
@@ -19,8 +19,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// See [`Error`] as far as reading goes, and [`drift`](Migrator::drift) where that is asked for. That a run would be refused
-    /// is no error: the report says so.
+    /// See [`Error`] as far as reading goes. That a run would be refused, and that the drift can't be found out, are no
+    /// errors: the report says so.
     ///
     /// # Examples
     ///
@@ -39,7 +39,13 @@ impl Migrator {
         };
         let catalog = Catalog::read(target, &options.comparison.scope()).await?;
         let diagram = Diagram::of(&options.comparison.of(catalog));
-        let drift = if options.drift { Some(self.drift(target, &options.comparison).await?) } else { None };
+        let (drift, drift_unknown) = match options.drift {
+            false => (None, None),
+            true => match self.drift(target, &options.comparison).await {
+                Ok(drift) => (Some(drift), None),
+                Err(error) => (None, Some(without_advice(&error))),
+            },
+        };
         let Place { url, database, bytes, server_version, made_at } = place;
         Ok(DatabaseReport {
             url,
@@ -51,6 +57,7 @@ impl Migrator {
             attempts,
             pending,
             drift,
+            drift_unknown,
             diagram,
         })
     }

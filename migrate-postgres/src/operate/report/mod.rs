@@ -89,6 +89,8 @@ pub struct DatabaseReport {
     pub pending: Result<Explanation, Refused>,
     /// How the schema differs from what the applied migrations make, where that was asked for.
     pub drift: Option<Drift>,
+    /// Why that could not be found out, where it was asked for: a migration that needs data can't be run again, say.
+    pub drift_unknown: Option<String>,
     /// The tables and their foreign keys.
     pub diagram: Diagram,
 }

@@ -65,6 +65,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         attempts: (0..runs * 3).map(attempt).collect(),
         pending: Ok(explanation(text)),
         drift: Some(Drift { differences, applied: 1, interrupted: Some(text.to_owned()) }),
+        drift_unknown: None,
         diagram: diagram(text),
     }
 }

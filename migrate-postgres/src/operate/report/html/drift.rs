@@ -31,6 +31,15 @@ pub(super) fn section(drift: &Drift) -> Markup {
     framed("drift", "Drift", &note, &content)
 }
 
+/// Why it is not known.
+pub(super) fn unknown(reason: &str) -> Markup {
+    let content = html! {
+        p { "The drift is unknown: " (shown(reason)) }
+        p { "Without a scratch database, " code { "drift --kept" } " compares with what the last run kept." }
+    };
+    framed("drift", "Drift", "", &content)
+}
+
 fn made(applied: usize) -> String {
     match applied {
         1 => "the applied migration makes".to_owned(),

@@ -25,7 +25,7 @@ fn verdict(report: &DatabaseReport) -> Markup {
     let standing = report.standing();
     let drifted = report.drift.as_ref().filter(|drift| !drift.is_none());
     let tone = match standing {
-        Standing::UpToDate if drifted.is_none() => Tone::Good,
+        Standing::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
         Standing::UpToDate | Standing::Pending => Tone::Warning,
         _ => Tone::Bad,
     };
@@ -35,6 +35,9 @@ fn verdict(report: &DatabaseReport) -> Markup {
             @for line in story(report, standing) { p { (shown(&line)) } }
             @if let Some(drift) = drifted {
                 p { "The schema is not what the applied migrations make: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
+            }
+            @if report.drift_unknown.is_some() {
+                p { "Whether the schema is what the applied migrations make " a href="#drift" { "is unknown" } "." }
             }
         }
     }
@@ -144,7 +147,7 @@ fn contents(report: &DatabaseReport) -> Markup {
     html! {
         nav aria-label="Sections" {
             a href="#pending" { "Pending" }
-            @if report.drift.is_some() { a href="#drift" { "Drift" } }
+            @if report.drift.is_some() || report.drift_unknown.is_some() { a href="#drift" { "Drift" } }
             a href="#history" { "History" }
             a href="#tables" { "Tables" }
         }

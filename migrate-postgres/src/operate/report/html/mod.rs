@@ -34,6 +34,7 @@ pub(super) fn page(report: &DatabaseReport) -> String {
                 main #content {
                     (plan::section(report))
                     @if let Some(drift) = &report.drift { (drift::section(drift)) }
+                    @if let Some(reason) = &report.drift_unknown { (drift::unknown(reason)) }
                     (history::section(&report.attempts))
                     (tables::section(&report.diagram))
                 }

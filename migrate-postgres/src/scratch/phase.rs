@@ -1,0 +1,62 @@
+//! What takes its time on a scratch database.
+
+use migrate_core::Event;
+use std::fmt;
+use std::sync::Arc;
+
+/// What is under way where migrations are tried on a scratch database; [`Display`](fmt::Display) says it in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// A migration is run.
+    Replaying {
+        /// Its name.
+        name: String,
+        /// Its place among those that are run, the first being 1.
+        number: usize,
+        /// How many are run.
+        of: usize,
+    },
+    /// The catalogs are read and compared.
+    Reading,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Phase::Replaying { name, number, of } => {
+                write!(f, "on a scratch database: {number} of {of}: {name}")
+            }
+            Phase::Reading => f.write_str("reading the catalogs"),
+        }
+    }
+}
+
+/// Who is told of phases.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Option<Arc<dyn Fn(&Phase) + Send + Sync>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
+}
+
+impl Told {
+    pub(crate) fn new(callback: impl Fn(&Phase) + Send + Sync + 'static) -> Told {
+        Told(Some(Arc::new(callback)))
+    }
+
+    pub(crate) fn tell(&self, phase: &Phase) {
+        if let Some(callback) = &self.0 {
+            callback(phase);
+        }
+    }
+
+    /// Tells of a step that a run begins.
+    pub(crate) fn event(&self, event: &Event<'_>) {
+        if let Event::StepStarted { name, number, of, .. } = event {
+            self.tell(&Phase::Replaying { name: (*name).to_owned(), number: *number, of: *of });
+        }
+    }
+}
