@@ -75,7 +75,7 @@ async fn what_killed_processes_left_is_dropped_by_the_next_call_and_nothing_else
     let (abandoned, locked) = ("migrate_scratch_0123456789abcde", "migrate_scratch_0123456789abcdf");
     let (busy, others) = ("migrate_scratch_fffffffffffffff", "migrate_scratch_of_mine");
     make(&client, &[abandoned, locked, busy, others]).await;
-    let lock = format!("SELECT pg_advisory_lock({})", 0x0123_4567_89ab_cdf_i64);
+    let lock = format!("SELECT pg_advisory_lock({})", 0x0012_3456_789a_bcdf_i64);
     client.batch_execute(&lock).await.unwrap();
     let mut config = database.config();
     config.dbname(busy);

@@ -108,7 +108,7 @@ impl Ui {
                 shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
             }
-            shown.begin(fitted(&phase.to_string()));
+            shown.begin(&fitted(&phase.to_string()));
         })
     }
 

@@ -32,9 +32,11 @@ impl fmt::Display for Phase {
     }
 }
 
+type OnPhase = dyn Fn(&Phase) + Send + Sync;
+
 /// Who is told of phases.
 #[derive(Clone, Default)]
-pub(crate) struct Told(Option<Arc<dyn Fn(&Phase) + Send + Sync>>);
+pub(crate) struct Told(Option<Arc<OnPhase>>);
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
