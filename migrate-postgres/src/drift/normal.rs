@@ -9,7 +9,8 @@ use crate::answers::{Answers, text};
 use crate::catalog::{Catalog, Change, Differences, Kind, Object, Scope};
 use crate::error::Error;
 use crate::quote::quote_literal;
-use futures_util::future::join_all;
+use std::future::poll_fn;
+use std::task::Poll;
 use tokio_postgres::Client;
 
 /// The name of what is made to be printed.
@@ -68,7 +69,7 @@ async fn settle(client: &Client, scope: &Scope, mut texts: Vec<&mut Printed<'_>>
     for _ in 0..ROUNDS {
         let sent = texts.iter().map(|printed| client_prints(client, printed));
         // All at once: the server answers one after the other.
-        let answers: Result<Vec<_>, _> = join_all(sent).await.into_iter().collect();
+        let answers: Result<Vec<_>, _> = all(sent).await.into_iter().collect();
         let answers = answers.map_err(failed)?;
         let mut left = Vec::new();
         for (printed, answer) in texts.into_iter().zip(answers) {
@@ -80,6 +81,21 @@ async fn settle(client: &Client, scope: &Scope, mut texts: Vec<&mut Printed<'_>>
         texts = left;
     }
     client.batch_execute("ROLLBACK").await.map_err(failed)
+}
+
+/// Waits for all of them at once.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        for (future, answer) in waiting.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *answer = Some(ready);
+            }
+        }
+        if waiting.iter().all(|(_, answer)| answer.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, answer)| answer).collect()
 }
 
 /// What the server prints of a text that it reads; nothing where it does not take it.
