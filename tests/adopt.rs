@@ -468,3 +468,40 @@ async fn a_baseline_of_flyways_counts_where_nothing_beside_it_has_a_name() {
     client.batch_execute(named).await.unwrap();
     assert_eq!(FLYWAY.migrator().run(database.url()).await.unwrap().notices.len(), 1);
 }
+
+#[tokio::test]
+async fn a_script_that_names_the_tools_table_finds_it_on_every_fresh_database() {
+    let trigger = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
+                   CREATE TRIGGER t BEFORE INSERT ON __diesel_schema_migrations FOR EACH ROW EXECUTE FUNCTION f();\n";
+    let delete = "DELETE FROM public._sqlx_migrations WHERE version = 7;\n";
+    for (case, posts) in [(SQLX, delete), (DIESEL, trigger)] {
+        let fresh = testing::server().unwrap().database().await.unwrap();
+        let migrator = case.migrator_of([USERS, posts, TAGS]);
+        assert_eq!(migrator.run(fresh.url()).await.unwrap().applied, 3, "{}", case.tool);
+        assert!(migrator.drift(fresh.url(), &Comparison::new()).await.unwrap().differences.is_empty());
+        let client = fresh.connect().await.unwrap();
+        assert!(case.rows(&client).await.is_empty());
+        // And on the scratch database, after an adoption.
+        let database = case.database().await;
+        let client = database.connect().await.unwrap();
+        client.batch_execute("DROP TABLE posts").await.unwrap();
+        client.batch_execute(posts).await.unwrap();
+        if case.tool == Tool::Sqlx {
+            let sum = format!("UPDATE _sqlx_migrations SET checksum = sha384('{posts}') WHERE version > 1");
+            client.batch_execute(&sum).await.unwrap();
+        }
+        assert_eq!(migrator.clone().adopt().run(database.url()).await.unwrap().applied, 3);
+        let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+        assert!(drift.differences.is_empty(), "{}: {}", case.tool, drift.differences);
+    }
+    // A table of that name that the scripts make themselves is theirs.
+    let own = Migrator::new(set(
+        "own",
+        [
+            Scripts::up(1, "CREATE TABLE schema_version (n text)"),
+            Scripts::up(2, "INSERT INTO schema_version VALUES ('a')"),
+        ],
+    ));
+    let fresh = testing::server().unwrap().database().await.unwrap();
+    assert_eq!(own.run(fresh.url()).await.unwrap().applied, 2);
+}

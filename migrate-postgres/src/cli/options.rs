@@ -1,7 +1,7 @@
 //! Options that every command has.
 
 use super::invocation::quoted;
-use crate::{Migrator, Value};
+use crate::{Migrator, Value, tools};
 use clap::{Arg, Args, ValueEnum};
 use std::time::Duration;
 
@@ -89,6 +89,9 @@ pub(crate) struct Run {
     /// Go on where an applied migration is missing from the set
     #[arg(long, global = true)]
     allow_missing: bool,
+    /// Keep the history in the table of this tool, as it writes it: whoever uses the tool goes on with it
+    #[arg(long, global = true, value_name = "TOOL")]
+    history: Option<Kept>,
     /// Take what another tool's table lists for another set's migrations
     #[arg(long, global = true)]
     ignore_foreign_history: bool,
@@ -211,6 +214,9 @@ impl Run {
         if self.allow_out_of_order {
             migrator = migrator.allow_out_of_order(true);
         }
+        if let Some(tool) = self.history {
+            migrator = tool.kept_by(migrator);
+        }
         if self.ignore_foreign_history {
             migrator = migrator.ignore_foreign_history();
         }
@@ -221,5 +227,30 @@ impl Run {
             migrator = migrator.allow_missing(true);
         }
         migrator
+    }
+}
+
+/// The tools whose table can be the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kept {
+    Prisma,
+    Sqlx,
+    Refinery,
+    Diesel,
+}
+
+impl Kept {
+    /// The migrator with the tool's table as its history: in the schema that is given, else in the first of the search path.
+    fn kept_by(self, migrator: Migrator) -> Migrator {
+        let table = match self {
+            Kept::Prisma => tools::prisma(),
+            Kept::Sqlx => tools::sqlx(),
+            Kept::Refinery => tools::refinery(),
+            Kept::Diesel => tools::diesel(),
+        };
+        match migrator.settings.history_schema.clone() {
+            Some(schema) => migrator.history(table.schema(schema)),
+            None => migrator.history(table),
+        }
     }
 }

@@ -6,6 +6,7 @@ mod find;
 mod keep;
 #[cfg(feature = "histories")]
 mod kept;
+mod needed;
 mod read;
 #[cfg(feature = "histories")]
 mod table;
@@ -17,6 +18,7 @@ pub(crate) use find::tables;
 pub(crate) use find::{find, found};
 #[cfg(feature = "histories")]
 pub(crate) use kept::{attempts, look, state};
+pub(crate) use needed::needed_tables;
 #[cfg(feature = "histories")]
 pub use table::{
     KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx, tern,

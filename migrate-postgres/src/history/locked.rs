@@ -156,7 +156,7 @@ impl Work<'_, '_> {
         }
         *self.survey = Survey::take(self.client, self.settings).await?;
         if self.preamble.create.is_some() {
-            self.preamble.create = self.survey.create(self.settings.lock_timeout);
+            self.preamble.create = self.survey.create(self.settings.lock_timeout, self.set);
         }
         if let Some(conform) = self.survey.conform {
             let conformed = self.client.batch_execute(conform).await;

@@ -289,7 +289,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         let preamble = Preamble {
             same_server: same_server.filter(|_| worker.is_some()),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
-            create: survey.create(settings.lock_timeout),
+            create: survey.create(settings.lock_timeout, set),
         };
         let mut lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
         lookout.hear(worker.as_ref().unwrap_or(holder).heard().cloned());

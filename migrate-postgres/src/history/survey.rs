@@ -3,13 +3,14 @@
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::apply::BEGIN;
 use crate::error::Error;
-use crate::foreign::BesideTables;
+use crate::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::settings::RunSettings;
+use migrate_core::Set;
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -234,9 +235,15 @@ impl Survey {
 
     /// Statements that make the history's table, its schema and the head table, where there are none, or make of an older
     /// table one of this release's format.
-    pub(crate) fn create(&self, lock_timeout: Duration) -> Option<Vec<String>> {
+    pub(crate) fn create(&self, lock_timeout: Duration, set: &Set) -> Option<Vec<String>> {
         if !self.exists {
-            return Some(self.table.create(!self.schema_exists, self.head.as_ref()));
+            let mut create = self.table.create(!self.schema_exists, self.head.as_ref());
+            if self.table.keeps().is_none() {
+                let commit = create.pop();
+                create.extend(needed_tables(set, self.table.schema()));
+                create.extend(commit);
+            }
+            return Some(create);
         }
         let head = self.head.as_ref().filter(|_| !self.head_exists);
         if self.format.is_older() {

@@ -136,3 +136,13 @@ async fn no_command_goes_over_what_another_tool_has_applied() {
     stage.done("up");
     stage.done("drift");
 }
+
+#[tokio::test]
+async fn the_table_of_another_tool_can_be_the_history() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up --history sqlx");
+    assert_eq!(stage.value("SELECT count(*) FROM _sqlx_migrations").await, "2");
+    assert_eq!(stage.value("to_regclass('migrate_history')").await, "");
+    stage.done("status --history sqlx");
+    assert_eq!(stage.run("status").code, 5);
+}

@@ -2,6 +2,7 @@
 
 use super::{CLOCK, version};
 use crate::history::{Entry, Keeps};
+use migrate_core::foreign::Tool;
 
 #[derive(Debug)]
 pub(super) struct Diesel;
@@ -12,10 +13,7 @@ impl Keeps for Diesel {
     }
 
     fn create(&self, table: &str) -> String {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {table} (version VARCHAR(50) PRIMARY KEY NOT NULL, \
-             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
-        )
+        super::create(Tool::Diesel, table)
     }
 
     fn insert(&self, entry: Entry<'_>) -> String {

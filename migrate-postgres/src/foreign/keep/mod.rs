@@ -51,6 +51,11 @@ pub(super) fn of(tool: Tool) -> Option<&'static dyn Keeps> {
     }
 }
 
+/// Makes a tool's table as the tool does.
+fn create(tool: Tool, table: &str) -> String {
+    format!("CREATE TABLE IF NOT EXISTS {table} ({})", super::needed::definition(tool))
+}
+
 /// The version, as the text that equal ones share.
 fn version(step: &Step<'_>) -> String {
     quote_literal(&step.version.canonical())

@@ -3,6 +3,7 @@
 use super::{CLOCK, text};
 use crate::history::{Checkpoint, Checkpoints, Entry, Keeps};
 use crate::quote::quote_literal;
+use migrate_core::foreign::Tool;
 use migrate_core::foreign::prisma::{STOPPED, UNFINISHED, checksum};
 use migrate_core::plan::Action;
 
@@ -31,11 +32,7 @@ impl Keeps for Prisma {
     }
 
     fn create(&self, table: &str) -> String {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {table} (id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, \
-             finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ, \
-             started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)"
-        )
+        super::create(Tool::Prisma, table)
     }
 
     fn lock_key(&self) -> Option<String> {

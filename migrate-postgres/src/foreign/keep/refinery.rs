@@ -3,6 +3,7 @@
 use super::text;
 use crate::history::{Entry, Keeps};
 use crate::quote::quote_literal;
+use migrate_core::foreign::Tool;
 use migrate_core::foreign::refinery::{checksums, name_and_version};
 
 #[derive(Debug)]
@@ -17,10 +18,7 @@ impl Keeps for Refinery {
     }
 
     fn create(&self, table: &str) -> String {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {table} (version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
-             checksum VARCHAR(255))"
-        )
+        super::create(Tool::Refinery, table)
     }
 
     fn insert(&self, entry: Entry<'_>) -> String {

@@ -3,6 +3,7 @@
 use super::{CLOCK, text};
 use crate::history::{Checkpoint, Checkpoints, Entry, Keeps};
 use crate::quote::quote_literal;
+use migrate_core::foreign::Tool;
 use migrate_core::foreign::sqlx::{checksum, description, execution_time};
 use migrate_core::plan::Action;
 
@@ -32,11 +33,7 @@ impl Keeps for Sqlx {
     }
 
     fn create(&self, table: &str) -> String {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {table} (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
-             installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, \
-             execution_time BIGINT NOT NULL)"
-        )
+        super::create(Tool::Sqlx, table)
     }
 
     /// A number of sqlx's times the CRC-32 of the database's name, which the server computes here, bit by bit: only it knows the
