@@ -120,7 +120,9 @@ async fn a_connection_that_scripts_ran_in_does_not_go_back_to_its_pool() {
     };
     let before = pids().await;
     for file in ["CREATE TABLE a ();", "CREATE TABLE b (); VACUUM b;"] {
-        let set = migrator(&[("1_a.sql", file)]).history_table(format!("history_{}", file.len()));
+        let set = migrator(&[("1_a.sql", file)])
+            .history_schema("public")
+            .history_table(format!("history_{}", file.len()));
         set.run(&pool).await.unwrap();
     }
     for (pid, tenant) in pids().await {

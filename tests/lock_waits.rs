@@ -166,7 +166,8 @@ async fn a_transaction_timeout_of_the_database_ends_neither_a_migration_nor_the_
     let url = slow.run(&database.config()).await.unwrap();
     assert_eq!(url.steps.len(), 3);
     let client = database.connect().await.unwrap();
-    let again = migrator(&[("1_slow.sql", "SELECT pg_sleep(0.7);")]).history_table("again");
+    let again =
+        migrator(&[("1_slow.sql", "SELECT pg_sleep(0.7);")]).history_schema("public").history_table("again");
     assert_eq!(again.run(&client).await.unwrap().steps.len(), 1);
 }
 
