@@ -206,6 +206,7 @@ async fn a_dropped_run_ends_what_the_server_runs_for_it() {
     let works = "SELECT count(*) FROM pg_stat_activity \
                  WHERE application_name = $1 AND wait_event = 'PgSleep'";
     for over in ["a_url", "a_pool"] {
+        let endless = endless.clone().history_schema(over);
         let stage = Stage::make(&config, over, Middle::StatementByStatement).await;
         let pool = pool(stage.config.clone());
         let run = async {

@@ -10,12 +10,13 @@ use tokio_postgres::Config;
 
 const URL: &str = "MIGRATE_CUTS_URL";
 const MIDDLE: &str = "MIGRATE_CUTS_MIDDLE";
+const SCHEMA: &str = "MIGRATE_CUTS_SCHEMA";
 
 /// A process that runs the migrations: this test binary, told to run one test.
 fn process(stage: &Stage, proxy: &Proxy) -> Killed {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "killed::a_process_runs", "--nocapture"]).env(URL, proxy.url());
-    command.env(MIDDLE, format!("{:?}", stage.middle));
+    command.env(MIDDLE, format!("{:?}", stage.middle)).env(SCHEMA, &stage.schema);
     Killed(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
@@ -36,7 +37,8 @@ async fn a_process_runs() -> ExitCode {
     let Ok(url) = std::env::var(URL) else { return ExitCode::SUCCESS };
     let named = std::env::var(MIDDLE).unwrap();
     let middle = Middle::ALL.into_iter().find(|middle| format!("{middle:?}") == named).unwrap();
-    match Stage::migrator_of(middle).run(url.as_str()).await {
+    let schema = std::env::var(SCHEMA).unwrap();
+    match Stage::migrator_of(middle, &schema).run(url.as_str()).await {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -207,6 +207,8 @@ fn own_set(middle: Middle) -> Set {
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
     pub(crate) name: String,
+    /// Where its history is.
+    pub(crate) schema: String,
     pub(crate) config: Config,
     pub(crate) middle: Middle,
     pub(crate) act: Act,
@@ -222,7 +224,7 @@ impl Stage {
         config.application_name(name).options(format!("-c search_path={name}"));
         let client = connect(database).await;
         client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
-        Stage { name: name.to_owned(), config, middle, act: Act::Up }
+        Stage { name: name.to_owned(), schema: name.to_owned(), config, middle, act: Act::Up }
     }
 
     /// Makes an empty one in a database of its own, for poolers that set no search path.
@@ -231,7 +233,7 @@ impl Stage {
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         let mut config = server.config(name);
         config.application_name(name);
-        Stage { name: name.to_owned(), config, middle, act: Act::Up }
+        Stage { name: name.to_owned(), schema: "public".to_owned(), config, middle, act: Act::Up }
     }
 
     /// The same where everything is applied, to go back in.
@@ -244,13 +246,17 @@ impl Stage {
     }
 
     pub(crate) fn migrator(&self) -> Migrator {
-        Stage::migrator_of(self.middle)
+        Stage::migrator_of(self.middle, &self.schema)
     }
 
-    pub(crate) fn migrator_of(middle: Middle) -> Migrator {
+    /// The schemas of one database are as many databases here: each is consented to by its name.
+    pub(crate) fn migrator_of(middle: Middle, schema: &str) -> Migrator {
         // No case waits longer for the lock than the server needs to notice that a client is gone.
         let poll = Duration::from_millis(50);
-        Migrator::new(set(middle)).poll_interval(poll).lock_wait(HANGING / 2)
+        Migrator::new(set(middle))
+            .history_schema(schema.to_owned())
+            .poll_interval(poll)
+            .lock_wait(HANGING / 2)
     }
 
     /// Runs again, and looks at everything. `said` is what the run that was disturbed returned, if it returned.
