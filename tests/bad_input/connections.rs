@@ -114,11 +114,7 @@ async fn a_connection_string_that_cant_be_read_is_not_repeated() {
         ("url_empty_value", "postgres://app:hunter2@localhost/shop?sslmode"),
         ("url_nonsense", "hunter2"),
         ("url_empty", ""),
-        ("url_of_prisma", "postgres://app:hunter2@localhost/shop?schema=public"),
-        (
-            "url_of_prisma_with_a_pooler",
-            "postgres://app:hunter2@localhost/shop?pgbouncer=true&connection_limit=1",
-        ),
+        ("url_of_prisma", "postgres://app:hunter2@localhost/shop?schema="),
         ("url_verify_full", "postgres://app:hunter2@localhost/shop?sslmode=verify"),
     ];
     for (case, url) in cases {
