@@ -55,6 +55,29 @@ async fn a_set_whose_downs_undo_its_ups_is_reversible() {
 }
 
 #[tokio::test]
+async fn scripts_with_transactions_of_their_own_are_tried_as_they_are_run() {
+    let report = check(scripts(&[
+        ("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE t (m mood);", "DROP TABLE t; DROP TYPE mood;"),
+        (
+            "ALTER TYPE mood ADD VALUE 'glad'; COMMIT; CREATE TABLE u (m mood DEFAULT 'glad');",
+            "BEGIN; DROP TABLE u; ALTER TABLE t ALTER m TYPE text; COMMIT; DROP TYPE mood; COMMIT;
+             CREATE TYPE mood AS ENUM ('sad'); COMMIT; ALTER TABLE t ALTER m TYPE mood USING m::mood;",
+        ),
+        (
+            "BEGIN READ ONLY; SELECT * FROM t; COMMIT; CREATE TABLE v ();",
+            "BEGIN; DROP TABLE t; ROLLBACK; BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; DROP TABLE v; COMMIT;",
+        ),
+        ("BEGIN; DROP TABLE t; ROLLBACK;", "BEGIN READ ONLY; SELECT * FROM t; COMMIT;"),
+        (
+            "CREATE INDEX CONCURRENTLY i ON t (m); BEGIN; CREATE TABLE w (); COMMIT;",
+            "BEGIN; DROP TABLE w; COMMIT; DROP INDEX CONCURRENTLY i;",
+        ),
+    ]))
+    .await;
+    assert_eq!(report.to_string(), "5 migrations can be reverted and applied again");
+}
+
+#[tokio::test]
 async fn a_down_that_forgets_an_index_is_named_with_the_index() {
     let forgets = scripts(&[
         ("CREATE TABLE users (id int);", "DROP TABLE users;"),

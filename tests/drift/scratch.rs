@@ -374,3 +374,25 @@ fn the_url_of_a_scratch_database_is_in_no_debug_text() {
     let comparison = Comparison::new().scratch("postgres://me:hunter2@host/db");
     assert!(!format!("{comparison:?}").contains("hunter2"));
 }
+
+#[tokio::test]
+async fn scripts_with_transactions_of_their_own_are_replayed_as_they_are_run() {
+    let database = database().await;
+    let migrator = Migrator::new(ups(&[
+        "CREATE TABLE t (id int); CREATE TYPE mood AS ENUM ('sad'); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; INSERT INTO t SELECT f(); COMMIT;",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; INSERT INTO t SELECT f();",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY; SELECT f(); COMMIT; INSERT INTO t SELECT f();",
+        "BEGIN READ ONLY; SELECT f(); COMMIT AND CHAIN; SET TRANSACTION READ WRITE; INSERT INTO t SELECT f(); COMMIT;",
+        "ALTER TYPE mood ADD VALUE 'glad'; COMMIT; CREATE TABLE m (m mood DEFAULT 'glad'); INSERT INTO m SELECT 'glad' WHERE f() = 1;",
+        "BEGIN; CREATE TABLE u (); SELECT f(); ROLLBACK; CREATE TABLE v (id int); SELECT f();",
+        "CREATE INDEX CONCURRENTLY i ON t (id); BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT f(); COMMIT;",
+    ]));
+    migrator.run(database.url()).await.unwrap();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+    // A role that is gone is left out without a query before the modes.
+    let gone = "BEGIN; SET LOCAL ROLE gone; RESET ROLE; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT f(); COMMIT;";
+    let baseline = Migrator::new(ups(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", gone]));
+    baseline.check_baseline(database.url(), "2", &Comparison::new()).await.unwrap();
+}

@@ -84,6 +84,73 @@ async fn what_a_trigger_changes_is_rolled_back_and_the_migration_is_named() {
     assert_eq!(shared(&client).await, before);
 }
 
+/// Code that changes what databases share, in each place that a script's own transactions have for it.
+#[tokio::test]
+async fn code_is_watched_in_a_script_s_own_transactions_and_left_out_of_them() {
+    let (_server, database) = alone().await;
+    let hidden = "DO $$ BEGIN EXECUTE 'ALTER ' || 'ROLE app CONNECTION LIMIT 6'; END $$";
+    let migrator = Migrator::new(ups(&[
+        "CREATE ROLE app;
+         CREATE FUNCTION limited() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app CONNECTION LIMIT 7; END $$;",
+        &format!("BEGIN; CREATE TABLE a (id int); {hidden}; CREATE TABLE b (); COMMIT;"),
+        &format!(
+            "BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; {hidden}; CREATE TABLE c (); COMMIT;
+             {hidden}; CREATE TABLE d (); SELECT limited();
+             BEGIN; CREATE TABLE e (); SELECT limited(); COMMIT AND CHAIN; {hidden}; CREATE TABLE f (); COMMIT;
+             BEGIN; {hidden}; CREATE TABLE g (); ROLLBACK;"
+        ),
+        &format!(
+            "CREATE INDEX CONCURRENTLY i ON a (id);
+             BEGIN; {hidden}; CREATE TABLE h (); COMMIT;
+             DO $$ BEGIN ALTER ROLE app NOINHERIT; END $$;
+             CREATE TABLE j (); BEGIN; SELECT limited(); COMMIT;"
+        ),
+        &format!("-- migrate: transaction=none\nCREATE TABLE k (); BEGIN; {hidden}; COMMIT; CREATE TABLE l ();"),
+    ]));
+    migrator.run(database.url()).await.unwrap();
+    run(&database, "ALTER ROLE app CONNECTION LIMIT 9 INHERIT").await;
+    let client = database.connect().await.unwrap();
+    let before = shared(&client).await;
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+    assert_eq!(shared(&client).await, before);
+}
+
+/// A table whose rows limit a role by a trigger.
+const LIMITING: &str = "CREATE ROLE app; CREATE TABLE t (id int);
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app CONNECTION LIMIT 7; RETURN NEW; END $$;
+    CREATE TRIGGER f AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();";
+
+#[tokio::test]
+async fn what_a_trigger_changes_is_rolled_back_in_a_script_s_own_transaction_too() {
+    let inserting = [
+        "BEGIN; INSERT INTO t VALUES (1); COMMIT;",
+        "BEGIN; INSERT INTO t VALUES (1); COMMIT; CREATE TABLE u ();",
+        "INSERT INTO t VALUES (1); COMMIT; CREATE TABLE u ();",
+        "CREATE INDEX CONCURRENTLY i ON t (id); BEGIN; INSERT INTO t VALUES (1); END; CREATE TABLE u ();",
+    ];
+    for inserting in inserting {
+        let (_server, database) = alone().await;
+        let migrator = Migrator::new(ups(&[LIMITING, inserting]));
+        migrator.run(database.url()).await.unwrap();
+        let client = database.connect().await.unwrap();
+        let before = shared(&client).await;
+        let error = migrator.drift(database.url(), &Comparison::new()).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Scratch(ScratchError::Shared { name }) if name == "00002_step"),
+            "{inserting}: {error}"
+        );
+        assert_eq!(shared(&client).await, before, "{inserting}");
+    }
+    // What is rolled back has changed nothing.
+    let (_server, database) = alone().await;
+    let migrator =
+        Migrator::new(ups(&[LIMITING, "BEGIN; INSERT INTO t VALUES (1); ROLLBACK; CREATE TABLE u ();"]));
+    migrator.run(database.url()).await.unwrap();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
+
 #[tokio::test]
 async fn a_role_that_was_never_there_is_an_error_that_names_the_place() {
     let (_server, database) = alone().await;

@@ -179,3 +179,18 @@ async fn what_a_set_sets_for_its_database_is_set_in_every_copy() {
         assert_eq!((row.get(0), row.get(1)), ("app, public", "it's = so"));
     }
 }
+
+#[tokio::test]
+async fn a_script_with_transactions_of_its_own_is_in_every_copy() {
+    let server = Server::start().unwrap();
+    let set = set_of(
+        "CREATE TYPE e AS ENUM ('a'); COMMIT; ALTER TYPE e ADD VALUE 'b'; COMMIT; CREATE TABLE t (e e DEFAULT 'b');
+         COMMIT; BEGIN READ ONLY; SELECT * FROM t; COMMIT; BEGIN; DROP TABLE t; ROLLBACK; INSERT INTO t DEFAULT VALUES;",
+    );
+    for _ in 0..2 {
+        let database = server.fresh_database(&set).await.unwrap();
+        let row = database.connect().await.unwrap().query_one("SELECT e::text FROM t", &[]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), "b");
+        assert!(set.run(database.url()).await.unwrap().steps.is_empty());
+    }
+}

@@ -58,6 +58,14 @@ async fn a_set_that_one_transaction_does_not_do_for_is_run_for_each_schema() {
             "ALTER TYPE e ADD VALUE 'b'",
             "INSERT INTO t VALUES ('b')",
         ],
+        // With transactions of their own.
+        &[
+            "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (e e)",
+            "ALTER TYPE e ADD VALUE 'b'; COMMIT; INSERT INTO t VALUES ('b')",
+            "BEGIN READ ONLY; SELECT * FROM t; COMMIT",
+            "BEGIN; DROP TABLE t; ROLLBACK; BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; DELETE FROM t; COMMIT",
+        ],
+        &["BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE t (); COMMIT;"],
     ];
     for scripts in scripts {
         let set = set(scripts);

@@ -13,7 +13,7 @@ use crate::error::Error;
 use migrate_core::error::Failure;
 use migrate_core::options::TransactionMode;
 use migrate_core::plan::Action;
-use migrate_core::sql::{self, Statement};
+use migrate_core::sql::{self, Control, Ending, Statement};
 use migrate_core::{Checksum, Migration, Script, Set, SqlMigration, Version, Work};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -239,27 +239,25 @@ impl Edited {
         is_missing: &dyn Fn(&str) -> bool,
     ) -> Option<Edited> {
         let mode = script.transaction();
+        let trials = trials(script, mode);
         let mut building = Building { text: String::new(), statements: Vec::new(), origins: Vec::new() };
         let mut done = 0;
-        let count = script.statements().len();
-        for (index, statement) in script.statements().iter().enumerate() {
+        for (index, (statement, trial)) in script.statements().iter().zip(trials).enumerate() {
             let (range, text) = (statement.range(), statement.text(script.text()));
             building.text.push_str(&script.text()[done..range.start]);
             done = range.end;
-            let stays = !is_left_out(index) && !is_to_leave_out(text, mode);
+            let stays = !is_left_out(index) && !is_to_leave_out(text, trial);
             let left = if stays { sql::without_roles(text, is_missing) } else { None };
-            let line = statement.line();
             match &left {
-                Some(text) => building.push(text, line, statement.refuses(), (index, Guarding::Itself)),
-                None => building.push(&blank(text), line, None, (index, Guarding::Itself)),
+                Some(text) => building.push(text, statement, (index, Guarding::Itself)),
+                None => building.leave_out(text, statement.line(), index),
             }
-            if mode != TransactionMode::Block {
-                continue;
-            }
-            if left.is_some() && sql::may_be_cluster_wide(text) {
-                building.guard(line, (index, Guarding::Statement));
-            } else if index + 1 == count {
-                building.guard(line, (index, Guarding::Script));
+            let Trial::Guarded { is_last } = trial else { continue };
+            // Also behind one that is left out by now: the history counts the statements of a script that it goes on with.
+            if sql::may_be_cluster_wide(text) {
+                building.guard(statement.line(), (index, Guarding::Statement));
+            } else if is_last {
+                building.guard(statement.line(), (index, Guarding::Script));
             }
         }
         building.text.push_str(&script.text()[done..]);
@@ -273,17 +271,48 @@ impl Edited {
     }
 }
 
+/// How a statement whose text does not show all that it does can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    /// It is committed before a guard could look.
+    None,
+    /// Its transaction is rolled back in the end, whatever it has done.
+    RolledBack,
+    /// Guards look before its transaction is committed, for which it may be the last statement.
+    Guarded { is_last: bool },
+}
+
+/// How each of a script's statements can be tried.
+fn trials(script: &Script, mode: TransactionMode) -> Vec<Trial> {
+    let mut trials = vec![Trial::None; script.statements().len()];
+    for unit in script.units() {
+        let is_transaction = mode != TransactionMode::None || !unit.opening().is_empty();
+        if !is_transaction {
+            continue;
+        }
+        let trial = match unit.ending() {
+            Ending::Rollback => Trial::RolledBack,
+            Ending::Runner | Ending::Commit => Trial::Guarded { is_last: false },
+        };
+        trials[unit.statements()].fill(trial);
+        if let (Trial::Guarded { .. }, Some(body)) = (trial, unit.body().last()) {
+            trials[body.end - 1] = Trial::Guarded { is_last: true };
+        }
+    }
+    trials
+}
+
 /// Whether a statement is left out because of its text. Where it would be committed before a guard, what it quotes counts,
 /// too.
-fn is_to_leave_out(statement: &str, mode: TransactionMode) -> bool {
-    let is_tried = mode == TransactionMode::Block || !sql::may_be_cluster_wide(statement);
+fn is_to_leave_out(statement: &str, trial: Trial) -> bool {
+    let is_tried = trial != Trial::None || !sql::may_be_cluster_wide(statement);
     sql::is_cluster_wide(statement) || !is_tried && sql::quotes_cluster_wide(statement)
 }
 
-/// A statement that does nothing, of as many lines.
+/// A statement that does nothing, of as many lines. It takes no snapshot, so `SET TRANSACTION` may stand behind it.
 fn blank(statement: &str) -> String {
     let lines = statement.matches('\n').count();
-    format!("SELECT{}", "\n".repeat(lines))
+    format!("SHOW role{}", "\n".repeat(lines))
 }
 
 struct Building {
@@ -293,18 +322,25 @@ struct Building {
 }
 
 impl Building {
-    fn push(&mut self, statement: &str, line: u32, refuses: Option<sql::Refusal>, origin: (usize, Guarding)) {
-        let end = self.text.len() + statement.trim_end().len();
+    /// A text in the place of a statement: on its line, and with its effect on the transaction.
+    fn push(&mut self, text: &str, of: Statement, origin: (usize, Guarding)) {
+        let end = self.text.len() + text.trim_end().len();
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        self.statements.push(Statement::new(offset(self.text.len()), offset(end), line, refuses));
+        let statement = Statement::new(offset(self.text.len()), offset(end), of.line(), of.refuses());
+        self.statements.push(statement.with_control(of.control()));
         self.origins.push(origin);
-        self.text.push_str(statement);
+        self.text.push_str(text);
+    }
+
+    fn leave_out(&mut self, text: &str, line: u32, index: usize) {
+        self.push(&blank(text), Statement::new(0, 0, line, None), (index, Guarding::Itself));
     }
 
     /// On the line of the statement that it is behind, so that the others stay on theirs.
     fn guard(&mut self, line: u32, origin: (usize, Guarding)) {
         self.text.push_str("; ");
-        self.push(GUARD, line, None, origin);
+        let guard = Statement::new(0, 0, line, None).with_control(Control::of(GUARD));
+        self.push(GUARD, guard, origin);
     }
 
     fn finish(self, script: &Script, mode: TransactionMode) -> Edited {
@@ -389,7 +425,7 @@ mod tests {
     fn a_script_that_runs_statement_by_statement_has_no_guard_and_keeps_its_mode() {
         let text = "ALTER SYSTEM SET work_mem = '1MB'; CALL p(); DO $$ BEGIN CREATE ROLE a; END $$";
         let edited = edited(text).unwrap().script;
-        assert_eq!(edited.text(), "SELECT; CALL p(); SELECT");
+        assert_eq!(edited.text(), "SHOW role; CALL p(); SHOW role");
         assert_eq!(edited.transaction(), TransactionMode::None);
     }
 }

@@ -161,6 +161,31 @@ async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
     client.batch_execute(&down).await.unwrap();
 }
 
+/// Up, down and up again on a scratch database, where code is watched for what it does to roles.
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn scripts_with_transactions_of_their_own_pass_test_and_drift() {
+    let stage = Stage::new(&TABLES).await;
+    let code = "DO $$ BEGIN PERFORM count(*) FROM users; END $$";
+    let up = format!(
+        "BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; {code}; CREATE TABLE a (); COMMIT; {code}; CREATE TABLE b ();"
+    );
+    stage.write("migrations/0003_own.up.sql", &up);
+    let down = format!(
+        "BEGIN READ ONLY; {code}; COMMIT; BEGIN; {code}; ROLLBACK; DROP TABLE a; {code}; COMMIT; DROP TABLE b;"
+    );
+    stage.write("migrations/0003_own.down.sql", &down);
+    stage.write("migrations/0004_mood.up.sql", &format!("CREATE TYPE mood AS ENUM ('sad'); COMMIT; {code}; ALTER TYPE mood ADD VALUE 'glad'; COMMIT; CREATE TABLE m (m mood DEFAULT 'glad');"));
+    stage.write(
+        "migrations/0004_mood.down.sql",
+        &format!("BEGIN; DROP TABLE m; {code}; COMMIT; DROP TYPE mood;"),
+    );
+    for line in ["test", "up", "drift"] {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 0, "{line}: {} {}", ran.stdout, ran.stderr);
+    }
+}
+
 #[tokio::test]
 async fn drift_since_the_last_run_needs_no_scratch_database() {
     let stage = Stage::new(&TABLES).await;
