@@ -38,7 +38,10 @@ async fn a_table_that_stays_locked_is_told_with_who_locks_it() {
     let ran = stage.run("up --lock-timeout 1s --retry-for 0s");
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.stderr.contains("\nin the way: pid ") && ran.stderr.contains(" (report), for "), "{ran:?}");
-    assert!(ran.stderr.contains("\n  migrate up --lock-timeout 1s --retry-for 0s  # goes on with it\n"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("\n  migrate up --lock-timeout 1s --retry-for 0s  # goes on with it\n"),
+        "{ran:?}"
+    );
 }
 
 #[cfg(unix)]
