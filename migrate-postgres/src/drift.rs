@@ -300,7 +300,6 @@ impl Migrator {
     ) -> Result<Differences, Error> {
         let table = history.survey().await?.table;
         let scope = comparison.scope();
-        #[cfg(feature = "histories")]
         let scope = scope.without_histories(history.session(), &table).await?;
         let live = comparison.of(read(history.session_mut(), &scope).await?);
         let current = current_schema(history.session()).await?;

@@ -19,11 +19,14 @@ fn of(preflight: &Preflight, check: Check) -> (Verdict, String) {
 }
 
 #[tokio::test]
-async fn where_nothing_is_in_the_way_all_checks_pass() {
+async fn where_nothing_is_in_the_way_all_checks_pass_but_for_a_backup_that_is_not_recorded() {
     let database = database().await;
     migrator(&FILES[..1]).run(database.url()).await.unwrap();
     let preflight = migrator(&FILES).preflight(database.url()).await.unwrap();
-    assert_eq!(preflight.verdict(), Verdict::Pass, "{preflight}");
+    // Something is pending, and no backup is recorded.
+    let warnings = preflight.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
+    assert_eq!(warnings.map(|finding| finding.check).collect::<Vec<_>>(), [Check::Backup], "{preflight}");
+    assert_eq!(of(&preflight, Check::Backup).0, Verdict::Warning);
     assert_eq!(preflight.findings.len(), 9);
     let unreachable =
         migrator(&FILES).preflight("postgres://localhost:1/none?connect_timeout=1").await.unwrap();

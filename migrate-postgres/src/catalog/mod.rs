@@ -28,7 +28,6 @@
 //! constraint, the constraints and triggers that a partition has from its parent, the names of `NOT NULL` constraints.
 
 mod difference;
-#[cfg(feature = "histories")]
 mod histories;
 mod kind;
 mod object;

@@ -190,10 +190,7 @@ async fn digests<T: Target + ?Sized>(
     survey: &Survey,
 ) -> Result<Catalog, Error> {
     let scope = Scope::database();
-    #[cfg(feature = "histories")]
     let scope = scope.without_histories(history.session(), &survey.table).await?;
-    #[cfg(not(feature = "histories"))]
-    let _ = survey;
     let catalog = read(history.session_mut(), &scope).await?;
     Ok(Catalog::of(catalog.objects().iter().map(digested)))
 }

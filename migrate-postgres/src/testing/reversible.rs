@@ -5,7 +5,6 @@ use std::fmt;
 use super::{Database, TestingError, server};
 use crate::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
 use crate::error::without_advice;
-#[cfg(feature = "histories")]
 use crate::history::PgHistory;
 use crate::scratch::{Phase, Replay, Told, empty_all, is_empty};
 #[cfg(feature = "cli")]
@@ -405,16 +404,10 @@ impl<'t> Reader<'t> {
 
     /// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
     async fn read<T: Target + ?Sized>(&mut self, target: &T, migrator: &Migrator) -> Result<Catalog, Error> {
-        let scope = Scope::database();
-        #[cfg(feature = "histories")]
-        let scope = {
-            let history = PgHistory::open(target, &migrator.settings).await?;
-            let table = history.survey().await.map(|survey| survey.table);
-            history.close().await;
-            scope.without_histories(&self.session, &table?).await?
-        };
-        #[cfg(not(feature = "histories"))]
-        let _ = (target, migrator);
+        let history = PgHistory::open(target, &migrator.settings).await?;
+        let table = history.survey().await.map(|survey| survey.table);
+        history.close().await;
+        let scope = Scope::database().without_histories(&self.session, &table?).await?;
         read_with(&mut self.session, &scope, Some(&self.prepared)).await
     }
 
