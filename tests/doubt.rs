@@ -895,11 +895,14 @@ async fn an_ordinary_statement_comes_before_its_checkpoint() {
     let database = server.database().await.unwrap();
     let it = after(
         TABLE,
-        "SELECT pg_create_logical_replication_slot('s', 'pgoutput'); INSERT INTO t VALUES (3, 3);",
+        "SELECT pg_create_logical_replication_slot('s', 'pgoutput'); INSERT INTO t VALUES (3, 3); \
+         INSERT INTO t SELECT 4, 4 WHERE pg_current_xact_id_if_assigned() IS NULL;",
     );
     it.run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM pg_replication_slots").await, 1);
+    // The slot could be made by a second try, outside of a transaction.
+    assert_eq!(count(&admin, "SELECT count(*) FROM t WHERE a = 4").await, 1, "nothing was written before it");
     admin.batch_execute("SELECT pg_drop_replication_slot('s')").await.unwrap();
     is_settled(&it, &database).await;
 }

@@ -131,9 +131,16 @@ async fn a_transaction_that_can_not_write_is_recorded_in_the_next_one() {
 
 #[tokio::test]
 async fn modes_of_the_session_hold_for_the_blocks_that_the_script_begins() {
-    let script = "-- migrate: transaction=none\nSET default_transaction_isolation = 'serializable'; BEGIN; \
-                  INSERT INTO levels VALUES (current_setting('transaction_isolation')); COMMIT;";
-    assert_eq!(levels(script).await, ["serializable"; 2]);
+    for mode in [
+        "SET default_transaction_isolation = 'serializable'",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    ] {
+        let script = format!(
+            "-- migrate: transaction=none\n{mode}; BEGIN; \
+             INSERT INTO levels VALUES (current_setting('transaction_isolation')); COMMIT;"
+        );
+        assert_eq!(levels(&script).await, ["serializable"; 2], "{mode}");
+    }
 }
 
 #[tokio::test]

@@ -140,6 +140,8 @@ const EVERYTHING: &str = "
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 77000', current_database());
         EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET lock_timeout = 77000', current_database()); END $$;
     CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
+    CREATE FUNCTION keep() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'nothing is dropped'; END $$;
+    CREATE EVENT TRIGGER keep ON sql_drop EXECUTE FUNCTION keep();
 ";
 
 /// How many rows each catalog of the database has that initdb did not make: of each catalog that has objects, as the server
