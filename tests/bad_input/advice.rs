@@ -5,6 +5,7 @@ use migrate_core::advice::ADVICE;
 use migrate_postgres::{Down, Error};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 use std::{env, fs};
 
 /// A script, the SQLSTATE that it ends with, and words of the advice.
@@ -153,8 +154,9 @@ async fn a_role_that_may_have_one_connection_is_named_at_once() {
     client.batch_execute(&make).await.unwrap();
     let mut config = database.config();
     config.user(&role);
-    // With the usual ten minutes of waiting for the lock.
-    let error = Folder::good().migrator().run(&config).await.unwrap_err();
+    // Not when the wait for the lock is over.
+    let migrator = Folder::good().migrator().lock_wait(Duration::from_secs(20));
+    let error = migrator.run(&config).await.unwrap_err();
     let Error::ConnectionLimit { owner, .. } = &error else { panic!("{error}") };
     assert_eq!(*owner, format!("role {role}"));
     assert!(error.to_string().contains(&format!("next: ALTER ROLE {role} CONNECTION LIMIT 2")), "{error}");
