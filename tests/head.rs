@@ -231,3 +231,17 @@ async fn a_role_without_rights_on_it_looks_at_the_history() {
     assert_eq!(fault(&admin).await, None);
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
+
+/// No foreign key holds there.
+#[tokio::test]
+async fn rows_that_are_deleted_as_by_a_replica_are_noticed() {
+    let (database, client) = database().await;
+    let migrator = repeatable(3);
+    migrator.run(database.url()).await.unwrap();
+    let delete =
+        "SET session_replication_role = replica; DELETE FROM migrate_history WHERE version = '3'; RESET ALL";
+    client.batch_execute(delete).await.unwrap();
+    assert!(head(&client, "default").await.is_some_and(|head| !head.is_empty()));
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
+    assert_at_rest(&migrator, &database.config()).await;
+}

@@ -42,10 +42,11 @@ pub async fn fault(client: &Client) -> Option<String> {
     let faults = "\
         SELECT string_agg(format('set %s: head %L (row %s), last row %s', h.set_name, h.head, h.seq, last), '; ') \
         FROM migrate_history_head h LEFT JOIN LATERAL (SELECT * FROM migrate_history r WHERE r.set_name = h.set_name \
-          ORDER BY seq DESC LIMIT 1) last ON true \
+          AND (outcome <> 'unfinished' OR checkpoint IS NOT NULL) ORDER BY seq DESC LIMIT 1) last ON true \
         WHERE h.head <> '' AND (h.seq IS DISTINCT FROM last.seq \
           OR split_part(h.head, chr(31), 1) IS DISTINCT FROM encode(last.digest, 'hex') \
-          OR EXISTS (SELECT FROM migrate_history r WHERE r.set_name = h.set_name AND outcome <> 'done' AND checkpoint IS NOT NULL))";
+          OR EXISTS (SELECT FROM migrate_history r WHERE r.set_name = h.set_name AND checkpoint IS NOT NULL \
+            AND (outcome <> 'done' OR action = 'rewind')))";
     client.query_one(faults, &[]).await.expect("both tables are read").get(0)
 }
 

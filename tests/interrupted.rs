@@ -202,6 +202,23 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
 }
 
 #[tokio::test]
+async fn a_corrected_script_leaves_an_invalid_index_alone_that_no_text_of_it_makes() {
+    let database = database().await;
+    let wrong = second("CREATE INDEX CONCURRENTLY i ON users (emial);");
+    wrong.clone().target("1").run(database.url()).await.unwrap();
+    let admin = database.connect().await.unwrap();
+    admin.batch_execute("INSERT INTO users VALUES (1), (1)").await.unwrap();
+    admin.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY i ON users (id)").await.unwrap_err();
+    wrong.run(database.url()).await.unwrap_err();
+    let right = second("CREATE INDEX CONCURRENTLY i ON users (email);");
+    match right.run(database.url()).await.unwrap_err() {
+        Error::Failed(failure) => assert_eq!(failure.code.as_deref(), Some("42P07"), "{failure}"),
+        error => panic!("{error}"),
+    }
+    assert_eq!(indexes(&database).await, "i!");
+}
+
+#[tokio::test]
 async fn a_corrected_script_may_fail_again_and_be_corrected_again() {
     let database = database().await;
     let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
@@ -235,4 +252,192 @@ async fn a_script_that_was_edited_in_what_is_done_does_not_go_on() {
         assert_eq!(refusal(refused), ("00002_step".to_owned(), Interruption::Edited), "{edited}");
     }
     assert_eq!(indexes(&database).await, "i");
+}
+
+/// The rows of the history, with what tells one attempt from another.
+async fn rows(database: &Database) -> Vec<String> {
+    let sql = "SELECT concat_ws(' ', seq, action, outcome, nullif(application_name, ''), \
+                 CASE WHEN live THEN 'live' END, 'at ' || checkpoint, 'reached ' || reached, 'after ' || continues, reason) \
+               FROM migrate_history ORDER BY seq";
+    let rows = database.connect().await.unwrap().query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// What a row says that is no state.
+async fn record(database: &Database, row: i64) -> String {
+    let sql = "SELECT (to_jsonb(h) - 'live' - 'checkpoint' - 'reached')::text FROM migrate_history h WHERE seq = $1";
+    database.connect().await.unwrap().query_one(sql, &[&row]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn each_attempt_and_each_settlement_is_a_row_that_stays_as_it_is() {
+    let database = database().await;
+    let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
+    let migrator = second(&format!("{ok} CREATE INDEX CONCURRENTLY j ON later (id);"));
+    let as_application = |name: &str| {
+        let mut config = database.config();
+        config.application_name(name);
+        config
+    };
+    migrator.run(&as_application("ci")).await.unwrap_err();
+    let failed = record(&database, 2).await;
+    let resumed = migrator.resolve(&as_application("ops"), "2", Resolution::ResumeAt(2), "seen to").await;
+    resumed.unwrap();
+    let settled = record(&database, 3).await;
+    assert_eq!(
+        rows(&database).await,
+        [
+            "1 apply done ci live",
+            "2 apply failed ci reached 1",
+            "3 rewind done ops live at 1 after 2 seen to"
+        ]
+    );
+    // One more that fails, and one that goes well.
+    migrator.run(&as_application("deploy")).await.unwrap_err();
+    database.connect().await.unwrap().batch_execute("CREATE TABLE later (id int)").await.unwrap();
+    migrator.run(&as_application("again")).await.unwrap();
+    assert_eq!(
+        rows(&database).await,
+        [
+            "1 apply done ci live",
+            "2 apply failed ci reached 1",
+            "3 rewind done ops reached 1 after 2 seen to",
+            "4 apply failed deploy reached 1 after 3",
+            "5 apply done again live at 2 after 4"
+        ]
+    );
+    assert_eq!((record(&database, 2).await, record(&database, 3).await), (failed, settled));
+    // Each took as long as its own work.
+    let sql = "SELECT bool_and(finished_at >= started_at AND started_at >= before) FROM \
+               (SELECT *, lag(finished_at, 1, '-infinity') OVER (ORDER BY seq) AS before FROM migrate_history) h";
+    let client = database.connect().await.unwrap();
+    assert!(client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0));
+    let attempts = migrator.attempts(database.url()).await.unwrap();
+    let continues: Vec<Option<i64>> = attempts.iter().map(|attempt| attempt.continues).collect();
+    assert_eq!(continues, [None, None, Some(2), Some(3), Some(4)]);
+}
+
+/// A run that is killed: by its process, which is gone with its connections.
+async fn killed(database: &Database, migrator: &Migrator) {
+    let (run, config) = (migrator.clone(), database.config());
+    let run = tokio::spawn(async move { run.run(&config).await });
+    let sleeps = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep' \
+                  AND pid <> pg_backend_pid())";
+    let client = database.connect().await.unwrap();
+    let is_at_it = async || client.query_one(sleeps, &[]).await.unwrap().get::<_, bool>(0);
+    while !is_at_it().await {
+        assert!(!run.is_finished());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+               AND pid <> pg_backend_pid()";
+    run.abort();
+    client.query_one(end, &[]).await.unwrap();
+    while is_at_it().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_never_ended_is_recorded_by_the_next_run() {
+    for (slow, quick, left) in [
+        ("SELECT pg_sleep(600);", "SELECT 1;", "interrupted"),
+        (
+            "SELECT 1; SELECT pg_sleep(600); VACUUM users;",
+            "SELECT 1; SELECT 2; VACUUM users;",
+            "interrupted reached 1",
+        ),
+    ] {
+        let database = database().await;
+        killed(&database, &second(slow)).await;
+        let status = second(slow).status(database.url()).await.unwrap();
+        assert_eq!(status.pending().count(), 1, "{status}");
+        let begun = rows(&database).await;
+        assert!(begun.len() == 2 && begun[1].starts_with("2 apply unfinished"), "{begun:?}");
+        let outcome = match second(quick).run(database.url()).await {
+            // In what may be done, the script was edited.
+            Err(Error::Refused(Refused::Interrupted { .. })) => {
+                second(slow).resolve(database.url(), "2", Resolution::Reverted, "looked").await.unwrap();
+                second(quick).run(database.url()).await
+            }
+            outcome => outcome,
+        };
+        outcome.unwrap();
+        let rows = rows(&database).await;
+        assert_eq!(rows[1], format!("2 apply {left}"), "{rows:?}");
+        assert!(rows.last().unwrap().contains("apply done live"), "{rows:?}");
+        assert!(second(quick).run(database.url()).await.unwrap().is_noop());
+    }
+}
+
+/// The last row is of an attempt that never ended, and something else is to be recorded.
+#[tokio::test]
+async fn an_attempt_that_never_ended_is_recorded_whatever_comes_next() {
+    let slow = second("SELECT pg_sleep(600);");
+    for next in ["SELEC 1;", "VACUUM users;", "CREATE TABLE users ();"] {
+        let database = database().await;
+        killed(&database, &slow).await;
+        drop(second(next).run(database.url()).await);
+        let rows = rows(&database).await;
+        assert!(rows.len() == 3 && rows[1].starts_with("2 apply interrupted"), "{next}: {rows:?}");
+    }
+    let database = database().await;
+    killed(&database, &slow).await;
+    slow.resolve(database.url(), "2", Resolution::Applied, "by hand").await.unwrap();
+    assert!(rows(&database).await[1].starts_with("2 apply interrupted"));
+}
+
+/// A run that has lost its lock, and another one that begins: the second takes the first one's row for one that nobody ends,
+/// and waits for it.
+#[tokio::test]
+async fn a_run_that_is_still_at_it_is_waited_for_and_not_taken_for_one_that_never_ended() {
+    let database = database().await;
+    let migrator = second("SELECT pg_sleep(1); CREATE TABLE once ();");
+    let first = {
+        let (migrator, config) = (migrator.clone(), database.config());
+        tokio::spawn(async move { migrator.run(&config).await })
+    };
+    let client = database.connect().await.unwrap();
+    let holder = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND \
+                  EXISTS (SELECT FROM pg_stat_activity a WHERE datname = current_database() AND wait_event = 'PgSleep' \
+                    AND a.pid <> pg_backend_pid()) AND pid <> pg_backend_pid()";
+    while client.query_one(holder, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let second = migrator.run(database.url()).await;
+    drop(first.await);
+    assert!(second.is_ok(), "{second:?}");
+    let rows = rows(&database).await;
+    let done = rows.iter().filter(|row| row.contains("done")).count();
+    assert_eq!(done, 2, "{rows:?}");
+    assert!(migrator.run(database.url()).await.unwrap().is_noop());
+}
+
+#[tokio::test]
+async fn a_plan_has_only_what_an_interrupted_migration_still_needs() {
+    let database = database().await;
+    let migrator = half_applied(&database, 1).await;
+    let plan = migrator.explain(database.url()).await.unwrap();
+    let numbers: Vec<usize> = plan.steps[0].statements.iter().map(|statement| statement.number).collect();
+    assert_eq!((numbers, plan.steps[0].statements_done), (vec![2], 1));
+    assert!(plan.to_string().contains("goes on after 1 statement that is done"), "{plan}");
+}
+
+/// A row at a checkpoint of a migration whose script runs in a transaction.
+#[tokio::test]
+async fn a_checkpoint_of_a_script_that_runs_in_a_transaction_is_refused_by_name() {
+    let database = database().await;
+    let migrator = migrator([Scripts::up(1, TABLE), Scripts::up(2, "CREATE TABLE u (); CREATE TABLE v ();")]);
+    migrator.run(database.url()).await.unwrap();
+    let unfinished = "UPDATE migrate_history SET outcome = 'unfinished', checkpoint = 0, \
+                      digest = (SELECT digest FROM migrate_history WHERE seq = 1) WHERE seq = 2; \
+                      TRUNCATE migrate_history_head; DROP TABLE u, v";
+    let client = database.connect().await.unwrap();
+    client.batch_execute(unfinished).await.unwrap();
+    assert_eq!(
+        refusal(migrator.run(database.url()).await),
+        ("00002_step".to_owned(), Interruption::Transaction)
+    );
+    migrator.resolve(database.url(), "2", Resolution::Reverted, "nothing of it is there").await.unwrap();
+    assert_eq!(names(&migrator.run(database.url()).await.unwrap()), ["apply 00002_step"]);
 }

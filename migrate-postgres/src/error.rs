@@ -222,6 +222,60 @@ pub enum Error {
         known: i32,
     },
 
+    /// The history's table was changed by hand: it lacks columns that it had.
+    #[error(
+        "the history {table} was changed by hand: it has no column {}; nothing was changed\n\
+         next: restore the table from a backup, or add what is missing again; a history in another table would have \
+         everything applied a second time",
+        columns(missing)
+    )]
+    DamagedTable {
+        /// The table.
+        table: String,
+        /// Columns that it lacks, with their type where it has them with another one.
+        missing: Vec<String>,
+    },
+
+    /// What has the history's name is a view, or a table of another server.
+    #[error(
+        "the history {table} is no table of this database; nothing was changed\n\
+         next: put the table in its place, or name the one that is the history with `history_schema` and `history_table`"
+    )]
+    NotATable {
+        /// What has its name.
+        table: String,
+    },
+
+    /// The end of the history, which a boot believes, does not say what its rows do.
+    #[error(
+        "the end of the history {table}, row {row} of the set `{set}`, says that other migrations are applied than its rows do: \
+         it was changed by hand, and a boot believes it; nothing was changed\n\
+         next: put right what was changed by hand; or let the rows count: {remedy}"
+    )]
+    WrongDigest {
+        /// The table.
+        table: String,
+        /// The set.
+        set: String,
+        /// The last row's number within its set, its `seq`.
+        row: i64,
+        /// The statements that let the rows count.
+        remedy: String,
+    },
+
+    /// The history's table does not take the rows that are written to it.
+    #[error(
+        "the history {table} does not keep the row of {name}: a rule or a trigger on the table takes it away; {name} was not \
+         applied or reverted\n\
+         next: drop the rule or the trigger, or let it leave the rows as they are, and run again"
+    )]
+    RowNotKept {
+        /// The table.
+        table: String,
+        /// The migration's name.
+        name: String,
+    },
+
     /// Row-level security is enabled on the history's table, and applies to this role: rows are hidden from it, and nobody can
     /// tell which.
     #[error(

@@ -54,7 +54,7 @@ mod value;
 #[doc(hidden)]
 pub use embed::__private;
 pub use error::Error;
-pub use history::{Attempt, Outcome};
+pub use history::{Attempt, Outcome, RunningAttempt};
 pub use lock::LockKind;
 pub use migrate_core;
 pub use migrate_core::engine::Progress;

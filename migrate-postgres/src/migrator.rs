@@ -1,10 +1,14 @@
 //! The one entry.
 
 use crate::apply::verify_applied;
+#[cfg(feature = "cli")]
+use crate::apply::{BEGIN, timeouts};
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::foreign::{Adopting, KeptTable, ToolTable};
-use crate::history::{Attempt, PgHistory, attempts};
+use crate::history::{Attempt, PgHistory, RunningAttempt, attempts, check_end, running};
+#[cfg(feature = "cli")]
+use crate::history::{last_text, run_id};
 use crate::lock::LockKind;
 use crate::observe::{Callback, Listeners, OnEvent};
 use crate::settings::RunSettings;
@@ -12,6 +16,8 @@ use crate::stale;
 use crate::status::Status;
 use crate::target::Target;
 use crate::value::Value;
+#[cfg(feature = "cli")]
+use migrate_core::Options;
 use migrate_core::engine;
 use migrate_core::event::Event;
 #[cfg(feature = "histories")]
@@ -610,15 +616,88 @@ impl Migrator {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let read = self.read(&mut history).await;
         history.close().await;
-        let (state, attempts) = read?;
-        Ok((Status::of(&self.set, &state, &attempts), attempts))
+        let (state, attempts, running) = read?;
+        Ok((Status::of(&self.set, &state, &attempts, running.as_ref()), attempts))
     }
 
     async fn read<T: Target + ?Sized>(
         &self,
         history: &mut PgHistory<'_, T>,
-    ) -> Result<(HistoryState, Vec<Attempt>), Error> {
-        Ok((history.load(&self.set).await?, self.read_attempts(history).await?))
+    ) -> Result<(HistoryState, Vec<Attempt>, Option<RunningAttempt>), Error> {
+        let state = history.load(&self.set).await?;
+        let attempts = self.read_attempts(history).await?;
+        let running = self.running_of(history, &attempts).await?;
+        Ok((state, attempts, running))
+    }
+
+    /// The same, whose run can be told from others before it begins.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_run(mut self) -> Migrator {
+        self.settings.run = Some(run_id());
+        self
+    }
+
+    /// Records that this migrator's run was interrupted, when it is dropped: best effort, since the next run records that in
+    /// any case. Until the server has noticed that the run is gone, its row is locked.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn record_interruption<T: Target + ?Sized>(&self, target: &T) -> Result<(), Error> {
+        let Some(run) = &self.settings.run else { return Ok(()) };
+        let history = PgHistory::open(target, &self.settings).await?;
+        let survey = history.survey().await?;
+        if survey.exists && survey.table.keeps().is_none() && survey.check_writable().is_ok() {
+            let timeouts = timeouts(&survey, &self.settings, &Options::NONE, true).join("; ");
+            let record = survey.table.run_interrupted(self.set.name(), run);
+            let message = format!("{BEGIN}; {timeouts}; {record}; COMMIT");
+            drop(history.session().batch_execute(&message).await);
+        }
+        history.close().await;
+        Ok(())
+    }
+
+    /// The text that the last attempt with a migration ran, as the history has kept it.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn last_text<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        version: &Version,
+    ) -> Result<Option<String>, Error> {
+        let history = PgHistory::open(target, &self.settings).await?;
+        let text = match history.survey().await {
+            Ok(survey) if survey.exists && survey.table.keeps().is_none() => {
+                last_text(history.session(), &survey, &self.set, version).await
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        history.close().await;
+        text
+    }
+
+    /// The migration that a run in another process is at, if one is. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn running<T: Target + ?Sized>(&self, target: &T) -> Result<Option<RunningAttempt>, Error> {
+        let history = PgHistory::open(target, &self.settings).await?;
+        let running = match self.read_attempts(&history).await {
+            Ok(attempts) => self.running_of(&history, &attempts).await,
+            Err(error) => Err(error),
+        };
+        history.close().await;
+        running
+    }
+
+    async fn running_of<T: Target + ?Sized>(
+        &self,
+        history: &PgHistory<'_, T>,
+        attempts: &[Attempt],
+    ) -> Result<Option<RunningAttempt>, Error> {
+        if self.settings.keeps().is_some() || attempts.is_empty() {
+            return Ok(None);
+        }
+        let survey = history.survey().await?;
+        running(history.session(), &self.settings, &survey, &self.set, attempts).await
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -671,6 +750,8 @@ impl Migrator {
             return Err(Error::Refused(Refused::unfinished(interrupted)));
         }
         let survey = history.survey().await?;
+        let head = history.head(&self.set).await?;
+        check_end(history.session(), &survey, &self.set, &state, head.digest).await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);

@@ -23,6 +23,8 @@ pub(crate) struct RunSettings {
     pub(crate) lock_timeout: Duration,
     /// How long a statement of a migration may take; zero is for ever.
     pub(crate) statement_timeout: Duration,
+    /// What tells the run from others, where that is not left to the run.
+    pub(crate) run: Option<String>,
     /// What is migrating: a program's name and version.
     pub(crate) program: Cow<'static, str>,
     /// Whether the spans of statements have their text.
@@ -51,6 +53,7 @@ impl RunSettings {
         lock: None,
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::ZERO,
+        run: None,
         program: Cow::Borrowed(""),
         #[cfg(feature = "tracing")]
         traces_text: false,

@@ -1,6 +1,6 @@
 //! What is known of each migration.
 
-use crate::history::{Attempt, Outcome};
+use crate::history::{Attempt, Outcome, RunningAttempt};
 use migrate_core::history::State as HistoryState;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
@@ -56,6 +56,8 @@ pub enum State {
         /// What came of the last attempt, if there was one.
         last: Option<Outcome>,
     },
+    /// A run is at it.
+    Running(RunningAttempt),
     /// It runs statement by statement, and was begun and not ended.
     Interrupted {
         /// How many statements are done for certain.
@@ -67,7 +69,12 @@ pub enum State {
 
 impl Status {
     /// What set, state and attempts amount to.
-    pub(crate) fn of(set: &Set, state: &HistoryState, attempts: &[Attempt]) -> Status {
+    pub(crate) fn of(
+        set: &Set,
+        state: &HistoryState,
+        attempts: &[Attempt],
+        running: Option<&RunningAttempt>,
+    ) -> Status {
         let mut versions: Vec<(&Version, &str)> = set.iter().map(|m| (m.version(), m.name())).collect();
         let unknown = state.applied.iter().filter(|applied| set.find(&applied.version).is_none());
         versions.extend(unknown.map(|applied| (&applied.version, applied.name.as_str())));
@@ -75,7 +82,10 @@ impl Status {
         let row = |(version, name): (&Version, &str)| StatusRow {
             version: version.clone(),
             name: name.to_owned(),
-            state: state_of(set, state, attempts, version),
+            state: match running.filter(|running| running.version == *version) {
+                Some(running) => State::Running(running.clone()),
+                None => state_of(set, state, attempts, version),
+            },
         };
         Status { set: set.name().to_owned(), rows: versions.into_iter().map(row).collect() }
     }
@@ -84,12 +94,26 @@ impl Status {
     pub fn pending(&self) -> impl Iterator<Item = &StatusRow> {
         self.rows.iter().filter(|row| !matches!(row.state, State::Applied { .. }))
     }
+
+    /// The migrations that are applied, in order; one that is to be applied again is pending.
+    pub fn applied(&self) -> impl Iterator<Item = &StatusRow> {
+        self.rows.iter().filter(|row| matches!(row.state, State::Applied { .. }))
+    }
+
+    /// The migration that a run is at.
+    pub fn running(&self) -> Option<&RunningAttempt> {
+        self.rows.iter().find_map(|row| match &row.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        })
+    }
 }
 
 fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Version) -> State {
     let last = attempts.iter().rev().find(|attempt| attempt.version == *version);
     if let Some(interrupted) = state.interrupted.as_ref().filter(|i| i.version == *version) {
-        let last = last.map(|attempt| attempt.outcome.clone());
+        let open = attempts.iter().rev().find(|attempt| attempt.number == interrupted.row);
+        let last = open.or(last).map(|attempt| attempt.outcome.clone());
         return State::Interrupted { statements_done: interrupted.statements_done, last };
     }
     let Some(applied) = state.find(version) else {
@@ -124,6 +148,7 @@ impl fmt::Display for State {
                 write!(f, "pending, {outcome}")
             }
             State::Pending { .. } => f.write_str("pending"),
+            State::Running(running) => write!(f, "{running}"),
             State::Interrupted { statements_done, .. } => {
                 write!(f, "interrupted after {statements_done} statements")
             }

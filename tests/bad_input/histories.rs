@@ -2,7 +2,7 @@
 
 use crate::support::{Folder, assert_error, assert_snapshot, database, holds};
 use migrate_postgres::testing::Database;
-use migrate_postgres::{Down, Error, Migrator, Notice, Refused, Set};
+use migrate_postgres::{Down, Error, Migrator, Notice, Refused, Resolution, Set};
 
 /// A database with three migrations applied, and their folder.
 async fn migrated() -> (Database, Folder) {
@@ -192,7 +192,7 @@ async fn a_table_with_our_columns_and_other_types_is_no_history() {
     )
     .await;
     let error = folder.migrator().run(&database.config()).await.unwrap_err();
-    assert!(matches!(&error, Error::NotOurTable { .. }), "{error}");
+    assert!(matches!(&error, Error::DamagedTable { .. }), "{error}");
     assert_error("not_ours_one_type", &error, &database).await;
 }
 
@@ -267,4 +267,95 @@ async fn two_sets_that_share_a_name_by_mistake_are_refused() {
     let library = Folder::new([("0001_jobs.sql", "CREATE TABLE jobs (id bigint);")]);
     let error = library.migrator().run(&database.config()).await.unwrap_err();
     assert_error("two_sets_one_name", &error, &database).await;
+}
+
+/// A rule or a trigger that takes the row away, of every kind of script and for what is only recorded.
+#[tokio::test]
+async fn a_history_that_does_not_keep_its_rows_has_nothing_applied() {
+    let function = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; ";
+    let trigger = |event: &str| {
+        format!(
+            "{function} CREATE TRIGGER t BEFORE {event} ON migrate_history FOR EACH ROW EXECUTE FUNCTION nothing()"
+        )
+    };
+    let rule = |event: &str| format!("CREATE RULE r AS ON {event} TO migrate_history DO INSTEAD NOTHING");
+    for takes in [trigger("INSERT"), trigger("UPDATE"), rule("INSERT"), rule("UPDATE")] {
+        for script in ["CREATE TABLE likes ();", "CREATE TABLE likes (); VACUUM likes;"] {
+            let (database, folder) = migrated().await;
+            execute(&database, &takes).await;
+            folder.write("0004_likes.up.sql", script);
+            folder.write("0004_likes.down.sql", "DROP TABLE likes;");
+            let error = folder.migrator().run(&database.config()).await.unwrap_err();
+            let is_named = matches!(&error, Error::RowNotKept { name, .. } if name == "0004_likes");
+            assert!(is_named, "{takes}, {script}: {error}");
+            let client = database.connect().await.unwrap();
+            let likes = client.query_one("SELECT to_regclass('likes')::text", &[]).await.unwrap();
+            assert_eq!(likes.get::<_, Option<String>>(0), None, "{takes}, {script}");
+        }
+        if takes.contains("INSERT") {
+            let (database, folder) = migrated().await;
+            execute(&database, &takes).await;
+            folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
+            let resolved =
+                folder.migrator().resolve(&database.config(), "4", Resolution::Applied, "a try").await;
+            assert!(matches!(resolved, Err(Error::RowNotKept { .. })), "{takes}: {resolved:?}");
+        }
+    }
+}
+
+/// The advice to give the history another name would have everything applied a second time.
+#[tokio::test]
+async fn a_history_that_lacks_a_column_is_damaged_and_not_another_table() {
+    for column in ["reason", "digest", "up_sql", "detail", "action"] {
+        let (database, folder) = migrated().await;
+        execute(
+            &database,
+            &format!("ALTER TABLE migrate_history DROP COLUMN {column}; TRUNCATE migrate_history_head"),
+        )
+        .await;
+        folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
+        let error = folder.migrator().run(&database.config()).await.unwrap_err();
+        let is_named = matches!(&error, Error::DamagedTable { missing, .. } if missing == &[column]);
+        assert!(is_named, "{column}: {error}");
+        assert!(!error.to_string().contains("run again"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_view_of_a_history_is_none() {
+    let (database, folder) = migrated().await;
+    let view = "TRUNCATE migrate_history_head; ALTER TABLE migrate_history RENAME TO there; \
+                CREATE VIEW migrate_history AS SELECT * FROM there";
+    execute(&database, view).await;
+    folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
+    let error = folder.migrator().run(&database.config()).await.unwrap_err();
+    assert!(matches!(&error, Error::NotATable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn verify_notices_a_digest_that_the_rows_do_not_bear_out() {
+    let wrong =
+        "UPDATE migrate_history SET digest = sha256('x') WHERE seq = (SELECT max(seq) FROM migrate_history)";
+    let (database, folder) = migrated().await;
+    let verify = async || folder.migrator().verify(&database.config()).await;
+    verify().await.unwrap();
+    // A row in the middle is no part of what a boot looks at.
+    for damage in [wrong, "DELETE FROM migrate_history WHERE version = '2'"] {
+        execute(&database, "CREATE TABLE kept AS TABLE migrate_history").await;
+        execute(&database, damage).await;
+        let refused = verify().await;
+        let remedy = match refused {
+            Err(Error::WrongDigest { remedy, .. }) => remedy,
+            // What a hole in the history is refused for comes first.
+            Err(Error::Refused(_)) if damage != wrong => {
+                execute(&database, "DROP TABLE kept").await;
+                continue;
+            }
+            outcome => panic!("{damage}: {outcome:?}"),
+        };
+        execute(&database, &remedy).await;
+        verify().await.unwrap();
+        assert!(folder.migrator().run(&database.config()).await.unwrap().is_noop());
+        execute(&database, "DROP TABLE kept").await;
+    }
 }

@@ -142,12 +142,14 @@ fn decide<'s>(
 ) -> Result<Steps<'s>, Refused> {
     let mut decided = plan.decide(set, state, policies)?;
     decided.notices.splice(0..0, state.notices.iter().cloned());
-    match (&state.interrupted, decided.steps.first()) {
-        (Some(interrupted), Some(first)) if !first.goes_on_with(interrupted) => {
-            Err(Refused::unfinished(interrupted))
-        }
-        _ => Ok(decided),
+    let Some((interrupted, first)) = state.interrupted.as_ref().zip(decided.steps.first_mut()) else {
+        return Ok(decided);
+    };
+    if !first.goes_on_with(interrupted) {
+        return Err(Refused::unfinished(interrupted));
     }
+    *first = first.clone().resumed(interrupted);
+    Ok(decided)
 }
 
 /// A run under way.
@@ -270,7 +272,7 @@ impl Run<'_> {
             Some((end, Position::Beginning { applied, .. }))
                 if self.plan.is_due(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
             {
-                State::of_beginning(self.set, applied, end.last_row)
+                State::of_beginning(self.set, applied, end)
             }
             _ => locked.load().await?,
         };

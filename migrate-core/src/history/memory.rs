@@ -196,7 +196,7 @@ impl Locked for MemoryLocked<'_> {
         let recorded = inner.recorded(self.set);
         let digest = recorded.digest();
         let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
-        recorded.interrupted.is_none().then_some(End { digest, last_row })
+        recorded.interrupted.is_none().then_some(End { digest, last_row, is_unended: false })
     }
 
     async fn load(&mut self) -> Result<State, Error> {

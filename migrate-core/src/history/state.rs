@@ -59,11 +59,13 @@ pub struct End {
     pub digest: Digest,
     /// The number of the last row, from which the next ones count on; 0 when there is none.
     pub last_row: i64,
+    /// Whether the last row is of an attempt whose end nobody has recorded: its run was killed, or lost its connection.
+    pub is_unended: bool,
 }
 
 impl End {
     /// The end of a history that does not exist or is empty.
-    pub const NONE: End = End { digest: Digest::EMPTY, last_row: 0 };
+    pub const NONE: End = End { digest: Digest::EMPTY, last_row: 0, is_unended: false };
 
     /// Where the database stands, seen from a set.
     pub fn position(&self, set: &Set) -> Position {
@@ -249,6 +251,9 @@ pub struct State {
     pub last_row: i64,
     /// What the backend noticed beside the set's own rows.
     pub notices: Vec<Notice>,
+    /// Whether the last row is of an attempt whose end nobody has recorded, and that left nothing: its run was killed, or
+    /// lost its connection. The next run records that.
+    pub is_unended: bool,
     /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
     #[cfg(feature = "histories")]
     pub foreign: Option<crate::foreign::ForeignHistory>,
@@ -261,16 +266,17 @@ impl State {
         interrupted: None,
         last_row: 0,
         notices: Vec::new(),
+        is_unended: false,
         #[cfg(feature = "histories")]
         foreign: None,
     };
 
     /// The state of a history in which the set's first `count` migrations are applied, unchanged, and nothing else; when
     /// and by whom is left out.
-    pub(crate) fn of_beginning(set: &Set, count: usize, last_row: i64) -> State {
+    pub(crate) fn of_beginning(set: &Set, count: usize, end: End) -> State {
         let applied = set.iter().take(count);
         let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
-        State { applied, last_row, ..State::EMPTY }
+        State { applied, last_row: end.last_row, is_unended: end.is_unended, ..State::EMPTY }
     }
 
     /// How many statements of a migration are done, if it was interrupted.

@@ -320,6 +320,9 @@ pub enum Interruption {
     Reverting,
     /// It was being applied, and something else is to be done.
     Applying,
+    /// It runs in a transaction, and its row in the history tells of a run statement by statement, whose last statement is in
+    /// doubt.
+    Transaction,
 }
 
 impl Interruption {
@@ -331,6 +334,7 @@ impl Interruption {
             Interruption::Missing => "is missing from the binary",
             Interruption::Reverting => "was being reverted",
             Interruption::Applying => "was being applied",
+            Interruption::Transaction => "runs in a transaction, which leaves no such row in the history",
         }
     }
 
@@ -346,6 +350,10 @@ impl Interruption {
             Interruption::Reverting => "`down` goes on where it stopped; or settle it by hand with `resolve`",
             Interruption::Applying => {
                 "`run` applies it to its end, and then it can be reverted; or settle it by hand with `resolve`"
+            }
+            Interruption::Transaction => {
+                "look whether its statements are done, and settle it by hand with `resolve`: as applied, or as reverted to \
+                 have it run"
             }
         }
     }

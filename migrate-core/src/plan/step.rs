@@ -95,6 +95,10 @@ pub struct Step<'s> {
     pub adopted: Option<Adopted>,
     /// Why it was taken, in the words of whoever took it by hand.
     pub reason: Option<Cow<'s, str>>,
+    /// How many of its statements an interrupted attempt has done for certain: it goes on after them.
+    pub statements_done: usize,
+    /// Whether it goes on with an interrupted attempt.
+    pub is_resumed: bool,
 }
 
 /// An applied migration whose place a step takes.
@@ -172,6 +176,8 @@ impl<'s> Step<'s> {
             supersedes: Vec::new(),
             adopted: None,
             reason: None,
+            statements_done: 0,
+            is_resumed: false,
         }
     }
 
@@ -198,6 +204,8 @@ impl<'s> Step<'s> {
             supersedes: Vec::new(),
             adopted: None,
             reason: None,
+            statements_done: 0,
+            is_resumed: false,
         }
     }
 
@@ -210,6 +218,12 @@ impl<'s> Step<'s> {
     ) -> Step<'s> {
         let down = Some(script_of(&work));
         Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
+    }
+
+    /// The same step as it goes on after an interrupted attempt.
+    pub(crate) fn resumed(self, interrupted: &Interrupted) -> Step<'s> {
+        let done = if self.script().is_some() { interrupted.statements_done } else { 0 };
+        Step { statements_done: done, is_resumed: true, ..self }
     }
 
     /// Whether it goes on with an interrupted migration, or puts an end to the attempt.

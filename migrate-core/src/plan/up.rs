@@ -101,8 +101,15 @@ fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
     }
     let migration = set.find(&interrupted.version).ok_or_else(|| refuse(Interruption::Missing))?;
     let step = Step::apply(migration);
-    if migration.checksum() == interrupted.checksum {
+    let is_same = migration.checksum() == interrupted.checksum;
+    // Another tool's table has no rows with checkpoints.
+    let is_whole = interrupted.row > 0
+        && step.script().is_some_and(|script| script.transaction() == TransactionMode::Block);
+    if is_same && !is_whole {
         return Ok(vec![step]);
+    }
+    if is_same && !(interrupted.failed && interrupted.statements_done == 0) {
+        return Err(refuse(Interruption::Transaction));
     }
     let is_corrected = step.script().is_some_and(|script| is_corrected(interrupted, script));
     if !is_corrected {

@@ -29,16 +29,6 @@ pub(super) enum Before {
     Unknown,
 }
 
-impl Before {
-    /// The outcome that the history's row has.
-    pub(super) fn outcome(self) -> &'static str {
-        match self {
-            Before::Failed => "failed",
-            Before::Nothing | Before::Unknown => "unfinished",
-        }
-    }
-}
-
 /// What is to be done with a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -87,6 +77,8 @@ pub(super) struct Doubtful<'d> {
     /// None for `CALL` and `DO`.
     pub(super) refuses: Option<Refusal>,
     pub(super) before: Before,
+    /// The statement that failed in another text of the script, which this one corrects.
+    pub(super) wrong: Option<&'d str>,
     /// The transaction that moved the checkpoint to this statement; none where there were no earlier tries, or where the
     /// history doesn't tell.
     pub(super) since: Option<String>,

@@ -18,6 +18,8 @@ pub(super) enum Purpose {
     Guard,
     /// Makes the history's table.
     Create,
+    /// Begins a step's row before its transaction.
+    Marker,
     /// Begins a step's transaction with a statement of its script.
     Open,
     /// Begins a step's transaction, or sets limits for it.
@@ -212,9 +214,9 @@ impl Message {
 
     /// Whether it holds anything of a step.
     pub(super) fn has_step(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create))
+        self.parts.iter().any(|part| {
+            !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create | Purpose::Marker)
+        })
     }
 
     /// The part that the `number`th statement belongs to, the first being 0, and its place: in the script where it is of one,

@@ -5,11 +5,12 @@ use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::message::{Message, Part, Purpose};
 use super::spent::{self, Spent};
-use super::transactions::{is_contention, record_failure};
+use super::transactions::{is_contention, not_kept, record_failure};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
+use crate::history::Resumed;
 use futures_util::StreamExt;
 use futures_util::future::{join, join3};
 use migrate_core::engine::Progress;
@@ -20,6 +21,7 @@ use migrate_core::sql::{self, Control, Ending, Unit};
 use migrate_core::{Options, Script, TransactionMode};
 use std::ops::Range;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -44,7 +46,6 @@ pub(crate) async fn apply_statements(
     // Of another text of the script; in a second try it is an attempt of this one.
     let corrected = step.settles.filter(|settled| interrupted.is_some_and(|i| i.row == settled.row));
     let resumed = interrupted.filter(|_| corrected.is_none());
-    let row = resumed.map_or(standing.last_row + 1, |interrupted| interrupted.row);
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
     let units = script.units();
     let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
@@ -52,7 +53,9 @@ pub(crate) async fn apply_statements(
         context,
         step,
         script,
-        row,
+        standing: *standing,
+        taken: Taken::of(resumed),
+        wrong: interrupted.filter(|_| corrected.is_some()).and_then(failed_statement),
         is_watched: progress.is_observed(),
         sets: (0..script.statements().len()).any(is_setting),
         pid: Pid::default(),
@@ -63,8 +66,7 @@ pub(crate) async fn apply_statements(
         Some(_) => Before::Unknown,
     };
     if resumed.is_none() {
-        run.claim(corrected, standing).await?;
-        standing.last_row = run.row;
+        run.claim(corrected).await?;
     }
     for unit in units.iter().filter(|unit| unit.statements().end > done) {
         let unit = unit.rest(done, script.statements());
@@ -91,7 +93,7 @@ pub(crate) async fn apply_statements(
         Ok(took) => took,
         Err(stopped) => return Err(run.stop(total, stopped).await),
     };
-    standing.digest = step.digest_after(standing.digest);
+    *standing = Standing { last_row: run.row(), ..standing.after(step) };
     progress.step_done(step, took);
     Ok(())
 }
@@ -115,8 +117,12 @@ struct Statements<'r, 'c> {
     context: Context<'c>,
     step: &'r Step<'r>,
     script: &'r Script,
-    /// The number of its row in the history.
-    row: i64,
+    /// Where the history stood before.
+    standing: Standing,
+    /// The row that stands for the step.
+    taken: Taken,
+    /// The statement that failed in another text of the script, which this one corrects.
+    wrong: Option<String>,
     /// Whether anybody wants to know what is under way.
     is_watched: bool,
     /// Whether any of its statements sets the session.
@@ -126,12 +132,12 @@ struct Statements<'r, 'c> {
 
 impl Statements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
-    async fn claim(&self, corrected: Option<Settled>, standing: &Standing) -> Result<(), ApplyError> {
+    async fn claim(&self, corrected: Option<Settled>) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let Context { table, run, .. } = self.context;
         let claim = match corrected {
-            None => table.claim(run, self.row, self.step, standing.digest),
-            Some(settled) => table.claim_corrected(run, self.row, self.step, settled, standing.digest),
+            None => table.claim(run, self.standing, self.step),
+            Some(settled) => table.claim_corrected(run, self.standing, self.step, settled),
         };
         let clear = self.context.survey.head.as_ref().map(|head| head.clear(run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {claim}; {clear}; COMMIT");
@@ -143,7 +149,7 @@ impl Statements<'_, '_> {
             failure.blockers = suspects(self.context.client, self.context.settings.lock_timeout).await;
             return Err(ApplyError::Contended(Box::new(failure)));
         }
-        Err(record_failure(&self.context, error))
+        Err(record_failure(&self.context, self.step, error))
     }
 
     /// The byte that a statement begins at.
@@ -177,17 +183,28 @@ impl Statements<'_, '_> {
         self.context.survey.between_scripts().join(";\n")
     }
 
-    /// Makes an interrupted attempt ours, so that the run that began it can't go on with it.
+    /// Goes on with an interrupted attempt in a row of this run's, so that the run that began it can't go on with it.
     async fn take_over(&self, done: usize, before: Before) -> Result<(), Stopped> {
-        if before == Before::Nothing {
-            return Ok(());
-        }
+        self.go_on(done, done, before).await
+    }
+
+    /// The same where statements turned out to be done.
+    async fn go_on(&self, done: usize, to: usize, before: Before) -> Result<(), Stopped> {
+        let Some(row) = self.taken.interrupted() else { return Ok(()) };
+        let Context { table, run, .. } = self.context;
+        let from = Resumed { row, done, failed: before == Before::Failed, to };
+        let go_on = table.go_on(run, self.standing, self.step, from);
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
-        let take_over =
-            self.context.table.take_over(self.context.run, self.row, self.step, done, before.outcome());
-        let message = format!("{BEGIN}; {timeouts}; {take_over}; COMMIT");
+        let message = format!("{BEGIN}; {timeouts}; {go_on}; COMMIT");
         // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
-        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, None))
+        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, None))?;
+        self.taken.take();
+        Ok(())
+    }
+
+    /// The number of the row that stands for the step.
+    fn row(&self) -> i64 {
+        self.taken.interrupted().unwrap_or(self.standing.last_row + 1)
     }
 
     /// The transaction that moved the checkpoint to where an earlier try has left it. Asked before the session is set for
@@ -197,7 +214,7 @@ impl Statements<'_, '_> {
             return Ok(None);
         }
         let Context { table, run, client, .. } = self.context;
-        let row = table.row_condition(run, self.row, self.step);
+        let row = table.row_condition(run, self.row(), self.step);
         let sql = format!("SELECT h.xmin::text FROM {} h WHERE {row}", table.qualified());
         let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
         Ok(rows.first().map(|row| row.get(0)))
@@ -214,7 +231,7 @@ impl Statements<'_, '_> {
         let Range { start, end } = unit.statements();
         let since = self.checkpoint_transaction(before).await?;
         if unit.is_bare() {
-            return self.take_bare(start, Try { before, since, is_ours: false }, progress, lookout).await;
+            return self.take_bare(start, Try { before, since }, progress, lookout).await;
         }
         self.take_over(start, before).await?;
         let at = if end == start + 1 { At::Statement(end) } else { At::Somewhere };
@@ -229,7 +246,7 @@ impl Statements<'_, '_> {
             // Nothing was done: it is one of those whose text does not tell that they refuse a block.
             Err(Stopped::Server { error, .. }) if self.may_go_bare(unit, &error) => {
                 self.restore("").await;
-                self.take_bare(start, Try { before, since, is_ours: true }, progress, lookout).await
+                self.take_bare(start, Try { before, since }, progress, lookout).await
             }
             ran => ran,
         }
@@ -254,7 +271,7 @@ impl Statements<'_, '_> {
         let statement = &self.script.statements().at(index);
         let underway = Underway { step: self.step, at: At::Statement(index + 1) };
         let text = statement.text(self.script.text());
-        let Try { before, since, is_ours } = earlier;
+        let Try { before, since } = earlier;
         let doubtful = Doubtful {
             context: self.context,
             step: self.step,
@@ -262,27 +279,33 @@ impl Statements<'_, '_> {
             text,
             refuses: statement.refuses(),
             before,
+            wrong: self.wrong.as_deref(),
             since,
         };
-        let (table, run) = (self.context.table, self.context.run);
         self.look(index, &self.enter(index)).await?;
         lookout.begin();
         let settled = doubtful.settle(progress).await;
         self.look(index, &self.leave()).await?;
         if settled? == Verdict::Done {
-            let found = table.checkpoint_found(run, self.row, self.step, index + 1, before.outcome());
-            return self.send(&self.ours(&found)).await;
+            return match self.taken.interrupted() {
+                Some(_) => self.go_on(index, index + 1, before).await,
+                None => self.move_checkpoint(index).await,
+            };
         }
-        if !is_ours {
-            self.take_over(index, before).await?;
-        }
+        self.take_over(index, before).await?;
         doubtful.check_server()?;
         watch(self.run_bare(index), underway, &self.pid, lookout, progress).await?;
         self.look(index, &self.enter(index)).await?;
         let checked = doubtful.check_valid().await;
         self.look(index, &self.leave()).await?;
         checked?;
-        let checkpoint = table.checkpoint(run, self.row, self.step, index..index + 1);
+        self.move_checkpoint(index).await
+    }
+
+    /// Moves the checkpoint behind a statement that was sent alone, under our own limits.
+    async fn move_checkpoint(&self, index: usize) -> Result<(), Stopped> {
+        let Context { table, run, .. } = self.context;
+        let checkpoint = table.checkpoint(run, self.row(), self.step, index..index + 1);
         self.send(&self.ours(&checkpoint)).await
     }
 
@@ -367,7 +390,7 @@ impl Statements<'_, '_> {
             return Ok(());
         }
         let checkpoint =
-            self.context.table.checkpoint(self.context.run, self.row, self.step, unit.statements());
+            self.context.table.checkpoint(self.context.run, self.row(), self.step, unit.statements());
         self.send(&self.ours(&format!("{}; {checkpoint}", self.leave()))).await
     }
 
@@ -381,7 +404,7 @@ impl Statements<'_, '_> {
         message.push(0, Purpose::Finish, &self.context.timeouts(&Options::NONE, true));
         if records {
             let Context { table, run, .. } = self.context;
-            let checkpoint = table.checkpoint(run, self.row, self.step, unit.statements());
+            let checkpoint = table.checkpoint(run, self.row(), self.step, unit.statements());
             message.push(0, Purpose::Record, &[checkpoint]);
         }
     }
@@ -453,7 +476,7 @@ impl Statements<'_, '_> {
     async fn complete(&self, standing: Standing, last_of_run: bool) -> Result<Duration, Stopped> {
         let digest = self.step.digest_after(standing.digest);
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
-        let complete = self.context.table.complete(self.context.run, self.row, self.step, digest);
+        let complete = self.context.table.complete(self.context.run, self.row(), self.step, digest);
         let head = self.context.survey.head.as_ref().filter(|_| last_of_run);
         let write = head.map(|head| head.write(self.context.run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {complete}; {write}; COMMIT");
@@ -508,6 +531,10 @@ impl Statements<'_, '_> {
         offset: Option<usize>,
         error: tokio_postgres::Error,
     ) -> ApplyError {
+        if self.context.table.is_not_kept(&error) {
+            self.restore("").await;
+            return not_kept(&self.context, self.step);
+        }
         let contended = is_contention(&error);
         let is_at_statement = index < self.script.statements().len();
         if error.as_db_error().is_none() || !(is_at_statement || contended) {
@@ -543,7 +570,8 @@ impl Statements<'_, '_> {
     /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself.
     async fn record(&self, failure: &Failure, done: usize) {
         let run = self.context.run;
-        self.restore(&self.context.table.failed_at_checkpoint(run, self.row, self.step, done, failure)).await;
+        self.restore(&self.context.table.failed_at_checkpoint(run, self.row(), self.step, done, failure))
+            .await;
     }
 
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.
@@ -556,11 +584,17 @@ impl Statements<'_, '_> {
     }
 }
 
-/// A statement's earlier tries, and whether its attempt was taken over already.
+/// The statement that an attempt failed at, in the text that it ran.
+fn failed_statement(interrupted: &Interrupted) -> Option<String> {
+    let begun = interrupted.begun.as_deref()?;
+    let statements = sql::split(begun).statements;
+    statements.get(interrupted.statements_done).map(|statement| statement.text(begun).to_owned())
+}
+
+/// A statement's earlier tries.
 struct Try {
     before: Before,
     since: Option<String>,
-    is_ours: bool,
 }
 
 /// Whether a setting may be of the modes that transactions begin with.
@@ -570,6 +604,29 @@ fn sets_modes(setting: &str) -> bool {
 
 /// Fails, by a division by zero, in a transaction that can write: its work would not be recorded with it.
 const IS_READ_ONLY: &str = "SELECT 1 / pg_catalog.current_setting('transaction_read_only')::bool::int";
+
+/// Whether the row that stands for a step is this run's: an interrupted attempt's is until what became of its last statement
+/// is known.
+struct Taken {
+    interrupted: Option<i64>,
+    is_ours: AtomicBool,
+}
+
+impl Taken {
+    fn of(interrupted: Option<&Interrupted>) -> Taken {
+        let interrupted = interrupted.map(|interrupted| interrupted.row);
+        Taken { is_ours: AtomicBool::new(interrupted.is_none()), interrupted }
+    }
+
+    /// The number of the interrupted attempt's row, as long as it stands for the step.
+    fn interrupted(&self) -> Option<i64> {
+        self.interrupted.filter(|_| !self.is_ours.load(Ordering::Relaxed))
+    }
+
+    fn take(&self) {
+        self.is_ours.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Why a statement was not done.
 enum Stopped {

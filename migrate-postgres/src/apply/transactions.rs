@@ -21,7 +21,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
 /// holds more than one such message of a large set.
-const MESSAGE_BYTES: usize = 128 * 1024;
+const MESSAGE_BYTES: usize = 192 * 1024;
 
 /// Applies steps that run in transaction blocks, in as few messages as can be.
 ///
@@ -205,11 +205,25 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
+    /// Begins a step's row before its transaction, where it runs anything.
+    fn push_marker(&self, message: &mut Message, index: usize, standing: Standing) {
+        let (context, step) = (&self.context, &self.steps[index]);
+        if !context.table.has_marker(step) {
+            return;
+        }
+        let mut statements = vec![BEGIN.to_owned(), "SET LOCAL synchronous_commit = off".to_owned()];
+        statements.extend(context.timeouts(&Options::NONE, true));
+        statements.extend(context.table.marker(context.run, standing, step));
+        statements.push("COMMIT".to_owned());
+        message.push(index, Purpose::Marker, &statements);
+    }
+
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
         let own = own_transaction(step);
         let is_shaped = own.as_ref().is_some_and(|(_, unit)| unit.is_shaped());
+        self.push_marker(message, index, standing);
         if !self.joins(index) {
             let mut begin = Vec::new();
             // One server process runs all of a message, also behind a pooler.
@@ -251,6 +265,9 @@ impl Transactions<'_, '_, '_, '_> {
         let (context, step) = (&self.context, &self.steps[index]);
         let digest = step.digest_after(standing.digest);
         let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
+        if !context.table.has_marker(step) {
+            record.splice(..0, context.table.interrupted(context.run.set, standing));
+        }
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
@@ -355,6 +372,7 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Server if place + 1 == part.statements => self.around.preamble.same_server = None,
             Purpose::Guard if place + 1 == part.statements => self.around.preamble.guard = None,
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
+            Purpose::Marker if place + 1 == part.statements => self.standing.is_unended = false,
             Purpose::Script => self.statement_done(message, number),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
             Purpose::Commit | Purpose::Close => self.committed(part.step, took),
@@ -442,12 +460,11 @@ impl Transactions<'_, '_, '_, '_> {
         }
         let step = &self.steps[part.step];
         let contended = is_contention(&error);
-        if part.purpose == Purpose::Record {
+        let is_record = matches!(part.purpose, Purpose::Marker | Purpose::Record);
+        if is_record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            let moved = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
-            let is_moved = error.code().is_some_and(|code| moved.contains(code));
-            if is_moved || self.progress.done_count() == 0 && !contended {
-                return record_failure(&self.context, error);
+            if is_record_lost(&self.context, &error) || self.progress.done_count() == 0 && !contended {
+                return record_failure(&self.context, step, error);
             }
         }
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
@@ -465,7 +482,7 @@ impl Transactions<'_, '_, '_, '_> {
             });
         }
         // Whoever is in the way of the row would be in the way of its trace.
-        if !(contended && matches!(part.purpose, Purpose::Create | Purpose::Record)) {
+        if !(contended && (part.purpose == Purpose::Create || is_record)) {
             self.record(step, &failure).await;
         }
         if contended {
@@ -481,8 +498,7 @@ impl Transactions<'_, '_, '_, '_> {
     /// failure itself.
     async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
         let context = &self.context;
-        let row = self.standing.last_row + 1;
-        let mut failed = context.table.failed(context.run, row, step, self.standing.digest, failure);
+        let mut failed = context.table.failed(context.run, *self.standing, step, failure);
         if let Some(head) = &context.survey.head {
             // Where this release stops, an older one may have nothing to do.
             failed = format!("{failed}; {}", head.write(context.run.set));
@@ -511,7 +527,7 @@ fn own_transaction<'s>(step: &'s Step<'_>) -> Option<(&'s Script, Unit)> {
 
 /// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
 fn size(step: &Step<'_>) -> usize {
-    const AROUND: usize = 1536;
+    const AROUND: usize = 1920;
     let text = |script: &Script| script.text().len();
     step.script().map_or(0, text)
         + step.up.as_deref().map_or(0, text)
@@ -539,6 +555,7 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         Purpose::Server
         | Purpose::Guard
         | Purpose::Create
+        | Purpose::Marker
         | Purpose::Open
         | Purpose::Begin
         | Purpose::Record => {
@@ -554,12 +571,35 @@ fn around_script(purpose: Purpose, path: &str) -> String {
 
 /// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
 /// committed it. In another tool's table a division by zero says so, or that the tool is at work.
-pub(super) fn record_failure(context: &Context<'_>, error: tokio_postgres::Error) -> ApplyError {
+pub(super) fn record_failure(
+    context: &Context<'_>,
+    step: &Step<'_>,
+    error: tokio_postgres::Error,
+) -> ApplyError {
     let code = error.code().cloned();
+    let is_moved = context.table.is_moved(&error);
+    if context.table.is_not_kept(&error) {
+        return not_kept(context, step);
+    }
     let error = context.survey.write_error("writing the history", error);
     match code {
+        _ if is_moved => ApplyError::Moved(error.into()),
         Some(SqlState::UNIQUE_VIOLATION) => ApplyError::Moved(error.into()),
         Some(SqlState::DIVISION_BY_ZERO) => ApplyError::Busy(error.into()),
         _ => error.into_apply(),
     }
+}
+
+/// Whether an error at a step's row says that the history is not as this run left it, or does not take the row.
+fn is_record_lost(context: &Context<'_>, error: &tokio_postgres::Error) -> bool {
+    let lost = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+    context.table.is_moved(error)
+        || context.table.is_not_kept(error)
+        || error.code().is_some_and(|code| lost.contains(code))
+}
+
+/// The history's table has let a row be taken away.
+pub(super) fn not_kept(context: &Context<'_>, step: &Step<'_>) -> ApplyError {
+    let (table, name) = (context.table.shown(), step.name.clone().into_owned());
+    Error::RowNotKept { table, name }.into_apply()
 }

@@ -42,7 +42,7 @@ impl Context {
         let invocation =
             Invocation::of_process(&options.connection, &options.run).with(&options.placeholders.arguments());
         let observed = ui.clone();
-        let migrator = options.placeholders.apply_to(options.run.apply_to(migrator.clone()));
+        let migrator = options.placeholders.apply_to(options.run.apply_to(migrator.clone())).of_run();
         let migrator = migrator.also_on_event(move |event| observed.event(event));
         Context { migrator, options, invocation, ui, seed, folder: None, database, reads_dotenv: false }
     }

@@ -103,11 +103,19 @@ impl Exit {
             | Error::SeveralHistories { .. }
             | Error::ForeignHistory { .. }
             | Error::ForeignTable { .. }
-            | Error::OtherSchema { .. }
             | Error::Placeholder(_)
+            | Error::DamagedTable { .. }
             | Error::NewerFormat { .. }
+            | Error::NotATable { .. }
+            | Error::WrongDigest { .. }
+            | Error::OneConnection { .. }
+            | Error::OtherSchema { .. }
+            | Error::RowSecurity { .. }
             | Error::NotOurTable { .. }
+            | Error::RowNotKept { .. }
             | Error::Stale { .. } => Exit::Refused,
+            #[cfg(feature = "deadpool")]
+            Error::Pool { .. } => Exit::Refused,
             Error::Differs { .. } => Exit::Drift,
             Error::LockWait { .. } => Exit::LockNotGot,
             Error::Backup(_) => Exit::NoBackup,

@@ -7,7 +7,7 @@ use super::next::{self, Next};
 use super::problem::Problem;
 use crate::catalog::Difference;
 use crate::error::Error;
-use crate::{Attempt, Outcome, Report, State, StatusRow, StepReport};
+use crate::{Attempt, Outcome, Report, RunningAttempt, State, StatusRow, StepReport};
 use migrate_core::FolderError;
 use migrate_core::error::{Failure, Left, Place};
 use migrate_core::history::Holder;
@@ -153,6 +153,7 @@ fn left(left: &Left) -> Value {
     match left {
         Left::Statements { done, total } => json!({ "state": "statements", "done": done, "total": total }),
         Left::InDoubt { done, total } => json!({ "state": "in_doubt", "done": done, "total": total }),
+        Left::Applied => json!({ "state": "applied" }),
         _ => json!({ "state": "nothing" }),
     }
 }
@@ -229,6 +230,10 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
             put("state", json!("outdated"));
             put("at", time(*at));
         }
+        State::Running(run) => {
+            put("state", json!("running"));
+            put("running", running(run));
+        }
         State::Interrupted { statements_done, last } => {
             put("state", json!("interrupted"));
             put("statements_done", json!(statements_done));
@@ -240,6 +245,20 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
         }
     }
     value
+}
+
+/// The migration that a run is at.
+pub(super) fn running(running: &RunningAttempt) -> Value {
+    json!({
+        "version": running.version.as_written(),
+        "name": running.name,
+        "action": if running.reverting { "revert" } else { "apply" },
+        "pid": running.holder.pid,
+        "application": running.holder.application,
+        "statement": running.statement,
+        "statements": running.statements,
+        "age_seconds": running.holder.age.map(seconds),
+    })
 }
 
 /// One row of the history.
@@ -281,6 +300,11 @@ fn outcome(outcome: &Outcome) -> Value {
         }),
         Outcome::Unfinished { statements_done, statements } => json!({
             "state": "unfinished",
+            "statements_done": statements_done,
+            "statements": statements,
+        }),
+        Outcome::Interrupted { statements_done, statements } => json!({
+            "state": "interrupted",
             "statements_done": statements_done,
             "statements": statements,
         }),

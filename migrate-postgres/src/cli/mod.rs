@@ -132,11 +132,22 @@ async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit
         Err(signal) => {
             // A second signal does not wait.
             _ = signals.until_done(crate::scratch::cleared()).await;
+            _ = signals.until_done(record_interruption(context)).await;
             Err(problem::Problem::Interrupted(signal))
         }
     };
     context.ui.end();
     answer::print(command.name(), answer, context)
+}
+
+/// How long the record of an interruption may take: longer than a server on Linux takes to notice that the run is gone.
+const MOST_RECORD: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Records in the history that the run was interrupted; where that can't be, the next run does.
+async fn record_interruption(context: &Context) {
+    if let Ok(target) = context.target() {
+        drop(tokio::time::timeout(MOST_RECORD, context.migrator.record_interruption(&target)).await);
+    }
 }
 
 /// Writes a script for a shell that completes the command lines of a program to standard output.

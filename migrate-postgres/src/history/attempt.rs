@@ -54,6 +54,8 @@ pub struct Attempt {
     pub warnings: Option<i32>,
     /// The server process that began it.
     pub pid: Option<i32>,
+    /// How long ago it began, by the server's clock, if nobody has recorded its end.
+    pub age: Option<Duration>,
 }
 
 /// What came of an attempt.
@@ -79,10 +81,17 @@ pub enum Outcome {
         /// For a migration that runs statement by statement: how many statements are done.
         statements_done: Option<i32>,
     },
-    /// It was begun, runs statement by statement, and was not ended: it is under way, or was interrupted.
+    /// It was begun, and nobody has recorded its end: it is under way, or was interrupted.
     Unfinished {
         /// How many statements are done.
         statements_done: i32,
+        /// How many there are.
+        statements: i32,
+    },
+    /// Its run was killed, or lost its connection: it never ended, and a later run has recorded that.
+    Interrupted {
+        /// For a migration that runs statement by statement: how many statements were done for certain.
+        statements_done: Option<i32>,
         /// How many there are.
         statements: i32,
     },
@@ -99,6 +108,10 @@ impl fmt::Display for Outcome {
             Outcome::Unfinished { statements_done, statements } => {
                 write!(f, "unfinished: {statements_done} of {statements} statements")
             }
+            Outcome::Interrupted { statements_done: Some(statements_done), statements } => {
+                write!(f, "interrupted: {statements_done} of {statements} statements")
+            }
+            Outcome::Interrupted { .. } => f.write_str("interrupted"),
         }
     }
 }
@@ -146,6 +159,7 @@ impl Attempt {
             notices: None,
             warnings: None,
             pid: None,
+            age: None,
         }
     }
 }
@@ -159,6 +173,23 @@ pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Res
         .map_err(|error| survey.read_error("reading the history", error))?;
     let shown = table.shown();
     rows.iter().map(|row| attempt(set, HistoryRow::new(&shown, set, row, 0)?)).collect()
+}
+
+/// The text that the last attempt with a migration ran.
+#[cfg(feature = "cli")]
+pub(crate) async fn last_text(
+    client: &Client,
+    survey: &Survey,
+    set: &Set,
+    version: &Version,
+) -> Result<Option<String>, Error> {
+    let version = version.canonical();
+    let (set, version) = (set.name(), &*version);
+    let rows = client
+        .query_typed(&survey.table.last_text(), &[(&set, Type::TEXT), (&version, Type::TEXT)])
+        .await
+        .map_err(|error| survey.read_error("reading the history", error))?;
+    Ok(rows.first().and_then(|row| row.get(0)))
 }
 
 fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
@@ -180,12 +211,15 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
             hint: row.get(21)?,
             statement: row.get(15)?,
             line: row.get(16)?,
-            statements_done: row.get(17)?,
+            statements_done: statements_done(row)?,
         },
         "unfinished" => Outcome::Unfinished {
             statements_done: row.get::<Option<i32>>(17)?.unwrap_or_default(),
             statements: row.get(18)?,
         },
+        "interrupted" => {
+            Outcome::Interrupted { statements_done: statements_done(row)?, statements: row.get(18)? }
+        }
         other => return Err(row.damaged(format!("`{other}` is not an outcome"))),
     };
     Ok(Attempt {
@@ -196,7 +230,7 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         outcome,
         live: row.get(5)?,
         started_at: row.get(6)?,
-        took: row.get::<Option<f64>>(7)?.and_then(|took| Duration::try_from_secs_f64(took).ok()),
+        took: duration(row.get(7)?),
         run: row.get(8)?,
         program: row.get(9)?,
         by: row.get(10)?,
@@ -204,9 +238,19 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         address: row.get(12)?,
         reason: row.get(19)?,
         continues: row.get(24)?,
-        statements_done: row.get(25)?,
+        statements_done: statements_done(row)?,
         notices: row.get(22)?,
         warnings: row.get(23)?,
         pid: row.get(26)?,
+        age: duration(row.get(27)?),
     })
+}
+
+/// How many statements are done for certain, also where a later row goes on from there.
+fn statements_done(row: HistoryRow<'_>) -> Result<Option<i32>, Error> {
+    Ok(row.get::<Option<i32>>(17)?.or(row.get(25)?))
+}
+
+fn duration(seconds: Option<f64>) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds?).ok()
 }

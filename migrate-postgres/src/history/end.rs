@@ -3,7 +3,7 @@
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
 use crate::history::survey::Survey;
-use crate::history::table::Relation;
+use crate::history::table::{OPEN, Relation, UNENDED};
 use crate::quote::quote_literal;
 use migrate_core::history::{End, Position};
 use migrate_core::{Digest, Set};
@@ -16,13 +16,12 @@ use sha2::{Digest as _, Sha256};
 pub(super) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
     let (table, set_name) = (&relation.sql, quote_literal(set.name()));
     format!(
-        "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours} FROM {table} WHERE set_name = {set_name} AND {condition} \
+        "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours}, {UNENDED} FROM {table} WHERE set_name = {set_name} AND {condition} \
          ORDER BY seq DESC LIMIT 1; \
-         SELECT CASE WHEN bool_and(outcome = 'done') THEN pg_catalog.encode(sha256(convert_to(string_agg(\
+         SELECT CASE WHEN NOT bool_or({OPEN}) THEN pg_catalog.encode(sha256(convert_to(string_agg(\
          version || ' ' || checksum || ' ' || name, ',' ORDER BY version COLLATE \"C\"), 'UTF8')), 'hex') \
          WHEN count(*) > 0 THEN 'interrupted' END \
-         FROM {table} WHERE set_name = {set_name} AND (live OR (outcome <> 'done' AND checkpoint IS NOT NULL)) \
-         AND {condition}",
+         FROM {table} WHERE set_name = {set_name} AND (live OR {OPEN}) AND {condition}",
         is_ours = relation.is_ours(),
     )
 }
@@ -74,7 +73,7 @@ pub(super) fn read(
         row,
         problem: format!("its digest has {} bytes, not 32", digest.len() / 2),
     })?;
-    let end = End { digest, last_row: row };
+    let end = End { digest, last_row: row, is_unended: is_true(last, 3) };
     let Position::Beginning { applied, .. } = end.position(set) else { return Ok(Some(end)) };
     let found = rows.first().and_then(|row| text(row, 0));
     let is_sound = if applied == 0 { found.is_none() } else { found == Some(&*sum(set, applied)) };

@@ -135,7 +135,8 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
          CASE a.attname WHEN 'format' THEN \
            (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d \
              WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) \
-         WHEN 'set_name' THEN pg_catalog.obj_description(a.attrelid, 'pg_class') END \
+         WHEN 'set_name' THEN pg_catalog.obj_description(a.attrelid, 'pg_class') END, \
+         (SELECT t.relkind FROM pg_catalog.pg_class t WHERE t.oid = a.attrelid) \
          FROM pg_catalog.pg_attribute a WHERE a.attrelid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
          AND {condition}"
     )
@@ -146,13 +147,15 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
 pub(super) struct Found {
     /// The format.
     pub(super) number: i32,
+    /// Whether it is a table, and no view or table of another server.
+    pub(super) is_table: bool,
     /// The names of the constraints that say which words a column takes, quoted.
     checks: Vec<String>,
 }
 
 impl Found {
     /// Of a table that is to be made.
-    pub(super) const NEW: Found = Found { number: FORMAT, checks: Vec::new() };
+    pub(super) const NEW: Found = Found { number: FORMAT, is_table: true, checks: Vec::new() };
 
     pub(super) fn read(columns: &[SimpleQueryRow]) -> Found {
         let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
@@ -165,6 +168,7 @@ impl Found {
         let checks = WORDS.iter().filter_map(|(column, _)| text(of(column)?, 2));
         Found {
             number: default.or_else(comment).unwrap_or(FIRST),
+            is_table: columns.iter().all(|row| matches!(text(row, 4), Some("r" | "p"))),
             checks: checks.flat_map(|names| names.split(',')).map(str::to_owned).collect(),
         }
     }

@@ -82,7 +82,7 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
         let missing = missing_columns(client, &relation.sql)
             .await
             .map_err(|source| Error::server("looking at the history's table", source))?;
-        return Err(Error::NotOurTable { table: settings.shown_table(), missing });
+        return Err(no_history(settings.shown_table(), missing));
     }
     if rows.first().is_some_and(|row| !matches!(row.try_get(6), Ok(Some(true)))) {
         // The search path leads to it, but it is not in the schema that the path begins with.
@@ -159,13 +159,14 @@ impl End<'_> {
             .map_err(|_| row.damaged(format!("its digest has {} bytes, not 32", digest.len())))?;
         let version = Version::new(row.get::<String>(2)?, self.set.order());
         let (action, outcome): (&str, &str) = (row.get(4)?, row.get(5)?);
+        let settles = action == "rewind";
         Ok(Some(EndRow {
             digest,
             newer: Newer { version, name: row.get(3)? },
-            is_done: outcome == "done",
+            is_done: outcome == "done" && !settles,
             // An accepted text of a migration that the set has is one that it does not know.
             applies: matches!(action, "apply" | "mark" | "accept"),
-            is_interrupted: outcome != "done" && row.get::<Option<i32>>(7)?.is_some(),
+            is_interrupted: (outcome != "done" || settles) && row.get::<Option<i32>>(7)?.is_some(),
         }))
     }
 
@@ -214,8 +215,10 @@ async fn explain(
     match error.code() {
         Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::DATATYPE_MISMATCH) => {
             match missing_columns(client, relation).await {
-                Ok(missing) if !missing.is_empty() => {
-                    Error::NotOurTable { table: settings.shown_table(), missing }
+                Ok(missing) if !missing.is_empty() => no_history(settings.shown_table(), missing),
+                // All columns are there, and the one that every table has is not.
+                Ok(_) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
+                    Error::NotATable { table: settings.shown_table() }
                 }
                 Ok(_) => Error::server("looking at the history", error),
                 Err(source) => Error::server("looking at the history's table", source),
@@ -257,6 +260,15 @@ async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>,
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;
     Ok(lacking_columns(format::FIRST, &rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+}
+
+/// What it means that a table lacks columns: it is somebody else's, or a history that was changed by hand.
+pub(crate) fn no_history(table: String, missing: Vec<String>) -> Error {
+    if missing.len() * 2 < format::columns(format::FIRST).count() {
+        Error::DamagedTable { table, missing }
+    } else {
+        Error::NotOurTable { table, missing }
+    }
 }
 
 /// The columns of a format that a table with the given ones, and their types, lacks.

@@ -3,11 +3,12 @@
 //! The history tells the same, but a look at the end of a table of many columns and rows takes the server longer to plan
 //! than this one takes in all. The row is written at the end of a run, in the transaction of its last step, and emptied in
 //! that of its first one: in between the history itself is looked at. It goes with the history's table (`history`), with the
-//! schema that this is in (`schema_name`) and with its last row (the foreign key), so that whoever drops, restores, moves or
-//! deletes any of them by hand is believed.
+//! schema that this is in (`schema_name`) and with its last row (the foreign key, and a look at that row, since no foreign key
+//! holds under `session_replication_role = replica`), so that whoever drops, restores, moves or deletes any of them by hand is
+//! believed.
 
 use crate::history::format;
-use crate::history::table::Relation;
+use crate::history::table::{OPEN, Relation};
 use crate::quote::{quote_ident, quote_literal};
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
@@ -88,6 +89,11 @@ impl HeadTable {
         format!("UPDATE {} SET head = '' WHERE set_name = {} AND head <> ''", self.table, quote_literal(set))
     }
 
+    /// Deletes a set's row: the history itself is looked at from then on.
+    pub(crate) fn forget(&self, set: &str) -> String {
+        format!("DELETE FROM {} WHERE set_name = {}", self.table, quote_literal(set))
+    }
+
     /// Writes a set's row anew, from the history. It stays empty while a migration is interrupted.
     pub(crate) fn write(&self, set: &str) -> String {
         let HeadTable { schema, history, table } = self;
@@ -97,10 +103,10 @@ impl HeadTable {
         format!(
             "WITH last AS (SELECT seq, digest, action, outcome, checkpoint, version, name FROM {history} \
              WHERE set_name = {set} ORDER BY seq DESC LIMIT 32), \
-             done AS (SELECT * FROM last WHERE outcome = 'done' ORDER BY seq DESC LIMIT {LAST}) \
+             done AS (SELECT * FROM last WHERE outcome = 'done' AND action <> 'rewind' ORDER BY seq DESC LIMIT {LAST}) \
              INSERT INTO {table} AS head (set_name, history, schema_name, seq, head) \
              SELECT {set}, {regclass}::pg_catalog.regclass, {schema}, (SELECT max(seq) FROM last), \
-             CASE WHEN EXISTS (SELECT FROM last WHERE outcome <> 'done' AND checkpoint IS NOT NULL) THEN '' \
+             CASE WHEN EXISTS (SELECT FROM last WHERE {OPEN}) THEN '' \
              ELSE coalesce((SELECT pg_catalog.string_agg(pg_catalog.concat_ws({field}, pg_catalog.encode(digest, 'hex'), \
              action, version, name), {line} ORDER BY seq DESC) FROM done), '') END \
              WHERE EXISTS (SELECT FROM last) \
@@ -156,9 +162,11 @@ fn query(relation: &Relation, set: &str) -> (String, usize) {
     let with = format!("WITH h AS (SELECT {history})");
     let ours = if relation.by_search_path { " AND schema_name = current_schema()" } else { "" };
     let query = format!(
-        "{with} SELECT head FROM {} WHERE set_name = {} AND history = {history}{ours}",
+        "{with} SELECT head FROM {} AS head WHERE set_name = {} AND history = {history}{ours} \
+         AND EXISTS (SELECT FROM {} last WHERE last.set_name = head.set_name AND last.seq = head.seq)",
         relation.head,
-        quote_literal(set)
+        quote_literal(set),
+        relation.sql,
     );
     (query, with.chars().count())
 }

@@ -5,10 +5,11 @@ use crate::foreign::look_beside;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
+use crate::quote::quote_literal;
 use crate::settings::RunSettings;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
-use migrate_core::{Checksum, Set, Version};
+use migrate_core::{Checksum, Digest, Set, Version};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
@@ -73,7 +74,8 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
     .map_err(failed)?;
     let mut state = State::EMPTY;
     if let Some(last) = last.first() {
-        state.last_row = HistoryRow::new(&shown, set, last, 0)?.number();
+        let last = HistoryRow::new(&shown, set, last, 0)?;
+        (state.last_row, state.is_unended) = (last.number(), last.get(1)?);
     }
     let mut numbers = Vec::new();
     let mut versions = HashSet::new();
@@ -129,13 +131,16 @@ fn read_row(
         .get::<&str>(6)?
         .parse()
         .map_err(|error: migrate_core::InvalidChecksum| row.damaged(error.to_string()))?;
-    if outcome != "done" {
+    if outcome != "done" || action == "rewind" {
         let checkpoint: i32 = row.get(7)?;
         let done = usize::try_from(checkpoint)
             .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
-        let interrupted = if outcome == "failed" { interrupted.failed() } else { interrupted };
-        state.interrupted = Some(if action == "revert" { interrupted.reverting() } else { interrupted });
+        // Whoever moves the checkpoint vouches for it: the statement there is not in doubt.
+        let is_sure = outcome == "failed" || action == "rewind";
+        let interrupted = if is_sure { interrupted.failed() } else { interrupted };
+        let is_reverted = action == "revert" || action == "rewind" && !live;
+        state.interrupted = Some(if is_reverted { interrupted.reverting() } else { interrupted });
         return Ok(None);
     }
     if !live {
@@ -181,4 +186,33 @@ async fn keep_texts(
         }
     }
     Ok(())
+}
+
+/// Compares the history's end, as its last row and the head table tell it, with what its rows say is applied.
+///
+/// # Errors
+///
+/// [`Error::WrongDigest`] where they differ.
+pub(crate) async fn check_end(
+    client: &Client,
+    survey: &Survey,
+    set: &Set,
+    state: &State,
+    head: Digest,
+) -> Result<(), Error> {
+    if !survey.exists || survey.table.keeps().is_some() || state.last_row == 0 {
+        return Ok(());
+    }
+    let (name, right, row) = (set.name(), state.digest(), state.last_row);
+    let rows = client.query_typed(&survey.table.last_digest(), &[(&name, Type::TEXT)]).await;
+    let rows = rows.map_err(|error| survey.read_error("looking at the history's end", error))?;
+    let last: Option<&[u8]> = rows.first().map(|row| row.get(0));
+    if head == right && last.is_none_or(|last| last == right.as_bytes()) {
+        return Ok(());
+    }
+    let (table, set) = (survey.table.qualified(), quote_literal(name));
+    let head = survey.table.head().forget(name);
+    let remedy =
+        format!("UPDATE {table} SET digest = '\\x{right}' WHERE set_name = {set} AND seq = {row}; {head};");
+    Err(Error::WrongDigest { table: survey.table.shown(), set: name.to_owned(), row, remedy })
 }

@@ -179,7 +179,8 @@ impl Work<'_, '_> {
             let made = due.make(self.settings, self.set.name(), progress).await;
             made.map_err(Error::into_apply)?;
         }
-        let mut standing = Standing { last_row: state.last_row, digest: state.digest() };
+        let mut standing =
+            Standing { last_row: state.last_row, digest: state.digest(), is_unended: state.is_unended };
         let mut rest = steps;
         for step in steps {
             check_claim(self.client, step).await.map_err(Error::into_apply)?;

@@ -10,20 +10,26 @@ mod load;
 mod locked;
 mod making;
 mod row;
+mod running;
 mod survey;
 mod table;
 
 pub(crate) use attempt::attempts;
+#[cfg(feature = "cli")]
+pub(crate) use attempt::last_text;
 pub use attempt::{Attempt, Outcome};
 #[cfg(feature = "histories")]
 pub(crate) use head::read_error;
 pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
 pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
+pub(crate) use load::check_end;
 pub(crate) use making::{is_made_meanwhile, make};
+pub use running::RunningAttempt;
+pub(crate) use running::running;
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
-pub(crate) use table::{HistoryTable, Relation, RunIdentity};
+pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};
 
 use crate::apply::{Lookout, Preamble};
 use crate::error::Error;
@@ -226,7 +232,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
-        let (kind, run) = (self.lock_kind()?, run_id());
+        let (kind, run) = (self.lock_kind()?, self.settings.run.clone().unwrap_or_else(run_id));
         #[cfg(feature = "operate")]
         let backup = crate::operate::Due::of(self.settings, self.target)?;
         let mut lock = self.lock(set, kind, &run).await?;

@@ -5,7 +5,7 @@ use crate::apply::BEGIN;
 use crate::error::Error;
 use crate::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
-use crate::history::head::{lacking_columns, lacking_names, read_error};
+use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::table::HistoryTable;
 use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
@@ -216,7 +216,10 @@ impl Survey {
                 None => lacking_columns(survey.format.number.min(FORMAT), &has),
             };
             if !missing.is_empty() {
-                return Err(Error::NotOurTable { table: survey.table.shown(), missing });
+                return Err(no_history(survey.table.shown(), missing));
+            }
+            if !survey.format.is_table {
+                return Err(Error::NotATable { table: survey.table.shown() });
             }
         }
         Ok(survey)

@@ -1,6 +1,6 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
-use crate::apply::{BEGIN, milliseconds};
+use crate::apply::{BEGIN, Standing, milliseconds};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
@@ -9,7 +9,6 @@ use crate::quote::{quote_ident, quote_literal, quote_nullable};
 use migrate_core::error::Failure;
 use migrate_core::kept;
 use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
-use migrate_core::sql::Unit;
 use migrate_core::{Digest, TransactionMode, Version};
 use sha2::{Digest as _, Sha256};
 use std::ops::Range;
@@ -37,6 +36,13 @@ pub(crate) struct RunIdentity<'a> {
     /// The program that runs it.
     pub(crate) program: &'a str,
 }
+
+/// The condition of a row of a migration that runs statement by statement and was begun and not ended, or was told by hand
+/// where to go on. There is one at most.
+pub(super) const OPEN: &str = "(checkpoint IS NOT NULL AND (outcome <> 'done' OR action = 'rewind'))";
+
+/// The condition of a row of an attempt whose end nobody has recorded, in a transaction that is gone with its run.
+pub(super) const UNENDED: &str = "(outcome = 'unfinished' AND checkpoint IS NULL)";
 
 /// What the history's table says of itself.
 const COMMENT: &str = "What was migrated, by migrate-postgres: one row for each attempt.";
@@ -245,13 +251,21 @@ impl HistoryTable {
             "SELECT h.seq, h.version, h.name, h.action, h.outcome, h.live, h.checksum, h.checkpoint, {started}, \
                extract(epoch FROM {finished} - {started})::float8, {run}, {marked} \
              FROM {table} h{first} WHERE h.set_name = $1 \
-               AND (h.live OR (h.outcome <> 'done' AND h.checkpoint IS NOT NULL)) ORDER BY h.seq"
+               AND (h.live OR (h.checkpoint IS NOT NULL AND (h.outcome <> 'done' OR h.action = 'rewind'))) ORDER BY h.seq"
         )
     }
 
-    /// The last row's number and digest. Parameter: set.
+    /// The last row's number, and whether it is of an attempt that nobody has ended. Parameter: set.
     pub(crate) fn last(&self) -> String {
-        format!("SELECT seq, digest FROM {} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1", self.qualified())
+        format!(
+            "SELECT seq, {UNENDED} FROM {} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1",
+            self.qualified()
+        )
+    }
+
+    /// The digest at the end. Parameter: set.
+    pub(crate) fn last_digest(&self) -> String {
+        format!("SELECT digest FROM {} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1", self.qualified())
     }
 
     /// The texts of rows. Parameters: set, row numbers.
@@ -262,13 +276,25 @@ impl HistoryTable {
         )
     }
 
+    /// The text that the last attempt with a migration ran. Parameters: set, version.
+    #[cfg(feature = "cli")]
+    pub(crate) fn last_text(&self) -> String {
+        format!(
+            "SELECT CASE action WHEN 'revert' THEN down_sql ELSE up_sql END FROM {} \
+             WHERE set_name = $1 AND version = $2 ORDER BY seq DESC LIMIT 1",
+            self.qualified()
+        )
+    }
+
     /// All rows, oldest first. Parameter: set.
     pub(crate) fn attempts(&self) -> String {
         format!(
             "SELECT seq, version, name, action, outcome, live, started_at, \
                extract(epoch FROM finished_at - started_at)::float8, run_id, program, done_by, application_name, \
                client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements, reason, \
-               {} FROM {} WHERE set_name = $1 ORDER BY seq",
+               {}, CASE outcome WHEN 'unfinished' THEN \
+                 extract(epoch FROM pg_catalog.clock_timestamp() - started_at)::float8 END \
+             FROM {} WHERE set_name = $1 ORDER BY seq",
             ["detail", "hint", "notices", "warnings", "continues", "reached", "pid"]
                 .map(|column| format::read(self.format, column))
                 .join(", "),
@@ -292,6 +318,7 @@ impl HistoryTable {
             return elsewhere;
         }
         let mut statements = Vec::new();
+        // A corrected script that runs in a transaction ends the attempt of the wrong one.
         if let Some(settled) = step.settles {
             statements.push(self.settle(run.set, settled));
         }
@@ -300,24 +327,80 @@ impl HistoryTable {
             statements.push(self.retire(run.set, step));
         }
         let row = match (step.action, step.settles) {
-            // Whoever moves the checkpoint vouches for it: the statement there is not in doubt.
             (Action::Rewind, Some(settled)) => Row {
-                outcome: "failed",
+                outcome: "done",
                 live: !settled.reverting,
                 checkpoint: Some(settled.statements_done),
-                failure: None,
+                ..Row::BEGUN
             },
-            _ => Row { outcome: "done", live: !reverts && step.changes, checkpoint: None, failure: None },
+            _ => Row { outcome: "done", live: !reverts && step.changes, ..Row::BEGUN },
         };
         statements.extend(self.supersede(run.set, step));
-        statements.push(self.insert(run, seq, step, digest, row));
+        statements.push(if self.has_marker(step) {
+            self.confirm(run, seq, digest, row.live)
+        } else {
+            one_row(&self.insert(run, seq, step, digest, row))
+        });
         statements
+    }
+
+    /// Whether a step's row is there before its transaction begins.
+    pub(crate) fn has_marker(&self, step: &Step<'_>) -> bool {
+        self.keeps.is_none() && step.script().is_some()
+    }
+
+    /// Begins a step's row before its transaction, so that it stays where that is lost with its run: a transaction of its own,
+    /// for which nobody waits until it is on disk. `before` is the digest of all that is applied. Where the last row is of an
+    /// attempt that nobody has ended, that is recorded first.
+    pub(crate) fn marker(&self, run: RunIdentity<'_>, standing: Standing, step: &Step<'_>) -> Vec<String> {
+        let row = Row::BEGUN;
+        let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
+        self.interrupted(run.set, standing).into_iter().chain([insert]).collect()
+    }
+
+    /// Records that the attempt of the last row never ended, where nobody has recorded its end. Where somebody has
+    /// meanwhile, the row is not as it was read: see [`HistoryTable::is_moved`].
+    pub(crate) fn interrupted(&self, set: &str, standing: Standing) -> Option<String> {
+        standing.is_unended.then(|| {
+            format!(
+                "UPDATE {} SET outcome = CASE WHEN {UNENDED} THEN 'interrupted' ELSE 'moved' END \
+                 WHERE set_name = {} AND seq = {}",
+                self.qualified(),
+                quote_literal(set),
+                standing.last_row,
+            )
+        })
+    }
+
+    /// Records that a run was interrupted in what it was at.
+    #[cfg(feature = "cli")]
+    pub(crate) fn run_interrupted(&self, set: &str, run: &str) -> String {
+        format!(
+            "UPDATE {} SET outcome = 'interrupted', finished_at = {NOW} \
+             WHERE set_name = {} AND run_id = {} AND outcome = 'unfinished'",
+            self.qualified(),
+            quote_literal(set),
+            quote_literal(run),
+        )
+    }
+
+    /// Lets a step's row be one that is done when its transaction commits. Should another run be there in spite of all locks,
+    /// it waits for the end of this transaction before it takes the row for one that nobody ends.
+    fn confirm(&self, run: RunIdentity<'_>, seq: i64, digest: Digest, live: bool) -> String {
+        one_row(&format!(
+            "UPDATE {} SET outcome = CASE WHEN outcome = 'unfinished' AND run_id = {} THEN 'done' ELSE 'moved' END, \
+             live = {live}, digest = '\\x{digest}' WHERE set_name = {} AND seq = {seq}",
+            self.qualified(),
+            quote_literal(run.run),
+            quote_literal(run.set),
+        ))
     }
 
     /// Puts an end to an interrupted attempt.
     fn settle(&self, set: &str, settled: Settled) -> String {
         format!(
-            "UPDATE {} SET outcome = 'failed', live = false, checkpoint = NULL WHERE set_name = {} AND seq = {}",
+            "UPDATE {} SET {CLOSE} WHEN outcome = 'unfinished' THEN 'interrupted' ELSE outcome END \
+             WHERE set_name = {} AND seq = {}",
             self.qualified(),
             quote_literal(set),
             settled.row,
@@ -369,26 +452,31 @@ impl HistoryTable {
         format!("SELECT EXISTS (SELECT FROM {} WHERE set_name = $1 AND outcome = 'done')", self.qualified())
     }
 
-    /// Records an attempt that failed and left nothing.
+    /// Records an attempt that failed and left nothing, also where its row was begun.
     pub(crate) fn failed(
         &self,
         run: RunIdentity<'_>,
-        seq: i64,
+        standing: Standing,
         step: &Step<'_>,
-        before: Digest,
         failure: &Failure,
     ) -> String {
         if self.keeps.is_some() {
             // It has left nothing, and a row of a failed migration would keep the other tool from going on.
             return "SELECT 1".to_owned();
         }
-        let row = Row { outcome: "failed", live: false, checkpoint: None, failure: Some(failure) };
-        self.insert(run, seq, step, before, row)
+        let row = Row { outcome: "failed", failure: Some(failure), ..Row::BEGUN };
+        let failed = format!(
+            "{} ON CONFLICT (set_name, seq) DO UPDATE SET outcome = 'failed', finished_at = {NOW}, ({FAILURE}) = ROW({}) \
+             WHERE h.outcome = 'unfinished' AND h.run_id = excluded.run_id",
+            self.insert(run, standing.last_row + 1, step, standing.digest, row),
+            FAILURE.split(", ").map(|column| format!("excluded.{column}")).collect::<Vec<_>>().join(", ")
+        );
+        self.interrupted(run.set, standing).into_iter().chain([failed]).collect::<Vec<_>>().join("; ")
     }
 
     /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
     /// checkpoint.
-    pub(crate) fn claim(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, before: Digest) -> String {
+    pub(crate) fn claim(&self, run: RunIdentity<'_>, standing: Standing, step: &Step<'_>) -> String {
         let elsewhere = self.elsewhere(run, step, |keeps, entry| {
             let claim = checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
             let before = [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry)].concat();
@@ -398,47 +486,69 @@ impl HistoryTable {
             return claim;
         }
         let live = step.action != Action::Revert;
-        let row = Row { outcome: "unfinished", live, checkpoint: Some(0), failure: None };
-        let insert = self.insert(run, seq, step, before, row);
-        match self.supersede(run.set, step) {
-            Some(supersede) => format!("{supersede};\n{insert}"),
-            None => insert,
-        }
+        let row = Row { live, checkpoint: Some(0), ..Row::BEGUN };
+        let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
+        let before = self.interrupted(run.set, standing).into_iter().chain(self.supersede(run.set, step));
+        // Before the first statement is run, which no transaction may undo: the row can be changed, too.
+        let seq = standing.last_row + 1;
+        let change = format!(
+            "UPDATE {} SET checkpoint = 0 WHERE set_name = {} AND seq = {seq}",
+            self.qualified(),
+            quote_literal(run.set)
+        );
+        before.chain([insert, one_row(&change)]).collect::<Vec<_>>().join(";\n")
     }
 
     /// Begins the row of a corrected script that goes on where another text of it failed, and puts an end to that attempt.
-    /// The new one stands as that one stood, to be taken over.
     pub(crate) fn claim_corrected(
         &self,
         run: RunIdentity<'_>,
-        seq: i64,
+        standing: Standing,
         step: &Step<'_>,
         settled: Settled,
-        before: Digest,
     ) -> String {
-        let row =
-            Row { outcome: "failed", live: true, checkpoint: Some(settled.statements_done), failure: None };
-        format!("{};\n{}", self.settle(run.set, settled), self.insert(run, seq, step, before, row))
+        let row = Row { live: true, checkpoint: Some(settled.statements_done), ..Row::BEGUN };
+        let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
+        let before = self.interrupted(run.set, standing).into_iter().chain([self.settle(run.set, settled)]);
+        before.chain([insert]).collect::<Vec<_>>().join(";\n")
     }
 
-    /// Takes an interrupted attempt over from the run that began it: from now on that one can't move its checkpoint.
+    /// Goes on with an interrupted attempt in a row of its own: from now on the run that began it can't move its checkpoint.
     ///
     /// Like all that moves a checkpoint, it violates the table's check when the row is not as it should be: see
     /// [`HistoryTable::is_moved`].
-    pub(crate) fn take_over(
+    pub(crate) fn go_on(
         &self,
         run: RunIdentity<'_>,
-        seq: i64,
+        standing: Standing,
         step: &Step<'_>,
-        done: usize,
-        outcome: &str,
+        from: Resumed,
     ) -> String {
-        let from = Checkpoint { done, failed: outcome == "failed" };
-        if let Some(moved) = self.move_elsewhere(run, step, from, Checkpoint { done, failed: false }) {
+        let Resumed { row, done, failed, to } = from;
+        let moved = self.move_elsewhere(
+            run,
+            step,
+            Checkpoint { done, failed },
+            Checkpoint { done: to, failed: false },
+        );
+        if let Some(moved) = moved {
             return moved;
         }
-        let as_it_was = format!("checkpoint = {done} AND outcome = {}", quote_literal(outcome));
-        self.guarded(run, seq, "", &as_it_was, "unfinished")
+        // A checkpoint that was moved by hand stands in a row that is done.
+        let (outcomes, outcome) = match failed {
+            true => ("'failed', 'done'", "outcome"),
+            false => ("'unfinished', 'interrupted'", "'interrupted'"),
+        };
+        let close = format!(
+            "UPDATE {} SET {CLOSE} WHEN checkpoint = {done} AND outcome IN ({outcomes}) THEN {outcome} \
+             ELSE 'moved' END WHERE set_name = {} AND seq = {row}",
+            self.qualified(),
+            quote_literal(run.set),
+        );
+        let live = step.action != Action::Revert;
+        let begun = Row { live, checkpoint: Some(to), continues: Some(row), ..Row::BEGUN };
+        let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, begun));
+        self.interrupted(run.set, standing).into_iter().chain([close, insert]).collect::<Vec<_>>().join(";\n")
     }
 
     /// Moves the checkpoint of a step that runs statement by statement, and that this run has begun or taken over.
@@ -456,24 +566,7 @@ impl HistoryTable {
         }
         let ours =
             format!("checkpoint = {start} AND outcome <> 'done' AND run_id = {}", quote_literal(run.run));
-        self.guarded(run, seq, &format!("checkpoint = {done}, "), &ours, "unfinished")
-    }
-
-    /// Moves the checkpoint of an interrupted attempt beyond a statement that turned out to be done, and takes it over.
-    pub(crate) fn checkpoint_found(
-        &self,
-        run: RunIdentity<'_>,
-        seq: i64,
-        step: &Step<'_>,
-        done: usize,
-        outcome: &str,
-    ) -> String {
-        let from = Checkpoint { done: done - 1, failed: outcome == "failed" };
-        if let Some(moved) = self.move_elsewhere(run, step, from, Checkpoint { done, failed: false }) {
-            return moved;
-        }
-        let as_it_was = format!("checkpoint = {} AND outcome = {}", done - 1, quote_literal(outcome));
-        self.guarded(run, seq, &format!("checkpoint = {done}, "), &as_it_was, "unfinished")
+        one_row(&self.guarded(run, seq, &format!("checkpoint = {done}, "), &ours, "unfinished"))
     }
 
     /// Moves the checkpoint of a step in another tool's table; nothing is done where it has no place for one.
@@ -501,12 +594,26 @@ impl HistoryTable {
         outcome: &str,
     ) -> String {
         format!(
-            "UPDATE {} SET {changes}run_id = {}, outcome = CASE WHEN {condition} THEN '{outcome}' ELSE 'moved' END \
+            "UPDATE {} SET {changes}outcome = CASE WHEN {condition} THEN '{outcome}' ELSE 'moved' END \
              WHERE set_name = {} AND seq = {seq}",
             self.qualified(),
-            quote_literal(run.run),
             quote_literal(run.set),
         )
+    }
+
+    /// Whether an error means that a rule or a trigger has taken a row away that was to be written.
+    pub(crate) fn is_not_kept(&self, error: &tokio_postgres::Error) -> bool {
+        let is_ours = self.keeps.is_none();
+        is_ours
+            && error.as_db_error().is_some_and(|db| match *db.code() {
+                SqlState::INVALID_TEXT_REPRESENTATION => db.message().contains(NOT_KEPT),
+                // A rule, in the server's words.
+                SqlState::FEATURE_NOT_SUPPORTED => {
+                    let words = ["data-modifying statements in WITH", &self.name];
+                    words.iter().any(|word| db.message().contains(word))
+                }
+                _ => false,
+            })
     }
 
     /// Whether an error means that a row of the history is not as this run left it: another run has taken it over.
@@ -547,10 +654,7 @@ impl HistoryTable {
         if let Some(complete) = self.elsewhere(run, step, complete_elsewhere) {
             return complete;
         }
-        let changes = format!(
-            "finished_at = pg_catalog.clock_timestamp(), digest = '\\x{digest}', ({FAILURE}) = ROW({}), ",
-            no_failure()
-        );
+        let changes = format!("finished_at = {NOW}, digest = '\\x{digest}', ");
         let ours =
             format!("checkpoint = statements AND outcome <> 'done' AND run_id = {}", quote_literal(run.run));
         let complete = self.guarded(run, seq, &changes, &ours, "done")
@@ -592,18 +696,11 @@ impl HistoryTable {
         let (started, finished) = match &step.adopted {
             Some(adopted) => times(adopted),
             None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
-            None if is_recorded_last(step) => ("pg_catalog.now()".to_owned(), "NULL".to_owned()),
             None => (NOW.to_owned(), "NULL".to_owned()),
         };
         let failure = row.failure.map_or_else(no_failure, failure_values);
-        // A checkpoint that is moved goes with what was under way.
-        let action = match (step.action, step.settles) {
-            (Action::Rewind, Some(settled)) if settled.reverting => Action::Revert,
-            (Action::Rewind, _) => Action::Apply,
-            (action, _) => action,
-        };
         format!(
-            "INSERT INTO {table} (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
+            "INSERT INTO {table} AS h (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
              checkpoint, started_at, finished_at, run_id, program, reason, continues, {FAILURE}, up_sql, down_sql) \
              VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
              {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {continues}, {failure}, {up}, {down})",
@@ -611,11 +708,11 @@ impl HistoryTable {
             set = quote_literal(run.set),
             version = quote_literal(&step.version.canonical()),
             name = quote_literal(&step.name),
-            action = action.word(),
+            action = step.action.word(),
             outcome = row.outcome,
             live = row.live,
             checksum = step.checksum,
-            continues = self.continues(run.set, step),
+            continues = row.continues.map_or_else(|| self.continues(run.set, step), |row| row.to_string()),
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
@@ -625,10 +722,19 @@ impl HistoryTable {
     }
 }
 
-/// Whether a step's row is begun behind its script, which gives the transaction its modes before anything is asked.
-fn is_recorded_last(step: &Step<'_>) -> bool {
-    let script = step.script().filter(|script| script.transaction() == TransactionMode::Block);
-    script.is_some_and(|script| script.controls_transactions() && script.units().iter().any(Unit::is_shaped))
+/// Lets an attempt stand for its version no more, and keeps how far it came; its outcome is left to be told.
+const CLOSE: &str = "live = false, reached = checkpoint, checkpoint = NULL, \
+                     outcome = CASE";
+
+/// What the server says where a row was not written, in an error that no script makes.
+const NOT_KEPT: &str = "migrate: the history does not keep the row";
+
+/// A statement that writes one row, which fails where it writes none: a rule or a trigger has taken it away. See
+/// [`HistoryTable::is_not_kept`].
+fn one_row(statement: &str) -> String {
+    format!(
+        "WITH written AS ({statement} RETURNING 1) SELECT (CASE count(*) WHEN 0 THEN '{NOT_KEPT}' ELSE '1' END)::int FROM written"
+    )
 }
 
 /// The time of the server's clock.
@@ -714,7 +820,27 @@ struct Row<'f> {
     outcome: &'static str,
     live: bool,
     checkpoint: Option<usize>,
+    continues: Option<i64>,
     failure: Option<&'f Failure>,
+}
+
+impl Row<'_> {
+    /// Of an attempt that is begun.
+    const BEGUN: Self =
+        Row { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
+}
+
+/// Where an interrupted attempt is gone on from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resumed {
+    /// The number of its row.
+    pub(crate) row: i64,
+    /// How many statements are done.
+    pub(crate) done: usize,
+    /// Whether the next one is certainly not.
+    pub(crate) failed: bool,
+    /// How many are done as it turned out, and are not to be run again.
+    pub(crate) to: usize,
 }
 
 /// The columns that tell of a failure.

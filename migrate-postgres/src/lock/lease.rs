@@ -77,6 +77,20 @@ impl LeaseLock {
         )
     }
 
+    /// Who has it, if anybody has.
+    pub(crate) async fn current(&self, client: &Client) -> Result<Option<Holder>, Error> {
+        let sql = format!(
+            "SELECT owner FROM {} WHERE history = {} AND set_name = {} AND expires_at > pg_catalog.clock_timestamp()",
+            self.table, self.history, self.set
+        );
+        let rows = client.query_typed(&sql, &[]).await.map_err(failed)?;
+        Ok(rows.first().map(|row| {
+            let mut holder = Holder::default();
+            holder.application = Some(row.get(0));
+            holder
+        }))
+    }
+
     async fn create(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
         let sql = format!(
             "CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE IF NOT EXISTS {} (history text, set_name text, \

@@ -1,6 +1,7 @@
 //! What is pending, what it locks, and how large that is now.
 
 use super::sizes::{RelationSize, sizes};
+use crate::RunningAttempt;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::target::Target;
@@ -29,6 +30,8 @@ pub struct Explanation {
     pub steps: Vec<ExplainedStep>,
     /// What was noticed.
     pub notices: Vec<Notice>,
+    /// The migration that a run in another process is at.
+    pub running: Option<RunningAttempt>,
 }
 
 /// One step of a plan.
@@ -45,8 +48,12 @@ pub struct ExplainedStep {
     pub path: Option<String>,
     /// How it is committed; none where nothing is run.
     pub transaction: Option<TransactionMode>,
-    /// The statements, in order.
+    /// The statements that are to be run, in order.
     pub statements: Vec<ExplainedStatement>,
+    /// How many statements before them an interrupted attempt has done and committed.
+    pub statements_done: usize,
+    /// Whether it goes on with an interrupted attempt.
+    pub is_resumed: bool,
 }
 
 /// One statement of a step.
@@ -134,6 +141,7 @@ impl Migrator {
             set: self.set().name().to_owned(),
             steps: steps.steps.iter().map(explained).collect(),
             notices: steps.notices,
+            running: self.running(target).await?,
         };
         let session = target.open().await?;
         let names = explanation.locks().map(|lock| lock.relation.as_str());
@@ -172,15 +180,18 @@ fn explained(step: &Step<'_>) -> ExplainedStep {
         name: step.name.clone().into_owned(),
         path: script.map(|script| script.path().to_owned()),
         transaction: script.map(Script::transaction),
-        statements: script.map(statements).unwrap_or_default(),
+        statements: script.map(|script| statements(script, step.statements_done)).unwrap_or_default(),
+        statements_done: step.statements_done,
+        is_resumed: step.is_resumed,
     }
 }
 
-fn statements(script: &Script) -> Vec<ExplainedStatement> {
+fn statements(script: &Script, done: usize) -> Vec<ExplainedStatement> {
     script
         .statements()
         .iter()
         .enumerate()
+        .skip(done)
         .map(|(index, statement)| explain(script, index, &statement))
         .collect()
 }
@@ -205,6 +216,15 @@ fn unsized_lock(lock: RelationLock) -> ExplainedLock {
     ExplainedLock { relation, mode, toll, note, size: None }
 }
 
+/// How many statements are done, for a list.
+pub(crate) fn done(count: usize) -> String {
+    if count == 1 {
+        "1 statement that is done".to_owned()
+    } else {
+        format!("{count} statements that are done")
+    }
+}
+
 /// A statement's first line, for a list.
 pub(super) fn first_line(text: &str) -> String {
     let mut lines = text.lines();
@@ -221,6 +241,9 @@ impl fmt::Display for Explanation {
             let line_feed = if index == 0 { "" } else { "\n" };
             write!(f, "{line_feed}{step}")?;
         }
+        if let Some(running) = &self.running {
+            write!(f, "\n{} {running}", running.name)?;
+        }
         self.notices.iter().try_for_each(|notice| write!(f, "\n{notice}"))
     }
 }
@@ -235,6 +258,9 @@ impl fmt::Display for ExplainedStep {
             Some(TransactionMode::None) => f.write_str(", statement by statement")?,
             Some(TransactionMode::Own) => f.write_str(", in transactions of its own")?,
             _ => {}
+        }
+        if self.statements_done > 0 {
+            write!(f, ", goes on after {}", done(self.statements_done))?;
         }
         self.statements.iter().try_for_each(|statement| write!(f, "\n  {statement}"))
     }

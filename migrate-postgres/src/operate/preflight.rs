@@ -8,13 +8,14 @@ pub use thresholds::Thresholds;
 use super::backup::Backup;
 use super::explain::Explanation;
 use super::units::{Bytes, Time};
+use crate::RunningAttempt;
 use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
 use crate::history::Survey;
 use crate::lock::Key;
 use crate::migrator::Migrator;
 use crate::target::Target;
-use migrate_core::sql::{LockMode, Toll};
+use migrate_core::sql::{self, LockMode, Subject, Toll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -239,7 +240,7 @@ impl Migrator {
     ) -> Result<(), Error> {
         let touched = Touched::of(explanation);
         self.look_at_rights(client, &touched, preflight).await?;
-        self.look_at_lock(client, preflight).await?;
+        self.look_at_lock(client, explanation.running.as_ref(), preflight).await?;
         look_at_sessions(client, &touched, thresholds, preflight).await?;
         look_at_indexes(client, &touched, preflight).await?;
         look_at_replication(client, thresholds, preflight).await?;
@@ -285,7 +286,17 @@ impl Migrator {
         Ok(())
     }
 
-    async fn look_at_lock(&self, client: &Client, preflight: &mut Preflight) -> Result<(), Error> {
+    async fn look_at_lock(
+        &self,
+        client: &Client,
+        running: Option<&RunningAttempt>,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        if let Some(running) = running {
+            let next = "wait until that run has ended".to_owned();
+            preflight.add(Check::Lock, Verdict::Stop, format!("{} {running}", running.name), next);
+            return Ok(());
+        }
         let key = Key::new(&self.settings, self.set().name());
         if key.is_free(client).await.map_err(failed)? {
             preflight.add(Check::Lock, Verdict::Pass, "nobody else migrates", None);
@@ -352,6 +363,10 @@ fn steps(count: usize) -> String {
 struct Touched {
     modes: BTreeMap<u32, LockMode>,
     concurrently: bool,
+    /// The run that is under way: its sessions are in nobody's way who waits for its end.
+    running: Option<RunningAttempt>,
+    /// The index that a run goes on with, as its statement names it: an INVALID one it drops and builds again itself.
+    rebuilt: Option<String>,
 }
 
 impl Touched {
@@ -365,7 +380,24 @@ impl Touched {
         let mut statements = explanation.steps.iter().flat_map(|step| &step.statements);
         let concurrently =
             statements.any(|s| s.refuses.is_some_and(|command| command.contains("CONCURRENTLY")));
-        Touched { modes, concurrently }
+        let resumed = explanation.steps.first().filter(|step| step.is_resumed);
+        let subject = resumed.and_then(|step| sql::subject(&step.statements.first()?.text));
+        let rebuilt = match subject {
+            Some(Subject::CreateIndex { name, .. }) => name,
+            _ => None,
+        };
+        Touched { modes, concurrently, running: explanation.running.clone(), rebuilt }
+    }
+
+    /// Whether a run that goes on builds an index again.
+    fn rebuilds(&self, index: &str) -> bool {
+        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
+        self.rebuilt.as_deref().is_some_and(|name| last(name) == last(index))
+    }
+
+    /// Whether a server process is one of the run that is under way.
+    fn is_of_run(&self, row: &SimpleQueryRow, column: usize) -> bool {
+        self.running.as_ref().zip(parsed(row, column)).is_some_and(|(running, pid)| running.is_of_run(pid))
     }
 
     /// The numbers as a list of SQL, never an empty one.
@@ -409,6 +441,9 @@ async fn look_at_sessions(
         let wanted = touched.modes.get(&oid).copied();
         if !wanted.is_some_and(|wanted| conflict(wanted, held)) || !seen.insert((oid, parsed::<i32>(row, 3)))
         {
+            continue;
+        }
+        if touched.is_of_run(row, 3) {
             continue;
         }
         let shown = |column| text(row, column).unwrap_or_default();
@@ -458,6 +493,9 @@ async fn look_at_transactions(
         return Ok(());
     }
     for row in &ask(client, &queries::long(thresholds.long_transaction)).await? {
+        if touched.is_of_run(row, 0) {
+            continue;
+        }
         let shown = |column| text(row, column).unwrap_or_default();
         let found = format!(
             "pid {} ({}) is in a long transaction, for which an index that is built concurrently waits",
@@ -472,6 +510,11 @@ async fn look_at_transactions(
 async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Preflight) -> Result<(), Error> {
     for row in &ask(client, &queries::invalid_indexes(&touched.oids())).await? {
         let index = text(row, 0).unwrap_or_default();
+        if touched.rebuilds(index) {
+            let found = format!("the index {index} is invalid, and the run builds it again");
+            preflight.add(Check::Indexes, Verdict::Pass, found, None);
+            continue;
+        }
         let found = format!("the index {index} of {} is invalid", text(row, 1).unwrap_or_default());
         let next = format!("REINDEX INDEX CONCURRENTLY {index}, or drop it");
         preflight.add(Check::Indexes, Verdict::Warning, found, next);

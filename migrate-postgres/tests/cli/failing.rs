@@ -146,3 +146,59 @@ async fn the_table_of_another_tool_can_be_the_history() {
     stage.done("status --history sqlx");
     assert_eq!(stage.run("status").code, 5);
 }
+
+/// The script was edited since, and the next person needs what the server said to the one that failed.
+#[tokio::test]
+async fn status_shows_the_statement_that_failed_and_all_that_the_server_said() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let wrong =
+        "INSERT INTO users VALUES (1);\nCREATE UNIQUE INDEX u ON users ((1)); INSERT INTO users VALUES (7);";
+    stage.write("migrations/0003_more.up.sql", wrong);
+    assert_eq!(stage.run("up").code, 7);
+    stage.write("migrations/0003_more.up.sql", "SELECT 1;\nSELECT 2;\nSELECT 3;");
+    let said = stage.run("status").stdout;
+    assert!(said.contains("INSERT INTO users VALUES (7)") && !said.contains("SELECT 3"), "{said}");
+    assert!(said.contains("detail: Key ") && said.contains("already exists"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&stage.run("status --json").stdout).unwrap();
+    let last = &json["migrations"][2]["last_attempt"];
+    assert!(last["detail"].as_str().is_some_and(|detail| detail.contains("already exists")), "{json}");
+}
+
+#[tokio::test]
+async fn a_verify_script_that_refutes_its_migration_says_that_it_is_applied() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("INSERT INTO users VALUES (1)").await.unwrap();
+    let json: serde_json::Value = serde_json::from_str(&stage.run("verify --json").stdout).unwrap();
+    assert_eq!(json["error"]["failure"]["left"]["state"], "applied", "{json}");
+}
+
+/// One outdated repeatable migration is to be applied again: it counts once.
+#[tokio::test]
+async fn status_and_page_count_alike() {
+    let stage =
+        Stage::new(&[("V1__users.sql", "CREATE TABLE users ();"), ("R__views.sql", "SELECT 1;")]).await;
+    stage.done("up");
+    stage.write("migrations/R__views.sql", "SELECT 2;");
+    let said = stage.run("status").stdout;
+    assert!(said.contains("1 applied, 1 pending"), "{said}");
+    let said = stage.run("report --html page.html").stdout;
+    assert!(said.contains("1 applied, 1 pending"), "{said}");
+}
+
+/// Which `up` drops and builds again itself.
+#[tokio::test]
+async fn preflight_leaves_the_invalid_index_of_an_interrupted_migration_to_the_run() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("INSERT INTO users VALUES (1), (1)").await.unwrap();
+    stage.write("migrations/0003_index.up.sql", "CREATE UNIQUE INDEX CONCURRENTLY u ON users (id);");
+    assert_eq!(stage.run("up").code, 7);
+    let said = stage.run("preflight").stdout;
+    assert!(!said.contains("REINDEX"), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("is invalid, and the run builds it again"), "{said}");
+}

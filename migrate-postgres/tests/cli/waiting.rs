@@ -57,6 +57,46 @@ async fn a_signal_of_a_supervisor_or_a_closed_terminal_ends_a_run_as_ctrl_c_does
         assert!(ran.stderr.contains(&format!("error: {said}; what was being applied")), "{ran:?}");
         stage.until_gone().await;
         assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");
+        assert_eq!(stage.value(LAST).await, "apply interrupted");
+    }
+}
+
+/// What came of the last attempt.
+const LAST: &str = "SELECT action || ' ' || outcome FROM migrate_history ORDER BY seq DESC LIMIT 1";
+
+/// One source: whoever asks while a run is at a migration hears who it is, and is not advised to end it.
+#[tokio::test]
+async fn every_command_tells_of_the_run_that_is_under_way() {
+    let in_a_transaction = ("0003_slow.up.sql", "ALTER TABLE users ADD n int; SELECT pg_sleep(600);");
+    let by_statements = ("0003_slow.up.sql", "SELECT 1; SELECT pg_sleep(600); VACUUM users;");
+    for (slow, at) in [(in_a_transaction, ""), (by_statements, ", statement 2 of 3")] {
+        let stage = Stage::new(&[&TABLES[..], &[slow]].concat()).await;
+        let mut other = stage.spawn("up");
+        stage.until_asleep().await;
+        for command in ["status", "plan", "up --dry-run", "preflight"] {
+            let said = stage.run(command).stdout;
+            let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let is_told =
+                told.contains("0003_slow is being applied by pid ") && told.contains(&format!("{at}, for "));
+            assert!(is_told, "{command}: {said}");
+            assert!(
+                !said.contains("pg_terminate_backend") && !said.contains("applies what is pending"),
+                "{command}: {said}"
+            );
+            if command != "preflight" {
+                let json = stage.run(&format!("{command} --json")).stdout;
+                let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+                assert_eq!(json["running"]["name"], "0003_slow", "{command}: {json}");
+                assert!(json["running"]["pid"].is_number(), "{command}: {json}");
+            }
+        }
+        stage.run("report --html page.html");
+        let page = std::fs::read_to_string(stage.path().join("page.html")).unwrap();
+        assert!(page.contains("is being applied by pid "), "{at}");
+        stage.end_all().await;
+        other.wait().unwrap();
+        let said = stage.run("status").stdout;
+        assert!(!said.contains("is being applied"), "{said}");
     }
 }
 
@@ -70,6 +110,7 @@ async fn ctrl_c_ends_a_run_and_says_what_becomes_of_it() {
     let ran = stage.ran(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130);
     assert!(ran.stderr.contains("error: interrupted; what was being applied is rolled back"), "{ran:?}");
+    assert_eq!(stage.value(LAST).await, "apply interrupted");
     stage.end_all().await;
     assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");
 }

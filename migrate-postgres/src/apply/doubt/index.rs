@@ -126,7 +126,8 @@ impl Doubtful<'_> {
 
     /// A valid index of the name and the definition that was made since is the one of an earlier try. An older one, or one
     /// of another definition, is not: the server says that it is in the way. An INVALID one that this statement would make
-    /// is of no use, whoever left it, and with IF NOT EXISTS it would stay for good.
+    /// is of no use, whoever left it, and with IF NOT EXISTS it would stay for good. The same holds for one that the wrong
+    /// statement would make which this one corrects.
     pub(super) async fn named_index(&self, subject: &Subject, name: &str) -> Result<Verdict, Unsettled> {
         let Subject::CreateIndex { table, .. } = subject else { return Ok(Verdict::Run) };
         let indexes = self.indexes(table, Some(name)).await?;
@@ -135,6 +136,10 @@ impl Doubtful<'_> {
             return Ok(Verdict::Run);
         }
         let likeness = likeness(&self.same_as(subject, &[found]).await?, found);
+        if !found.is_valid && self.is_of_wrong(table, name, found).await? {
+            self.drop_index(found).await?;
+            return Ok(Verdict::Run);
+        }
         match (found.is_valid, likeness, found.is_newer) {
             (_, Likeness::Different, _) => Ok(Verdict::Run),
             (true, Likeness::Same, Some(true)) => Ok(Verdict::Done),
@@ -150,6 +155,18 @@ impl Doubtful<'_> {
             }
             (false, Likeness::Unknown(_), _) => Ok(Verdict::Run),
         }
+    }
+
+    /// Whether an index is the one that the wrong statement makes which this one corrects.
+    async fn is_of_wrong(
+        &self,
+        table: &str,
+        name: &str,
+        found: &Found,
+    ) -> Result<bool, tokio_postgres::Error> {
+        let Some(wrong) = self.wrong.and_then(sql::subject) else { return Ok(false) };
+        let is_meant = matches!(&wrong, Subject::CreateIndex { table: of, name: Some(called), .. } if of == table && called == name);
+        Ok(is_meant && matches!(likeness(&self.same_as(&wrong, &[found]).await?, found), Likeness::Same))
     }
 
     /// The server has given it a name that we don't know: definition and age tell which one it could be.

@@ -1,7 +1,7 @@
 //! How the statements of a plan are shown: what each locks, what it does to that, and how large that is now.
 
 use crate::cli::page::{Page, Tone};
-use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize};
+use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize, done};
 use migrate_core::TransactionMode;
 use migrate_core::sql::{LockMode, Toll};
 use serde_json::{Value, json};
@@ -14,6 +14,10 @@ pub(super) fn page(explanation: &Explanation) -> Page {
 
 fn step_page(step: &ExplainedStep) -> Page {
     let page = Page::default().toned(step.path.as_deref().unwrap_or(&step.name), Tone::Strong);
+    let page = match step.statements_done {
+        0 => page,
+        count => page.toned(format!("  goes on after {}", done(count)), Tone::Faint),
+    };
     step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
 }
 
@@ -98,6 +102,7 @@ pub(super) fn json(step: &ExplainedStep) -> Value {
         "name": step.name,
         "script": step.path,
         "statements": step.statements.len(),
+        "statements_done": step.statements_done,
         "mode": mode,
         "explained": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
     })

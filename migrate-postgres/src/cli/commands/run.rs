@@ -46,6 +46,7 @@ pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
     let data = json!({
         "steps": steps.steps.iter().map(explained::json).collect::<Vec<_>>(),
         "notices": json::notices(&steps.notices),
+        "running": steps.running.as_ref().map(json::running),
     });
     Answer { exit, ..Answer::done(Page::default().table(table).append(count_page(steps)), data) }
 }
@@ -57,7 +58,10 @@ fn count_page(steps: &Explanation) -> Page {
         1 => "1 step; nothing was changed".to_owned(),
         count => format!("{count} steps; nothing was changed"),
     };
-    steps.notices.iter().fold(Page::default().line(count), noticed)
+    let page = Page::default().line(count);
+    let running = steps.running.as_ref().map(|running| format!("{} {running}", running.name));
+    let page = running.into_iter().fold(page, |page, line| page.toned(line, Tone::Warning));
+    steps.notices.iter().fold(page, noticed)
 }
 
 fn statements(count: usize) -> String {

@@ -9,8 +9,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{Error, Outcome, State, Status, StatusRow};
-use migrate_core::plan::Step;
-use migrate_core::{Migration, sql};
+use migrate_core::sql;
 use serde_json::json;
 
 /// Show where each migration stands
@@ -31,13 +30,23 @@ impl Args {
             _ => None,
         };
         let stopped = status.rows.iter().find(|row| is_stopped(&row.state));
+        let text = match stopped {
+            Some(row) => context.migrator.last_text(&target, &row.version).await?,
+            None => None,
+        };
         let page = Page::default().table(table(&status)).line(summary(&status));
-        let page = stopped.into_iter().fold(page, |page, row| page.lines(story(row, context)));
+        let page =
+            stopped.into_iter().fold(page, |page, row| page.lines(story(row, text.as_deref(), context)));
         let data = json!({
             "set": status.set,
             "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
             "pending": status.pending().count(),
+            "running": status.running().map(json::running),
         });
+        let page = status
+            .running()
+            .into_iter()
+            .fold(page, |page, running| page.line(format!("{} {running}", running.name)));
         let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context) };
         Ok(match refusal {
             Some(problem) => refused(answer, &problem, context),
@@ -63,8 +72,12 @@ fn exit(status: &Status) -> Exit {
     let of = |row: &StatusRow| match &row.state {
         State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
         | State::Pending { last: Some(Outcome::Failed { .. }) } => Exit::Failed,
+        // What a resolve has settled goes on by itself.
+        State::Interrupted { last: Some(Outcome::Done), .. }
+        | State::Running(_)
+        | State::Pending { .. }
+        | State::Outdated { .. } => Exit::Pending,
         State::Interrupted { .. } => Exit::InDoubt,
-        State::Pending { .. } | State::Outdated { .. } => Exit::Pending,
         State::Applied { .. } => Exit::Done,
     };
     status.rows.iter().map(of).max().unwrap_or(Exit::Done)
@@ -72,7 +85,13 @@ fn exit(status: &Status) -> Exit {
 
 /// Whether something happened to a migration that has to be told.
 fn is_stopped(state: &State) -> bool {
-    matches!(state, State::Interrupted { .. } | State::Pending { last: Some(Outcome::Failed { .. }) })
+    matches!(
+        state,
+        State::Interrupted { .. }
+            | State::Pending {
+                last: Some(Outcome::Failed { .. } | Outcome::Unfinished { .. } | Outcome::Interrupted { .. })
+            }
+    )
 }
 
 fn table(status: &Status) -> Table {
@@ -94,6 +113,11 @@ fn table(status: &Status) -> Table {
 fn short(state: &State) -> String {
     match state {
         State::Pending { last: Some(Outcome::Failed { .. }) } => "pending, failed".to_owned(),
+        State::Pending { last: Some(Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) } => {
+            "pending, interrupted".to_owned()
+        }
+        State::Running(running) if running.reverting => "being reverted".to_owned(),
+        State::Running(_) => "being applied".to_owned(),
         State::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
         State::Interrupted { statements_done, .. } => format!("stopped after {statements_done} statements"),
         state => state.to_string(),
@@ -110,8 +134,7 @@ fn tone(state: &State) -> Tone {
 }
 
 fn summary(status: &Status) -> String {
-    let pending = status.pending().count();
-    let applied = status.rows.len() - pending;
+    let (pending, applied) = (status.pending().count(), status.applied().count());
     match (applied, pending) {
         (0, 0) => "no migrations".to_owned(),
         (applied, 0) => format!("{applied} applied, nothing pending"),
@@ -120,23 +143,23 @@ fn summary(status: &Status) -> String {
 }
 
 /// What happened to a migration that stopped: which statement, why, and what of it is in the database.
-fn story(row: &StatusRow, context: &Context) -> Vec<String> {
+fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
     match &row.state {
         State::Pending { last: Some(outcome) } => {
             lines.push(format!("{} {}", row.name, what(outcome)));
-            lines.extend(statement(row, context, outcome));
+            lines.extend(text.and_then(|text| statement(text, outcome)));
+            lines.extend(more(outcome));
             lines.push(format!("database: {} left nothing behind", row.name));
         }
-        State::Interrupted { statements_done, last: Some(Outcome::Failed { message, .. }) }
-            if message.is_empty() =>
-        {
+        State::Interrupted { statements_done, last: Some(outcome) } if is_by_hand(outcome) => {
             lines.push(format!("{} was set by hand to go on at statement {}", row.name, statements_done + 1));
         }
         State::Interrupted { statements_done, last } => {
             let is_failed = matches!(last, Some(Outcome::Failed { .. }));
             lines.extend(last.as_ref().map(|outcome| format!("{} {}", row.name, what(outcome))));
-            lines.extend(last.as_ref().and_then(|outcome| statement(row, context, outcome)));
+            lines.extend(last.as_ref().zip(text).and_then(|(outcome, text)| statement(text, outcome)));
+            lines.extend(last.iter().flat_map(more));
             lines.push(left(row, *statements_done, statements_of(context, &row.version), is_failed));
         }
         _ => {}
@@ -149,24 +172,43 @@ fn what(outcome: &Outcome) -> String {
         Outcome::Failed { statement: Some(statement), line: Some(line), .. } => {
             format!("{outcome}\n   |  statement {statement}, line {line}")
         }
-        Outcome::Unfinished { .. } => format!("is {outcome}; it is under way, or its program is gone"),
+        Outcome::Unfinished { .. } | Outcome::Interrupted { .. } => {
+            "was interrupted: its run was killed, or lost its connection".to_owned()
+        }
         outcome => outcome.to_string(),
     }
 }
 
-/// The statement that is told of, as the set has it now.
-fn statement(row: &StatusRow, context: &Context, outcome: &Outcome) -> Option<String> {
+/// Whether a resolve has said where to go on; the first release recorded that as a failure without a message.
+fn is_by_hand(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Done => true,
+        Outcome::Failed { message, .. } => message.is_empty(),
+        _ => false,
+    }
+}
+
+/// What else the server said.
+fn more(outcome: &Outcome) -> Vec<String> {
+    let Outcome::Failed { detail, hint, .. } = outcome else { return Vec::new() };
+    let detail = detail.iter().map(|detail| format!("detail: {detail}"));
+    detail.chain(hint.iter().map(|hint| format!("hint: {hint}"))).collect()
+}
+
+/// The statement that is told of, in the text that was run, which the history has kept.
+fn statement(text: &str, outcome: &Outcome) -> Option<String> {
     let number = match outcome {
         Outcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,
-        Outcome::Unfinished { statements_done, .. } => usize::try_from(*statements_done).ok()? + 1,
-        Outcome::Done => return None,
+        Outcome::Unfinished { statements_done, .. }
+        | Outcome::Interrupted { statements_done: Some(statements_done), .. } => {
+            usize::try_from(*statements_done).ok()? + 1
+        }
+        Outcome::Interrupted { .. } | Outcome::Done => return None,
     };
-    let migration: &dyn Migration = context.migrator.set().find(&row.version)?;
-    let step = Step::apply(migration);
-    let script = step.script()?;
-    let text = script.statements().get(number.checked_sub(1)?)?.text(script.text());
-    let text = sql::redact(text).lines().map(|line| format!("   | {line}")).collect::<Vec<_>>();
-    Some(text.join("\n"))
+    let statements = sql::split(text).statements;
+    let statement = statements.get(number.checked_sub(1)?)?.text(text);
+    let lines = sql::redact(statement).lines().map(|line| format!("   | {line}")).collect::<Vec<_>>();
+    Some(lines.join("\n"))
 }
 
 fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool) -> String {
@@ -180,9 +222,9 @@ fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool
 fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next {
     let up = context.invocation.command("up");
     match stopped.map(|row| (row, &row.state)) {
-        Some((_, State::Interrupted { last: Some(Outcome::Failed { message, .. }), .. }))
-            if message.is_empty() =>
-        {
+        _ if status.running().is_some() => Next::advice("wait for the end of that run")
+            .or(context.invocation.command("status"), "looks again"),
+        Some((_, State::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
             Next::default().or(up, "goes on there")
         }
         Some((row, State::Interrupted { statements_done, last })) => {
@@ -202,7 +244,10 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
                 statements,
             )
         }
-        Some(_) => Next::advice("correct the script, and run again").or(up, "goes on with it"),
+        Some((_, State::Pending { last: Some(Outcome::Failed { .. }) })) => {
+            Next::advice("correct the script, and run again").or(up, "goes on with it")
+        }
+        Some(_) => Next::default().or(up, "runs it again"),
         None if status.pending().next().is_some() => Next::default().or(up, "applies what is pending"),
         None => Next::default(),
     }

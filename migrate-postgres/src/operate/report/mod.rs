@@ -29,7 +29,7 @@ pub use standing::Standing;
 
 use super::Explanation;
 use crate::drift::{Comparison, Drift};
-use crate::{Attempt, Outcome, Refused, State, Status};
+use crate::{Attempt, Outcome, Refused, Status};
 use std::time::SystemTime;
 
 /// What a report is to hold.
@@ -103,8 +103,7 @@ impl DatabaseReport {
 
     /// How many migrations are applied.
     pub fn applied(&self) -> usize {
-        let applied = |state: &State| matches!(state, State::Applied { .. } | State::Outdated { .. });
-        self.status.rows.iter().filter(|row| applied(&row.state)).count()
+        self.status.applied().count()
     }
 
     /// How many attempts failed or were not ended.

@@ -53,8 +53,12 @@ fn of_state(state: &State) -> Standing {
     match state {
         State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
         | State::Pending { last: Some(Outcome::Failed { .. }) } => Standing::Failed,
+        // What a resolve has settled goes on by itself.
+        State::Interrupted { last: Some(Outcome::Done), .. }
+        | State::Running(_)
+        | State::Pending { .. }
+        | State::Outdated { .. } => Standing::Pending,
         State::Interrupted { .. } => Standing::InDoubt,
-        State::Pending { .. } | State::Outdated { .. } => Standing::Pending,
         State::Applied { .. } => Standing::UpToDate,
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalog::{Catalog, Kind, Object};
 use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, RelationSize};
-use crate::{Action, StatusRow, Version};
+use crate::{Action, State, StatusRow, Version};
 use migrate_core::options::TransactionMode;
 use migrate_core::plan::Notice;
 use migrate_core::sql::{LockMode, Toll};
@@ -46,6 +46,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         notices: None,
         warnings: None,
         pid: None,
+        age: None,
     };
     let row = |name: &str, state: State| StatusRow { version: version(), name: name.to_owned(), state };
     let applied =
@@ -97,8 +98,11 @@ fn explanation(text: &str) -> Explanation {
             path: Some(text.to_owned()),
             transaction: Some(TransactionMode::Block),
             statements: vec![statement(1, None), statement(2, Some(locks)), statement(3, Some(Vec::new()))],
+            statements_done: 0,
+            is_resumed: false,
         }],
         notices: vec![Notice::Missing { name: text.to_owned() }],
+        running: None,
     }
 }
 

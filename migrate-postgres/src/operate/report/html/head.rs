@@ -83,15 +83,17 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
     match last {
         // What `resolve` records for a migration that is to go on.
         Some(Outcome::Failed { message, .. }) if message.is_empty() => {}
-        Some(Outcome::Failed { message, statement, line, .. }) => {
+        Some(Outcome::Failed { message, detail, hint, statement, line, .. }) => {
             let place = match (statement, line) {
                 (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
                 _ => String::new(),
             };
             lines.push(format!("{place}{message}"));
+            lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
+            lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
         }
         Some(Outcome::Unfinished { .. }) => {
-            lines.push("It is under way, or its program is gone.".to_owned());
+            lines.push("Its run was killed, or lost its connection.".to_owned());
         }
         _ => {}
     }

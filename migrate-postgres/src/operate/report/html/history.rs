@@ -58,7 +58,11 @@ fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
     let (mut failed, mut unfinished) = (0, 0);
     for attempt in attempts {
         match told(attempt).tone {
-            Tone::Bad if matches!(attempt.outcome, Outcome::Unfinished { .. }) => unfinished += 1,
+            Tone::Bad
+                if matches!(attempt.outcome, Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) =>
+            {
+                unfinished += 1;
+            }
             Tone::Bad => failed += 1,
             _ => {}
         }
@@ -126,13 +130,15 @@ struct Told {
 fn told(attempt: &Attempt) -> Told {
     let (word, tone) = match &attempt.outcome {
         Outcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
+        Outcome::Done if attempt.action == Action::Rewind => ("set to go on", Tone::Warning),
         Outcome::Done => (attempt.action.past(), Tone::Warning),
-        // What settling by hand records for a migration that is to go on.
+        // As the first release recorded a migration that was set by hand to go on.
         Outcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
             ("set to go on", Tone::Warning)
         }
         Outcome::Failed { .. } => ("failed", Tone::Bad),
         Outcome::Unfinished { .. } => ("unfinished", Tone::Bad),
+        Outcome::Interrupted { .. } => ("interrupted", Tone::Bad),
     };
     Told { word, tone }
 }
@@ -203,7 +209,10 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
                 ));
             }
         }
-        Outcome::Unfinished { statements_done, statements } if *statements > 0 => {
+        Outcome::Unfinished { statements_done, statements }
+        | Outcome::Interrupted { statements_done: Some(statements_done), statements }
+            if *statements > 0 =>
+        {
             lines.push(format!("{statements_done} of {statements} statements are done."));
         }
         _ => {}

@@ -3,7 +3,7 @@
 use super::text::{count, name, shown};
 use super::{Tone, badge, section as framed};
 use crate::operate::report::DatabaseReport;
-use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
+use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, done};
 use crate::{Action, State};
 use maud::{Markup, html};
 use migrate_core::options::TransactionMode;
@@ -45,6 +45,7 @@ fn notes(report: &DatabaseReport) -> Vec<String> {
             Some(format!("{} is applied, and the set does not have it", row.name))
         }
         State::Applied { edited: true, .. } => Some(format!("{} was edited after it was applied", row.name)),
+        State::Running(running) => Some(format!("{} {running}", row.name)),
         State::Outdated { .. } => {
             Some(format!("{} has changed since it was applied, and will be applied again", row.name))
         }
@@ -78,6 +79,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
                     @match &step.path {
                         Some(path) => {
                             (name(path)) " · " (count(step.statements.len(), "statement")) ", "
+                            @if step.statements_done > 0 { "goes on after " (done(step.statements_done)) ", " }
                             (committed(step.transaction))
                         }
                         None => "records only, runs nothing",
