@@ -188,7 +188,7 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
         let database = database().await;
         let error = second(&wrong).run(database.url()).await.unwrap_err().to_string();
         assert!(
-            error.contains("next: correct the statement, or mend what it ran into, and run again"),
+            error.contains("next: ") && error.contains("and run again; the run goes on with this statement"),
             "{error}"
         );
         let right = second(&right);
