@@ -399,6 +399,7 @@ async fn a_run_that_is_still_at_it_is_waited_for_and_not_taken_for_one_that_neve
     };
     let client = database.connect().await.unwrap();
     let holder = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND \
+                  database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND \
                   EXISTS (SELECT FROM pg_stat_activity a WHERE datname = current_database() AND wait_event = 'PgSleep' \
                     AND a.pid <> pg_backend_pid()) AND pid <> pg_backend_pid()";
     while client.query_one(holder, &[]).await.unwrap().get::<_, i64>(0) == 0 {
