@@ -69,7 +69,8 @@ impl Doubtful<'_> {
              WHERE i.indrelid = pg_catalog.to_regclass($1) AND c.relkind = 'i' \
                AND ($2 IS NULL OR c.relname = (pg_catalog.parse_ident($2))[1]::name) \
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p \
-                 WHERE p.index_relid = i.indexrelid AND p.pid <> pg_catalog.pg_backend_pid())",
+                 WHERE p.index_relid = i.indexrelid AND p.pid <> pg_catalog.pg_backend_pid()) \
+             ORDER BY c.relname",
             is_newer = self.is_newer(AGE),
         );
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&name, Type::TEXT)];
