@@ -254,7 +254,7 @@ impl Migrator {
     }
 
     /// Whether the spans of statements have the whole text of the statement, in the field `db.query.text`: off when not set, as
-    /// values stand in it. What [`sql::redact`](crate::core::sql::redact) takes for a secret is left out of it.
+    /// values stand in it. What [`sql::redact`](crate::migrate_core::sql::redact) takes for a secret is left out of it.
     #[cfg(feature = "tracing")]
     pub fn trace_query_text(mut self, show: bool) -> Migrator {
         self.settings.traces_text = show;

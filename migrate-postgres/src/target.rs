@@ -195,7 +195,6 @@ type Connected = Result<Session<'static>, tokio_postgres::Error>;
 /// # Errors
 ///
 /// Where a certificate or a key can't be read.
-#[cfg_attr(not(feature = "rustls"), expect(clippy::unnecessary_wraps, reason = "for the feature `rustls`"))]
 async fn connect_by_tls(endpoint: &Endpoint, mode: SslMode) -> Result<Connected, Error> {
     let mut config = endpoint.clone();
     config.ssl_mode(mode);

@@ -32,6 +32,7 @@ pub(crate) use backup::Due;
 #[cfg(feature = "cli")]
 pub(crate) use backup::restore_command;
 pub use backup::{Backup, BackupError, Backups};
+#[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
 pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
