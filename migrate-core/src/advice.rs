@@ -11,24 +11,24 @@ pub enum Words {
     CommandLine,
 }
 
-/// What to do after an error with a certain SQLSTATE, or with one of a class. A clause in the imperative, without a full stop.
+/// The advice for one SQLSTATE, or for a class of them: an imperative clause without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Advice {
     /// The five characters of SQLSTATE, or the two of a class.
     pub code: &'static str,
-    /// What the code means.
+    /// The meaning of the code.
     pub meaning: &'static str,
-    /// What to do where a migration was applied, or anything else was asked for.
+    /// The advice after applying a migration, and after every other call.
     pub library: &'static str,
     /// The same in options and commands, where its words are others.
     pub command: Option<&'static str>,
-    /// What to do where a migration was reverted, if that is something else.
+    /// The advice after reverting a migration, where it differs.
     pub revert: Option<&'static str>,
 }
 
 impl Advice {
-    /// The advice in words for somebody, after a migration was reverted or not.
+    /// The advice in the reader's words, after a revert or after anything else.
     pub fn text(&self, words: Words, is_revert: bool) -> &'static str {
         match (self.revert.filter(|_| is_revert), words, self.command) {
             (Some(revert), ..) => revert,
@@ -54,7 +54,7 @@ pub fn find(code: &str) -> Option<&'static Advice> {
     exact.or_else(|| ADVICE.iter().find(|advice| advice.code.len() == 2 && code.starts_with(advice.code)))
 }
 
-/// What a role lacks, in the words of a GRANT, as far as the server's message tells: it speaks English, or nothing is known.
+/// The privilege that a role lacks, as a GRANT, read from the server's message. None where the message isn't in English.
 pub(crate) fn grant(message: &str) -> Option<String> {
     if let Some(object) = message.strip_prefix("must be owner of ") {
         return Some(format!(
@@ -88,7 +88,7 @@ const fn with_command(
     Advice { command: Some(command), ..advice(code, meaning, library) }
 }
 
-/// What an up script makes is there already.
+/// The object that an up script creates already exists.
 const fn already_there(code: &'static str, meaning: &'static str) -> Advice {
     Advice {
         revert: Some(
@@ -103,7 +103,7 @@ const fn already_there(code: &'static str, meaning: &'static str) -> Advice {
     }
 }
 
-/// What a script names is not there.
+/// An object that a script names does not exist.
 const fn not_there(code: &'static str, meaning: &'static str) -> Advice {
     Advice {
         revert: Some("see who has dropped or renamed it, and correct the down script or make it again"),

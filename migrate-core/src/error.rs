@@ -98,7 +98,7 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The server's context: the lines of the functions that it was in.
     pub context: Option<String>,
-    /// What the server says that it is about.
+    /// The objects that the server's error names.
     pub names: ErrorNames,
     /// Who stood in the way, when it waited for a lock in vain.
     pub blockers: Vec<Holder>,

@@ -13,7 +13,7 @@ pub struct Progress<'o> {
     of: usize,
     attempts: u32,
     reports: Vec<StepReport>,
-    /// What is worth saying in the report of what the server said.
+    /// The server's warnings, for the report.
     notices: Vec<Notice>,
     /// How many notices and warnings the step under way has had.
     notices_said: u32,
@@ -146,7 +146,7 @@ impl<'o> Progress<'o> {
     }
 
     pub(super) fn count_attempt(&mut self) -> u32 {
-        // What was said by what was rolled back is said again.
+        // The server repeats the messages of a step that was rolled back.
         (self.notices_said, self.warnings) = (0, 0);
         self.attempts += 1;
         self.attempts
