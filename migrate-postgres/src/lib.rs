@@ -12,7 +12,6 @@
 struct Observability;
 
 mod answers;
-mod apply;
 #[cfg(feature = "catalog")]
 pub mod catalog;
 #[cfg(feature = "cli")]
@@ -23,6 +22,7 @@ pub mod drift;
 mod embed;
 mod endpoint;
 mod error;
+mod execute;
 mod foreign;
 mod heard;
 mod history;

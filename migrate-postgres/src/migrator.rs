@@ -1,9 +1,9 @@
 //! The one entry.
 
-use crate::apply::verify_applied;
-#[cfg(feature = "cli")]
-use crate::apply::{BEGIN, timeouts};
 use crate::error::Error;
+use crate::execute::verify_applied;
+#[cfg(feature = "cli")]
+use crate::execute::{BEGIN, timeouts};
 #[cfg(feature = "histories")]
 use crate::foreign::{Adopting, KeptTable, ToolTable};
 use crate::history::{Attempt, PgHistory, RunningAttempt, attempts, check_end, running};

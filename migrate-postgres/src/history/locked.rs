@@ -1,10 +1,10 @@
 //! The history under its lock.
 
-use crate::apply::{
+use crate::error::Error;
+use crate::execute::{
     Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
     is_contention, is_strange, server_failure,
 };
-use crate::error::Error;
 use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::survey::Survey;

@@ -31,8 +31,8 @@ pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};
 
-use crate::apply::{Lookout, Preamble};
 use crate::error::Error;
+use crate::execute::{Lookout, Preamble};
 use crate::lock::{Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried};
 use crate::session::Session;
 use crate::settings::RunSettings;

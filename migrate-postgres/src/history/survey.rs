@@ -1,8 +1,8 @@
 //! What has to be known about a session before it writes.
 
 use crate::answers::{Answers, is_true, parsed, text};
-use crate::apply::BEGIN;
 use crate::error::Error;
+use crate::execute::BEGIN;
 use crate::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};

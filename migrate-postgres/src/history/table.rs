@@ -1,6 +1,6 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
-use crate::apply::{BEGIN, Standing, milliseconds};
+use crate::execute::{BEGIN, Standing, milliseconds};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;

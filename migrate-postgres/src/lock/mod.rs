@@ -8,8 +8,8 @@ mod session;
 mod transaction;
 
 use crate::answers::{Answers, is_true, parsed};
-use crate::apply::blockers::read;
 use crate::error::Error;
+use crate::execute::blockers::read;
 use crate::quote::quote_nullable;
 use crate::settings::RunSettings;
 use async_trait::async_trait;

@@ -1,5 +1,6 @@
 //! Running steps on the server.
 
+mod batch;
 pub(crate) mod blockers;
 mod claims;
 mod doubt;
@@ -7,8 +8,7 @@ mod failure;
 mod message;
 mod preamble;
 mod spent;
-mod statements;
-mod transactions;
+mod stepwise;
 mod verify;
 mod watch;
 
@@ -19,14 +19,14 @@ use migrate_core::{Digest, Options};
 use std::time::Duration;
 use tokio_postgres::Client;
 
+pub(crate) use batch::{apply_transactions, is_contention};
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
 pub(crate) use failure::server_failure;
 #[cfg(feature = "operate")]
 pub(crate) use failure::{place, position};
 pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
-pub(crate) use statements::apply_statements;
-pub(crate) use transactions::{apply_transactions, is_contention};
+pub(crate) use stepwise::apply_statements;
 pub(crate) use verify::verify_applied;
 #[cfg(feature = "operate")]
 pub(crate) use verify::verify_within;

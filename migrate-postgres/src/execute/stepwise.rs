@@ -1,11 +1,11 @@
 //! A step that is committed in parts, with a checkpoint after each: the script's own transactions, or its statements.
 
+use super::batch::{is_contention, not_kept, record_failure};
 use super::blockers::{Lookout, suspects};
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::message::{Message, Part, Purpose};
 use super::spent::{self, Spent};
-use super::transactions::{is_contention, not_kept, record_failure};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};

@@ -1,7 +1,7 @@
 //! Indexes in doubt: the definition and the age of an index tell whether an earlier try of a statement made it.
 
 use super::{Before, Doubtful, Unsettled, Verdict};
-use crate::apply::{BEGIN, transactions::is_contention};
+use crate::execute::{BEGIN, batch::is_contention};
 use crate::quote::{quote_ident, quote_literal};
 use migrate_core::sql::{self, Refusal, Subject};
 use tokio_postgres::SimpleQueryMessage;
@@ -203,7 +203,7 @@ impl Doubtful<'_> {
     }
 
     /// What the server reports as done should be valid; it is not where it met an INVALID one after our look.
-    pub(in crate::apply) async fn check_valid(&self) -> Result<(), Unsettled> {
+    pub(in crate::execute) async fn check_valid(&self) -> Result<(), Unsettled> {
         let Some(Subject::CreateIndex { name: Some(name), table, .. }) = sql::subject(self.text) else {
             return Ok(());
         };
