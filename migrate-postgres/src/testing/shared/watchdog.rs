@@ -35,6 +35,7 @@ hear() {
 }
 n=0
 limit=20
+heard=0
 while [ -e users ]; do
     hear
     heard=$?
@@ -48,6 +49,8 @@ while [ -e users ]; do
     n=$((n + 1))
     if [ "$n" -le 20 ]; then sleep 0.1 3<&- || sleep 1 3<&-; else sleep 1 3<&-; fi
 done
+# The pipe may have lost its name before its lines, and the pid among them, were read.
+[ "$heard" -eq 2 ] || while hear; do :; done
 gone() {
     n=0
     while kill -s 0 "$pid" && [ -e run/data/postmaster.pid ]; do
