@@ -1,10 +1,12 @@
-//! What the README quotes is what the program says. Its Rust code is compiled by the documentation tests of `migrate-postgres`.
+//! The README and the guide quote the program's own words, and their links lead somewhere. Their Rust code is compiled by the
+//! documentation tests of `migrate-postgres`.
 
 use migrate_postgres::{Migrator, Set, migrate, testing};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 const README: &str = include_str!("../README.md");
+const GUIDE: &str = include_str!("../migrate-postgres/src/guide.rs");
 
 /// A folder that is gone when its test is over.
 struct Folder(PathBuf);
@@ -26,9 +28,15 @@ impl Drop for Folder {
     }
 }
 
+/// A page of the guide.
+fn page(name: &str) -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrate-postgres/docs");
+    fs::read_to_string(docs.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
 /// The first block of a language after a phrase.
-fn block(after: &str, language: &str) -> &'static str {
-    let (_, rest) = README.split_once(after).unwrap_or_else(|| panic!("the README does not say: {after}"));
+fn block<'p>(page: &'p str, after: &str, language: &str) -> &'p str {
+    let (_, rest) = page.split_once(after).unwrap_or_else(|| panic!("the page does not say: {after}"));
     let (_, rest) = rest.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0
 }
@@ -43,11 +51,12 @@ fn without_durations(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_failed_migration_says_what_the_readme_quotes() {
+async fn a_failed_migration_says_what_the_guide_quotes() {
+    let page = page("errors.md");
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/migrations");
     let read = |file| fs::read_to_string(quickstart.join(file)).unwrap();
     let (users, posts) = (read("0001_create_users.up.sql"), read("0002_create_posts.up.sql"));
-    let broken = block("With this as the third migration", "sql");
+    let broken = block(&page, "With this as the third migration", "sql");
     let folder = Folder::new(
         "failure",
         &[
@@ -58,12 +67,13 @@ async fn a_failed_migration_says_what_the_readme_quotes() {
     );
     let database = testing::server().unwrap().database().await.unwrap();
     let error = Migrator::new(Set::from_folder(&folder.0).unwrap()).run(database.url()).await.unwrap_err();
-    let quoted = block("the run ends with this text", "text");
+    let quoted = block(&page, "the run ends with this text", "text");
     assert_eq!(without_durations(quoted), without_durations(&error.to_string()), "{error}");
 }
 
 #[test]
-fn a_bad_directory_gives_the_problems_that_the_readme_quotes() {
+fn a_bad_directory_gives_the_problems_that_the_guide_quotes() {
+    let page = page("scripts.md");
     let folder = Folder::new(
         "problems",
         &[
@@ -76,7 +86,7 @@ fn a_bad_directory_gives_the_problems_that_the_readme_quotes() {
         ],
     );
     let error = Set::from_folder(&folder.0).unwrap_err();
-    let quoted: Vec<&str> = block("The compiler shows every", "text")
+    let quoted: Vec<&str> = block(&page, "The compiler shows every", "text")
         .lines()
         .map(|line| line.trim_start_matches("error: migrations/").trim_start())
         .filter(|line| line.starts_with("help: ") || line.starts_with("000"))
@@ -91,17 +101,44 @@ fn a_bad_directory_gives_the_problems_that_the_readme_quotes() {
 }
 
 #[tokio::test]
-async fn the_readme_explains_every_column_of_the_history() {
+async fn the_guide_explains_every_column_of_the_history() {
     let database = testing::server().unwrap().database().await.unwrap();
     migrate!("fixtures/flat").run(database.url()).await.unwrap();
     let client = database.connect().await.unwrap();
     let sql = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'migrate_history'";
     let columns: Vec<String> = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert!(columns.len() > 20);
-    let (_, table) = README.split_once("## What the history holds").unwrap();
+    let table = page("history.md");
     for column in columns {
         let in_first_cell =
             |line: &str| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{column}`")));
-        assert!(table.lines().any(in_first_cell), "the README does not explain {column}");
+        assert!(table.lines().any(in_first_cell), "the guide does not explain {column}");
+    }
+}
+
+/// rustdoc checks links between items, and not those between files.
+#[test]
+fn the_readme_leads_to_every_chapter_and_the_guide_to_no_file() {
+    let crate_page = include_str!("../migrate-postgres/src/lib.rs");
+    let links: Vec<(&str, &str)> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("[`")?.split_once("`]: migrate-postgres/docs/"))
+        .collect();
+    assert!(links.len() > 10, "{links:?}");
+    for (module, file) in &links {
+        assert!(!page(file).is_empty());
+        assert!(GUIDE.contains(&format!("../docs/{file}")), "{file} is no chapter");
+        assert!(
+            crate_page.contains(&format!("\"[`{module}`]: crate::{module}\"")),
+            "{module} is not in lib.rs"
+        );
+    }
+    for file in GUIDE.split("../docs/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        let known = links.iter().any(|(_, linked)| *linked == file);
+        assert!(
+            known || file == "guide.md" || file.starts_with("coming-from-"),
+            "{file} is not in the README"
+        );
+        assert!(!page(file).contains(".md)"), "{file} links to a file");
     }
 }
