@@ -26,7 +26,7 @@ fn describe(migration: &dyn Migration) -> Vec<String> {
     ];
     lines.extend(migration.verify().map(script));
     for work in [Some(migration.up()), migration.down()].into_iter().flatten() {
-        if let migrate_core::Work::Script(work) = work {
+        if let migrate_core::Payload::Script(work) = work {
             lines.push(script(&work));
         }
     }
@@ -145,7 +145,7 @@ fn a_directory_with_placeholders_is_the_same_set_in_all_three_ways() {
     let included = include_dir!("$CARGO_MANIFEST_DIR/fixtures/placeholders");
     let reading = Reading::default().placeholders(PLACEHOLDERS);
     assert_equal_as(EMBEDDED.set(), "fixtures/placeholders", &included, &reading);
-    let Some(migrate_core::Work::Script(up)) = EMBEDDED.set().get(0).map(Migration::up) else {
+    let Some(migrate_core::Payload::Script(up)) = EMBEDDED.set().get(0).map(Migration::up) else {
         panic!("no script")
     };
     assert_eq!(up.placeholders().len(), 7);
@@ -164,7 +164,7 @@ fn a_directory_with_a_squash_is_the_same_set_in_all_three_ways() {
 fn a_half_of_a_file_keeps_the_lines_of_its_file() {
     static EMBEDDED: Migrator = migrate!("fixtures/tools/goose");
     let file = include_str!("fixtures/tools/goose/00002_touch_users.sql");
-    let Some(migrate_core::Work::Script(down)) = EMBEDDED.set().get(1).and_then(Migration::down) else {
+    let Some(migrate_core::Payload::Script(down)) = EMBEDDED.set().get(1).and_then(Migration::down) else {
         panic!("no down script")
     };
     let (start, line) = down.part().unwrap();

@@ -1,7 +1,7 @@
 //! Migrations with values in the place of their placeholders.
 
 use crate::checksum::Checksum;
-use crate::migration::{Migration, SqlMigration, Work};
+use crate::migration::{Migration, Payload, SqlMigration};
 use crate::placeholder::Values;
 use crate::script::Script;
 use crate::version::Version;
@@ -44,10 +44,10 @@ impl Filled {
         self.base.clone()
     }
 
-    fn fill<'a>(&self, work: Work<'a>) -> Work<'a> {
-        match work {
-            Work::Script(script) if script.placeholders().is_empty() => Work::Script(script),
-            Work::Script(script) => Work::Script(Cow::Owned(script.filled(&self.values))),
+    fn fill<'a>(&self, payload: Payload<'a>) -> Payload<'a> {
+        match payload {
+            Payload::Script(script) if script.placeholders().is_empty() => Payload::Script(script),
+            Payload::Script(script) => Payload::Script(Cow::Owned(script.filled(&self.values))),
         }
     }
 }
@@ -69,12 +69,12 @@ impl Migration for Filled {
         self.base.migration().replaces()
     }
 
-    fn up(&self) -> Work<'_> {
+    fn up(&self) -> Payload<'_> {
         self.fill(self.base.migration().up())
     }
 
-    fn down(&self) -> Option<Work<'_>> {
-        self.base.migration().down().map(|work| self.fill(work))
+    fn down(&self) -> Option<Payload<'_>> {
+        self.base.migration().down().map(|payload| self.fill(payload))
     }
 
     fn verify(&self) -> Option<&Script> {

@@ -37,7 +37,7 @@ pub use digest::{Digest, DigestChain, InvalidDigest};
 pub use error::{Error, Failure};
 pub use event::{Event, Observer};
 pub use layout::Layout;
-pub use migration::{Migration, SqlMigration, Work};
+pub use migration::{Migration, Payload, SqlMigration};
 pub use options::{Options, Phase, Replaces, TransactionMode};
 pub use placeholder::{Placeholder, PlaceholderError};
 pub use problem::{MarkFault, PlaceholderFault, Problem, ProblemKind, Problems};

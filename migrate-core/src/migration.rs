@@ -27,21 +27,37 @@ pub trait Migration: Debug + Send + Sync {
     }
 
     /// What takes the schema forward.
-    fn up(&self) -> Work<'_>;
+    fn up(&self) -> Payload<'_>;
 
     /// What takes the schema back, if there is such a thing.
-    fn down(&self) -> Option<Work<'_>>;
+    fn down(&self) -> Option<Payload<'_>>;
 
     /// Queries that prove the migration right: each returns no row, or a single true.
     fn verify(&self) -> Option<&Script>;
 }
 
-/// What a step does. Match on it in one place: more kinds will come.
+/// What a step does: an open choice, more kinds will come. What needs a script asks for one, and says what it does without.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Work<'a> {
+pub enum Payload<'a> {
     /// SQL: borrowed from the set, or owned when it was kept by a history.
     Script(Cow<'a, Script>),
+}
+
+impl<'a> Payload<'a> {
+    /// The script that it is, if it is one.
+    pub fn script(&self) -> Option<&Script> {
+        match self {
+            Payload::Script(script) => Some(script),
+        }
+    }
+
+    /// The same, borrowed from the set where it can be.
+    pub fn into_script(self) -> Option<Cow<'a, Script>> {
+        match self {
+            Payload::Script(script) => Some(script),
+        }
+    }
 }
 
 /// A migration made of SQL scripts.
@@ -122,12 +138,12 @@ impl Migration for SqlMigration {
         Some(version(&range.first)..=version(&range.last))
     }
 
-    fn up(&self) -> Work<'_> {
-        Work::Script(Cow::Borrowed(&self.up))
+    fn up(&self) -> Payload<'_> {
+        Payload::Script(Cow::Borrowed(&self.up))
     }
 
-    fn down(&self) -> Option<Work<'_>> {
-        self.down.as_deref().map(|script| Work::Script(Cow::Borrowed(script)))
+    fn down(&self) -> Option<Payload<'_>> {
+        self.down.as_deref().map(|script| Payload::Script(Cow::Borrowed(script)))
     }
 
     fn verify(&self) -> Option<&Script> {

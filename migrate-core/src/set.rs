@@ -3,7 +3,7 @@
 use crate::digest::DigestChain;
 use crate::embedded::{Embedded, Literals, Made};
 use crate::filled::{Base, Filled};
-use crate::migration::{Migration, Work};
+use crate::migration::{Migration, Payload};
 use crate::placeholder::{self, Placeholder, PlaceholderError, Placeholders, Values};
 use crate::script::Script;
 use crate::version::{Version, VersionOrder};
@@ -195,7 +195,7 @@ impl Set {
         }
         self.iter().chain(self.replaced()).try_for_each(|migration| {
             let scripts = [Some(migration.up()), migration.down()];
-            let scripts = scripts.into_iter().flatten().map(|Work::Script(script)| script);
+            let scripts = scripts.into_iter().flatten().filter_map(Payload::into_script);
             for script in scripts.chain(migration.verify().map(Cow::Borrowed)) {
                 let in_body = |p: &&Placeholder| p.in_body() && ends_body.contains(&p.name());
                 if let Some(found) = script.placeholders().iter().find(in_body) {

@@ -28,7 +28,7 @@ pub mod sqlx;
 
 #[cfg(feature = "histories")]
 use crate::checksum::Checksum;
-use crate::migration::{Migration, Work};
+use crate::migration::Migration;
 use crate::set::Set;
 use crate::version::Version;
 use std::borrow::Cow;
@@ -270,7 +270,8 @@ impl ToolChecksum {
     /// Whether it is the checksum of a migration's up script as it is now. That line endings were changed, or a byte
     /// order mark added, is no edit: git does so.
     pub fn is_of(&self, migration: &dyn Migration) -> bool {
-        let Work::Script(script) = migration.up();
+        // No other tool has a checksum of what is no script.
+        let Some(script) = migration.up().into_script() else { return false };
         let text = script.source();
         match self {
             ToolChecksum::Prisma(checksum) => prisma::is_checksum_of(checksum, text),
@@ -298,7 +299,7 @@ impl ToolChecksum {
     /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
     #[cfg(feature = "histories")]
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
-        let Work::Script(script) = migration.up();
+        let script = migration.up().into_script()?;
         let text = script.source();
         Some(match self {
             ToolChecksum::Prisma(_) => ToolChecksum::Prisma(prisma::checksum(text)),

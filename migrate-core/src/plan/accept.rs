@@ -2,7 +2,7 @@
 
 use crate::checksum::normalized;
 use crate::history::{Applied, Position, State};
-use crate::migration::{Migration, Work};
+use crate::migration::Migration;
 use crate::plan::check::{applied_text, missing};
 use crate::plan::refused::Diff;
 use crate::plan::up::unknown;
@@ -123,8 +123,8 @@ fn all_edited<'s, 'h>(set: &'s Set, state: &'h State) -> Vec<(&'s dyn Migration,
 }
 
 fn check_writing(migration: &dyn Migration, applied: &Applied) -> Result<(), Refused> {
-    let Work::Script(script) = migration.up();
-    let now = normalized(script.source());
+    let up = migration.up();
+    let now = up.script().map(|script| normalized(script.source())).unwrap_or_default();
     let then = applied_text(applied, &now);
     if then.as_deref().is_some_and(|then| sql::same_but_for_writing(then, &now)) {
         return Ok(());

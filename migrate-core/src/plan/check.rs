@@ -3,7 +3,7 @@
 use crate::checksum::normalized;
 use crate::history::{Applied, State};
 use crate::kept;
-use crate::migration::{Migration, Work};
+use crate::migration::Migration;
 use crate::plan::refused::{Diff, Notice, Refused};
 use crate::plan::squash;
 use crate::set::Set;
@@ -85,10 +85,10 @@ pub(super) fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
 
 /// Whether a migration that is not applied has the text of one that is. Scripts without a statement are all alike.
 fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &State) -> bool {
-    let Work::Script(script) = migration.up();
+    let does_nothing = migration.up().script().is_some_and(|script| script.statements().is_empty());
     migration.checksum() == applied.checksum
         && !migration.version().is_repeatable()
-        && !script.statements().is_empty()
+        && !does_nothing
         && !state.applied.iter().any(|applied| applied.version == *migration.version())
 }
 
@@ -98,8 +98,8 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
         return Ok(None);
     }
     let (version, name) = (applied.version.clone(), migration.name().to_owned());
-    let Work::Script(script) = migration.up();
-    let now = normalized(script.source());
+    let up = migration.up();
+    let now = up.script().map(|script| normalized(script.source())).unwrap_or_default();
     match applied_text(applied, &now).as_deref() {
         Some(kept) if sql::same_but_for_comments(kept, &now) => {
             Ok(Some(Notice::EditedComments { version, name }))

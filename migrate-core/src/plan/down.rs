@@ -2,7 +2,7 @@
 
 use crate::history::{Applied, Position, State};
 use crate::kept;
-use crate::migration::{Migration, Work};
+use crate::migration::{Migration, Payload};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::script::Script;
 use crate::set::Set;
@@ -228,11 +228,11 @@ pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
 /// The step that reverts an applied migration: by the set's down script, else by the one that the history kept.
 pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Refused> {
     let (version, name) = (applied.version.clone(), applied.name.clone());
-    let work = match set.find(&applied.version).and_then(Migration::down) {
-        Some(work) => work,
-        None => Work::Script(Cow::Owned(kept_script(set, applied)?)),
+    let payload = match set.find(&applied.version).and_then(Migration::down) {
+        Some(payload) => payload,
+        None => Payload::Script(Cow::Owned(kept_script(set, applied)?)),
     };
-    Ok(Step::revert(version, name, applied.checksum, work))
+    Ok(Step::revert(version, name, applied.checksum, payload))
 }
 
 fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {

@@ -1,7 +1,7 @@
 //! Settling by hand what a program can't tell.
 
 use crate::history::{Interrupted, Position, State};
-use crate::migration::{Migration, Work};
+use crate::migration::{Migration, Payload};
 use crate::plan::repeatable::superseded;
 use crate::plan::step::Settled;
 use crate::plan::up::unknown;
@@ -114,11 +114,9 @@ fn resume_at(
     migration: Option<&dyn Migration>,
     interrupted: &Interrupted,
 ) -> Result<usize, Refused> {
-    let work = migration.and_then(|m| if interrupted.reverting { m.down() } else { Some(m.up()) });
-    let statements = match work {
-        Some(Work::Script(script)) => script.statements().len(),
-        None => usize::MAX,
-    };
+    let payload = migration.and_then(|m| if interrupted.reverting { m.down() } else { Some(m.up()) });
+    let script = payload.as_ref().and_then(Payload::script);
+    let statements = script.map_or(usize::MAX, |script| script.statements().len());
     match statement.checked_sub(1) {
         Some(done) if done < statements => Ok(done),
         _ => Err(Refused::NoSuchStatement { name: interrupted.name.clone(), statement, statements }),

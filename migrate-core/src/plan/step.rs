@@ -3,7 +3,7 @@
 use crate::checksum::Checksum;
 use crate::digest::Digest;
 use crate::history::{Applied, Interrupted};
-use crate::migration::{Migration, Work};
+use crate::migration::{Migration, Payload};
 use crate::plan::refused::Notice;
 use crate::script::Script;
 use crate::version::Version;
@@ -75,7 +75,7 @@ pub struct Step<'s> {
     /// The migration's checksum; for a revert, the one it was applied with.
     pub checksum: Checksum,
     /// What is run; nothing for the actions that only record.
-    pub work: Option<Work<'s>>,
+    pub payload: Option<Payload<'s>>,
     /// The queries that prove it right before it is committed; only for [`Action::Apply`].
     pub verify: Option<&'s Script>,
     /// The up script, for the history to keep.
@@ -150,12 +150,12 @@ impl Settled {
 impl<'s> Step<'s> {
     /// Applies a migration.
     pub fn apply(migration: &'s dyn Migration) -> Step<'s> {
-        let work = migration.up();
+        let payload = migration.up();
         Step {
             action: Action::Apply,
             verify: migration.verify(),
-            up: Some(script_of(&work)),
-            work: Some(work),
+            up: payload.clone().into_script(),
+            payload: Some(payload),
             ..Step::mark(migration)
         }
     }
@@ -167,10 +167,10 @@ impl<'s> Step<'s> {
             version: migration.version().clone(),
             name: Cow::Borrowed(migration.name()),
             checksum: migration.checksum(),
-            work: None,
+            payload: None,
             verify: None,
-            up: Some(script_of(&migration.up())),
-            down: migration.down().as_ref().map(script_of),
+            up: migration.up().into_script(),
+            down: migration.down().and_then(Payload::into_script),
             changes: true,
             settles: None,
             supersedes: Vec::new(),
@@ -195,7 +195,7 @@ impl<'s> Step<'s> {
             version,
             name: name.into(),
             checksum,
-            work: None,
+            payload: None,
             verify: None,
             up: None,
             down: None,
@@ -214,10 +214,10 @@ impl<'s> Step<'s> {
         version: Version,
         name: impl Into<Cow<'s, str>>,
         checksum: Checksum,
-        work: Work<'s>,
+        payload: Payload<'s>,
     ) -> Step<'s> {
-        let down = Some(script_of(&work));
-        Step { action: Action::Revert, down, work: Some(work), ..Step::unmark(version, name, checksum) }
+        let down = payload.clone().into_script();
+        Step { action: Action::Revert, down, payload: Some(payload), ..Step::unmark(version, name, checksum) }
     }
 
     /// The same step as it goes on after an interrupted attempt.
@@ -244,9 +244,7 @@ impl<'s> Step<'s> {
 
     /// The script that is run, if any.
     pub fn script(&self) -> Option<&Script> {
-        match self.work.as_ref()? {
-            Work::Script(script) => Some(script),
-        }
+        self.payload.as_ref()?.script()
     }
 
     /// The digest of all that is applied after this step, given the one before it.
@@ -262,12 +260,6 @@ impl<'s> Step<'s> {
             Action::Revert | Action::Unmark => before - own,
             Action::Rewind => before,
         }
-    }
-}
-
-fn script_of<'s>(work: &Work<'s>) -> Cow<'s, Script> {
-    match work {
-        Work::Script(script) => script.clone(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Tables of other tools that a set's own scripts name: a fresh database gets them, empty, before the first script runs.
 
 use crate::quote::quote_ident;
+use migrate_core::Set;
 use migrate_core::foreign::Tool;
 use migrate_core::sql::{TokenKind, tokens};
-use migrate_core::{Set, Work};
 use std::collections::BTreeSet;
 
 /// The columns of a tool's table, as the tool makes it.
@@ -45,7 +45,7 @@ pub(crate) fn needed_tables(set: &Set, schema: &str) -> Vec<String> {
     let mut needed = BTreeSet::new();
     let mut made = BTreeSet::new();
     for migration in set.iter() {
-        let Work::Script(script) = migration.up() else { continue };
+        let Some(script) = migration.up().into_script() else { continue };
         for table in tables().filter(|table| script.text().contains(table)) {
             for statement in script.statements().iter() {
                 let text = statement.text(script.text());

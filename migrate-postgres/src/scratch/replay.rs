@@ -14,7 +14,7 @@ use migrate_core::error::Failure;
 use migrate_core::options::TransactionMode;
 use migrate_core::plan::Action;
 use migrate_core::sql::{self, Control, Ending, Statement};
-use migrate_core::{Checksum, Migration, Script, Set, SqlMigration, Version, Work};
+use migrate_core::{Checksum, Migration, Payload, Script, Set, SqlMigration, Version};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -110,10 +110,7 @@ impl Replay {
     }
 
     fn scripts<'m>(&self, migration: &'m dyn Migration) -> Vec<(Part, Cow<'m, Script>)> {
-        let of = |part, work: Option<Work<'m>>| match work {
-            Some(Work::Script(script)) => Some((part, script)),
-            _ => None,
-        };
+        let of = |part, payload: Option<Payload<'m>>| Some((part, payload?.into_script()?));
         let up = of(Part::Up, Some(migration.up()));
         let all = self.replayed == Replayed::All;
         let down = if all { of(Part::Down, migration.down()) } else { None };
@@ -378,15 +375,15 @@ impl Migration for Step {
         self.source.migration().checksum()
     }
 
-    fn up(&self) -> Work<'_> {
+    fn up(&self) -> Payload<'_> {
         match &self.up {
-            Some(script) => Work::Script(Cow::Borrowed(script)),
+            Some(script) => Payload::Script(Cow::Borrowed(script)),
             None => self.source.migration().up(),
         }
     }
 
-    fn down(&self) -> Option<Work<'_>> {
-        self.down.as_ref().map(|script| Work::Script(Cow::Borrowed(script)))
+    fn down(&self) -> Option<Payload<'_>> {
+        self.down.as_ref().map(|script| Payload::Script(Cow::Borrowed(script)))
     }
 
     fn verify(&self) -> Option<&Script> {

@@ -6,7 +6,7 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 
 use crate::migrator::Migrator;
-use migrate_core::{Migration, Script, Work};
+use migrate_core::{Migration, Script};
 
 /// Grows when templates are made in another way.
 const FORMAT: u32 = 1;
@@ -50,10 +50,7 @@ fn hash(migration: &dyn Migration, hasher: &mut DefaultHasher) {
 
 /// The text of a down script.
 pub(in crate::testing) fn down_text(migration: &dyn Migration) -> Option<String> {
-    match migration.down()? {
-        Work::Script(script) => Some(script.text().to_owned()),
-        _ => None,
-    }
+    Some(migration.down()?.script()?.text().to_owned())
 }
 
 impl fmt::Display for Key {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use migrate_core::{Script, TransactionMode, Work};
+use migrate_core::{Script, TransactionMode};
 use tokio_postgres::{Client, Config};
 
 use super::keeper::{Failed, Keeper};
@@ -196,7 +196,7 @@ fn replay(migrator: &Migrator, schema: &str) -> Option<String> {
         head.write(migrator.set().name()),
     );
     for migration in migrator.set().iter() {
-        let Work::Script(script) = migration.up() else { return None };
+        let script = migration.up().into_script()?;
         if script.transaction() != TransactionMode::Block || script.controls_transactions() {
             return None;
         }
