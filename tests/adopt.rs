@@ -1,6 +1,6 @@
 //! Moving here from another tool: its history is adopted once, whole or not at all, and never touched.
 
-use migrate_core::foreign::sqlx::lock_key;
+use migrate_core::history::foreign::sqlx::lock_key;
 use migrate_postgres::drift::Comparison;
 use migrate_postgres::testing;
 use migrate_postgres::tools::{self, FoundState, Obstacle, Tool};

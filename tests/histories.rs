@@ -195,7 +195,7 @@ impl Case {
 
     /// The history's SQL, with the checksums of refinery and Flyway, which PostgreSQL can't compute.
     fn history(&self) -> String {
-        use migrate_core::foreign::{flyway, refinery};
+        use migrate_core::history::foreign::{flyway, refinery};
         let checksum = |name: &str, version: i32, text: &str| match self.tool {
             Tool::Refinery => refinery::checksum(name, version, text).to_string(),
             _ => flyway::checksum(text).to_string(),

@@ -204,7 +204,7 @@ async fn no_event_and_no_error_holds_what_a_terminal_obeys() {
             .on_event(move |event: &Event<'_>| heard.lock().unwrap().push_str(&event.to_string()));
         let error = migrator.run(database.url()).await.unwrap_err();
         for shown in [error.to_string(), told.lock().unwrap().clone()] {
-            assert!(!shown.chars().any(migrate_core::printable::is_obeyed), "{shown:?}");
+            assert!(!shown.chars().any(migrate_core::display::printable::is_obeyed), "{shown:?}");
             assert!(shown.contains("\\u{1b}"), "{shown:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! Keeping another tool's table as the history: its rows count, and those written to it are as the tool writes them.
 
-use migrate_core::foreign::{refinery, sqlx};
+use migrate_core::history::foreign::{refinery, sqlx};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::tools::{self, KeptTable, Tool};
 use migrate_postgres::{Action, Error, Migrator, Outcome, Refused, Resolution, Set};

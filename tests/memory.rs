@@ -1,6 +1,6 @@
 //! How much memory a boot takes beyond what is embedded.
 
-use migrate_core::embedded::{Literals, Made, Packing, UNMADE};
+use migrate_core::set::embedded::{Literals, Made, Packing, UNMADE};
 use migrate_core::{
     DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
 };

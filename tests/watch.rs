@@ -365,7 +365,7 @@ async fn a_failure_has_the_same_place_whether_anybody_listens_or_not() {
 
 #[test]
 fn the_page_has_every_event() {
-    let source = include_str!("../migrate-core/src/event.rs");
+    let source = include_str!("../migrate-core/src/engine/event.rs");
     let events = source.split("pub enum Event<'a> {").nth(1).unwrap().split("\n}").next().unwrap();
     let names: Vec<&str> = events
         .lines()
@@ -452,5 +452,5 @@ async fn a_notice_shows_no_secret_and_nothing_that_a_terminal_obeys() {
     let report = migrator.run(database.url()).await.unwrap();
     let shown = format!("{}{report}", heard.lock().unwrap());
     assert!(shown.contains("WARNING: it is … \\u{1b}[2J") && !shown.contains("hunter2"), "{shown:?}");
-    assert!(!shown.chars().any(migrate_core::printable::is_obeyed), "{shown:?}");
+    assert!(!shown.chars().any(migrate_core::display::printable::is_obeyed), "{shown:?}");
 }

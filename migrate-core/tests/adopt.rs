@@ -3,8 +3,8 @@
 
 mod support;
 
-use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum, flyway, sqlx};
 use migrate_core::history::State;
+use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum, flyway, sqlx};
 use migrate_core::plan::{Adopt, Notice, Obstacle, Plan, Policies, Refused, Steps, Up};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};

@@ -108,12 +108,12 @@ fn a_run_that_others_stand_on_is_not_reverted() {
 
 #[test]
 fn repeatable_migrations_are_let_go_of_with_the_deployment_and_are_none_by_themselves() {
-    use migrate_core::layout;
-    use migrate_core::source::SourceFile;
+    use migrate_core::directory;
+    use migrate_core::directory::source::SourceFile;
     let file = |path: &str, text: &str| SourceFile::new(path, text.as_bytes().to_vec());
     let files =
         vec![file("V1__a.sql", "SELECT 1"), file("U1__a.sql", "SELECT 2"), file("R__v.sql", "SELECT 3")];
-    let set = Set::from(layout::read(files).unwrap());
+    let set = Set::from(directory::read(files).unwrap());
     let words = |down: &Down, runs: &[&str]| {
         let decided = down.decide(&set, &state(&set, runs), &Policies::DEFAULT).unwrap();
         decided.steps.iter().map(|step| format!("{} {}", step.action, step.version)).collect::<Vec<_>>()

@@ -1,6 +1,6 @@
 //! A folder read at run time: what it gives, and what it says when it can't.
 
-use migrate_core::source::folder::collect;
+use migrate_core::directory::source::folder::collect;
 use migrate_core::{FolderError, Migration, Set};
 use std::fs;
 use std::path::{Path, PathBuf};

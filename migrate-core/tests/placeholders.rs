@@ -1,8 +1,8 @@
 //! Values in the place of placeholders: nothing else of a script changes.
 
-use migrate_core::layout::Reading;
-use migrate_core::placeholder::Values;
-use migrate_core::source::SourceFile;
+use migrate_core::directory::Reading;
+use migrate_core::directory::source::SourceFile;
+use migrate_core::set::placeholder::Values;
 use migrate_core::{Checksum, Script, sql};
 use proptest::prelude::*;
 

@@ -2,17 +2,17 @@
 
 mod support;
 
+use migrate_core::directory;
+use migrate_core::directory::source::SourceFile;
 use migrate_core::history::MemoryDatabase;
-use migrate_core::layout;
 use migrate_core::plan::{Down, Policies, Redo, Refused, Resolution, Resolve, To, Up};
-use migrate_core::source::SourceFile;
 use migrate_core::{Error, Set, Version};
 use proptest::prelude::*;
 use support::{steps, take, take_with};
 
 fn set(files: &[(&str, &str)]) -> Set {
     let file = |(path, text): &(&str, &str)| SourceFile::new(*path, text.as_bytes().to_vec());
-    Set::from(layout::read(files.iter().map(file).collect()).unwrap())
+    Set::from(directory::read(files.iter().map(file).collect()).unwrap())
 }
 
 fn refused(outcome: Result<migrate_core::Report, Error>) -> Refused {

@@ -90,7 +90,7 @@ fn names(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
     while !content.is_empty() {
         let span = content.span();
         let name: LitStr = content.parse().map_err(|_| syn::Error::new(span, expected))?;
-        if !migrate_core::placeholder::is_name(&name.value()) {
+        if !migrate_core::set::placeholder::is_name(&name.value()) {
             let message =
                 "a placeholder's name has letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first";
             return Err(syn::Error::new(name.span(), message));

@@ -1,7 +1,7 @@
 //! The set of a directory as constants.
 
-use migrate_core::embedded::Packing;
-use migrate_core::layout::Directory;
+use migrate_core::directory::Directory;
+use migrate_core::set::embedded::Packing;
 use migrate_core::{DigestChain, Migration as _, SqlMigration, VersionOrder};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

@@ -2,8 +2,8 @@
 
 use crate::args::Call;
 use crate::emit;
-use migrate_core::layout::{Directory, Reading};
-use migrate_core::source::folder;
+use migrate_core::directory::source::folder;
+use migrate_core::directory::{Directory, Reading};
 use migrate_core::{DEFAULT_SET, FolderError};
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;

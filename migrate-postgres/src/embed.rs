@@ -11,11 +11,11 @@
 ///
 /// The directory is read and checked when the crate is built: everything that is wrong with it is an error of that
 /// build, with file, line and column. What comes out is a constant expression: order, statement boundaries, checksums and
-/// transaction modes are known, and a boot parses no SQL. [`migrate_core::layout`] tells what a
-/// directory may look like, and [`migrate_core::options`] what may stand at the top of a script.
+/// transaction modes are known, and a boot parses no SQL. [`migrate_core::directory`] tells what a
+/// directory may look like, and [`migrate_core::set::options`] what may stand at the top of a script.
 ///
 /// With `placeholders`, the scripts may hold `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value;
-/// [`migrate_core::placeholder`] tells where. Without, `${schema}` is text like any other.
+/// [`migrate_core::set::placeholder`] tells where. Without, `${schema}` is text like any other.
 ///
 /// An edit of a file always builds the crate anew. A file that is *added* does so with a line in `build.rs`:
 /// [`build::watch`](crate::build::watch).
@@ -30,7 +30,7 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
-    pub use migrate_core::embedded::{Literals, Made, UNMADE};
+    pub use migrate_core::set::embedded::{Literals, Made, UNMADE};
     pub use migrate_core::{Set, VersionOrder};
     pub use migrate_macros::embed;
 

@@ -1,11 +1,11 @@
 //! What can go wrong.
 
 use migrate_core::PlaceholderError;
-use migrate_core::advice::{self, Words};
-use migrate_core::error::{BackendError, Failure};
+use migrate_core::display::printable::printable;
+use migrate_core::engine::advice::{self, Words};
+use migrate_core::engine::error::{BackendError, Failure};
 use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
-use migrate_core::printable::printable;
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -182,7 +182,7 @@ pub enum Error {
     )]
     ForeignHistory {
         /// The other tool.
-        tool: migrate_core::foreign::Tool,
+        tool: migrate_core::history::foreign::Tool,
         /// Its table, with the schema.
         table: String,
         /// How many of the set's migrations it lists.
@@ -322,7 +322,7 @@ pub enum Error {
     )]
     SeveralHistories {
         /// The tools, and their tables with the schema.
-        found: Vec<(migrate_core::foreign::Tool, String)>,
+        found: Vec<(migrate_core::history::foreign::Tool, String)>,
     },
 
     /// The table that was named as another tool's history is not one, or not as this library knows it.
@@ -335,7 +335,7 @@ pub enum Error {
         /// The table, with its schema.
         table: String,
         /// The tool.
-        tool: migrate_core::foreign::Tool,
+        tool: migrate_core::history::foreign::Tool,
         /// What is wrong with it.
         problem: String,
     },
@@ -364,7 +364,7 @@ pub enum Error {
     )]
     NotForTool {
         /// The tool.
-        tool: migrate_core::foreign::Tool,
+        tool: migrate_core::history::foreign::Tool,
         /// The migration's name.
         name: String,
         /// Why not.
@@ -382,13 +382,13 @@ pub enum Error {
         /// The name of the last migration.
         name: String,
         /// What leads from the schema of the migrations to that of the database.
-        differences: crate::catalog::Differences,
+        differences: crate::schema::catalog::Differences,
     },
 
     /// What migrations make could not be found out on a scratch database.
     #[cfg(feature = "catalog")]
     #[error(transparent)]
-    Scratch(#[from] crate::drift::ScratchError),
+    Scratch(#[from] crate::schema::drift::ScratchError),
 
     /// The server said no, or the connection was lost, between migrations.
     #[error(
@@ -621,14 +621,14 @@ const LIBPQ_OPTIONS: [&str; 20] = [
 
 /// Other tools' histories.
 #[cfg(feature = "histories")]
-fn histories(found: &[(migrate_core::foreign::Tool, String)]) -> String {
+fn histories(found: &[(migrate_core::history::foreign::Tool, String)]) -> String {
     found.iter().map(|(tool, table)| format!("{table} ({tool})")).collect::<Vec<_>>().join(", ")
 }
 
 /// The function that names a tool's history.
 #[cfg(feature = "histories")]
-fn call(tool: migrate_core::foreign::Tool) -> &'static str {
-    use migrate_core::foreign::Tool;
+fn call(tool: migrate_core::history::foreign::Tool) -> &'static str {
+    use migrate_core::history::foreign::Tool;
     match tool {
         Tool::Prisma => "prisma",
         Tool::Refinery => "refinery",
@@ -719,12 +719,12 @@ impl Error {
     /// Another tool's table that may list the set's migrations can't be read.
     pub(crate) fn unreadable(
         survey: &crate::history::Survey,
-        tool: migrate_core::foreign::Tool,
+        tool: migrate_core::history::foreign::Tool,
         shown: &str,
         table: &str,
     ) -> Error {
         let role = survey.role().to_owned();
-        let to = crate::quote::quote_if_needed(&role);
+        let to = crate::sql::quote::quote_if_needed(&role);
         Error::Privilege {
             what: "see whether another tool has applied this set's migrations",
             message: format!("permission denied for {shown}, the history of {tool}"),
@@ -736,7 +736,7 @@ impl Error {
     }
 
     /// The same, as what stopped the steps of a run.
-    pub(crate) fn into_apply(self) -> migrate_core::error::ApplyError {
-        migrate_core::error::ApplyError::Other(self.into())
+    pub(crate) fn into_apply(self) -> migrate_core::engine::error::ApplyError {
+        migrate_core::engine::error::ApplyError::Other(self.into())
     }
 }

@@ -26,19 +26,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
-mod answers;
-#[cfg(feature = "catalog")]
-pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod connection_string;
-#[cfg(feature = "catalog")]
-pub mod drift;
+mod connection;
 mod embed;
-mod endpoint;
 mod error;
 mod execute;
-mod foreign;
+#[cfg(feature = "report")]
+pub mod report;
+#[cfg(feature = "catalog")]
+mod schema;
+mod sql;
 // For rustdoc alone: a build of a service does not carry the text along.
 #[cfg(all(
     doc,
@@ -54,60 +52,44 @@ mod foreign;
     )
 ))]
 pub mod guide;
-mod heard;
 mod history;
 mod lock;
-#[cfg(feature = "metrics")]
-mod meter;
 mod migrator;
 mod observe;
 #[cfg(feature = "operate")]
 pub mod operate;
-#[cfg(any(feature = "metrics", feature = "tracing"))]
-mod outcome;
-mod quote;
-#[cfg(feature = "catalog")]
-mod scratch;
-mod session;
-mod settings;
-mod stale;
-mod status;
-mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tls;
-#[cfg(feature = "tracing")]
-mod trace;
-mod url;
-mod value;
 
+pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
 pub use error::Error;
 pub use history::{Attempt, Outcome, RunningAttempt};
 pub use lock::LockKind;
 pub use migrate_core;
+pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Progress;
-pub use migrate_core::error::{ErrorNames, Failure, Left, Place};
-pub use migrate_core::event::{Event, Running, ServerMessage, Severity, StatementText, Work};
+pub use migrate_core::engine::error::{ErrorNames, Failure, Left, Place};
+pub use migrate_core::engine::event::{Event, Running, ServerMessage, Severity, StatementText, Work};
+pub use migrate_core::engine::report::{Report, StepReport};
 pub use migrate_core::history::{Holder, Newer, Position};
-pub use migrate_core::layout::Reading;
 pub use migrate_core::plan::{Accept, Action, Down, Notice, Refused, Resolution, Step};
-pub use migrate_core::report::{Report, StepReport};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 pub use migrate_macros::test;
 pub use migrator::Migrator;
-pub use status::{State, Status, StatusRow};
-pub use target::Target;
-pub use value::Value;
+pub use migrator::status::{State, Status, StatusRow};
+#[cfg(feature = "catalog")]
+pub use schema::{catalog, drift};
+pub use sql::value::Value;
 
 /// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
 #[cfg(feature = "histories")]
 pub mod tools {
-    pub use crate::foreign::{
+    pub use crate::history::foreign::{
         KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
         tern,
     };
-    pub use migrate_core::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+    pub use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
     pub use migrate_core::plan::{Obstacle, UnusableHistory};
 }

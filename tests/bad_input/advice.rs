@@ -1,7 +1,7 @@
 //! Advice by SQLSTATE.
 
 use crate::support::{Folder, database};
-use migrate_core::advice::ADVICE;
+use migrate_core::engine::advice::ADVICE;
 use migrate_postgres::{Down, Error};
 use std::fmt::Write as _;
 use std::path::Path;

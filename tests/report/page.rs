@@ -1,7 +1,7 @@
 //! What is on the page.
 
 use crate::stage;
-use migrate_postgres::operate::report::{ReportOptions, Standing};
+use migrate_postgres::report::{ReportOptions, Standing};
 use migrate_postgres::{Migrator, Set};
 use migrate_tests::sets::folder_of;
 use std::path::Path;

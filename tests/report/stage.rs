@@ -1,6 +1,6 @@
 //! A database in which much has gone wrong, with names that try to be more than names.
 
-use migrate_postgres::operate::report::{DatabaseReport, ReportOptions};
+use migrate_postgres::report::{DatabaseReport, ReportOptions};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Resolution, Set};
 use migrate_tests::sets::folder_of;

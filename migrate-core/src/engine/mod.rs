@@ -1,7 +1,11 @@
 //! The one engine: fast path, lock, load, plan, apply, report.
 
+pub mod advice;
 mod alarm;
+pub mod error;
+pub mod event;
 mod progress;
+pub mod report;
 mod retry;
 mod stepping;
 
@@ -10,13 +14,13 @@ pub use progress::Progress;
 pub use retry::Backoff;
 use stepping::Stepping;
 
-use crate::error::Error;
-use crate::event::{Event, Observer, Work};
+use crate::engine::error::Error;
+use crate::engine::event::{Event, Observer, Work};
+use crate::engine::report::Report;
 use crate::history::{Head, History, Holder, Locked, Locking, Position, State};
-use crate::migration::Migration;
 use crate::plan::{Notice, Plan, Policies, Refused, Steps};
-use crate::report::Report;
 use crate::set::Set;
+use crate::set::migration::Migration;
 use std::time::{Duration, Instant};
 
 /// How a run waits, and what it puts up with.
@@ -75,7 +79,7 @@ pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 ///
 /// ```
 /// use migrate_core::engine::{Settings, run};
-/// use migrate_core::event::Unobserved;
+/// use migrate_core::engine::event::Unobserved;
 /// use migrate_core::history::MemoryDatabase;
 /// use migrate_core::plan::Up;
 /// use migrate_core::{Options, Script, Set, SqlMigration, Version, sql};

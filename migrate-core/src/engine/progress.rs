@@ -1,9 +1,9 @@
 //! How far a run has come.
 
-use crate::event::{Event, Observer, Running, ServerMessage, Severity, Work};
+use crate::engine::event::{Event, Observer, Running, ServerMessage, Severity, Work};
+use crate::engine::report::StepReport;
 use crate::history::Holder;
 use crate::plan::{Notice, Step};
-use crate::report::StepReport;
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Taking the steps of a plan, and taking them again.
 
 use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
-use crate::error::{ApplyError, Error};
-use crate::event::Event;
+use crate::engine::error::{ApplyError, Error};
+use crate::engine::event::Event;
 use crate::history::{Holder, Locked, State};
 use crate::plan::{Plan, Steps};
 use crate::set::Set;

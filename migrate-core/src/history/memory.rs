@@ -1,14 +1,14 @@
 //! A history in memory: for the tests of the engine and of plans.
 
-use crate::checksum::normalized;
-use crate::digest::Digest;
 use crate::engine::Progress;
-use crate::error::{ApplyError, Error, Failure, Left, Place};
+use crate::engine::error::{ApplyError, Error, Failure, Left, Place};
 use crate::history::{Applied, End, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
-use crate::options::TransactionMode;
 use crate::plan::{Action, Step};
-use crate::script::Script;
 use crate::set::Set;
+use crate::set::checksum::normalized;
+use crate::set::digest::Digest;
+use crate::set::options::TransactionMode;
+use crate::set::script::Script;
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -1,15 +1,17 @@
 //! What a database remembers of the migrations applied to it, and the lock that guards it.
 
+pub mod foreign;
 mod memory;
 mod state;
+pub mod stored;
 
 pub use memory::{MemoryDatabase, MemoryHistory};
 pub use state::{Applied, End, Head, Interrupted, Kept, Newer, Position, State};
 
+use crate::display::printable::Printable;
 use crate::engine::Progress;
-use crate::error::{ApplyError, Error};
+use crate::engine::error::{ApplyError, Error};
 use crate::plan::Step;
-use crate::printable::Printable;
 use crate::set::Set;
 use async_trait::async_trait;
 use std::fmt::Write as _;

@@ -1,10 +1,10 @@
 //! What a history says.
 
-use crate::checksum::Checksum;
-use crate::digest::Digest;
 use crate::plan::Notice;
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::checksum::Checksum;
+use crate::set::digest::Digest;
+use crate::set::version::Version;
 use std::time::{Duration, SystemTime};
 
 /// The end of a history, as one round trip without a lock shows it.
@@ -256,7 +256,7 @@ pub struct State {
     pub is_unended: bool,
     /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
     #[cfg(feature = "histories")]
-    pub foreign: Option<crate::foreign::ForeignHistory>,
+    pub foreign: Option<crate::history::foreign::ForeignHistory>,
 }
 
 impl State {

@@ -1,15 +1,15 @@
 //! Accepting an edit: the text that an applied migration has now becomes the one that counts.
 
-use crate::checksum::normalized;
 use crate::history::{Applied, Position, State};
-use crate::migration::Migration;
 use crate::plan::check::{applied_text, missing};
 use crate::plan::refused::Diff;
 use crate::plan::up::unknown;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
+use crate::set::checksum::normalized;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
 use crate::sql;
-use crate::version::Version;
 
 /// Records the text that the set has of an applied migration as the one that counts, without running anything. The history keeps the
 /// row of the run, and gains one with the new text.

@@ -1,12 +1,12 @@
 //! Taking over what another tool has applied.
 
-use crate::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+use crate::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
 use crate::history::{Applied, Position, State};
-use crate::migration::Migration;
 use crate::plan::step::Adopted;
 use crate::plan::{Notice, Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;

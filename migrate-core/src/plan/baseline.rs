@@ -4,7 +4,7 @@ use crate::history::{Position, State};
 use crate::plan::up::unknown;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::version::Version;
 
 /// Marks the migrations up to a version as applied without running them, where nothing is applied yet.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! Whether history and set agree.
 
-use crate::checksum::normalized;
+use crate::history::stored;
 use crate::history::{Applied, State};
-use crate::kept;
-use crate::migration::Migration;
 use crate::plan::refused::{Diff, Notice, Refused};
 use crate::plan::squash;
 use crate::set::Set;
+use crate::set::checksum::normalized;
+use crate::set::migration::Migration;
 use crate::sql;
 
 /// What a run puts up with.
@@ -152,11 +152,11 @@ fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Noti
 /// same one.
 pub(super) fn applied_text(applied: &Applied, now: &str) -> Option<String> {
     let kept = applied.kept.as_ref()?.up.as_deref()?;
-    Some(kept::restored(kept, now, applied.checksum).unwrap_or_else(|| kept.to_owned()))
+    Some(stored::restored(kept, now, applied.checksum).unwrap_or_else(|| kept.to_owned()))
 }
 
 /// The applied versions, for many look-ups.
-pub(super) struct AppliedVersions<'a>(std::collections::HashSet<&'a crate::version::Version>);
+pub(super) struct AppliedVersions<'a>(std::collections::HashSet<&'a crate::set::version::Version>);
 
 impl<'a> AppliedVersions<'a> {
     pub(super) fn of(state: &'a State) -> AppliedVersions<'a> {

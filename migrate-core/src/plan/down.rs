@@ -1,12 +1,12 @@
 //! Backward.
 
+use crate::history::stored;
 use crate::history::{Applied, Position, State};
-use crate::kept;
-use crate::migration::{Migration, Payload};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
-use crate::script::Script;
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::migration::{Migration, Payload};
+use crate::set::script::Script;
+use crate::set::version::Version;
 use std::borrow::Cow;
 
 /// Reverts applied migrations, the last applied first, also those that the set never had: the history kept their
@@ -240,7 +240,7 @@ fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
     let text =
         text.ok_or_else(|| Refused::NoDown { version: applied.version.clone(), name: name.clone() })?;
-    if !kept::is_whole(&text) {
+    if !stored::is_whole(&text) {
         let problem = "a password in it was left out when it was kept".to_owned();
         return Err(Refused::KeptDown { name, problem });
     }

@@ -1,9 +1,9 @@
 //! Why a plan is not made, and what is worth saying when it is.
 
-use crate::checksum::Checksum;
+use crate::display::printable::printable;
 use crate::history::Interrupted;
-use crate::printable::printable;
-use crate::version::Version;
+use crate::set::checksum::Checksum;
+use crate::set::version::Version;
 use similar::TextDiff;
 use std::fmt;
 
@@ -477,7 +477,7 @@ pub enum Notice {
     )]
     Adopted {
         /// The other tool.
-        tool: crate::foreign::Tool,
+        tool: crate::history::foreign::Tool,
         /// Its table, with the schema.
         table: String,
         /// How many migrations it has applied.

@@ -1,10 +1,10 @@
 //! Repeatable migrations: applied after all others, and again whenever their text changes.
 
 use crate::history::{Applied, State};
-use crate::migration::Migration;
 use crate::plan::down::revert;
 use crate::plan::{Refused, Step, Superseded};
 use crate::set::Set;
+use crate::set::migration::Migration;
 
 /// The steps for the repeatable migrations of a set that are not applied as they are now, in the order of their names.
 pub(super) fn pending<'s>(set: &'s Set, state: &State) -> Vec<Step<'s>> {

@@ -1,13 +1,13 @@
 //! Settling by hand what a program can't tell.
 
 use crate::history::{Interrupted, Position, State};
-use crate::migration::{Migration, Payload};
 use crate::plan::repeatable::superseded;
 use crate::plan::step::Settled;
 use crate::plan::up::unknown;
 use crate::plan::{Action, Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::migration::{Migration, Payload};
+use crate::set::version::Version;
 
 /// What a migration comes down to, in the judgement of a person who has looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Migrations that replace a range of others: run where none of the range is applied, and marked where all of it is.
 
 use crate::history::{Applied, State};
-use crate::migration::Migration;
 use crate::plan::repeatable::superseded;
 use crate::plan::{Refused, Step};
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
 use std::ops::RangeInclusive;
 
 /// What is to be done for a pending migration, where it replaces others.

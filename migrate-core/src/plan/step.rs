@@ -1,12 +1,12 @@
 //! What a plan consists of.
 
-use crate::checksum::Checksum;
-use crate::digest::Digest;
 use crate::history::{Applied, Interrupted};
-use crate::migration::{Migration, Payload};
 use crate::plan::refused::Notice;
-use crate::script::Script;
-use crate::version::Version;
+use crate::set::checksum::Checksum;
+use crate::set::digest::Digest;
+use crate::set::migration::{Migration, Payload};
+use crate::set::script::Script;
+use crate::set::version::Version;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;

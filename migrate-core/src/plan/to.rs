@@ -3,7 +3,7 @@
 use crate::history::{Position, State};
 use crate::plan::{Down, Plan, Policies, Refused, Steps, Up};
 use crate::set::Set;
-use crate::version::Version;
+use crate::set::version::Version;
 
 /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
 #[derive(Clone, Debug)]

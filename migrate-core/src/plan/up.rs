@@ -1,17 +1,17 @@
 //! Forward.
 
+use crate::history::stored;
 use crate::history::{Interrupted, Position, State};
-use crate::kept;
-use crate::migration::Migration;
-use crate::options::TransactionMode;
 use crate::plan::check::AppliedVersions;
 use crate::plan::{
     Interruption, Notice, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash,
 };
-use crate::script::Script;
 use crate::set::Set;
+use crate::set::migration::Migration;
+use crate::set::options::TransactionMode;
+use crate::set::script::Script;
+use crate::set::version::Version;
 use crate::sql;
-use crate::version::Version;
 
 /// Applies what is pending: all of it, or up to a version.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,7 @@ fn is_corrected(interrupted: &Interrupted, script: &Script) -> bool {
     if done == 0 {
         return true;
     }
-    let Some(begun) = interrupted.begun.as_deref().filter(|begun| kept::is_whole(begun)) else {
+    let Some(begun) = interrupted.begun.as_deref().filter(|begun| stored::is_whole(begun)) else {
         return false;
     };
     let was = sql::split(begun).statements;

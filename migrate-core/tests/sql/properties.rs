@@ -1,10 +1,11 @@
 //! What holds for every text.
 
+use migrate_core::Checksum;
+use migrate_core::history::stored;
 use migrate_core::sql::{
     Refusal, Statement, TokenKind, char_to_byte, is_session_setting, line_column, redact,
     same_but_for_comments, split, tokens,
 };
-use migrate_core::{Checksum, kept};
 use proptest::prelude::*;
 
 /// Pieces that a splitter stumbles over when it is not a lexer.
@@ -254,7 +255,7 @@ proptest! {
     #[test]
     fn an_edit_of_a_secret_is_an_edit(statement in governing()) {
         let edited = statement.replace("hunter2", "hunter3");
-        prop_assert_eq!(kept::text(&statement), kept::text(&edited));
+        prop_assert_eq!(stored::text(&statement), stored::text(&edited));
         prop_assert_ne!(Checksum::of(&statement), Checksum::of(&edited));
     }
 

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::problem::Problem;
 use super::reset;
-use crate::target::{Target as _, describe};
+use crate::connection::target::{Target as _, describe};
 use migrate_core::history::{Position, State};
 use migrate_core::plan::{Action, Plan, Policies, Refused, Steps};
 use migrate_core::{Set, Version};

@@ -6,7 +6,7 @@ use super::options::Options;
 use super::problem::Problem;
 use super::progress::{Dump, Ui};
 use crate::Migrator;
-use crate::endpoint::Endpoint;
+use crate::connection::endpoint::Endpoint;
 use crate::operate::restore_command;
 use std::borrow::Cow;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use super::signals::Signal;
 use crate::error::Error;
-use migrate_core::error::{Failure, Left};
+use migrate_core::engine::error::{Failure, Left};
 use std::process::ExitCode;
 
 /// What a command came to. Its number is the exit code.

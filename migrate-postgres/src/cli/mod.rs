@@ -131,7 +131,7 @@ async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit
         Ok(answer) => answer,
         Err(signal) => {
             // A second signal does not wait.
-            _ = signals.until_done(crate::scratch::cleared()).await;
+            _ = signals.until_done(crate::schema::scratch::cleared()).await;
             _ = signals.until_done(record_interruption(context)).await;
             Err(problem::Problem::Interrupted(signal))
         }

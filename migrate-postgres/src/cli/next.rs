@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::standalone::{migration_of, version_of};
 use crate::error::Error;
 use crate::{Action, Refused, Resolution};
-use migrate_core::error::{Failure, Left};
+use migrate_core::engine::error::{Failure, Left};
 use migrate_core::{FolderError, Migration, ProblemKind, Version};
 use std::path::Path;
 

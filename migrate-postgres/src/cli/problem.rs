@@ -5,7 +5,7 @@ use super::signals::Signal;
 use super::standalone::RenumberProblem;
 use crate::error::Error;
 use migrate_core::FolderError;
-use migrate_core::advice::Words;
+use migrate_core::engine::advice::Words;
 use std::io;
 use std::path::PathBuf;
 
@@ -111,7 +111,7 @@ pub(crate) enum Problem {
     #[error(
         "the database {database} has subscriptions ({}), whose slots on the publisher would stay and keep its log; nothing was \
          changed\nnext: drop them first: DROP SUBSCRIPTION {}",
-        names.join(", "), crate::quote::quote_if_needed(&names[0])
+        names.join(", "), crate::sql::quote::quote_if_needed(&names[0])
     )]
     Subscriptions {
         /// Its name.

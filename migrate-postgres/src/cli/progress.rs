@@ -4,12 +4,12 @@
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
-use crate::scratch::{Phase, Told};
+use crate::schema::scratch::{Phase, Told};
 use crate::{Event, Running};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use migrate_core::display::printable::printable;
 use migrate_core::history::Holder;
-use migrate_core::printable::printable;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -1,12 +1,12 @@
 //! Emptying a database, and the mark that allows it.
 
 use super::context::Context;
-use crate::endpoint::Endpoint;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::session::Session;
 use crate::error::Error;
 use crate::history::PgHistory;
-use crate::quote::quote_ident;
-use crate::scratch::drops;
-use crate::session::Session;
+use crate::schema::scratch::drops;
+use crate::sql::quote::quote_ident;
 use migrate_core::engine::Backoff;
 use migrate_core::history::{History as _, Locking};
 use std::time::{Duration, Instant};

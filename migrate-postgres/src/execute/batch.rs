@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::history::is_made_meanwhile;
 use futures_util::Stream as _;
 use migrate_core::engine::Progress;
-use migrate_core::error::{ApplyError, Failure};
+use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::sql::Unit;
 use migrate_core::{Options, Script};

@@ -1,9 +1,9 @@
 //! Who stands in the way of a statement that waits for a lock.
 
 use super::watch::Underway;
-use crate::heard::{Heard, Listening};
-use crate::session::Session;
-use crate::target::Opening;
+use crate::connection::heard::{Heard, Listening};
+use crate::connection::session::Session;
+use crate::connection::target::Opening;
 use migrate_core::engine::{Alarm, Progress};
 use migrate_core::history::Holder;
 use migrate_core::sql;

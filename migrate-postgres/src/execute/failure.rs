@@ -1,6 +1,6 @@
 //! From the server's error to a failure that names file, line and column.
 
-use migrate_core::error::{Failure, Place};
+use migrate_core::engine::error::{Failure, Place};
 use migrate_core::plan::Step;
 use migrate_core::{Script, sql};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};

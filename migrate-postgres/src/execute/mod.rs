@@ -12,8 +12,8 @@ mod stepwise;
 mod verify;
 mod watch;
 
+use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, Survey};
-use crate::settings::RunSettings;
 use migrate_core::plan::Step;
 use migrate_core::{Digest, Options};
 use std::time::Duration;

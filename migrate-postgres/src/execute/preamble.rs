@@ -1,6 +1,6 @@
 //! What a run's first message begins with, and its last one ends with.
 
-use migrate_core::error::ApplyError;
+use migrate_core::engine::error::ApplyError;
 use tokio_postgres::error::SqlState;
 
 /// What comes before the first step, until it was sent with success.

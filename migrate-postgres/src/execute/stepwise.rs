@@ -14,7 +14,7 @@ use crate::history::Resumed;
 use futures_util::StreamExt;
 use futures_util::future::{join, join3};
 use migrate_core::engine::Progress;
-use migrate_core::error::{ApplyError, Failure, Left};
+use migrate_core::engine::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
 use migrate_core::plan::{Settled, Step};
 use migrate_core::sql::{self, Control, Ending, Unit};

@@ -2,11 +2,11 @@
 
 use super::failure::{position, server_failure};
 use super::{Context, timeouts};
+use crate::connection::session::Session;
 use crate::history::Survey;
-use crate::session::Session;
-use crate::settings::RunSettings;
+use crate::history::settings::RunSettings;
 use futures_util::StreamExt;
-use migrate_core::error::{Failure, Left, Place};
+use migrate_core::engine::error::{Failure, Left, Place};
 use migrate_core::plan::Step;
 use migrate_core::sql;
 use migrate_core::{Migration, Script};

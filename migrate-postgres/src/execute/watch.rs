@@ -7,9 +7,9 @@
 
 use super::blockers::Lookout;
 use super::failure::{clean, secrets};
-use crate::heard::Listening;
+use crate::connection::heard::Listening;
 use migrate_core::engine::Progress;
-use migrate_core::event::{ServerMessage, Severity, Work};
+use migrate_core::engine::event::{ServerMessage, Severity, Work};
 use migrate_core::plan::Step;
 use migrate_core::sql;
 use std::future::Future;

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 #[cfg(feature = "histories")]
-use migrate_core::foreign::{Found, FoundState, Tool};
+use migrate_core::history::foreign::{Found, FoundState, Tool};
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;

@@ -1,10 +1,10 @@
 //! The history's end under the lock, asked in the message that takes it.
 
-use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
 use crate::history::survey::Survey;
 use crate::history::table::{OPEN, Relation, UNENDED};
-use crate::quote::quote_literal;
+use crate::sql::answers::{Answers, is_true, parsed, text};
+use crate::sql::quote::quote_literal;
 use migrate_core::history::{End, Position};
 use migrate_core::{Digest, Set};
 use sha2::{Digest as _, Sha256};

@@ -10,8 +10,8 @@
 //! The number is the default of the column `format`, which every dump keeps, and which each row tells of itself. The table's
 //! comment says it too, for people, and for a table whose default was lost.
 
-use crate::answers::text;
-use crate::quote::quote_ident;
+use crate::sql::answers::text;
+use crate::sql::quote::quote_ident;
 use tokio_postgres::SimpleQueryRow;
 
 /// The format that this release writes.

@@ -9,7 +9,7 @@
 
 use crate::history::format;
 use crate::history::table::{OPEN, Relation};
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
 use tokio_postgres::error::{ErrorPosition, SqlState};

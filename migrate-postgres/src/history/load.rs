@@ -1,12 +1,12 @@
 //! Reading the rows that count.
 
 use crate::error::Error;
-use crate::foreign::look_beside;
+use crate::history::foreign::look_beside;
 use crate::history::row::HistoryRow;
+use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
-use crate::quote::quote_literal;
-use crate::settings::RunSettings;
+use crate::sql::quote::quote_literal;
 use futures_util::future::try_join;
 use migrate_core::history::{Applied, Interrupted, Kept, State};
 use migrate_core::{Checksum, Digest, Set, Version};
@@ -24,7 +24,7 @@ pub(crate) async fn load_all(
 ) -> Result<State, Error> {
     #[cfg(feature = "histories")]
     if let Some(kept) = &settings.keeping {
-        return crate::foreign::state(client, survey, kept, set).await;
+        return crate::history::foreign::state(client, survey, kept, set).await;
     }
     let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
     if !may_be_elsewhere(survey, settings) || is_used(client, survey, set, &state).await? {
@@ -32,7 +32,7 @@ pub(crate) async fn load_all(
     }
     #[cfg(feature = "histories")]
     if let Some(adopting) = &settings.adopting
-        && let Some(foreign) = crate::foreign::find(client, adopting).await?
+        && let Some(foreign) = crate::history::foreign::find(client, adopting).await?
     {
         return Ok(State { foreign: Some(foreign), ..state });
     }

@@ -1,5 +1,6 @@
 //! The history under its lock.
 
+use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
     Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
@@ -7,15 +8,14 @@ use crate::execute::{
 };
 use crate::history::is_made_meanwhile;
 use crate::history::load;
+use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
 use crate::history::table::{RunIdentity, is_statement_by_statement};
 use crate::lock::Lock;
-use crate::session::Session;
-use crate::settings::RunSettings;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use migrate_core::engine::Progress;
-use migrate_core::error::ApplyError;
+use migrate_core::engine::error::ApplyError;
 use migrate_core::history::{End, Locked, State};
 use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Set};

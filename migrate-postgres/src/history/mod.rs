@@ -2,6 +2,7 @@
 
 mod attempt;
 mod end;
+pub(crate) mod foreign;
 mod format;
 mod head;
 mod head_table;
@@ -11,6 +12,7 @@ mod locked;
 mod making;
 mod row;
 mod running;
+pub(crate) mod settings;
 mod survey;
 mod table;
 
@@ -31,12 +33,12 @@ pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};
 
+use crate::connection::session::Session;
+use crate::connection::target::Target;
 use crate::error::Error;
 use crate::execute::{Lookout, Preamble};
+use crate::history::settings::RunSettings;
 use crate::lock::{Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried};
-use crate::session::Session;
-use crate::settings::RunSettings;
-use crate::target::Target;
 use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;
@@ -213,7 +215,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
-            let head = crate::foreign::look(&self.session, self.settings, kept, set).await?;
+            let head = crate::history::foreign::look(&self.session, self.settings, kept, set).await?;
             self.found = head.is_some();
             return Ok(head.unwrap_or(Head::NONE));
         }

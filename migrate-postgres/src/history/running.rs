@@ -1,9 +1,9 @@
 //! The run under way in another process: which migration it is at, and who it is.
 
 use crate::error::Error;
+use crate::history::settings::RunSettings;
 use crate::history::{Attempt, Outcome, Survey};
 use crate::lock::{Key, LeaseLock, LockKind};
-use crate::settings::RunSettings;
 use migrate_core::history::Holder;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};

@@ -1,15 +1,15 @@
 //! What has to be known about a session before it writes.
 
-use crate::answers::{Answers, is_true, parsed, text};
 use crate::error::Error;
 use crate::execute::BEGIN;
-use crate::foreign::{BesideTables, needed_tables};
+use crate::history::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
 use crate::history::head_table::{self, HeadTable};
+use crate::history::settings::RunSettings;
 use crate::history::table::HistoryTable;
-use crate::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
-use crate::settings::RunSettings;
+use crate::sql::answers::{Answers, is_true, parsed, text};
+use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use migrate_core::Set;
 use std::time::Duration;
 use tokio_postgres::Client;

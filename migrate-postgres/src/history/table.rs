@@ -5,9 +5,9 @@ use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
-use crate::quote::{quote_ident, quote_literal, quote_nullable};
-use migrate_core::error::Failure;
-use migrate_core::kept;
+use crate::sql::quote::{quote_ident, quote_literal, quote_nullable};
+use migrate_core::engine::error::Failure;
+use migrate_core::history::stored;
 use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
 use migrate_core::{Digest, TransactionMode, Version};
 use sha2::{Digest as _, Sha256};
@@ -716,8 +716,8 @@ impl HistoryTable {
             run_id = quote_literal(run.run),
             program = quote_literal(run.program),
             reason = quote_nullable(step.reason.as_deref()),
-            up = keep(step.up.as_deref().map(|script| kept::text(script.source()))),
-            down = keep(step.down.as_deref().map(kept::down)),
+            up = keep(step.up.as_deref().map(|script| stored::text(script.source()))),
+            down = keep(step.down.as_deref().map(stored::down)),
         )
     }
 }

@@ -1,10 +1,10 @@
 //! The lock as a row that expires.
 
 use super::{Lock, Tried};
-use crate::answers::Answers;
 use crate::error::Error;
 use crate::history::{HistoryTable, make};
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::answers::Answers;
+use crate::sql::quote::{quote_ident, quote_literal};
 use async_trait::async_trait;
 use migrate_core::history::Holder;
 use std::time::Duration;

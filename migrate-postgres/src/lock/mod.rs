@@ -7,11 +7,11 @@ mod lease;
 mod session;
 mod transaction;
 
-use crate::answers::{Answers, is_true, parsed};
 use crate::error::Error;
 use crate::execute::blockers::read;
-use crate::quote::quote_nullable;
-use crate::settings::RunSettings;
+use crate::history::settings::RunSettings;
+use crate::sql::answers::{Answers, is_true, parsed};
+use crate::sql::quote::quote_nullable;
 use async_trait::async_trait;
 use migrate_core::history::Holder;
 

@@ -2,11 +2,11 @@
 
 use super::sizes::{RelationSize, sizes};
 use crate::RunningAttempt;
+use crate::connection::target::Target;
 use crate::error::Error;
 use crate::migrator::Migrator;
-use crate::target::Target;
-use migrate_core::options::TransactionMode;
 use migrate_core::plan::{Action, Notice, Plan, Step, Steps};
+use migrate_core::set::options::TransactionMode;
 use migrate_core::sql::{self, LockMode, Locks, RelationLock, Statement, Toll};
 use migrate_core::{Script, Version};
 use std::collections::BTreeMap;

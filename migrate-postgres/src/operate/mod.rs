@@ -22,11 +22,9 @@ mod explain;
 mod name;
 mod preflight;
 mod rehearse;
-#[cfg(feature = "report")]
-pub mod report;
 mod sizes;
 mod taken;
-mod units;
+pub(crate) mod units;
 
 pub(crate) use backup::Due;
 #[cfg(feature = "cli")]

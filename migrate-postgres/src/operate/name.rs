@@ -45,7 +45,7 @@ fn plain_part(rest: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::parts;
-    use crate::quote::quote_ident;
+    use crate::sql::quote::quote_ident;
     use proptest::prelude::*;
 
     #[test]

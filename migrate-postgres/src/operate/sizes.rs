@@ -2,9 +2,9 @@
 
 use super::name::parts;
 use super::units::Bytes;
-use crate::answers::{Answers, parsed, text};
 use crate::error::Error;
-use crate::quote::{quote_literal, quote_nullable};
+use crate::sql::answers::{Answers, parsed, text};
+use crate::sql::quote::{quote_literal, quote_nullable};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What a session holds and has rewritten, as the catalogs show it.
 
-use crate::answers::{Answers, parsed, text};
+use crate::sql::answers::{Answers, parsed, text};
 use migrate_core::sql::LockMode;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -12,7 +12,7 @@ use super::shared::Lease;
 use super::url::{self, Secret};
 use super::{Server, TestingError};
 use crate::migrator::Migrator;
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 
 /// How long the drop of a value waits for the drop of its database.
 const DROP_DEADLINE: Duration = Duration::from_secs(60);

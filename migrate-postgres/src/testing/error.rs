@@ -167,7 +167,7 @@ pub enum TestingError {
     #[error(
         "the role `{role}` of the test server may not create databases: run `ALTER ROLE {} CREATEDB` as a \
          superuser, or set DATABASE_URL to another user, or unset it for a server of the tests' own",
-        crate::quote::quote_if_needed(role)
+        crate::sql::quote::quote_if_needed(role)
     )]
     NoCreateDb {
         /// The user.

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use super::{Database, TestingError, server};
-use crate::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
+use crate::connection::session::Session;
 use crate::error::without_advice;
 use crate::history::PgHistory;
-use crate::scratch::{Phase, Replay, Told, empty_all, is_empty};
+use crate::schema::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
+use crate::schema::scratch::{Phase, Replay, Told, empty_all, is_empty};
 #[cfg(feature = "cli")]
-use crate::scratch::{Replayed, Scratch, Source};
-use crate::session::Session;
+use crate::schema::scratch::{Replayed, Scratch, Source};
 use crate::{Down, Error, Migration, Migrator, Set, Target};
-use migrate_core::error::Left;
+use migrate_core::engine::error::Left;
 use tokio_postgres::Statement;
 
 /// Asserts that every migration of a set can be reverted and applied again: on a database of its own each one, in order, is

@@ -122,7 +122,7 @@ impl Server {
     ///
     /// [`TestingError::Url`] if the text can't be read and [`TestingError::Connect`] if the server can't be reached.
     pub fn at(text: &str) -> Result<Self, TestingError> {
-        let config: Config = crate::connection_string::config(text)
+        let config: Config = crate::connection::connection_string::config(text)
             .map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
         Ok(Self::of(Kind::Theirs(Secret::new(text)), config, version_num))

@@ -1,7 +1,7 @@
 //! Connection strings for a database of a server.
 
-use crate::url::encode;
-pub(super) use crate::url::public;
+use crate::connection::url::encode;
+pub(super) use crate::connection::url::public;
 use std::fmt;
 
 /// A connection string, kept out of `Debug` output since it may hold a password.

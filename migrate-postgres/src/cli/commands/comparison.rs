@@ -1,8 +1,8 @@
 //! What a schema is compared on, for `drift` and `baseline`.
 
-use crate::catalog::Pattern;
 use crate::cli::context::Context;
-use crate::drift::Comparison;
+use crate::schema::catalog::Pattern;
+use crate::schema::drift::Comparison;
 
 /// What is compared, and where what the migrations make is found out.
 #[derive(Clone, clap::Args)]

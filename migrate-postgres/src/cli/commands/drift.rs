@@ -9,7 +9,7 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::drift::ObjectChange;
+use crate::schema::drift::ObjectChange;
 use serde_json::json;
 
 /// Compare the schema with what the applied migrations make

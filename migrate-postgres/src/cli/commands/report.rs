@@ -7,7 +7,7 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::operate::report::{DatabaseReport, ReportOptions, Standing};
+use crate::report::{DatabaseReport, ReportOptions, Standing};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::endpoint::Endpoint;
+use crate::connection::endpoint::Endpoint;
 use crate::operate::Explanation;
 use crate::{Action, Migrator, Notice, Report, StepReport};
 use migrate_core::TransactionMode;

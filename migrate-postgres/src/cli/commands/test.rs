@@ -6,8 +6,8 @@ use crate::cli::exit::Exit;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::scratch::Scratch;
-use crate::target::Target as _;
+use crate::connection::target::Target as _;
+use crate::schema::scratch::Scratch;
 use crate::testing::{Irreversible, Reversible, RoundTrip, Tried};
 use serde_json::json;
 

@@ -6,10 +6,10 @@ mod parameters;
 
 pub(super) use dotenv::Dotenv;
 
-use crate::connection_string;
-use crate::endpoint::Endpoint;
+use crate::connection::connection_string;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::tls::TlsParameters;
 use crate::error::url_problem;
-use crate::tls::TlsParameters;
 use parameters::Parameters;
 use std::path::PathBuf;
 use std::{env, fs, io};

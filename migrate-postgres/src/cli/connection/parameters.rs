@@ -1,7 +1,7 @@
 //! libpq's parameters: from the environment or a service, into what a connection string has left open.
 
 use super::{ConnectionProblem, Environment};
-use crate::tls::TlsParameters;
+use crate::connection::tls::TlsParameters;
 use std::path::Path;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -42,7 +42,7 @@ impl Parameters {
     }
 
     pub(super) fn take_environment(&mut self, environment: Environment<'_>) {
-        for (key, variable) in VARIABLES.into_iter().chain(crate::tls::VARIABLES) {
+        for (key, variable) in VARIABLES.into_iter().chain(crate::connection::tls::VARIABLES) {
             if let Some(value) = environment(variable) {
                 self.0.push(Parameter { key: key.to_owned(), value, origin: variable.to_owned() });
             }

@@ -1,7 +1,7 @@
 //! What comes before what.
 
 use super::*;
-use crate::tls::{Mode, Roots};
+use crate::connection::tls::{Mode, Roots};
 use std::collections::HashMap;
 use tokio_postgres::config::{Host, SslMode};
 

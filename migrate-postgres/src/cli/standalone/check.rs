@@ -5,7 +5,7 @@ use crate::cli::answer::Answer;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use migrate_core::FolderError;
-use migrate_core::source::folder;
+use migrate_core::directory::source::folder;
 use serde_json::json;
 use std::path::Path;
 

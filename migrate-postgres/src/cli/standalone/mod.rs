@@ -18,7 +18,7 @@ use super::signals::Signals;
 use crate::{Migrator, Set};
 use clap::{Arg, Args as _, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use migrate_core::layout::Reading;
+use migrate_core::directory::Reading;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

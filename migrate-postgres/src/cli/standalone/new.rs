@@ -7,8 +7,8 @@ use crate::cli::next::Next;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use clap::ValueEnum;
-use migrate_core::source::folder;
-use migrate_core::{FolderError, Layout, layout};
+use migrate_core::directory::source::folder;
+use migrate_core::{FolderError, Layout, directory};
 use serde_json::json;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -85,7 +85,7 @@ impl Args {
         };
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         // Something wrong in the folder is no reason not to write the next migration, as long as its layout shows.
-        let outline = match layout::outline(files) {
+        let outline = match directory::outline(files) {
             Ok(outline) => Some(outline).filter(|outline| !outline.names.is_empty()),
             Err(problems) if is_empty(&problems) => None,
             Err(problems) => {

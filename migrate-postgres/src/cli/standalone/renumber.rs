@@ -9,8 +9,8 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
-use migrate_core::source::folder;
-use migrate_core::{FolderError, layout};
+use migrate_core::directory::source::folder;
+use migrate_core::{FolderError, directory};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
@@ -192,7 +192,7 @@ fn next_version(folder: &Path, name: &str) -> Result<String, Problem> {
         path: folder.to_owned(),
         problems: problems.under(&folder.to_string_lossy()),
     };
-    let outline = layout::outline(folder::collect(folder)?).map_err(problems)?;
+    let outline = directory::outline(folder::collect(folder)?).map_err(problems)?;
     let rest = Name::of(name).map_or("", |(name, _)| name.rest.trim_start_matches('_'));
     let last = Last::of(&outline.names, outline.layout);
     Ok(last.map_or_else(|| "0001".to_owned(), |last| last.next(rest, SystemTime::now())))

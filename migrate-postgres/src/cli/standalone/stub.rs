@@ -1,7 +1,7 @@
 //! The files of a new migration: names and texts, from what is there.
 
 use humantime::format_rfc3339_seconds;
-use migrate_core::layout::UNWRITTEN;
+use migrate_core::directory::UNWRITTEN;
 use migrate_core::{Layout, Version};
 use std::time::SystemTime;
 

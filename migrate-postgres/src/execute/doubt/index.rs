@@ -2,7 +2,7 @@
 
 use super::{Before, Doubtful, Unsettled, Verdict};
 use crate::execute::{BEGIN, batch::is_contention};
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::sql::{self, Refusal, Subject};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{Oid, ToSql, Type};

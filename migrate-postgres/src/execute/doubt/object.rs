@@ -1,7 +1,7 @@
 //! Other objects in doubt: databases, tablespaces, subscriptions, partitions, prepared transactions.
 
 use super::{Before, Doubtful, Unsettled, Verdict};
-use crate::quote::quote_literal;
+use crate::sql::quote::quote_literal;
 use migrate_core::sql::Subject;
 use tokio_postgres::types::Type;
 

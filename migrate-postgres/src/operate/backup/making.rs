@@ -2,13 +2,13 @@
 
 use super::programs::{Dump, Programs, environment, free_space};
 use super::{Backup, BackupError, Backups, ask, table};
-use crate::answers::{Answers, parsed, text};
-use crate::endpoint::Endpoint;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::target::Target;
 use crate::error::Error;
+use crate::history::settings::RunSettings;
 use crate::history::{Survey, make, run_id};
-use crate::quote::{quote_ident, quote_literal};
-use crate::settings::RunSettings;
-use crate::target::Target;
+use crate::sql::answers::{Answers, parsed, text};
+use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::engine::Progress;
 use migrate_core::plan::Step;
 use std::path::PathBuf;

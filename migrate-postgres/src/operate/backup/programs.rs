@@ -1,7 +1,7 @@
 //! PostgreSQL's programs, and how they are run.
 
 use super::BackupError;
-use crate::endpoint::Endpoint;
+use crate::connection::endpoint::Endpoint;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -144,7 +144,7 @@ impl Dump<'_> {
         for other in ["PGOPTIONS", "PGSERVICE", "PGHOSTADDR", "PGTARGETSESSIONATTRS", "PGCHANNELBINDING"] {
             dump.env_remove(other);
         }
-        for (_, other) in crate::tls::VARIABLES {
+        for (_, other) in crate::connection::tls::VARIABLES {
             dump.env_remove(other);
         }
         dump.envs(environment.iter().map(|(name, value)| (*name, value)));

@@ -8,7 +8,7 @@ pub(super) const SERVER: &str = "SELECT 'PostgreSQL ' || split_part(current_sett
 
 /// Whether the role may write the history.
 pub(super) fn history_rights(table: &str) -> String {
-    let table = crate::quote::quote_literal(table);
+    let table = crate::sql::quote::quote_literal(table);
     format!(
         "SELECT has_table_privilege({table}, 'SELECT') AND has_table_privilege({table}, 'INSERT') \
          AND has_table_privilege({table}, 'UPDATE')"

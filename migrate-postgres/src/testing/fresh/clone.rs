@@ -13,7 +13,7 @@ use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
 use crate::migrator::Migrator;
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
 use crate::testing::database::drop_statements;
 

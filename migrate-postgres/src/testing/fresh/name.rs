@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::key::Key;
-use crate::quote::quote_literal;
+use crate::sql::quote::quote_literal;
 
 const TEMPLATE: &str = "migrate_template_";
 const SCHEMAS: &str = "migrate_schemas_";

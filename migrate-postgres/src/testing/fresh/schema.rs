@@ -14,7 +14,7 @@ use super::key::Key;
 use super::name;
 use crate::history::HistoryTable;
 use crate::migrator::Migrator;
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
 
 /// The schema that a run of the set has made.

@@ -6,7 +6,7 @@ use super::keeper::{Failed, IN_USE, Keeper};
 use super::key::Key;
 use super::name::{self, Mark};
 use crate::migrator::Migrator;
-use crate::quote::{quote_ident, quote_literal};
+use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
 
 /// For how long, in seconds, a template that is used gets no new mark.

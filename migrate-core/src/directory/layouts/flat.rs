@@ -1,0 +1,173 @@
+//! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`: sqlx and golang-migrate.
+//!
+//! Both sort by the number. sqlx leaves alone what does not end in `.sql` or has no `_`, and golang-migrate what is neither `.up` nor
+//! `.down`, and both what stands in folders. Such a file is noted here, unless its name begins with a version: then it
+//! would be lost. sqlx refuses what has a `_` and no version before it (`resolve_blocking`). sqlx's `-- no-transaction` is read with [the options](crate::set::options).
+//!
+//! The layouts whose files hold two halves name them in the same way, so their names are read here too.
+
+use crate::directory::layouts::flyway::{Kind, Name};
+use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
+use crate::directory::place::Place;
+use crate::directory::{Layout, NoteKind, Role};
+use crate::set::problem::ProblemKind;
+use crate::set::version::Version;
+
+pub(in crate::directory) const RULES: Rules = Rules {
+    layout: Layout::Flat,
+    shows: |look| {
+        let is_repeatable = is_repeatable(look.place);
+        let is_script = || matches!(classify(look.place), FileKind::Script(..));
+        look.place.folder.is_none() && look.marks.is_none() && !is_repeatable && is_script()
+    },
+    takes: takes_repeatable,
+    classify,
+    ..PLAIN
+};
+
+/// Whether a file is a repeatable migration, which the layouts of numbered files have besides Flyway's.
+pub(in crate::directory) fn takes_repeatable(look: Look<'_>) -> bool {
+    look.marks.is_none() && is_repeatable(look.place)
+}
+
+pub(in crate::directory) fn is_repeatable(place: Place<'_>) -> bool {
+    let name = Name::of(place.file).ok().flatten();
+    place.folder.is_none() && name.is_some_and(|name| name.kind == Kind::Repeatable)
+}
+
+/// The repeatable migration that a file is.
+pub(in crate::directory) fn repeatable(place: Place<'_>, layout: Layout) -> Option<FileKind> {
+    let name = Name::of(place.file).ok().flatten().filter(|name| name.kind == Kind::Repeatable)?;
+    Some(FileKind::Script(Version::new(name.stem.clone(), layout.order()), name.stem, name.role))
+}
+
+/// The longer ones first: `.sql` alone is an up script.
+const ENDINGS: [(&str, Role); 4] =
+    [(".up.sql", Role::Up), (".down.sql", Role::Down), (".verify.sql", Role::Verify), (".sql", Role::Up)];
+
+fn classify(place: Place<'_>) -> FileKind {
+    classify_by(place, Layout::Flat, &ENDINGS)
+}
+
+/// What a file is in a layout of numbered files that hold two halves each.
+pub(in crate::directory) fn classify_halves(place: Place<'_>, layout: Layout) -> FileKind {
+    classify_by(place, layout, &ENDINGS[2..])
+}
+
+fn classify_by(place: Place<'_>, layout: Layout, endings: &[(&str, Role)]) -> FileKind {
+    if place.folder.is_some() {
+        return Stray::ignored(NoteKind::Subfolder, ProblemKind::InFolder { layout });
+    }
+    // tern's, whose directory is a flat one where nothing goes back.
+    if place.file == "tern.conf" {
+        return FileKind::Note(NoteKind::ToolSettings);
+    }
+    if let Some(repeatable) = repeatable(place, layout) {
+        return repeatable;
+    }
+    let ending = endings.iter().find_map(|(ending, role)| Some((place.file.strip_suffix(ending)?, *role)));
+    let Some((stem, role)) = ending else {
+        let names = if place.is_sql() { "end in `.sql`" } else { "" };
+        let problem = ProblemKind::UnknownFile { layout, names };
+        let is_lost = place.is_sql() && begins_with_version(place.file);
+        return if is_lost {
+            FileKind::Problem(problem)
+        } else {
+            Stray::ignored(NoteKind::NotAMigration, problem)
+        };
+    };
+    let version = match layout {
+        Layout::Dbmate => digits(stem).map(|version| Version::text(version.to_owned())),
+        _ => version(stem).map(|version| Version::numeric(version.to_owned())),
+    };
+    let is_plain = layout != Layout::Flat || place.file.len() == stem.len() + ".sql".len();
+    match version.and_then(|version| if is_plain { check_ending(stem) } else { Ok(()) }.map(|()| version)) {
+        Ok(version) => FileKind::Script(version, stem.to_owned(), role),
+        Err(kind) if begins_with_version(stem) => FileKind::Problem(kind),
+        Err(problem) => FileKind::Stray(Stray {
+            note: NoteKind::NotAMigration,
+            problem,
+            is_refused_by_sqlx: layout == Layout::Flat && is_plain && stem.contains('_'),
+        }),
+    }
+}
+
+fn begins_with_version(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a name without its ending begins with a version.
+pub(in crate::directory) fn is_numbered(stem: &str) -> bool {
+    version(stem).is_ok()
+}
+
+/// The digits that a name of dbmate's starts with, whatever follows them: its `^(\d+).*\.sql$`.
+fn digits(stem: &str) -> Result<&str, ProblemKind> {
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    match &stem[..stem.len() - rest.len()] {
+        "" => version(stem),
+        digits => check_length(digits, VERSION_LIMIT).map(|()| digits),
+    }
+}
+
+/// The digits that the name starts with.
+fn version(stem: &str) -> Result<&str, ProblemKind> {
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    let version = &stem[..stem.len() - rest.len()];
+    let example = |name: &str| {
+        let name = if name.is_empty() { "create_users" } else { name };
+        let version = if version.is_empty() { "0001" } else { version };
+        format!("{version}_{name}.sql")
+    };
+    if version.is_empty() {
+        return Err(ProblemKind::MissingVersion { example: example(stem.trim_start_matches('_')) });
+    }
+    match rest.strip_prefix('_') {
+        None if rest.is_empty() => Err(ProblemKind::MissingName { example: example("") }),
+        Some(_) => check_length(version, VERSION_LIMIT).map(|()| version),
+        None => {
+            let character = rest.chars().next().unwrap_or_default();
+            // `2024-01-01_posts` has its version before the `_`, `0004-posts` before the `-`.
+            let (odd, name) = stem.split_once('_').unwrap_or((stem, rest));
+            let digits: String = odd.chars().filter(char::is_ascii_digit).collect();
+            let name = name.trim_start_matches(|c: char| !c.is_alphabetic());
+            let name = if name.is_empty() { "create_users" } else { name };
+            let example = format!("{digits}_{name}.sql");
+            Err(ProblemKind::OddVersion { version: odd.to_owned(), character, example })
+        }
+    }
+}
+
+/// A revert of another name, `0001_users.undo.sql` or a misspelt `.dwon.sql`, must not be taken for an up script. Other words
+/// behind a dot are part of the name, as for sqlx.
+fn check_ending(stem: &str) -> Result<(), ProblemKind> {
+    match stem.rsplit_once('.') {
+        Some((_, word)) if is_like_a_role(&word.to_ascii_lowercase()) => {
+            Err(ProblemKind::UnknownEnding { ending: format!(".{word}.sql") })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a word says what `up`, `down` or `verify` say, or nearly looks like one of them.
+fn is_like_a_role(word: &str) -> bool {
+    const SYNONYMS: [&str; 9] =
+        ["undo", "revert", "reverse", "rollback", "rolback", "back", "backward", "drop", "downgrade"];
+    SYNONYMS.contains(&word)
+        || [("up", 1), ("down", 2), ("verify", 2)].into_iter().any(|(role, most)| edits(word, role) <= most)
+}
+
+/// How many letters have to be put in, taken out or replaced to make one word of another (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}

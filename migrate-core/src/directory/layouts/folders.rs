@@ -1,0 +1,58 @@
+//! `<version>_<name>/up.sql` with optional `down.sql`, `verify.sql` and `metadata.toml`, as diesel has it.
+//!
+//! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`. diesel looks at
+//! nothing beside its folders, and in them at these files only (`migrations_internals`); it refuses to run an empty script.
+
+use crate::directory::layouts::flat::{self, takes_repeatable};
+use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
+use crate::directory::place::Place;
+use crate::directory::{Layout, NoteKind, Role};
+use crate::set::problem::ProblemKind;
+use crate::set::version::Version;
+
+pub(in crate::directory) const RULES: Rules = Rules {
+    layout: Layout::Folders,
+    up: Some("up.sql"),
+    shows: |look| look.place.folder.is_some() && look.place.file == "up.sql",
+    hints: |place| {
+        place.folder.is_some() && matches!(place.file, "down.sql" | "verify.sql" | "metadata.toml")
+    },
+    takes: takes_repeatable,
+    ignores: |look| look.place.folder.is_none(),
+    classify,
+    runs_empty: false,
+    ..PLAIN
+};
+
+fn classify(place: Place<'_>) -> FileKind {
+    let Some(folder) = place.folder else {
+        let problem =
+            ProblemKind::UnknownFile { layout: Layout::Folders, names: "`<version>_<name>/up.sql`" };
+        return flat::repeatable(place, Layout::Folders)
+            .unwrap_or_else(|| Stray::ignored(NoteKind::BesideFolders, problem));
+    };
+    let version = match version(folder) {
+        Ok(version) => Version::text(version),
+        Err(kind) => return FileKind::FolderProblem(kind),
+    };
+    let script = |role| FileKind::Script(version, folder.to_owned(), role);
+    match place.file {
+        "up.sql" => script(Role::Up),
+        "down.sql" => script(Role::Down),
+        "verify.sql" => script(Role::Verify),
+        "metadata.toml" => FileKind::Metadata,
+        "" => FileKind::Nothing,
+        _ => FileKind::Note(NoteKind::InMigrationFolder),
+    }
+}
+
+/// The version of a folder: all of its name before the first `_`, dashes left out (`version_from_string`). diesel asks for no digit.
+fn version(folder: &str) -> Result<String, ProblemKind> {
+    let version = folder.split('_').next().unwrap_or_default().replace('-', "");
+    let example = || format!("0001_{}/up.sql", folder.trim_start_matches(['_', '-']));
+    // A name `R__…` is a repeatable migration's, and an empty version is none for any history.
+    if version.is_empty() || folder.starts_with(crate::set::version::REPEATABLE) {
+        return Err(ProblemKind::MissingVersion { example: example() });
+    }
+    check_length(&version, VERSION_LIMIT).map(|()| version)
+}

@@ -1,0 +1,16 @@
+//! The layouts: one file for each convention that a migration directory may follow.
+
+#[cfg(test)]
+pub(crate) mod accepted;
+pub(crate) mod dbmate;
+pub(crate) mod detect;
+pub(crate) mod flat;
+pub(crate) mod flyway;
+pub(crate) mod folders;
+pub(crate) mod goose;
+pub(crate) mod halves;
+pub(crate) mod marks;
+pub(crate) mod prisma;
+pub(crate) mod refinery;
+pub(crate) mod rules;
+pub(crate) mod tern;

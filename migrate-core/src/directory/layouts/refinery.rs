@@ -1,0 +1,49 @@
+//! refinery: `V<version>__<name>.sql`, and `U<version>__<name>.sql` for migrations that may come late.
+//!
+//! A `V` file is the same for Flyway, and a directory that has nothing else is read by [Flyway's rules](crate::directory::layouts::flyway). A `U` file
+//! is not: Flyway's undoes the `V` of its version, refinery's is a migration of its own ("unversioned", not
+//! strictly in order). So what tells is whether there is a `V` of that version.
+
+use crate::directory::layouts::flyway::{self, Kind, Name};
+use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules};
+use crate::directory::{Layout, Role};
+use crate::set::problem::{Problem, ProblemKind};
+use std::collections::BTreeSet;
+
+pub(in crate::directory) const RULES: Rules = Rules {
+    layout: Layout::Refinery,
+    classify: |place| match flyway::classify(place) {
+        // There are no repeatable migrations here, so a down script is a `U` file.
+        FileKind::Script(version, name, Role::Down) => FileKind::Script(version, name, Role::Up),
+        other => other,
+    },
+    ..PLAIN
+};
+
+/// Flyway's rules or refinery's, by what the files have in common.
+pub(in crate::directory) fn settle(looks: &[Look<'_>]) -> Result<&'static Rules, Problem> {
+    let named =
+        |look: &Look<'_>| Name::of(look.place.file).ok().flatten().map(|name| (look.path.to_owned(), name));
+    let names: Vec<(String, Name)> = looks.iter().filter_map(named).collect();
+    let of = |kind| names.iter().filter(move |(_, name)| name.kind == kind);
+    let versions: BTreeSet<_> = of(Kind::Versioned).map(|(_, name)| name.version()).collect();
+    let (undoing, refinerys): (Vec<_>, Vec<_>) =
+        of(Kind::Undo).partition(|(_, name)| versions.contains(&name.version()));
+    let dotted = of(Kind::Versioned).filter(|(_, name)| name.number.contains('.'));
+    let flyways: Vec<_> = undoing.into_iter().chain(of(Kind::Repeatable)).chain(dotted).collect();
+    match (refinerys.as_slice(), flyways.as_slice()) {
+        ([], _) => Ok(&flyway::RULES),
+        (_, []) => Ok(&RULES),
+        ([(refinery, _), ..], [(flyway, _), ..]) => Err(Problem::of_file(
+            refinery.clone(),
+            ProblemKind::MixedLayouts {
+                first: Layout::Flyway,
+                first_path: flyway.clone(),
+                first_more: flyways.len() - 1,
+                second: Layout::Refinery,
+                second_path: refinery.clone(),
+                second_more: refinerys.len() - 1,
+            },
+        )),
+    }
+}

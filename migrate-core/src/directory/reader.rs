@@ -1,0 +1,356 @@
+//! From the files of a directory, and the rules of its layout, to its migrations.
+
+use super::layouts::rules::{FileKind, Rules, Stray};
+use super::place::Place;
+use super::script::Scripts;
+use super::settings::{self, Asked};
+use super::{Directory, Layout, Note, NoteKind, Outline, Reading, Role, parallel};
+use crate::directory::source::SourceFile;
+use crate::set::divide;
+use crate::set::migration::SqlMigration;
+use crate::set::options::{self, Replaces};
+use crate::set::problem::{Problem, ProblemKind, Problems};
+use crate::set::script::Script;
+use crate::set::version::Version;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files of one migration, as far as they were found.
+#[derive(Default)]
+struct Draft {
+    name: Option<String>,
+    ups: Vec<SourceFile>,
+    downs: Vec<SourceFile>,
+    verifies: Vec<SourceFile>,
+}
+
+/// Files on their way to migrations.
+pub(super) struct Reader<'r> {
+    rules: &'static Rules,
+    reading: &'r Reading,
+    /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
+    drafts: BTreeMap<(Version, Option<String>), Draft>,
+    folders: BTreeMap<String, Folder>,
+    /// What settings files say of a folder or of a script, by its path.
+    asked: BTreeMap<String, Asked>,
+    /// The settings files of scripts, and those scripts.
+    settings_of: Vec<(String, String)>,
+    settings: Vec<String>,
+    notes: Vec<Note>,
+    strays: Vec<(String, Stray)>,
+    problems: Problems,
+}
+
+#[derive(Default)]
+struct Folder {
+    has_script: bool,
+    /// Its name was found wanting, so that it lacks an up script need not be said too.
+    is_refused: bool,
+}
+
+impl Reader<'_> {
+    pub(super) fn new<'r>(rules: &'static Rules, reading: &'r Reading) -> Reader<'r> {
+        Reader {
+            rules,
+            reading,
+            drafts: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            settings_of: Vec::new(),
+            settings: Vec::new(),
+            notes: Vec::new(),
+            strays: Vec::new(),
+            problems: Problems::default(),
+        }
+    }
+
+    /// The migrations of a directory, or all that is wrong with its files.
+    pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
+        let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+        files.into_iter().for_each(|file| self.file(file));
+        self.place_strays();
+        self.check_folders();
+        self.check_names();
+        self.check_order();
+        for (path, script) in self.settings_of.iter().filter(|(_, script)| !paths.contains(script)) {
+            let kind = ProblemKind::WithoutScript { script: script.clone() };
+            self.problems.push(Problem::of_file(path.clone(), kind));
+        }
+        let notes_lone_downs = self.rules.layout == Layout::Flat && self.has_ups();
+        let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
+        let read = parallel::map(drafts, |((version, _), mut draft)| {
+            let mut problems = Problems::default();
+            let mut notes = Vec::new();
+            if notes_lone_downs && draft.ups.is_empty() {
+                // golang-migrate and sqlx go by it as if it weren't there.
+                let lone =
+                    draft.downs.drain(..).map(|file| Note::of_file(file.path, NoteKind::DownWithoutUp));
+                notes.extend(lone);
+            }
+            let mut scripts = Scripts {
+                rules: self.rules,
+                placeholders: self.reading.placeholders.as_deref(),
+                leaves_out_unwritten: self.reading.leaves_out_unwritten,
+                problems: &mut problems,
+                notes: &mut notes,
+            };
+            (draft.read(self.rules, version, &self.asked, &mut scripts), problems, notes)
+        });
+        let mut migrations = Vec::with_capacity(read.len());
+        for (migration, problems, notes) in read {
+            migrations.extend(migration);
+            self.notes.extend(notes);
+            problems.into_iter().for_each(|problem| self.problems.push(problem));
+        }
+        if self.problems.is_empty() {
+            let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
+            Ok(Directory {
+                layout: self.rules.layout,
+                migrations,
+                replaced,
+                placeholders: self.reading.placeholders.clone().unwrap_or_default(),
+                settings: self.settings,
+                notes: self.notes,
+            })
+        } else {
+            Err(self.problems.sorted())
+        }
+    }
+
+    fn file(&mut self, file: SourceFile) {
+        let place = Place::of(&file.path);
+        let folder = place.folder.map(str::to_owned);
+        if let Some(folder) = folder.clone().filter(|_| self.rules.up.is_some() && !place.is_hidden()) {
+            self.folders.entry(folder).or_default();
+        }
+        if place.is_known() {
+            return;
+        }
+        if let Some(character) =
+            file.path.chars().find(|c| c.is_control() || *c == char::REPLACEMENT_CHARACTER)
+        {
+            self.problems.push(Problem::of_file(
+                file.path.escape_debug().to_string(),
+                ProblemKind::OddCharacter { character },
+            ));
+            return;
+        }
+        match (self.rules.classify)(place) {
+            FileKind::Script(version, name, role) => {
+                if let Some(folder) = folder.as_ref().and_then(|folder| self.folders.get_mut(folder)) {
+                    folder.has_script = true;
+                }
+                let of_its_own = folder.filter(|_| self.rules.up.is_some());
+                let draft = self.drafts.entry((version, of_its_own)).or_default();
+                match role {
+                    Role::Up => {
+                        draft.name.get_or_insert(name);
+                        draft.ups.push(file);
+                    }
+                    Role::Down => draft.downs.push(file),
+                    Role::Verify => draft.verifies.push(file),
+                }
+            }
+            FileKind::Metadata => {
+                let asked = settings::run_in_transaction(&file, &mut self.problems);
+                self.asked.extend(folder.zip(asked));
+                self.settings.push(file.path);
+            }
+            FileKind::MetadataOf(script) => {
+                let asked = settings::execute_in_transaction(&file, &mut self.problems);
+                self.asked.extend(asked.map(|asked| (script.clone(), asked)));
+                self.settings_of.push((file.path.clone(), script));
+                self.settings.push(file.path);
+            }
+            FileKind::Lock => {
+                settings::check_provider(&file, &mut self.problems);
+                self.settings.push(file.path);
+            }
+            FileKind::Nothing => {}
+            FileKind::Note(why) => self.notes.push(Note::of_file(file.path, why)),
+            FileKind::Stray(stray) => self.strays.push((file.path, stray)),
+            FileKind::Problem(kind) => self.problems.push(Problem::of_file(file.path, kind)),
+            FileKind::FolderProblem(kind) => {
+                let folder = folder.unwrap_or_default();
+                self.problems.push(Problem::of_file(format!("{folder}/"), kind));
+                self.folders.entry(folder).or_default().is_refused = true;
+            }
+        }
+    }
+
+    /// The names of the migrations.
+    pub(super) fn outline(mut self, files: Vec<SourceFile>) -> Outline {
+        files.into_iter().for_each(|file| self.file(file));
+        let drafts = self.drafts.into_iter().filter(|((version, _), _)| !version.is_repeatable());
+        Outline { layout: self.rules.layout, names: drafts.filter_map(|(_, draft)| draft.name).collect() }
+    }
+
+    fn has_ups(&self) -> bool {
+        self.drafts.values().any(|draft| !draft.ups.is_empty())
+    }
+
+    /// Notes the files that the layout's tools ignore. Where there is no migration, none of them is beside any.
+    fn place_strays(&mut self) {
+        let has_ups = self.has_ups();
+        let ups = || self.drafts.values().flat_map(|draft| &draft.ups);
+        let may_be_sqlxs = ups().any(|file| !file.path.ends_with(".up.sql"));
+        for (path, stray) in std::mem::take(&mut self.strays) {
+            if !has_ups || stray.is_refused_by_sqlx && may_be_sqlxs {
+                self.problems.push(Problem::of_file(path, stray.problem));
+                continue;
+            }
+            let folder = path.split_once('/').map(|(folder, _)| format!("{folder}/"));
+            let path = folder.filter(|_| stray.note == NoteKind::Subfolder).unwrap_or(path);
+            let note = Note::of_file(path, stray.note);
+            if self.notes.last() != Some(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// A folder without scripts, in layouts where each is a migration.
+    fn check_folders(&mut self) {
+        let Some(expected) = self.rules.up else { return };
+        for (name, folder) in &self.folders {
+            if !folder.has_script && !folder.is_refused {
+                let kind = ProblemKind::FolderWithoutUp { expected };
+                self.problems.push(Problem::of_file(format!("{name}/"), kind));
+            }
+        }
+    }
+
+    /// dbmate sorts by name, and a run by version.
+    fn check_order(&mut self) {
+        let ups = self.drafts.values().filter_map(|draft| draft.ups.first());
+        let mut last: Option<&SourceFile> = None;
+        for file in ups.filter(|_| self.rules.layout == Layout::Dbmate) {
+            if last.is_some_and(|last| file.path < last.path) {
+                let other = last.map(|last| last.path.clone()).unwrap_or_default();
+                self.problems.push(Problem::of_file(file.path.clone(), ProblemKind::OrderByName { other }));
+            } else {
+                last = Some(file);
+            }
+        }
+    }
+
+    /// Two migrations with one version, or with names that are one on some systems.
+    fn check_names(&mut self) {
+        let mut previous: Option<(&Version, &Draft)> = None;
+        let mut by_lower_case: BTreeMap<String, (&Version, &SourceFile)> = BTreeMap::new();
+        for ((version, _), draft) in &self.drafts {
+            if let Some((_, first)) = previous.filter(|(other, _)| *other == version) {
+                if let (Some(first), Some(second)) = (first.ups.first(), draft.ups.first()) {
+                    let kind =
+                        ProblemKind::DuplicateVersion { version: version.clone(), other: first.path.clone() };
+                    self.problems.push(Problem::of_file(second.path.clone(), kind));
+                }
+            } else {
+                previous = Some((version, draft));
+            }
+            for file in &draft.ups {
+                let (first_version, first) =
+                    by_lower_case.entry(file.path.to_lowercase()).or_insert((version, file));
+                if *first_version != version {
+                    let kind = ProblemKind::SameButForCase { other: first.path.clone() };
+                    self.problems.push(Problem::of_file(file.path.clone(), kind));
+                }
+            }
+        }
+    }
+}
+
+impl Draft {
+    /// The migration, if nothing is wrong with it.
+    fn read(
+        self,
+        rules: &Rules,
+        version: Version,
+        asked: &BTreeMap<String, Asked>,
+        scripts: &mut Scripts<'_>,
+    ) -> Option<SqlMigration> {
+        let problems = &mut *scripts.problems;
+        for second in self.ups.iter().skip(1) {
+            let other = self.ups[0].path.clone();
+            let kind = ProblemKind::DuplicateVersion { version: version.clone(), other };
+            problems.push(Problem::of_file(second.path.clone(), kind));
+        }
+        for (role, files) in [(Role::Down, &self.downs), (Role::Verify, &self.verifies)] {
+            for second in files.iter().skip(1).filter(|_| self.ups.len() == 1) {
+                let kind = ProblemKind::DuplicateScript { role, other: files[0].path.clone() };
+                problems.push(Problem::of_file(second.path.clone(), kind));
+            }
+            for file in files.iter().filter(|_| self.ups.is_empty()) {
+                let expected = expected_up(rules, role, &file.path);
+                problems.push(Problem::of_file(file.path.clone(), ProblemKind::WithoutUp { role, expected }));
+            }
+        }
+        let (up, down) = match rules.divide.filter(|_| !version.is_repeatable()) {
+            Some(divide) => {
+                let read = |file| scripts.read_halves(file, divide);
+                let halves: Vec<_> = self.ups.iter().map(read).collect();
+                halves.into_iter().flatten().next().map_or((None, None), |(up, down)| (Some(up), down))
+            }
+            None => {
+                let up = first_script(self.ups, Role::Up, asked, scripts);
+                let down = first_script(self.downs, Role::Down, asked, scripts);
+                (up, down)
+            }
+        };
+        if let Some(up) = &up {
+            check_range(&version, up, scripts.problems);
+        }
+        let verify = first_script(self.verifies, Role::Verify, asked, scripts);
+        let mut migration = SqlMigration::new(version, self.name?, up?);
+        if let Some(down) = down {
+            migration = migration.with_down(down);
+        }
+        if let Some(verify) = verify {
+            migration = migration.with_verify(verify);
+        }
+        Some(migration)
+    }
+}
+
+/// Whether the range that a migration replaces lies before it.
+fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
+    let Some(Replaces { first, last }) = &up.options().replaces else { return };
+    let of = |text: &str| Version::new(text.to_owned(), version.order());
+    if of(first) > of(last)
+        || of(last) >= *version
+        || [version, &of(first), &of(last)].iter().any(|v| v.is_repeatable())
+    {
+        let at = up.line_column(options::read_header(up.text(), Role::Up).replaces_at);
+        let (first, last) = (first.to_string(), last.to_string());
+        let kind = ProblemKind::BadRange { first, last, version: version.clone() };
+        problems.push(Problem { path: up.path().to_owned(), line: at.line, column: at.column, kind });
+    }
+}
+
+/// The script of the first of some files; all of them are looked at for what is wrong.
+fn first_script(
+    files: Vec<SourceFile>,
+    role: Role,
+    asked: &BTreeMap<String, Asked>,
+    scripts: &mut Scripts<'_>,
+) -> Option<Script> {
+    let mut read = |file: SourceFile| {
+        let folder = Place::of(&file.path).folder.and_then(|folder| asked.get(folder));
+        let asked = asked.get(&file.path).or(folder);
+        scripts.read(file, role, asked)
+    };
+    let read: Vec<Option<Script>> = files.into_iter().map(&mut read).collect();
+    read.into_iter().flatten().next()
+}
+
+/// The up script that a script of another role is missing.
+fn expected_up(rules: &Rules, role: Role, path: &str) -> String {
+    match (rules.up, Place::of(path).folder) {
+        (Some(up), Some(folder)) => format!("{folder}/{up}"),
+        _ if rules.layout == Layout::Flyway => {
+            let (folder, file) =
+                path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
+            let file = file.replace(".verify.sql", ".sql").replacen('U', "V", 1);
+            folder.map_or(file.clone(), |folder| format!("{folder}/{file}"))
+        }
+        _ => path.replace(&format!(".{role}.sql"), if rules.divide.is_some() { ".sql" } else { ".up.sql" }),
+    }
+}

@@ -1,0 +1,340 @@
+//! One script: its text, its header, its statements, and what is wrong with them.
+
+use super::layouts::halves::{Halves, Mark};
+use super::layouts::marks;
+use super::layouts::rules::Rules;
+use super::settings::Asked;
+use super::wordless::{Wordless, wordless};
+use super::{Note, NoteKind, Role};
+use crate::directory::source::SourceFile;
+use crate::set::options::{self, Options, TransactionMode};
+use crate::set::placeholder::{self, Placeholder};
+use crate::set::problem::{Problem, ProblemKind, Problems};
+use crate::set::script::{Script, grouping};
+use crate::sql::{self, Ending, FaultKind, Invisible, Split, Statements};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The most bytes of a script: a message to the server may have one gibibyte (`PQ_LARGE_MESSAGE_LIMIT`), its frame and the
+/// history row included.
+pub(crate) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
+
+/// Reads scripts, and keeps what is wrong with them.
+pub(super) struct Scripts<'r> {
+    pub(super) rules: &'static Rules,
+    /// The names of placeholders, where there may be any.
+    pub(super) placeholders: Option<&'r [String]>,
+    /// Whether a script that is still to be written is left out, instead of a problem.
+    pub(super) leaves_out_unwritten: bool,
+    pub(super) problems: &'r mut Problems,
+    /// Scripts that do nothing, or that may surprise.
+    pub(super) notes: &'r mut Vec<Note>,
+}
+
+impl Scripts<'_> {
+    /// The script of a file, if nothing is wrong with it.
+    ///
+    /// `asked` is what a settings file says of it.
+    pub(super) fn read(&mut self, file: SourceFile, role: Role, asked: Option<&Asked>) -> Option<Script> {
+        let text = sized_text(&file, self.problems)?;
+        // Halves that go two ways would run one after the other. Nothing else that is found in such a file helps.
+        if let Some((offset, kind)) = other_tools_halves(text) {
+            self.problems.push(problem(&file.path, text, offset, kind));
+            return None;
+        }
+        let whole = 0..text.len();
+        if self.is_left_out(&file.path, text, role) {
+            return None;
+        }
+        let found = self.check(&file.path, text, whole, role, asked)?;
+        let text = match file.bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+        };
+        Some(found.script(file.path, text))
+    }
+
+    /// The up and the down script of a file that holds both.
+    pub(super) fn read_halves(
+        &mut self,
+        file: &SourceFile,
+        divide: fn(&str) -> Halves,
+    ) -> Option<(Script, Option<Script>)> {
+        let text = sized_text(file, self.problems)?;
+        let Halves { down_at, modes: [up_mode, down_mode], repeated, faults } = divide(text);
+        let before = self.problems.len();
+        for (offset, mark, fault) in faults {
+            self.problems.push(problem(&file.path, text, offset, ProblemKind::BadMark { mark, fault }));
+        }
+        // Where the file is divided in doubt, what is found in its halves says nothing.
+        if self.problems.len() > before {
+            return None;
+        }
+        self.notes.extend(repeated.into_iter().map(|offset| Note {
+            at: Some(sql::line_column(text, offset)),
+            ..Note::of_file(&file.path, NoteKind::RepeatedMark)
+        }));
+        let up_range = 0..down_at.unwrap_or(text.len());
+        if self.is_left_out(&file.path, &text[up_range.clone()], Role::Up) {
+            return None;
+        }
+        let down = down_at.map(|at| at..text.len());
+        let down = down.filter(|range| !self.is_left_out(&file.path, &text[range.clone()], Role::Down));
+        let mut half = |range: Range<usize>, role, mode: Option<Mark>| {
+            let asked = mode.map(|mark| asked_by(&mark, text));
+            let found = self.check(&file.path, text, range.clone(), role, asked.as_ref())?;
+            let line = sql::line_column(text, range.start).line;
+            Some(found.script(file.path.clone(), part(file, range.clone())).in_part(range.start, line))
+        };
+        let up = half(up_range, Role::Up, up_mode);
+        let down = down.map(|range| half(range, Role::Down, down_mode));
+        match (up, down) {
+            (Some(up), None) => Some((up, None)),
+            (Some(up), Some(Some(down))) => Some((up, Some(down))),
+            _ => None,
+        }
+    }
+
+    /// Whether a script counts as none, which is noted where it may surprise.
+    fn is_left_out(&mut self, path: &str, text: &str, role: Role) -> bool {
+        let why = match (wordless(text), role) {
+            (Some(Wordless::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
+            // A revert would take nothing back, and say that it did.
+            (Some(Wordless::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
+            (Some(Wordless::Blank), Role::Down) if text.is_empty() && !self.rules.runs_empty => {
+                NoteKind::EmptyDown
+            }
+            // What dbmate writes into a new file, and what tern does not run.
+            (Some(Wordless::Blank), Role::Down) => return self.rules.needs_down,
+            _ => return false,
+        };
+        self.notes.push(Note::of_file(path, why));
+        true
+    }
+
+    /// Notes a script that does nothing, or reports it where that can't be meant.
+    fn check_wordless(&mut self, path: &str, text: &str, role: Role) -> Option<ProblemKind> {
+        let why = match (wordless(text)?, role) {
+            (Wordless::Unwritten, _) => return Some(ProblemKind::Unwritten),
+            (Wordless::Blank, Role::Verify) => return Some(ProblemKind::Empty),
+            (Wordless::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
+                return Some(ProblemKind::Empty);
+            }
+            (_, Role::Down) => NoteKind::DownDoesNothing,
+            (Wordless::Blank, _) => NoteKind::Empty,
+            (Wordless::DownTemplate | Wordless::OnPurpose, _) => NoteKind::OnlyComments,
+        };
+        self.notes.push(Note::of_file(path, why));
+        None
+    }
+
+    /// Looks at a part of a file as one script.
+    fn check(
+        &mut self,
+        path: &str,
+        file: &str,
+        range: Range<usize>,
+        role: Role,
+        asked: Option<&Asked>,
+    ) -> Option<Found> {
+        let before = self.problems.len();
+        let text = &file[range.clone()];
+        let header = options::read_header(text, role);
+        let Split { mut statements, faults, .. } = sql::split(text);
+        let no_statement = statements.is_empty() && faults.is_empty();
+        let wrong = if no_statement { self.check_wordless(path, text, role) } else { None };
+        let mut report =
+            |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
+        wrong.into_iter().for_each(|kind| report(0, kind));
+        header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
+        let options =
+            with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
+        if options.transaction == Some(TransactionMode::Block) {
+            let asked = match asked {
+                Some(Asked { mode: TransactionMode::Block, place, .. }) => place.clone(),
+                _ => format!("line {}", sql::line_column(file, range.start + header.transaction_at).line),
+            };
+            for statement in statements.iter().filter(|statement| statement.refuses().is_some()) {
+                let statement_text = beginning(statement.text(text));
+                let kind = ProblemKind::RefusesBlock { statement: statement_text, asked: asked.clone() };
+                report(statement.range().start, kind);
+            }
+        }
+        let mut note = |offset: usize, why| {
+            let at = Some(sql::line_column(file, range.start + offset));
+            self.notes.push(Note { at, ..Note::of_file(path, why) });
+        };
+        let line = |offset: usize| sql::line_column(file, range.start + offset).line;
+        transactions(text, &statements, &options, role, line, &mut report, &mut note);
+        // Where quotes are not closed, what stands in them can't be told.
+        let is_whole = faults.is_empty();
+        faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
+        for Invisible { offset, character, is_refused } in sql::invisible(text) {
+            if is_refused {
+                report(offset, ProblemKind::Sql(FaultKind::InvisibleCharacter { character }));
+            } else {
+                let at = Some(sql::line_column(file, range.start + offset));
+                let why = NoteKind::InvisibleCharacter { character };
+                self.notes.push(Note { at, ..Note::of_file(path, why) });
+            }
+        }
+        let names = self.placeholders.filter(|_| is_whole);
+        let placeholders = names.map(|names| placeholder::find(text, names)).unwrap_or_default();
+        for (offset, text, fault) in placeholders.faults {
+            report(offset, ProblemKind::BadPlaceholder { text, fault });
+        }
+        let lines = sql::line_column(file, range.start).line - 1;
+        statements.iter_mut().for_each(|statement| *statement = statement.after_lines(lines));
+        let placeholders = placeholders.found;
+        (self.problems.len() == before).then_some(Found { statements, options, placeholders })
+    }
+}
+
+/// Looks at the transactions of a script's own, and at those that it runs in.
+fn transactions(
+    text: &str,
+    statements: &[sql::Statement],
+    options: &Options,
+    role: Role,
+    line: impl Fn(usize) -> u32,
+    report: &mut dyn FnMut(usize, ProblemKind),
+    note: &mut dyn FnMut(usize, NoteKind),
+) {
+    if role == Role::Verify {
+        let boundaries =
+            statements.iter().filter_map(|s| Some(s).zip(s.control().filter(|c| c.is_boundary())));
+        for (statement, control) in boundaries {
+            report(statement.range().start, ProblemKind::VerifyControl { command: control.command() });
+        }
+        return;
+    }
+    let statements = Statements::of(statements);
+    let by_statement = grouping(options, statements) == TransactionMode::None;
+    let mut idle = None;
+    for unit in sql::units(statements, grouping(options, statements)).iter().filter(|_| by_statement) {
+        let opened = unit.opening().first().map(|index| statements.at(*index).range().start);
+        for statement in unit.statements().map(|index| statements.at(index)) {
+            let (at, text) = (statement.range().start, statement.text(text));
+            match opened {
+                Some(opened) if statement.refuses().is_some() => {
+                    let begun = line(opened);
+                    report(at, ProblemKind::RefusesOwnBlock { statement: beginning(text), begun });
+                }
+                None if sql::is_limiting_local(text) => idle = idle.or(Some(at)),
+                None if sql::is_local_setting(text) && statement.control().is_none() => {
+                    let statement = beginning(&sql::redact(text));
+                    report(at, ProblemKind::LocalSetting { statement });
+                }
+                _ => {}
+            }
+        }
+        if let Some(opened) = opened.filter(|_| unit.ending() == Ending::Runner && !unit.body().is_empty()) {
+            report(opened, ProblemKind::UnendedBlock);
+        }
+    }
+    if let Some(at) = idle {
+        note(at, NoteKind::IdleLocalSetting);
+    }
+}
+
+/// What a mark asks for.
+fn asked_by(mark: &Mark, text: &str) -> Asked {
+    let place = format!("line {}", sql::line_column(text, mark.at).line);
+    Asked { mode: mark.mode, by: format!("`{}` in {place}", mark.line), place }
+}
+
+/// A part of a file's text: borrowed where the file is, which may be for ever.
+fn part(file: &SourceFile, range: Range<usize>) -> Cow<'static, str> {
+    const CHECKED: &str = "the text was looked at before";
+    match &file.bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(&bytes[range]).expect(CHECKED)),
+        Cow::Owned(bytes) => Cow::Owned(std::str::from_utf8(&bytes[range]).expect(CHECKED).to_owned()),
+    }
+}
+
+/// What a script consists of, besides its text.
+struct Found {
+    statements: Vec<sql::Statement>,
+    options: Options,
+    placeholders: Vec<Placeholder>,
+}
+
+impl Found {
+    fn script(self, path: String, text: Cow<'static, str>) -> Script {
+        Script::new(path, text, self.statements, self.options).with_placeholders(self.placeholders)
+    }
+}
+
+fn problem(path: &str, text: &str, offset: usize, kind: ProblemKind) -> Problem {
+    let at = sql::line_column(text, offset);
+    Problem { path: path.to_owned(), line: at.line, column: at.column, kind }
+}
+
+/// The text of a script's file.
+fn sized_text<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
+    let text = utf_8(file, problems)?;
+    if text.len() > SIZE_LIMIT {
+        let kind = ProblemKind::TooLarge { length: text.len(), limit: SIZE_LIMIT };
+        problems.push(Problem::of_file(file.path.clone(), kind));
+        return None;
+    }
+    Some(text)
+}
+
+/// The text of a file.
+pub(super) fn utf_8<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
+    match std::str::from_utf8(&file.bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let valid = String::from_utf8_lossy(&file.bytes[..offset]);
+            let at = sql::line_column(&valid, offset);
+            let kind = ProblemKind::NotUtf8 { offset, byte: file.bytes[offset] };
+            problems.push(Problem { path: file.path.clone(), line: at.line, column: at.column, kind });
+            None
+        }
+    }
+}
+
+/// The transaction mode of an up or a down script may stand in its header, or where another tool has it.
+fn with_asked(
+    options: Options,
+    role: Role,
+    asked: Option<&Asked>,
+    report: &mut dyn FnMut(ProblemKind),
+) -> Options {
+    let Some(asked) = asked.filter(|_| role != Role::Verify) else { return options };
+    if let Some(header) = options.transaction.filter(|header| *header != asked.mode) {
+        report(ProblemKind::ContradictsMetadata {
+            header: options::transaction_word(header),
+            other: asked.by.clone(),
+        });
+    }
+    Options { transaction: Some(asked.mode), ..options }
+}
+
+/// The first mark between the halves of another tool's file, in a layout that has none.
+fn other_tools_halves(text: &str) -> Option<(usize, ProblemKind)> {
+    if !marks::has_traces(text) {
+        return None;
+    }
+    marks::comments(text).find_map(|comment| {
+        let is_sql_migrates = comment.after("+migrate").is_some();
+        let tool = match marks::of(comment) {
+            Some(layout) => layout.tool(),
+            None if is_sql_migrates => "sql-migrate",
+            None => return None,
+        };
+        let mend = "split it into an up and a down script, without the marks".to_owned();
+        Some((comment.start, ProblemKind::OtherTool { tool, what: format!("`{}`", comment.line), mend }))
+    })
+}
+
+/// The first words of a statement, for a message.
+fn beginning(statement: &str) -> String {
+    let line = statement.lines().next().unwrap_or_default().trim_end();
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line.to_owned(),
+    }
+}

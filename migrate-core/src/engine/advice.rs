@@ -1,0 +1,288 @@
+//! Advice by SQLSTATE: one table of what to do after an error of the server's, in the words of the library and of the command
+//! line. `docs/errors.md` of `migrate-postgres` shows it.
+
+/// Whom advice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Words {
+    /// A program that calls the library.
+    Library,
+    /// A person at a command line.
+    CommandLine,
+}
+
+/// The advice for one SQLSTATE, or for a class of them: an imperative clause without a full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Advice {
+    /// The five characters of SQLSTATE, or the two of a class.
+    pub code: &'static str,
+    /// The meaning of the code.
+    pub meaning: &'static str,
+    /// The advice after applying a migration, and after every other call.
+    pub library: &'static str,
+    /// The same in options and commands, where its words are others.
+    pub command: Option<&'static str>,
+    /// The advice after reverting a migration, where it differs.
+    pub revert: Option<&'static str>,
+}
+
+impl Advice {
+    /// The advice in the reader's words, after a revert or after anything else.
+    pub fn text(&self, words: Words, is_revert: bool) -> &'static str {
+        match (self.revert.filter(|_| is_revert), words, self.command) {
+            (Some(revert), ..) => revert,
+            (None, Words::CommandLine, Some(command)) => command,
+            _ => self.library,
+        }
+    }
+}
+
+/// The advice for a SQLSTATE: its own, or that of its class.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::engine::advice::find;
+///
+/// assert_eq!(find("53100").unwrap().meaning, "the disk is full");
+/// assert_eq!(find("08999").unwrap().code, "08");
+/// assert!(find("42601").is_none());
+/// ```
+pub fn find(code: &str) -> Option<&'static Advice> {
+    let exact = ADVICE.iter().find(|advice| advice.code == code);
+    exact.or_else(|| ADVICE.iter().find(|advice| advice.code.len() == 2 && code.starts_with(advice.code)))
+}
+
+/// The privilege that a role lacks, as a GRANT, read from the server's message. None where the message isn't in English.
+pub(crate) fn grant(message: &str) -> Option<String> {
+    if let Some(object) = message.strip_prefix("must be owner of ") {
+        return Some(format!(
+            "let the owner of {object} migrate, or GRANT the role the membership in its owner"
+        ));
+    }
+    let (kind, name) = message.strip_prefix("permission denied for ")?.split_once(' ')?;
+    let (privileges, on) = match kind {
+        "schema" => ("USAGE, CREATE", "SCHEMA "),
+        "database" => ("CREATE", "DATABASE "),
+        "function" | "procedure" => ("EXECUTE", "FUNCTION "),
+        "sequence" => ("USAGE, SELECT", "SEQUENCE "),
+        "type" => ("USAGE", "TYPE "),
+        "language" => ("USAGE", "LANGUAGE "),
+        "table" | "view" => ("SELECT, INSERT, UPDATE, DELETE", ""),
+        _ => return None,
+    };
+    Some(format!("GRANT {privileges} ON {on}{name} to the role, or let another one migrate"))
+}
+
+const fn advice(code: &'static str, meaning: &'static str, library: &'static str) -> Advice {
+    Advice { code, meaning, library, command: None, revert: None }
+}
+
+const fn with_command(
+    code: &'static str,
+    meaning: &'static str,
+    library: &'static str,
+    command: &'static str,
+) -> Advice {
+    Advice { command: Some(command), ..advice(code, meaning, library) }
+}
+
+/// The object that an up script creates already exists.
+const fn already_there(code: &'static str, meaning: &'static str) -> Advice {
+    Advice {
+        revert: Some(
+            "see who has made again what the down script makes, and drop it or correct the down script",
+        ),
+        ..with_command(
+            code,
+            meaning,
+            "mark what the database has had before with `baseline`, or drop what is there or correct the script",
+            "mark what the database has had before with `baseline VERSION`, or drop what is there or correct the script",
+        )
+    }
+}
+
+/// An object that a script names does not exist.
+const fn not_there(code: &'static str, meaning: &'static str) -> Advice {
+    Advice {
+        revert: Some("see who has dropped or renamed it, and correct the down script or make it again"),
+        ..advice(
+            code,
+            meaning,
+            "make it in an earlier migration, correct its name, or name the schema that it is in",
+        )
+    }
+}
+
+const RUNS_ALONE: &str =
+    "put `-- migrate: transaction=none` at the top of the script, which then runs statement by statement";
+
+const SERVER_GONE: &str = "wait until the server is there again";
+
+/// The table, in the order of the codes, classes behind their codes.
+pub const ADVICE: &[Advice] = &[
+    advice(
+        "08",
+        "the connection was lost or not made",
+        "see why the connection broke: the network, a pooler's limits, the server's log",
+    ),
+    advice(
+        "0A000",
+        "the server can't do that",
+        "write it in another way, or use a version of the server that can; what a view or a rule reads can't change its type under it",
+    ),
+    advice("21000", "a subquery gives more rows than one", "correct the subquery, or the rows that it finds"),
+    advice(
+        "22021",
+        "a character that the database's encoding does not have",
+        "take the character out of the script, or save the file as UTF-8",
+    ),
+    advice(
+        "22P02",
+        "a value that is not written as its type is",
+        "correct the value, or the rows that hold it",
+    ),
+    advice(
+        "22P05",
+        "a character that the database's encoding does not have",
+        "take the character out of the script, or use a database with the encoding UTF8",
+    ),
+    advice(
+        "22",
+        "a value that its type or its operation can't have",
+        "correct the value, or the rows that hold it",
+    ),
+    advice(
+        "23502",
+        "a column that may not be null is",
+        "give those rows a value first, or the column a default",
+    ),
+    advice(
+        "23503",
+        "a row refers to one that is not there",
+        "add the rows that are missing or remove those that refer to them first, or add the constraint as NOT VALID",
+    ),
+    advice("23505", "a key is there twice", "remove or change the rows that have the same key first"),
+    advice(
+        "23514",
+        "a row breaks a check",
+        "correct the rows that break it first, or add the constraint as NOT VALID",
+    ),
+    advice("23", "rows break a constraint", "correct the rows that break it first"),
+    advice("25001", "a statement refuses a transaction, or comes too late in it", RUNS_ALONE),
+    advice(
+        "25006",
+        "the transaction is read-only",
+        "let the run write: connect to the primary (target_session_attrs=read-write), and see default_transaction_read_only of the role and the database",
+    ),
+    advice("28", "the login was refused", "check user and password, and the server's pg_hba.conf"),
+    advice(
+        "2BP01",
+        "other objects depend on it",
+        "drop what depends on it first, or write CASCADE if all of that is to go",
+    ),
+    advice("2D000", "a COMMIT or ROLLBACK where there may be none", RUNS_ALONE),
+    advice("3D000", "the database does not exist", "create the database, or correct its name"),
+    not_there("3F000", "the schema does not exist"),
+    advice(
+        "40001",
+        "another transaction got in the way",
+        "see who else writes those rows, and let that end first",
+    ),
+    advice("40P01", "a deadlock", "see who else locks those tables, and let that end first"),
+    advice("42501", "the role may not do that", "grant the role what it lacks, or let another one migrate"),
+    already_there("42701", "the column is there already"),
+    not_there("42703", "the column does not exist"),
+    not_there("42704", "the object does not exist"),
+    already_there("42710", "the object is there already"),
+    already_there("42723", "the function is there already"),
+    not_there("42883", "the function does not exist, or not with these arguments"),
+    already_there("42P04", "the database is there already"),
+    not_there("42P01", "the table does not exist"),
+    already_there("42P06", "the schema is there already"),
+    already_there("42P07", "the table or index is there already"),
+    advice(
+        "53100",
+        "the disk is full",
+        "make room on the disk of the server: see its temporary files, its WAL and who keeps that (pg_replication_slots)",
+    ),
+    advice(
+        "53200",
+        "the server is out of memory",
+        "give the server memory, or lower work_mem and maintenance_work_mem",
+    ),
+    advice(
+        "53300",
+        "there is no connection left",
+        "wait until others have closed theirs, or raise max_connections or the role's CONNECTION LIMIT; a run with work to do takes two connections",
+    ),
+    advice("53400", "a limit of the configuration is reached", "raise the limit that the message names"),
+    advice("53", "the server lacks something", "give the server what it lacks"),
+    advice(
+        "54",
+        "a limit of the server is reached",
+        "keep within the limit that the message names: split the statement, or what it makes",
+    ),
+    advice("55006", "something is in use", "let others end their use of it first"),
+    with_command(
+        "55P03",
+        "a lock was not got in time",
+        "wait until nobody is in the way, or allow more time for retries (`retry_for`)",
+        "wait until nobody is in the way, or allow more time for retries (`--retry-for`)",
+    ),
+    advice(
+        "55P04",
+        "a new value of an enum is used before its commit",
+        "put what uses the new value into a migration of its own after this one",
+    ),
+    advice(
+        "57014",
+        "the statement was canceled",
+        "allow it more time (`-- migrate: statement_timeout=…`) if it took too long, or find out who canceled it",
+    ),
+    advice("57P01", "the server ended the session", SERVER_GONE),
+    advice("57P02", "the server crashed", "see the server's log, and wait until the server is there again"),
+    advice("57P03", "the server takes no connection now", "wait until the server has started"),
+    advice("57P04", "the database was dropped", "create the database, or correct its name"),
+    advice(
+        "57P05",
+        "the session was idle for too long",
+        "let idle sessions live: idle_session_timeout of the role or the database",
+    ),
+    advice("58", "the server's system failed", "see the server's log: its disk or its system failed"),
+    advice("P0001", "the script raised it", "do what it asks for, or correct the script"),
+    advice("XX001", "data is damaged", "see the server's log, and restore what is damaged from a backup"),
+    advice("XX002", "an index is damaged", "see the server's log, and REINDEX the index"),
+    advice("XX", "an error inside the server", "see the server's log: the server itself has a fault"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_one_advice_and_its_own_comes_before_that_of_its_class() {
+        for (index, advice) in ADVICE.iter().enumerate() {
+            assert!([2, 5].contains(&advice.code.len()), "{}", advice.code);
+            assert!(ADVICE[..index].iter().all(|before| before.code != advice.code), "{} twice", advice.code);
+            assert_eq!(find(advice.code), Some(advice));
+        }
+        assert_eq!(find("23505").map(|advice| advice.code), Some("23505"));
+        assert_eq!(find("23999").map(|advice| advice.code), Some("23"));
+        assert_eq!(find("00000"), None);
+    }
+
+    #[test]
+    fn advice_is_a_clause_in_the_words_of_whom_it_is_for() {
+        for advice in ADVICE {
+            for text in [advice.text(Words::Library, false), advice.text(Words::CommandLine, true)] {
+                assert!(!text.ends_with('.') && text.starts_with(char::is_lowercase), "{text}");
+            }
+            let library = advice.text(Words::Library, false);
+            assert!(!library.contains("--retry") && !library.contains("migrate up"), "{library}");
+            // A revert is told nothing of marking what was there before.
+            assert!(!advice.text(Words::CommandLine, true).contains("baseline"), "{}", advice.code);
+        }
+    }
+}

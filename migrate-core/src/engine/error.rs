@@ -1,0 +1,434 @@
+//! What can go wrong in a run.
+
+use crate::display::printable::Printable;
+use crate::engine::advice::{self, Words};
+use crate::engine::report::Report;
+use crate::history::Holder;
+use crate::plan::{Action, Refused};
+use crate::set::version::Version;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+/// Why a run did not end well. Each variant says what state the database is in.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+
+    /// Somebody else kept the history's lock for longer than the run was to wait. Nothing was changed.
+    #[error(
+        "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
+         next: wait for it to end, or allow a longer wait"
+    )]
+    LockWait {
+        /// How long the run waited.
+        waited: Duration,
+        /// Who held the lock at the end.
+        holder: Holder,
+    },
+
+    /// The lock turned out to be lost, so the run stopped before its next step.
+    #[error(
+        "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
+         next: run again; it goes on where this one stopped"
+    )]
+    LockLost {
+        /// How many steps are done.
+        done: usize,
+    },
+
+    /// A migration failed.
+    #[error(transparent)]
+    Failed(Box<Failure>),
+
+    /// The backend could not do its part.
+    #[error(transparent)]
+    Backend(BackendError),
+}
+
+crate::debug_as_display!(Error);
+
+/// An error of the backend's own kind.
+pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How [`crate::history::Locked::apply`] stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// A step failed, and what it had done was rolled back or stands at its checkpoint.
+    Failed(Box<Failure>),
+    /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
+    Contended(Box<Failure>),
+    /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
+    /// server. Nothing of the next step was done. The error is for when the history turns out to be what it was.
+    Moved(Error),
+    /// Somebody else is at work on the history, another tool say, and is waited for. Nothing of the next step was done.
+    Busy(Error),
+    /// Something other than a step failed.
+    Other(Error),
+}
+
+impl From<Error> for ApplyError {
+    fn from(error: Error) -> ApplyError {
+        ApplyError::Other(error)
+    }
+}
+
+/// A migration that failed: where, why, what the database holds now, and how to go on.
+#[non_exhaustive]
+pub struct Failure {
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// Whether it was being applied or reverted.
+    pub action: Action,
+    /// Where in the script.
+    pub place: Option<Place>,
+    /// The five characters of SQLSTATE.
+    pub code: Option<String>,
+    /// The server's message, or what was wrong with the result of a verify query.
+    pub message: String,
+    /// The server's detail.
+    pub detail: Option<String>,
+    /// The server's hint.
+    pub hint: Option<String>,
+    /// The server's context: the lines of the functions that it was in.
+    pub context: Option<String>,
+    /// The objects that the server's error names.
+    pub names: ErrorNames,
+    /// Who stood in the way, when it waited for a lock in vain.
+    pub blockers: Vec<Holder>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What it left behind.
+    pub left: Left,
+    /// What the run did before.
+    pub report: Report,
+    /// The backend's error.
+    pub source: Option<BackendError>,
+}
+
+crate::debug_as_display!(Failure);
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The file, relative to the migration directory.
+    pub path: String,
+    /// The line, the first being 1.
+    pub line: u32,
+    /// The column in characters, the first being 1.
+    pub column: u32,
+    /// Which statement of the script, the first being 1.
+    pub statement: usize,
+    /// How many statements the script has.
+    pub statements: usize,
+    /// The line of the script, secrets left out.
+    pub excerpt: String,
+    /// The column in the excerpt, which is another one where a secret before it was left out.
+    pub mark: u32,
+}
+
+impl Place {
+    /// A place in a script.
+    pub fn new(path: impl Into<String>, line: u32, column: u32) -> Place {
+        Place {
+            path: path.into(),
+            line,
+            column,
+            statement: 1,
+            statements: 1,
+            excerpt: String::new(),
+            mark: column,
+        }
+    }
+
+    /// The same with the statement that it is in.
+    pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
+        Place { statement, statements, excerpt: excerpt.into(), ..self }
+    }
+
+    /// The same with the column in the excerpt.
+    pub fn marked_at(self, mark: u32) -> Place {
+        Place { mark, ..self }
+    }
+}
+
+/// What a failed migration left in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Left {
+    /// Nothing: it was rolled back.
+    Nothing,
+    /// All of it: it is applied, and was only looked at.
+    Applied,
+    /// It runs statement by statement: so many are done and committed, and the next run goes on after them.
+    Statements {
+        /// How many are done for certain.
+        done: usize,
+        /// How many it has.
+        total: usize,
+    },
+    /// It runs statement by statement: so many are done and committed, and nobody but a person can tell whether the one
+    /// after them is.
+    InDoubt {
+        /// How many are done for certain.
+        done: usize,
+        /// How many it has.
+        total: usize,
+    },
+}
+
+impl Failure {
+    /// A failure with a message and nothing else; the backend fills in what it knows.
+    pub fn new(
+        version: Version,
+        name: impl Into<String>,
+        action: Action,
+        message: impl Into<String>,
+    ) -> Failure {
+        Failure {
+            version,
+            name: name.into(),
+            action,
+            place: None,
+            code: None,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            context: None,
+            names: ErrorNames::default(),
+            blockers: Vec::new(),
+            attempts: 1,
+            left: Left::Nothing,
+            report: Report::default(),
+            source: None,
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.action {
+            Action::Revert => "could not be reverted",
+            _ => "failed",
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Printable(f);
+        self.write_what(f)?;
+        self.write_state(f)?;
+        write!(f, "\nnext: {}", self.next(Words::Library))
+    }
+}
+
+impl Failure {
+    fn write_what(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        write!(f, "migration {} {}", self.name, self.verb())?;
+        if let Some(place) = &self.place {
+            write!(f, " at {}:{}:{}", place.path, place.line, place.column)?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " (SQLSTATE {code})")?;
+        }
+        if let Some(place) = &self.place {
+            write_excerpt(f, place)?;
+        }
+        for (what, name) in self.names.beyond(&self.message) {
+            write!(f, "\n{what}: {name}")?;
+        }
+        for (word, text) in [("detail", &self.detail), ("hint", &self.hint), ("context", &self.context)] {
+            if let Some(text) = text {
+                write!(f, "\n{word}: {text}")?;
+            }
+        }
+        for blocker in &self.blockers {
+            write!(f, "\nin the way: {blocker}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The line of the script with a mark under the place.
+fn write_excerpt(f: &mut Printable<'_, '_>, place: &Place) -> fmt::Result {
+    if place.excerpt.is_empty() {
+        return Ok(());
+    }
+    let line = place.line.to_string();
+    let margin = " ".repeat(line.len());
+    let indent: String = place
+        .excerpt
+        .chars()
+        .take(place.mark.saturating_sub(1) as usize)
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    write!(f, "\n {margin} |  statement {} of {}", place.statement, place.statements)?;
+    write!(f, "\n {line} | {}\n {margin} | {indent}^", place.excerpt)
+}
+
+impl Failure {
+    fn write_state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        let Failure { name, report, .. } = self;
+        f.write_str("\ndatabase: ")?;
+        match (&self.left, self.action) {
+            (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
+            (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Applied, _) => write!(f, "{name} is applied, and was only looked at")?,
+            (Left::Statements { done, total }, _) if done == total => {
+                let (all, are) =
+                    if *total == 1 { ("the statement", "is") } else { ("all statements", "are") };
+                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
+            }
+            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
+            (Left::Statements { done: 0, total }, _) => {
+                write!(f, "none of the {total} statements of {name} is done")?;
+            }
+            (Left::Statements { done, total }, _) => {
+                let are = if *done == 1 { "is" } else { "are" };
+                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
+            }
+            (Left::InDoubt { done, total }, _) => write!(
+                f,
+                "of the {total} statements of {name} {done} are done and committed; \
+                 statement {} may or may not have been done",
+                done + 1
+            )?,
+        }
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        if self.left == Left::Applied {
+            return Ok(());
+        }
+        match report.steps.as_slice() {
+            [] => f.write_str("; nothing was done before it in this run"),
+            [step] => write!(f, "; the step before it in this run is done: {step}"),
+            [.., last] => {
+                let count = report.steps.len();
+                write!(f, "; the {count} steps before it in this run are done, the last: {last}")
+            }
+        }
+    }
+
+    /// What to do next, in the words of the library or of the command line.
+    pub fn next(&self, words: Words) -> String {
+        if let Left::InDoubt { done, .. } = self.left {
+            return format!(
+                "see what the statement did, and call `resolve({:?}, …)` with \
+                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to go on after it, \
+                 `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
+                self.version.as_written(),
+                done + 1,
+                done + 2,
+                name = self.name,
+            );
+        }
+        let goes_on = match (&self.left, self.action) {
+            (Left::Applied, _) => "verify again",
+            (Left::Statements { done, total }, _) if done == total => {
+                "run again; the run goes on with its verify script"
+            }
+            (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
+            (Left::Nothing, _) => "run again; the run goes on with this migration",
+            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
+                "run again; the run goes on with this statement"
+            }
+        };
+        format!("{}, and {goes_on}", self.first_step(words))
+    }
+
+    /// What to do before anything is done again.
+    fn first_step(&self, words: Words) -> Cow<'static, str> {
+        let code = self.code.as_deref().unwrap_or_default();
+        let prepared = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref());
+        if let Some(gid) = prepared {
+            return format!(
+                "end the prepared transaction that is in the way: ROLLBACK PREPARED '{0}', or COMMIT PREPARED '{0}'",
+                gid.replace('\'', "''")
+            )
+            .into();
+        }
+        let is_revert = self.action == Action::Revert;
+        if !self.blockers.is_empty() {
+            return advice::find("55P03").map_or("", |advice| advice.text(words, is_revert)).into();
+        }
+        if let Some(grant) = advice::grant(&self.message).filter(|_| code == "42501") {
+            return grant.into();
+        }
+        // What runs statement by statement is outside of transactions already.
+        let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
+        if let Some(advice) = advice::find(code).filter(|_| !is_outside) {
+            return advice.text(words, is_revert).into();
+        }
+        let default = match &self.left {
+            Left::Nothing if is_revert => "correct the down script",
+            Left::Nothing => "correct the script",
+            Left::Applied => "put right what the verify script looks at, or the verify script itself",
+            Left::Statements { done, total } if done == total => {
+                "put right what the verify script looks at, or the verify script itself"
+            }
+            Left::Statements { .. } | Left::InDoubt { .. } => {
+                "correct the statement, or fix what it ran into"
+            }
+        };
+        default.into()
+    }
+
+    /// What went wrong and where, without the state of the database and what to do next: those depend on what was asked for.
+    pub fn what(&self) -> impl fmt::Display + '_ {
+        struct What<'f>(&'f Failure);
+        impl fmt::Display for What<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_what(&mut Printable(f))
+            }
+        }
+        What(self)
+    }
+}
+
+/// The names that the server gives with an error: of what it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorNames {
+    /// The schema.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: Option<String>,
+    /// The column.
+    pub column: Option<String>,
+    /// The data type.
+    pub data_type: Option<String>,
+    /// The constraint.
+    pub constraint: Option<String>,
+}
+
+impl ErrorNames {
+    /// The names that a message lacks, each with what it is the name of.
+    fn beyond<'n>(&'n self, message: &'n str) -> impl Iterator<Item = (&'static str, &'n str)> {
+        let ErrorNames { schema, table, column, data_type, constraint } = self;
+        let names = [
+            ("schema", schema),
+            ("table", table),
+            ("column", column),
+            ("type", data_type),
+            ("constraint", constraint),
+        ];
+        names
+            .into_iter()
+            .filter_map(|(what, name)| Some((what, name.as_deref()?)))
+            .filter(|(what, name)| *what != "schema" && !message.contains(name))
+    }
+}

@@ -1,0 +1,78 @@
+//! Which migrations of a set another tool's history lists.
+
+use super::{ForeignHistory, Found, FoundState, Tool};
+use crate::set::Set;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
+
+impl ForeignHistory {
+    /// The migrations of a set that the history lists as applied, or as begun, in the set's order.
+    ///
+    /// A migration is listed by its version. Where the tool keeps names or checksums, one listed migration must agree with
+    /// the set's in either: so a file that was edited counts, and the `0001` of another set does not. Where the tool keeps
+    /// versions only, the version decides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_core::history::foreign::{ForeignHistory, Found, Tool};
+    /// use migrate_core::{Script, Set, SqlMigration, Version};
+    /// use std::sync::Arc;
+    ///
+    /// let up = Script::of_text("0001_users.sql", "CREATE TABLE users ()".to_owned()).unwrap();
+    /// let set = Set::new("app", vec![Arc::new(SqlMigration::new(Version::numeric("0001"), "0001_users", up))]).unwrap();
+    /// let listed = |name: &str| {
+    ///     let found = vec![Found::applied("1").named(name)];
+    ///     ForeignHistory::new(Tool::Sqlx, "public._sqlx_migrations", found).listed(&set).len()
+    /// };
+    /// assert_eq!(listed("users"), 1);
+    /// assert_eq!(listed("orders"), 0);
+    /// ```
+    pub fn listed<'s>(&self, set: &'s Set) -> Vec<&'s dyn Migration> {
+        let counts = self.found.iter().filter(|found| found.state != FoundState::Reverted);
+        let (marks, rows): (Vec<_>, Vec<_>) = counts.partition(|found| self.stands_for_earlier(found));
+        let known: Vec<_> = rows.iter().filter_map(|found| Some((*found, found.find(set)?))).collect();
+        // A mark without rows beside it has no name to go by.
+        if !rows.is_empty() && !known.iter().any(|(found, migration)| found.agrees_with(*migration)) {
+            return Vec::new();
+        }
+        let up_to = marks.iter().map(|mark| Version::new(mark.version.clone(), set.order())).max();
+        let is_listed = |migration: &&dyn Migration| {
+            let version = migration.version();
+            let is_before = !version.is_repeatable() && up_to.as_ref().is_some_and(|last| version <= last);
+            is_before || known.iter().any(|(_, known)| known.version() == version)
+        };
+        set.replaced().chain(set.iter()).filter(is_listed).collect()
+    }
+
+    /// Whether a row stands for all versions up to its own.
+    fn stands_for_earlier(&self, found: &Found) -> bool {
+        found.state == FoundState::AppliedUpTo || matches!(self.tool, Tool::GolangMigrate | Tool::Tern)
+    }
+}
+
+impl Found {
+    /// Whether the name or the checksum is that of a migration of the same version, as far as the tool keeps either.
+    fn agrees_with(&self, migration: &dyn Migration) -> bool {
+        let name = self
+            .name
+            .as_deref()
+            .map(|name| words(name) == words(without_version(migration.name())) || name == migration.name());
+        let text = self.checksum.as_ref().map(|checksum| checksum.is_of(migration));
+        match (name, text) {
+            (None, None) => true,
+            (name, text) => name == Some(true) || text == Some(true),
+        }
+    }
+}
+
+/// What follows the version in the name of a file: `users` of `V1__users` and of `0001_users`.
+fn without_version(name: &str) -> &str {
+    let rest = name.split_once("__").filter(|_| name.starts_with(['V', 'U', 'R']));
+    rest.or_else(|| name.split_once('_')).map_or(name, |(_, rest)| rest)
+}
+
+/// A name as sqlx and Flyway write it, with blanks for underscores.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

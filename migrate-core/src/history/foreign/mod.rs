@@ -1,0 +1,372 @@
+//! What other tools' histories say: their rows, and their checksums over the bytes that they cover.
+//!
+//! A row of another tool's table becomes a [`Found`], by the rules by which that tool reads it itself; one file here for each tool, with
+//! the source that it follows. [`Adopt`](crate::plan::Adopt) takes them over into a history of ours.
+//!
+//! | tool | table | checksum |
+//! |---|---|---|
+//! | Prisma | `_prisma_migrations` | SHA-256 of the file, as hexadecimal digits |
+//! | sqlx | `_sqlx_migrations` | SHA-384 of the file |
+//! | refinery | `refinery_schema_history` | SipHash-1-3 of name, version and text |
+//! | diesel | `__diesel_schema_migrations` | none |
+//! | golang-migrate | `schema_migrations` with `dirty` | none |
+//! | tern | `schema_version` | none |
+//! | dbmate, Rails | `schema_migrations` | none |
+//! | goose | `goose_db_version` | none |
+//! | Flyway | `flyway_schema_history` | CRC32 of the lines without their endings |
+
+mod crc32;
+mod listed;
+#[cfg(feature = "histories")]
+mod state;
+
+pub mod flyway;
+pub mod goose;
+pub mod prisma;
+pub mod refinery;
+pub mod sqlx;
+
+use crate::set::Set;
+#[cfg(feature = "histories")]
+use crate::set::checksum::Checksum;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// Another tool that keeps a history in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Tool {
+    /// Prisma Migrate, up to version 7.
+    Prisma,
+    /// sqlx, its `migrate!` and its command line.
+    Sqlx,
+    /// refinery.
+    Refinery,
+    /// diesel, its `diesel_migrations` and its command line.
+    Diesel,
+    /// golang-migrate.
+    GolangMigrate,
+    /// tern, the Go tool.
+    Tern,
+    /// dbmate.
+    Dbmate,
+    /// Rails, that is Active Record.
+    Rails,
+    /// goose.
+    Goose,
+    /// Flyway.
+    Flyway,
+}
+
+impl Tool {
+    /// All of them.
+    pub const ALL: [Tool; 10] = [
+        Tool::Prisma,
+        Tool::Sqlx,
+        Tool::Refinery,
+        Tool::Diesel,
+        Tool::GolangMigrate,
+        Tool::Tern,
+        Tool::Dbmate,
+        Tool::Rails,
+        Tool::Goose,
+        Tool::Flyway,
+    ];
+
+    /// The name of its history's table, where it was not given another one.
+    pub fn table(self) -> &'static str {
+        match self {
+            Tool::Prisma => "_prisma_migrations",
+            Tool::Sqlx => "_sqlx_migrations",
+            Tool::Refinery => "refinery_schema_history",
+            Tool::Diesel => "__diesel_schema_migrations",
+            Tool::GolangMigrate | Tool::Dbmate | Tool::Rails => "schema_migrations",
+            Tool::Tern => "schema_version",
+            Tool::Goose => "goose_db_version",
+            Tool::Flyway => "flyway_schema_history",
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Tool::Prisma => "Prisma",
+            Tool::Sqlx => "sqlx",
+            Tool::Refinery => "refinery",
+            Tool::Diesel => "diesel",
+            Tool::GolangMigrate => "golang-migrate",
+            Tool::Tern => "tern",
+            Tool::Dbmate => "dbmate",
+            Tool::Rails => "Rails",
+            Tool::Goose => "goose",
+            Tool::Flyway => "Flyway",
+        })
+    }
+}
+
+/// Another tool's history, as its table has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignHistory {
+    /// The tool.
+    pub tool: Tool,
+    /// The table, with its schema.
+    pub table: String,
+    /// What it says of each migration, in the tool's order; at most one entry for each.
+    pub found: Vec<Found>,
+    /// What the backend that has read it needs to see whether it is still as it was; of no meaning to anybody else.
+    pub witness: Vec<String>,
+}
+
+impl ForeignHistory {
+    /// A history of the given migrations.
+    pub fn new(tool: Tool, table: impl Into<String>, found: Vec<Found>) -> ForeignHistory {
+        ForeignHistory { tool, table: table.into(), found, witness: Vec::new() }
+    }
+
+    /// The same with what the backend needs to see whether it is still as it was.
+    pub fn witnessed(self, witness: Vec<String>) -> ForeignHistory {
+        ForeignHistory { witness, ..self }
+    }
+
+    /// The migrations that count as applied.
+    pub fn applied(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(|found| matches!(found.state, FoundState::Applied | FoundState::AppliedUpTo))
+    }
+}
+
+impl fmt::Display for ForeignHistory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let applied: Vec<&Found> = self.applied().collect();
+        write!(f, "{} of {}: ", self.table, self.tool)?;
+        match applied.last() {
+            // One row stands for all migrations before it.
+            Some(last) if last.state == FoundState::AppliedUpTo => write!(f, "all up to {last} applied"),
+            Some(last) => write!(f, "{} applied, the last is {last}", applied.len()),
+            None => f.write_str("none applied"),
+        }
+    }
+}
+
+/// One migration in another tool's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// Its version, as the tool writes it; for a repeatable migration of Flyway's, `R__` and its description.
+    pub version: String,
+    /// Its name, where the tool keeps one.
+    pub name: Option<String>,
+    /// The tool's checksum, where it keeps one.
+    pub checksum: Option<ToolChecksum>,
+    /// When it was applied, where the tool says so.
+    pub at: Option<SystemTime>,
+    /// How long that took, where the tool says so.
+    pub took: Option<Duration>,
+    /// What the tool thinks of it.
+    pub state: FoundState,
+}
+
+impl Found {
+    /// An applied migration of which only the version is known.
+    pub fn applied(version: impl Into<String>) -> Found {
+        Found {
+            version: version.into(),
+            name: None,
+            checksum: None,
+            at: None,
+            took: None,
+            state: FoundState::Applied,
+        }
+    }
+
+    /// The same with its name.
+    pub fn named(self, name: impl Into<String>) -> Found {
+        Found { name: Some(name.into()), ..self }
+    }
+
+    /// The same with the tool's checksum.
+    pub fn with_checksum(self, checksum: ToolChecksum) -> Found {
+        Found { checksum: Some(checksum), ..self }
+    }
+
+    /// The same with when it was applied.
+    pub fn at(self, at: SystemTime) -> Found {
+        Found { at: Some(at), ..self }
+    }
+
+    /// The same in another state.
+    pub fn in_state(self, state: FoundState) -> Found {
+        Found { state, ..self }
+    }
+
+    /// The set's migration that it is: of that version, or else of that name.
+    ///
+    /// A version that differs only as the tool's does from the file's is the same one: leading zeros, trailing zero
+    /// parts, diesel's dashes.
+    pub fn find<'s>(&self, set: &'s Set) -> Option<&'s dyn Migration> {
+        let version = Version::new(self.version.clone(), set.order());
+        set.find(&version).or_else(|| {
+            let name = self.name.as_deref()?;
+            set.iter().find(|migration| migration.name() == name)
+        })
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) if name.starts_with(&self.version) => f.write_str(name),
+            Some(name) => write!(f, "{} ({name})", self.version),
+            None => f.write_str(&self.version),
+        }
+    }
+}
+
+/// What a tool thinks of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FoundState {
+    /// It is applied.
+    Applied,
+    /// It is applied, and all that come before it count as applied too: the one row of golang-migrate and tern, a
+    /// baseline of Flyway's.
+    AppliedUpTo,
+    /// It was begun and did not end well: the tool applies nothing more until somebody has looked.
+    Failed {
+        /// The tool's own note of what went wrong, if it keeps one.
+        logs: Option<String>,
+    },
+    /// This library keeps the tool's table as its history, and was interrupted between the statements of a migration that
+    /// runs statement by statement.
+    Interrupted {
+        /// How many of its statements are done for certain.
+        statements_done: usize,
+        /// Whether the server answered the next one with an error.
+        failed: bool,
+    },
+    /// It was applied once, and is not any more.
+    Reverted,
+}
+
+/// A checksum as another tool makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolChecksum {
+    /// SHA-256 of a file's bytes, in hexadecimal digits.
+    Prisma(String),
+    /// SHA-384 of a file's bytes.
+    Sqlx(Vec<u8>),
+    /// SipHash-1-3 of name, version and text.
+    Refinery(u64),
+    /// CRC32 of a text's lines.
+    Flyway(i32),
+}
+
+impl ToolChecksum {
+    /// Whether it is the checksum of a migration's up script as it is now. That line endings were changed, or a byte
+    /// order mark added, is no edit: git does so.
+    pub fn is_of(&self, migration: &dyn Migration) -> bool {
+        // No other tool has a checksum of what is no script.
+        let Some(script) = migration.up().into_script() else { return false };
+        let text = script.source();
+        match self {
+            ToolChecksum::Prisma(checksum) => prisma::is_checksum_of(checksum, text),
+            ToolChecksum::Sqlx(checksum) => {
+                spellings(text).any(|text| sqlx::checksum(&text)[..] == checksum[..])
+            }
+            #[cfg(feature = "histories")]
+            ToolChecksum::Refinery(checksum) => {
+                let Some((name, version)) = refinery::name_and_version(migration.name()) else {
+                    return false;
+                };
+                spellings(text)
+                    .any(|text| refinery::checksums(name, version, &text).contains(&Some(*checksum)))
+            }
+            // It covers the name too, so the name alone tells as much.
+            #[cfg(not(feature = "histories"))]
+            ToolChecksum::Refinery(_) => false,
+            // Of a repeatable migration Flyway takes the text with the values of its placeholders, and accepts the other.
+            ToolChecksum::Flyway(checksum) => {
+                [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
+            }
+        }
+    }
+
+    /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
+    #[cfg(feature = "histories")]
+    pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
+        let script = migration.up().into_script()?;
+        let text = script.source();
+        Some(match self {
+            ToolChecksum::Prisma(_) => ToolChecksum::Prisma(prisma::checksum(text)),
+            ToolChecksum::Sqlx(_) => ToolChecksum::Sqlx(sqlx::checksum(text).to_vec()),
+            ToolChecksum::Refinery(_) => {
+                let (name, version) = refinery::name_and_version(migration.name())?;
+                let [of_32, of_64] = refinery::checksums(name, version, text);
+                ToolChecksum::Refinery(of_32.or(of_64)?)
+            }
+            ToolChecksum::Flyway(_) => ToolChecksum::Flyway(flyway::checksum(text)),
+        })
+    }
+
+    /// The same value as a checksum of this library's.
+    #[cfg(feature = "histories")]
+    pub fn to_checksum(&self) -> Checksum {
+        let bytes = |digits: &str| crate::set::checksum::hex_32(digits);
+        match self {
+            ToolChecksum::Prisma(digits) => {
+                bytes(digits).map_or_else(|| Checksum::of(digits), Checksum::Sha256)
+            }
+            ToolChecksum::Sqlx(bytes) => bytes
+                .first_chunk()
+                .map_or_else(|| Checksum::of(&self.to_string()), |first| Checksum::Sha384(*first)),
+            ToolChecksum::Refinery(number) => Checksum::SipHash13(number.to_be_bytes()),
+            ToolChecksum::Flyway(number) => Checksum::Crc32(number.to_be_bytes()),
+        }
+    }
+
+    /// The algorithm and what it covers.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            ToolChecksum::Prisma(_) => "SHA-256 of the file",
+            ToolChecksum::Sqlx(_) => "SHA-384 of the file",
+            ToolChecksum::Refinery(_) => "SipHash-1-3 of name, version and text",
+            ToolChecksum::Flyway(_) => "CRC32 of the lines",
+        }
+    }
+}
+
+impl fmt::Display for ToolChecksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ToolChecksum::Prisma(digits) => f.write_str(digits),
+            ToolChecksum::Sqlx(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            ToolChecksum::Refinery(number) => write!(f, "{number}"),
+            ToolChecksum::Flyway(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+/// A text as it is, and as git or an editor may have had it: with LF, with CRLF, with and without a byte order mark, and without any
+/// carriage return or mark at all, as sqlx's `ignored-chars` leaves them out.
+fn spellings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    const MARK: char = '\u{feff}';
+    let bare = text.strip_prefix(MARK).unwrap_or(text);
+    let lf = move || bare.replace("\r\n", "\n");
+    let crlf = move || lf().replace('\n', "\r\n");
+    let others: [Box<dyn Fn() -> String>; 5] = [
+        Box::new(lf),
+        Box::new(crlf),
+        Box::new(move || format!("{MARK}{}", lf())),
+        Box::new(move || format!("{MARK}{}", crlf())),
+        Box::new(move || text.replace(['\r', MARK], "")),
+    ];
+    std::iter::once(Cow::Borrowed(text)).chain(others.into_iter().map(|spelling| Cow::Owned(spelling())))
+}
+
+#[cfg(all(test, feature = "histories"))]
+mod tests;

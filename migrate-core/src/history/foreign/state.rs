@@ -1,0 +1,81 @@
+//! Another tool's history as that of a set, where its table is kept.
+
+use super::{ForeignHistory, Found, FoundState};
+use crate::history::{Applied, Head, Interrupted, Newer, State};
+use crate::plan::{Obstacle, UnusableHistory};
+use crate::set::Set;
+use crate::set::checksum::Checksum;
+use crate::set::digest::Digest;
+use crate::set::migration::Migration;
+use crate::set::version::Version;
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+impl ForeignHistory {
+    /// What the history says of a set, where the tool's table is the set's history.
+    ///
+    /// # Errors
+    ///
+    /// When the tool has failed with a migration: then it does not go on, and neither does this library.
+    pub fn state(&self, set: &Set) -> Result<State, UnusableHistory> {
+        let mut state = State::EMPTY;
+        let mut obstacles = Vec::new();
+        for found in &self.found {
+            match &found.state {
+                FoundState::Applied | FoundState::AppliedUpTo => state.applied.push(applied(set, found)),
+                FoundState::Interrupted { statements_done, failed } => {
+                    let Applied { version, name, checksum, .. } = applied(set, found);
+                    let interrupted = Interrupted::new(version, name, checksum, *statements_done);
+                    state.interrupted = Some(if *failed { interrupted.failed() } else { interrupted });
+                }
+                FoundState::Failed { logs } => {
+                    obstacles.push(Obstacle::Failed { migration: found.clone(), logs: logs.clone() });
+                }
+                FoundState::Reverted => {}
+            }
+        }
+        if obstacles.is_empty() {
+            return Ok(state);
+        }
+        Err(UnusableHistory { tool: self.tool, table: self.table.clone(), obstacles })
+    }
+
+    /// The end of the history, as [`History::head`](crate::history::History::head) gives it. Where a migration has failed it is
+    /// one that no set has, so that the whole history is asked for.
+    pub fn head(&self, set: &Set) -> Head {
+        let Ok(state) = self.state(set) else {
+            let digest = Digest::of_migration(&Version::text("failed"), &Checksum::of(&self.table));
+            return Head { digest, ..Head::NONE };
+        };
+        let digest = state.digest();
+        let interrupted = state.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
+        let applied: HashMap<_, _> =
+            state.applied.iter().map(|applied| (&applied.version, applied.checksum)).collect();
+        let is_ours = |m: &dyn Migration| applied.get(m.version()) == Some(&m.checksum());
+        if set.digests().position(&digest).is_some() || !set.iter().all(is_ours) {
+            return Head { digest, since: None, interrupted };
+        }
+        let newer = state.applied.into_iter().filter(|applied| set.find(&applied.version).is_none());
+        let newer = newer.map(|Applied { version, name, .. }| Newer { version, name });
+        Head { digest, since: Some(newer.collect()), interrupted }
+    }
+}
+
+/// A migration that counts as applied: with the set's checksum where the tool's is that of the set's text.
+fn applied(set: &Set, found: &Found) -> Applied {
+    let (at, took) = (found.at.unwrap_or(SystemTime::UNIX_EPOCH), found.took.unwrap_or_default());
+    let applied = match (found.find(set), &found.checksum) {
+        (Some(migration), Some(checksum)) if !checksum.is_of(migration) => {
+            Applied::new(migration.version().clone(), migration.name(), checksum.to_checksum())
+        }
+        (Some(migration), _) => {
+            Applied::new(migration.version().clone(), migration.name(), migration.checksum())
+        }
+        (None, checksum) => {
+            let unknown = || Checksum::of(&found.version);
+            let checksum = checksum.as_ref().map_or_else(unknown, super::ToolChecksum::to_checksum);
+            Applied::new(Version::new(found.version.clone(), set.order()), found.to_string(), checksum)
+        }
+    };
+    applied.with_run("", at, took)
+}

@@ -1,0 +1,117 @@
+//! The texts of scripts as a history keeps them: without secrets.
+
+use crate::directory::Role;
+use crate::set::checksum::{Checksum, normalized};
+use crate::set::options;
+use crate::set::script::Script;
+use crate::sql::{self, TokenKind};
+
+/// What stands for a secret: ASCII, which every encoding that a database may have can hold.
+const PLACE: &str = "'[redacted]'";
+
+/// A script's text as a history keeps it: LF for CRLF, no byte order mark, and `'[redacted]'` for what [`sql::redact`] takes
+/// for a secret. Whoever may read the history, or a dump of it, is not to read passwords there.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::history::stored;
+///
+/// assert_eq!(kept::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '[redacted]';\n");
+/// ```
+pub fn text(script: &str) -> String {
+    sql::redact_in_ascii(&normalized(script)).into_owned()
+}
+
+/// A down script as a history keeps it: its [`text`], which is to be run alone some day. So a transaction mode that does not stand in
+/// it, but in the other half of its file or in a settings file, is put above it.
+pub fn down(script: &Script) -> String {
+    let text = text(script.source());
+    let said = options::read_header(&text, Role::Down).options.transaction;
+    match script.options().transaction.filter(|mode| said != Some(*mode)) {
+        Some(mode) => format!("-- migrate: transaction={}\n{text}", options::transaction_word(mode)),
+        None => text,
+    }
+}
+
+/// Whether a kept text can be run: nothing was taken out of it.
+pub fn is_whole(kept: &str) -> bool {
+    !sql::tokens(kept).any(|token| {
+        let text = token.text(kept);
+        match token.kind {
+            TokenKind::DollarString => text.contains(PLACE),
+            _ => text == PLACE,
+        }
+    })
+}
+
+/// The text that was kept, with its secrets put back where they are those of `now`, the script as it is now. None where
+/// they are not: the checksum tells.
+///
+/// An older release may have taken less out of the text than this one would: what it kept stays.
+pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<String> {
+    let kept_shown = sql::redact_in_ascii(kept);
+    let now_shown = sql::redact_in_ascii(now);
+    let secrets = secrets(now, &now_shown)?.into_iter();
+    let mut secrets = self::secrets(kept, &kept_shown)?.into_iter().zip(secrets);
+    let mut restored = String::new();
+    for (index, part) in kept_shown.split(PLACE).enumerate() {
+        if index > 0 {
+            let (kept, now) = secrets.next()?;
+            restored.push_str(if kept == PLACE { now } else { kept });
+        }
+        restored.push_str(part);
+    }
+    (Checksum::of(&restored) == checksum).then_some(restored)
+}
+
+/// The secrets of a text, in the order in which they are left out of `shown`.
+fn secrets<'a>(text: &'a str, shown: &str) -> Option<Vec<&'a str>> {
+    let mut secrets = Vec::new();
+    let mut parts = shown.split(PLACE);
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    for part in parts {
+        let end = if part.is_empty() { rest.len() } else { rest.find(part)? };
+        secrets.push(&rest[..end]);
+        rest = &rest[end + part.len()..];
+    }
+    Some(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_restored_where_its_secrets_are_still_the_same() {
+        let applied = "-- Who.\nCREATE ROLE a PASSWORD 'x''y';\nCREATE ROLE b PASSWORD '';\n";
+        let now = "CREATE ROLE a\n  PASSWORD 'x''y'; CREATE ROLE b PASSWORD '';";
+        let restored = |now| restored(&text(applied), now, Checksum::of(applied));
+        assert_eq!(restored(now).as_deref(), Some(applied));
+        assert_eq!(restored("CREATE ROLE a PASSWORD 'z'; CREATE ROLE b PASSWORD '';"), None);
+        assert_eq!(restored("CREATE ROLE a PASSWORD 'x''y';"), None);
+        assert_eq!(restored(""), None);
+    }
+
+    #[test]
+    fn a_text_of_which_an_older_release_kept_more_is_restored() {
+        let applied = "INSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD 'y';\n";
+        let kept = "INSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD '[redacted]';\n";
+        let now = "-- Who.\nINSERT INTO u (name, password) VALUES ('a', 'x');\nALTER ROLE a PASSWORD 'y';\n";
+        assert_eq!(restored(kept, now, Checksum::of(applied)).as_deref(), Some(applied));
+        let edited = now.replace("'y'", "'z'");
+        assert_eq!(restored(kept, &edited, Checksum::of(applied)), None);
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_whole() {
+        assert!(is_whole("-- and so on … '…'\nSELECT 'a … b', \"…\";"));
+        for script in [
+            "ALTER ROLE a PASSWORD 'b'",
+            "SET app.token = b",
+            "DO $$ BEGIN EXECUTE 'ALTER ROLE a PASSWORD ''b'''; END $$",
+        ] {
+            assert!(!is_whole(&text(script)), "{}", text(script));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Migrations with values in the place of their placeholders.
+
+use crate::set::checksum::Checksum;
+use crate::set::migration::{Migration, Payload, SqlMigration};
+use crate::set::placeholder::Values;
+use crate::set::script::Script;
+use crate::set::version::Version;
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// A migration whose scripts get their values when they are asked for, so that a boot without work fills none.
+#[derive(Clone, Debug)]
+pub(crate) struct Filled {
+    base: Base,
+    verify: Option<Script>,
+    values: Arc<Values>,
+}
+
+/// The migration as it is written.
+#[derive(Clone, Debug)]
+pub(crate) enum Base {
+    Embedded(&'static SqlMigration),
+    Owned(Arc<dyn Migration>),
+}
+
+impl Base {
+    fn migration(&self) -> &dyn Migration {
+        match self {
+            Base::Embedded(migration) => *migration,
+            Base::Owned(migration) => &**migration,
+        }
+    }
+}
+
+impl Filled {
+    pub(crate) fn new(base: Base, values: Arc<Values>) -> Filled {
+        let verify = base.migration().verify().map(|script| script.filled(&values));
+        Filled { base, verify, values }
+    }
+
+    /// The migration as it is written.
+    pub(crate) fn base(&self) -> Base {
+        self.base.clone()
+    }
+
+    fn fill<'a>(&self, payload: Payload<'a>) -> Payload<'a> {
+        match payload {
+            Payload::Script(script) if script.placeholders().is_empty() => Payload::Script(script),
+            Payload::Script(script) => Payload::Script(Cow::Owned(script.filled(&self.values))),
+        }
+    }
+}
+
+impl Migration for Filled {
+    fn version(&self) -> &Version {
+        self.base.migration().version()
+    }
+
+    fn name(&self) -> &str {
+        self.base.migration().name()
+    }
+
+    fn checksum(&self) -> Checksum {
+        self.base.migration().checksum()
+    }
+
+    fn replaces(&self) -> Option<RangeInclusive<Version>> {
+        self.base.migration().replaces()
+    }
+
+    fn up(&self) -> Payload<'_> {
+        self.fill(self.base.migration().up())
+    }
+
+    fn down(&self) -> Option<Payload<'_>> {
+        self.base.migration().down().map(|payload| self.fill(payload))
+    }
+
+    fn verify(&self) -> Option<&Script> {
+        self.verify.as_ref()
+    }
+}

@@ -1,0 +1,555 @@
+//! Options at the top of a script.
+//!
+//! ```sql
+//! -- migrate: lock_timeout=5s statement_timeout=10min transaction=none
+//! -- migrate: phase=contract allow=drop-table,drop-column
+//! DROP TABLE legacy;
+//! ```
+//!
+//! | option | value | in |
+//! |---|---|---|
+//! | `lock_timeout`, `statement_timeout` | a time as PostgreSQL writes it: `5s`, `10min`, `250` (milliseconds), `0` (no limit) | every script |
+//! | `transaction` | `block` or `none` | up, down |
+//! | `phase` | `expand` or `contract` | up |
+//! | `allow` | ids of lint rules with commas between: `drop-table,drop-column`; `_` is read as `-` | up, down |
+//! | `replaces` | the version that it replaces, `0001`, or the first and the last of several, `0001..0042` | up |
+//!
+//! The header is what stands before the first statement: comments from `--` to the end of the line, of which those
+//! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
+//! `transaction=none`. Each script has a header of its own.
+
+use crate::directory::Role;
+use crate::set::problem::ProblemKind;
+use crate::sql::{self, TokenKind};
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// What a script asks for in its header, and nothing where it is silent.
+///
+/// [`Display`](fmt::Display) gives the words of the header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long each of its statements may wait for a lock on a table; zero is no limit.
+    pub lock_timeout: Option<Duration>,
+    /// How long each of its statements may take; zero is no limit.
+    pub statement_timeout: Option<Duration>,
+    /// Whether it runs in a transaction block; decided by its statements when not given.
+    pub transaction: Option<TransactionMode>,
+    /// When in a rolling deployment it may run. A run applies every phase; the value is for policies that look at it.
+    pub phase: Option<Phase>,
+    /// The ids of the lint rules whose findings its author has accepted, with hyphens: `drop-table`.
+    pub allow: Cow<'static, [Cow<'static, str>]>,
+    /// The range of versions that it replaces.
+    pub replaces: Option<Replaces>,
+}
+
+/// A range of versions, as a header writes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// The first.
+    pub first: Cow<'static, str>,
+    /// The last, which is replaced too.
+    pub last: Cow<'static, str>,
+}
+
+impl Options {
+    /// No options.
+    pub const NONE: Options = Options {
+        lock_timeout: None,
+        statement_timeout: None,
+        transaction: None,
+        phase: None,
+        allow: Cow::Borrowed(&[]),
+        replaces: None,
+    };
+
+    /// The options that are displayed like this.
+    pub(crate) fn of_words(words: &str) -> Options {
+        let header = read_header(&format!("-- migrate: {words}"), Role::Up);
+        debug_assert!(header.faults.is_empty(), "{words}: {:?}", header.faults);
+        header.options
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        words.extend(self.lock_timeout.map(|timeout| format!("lock_timeout={}", duration_text(timeout))));
+        words.extend(
+            self.statement_timeout.map(|timeout| format!("statement_timeout={}", duration_text(timeout))),
+        );
+        words.extend(self.transaction.map(|mode| format!("transaction={}", transaction_word(mode))));
+        words.extend(self.phase.map(|phase| match phase {
+            Phase::Expand => "phase=expand".to_owned(),
+            Phase::Contract => "phase=contract".to_owned(),
+        }));
+        if !self.allow.is_empty() {
+            words.push(format!("allow={}", self.allow.join(",")));
+        }
+        if let Some(Replaces { first, last }) = &self.replaces {
+            words.push(format!("replaces={}", range_text(first, last)));
+        }
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// The value of `replaces=`.
+pub(crate) fn range_text(first: &str, last: &str) -> String {
+    if first == last { first.to_owned() } else { format!("{first}..{last}") }
+}
+
+/// A time in the largest unit that it is a whole number of.
+fn duration_text(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match UNITS
+        .iter()
+        .rev()
+        .find(|(_, micros)| *micros >= 1000 && millis > 0 && millis.is_multiple_of(micros / 1000))
+    {
+        Some((unit, micros)) => format!("{}{unit}", millis / (micros / 1000)),
+        None => "0".to_owned(),
+    }
+}
+
+/// The value of `transaction=`.
+pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
+    match mode {
+        TransactionMode::Block => "block",
+        TransactionMode::None => "none",
+        TransactionMode::Own => "own",
+    }
+}
+
+/// How a script is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransactionMode {
+    /// All of its statements and its history row in one transaction block: all or nothing.
+    Block,
+    /// Statement by statement, each committed with a checkpoint: for statements that refuse a transaction block.
+    None,
+    /// As the script itself says: it begins or ends transactions, and each is committed with a checkpoint. No option asks for
+    /// it.
+    Own,
+}
+
+/// When in a rolling deployment a migration may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Before the new release: what the old release does not mind.
+    Expand,
+    /// After the last instance of the old release is gone: what the old release would miss.
+    Contract,
+}
+
+/// PostgreSQL's units of time with their microseconds, as `SET lock_timeout` takes them.
+const UNITS: [(&str, u128); 6] = [
+    ("us", 1),
+    ("ms", 1000),
+    ("s", 1_000_000),
+    ("min", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
+
+/// What the comments of a script say.
+pub(crate) struct Header {
+    pub(crate) options: Options,
+    /// Where the replaced range was given; 0 when it was not.
+    pub(crate) replaces_at: usize,
+    /// Where the transaction mode was given; 0 when it was not.
+    pub(crate) transaction_at: usize,
+    /// What is wrong, with its byte offset.
+    pub(crate) faults: Vec<(usize, ProblemKind)>,
+}
+
+/// Reads the comments at the top of a script, and looks below them for what was meant to stand there.
+pub(crate) fn read_header(text: &str, role: Role) -> Header {
+    let header = Header { options: Options::NONE, replaces_at: 0, transaction_at: 0, faults: Vec::new() };
+    let mut reader = HeaderReader { text, role, given: Vec::new(), header };
+    let mut is_header = true;
+    // Where no option stands anywhere, none stands too late.
+    // One character is sought much faster than a word.
+    let is_to_be_read = text.match_indices(':').any(|(colon, _)| text[..colon].ends_with("migrate"));
+    for token in sql::tokens(text) {
+        if !is_header && !is_to_be_read {
+            break;
+        }
+        let comment = token.text(text);
+        match token.kind {
+            TokenKind::LineComment if is_header => reader.comment(token.start, comment),
+            TokenKind::LineComment if words(comment).is_some() => {
+                reader.fault(token.start, ProblemKind::LateOptions);
+            }
+            TokenKind::BlockComment => {
+                if comment.trim_start_matches(['/', '*']).trim_start().starts_with("migrate:") {
+                    reader.fault(token.start, ProblemKind::OptionsInBlockComment);
+                }
+            }
+            _ => is_header &= token.is_trivia(),
+        }
+    }
+    reader.header
+}
+
+/// What stands behind `-- migrate:` in a comment, if it is such a comment and none of dbmate's marks.
+fn words(comment: &str) -> Option<&str> {
+    let words = comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")?;
+    let is_mark = |mark| {
+        words
+            .strip_prefix(mark)
+            .is_some_and(|rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    (!is_mark("up") && !is_mark("down")).then_some(words)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OptionName {
+    LockTimeout,
+    StatementTimeout,
+    Transaction,
+    Phase,
+    Allow,
+    Replaces,
+}
+
+impl OptionName {
+    const ALL: [OptionName; 6] = [
+        OptionName::LockTimeout,
+        OptionName::StatementTimeout,
+        OptionName::Transaction,
+        OptionName::Phase,
+        OptionName::Allow,
+        OptionName::Replaces,
+    ];
+
+    fn of(word: &str) -> Option<OptionName> {
+        OptionName::ALL.into_iter().find(|name| name.text() == word)
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            OptionName::LockTimeout => "lock_timeout",
+            OptionName::StatementTimeout => "statement_timeout",
+            OptionName::Transaction => "transaction",
+            OptionName::Phase => "phase",
+            OptionName::Allow => "allow",
+            OptionName::Replaces => "replaces",
+        }
+    }
+
+    /// The phase is the migration's, and a verify script changes nothing.
+    fn belongs_in(self, role: Role) -> bool {
+        match self {
+            OptionName::LockTimeout | OptionName::StatementTimeout => true,
+            OptionName::Transaction | OptionName::Allow => role != Role::Verify,
+            OptionName::Phase | OptionName::Replaces => role == Role::Up,
+        }
+    }
+
+    fn expects(self) -> &'static str {
+        match self {
+            OptionName::LockTimeout | OptionName::StatementTimeout => {
+                "a whole number with `ms`, `s`, `min`, `h` or `d`, or 0 for no limit, up to 2147483647 ms"
+            }
+            OptionName::Transaction => "`block` or `none`",
+            OptionName::Phase => "`expand` or `contract`",
+            OptionName::Allow => {
+                "ids of lint rules in lower case, with commas and no spaces between: `drop-table,drop-column`"
+            }
+            OptionName::Replaces => {
+                "the version that the migration replaces, `0001`, or the first and the last of several, `0001..0042`"
+            }
+        }
+    }
+
+    /// Sets the option, if it takes the value.
+    fn set(self, options: &mut Options, value: &str) -> Option<()> {
+        match self {
+            OptionName::LockTimeout => options.lock_timeout = Some(duration(value)?),
+            OptionName::StatementTimeout => options.statement_timeout = Some(duration(value)?),
+            OptionName::Transaction => {
+                options.transaction = Some(match value {
+                    "block" => TransactionMode::Block,
+                    "none" => TransactionMode::None,
+                    _ => return None,
+                });
+            }
+            OptionName::Phase => {
+                options.phase = Some(match value {
+                    "expand" => Phase::Expand,
+                    "contract" => Phase::Contract,
+                    _ => return None,
+                });
+            }
+            OptionName::Allow => {
+                let ids: Vec<String> = value.split(',').map(|id| id.replace('_', "-")).collect();
+                if !ids.iter().all(|id| is_rule_id(id)) {
+                    return None;
+                }
+                options.allow = ids.into_iter().map(Cow::Owned).collect();
+            }
+            OptionName::Replaces => {
+                let (first, last) = value.split_once("..").unwrap_or((value, value));
+                if first.is_empty() || last.is_empty() || last.starts_with('=') {
+                    return None;
+                }
+                let version = |text: &str| Cow::Owned(text.to_owned());
+                options.replaces = Some(Replaces { first: version(first), last: version(last) });
+            }
+        }
+        Some(())
+    }
+}
+
+/// Whether a word has the shape of a lint rule's id: words of lower-case letters and digits with hyphens between.
+fn is_rule_id(id: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    id.starts_with(|c: char| c.is_ascii_lowercase()) && id.split('-').all(is_word)
+}
+
+/// A time as PostgreSQL reads it for `lock_timeout`: milliseconds when it has no unit. What PostgreSQL would round
+/// down to 0, which is no limit, is refused.
+fn duration(value: &str) -> Option<Duration> {
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u128 = value[..value.len() - unit.len()].parse().ok()?;
+    let unit = if unit.is_empty() { "ms" } else { unit };
+    let (_, micros) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let millis = (number.checked_mul(*micros)?.checked_add(500)?) / 1000;
+    if millis == 0 && number > 0 || millis > i32::MAX as u128 {
+        return None;
+    }
+    Some(Duration::from_millis(u64::try_from(millis).ok()?))
+}
+
+struct HeaderReader<'a> {
+    text: &'a str,
+    role: Role,
+    given: Vec<(OptionName, usize)>,
+    header: Header,
+}
+
+impl HeaderReader<'_> {
+    /// A comment from `--` to the end of its line.
+    fn comment(&mut self, at: usize, line: &str) {
+        if let Some(words) = words(line).filter(|words| !words.contains('=')) {
+            // Prose, most likely: one problem, and not one for each word.
+            let word = words.trim();
+            if !word.is_empty() {
+                let start = at + line.len() - words.trim_start().len();
+                self.fault(start, ProblemKind::NotAnOption { word: word.to_owned() });
+            }
+        } else if let Some(words) = words(line) {
+            let start = at + line.len() - words.len();
+            let mut offset = start;
+            for word in words.split(char::is_whitespace) {
+                if !word.is_empty() {
+                    self.word(offset, word);
+                }
+                // A space may have more than one byte.
+                offset += word.len()
+                    + words[offset - start + word.len()..].chars().next().map_or(0, char::len_utf8);
+            }
+        } else if is_no_transaction(line) {
+            self.option(at, OptionName::Transaction, "none");
+        }
+    }
+
+    fn word(&mut self, at: usize, word: &str) {
+        match word.split_once('=') {
+            None => self.fault(at, ProblemKind::NotAnOption { word: word.to_owned() }),
+            Some((name, value)) => match OptionName::of(name) {
+                None => self.fault(at, ProblemKind::UnknownOption { name: name.to_owned() }),
+                Some(option) => self.option(at, option, value),
+            },
+        }
+    }
+
+    fn option(&mut self, at: usize, name: OptionName, value: &str) {
+        let option = name.text();
+        if let Some((_, first)) = self.given.iter().find(|(given, _)| *given == name) {
+            let first_line = sql::line_column(self.text, *first).line;
+            self.fault(at, ProblemKind::DuplicateOption { option, first_line });
+            return;
+        }
+        self.given.push((name, at));
+        if !name.belongs_in(self.role) {
+            self.fault(at, ProblemKind::OptionNotHere { option, role: self.role });
+        } else if name.set(&mut self.header.options, value).is_none() {
+            let kind = ProblemKind::BadValue { option, value: value.to_owned(), expected: name.expects() };
+            self.fault(at, kind);
+        } else if name == OptionName::Transaction {
+            self.header.transaction_at = at;
+        } else if name == OptionName::Replaces {
+            self.header.replaces_at = at;
+        }
+    }
+
+    fn fault(&mut self, at: usize, kind: ProblemKind) {
+        self.header.faults.push((at, kind));
+    }
+}
+
+/// Whether a comment holds options or sqlx's `-- no-transaction`.
+pub(crate) fn is_directive(comment: &str) -> bool {
+    words(comment).is_some() || is_no_transaction(comment)
+}
+
+/// sqlx looks for `-- no-transaction` at the beginning of a file, whatever follows.
+fn is_no_transaction(line: &str) -> bool {
+    let comment = line.trim_start_matches("--").trim_start();
+    let rest = comment.strip_prefix("no-transaction");
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn header(text: &str) -> Options {
+        let header = read_header(text, Role::Up);
+        assert_eq!(header.faults, [], "{text}");
+        header.options
+    }
+
+    #[test]
+    fn options_may_stand_in_several_lines_among_other_comments() {
+        let options = header(
+            "\u{feff}-- Drops the old table.\r\n\n  --migrate:lock_timeout=5s\r\n/* a /* nested */ comment */\n\
+             -- migrate:  transaction=none\tphase=contract \n--\n-- migrate: allow=drop-table,drop_column\nDROP TABLE t;",
+        );
+        assert_eq!(
+            options.to_string(),
+            "lock_timeout=5s transaction=none phase=contract allow=drop-table,drop-column"
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_postgresql_reads_them() {
+        for (text, millis) in [
+            ("250", 250),
+            ("0", 0),
+            ("0min", 0),
+            ("1ms", 1),
+            ("1500us", 2),
+            ("500us", 1),
+            ("5s", 5000),
+            ("10min", 600_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("2147483647", 2_147_483_647),
+        ] {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "5 s",
+            "5S",
+            "5m",
+            "5sec",
+            "-1",
+            "+1",
+            "1.5s",
+            "499us",
+            "2147483648",
+            "25d",
+            "99999999999999999999999999999999999999999d",
+            "\u{663}s",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sqlxs_no_transaction_is_honoured_and_words_like_it_are_not() {
+        for (text, mode) in [
+            ("-- no-transaction", Some(TransactionMode::None)),
+            ("-- a comment\n--no-transaction: an index\nSELECT 1", Some(TransactionMode::None)),
+            ("-- no-transactions", None),
+            ("-- no-transaction-log", None),
+            ("SELECT 1;\n-- no-transaction", None),
+        ] {
+            assert_eq!(header(text).transaction, mode, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_version_is_replaced_as_a_range_of_one() {
+        let options = header("-- migrate: replaces=0004\nSELECT 1;");
+        let one = Replaces { first: "0004".into(), last: "0004".into() };
+        assert_eq!((options.replaces.as_ref(), options.to_string().as_str()), (Some(&one), "replaces=0004"));
+        assert_eq!(header("-- migrate: replaces=0004..0004\nSELECT 1;"), options);
+    }
+
+    #[test]
+    fn a_phase_is_one_of_two_and_a_rule_has_the_shape_of_an_id() {
+        for text in [
+            "phase=soon",
+            "phase=Expand",
+            "phase=",
+            "allow=",
+            "allow=Drop-table",
+            "allow=drop--table",
+            "allow=-drop",
+            "allow=drop-",
+            "allow=drop-table,",
+            "allow=3d",
+            "allow=drop.table",
+        ] {
+            let faults = read_header(&format!("-- migrate: {text}\nSELECT 1;"), Role::Up).faults;
+            assert!(matches!(faults[..], [(12, ProblemKind::BadValue { .. })]), "{text}: {faults:?}");
+        }
+        assert_eq!(header("-- migrate: allow=drop_column\nSELECT 1;").to_string(), "allow=drop-column");
+    }
+
+    #[test]
+    fn strings_and_bodies_hold_no_options() {
+        header(
+            "SELECT '\n-- migrate: lock_timeout=5s\n';\nDO $$\n-- migrate: lock_timeout=5s\nBEGIN END $$;",
+        );
+    }
+
+    fn options() -> impl Strategy<Value = Options> {
+        let timeout = || proptest::option::of((0..=2_147_483_647u64).prop_map(Duration::from_millis));
+        let mode = prop_oneof![Just(TransactionMode::Block), Just(TransactionMode::None)];
+        let phase = prop_oneof![Just(Phase::Expand), Just(Phase::Contract)];
+        let allow = proptest::collection::vec("[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", 0..3);
+        let replaces = ("[0-9._a-z]{0,5}[0-9]", "[0-9_]{1,6}")
+            .prop_map(|(first, last)| Replaces { first: first.into(), last: last.into() });
+        let replaces = proptest::option::of(
+            replaces.prop_filter("dots", |r| !r.first.contains("..") && !r.last.starts_with('=')),
+        );
+        (timeout(), timeout(), proptest::option::of(mode), proptest::option::of(phase), allow, replaces)
+            .prop_map(|(lock_timeout, statement_timeout, transaction, phase, allow, replaces)| Options {
+                lock_timeout,
+                statement_timeout,
+                transaction,
+                phase,
+                allow: allow.into_iter().map(Cow::Owned).collect(),
+                replaces,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_displayed_reads_back(options in options()) {
+            prop_assert_eq!(header(&format!("-- migrate: {options}\nSELECT 1;")), options);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "(-- ?migrate:|[ -~\u{a0}\u{e9}\n]|/\\*|\\*/|=|--|phase=|lock_timeout=1s){0,40}") {
+            for role in [Role::Up, Role::Down, Role::Verify] {
+                for (offset, _) in read_header(&text, role).faults {
+                    prop_assert!(text.is_char_boundary(offset));
+                }
+            }
+        }
+    }
+}

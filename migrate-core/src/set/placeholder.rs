@@ -1,0 +1,380 @@
+//! Placeholders: `${name}` in a script, for what is known at run time only.
+//!
+//! They are off until a set declares names: `migrate!("migrations", placeholders = ["schema"])`. Then every `${…}` in its scripts
+//! must be one of those names, which is checked when the set is read, and each name needs a value before anything is run.
+//! A value is an identifier or a literal, and comes with its quotes, so a placeholder stands by itself, where such a token could:
+//!
+//! ```sql
+//! CREATE TABLE ${schema}.users (id bigint, region text DEFAULT ${region});
+//! ```
+//!
+//! | where | what `${name}` is there |
+//! |---|---|
+//! | in SQL | replaced |
+//! | in a dollar-quoted body, as of a function | replaced, by the same rules; the body is read as SQL |
+//! | in a string or a quoted identifier | a problem: the value has quotes of its own |
+//! | in a comment | text |
+//!
+//! A value is one token in the place of another, so statements begin and end where they did. The checksum covers the script as it is
+//! written, and so does what the history keeps; errors name places of the file.
+
+use crate::set::problem::PlaceholderFault;
+use crate::sql::{self, Token, TokenKind};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+/// A `${name}` in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placeholder {
+    start: usize,
+    end: usize,
+    name: Cow<'static, str>,
+    in_body: bool,
+}
+
+impl Placeholder {
+    /// That of an embedded script.
+    pub(crate) fn from_static(range: Range<usize>, name: &'static str, in_body: bool) -> Placeholder {
+        Placeholder { start: range.start, end: range.end, name: Cow::Borrowed(name), in_body }
+    }
+
+    /// Its bytes in the script's text.
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it stands in a dollar-quoted body.
+    pub fn in_body(&self) -> bool {
+        self.in_body
+    }
+}
+
+/// Whether a text can be the name of a placeholder: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first.
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-'))
+}
+
+/// The placeholders of a script, and what is wrong, by byte.
+#[derive(Debug, Default)]
+pub(crate) struct Placeholders {
+    pub(crate) found: Vec<Placeholder>,
+    pub(crate) faults: Vec<(usize, String, PlaceholderFault)>,
+}
+
+/// Looks for placeholders with the declared names.
+pub(crate) fn find(text: &str, declared: &[String]) -> Placeholders {
+    let mut finder = Finder { text, declared, placeholders: Placeholders::default() };
+    finder.sql(0..text.len(), false);
+    finder.placeholders
+}
+
+struct Finder<'a> {
+    text: &'a str,
+    declared: &'a [String],
+    placeholders: Placeholders,
+}
+
+impl Finder<'_> {
+    /// Looks through SQL: the script, or a body in it.
+    fn sql(&mut self, range: Range<usize>, in_body: bool) {
+        // What is plain goes from the end of the last token that is not.
+        let mut plain = range.start;
+        for token in sql::tokens(&self.text[range.clone()]) {
+            let token = Token { start: range.start + token.start, end: range.start + token.end, ..token };
+            if is_plain(token.kind) {
+                continue;
+            }
+            self.plain(plain..token.start, in_body);
+            plain = token.end;
+            match token.kind {
+                _ if token.is_trivia() => {}
+                TokenKind::DollarString => {
+                    let delimiter = self.text[token.start + 1..].find('$').map_or(0, |end| end + 2);
+                    self.sql(token.start + delimiter..token.end - delimiter, true);
+                }
+                _ => self.quoted(token.range()),
+            }
+        }
+        self.plain(plain..range.end, in_body);
+    }
+
+    fn plain(&mut self, range: Range<usize>, in_body: bool) {
+        let mut at = range.start;
+        while let Some(found) = self.text[at..range.end].find("${") {
+            let start = at + found;
+            let line_end = self.text[start..range.end].find('\n').map_or(range.end, |end| start + end);
+            let Some(end) = self.text[start..line_end].find('}').map(|end| start + end + 1) else {
+                let text = self.text[start..line_end].trim_end().to_owned();
+                self.placeholders.faults.push((start, text, PlaceholderFault::Malformed));
+                at = line_end;
+                continue;
+            };
+            let name = &self.text[start + 2..end - 1];
+            let fault = if !is_name(name) {
+                Some(PlaceholderFault::Malformed)
+            } else if !self.is_declared(name) {
+                Some(self.unknown())
+            } else if self.is_glued(start..end) {
+                Some(PlaceholderFault::Glued)
+            } else {
+                None
+            };
+            match fault {
+                Some(fault) => {
+                    self.placeholders.faults.push((start, self.text[start..end].to_owned(), fault));
+                }
+                None => {
+                    let name = Cow::Owned(name.to_owned());
+                    self.placeholders.found.push(Placeholder { start, end, name, in_body });
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// Looks through a string or a quoted identifier, where there may be none.
+    fn quoted(&mut self, range: Range<usize>) {
+        for (offset, _) in self.text[range.clone()].match_indices("${") {
+            let start = range.start + offset;
+            let Some(end) = self.text[start..range.end].find('}').map(|end| start + end + 1) else {
+                continue;
+            };
+            let name = &self.text[start + 2..end - 1];
+            if is_name(name) {
+                let fault = if self.is_declared(name) { PlaceholderFault::Quoted } else { self.unknown() };
+                self.placeholders.faults.push((start, self.text[start..end].to_owned(), fault));
+            }
+        }
+    }
+
+    fn is_declared(&self, name: &str) -> bool {
+        self.declared.iter().any(|declared| declared == name)
+    }
+
+    fn unknown(&self) -> PlaceholderFault {
+        PlaceholderFault::Unknown { declared: self.declared.to_vec() }
+    }
+
+    /// Whether what stands beside it would become one token with its value.
+    fn is_glued(&self, range: Range<usize>) -> bool {
+        let sticks = |c: char| c.is_alphanumeric() || !c.is_ascii() || matches!(c, '_' | '$' | '\'' | '"');
+        let (before, after) = (&self.text[..range.start], &self.text[range.end..]);
+        // `U&"…"` is one token, and so are two strings with a line feed between.
+        let has_line_feed = |space: &str| space.contains(['\n', '\r']);
+        let string_before = before.trim_end();
+        let string_after = after.trim_start();
+        before.ends_with(sticks)
+            || before.ends_with("U&")
+            || before.ends_with("u&")
+            || after.starts_with(sticks)
+            || string_before.ends_with('\'') && has_line_feed(&before[string_before.len()..])
+            || string_after.starts_with('\'') && has_line_feed(&after[..after.len() - string_after.len()])
+    }
+}
+
+/// Whether a token is neither quoted nor trivia, or trivia that ends nothing.
+fn is_plain(kind: TokenKind) -> bool {
+    !matches!(
+        kind,
+        TokenKind::LineComment
+            | TokenKind::BlockComment
+            | TokenKind::Unterminated(_)
+            | TokenKind::QuotedIdentifier
+            | TokenKind::UnicodeIdentifier
+            | TokenKind::String
+            | TokenKind::EscapeString
+            | TokenKind::NationalString
+            | TokenKind::UnicodeString
+            | TokenKind::BitString
+            | TokenKind::HexString
+            | TokenKind::DollarString
+    )
+}
+
+/// The values of placeholders, as SQL with their quotes.
+///
+/// Its debug form has names only: a value may be a secret.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Values(BTreeMap<Cow<'static, str>, String>);
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Values {
+    /// No values.
+    pub const NONE: Values = Values(BTreeMap::new());
+
+    /// Gives a placeholder its value: one token of SQL, its quotes included.
+    pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, sql: String) {
+        self.0.insert(name.into(), sql);
+    }
+
+    /// The value of a placeholder.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The names that have one.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(AsRef::as_ref)
+    }
+}
+
+/// Whether a value could end a dollar-quoted body: whether it holds a delimiter of one.
+pub(crate) fn may_end_body(value: &str) -> bool {
+    let is_tag = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_' || !c.is_ascii());
+    let parts: Vec<&str> = value.split('$').collect();
+    parts.len() > 2 && parts[1..parts.len() - 1].iter().any(|part| is_tag(part))
+}
+
+/// A value is missing, or is none that its placeholder can have. Nothing was run.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceholderError {
+    /// A declared placeholder has no value.
+    #[error(
+        "the placeholder `{name}` has no value; nothing was changed\n\
+         next: give it one before the call: `.placeholder({name:?}, Value::Identifier(…))`, or `Value::Literal(…)`"
+    )]
+    NoValue {
+        /// Its name.
+        name: String,
+    },
+    /// A value is given to a placeholder that the set does not declare.
+    #[error(
+        "the set declares no placeholder `{name}`; nothing was changed\nnext: {}",
+        if declared.is_empty() { "declare it: `migrate!(…, placeholders = [\"…\"])`".to_owned() } else { format!("give values to {}", list(declared)) }
+    )]
+    Undeclared {
+        /// The name.
+        name: String,
+        /// The names that are declared.
+        declared: Vec<String>,
+    },
+    /// An identifier without a character.
+    #[error("the placeholder `{name}` is an empty identifier; nothing was changed\nnext: give it a name")]
+    Empty {
+        /// Its name.
+        name: String,
+    },
+    /// A value holds what could end the dollar-quoted body that it stands in.
+    #[error(
+        "the value of the placeholder `{name}` holds a delimiter like `$$`, and could end the dollar-quoted body that it \
+         stands in, in `{path}`; nothing was changed\nnext: give it another value, or use it outside of the body only"
+    )]
+    EndsBody {
+        /// Its name.
+        name: String,
+        /// The script.
+        path: String,
+    },
+}
+
+crate::debug_as_display!(PlaceholderError);
+
+/// Names in a row, for a message.
+pub(crate) fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn declared() -> Vec<String> {
+        ["a", "b", "flyway:schema"].map(str::to_owned).to_vec()
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        let Placeholders { found, faults } = find(text, &declared());
+        assert_eq!(faults, [], "{text}");
+        for placeholder in &found {
+            assert_eq!(text[placeholder.range()], format!("${{{}}}", placeholder.name()));
+        }
+        found.iter().map(|p| format!("{}{}", p.name(), if p.in_body() { " in a body" } else { "" })).collect()
+    }
+
+    #[test]
+    fn placeholders_are_found_in_sql_and_in_bodies_and_not_in_comments() {
+        for (text, expected) in [
+            ("CREATE TABLE ${a}.t (x int DEFAULT ${b}::int);", &["a", "b"][..]),
+            ("-- ${nobody}\n/* ${knows */ SELECT ${flyway:schema}", &["flyway:schema"]),
+            (
+                "DO $x$ BEGIN -- ${c}\n PERFORM ${a}.f('it''s', $y$ ${b} $y$); END $x$;",
+                &["a in a body", "b in a body"],
+            ),
+            ("SELECT '{1,2}', '$', '${', '${not a name}', $1", &[]),
+        ] {
+            assert_eq!(names(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_placeholder_that_is_known_is_a_fault() {
+        use PlaceholderFault as F;
+        for (text, at, shown) in [
+            ("SELECT ${c}", 7, "${c}"),
+            ("SELECT ${A}", 7, "${A}"),
+            ("SELECT '${c}'", 8, "${c}"),
+            ("DO $$ ${c} $$", 6, "${c}"),
+        ] {
+            let faults = find(text, &declared()).faults;
+            assert_eq!(faults, [(at, shown.to_owned(), F::Unknown { declared: declared() })], "{text}");
+        }
+        for (text, fault) in [
+            ("SELECT ${a", F::Malformed),
+            ("SELECT ${}", F::Malformed),
+            ("SELECT ${1}", F::Malformed),
+            ("SELECT '${a}'", F::Quoted),
+            ("SELECT \"${a}\"", F::Quoted),
+            ("DO $$ SELECT '${a}' $$", F::Quoted),
+            ("SELECT app_${a}", F::Glued),
+            ("SELECT ${a}_app", F::Glued),
+            ("SELECT ${a}''", F::Glued),
+            ("SELECT U&${a}", F::Glued),
+            ("SELECT ${a}$$b$$", F::Glued),
+            ("SELECT ${a}\n  'b'", F::Glued),
+            ("SELECT 'b'\r\n${a}", F::Glued),
+        ] {
+            let found = find(text, &declared());
+            assert_eq!(
+                found.faults.iter().map(|(_, _, fault)| fault).collect::<Vec<_>>(),
+                [&fault],
+                "{text}"
+            );
+            assert_eq!(found.found, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_could_end_a_body_is_known() {
+        for value in ["$$", "'a$$b'", "\"$x$\"", "$1$"] {
+            assert!(may_end_body(value), "{value}");
+        }
+        for value in ["$", "'5 $'", "'$ and $'", "\"a$b\"", ""] {
+            assert!(!may_end_body(value), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(\\$\\{|\\}|a|b|c|'|\"|\\$\\$|\\$x\\$|-- |/\\*|\\*/|\n|é| ){0,30}") {
+            let found = find(&text, &declared());
+            for (at, shown, _) in found.faults {
+                prop_assert!(text[at..].starts_with(&shown));
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One connection, wherever it came from, and what becomes of it.
+
+use crate::connection::heard::Heard;
+use std::ops::Deref;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+/// One connection.
+///
+/// # Cancel safety
+///
+/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is closed, and not
+/// given back to its pool. A borrowed `Client` gets the message that makes it what it was, behind what it was sent before.
+///
+/// No cancel request is sent. Behind a pooler it would hit whoever has the server connection by then (and PgBouncer
+/// 1.18 exits over it), while the server ends what it runs for a client that is gone by itself: our transactions set
+/// `client_connection_check_interval`.
+#[doc(hidden)]
+pub struct Session<'a> {
+    connection: Option<Connection<'a>>,
+    marked: Option<Mark>,
+    /// Whether scripts ran in it.
+    is_spent: bool,
+}
+
+/// What a session is in the middle of.
+struct Mark {
+    /// SQL that ends it, from whatever state the session is in.
+    abandon: String,
+    /// Whether it has to be ended though the session is.
+    outlives_session: bool,
+}
+
+enum Connection<'a> {
+    Borrowed(&'a Client),
+    Owned(Client, JoinHandle<()>, Heard),
+    #[cfg(feature = "deadpool")]
+    Pooled(deadpool_postgres::Object),
+    #[cfg(feature = "deadpool")]
+    Unpooled(deadpool_postgres::ClientWrapper),
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn borrowed(client: &'a Client) -> Session<'a> {
+        Session::of(Connection::Borrowed(client))
+    }
+
+    pub(crate) fn owned(client: Client, task: JoinHandle<()>, heard: Heard) -> Session<'static> {
+        Session::of(Connection::Owned(client, task, heard))
+    }
+
+    /// What the server says beside its answers, where the connection is ours: else its owner hears it.
+    pub(crate) fn heard(&self) -> Option<&Heard> {
+        match &self.connection {
+            Some(Connection::Owned(_, _, heard)) => Some(heard),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn pooled(object: deadpool_postgres::Object) -> Session<'static> {
+        Session::of(Connection::Pooled(object))
+    }
+
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn unpooled(client: deadpool_postgres::ClientWrapper) -> Session<'static> {
+        Session::of(Connection::Unpooled(client))
+    }
+
+    fn of(connection: Connection<'_>) -> Session<'_> {
+        Session { connection: Some(connection), marked: None, is_spent: false }
+    }
+
+    /// Marks the session as being in the middle of something that ends with it: a transaction, a lock, changed settings.
+    /// `abandon` is the SQL that ends it in a borrowed `Client`, from whatever state that is in.
+    ///
+    /// To be called before the message that begins it is sent: a future that is dropped meanwhile does not know whether it
+    /// was.
+    pub(crate) fn mark(&mut self, abandon: impl Into<String>) {
+        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: false });
+    }
+
+    /// The same for something that the server would keep after the session.
+    pub(crate) fn mark_lasting(&mut self, abandon: impl Into<String>) {
+        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: true });
+    }
+
+    /// Scripts are to run in the session. What they set is undone, but `RESET ALL` forgets what somebody else has set under a
+    /// name of his own (`app.tenant`), and no view of the server's lists such settings: a pool does not get the connection
+    /// back, and makes a new one when it needs one.
+    pub(crate) fn spend(&mut self) {
+        self.is_spent = true;
+    }
+
+    /// The session is as it was when it was opened.
+    pub(crate) fn unmark(&mut self) {
+        self.marked = None;
+    }
+
+    /// Closes the session, or gives it back, and waits until a connection of its own is gone.
+    pub(crate) async fn close(mut self) {
+        if self.marked.is_some() {
+            return;
+        }
+        match self.connection.take() {
+            Some(Connection::Owned(client, task, _)) => {
+                drop(client);
+                drop(task.await);
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) if self.is_spent => {
+                drop(deadpool_postgres::Object::take(object));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Deref for Session<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match self.connection.as_ref().expect("only `close` and `drop` take the connection") {
+            Connection::Borrowed(client) => client,
+            Connection::Owned(client, ..) => client,
+            #[cfg(feature = "deadpool")]
+            Connection::Pooled(object) => object,
+            #[cfg(feature = "deadpool")]
+            Connection::Unpooled(client) => client,
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        let Some(Mark { abandon, outlives_session }) = self.marked.take() else { return };
+        match self.connection.take() {
+            None => {}
+            Some(Connection::Borrowed(client)) => send_unawaited(client, &abandon),
+            Some(Connection::Owned(client, ..)) if outlives_session => send_unawaited(&client, &abandon),
+            // Left to itself, the connection's task would wait for the answer of what is under way.
+            Some(Connection::Owned(_, task, _)) => task.abort(),
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) => {
+                end(deadpool_postgres::Object::take(object), abandon, outlives_session);
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Unpooled(client)) => end(client, abandon, outlives_session),
+        }
+    }
+}
+
+/// Closes a pool's connection, if need be after a last message: its task ends with it, whatever is under way.
+#[cfg(feature = "deadpool")]
+fn end(client: deadpool_postgres::ClientWrapper, abandon: String, outlives_session: bool) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) if outlives_session => {
+            runtime.spawn(async move { drop(client.batch_execute(&abandon).await) });
+        }
+        _ => drop(client),
+    }
+}
+
+/// Sends a message without waiting for its answer, from where nothing can be awaited. The connection's task delivers it
+/// after what was sent before.
+fn send_unawaited(client: &Client, sql: &str) {
+    use std::task::{Context, Waker};
+    let mut sending = std::pin::pin!(client.batch_execute(sql));
+    // The first poll of a request puts it into the connection's queue; the answer is read and thrown away there.
+    drop(sending.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+}

@@ -1,0 +1,161 @@
+//! Histories beside ours: before a set's first row, whether another tool or a history of ours in another schema has its
+//! migrations applied already.
+
+use super::find::{Candidate, names, question, recognize};
+use super::read;
+use crate::error::Error;
+use crate::history::Survey;
+use crate::history::settings::RunSettings;
+use crate::sql::answers::Answers;
+use crate::sql::quote::{quote_ident, quote_if_needed};
+use migrate_core::history::foreign::ForeignHistory;
+use migrate_core::plan::Notice;
+use migrate_core::{Migration, Set};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+/// The tables that may be such histories.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BesideTables(Vec<Candidate>);
+
+/// The tables with the comment of a history of ours, whatever they are called.
+const OURS: &str = "SELECT objoid FROM pg_catalog.pg_description \
+                    WHERE classoid = 'pg_catalog.pg_class'::regclass AND objsubid = 0 \
+                    AND description LIKE 'What was migrated, by migrate-postgres%'";
+
+impl BesideTables {
+    /// Asks for them, as a statement of a message. Where `condition` is false it costs nothing and is not answered.
+    pub(crate) fn question(settings: &RunSettings, condition: &str) -> String {
+        let mut names = if settings.ignores_foreign { Vec::new() } else { names() };
+        names.push(&settings.history_table);
+        let ours = settings.history_schema.is_none().then_some(OURS);
+        question(&names, ours, condition)
+    }
+
+    /// Reads the answer.
+    pub(crate) fn read(answers: &mut Answers) -> BesideTables {
+        BesideTables(answers.next().iter().map(Candidate::read).collect())
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Looks whether a set of which our history has nothing was applied by another tool, or is in a history of ours in another
+/// schema. Returns what is worth saying.
+///
+/// # Errors
+///
+/// [`Error::ForeignHistory`] where another tool's table lists migrations of the set, [`Error::OtherSchema`] where our history
+/// of it is in another schema, and [`Error::Privilege`] where a table on the search path can't be read.
+pub(crate) async fn look_beside(
+    client: &Client,
+    survey: &Survey,
+    settings: &RunSettings,
+    set: &Set,
+) -> Result<Vec<Notice>, Error> {
+    let mut notices = Vec::new();
+    for table in &survey.beside.0 {
+        let is_own = table.schema == survey.table.schema() && table.table == survey.table.name();
+        if !is_own && is_ours(table) {
+            look_at_ours(client, survey, settings, set, table).await?;
+        } else if !settings.ignores_foreign && is_in_reach(table, survey, settings) {
+            notices.extend(look_at_foreign(client, survey, set, table).await?);
+        }
+    }
+    Ok(notices)
+}
+
+/// Whether a table has the columns that a history of ours has had from the beginning.
+fn is_ours(table: &Candidate) -> bool {
+    table.has_all(
+        ["set_name", "seq", "version", "name", "action", "outcome", "checksum", "digest"].into_iter(),
+    )
+}
+
+/// Whether another tool's table can be about what a run would change. Where the history's schema is given, a schema for each
+/// tenant is likely, and another one's table says nothing of this one.
+fn is_in_reach(table: &Candidate, survey: &Survey, settings: &RunSettings) -> bool {
+    settings.history_schema.is_none()
+        || table.on_path
+        || table.schema == survey.table.schema()
+        || table.schema == "public"
+}
+
+async fn look_at_foreign(
+    client: &Client,
+    survey: &Survey,
+    set: &Set,
+    table: &Candidate,
+) -> Result<Option<Notice>, Error> {
+    let (is_readable, on_path) = (table.is_readable, table.on_path);
+    let Some(there) = recognize(table.clone()) else { return Ok(None) };
+    if !is_readable {
+        let (tool, shown) = (there.tool, there.shown());
+        let sql = format!("{}.{}", quote_if_needed(&there.schema), quote_if_needed(&there.table));
+        if on_path {
+            return Err(Error::unreadable(survey, tool, &shown, &sql));
+        }
+        return Ok(Some(Notice::Backend(format!(
+            "{shown} of {tool} can't be read by this role; it is taken for another set's"
+        ))));
+    }
+    let history = read::history(client, &there).await?;
+    let listed = history.listed(set);
+    match listed.first() {
+        Some(first) => Err(Error::ForeignHistory {
+            tool: history.tool,
+            table: history.table.clone(),
+            listed: listed.len(),
+            first: first.name().to_owned(),
+            total: set.len(),
+        }),
+        None => Ok(bystander(&history)),
+    }
+}
+
+/// What is said of a history that lists nothing of a set.
+fn bystander(history: &ForeignHistory) -> Option<Notice> {
+    let count = history.applied().count();
+    (count > 0).then(|| {
+        Notice::Backend(format!(
+            "{} of {} lists {count} applied, none of them of this set: it is left alone",
+            history.table, history.tool
+        ))
+    })
+}
+
+/// A table of ours where the search path does not look for the set's history. Only where it has migrations of the set: in a
+/// database of several applications each may have a set of the usual name.
+async fn look_at_ours(
+    client: &Client,
+    survey: &Survey,
+    settings: &RunSettings,
+    set: &Set,
+    table: &Candidate,
+) -> Result<(), Error> {
+    if settings.history_schema.is_some() || !table.is_readable {
+        return Ok(());
+    }
+    let name = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.table));
+    let is_of_set = "version || ' ' || name = ANY ($2) OR version || ' ' || checksum = ANY ($2)";
+    let sql = format!("SELECT EXISTS (SELECT FROM {name} WHERE set_name = $1 AND ({is_of_set}))");
+    let keys = |m: &dyn Migration| {
+        let version = m.version().canonical();
+        [format!("{version} {}", m.name()), format!("{version} {}", m.checksum())]
+    };
+    let keys: Vec<String> = set.replaced().chain(set.iter()).flat_map(keys).collect();
+    let row = client.query_typed_one(&sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
+    let row = row.map_err(|source| Error::server("looking at a history in another schema", source))?;
+    if !row.get::<_, bool>(0) {
+        return Ok(());
+    }
+    Err(Error::OtherSchema {
+        table: table.table.clone(),
+        own: survey.table.name().to_owned(),
+        found: table.schema.clone(),
+        first: survey.table.schema().to_owned(),
+    })
+}

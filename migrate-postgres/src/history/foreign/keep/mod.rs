@@ -1,0 +1,70 @@
+//! Keeping another tool's table as the history, written as the tool writes it.
+
+mod diesel;
+mod prisma;
+mod refinery;
+mod sqlx;
+
+use crate::history::Keeps;
+use crate::history::foreign::table::KeptTable;
+use crate::sql::quote::quote_literal;
+use migrate_core::history::foreign::Tool;
+use migrate_core::plan::Step;
+use migrate_core::{Script, Set};
+
+impl KeptTable {
+    /// How the tool writes.
+    pub(crate) fn keeps(&self) -> &'static dyn Keeps {
+        of(self.0.tool).unwrap_or(&sqlx::Sqlx)
+    }
+
+    /// The first migration of a set that the tool could not have, and why.
+    pub(crate) fn misfit(&self, set: &Set) -> Option<(String, &'static str)> {
+        let fits: fn(&str, &str) -> Option<&'static str> = match self.0.tool {
+            Tool::Prisma => |name, version| (name != version).then_some("its version is not its whole name"),
+            Tool::Refinery => |name, _| {
+                let fits = migrate_core::history::foreign::refinery::name_and_version(name).is_some();
+                (!fits).then_some("its version is no whole number of 64 bits")
+            },
+            Tool::Diesel => {
+                |_, version| (version.len() > 50).then_some("its version is longer than 50 characters")
+            }
+            _ => |_, version| {
+                version.parse::<i64>().is_err().then_some("its version is no whole number of 64 bits")
+            },
+        };
+        set.iter().find_map(|migration| {
+            let why = fits(migration.name(), &migration.version().canonical())?;
+            Some((migration.name().to_owned(), why))
+        })
+    }
+}
+
+/// How a tool writes, where its table can be kept.
+pub(super) fn of(tool: Tool) -> Option<&'static dyn Keeps> {
+    match tool {
+        Tool::Prisma => Some(&prisma::Prisma),
+        Tool::Sqlx => Some(&sqlx::Sqlx),
+        Tool::Refinery => Some(&refinery::Refinery),
+        Tool::Diesel => Some(&diesel::Diesel),
+        _ => None,
+    }
+}
+
+/// Makes a tool's table as the tool does.
+fn create(tool: Tool, table: &str) -> String {
+    format!("CREATE TABLE IF NOT EXISTS {table} ({})", super::needed::definition(tool))
+}
+
+/// The version, as the text that equal ones share.
+fn version(step: &Step<'_>) -> String {
+    quote_literal(&step.version.canonical())
+}
+
+/// The text of the up script's file, which the tools' checksums cover.
+fn text<'s>(step: &'s Step<'_>) -> &'s str {
+    step.up.as_deref().map_or("", Script::source)
+}
+
+/// The time of the server's clock. `now()` would be that of the message, in which there may be many migrations.
+const CLOCK: &str = "pg_catalog.clock_timestamp()";

@@ -1,0 +1,54 @@
+//! Reading another tool's table that is kept as the history.
+
+use super::find::There;
+use super::{KeptTable, read};
+use crate::error::Error;
+use crate::history::settings::RunSettings;
+use crate::history::{Attempt, Survey};
+use migrate_core::Set;
+use migrate_core::history::{Head, State};
+use migrate_core::plan::Refused;
+use tokio_postgres::Client;
+
+/// Looks at the history: all its rows in one query and one round trip. None where there is no such table.
+pub(crate) async fn look(
+    client: &Client,
+    settings: &RunSettings,
+    kept: &KeptTable,
+    set: &Set,
+) -> Result<Option<Head>, Error> {
+    if let Some((name, why)) = kept.misfit(set) {
+        return Err(Error::NotForTool { tool: kept.tool(), name, why });
+    }
+    let there = There::named(kept.tool(), settings.shown_table());
+    let history = read::by_path(client, settings, &there).await?;
+    Ok(history.map(|history| history.head(set)))
+}
+
+/// Loads a set's state.
+pub(crate) async fn state(
+    client: &Client,
+    survey: &Survey,
+    kept: &KeptTable,
+    set: &Set,
+) -> Result<State, Error> {
+    if !survey.exists {
+        return Ok(State::EMPTY);
+    }
+    let table = &survey.table;
+    let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
+    history.state(set).map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))
+}
+
+/// The table's rows as attempts, oldest first.
+pub(crate) async fn attempts(
+    client: &Client,
+    survey: &Survey,
+    kept: &KeptTable,
+    set: &Set,
+) -> Result<Vec<Attempt>, Error> {
+    let table = &survey.table;
+    let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
+    let attempt = |(number, found)| Attempt::of_tool(set, kept.tool(), number, found);
+    Ok((1..).zip(&history.found).map(attempt).collect())
+}

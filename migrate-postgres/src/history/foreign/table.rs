@@ -1,0 +1,132 @@
+//! Where another tool keeps its history.
+
+use migrate_core::history::foreign::Tool;
+use std::borrow::Cow;
+
+/// Another tool's history, as [`Migrator::adopt_from`](crate::Migrator::adopt_from) is given it.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_postgres::tools;
+///
+/// let usual = tools::sqlx();
+/// let elsewhere = tools::sqlx().table("_app_migrations").schema("app");
+/// assert_ne!(usual, elsewhere);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the table"]
+pub struct ToolTable {
+    pub(crate) tool: Tool,
+    pub(crate) schema: Option<Cow<'static, str>>,
+    pub(crate) table: Cow<'static, str>,
+}
+
+impl ToolTable {
+    const fn of(tool: Tool, table: &'static str) -> ToolTable {
+        ToolTable { tool, schema: None, table: Cow::Borrowed(table) }
+    }
+
+    /// The tool.
+    pub fn tool(&self) -> Tool {
+        self.tool
+    }
+
+    /// The same in this schema, instead of one of the search path.
+    pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> ToolTable {
+        ToolTable { schema: Some(schema.into()), ..self }
+    }
+
+    /// The same in a table of this name.
+    pub fn table(self, table: impl Into<Cow<'static, str>>) -> ToolTable {
+        ToolTable { table: table.into(), ..self }
+    }
+}
+
+/// Another tool's history that can be kept, as [`Migrator::history`](crate::Migrator::history) is given it; it can be adopted
+/// as well.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_postgres::{migrate, tools};
+///
+/// let migrator = migrate!("tests/fixtures/quickstart").history(tools::sqlx());
+/// let elsewhere = migrate!("tests/fixtures/quickstart").history(tools::sqlx().schema("app"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "each setting returns the table"]
+pub struct KeptTable(pub(crate) ToolTable);
+
+impl KeptTable {
+    /// The tool.
+    pub fn tool(&self) -> Tool {
+        self.0.tool
+    }
+
+    /// The same in this schema, instead of the first one of the search path.
+    pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> KeptTable {
+        KeptTable(self.0.schema(schema))
+    }
+
+    /// The same in a table of this name.
+    pub fn table(self, table: impl Into<Cow<'static, str>>) -> KeptTable {
+        KeptTable(self.0.table(table))
+    }
+}
+
+impl From<KeptTable> for ToolTable {
+    fn from(kept: KeptTable) -> ToolTable {
+        kept.0
+    }
+}
+
+/// `_prisma_migrations`, as Prisma up to version 7 writes it.
+pub const fn prisma() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Prisma, "_prisma_migrations"))
+}
+
+/// `_sqlx_migrations`.
+pub const fn sqlx() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Sqlx, "_sqlx_migrations"))
+}
+
+/// `refinery_schema_history`.
+pub const fn refinery() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Refinery, "refinery_schema_history"))
+}
+
+/// `__diesel_schema_migrations`.
+pub const fn diesel() -> KeptTable {
+    KeptTable(ToolTable::of(Tool::Diesel, "__diesel_schema_migrations"))
+}
+
+/// `schema_migrations` of golang-migrate, with its flag `dirty`.
+pub const fn golang_migrate() -> ToolTable {
+    ToolTable::of(Tool::GolangMigrate, "schema_migrations")
+}
+
+/// `schema_version` of tern, the Go tool.
+pub const fn tern() -> ToolTable {
+    ToolTable::of(Tool::Tern, "schema_version")
+}
+
+/// `schema_migrations` of dbmate.
+pub const fn dbmate() -> ToolTable {
+    ToolTable::of(Tool::Dbmate, "schema_migrations")
+}
+
+/// `schema_migrations` of Rails.
+pub const fn rails() -> ToolTable {
+    ToolTable::of(Tool::Rails, "schema_migrations")
+}
+
+/// `goose_db_version`.
+pub const fn goose() -> ToolTable {
+    ToolTable::of(Tool::Goose, "goose_db_version")
+}
+
+/// `flyway_schema_history`.
+pub const fn flyway() -> ToolTable {
+    ToolTable::of(Tool::Flyway, "flyway_schema_history")
+}

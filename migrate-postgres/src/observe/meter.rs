@@ -1,0 +1,174 @@
+//! Runs and migrations as counters and histograms of `metrics`. What each of them means stands in `docs/observability.md`.
+
+use crate::error::Error;
+use crate::observe::outcome::Outcome;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use migrate_core::engine::event::{Event, Work};
+use migrate_core::history::Position;
+use migrate_core::{Report, Set};
+use std::time::{Duration, Instant};
+
+const RUNS: &str = "migrate_runs_total";
+const RUN_DURATION: &str = "migrate_run_duration_seconds";
+const LOCK_WAIT: &str = "migrate_lock_wait_seconds";
+const MIGRATIONS: &str = "migrate_migrations_total";
+const FAILURES: &str = "migrate_failures_total";
+const MIGRATION_DURATION: &str = "migrate_migration_duration_seconds";
+const STATEMENT_DURATION: &str = "migrate_statement_duration_seconds";
+const RETRIES: &str = "migrate_retries_total";
+const SLOW: &str = "migrate_slow_total";
+const PENDING: &str = "migrate_pending_migrations";
+
+/// Tells a recorder what they are. A recorder may be installed at any time, so each run does.
+fn describe() {
+    describe_counter!(RUNS, Unit::Count, "Runs that ended, by what they came to.");
+    describe_histogram!(RUN_DURATION, Unit::Seconds, "How long runs took, waits included.");
+    describe_histogram!(LOCK_WAIT, Unit::Seconds, "How long runs waited for the migration lock.");
+    describe_counter!(
+        MIGRATIONS,
+        Unit::Count,
+        "Migrations that were applied, reverted or marked, or failed."
+    );
+    describe_counter!(FAILURES, Unit::Count, "Runs that ended with a failed migration, by migration.");
+    describe_histogram!(
+        MIGRATION_DURATION,
+        Unit::Seconds,
+        "How long migrations took, by the server's clock."
+    );
+    describe_histogram!(STATEMENT_DURATION, Unit::Seconds, "How long statements of migrations took.");
+    describe_counter!(
+        RETRIES,
+        Unit::Count,
+        "Tries of migrations that ran into a lock timeout or a deadlock."
+    );
+    describe_counter!(SLOW, Unit::Count, "How often something was told of as slow.");
+    describe_gauge!(PENDING, Unit::Count, "Migrations of the set that are not applied, as last seen.");
+}
+
+/// Counts what happens in a run.
+pub(crate) struct Meter<'s> {
+    set: &'s Set,
+    began: Instant,
+    has_ended: bool,
+}
+
+impl<'s> Meter<'s> {
+    pub(crate) fn new(set: &'s Set) -> Meter<'s> {
+        describe();
+        let meter = Meter { set, began: Instant::now(), has_ended: false };
+        meter.begin_at_zero();
+        meter
+    }
+
+    /// Counters that are there before they count: of one that begins with 1, nobody sees the increase.
+    fn begin_at_zero(&self) {
+        for outcome in Outcome::ALL {
+            counter!(RUNS, "set" => self.set(), "outcome" => outcome.word()).increment(0);
+        }
+        for work in WORK {
+            counter!(SLOW, "set" => self.set(), "work" => *work).increment(0);
+        }
+        counter!(RETRIES, "set" => self.set()).increment(0);
+    }
+
+    fn set(&self) -> String {
+        self.set.name().to_owned()
+    }
+
+    /// The name of a migration as a label. Only the set bounds how many there are: what an older binary reverts of a newer
+    /// release is not in it.
+    fn label(&self, name: &str) -> String {
+        let is_known = self.set.iter().any(|migration| migration.name() == name);
+        if is_known { name.to_owned() } else { "other".to_owned() }
+    }
+
+    /// Takes note of an event.
+    pub(crate) fn event(&self, event: &Event<'_>) {
+        let set = self.set();
+        match event {
+            Event::StatementDone { took: Some(took), .. } => {
+                histogram!(STATEMENT_DURATION, "set" => set).record(*took);
+            }
+            Event::StepDone { step, .. } => {
+                let action = step.action.word();
+                histogram!(MIGRATION_DURATION, "set" => set.clone(), "action" => action).record(step.took);
+                counter!(MIGRATIONS, "set" => set, "action" => action, "outcome" => "done").increment(1);
+            }
+            Event::Failed { failure, .. } => {
+                let (action, migration) = (failure.action.word(), self.label(&failure.name));
+                counter!(FAILURES, "set" => set.clone(), "migration" => migration).increment(1);
+                counter!(MIGRATIONS, "set" => set, "action" => action, "outcome" => "failed").increment(1);
+            }
+            Event::Retrying { .. } => counter!(RETRIES, "set" => set).increment(1),
+            Event::Slow { work, .. } => {
+                counter!(SLOW, "set" => set, "work" => word(work)).increment(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of what the run came to.
+    pub(crate) fn end(&mut self, run: &Result<Report, Error>) {
+        self.has_ended = true;
+        self.count(Outcome::of(run));
+        let (waited, report) = match run {
+            Ok(report) => (report.waited, Some(report)),
+            Err(Error::Failed(failure)) => (failure.report.waited, Some(&failure.report)),
+            Err(Error::LockWait { waited, .. }) => (*waited, None),
+            Err(_) => (Duration::ZERO, None),
+        };
+        // A boot with nothing to do neither has the lock nor waits for it.
+        if !waited.is_zero() || report.is_some_and(|report| !report.is_noop()) {
+            histogram!(LOCK_WAIT, "set" => self.set()).record(waited);
+        }
+        if let Some(report) = report {
+            set_pending(self.set, self.set.len().saturating_sub(report.applied));
+        }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let (set, outcome) = (self.set(), outcome.word());
+        histogram!(RUN_DURATION, "set" => set.clone(), "outcome" => outcome).record(self.began.elapsed());
+        counter!(RUNS, "set" => set, "outcome" => outcome).increment(1);
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.count(Outcome::Dropped);
+        }
+    }
+}
+
+/// Takes note of where a database stands.
+pub(crate) fn position(set: &Set, position: &Position) {
+    describe();
+    match position {
+        Position::Beginning { applied, total } => set_pending(set, total.saturating_sub(*applied)),
+        Position::Ahead { .. } => set_pending(set, 0),
+        _ => {}
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no set has 2^52 migrations")]
+fn set_pending(set: &Set, pending: usize) {
+    gauge!(PENDING, "set" => set.name().to_owned()).set(pending as f64);
+}
+
+/// The words for what may be slow.
+const WORK: &[&str] = &["lock", "statement", "around", "batch"];
+
+fn word(work: &Work<'_>) -> &'static str {
+    match work {
+        Work::Lock => "lock",
+        Work::Statement(_) => "statement",
+        Work::Around { .. } => "around",
+        _ => "batch",
+    }
+}
+
+/// Whether anybody keeps what is measured. Where no recorder is installed there is one that does nothing, and holds nothing.
+pub(crate) fn is_listening() -> bool {
+    metrics::with_recorder(|recorder| size_of_val(recorder) > 0)
+}

@@ -1,0 +1,59 @@
+//! Who hears of a run: the callback, and what the features `tracing` and `metrics` add.
+
+#[cfg(feature = "metrics")]
+pub(crate) mod meter;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(crate) mod outcome;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
+
+use migrate_core::engine::event::{Event, Observer};
+
+/// Passes the events of a run on.
+pub(crate) struct Listeners<'c> {
+    pub(crate) callback: Callback<'c>,
+    #[cfg(feature = "tracing")]
+    pub(crate) trace: crate::observe::trace::Trace,
+    #[cfg(feature = "metrics")]
+    pub(crate) meter: crate::observe::meter::Meter<'c>,
+}
+
+/// A callback of the caller's.
+pub(crate) type OnEvent = dyn Fn(&Event<'_>) + Send + Sync;
+
+/// A callback of the caller's, if there is one.
+pub(crate) struct Callback<'c>(pub(crate) Option<&'c OnEvent>);
+
+impl Observer for Callback<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Some(callback) = self.0 {
+            callback(event);
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Observer for Listeners<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace.event(event);
+        #[cfg(feature = "metrics")]
+        self.meter.event(event);
+        self.callback.event(event);
+    }
+
+    fn is_listening(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        if crate::observe::trace::is_listening() {
+            return true;
+        }
+        #[cfg(feature = "metrics")]
+        if crate::observe::meter::is_listening() {
+            return true;
+        }
+        self.callback.is_listening()
+    }
+}

@@ -1,0 +1,621 @@
+//! Whether now is a good time to migrate.
+
+mod queries;
+mod thresholds;
+
+pub use thresholds::Thresholds;
+
+use super::backup::Backup;
+use super::explain::Explanation;
+use super::units::{Bytes, Time};
+use crate::RunningAttempt;
+use crate::connection::target::Target;
+use crate::error::Error;
+use crate::history::Survey;
+use crate::lock::Key;
+use crate::migrator::Migrator;
+use crate::sql::answers::{Answers, is_true, parsed, text};
+use migrate_core::sql::{self, LockMode, Subject, Toll};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+use tokio_postgres::{Client, SimpleQueryRow};
+
+/// What a look around before a run has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preflight {
+    /// How many steps a run would take, where that could be found out.
+    pub pending: Option<usize>,
+    /// One finding at least for each check that could be made.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was looked at.
+    pub check: Check,
+    /// What that means for a run.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// What to do, where there is something.
+    pub next: Option<String>,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Check {
+    /// Whether the server can be reached.
+    Connection,
+    /// Whether history and set fit together.
+    Plan,
+    /// Whether the server takes writes, and the role may write the history and change the tables.
+    Rights,
+    /// Whether nobody else migrates.
+    Lock,
+    /// Who uses the tables that will be touched, and for how long already.
+    Sessions,
+    /// Indexes that are not valid.
+    Indexes,
+    /// Standbys, and slots that keep the log.
+    Replication,
+    /// What will be written, as far as SQL can see it.
+    Disk,
+    /// How old the last backup is, as far as this library made it.
+    Backup,
+}
+
+impl Check {
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Check::Connection => "connection",
+            Check::Plan => "plan",
+            Check::Rights => "rights",
+            Check::Lock => "lock",
+            Check::Sessions => "sessions",
+            Check::Indexes => "indexes",
+            Check::Replication => "replication",
+            Check::Disk => "disk",
+            Check::Backup => "backup",
+        }
+    }
+}
+
+/// What a finding means for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It is as it should be.
+    Pass,
+    /// A run may go well, and somebody should look first.
+    Warning,
+    /// A run would fail, or should not be begun.
+    Stop,
+}
+
+impl Verdict {
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Warning => "warning",
+            Verdict::Stop => "stop",
+        }
+    }
+}
+
+impl Preflight {
+    /// The gravest verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Pass)
+    }
+
+    fn add(
+        &mut self,
+        check: Check,
+        verdict: Verdict,
+        found: impl Into<String>,
+        next: impl Into<Option<String>>,
+    ) {
+        self.findings.push(Finding { check, verdict, found: found.into(), next: next.into() });
+    }
+
+    /// The same for an error, whose text says what to do behind `next:`.
+    fn stop(&mut self, check: Check, error: &Error) {
+        let shown = error.to_string();
+        let (found, next) = shown.split_once("\nnext: ").unwrap_or((&shown, ""));
+        self.add(check, Verdict::Stop, found, (!next.is_empty()).then(|| next.to_owned()));
+    }
+
+    /// A pass where a check has found nothing else.
+    fn pass_unless_found(&mut self, check: Check, found: &str) {
+        if self.findings.iter().all(|finding| finding.check != check) {
+            self.add(check, Verdict::Pass, found, None);
+        }
+    }
+}
+
+impl fmt::Display for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.findings.iter().enumerate() {
+            let line_feed = if index == 0 { "" } else { "\n" };
+            write!(
+                f,
+                "{line_feed}{:7}  {}: {}",
+                finding.verdict.word(),
+                finding.check.word(),
+                finding.found
+            )?;
+            if let Some(next) = &finding.next {
+                write!(f, "\n         next: {next}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Migrator {
+    /// Looks around before a run: connection and rights, the migration lock, who uses the tables that will be touched, invalid
+    /// indexes, standbys, how much will be written, and the last backup. Nothing is written.
+    ///
+    /// What the role may not see (other roles' sessions, standbys) is said to be unseen; members of `pg_monitor` see it.
+    /// Tables are those that the pending statements name; what code and functions touch is not known.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], where a question fails that ought not to. A server that can't be reached, a standby, a plan that is refused
+    /// are findings.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    /// use migrate_postgres::operate::Verdict;
+    ///
+    /// # async fn look(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// let preflight = migrate!("tests/fixtures/quickstart").preflight(url).await?;
+    /// println!("{preflight}");
+    /// assert_ne!(preflight.verdict(), Verdict::Stop);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn preflight<T: Target + ?Sized>(&self, target: &T) -> Result<Preflight, Error> {
+        self.preflight_with(target, &Thresholds::new()).await
+    }
+
+    /// The same with thresholds of your own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`preflight`](Migrator::preflight).
+    pub async fn preflight_with<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        thresholds: &Thresholds,
+    ) -> Result<Preflight, Error> {
+        let mut preflight = Preflight { pending: None, findings: Vec::new() };
+        let session = match target.open().await {
+            Ok(session) => session,
+            Err(error) => {
+                preflight.stop(Check::Connection, &error);
+                return Ok(preflight);
+            }
+        };
+        let server = ask(&session, queries::SERVER).await?;
+        let server = server.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
+        preflight.add(Check::Connection, Verdict::Pass, server, None);
+        session.close().await;
+
+        let explanation = match self.explain(target).await {
+            Ok(explanation) => explanation,
+            // Where another history counts, no check of this one means anything.
+            Err(error @ (Error::ForeignHistory { .. } | Error::OtherSchema { .. })) => return Err(error),
+            Err(error) => {
+                preflight.stop(Check::Plan, &error);
+                return Ok(preflight);
+            }
+        };
+        preflight.pending = Some(explanation.steps.len());
+        let pending = match explanation.steps.len() {
+            0 => "nothing to do".to_owned(),
+            count => format!("{} to do", steps(count)),
+        };
+        preflight.add(Check::Plan, Verdict::Pass, pending, None);
+        let session = target.open().await?;
+        let looked = self.look(&session, &explanation, thresholds, &mut preflight).await;
+        session.close().await;
+        looked.map(|()| preflight)
+    }
+
+    async fn look(
+        &self,
+        client: &Client,
+        explanation: &Explanation,
+        thresholds: &Thresholds,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        let touched = Touched::of(explanation);
+        self.look_at_rights(client, &touched, preflight).await?;
+        self.look_at_lock(client, explanation.running.as_ref(), preflight).await?;
+        look_at_sessions(client, &touched, thresholds, preflight).await?;
+        look_at_indexes(client, &touched, preflight).await?;
+        look_at_replication(client, thresholds, preflight).await?;
+        look_at_disk(client, explanation, thresholds, preflight).await?;
+        self.look_at_backups(client, thresholds, preflight).await
+    }
+
+    async fn look_at_rights(
+        &self,
+        client: &Client,
+        touched: &Touched,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        let survey = match Survey::take(client, &self.settings).await {
+            Ok(survey) => survey,
+            Err(error) => {
+                preflight.stop(Check::Rights, &error);
+                return Ok(());
+            }
+        };
+        if let Err(error) = survey.check_writable() {
+            preflight.stop(Check::Rights, &error);
+        }
+        if survey.exists {
+            let rows = ask(client, &queries::history_rights(&survey.table.qualified())).await?;
+            if rows.first().is_some_and(|row| !is_true(row, 0)) {
+                let grant =
+                    format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", survey.table.qualified());
+                preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", grant);
+            }
+        }
+        let strangers = ask(client, &queries::not_owned(&touched.oids())).await?;
+        for row in &strangers {
+            let found = format!(
+                "{} belongs to {}",
+                text(row, 0).unwrap_or_default(),
+                text(row, 1).unwrap_or_default()
+            );
+            let next = "migrate as its owner or as a member of that role, if it is to be altered".to_owned();
+            preflight.add(Check::Rights, Verdict::Warning, found, next);
+        }
+        preflight.pass_unless_found(Check::Rights, "the server takes writes, and the role may write");
+        Ok(())
+    }
+
+    async fn look_at_lock(
+        &self,
+        client: &Client,
+        running: Option<&RunningAttempt>,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        if let Some(running) = running {
+            let next = "wait until that run has ended".to_owned();
+            preflight.add(Check::Lock, Verdict::Stop, format!("{} {running}", running.name), next);
+            return Ok(());
+        }
+        let key = Key::new(&self.settings, self.set().name());
+        if key.is_free(client).await.map_err(failed)? {
+            preflight.add(Check::Lock, Verdict::Pass, "nobody else migrates", None);
+        } else {
+            let next = "wait until that run has ended".to_owned();
+            let found = format!("another run holds the migration lock: {}", key.holder(client).await?);
+            preflight.add(Check::Lock, Verdict::Stop, found, next);
+        }
+        Ok(())
+    }
+
+    async fn look_at_backups(
+        &self,
+        client: &Client,
+        thresholds: &Thresholds,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        let last = match self.list_backups(client).await {
+            Ok(backups) => backups.into_iter().next_back(),
+            // The table of backups belongs to whoever made the first.
+            Err(error) => {
+                preflight.add(Check::Backup, Verdict::Warning, error.to_string(), None);
+                return Ok(());
+            }
+        };
+        let now = ask(client, queries::NOW).await?;
+        let now = now.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(now).unwrap_or_default();
+        let age = |backup: &Backup| now.duration_since(backup.at).unwrap_or_default();
+        let found = match &last {
+            Some(backup) => format!("the last one was made {} ago: {backup}", Time(age(backup))),
+            None => "no backup is recorded; what other programs made can't be seen".to_owned(),
+        };
+        let limit = thresholds.backup_age;
+        let too_old = limit.filter(|limit| last.as_ref().is_none_or(|backup| age(backup) > *limit));
+        match too_old {
+            Some(limit) => {
+                let next = format!("make one: none may be older than {}", Time(limit));
+                preflight.add(Check::Backup, Verdict::Stop, found, next);
+            }
+            None if last.is_none() && preflight.pending != Some(0) => {
+                let next = "make one, unless another program did".to_owned();
+                preflight.add(Check::Backup, Verdict::Warning, found, next);
+            }
+            None => preflight.add(Check::Backup, Verdict::Pass, found, None),
+        }
+        Ok(())
+    }
+}
+
+fn failed(source: tokio_postgres::Error) -> Error {
+    Error::server("looking around before a run", source)
+}
+
+async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, Error> {
+    Ok(Answers::of(client.simple_query(sql).await.map_err(failed)?).next())
+}
+
+fn steps(count: usize) -> String {
+    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+}
+
+/// The relations that will be touched, by number: the strongest mode for each.
+struct Touched {
+    modes: BTreeMap<u32, LockMode>,
+    concurrently: bool,
+    /// The run that is under way: its sessions are in nobody's way who waits for its end.
+    running: Option<RunningAttempt>,
+    /// The index that a run goes on with, as its statement names it: an INVALID one it drops and builds again itself.
+    rebuilt: Option<String>,
+}
+
+impl Touched {
+    fn of(explanation: &Explanation) -> Touched {
+        let mut modes = BTreeMap::new();
+        for lock in explanation.locks() {
+            let Some(size) = &lock.size else { continue };
+            let mode = modes.entry(size.oid).or_insert(lock.mode);
+            *mode = lock.mode.max(*mode);
+        }
+        let mut statements = explanation.steps.iter().flat_map(|step| &step.statements);
+        let concurrently =
+            statements.any(|s| s.refuses.is_some_and(|command| command.contains("CONCURRENTLY")));
+        let resumed = explanation.steps.first().filter(|step| step.is_resumed);
+        let subject = resumed.and_then(|step| sql::subject(&step.statements.first()?.text));
+        let rebuilt = match subject {
+            Some(Subject::CreateIndex { name, .. }) => name,
+            _ => None,
+        };
+        Touched { modes, concurrently, running: explanation.running.clone(), rebuilt }
+    }
+
+    /// Whether a run that goes on builds an index again.
+    fn rebuilds(&self, index: &str) -> bool {
+        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
+        self.rebuilt.as_deref().is_some_and(|name| last(name) == last(index))
+    }
+
+    /// Whether a server process is one of the run that is under way.
+    fn is_of_run(&self, row: &SimpleQueryRow, column: usize) -> bool {
+        self.running.as_ref().zip(parsed(row, column)).is_some_and(|(running, pid)| running.is_of_run(pid))
+    }
+
+    /// The numbers as a list of SQL, never an empty one.
+    fn oids(&self) -> String {
+        let oids: Vec<String> =
+            std::iter::once(0).chain(self.modes.keys().copied()).map(|oid| oid.to_string()).collect();
+        oids.join(", ")
+    }
+}
+
+/// Whether two modes exclude each other (manual, table "Conflicting Lock Modes").
+fn conflict(one: LockMode, other: LockMode) -> bool {
+    use LockMode::{
+        AccessExclusive, AccessShare, Exclusive, RowExclusive, RowShare, Share, ShareUpdateExclusive,
+    };
+    let (weak, strong) = if one <= other { (one, other) } else { (other, one) };
+    match (weak, strong) {
+        (Share, Share) => false,
+        (_, AccessExclusive) => true,
+        (AccessShare, _) => false,
+        (_, Exclusive) => true,
+        (RowShare, _) => false,
+        (RowExclusive, strong) => strong >= Share,
+        (ShareUpdateExclusive, _) => true,
+        _ => true,
+    }
+}
+
+async fn look_at_sessions(
+    client: &Client,
+    touched: &Touched,
+    thresholds: &Thresholds,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for row in &ask(client, &queries::holders(&touched.oids())).await? {
+        let (Some(oid), Some(held)) = (parsed::<u32>(row, 0), text(row, 2).and_then(LockMode::from_pg_locks))
+        else {
+            continue;
+        };
+        let wanted = touched.modes.get(&oid).copied();
+        if !wanted.is_some_and(|wanted| conflict(wanted, held)) || !seen.insert((oid, parsed::<i32>(row, 3)))
+        {
+            continue;
+        }
+        if touched.is_of_run(row, 3) {
+            continue;
+        }
+        let shown = |column| text(row, column).unwrap_or_default();
+        let age = parsed::<f64>(row, 6).and_then(|age| Duration::try_from_secs_f64(age).ok());
+        let idle = shown(5).starts_with("idle in transaction");
+        let state = if idle { "idle in its transaction" } else { "in a transaction" };
+        let since = age.map_or_else(String::new, |age| format!(" for {}", Time(age)));
+        let found = format!("pid {} ({}) is {state}{since} and holds {}", shown(3), shown(4), shown(1));
+        let long = idle || age.is_some_and(|age| age >= thresholds.long_transaction);
+        let verdict = if long { Verdict::Stop } else { Verdict::Warning };
+        preflight.add(
+            Check::Sessions,
+            verdict,
+            found,
+            format!("wait for its end, or SELECT pg_terminate_backend({})", shown(3)),
+        );
+    }
+    look_at_transactions(client, touched, thresholds, preflight).await?;
+    let unseen = ask(client, queries::UNSEEN).await?;
+    if let Some(count) = unseen.first().and_then(|row| parsed::<u64>(row, 0)).filter(|count| *count > 0) {
+        let next = "GRANT pg_read_all_stats TO that role, or ask as one that has it".to_owned();
+        preflight.add(
+            Check::Sessions,
+            Verdict::Warning,
+            format!("{count} sessions of other roles can't be looked into"),
+            next,
+        );
+    }
+    preflight.pass_unless_found(Check::Sessions, "nobody is in the way");
+    Ok(())
+}
+
+/// Transactions that `CREATE INDEX CONCURRENTLY` would wait for, and prepared ones, which nobody may ever end.
+async fn look_at_transactions(
+    client: &Client,
+    touched: &Touched,
+    thresholds: &Thresholds,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
+    for row in &ask(client, queries::PREPARED).await? {
+        let gid = text(row, 0).unwrap_or_default();
+        let verdict = if touched.concurrently { Verdict::Stop } else { Verdict::Warning };
+        let next = "COMMIT PREPARED or ROLLBACK PREPARED it".to_owned();
+        preflight.add(Check::Sessions, verdict, format!("the prepared transaction {gid} is open"), next);
+    }
+    if !touched.concurrently {
+        return Ok(());
+    }
+    for row in &ask(client, &queries::long(thresholds.long_transaction)).await? {
+        if touched.is_of_run(row, 0) {
+            continue;
+        }
+        let shown = |column| text(row, column).unwrap_or_default();
+        let found = format!(
+            "pid {} ({}) is in a long transaction, for which an index that is built concurrently waits",
+            shown(0),
+            shown(1)
+        );
+        preflight.add(Check::Sessions, Verdict::Warning, found, "wait for its end".to_owned());
+    }
+    Ok(())
+}
+
+async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Preflight) -> Result<(), Error> {
+    for row in &ask(client, &queries::invalid_indexes(&touched.oids())).await? {
+        let index = text(row, 0).unwrap_or_default();
+        if touched.rebuilds(index) {
+            let found = format!("the index {index} is invalid, and the run builds it again");
+            preflight.add(Check::Indexes, Verdict::Pass, found, None);
+            continue;
+        }
+        let found = format!("the index {index} of {} is invalid", text(row, 1).unwrap_or_default());
+        let next = format!("REINDEX INDEX CONCURRENTLY {index}, or drop it");
+        preflight.add(Check::Indexes, Verdict::Warning, found, next);
+    }
+    preflight.pass_unless_found(Check::Indexes, "all indexes are valid");
+    Ok(())
+}
+
+async fn look_at_replication(
+    client: &Client,
+    thresholds: &Thresholds,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
+    for row in &ask(client, queries::STANDBYS).await? {
+        let name = text(row, 0).unwrap_or_default();
+        match parsed::<u64>(row, 1) {
+            Some(lag) if lag >= thresholds.lag => {
+                let found = format!("the standby {name} is {} behind", Bytes(lag));
+                preflight.add(Check::Replication, Verdict::Warning, found, "let it catch up".to_owned());
+            }
+            _ => {}
+        }
+    }
+    let missing = ask(client, queries::SYNCHRONOUS).await?;
+    if missing.first().is_some_and(|row| is_true(row, 0)) {
+        let found = "commits wait for a synchronous standby, and none is connected";
+        preflight.add(
+            Check::Replication,
+            Verdict::Stop,
+            found,
+            "bring it back, or set synchronous_standby_names".to_owned(),
+        );
+    }
+    for row in &ask(client, queries::SLOTS).await? {
+        let kept = Bytes(parsed(row, 1).unwrap_or_default());
+        let found = format!("the inactive slot {} keeps {kept} of the log", text(row, 0).unwrap_or_default());
+        preflight.add(
+            Check::Replication,
+            Verdict::Warning,
+            found,
+            "drop it if nobody comes back for it".to_owned(),
+        );
+    }
+    preflight
+        .pass_unless_found(Check::Replication, "no standby is far behind, as far as this role sees them");
+    Ok(())
+}
+
+async fn look_at_disk(
+    client: &Client,
+    explanation: &Explanation,
+    thresholds: &Thresholds,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
+    let written = explanation.locks().filter(|lock| matches!(lock.toll, Toll::Rewrite | Toll::Build));
+    let sizes: BTreeMap<u32, u64> =
+        written.filter_map(|lock| lock.size.as_ref()).map(|size| (size.oid, size.bytes)).collect();
+    let total = sizes.values().sum();
+    let rows = ask(client, queries::DATABASE_SIZE).await?;
+    let database = Bytes(rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default());
+    let found = format!(
+        "the database has {database}; up to {} may be written anew, and as much to the log (free space can't be seen by SQL)",
+        Bytes(total)
+    );
+    if total >= thresholds.written {
+        preflight.add(
+            Check::Disk,
+            Verdict::Warning,
+            found,
+            "make sure that the server's disk has that much free".to_owned(),
+        );
+    } else {
+        preflight.add(Check::Disk, Verdict::Pass, found, None);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The manual's table "Conflicting Lock Modes", row by row.
+    #[test]
+    fn modes_conflict_as_the_manual_has_it() {
+        let modes = [
+            "AccessShareLock",
+            "RowShareLock",
+            "RowExclusiveLock",
+            "ShareUpdateExclusiveLock",
+            "ShareLock",
+            "ShareRowExclusiveLock",
+            "ExclusiveLock",
+            "AccessExclusiveLock",
+        ]
+        .map(|mode| LockMode::from_pg_locks(mode).unwrap());
+        let table =
+            ["       X", "      XX", "    XXXX", "   XXXXX", "  XX XXX", "  XXXXXX", " XXXXXXX", "XXXXXXXX"];
+        for (one, row) in modes.iter().zip(table) {
+            let found: String =
+                modes.iter().map(|other| if conflict(*one, *other) { 'X' } else { ' ' }).collect();
+            assert_eq!(found, row, "{one}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Collecting what a report holds.
+
+use super::{DatabaseReport, Diagram, ReportOptions};
+use crate::connection::target::Target;
+use crate::connection::url;
+use crate::error::{Error, without_advice};
+use crate::migrator::Migrator;
+use crate::schema::catalog::Catalog;
+use crate::sql::answers::{Answers, parsed, text};
+use std::time::{Duration, SystemTime};
+use tokio_postgres::{Client, Config};
+
+impl Migrator {
+    /// What stands in a database and in its history: where each migration stands, what was tried, what is pending with its locks
+    /// and the sizes of tables, the tables with their foreign keys, and drift where that is asked for.
+    ///
+    /// Nothing is written, and no lock is taken but those of reading. Where a run is going on meanwhile, one part may tell of
+    /// a later moment than another.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`] as far as reading goes. That a run would be refused, and that the drift can't be found out, are no
+    /// errors: the report says so.
+    ///
+    /// # Examples
+    ///
+    /// See [the module](crate::report).
+    pub async fn database_report<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        options: &ReportOptions,
+    ) -> Result<DatabaseReport, Error> {
+        let place = place(target).await?;
+        let (status, attempts) = self.status_and_attempts(target).await?;
+        let pending = match self.explain(target).await {
+            Ok(explanation) => Ok(explanation),
+            Err(Error::Refused(refused)) => Err(refused),
+            Err(error) => return Err(error),
+        };
+        let catalog = Catalog::read(target, &options.comparison.scope()).await?;
+        let diagram = Diagram::of(&options.comparison.of(catalog));
+        let (drift, drift_unknown) = match options.drift {
+            false => (None, None),
+            true => match self.drift(target, &options.comparison).await {
+                Ok(drift) => (Some(drift), None),
+                Err(error) => (None, Some(without_advice(&error))),
+            },
+        };
+        let Place { url, database, bytes, server_version, made_at } = place;
+        Ok(DatabaseReport {
+            url,
+            database,
+            bytes,
+            server_version,
+            made_at,
+            status,
+            attempts,
+            pending,
+            drift,
+            drift_unknown,
+            diagram,
+        })
+    }
+}
+
+/// Which database it is.
+struct Place {
+    url: String,
+    database: String,
+    bytes: u64,
+    server_version: String,
+    made_at: SystemTime,
+}
+
+/// A role that may connect by another one's rights may not measure.
+const PLACE: &str = "SELECT pg_catalog.current_database(), current_user, pg_catalog.current_setting('server_version'), \
+                     pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(), \
+                     CASE WHEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CONNECT') \
+                          THEN pg_catalog.pg_database_size(pg_catalog.current_database()) END, \
+                     extract(epoch FROM pg_catalog.now())";
+
+async fn place<T: Target + ?Sized>(target: &T) -> Result<Place, Error> {
+    let config = target.to_config()?;
+    let session = target.open().await?;
+    let asked = ask(&session, config.map(|endpoint| (*endpoint).clone())).await;
+    session.close().await;
+    asked.map_err(|source| Error::server("asking which database it is", source))
+}
+
+async fn ask(client: &Client, config: Option<Config>) -> Result<Place, tokio_postgres::Error> {
+    let rows = Answers::of(client.simple_query(PLACE).await?).next();
+    let row = rows.first();
+    let value = |column| row.and_then(|row| text(row, column)).unwrap_or_default().to_owned();
+    let database = value(0);
+    // A client or a pool does not say how it connected; the server knows where it was reached.
+    let config = config.unwrap_or_else(|| {
+        let mut config = Config::new();
+        config.user(value(1));
+        if let Some(address) = row.and_then(|row| text(row, 3)) {
+            config.host(address).port(row.and_then(|row| parsed(row, 4)).unwrap_or(5432));
+        }
+        config
+    });
+    let since_epoch =
+        row.and_then(|row| parsed(row, 6)).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok(Place {
+        url: url::public(&config, &database),
+        database,
+        bytes: row.and_then(|row| parsed(row, 5)).unwrap_or(0),
+        server_version: value(2),
+        made_at: SystemTime::UNIX_EPOCH + since_epoch.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,76 @@
+//! How the schema differs from what the applied migrations make.
+
+use super::text::{count, name, shown};
+use super::{Tone, badge, section as framed};
+use crate::schema::catalog::{Change, Difference};
+use crate::schema::drift::Drift;
+use maud::{Markup, html};
+
+/// So many differences are shown open.
+const OPEN: usize = 20;
+
+pub(super) fn section(drift: &Drift) -> Markup {
+    let content = html! {
+        @if let Some(migration) = &drift.interrupted {
+            p { (name(migration)) " was interrupted: what it has done so far is among the differences." }
+        }
+        @if drift.is_none() {
+            p.nothing { "The schema is what " (made(drift.applied)) "." }
+        } @else {
+            @for (index, each) in drift.differences.iter().enumerate() { (difference(each, index < OPEN)) }
+        }
+    };
+    let note = match drift.differences.len() {
+        0 => String::new(),
+        differences => format!(
+            "{} from what {}; added is what only the database has",
+            count(differences, "difference"),
+            made(drift.applied)
+        ),
+    };
+    framed("drift", "Drift", &note, &content)
+}
+
+/// Why it is not known.
+pub(super) fn unknown(reason: &str) -> Markup {
+    let content = html! {
+        p { "The drift is unknown: " (shown(reason)) }
+        p { "Without a scratch database, " code { "drift --kept" } " compares with what the last run kept." }
+    };
+    framed("drift", "Drift", "", &content)
+}
+
+fn made(applied: usize) -> String {
+    match applied {
+        1 => "the applied migration makes".to_owned(),
+        applied => format!("the {applied} applied migrations make"),
+    }
+}
+
+fn difference(difference: &Difference, is_open: bool) -> Markup {
+    let tone = match difference.change {
+        Change::Added => Tone::Good,
+        Change::Removed => Tone::Bad,
+        _ => Tone::Warning,
+    };
+    html! {
+        details.card open[is_open] {
+            summary {
+                span.title { (badge(tone, &difference.change.to_string())) " " strong { (name(&difference.object.to_string())) } }
+            }
+            @if !difference.diff.is_empty() {
+                pre.diff { code dir="ltr" { @for each in difference.diff.lines() { (line(each)) "\n" } } }
+            }
+        }
+    }
+}
+
+fn line(line: &str) -> Markup {
+    html! {
+        @match line.as_bytes().first() {
+            Some(b'+') => ins { (shown(line)) },
+            Some(b'-') => del { (shown(line)) },
+            _ => (shown(line)),
+        }
+    }
+}

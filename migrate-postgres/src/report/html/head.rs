@@ -1,0 +1,157 @@
+//! The heading: which database, and what it all comes to.
+
+use super::Tone;
+use super::text::{count, name, shown, time};
+use crate::operate::units::Bytes;
+use crate::report::standing::stopped;
+use crate::report::{DatabaseReport, Standing};
+use crate::{Outcome, State, StatusRow};
+use maud::{Markup, html};
+
+pub(super) fn head(report: &DatabaseReport) -> Markup {
+    html! {
+        header.page {
+            p.eyebrow { "Database report, " (time(report.made_at)) }
+            h1 { (name(&report.database)) }
+            p.url { code { (name(&report.url)) } }
+            (verdict(report))
+            (facts(report))
+            (contents(report))
+        }
+    }
+}
+
+fn verdict(report: &DatabaseReport) -> Markup {
+    let standing = report.standing();
+    let drifted = report.drift.as_ref().filter(|drift| !drift.is_none());
+    let tone = match standing {
+        Standing::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
+        Standing::UpToDate | Standing::Pending => Tone::Warning,
+        _ => Tone::Bad,
+    };
+    html! {
+        div.verdict.(tone.class()) {
+            p.what { (headline(report, standing)) }
+            @for line in story(report, standing) { p { (shown(&line)) } }
+            @if let Some(drift) = drifted {
+                p { "The schema is not what the applied migrations make: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
+            }
+            @if report.drift_unknown.is_some() {
+                p { "Whether the schema is what the applied migrations make " a href="#drift" { "is unknown" } "." }
+            }
+        }
+    }
+}
+
+fn headline(report: &DatabaseReport, standing: Standing) -> Markup {
+    let pending = report.status.pending().count();
+    let who = stopped(&report.status).map(|row| name(&row.name));
+    html! {
+        @match (standing, who) {
+            (Standing::Failed, Some(who)) => { (who) " failed" }
+            (Standing::InDoubt, Some(who)) => { (who) " is in doubt" }
+            (Standing::UpToDate, _) => "Up to date",
+            (Standing::Pending, _) => { (count(pending, "migration")) " pending" },
+            _ => "A run would be refused",
+        }
+    }
+}
+
+/// What is behind it, and what to do.
+fn story(report: &DatabaseReport, standing: Standing) -> Vec<String> {
+    let mut lines = match (standing, stopped(&report.status)) {
+        (Standing::Failed | Standing::InDoubt, Some(row)) => stopped_story(row),
+        (Standing::UpToDate, _) => vec![match report.applied() {
+            0 => "The set has no migrations, and none is applied.".to_owned(),
+            1 => "The one migration of the set is applied.".to_owned(),
+            applied => format!("All {applied} migrations are applied."),
+        }],
+        _ => Vec::new(),
+    };
+    if let Err(refused) = &report.pending {
+        lines.extend(refused.to_string().lines().map(str::to_owned));
+    }
+    lines
+}
+
+fn stopped_story(row: &StatusRow) -> Vec<String> {
+    let mut lines = Vec::new();
+    let last = match &row.state {
+        State::Pending { last } | State::Interrupted { last, .. } => last.as_ref(),
+        _ => None,
+    };
+    match last {
+        // What `resolve` records for a migration that is to go on.
+        Some(Outcome::Failed { message, .. }) if message.is_empty() => {}
+        Some(Outcome::Failed { message, detail, hint, statement, line, .. }) => {
+            let place = match (statement, line) {
+                (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
+                _ => String::new(),
+            };
+            lines.push(format!("{place}{message}"));
+            lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
+            lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
+        }
+        Some(Outcome::Unfinished { .. }) => {
+            lines.push("Its run was killed, or lost its connection.".to_owned());
+        }
+        _ => {}
+    }
+    match &row.state {
+        State::Interrupted { statements_done: done, .. } => {
+            let are = if *done == 1 { "statement is" } else { "statements are" };
+            let (rest, advice) = match last {
+                Some(Outcome::Failed { message, .. }) if message.is_empty() => {
+                    ("is the next to be run", "Run again: it goes on there.")
+                }
+                Some(Outcome::Failed { .. }) => (
+                    "is not",
+                    "Correct the statement, or mend what it ran into, and run again; or settle it by hand with resolve.",
+                ),
+                _ => (
+                    "may or may not have been done",
+                    "Run again: that looks what it did, and goes on. Where it can't tell, settle it by hand with resolve.",
+                ),
+            };
+            lines.push(format!("{done} {are} done and committed; statement {} {rest}.", done + 1));
+            lines.push(advice.to_owned());
+        }
+        _ => lines.push("It left nothing behind: correct the script, and run again.".to_owned()),
+    }
+    lines
+}
+
+fn facts(report: &DatabaseReport) -> Markup {
+    let failures = report.failures();
+    // Packagers add their own: `15.18 (Debian 15.18-0+deb12u1)`.
+    let version = report.server_version.split(" (").next().unwrap_or_default();
+    html! {
+        dl.facts {
+            (fact("Set", &name(&report.status.set)))
+            (fact("Applied", &html! { (report.applied()) }))
+            (fact("Pending", &html! { (report.status.pending().count()) }))
+            (fact("Attempts", &html! {
+                (report.attempts.len())
+                @if failures > 0 { " " span.aside { "(" (failures) " not done)" } }
+            }))
+            (fact("Tables", &html! { (report.diagram.tables.len()) }))
+            (fact("Size", &html! { (Bytes(report.bytes)) }))
+            (fact("PostgreSQL", &html! { (shown(version)) }))
+        }
+    }
+}
+
+fn fact(what: &str, value: &Markup) -> Markup {
+    html! { div { dt { (what) } dd { (value) } } }
+}
+
+fn contents(report: &DatabaseReport) -> Markup {
+    html! {
+        nav aria-label="Sections" {
+            a href="#pending" { "Pending" }
+            @if report.drift.is_some() || report.drift_unknown.is_some() { a href="#drift" { "Drift" } }
+            a href="#history" { "History" }
+            a href="#tables" { "Tables" }
+        }
+    }
+}

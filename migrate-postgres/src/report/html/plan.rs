@@ -1,0 +1,145 @@
+//! What is pending, statement by statement.
+
+use super::text::{count, name, shown};
+use super::{Tone, badge, section as framed};
+use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, done};
+use crate::report::DatabaseReport;
+use crate::{Action, State};
+use maud::{Markup, html};
+use migrate_core::set::options::TransactionMode;
+use migrate_core::sql::{LockMode, Toll};
+
+/// So many steps are shown open.
+const OPEN: usize = 6;
+
+/// Statements of more lines are folded.
+const LONG: usize = 24;
+
+pub(super) fn section(report: &DatabaseReport) -> Markup {
+    let notes = notes(report);
+    let content = html! {
+        @if !notes.is_empty() {
+            ul.notes { @for note in &notes { li { (shown(note)) } } }
+        }
+        @match &report.pending {
+            Ok(plan) if plan.is_empty() => p.nothing { "There is nothing to do." },
+            Ok(plan) => (steps(plan)),
+            Err(refused) => div.verdict.bad { @for line in refused.to_string().lines() { p { (shown(line)) } } },
+        }
+    };
+    let note = match &report.pending {
+        Ok(plan) if plan.is_empty() => String::new(),
+        Ok(plan) => {
+            format!("{} in the order in which a run would take them", count(plan.steps.len(), "step"))
+        }
+        Err(_) => "a run would change nothing".to_owned(),
+    };
+    framed("pending", "Pending", &note, &content)
+}
+
+/// What is worth a look though it stops nothing.
+fn notes(report: &DatabaseReport) -> Vec<String> {
+    let notices = report.pending.iter().flat_map(|plan| &plan.notices).map(ToString::to_string);
+    let rows = report.status.rows.iter().filter_map(|row| match &row.state {
+        State::Applied { unknown: true, .. } => {
+            Some(format!("{} is applied, and the set does not have it", row.name))
+        }
+        State::Applied { edited: true, .. } => Some(format!("{} was edited after it was applied", row.name)),
+        State::Running(running) => Some(format!("{} {running}", row.name)),
+        State::Outdated { .. } => {
+            Some(format!("{} has changed since it was applied, and will be applied again", row.name))
+        }
+        _ => None,
+    });
+    notices.chain(rows).collect()
+}
+
+fn steps(plan: &Explanation) -> Markup {
+    html! { @for (index, each) in plan.steps.iter().enumerate() { (step(each, index < OPEN)) } }
+}
+
+fn committed(transaction: Option<TransactionMode>) -> &'static str {
+    match transaction {
+        Some(TransactionMode::None) => "statement by statement",
+        Some(TransactionMode::Own) => "in transactions of its own",
+        _ => "in one transaction",
+    }
+}
+
+fn step(step: &ExplainedStep, is_open: bool) -> Markup {
+    let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Plain };
+    let locks = || step.statements.iter().flat_map(|statement| statement.locks.iter().flatten());
+    let worst = locks().filter(|lock| lock.size.is_some()).map(|lock| lock.mode).max();
+    let is_rewritten = locks().any(|lock| lock.toll == Toll::Rewrite && lock.size.is_some());
+    html! {
+        details.card open[is_open] {
+            summary {
+                span.title { (badge(tone, step.action.word())) " " strong { (name(&step.name)) } }
+                span.aside {
+                    @match &step.path {
+                        Some(path) => {
+                            (name(path)) " · " (count(step.statements.len(), "statement")) ", "
+                            @if step.statements_done > 0 { "goes on after " (done(step.statements_done)) ", " }
+                            (committed(step.transaction))
+                        }
+                        None => "records only, runs nothing",
+                    }
+                }
+                span.badges {
+                    @if let Some(mode) = worst { (blocked(mode)) }
+                    @if is_rewritten { (badge(Tone::Bad, "rewrites a table")) }
+                }
+            }
+            ol.statements { @for each in &step.statements { (statement(each)) } }
+        }
+    }
+}
+
+/// Who has to wait for a lock.
+fn blocked(mode: LockMode) -> Markup {
+    html! {
+        @if mode.blocks_reads() { (badge(Tone::Bad, "blocks reads and writes")) }
+        @else if mode.blocks_writes() { (badge(Tone::Warning, "blocks writes")) }
+    }
+}
+
+fn statement(statement: &ExplainedStatement) -> Markup {
+    let code = html! { pre { code dir="ltr" { (shown(&statement.text)) } } };
+    let lines = statement.text.lines().count();
+    html! {
+        li {
+            p.place {
+                "Statement " (statement.number) ", line " (statement.line)
+                @if let Some(command) = statement.refuses { " · " (command) " runs outside of a transaction" }
+            }
+            @if lines > LONG {
+                details.long { summary { (lines) " lines" } (code) }
+            } @else { (code) }
+            @match &statement.locks {
+                None => p.aside { "What it locks can't be told from its text." },
+                Some(locks) if locks.is_empty() => p.aside { "It locks nothing that others use." },
+                Some(locks) => ul.locks { @for each in locks { (lock(each)) } },
+            }
+        }
+    }
+}
+
+fn lock(lock: &ExplainedLock) -> Markup {
+    html! {
+        li {
+            code { (name(&lock.relation)) }
+            span.mode { (lock.mode) }
+            @if lock.size.is_some() { (blocked(lock.mode)) }
+            @match lock.toll {
+                Toll::Catalog => {}
+                Toll::Rewrite => (badge(Tone::Bad, "rewritten")),
+                Toll::Scan | Toll::Build => (badge(Tone::Warning, &lock.toll.to_string())),
+                toll => (badge(Tone::Plain, &toll.to_string())),
+            }
+            span.aside {
+                @match &lock.size { Some(size) => (size), None => "not there yet" }
+                @if let Some(note) = lock.note { "; " (note) }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Names, numbers and times as they are shown.
+
+use maud::{Markup, html};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+/// A text with those signs made visible that are not, or that move others: control characters, marks of direction,
+/// blanks without width. Line feeds and tabs stay. Escaping is not done here.
+pub(in crate::report) fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut visible = String::new();
+    for sign in text.chars() {
+        match sign {
+            '\r' => {}
+            sign if is_invisible(sign) => _ = write!(visible, "\\u{{{:x}}}", sign as u32),
+            sign => visible.push(sign),
+        }
+    }
+    Cow::Owned(visible)
+}
+
+fn is_invisible(sign: char) -> bool {
+    let is_control = sign.is_control() && !matches!(sign, '\n' | '\t');
+    let is_mark = matches!(sign, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    // What is no character, and what an HTML document may not hold.
+    let is_none = (sign as u32) & 0xfffe == 0xfffe || matches!(sign, '\u{fdd0}'..='\u{fdef}');
+    is_control || is_mark || is_none
+}
+
+/// A name, which does not change the direction of what is around it.
+pub(super) fn name(text: &str) -> Markup {
+    html! { bdi { (shown(text)) } }
+}
+
+/// `1 migration`, `2 migrations`.
+pub(in crate::report) fn count(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// A moment, to the second.
+pub(super) fn time(at: SystemTime) -> Markup {
+    let exact = rfc3339(at);
+    html! { time datetime=(exact) { (exact[..10]) " " (exact[11..19]) " UTC" } }
+}
+
+/// The same within a day that is told already.
+pub(super) fn time_of_day(at: SystemTime) -> Markup {
+    let exact = rfc3339(at);
+    html! { time datetime=(exact) { (exact[11..19]) } }
+}
+
+/// A moment as `2026-11-21T10:19:31Z`. What a damaged row may say, a time before 1970 or after 9999, is shown as the nearest
+/// that can be.
+pub(super) fn rfc3339(at: SystemTime) -> String {
+    let last = 253_402_300_799;
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(last);
+    let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_can_not_be_seen_is_shown() {
+        assert_eq!(shown("a\u{202e}b\u{0}\r\n"), "a\\u{202e}b\\u{0}\n");
+        assert_eq!(shown("größer שלום 👩\u{200d}🚀"), "größer שלום 👩\u{200d}🚀");
+    }
+
+    #[test]
+    fn every_time_has_a_text() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        let after = SystemTime::UNIX_EPOCH + Duration::from_secs(300_000_000_000);
+        assert_eq!(rfc3339(before), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(after), "9999-12-31T23:59:59Z");
+    }
+}

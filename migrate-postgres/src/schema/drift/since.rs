@@ -1,0 +1,240 @@
+//! Drift without a scratch database: against what the schema was when the last run had ended.
+//!
+//! Of each object only a digest is kept: what it is told apart by, and nothing that it says.
+
+use super::Comparison;
+use crate::connection::target::Target;
+use crate::error::Error;
+use crate::history::{PgHistory, Survey, make};
+use crate::migrator::Migrator;
+use crate::schema::catalog::{Catalog, Change, Kind, Object, Scope, read};
+use crate::sql::quote::{quote_ident, quote_literal};
+use migrate_core::Report;
+use migrate_core::history::History as _;
+use migrate_core::plan::Notice;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::time::SystemTime;
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+/// How a schema differs from what was kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinceKept {
+    /// When it was kept, by the server's clock.
+    pub kept_at: SystemTime,
+    /// Whether other migrations are applied now than were then: the changes are those of a run that kept nothing, too.
+    pub outdated: bool,
+    /// What has changed, in the order of a catalog.
+    pub changes: Vec<ObjectChange>,
+}
+
+/// An object that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectChange {
+    /// What has become of it.
+    pub change: Change,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, as a catalog has it.
+    pub identity: String,
+}
+
+impl fmt::Display for ObjectChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Object::new(self.kind, &*self.identity, ""), self.change)
+    }
+}
+
+/// Keeping, with the feature `catalog`.
+impl Migrator {
+    /// Keeps what the schema is at the end of each run that changed something, for [`drift_since_kept`](Migrator::drift_since_kept):
+    /// a digest of each object of the database, in the table `migrate_schema` beside the history. That costs one reading of the
+    /// catalog after such a run, and nothing where there is nothing to do. Where it can't be kept, a notice of the report says so.
+    pub fn keep_schema(mut self) -> Migrator {
+        self.settings.keeps_schema = true;
+        self
+    }
+
+    /// Keeps what the schema is now, drift and all, and returns how many objects it has.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn keep_schema_now<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        let kept = self.keep(&mut history).await;
+        history.close().await;
+        kept
+    }
+
+    /// How the schema differs from what was kept of it; none where nothing was. No scratch database is needed, and nothing is
+    /// written. [`Comparison::schema`] and [`Comparison::scratch`] have no meaning here: the whole database is kept.
+    ///
+    /// Which objects have changed is known, and not how; [`drift`](Migrator::drift) tells that. Where several sets share a database, what a run
+    /// of another one makes shows too, until this set's schema is kept again. So does every change where a newer release of this library,
+    /// or a newer PostgreSQL, defines the same object by another text.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use migrate_postgres::drift::Comparison;
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn look(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// let migrator = migrate!("tests/fixtures/quickstart").keep_schema();
+    /// migrator.run(url).await?;
+    /// // Later:
+    /// if let Some(since) = migrator.drift_since_kept(url, &Comparison::new()).await? {
+    ///     since.changes.iter().for_each(|change| println!("{change}"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn drift_since_kept<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        comparison: &Comparison,
+    ) -> Result<Option<SinceKept>, Error> {
+        let mut history = PgHistory::open(target, &self.settings).await?;
+        let since = self.since_kept(&mut history, comparison).await;
+        history.close().await;
+        since
+    }
+
+    /// Keeps the schema after a run, where that is asked for and it did something.
+    pub(crate) async fn keep_schema_after<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        mut report: Report,
+    ) -> Report {
+        if self.settings.keeps_schema
+            && !report.is_noop()
+            && let Err(error) = self.keep_schema_now(target).await
+        {
+            let what = format!("all is done, but what the schema is now could not be kept: {error}");
+            report.notices.push(Notice::Backend(what));
+        }
+        report
+    }
+
+    async fn keep<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
+        let survey = history.survey().await?;
+        survey.check_writable()?;
+        let applied = history.load(self.set()).await?.digest().to_string();
+        let objects = digests(history, &survey).await?;
+        let table = table(&survey);
+        let create = format!(
+            "CREATE TABLE IF NOT EXISTS {table} (set_name text PRIMARY KEY, kept_at timestamptz NOT NULL, applied text NOT NULL, \
+             kinds text[] NOT NULL, identities text[] NOT NULL, tables text[] NOT NULL, digests text[] NOT NULL)"
+        );
+        let failed = |source| Error::server("keeping what the schema is", source);
+        make(history.session(), &create).await.map_err(failed)?;
+        let keep = format!(
+            "INSERT INTO {table} VALUES ($1, pg_catalog.clock_timestamp(), $2, $3, $4, $5, $6) ON CONFLICT (set_name) DO UPDATE SET \
+             (kept_at, applied, kinds, identities, tables, digests) = (EXCLUDED.kept_at, EXCLUDED.applied, EXCLUDED.kinds, \
+             EXCLUDED.identities, EXCLUDED.tables, EXCLUDED.digests)"
+        );
+        let column = |of: fn(&Object) -> Option<&str>| objects.objects().iter().map(of).collect::<Vec<_>>();
+        let kinds = column(|object| Some(object.kind().word()));
+        let identities = column(|object| Some(object.identity()));
+        let (tables, digests) = (column(Object::table), column(|object| Some(object.definition())));
+        let texts = Type::TEXT_ARRAY;
+        let name = self.set().name();
+        let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
+            (&name, Type::TEXT),
+            (&applied, Type::TEXT),
+            (&kinds, texts.clone()),
+            (&identities, texts.clone()),
+            (&tables, texts.clone()),
+            (&digests, texts),
+        ];
+        history.session().query_typed(&keep, &parameters).await.map_err(failed)?;
+        Ok(objects.objects().len())
+    }
+
+    async fn since_kept<T: Target + ?Sized>(
+        &self,
+        history: &mut PgHistory<'_, T>,
+        comparison: &Comparison,
+    ) -> Result<Option<SinceKept>, Error> {
+        let survey = history.survey().await?;
+        let Some(kept) = Kept::load(history.session(), &survey, self.set().name()).await? else {
+            return Ok(None);
+        };
+        let applied = history.load(self.set()).await?.digest().to_string();
+        let live = comparison.of(digests(history, &survey).await?);
+        let changes = comparison.of(kept.catalog).differences(&live);
+        let change = |difference: &crate::schema::catalog::Difference| ObjectChange {
+            change: difference.change,
+            kind: difference.object.kind(),
+            identity: difference.object.identity().to_owned(),
+        };
+        Ok(Some(SinceKept {
+            kept_at: kept.at,
+            outdated: kept.applied != applied,
+            changes: changes.iter().map(change).collect(),
+        }))
+    }
+}
+
+/// The whole database's objects, each with its digest in place of its definition.
+async fn digests<T: Target + ?Sized>(
+    history: &mut PgHistory<'_, T>,
+    survey: &Survey,
+) -> Result<Catalog, Error> {
+    let scope = Scope::database();
+    let scope = scope.without_histories(history.session(), &survey.table).await?;
+    let catalog = read(history.session_mut(), &scope).await?;
+    Ok(Catalog::of(catalog.objects().iter().map(digested)))
+}
+
+fn digested(object: &Object) -> Object {
+    let digest = Sha256::digest(object.definition().as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digested = Object::new(object.kind(), object.identity(), digest);
+    object.table().map_or(digested.clone(), |table| digested.of(table))
+}
+
+/// The table of kept schemas, beside the history's.
+fn table(survey: &Survey) -> String {
+    format!("{}.migrate_schema", quote_ident(survey.table.schema()))
+}
+
+/// What was kept.
+struct Kept {
+    at: SystemTime,
+    applied: String,
+    catalog: Catalog,
+}
+
+impl Kept {
+    async fn load(client: &Client, survey: &Survey, set: &str) -> Result<Option<Kept>, Error> {
+        let failed = |source| Error::server("reading what was kept of the schema", source);
+        let table = table(survey);
+        let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&table));
+        if !client.query_typed_one(&there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let load = format!(
+            "SELECT kept_at, applied, kinds, identities, tables, digests FROM {table} WHERE set_name = $1"
+        );
+        let rows = client.query_typed(&load, &[(&set, Type::TEXT)]).await.map_err(failed)?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (kinds, identities): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
+        let (tables, digests): (Vec<Option<String>>, Vec<String>) = (row.get(4), row.get(5));
+        let objects = kinds.iter().zip(identities).zip(tables).zip(digests);
+        // A kind that this release does not know shows as nothing that was there.
+        let objects = objects.filter_map(|(((kind, identity), table), digest)| {
+            let object = Object::new(Kind::of_word(kind)?, identity, digest);
+            Some(table.map_or(object.clone(), |table| object.of(table)))
+        });
+        Ok(Some(Kept { at: row.get(0), applied: row.get(1), catalog: Catalog::of(objects) }))
+    }
+}

@@ -1,0 +1,217 @@
+//! A scratch database that is made for one comparison.
+//!
+//! A process that is killed can't drop it. So its name says which advisory lock its owner holds, in a session beside it, from
+//! before it is made until it is dropped: whoever makes one first drops those whose lock is free and that nobody is
+//! connected to.
+
+use super::{Counted, ScratchError, clear_up};
+use crate::connection::endpoint::Endpoint;
+use crate::connection::session::Session;
+use crate::connection::target::connect;
+use crate::error::Error;
+use crate::history::run_id;
+use crate::sql::quote::{quote_ident, quote_literal};
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+
+/// A database of a random name, dropped with the value.
+pub(super) struct Made {
+    /// How to connect to the database beside it.
+    admin: Endpoint,
+    name: String,
+    /// The session that holds its lock.
+    guard: Option<Session<'static>>,
+    is_dropped: bool,
+    /// For whoever waits until nothing is left.
+    counted: Counted,
+}
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The digits at the end of a name, which are also the number of its lock. So many are a positive number.
+const DIGITS: usize = 15;
+
+/// Scratch databases whose owner is gone: of our role, with a free lock, and without a session.
+const ABANDONED: &str = "\
+    SELECT d.datname::text FROM pg_catalog.pg_database d WHERE d.datname ~ '^migrate_scratch_[0-9a-f]{15}$' \
+    AND pg_catalog.pg_has_role(d.datdba, 'USAGE') \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 \
+      AND (l.classid::int8 << 32) | l.objid::int8 = ('x0' || right(d.datname, 15))::bit(64)::int8)";
+
+/// What a new database and its sessions have to be like, for definitions to be alike. As JSON, since which columns there are
+/// depends on the server's version.
+const LIKE: &str = "\
+    SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, \
+      coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), \
+      current_user::text, (SELECT array_agg(name::text ORDER BY name) FROM set), \
+      (SELECT array_agg(setting ORDER BY name) FROM set) \
+    FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
+
+impl Made {
+    /// Makes it, and says how to connect to it.
+    pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(Made, Endpoint), Error> {
+        let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
+        let sql = format!(
+            "WITH set AS (SELECT name, setting FROM pg_catalog.pg_settings WHERE source IN ('database', 'database user')) {LIKE}"
+        );
+        let like = live.query_typed_one(&sql, &[]).await;
+        let like = like.map_err(|source| Error::server("looking at the database", source))?;
+        let mut config = admin.clone();
+        config.dbname(&name);
+        if let Some(options) = session_options(&like, admin.get_options()) {
+            config.options(options);
+        }
+        let (role, sql) = (like.get::<_, String>(5), creation(&name, &like));
+        // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
+        // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
+        let made = Made { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
+        let creating = tokio::spawn(async move { made.make(&role, &sql).await });
+        let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        Ok((made, config))
+    }
+
+    async fn make(mut self, role: &str, sql: &str) -> Result<Made, Error> {
+        let session = connect(&self.admin).await?;
+        sweep(&session).await;
+        let key = i64::from_str_radix(&self.name[self.name.len() - DIGITS..], 16).unwrap_or_default();
+        // It waits as long as the comparison lasts.
+        let lock = format!(
+            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'; \
+             SELECT pg_catalog.pg_try_advisory_lock({key})"
+        );
+        session.batch_execute(&lock).await.map_err(|source| Error::server("taking a lock", source))?;
+        self.is_dropped = false;
+        let made = session.batch_execute(sql).await;
+        self.guard = Some(session);
+        match made {
+            Ok(()) => Ok(self),
+            Err(source) => {
+                // Where the connection was lost, it may have been made.
+                self.is_dropped = source.as_db_error().is_some();
+                Err(refusal(role, self.name.clone(), source).into())
+            }
+        }
+    }
+
+    /// Drops it, with all connections to it.
+    pub(super) async fn drop_now(mut self) -> Result<(), Error> {
+        // Not before: the drop of a call that was cancelled is the drop of the value.
+        let dropped = drop_database(self.guard.as_ref(), &self.admin, &self.name).await;
+        self.is_dropped = true;
+        if let Some(guard) = self.guard.take() {
+            guard.close().await;
+        }
+        dropped
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if !self.is_dropped {
+            let (admin, name, guard) = (self.admin.clone(), self.name.clone(), self.guard.take());
+            clear_up(self.counted.clone(), async move { drop_database(guard.as_ref(), &admin, &name).await });
+        }
+    }
+}
+
+/// Drops scratch databases that killed processes have left. None of it is a reason to make no new one.
+async fn sweep(client: &Client) {
+    let Ok(abandoned) = client.query_typed(ABANDONED, &[]).await else { return };
+    for row in abandoned {
+        // Without FORCE: whoever has connected to it meanwhile keeps it.
+        let drop_it = format!("DROP DATABASE IF EXISTS {}", quote_ident(row.get(0)));
+        drop(client.batch_execute(&drop_it).await);
+    }
+}
+
+fn creation(name: &str, like: &Row) -> String {
+    let locale = match (like.get(3), like.get::<_, Option<&str>>(4)) {
+        ("i", Some(locale)) => format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", quote_literal(locale)),
+        ("b", Some(locale)) => format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", quote_literal(locale)),
+        _ => String::new(),
+    };
+    format!(
+        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}{locale}",
+        quote_ident(name),
+        quote_literal(like.get(0)),
+        quote_literal(like.get(1)),
+        quote_literal(like.get(2)),
+    )
+}
+
+/// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
+async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name: &str) -> Result<(), Error> {
+    let opened = match guard.filter(|guard| !guard.is_closed()) {
+        Some(_) => None,
+        None => Some(connect(admin).await?),
+    };
+    let session = opened.as_ref().or(guard).expect("one of them is there");
+    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
+    let mut tries = 0;
+    let dropped = loop {
+        match session.batch_execute(&sql).await {
+            Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && tries < 50 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    if let Some(session) = opened {
+        session.close().await;
+    }
+    let failed = |source| ScratchError::Server {
+        doing: "dropping",
+        database: name.to_owned(),
+        source,
+        next: "drop it by hand; the comparison itself was done",
+    };
+    dropped.map_err(|source| failed(source).into())
+}
+
+/// Settings of the live database (`ALTER DATABASE … SET search_path`) for sessions in the new one, which has none. As options
+/// of the connection and not by ALTER DATABASE: the server reads a list there as it does in a configuration file.
+fn session_options(like: &Row, own: Option<&str>) -> Option<String> {
+    let names: Vec<&str> = like.get::<_, Option<_>>(6)?;
+    let values: Vec<&str> = like.get::<_, Option<_>>(7)?;
+    let set = names.iter().zip(values).map(|(name, value)| format!("-c {name}={}", escaped(value)));
+    // What the connection string sets comes last, and stands.
+    Some(set.chain(own.map(str::to_owned)).collect::<Vec<_>>().join(" "))
+}
+
+/// A value among the options of a connection: white space and backslashes have a backslash before them.
+fn escaped(value: &str) -> String {
+    let special = |c: char| c.is_whitespace() || c == '\\';
+    value.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+fn refusal(role: &str, database: String, source: tokio_postgres::Error) -> ScratchError {
+    let message = source.as_db_error().map(|db| db.message().to_owned());
+    match (source.code(), message) {
+        (Some(&SqlState::INSUFFICIENT_PRIVILEGE), Some(message)) => {
+            ScratchError::NotAllowed { role: crate::sql::quote::quote_if_needed(role), message }
+        }
+        _ => ScratchError::Server {
+            doing: "creating",
+            database,
+            source,
+            next: "give the URL of an empty database with `Comparison::scratch`",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn white_space_in_an_option_does_not_end_it() {
+        assert_eq!(escaped("\"a b\", c\\d"), "\"a\\ b\",\\ c\\\\d");
+    }
+}

@@ -1,0 +1,121 @@
+//! A database to try migrations on: one that is made and dropped, or an empty one that is given and emptied again.
+
+mod emptying;
+mod error;
+mod given;
+mod made;
+mod phase;
+mod replay;
+
+#[cfg(feature = "cli")]
+pub(crate) use emptying::drops;
+pub use error::ScratchError;
+#[cfg(feature = "testing")]
+pub(crate) use given::{empty_all, is_empty};
+pub use phase::Phase;
+pub(crate) use phase::Told;
+pub(crate) use replay::{Replay, Replayed, Source};
+
+use crate::connection::endpoint::Endpoint;
+use crate::connection::target::Target;
+use crate::error::Error;
+use given::Given;
+use made::Made;
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "cli")]
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// A database to try migrations on.
+///
+/// # Cancel safety
+///
+/// Dropped before [`Scratch::close`] it is dropped or emptied by a task of its own on the tokio runtime: a runtime that ends
+/// at once may leave it.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    config: Endpoint,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Made(Box<Made>),
+    Given(Box<Given>),
+}
+
+impl Scratch {
+    /// The database that `url` leads to, or else one that is made on the server of `target`, alike in what the catalog
+    /// depends on. `live` is a connection to the target.
+    pub(crate) async fn open<T: Target + ?Sized>(
+        target: &T,
+        live: &Client,
+        url: Option<&str>,
+    ) -> Result<Scratch, Error> {
+        if let Some(url) = url {
+            let config = url.to_config()?.ok_or(ScratchError::NoUrl)?;
+            let given = Given::take(&config, live).await?;
+            return Ok(Scratch { config: given.marked(config), kind: Kind::Given(Box::new(given)) });
+        }
+        let admin = target.to_config()?.ok_or(ScratchError::NoUrl)?;
+        let (made, config) = Made::create(admin, live).await?;
+        Ok(Scratch { config, kind: Kind::Made(Box::new(made)) })
+    }
+
+    /// How to connect to it.
+    pub(crate) fn config(&self) -> &Endpoint {
+        &self.config
+    }
+
+    /// Drops or empties it.
+    pub(crate) async fn close(self) -> Result<(), Error> {
+        match self.kind {
+            Kind::Made(made) => made.drop_now().await,
+            Kind::Given(given) => given.empty_now().await,
+        }
+    }
+}
+
+/// Counts the scratch databases of this process that are still there.
+#[derive(Debug)]
+struct Counted;
+
+static THERE: AtomicUsize = AtomicUsize::new(0);
+
+impl Counted {
+    fn new() -> Counted {
+        THERE.fetch_add(1, Ordering::SeqCst);
+        Counted
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Counted {
+        Counted::new()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        THERE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Waits until the scratch databases of calls that were cancelled are dropped or emptied: before a process ends.
+#[cfg(feature = "cli")]
+pub(crate) async fn cleared() {
+    while THERE.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Runs what clears up after a call that was cancelled, where that can still be done.
+fn clear_up(counted: Counted, clearing: impl Future<Output = Result<(), Error>> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        // Nobody is left to be told of an error.
+        runtime.spawn(async move {
+            drop(clearing.await);
+            drop(counted);
+        });
+    }
+}

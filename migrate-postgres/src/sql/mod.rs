@@ -1,0 +1,5 @@
+//! Text of SQL: identifiers quoted, values written, answers read.
+
+pub(crate) mod answers;
+pub(crate) mod quote;
+pub(crate) mod value;
