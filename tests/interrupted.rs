@@ -3,7 +3,7 @@
 use migrate_core::Set;
 use migrate_core::plan::Interruption;
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Down, Error, Migrator, Position, Refused, Report, Resolution};
+use migrate_postgres::{Down, Error, Left, Migrator, Outcome, Position, Refused, Report, Resolution};
 use migrate_tests::sets::{Scripts, set};
 use std::time::Duration;
 
@@ -385,6 +385,62 @@ async fn an_attempt_that_never_ended_is_recorded_whatever_comes_next() {
     killed(&database, &slow).await;
     slow.resolve(database.url(), "2", Resolution::Applied, "by hand").await.unwrap();
     assert!(rows(&database).await[1].starts_with("2 apply interrupted"));
+}
+
+/// Every run that can't go on with a statement in doubt has a row of its own; that of the attempt in doubt stays as it is, and
+/// shows however many rows come after it.
+#[tokio::test]
+async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
+    let code = "-- migrate: transaction=none\nSELECT 1; DO $$ BEGIN PERFORM pg_sleep(600); END $$; SELECT 2;";
+    let migrator = second(code);
+    let database = database().await;
+    killed(&database, &migrator).await;
+    let open = rows(&database).await[1].clone();
+    assert!(open.starts_with("2 apply unfinished") && open.ends_with("live at 1"), "{open}");
+    for attempt in 3..=9 {
+        let mut config = database.config();
+        config.application_name("deploy");
+        match migrator.run(&config).await.unwrap_err() {
+            Error::Failed(failure) => assert!(matches!(failure.left, Left::InDoubt { .. }), "{failure}"),
+            error => panic!("{error}"),
+        }
+        let rows = rows(&database).await;
+        assert_eq!(rows[1], open);
+        assert_eq!(rows[attempt - 1..], [format!("{attempt} apply failed deploy reached 1 after 2")]);
+        let position = migrator.position(database.url()).await.unwrap();
+        assert!(matches!(position, Position::Interrupted { .. }), "{position:?}");
+    }
+    let attempts = migrator.attempts(database.url()).await.unwrap();
+    match &attempts[8].outcome {
+        Outcome::Failed { message, statement, line, .. } => {
+            assert!(message.contains("in doubt") && (*statement, *line) == (Some(2), Some(2)), "{message}");
+        }
+        outcome => panic!("{outcome}"),
+    }
+    migrator.resolve(database.url(), "2", Resolution::ResumeAt(3), "it slept").await.unwrap();
+    assert_eq!(names(&migrator.run(database.url()).await.unwrap()), ["apply 00002_step"]);
+    assert!(migrator.verify(database.url()).await.is_ok());
+}
+
+#[tokio::test]
+async fn code_that_failed_after_a_commit_leaves_what_the_server_said_in_its_row() {
+    let database = database().await;
+    let migrator = second("-- migrate: transaction=none\nDO $$ BEGIN COMMIT; PERFORM 1/0; END $$;");
+    migrator.run(database.url()).await.unwrap_err();
+    let attempts = migrator.attempts(database.url()).await.unwrap();
+    match &attempts[1].outcome {
+        Outcome::Interrupted { message: Some(message), statements_done: Some(0), .. } => {
+            assert_eq!(message, "division by zero");
+        }
+        outcome => panic!("{outcome:?}"),
+    }
+    assert!(attempts[1].took.is_some());
+    // In doubt it stays.
+    match migrator.run(database.url()).await.unwrap_err() {
+        Error::Failed(failure) => assert!(matches!(failure.left, Left::InDoubt { .. }), "{failure}"),
+        error => panic!("{error}"),
+    }
+    assert!(rows(&database).await[2].starts_with("3 apply failed"));
 }
 
 /// A run that has lost its lock, and another one that begins: the second takes the first one's row for one that nobody ends,

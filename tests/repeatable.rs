@@ -1,7 +1,7 @@
 //! Repeatable migrations, and those that replace others, on a server.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Down, Error, Migrator, Refused, Set, State};
+use migrate_postgres::{Down, Error, Migrator, Refused, Report, Resolution, Set, State};
 use migrate_tests::sets::folder_of;
 
 async fn database() -> Database {
@@ -140,4 +140,107 @@ async fn a_database_in_the_midst_of_what_is_replaced_is_finished_or_refused() {
     assert!(matches!(&refused, Refused::PartlyReplaced { name, .. } if name == "V3__both"), "{refused}");
     let all = migrator(&[USERS, POSTS, BOTH, TAGS]);
     assert_eq!(run(&database, &all).await, ["V2__posts", "V3__both", "V4__tags"]);
+}
+
+/// Holds a report against the rows that count: how many there are, and which migration is the greatest of them.
+#[track_caller]
+fn assert_true(report: &Report, applied: &[String], what: &str) {
+    let versioned = applied.iter().rfind(|name| !name.starts_with('R'));
+    let last = versioned.or(applied.last()).cloned();
+    assert_eq!((report.applied, &report.last), (applied.len(), &last), "{what}: {report}");
+    match last {
+        Some(last) => assert!(report.to_string().contains(&format!("at {last} (")), "{what}: {report}"),
+        None => assert!(report.to_string().contains("no migration is applied"), "{what}: {report}"),
+    }
+}
+
+/// The names of the migrations that count as applied, in order.
+async fn applied(database: &Database) -> Vec<String> {
+    let sql = "SELECT name FROM migrate_history WHERE live AND outcome = 'done' AND action <> 'rewind' ORDER BY name";
+    let rows = database.connect().await.unwrap().query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whatever was done, and however it ended.
+#[tokio::test]
+async fn a_report_never_names_a_migration_as_the_last_that_is_not_applied() {
+    const UNDO_POSTS: (&str, &str) = ("U2__posts.sql", "DROP TABLE posts;");
+    const VIEWS: (&str, &str) = ("R__views.sql", "SELECT 1;");
+    const HALF: (&str, &str) = (
+        "V3__half.sql",
+        "CREATE INDEX CONCURRENTLY i ON users (id); CREATE INDEX CONCURRENTLY j ON posts (nope);",
+    );
+    const HALF_DOWN: (&str, &str) =
+        ("U1__users.sql", "DROP INDEX CONCURRENTLY IF EXISTS i; DROP INDEX CONCURRENTLY nope;");
+    let (database, both) = (database().await, [USERS, UNDO, POSTS, UNDO_POSTS]);
+    let url = database.url();
+    let view_only = migrator(&[VIEWS]);
+    let two = migrator(&[both[0], both[1], both[2], both[3], VIEWS]);
+    let edited = migrator(&[USERS, UNDO, POSTS, UNDO_POSTS, ("R__views.sql", "SELECT 2;")]);
+    let failing = migrator(&[USERS, UNDO, POSTS, UNDO_POSTS, VIEWS, ("V3__no.sql", "SELECT nope;")]);
+    let half = migrator(&[USERS, UNDO, POSTS, UNDO_POSTS, VIEWS, HALF]);
+    let undone = migrator(&[USERS, HALF_DOWN, POSTS, UNDO_POSTS, VIEWS]);
+    let squashed = migrator(&[BOTH, VIEWS]);
+    let older = migrator(&[USERS, UNDO]);
+    let holed = migrator(&[USERS, TAGS]);
+    let filled = migrator(&[USERS, POSTS, TAGS]).allow_out_of_order(true);
+    let failed = |outcome: Result<Report, Error>| match outcome {
+        Err(Error::Failed(failure)) => failure.report,
+        outcome => panic!("{outcome:?}"),
+    };
+    assert_true(&view_only.run(url).await.unwrap(), &applied(&database).await, "a repeatable alone");
+    assert_true(&two.run(url).await.unwrap(), &applied(&database).await, "up");
+    assert_true(&two.run(url).await.unwrap(), &applied(&database).await, "nothing to do");
+    assert_true(&older.run(url).await.unwrap(), &applied(&database).await, "an older release");
+    assert_true(&edited.run(url).await.unwrap(), &applied(&database).await, "a repeatable again");
+    assert_true(&two.redo(url, 2).await.unwrap(), &applied(&database).await, "redo");
+    assert_true(&two.to(url, "1").await.unwrap(), &applied(&database).await, "down to");
+    assert_true(&two.down(url, Down::all()).await.unwrap(), &applied(&database).await, "down");
+    assert_true(&two.down(url, Down::all()).await.unwrap(), &applied(&database).await, "down of nothing");
+    assert_true(&two.clone().target("1").run(url).await.unwrap(), &applied(&database).await, "a target");
+    assert_true(&failed(failing.run(url).await), &applied(&database).await, "a failure");
+    assert_true(&failed(half.run(url).await), &applied(&database).await, "between its statements");
+    assert_true(
+        &half.resolve(url, "3", Resolution::ResumeAt(2), "a try").await.unwrap(),
+        &applied(&database).await,
+        "to go on",
+    );
+    assert_true(&failed(half.run(url).await), &applied(&database).await, "again");
+    database.connect().await.unwrap().batch_execute("DROP INDEX i").await.unwrap();
+    assert_true(
+        &half.resolve(url, "3", Resolution::Reverted, "dropped").await.unwrap(),
+        &applied(&database).await,
+        "not applied",
+    );
+    assert_true(&failed(undone.down(url, Down::all()).await), &applied(&database).await, "a failed down");
+    assert_true(
+        &undone.resolve(url, "1", Resolution::Reverted, "dropped").await.unwrap(),
+        &applied(&database).await,
+        "reverted",
+    );
+    assert_true(
+        &two.resolve(url, "1", Resolution::Applied, "made").await.unwrap(),
+        &applied(&database).await,
+        "applied by hand",
+    );
+    assert_true(
+        &two.resolve(url, "2", Resolution::Applied, "made").await.unwrap(),
+        &applied(&database).await,
+        "the rest",
+    );
+    assert_true(&squashed.run(url).await.unwrap(), &applied(&database).await, "a squash");
+    assert_true(&squashed.run(url).await.unwrap(), &applied(&database).await, "a squash again");
+    assert_true(
+        &two.clone().resolve(url, "3", Resolution::Reverted, "a try").await.unwrap(),
+        &applied(&database).await,
+        "before the squash",
+    );
+    let database = self::database().await;
+    assert_true(&two.baseline(database.url(), "2").await.unwrap(), &applied(&database).await, "baseline");
+    let database = self::database().await;
+    let url = database.url();
+    assert_true(&holed.run(url).await.unwrap(), &applied(&database).await, "without the second");
+    assert_true(&filled.run(url).await.unwrap(), &applied(&database).await, "out of order");
+    // Its newer ones were applied in another order than that of their versions.
+    assert_true(&older.run(url).await.unwrap(), &applied(&database).await, "an older release");
 }

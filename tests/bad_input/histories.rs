@@ -144,16 +144,83 @@ async fn a_damaged_row_is_named_with_what_is_wrong() {
     }
 }
 
+/// What the row said counts: without it the migration would be applied a second time.
 #[tokio::test]
-async fn a_row_that_was_deleted_by_hand_is_a_hole() {
+async fn a_row_that_was_deleted_by_hand_is_refused_by_name_until_it_is_settled() {
     let (database, folder) = migrated().await;
     execute(&database, "DELETE FROM migrate_history WHERE seq = 2").await;
     folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
+    folder.write("0004_likes.down.sql", "DROP TABLE likes;");
+    let (migrator, config) = (folder.migrator(), database.config());
+    let lax = migrator.clone().allow_out_of_order(true);
+    let refused = [
+        migrator.run(&config).await.map(drop),
+        lax.run(&config).await.map(drop),
+        migrator.plan(&config).await.map(drop),
+        migrator.verify(&config).await.map(drop),
+        migrator.down(&config, Down::all()).await.map(drop),
+        migrator.redo(&config, 1).await.map(drop),
+        migrator.baseline(&config, "4").await.map(drop),
+    ];
+    for outcome in refused {
+        match outcome.unwrap_err() {
+            Error::Refused(Refused::RowsLost { lost }) => {
+                assert_eq!((lost.rows, lost.names), (vec![(2, 2)], vec!["0002_posts".to_owned()]));
+            }
+            error => panic!("{error}"),
+        }
+    }
+    let error = migrator.run(&config).await.unwrap_err();
+    assert_error("deleted_row", &error, &database).await;
+    migrator.resolve(&config, "2", Resolution::Applied, "its row was deleted").await.unwrap();
+    let report = migrator.run(&config).await.unwrap();
+    assert!(matches!(&*report.notices, [Notice::RowsGone { rows, .. }] if *rows == [(2, 2)]), "{report}");
+    assert_eq!(report.steps.len(), 1);
+    migrator.verify(&config).await.unwrap();
+}
+
+/// Nobody can tell what they said: the set does not have it.
+#[tokio::test]
+async fn deleted_rows_of_migrations_that_the_set_lacks_are_refused_with_what_lets_the_rest_count() {
+    let (database, folder) = migrated().await;
+    for file in ["0002_posts.up.sql", "0002_posts.down.sql"] {
+        folder.remove(file);
+    }
+    execute(&database, "DELETE FROM migrate_history WHERE seq = 2").await;
+    folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
     let error = folder.migrator().run(&database.config()).await.unwrap_err();
+    assert_error("deleted_row_unknown", &error, &database).await;
+    let Error::Refused(Refused::RowsLost { lost }) = error else { panic!("{error}") };
+    execute(&database, &lost.remedy).await;
+    assert_eq!(folder.migrator().run(&database.config()).await.unwrap().steps.len(), 1);
+    folder.migrator().verify(&database.config()).await.unwrap();
+}
+
+#[tokio::test]
+async fn deleted_rows_that_count_for_nothing_are_a_notice() {
+    let (database, folder) = migrated().await;
+    folder.write("0004_likes.up.sql", "CREATE TABLE likes (id nonsense);");
+    folder.migrator().run(&database.config()).await.unwrap_err();
+    folder.migrator().run(&database.config()).await.unwrap_err();
+    folder.write("0004_likes.up.sql", "CREATE TABLE likes ();");
+    folder.migrator().run(&database.config()).await.unwrap();
+    execute(&database, "DELETE FROM migrate_history WHERE outcome = 'failed'").await;
+    folder.write("0005_more.up.sql", "CREATE TABLE more ();");
+    let (migrator, config) = (folder.migrator(), database.config());
+    let gone = |notices: &[Notice]| {
+        assert!(matches!(notices, [Notice::RowsGone { rows, .. }] if *rows == [(4, 5)]), "{notices:?}");
+    };
+    gone(&migrator.plan(&config).await.unwrap().notices);
+    let status = migrator.status(&config).await.unwrap();
+    gone(&status.notices);
     assert!(
-        matches!(&error, Error::Refused(Refused::OutOfOrder { name, .. }) if name == "0002_posts"),
-        "{error}"
+        status
+            .to_string()
+            .ends_with("lacks its rows 4 to 5: deleted by hand; what is applied does not depend on that")
     );
+    gone(&migrator.run(&config).await.unwrap().notices);
+    // A boot with nothing to do looks at the end only.
+    assert!(migrator.run(&config).await.unwrap().notices.is_empty());
 }
 
 #[tokio::test]

@@ -345,6 +345,7 @@ impl Run<'_> {
         let beginning = || self.set.iter().take(applied).rev();
         let versioned = beginning().find(|migration| !migration.version().is_repeatable());
         let last = versioned.or(beginning().next()).map(|migration| migration.name().to_owned());
+        let newest = newer.iter().max_by_key(|newer| &newer.version).map(|newer| newer.name.clone());
         let newer: Vec<String> = newer.iter().map(|newer| newer.name.clone()).collect();
         let mut notices = Vec::new();
         if !newer.is_empty() {
@@ -356,7 +357,7 @@ impl Run<'_> {
         Report {
             set: self.set.name().to_owned(),
             applied: applied + newer.len(),
-            last: newer.last().cloned().or(last),
+            last: newest.or(last),
             notices,
             waited: self.waited,
             took: self.started.elapsed(),

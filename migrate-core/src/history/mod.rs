@@ -6,7 +6,7 @@ mod state;
 pub mod stored;
 
 pub use memory::{MemoryDatabase, MemoryHistory};
-pub use state::{Applied, End, Head, Interrupted, Kept, Newer, Position, State};
+pub use state::{Applied, End, Head, Interrupted, Kept, LostRows, Newer, Position, State};
 
 use crate::display::printable::Printable;
 use crate::engine::Progress;

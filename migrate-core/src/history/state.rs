@@ -4,6 +4,7 @@ use crate::plan::Notice;
 use crate::set::Set;
 use crate::set::checksum::Checksum;
 use crate::set::digest::Digest;
+use crate::set::migration::Migration;
 use crate::set::version::Version;
 use std::time::{Duration, SystemTime};
 
@@ -240,6 +241,40 @@ impl Interrupted {
     }
 }
 
+/// Rows that were deleted from the middle of a history: what is left of it does not make what its end says is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LostRows {
+    /// The history's table, with its schema.
+    pub table: String,
+    /// Their numbers: the first and the last of each gap.
+    pub rows: Vec<(i64, i64)>,
+    /// The names of the migrations that they said were applied, as far as the history's end proves that.
+    pub names: Vec<String>,
+    /// The statements that let the rows count that are left.
+    pub remedy: String,
+}
+
+impl LostRows {
+    /// These rows of a table.
+    pub fn new(table: impl Into<String>, rows: Vec<(i64, i64)>, remedy: impl Into<String>) -> LostRows {
+        LostRows { table: table.into(), rows, names: Vec::new(), remedy: remedy.into() }
+    }
+
+    /// The same with the names of the migrations of a set whose rows they were: those that make what is applied by the
+    /// rest (`state`) what the history's end says.
+    pub fn of_set(self, set: &Set, state: &State, end: Digest) -> LostRows {
+        let own = |m: &dyn Migration| Digest::of_migration(m.version(), &m.checksum());
+        let missing: Vec<&dyn Migration> = set.iter().filter(|m| state.find(m.version()).is_none()).collect();
+        let gap = end - state.digest();
+        let sum = |count: usize| missing[..count].iter().fold(Digest::EMPTY, |sum, m| sum + own(*m));
+        let alone = missing.iter().position(|m| own(*m) == gap).map(|index| &missing[index..=index]);
+        let first = || (1..=missing.len()).find(|count| sum(*count) == gap).map(|count| &missing[..count]);
+        let names = alone.or_else(first).unwrap_or_default();
+        LostRows { names: names.iter().map(|m| m.name().to_owned()).collect(), ..self }
+    }
+}
+
 /// All that a history says of one set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -254,6 +289,8 @@ pub struct State {
     /// Whether the last row is of an attempt whose end nobody has recorded, and that left nothing: its run was killed, or
     /// lost its connection. The next run records that.
     pub is_unended: bool,
+    /// Rows that are gone from the middle of the history, where what they said of a migration counts.
+    pub lost: Option<LostRows>,
     /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
     #[cfg(feature = "histories")]
     pub foreign: Option<crate::history::foreign::ForeignHistory>,
@@ -267,6 +304,7 @@ impl State {
         last_row: 0,
         notices: Vec::new(),
         is_unended: false,
+        lost: None,
         #[cfg(feature = "histories")]
         foreign: None,
     };

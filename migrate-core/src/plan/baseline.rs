@@ -1,6 +1,7 @@
 //! For a database whose schema was there first.
 
 use crate::history::{Position, State};
+use crate::plan::check::check_rows;
 use crate::plan::up::unknown;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
@@ -29,6 +30,7 @@ impl Plan for Baseline {
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        check_rows(state)?;
         let last = set.position(&self.0).ok_or_else(|| unknown(set, Some(&self.0)))?;
         if let Some(interrupted) = &state.interrupted {
             return Err(Refused::unfinished(interrupted));

@@ -48,6 +48,7 @@ impl Policies {
 ///
 /// The first contradiction that `policies` does not allow.
 pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
+    check_rows(state)?;
     let mut notices = Vec::new();
     let mut newer = Vec::new();
     for applied in &state.applied {
@@ -74,6 +75,11 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
     }
     notices.extend(check_order(set, state, policies)?);
     Ok(notices)
+}
+
+/// Refuses a history that lacks rows which count.
+pub(super) fn check_rows(state: &State) -> Result<(), Refused> {
+    state.lost.clone().map_or(Ok(()), |lost| Err(Refused::RowsLost { lost }))
 }
 
 pub(super) fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {

@@ -2,6 +2,7 @@
 
 use crate::history::stored;
 use crate::history::{Applied, Position, State};
+use crate::plan::check::check_rows;
 use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::set::Set;
 use crate::set::migration::{Migration, Payload};
@@ -195,6 +196,7 @@ impl Plan for Down {
     }
 
     fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        check_rows(state)?;
         not_while_interrupted(state)?;
         let reverted = self.selected(state)?;
         if !self.including_marked {

@@ -1,7 +1,7 @@
 //! Why a plan is not made, and what is worth saying when it is.
 
 use crate::display::printable::printable;
-use crate::history::Interrupted;
+use crate::history::{Interrupted, LostRows};
 use crate::set::checksum::Checksum;
 use crate::set::version::Version;
 use similar::TextDiff;
@@ -225,6 +225,17 @@ pub enum Refused {
         first: String,
     },
 
+    /// Rows were deleted from the middle of the history, and what is left of it does not make what its end says is applied:
+    /// a run would apply their migrations a second time.
+    #[error(
+        "the history {} lacks its {}{}: deleted by hand; nothing was changed\nnext: {}",
+        lost.table, numbered(&lost.rows), lost_names(lost), after_loss(lost)
+    )]
+    RowsLost {
+        /// Which rows.
+        lost: LostRows,
+    },
+
     /// A baseline was asked for where migrations are applied already.
     #[error(
         "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
@@ -426,6 +437,43 @@ fn list(names: &[String]) -> String {
     }
 }
 
+/// Gaps in a history, as far as there is room for them.
+fn numbered(gaps: &[(i64, i64)]) -> String {
+    let gap = |(first, last): &(i64, i64)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    };
+    let mut listed: Vec<String> = gaps.iter().take(LISTED).map(gap).collect();
+    if gaps.len() > LISTED {
+        listed.push("…".to_owned());
+    }
+    let is_one = matches!(gaps, [(first, last)] if first == last);
+    format!("{} {}", if is_one { "row" } else { "rows" }, listed.join(", "))
+}
+
+/// Which migrations the lost rows were of.
+fn lost_names(lost: &LostRows) -> String {
+    match lost.names.as_slice() {
+        [] => ", and the rest does not add up to what its end says is applied".to_owned(),
+        names => format!(", which said that {} applied", list(names)),
+    }
+}
+
+/// What to do where rows are lost.
+fn after_loss(lost: &LostRows) -> String {
+    match lost.names.as_slice() {
+        [] => format!(
+            "put back what was deleted from a backup of the table; or let the rows count that are left: {}",
+            lost.remedy
+        ),
+        [first, rest @ ..] => format!(
+            "put back what was deleted from a backup of the table; or, where {first} is in this database, record that with \
+             `resolve {first} --applied`{}",
+            if rest.is_empty() { "" } else { ", and so for each of them" },
+        ),
+    }
+}
+
 /// What is worth saying though it stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -453,6 +501,17 @@ pub enum Notice {
     Ahead {
         /// Their names.
         newer: Vec<String>,
+    },
+    /// Rows were deleted from the middle of the history. They told of attempts that count for nothing now.
+    #[error(
+        "the history {table} lacks its {}: deleted by hand; what is applied does not depend on that",
+        numbered(rows)
+    )]
+    RowsGone {
+        /// The history's table, with its schema.
+        table: String,
+        /// Their numbers: the first and the last of each gap.
+        rows: Vec<(i64, i64)>,
     },
     /// A migration is applied that the set does not have, and the policy is to allow that.
     #[error("migration {name} is applied, but missing from the binary")]

@@ -303,8 +303,9 @@ fn outcome(outcome: &Outcome) -> Value {
             "statements_done": statements_done,
             "statements": statements,
         }),
-        Outcome::Interrupted { statements_done, statements } => json!({
+        Outcome::Interrupted { message, statements_done, statements } => json!({
             "state": "interrupted",
+            "message": message,
             "statements_done": statements_done,
             "statements": statements,
         }),

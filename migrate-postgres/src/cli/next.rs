@@ -86,6 +86,10 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         Error::Refused(
             Refused::UnknownRun { .. } | Refused::RunBeneath { .. } | Refused::MarkedRun { .. },
         ) => next.or(call("history"), "shows each run"),
+        Error::Refused(Refused::RowsLost { lost }) if !lost.names.is_empty() => next.or(
+            call(&format!("resolve {} --applied --reason '…'", quoted(&lost.names[0]))),
+            "records that it is applied",
+        ),
         Error::ForeignHistory { .. } => next
             .or(call("adopt --dry-run"), "shows what would be taken over")
             .or(call("status --ignore-foreign-history"), "goes by our history alone"),

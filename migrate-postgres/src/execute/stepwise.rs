@@ -503,24 +503,25 @@ impl Statements<'_, '_> {
             Stopped::InDoubt { offset, error } => {
                 let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
-                // The row stays unfinished: what is in doubt remains so.
-                self.restore("").await;
+                let Context { table, run, .. } = self.context;
+                self.restore(&table.left_in_doubt(run, self.row(), index, &failure)).await;
                 return ApplyError::Failed(Box::new(failure));
             }
             Stopped::Unsettled(unsettled) => unsettled,
         };
         let mut failure = self.failure(index, unsettled.to_string());
+        let is_unsafe = matches!(unsettled, Unsettled::Unsafe { .. });
         match unsettled {
-            Unsettled::Unsafe { .. } => self.record(&failure, index).await,
-            // The row stays unfinished: what is in doubt remains so.
-            Unsettled::Running { holders, .. } => {
-                failure.blockers = holders;
-                self.restore("").await;
-            }
+            Unsettled::Unsafe { .. } => {}
+            Unsettled::Running { holders, .. } => failure.blockers = holders,
             Unsettled::Undecidable { .. } | Unsettled::Server(_) => {
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
-                self.restore("").await;
             }
+        }
+        match self.taken.interrupted() {
+            // A row that this run has begun stays unfinished: what is in doubt remains so.
+            None if !is_unsafe => self.restore("").await,
+            _ => self.record(&failure, index).await,
         }
         ApplyError::Failed(failure)
     }
@@ -567,11 +568,19 @@ impl Statements<'_, '_> {
         ApplyError::Failed(failure)
     }
 
-    /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself.
+    /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself. An attempt that stops
+    /// before it has taken over the interrupted one has a row of its own, and that one's row stays as it is: its place is
+    /// what tells the next run when the statement in doubt was begun.
     async fn record(&self, failure: &Failure, done: usize) {
-        let run = self.context.run;
-        self.restore(&self.context.table.failed_at_checkpoint(run, self.row(), self.step, done, failure))
-            .await;
+        let Context { table, run, .. } = self.context;
+        let record = match self.taken.interrupted() {
+            Some(row) => {
+                let from = Resumed { row, done, failed: false, to: done };
+                table.stopped_before(run, self.standing, self.step, from, failure)
+            }
+            None => table.failed_at_checkpoint(run, self.row(), self.step, done, failure),
+        };
+        self.restore(&record).await;
     }
 
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.

@@ -88,8 +88,11 @@ pub enum Outcome {
         /// How many there are.
         statements: i32,
     },
-    /// Its run was killed, or lost its connection: it never ended, and a later run has recorded that.
+    /// Its run was killed, or lost its connection: it never ended, and a later run has recorded that. Or it ended with a statement
+    /// in doubt.
     Interrupted {
+        /// What the server said to the statement that is in doubt.
+        message: Option<String>,
         /// For a migration that runs statement by statement: how many statements were done for certain.
         statements_done: Option<i32>,
         /// How many there are.
@@ -108,7 +111,8 @@ impl fmt::Display for Outcome {
             Outcome::Unfinished { statements_done, statements } => {
                 write!(f, "unfinished: {statements_done} of {statements} statements")
             }
-            Outcome::Interrupted { statements_done: Some(statements_done), statements } => {
+            Outcome::Interrupted { message: Some(message), .. } => write!(f, "in doubt: {message}"),
+            Outcome::Interrupted { statements_done: Some(statements_done), statements, .. } => {
                 write!(f, "interrupted: {statements_done} of {statements} statements")
             }
             Outcome::Interrupted { .. } => f.write_str("interrupted"),
@@ -217,9 +221,11 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
             statements_done: row.get::<Option<i32>>(17)?.unwrap_or_default(),
             statements: row.get(18)?,
         },
-        "interrupted" => {
-            Outcome::Interrupted { statements_done: statements_done(row)?, statements: row.get(18)? }
-        }
+        "interrupted" => Outcome::Interrupted {
+            message: row.get(14)?,
+            statements_done: statements_done(row)?,
+            statements: row.get(18)?,
+        },
         other => return Err(row.damaged(format!("`{other}` is not an outcome"))),
     };
     Ok(Attempt {

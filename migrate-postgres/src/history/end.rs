@@ -16,7 +16,8 @@ use sha2::{Digest as _, Sha256};
 pub(super) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
     let (table, set_name) = (&relation.sql, quote_literal(set.name()));
     format!(
-        "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours}, {UNENDED} FROM {table} WHERE set_name = {set_name} AND {condition} \
+        "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours}, {UNENDED}, \
+         (SELECT count(*) FROM {table} WHERE set_name = {set_name}) FROM {table} WHERE set_name = {set_name} AND {condition} \
          ORDER BY seq DESC LIMIT 1; \
          SELECT CASE WHEN NOT bool_or({OPEN}) THEN pg_catalog.encode(sha256(convert_to(string_agg(\
          version || ' ' || checksum || ' ' || name, ',' ORDER BY version COLLATE \"C\"), 'UTF8')), 'hex') \
@@ -46,7 +47,7 @@ fn sum(set: &Set, count: usize) -> String {
 }
 
 /// Reads the answers: the history's end, where that and the sum of its rows tell all that an apply needs to know. None
-/// where a migration was interrupted or renamed, where a row is not what this library wrote, or where nothing was asked of
+/// where a migration was interrupted or renamed, where rows are gone or a row is not what this library wrote, or where nothing was asked of
 /// a history that is there.
 pub(super) fn read(
     survey: &Survey,
@@ -62,10 +63,11 @@ pub(super) fn read(
     }
     let (last, rows) = (answers.next(), answers.next());
     let Some(last) = last.first() else { return Ok(Some(End::NONE)) };
-    if !is_true(last, 2) {
+    let row = parsed(last, 0).unwrap_or_default();
+    // Whose rows have gaps is to be looked at as a whole.
+    if !is_true(last, 2) || parsed::<i64>(last, 4) != Some(row) {
         return Ok(None);
     }
-    let row = parsed(last, 0).unwrap_or_default();
     let digest = text(last, 1).unwrap_or_default();
     let digest: Digest = digest.parse().map_err(|_| Error::DamagedRow {
         table: survey.table.shown(),

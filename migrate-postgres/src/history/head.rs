@@ -92,7 +92,11 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
     let end = End { settings, set, rows: &rows };
     let Some(newest) = end.row(0)? else { return Ok(Look { found: true, ..Look::NOTHING }) };
     let digest = newest.digest;
-    let interrupted = end.interrupted()?;
+    let interrupted = match end.interrupted()? {
+        // Behind a statement in doubt there is a row for each run that could not go on with it.
+        None if end.is_all_failed()? => open_version(client, settings, set).await?,
+        interrupted => interrupted,
+    };
     if set.digests().position(&digest).is_some() {
         return Ok(Look::of(Head { digest, since: None, interrupted }));
     }
@@ -101,6 +105,15 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
         since = all_since(client, settings, set).await?;
     }
     Ok(Look::of(Head { digest, since, interrupted }))
+}
+
+/// The version of the migration that was begun and not finished, however many rows tell of failures since.
+async fn open_version(client: &Client, settings: &RunSettings, set: &Set) -> Result<Option<Version>, Error> {
+    let relation = settings.relation();
+    match client.query_typed(&HistoryTable::open_version(&relation), &[(&set.name(), Type::TEXT)]).await {
+        Ok(rows) => Ok(rows.first().map(|row| Version::new(row.get::<_, String>(0), set.order()))),
+        Err(error) => Err(explain(client, settings, &relation.sql, error).await),
+    }
 }
 
 /// What was applied since the whole set was, however much.
@@ -181,6 +194,16 @@ impl End<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether there may be more rows than these, and all of these tell of failures.
+    fn is_all_failed(&self) -> Result<bool, Error> {
+        for index in 0..self.rows.len() {
+            if self.row(index)?.is_none_or(|row| row.is_done || row.is_interrupted) {
+                return Ok(false);
+            }
+        }
+        Ok(self.rows.len() == LAST_ROWS)
     }
 
     /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was

@@ -8,7 +8,8 @@ use crate::history::survey::Survey;
 use crate::history::table::HistoryTable;
 use crate::sql::quote::quote_literal;
 use futures_util::future::try_join;
-use migrate_core::history::{Applied, Interrupted, Kept, State};
+use migrate_core::history::{Applied, Interrupted, Kept, LostRows, State};
+use migrate_core::plan::Notice;
 use migrate_core::{Checksum, Digest, Set, Version};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -36,8 +37,9 @@ pub(crate) async fn load_all(
     {
         return Ok(State { foreign: Some(foreign), ..state });
     }
-    let notices = look_beside(client, survey, settings, set).await?;
-    Ok(State { notices, ..state })
+    let mut state = state;
+    state.notices.extend(look_beside(client, survey, settings, set).await?);
+    Ok(state)
 }
 
 /// Whether there is anything else that may have the set's migrations.
@@ -73,8 +75,8 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
     .await
     .map_err(failed)?;
     let mut state = State::EMPTY;
-    if let Some(last) = last.first() {
-        let last = HistoryRow::new(&shown, set, last, 0)?;
+    let last = last.first().map(|last| HistoryRow::new(&shown, set, last, 0)).transpose()?;
+    if let Some(last) = last {
         (state.last_row, state.is_unended) = (last.number(), last.get(1)?);
     }
     let mut numbers = Vec::new();
@@ -89,7 +91,48 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
     }
     keep_texts(client, table, set, &mut state, &numbers).await?;
     keep_begun(client, table, set, &mut state).await?;
+    if let Some(last) = last
+        && last.get::<i64>(3)? < last.number()
+    {
+        note_gaps(client, survey, set, &mut state, last.get(2)?).await?;
+    }
     Ok(state)
+}
+
+/// Notes which rows are gone from the middle of the history, and whether what they said counts: then what is left does not
+/// make what the history's `end` says is applied.
+async fn note_gaps(
+    client: &Client,
+    survey: &Survey,
+    set: &Set,
+    state: &mut State,
+    end: &[u8],
+) -> Result<(), Error> {
+    let rows = client.query_typed(&survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
+    let rows = rows.map_err(|error| survey.read_error("loading the history", error))?;
+    let rows: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let table = survey.table.shown();
+    // What a migration that is under way has taken the place of is in the digest until it ends.
+    let end = <[u8; 32]>::try_from(end).ok().map(Digest::from_bytes);
+    match end.filter(|end| state.interrupted.is_none() && *end != state.digest()) {
+        Some(end) => {
+            let lost = LostRows::new(table, rows, remedy(survey, set, state)).of_set(set, state, end);
+            state.lost = Some(lost);
+        }
+        None => state.notices.push(Notice::RowsGone { table, rows }),
+    }
+    Ok(())
+}
+
+/// The statements that let the rows of a history count as they are.
+fn remedy(survey: &Survey, set: &Set, state: &State) -> String {
+    let (table, name) = (survey.table.qualified(), quote_literal(set.name()));
+    format!(
+        "UPDATE {table} SET digest = '\\x{}' WHERE set_name = {name} AND seq = {}; {};",
+        state.digest(),
+        state.last_row,
+        survey.table.head().forget(set.name())
+    )
 }
 
 /// Loads the text of an interrupted migration that the set does not have as it was begun.
@@ -210,9 +253,6 @@ pub(crate) async fn check_end(
     if head == right && last.is_none_or(|last| last == right.as_bytes()) {
         return Ok(());
     }
-    let (table, set) = (survey.table.qualified(), quote_literal(name));
-    let head = survey.table.head().forget(name);
-    let remedy =
-        format!("UPDATE {table} SET digest = '\\x{right}' WHERE set_name = {set} AND seq = {row}; {head};");
+    let remedy = remedy(survey, set, state);
     Err(Error::WrongDigest { table: survey.table.shown(), set: name.to_owned(), row, remedy })
 }

@@ -64,7 +64,12 @@ pub(crate) async fn running(
     set: &Set,
     attempts: &[Attempt],
 ) -> Result<Option<RunningAttempt>, Error> {
-    let Some(last) = attempts.last() else { return Ok(None) };
+    let is_unfinished = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Unfinished { .. });
+    // Runs that stopped before they could go on with it may have left rows behind it.
+    let open = |attempt: &&Attempt| is_unfinished(attempt) && attempt.statements_done.is_some();
+    let Some(last) = attempts.last().filter(is_unfinished).or(attempts.iter().rev().find(open)) else {
+        return Ok(None);
+    };
     let Outcome::Unfinished { statements_done, statements } = last.outcome else { return Ok(None) };
     let holder = match settings.lock {
         Some(LockKind::Lease { expiry }) => {

@@ -215,6 +215,11 @@ impl HistoryTable {
         )
     }
 
+    /// The version of the row of a migration that runs statement by statement and was begun and not ended. Parameter: set.
+    pub(crate) fn open_version(relation: &Relation) -> String {
+        format!("SELECT version FROM {} WHERE set_name = $1 AND {OPEN}", relation.sql)
+    }
+
     /// The last row and all before it down to the last one that has a given digest, the newest first. Parameters: set,
     /// digest.
     pub(crate) fn rows_since(relation: &Relation) -> String {
@@ -255,10 +260,21 @@ impl HistoryTable {
         )
     }
 
-    /// The last row's number, and whether it is of an attempt that nobody has ended. Parameter: set.
+    /// The last row's number, whether it is of an attempt that nobody has ended, its digest, and how many rows there are.
+    /// Parameter: set.
     pub(crate) fn last(&self) -> String {
         format!(
-            "SELECT seq, {UNENDED} FROM {} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1",
+            "SELECT seq, {UNENDED}, digest, (SELECT count(*) FROM {table} WHERE set_name = $1) \
+             FROM {table} WHERE set_name = $1 ORDER BY seq DESC LIMIT 1",
+            table = self.qualified()
+        )
+    }
+
+    /// The rows that are gone from before the last one: the first and the last number of each gap. Parameter: set.
+    pub(crate) fn gaps(&self) -> String {
+        format!(
+            "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS before \
+             FROM {} WHERE set_name = $1) h WHERE seq > before + 1 ORDER BY seq",
             self.qualified()
         )
     }
@@ -635,11 +651,34 @@ impl HistoryTable {
         failure: &Failure,
     ) -> String {
         let [from, to] = [false, true].map(|failed| Checkpoint { done, failed });
-        if let Some(moved) = self.move_elsewhere(run, step, from, to) {
-            return moved;
+        let moved = self.move_elsewhere(run, step, from, to);
+        moved.unwrap_or_else(|| self.end_at_checkpoint(run, (seq, done), "failed", failure))
+    }
+
+    /// Ends the row of a step that runs statement by statement with the statement at its checkpoint in doubt.
+    pub(crate) fn left_in_doubt(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        done: usize,
+        failure: &Failure,
+    ) -> String {
+        // Another tool's table has no place for what the server said.
+        if self.keeps.is_some() {
+            return "SELECT 1".to_owned();
         }
+        self.end_at_checkpoint(run, (seq, done), "interrupted", failure)
+    }
+
+    fn end_at_checkpoint(
+        &self,
+        run: RunIdentity<'_>,
+        (seq, done): (i64, usize),
+        outcome: &str,
+        failure: &Failure,
+    ) -> String {
         format!(
-            "UPDATE {} SET outcome = 'failed', finished_at = pg_catalog.clock_timestamp(), \
+            "UPDATE {} SET outcome = '{outcome}', finished_at = pg_catalog.clock_timestamp(), \
              ({FAILURE}) = ROW({}) \
              WHERE set_name = {} AND seq = {seq} AND run_id = {} AND checkpoint = {done} AND outcome <> 'done'",
             self.qualified(),
@@ -647,6 +686,34 @@ impl HistoryTable {
             quote_literal(run.set),
             quote_literal(run.run),
         )
+    }
+
+    /// Records an attempt that stopped before it could go on with an interrupted one.
+    pub(crate) fn stopped_before(
+        &self,
+        run: RunIdentity<'_>,
+        standing: Standing,
+        step: &Step<'_>,
+        from: Resumed,
+        failure: &Failure,
+    ) -> String {
+        if self.keeps.is_some() {
+            return "SELECT 1".to_owned();
+        }
+        let row = Row { outcome: "failed", continues: Some(from.row), failure: Some(failure), ..Row::BEGUN };
+        let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
+        let reached = format!(
+            "UPDATE {} SET reached = {} WHERE set_name = {} AND seq = {}",
+            self.qualified(),
+            from.done,
+            quote_literal(run.set),
+            standing.last_row + 1
+        );
+        self.interrupted(run.set, standing)
+            .into_iter()
+            .chain([insert, reached])
+            .collect::<Vec<_>>()
+            .join(";\n")
     }
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.

@@ -2,7 +2,7 @@
 
 use crate::history::{Attempt, Outcome, RunningAttempt};
 use migrate_core::history::State as HistoryState;
-use migrate_core::plan::Action;
+use migrate_core::plan::{Action, Notice};
 use migrate_core::{Set, Version};
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -15,6 +15,8 @@ pub struct Status {
     pub set: String,
     /// The migrations, in the order of their versions.
     pub rows: Vec<StatusRow>,
+    /// What was noticed of the history itself: rows that are gone from it.
+    pub notices: Vec<Notice>,
 }
 
 /// What is known of one migration.
@@ -87,7 +89,11 @@ impl Status {
                 None => state_of(set, state, attempts, version),
             },
         };
-        Status { set: set.name().to_owned(), rows: versions.into_iter().map(row).collect() }
+        Status {
+            set: set.name().to_owned(),
+            rows: versions.into_iter().map(row).collect(),
+            notices: state.notices.clone(),
+        }
     }
 
     /// The migrations that are not applied, in order.
@@ -163,6 +169,6 @@ impl fmt::Display for Status {
             let line_feed = if index == 0 { "" } else { "\n" };
             write!(f, "{line_feed}{:width$}  {}", row.name, row.state)?;
         }
-        Ok(())
+        self.notices.iter().try_for_each(|notice| write!(f, "\n{notice}"))
     }
 }

@@ -60,6 +60,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         server_version: text.to_owned(),
         made_at: at(2),
         status: Status {
+            notices: Vec::new(),
             set: text.to_owned(),
             rows: vec![row(text, applied), row(text, State::Pending { last: Some(failed) })],
         },

@@ -202,3 +202,29 @@ async fn preflight_leaves_the_invalid_index_of_an_interrupted_migration_to_the_r
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("is invalid, and the run builds it again"), "{said}");
 }
+
+/// Its row was deleted by hand: `up` would apply the migration a second time.
+#[tokio::test]
+async fn a_history_that_lacks_a_row_is_not_called_fine() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write("migrations/0003_tags.up.sql", "CREATE TABLE tags ();");
+    stage.done("up");
+    let client = stage.database.connect().await.unwrap();
+    client.batch_execute("DELETE FROM migrate_history WHERE version = '2'").await.unwrap();
+    stage.write("migrations/0004_more.up.sql", "CREATE TABLE more ();");
+    for line in ["status", "plan", "up", "up --allow-out-of-order", "verify", "preflight", "down --all --yes"]
+    {
+        let ran = stage.run(line);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(ran.code == 5 || line == "preflight" && ran.code != 0, "{line}: {ran:?}");
+        assert!(said.contains("lacks its row 2, which said that 0002_posts was applied"), "{line}: {said}");
+    }
+    let said = stage.run("status").stdout;
+    assert!(said.contains("resolve 0002_posts --applied --reason"), "{said}");
+    stage.done("resolve 0002_posts --applied --reason 'its row was deleted'");
+    let said = stage.run("status").stdout;
+    assert!(said.contains("notice: the history public.migrate_history lacks its row 2"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&stage.run("status --json").stdout).unwrap();
+    assert_eq!(json["notices"].as_array().map(Vec::len), Some(1), "{json}");
+    stage.done("up");
+}

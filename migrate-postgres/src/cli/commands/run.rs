@@ -114,6 +114,6 @@ fn summary_page(report: &Report) -> Page {
     report.notices.iter().fold(Page::default().line(told.to_string()), noticed)
 }
 
-fn noticed(page: Page, notice: &Notice) -> Page {
+pub(super) fn noticed(page: Page, notice: &Notice) -> Page {
     page.toned(format!("notice: {notice}"), Tone::Warning)
 }

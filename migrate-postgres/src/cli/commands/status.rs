@@ -1,5 +1,6 @@
 //! `status`.
 
+use super::run::noticed;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -35,6 +36,7 @@ impl Args {
             None => None,
         };
         let page = Page::default().table(table(&status)).line(summary(&status));
+        let page = status.notices.iter().fold(page, noticed);
         let page =
             stopped.into_iter().fold(page, |page, row| page.lines(story(row, text.as_deref(), context)));
         let data = json!({
@@ -42,6 +44,7 @@ impl Args {
             "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
             "pending": status.pending().count(),
             "running": status.running().map(json::running),
+            "notices": json::notices(&status.notices),
         });
         let page = status
             .running()
@@ -172,6 +175,7 @@ fn what(outcome: &Outcome) -> String {
         Outcome::Failed { statement: Some(statement), line: Some(line), .. } => {
             format!("{outcome}\n   |  statement {statement}, line {line}")
         }
+        Outcome::Interrupted { message: Some(_), .. } => outcome.to_string(),
         Outcome::Unfinished { .. } | Outcome::Interrupted { .. } => {
             "was interrupted: its run was killed, or lost its connection".to_owned()
         }

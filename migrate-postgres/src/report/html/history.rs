@@ -210,11 +210,12 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
             }
         }
         Outcome::Unfinished { statements_done, statements }
-        | Outcome::Interrupted { statements_done: Some(statements_done), statements }
+        | Outcome::Interrupted { message: None, statements_done: Some(statements_done), statements }
             if *statements > 0 =>
         {
             lines.push(format!("{statements_done} of {statements} statements are done."));
         }
+        Outcome::Interrupted { message: Some(message), .. } => lines.push(format!("In doubt: {message}")),
         _ => {}
     }
     let lines = lines.into_iter().map(|line| (Tone::Bad, line));
