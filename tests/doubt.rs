@@ -864,7 +864,7 @@ async fn code_that_failed_after_a_commit_is_in_doubt_as_after_a_kill() {
         assert_eq!(failure.left, Left::InDoubt { done: 1, total: 3 }, "{failure}");
         assert!(failure.code.is_some() && failure.place.as_ref().unwrap().statement == 2, "{failure}");
         let admin = database.connect().await.unwrap();
-        assert_eq!(row(&admin).await, ("unfinished".to_owned(), 1));
+        assert_eq!(row(&admin).await, ("interrupted".to_owned(), 1));
         let again = self::failure(it.run(database.url()).await.unwrap_err());
         assert!(again.message.contains("in doubt"), "{again}");
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
