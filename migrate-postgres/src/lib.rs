@@ -1,23 +1,6 @@
-// The guide's links in the README lead to files, for those who read it there. Here they lead to modules: the first definition
-// of a link counts.
-#![doc = "[`guide::branches`]: crate::guide::branches"]
-#![doc = "[`guide::development`]: crate::guide::development"]
-#![doc = "[`guide::errors`]: crate::guide::errors"]
-#![doc = "[`guide::guarantees`]: crate::guide::guarantees"]
-#![doc = "[`guide::history`]: crate::guide::history"]
-#![doc = "[`guide::moving_in`]: crate::guide::moving_in"]
-#![doc = "[`guide::observability`]: crate::guide::observability"]
-#![doc = "[`guide::operating`]: crate::guide::operating"]
-#![doc = "[`guide::operating::command_line`]: crate::guide::operating::command_line"]
-#![doc = "[`guide::operating::runbook`]: crate::guide::operating::runbook"]
-#![doc = "[`guide::performance`]: crate::guide::performance"]
-#![doc = "[`guide::poolers`]: crate::guide::poolers"]
-#![doc = "[`guide::production`]: crate::guide::production"]
-#![doc = "[`guide::refusals`]: crate::guide::refusals"]
-#![doc = "[`guide::runs`]: crate::guide::runs"]
-#![doc = "[`guide::scripts`]: crate::guide::scripts"]
-#![doc = "[`guide::sets`]: crate::guide::sets"]
-#![doc = "[`guide::testing`]: crate::guide::testing"]
+// The guide's links in the README lead to files, for those who read it there. In the documentation they lead to modules: the first
+// definition of a link counts.
+#![cfg_attr(not(doctest), doc = include_str!("../docs/readme-links.md"))]
 // The README's code needs these features; without them it is shown and not tested.
 #![cfg_attr(
     any(not(doctest), all(feature = "deadpool", feature = "testing")),

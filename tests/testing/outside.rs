@@ -6,8 +6,9 @@ use std::{env, fs};
 
 const README: &str = include_str!("../../README.md");
 
-/// What the README does not say: names of this crate beside the language's own.
-const GLOB: &str = "
+/// A library beside the README's program: names of this crate beside the language's own.
+const GLOB: &str = "//! A library.
+
 /// A glob import hides nothing that a service uses.
 pub mod glob {
     use migrate_postgres::*;
@@ -31,22 +32,24 @@ fn block(after: &str, language: &str) -> &'static str {
 
 /// The crate, with `testing` among the features of its dev-dependencies only.
 fn write_crate(folder: &Path, workspace: &Path) {
-    let dependencies = block("## Install", "toml").replace(
+    let dependencies = block("## The first service", "toml").replace(
         "migrate-postgres = { version = \"0.1\"",
         &format!("migrate-postgres = {{ path = {:?}", workspace.join("migrate-postgres")),
     );
     let package =
         "[workspace]\n[package]\nname = \"outside\"\nedition = \"2024\"\n[profile.dev]\ndebug = false\n";
     fs::create_dir_all(folder.join("src")).unwrap();
+    // Of a run before this one.
+    drop(fs::remove_dir_all(folder.join("migrations")));
     fs::create_dir_all(folder.join("migrations")).unwrap();
     fs::write(folder.join("Cargo.toml"), format!("{package}{dependencies}")).unwrap();
     fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    fs::write(folder.join("src/main.rs"), block("# migrate-postgres", "rust,no_run")).unwrap();
-    fs::write(folder.join("src/lib.rs"), block("## Tests", "rust,no_run").to_owned() + GLOB).unwrap();
-    for file in fs::read_dir(workspace.join("examples/quickstart/migrations")).unwrap() {
-        let file = file.unwrap();
-        fs::copy(file.path(), folder.join("migrations").join(file.file_name())).unwrap();
-    }
+    let program = block("# migrate-postgres", "rust,no_run");
+    fs::write(folder.join("src/main.rs"), format!("{program}\n{}", block("A test gets", "rust"))).unwrap();
+    fs::write(folder.join("src/lib.rs"), GLOB).unwrap();
+    fs::write(folder.join("build.rs"), block("`build.rs` makes Cargo", "rust,no_run")).unwrap();
+    let migration = folder.join("migrations/0001_create_users.up.sql");
+    fs::write(migration, block("The first migration", "sql")).unwrap();
 }
 
 /// What cargo says of the crate, which has to be without warnings.
