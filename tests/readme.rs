@@ -165,3 +165,31 @@ fn the_guide_has_a_row_for_every_kind_of_error() {
         }
     }
 }
+
+/// The text of all Rust files below a folder.
+fn rust_files(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = entries.map(|path| match path.extension() {
+        _ if path.is_dir() && !path.ends_with("target") => rust_files(&path),
+        Some(extension) if extension == "rs" => fs::read_to_string(&path).unwrap(),
+        _ => String::new(),
+    });
+    texts.collect()
+}
+
+#[test]
+fn every_test_that_the_guarantees_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let sources: String = ["tests", "migrate-core", "migrate-postgres"]
+        .iter()
+        .map(|folder| rust_files(&root.join(folder)))
+        .collect();
+    let page = page("guarantees.md");
+    let is_sentence = |name: &&str| {
+        name.matches('_').count() > 2 && name.chars().all(|c| c == '_' || c.is_ascii_lowercase())
+    };
+    let names: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_sentence).collect();
+    assert!(names.len() > 80, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "no such tests: {missing:?}");
+}
