@@ -3,9 +3,11 @@
 
 mod support;
 
+use migrate_core::history::Notice;
 use migrate_core::history::State;
+use migrate_core::history::foreign::Obstacle;
 use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum, flyway, sqlx};
-use migrate_core::plan::{Adopt, Notice, Obstacle, Plan, Policies, Refused, Steps, Up};
+use migrate_core::plan::{Adopt, Plan, Policies, Refused, Steps, Up};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
 use support::{set, set_of, with_text};
@@ -51,10 +53,10 @@ fn what_the_tool_applied_is_marked_and_the_rest_is_applied() {
 #[test]
 fn a_history_of_ours_comes_before_the_other_tools() {
     let set = set(1..=2);
-    let database = migrate_core::history::MemoryDatabase::default();
+    let database = migrate_core::engine::MemoryDatabase::default();
     support::take(&database, &support::set([1]), &Up::ALL).unwrap();
     let mut state = {
-        use migrate_core::history::History;
+        use migrate_core::engine::History;
         support::block_on(database.history().load(&set)).unwrap()
     };
     let foreign =

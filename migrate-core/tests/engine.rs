@@ -2,9 +2,10 @@
 
 mod support;
 
+use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::{Settings, run};
-use migrate_core::history::MemoryDatabase;
-use migrate_core::plan::{Notice, Policies, Refused, Up};
+use migrate_core::history::Notice;
+use migrate_core::plan::{Policies, Refused, Up};
 use migrate_core::{Error, Event, Version};
 use std::time::Duration;
 use support::{block_on, migration, set, set_of, statement_by_statement, steps, take, take_with, with_text};

@@ -2,7 +2,8 @@
 
 mod support;
 
-use migrate_core::history::{MemoryDatabase, Newer, Position, State};
+use migrate_core::engine::MemoryDatabase;
+use migrate_core::history::{Newer, Position, State};
 use migrate_core::plan::{Action, Baseline, Down, Plan, Policies, Redo, Refused, Steps, To, Up};
 use migrate_core::{Error, Set, Version};
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ fn version(number: u32) -> Version {
 
 /// The state of a database that the given versions were applied to, one after the other.
 fn state_of(versions: &[u32]) -> State {
-    use migrate_core::history::History;
+    use migrate_core::engine::History;
     let database = MemoryDatabase::default();
     for count in 1..=versions.len() {
         let so_far = set(versions[..count].iter().copied());

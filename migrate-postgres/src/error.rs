@@ -2,9 +2,9 @@
 
 use migrate_core::PlaceholderError;
 use migrate_core::display::printable::printable;
+use migrate_core::engine::Holder;
 use migrate_core::engine::advice::{self, Words};
 use migrate_core::engine::error::{BackendError, Failure};
-use migrate_core::history::Holder;
 use migrate_core::plan::Refused;
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};

@@ -52,12 +52,14 @@ pub use history::{Attempt, Outcome, RunningAttempt};
 pub use lock::LockKind;
 pub use migrate_core;
 pub use migrate_core::directory::Reading;
+pub use migrate_core::engine::Holder;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::engine::error::{ErrorNames, Failure, Left, Place};
 pub use migrate_core::engine::event::{Event, Running, ServerMessage, Severity, StatementText, Work};
 pub use migrate_core::engine::report::{Report, StepReport};
-pub use migrate_core::history::{Holder, Newer, Position};
-pub use migrate_core::plan::{Accept, Action, Down, Notice, Refused, Resolution, Step};
+pub use migrate_core::history::Notice;
+pub use migrate_core::history::{Newer, Position};
+pub use migrate_core::plan::{Accept, Action, Down, Refused, Resolution, Step};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 pub use migrate_macros::test;
 pub use migrator::Migrator;
@@ -74,5 +76,5 @@ pub mod tools {
         tern,
     };
     pub use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
-    pub use migrate_core::plan::{Obstacle, UnusableHistory};
+    pub use migrate_core::history::foreign::{Obstacle, UnusableHistory};
 }

@@ -4,7 +4,7 @@ use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::Place;
 use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::{Directory, Layout, Note, NoteKind, Outline, Reading, Role, parallel};
+use super::{Directory, Note, NoteKind, Outline, Reading, parallel};
 use crate::directory::source::SourceFile;
 use crate::set::divide;
 use crate::set::migration::SqlMigration;
@@ -12,6 +12,7 @@ use crate::set::options::{self, Replaces};
 use crate::set::problem::{Problem, ProblemKind, Problems};
 use crate::set::script::Script;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of one migration, as far as they were found.

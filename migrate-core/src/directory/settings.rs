@@ -4,8 +4,8 @@
 //! refuses it.
 
 use crate::directory::source::SourceFile;
-use crate::set::options::TransactionMode;
 use crate::set::problem::{Problem, ProblemKind, Problems};
+use crate::sql::TransactionMode;
 use crate::sql::line_column;
 
 /// A transaction mode that something other than a script's header asks for.

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::set::migration::Migration;
-use crate::set::options::TransactionMode;
 use crate::set::problem::{Problem, ProblemKind};
 use crate::set::script::Script;
 use crate::set::version::Version;
+use crate::set::version::VersionOrder;
+use crate::sql::TransactionMode;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

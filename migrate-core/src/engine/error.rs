@@ -1,9 +1,9 @@
 //! What can go wrong in a run.
 
 use crate::display::printable::Printable;
+use crate::engine::Holder;
 use crate::engine::advice::{self, Words};
 use crate::engine::report::Report;
-use crate::history::Holder;
 use crate::plan::{Action, Refused};
 use crate::set::version::Version;
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ crate::debug_as_display!(Error);
 /// An error of the backend's own kind.
 pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How [`crate::history::Locked::apply`] stopped.
+/// How [`crate::engine::Locked::apply`] stopped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ApplyError {

@@ -1,10 +1,11 @@
 //! What happens during a run, as it happens.
 
 use crate::display::printable::Printable;
+use crate::engine::Holder;
 use crate::engine::error::{Error, Failure};
 use crate::engine::report::{Report, StepReport};
-use crate::history::Holder;
-use crate::plan::{Action, Notice, Step};
+use crate::history::Notice;
+use crate::plan::{Action, Step};
 use crate::sql;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

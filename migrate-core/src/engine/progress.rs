@@ -1,9 +1,10 @@
 //! How far a run has come.
 
+use crate::engine::Holder;
 use crate::engine::event::{Event, Observer, Running, ServerMessage, Severity, Work};
 use crate::engine::report::StepReport;
-use crate::history::Holder;
-use crate::plan::{Notice, Step};
+use crate::history::Notice;
+use crate::plan::Step;
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What a run did.
 
-use crate::plan::{Action, Notice};
+use crate::history::Notice;
+use crate::plan::Action;
 use crate::set::version::Version;
 use std::fmt;
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
 use crate::engine::error::{ApplyError, Error};
 use crate::engine::event::Event;
-use crate::history::{Holder, Locked, State};
+use crate::engine::{Holder, Locked};
+use crate::history::State;
 use crate::plan::{Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! What a history says.
 
-use crate::plan::Notice;
+use crate::history::Notice;
 use crate::set::Set;
 use crate::set::checksum::Checksum;
 use crate::set::digest::Digest;

@@ -1,6 +1,6 @@
 //! The texts of scripts as a history keeps them: without secrets.
 
-use crate::directory::Role;
+use crate::set::Role;
 use crate::set::checksum::{Checksum, normalized};
 use crate::set::options;
 use crate::set::script::Script;

@@ -1,8 +1,9 @@
 //! Whether history and set agree.
 
+use crate::history::Notice;
 use crate::history::stored;
 use crate::history::{Applied, State};
-use crate::plan::refused::{Diff, Notice, Refused};
+use crate::plan::refused::{Diff, Refused};
 use crate::plan::squash;
 use crate::set::Set;
 use crate::set::checksum::normalized;

@@ -19,12 +19,12 @@ mod up;
 
 pub use accept::Accept;
 #[cfg(feature = "histories")]
-pub use adopt::{Adopt, Obstacle, UnusableHistory, adoption};
+pub use adopt::{Adopt, adoption};
 pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;
 pub use redo::Redo;
-pub use refused::{Interruption, Notice, Refused};
+pub use refused::{Interruption, Refused};
 pub use resolve::{Resolution, Resolve};
 pub use step::{Action, Adopted, Settled, Step, Steps, Superseded};
 pub use to::To;

@@ -1,7 +1,7 @@
 //! What a plan consists of.
 
+use crate::history::Notice;
 use crate::history::{Applied, Interrupted};
-use crate::plan::refused::Notice;
 use crate::set::checksum::Checksum;
 use crate::set::digest::Digest;
 use crate::set::migration::{Migration, Payload};

@@ -1,17 +1,16 @@
 //! Forward.
 
+use crate::history::Notice;
 use crate::history::stored;
 use crate::history::{Interrupted, Position, State};
 use crate::plan::check::AppliedVersions;
-use crate::plan::{
-    Interruption, Notice, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash,
-};
+use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash};
 use crate::set::Set;
 use crate::set::migration::Migration;
-use crate::set::options::TransactionMode;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql;
+use crate::sql::TransactionMode;
 
 /// Applies what is pending: all of it, or up to a version.
 #[derive(Clone, Debug, Default)]

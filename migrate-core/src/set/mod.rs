@@ -5,12 +5,17 @@ pub mod digest;
 #[doc(hidden)]
 pub mod embedded;
 pub(crate) mod filled;
+pub mod layout;
 pub mod migration;
 pub mod options;
 pub mod placeholder;
 pub mod problem;
+mod role;
 pub mod script;
 pub mod version;
+
+pub use layout::Layout;
+pub use role::Role;
 
 use crate::set::digest::DigestChain;
 use crate::set::embedded::{Embedded, Literals, Made};

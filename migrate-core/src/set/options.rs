@@ -18,9 +18,9 @@
 //! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
 //! `transaction=none`. Each script has a header of its own.
 
-use crate::directory::Role;
+use crate::set::Role;
 use crate::set::problem::ProblemKind;
-use crate::sql::{self, TokenKind};
+use crate::sql::{self, TokenKind, TransactionMode};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -120,19 +120,6 @@ pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
         TransactionMode::None => "none",
         TransactionMode::Own => "own",
     }
-}
-
-/// How a script is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TransactionMode {
-    /// All of its statements and its history row in one transaction block: all or nothing.
-    Block,
-    /// Statement by statement, each committed with a checkpoint: for statements that refuse a transaction block.
-    None,
-    /// As the script itself says: it begins or ends transactions, and each is committed with a checkpoint. No option asks for
-    /// it.
-    Own,
 }
 
 /// When in a rolling deployment a migration may run.

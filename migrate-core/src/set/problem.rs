@@ -1,8 +1,8 @@
 //! What is wrong with a migration directory: everything at once, each with its place and a way to mend it.
 
-use crate::directory::{Layout, Role};
 use crate::display::printable::Printable;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
 use std::fmt::{self, Write as _};
 

@@ -1,7 +1,8 @@
 //! A script: text, the boundaries of its statements, and how it is committed.
 
-use crate::set::options::{Options, TransactionMode};
+use crate::set::options::Options;
 use crate::set::placeholder::{Placeholder, Values};
+use crate::sql::TransactionMode;
 use crate::sql::{self, Control, LineColumn, Statement, Statements, Unit};
 use std::borrow::Cow;
 use std::fmt;
@@ -128,7 +129,7 @@ impl Script {
     ///
     /// What is wrong with the text.
     pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
-        Script::of_role(path, text, crate::directory::Role::Down)
+        Script::of_role(path, text, crate::set::Role::Down)
     }
 
     /// The same for an up script, which has options that others don't have.
@@ -137,13 +138,13 @@ impl Script {
     ///
     /// What is wrong with the text.
     pub fn of_up_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
-        Script::of_role(path, text, crate::directory::Role::Up)
+        Script::of_role(path, text, crate::set::Role::Up)
     }
 
     fn of_role(
         path: impl Into<Cow<'static, str>>,
         text: String,
-        role: crate::directory::Role,
+        role: crate::set::Role,
     ) -> Result<Script, String> {
         let header = crate::set::options::read_header(&text, role);
         if let Some((_, fault)) = header.faults.first() {

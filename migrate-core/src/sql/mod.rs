@@ -26,6 +26,7 @@ mod statements;
 mod subject;
 mod summary;
 mod token;
+mod transaction_mode;
 mod unit;
 
 pub use self::cluster::{
@@ -51,5 +52,6 @@ pub use self::statements::Statements;
 pub use self::subject::{Subject, subject};
 pub use self::summary::summary;
 pub use self::token::{Construct, Token, TokenKind};
+pub use self::transaction_mode::TransactionMode;
 pub(crate) use self::unit::settings_before;
 pub use self::unit::{Ending, Unit, units};

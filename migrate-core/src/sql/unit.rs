@@ -5,7 +5,7 @@ use super::cursor::Cursor;
 use super::setting::is_session_setting;
 use super::statement::Statement;
 use super::statements::Statements;
-use crate::set::options::TransactionMode;
+use crate::sql::TransactionMode;
 use std::ops::Range;
 
 /// A part of a script that is committed, or rolled back, by itself.

@@ -1,9 +1,9 @@
 //! Sets in a line, and a way to run a future that never waits.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::event::Unobserved;
 use migrate_core::engine::{Settings, run};
-use migrate_core::history::MemoryDatabase;
 use migrate_core::plan::Plan;
 use migrate_core::{
     Error, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,

@@ -9,7 +9,7 @@ use crate::{Event, Running};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migrate_core::display::printable::printable;
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -8,7 +8,7 @@ use crate::history::PgHistory;
 use crate::schema::scratch::drops;
 use crate::sql::quote::quote_ident;
 use migrate_core::engine::Backoff;
-use migrate_core::history::{History as _, Locking};
+use migrate_core::engine::{History as _, Locking};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;

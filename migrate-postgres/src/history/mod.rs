@@ -42,7 +42,8 @@ use crate::lock::{Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, Transacti
 use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;
-use migrate_core::history::{Head, History, Holder, Locking, State};
+use migrate_core::engine::{History, Holder, Locking};
+use migrate_core::history::{Head, State};
 use migrate_core::{Digest, Error as EngineError, Set};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;

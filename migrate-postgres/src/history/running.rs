@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, Outcome, Survey};
 use crate::lock::{Key, LeaseLock, LockKind};
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;

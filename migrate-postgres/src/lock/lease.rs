@@ -6,7 +6,7 @@ use crate::history::{HistoryTable, make};
 use crate::sql::answers::Answers;
 use crate::sql::quote::{quote_ident, quote_literal};
 use async_trait::async_trait;
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;

@@ -13,7 +13,7 @@ use crate::history::settings::RunSettings;
 use crate::sql::answers::{Answers, is_true, parsed};
 use crate::sql::quote::quote_nullable;
 use async_trait::async_trait;
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;

@@ -3,7 +3,7 @@
 use super::{Key, Lock, Tried};
 use crate::error::Error;
 use async_trait::async_trait;
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 use tokio_postgres::Client;
 
 /// Held by the session that works, so that it lasts exactly as long as the server works for it.

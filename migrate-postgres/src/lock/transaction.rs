@@ -3,7 +3,7 @@
 use super::{IS_FREE, Key, Lock, Tried};
 use crate::error::Error;
 use async_trait::async_trait;
-use migrate_core::history::Holder;
+use migrate_core::engine::Holder;
 use std::time::Duration;
 use tokio_postgres::Client;
 

@@ -22,10 +22,11 @@ use crate::sql::value::Value;
 #[cfg(feature = "cli")]
 use migrate_core::Options;
 use migrate_core::engine;
+use migrate_core::engine::History;
 use migrate_core::engine::event::Event;
 #[cfg(feature = "histories")]
 use migrate_core::history::foreign::ForeignHistory;
-use migrate_core::history::{History, Position, State as HistoryState};
+use migrate_core::history::{Position, State as HistoryState};
 use migrate_core::plan::{
     Accept, Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check,
 };

@@ -1,8 +1,9 @@
 //! What is known of each migration.
 
 use crate::history::{Attempt, Outcome, RunningAttempt};
+use migrate_core::history::Notice;
 use migrate_core::history::State as HistoryState;
-use migrate_core::plan::{Action, Notice};
+use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -13,7 +13,7 @@ use crate::migrator::Migrator;
 use crate::sql::answers::{Answers, is_true, text};
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
-use migrate_core::set::options::TransactionMode;
+use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{self, Control};
 use migrate_core::{Script, Version};
 use std::fmt;

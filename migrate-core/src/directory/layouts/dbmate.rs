@@ -9,9 +9,9 @@ use crate::directory::layouts::flat::{classify_halves, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
 use crate::directory::layouts::marks::{self, Comment};
 use crate::directory::layouts::rules::{PLAIN, Rules};
-use crate::directory::{Layout, Role};
-use crate::set::options::TransactionMode;
 use crate::set::problem::MarkFault;
+use crate::set::{Layout, Role};
+use crate::sql::TransactionMode;
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Dbmate,

@@ -6,12 +6,13 @@
 //!
 //! The layouts whose files hold two halves name them in the same way, so their names are read here too.
 
+use crate::directory::NoteKind;
 use crate::directory::layouts::flyway::{Kind, Name};
 use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
 use crate::directory::place::Place;
-use crate::directory::{Layout, NoteKind, Role};
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Flat,

@@ -8,12 +8,13 @@
 //!
 //! Flyway leaves alone what its names don't fit, and so does refinery: such a file is noted, unless it is nearly a name of theirs.
 
+use crate::directory::NoteKind;
 use crate::directory::layouts::refinery;
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
 use crate::directory::place::Place;
-use crate::directory::{Layout, NoteKind, Role};
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Flyway,

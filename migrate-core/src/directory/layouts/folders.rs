@@ -3,12 +3,13 @@
 //! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`. diesel looks at
 //! nothing beside its folders, and in them at these files only (`migrations_internals`); it refuses to run an empty script.
 
+use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
 use crate::directory::place::Place;
-use crate::directory::{Layout, NoteKind, Role};
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Folders,

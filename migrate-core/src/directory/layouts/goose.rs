@@ -5,13 +5,13 @@
 //! `StatementBegin` and `StatementEnd` tell goose, which splits at semicolons, where not to. Here statements end where the server
 //! ends them, so all that these have to be is paired; a `StatementEnd` also ends a statement that has no semicolon, as in goose.
 
-use crate::directory::Layout;
 use crate::directory::layouts::flat::{classify_halves, is_numbered, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
 use crate::directory::layouts::marks::{self, Comment};
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules};
-use crate::set::options::TransactionMode;
+use crate::set::Layout;
 use crate::set::problem::{MarkFault, ProblemKind};
+use crate::sql::TransactionMode;
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Goose,

@@ -1,8 +1,8 @@
 //! Files that hold an up and a down script.
 
-use crate::set::options::TransactionMode;
 use crate::set::problem::MarkFault;
 use crate::sql;
+use crate::sql::TransactionMode;
 
 /// Where a file is divided, and what its marks ask for. The up script is what stands before the down script.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! A mark counts where it is a comment to PostgreSQL. The tools themselves look at lines alone, so for them a mark in a string or in a
 //! function's body would divide the file there, and break it.
 
-use crate::directory::Layout;
+use crate::set::Layout;
 use crate::sql::{self, TokenKind};
 
 /// A comment from `--` to the end of its line.

@@ -3,12 +3,13 @@
 //! Prisma applies its folders in the text order of their whole names, and makes no demand on those: `0_init`, its own
 //! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
 
+use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, check_length};
 use crate::directory::place::Place;
-use crate::directory::{Layout, NoteKind, Role};
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Prisma,

@@ -6,8 +6,8 @@
 
 use crate::directory::layouts::flyway::{self, Kind, Name};
 use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules};
-use crate::directory::{Layout, Role};
 use crate::set::problem::{Problem, ProblemKind};
+use crate::set::{Layout, Role};
 use std::collections::BTreeSet;
 
 pub(in crate::directory) const RULES: Rules = Rules {

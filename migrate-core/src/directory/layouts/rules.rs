@@ -1,12 +1,13 @@
 //! What a layout has to say: the table that each of them fills in.
 
+use crate::directory::NoteKind;
 use crate::directory::layouts::halves::Halves;
 use crate::directory::layouts::marks;
 use crate::directory::place::Place;
 use crate::directory::source::SourceFile;
-use crate::directory::{Layout, NoteKind, Role};
 use crate::set::problem::{Problem, ProblemKind};
 use crate::set::version::Version;
+use crate::set::{Layout, Role};
 
 /// A layout: how it is told from others, and what its files are.
 pub(in crate::directory) struct Rules {

@@ -4,14 +4,14 @@
 //! transaction. tern's files are templates of Go's `text/template` too; those are not evaluated here, so what
 //! would be one is a problem.
 
-use crate::directory::Layout;
 use crate::directory::layouts::flat::{classify_halves, is_numbered, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
 use crate::directory::layouts::marks;
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules};
 use crate::directory::place::Place;
-use crate::set::options::TransactionMode;
+use crate::set::Layout;
 use crate::set::problem::{MarkFault, ProblemKind};
+use crate::sql::TransactionMode;
 
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Tern,

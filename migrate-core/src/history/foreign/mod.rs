@@ -19,6 +19,9 @@ mod crc32;
 mod listed;
 #[cfg(feature = "histories")]
 mod state;
+mod unusable;
+
+pub use unusable::{Obstacle, UnusableHistory};
 
 pub mod flyway;
 pub mod goose;

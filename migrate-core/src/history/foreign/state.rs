@@ -1,8 +1,8 @@
 //! Another tool's history as that of a set, where its table is kept.
 
 use super::{ForeignHistory, Found, FoundState};
+use crate::history::foreign::{Obstacle, UnusableHistory};
 use crate::history::{Applied, Head, Interrupted, Newer, State};
-use crate::plan::{Obstacle, UnusableHistory};
 use crate::set::Set;
 use crate::set::checksum::Checksum;
 use crate::set::digest::Digest;
@@ -40,7 +40,7 @@ impl ForeignHistory {
         Err(UnusableHistory { tool: self.tool, table: self.table.clone(), obstacles })
     }
 
-    /// The end of the history, as [`History::head`](crate::history::History::head) gives it. Where a migration has failed it is
+    /// The end of the history, as [`History::head`](crate::engine::History::head) gives it. Where a migration has failed it is
     /// one that no set has, so that the whole history is asked for.
     pub fn head(&self, set: &Set) -> Head {
         let Ok(state) = self.state(set) else {

@@ -9,8 +9,8 @@ mod object;
 
 use super::Context;
 use crate::sql::quote::quote_literal;
+use migrate_core::engine::Holder;
 use migrate_core::engine::{Backoff, Progress};
-use migrate_core::history::Holder;
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, Refusal, Subject};
 use object::Class;

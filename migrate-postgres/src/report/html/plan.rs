@@ -6,7 +6,7 @@ use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanati
 use crate::report::DatabaseReport;
 use crate::{Action, State};
 use maud::{Markup, html};
-use migrate_core::set::options::TransactionMode;
+use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{LockMode, Toll};
 
 /// So many steps are shown open.

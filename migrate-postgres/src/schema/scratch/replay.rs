@@ -12,7 +12,7 @@ use super::ScratchError;
 use crate::error::Error;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Action;
-use migrate_core::set::options::TransactionMode;
+use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{self, Control, Ending, Statement};
 use migrate_core::{Checksum, Migration, Payload, Script, Set, SqlMigration, Version};
 use std::borrow::Cow;

@@ -2,13 +2,14 @@
 
 use crate::engine::Progress;
 use crate::engine::error::{ApplyError, Error, Failure, Left, Place};
-use crate::history::{Applied, End, Head, History, Holder, Interrupted, Kept, Locked, Locking, Newer, State};
+use crate::engine::{History, Holder, Locked, Locking};
+use crate::history::{Applied, End, Head, Interrupted, Kept, Newer, State};
 use crate::plan::{Action, Step};
 use crate::set::Set;
 use crate::set::checksum::normalized;
 use crate::set::digest::Digest;
-use crate::set::options::TransactionMode;
 use crate::set::script::Script;
+use crate::sql::TransactionMode;
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
