@@ -6,6 +6,11 @@
     any(not(doctest), all(feature = "deadpool", feature = "testing")),
     doc = include_str!("../README.md")
 )]
+// Links to what a feature adds lead somewhere with all features, as on docs.rs and in `.ci/run`.
+#![cfg_attr(
+    not(all(feature = "cli", feature = "testing", feature = "tracing")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
