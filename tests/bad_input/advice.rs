@@ -123,10 +123,10 @@ async fn a_permission_that_is_lacking_is_named_as_a_grant() {
 #[test]
 fn the_page_of_errors_shows_the_table() {
     let mut table = String::from(
-        "An error names the migration, the place in its file, SQLSTATE, the server's DETAIL, HINT and CONTEXT, the state of the\n\
-         database, and what to do next. That depends on SQLSTATE and on what was asked for: a revert is told nothing of what a\n\
-         run would do. A code that is not listed counts as its class, and without one the script is to be corrected.\n\n\
-         | SQLSTATE | what it means | what to do | of a revert |\n|---|---|---|---|\n",
+        "An error of the server names the migration, the place in its file, SQLSTATE, the server's DETAIL, HINT and CONTEXT, the\n\
+         state of the database, and the advice. The advice depends on SQLSTATE and on the call: a revert gets its own where that of a\n\
+         run does not fit. A code that is not listed gets the advice of its class. Without any, correct the script.\n\n\
+         | SQLSTATE | meaning | advice | for a revert |\n|---|---|---|---|\n",
     );
     for advice in ADVICE {
         let code =
