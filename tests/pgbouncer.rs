@@ -12,6 +12,7 @@ use std::time::Duration;
 pub struct PgBouncer {
     process: Child,
     folder: PathBuf,
+    version: (u32, u32),
 }
 
 const PORT: u16 = 6432;
@@ -28,7 +29,8 @@ impl PgBouncer {
             crate::skipped("PgBouncer (apt-get install pgbouncer)");
             return None;
         };
-        let folder = make_folder(server, pool_size, supports_prepared_statements(&binary));
+        let version = version(&binary);
+        let folder = make_folder(server, pool_size, supports_prepared_statements(version));
         let mut command = Command::new(binary);
         command.arg("-q").arg(folder.join("ini")).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some((uid, gid)) = unprivileged() {
@@ -36,15 +38,30 @@ impl PgBouncer {
             command.uid(uid).gid(gid);
         }
         let process = command.spawn().expect("PgBouncer starts");
-        let bouncer = PgBouncer { process, folder };
+        let bouncer = PgBouncer { process, folder, version };
         for _ in 0..500 {
             if tokio_postgres::connect(&bouncer.url("postgres"), tokio_postgres::NoTls).await.is_ok() {
                 return Some(bouncer);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let log = std::fs::read_to_string(bouncer.folder.join("log")).unwrap_or_default();
-        panic!("PgBouncer does not answer: {log}");
+        panic!("PgBouncer does not answer: {}", bouncer.log());
+    }
+
+    /// Whether it gives a server connection to another client while the server still works on what a lost one has sent, if that
+    /// one has had an answer outside of a transaction: before 1.21 it kept no account of what is unanswered.
+    pub fn hands_answers_on(&self) -> bool {
+        self.version < (1, 21)
+    }
+
+    /// What it has written into its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{PORT}"))
     }
 
     /// The way to a database through it.
@@ -77,12 +94,16 @@ fn unprivileged() -> Option<(u32, u32)> {
 }
 
 /// Whether it keeps track of prepared statements, as it does since 1.21.
-fn supports_prepared_statements(binary: &Path) -> bool {
+fn supports_prepared_statements(version: (u32, u32)) -> bool {
+    version >= (1, 21)
+}
+
+fn version(binary: &Path) -> (u32, u32) {
     let output = Command::new(binary).arg("--version").output().expect("PgBouncer tells its version");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text.lines().next().and_then(|line| line.strip_prefix("PgBouncer ")).unwrap_or_default();
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next(), parts.next()) >= (Some(1), Some(21))
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 fn make_folder(server: &Server, pool_size: usize, prepared_statements: bool) -> PathBuf {

@@ -5,7 +5,7 @@ use migrate_core::plan::To;
 use migrate_core::{Set, Version};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Target};
-use migrate_tests::proxy::{Connection, Content, Proxy, Side};
+use migrate_tests::proxy::{Connection, Content, Point, Proxy, Side, When};
 use migrate_tests::sets::{self, Scripts, tables};
 use tokio_postgres::{Client, NoTls};
 
@@ -131,6 +131,28 @@ async fn a_role_that_may_only_read_the_history_boots_with_one_query() {
     tokio::spawn(connection);
     assert!(client.batch_execute("DELETE FROM migrate_history").await.is_err());
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+/// The server tells of an error at once, and that it is ready a moment later. What is sent in between PgBouncer before 1.21 takes
+/// for answered, and gives its answer to another client when this one is lost.
+#[tokio::test]
+async fn what_follows_an_error_is_sent_when_the_server_is_ready_for_it() {
+    let (counted, held) = (wired().await, wired().await);
+    let migrator = Migrator::new(tables(1));
+    migrator.run(counted.proxy.url().as_str()).await.unwrap();
+    let first = &counted.proxy.connections()[0];
+    let error = first.tags(Side::Server).find('E').expect("a database without a history says so by an error");
+    let opening = first.count(Side::Server) - first.of(Side::Server).count();
+    held.proxy.hold(Point::of(0, Side::Server, opening + error + 2), When::BeforeForwarding);
+    let url = held.proxy.url();
+    let run = tokio::spawn(async move { migrator.run(&url).await });
+    held.proxy.held().await;
+    // Time enough to send something.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let connection = &held.proxy.connections()[0];
+    assert!(connection.tags(Side::Server).starts_with("EZ"), "{:?}", connection.messages);
+    assert_eq!(connection.tags(Side::Client), "Q", "{:?}", connection.sql());
+    run.abort();
 }
 
 /// How many round trips each connection took, and all of them together.

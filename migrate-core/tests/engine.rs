@@ -147,6 +147,26 @@ fn a_run_waits_for_somebody_elses_only_so_long() {
 }
 
 #[test]
+fn a_run_without_a_connection_to_work_with_gives_the_lock_back_and_tries_again() {
+    let (database, set) = (MemoryDatabase::default(), set(1..=2));
+    database.crowd_out(3);
+    let mut started = 0;
+    let mut observer = |event: &Event<'_>| started += usize::from(matches!(event, Event::Started { .. }));
+    let report = block_on(run(&mut database.history(), &set, &Up::ALL, &Settings::DEFAULT, &mut observer));
+    assert_eq!(steps(&report.unwrap()), "+1 +2");
+    assert_eq!((database.locks(), started), (4, 1));
+}
+
+#[test]
+fn a_run_that_never_gets_a_connection_ends_within_its_wait_and_says_why() {
+    let (database, set) = (MemoryDatabase::default(), set([1]));
+    database.crowd_out(usize::MAX);
+    let error = take_with(&database, &set, &Up::ALL, &impatient()).unwrap_err();
+    assert_eq!(error.to_string(), "no connection left");
+    assert!(database.locks() > 1 && database.statements().is_empty());
+}
+
+#[test]
 fn a_run_that_lost_the_race_returns_when_the_winner_is_done() {
     let (winner, set) = (MemoryDatabase::default(), set([1]));
     winner.set_locked(true);

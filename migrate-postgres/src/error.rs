@@ -132,6 +132,18 @@ pub enum Error {
         kind: crate::lock::LockKind,
     },
 
+    /// A pooler had no server connection for the run within its `lock_wait`.
+    #[error("{}; nothing was changed\nnext: {}", no_connection(*waited, *holds_lock), more_connections(*holds_lock, *only_one))]
+    NoServerConnection {
+        /// How long the run waited.
+        waited: Duration,
+        /// Whether it held the migration lock, and waited for the connection that works; else it waited for an answer while it
+        /// tried for the lock.
+        holds_lock: bool,
+        /// Whether its pool has a single connection, which no wait changes.
+        only_one: bool,
+    },
+
     /// What `resolve` was to record of an interrupted migration is not so.
     #[error(
         "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\
@@ -508,6 +520,35 @@ pub(crate) fn connect_error(target: String, source: tokio_postgres::Error) -> Er
         Error::Login { target, source }
     } else {
         Error::Connect { target, source }
+    }
+}
+
+/// A run without a server connection.
+fn no_connection(waited: Duration, holds_lock: bool) -> String {
+    if holds_lock {
+        format!(
+            "the migration lock takes one server connection and the work another one, which the pooler did not give within \
+             {waited:.1?}"
+        )
+    } else {
+        format!("neither the server nor a pooler before it has answered within {waited:.1?}")
+    }
+}
+
+/// What makes a pooler give a run its connections.
+fn more_connections(holds_lock: bool, only_one: bool) -> &'static str {
+    match (holds_lock, only_one) {
+        (_, true) => {
+            "the pool has a single server connection for this role and database: give it two (`default_pool_size` of \
+             PgBouncer), or connect to the server directly"
+        }
+        (true, false) => {
+            "give the pool more server connections for this role and database (`default_pool_size` of PgBouncer), two for \
+             each set that migrates at the same time; or connect to the server directly, or allow a longer `lock_wait`"
+        }
+        (false, false) => {
+            "see who has the pool's server connections (SHOW CLIENTS in PgBouncer's console), or allow a longer `lock_wait`"
+        }
     }
 }
 

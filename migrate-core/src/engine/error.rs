@@ -67,6 +67,9 @@ pub enum ApplyError {
     Moved(Error),
     /// Somebody else is at work on the history, another tool say, and is waited for. Nothing of the next step was done.
     Busy(Error),
+    /// There is no connection left to work with, and nothing of any step was done. The lock is given back and tried for again
+    /// within the run's `lock_wait`; the error is for when that stays so.
+    Crowded(Error),
     /// Something other than a step failed.
     Other(Error),
 }

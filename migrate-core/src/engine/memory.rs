@@ -29,6 +29,7 @@ struct Inner {
     fail_on: Vec<(String, Fault)>,
     loads: usize,
     locks: usize,
+    crowded: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -87,6 +88,11 @@ impl MemoryDatabase {
     /// Takes the lock away from everybody, or gives it back.
     pub fn set_locked(&self, locked: bool) {
         self.inner().locked = locked;
+    }
+
+    /// The next `times` runs that have the lock find no connection left to work with.
+    pub fn crowd_out(&self, times: usize) {
+        self.inner().crowded = times;
     }
 
     /// How often a whole history was loaded.
@@ -210,6 +216,13 @@ impl Locked for MemoryLocked<'_> {
         state: &State,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
+        {
+            let mut inner = self.database.inner();
+            if let Some(left) = inner.crowded.checked_sub(1) {
+                inner.crowded = left;
+                return Err(ApplyError::Crowded(Error::Backend("no connection left".into())));
+            }
+        }
         for step in steps {
             progress.step_started(step);
             let outcome = apply_step(&mut self.database.inner(), self.set, step, state);

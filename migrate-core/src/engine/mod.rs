@@ -16,7 +16,7 @@ pub use history::{History, Holder, Locked, Locking};
 pub use memory::{MemoryDatabase, MemoryHistory};
 pub use progress::Progress;
 pub use retry::Backoff;
-use stepping::Stepping;
+use stepping::{Stepped, Stepping};
 
 use crate::engine::error::Error;
 use crate::engine::event::{Event, Observer, Work};
@@ -116,7 +116,8 @@ pub async fn run(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<Report, Error> {
-    let mut run = Run { set, plan, settings, observer, started: Instant::now(), waited: Duration::ZERO };
+    let started = Instant::now();
+    let mut run = Run { set, plan, settings, observer, started, waited: Duration::ZERO, announced: None };
     let report = run.take(history).await;
     match &report {
         Ok(report) => run.observer.event(&Event::Finished { report }),
@@ -169,6 +170,16 @@ struct Run<'r> {
     observer: &'r mut dyn Observer,
     started: Instant,
     waited: Duration,
+    /// How many steps the observer was told of at their start: not again where they are begun in another try.
+    announced: Option<usize>,
+}
+
+/// What came of a run's turn with the lock.
+enum Turn {
+    /// The run is at its end.
+    Ended(Report),
+    /// There was no connection left to work with, and nothing was done.
+    Crowded(Error),
 }
 
 impl Run<'_> {
@@ -204,7 +215,10 @@ impl Run<'_> {
             let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
                     self.waited = if held { since.elapsed() } else { Duration::ZERO };
-                    return self.under_lock(locked).await;
+                    match self.under_lock(locked).await? {
+                        Turn::Ended(report) => return Ok(report),
+                        Turn::Crowded(error) => Err(error),
+                    }
                 }
                 Locking::Held(holder) => Ok(holder),
                 Locking::Crowded(error) => Err(error),
@@ -253,12 +267,15 @@ impl Run<'_> {
         }
     }
 
-    async fn under_lock<'l>(&mut self, mut locked: Box<dyn Locked + 'l>) -> Result<Report, Error> {
+    async fn under_lock<'l>(&mut self, mut locked: Box<dyn Locked + 'l>) -> Result<Turn, Error> {
         let applied = self.apply(&mut *locked).await;
         let released = locked.release().await;
         // Why a run failed is worth more than that its lock was gone in the end; and where all is done and committed,
         // that is no reason to keep a service from booting.
-        let mut report = applied?;
+        let mut report = match applied? {
+            Turn::Ended(report) => report,
+            crowded @ Turn::Crowded(_) => return Ok(crowded),
+        };
         if let Err(error) = released {
             let what = match error {
                 Error::LockLost { .. } => {
@@ -270,14 +287,16 @@ impl Run<'_> {
             };
             report.notices.push(Notice::Backend(what));
         }
-        Ok(report)
+        Ok(Turn::Ended(report))
     }
 
-    async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Report, Error> {
+    async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Turn, Error> {
         let end = locked.end().map(|end| (end, end.position(self.set)));
         let before = match end {
             // Somebody else was faster, between the look and the lock.
-            Some((_, position)) if self.is_settled(&position) => return Ok(self.settled(&position)),
+            Some((_, position)) if self.is_settled(&position) => {
+                return Ok(Turn::Ended(self.settled(&position)));
+            }
             Some((end, Position::Beginning { applied, .. }))
                 if self.plan.is_due(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
             {
@@ -287,11 +306,17 @@ impl Run<'_> {
         };
         let decided = decide(self.plan, self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
-            return Ok(self.nothing_to_do(&before, decided));
+            return Ok(Turn::Ended(self.nothing_to_do(&before, decided)));
         }
-        self.tell_notices(&decided);
+        let is_new = self.announced.replace(decided.steps.len()) != Some(decided.steps.len());
+        if is_new {
+            self.tell_notices(&decided);
+        }
         let notices = decided.notices.clone();
         let mut progress = Progress::new(&mut *self.observer, decided.steps.len());
+        if is_new {
+            progress.start();
+        }
         let mut steps = Stepping {
             set: self.set,
             plan: self.plan,
@@ -311,7 +336,8 @@ impl Run<'_> {
         };
         (report.applied, report.last) = standing(self.set, &before, &report);
         match outcome {
-            Ok(()) => Ok(report),
+            Ok(Stepped::Done) => Ok(Turn::Ended(report)),
+            Ok(Stepped::Crowded(error)) => Ok(Turn::Crowded(error)),
             Err(Error::Failed(mut failure)) => {
                 failure.report = report;
                 Err(Error::Failed(failure))

@@ -13,6 +13,14 @@ use std::time::{Duration, Instant};
 /// waits for another one.
 const MOST_MOVES: u32 = 50;
 
+/// How the steps ended, where none of them failed.
+pub(super) enum Stepped {
+    /// All of them are done.
+    Done,
+    /// None was begun: there was no connection left to work with.
+    Crowded(Error),
+}
+
 /// The steps of a run under way.
 pub(super) struct Stepping<'s, 'r> {
     pub(super) set: &'s Set,
@@ -28,8 +36,7 @@ impl Stepping<'_, '_> {
         &mut self,
         locked: &mut dyn Locked,
         progress: &mut Progress<'_>,
-    ) -> Result<(), Error> {
-        progress.start();
+    ) -> Result<Stepped, Error> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut trying = (0, Instant::now());
         let (mut taken, mut moves, began) = (0, 0, Instant::now());
@@ -44,7 +51,11 @@ impl Stepping<'_, '_> {
                 backoff.reset();
             }
             match applied {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Stepped::Done),
+                Err(ApplyError::Crowded(error)) if progress.done_count() == 0 => {
+                    return Ok(Stepped::Crowded(error));
+                }
+                Err(ApplyError::Crowded(error)) => return Err(error),
                 Err(ApplyError::Failed(failure)) => return Err(Error::Failed(failure)),
                 Err(ApplyError::Other(error)) => return Err(error),
                 Err(ApplyError::Contended(mut failure)) => {

@@ -226,6 +226,7 @@ fn kind_of(error: &Error) -> &'static str {
         #[cfg(feature = "deadpool")]
         Error::Pool { .. } => "pool",
         Error::OneConnection { .. } => "one_connection",
+        Error::NoServerConnection { .. } => "no_server_connection",
         Error::RowSecurity { .. } => "row_security",
         Error::NotOurTable { .. } => "not_our_table",
         Error::RowNotKept { .. } => "row_not_kept",

@@ -2,6 +2,8 @@
 
 use crate::connection::heard::Heard;
 use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
@@ -21,6 +23,8 @@ pub struct Session<'a> {
     marked: Option<Mark>,
     /// Whether scripts ran in it.
     is_spent: bool,
+    /// Whether several messages of one flush are not answered yet.
+    is_pipelining: AtomicBool,
 }
 
 /// What a session is in the middle of.
@@ -68,7 +72,12 @@ impl<'a> Session<'a> {
     }
 
     fn of(connection: Connection<'_>) -> Session<'_> {
-        Session { connection: Some(connection), marked: None, is_spent: false }
+        Session {
+            connection: Some(connection),
+            marked: None,
+            is_spent: false,
+            is_pipelining: AtomicBool::new(false),
+        }
     }
 
     /// Marks the session as being in the middle of something that ends with it: a transaction, a lock, changed settings.
@@ -90,6 +99,35 @@ impl<'a> Session<'a> {
     /// back, and makes a new one when it needs one.
     pub(crate) fn spend(&mut self) {
         self.is_spent = true;
+    }
+
+    /// To be set as long as several messages of one flush are not answered. A session that is dropped then is closed when they
+    /// are, or when the server is at one of them for long.
+    pub(crate) fn pipelining(&self) -> &AtomicBool {
+        &self.is_pipelining
+    }
+
+    /// Closes the connection when what was sent is answered, or the server is at it for long.
+    fn end_when_answered(&mut self, runtime: &tokio::runtime::Handle, abandon: &str) {
+        match self.connection.take() {
+            None => {}
+            Some(Connection::Borrowed(client)) => send_unawaited(client, abandon),
+            Some(Connection::Owned(client, task, _)) => {
+                runtime.spawn(async move {
+                    until_answered(&client).await;
+                    task.abort();
+                });
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Pooled(object)) => {
+                let client = deadpool_postgres::Object::take(object);
+                runtime.spawn(async move { until_answered(&client).await });
+            }
+            #[cfg(feature = "deadpool")]
+            Some(Connection::Unpooled(client)) => {
+                runtime.spawn(async move { until_answered(&client).await });
+            }
+        }
     }
 
     /// The session is as it was when it was opened.
@@ -134,6 +172,11 @@ impl Deref for Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         let Some(Mark { abandon, outlives_session }) = self.marked.take() else { return };
+        if *self.is_pipelining.get_mut()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            return self.end_when_answered(&runtime, &abandon);
+        }
         match self.connection.take() {
             None => {}
             Some(Connection::Borrowed(client)) => send_unawaited(client, &abandon),
@@ -147,6 +190,24 @@ impl Drop for Session<'_> {
             #[cfg(feature = "deadpool")]
             Some(Connection::Unpooled(client)) => end(client, abandon, outlives_session),
         }
+    }
+}
+
+/// How long the answers to several messages are waited for before their connection is closed: as often as that the server looks
+/// whether its client is there.
+const MOST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// How long a message takes to a pooler, at most.
+const MOST_SENDING: Duration = Duration::from_millis(20);
+
+/// Waits until several messages of one flush are answered, or the server is at one of them for long.
+///
+/// PgBouncer before 1.21 takes a server connection for idle after each answer outside of a transaction, also where more messages
+/// wait (`disconnect_client` in its `objects.c` goes by `server->ready`). A client that is lost then leaves the answers to the next
+/// one. Each message makes the connection busy again, so the last thing before the end is an empty one.
+async fn until_answered(client: &Client) {
+    if tokio::time::timeout(MOST_ANSWERS, client.check_connection()).await.is_err() {
+        drop(tokio::time::timeout(MOST_SENDING, client.check_connection()).await);
     }
 }
 

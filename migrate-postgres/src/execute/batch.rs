@@ -9,6 +9,8 @@ use super::watch::{At, MOST_FLUSHES, PID, Pid, Told, Underway, next, tell, watch
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use crate::history::is_made_meanwhile;
+use crate::lock::{is_turned_away, turned_away};
+use crate::sql::answers;
 use futures_util::Stream as _;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::{ApplyError, Failure};
@@ -308,7 +310,7 @@ impl Transactions<'_, '_, '_, '_> {
         let message = &built.message;
         let mut done = 0;
         let listening = self.lookout.listen();
-        let stream = self.context.client.simple_query_raw(message.text()).await;
+        let stream = answers::send(self.context.client, message.text()).await;
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
         let mut took = Duration::ZERO;
         self.lookout.begin();
@@ -316,7 +318,10 @@ impl Transactions<'_, '_, '_, '_> {
             let pause = self.lookout.pause();
             let told = next(listening.as_ref(), pause, |context| stream.as_mut().poll_next(context)).await;
             let answer = match told {
-                Told::Answer(Some(answer)) => answer.map_err(|error| Stopped { done, error })?,
+                Told::Answer(Some(answer)) => {
+                    self.around.preamble.answered();
+                    answer.map_err(|error| Stopped { done, error })?
+                }
                 Told::Answer(None) => return Ok(()),
                 Told::Notice(notice) => {
                     self.server_said(message, done, &notice);
@@ -437,6 +442,9 @@ impl Transactions<'_, '_, '_, '_> {
     /// Ends what a stopped message left, and makes its error ours.
     async fn stop(&mut self, message: &Message, stopped: Stopped) -> ApplyError {
         let Stopped { done, error } = stopped;
+        if is_turned_away(&error) {
+            return turned_away(error).into_apply();
+        }
         if error.as_db_error().is_none() {
             return Error::server("applying migrations", error).into_apply();
         }

@@ -16,6 +16,7 @@ use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, Survey};
 use migrate_core::plan::Step;
 use migrate_core::{Digest, Options};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -36,6 +37,8 @@ pub(crate) use verify::verify_within;
 pub(crate) struct Context<'c> {
     /// The connection that works.
     pub(crate) client: &'c Client,
+    /// Whether several messages of one flush are not answered yet.
+    pub(crate) pipelining: &'c AtomicBool,
     /// The history's table.
     pub(crate) table: &'c HistoryTable,
     /// What is known about the session.

@@ -1,6 +1,8 @@
 //! What a run's first message begins with, and its last one ends with.
 
 use migrate_core::engine::error::ApplyError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::error::SqlState;
 
 /// What comes before the first step, until it was sent with success.
@@ -8,10 +10,19 @@ use tokio_postgres::error::SqlState;
 pub(crate) struct Preamble {
     /// A query that fails on another server than the one that the lock is held on.
     pub(crate) same_server: Option<String>,
+    /// Whether the first message was answered, with success or not: a server works for the run.
+    pub(crate) is_answered: Arc<AtomicBool>,
     /// A query that fails in a session of another state than the one that was asked.
     pub(crate) guard: Option<String>,
     /// Makes the history's table.
     pub(crate) create: Option<Vec<String>>,
+}
+
+impl Preamble {
+    /// The first message was answered.
+    pub(crate) fn answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What stands around the steps of a run.

@@ -11,6 +11,7 @@ use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use crate::history::Resumed;
+use crate::sql::answers;
 use futures_util::StreamExt;
 use futures_util::future::{join, join3};
 use migrate_core::engine::Progress;
@@ -332,8 +333,9 @@ impl Statements<'_, '_> {
         } else if self.is_watched {
             enter = format!("{PID};\n{enter}");
         }
-        let (entered, done, left) =
-            join3(self.hear(&enter), self.context.client.batch_execute(text), self.send(&leave)).await;
+        let entered = self.and_stay(self.hear(&enter));
+        let sent = join3(entered, self.context.client.batch_execute(text), self.send(&leave));
+        let (entered, done, left) = self.pipelined(sent).await;
         if let Err(error) = done {
             let inside = position(&error).map_or(0, |position| sql::char_to_byte(text, position as usize));
             let offset = statement.range().start + if inside < text.len() { inside } else { 0 };
@@ -345,6 +347,22 @@ impl Statements<'_, '_> {
         }
         entered.map_err(|error| self.stopped(error, None))?;
         left
+    }
+
+    /// Waits for the answers to several messages of one flush.
+    async fn pipelined<A>(&self, answers: impl Future<Output = A>) -> A {
+        self.context.pipelining.store(true, Ordering::Relaxed);
+        let answers = answers.await;
+        self.context.pipelining.store(false, Ordering::Relaxed);
+        answers
+    }
+
+    /// Waits for the answer to the first of several messages, and then sends an empty one: else PgBouncer before 1.21 takes the
+    /// server connection for idle while it works on the second one, and gives it to another client when this one is lost.
+    async fn and_stay<A>(&self, first: impl Future<Output = A>) -> A {
+        let answer = first.await;
+        drop(self.context.client.check_connection().await);
+        answer
     }
 
     /// Whether code that failed can't have committed anything before: the session's transactions are numbered, and none but
@@ -383,7 +401,8 @@ impl Statements<'_, '_> {
         } else {
             // In one flush, so that a transaction pooler keeps them together.
             let ahead = ahead.join("\n;\n");
-            let (set, done) = join(self.send(&ahead), self.follow(&message, unit)).await;
+            let sent = join(self.and_stay(self.send(&ahead)), self.follow(&message, unit));
+            let (set, done) = self.pipelined(sent).await;
             done.and(set)?;
         }
         if records {
@@ -413,7 +432,7 @@ impl Statements<'_, '_> {
     async fn follow(&self, message: &Message, unit: &Unit) -> Result<(), Stopped> {
         let mut done = 0;
         let outcome = async {
-            let mut answers = pin!(self.context.client.simple_query_raw(message.text()).await?);
+            let mut answers = pin!(answers::send(self.context.client, message.text()).await?);
             while let Some(answer) = answers.next().await {
                 match answer? {
                     SimpleQueryMessage::Row(row) if message.purpose(done) == Some(Purpose::Begin) => {

@@ -5,6 +5,7 @@ use super::{Context, timeouts};
 use crate::connection::session::Session;
 use crate::history::Survey;
 use crate::history::settings::RunSettings;
+use crate::sql::answers;
 use futures_util::StreamExt;
 use migrate_core::engine::error::{Failure, Left, Place};
 use migrate_core::plan::Step;
@@ -83,7 +84,7 @@ async fn check(
         Box::new(server_failure(step, Some(script), offset, error))
     };
     let message = format!("{prefix}{text}");
-    let stream = client.simple_query_raw(&message).await.map_err(|error| failed(done, error))?;
+    let stream = answers::send(client, &message).await.map_err(|error| failed(done, error))?;
     let mut stream = std::pin::pin!(stream);
     let mut answer = Answer::default();
     let mut refuted = None;

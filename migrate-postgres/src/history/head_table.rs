@@ -9,6 +9,7 @@
 
 use crate::history::format;
 use crate::history::table::{OPEN, Relation};
+use crate::sql::answers::simple_query;
 use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::history::{Head, Newer};
 use migrate_core::{Digest, Set, Version};
@@ -140,7 +141,7 @@ pub(crate) enum Told {
 /// When the connection fails.
 pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Result<Told, Error> {
     let (query, first_look_ends) = query(relation, set.name());
-    let answers = match client.simple_query(&query).await {
+    let answers = match simple_query(client, &query).await {
         Ok(answers) => answers,
         Err(error) => return explain(error, first_look_ends),
     };

@@ -11,7 +11,8 @@ use crate::history::load;
 use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
 use crate::history::table::{RunIdentity, is_statement_by_statement};
-use crate::lock::Lock;
+use crate::lock::{Crowd, Crowded, Lock, is_turned_away, turned_away};
+use crate::sql::answers::simple_query;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use migrate_core::engine::Locked;
@@ -22,6 +23,7 @@ use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Set};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -42,6 +44,10 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(super) preamble: Preamble,
     pub(super) run: String,
     pub(super) lookout: Lookout<'t>,
+    /// What watches over the worker's first message.
+    pub(super) crowd: Option<Crowd>,
+    /// Whether the lock is given back because there was no connection left to work with.
+    pub(super) has_given_way: &'l mut bool,
     pub(super) lost: bool,
     /// Whether the last message has given the lock back, and whether it was still ours.
     pub(super) released: Option<bool>,
@@ -58,16 +64,20 @@ impl PgLocked<'_, '_> {
 }
 
 impl PgLocked<'_, '_> {
-    /// Applies steps, as long as the lock is kept; none when it is lost.
+    /// Applies steps, as long as the lock is kept and there is a connection to work with.
     async fn apply_and_keep(
         &mut self,
         steps: &[Step<'_>],
         state: &State,
         progress: &mut Progress<'_>,
-    ) -> Option<Result<(), ApplyError>> {
+    ) -> Kept {
         let holder = &*self.holder;
+        let is_answered = self.preamble.is_answered.clone();
+        // Asked once: what was served begins to work, and what has begun is not given up.
+        let crowd = self.crowd.as_ref().filter(|_| self.preamble.same_server.is_some());
         let work = Work {
             client: self.worker.as_ref().unwrap_or(holder),
+            pipelining: self.worker.as_ref().unwrap_or(holder).pipelining(),
             holder,
             settings: self.settings,
             set: self.set,
@@ -81,17 +91,55 @@ impl PgLocked<'_, '_> {
             #[cfg(feature = "operate")]
             backup: &mut self.backup,
         };
-        let apply = pin!(work.apply(steps, state, progress));
-        match select(apply, self.lock.keep(holder)).await {
-            Either::Left((applied, _)) => Some(applied),
-            Either::Right(_) => None,
+        let lock = &*self.lock;
+        let keep = async {
+            let crowded = match crowd {
+                Some(crowd) => crowd.watch(holder, &is_answered).await,
+                None => None,
+            };
+            if crowded.is_none() {
+                lock.keep(holder).await;
+            }
+            crowded
+        };
+        let applied = match select(pin!(work.apply(steps, state, progress)), pin!(keep)).await {
+            Either::Left((applied, _)) => applied,
+            Either::Right((None, _)) => return Kept::Lost,
+            Either::Right((Some(crowded), _)) => return Kept::Crowded(crowded),
+        };
+        match (applied, crowd) {
+            (Err(ApplyError::Other(EngineError::Backend(error))), Some(crowd)) if waited_in_vain(&error) => {
+                Kept::Crowded(Crowded { error: crowd.error(false), may_retry: true })
+            }
+            (applied, _) => Kept::Applied(applied),
         }
     }
+
+    /// Ends what the worker may have begun: its connection is closed.
+    fn drop_worker(&mut self) {
+        self.worker = None;
+        self.survey.conform = None;
+    }
+}
+
+/// What came of steps while the lock was kept.
+enum Kept {
+    Applied(Result<(), ApplyError>),
+    /// There is no connection to work with, and nothing was begun.
+    Crowded(Crowded),
+    /// The lock is lost.
+    Lost,
+}
+
+/// Whether a pooler has ended the wait of a message for a server connection.
+fn waited_in_vain(error: &migrate_core::engine::error::BackendError) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Server { source, .. }) if is_turned_away(source))
 }
 
 /// What applies steps while something else keeps the lock.
 struct Work<'w, 't> {
     client: &'w Client,
+    pipelining: &'w AtomicBool,
     holder: &'w Session<'t>,
     settings: &'w RunSettings,
     set: &'w Set,
@@ -113,20 +161,14 @@ const MOST_LOOKS: u32 = 10;
 impl Work<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
     async fn prepare(&mut self, step: &Step<'_>) -> Result<(), ApplyError> {
-        if let Some(same_server) = self.preamble.same_server.take()
-            && let Err(error) = self.client.batch_execute(&same_server).await
-        {
-            let doing = "looking for the migration lock";
-            let error = if is_strange(&error) { Error::OtherServer } else { Error::server(doing, error) };
-            return Err(error.into_apply());
-        }
+        self.check_server().await?;
         if let Some(guard) = self.preamble.guard.take()
-            && let Err(error) = self.client.batch_execute(&guard).await
+            && let Err(error) = simple_query(self.client, &guard).await
         {
             self.look_again(error).await.map_err(Error::into_apply)?;
         }
         while let Some(create) = &self.preamble.create {
-            let Err(error) = self.client.batch_execute(&create.join("; ")).await else {
+            let Err(error) = simple_query(self.client, &create.join("; ")).await else {
                 self.preamble.create = None;
                 break;
             };
@@ -145,6 +187,24 @@ impl Work<'_, '_> {
             self.look_again(error).await.map_err(Error::into_apply)?;
         }
         Ok(())
+    }
+
+    /// Looks whether a server connection is there to work with, and leads to the server that the lock is held on.
+    async fn check_server(&mut self) -> Result<(), ApplyError> {
+        let Some(same_server) = &self.preamble.same_server else { return Ok(()) };
+        let checked = simple_query(self.client, same_server).await;
+        self.preamble.answered();
+        let Err(error) = checked else {
+            self.preamble.same_server = None;
+            return Ok(());
+        };
+        let doing = "looking for the migration lock";
+        let error = match error {
+            error if is_strange(&error) => Error::OtherServer,
+            error if is_turned_away(&error) => turned_away(error),
+            error => Error::server(doing, error),
+        };
+        Err(error.into_apply())
     }
 
     /// The session that works is not in the state of the one that was asked, or another set's run has made the history's
@@ -177,12 +237,17 @@ impl Work<'_, '_> {
         if crate::operate::Due::is_called_for(steps)
             && let Some(due) = self.backup.take()
         {
+            // A dump takes long; whether the run gets a connection to work with is known before.
+            self.check_server().await?;
             let made = due.make(self.settings, self.set.name(), progress).await;
             made.map_err(Error::into_apply)?;
         }
         let mut standing =
             Standing { last_row: state.last_row, digest: state.digest(), is_unended: state.is_unended };
         let mut rest = steps;
+        if steps.iter().any(|step| step.settles.is_some()) {
+            self.check_server().await?;
+        }
         for step in steps {
             check_claim(self.client, step).await.map_err(Error::into_apply)?;
         }
@@ -196,6 +261,7 @@ impl Work<'_, '_> {
             }
             let context = Context {
                 client: self.client,
+                pipelining: self.pipelining,
                 table: &self.survey.table,
                 survey: self.survey,
                 settings: self.settings,
@@ -250,13 +316,20 @@ impl Locked for PgLocked<'_, '_> {
         state: &State,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
-        if let Some(applied) = self.apply_and_keep(steps, state, progress).await {
-            return applied;
+        match self.apply_and_keep(steps, state, progress).await {
+            Kept::Applied(applied) => applied,
+            Kept::Crowded(Crowded { error, may_retry }) => {
+                self.drop_worker();
+                *self.has_given_way = true;
+                Err(if may_retry { ApplyError::Crowded(error.into()) } else { error.into_apply() })
+            }
+            Kept::Lost => {
+                // Somebody else may begin now.
+                self.lost = true;
+                self.drop_worker();
+                Err(Error::LockLost { done: 0 }.into_apply())
+            }
         }
-        // Somebody else may begin now, so whatever the worker is at must end: its connection is closed.
-        self.lost = true;
-        self.worker = None;
-        Err(Error::LockLost { done: 0 }.into_apply())
     }
 
     async fn pause(&mut self, duration: Duration) {

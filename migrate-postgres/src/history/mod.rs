@@ -38,13 +38,16 @@ use crate::connection::target::Target;
 use crate::error::Error;
 use crate::execute::{Lookout, Preamble};
 use crate::history::settings::RunSettings;
-use crate::lock::{Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried};
+use crate::lock::{
+    Crowd, Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried, same_server,
+};
 use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;
 use migrate_core::engine::{History, Holder, Locking};
 use migrate_core::history::{Head, State};
 use migrate_core::{Digest, Error as EngineError, Set};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -64,6 +67,10 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
     holder: Option<(Instant, Holder)>,
+    /// Since when the lock is tried for.
+    trying_since: Option<Instant>,
+    /// Whether it was given back because there was no connection left to work with.
+    has_given_way: bool,
 }
 
 /// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
@@ -87,6 +94,8 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             seen: None,
             held_since: None,
             holder: None,
+            trying_since: None,
+            has_given_way: false,
         })
     }
 
@@ -142,12 +151,18 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         }
     }
 
+    /// What was asked is not answered: the session is to be closed without waiting for it.
+    fn unanswered(&mut self, error: Error) -> Error {
+        self.session.mark("ROLLBACK");
+        error
+    }
+
     /// The set's lock, of a kind.
     async fn lock(&self, set: &Set, kind: LockKind, run: &str) -> Result<Box<dyn Lock>, Error> {
         let key = Key::new(self.settings, set.name());
         Ok(match kind {
             LockKind::Session => Box::new(SessionLock { key }),
-            LockKind::Transaction => Box::new(TransactionLock { key }),
+            LockKind::Transaction => Box::new(TransactionLock { key, has_given_way: self.has_given_way }),
             LockKind::Lease { expiry } => {
                 let owner = format!("{}, process {}, run {run}", self.settings.program, std::process::id());
                 let table = match self.settings.table() {
@@ -181,7 +196,9 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         {
             return Ok(holder.clone());
         }
-        let holder = lock.holder(&self.session).await?;
+        let since = self.trying_since.unwrap_or_else(Instant::now);
+        let holder = answered(since, self.settings, lock.holder(&self.session)).await;
+        let holder = holder.map_err(|error| self.unanswered(error))??;
         self.holder = Some((Instant::now(), holder.clone()));
         Ok(holder)
     }
@@ -222,7 +239,14 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         }
         // Who waits for a run to end need not know how far it has come.
         let seen = self.seen.take().filter(|_| self.held_since.is_some());
-        let look = head::look(&self.session, self.settings, set, seen).await?;
+        let look = head::look(&self.session, self.settings, set, seen);
+        let look = match self.trying_since {
+            None => look.await?,
+            Some(since) => match answered(since, self.settings, look).await {
+                Ok(look) => look?,
+                Err(error) => return Err(self.unanswered(error).into()),
+            },
+        };
         self.found = look.found;
         self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
         self.seen = Some(look.head.clone());
@@ -239,8 +263,10 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         #[cfg(feature = "operate")]
         let backup = crate::operate::Due::of(self.settings, self.target)?;
         let mut lock = self.lock(set, kind, &run).await?;
-        if self.held_since.is_some() {
-            match lock.is_free(&self.session).await {
+        let since = *self.trying_since.get_or_insert_with(Instant::now);
+        if self.held_since.is_some() || self.has_given_way {
+            let is_free = answered(since, self.settings, lock.is_free(&self.session)).await;
+            match is_free.map_err(|error| self.unanswered(error))? {
                 Ok(true) => {}
                 Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
                 Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
@@ -251,7 +277,9 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         } else {
             self.session.mark(lock.abandon());
         }
-        let mut answers = match lock.try_acquire(&self.session, &self.questions(set)).await {
+        let questions = self.questions(set);
+        let tried = lock.try_acquire(&self.session, &questions);
+        let mut answers = match answered(since, self.settings, tried).await? {
             Ok(Tried::Got(answers)) => answers,
             Ok(Tried::Held) => {
                 self.session.unmark();
@@ -269,7 +297,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
         };
         let read = Survey::read(self.settings, &mut answers);
-        let same_server = read.as_ref().ok().and_then(|survey| lock.same_server(survey.pid));
+        let mark = read.as_ref().ok().and_then(|survey| lock.mark(survey.pid));
         let prepared = match read {
             Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
             Err(error) => Err(error),
@@ -295,8 +323,10 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         // Where nothing of ours is applied, only the whole look tells what was applied by others.
         let end = end.filter(|end| survey.beside.is_empty() || end.digest != Digest::EMPTY);
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
+        let mark = mark.filter(|_| worker.is_some());
         let preamble = Preamble {
-            same_server: same_server.filter(|_| worker.is_some()),
+            same_server: mark.as_deref().map(same_server),
+            is_answered: Arc::default(),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
             create: survey.create(settings.lock_timeout, set),
         };
@@ -313,6 +343,8 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             preamble,
             run,
             lookout,
+            crowd: mark.map(|mark| Crowd { mark, since, wait: settings.engine.lock_wait }),
+            has_given_way: &mut self.has_given_way,
             lost: false,
             released: None,
             #[cfg(feature = "operate")]
@@ -323,6 +355,23 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+}
+
+/// How long an answer is waited for at least, however short the wait for the lock may be.
+const LEAST_WAIT: Duration = Duration::from_secs(5);
+
+/// Waits for an answer while the lock is tried for, but no longer than a run may wait for the lock: a pooler whose server
+/// connections others have gives none.
+async fn answered<A>(
+    since: Instant,
+    settings: &RunSettings,
+    answer: impl Future<Output = A>,
+) -> Result<A, Error> {
+    let left = settings.engine.lock_wait.saturating_sub(since.elapsed());
+    tokio::time::timeout(left.max(LEAST_WAIT), answer).await.map_err(|_| {
+        let waited = since.elapsed();
+        Error::NoServerConnection { waited, holds_lock: false, only_one: false }
+    })
 }
 
 /// Why the lock could not be tried for.

@@ -8,7 +8,7 @@ use crate::history::head::{lacking_columns, lacking_names, no_history, read_erro
 use crate::history::head_table::{self, HeadTable};
 use crate::history::settings::RunSettings;
 use crate::history::table::HistoryTable;
-use crate::sql::answers::{Answers, is_true, parsed, text};
+use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
 use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use migrate_core::Set;
 use std::time::Duration;
@@ -147,7 +147,8 @@ impl Survey {
 
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        match client.simple_query(&Survey::questions(settings, Whereabouts::Unknown, true, "true")).await {
+        let questions = Survey::questions(settings, Whereabouts::Unknown, true, "true");
+        match simple_query(client, &questions).await {
             Ok(answers) => Survey::read(settings, &mut Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),

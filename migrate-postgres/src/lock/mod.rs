@@ -3,6 +3,7 @@
 //! It is always tried for and never waited for on the server: a session that waits in `pg_advisory_lock()` holds a
 //! snapshot, `CREATE INDEX CONCURRENTLY` in the holder waits for that, and the two deadlock.
 
+mod crowd;
 mod lease;
 mod session;
 mod transaction;
@@ -15,6 +16,7 @@ use crate::sql::quote::quote_nullable;
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 
+pub(crate) use crowd::{Crowd, Crowded, is_turned_away, turned_away};
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use std::time::Duration;
@@ -74,9 +76,9 @@ pub(crate) trait Lock: Send + Sync {
         None
     }
 
-    /// A query for another session that fails, by a division by zero, on a server where the process `holder` does not hold
-    /// the lock; none where the lock could not be taken on one server and seen on another.
-    fn same_server(&self, holder: i32) -> Option<String> {
+    /// What tells the lock of the process `holder` among all that the server lists, as a condition on `pg_locks`; none where
+    /// one session both holds it and works.
+    fn mark(&self, holder: i32) -> Option<String> {
         let _ = holder;
         None
     }
@@ -132,10 +134,10 @@ impl Key {
         self.value.map_or_else(|| self.sql.clone(), |value| value.to_string())
     }
 
-    /// A query that tries for the lock by `function`, and makes [`LOCKED`] true if it got it.
-    fn try_query(&self, function: &str) -> String {
+    /// A query that tries for the lock by `function` where `condition` holds, and makes [`LOCKED`] true if it got it.
+    fn try_query(&self, function: &str, condition: &str) -> String {
         format!(
-            "SELECT {IS_FREE}, key, set_config('migrate.locked', coalesce(CASE WHEN {IS_FREE} THEN \
+            "SELECT {IS_FREE}, key, set_config('migrate.locked', coalesce(CASE WHEN {IS_FREE} AND {condition} THEN \
              pg_catalog.{function}(key) END, false)::text, true) FROM (SELECT {} AS key) k",
             self.sql()
         )
@@ -158,29 +160,43 @@ impl Key {
         }
     }
 
-    /// See [`Lock::same_server`].
-    fn same_server(&self, holder: i32) -> Option<String> {
-        let value = self.value?;
-        Some(format!(
-            "SELECT 1 / EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
-             AND objsubid = 1 AND pid = {holder} AND ((classid::int8 << 32) | objid::int8) = {value})::int"
-        ))
+    /// See [`Lock::mark`].
+    fn mark(&self, holder: i32) -> Option<String> {
+        Some(format!("pid = {holder} AND ((classid::int8 << 32) | objid::int8) = {}", self.value?))
     }
 
     /// Whether it can be had: taken by a statement alone, with whose end it is given back.
     pub(crate) async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
-        let peek = format!("SELECT coalesce(pg_catalog.pg_try_advisory_xact_lock({}), true)", self.sql());
+        self.is_free_where(client, "true").await
+    }
+
+    /// The same where a condition holds.
+    async fn is_free_where(&self, client: &Client, condition: &str) -> Result<bool, tokio_postgres::Error> {
+        let peek = format!(
+            "SELECT coalesce(CASE WHEN {condition} THEN pg_catalog.pg_try_advisory_xact_lock({key}) \
+             ELSE false END, true)",
+            key = self.sql()
+        );
         Ok(client.query_typed_one(&peek, &[]).await?.get(0))
     }
 
     /// Who holds the lock, as far as the server shows that to this role.
     pub(crate) async fn holder(&self, client: &Client) -> Result<Holder, Error> {
         let rows = client
-            .query_typed(&format!("{HOLDER} = {} LIMIT 1", self.sql()), &[])
+            .query_typed(&format!("{HOLDER} {} LIMIT 1", crowd::in_the_way(&self.sql())), &[])
             .await
             .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
         Ok(rows.first().map(read).unwrap_or_default())
     }
+}
+
+/// A query for another session that fails, by a division by zero, on a server where the lock of a [mark](Lock::mark) is not
+/// held.
+pub(crate) fn same_server(mark: &str) -> String {
+    format!(
+        "SELECT 1 / EXISTS (SELECT FROM pg_catalog.pg_locks WHERE {mark} AND locktype = 'advisory' AND granted \
+         AND objsubid = 1)::int"
+    )
 }
 
 /// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.

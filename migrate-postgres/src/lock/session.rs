@@ -20,7 +20,7 @@ impl Lock for SessionLock {
         questions: &str,
     ) -> Result<Tried, tokio_postgres::Error> {
         // One transaction, as all statements of a message are where nothing is said of one.
-        let message = format!("{}; {questions}", self.key.try_query("pg_try_advisory_lock"));
+        let message = format!("{}; {questions}", self.key.try_query("pg_try_advisory_lock", "true"));
         Ok(self.key.tried(client.simple_query(&message).await?, 0))
     }
 

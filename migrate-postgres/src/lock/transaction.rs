@@ -1,7 +1,8 @@
 //! The lock as a transaction's that is held open.
 
-use super::{IS_FREE, Key, Lock, Tried};
+use super::{IS_FREE, Key, Lock, Tried, crowd};
 use crate::error::Error;
+use crate::sql::answers::simple_query;
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tokio_postgres::Client;
 #[derive(Debug)]
 pub(crate) struct TransactionLock {
     pub(crate) key: Key,
+    /// Whether the run had to give the lock back because the pooler had no connection left to work with.
+    pub(crate) has_given_way: bool,
 }
 
 /// How often a connection that is lost would be noticed.
@@ -36,9 +39,9 @@ impl Lock for TransactionLock {
                CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL \
                     THEN set_config('transaction_timeout', '0', true) END \
              WHERE {IS_FREE}",
-            lock = self.key.try_query("pg_try_advisory_xact_lock")
+            lock = self.key.try_query("pg_try_advisory_xact_lock", &crowd::may_try(self.has_given_way))
         );
-        let mut tried = match client.simple_query(&message).await {
+        let mut tried = match simple_query(client, &message).await {
             Ok(answer) => self.key.tried(answer, 1),
             Err(error) => {
                 // Whatever it was, the connection is not to stay in a failed transaction.
@@ -57,7 +60,7 @@ impl Lock for TransactionLock {
     }
 
     async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
-        self.key.is_free(client).await
+        self.key.is_free_where(client, &crowd::may_try(self.has_given_way)).await
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
@@ -68,8 +71,8 @@ impl Lock for TransactionLock {
         Ok(true)
     }
 
-    fn same_server(&self, holder: i32) -> Option<String> {
-        self.key.same_server(holder)
+    fn mark(&self, holder: i32) -> Option<String> {
+        self.key.mark(holder)
     }
 
     async fn keep(&self, client: &Client) {
