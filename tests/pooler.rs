@@ -1,7 +1,7 @@
 //! Through PgBouncer in transaction mode, where a session is not one.
 
 use migrate_postgres::testing::Server;
-use migrate_postgres::{Error, Migrator, Set};
+use migrate_postgres::{Error, Event, Migrator, Set};
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::sets::folder_of;
 use std::collections::BTreeSet;
@@ -353,4 +353,37 @@ async fn a_pool_whose_connections_others_keep_is_waited_for_as_long_as_for_the_l
     assert!(!run.is_finished());
     first.batch_execute("COMMIT").await.unwrap();
     assert_eq!(run.await.unwrap().unwrap().steps.len(), 4);
+}
+
+/// While it waits for another run, a run asks from time to time, and others may have all of the pool's connections by then.
+#[tokio::test]
+async fn a_run_that_a_pooler_does_not_answer_waits_no_longer_than_for_the_lock() {
+    let server = server();
+    let Some(bouncer) = PgBouncer::start(&server, 1).await else { return };
+    let database = server.database().await.unwrap();
+    let slow = migrator(&[("1_slow.sql", "SELECT pg_sleep(60);")]);
+    let (first, direct) = (slow.clone(), server.url(database.name()));
+    let first = tokio::spawn(async move { first.run(&direct).await });
+    let admin = connect(&server.url(database.name())).await;
+    let asleep =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    while admin.query_one(asleep, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let url = bouncer.url(database.name());
+    let other = connect(&url).await;
+    let (waits, waiting) = tokio::sync::oneshot::channel();
+    let waits = std::sync::Mutex::new(Some(waits));
+    let second = slow.lock_wait(Duration::from_secs(3)).on_event(move |event| {
+        if let (Event::WaitingForLock { .. }, Some(waits)) = (event, waits.lock().unwrap().take()) {
+            waits.send(()).unwrap();
+        }
+    });
+    let second = tokio::spawn(async move { second.run(&url).await });
+    waiting.await.unwrap();
+    other.batch_execute("BEGIN").await.unwrap();
+    let error = second.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::NoServerConnection { holds_lock: false, .. }), "{error}");
+    assert!(error.to_string().contains("SHOW CLIENTS"), "{error}");
+    first.abort();
 }
