@@ -74,6 +74,20 @@ pub enum ApplyError {
     Other(Error),
 }
 
+impl ApplyError {
+    /// The failure, if it is that of a step.
+    ///
+    /// # Errors
+    ///
+    /// The error, if something other than a step failed.
+    pub fn into_failure(self) -> Result<Box<Failure>, Error> {
+        match self {
+            ApplyError::Failed(failure) | ApplyError::Contended(failure) => Ok(failure),
+            ApplyError::Moved(error) | ApplyError::Busy(error) | ApplyError::Other(error) => Err(error),
+        }
+    }
+}
+
 impl From<Error> for ApplyError {
     fn from(error: Error) -> ApplyError {
         ApplyError::Other(error)

@@ -3,9 +3,10 @@
 use super::blockers::Lookout;
 use super::failure::{position, server_failure};
 use super::message::{Message, Part, Purpose};
+use super::mode::Mode;
 use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
-use super::watch::{At, MOST_FLUSHES, PID, Pid, Told, Underway, next, tell, watch};
+use super::watch::{At, PID, Pid, Told, Underway, next, tell, watch};
 use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use crate::history::is_made_meanwhile;
@@ -15,8 +16,9 @@ use futures_util::Stream as _;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
-use migrate_core::sql::Unit;
+use migrate_core::sql::{Control, Unit};
 use migrate_core::{Options, Script};
+use std::ops::Range;
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -36,10 +38,19 @@ pub(crate) async fn apply_transactions(
     progress: &mut Progress<'_>,
     lookout: &mut Lookout<'_>,
 ) -> Result<(), Halt> {
-    let flushes = if progress.is_observed() { MOST_FLUSHES } else { 0 };
-    let (cursor, pid) = (Cursor { flushes, ..Cursor::default() }, Pid::default());
-    let mut run =
-        Transactions { context, steps, around, standing, progress, lookout, cursor, ahead: None, pid };
+    let cursor = Cursor { flushes: around.mode.flushes(progress.is_observed()), ..Cursor::default() };
+    let mut run = Transactions {
+        context,
+        steps,
+        around,
+        standing,
+        progress,
+        lookout,
+        cursor,
+        ahead: None,
+        pid: Pid::default(),
+        looked: Looked::default(),
+    };
     while !run.is_done() {
         run.send_next().await?;
     }
@@ -68,6 +79,18 @@ struct Transactions<'r, 'c, 'o, 't> {
     /// What is to be sent when the server is done with what was.
     ahead: Option<Built>,
     pid: Pid,
+    looked: Looked,
+}
+
+/// What was seen of a statement that is rehearsed.
+#[derive(Default)]
+struct Looked {
+    /// How long it took.
+    took: Duration,
+    /// What is asked behind it has found this.
+    found: Vec<SimpleQueryRow>,
+    /// The constraints that a transaction begins with deferred.
+    constraints: Option<String>,
 }
 
 /// A message, and where its steps leave off if all goes well.
@@ -99,7 +122,9 @@ impl Transactions<'_, '_, '_, '_> {
         let built = self.ahead.take();
         let mut built = built.unwrap_or_else(|| self.build(before, *self.standing, usize::MAX));
         self.cursor = built.cursor;
-        if let Err(stopped) = self.send(&built).await {
+        if !self.around.mode.commits() {
+            self.send_pieces(&built).await?;
+        } else if let Err(stopped) = self.send(&built).await {
             self.ahead = None;
             let message = &built.message;
             match message.purpose(stopped.done) {
@@ -136,7 +161,8 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
             let underway = Underway { step, at: At::Around };
-            let verifying = verify(&self.context, step);
+            let bound = if step.verify.is_some() { self.bound(step, step.verify)? } else { None };
+            let verifying = verify(&self.context, step, bound);
             let verified = watch(verifying, underway, &self.pid, self.lookout, self.progress).await;
             if let Err(failure) = verified {
                 self.record(step, &failure).await;
@@ -168,7 +194,7 @@ impl Transactions<'_, '_, '_, '_> {
             }
             self.push_beginning(&mut message, index, standing, &mut cursor.flushes);
             cursor.next += 1;
-            if step.verify.is_some() {
+            if step.verify.is_some() || !self.around.mode.commits() {
                 cursor.unfinished = Some(index);
                 break;
             }
@@ -210,7 +236,7 @@ impl Transactions<'_, '_, '_, '_> {
     /// Begins a step's row before its transaction, where it runs anything.
     fn push_marker(&self, message: &mut Message, index: usize, standing: Standing) {
         let (context, step) = (&self.context, &self.steps[index]);
-        if !context.table.has_marker(step) {
+        if !self.around.mode.records() || !context.table.has_marker(step) {
             return;
         }
         let mut statements = vec![BEGIN.to_owned(), "SET LOCAL synchronous_commit = off".to_owned()];
@@ -223,7 +249,7 @@ impl Transactions<'_, '_, '_, '_> {
     fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let own = own_transaction(step);
+        let own = self.own_transaction(index);
         let is_shaped = own.as_ref().is_some_and(|(_, unit)| unit.is_shaped());
         self.push_marker(message, index, standing);
         if !self.joins(index) {
@@ -234,7 +260,7 @@ impl Transactions<'_, '_, '_, '_> {
                 Some((script, unit)) if !unit.opening().is_empty() => {
                     message.push_opening(index, script, unit);
                 }
-                _ => begin.push(BEGIN.to_owned()),
+                _ => begin.extend(self.around.mode.commits().then(|| BEGIN.to_owned())),
             }
             begin.extend(context.timeouts(options, true));
             begin.extend(asks.then(|| PID.to_owned()));
@@ -243,27 +269,47 @@ impl Transactions<'_, '_, '_, '_> {
         if !is_shaped {
             self.push_record(message, index, standing);
         }
-        match (&own, step.script()) {
-            // Nothing may be asked before the script has given its transaction its modes.
-            (Some((script, unit)), _) => {
-                for range in unit.body() {
-                    match is_shaped || *flushes == 0 {
-                        true => message.push_statements(index, script, range),
-                        false => message.push_followed(index, script, range, flushes),
-                    }
-                }
-            }
-            (None, Some(script)) if *flushes > 0 => {
-                message.push_followed(index, script, 0..script.statements().len(), flushes);
-            }
-            (None, Some(script)) => message.push_script(index, script),
-            (None, None) => return,
+        let Some(script) = step.script() else { return };
+        let body = self.body(index, script);
+        // Nothing may be asked before the script has given its transaction its modes.
+        let mut none = 0;
+        let flushes = if is_shaped { &mut none } else { flushes };
+        for range in body.iter().cloned() {
+            message.push_followed(index, script, range, flushes, context.inspect);
         }
         message.push(index, Purpose::Deferred, &[DEFERRED]);
+        if let Some(at_end) = context.inspect.and_then(|inspect| inspect.at_end) {
+            message.push_inspect(index, body.last().map_or(0, |range| range.end.saturating_sub(1)), at_end);
+        }
+    }
+
+    /// The script of a step that begins, ends or shapes its transaction itself, and the one unit that it is; none where that
+    /// is not to be.
+    fn own_transaction(&self, index: usize) -> Option<(&Script, Unit)> {
+        let script = self.steps[index].script().filter(|script| script.controls_transactions())?;
+        Some((script, script.units().into_iter().next()?)).filter(|_| self.around.mode.commits())
+    }
+
+    /// What of a script runs in its transaction, between what begins and what ends it.
+    fn body(&self, index: usize, script: &Script) -> Vec<Range<usize>> {
+        if let Some((_, unit)) = self.own_transaction(index) {
+            return unit.body();
+        }
+        if !script.controls_transactions() {
+            return std::iter::once(0..script.statements().len()).collect();
+        }
+        // The transaction is not the script's.
+        let controls = script.statements().iter().enumerate();
+        let controls =
+            controls.filter(|(_, one)| one.control().is_none_or(|control| control == Control::Code));
+        controls.map(|(index, _)| index..index + 1).collect()
     }
 
     /// Begins a step's row.
     fn push_record(&self, message: &mut Message, index: usize, standing: Standing) {
+        if !self.around.mode.records() {
+            return;
+        }
         let (context, step) = (&self.context, &self.steps[index]);
         let digest = step.digest_after(standing.digest);
         let mut record = context.table.begin(context.run, standing.last_row + 1, step, digest);
@@ -288,7 +334,7 @@ impl Transactions<'_, '_, '_, '_> {
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
-        let own = own_transaction(&self.steps[index]);
+        let own = self.own_transaction(index);
         if own.as_ref().is_some_and(|(_, unit)| unit.is_shaped()) {
             message.push(index, Purpose::Finish, &std::mem::take(&mut statements));
             self.push_record(message, index, standing);
@@ -296,13 +342,59 @@ impl Transactions<'_, '_, '_, '_> {
         let row = standing.last_row + 1;
         let finish = context.table.finish(context.run, row, &self.steps[index], durable);
         let head = context.survey.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
-        statements.push(&finish);
-        statements.extend(head.as_deref());
+        match &self.around.mode {
+            Mode::Record => {
+                statements.push(&finish);
+                statements.extend(head.as_deref());
+            }
+            Mode::Commit => statements.push("SET LOCAL synchronous_commit = off"),
+            Mode::RollBack(_) => {}
+        }
         message.push(index, Purpose::Finish, &statements);
         match &own {
             Some((script, unit)) => message.push_ending(index, script, unit),
-            None => message.push(index, Purpose::Commit, &["COMMIT"]),
+            None if self.around.mode.commits() => message.push(index, Purpose::Commit, &["COMMIT"]),
+            None => message.push(index, Purpose::Constraints, &[INITIALLY_DEFERRED]),
         }
+    }
+
+    /// A setting that bounds the time of a step's script, where the mode has one. That no time is left is what the server
+    /// would say.
+    fn bound(&mut self, step: &Step<'_>, script: Option<&Script>) -> Result<Option<String>, ApplyError> {
+        let options = script.map_or(&Options::NONE, Script::options);
+        let Some(rehearsed) = self.around.mode.rehearsed() else { return Ok(None) };
+        let bound = rehearsed.bound(options);
+        bound.map(Some).ok_or_else(|| {
+            let (version, name) = (step.version.clone(), step.name.clone());
+            let mut failure = Failure::new(version, name, step.action, "no time is left for it");
+            failure.code = Some(SqlState::QUERY_CANCELED.code().to_owned());
+            ApplyError::Failed(Box::new(failure))
+        })
+    }
+
+    /// Sends a message statement by statement, each in the time that is left.
+    async fn send_pieces(&mut self, built: &Built) -> Result<(), Halt> {
+        for parts in built.message.pieces() {
+            let steps = self.steps;
+            let step = &steps[parts[0].step];
+            if let Some((rehearsed, script)) = self.around.mode.rehearsed().zip(step.script())
+                && parts[0].purpose == Purpose::Begin
+            {
+                rehearsed.began(step, script);
+            }
+            let bound = self.bound(step, step.script())?.unwrap_or_default();
+            let message = built.message.piece(parts, &bound);
+            let piece = Built { message, cursor: built.cursor, standing: built.standing };
+            if let Err(stopped) = self.send(&piece).await {
+                return Err(self.stop(&piece.message, stopped).await.into());
+            }
+            if let Some(constraints) = self.looked.constraints.take() {
+                let defer = format!("SET CONSTRAINTS {constraints} DEFERRED");
+                let deferred = self.context.client.batch_execute(&defer).await;
+                deferred.map_err(|source| Error::server("deferring constraints", source).into_apply())?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a message and follows its completions.
@@ -336,6 +428,8 @@ impl Transactions<'_, '_, '_, '_> {
                 // The row of a beginning is who works, the last one before a commit is how long that took.
                 SimpleQueryMessage::Row(row) => match message.purpose(done) {
                     Some(Purpose::Begin) => self.pid.set(first(&row).and_then(|pid| pid.parse().ok())),
+                    Some(Purpose::Inspect) => self.looked.found.push(row),
+                    Some(Purpose::Constraints) => self.looked.constraints = first(&row).map(str::to_owned),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
                     Some(Purpose::Release) => *self.around.released = Some(first(&row) == Some("t")),
                     _ => {}
@@ -379,11 +473,12 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Create if place + 1 == part.statements => self.around.preamble.create = None,
             Purpose::Marker if place + 1 == part.statements => self.standing.is_unended = false,
             Purpose::Script => self.statement_done(message, number),
+            Purpose::Inspect => self.inspected(part.step, place),
             Purpose::Begin if place == 0 => self.progress.step_started(step),
             Purpose::Commit | Purpose::Close => self.committed(part.step, took),
             _ => {}
         }
-        if part.purpose != Purpose::Flush {
+        if !matches!(part.purpose, Purpose::Flush | Purpose::Bound) {
             self.lookout.begin();
             self.tell_next(message, number + 1);
         }
@@ -393,10 +488,17 @@ impl Transactions<'_, '_, '_, '_> {
     fn statement_done(&mut self, message: &Message, number: usize) {
         let Some((part, place)) = message.statement(number) else { return };
         // Where the server tells of several at once, nobody knows how long each of them took.
-        let is_alone = message.is_flushed_after(number)
-            && number.checked_sub(1).is_some_and(|before| message.purpose(before) == Some(Purpose::Flush));
-        let took = is_alone.then(|| self.lookout.age());
+        let took = message.is_alone(number).then(|| self.lookout.age());
+        self.looked.took = took.unwrap_or_default();
         self.progress.statement_done(&self.steps[part.step], place + 1, took, false);
+    }
+
+    /// What is asked behind a statement of a script was answered.
+    fn inspected(&mut self, step: usize, index: usize) {
+        let Looked { took, found, .. } = std::mem::take(&mut self.looked);
+        if let Some((rehearsed, script)) = self.around.mode.rehearsed().zip(self.steps[step].script()) {
+            rehearsed.done(script, index, took, found);
+        }
     }
 
     /// What comes next in a message is under way.
@@ -476,7 +578,8 @@ impl Transactions<'_, '_, '_, '_> {
             }
         }
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
-            let of_script = |part: &Part| matches!(part.purpose, Purpose::Script | Purpose::Open);
+            let of_script =
+                |part: &Part| matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect);
             let (part, place) = executing.filter(|(part, _)| of_script(part))?;
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
@@ -506,6 +609,10 @@ impl Transactions<'_, '_, '_, '_> {
     /// failure itself.
     async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
         let context = &self.context;
+        if !self.around.mode.records() {
+            drop(context.client.batch_execute("ROLLBACK").await);
+            return;
+        }
         let mut failed = context.table.failed(context.run, *self.standing, step, failure);
         if let Some(head) = &context.survey.head {
             // Where this release stops, an older one may have nothing to do.
@@ -527,11 +634,11 @@ impl Transactions<'_, '_, '_, '_> {
     }
 }
 
-/// The script of a step that begins, ends or shapes its transaction itself, and the one unit that it is.
-fn own_transaction<'s>(step: &'s Step<'_>) -> Option<(&'s Script, Unit)> {
-    let script = step.script().filter(|script| script.controls_transactions())?;
-    Some((script, script.units().into_iter().next()?))
-}
+/// Constraints that a transaction begins with deferred: those that are made immediate at the end of a step have to be deferred
+/// again for the next one, where it has no transaction of its own.
+const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
+    FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
+    WHERE c.condeferred AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
 
 /// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
 fn size(step: &Step<'_>) -> usize {
@@ -565,13 +672,19 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         | Purpose::Create
         | Purpose::Marker
         | Purpose::Open
+        | Purpose::Bound
         | Purpose::Begin
         | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
         Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
         Purpose::Commit | Purpose::Close => format!("at the COMMIT of {path}"),
-        Purpose::Script | Purpose::Flush | Purpose::Finish | Purpose::Release => {
+        Purpose::Script
+        | Purpose::Inspect
+        | Purpose::Flush
+        | Purpose::Finish
+        | Purpose::Constraints
+        | Purpose::Release => {
             format!("after {path}, as its row in the history was to be completed")
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn clean(said: &str, secrets: &[String]) -> String {
 }
 
 /// The server's 1-based position in characters of the text that was sent.
-pub(crate) fn position(error: &tokio_postgres::Error) -> Option<u32> {
+pub(super) fn position(error: &tokio_postgres::Error) -> Option<u32> {
     match error.as_db_error()?.position()? {
         ErrorPosition::Original(position) => Some(*position),
         // In a query that the server made itself, a function's body say: no place in what was sent.
@@ -94,7 +94,7 @@ fn statement_at(script: &Script, offset: usize) -> Option<usize> {
 }
 
 /// A place in a script, with the line that it is on.
-pub(crate) fn place(script: &Script, offset: usize) -> Place {
+pub(super) fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
     // A statement that breaks off is noticed at the semicolon that was sent behind it.
     let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);

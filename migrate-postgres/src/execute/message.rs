@@ -4,6 +4,7 @@
 //! answers each with a completion, and stops at the first error with everything committed before it. So a message needs
 //! one round trip, and its completions tell how far it has come.
 
+use super::mode::Inspect;
 use super::watch::{At, FLUSH};
 use migrate_core::Script;
 use migrate_core::sql::{self, Control, Ending, Unit};
@@ -22,16 +23,22 @@ pub(super) enum Purpose {
     Marker,
     /// Begins a step's transaction with a statement of its script.
     Open,
+    /// Bounds the time of what comes next.
+    Bound,
     /// Begins a step's transaction, or sets limits for it.
     Begin,
     /// Begins a step's row in the history.
     Record,
     /// The step's script.
     Script,
+    /// Looks at what the statement before it has done.
+    Inspect,
     /// Lets what the script has deferred happen, under its settings.
     Deferred,
     /// Makes the session what it was, and ends the step's row.
     Finish,
+    /// Finds the constraints that a transaction begins with deferred.
+    Constraints,
     /// Commits the step's transaction.
     Commit,
     /// Ends the step's transaction with a statement of its script.
@@ -92,35 +99,60 @@ impl Message {
         self.push_part(self.part(step, purpose, statements.len()), &sql.join(";\n"));
     }
 
-    /// Adds a step's script as it is, with a semicolon where a statement ends without one.
-    pub(super) fn push_script(&mut self, step: usize, script: &Script) {
-        self.push_statements(step, script, 0..script.statements().len());
-    }
-
     /// Adds statements of a step's script so that the server tells of each of them before it runs the next one, as far as
-    /// `flushes` go, which it uses up.
+    /// `flushes` go, which it uses up, and with what is to be asked behind them.
     pub(super) fn push_followed(
         &mut self,
         step: usize,
         script: &Script,
         range: Range<usize>,
         flushes: &mut usize,
+        inspect: Option<Inspect>,
     ) {
+        if *flushes == 0 {
+            return self.push_inspected(step, script, range, inspect);
+        }
         let followed = range.len().min(flushes.saturating_sub(1));
         for index in range.clone().take(followed) {
             self.push_flush(step, flushes);
-            self.push_script_part(
-                step,
-                Purpose::Script,
-                script,
-                index..index + 1,
-                script.statements().at(index).range(),
-            );
+            self.push_statement(step, Purpose::Script, script, index);
+            if let Some(inspect) = inspect_behind(inspect, script, index) {
+                self.push_flush(step, flushes);
+                self.push_inspect(step, index, inspect);
+            }
         }
         if followed < range.len() {
-            self.push_statements(step, script, range.start + followed..range.end);
+            self.push_inspected(step, script, range.start + followed..range.end, inspect);
         }
         self.push_flush(step, flushes);
+    }
+
+    /// Adds statements of a step's script, with what is to be asked behind them.
+    pub(super) fn push_inspected(
+        &mut self,
+        step: usize,
+        script: &Script,
+        range: Range<usize>,
+        inspect: Option<Inspect>,
+    ) {
+        let Range { mut start, end } = range;
+        for index in start..end {
+            if let Some(inspect) = inspect_behind(inspect, script, index) {
+                self.push_statements(step, script, start..index + 1);
+                self.push_inspect(step, index, inspect);
+                start = index + 1;
+            }
+        }
+        // A script may be a comment.
+        if start < end || end == 0 {
+            self.push_statements(step, script, start..end);
+        }
+    }
+
+    /// Adds what is asked behind a statement of a script.
+    pub(super) fn push_inspect(&mut self, step: usize, index: usize, inspect: &str) {
+        let part = Part { first: index, ..self.part(step, Purpose::Inspect, 1) };
+        self.push_part(part, inspect);
     }
 
     /// Opens a unit's transaction as the script says, if it says so.
@@ -202,8 +234,33 @@ impl Message {
         self.statements += part.statements;
     }
 
+    /// The message in the pieces that are sent one by one where nothing is committed: each statement of a script, what comes
+    /// before its first and what comes behind its last one.
+    pub(super) fn pieces(&self) -> Vec<&[Part]> {
+        let is_first = |part: &Part| {
+            matches!(part.purpose, Purpose::Begin | Purpose::Script | Purpose::Deferred | Purpose::Finish)
+        };
+        let starts = self.parts.iter().enumerate().filter(|(_, part)| is_first(part)).map(|(at, _)| at);
+        let starts: Vec<usize> = starts.chain([self.parts.len()]).collect();
+        starts.windows(2).map(|pair| &self.parts[pair[0]..pair[1]]).collect()
+    }
+
+    /// A piece of the message behind what bounds its time.
+    pub(super) fn piece(&self, parts: &[Part], bound: &str) -> Message {
+        let mut piece = Message::default();
+        for part in parts {
+            if piece.parts.is_empty() {
+                piece.push(part.step, Purpose::Bound, &[bound]);
+            }
+            let (start, before) = (piece.text.len(), piece.statements);
+            let text = &self.text[part.start..part.start + part.bytes];
+            piece.push_part(Part { start, before, ..*part }, text);
+        }
+        piece
+    }
+
     /// Whether the server tells at once that the `number`th statement is done, the first being 0.
-    pub(super) fn is_flushed_after(&self, number: usize) -> bool {
+    fn is_flushed_after(&self, number: usize) -> bool {
         self.purpose(number + 1) == Some(Purpose::Flush)
     }
 
@@ -224,6 +281,12 @@ impl Message {
     pub(super) fn statement(&self, number: usize) -> Option<(Part, usize)> {
         let index = self.parts.partition_point(|part| part.before + part.statements <= number);
         self.parts.get(index).map(|part| (*part, part.first + number - part.before))
+    }
+
+    /// Whether a statement of a script is all that the server has done since it has told of something.
+    pub(super) fn is_alone(&self, number: usize) -> bool {
+        let before = number.checked_sub(1).and_then(|before| self.purpose(before));
+        self.is_flushed_after(number) && matches!(before, Some(Purpose::Flush | Purpose::Bound))
     }
 
     /// What the `number`th statement is for, the first being 0.
@@ -260,6 +323,12 @@ impl Message {
     }
 }
 
+/// What is to be asked behind a statement of a script.
+fn inspect_behind(inspect: Option<Inspect>, script: &Script, index: usize) -> Option<&'static str> {
+    let text = script.statements().at(index).text(script.text());
+    inspect.filter(|inspect| (inspect.is_called_for)(text)).map(|inspect| inspect.behind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,11 +338,15 @@ mod tests {
         Script::new("s.sql", text.to_owned(), sql::split(text).statements, Options::NONE)
     }
 
+    fn push_script(message: &mut Message, step: usize, script: &Script) {
+        message.push_followed(step, script, 0..script.statements().len(), &mut 0, None);
+    }
+
     fn two_steps() -> Message {
         let mut message = Message::default();
         for (step, text) in ["SELECT 'ä'; SELECT 2 -- end", "\u{feff}SELECT 3"].into_iter().enumerate() {
             message.push(step, Purpose::Begin, &["BEGIN"]);
-            message.push_script(step, &script(text));
+            push_script(&mut message, step, &script(text));
             message.push(step, Purpose::Commit, &["COMMIT"]);
         }
         message
@@ -307,7 +380,7 @@ mod tests {
         for flushes in 0..6 {
             let mut message = Message::default();
             let mut left = flushes;
-            message.push_followed(0, &script, 0..3, &mut left);
+            message.push_followed(0, &script, 0..3, &mut left, None);
             let parts: Vec<(Part, usize)> = (0..).map_while(|number| message.statement(number)).collect();
             let flushed = parts.iter().filter(|(part, _)| part.purpose == Purpose::Flush).count();
             assert_eq!((flushes - left, flushed), (flushes.min(4), flushes.min(4)));
@@ -368,7 +441,7 @@ mod tests {
         let script = Script::new("s.sql", text, statements.to_vec(), Options::NONE);
         for mut flushes in 0..7 {
             let mut message = Message::default();
-            message.push_followed(0, &script, 0..4, &mut flushes);
+            message.push_followed(0, &script, 0..4, &mut flushes, None);
             let sent = sql::split(message.text()).statements;
             assert_eq!(sent.len(), message.statements, "{}", message.text());
             let of_script = (0..).map_while(|number| message.statement(number).map(|found| (number, found)));
@@ -382,7 +455,7 @@ mod tests {
     fn the_statement_under_way_is_known_between_two_flushes_and_nowhere_else() {
         let mut message = Message::default();
         message.push(0, Purpose::Begin, &["BEGIN", "SELECT 1"]);
-        message.push_followed(0, &script("SELECT 1; SELECT 2; SELECT 3"), 0..3, &mut 2);
+        message.push_followed(0, &script("SELECT 1; SELECT 2; SELECT 3"), 0..3, &mut 2, None);
         message.push(0, Purpose::Commit, &["COMMIT"]);
         let at = |number| message.underway(number).map(|(_, at)| at);
         // BEGIN, SELECT, flush, the first statement, the others, flush, COMMIT.
@@ -399,7 +472,7 @@ mod tests {
         let found: Vec<At> = (0..8).map_while(at).collect();
         assert_eq!(found, expected);
         let mut message = Message::default();
-        message.push_followed(0, &script("SELECT 1; SELECT 2"), 0..2, &mut 3);
+        message.push_followed(0, &script("SELECT 1; SELECT 2"), 0..2, &mut 3, None);
         assert_eq!(message.underway(0), Some((message.statement(1).unwrap().0, At::Statement(1))));
         assert_eq!(message.underway(2).unwrap().1, At::Statement(2));
     }
@@ -421,7 +494,7 @@ mod tests {
         let text = "\u{feff}SELECT 1\n-- +goose StatementEnd\nSELECT 2;\nSELECT 'ä'\n-- +goose StatementEnd\nSELECT 4";
         let mut message = Message::default();
         message.push(0, Purpose::Begin, &["BEGIN"]);
-        message.push_script(0, &script(text));
+        push_script(&mut message, 0, &script(text));
         message.push(0, Purpose::Commit, &["COMMIT"]);
         assert_eq!(sql::split(message.text()).statements.len(), 6);
         for number in 1..5 {

@@ -1,4 +1,9 @@
-//! Running steps on the server.
+//! The executor: the one way to the server for the scripts of steps.
+//!
+//! Steps in transaction blocks go in batches (`batch`), others are committed in parts, each with a checkpoint (`stepwise`). A run
+//! records them in the history; a rehearsal, a test's own schema and the replay of a comparison take the same way in another
+//! [`Mode`] or look behind statements ([`Inspect`]): what is sent for a script, what the session is before and after it, and what
+//! an error of it is called is the same for all of them.
 
 mod batch;
 pub(crate) mod blockers;
@@ -6,9 +11,12 @@ mod claims;
 mod doubt;
 mod failure;
 mod message;
+mod mode;
 mod preamble;
 mod spent;
 mod stepwise;
+#[cfg(any(feature = "operate", feature = "testing"))]
+mod unrecorded;
 mod verify;
 mod watch;
 
@@ -25,12 +33,13 @@ pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
 pub(crate) use failure::server_failure;
 #[cfg(feature = "operate")]
-pub(crate) use failure::{place, position};
+pub(crate) use mode::Rehearsed;
+pub(crate) use mode::{Inspect, Mode};
 pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use stepwise::apply_statements;
+#[cfg(any(feature = "operate", feature = "testing"))]
+pub(crate) use unrecorded::apply_unrecorded;
 pub(crate) use verify::verify_applied;
-#[cfg(feature = "operate")]
-pub(crate) use verify::verify_within;
 
 /// What a run of steps is applied with.
 #[derive(Clone, Copy)]
@@ -47,6 +56,8 @@ pub(crate) struct Context<'c> {
     pub(crate) settings: &'c RunSettings,
     /// What the rows have in common.
     pub(crate) run: RunIdentity<'c>,
+    /// What is asked behind statements.
+    pub(crate) inspect: Option<Inspect>,
 }
 
 /// Where the history stands while steps are applied.

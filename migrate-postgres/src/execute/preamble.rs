@@ -1,5 +1,6 @@
 //! What a run's first message begins with, and its last one ends with.
 
+use super::mode::Mode;
 use migrate_core::engine::error::ApplyError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +36,8 @@ pub(crate) struct Around<'a> {
     pub(crate) release: Option<&'a str>,
     /// What that query has returned.
     pub(crate) released: &'a mut Option<bool>,
+    /// What becomes of them.
+    pub(crate) mode: Mode<'a>,
 }
 
 /// Why steps were not taken.

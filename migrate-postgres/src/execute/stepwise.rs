@@ -391,7 +391,11 @@ impl Statements<'_, '_> {
             message.push(0, Purpose::Begin, &[PID]);
             message.push(0, Purpose::Flush, &[FLUSH]);
         }
-        unit.body().into_iter().for_each(|range| message.push_statements(0, self.script, range));
+        // What is rolled back has done nothing.
+        let inspect = self.context.inspect.filter(|_| unit.ending() != Ending::Rollback);
+        for range in unit.body() {
+            message.push_inspected(0, self.script, range, inspect);
+        }
         if unit.ending() != Ending::Rollback {
             self.push_checkpoint(&mut message, unit, records);
         }
@@ -416,6 +420,9 @@ impl Statements<'_, '_> {
     /// Makes the session what it was at the end of a unit's transaction, and moves the checkpoint behind the unit.
     fn push_checkpoint(&self, message: &mut Message, unit: &Unit, records: bool) {
         message.push(0, Purpose::Deferred, &[DEFERRED]);
+        if let Some(at_end) = self.context.inspect.and_then(|inspect| inspect.at_end) {
+            message.push_inspect(0, last_of(unit), at_end);
+        }
         if !records {
             message.push(0, Purpose::Finish, &[IS_READ_ONLY]);
         }
@@ -456,12 +463,12 @@ impl Statements<'_, '_> {
             // A syntax error anywhere in the message keeps all of it from running.
             let spot = spot.filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
             let of_script = |(part, at): &(Part, usize)| {
-                matches!(part.purpose, Purpose::Script | Purpose::Open).then(|| self.start(*at))
+                let is_of_script = matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect);
+                is_of_script.then(|| self.start(*at))
             };
             let offset = spot.and_then(|spot| spot.offset).or(executing.as_ref().and_then(of_script));
             // What is deferred to the end of a transaction is of its last statement, as far as anybody knows.
-            let last = unit.body().last().map_or(unit.statements().start, |range| range.end - 1);
-            self.stopped(error, Some(offset.unwrap_or_else(|| self.start(last))))
+            self.stopped(error, Some(offset.unwrap_or_else(|| self.start(last_of(unit)))))
         })
     }
 
@@ -617,6 +624,11 @@ fn failed_statement(interrupted: &Interrupted) -> Option<String> {
     let begun = interrupted.begun.as_deref()?;
     let statements = sql::split(begun).statements;
     statements.get(interrupted.statements_done).map(|statement| statement.text(begun).to_owned())
+}
+
+/// The last statement that a unit runs in its transaction.
+fn last_of(unit: &Unit) -> usize {
+    unit.body().last().map_or(unit.statements().start, |range| range.end - 1)
 }
 
 /// A statement's earlier tries.

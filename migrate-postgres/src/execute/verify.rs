@@ -23,21 +23,19 @@ struct Answer {
     first: String,
 }
 
-/// Runs a step's verify script in the step's open transaction.
-pub(crate) async fn verify(context: &Context<'_>, step: &Step<'_>) -> Result<(), Box<Failure>> {
-    let Some(script) = step.verify else { return Ok(()) };
-    check(context.client, step, script, &context.timeouts(script.options(), true)).await
-}
-
-/// Runs a step's verify script in a rehearsal, behind settings that bound its time.
-#[cfg(feature = "operate")]
-pub(crate) async fn verify_within(
-    client: &Client,
+/// Runs a step's verify script in the step's open transaction, behind a setting that may bound its time.
+pub(super) async fn verify(
+    context: &Context<'_>,
     step: &Step<'_>,
-    bounds: &[String],
+    bound: Option<String>,
 ) -> Result<(), Box<Failure>> {
     let Some(script) = step.verify else { return Ok(()) };
-    check(client, step, script, bounds).await
+    let mut before = context.timeouts(script.options(), true);
+    before.extend(bound);
+    check(context.client, step, script, &before).await?;
+    let Some(at_end) = context.inspect.and_then(|inspect| inspect.at_end) else { return Ok(()) };
+    let inspected = context.client.batch_execute(at_end).await;
+    inspected.map_err(|error| Box::new(server_failure(step, Some(script), None, error)))
 }
 
 /// Runs a step's verify script in a transaction of its own, when what the step has done is committed.

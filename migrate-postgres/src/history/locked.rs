@@ -3,8 +3,8 @@
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
-    Around, Context, Halt, Lookout, Preamble, Standing, apply_statements, apply_transactions, check_claim,
-    is_contention, is_strange, server_failure,
+    Around, Context, Halt, Lookout, Mode, Preamble, Standing, apply_statements, apply_transactions,
+    check_claim, is_contention, is_strange, server_failure,
 };
 use crate::history::is_made_meanwhile;
 use crate::history::load;
@@ -266,6 +266,7 @@ impl Work<'_, '_> {
                 survey: self.survey,
                 settings: self.settings,
                 run: RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program },
+                inspect: self.settings.inspect,
             };
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
@@ -283,6 +284,7 @@ impl Work<'_, '_> {
                 last_of_run: later.is_empty(),
                 release: self.release.as_deref().filter(|_| later.is_empty()),
                 released: self.released,
+                mode: Mode::Record,
             };
             match apply_transactions(context, now, around, &mut standing, progress, self.lookout).await {
                 Ok(()) => rest = later,

@@ -1,5 +1,6 @@
 //! What a builder's calls amount to.
 
+use crate::execute::Inspect;
 use crate::history::{HistoryTable, Keeps, Relation};
 use crate::lock::LockKind;
 use migrate_core::engine::Settings;
@@ -23,6 +24,8 @@ pub(crate) struct RunSettings {
     pub(crate) lock_timeout: Duration,
     /// How long a statement of a migration may take; zero is for ever.
     pub(crate) statement_timeout: Duration,
+    /// What is asked behind statements, where migrations are replayed.
+    pub(crate) inspect: Option<Inspect>,
     /// What tells the run from others, where that is not left to the run.
     pub(crate) run: Option<String>,
     /// What is migrating: a program's name and version.
@@ -53,6 +56,7 @@ impl RunSettings {
         lock: None,
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::ZERO,
+        inspect: None,
         run: None,
         program: Cow::Borrowed(""),
         #[cfg(feature = "tracing")]

@@ -226,6 +226,33 @@ impl Survey {
         Ok(survey)
     }
 
+    /// What is known without being asked of a session that was just opened, by us and for scripts that a run has applied:
+    /// without limits, and as its defaults make it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_new_session(table: HistoryTable, server_version: i32) -> Survey {
+        let restore = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"];
+        Survey {
+            table,
+            exists: true,
+            format: Found::NEW,
+            head: None,
+            head_exists: true,
+            schema_exists: true,
+            server_version,
+            restore: restore.map(str::to_owned).to_vec(),
+            conform: Some("SET standard_conforming_strings = on"),
+            checks_client: false,
+            off: vec!["statement_timeout".to_owned()],
+            pid: 0,
+            state: String::new(),
+            role: String::new(),
+            beside: BesideTables::default(),
+            in_recovery: false,
+            read_only: false,
+            may_create: true,
+        }
+    }
+
     /// A query that fails, by a division by zero, in a session that is in another state than the one that was asked: what
     /// would make that one what it was would not do for this one.
     pub(crate) fn guard(&self) -> String {

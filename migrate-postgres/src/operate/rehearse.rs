@@ -1,23 +1,23 @@
 //! Running what is pending for real, and rolling it back.
 
 use super::explain::first_line;
-use super::taken::{TakenLock, Watch};
+use super::taken::{HELD, TakenLock, Watch};
 use super::units::Time;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::execute::{BEGIN, DEFERRED, Lookout, place, position, server_failure, timeouts, verify_within};
+use crate::execute::{BEGIN, Context, Inspect, Mode, Rehearsed, apply_unrecorded};
 use crate::history::Survey;
 use crate::lock::{IS_FREE, Key};
 use crate::migrator::Migrator;
-use crate::sql::answers::{Answers, is_true, text};
-use migrate_core::engine::error::Failure;
+use crate::sql::answers::{Answers, is_true};
+use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
-use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{self, Control};
-use migrate_core::{Script, Version};
+use migrate_core::sql::{self, TransactionMode};
+use migrate_core::{Options, Script, Version};
 use std::fmt;
 use std::time::{Duration, Instant};
+use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::error::SqlState;
 
 /// What the pending migrations did before they were rolled back.
@@ -143,12 +143,52 @@ impl Migrator {
         // Never unmarked: a pool does not get back what scripts have done to a session beyond its transaction.
         session.mark("ROLLBACK");
         let survey = Survey::take(&session, &self.settings).await?;
-        let rehearsing = Rehearsing { migrator: self, session: &session, survey: &survey, started, limit };
-        let rehearsed = rehearsing.run(&steps).await;
+        let rehearsed = self.rehearse_in(&session, &survey, &steps, started, limit).await;
         let rolled_back = session.batch_execute("ROLLBACK").await;
         let rehearsal = rehearsed?;
         rolled_back.map_err(|source| Error::server("rolling back a rehearsal", source))?;
         Ok(rehearsal)
+    }
+
+    /// Rehearses steps in a transaction that it begins.
+    async fn rehearse_in(
+        &self,
+        session: &Session<'_>,
+        survey: &Survey,
+        steps: &[Step<'_>],
+        started: Instant,
+        limit: Duration,
+    ) -> Result<Rehearsal, Error> {
+        let set = self.set().name();
+        let begin = std::iter::once(BEGIN).chain(survey.conform).collect::<Vec<_>>().join("; ");
+        session.batch_execute(&begin).await.map_err(failed)?;
+        let key = Key::new(&self.settings, set);
+        if !key.is_free(session).await.map_err(failed)? {
+            return Err(Error::LockWait { waited: Duration::ZERO, holder: key.holder(session).await? });
+        }
+        let watch = Watch::begin(session).await.map_err(failed)?;
+        let timeout = self.settings.statement_timeout;
+        let mut rehearsing = Rehearsing { done: Vec::new(), watch, started, limit, timeout };
+        let refusing = steps.iter().position(refuses);
+        let (within, beyond) = steps.split_at(refusing.unwrap_or(steps.len()));
+        let inspect = Some(Inspect { behind: HELD, is_called_for: |_| true, at_end: None });
+        let context = Context { inspect, ..Context::unrecorded(session, survey, &self.settings) };
+        let applied = apply_unrecorded(context, None, within, Mode::RollBack(&mut rehearsing)).await;
+        let (stopped, left_out) = match (applied, beyond.first()) {
+            (Err(error), _) => rehearsing.stopped(error, steps)?,
+            (Ok(()), None) => (None, steps.len()),
+            (Ok(()), Some(first)) => {
+                let name = first.name.clone().into_owned();
+                (Some(Stopped::Refuses { name, left_out: beyond.len() }), within.len())
+            }
+        };
+        Ok(Rehearsal {
+            set: set.to_owned(),
+            steps: rehearsing.done,
+            stopped,
+            left_out: steps[left_out..].iter().map(|step| step.name.clone().into_owned()).collect(),
+            took: started.elapsed(),
+        })
     }
 }
 
@@ -163,182 +203,68 @@ fn failed(source: tokio_postgres::Error) -> Error {
     Error::server("rehearsing", source)
 }
 
-struct Rehearsing<'r, 's> {
-    migrator: &'r Migrator,
-    session: &'r Session<'s>,
-    survey: &'r Survey,
+/// Whether a step commits before its end, or can't be in a transaction.
+fn refuses(step: &Step<'_>) -> bool {
+    step.script().is_some_and(|script| script.transaction() != TransactionMode::Block)
+}
+
+/// A rehearsal under way.
+struct Rehearsing {
+    done: Vec<RehearsedStep>,
+    watch: Watch,
     started: Instant,
     limit: Duration,
+    /// How long a statement may take where its script does not say.
+    timeout: Duration,
 }
 
-impl Rehearsing<'_, '_> {
-    async fn run(&self, steps: &[Step<'_>]) -> Result<Rehearsal, Error> {
-        let set = self.migrator.set().name();
-        let begin = std::iter::once(BEGIN).chain(self.survey.conform).collect::<Vec<_>>().join("; ");
-        self.session.batch_execute(&begin).await.map_err(failed)?;
-        let key = Key::new(&self.migrator.settings, set);
-        if !key.is_free(self.session).await.map_err(failed)? {
-            return Err(Error::LockWait { waited: Duration::ZERO, holder: key.holder(self.session).await? });
-        }
-        let mut watch = Watch::begin(self.session).await.map_err(failed)?;
-        let mut rehearsal = Rehearsal {
-            set: set.to_owned(),
-            steps: Vec::new(),
-            stopped: None,
-            left_out: Vec::new(),
-            took: Duration::ZERO,
-        };
-        for (index, step) in steps.iter().enumerate() {
-            let Some(script) = step.script() else { continue };
-            if script.transaction() != TransactionMode::Block {
-                let name = step.name.clone().into_owned();
-                rehearsal.stopped = Some(Stopped::Refuses { name, left_out: steps.len() - index });
-                rehearsal.left_out = names(&steps[index..]);
-                break;
-            }
-            rehearsal.steps.push(RehearsedStep {
-                version: step.version.clone(),
-                name: step.name.clone().into_owned(),
-                path: script.path().to_owned(),
-                statements: Vec::new(),
-            });
-            let done = rehearsal.steps.last_mut().map(|step| &mut step.statements).expect("it was pushed");
-            if let Err(stop) = self.step(step, script, &mut watch, done).await {
-                let stopped = self.stopped(step, script, stop, steps.len() - index).await?;
-                let is_left_out = matches!(stopped, Stopped::NeedsCommit { .. });
-                rehearsal.left_out = names(&steps[index + usize::from(!is_left_out)..]);
-                rehearsal.stopped = Some(stopped);
-                break;
-            }
-        }
-        rehearsal.took = self.started.elapsed();
-        Ok(rehearsal)
-    }
-
-    async fn step(
-        &self,
-        step: &Step<'_>,
-        script: &Script,
-        watch: &mut Watch,
-        done: &mut Vec<RehearsedStatement>,
-    ) -> Result<(), Stop> {
-        let begin = timeouts(self.survey, &self.migrator.settings, script.options(), true).join("; ");
-        let mut answers =
-            Answers::of(self.bounded(script, 0, &format!("{begin}; {INITIALLY_DEFERRED}")).await?);
-        let names = answers.last();
-        if let Some(names) = names.first().and_then(|row| text(row, 0)) {
-            self.bounded(script, 0, &format!("SET CONSTRAINTS {names} DEFERRED")).await?;
-        }
-        for (index, statement) in script.statements().iter().enumerate() {
-            // The rehearsal's transaction is begun, and is not to be committed.
-            if statement.control().is_some_and(|control| control != Control::Code) {
-                continue;
-            }
-            let text = statement.text(script.text());
-            let began = Instant::now();
-            self.bounded(script, index, text).await?;
-            let took = began.elapsed();
-            let looked = watch.look(self.session).await;
-            let (locks, rewritten) = looked.map_err(|error| Stop::Server { index, error })?;
-            let text = sql::redact(text).into_owned();
-            done.push(RehearsedStatement {
-                number: index + 1,
-                line: statement.line(),
-                text,
-                took,
-                locks,
-                rewritten,
-            });
-        }
-        let last = script.statements().len();
-        // What a COMMIT would check, and what a verify script may count on.
-        self.bounded(script, last, DEFERRED).await?;
-        if let Some(verify) = step.verify {
-            let mut before = timeouts(self.survey, &self.migrator.settings, verify.options(), true);
-            before.push(self.bound(verify)?);
-            verify_within(self.session, step, &before).await.map_err(Stop::Refuted)?;
-        }
-        let restore = self.survey.between_scripts().join("; ");
-        self.bounded(script, last, &restore).await?;
-        Ok(())
-    }
-
-    /// A setting that lets a statement of a script take what is left of the time, and a millisecond: who it cancels has had the
-    /// limit. Or less, where the script or a run says so.
-    fn bound(&self, script: &Script) -> Result<String, Stop> {
-        let own = script.options().statement_timeout.unwrap_or(self.migrator.settings.statement_timeout);
-        let left = match self.limit.saturating_sub(self.started.elapsed()).as_millis() {
-            0 => return Err(Stop::TimeUp),
-            left => (left + 1).min(i32::MAX as u128),
-        };
-        let time = if own.is_zero() { left } else { left.min(own.as_millis().max(1)) };
-        Ok(format!("SET LOCAL statement_timeout = {time}"))
-    }
-
-    /// Sends a statement of a script, or what is around it, that may take what is left of the time.
-    async fn bounded(
-        &self,
-        script: &Script,
-        index: usize,
-        statement: &str,
-    ) -> Result<Vec<tokio_postgres::SimpleQueryMessage>, Stop> {
-        let bound = self.bound(script)?;
-        let stop = |error| Stop::Server { index, error };
-        self.session.batch_execute(&bound).await.map_err(stop)?;
-        self.session.simple_query(statement).await.map_err(stop)
-    }
-
-    async fn stopped(
-        &self,
-        step: &Step<'_>,
-        script: &Script,
-        stop: Stop,
-        left_out: usize,
-    ) -> Result<Stopped, Error> {
-        let name = step.name.clone().into_owned();
-        let (index, error) = match stop {
-            Stop::TimeUp => return Ok(Stopped::TimeUp { name, limit: self.limit }),
-            Stop::Refuted(failure) => return Ok(Stopped::Failed(failure)),
-            Stop::Server { error, .. } if error.as_db_error().is_none() => return Err(failed(error)),
-            Stop::Server { index, error } => (index, error),
-        };
-        if error.code() == Some(&SqlState::QUERY_CANCELED) && self.started.elapsed() >= self.limit {
-            return Ok(Stopped::TimeUp { name, limit: self.limit });
-        }
-        if error.code() == Some(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
-            return Ok(Stopped::NeedsCommit { name, left_out });
-        }
-        let offset = script.statements().get(index).map(|statement| {
-            let text = statement.text(script.text());
-            let inside = position(&error).map_or(0, |position| sql::char_to_byte(text, position as usize));
-            statement.range().start + inside
+impl Rehearsed for Rehearsing {
+    fn began(&mut self, step: &Step<'_>, script: &Script) {
+        self.done.push(RehearsedStep {
+            version: step.version.clone(),
+            name: step.name.clone().into_owned(),
+            path: script.path().to_owned(),
+            statements: Vec::new(),
         });
-        let is_contention = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
-        let mut failure = Box::new(server_failure(step, Some(script), offset, error));
-        failure.place = offset.map(|offset| place(script, offset));
-        if is_contention {
-            let waited = script.options().lock_timeout.unwrap_or(self.migrator.settings.lock_timeout);
-            drop(self.session.batch_execute("ROLLBACK").await);
-            failure.blockers = Lookout::new(Box::new(|| None), None).suspects(self.session, waited).await;
+    }
+
+    /// What is left of the time, and a millisecond: who it cancels has had the limit. Or less, where the script or a run says
+    /// so.
+    fn bound(&self, options: &Options) -> Option<String> {
+        let own = options.statement_timeout.unwrap_or(self.timeout);
+        let left = self.limit.saturating_sub(self.started.elapsed()).as_millis();
+        let left = (left > 0).then(|| (left + 1).min(i32::MAX as u128))?;
+        let time = if own.is_zero() { left } else { left.min(own.as_millis().max(1)) };
+        Some(format!("SET LOCAL statement_timeout = {time}"))
+    }
+
+    fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>) {
+        let (locks, rewritten) = self.watch.seen(&found);
+        let statement = script.statements().at(index);
+        let text = sql::redact(statement.text(script.text())).into_owned();
+        let (number, line) = (index + 1, statement.line());
+        let done = RehearsedStatement { number, line, text, took, locks, rewritten };
+        if let Some(step) = self.done.last_mut() {
+            step.statements.push(done);
         }
-        Ok(Stopped::Failed(failure))
     }
 }
 
-fn names(steps: &[Step<'_>]) -> Vec<String> {
-    steps.iter().map(|step| step.name.clone().into_owned()).collect()
-}
-
-/// Constraints that a transaction begins with deferred: the check at the end of the step before has made them immediate.
-const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
-                        FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
-                        WHERE c.condeferred";
-
-/// Why a step went no further.
-enum Stop {
-    TimeUp,
-    Refuted(Box<Failure>),
-    Server { index: usize, error: tokio_postgres::Error },
+impl Rehearsing {
+    /// Why it went no further, and the first step that was not run.
+    fn stopped(&self, error: ApplyError, steps: &[Step<'_>]) -> Result<(Option<Stopped>, usize), Error> {
+        let failure = error.into_failure()?;
+        let place = steps.iter().position(|step| step.version == failure.version).unwrap_or_default();
+        let (name, limit) = (failure.name.clone(), self.limit);
+        let is = |code: SqlState| failure.code.as_deref() == Some(code.code());
+        Ok(if is(SqlState::QUERY_CANCELED) && self.started.elapsed() >= limit {
+            (Some(Stopped::TimeUp { name, limit }), place + 1)
+        } else if is(SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
+            (Some(Stopped::NeedsCommit { name, left_out: steps.len() - place }), place)
+        } else {
+            (Some(Stopped::Failed(failure)), place + 1)
+        })
+    }
 }
 
 impl fmt::Display for Rehearsal {

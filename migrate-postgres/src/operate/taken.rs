@@ -4,7 +4,7 @@ use crate::sql::answers::{Answers, parsed, text};
 use migrate_core::sql::LockMode;
 use std::collections::BTreeMap;
 use std::fmt;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryRow};
 
 /// A lock that was really taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ const KNOWN: &str = "SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode,
                      LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE c.oid >= 16384";
 
 /// What this session has locked. Whatever it has rewritten is among it.
-const HELD: &str = "SELECT l.relation, l.mode, c.relfilenode FROM pg_catalog.pg_locks l \
+pub(super) const HELD: &str = "SELECT l.relation, l.mode, c.relfilenode FROM pg_catalog.pg_locks l \
                     LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation \
                     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted \
                     AND l.relation >= 16384";
@@ -67,15 +67,11 @@ impl Watch {
         Ok(Watch { known: known.collect(), held: BTreeMap::new() })
     }
 
-    /// What was locked, or locked more strongly, and what was rewritten since the last look. What was not there at the
-    /// beginning is left out: nobody else can see it.
-    pub(super) async fn look(
-        &mut self,
-        client: &Client,
-    ) -> Result<(Vec<TakenLock>, Vec<String>), tokio_postgres::Error> {
-        let rows = Answers::of(client.simple_query(HELD).await?).next();
+    /// What was locked, or locked more strongly, and what was rewritten since the last look, by the answer to [`HELD`]. What was
+    /// not there at the beginning is left out: nobody else can see it.
+    pub(super) fn seen(&mut self, rows: &[SimpleQueryRow]) -> (Vec<TakenLock>, Vec<String>) {
         let (mut taken, mut rewritten) = (BTreeMap::new(), Vec::new());
-        for row in &rows {
+        for row in rows {
             let (Some(oid), Some(mode)) = (parsed(row, 0), text(row, 1).and_then(LockMode::from_pg_locks))
             else {
                 continue;
@@ -93,6 +89,6 @@ impl Watch {
                 rewritten.push(known.name.clone());
             }
         }
-        Ok((taken.into_values().collect(), rewritten))
+        (taken.into_values().collect(), rewritten)
     }
 }

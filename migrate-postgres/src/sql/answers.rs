@@ -69,12 +69,6 @@ impl Answers {
     pub(crate) fn next(&mut self) -> Vec<SimpleQueryRow> {
         self.statements.pop_front().unwrap_or_default()
     }
-
-    /// The rows of the last statement.
-    #[cfg(feature = "operate")]
-    pub(crate) fn last(&mut self) -> Vec<SimpleQueryRow> {
-        self.statements.pop_back().unwrap_or_default()
-    }
 }
 
 /// A row's value, if it is not null.

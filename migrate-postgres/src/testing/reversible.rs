@@ -224,7 +224,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         replay: Option<Replay>,
     ) -> Result<Trial<'t, T>, Error> {
         let migrator = match &replay {
-            Some(replay) => trip.migrator.over(replay.set()),
+            Some(replay) => replay.over(&trip.migrator),
             None => trip.migrator.clone(),
         };
         let reader = Reader::open(target).await?;
@@ -370,7 +370,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
             let Err(error) = called else { return Ok(()) };
             let Some(replay) = &mut self.replay else { return Err(error) };
             replay.leave_out_after(error)?;
-            self.migrator = self.trip.migrator.over(replay.set());
+            self.migrator = replay.over(&self.trip.migrator);
         }
     }
 }

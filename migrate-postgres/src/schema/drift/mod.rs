@@ -369,7 +369,7 @@ async fn made_by(
     let mut replay = replay(scratch, name, migrations).await?;
     loop {
         let told = told.clone();
-        let replaying = migrator.over(replay.set()).on_event(move |event| told.event(event));
+        let replaying = replay.over(migrator).on_event(move |event| told.event(event));
         let Err(error) = replaying.run(scratch.config()).await else { return Ok(()) };
         replay.leave_out_after(error).map_err(|error| match error {
             Error::Scratch(_) => error,

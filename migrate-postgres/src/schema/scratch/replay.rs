@@ -10,10 +10,11 @@
 
 use super::ScratchError;
 use crate::error::Error;
+use crate::execute::Inspect;
+use crate::migrator::Migrator;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Action;
-use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{self, Control, Ending, Statement};
+use migrate_core::sql::{self, Refusal, Statement};
 use migrate_core::{Checksum, Migration, Payload, Script, Set, SqlMigration, Version};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -118,8 +119,15 @@ impl Replay {
         up.into_iter().chain(down).chain(verify).collect()
     }
 
+    /// What runs it in the place of a migrator: with its settings, and with guards.
+    pub(crate) fn over(&self, migrator: &Migrator) -> Migrator {
+        let mut replaying = migrator.over(self.set());
+        replaying.settings.inspect = Some(GUARDS);
+        replaying
+    }
+
     /// The set that is run: with the versions and names that the sources were given, and their scripts as they are replayed.
-    pub(crate) fn set(&self) -> Set {
+    fn set(&self) -> Set {
         let steps = self.sources.iter().enumerate().map(|(place, (version, source))| {
             let mut step =
                 Step { version: version.clone(), source: source.clone(), up: None, down: None, verify: None };
@@ -129,7 +137,7 @@ impl Replay {
                     Part::Up => &mut step.up,
                     Part::Down => &mut step.down,
                     Part::Verify => &mut step.verify,
-                } = Some(edited.map_or_else(|| script.clone().into_owned(), |edited| edited.script));
+                } = Some(edited.unwrap_or_else(|| script.clone().into_owned()));
             }
             Arc::new(step) as Arc<dyn Migration>
         });
@@ -143,166 +151,97 @@ impl Replay {
             Error::Failed(failure) if failure.code.as_deref() == Some(TOUCHED) => {
                 Ok(self.leave_out(&failure)?)
             }
-            Error::Failed(mut failure) => {
-                self.put_back(&mut failure);
-                Err(Error::Failed(failure))
+            Error::Failed(failure) if failure.code.as_deref() == Some(TOUCHED_AT_END) => {
+                Err(ScratchError::Shared { name: failure.name }.into())
             }
             error => Err(error),
         }
     }
 
-    /// Makes a failure speak of the script as it is written.
-    fn put_back(&self, failure: &mut Failure) {
-        let Some(edited) = self.edited_of(failure) else { return };
-        let Some(place) = &mut failure.place else { return };
-        if let Some((statement, _)) = place.statement.checked_sub(1).and_then(|at| edited.statements.get(at))
-        {
-            place.statement = statement + 1;
-        }
-        place.statements = edited.statements.iter().map(|(statement, _)| statement + 1).max().unwrap_or(0);
-        let guard = format!("; {GUARD}");
-        while let Some(at) = place.excerpt.find(&guard) {
-            let before = place.excerpt[..at].chars().count();
-            let length = u32::try_from(guard.chars().count()).unwrap_or(u32::MAX);
-            if place.mark as usize > before {
-                place.mark = place.mark.saturating_sub(length).max(1);
-                place.column = place.column.saturating_sub(length).max(1);
-            }
-            place.excerpt.replace_range(at..at + guard.len(), "");
-        }
-    }
-
-    /// The script that failed.
-    fn edited_of(&self, failure: &Failure) -> Option<Edited> {
-        let place = self.sources.iter().position(|(version, _)| *version == failure.version)?;
-        let part = if failure.action == Action::Revert { Part::Down } else { Part::Up };
-        let source = &self.sources[place].1;
-        let scripts = self.scripts(source.migration());
-        let (_, script) = scripts.iter().find(|(of, _)| *of == part)?;
-        self.edited(place, part, script)
-    }
-
     /// Leaves out the statement after which a guard stopped the script.
     fn leave_out(&mut self, failure: &Failure) -> Result<(), ScratchError> {
-        let shared = || ScratchError::Shared { name: failure.name.clone() };
         let place = self.sources.iter().position(|(version, _)| *version == failure.version);
         let part = if failure.action == Action::Revert { Part::Down } else { Part::Up };
         let number = failure.place.as_ref().and_then(|place| place.statement.checked_sub(1));
-        let edited = self.edited_of(failure);
-        let guarded = edited.zip(number).and_then(|(edited, number)| edited.guarded(number));
-        let guarded = place.zip(guarded).map(|(place, statement)| (place, part, statement));
+        let guarded = place.zip(number).map(|(place, statement)| (place, part, statement));
         let is_new = guarded.is_some_and(|guarded| self.left_out.insert(guarded));
-        if is_new { Ok(()) } else { Err(shared()) }
+        if is_new { Ok(()) } else { Err(ScratchError::Shared { name: failure.name.clone() }) }
     }
 
     /// A script as it is replayed; none where that is as it stands.
-    fn edited(&self, place: usize, part: Part, script: &Script) -> Option<Edited> {
+    fn edited(&self, place: usize, part: Part, script: &Script) -> Option<Script> {
         let is_left_out = |statement| self.left_out.contains(&(place, part, statement));
         let is_missing = |role: &str| self.missing.contains(role);
-        Edited::of(script, &is_left_out, &is_missing)
+        edited(script, &is_left_out, &is_missing)
     }
 }
 
-/// The SQLSTATE by which a guard stops a script: of a class that is nobody's.
+/// The SQLSTATE by which a guard stops a script behind a statement: of a class that is nobody's.
 const TOUCHED: &str = "MGSHR";
 
-/// Stops a script whose transaction has written to a catalog that databases share: it holds the lock until it ends. The locks
-/// are everybody's to see, and the catalogs are not.
-const GUARD: &str = "DO $migrate$BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
-    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0 \
-    AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND c.relname IN ('pg_authid', 'pg_auth_members', 'pg_database', \
-    'pg_db_role_setting', 'pg_tablespace', 'pg_parameter_acl', 'pg_shdescription', 'pg_shseclabel', 'pg_subscription', \
-    'pg_replication_origin')) THEN RAISE EXCEPTION USING ERRCODE = 'MGSHR', \
-    MESSAGE = 'it changes what the databases of the server share'; END IF; END$migrate$";
+/// The same at the end of its transaction, where no statement is known that could be left out.
+const TOUCHED_AT_END: &str = "MGSHE";
 
-/// A script as it is replayed.
-struct Edited {
-    script: Script,
-    /// For each of its statements the place of the original one, and whether it is the guard behind that.
-    statements: Vec<(usize, Guarding)>,
+/// Code that fails, with this SQLSTATE, in a transaction that has written to a catalog that databases share: it holds the lock
+/// until it ends. The locks are everybody's to see, and the catalogs are not.
+macro_rules! guard {
+    ($code:literal, $before:literal) => {
+        concat!(
+            "DO $migrate$DECLARE held text; BEGIN ",
+            $before,
+            "IF EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+             WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0 \
+             AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND c.relname IN ('pg_authid', 'pg_auth_members', \
+             'pg_database', 'pg_db_role_setting', 'pg_tablespace', 'pg_parameter_acl', 'pg_shdescription', 'pg_shseclabel', \
+             'pg_subscription', 'pg_replication_origin')) THEN RAISE EXCEPTION USING ERRCODE = '",
+            $code,
+            "', MESSAGE = 'it changes what the databases of the server share'; END IF; END$migrate$"
+        )
+    };
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guarding {
-    Itself,
-    Statement,
-    Script,
-}
+/// Guards behind statements that may run code, and where a transaction ends. There, all that runs at a COMMIT has run: what
+/// was deferred, before, and the queries of cursors that outlive the transaction.
+const GUARDS: Inspect = Inspect {
+    behind: guard!("MGSHR", ""),
+    is_called_for: sql::may_be_cluster_wide,
+    at_end: Some(guard!(
+        "MGSHE",
+        "FOR held IN SELECT name FROM pg_catalog.pg_cursors WHERE is_holdable \
+         LOOP EXECUTE pg_catalog.format('MOVE ALL IN %I', held); END LOOP; "
+    )),
+};
 
-impl Edited {
-    fn of(
-        script: &Script,
-        is_left_out: &dyn Fn(usize) -> bool,
-        is_missing: &dyn Fn(&str) -> bool,
-    ) -> Option<Edited> {
-        let mode = script.transaction();
-        let trials = trials(script, mode);
-        let mut building = Building { text: String::new(), statements: Vec::new(), origins: Vec::new() };
-        let mut done = 0;
-        for (index, (statement, trial)) in script.statements().iter().zip(trials).enumerate() {
-            let (range, text) = (statement.range(), statement.text(script.text()));
-            building.text.push_str(&script.text()[done..range.start]);
-            done = range.end;
-            let stays = !is_left_out(index) && !is_to_leave_out(text, trial);
-            let left = if stays { sql::without_roles(text, is_missing) } else { None };
-            match &left {
-                Some(text) => building.push(text, statement, (index, Guarding::Itself)),
-                None => building.leave_out(text, statement.line(), index),
-            }
-            let Trial::Guarded { is_last } = trial else { continue };
-            // Also behind one that is left out by now: the history counts the statements of a script that it goes on with.
-            if sql::may_be_cluster_wide(text) {
-                building.guard(statement.line(), (index, Guarding::Statement));
-            } else if is_last {
-                building.guard(statement.line(), (index, Guarding::Script));
-            }
-        }
-        building.text.push_str(&script.text()[done..]);
-        (building.text != script.text()).then(|| building.finish(script, mode))
-    }
-
-    /// The original statement behind which the statement of a number, from 0, is the guard.
-    fn guarded(&self, number: usize) -> Option<usize> {
-        let found = self.statements.get(number).filter(|(_, guarding)| *guarding == Guarding::Statement);
-        found.map(|(statement, _)| *statement)
-    }
-}
-
-/// How a statement whose text does not show all that it does can be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trial {
-    /// It is committed before a guard could look.
-    None,
-    /// Its transaction is rolled back in the end, whatever it has done.
-    RolledBack,
-    /// Guards look before its transaction is committed, for which it may be the last statement.
-    Guarded { is_last: bool },
-}
-
-/// How each of a script's statements can be tried.
-fn trials(script: &Script, mode: TransactionMode) -> Vec<Trial> {
-    let mut trials = vec![Trial::None; script.statements().len()];
-    for unit in script.units() {
-        let is_transaction = mode != TransactionMode::None || !unit.opening().is_empty();
-        if !is_transaction {
-            continue;
-        }
-        let trial = match unit.ending() {
-            Ending::Rollback => Trial::RolledBack,
-            Ending::Runner | Ending::Commit => Trial::Guarded { is_last: false },
-        };
-        trials[unit.statements()].fill(trial);
-        if let (Trial::Guarded { .. }, Some(body)) = (trial, unit.body().last()) {
-            trials[body.end - 1] = Trial::Guarded { is_last: true };
+/// A script as it is replayed, with a statement on its line for each of the original one; none where that is as it stands.
+fn edited(
+    script: &Script,
+    is_left_out: &dyn Fn(usize) -> bool,
+    is_missing: &dyn Fn(&str) -> bool,
+) -> Option<Script> {
+    // Sent alone, a statement is committed before a guard could look.
+    let bare: BTreeSet<usize> =
+        script.units().iter().filter(|unit| unit.is_bare()).flat_map(|unit| unit.statements()).collect();
+    let mut building = Building::default();
+    let mut done = 0;
+    for (index, statement) in script.statements().iter().enumerate() {
+        let (range, text) = (statement.range(), statement.text(script.text()));
+        building.text.push_str(&script.text()[done..range.start]);
+        done = range.end;
+        let stays = !is_left_out(index) && !is_to_leave_out(text, !bare.contains(&index));
+        let left = if stays { sql::without_roles(text, is_missing) } else { None };
+        match &left {
+            Some(text) => building.push(text, statement, statement.refuses()),
+            None => building.push(&blank(text), statement, None),
         }
     }
-    trials
+    building.text.push_str(&script.text()[done..]);
+    (building.text != script.text()).then(|| building.finish(script))
 }
 
 /// Whether a statement is left out because of its text. Where it would be committed before a guard, what it quotes counts,
 /// too.
-fn is_to_leave_out(statement: &str, trial: Trial) -> bool {
-    let is_tried = trial != Trial::None || !sql::may_be_cluster_wide(statement);
+fn is_to_leave_out(statement: &str, is_guarded: bool) -> bool {
+    let is_tried = is_guarded || !sql::may_be_cluster_wide(statement);
     sql::is_cluster_wide(statement) || !is_tried && sql::quotes_cluster_wide(statement)
 }
 
@@ -312,43 +251,30 @@ fn blank(statement: &str) -> String {
     format!("SHOW role{}", "\n".repeat(lines))
 }
 
+#[derive(Default)]
 struct Building {
     text: String,
     statements: Vec<Statement>,
-    origins: Vec<(usize, Guarding)>,
 }
 
 impl Building {
     /// A text in the place of a statement: on its line, and with its effect on the transaction.
-    fn push(&mut self, text: &str, of: Statement, origin: (usize, Guarding)) {
+    fn push(&mut self, text: &str, of: Statement, refuses: Option<Refusal>) {
         let end = self.text.len() + text.trim_end().len();
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let statement = Statement::new(offset(self.text.len()), offset(end), of.line(), of.refuses());
+        let statement = Statement::new(offset(self.text.len()), offset(end), of.line(), refuses);
         self.statements.push(statement.with_control(of.control()));
-        self.origins.push(origin);
         self.text.push_str(text);
     }
 
-    fn leave_out(&mut self, text: &str, line: u32, index: usize) {
-        self.push(&blank(text), Statement::new(0, 0, line, None), (index, Guarding::Itself));
-    }
-
-    /// On the line of the statement that it is behind, so that the others stay on theirs.
-    fn guard(&mut self, line: u32, origin: (usize, Guarding)) {
-        self.text.push_str("; ");
-        let guard = Statement::new(0, 0, line, None).with_control(Control::of(GUARD));
-        self.push(GUARD, guard, origin);
-    }
-
-    fn finish(self, script: &Script, mode: TransactionMode) -> Edited {
+    fn finish(self, script: &Script) -> Script {
         let mut options = script.options().clone();
-        options.transaction = Some(mode);
+        options.transaction = Some(script.transaction());
         let edited = Script::new(script.path().to_owned(), self.text, self.statements, options);
-        let edited = match script.part() {
+        match script.part() {
             Some((start, line)) => edited.in_part(start, line),
             None => edited,
-        };
-        Edited { script: edited, statements: self.origins }
+        }
     }
 }
 
@@ -394,34 +320,31 @@ impl Migration for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use migrate_core::TransactionMode;
 
-    fn edited(text: &str) -> Option<Edited> {
+    fn replayed(text: &str) -> Option<Script> {
         let script = Script::of_up_text("1.sql", text.to_owned()).unwrap();
-        Edited::of(&script, &|_| false, &|role| role == "gone")
+        edited(&script, &|_| false, &|role| role == "gone")
     }
 
     #[test]
     fn each_statement_stays_on_its_line_and_is_split_where_it_was() {
         let text = "CREATE ROLE a\n  NOLOGIN;\nDO $$ BEGIN\nEND $$;\nGRANT SELECT ON t TO gone; SELECT 1 -- a\n;CREATE TABLE t ()\n";
-        let edited = edited(text).unwrap();
-        let script = &edited.script;
-        assert_eq!(script.text().replace(GUARD, "GUARD").matches("GUARD").count(), 3);
+        let script = replayed(text).unwrap();
         let split = sql::split(script.text()).statements;
         let texts = |statements: &[Statement]| -> Vec<String> {
             statements.iter().map(|one| one.text(script.text()).to_owned()).collect()
         };
         assert_eq!(texts(&split), texts(&script.statements().iter().collect::<Vec<_>>()));
         let lines: Vec<u32> = script.statements().iter().map(|one| one.line()).collect();
-        assert_eq!(lines, [1, 3, 3, 5, 5, 5, 6, 6]);
-        assert_eq!(edited.guarded(2), Some(1));
-        assert_eq!(edited.guarded(5), Some(3));
-        assert_eq!([edited.guarded(1), edited.guarded(7)], [None, None]);
+        assert_eq!(lines, [1, 3, 5, 5, 6]);
+        assert!(script.statements().iter().all(|one| one.refuses().is_none()));
     }
 
     #[test]
-    fn a_script_that_runs_statement_by_statement_has_no_guard_and_keeps_its_mode() {
+    fn a_script_that_runs_statement_by_statement_keeps_its_mode_when_what_called_for_it_is_left_out() {
         let text = "ALTER SYSTEM SET work_mem = '1MB'; CALL p(); DO $$ BEGIN CREATE ROLE a; END $$";
-        let edited = edited(text).unwrap().script;
+        let edited = replayed(text).unwrap();
         assert_eq!(edited.text(), "SHOW role; CALL p(); SHOW role");
         assert_eq!(edited.transaction(), TransactionMode::None);
     }

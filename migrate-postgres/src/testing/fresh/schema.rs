@@ -1,18 +1,22 @@
 //! A test's own schema, in a database that all tests of one set share.
 //!
-//! PostgreSQL copies databases, not schemas, so each schema is made by the scripts: all of them in one message and one
-//! transaction, with the history copied from a schema that a run of the set has made. A set that this would not do for is run
-//! each time instead.
+//! PostgreSQL copies databases, not schemas, so each schema is made by the scripts: they are executed as in a run, in as few
+//! messages, but recorded nowhere, with the history copied from a schema that a run of the set has made. A set that this would
+//! not do for is run each time instead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use migrate_core::{Script, TransactionMode};
+use migrate_core::plan::Step;
+use migrate_core::{Migration, TransactionMode};
 use tokio_postgres::{Client, Config};
 
 use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
-use crate::history::HistoryTable;
+use crate::error::Error;
+use crate::execute::{BEGIN, Context, Mode, apply_unrecorded};
+use crate::history::{HistoryTable, Survey};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
@@ -62,12 +66,14 @@ impl Keeper {
         let config = in_schema(self.config(&schema.database), &schema.name);
         let client = self.connect_to(&without_limits(config.clone())).await?;
         self.sweep_schemas(&client, &schema.database, test).await?;
-        let problem = Failed::told("make a schema in", &schema.database);
-        match replay(migrator, &schema.name) {
-            Some(sql) if is_replayed(&client, &schema).await? => {
-                client.batch_execute(&sql).await.map_err(Failed::Refused).map_err(problem)?;
+        let known = look(&client, &schema.database).await?;
+        match unrecorded(migrator).filter(|_| known.does_replay) {
+            Some(history) => {
+                let made = make(&client, known.server_version, migrator, history, &schema.name).await;
+                made.map_err(|error| TestingError::Migrate { source: Arc::new(error) })?;
             }
-            _ => {
+            None => {
+                let problem = Failed::told("make a schema in", &schema.database);
                 let sql = format!("CREATE SCHEMA {}", quote_ident(&schema.name));
                 client.batch_execute(&sql).await.map_err(Failed::Refused).map_err(problem)?;
                 run(migrator, &config, &schema.name).await?;
@@ -76,7 +82,7 @@ impl Keeper {
         Ok(schema)
     }
 
-    /// Makes the template's schema in a new database, and finds out whether the scripts will do in one message.
+    /// Makes the template's schema in a new database, and finds out whether the scripts alone will do.
     async fn fill_schemas(&self, database: &str, migrator: &Migrator) -> Result<(), TestingError> {
         let config = in_schema(self.config(database), TEMPLATE);
         let client = self.connect_to(&config).await?;
@@ -87,13 +93,16 @@ impl Keeper {
             return Err(TestingError::OutsideSchema { object });
         }
         let trial = self.connect_to(&without_limits(in_schema(self.config(database), "trial"))).await?;
-        let works = match replay(migrator, "trial") {
-            Some(sql) => trial.batch_execute(&format!("BEGIN;\n{sql}")).await.is_ok(),
+        let server_version = look(&client, database).await?.server_version;
+        let works = match unrecorded(migrator) {
+            Some(history) => make(&trial, server_version, migrator, history, "trial").await.is_ok(),
             None => false,
         };
         drop(trial);
         let comment = if works { "replayed" } else { "run" };
-        client.batch_execute(&format!("COMMENT ON SCHEMA {TEMPLATE} IS '{comment}'")).await.map_err(told)
+        let finish =
+            format!("DROP SCHEMA IF EXISTS trial CASCADE; COMMENT ON SCHEMA {TEMPLATE} IS '{comment}'");
+        client.batch_execute(&finish).await.map_err(told)
     }
 
     /// Drops a schema with what is in it.
@@ -176,38 +185,71 @@ async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), T
     }
 }
 
-async fn is_replayed(client: &Client, schema: &Schema) -> Result<bool, TestingError> {
-    let sql = format!("SELECT obj_description('{TEMPLATE}'::regnamespace, 'pg_namespace') = 'replayed'");
-    let row = client.query_typed_one(&sql, &[]).await.map_err(Failed::Refused);
-    Ok(row.map_err(Failed::told("look at a schema in", &schema.database))?.get(0))
+/// What is known of a database of test schemas.
+struct Known {
+    /// Whether the scripts alone do for the set.
+    does_replay: bool,
+    server_version: i32,
 }
 
-/// One message that does what a run does to an empty schema, if there is one.
-fn replay(migrator: &Migrator, schema: &str) -> Option<String> {
-    let name = quote_ident(schema);
-    let history = migrator.history_table_by_path()?;
-    let (table, of_template) =
-        (format!("{name}.{}", quote_ident(history)), format!("{TEMPLATE}.{}", quote_ident(history)));
-    let head = HistoryTable::new(schema, history).head();
-    let mut sql = format!(
-        "CREATE SCHEMA {name};\nCREATE TABLE {table} (LIKE {of_template} INCLUDING ALL);\n\
-         INSERT INTO {table} SELECT * FROM {of_template};\n{};\n{};\n",
-        head.create().join(";\n"),
-        head.write(migrator.set().name()),
+async fn look(client: &Client, database: &str) -> Result<Known, TestingError> {
+    let sql = format!(
+        "SELECT coalesce(obj_description('{TEMPLATE}'::regnamespace, 'pg_namespace') = 'replayed', false), \
+         current_setting('server_version_num')::int"
     );
-    for migration in migrator.set().iter() {
-        let script = migration.up().into_script()?;
-        if script.transaction() != TransactionMode::Block || script.controls_transactions() {
-            return None;
-        }
-        push(&mut sql, &script);
-    }
-    Some(sql)
+    let row = client.query_typed_one(&sql, &[]).await.map_err(Failed::Refused);
+    let row = row.map_err(Failed::told("look at a schema in", database))?;
+    Ok(Known { does_replay: row.get(0), server_version: row.get(1) })
 }
 
-/// Adds a script, and what makes the session what it was.
-fn push(sql: &mut String, script: &Script) {
-    sql.push_str(script.text().trim_start_matches('\u{feff}'));
-    // On a line of its own: the text may end in a comment.
-    sql.push_str("\n;\nRESET ALL;\nRESET SESSION AUTHORIZATION;\nRESET ROLE;\n");
+/// The history's table of a set whose scripts may do alone: each of them runs in a transaction.
+fn unrecorded(migrator: &Migrator) -> Option<&str> {
+    let history = migrator.history_table_by_path()?;
+    let is_block = |migration: &dyn Migration| {
+        migration.up().script().is_some_and(|script| script.transaction() == TransactionMode::Block)
+    };
+    migrator.set().iter().all(is_block).then_some(history)
+}
+
+/// Makes a schema by the scripts, with the template's history.
+async fn make(
+    client: &Client,
+    server_version: i32,
+    migrator: &Migrator,
+    history: &str,
+    schema: &str,
+) -> Result<(), Error> {
+    let survey = Survey::of_new_session(HistoryTable::new(schema, history), server_version);
+    let mut settings = migrator.settings.clone();
+    // Tests that begin together wait for each other.
+    (settings.lock_timeout, settings.statement_timeout) = (Duration::ZERO, Duration::ZERO);
+    let steps: Vec<Step<'_>> = migrator.set().iter().map(unverified).collect();
+    let create = create(migrator.set().name(), history, schema);
+    let context = Context::unrecorded(client, &survey, &settings);
+    match apply_unrecorded(context, Some(create), &steps, Mode::Commit).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.into_failure().map_or_else(Error::from, Error::Failed)),
+    }
+}
+
+/// The template was verified.
+fn unverified(migration: &dyn Migration) -> Step<'_> {
+    let mut step = Step::apply(migration);
+    step.verify = None;
+    step
+}
+
+/// Statements that make a schema with the template's history in it.
+fn create(set: &str, history: &str, schema: &str) -> Vec<String> {
+    let (name, quoted) = (quote_ident(schema), quote_ident(history));
+    let head = HistoryTable::new(schema, history).head();
+    let mut create = vec![
+        BEGIN.to_owned(),
+        format!("CREATE SCHEMA {name}"),
+        format!("CREATE TABLE {name}.{quoted} (LIKE {TEMPLATE}.{quoted} INCLUDING ALL)"),
+        format!("INSERT INTO {name}.{quoted} SELECT * FROM {TEMPLATE}.{quoted}"),
+    ];
+    create.extend(head.create());
+    create.extend([head.write(set), "COMMIT".to_owned()]);
+    create
 }

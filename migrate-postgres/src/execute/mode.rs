@@ -1,0 +1,76 @@
+//! Modes: what becomes of the steps that are executed, and who looks on.
+
+use migrate_core::plan::Step;
+use migrate_core::{Options, Script};
+use std::time::Duration;
+use tokio_postgres::SimpleQueryRow;
+
+/// What becomes of steps that are executed, and what is recorded of them.
+pub(crate) enum Mode<'m> {
+    /// Each is committed together with its row in the history.
+    Record,
+    /// Each is committed, and no history tells of it.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "a test's schema is made so"))]
+    Commit,
+    /// All run in one transaction, statement by statement, which the caller has begun and rolls back; no history tells of
+    /// them.
+    #[cfg_attr(not(feature = "operate"), expect(dead_code, reason = "a rehearsal is run so"))]
+    RollBack(&'m mut (dyn Rehearsed + 'static)),
+}
+
+impl Mode<'_> {
+    /// Whether steps have rows in the history.
+    pub(super) fn records(&self) -> bool {
+        matches!(self, Mode::Record)
+    }
+
+    /// Whether each step has a transaction of its own.
+    pub(super) fn commits(&self) -> bool {
+        matches!(self, Mode::Record | Mode::Commit)
+    }
+
+    /// How many of its statements the server tells of at once, one by one.
+    pub(super) fn flushes(&self, is_observed: bool) -> usize {
+        match self {
+            Mode::RollBack(_) => usize::MAX,
+            Mode::Record | Mode::Commit if is_observed => super::watch::MOST_FLUSHES,
+            Mode::Record | Mode::Commit => 0,
+        }
+    }
+
+    /// Who looks on, where statements are sent one by one.
+    pub(super) fn rehearsed(&mut self) -> Option<&mut (dyn Rehearsed + 'static)> {
+        match self {
+            Mode::RollBack(rehearsed) => Some(&mut **rehearsed),
+            Mode::Record | Mode::Commit => None,
+        }
+    }
+}
+
+/// Looks on while steps are rehearsed.
+pub(crate) trait Rehearsed: Send {
+    /// A step is begun.
+    fn began(&mut self, step: &Step<'_>, script: &Script);
+
+    /// A setting that bounds the time of what is sent next, a statement of a script with these options, or what is around
+    /// it; none where no time is left.
+    fn bound(&self, options: &Options) -> Option<String>;
+
+    /// A statement of the script was done, the first being 0: how long it took, and what [`Inspect`] has found behind it.
+    fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>);
+}
+
+/// What is asked behind statements of scripts, in their transaction. Where that is an error, it is an error of the statement.
+#[cfg_attr(
+    not(any(feature = "catalog", feature = "operate")),
+    expect(dead_code, reason = "replays and rehearsals look behind statements")
+)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inspect {
+    /// What is asked behind a statement.
+    pub(crate) behind: &'static str,
+    /// Behind which statements, by their text.
+    pub(crate) is_called_for: fn(&str) -> bool,
+    /// What is asked at the end of a transaction, when all that was deferred to it has happened.
+    pub(crate) at_end: Option<&'static str>,
+}
