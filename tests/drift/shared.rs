@@ -106,6 +106,8 @@ async fn code_is_watched_in_a_script_s_own_transactions_and_left_out_of_them() {
              CREATE TABLE j (); BEGIN; SELECT limited(); COMMIT;"
         ),
         &format!("-- migrate: transaction=none\nCREATE TABLE k (); BEGIN; {hidden}; COMMIT; CREATE TABLE l ();"),
+        // Also where each statement is committed by itself.
+        "-- migrate: transaction=none\nCREATE TABLE m (); SELECT limited(); CREATE TABLE n ();",
     ]));
     migrator.run(database.url()).await.unwrap();
     run(&database, "ALTER ROLE app CONNECTION LIMIT 9 INHERIT").await;
@@ -146,6 +148,45 @@ async fn what_a_trigger_changes_is_rolled_back_in_a_script_s_own_transaction_too
     let (_server, database) = alone().await;
     let migrator =
         Migrator::new(ups(&[LIMITING, "BEGIN; INSERT INTO t VALUES (1); ROLLBACK; CREATE TABLE u ();"]));
+    migrator.run(database.url()).await.unwrap();
+    let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
+    assert!(drift.is_none(), "{drift}");
+}
+
+/// What runs when a transaction is committed: deferred triggers, and the queries of cursors that outlive it.
+#[tokio::test]
+async fn what_a_commit_changes_is_rolled_back_and_the_migration_is_named() {
+    let (server, database) = alone().await;
+    run(&database, "CREATE ROLE app").await;
+    let deferring = "CREATE TABLE t (id int); CREATE TABLE other ();
+        CREATE FUNCTION limited() RETURNS int LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app CONNECTION LIMIT 7; RETURN 1; END $$;
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM limited(); RETURN NEW; END $$;
+        CREATE CONSTRAINT TRIGGER f AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f();";
+    let committing = [
+        "INSERT INTO t VALUES (1);",
+        "BEGIN; INSERT INTO t VALUES (1); COMMIT;",
+        "BEGIN; INSERT INTO t VALUES (1); COMMIT; CREATE TABLE u ();",
+        "CREATE INDEX CONCURRENTLY i ON t (id); INSERT INTO t VALUES (1);",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT limited(); CREATE TABLE u ();",
+        "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT limited(); COMMIT; CREATE TABLE u ();",
+    ];
+    for committing in committing {
+        let database = server.database().await.unwrap();
+        let migrator = Migrator::new(ups(&[deferring, committing]));
+        migrator.run(database.url()).await.unwrap();
+        let client = database.connect().await.unwrap();
+        let before = shared(&client).await;
+        let error = migrator.drift(database.url(), &Comparison::new()).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Scratch(ScratchError::Shared { name }) if name == "00002_step"),
+            "{committing}: {error}"
+        );
+        assert_eq!(shared(&client).await, before, "{committing}");
+    }
+    // A cursor that does nothing of the kind is nobody's business.
+    let database = server.database().await.unwrap();
+    let cursor = "CREATE TABLE t (); DECLARE c CURSOR WITH HOLD FOR SELECT 1; CREATE TABLE u ();";
+    let migrator = Migrator::new(ups(&[cursor]));
     migrator.run(database.url()).await.unwrap();
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
     assert!(drift.is_none(), "{drift}");

@@ -77,6 +77,35 @@ async fn a_set_that_one_transaction_does_not_do_for_is_run_for_each_schema() {
     }
 }
 
+/// The set is run once, for the template; each schema is made by the scripts alone.
+#[tokio::test]
+async fn scripts_make_in_a_schema_what_they_make_in_a_run() {
+    let server = Server::start().unwrap();
+    let set = set(&[
+        "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (e e); CREATE TABLE log (word text)",
+        // What is added to an enum can be used when it is committed.
+        "ALTER TYPE e ADD VALUE 'b'",
+        "INSERT INTO t VALUES ('b')",
+        "BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE own (); COMMIT;",
+        // What is deferred happens under the settings of its script.
+        "CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN INSERT INTO log VALUES (current_setting(''app.word'', true)); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER logged AFTER INSERT ON own DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION logged();
+         SET app.word = 'first'; INSERT INTO own DEFAULT VALUES",
+        "SET app.word = 'second'; INSERT INTO own DEFAULT VALUES; INSERT INTO log VALUES ('between')",
+    ]);
+    let (one, two) = (server.fresh_schema(&set).await.unwrap(), server.fresh_schema(&set).await.unwrap());
+    assert_eq!(self::one(&one, RUN).await, self::one(&two, RUN).await, "the set is run once");
+    let template = "SELECT string_agg(word, ' ') FROM template.log";
+    for words in [template, "SELECT string_agg(word, ' ') FROM log"] {
+        assert_eq!(self::one(&one, words).await.as_deref(), Some("first between second"), "{words}");
+    }
+    assert_eq!(self::one(&two, "SELECT e::text FROM t").await.as_deref(), Some("b"));
+    let trial = "SELECT to_regnamespace('trial')::text";
+    assert_eq!(self::one(&two, trial).await, None);
+}
+
 #[tokio::test]
 async fn what_a_script_sets_does_not_reach_the_next() {
     let server = Server::start().unwrap();

@@ -135,8 +135,8 @@ impl Message {
         range: Range<usize>,
         inspect: Option<Inspect>,
     ) {
-        let Range { mut start, end } = range;
-        for index in start..end {
+        let (mut start, end) = (range.start, range.end);
+        for index in range {
             if let Some(inspect) = inspect_behind(inspect, script, index) {
                 self.push_statements(step, script, start..index + 1);
                 self.push_inspect(step, index, inspect);

@@ -61,10 +61,6 @@ pub(crate) trait Rehearsed: Send {
 }
 
 /// What is asked behind statements of scripts, in their transaction. Where that is an error, it is an error of the statement.
-#[cfg_attr(
-    not(any(feature = "catalog", feature = "operate")),
-    expect(dead_code, reason = "replays and rehearsals look behind statements")
-)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inspect {
     /// What is asked behind a statement.

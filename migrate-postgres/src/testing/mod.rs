@@ -35,10 +35,10 @@
 //!
 //! # A schema for each test
 //!
-//! PostgreSQL copies no schemas, so each is made by the scripts, in one message. Tests of one set meet in one database there:
+//! PostgreSQL copies no schemas, so each is made by the scripts, as a run sends them but without its records. Tests of one set meet in one database there:
 //! scripts must leave the schema's name out, and a set that makes something elsewhere (a table of a named schema, an extension) is
-//! refused with [`TestingError::OutsideSchema`]. Scripts that one transaction does not do for, such as `CREATE INDEX CONCURRENTLY`,
-//! are run one by one.
+//! refused with [`TestingError::OutsideSchema`]. A set with scripts that one transaction each does not do for, such as
+//! `CREATE INDEX CONCURRENTLY`, is run for each schema.
 //!
 //! # An empty database
 //!

@@ -14,7 +14,7 @@ use crate::execute::Inspect;
 use crate::migrator::Migrator;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Action;
-use migrate_core::sql::{self, Refusal, Statement};
+use migrate_core::sql::{self, Refusal, Statement, Unit};
 use migrate_core::{Checksum, Migration, Payload, Script, Set, SqlMigration, Version};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -220,7 +220,7 @@ fn edited(
 ) -> Option<Script> {
     // Sent alone, a statement is committed before a guard could look.
     let bare: BTreeSet<usize> =
-        script.units().iter().filter(|unit| unit.is_bare()).flat_map(|unit| unit.statements()).collect();
+        script.units().iter().filter(|unit| unit.is_bare()).flat_map(Unit::statements).collect();
     let mut building = Building::default();
     let mut done = 0;
     for (index, statement) in script.statements().iter().enumerate() {
