@@ -83,7 +83,10 @@ impl ApplyError {
     pub fn into_failure(self) -> Result<Box<Failure>, Error> {
         match self {
             ApplyError::Failed(failure) | ApplyError::Contended(failure) => Ok(failure),
-            ApplyError::Moved(error) | ApplyError::Busy(error) | ApplyError::Other(error) => Err(error),
+            ApplyError::Moved(error)
+            | ApplyError::Busy(error)
+            | ApplyError::Crowded(error)
+            | ApplyError::Other(error) => Err(error),
         }
     }
 }
