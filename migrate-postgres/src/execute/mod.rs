@@ -46,8 +46,8 @@ pub(crate) use verify::verify_applied;
 pub(crate) struct Context<'c> {
     /// The connection that works.
     pub(crate) client: &'c Client,
-    /// Whether several messages of one flush are not answered yet.
-    pub(crate) pipelining: &'c AtomicBool,
+    /// Whether several messages of one flush are not answered yet, where steps are run one statement at a time.
+    pub(crate) pipelining: Option<&'c AtomicBool>,
     /// The history's table.
     pub(crate) table: &'c HistoryTable,
     /// What is known about the session.

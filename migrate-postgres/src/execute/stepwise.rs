@@ -351,10 +351,17 @@ impl Statements<'_, '_> {
 
     /// Waits for the answers to several messages of one flush.
     async fn pipelined<A>(&self, answers: impl Future<Output = A>) -> A {
-        self.context.pipelining.store(true, Ordering::Relaxed);
+        self.mark_pipelining(true);
         let answers = answers.await;
-        self.context.pipelining.store(false, Ordering::Relaxed);
+        self.mark_pipelining(false);
         answers
+    }
+
+    /// Tells the session, which is closed where it is dropped before these answers.
+    fn mark_pipelining(&self, is_pipelining: bool) {
+        if let Some(mark) = self.context.pipelining {
+            mark.store(is_pipelining, Ordering::Relaxed);
+        }
     }
 
     /// Waits for the answer to the first of several messages, and then sends an empty one: else PgBouncer before 1.21 takes the

@@ -19,7 +19,7 @@ impl<'c> Context<'c> {
         settings: &'c RunSettings,
     ) -> Context<'c> {
         let run = RunIdentity { set: "", run: "", program: "" };
-        Context { client, table: &survey.table, survey, settings, run, inspect: None }
+        Context { client, table: &survey.table, survey, settings, run, inspect: None, pipelining: None }
     }
 }
 

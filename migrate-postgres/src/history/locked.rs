@@ -261,7 +261,7 @@ impl Work<'_, '_> {
             }
             let context = Context {
                 client: self.client,
-                pipelining: self.pipelining,
+                pipelining: Some(self.pipelining),
                 table: &self.survey.table,
                 survey: self.survey,
                 settings: self.settings,
