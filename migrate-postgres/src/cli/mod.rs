@@ -33,8 +33,8 @@
 //! `cargo install migrate-postgres --features cli,rustls`.
 //!
 //! Where it connects to: `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and what libpq looks at (`PGHOST` and its
-//! like, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] has the exit codes; `docs/cli.md` of this crate has the
-//! schema of the JSON output.
+//! like, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] has the exit codes, and [the
+//! guide](crate::guide::operating::command_line) every command and the schema of the JSON output.
 
 mod answer;
 mod commands;
