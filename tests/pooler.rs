@@ -357,6 +357,19 @@ async fn a_pool_whose_connections_others_keep_is_waited_for_as_long_as_for_the_l
     assert_eq!(run.await.unwrap().unwrap().steps.len(), 4);
 }
 
+/// Who is in the way of a statement is looked for over a third connection, where there is one.
+#[tokio::test]
+async fn a_look_that_gets_no_connection_is_not_tried_again_and_again() {
+    let server = server();
+    let Some(bouncer) = PgBouncer::start(&server, 2).await else { return };
+    let database = server.database().await.unwrap();
+    let slow = migrator(&[("1_slow.sql", "SELECT pg_sleep(6);")]).on_event(|_| ());
+    assert_eq!(slow.run(&bouncer.url(database.name())).await.unwrap().steps.len(), 1);
+    let login = format!("login attempt: db={} ", database.name());
+    let logins = bouncer.log().matches(&login).count();
+    assert_eq!(logins, 3, "one holds the lock, one works, and one has looked:\n{}", bouncer.log());
+}
+
 /// While it waits for another run, a run asks from time to time, and others may have all of the pool's connections by then.
 #[tokio::test]
 async fn a_run_that_a_pooler_does_not_answer_waits_no_longer_than_for_the_lock() {

@@ -20,6 +20,10 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long a look may take: nobody follows the work meanwhile, and a server with no connections left may keep one waiting.
 const MOST_LOOK: Duration = Duration::from_secs(2);
 
+/// How long nobody looks after a look that took too long: a pooler has no connection for it then, and each try would hold up what
+/// follows the work.
+const REST: Duration = Duration::from_secs(30);
+
 /// Opens another connection, where the target can.
 pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + Sync + 't>;
 
@@ -30,6 +34,8 @@ pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + S
 pub(crate) struct Lookout<'t> {
     open: OpenAnother<'t>,
     session: Option<Session<'t>>,
+    /// Until when nobody looks.
+    rests_until: Option<Instant>,
     /// Who was seen last.
     seen: Vec<Holder>,
     /// When that was told.
@@ -88,6 +94,7 @@ impl<'t> Lookout<'t> {
         Lookout {
             open,
             session: None,
+            rests_until: None,
             seen: Vec::new(),
             told: None,
             since: Instant::now(),
@@ -150,10 +157,14 @@ impl<'t> Lookout<'t> {
 
     /// Who blocks a server process. Best effort: a run is not to fail because nobody could look.
     async fn blockers(&mut self, pid: i32) -> Vec<Holder> {
+        if self.rests_until.is_some_and(|until| Instant::now() < until) {
+            return Vec::new();
+        }
         let looked = tokio::time::timeout(MOST_LOOK, self.ask(pid)).await;
         if let Ok(Some(blockers)) = looked {
             return blockers;
         }
+        self.rests_until = looked.is_err().then(|| Instant::now() + REST);
         self.session = None;
         Vec::new()
     }
@@ -162,8 +173,11 @@ impl<'t> Lookout<'t> {
         if self.session.is_none() {
             self.session = (self.open)()?.await.ok();
         }
-        let session = self.session.as_ref()?;
+        let session = self.session.as_mut()?;
+        // Closed where its answer takes too long: it would stay in a pooler's queue.
+        session.mark("ROLLBACK");
         let rows = session.query_typed(BLOCKERS, &[(&pid, Type::INT4)]).await.ok()?;
+        session.unmark();
         Some(rows.iter().map(read).collect())
     }
 
