@@ -17,13 +17,18 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 mod connection;
+#[cfg(feature = "operate")]
+mod display;
 mod embed;
 mod error;
 mod execute;
+#[cfg(feature = "catalog")]
+mod objects;
 #[cfg(feature = "report")]
 pub mod report;
 #[cfg(feature = "catalog")]
 mod schema;
+mod settings;
 mod sql;
 // For rustdoc alone: a build of a service does not carry the text along.
 #[cfg(all(
@@ -54,7 +59,6 @@ pub use connection::target::Target;
 pub use embed::__private;
 pub use error::Error;
 pub use history::{Attempt, Outcome, RunningAttempt};
-pub use lock::LockKind;
 pub use migrate_core;
 pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Holder;
@@ -71,6 +75,7 @@ pub use migrator::Migrator;
 pub use migrator::status::{State, Status, StatusRow};
 #[cfg(feature = "catalog")]
 pub use schema::{catalog, drift};
+pub use settings::LockKind;
 pub use sql::value::Value;
 
 /// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].

@@ -1,5 +1,6 @@
 //! Steps in transaction blocks: many of them in one message.
 
+use super::Context;
 use super::blockers::Lookout;
 use super::failure::{position, server_failure};
 use super::message::{Message, Part, Purpose};
@@ -7,11 +8,12 @@ use super::mode::Mode;
 use super::preamble::{Around, Halt, is_strange};
 use super::verify::verify;
 use super::watch::{At, PID, Pid, Told, Underway, next, tell, watch};
-use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
+use crate::history::Standing;
 use crate::history::is_made_meanwhile;
 use crate::lock::{is_turned_away, turned_away};
 use crate::sql::answers;
+use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::Stream as _;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::{ApplyError, Failure};

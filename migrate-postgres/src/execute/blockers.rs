@@ -4,12 +4,12 @@ use super::watch::Underway;
 use crate::connection::heard::{Heard, Listening};
 use crate::connection::session::Session;
 use crate::connection::target::Opening;
+use crate::lock::holder::read;
 use migrate_core::engine::Holder;
 use migrate_core::engine::{Alarm, Progress};
-use migrate_core::sql;
 use std::time::{Duration, Instant};
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 /// How long a message may be silent before somebody looks, and how often they look from then on.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -194,17 +194,4 @@ impl<'t> Lookout<'t> {
 pub(super) async fn suspects(client: &Client, waited: Duration) -> Vec<Holder> {
     let rows = client.query_typed(SUSPECTS, &[(&waited.as_secs_f64(), Type::FLOAT8)]).await;
     rows.map(|rows| rows.iter().map(read).collect()).unwrap_or_default()
-}
-
-/// A row of either query, secrets left out.
-pub(crate) fn read(row: &Row) -> Holder {
-    let mut holder = Holder::default();
-    holder.pid = row.get(0);
-    holder.application = row.get(1);
-    holder.age = row.get::<_, Option<f64>>(2).and_then(|age| Duration::try_from_secs_f64(age).ok());
-    holder.query = row.get::<_, Option<&str>>(3).map(|query| sql::redact(query).into_owned());
-    // Who asks for sessions alone has no columns for prepared transactions.
-    holder.prepared = row.try_get(4).ok().flatten();
-    holder.owner = row.try_get(5).ok().flatten();
-    holder
 }

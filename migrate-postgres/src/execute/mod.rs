@@ -22,8 +22,8 @@ mod watch;
 
 use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, Survey};
-use migrate_core::plan::Step;
-use migrate_core::{Digest, Options};
+use crate::sql::transaction::milliseconds;
+use migrate_core::Options;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -58,24 +58,6 @@ pub(crate) struct Context<'c> {
     pub(crate) run: RunIdentity<'c>,
     /// What is asked behind statements.
     pub(crate) inspect: Option<Inspect>,
-}
-
-/// Where the history stands while steps are applied.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
-    /// The number of the last row.
-    pub(crate) last_row: i64,
-    /// The digest of all that is applied.
-    pub(crate) digest: Digest,
-    /// Whether the last row is of an attempt whose end nobody has recorded.
-    pub(crate) is_unended: bool,
-}
-
-impl Standing {
-    /// After a step that was done, with a row of its own.
-    pub(crate) fn after(self, step: &Step<'_>) -> Standing {
-        Standing { last_row: self.last_row + 1, digest: step.digest_after(self.digest), is_unended: false }
-    }
 }
 
 impl Context<'_> {
@@ -114,15 +96,3 @@ pub(crate) fn timeouts(
     let needed = timeouts.into_iter().filter(|(name, value)| !(value.is_zero() && is_off(name)));
     needed.map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
 }
-
-/// A timeout as PostgreSQL takes it: whole milliseconds, and never 0 (no timeout) for a short one.
-pub(crate) fn milliseconds(timeout: Duration) -> u128 {
-    if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
-}
-
-/// Lets deferred triggers and constraints happen. At the COMMIT, what a script has set for the session is undone already:
-/// they would meet another search path, and run as another role. So they come before a verify script, too.
-pub(crate) const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
-
-/// Begins a transaction that the role's defaults do not change.
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";

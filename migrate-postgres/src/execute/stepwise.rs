@@ -1,5 +1,6 @@
 //! A step that is committed in parts, with a checkpoint after each: the script's own transactions, or its statements.
 
+use super::Context;
 use super::batch::{is_contention, not_kept, record_failure};
 use super::blockers::{Lookout, suspects};
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
@@ -8,10 +9,11 @@ use super::message::{Message, Part, Purpose};
 use super::spent::{self, Spent};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
-use super::{BEGIN, Context, DEFERRED, Standing};
 use crate::error::Error;
 use crate::history::Resumed;
+use crate::history::Standing;
 use crate::sql::answers;
+use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::StreamExt;
 use futures_util::future::{join, join3};
 use migrate_core::engine::Progress;

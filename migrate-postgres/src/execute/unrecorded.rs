@@ -1,7 +1,8 @@
 //! Steps of which no history tells.
 
-use super::{Around, Context, Halt, Lookout, Mode, Preamble, Standing, apply_transactions};
+use super::{Around, Context, Halt, Lookout, Mode, Preamble, apply_transactions};
 use crate::error::Error;
+use crate::history::Standing;
 use crate::history::settings::RunSettings;
 use crate::history::{RunIdentity, Survey};
 use migrate_core::Digest;

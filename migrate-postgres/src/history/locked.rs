@@ -3,9 +3,10 @@
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
-    Around, Context, Halt, Lookout, Mode, Preamble, Standing, apply_statements, apply_transactions,
-    check_claim, is_contention, is_strange, server_failure,
+    Around, Context, Halt, Lookout, Mode, Preamble, apply_statements, apply_transactions, check_claim,
+    is_contention, is_strange, server_failure,
 };
+use crate::history::Standing;
 use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::settings::RunSettings;

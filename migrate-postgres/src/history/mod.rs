@@ -13,6 +13,7 @@ mod making;
 mod row;
 mod running;
 pub(crate) mod settings;
+mod standing;
 mod survey;
 mod table;
 
@@ -29,6 +30,7 @@ pub(crate) use load::check_end;
 pub(crate) use making::{is_made_meanwhile, make};
 pub use running::RunningAttempt;
 pub(crate) use running::running;
+pub(crate) use standing::Standing;
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};
@@ -38,9 +40,8 @@ use crate::connection::target::Target;
 use crate::error::Error;
 use crate::execute::{Lookout, Preamble};
 use crate::history::settings::RunSettings;
-use crate::lock::{
-    Crowd, Key, LOCKED, LeaseLock, Lock, LockKind, SessionLock, TransactionLock, Tried, same_server,
-};
+use crate::lock::{Crowd, Key, LOCKED, LeaseLock, Lock, SessionLock, TransactionLock, Tried, same_server};
+use crate::settings::LockKind;
 use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;

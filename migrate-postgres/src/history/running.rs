@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, Outcome, Survey};
-use crate::lock::{Key, LeaseLock, LockKind};
+use crate::lock::{Key, LeaseLock};
+use crate::settings::LockKind;
 use migrate_core::engine::Holder;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};

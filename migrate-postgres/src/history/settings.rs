@@ -2,7 +2,7 @@
 
 use crate::execute::Inspect;
 use crate::history::{HistoryTable, Keeps, Relation};
-use crate::lock::LockKind;
+use crate::settings::LockKind;
 use migrate_core::engine::Settings;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct RunSettings {
     pub(crate) traces_text: bool,
     /// Where the database is dumped before anything is applied.
     #[cfg(feature = "operate")]
-    pub(crate) backups: Option<crate::operate::Backups>,
+    pub(crate) backups: Option<crate::settings::Backups>,
     /// Whether what the schema is after a run is kept.
     #[cfg(feature = "catalog")]
     pub(crate) keeps_schema: bool,

@@ -1,7 +1,6 @@
 //! What has to be known about a session before it writes.
 
 use crate::error::Error;
-use crate::execute::BEGIN;
 use crate::history::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
@@ -10,6 +9,7 @@ use crate::history::settings::RunSettings;
 use crate::history::table::HistoryTable;
 use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
 use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
+use crate::sql::transaction::BEGIN;
 use migrate_core::Set;
 use std::time::Duration;
 use tokio_postgres::Client;

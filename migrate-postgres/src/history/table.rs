@@ -1,11 +1,12 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
-use crate::execute::{BEGIN, Standing, milliseconds};
+use crate::history::Standing;
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::sql::quote::{quote_ident, quote_literal, quote_nullable};
+use crate::sql::transaction::{BEGIN, milliseconds};
 use migrate_core::engine::error::Failure;
 use migrate_core::history::stored;
 use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};

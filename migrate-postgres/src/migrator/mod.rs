@@ -4,17 +4,19 @@ pub(crate) mod stale;
 pub(crate) mod status;
 
 use crate::error::Error;
-use crate::execute::verify_applied;
 #[cfg(feature = "cli")]
-use crate::execute::{BEGIN, timeouts};
+use crate::execute::timeouts;
+use crate::execute::verify_applied;
 #[cfg(feature = "histories")]
 use crate::history::foreign::{Adopting, KeptTable, ToolTable};
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, PgHistory, RunningAttempt, attempts, check_end, running};
 #[cfg(feature = "cli")]
 use crate::history::{last_text, run_id};
-use crate::lock::LockKind;
 use crate::observe::{Callback, Listeners, OnEvent};
+use crate::settings::LockKind;
+#[cfg(feature = "cli")]
+use crate::sql::transaction::BEGIN;
 
 use crate::connection::target::Target;
 use crate::migrator::status::Status;

@@ -24,12 +24,15 @@ mod preflight;
 mod rehearse;
 mod sizes;
 mod taken;
-pub(crate) mod units;
 
+#[cfg(feature = "cli")]
+pub(crate) use crate::display::units::Bytes;
+pub use crate::error::BackupError;
+pub use crate::settings::Backups;
+pub use backup::Backup;
 pub(crate) use backup::Due;
 #[cfg(feature = "cli")]
 pub(crate) use backup::restore_command;
-pub use backup::{Backup, BackupError, Backups};
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
@@ -37,5 +40,3 @@ pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;
-#[cfg(feature = "cli")]
-pub(crate) use units::Bytes;

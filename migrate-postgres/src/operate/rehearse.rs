@@ -2,15 +2,16 @@
 
 use super::explain::first_line;
 use super::taken::{HELD, TakenLock, Watch};
-use super::units::Time;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
+use crate::display::units::Time;
 use crate::error::Error;
-use crate::execute::{BEGIN, Context, Inspect, Mode, Rehearsed, apply_unrecorded};
+use crate::execute::{Context, Inspect, Mode, Rehearsed, apply_unrecorded};
 use crate::history::Survey;
 use crate::lock::{IS_FREE, Key};
 use crate::migrator::Migrator;
 use crate::sql::answers::{Answers, is_true};
+use crate::sql::transaction::BEGIN;
 use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, TransactionMode};

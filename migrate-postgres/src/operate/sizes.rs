@@ -1,7 +1,7 @@
 //! How large relations are now.
 
 use super::name::parts;
-use super::units::Bytes;
+use crate::display::units::Bytes;
 use crate::error::Error;
 use crate::sql::answers::{Answers, parsed, text};
 use crate::sql::quote::{quote_literal, quote_nullable};

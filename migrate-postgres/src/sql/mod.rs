@@ -2,4 +2,5 @@
 
 pub(crate) mod answers;
 pub(crate) mod quote;
+pub(crate) mod transaction;
 pub(crate) mod value;

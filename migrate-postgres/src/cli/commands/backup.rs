@@ -7,7 +7,7 @@ use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use crate::cli::size::parse_size;
-use crate::operate::Backups;
+use crate::settings::Backups;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -1,8 +1,9 @@
 //! Indexes in doubt: the definition and the age of an index tell whether an earlier try of a statement made it.
 
 use super::{Before, Doubtful, Unsettled, Verdict};
-use crate::execute::{BEGIN, batch::is_contention};
+use crate::execute::batch::is_contention;
 use crate::sql::quote::{quote_ident, quote_literal};
+use crate::sql::transaction::BEGIN;
 use migrate_core::sql::{self, Refusal, Subject};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{Oid, ToSql, Type};

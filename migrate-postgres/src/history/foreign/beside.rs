@@ -9,7 +9,7 @@ use crate::history::settings::RunSettings;
 use crate::sql::answers::Answers;
 use crate::sql::quote::{quote_ident, quote_if_needed};
 use migrate_core::history::Notice;
-use migrate_core::history::foreign::ForeignHistory;
+use migrate_core::history::foreign::{ForeignHistory, Tool};
 use migrate_core::{Migration, Set};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -96,7 +96,7 @@ async fn look_at_foreign(
         let (tool, shown) = (there.tool, there.shown());
         let sql = format!("{}.{}", quote_if_needed(&there.schema), quote_if_needed(&there.table));
         if on_path {
-            return Err(Error::unreadable(survey, tool, &shown, &sql));
+            return Err(unreadable(survey, tool, &shown, &sql));
         }
         return Ok(Some(Notice::Backend(format!(
             "{shown} of {tool} can't be read by this role; it is taken for another set's"
@@ -113,6 +113,20 @@ async fn look_at_foreign(
             total: set.len(),
         }),
         None => Ok(bystander(&history)),
+    }
+}
+
+/// Another tool's table that may list the set's migrations can't be read.
+fn unreadable(survey: &Survey, tool: Tool, shown: &str, table: &str) -> Error {
+    let role = survey.role().to_owned();
+    let to = quote_if_needed(&role);
+    Error::Privilege {
+        what: "see whether another tool has applied this set's migrations",
+        message: format!("permission denied for {shown}, the history of {tool}"),
+        next: format!(
+            "GRANT SELECT ON {table} TO {to}; or, if it lists another set's migrations, say so with `ignore_foreign_history`"
+        ),
+        role,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Making a backup, and recording it.
 
 use super::programs::{Dump, Programs, environment, free_space};
-use super::{Backup, BackupError, Backups, ask, table};
+use super::{Backup, ask, table};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::target::Target;
+use crate::error::BackupError;
 use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::history::{Survey, make, run_id};
+use crate::settings::Backups;
 use crate::sql::answers::{Answers, parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::engine::Progress;

@@ -5,11 +5,12 @@ mod programs;
 
 pub(crate) use making::Due;
 
-use super::units::Bytes;
 use crate::connection::target::Target;
-use crate::error::Error;
+use crate::display::units::Bytes;
+use crate::error::{BackupError, Error};
 use crate::history::Survey;
 use crate::migrator::Migrator;
+use crate::settings::Backups;
 use crate::sql::answers::{Answers, parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
 use making::Making;
@@ -18,51 +19,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
-
-/// Where the database is dumped to before anything is applied or reverted, and by which programs.
-///
-/// # Examples
-///
-/// ```
-/// use migrate_postgres::migrate;
-/// use migrate_postgres::operate::Backups;
-///
-/// let backups = Backups::to("/var/backups/app").programs("/usr/lib/postgresql/17/bin").reserve(1 << 30);
-/// let migrator = migrate!("tests/fixtures/quickstart").backup(backups);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "each setting returns the backups' settings"]
-pub struct Backups {
-    folder: PathBuf,
-    programs: Option<PathBuf>,
-    reserve: u64,
-}
-
-impl Backups {
-    /// Dumps into this folder, which has to be there.
-    pub fn to(folder: impl Into<PathBuf>) -> Backups {
-        Backups { folder: folder.into(), programs: None, reserve: 0 }
-    }
-
-    /// Takes `pg_dump` and `pg_restore` from this folder. Else those of `PATH` and of the usual places are looked at, and the
-    /// oldest that is not older than the server is taken.
-    pub fn programs(mut self, folder: impl Into<PathBuf>) -> Backups {
-        self.programs = Some(folder.into());
-        self
-    }
-
-    /// Leaves so many bytes free in the folder's file system, beside what the database takes.
-    pub fn reserve(mut self, bytes: u64) -> Backups {
-        self.reserve = bytes;
-        self
-    }
-}
-
-impl<P: Into<PathBuf>> From<P> for Backups {
-    fn from(folder: P) -> Backups {
-        Backups::to(folder)
-    }
-}
 
 /// A dump that was made, and checked by `pg_restore --list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,61 +54,6 @@ impl fmt::Display for Backup {
         write!(f, "{}, {}", self.file.display(), Bytes(self.bytes))
     }
 }
-
-/// Why the database could not be backed up. Nothing was applied or reverted.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum BackupError {
-    /// `pg_dump` connects by itself, and a client or pool does not tell how.
-    #[error(
-        "a backup takes a URL or a Config, and there is only a connection; nothing was changed\n\
-         next: migrate over a URL or a tokio_postgres::Config"
-    )]
-    NoUrl,
-    /// No `pg_dump` with its `pg_restore` that is not older than the server.
-    #[error(
-        "there is no pg_dump and pg_restore of version {server} or newer (found: {}); nothing was changed\n\
-         next: install postgresql-client-{server}, or name the folder with `Backups::programs`",
-        if found.is_empty() { "none".to_owned() } else { found.join(", ") }
-    )]
-    NoProgram {
-        /// The server's major version.
-        server: u32,
-        /// Programs that were found and are too old.
-        found: Vec<String>,
-    },
-    /// The database might not fit.
-    #[error(
-        "{} has {} free, and {} may be needed; nothing was changed\nnext: make room, or name another folder",
-        folder.display(), Bytes(*free), Bytes(*needed)
-    )]
-    TooLittleSpace {
-        /// The folder.
-        folder: PathBuf,
-        /// How many bytes are free.
-        free: u64,
-        /// The database's size and the reserve.
-        needed: u64,
-    },
-    /// The folder or a file in it can't be used.
-    #[error("{}: {source}; nothing was changed\nnext: see that the folder exists and can be written", path.display())]
-    Folder {
-        /// The path.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A program failed; its file was removed.
-    #[error("{program} failed: {said}; nothing was changed\nnext: see to that, and run again")]
-    Program {
-        /// Which.
-        program: PathBuf,
-        /// The end of what it said.
-        said: String,
-    },
-}
-
-migrate_core::debug_as_display!(BackupError);
 
 impl Migrator {
     /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to

@@ -1,7 +1,7 @@
 //! PostgreSQL's programs, and how they are run.
 
-use super::BackupError;
 use crate::connection::endpoint::Endpoint;
+use crate::error::BackupError;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -7,9 +7,9 @@ pub use thresholds::Thresholds;
 
 use super::backup::Backup;
 use super::explain::Explanation;
-use super::units::{Bytes, Time};
 use crate::RunningAttempt;
 use crate::connection::target::Target;
+use crate::display::units::{Bytes, Time};
 use crate::error::Error;
 use crate::history::Survey;
 use crate::lock::Key;

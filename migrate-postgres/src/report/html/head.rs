@@ -2,7 +2,7 @@
 
 use super::Tone;
 use super::text::{count, name, shown, time};
-use crate::operate::units::Bytes;
+use crate::display::units::Bytes;
 use crate::report::standing::stopped;
 use crate::report::{DatabaseReport, Standing};
 use crate::{Outcome, State, StatusRow};

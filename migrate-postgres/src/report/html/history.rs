@@ -2,7 +2,7 @@
 
 use super::text::{count, name, rfc3339, shown, time, time_of_day};
 use super::{Tone, badge, section as framed};
-use crate::operate::units::Time;
+use crate::display::units::Time;
 use crate::{Action, Attempt, Outcome};
 use maud::{Markup, html};
 use std::time::Duration;

@@ -27,20 +27,16 @@
 //! (its settings, privileges and comment), and owners, unless [asked for](Scope::with_owners). Also what follows from something else that is read: the index of a
 //! constraint, the constraints and triggers that a partition has from its parent, the names of `NOT NULL` constraints.
 
-mod difference;
 mod histories;
-mod kind;
-mod object;
-mod pattern;
 mod query;
 mod read;
 #[cfg(test)]
 mod tests;
 
-pub use difference::{Change, Difference, Differences};
-pub use kind::Kind;
-pub use object::{Catalog, Object};
-pub use pattern::{InvalidPattern, Pattern};
+pub use crate::objects::difference::{Change, Difference, Differences};
+pub use crate::objects::kind::Kind;
+pub use crate::objects::object::{Catalog, Object};
+pub use crate::objects::pattern::{InvalidPattern, Pattern};
 pub use read::Scope;
 pub(crate) use read::read;
 #[cfg(feature = "testing")]

@@ -1,12 +1,12 @@
 //! Reading a catalog from a server.
 
-use super::kind::Kind;
-use super::object::{Catalog, Object};
 use super::query;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
 use crate::lock::IS_FREE;
+use crate::objects::kind::Kind;
+use crate::objects::object::{Catalog, Object};
 use crate::sql::quote::{quote_ident, quote_literal};
 use futures_util::future::try_join;
 use std::borrow::Cow;

@@ -56,10 +56,11 @@ pub use since::{ObjectChange, SinceKept};
 
 use crate::connection::target::Target;
 use crate::error::Error;
+pub use crate::error::ScratchError;
 use crate::history::PgHistory;
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
-pub use crate::schema::scratch::{Phase, ScratchError};
+pub use crate::schema::scratch::Phase;
 use crate::schema::scratch::{Replay, Replayed, Scratch, Source, Told};
 use crate::sql::quote::quote_ident;
 use migrate_core::engine::History;

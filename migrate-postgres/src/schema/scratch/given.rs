@@ -1,11 +1,12 @@
 //! A scratch database that somebody gives.
 
 use super::emptying::{Dropping, drops};
-use super::{Counted, ScratchError, clear_up};
+use super::{Counted, clear_up};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
+use crate::error::ScratchError;
 use crate::history::run_id;
 use std::time::Duration;
 use tokio_postgres::Client;

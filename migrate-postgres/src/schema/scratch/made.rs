@@ -4,11 +4,12 @@
 //! before it is made until it is dropped: whoever makes one first drops those whose lock is free and that nobody is
 //! connected to.
 
-use super::{Counted, ScratchError, clear_up};
+use super::{Counted, clear_up};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
+use crate::error::ScratchError;
 use crate::history::run_id;
 use crate::sql::quote::{quote_ident, quote_literal};
 use std::time::Duration;

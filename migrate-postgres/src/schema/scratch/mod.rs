@@ -1,7 +1,6 @@
 //! A database to try migrations on: one that is made and dropped, or an empty one that is given and emptied again.
 
 mod emptying;
-mod error;
 mod given;
 mod made;
 mod phase;
@@ -9,7 +8,6 @@ mod replay;
 
 #[cfg(feature = "cli")]
 pub(crate) use emptying::drops;
-pub use error::ScratchError;
 #[cfg(feature = "testing")]
 pub(crate) use given::{empty_all, is_empty};
 pub use phase::Phase;
@@ -18,7 +16,7 @@ pub(crate) use replay::{Replay, Replayed, Source};
 
 use crate::connection::endpoint::Endpoint;
 use crate::connection::target::Target;
-use crate::error::Error;
+use crate::error::{Error, ScratchError};
 use given::Given;
 use made::Made;
 use std::sync::atomic::{AtomicUsize, Ordering};

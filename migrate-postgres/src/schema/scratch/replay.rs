@@ -8,8 +8,8 @@
 //! it has written to a catalog that databases share, the transaction is rolled back, and the statement is left out from
 //! then on.
 
-use super::ScratchError;
 use crate::error::Error;
+use crate::error::ScratchError;
 use crate::execute::Inspect;
 use crate::migrator::Migrator;
 use migrate_core::engine::error::Failure;

@@ -15,10 +15,11 @@ use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
 use crate::error::Error;
-use crate::execute::{BEGIN, Context, Mode, apply_unrecorded};
+use crate::execute::{Context, Mode, apply_unrecorded};
 use crate::history::{HistoryTable, Survey};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
+use crate::sql::transaction::BEGIN;
 use crate::testing::TestingError;
 
 /// The schema that a run of the set has made.

@@ -1,5 +1,15 @@
 //! What can go wrong.
 
+#[cfg(feature = "operate")]
+mod backup;
+#[cfg(feature = "catalog")]
+mod scratch;
+
+#[cfg(feature = "operate")]
+pub use backup::BackupError;
+#[cfg(feature = "catalog")]
+pub use scratch::ScratchError;
+
 use migrate_core::PlaceholderError;
 use migrate_core::display::printable::printable;
 use migrate_core::engine::Holder;
@@ -129,7 +139,7 @@ pub enum Error {
     )]
     OneConnection {
         /// What was wanted.
-        kind: crate::lock::LockKind,
+        kind: crate::settings::LockKind,
     },
 
     /// A pooler had no server connection for the run within its `lock_wait`.
@@ -322,7 +332,7 @@ pub enum Error {
     /// The database was to be backed up before anything was applied, and could not be.
     #[cfg(feature = "operate")]
     #[error(transparent)]
-    Backup(#[from] crate::operate::BackupError),
+    Backup(#[from] crate::error::BackupError),
 
     /// Several other tools have a history in the database, and none of them was named.
     #[cfg(feature = "histories")]
@@ -394,13 +404,13 @@ pub enum Error {
         /// The name of the last migration.
         name: String,
         /// What leads from the schema of the migrations to that of the database.
-        differences: crate::schema::catalog::Differences,
+        differences: crate::objects::difference::Differences,
     },
 
     /// What migrations make could not be found out on a scratch database.
     #[cfg(feature = "catalog")]
     #[error(transparent)]
-    Scratch(#[from] crate::schema::drift::ScratchError),
+    Scratch(#[from] crate::error::ScratchError),
 
     /// The server said no, or the connection was lost, between migrations.
     #[error(
@@ -757,26 +767,7 @@ fn ours(error: BackendError) -> Error {
 }
 
 impl Error {
-    /// Another tool's table that may list the set's migrations can't be read.
-    pub(crate) fn unreadable(
-        survey: &crate::history::Survey,
-        tool: migrate_core::history::foreign::Tool,
-        shown: &str,
-        table: &str,
-    ) -> Error {
-        let role = survey.role().to_owned();
-        let to = crate::sql::quote::quote_if_needed(&role);
-        Error::Privilege {
-            what: "see whether another tool has applied this set's migrations",
-            message: format!("permission denied for {shown}, the history of {tool}"),
-            next: format!(
-                "GRANT SELECT ON {table} TO {to}; or, if it lists another set's migrations, say so with `ignore_foreign_history`"
-            ),
-            role,
-        }
-    }
-
-    /// The same, as what stopped the steps of a run.
+    /// This error, as what stopped the steps of a run.
     pub(crate) fn into_apply(self) -> migrate_core::engine::error::ApplyError {
         migrate_core::engine::error::ApplyError::Other(self.into())
     }

@@ -1,7 +1,7 @@
 //! Patterns of what is not to be looked at.
 
-use super::kind::Kind;
-use super::object::Object;
+use crate::objects::kind::Kind;
+use crate::objects::object::Object;
 use std::fmt;
 use std::str::FromStr;
 

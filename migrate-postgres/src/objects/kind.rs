@@ -5,7 +5,7 @@ use std::fmt;
 /// Makes [`Kind`], its words, and the list of both.
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $word:literal,)+) => {
-        /// A kind of object in a catalog, in the order in which a [`Catalog`](super::Catalog) lists them.
+        /// A kind of object in a catalog, in the order in which a [`Catalog`](crate::schema::catalog::Catalog) lists them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {
@@ -103,7 +103,7 @@ impl Kind {
     }
 
     /// Whether its columns are objects of their own.
-    pub(super) fn has_columns(self) -> bool {
+    pub(crate) fn has_columns(self) -> bool {
         matches!(self, Kind::Table | Kind::ForeignTable)
     }
 }

@@ -1,8 +1,8 @@
 //! Objects, and the list of them that a catalog is.
 
-use super::difference::{Differences, differences};
-use super::kind::Kind;
-use super::pattern::Pattern;
+use crate::objects::difference::{Differences, differences};
+use crate::objects::kind::Kind;
+use crate::objects::pattern::Pattern;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -37,7 +37,7 @@ impl Object {
     }
 
     /// Its name, quoted where need be and with its schema and table: `public.users`, `public.users.email`,
-    /// `public.add(integer, integer)`. Without the schema where [one schema](super::Scope::schema) was read.
+    /// `public.add(integer, integer)`. Without the schema where [one schema](crate::schema::catalog::Scope::schema) was read.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -53,7 +53,7 @@ impl Object {
     }
 
     /// What tells it from the others of a catalog.
-    pub(super) fn key(&self) -> (Kind, &str) {
+    pub(crate) fn key(&self) -> (Kind, &str) {
         (self.kind, &self.identity)
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for Object {
 }
 
 /// Whether a line of a table's definition names a column, in its place.
-pub(super) fn is_column(line: &str) -> bool {
+pub(crate) fn is_column(line: &str) -> bool {
     line.starts_with("column ")
 }
 

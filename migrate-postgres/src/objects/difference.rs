@@ -1,6 +1,6 @@
 //! What tells two catalogs apart.
 
-use super::object::{Object, is_column};
+use crate::objects::object::{Object, is_column};
 use migrate_core::sql;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
@@ -86,7 +86,7 @@ impl<'a> IntoIterator for &'a Differences {
 }
 
 /// Walks through two sorted lists at once.
-pub(super) fn differences(before: &[Object], after: &[Object]) -> Differences {
+pub(crate) fn differences(before: &[Object], after: &[Object]) -> Differences {
     let mut found = Vec::new();
     let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
     loop {

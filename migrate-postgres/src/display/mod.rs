@@ -1,0 +1,3 @@
+//! Numbers and times as people read them.
+
+pub(crate) mod units;

@@ -1,0 +1,22 @@
+//! The end of the history while steps are applied.
+
+use migrate_core::Digest;
+use migrate_core::plan::Step;
+
+/// Where the history stands while steps are applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The number of the last row.
+    pub(crate) last_row: i64,
+    /// The digest of all that is applied.
+    pub(crate) digest: Digest,
+    /// Whether the last row is of an attempt whose end nobody has recorded.
+    pub(crate) is_unended: bool,
+}
+
+impl Standing {
+    /// After a step that was done, with a row of its own.
+    pub(crate) fn after(self, step: &Step<'_>) -> Standing {
+        Standing { last_row: self.last_row + 1, digest: step.digest_after(self.digest), is_unended: false }
+    }
+}
