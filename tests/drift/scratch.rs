@@ -322,6 +322,68 @@ async fn two_comparisons_do_not_share_a_scratch_database() {
     assert!(matches!(scratch_error(quick), ScratchError::InUse { .. }));
 }
 
+/// Begins a comparison on a database, and kills it in the midst of its third migration: its connections close, and no code of
+/// it runs any more.
+async fn kill_a_comparison(target: &Database, scratch: &Database) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (target, given) = (target.url().to_owned(), Comparison::new().scratch(scratch.url()));
+    runtime.spawn(async move {
+        let slow = Migrator::new(ups(&[
+            "CREATE TABLE x (); CREATE EXTENSION dblink; SELECT lo_create(0);",
+            "CREATE SCHEMA y; CREATE TABLE y.z (); ALTER TABLE x ADD a int;",
+            "CREATE TABLE w (); SELECT pg_sleep(600);",
+        ]));
+        drop(slow.check_baseline(&target, "3", &given).await);
+    });
+    let client = scratch.connect().await.unwrap();
+    let sleeps = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                  AND wait_event = 'PgSleep')";
+    while !client.query_one(sleeps, &[]).await.unwrap().get::<_, bool>(0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    runtime.shutdown_background();
+}
+
+/// Compares on a database that may still be locked by a session whose client is gone.
+async fn compare_on(target: &Database, scratch: &Database) -> Result<(), Error> {
+    let (quick, given) = (Migrator::new(users()), Comparison::new().scratch(scratch.url()));
+    loop {
+        match quick.check_baseline(target.url(), "1", &given).await {
+            Err(Error::Scratch(ScratchError::InUse { .. })) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            compared => return compared.map(drop),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_comparison_left_in_a_given_database_goes_with_the_next_call_and_nothing_else() {
+    let (target, scratch) = (database().await, database().await);
+    run(&scratch, "CREATE EXTENSION hstore").await;
+    let client = scratch.connect().await.unwrap();
+    let there = async || -> String {
+        let sql = "SELECT concat_ws(' ', to_regclass('x'), to_regclass('y.z'), to_regclass('migrate_history'), \
+                   (SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension), \
+                   (SELECT count(*) FROM pg_largeobject_metadata))";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    kill_a_comparison(&target, &scratch).await;
+    assert_eq!(there().await, "x y.z migrate_history dblink hstore plpgsql 2");
+    compare_on(&target, &scratch).await.unwrap();
+    assert_eq!(there().await, "hstore plpgsql 0");
+
+    // Somebody has put something there since.
+    kill_a_comparison(&target, &scratch).await;
+    run(&scratch, "CREATE FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'").await;
+    let error = scratch_error(compare_on(&target, &scratch).await);
+    assert!(matches!(error, ScratchError::LeftBehind { .. }), "{error}");
+    assert_eq!(there().await, "x y.z migrate_history dblink hstore plpgsql 2");
+    run(&scratch, "SELECT precious(); DROP FUNCTION precious()").await;
+    compare_on(&target, &scratch).await.unwrap();
+    assert_eq!(there().await, "hstore plpgsql 0");
+}
+
 #[tokio::test]
 async fn a_client_needs_a_scratch_database_to_be_given() {
     let (database, scratch) = (database().await, database().await);

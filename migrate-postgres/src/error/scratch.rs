@@ -40,6 +40,21 @@ pub enum ScratchError {
         first: String,
     },
 
+    /// The database that was given has what a comparison made whose process was killed, and something that is newer.
+    #[error(
+        "the scratch database {database} was left by a comparison whose process was killed, and something was put there since: \
+         {count} things are in it, {first} for one; nothing was changed there\n\
+         next: save what you need of it, then drop and create it, or give another one"
+    )]
+    LeftBehind {
+        /// Its name.
+        database: String,
+        /// How much there is.
+        count: usize,
+        /// Some of it.
+        first: String,
+    },
+
     /// The database that was given is the one to compare with.
     #[error(
         "the scratch database {database} is the database itself; nothing was changed\n\

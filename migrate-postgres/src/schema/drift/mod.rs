@@ -132,6 +132,7 @@ impl Comparison {
     /// Applies the migrations on the database of this URL, for roles that may not create one, and targets that are no URL. It
     /// has to be empty but for extensions, is locked against other comparisons, and **all else that is in it afterwards is
     /// dropped**. Extensions that are there beforehand stay, with their schemas: those that migrations leave to a superuser.
+    /// If the process is killed, the next comparison drops what it left, unless something newer is there: then it refuses.
     /// Privileges on its schema `public`, and default privileges there, are left as the migrations set them.
     pub fn scratch(mut self, url: impl Into<String>) -> Comparison {
         self.scratch = Some(url.into());

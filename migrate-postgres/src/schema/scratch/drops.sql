@@ -88,7 +88,10 @@ SELECT place, sql, stays FROM (
   FROM object o JOIN pg_namespace n ON n.oid = o.objid
   WHERE o.type = 'schema' AND n.nspname <> 'public' AND n.nspname !~ '^pg_'
   UNION ALL SELECT 12, sql, false FROM standing
-  UNION ALL SELECT 13, 'SELECT pg_catalog.lo_unlink(' || oid || ')', false FROM pg_largeobject_metadata
+  UNION ALL SELECT 13, 'SELECT pg_catalog.lo_unlink(' || oid || ')', false FROM pg_largeobject_metadata m
+  -- But for the marker of a comparison that is under way.
+  WHERE NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = 'pg_largeobject'::regclass AND d.objoid = m.oid AND d.objsubid = 0
+    AND d.description LIKE 'migrate scratch %')
   UNION ALL SELECT 14, g.alter_it || ' REVOKE ALL ON ' || g.things || ' FROM '
       || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, true
   FROM granted g CROSS JOIN LATERAL aclexplode(g.defaclacl) a GROUP BY 2

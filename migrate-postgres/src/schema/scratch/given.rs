@@ -1,6 +1,7 @@
 //! A scratch database that somebody gives.
 
 use super::emptying::{Dropping, drops};
+use super::marker::Marker;
 use super::{Counted, clear_up};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::session::Session;
@@ -16,10 +17,7 @@ use tokio_postgres::types::Type;
 #[derive(Debug)]
 pub(super) struct Given {
     name: String,
-    /// The application name of the sessions that work in it.
-    mark: String,
-    /// The statements that would drop what was there beforehand and stays.
-    stays: Vec<String>,
+    marker: Marker,
     guard: Option<Guard>,
     /// For whoever waits until it is emptied.
     counted: Counted,
@@ -55,34 +53,29 @@ impl Given {
         if !locked {
             return Err(ScratchError::InUse { database }.into());
         }
-        let (stays, held) =
-            drops(&guard).await.map_err(failed)?.into_iter().partition::<Vec<_>, _>(|drop| drop.stays);
-        let [stays, held] =
-            [stays, held].map(|drops| drops.into_iter().map(|drop| drop.sql).collect::<Vec<_>>());
+        if let Some(marker) = Marker::find(&guard).await.map_err(failed)? {
+            clear_after(&guard, &database, &marker).await?;
+        }
+        let (stays, held) = stays_and_held(&guard).await.map_err(failed)?;
         if let Some(first) = held.first() {
-            let first =
-                first.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "");
+            let first = dropped(first);
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
-        Ok(Given {
-            name: database,
-            mark: format!("migrate scratch {id}"),
-            stays,
-            guard: Some(Guard(guard)),
-            counted: Counted::new(),
-        })
+        let marker = Marker::new(&id, stays);
+        marker.put(&guard).await;
+        Ok(Given { name: database, marker, guard: Some(Guard(guard)), counted: Counted::new() })
     }
 
     /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
     pub(super) fn marked(&self, mut config: Endpoint) -> Endpoint {
-        config.application_name(&self.mark);
+        config.application_name(&self.marker.sessions);
         config
     }
 
     /// Empties it and gives the lock back.
     pub(super) async fn empty_now(mut self) -> Result<(), Error> {
         let emptied = match &self.guard {
-            Some(Guard(session)) => empty(session, &self.name, &self.stays).await,
+            Some(Guard(session)) => clear(session, &self.name, &self.marker).await,
             None => Ok(()),
         };
         if let Some(Guard(session)) = self.guard.take() {
@@ -95,11 +88,10 @@ impl Given {
 impl Drop for Given {
     fn drop(&mut self) {
         if let Some(Guard(session)) = self.guard.take() {
-            let (name, mark) = (self.name.clone(), self.mark.clone());
-            let stays = std::mem::take(&mut self.stays);
+            let (name, marker) = (self.name.clone(), self.marker.clone());
             clear_up(self.counted.clone(), async move {
-                end_marked(&session, &mark).await;
-                let emptied = empty(&session, &name, &stays).await;
+                end_marked(&session, &marker.sessions).await;
+                let emptied = clear(&session, &name, &marker).await;
                 session.close().await;
                 emptied
             });
@@ -107,7 +99,39 @@ impl Drop for Given {
     }
 }
 
-/// Ends the sessions of a comparison that was cancelled: the server may still be at its last statement.
+/// What was there beforehand and stays, and what else there is: the statements that would drop it.
+async fn stays_and_held(client: &Client) -> Result<(Vec<String>, Vec<String>), tokio_postgres::Error> {
+    let (stays, held): (Vec<_>, Vec<_>) = drops(client).await?.into_iter().partition(|drop| drop.stays);
+    let [stays, held] = [stays, held].map(|drops| drops.into_iter().map(|drop| drop.sql).collect());
+    Ok((stays, held))
+}
+
+/// What a statement drops.
+fn dropped(statement: &str) -> String {
+    statement.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "")
+}
+
+/// Empties a database after a comparison whose process was killed, unless something else was put there since.
+async fn clear_after(client: &Client, database: &str, marker: &Marker) -> Result<(), Error> {
+    let failed = |source| Error::server("looking at the scratch database", source);
+    end_marked(client, &marker.sessions).await;
+    if marker.covers_all(client).await.map_err(failed)? {
+        return clear(client, database, marker).await;
+    }
+    let (stays, held) = stays_and_held(client).await.map_err(failed)?;
+    let first = held.iter().chain(stays.iter().filter(|stays| !marker.stays.contains(stays))).next();
+    let first = first.map_or_else(String::new, |first| dropped(first));
+    Err(ScratchError::LeftBehind { database: database.to_owned(), count: held.len(), first }.into())
+}
+
+/// Empties it, and takes the marker away in the end.
+async fn clear(client: &Client, database: &str, marker: &Marker) -> Result<(), Error> {
+    empty(client, database, &marker.stays).await?;
+    let removed = marker.remove(client).await;
+    removed.map_err(|source| Error::server("removing the marker from the scratch database", source))
+}
+
+/// Ends the sessions of a comparison that was cancelled or killed: the server may still be at its last statement.
 async fn end_marked(client: &Client, mark: &str) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
                WHERE datname = current_database() AND usename = current_user AND application_name = $1";

@@ -3,6 +3,7 @@
 mod emptying;
 mod given;
 mod made;
+mod marker;
 mod phase;
 mod replay;
 

@@ -1,0 +1,138 @@
+//! The marker of a comparison in a scratch database that is given.
+//!
+//! A process that is killed can't empty the database. So a comparison puts a marker into it before anything else, and takes it
+//! away when all else is gone. Whoever finds one empties the database first, if nothing in it is newer than the last that the
+//! killed comparison has committed: its marker and the rows of its history tell when that was.
+//!
+//! It is a large object with a comment: any role may make one, and no migration meets it.
+
+use crate::sql::quote::quote_literal;
+use tokio_postgres::{Client, Error};
+
+/// What its comment begins with; `drops.sql` leaves it in its place by that.
+const BEGINNING: &str = "migrate scratch ";
+
+/// Between the parts of its comment.
+const SEPARATOR: char = '\u{1e}';
+
+/// A comparison that has the database, or had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    oid: u32,
+    /// The application name of the sessions that work in it.
+    pub(super) sessions: String,
+    /// The statements that would drop what was there beforehand and stays.
+    pub(super) stays: Vec<String>,
+}
+
+const FIND: &str = "\
+    SELECT m.oid, d.description FROM pg_catalog.pg_largeobject_metadata m JOIN pg_catalog.pg_description d \
+      ON d.objoid = m.oid AND d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.objsubid = 0 \
+    WHERE d.description LIKE 'migrate scratch %' AND pg_catalog.pg_has_role(m.lomowner, 'USAGE') ORDER BY m.oid LIMIT 1";
+
+/// The histories in the database.
+const HISTORIES: &str = "\
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_description d \
+    JOIN pg_catalog.pg_class c ON c.oid = d.objoid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0 \
+    AND d.description LIKE 'What was migrated, by migrate-postgres%'";
+
+/// The catalogs of what stands by itself. Relations are only some of theirs: an index goes with its table.
+const CATALOGS: [&str; 20] = [
+    "pg_cast",
+    "pg_collation",
+    "pg_conversion",
+    "pg_default_acl",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_language",
+    "pg_namespace",
+    "pg_operator",
+    "pg_opfamily",
+    "pg_proc",
+    "pg_publication",
+    "pg_statistic_ext",
+    "pg_transform",
+    "pg_ts_config",
+    "pg_ts_dict",
+    "pg_ts_template",
+    "pg_type",
+];
+
+impl Marker {
+    /// The marker of the comparison of this id.
+    pub(super) fn new(id: &str, stays: Vec<String>) -> Marker {
+        // Above the numbers of what initdb makes.
+        let oid = u32::from_str_radix(&id[..7], 16).unwrap_or_default() | 0x1000_0000;
+        Marker { oid, sessions: format!("{BEGINNING}{id}"), stays }
+    }
+
+    /// The marker that is in the database.
+    pub(super) async fn find(client: &Client) -> Result<Option<Marker>, Error> {
+        let rows = client.query_typed(FIND, &[]).await?;
+        Ok(rows.first().map(|row| Marker::read(row.get(0), row.get(1))))
+    }
+
+    fn read(oid: u32, comment: &str) -> Marker {
+        let mut parts = comment.split(SEPARATOR).map(str::to_owned);
+        Marker { oid, sessions: parts.next().unwrap_or_default(), stays: parts.collect() }
+    }
+
+    fn comment(&self) -> String {
+        let stays = self.stays.iter().map(|stays| format!("{SEPARATOR}{stays}"));
+        std::iter::once(self.sessions.clone()).chain(stays).collect()
+    }
+
+    /// Puts it into the database. Where that is not allowed, the comparison goes on without.
+    pub(super) async fn put(&self, client: &Client) {
+        let (oid, comment) = (self.oid, quote_literal(&self.comment()));
+        let put = format!(
+            "BEGIN; SELECT pg_catalog.lo_create({oid}); COMMENT ON LARGE OBJECT {oid} IS {comment}; COMMIT"
+        );
+        if client.batch_execute(&put).await.is_err() {
+            drop(client.batch_execute("ROLLBACK").await);
+        }
+    }
+
+    /// Takes it away, when the database is empty.
+    pub(super) async fn remove(&self, client: &Client) -> Result<(), Error> {
+        let oid = self.oid;
+        let there = format!("FROM pg_catalog.pg_largeobject_metadata WHERE oid = {oid}");
+        client.batch_execute(&format!("SELECT pg_catalog.lo_unlink(oid) {there}")).await
+    }
+
+    /// Whether nothing in the database is newer than what the comparison has committed.
+    pub(super) async fn covers_all(&self, client: &Client) -> Result<bool, Error> {
+        let histories = client.query_typed(HISTORIES, &[]).await?;
+        let histories =
+            histories.iter().map(|row| format!(" UNION ALL SELECT xmin FROM {}", row.get::<_, String>(0)));
+        let catalogs = CATALOGS
+            .map(|catalog| format!(" UNION ALL SELECT xmin FROM pg_catalog.{catalog} WHERE oid >= 16384"));
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT FROM ( \
+               SELECT xmin FROM pg_catalog.pg_largeobject_metadata WHERE oid <> {oid} \
+               UNION ALL SELECT xmin FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind NOT IN ('i', 'I', 't'){catalogs} \
+             ) there WHERE pg_catalog.age(there.xmin) < (SELECT min(pg_catalog.age(committed.xmin)) FROM ( \
+               SELECT xmin FROM pg_catalog.pg_largeobject_metadata WHERE oid = {oid}{histories}) committed))",
+            oid = self.oid,
+            catalogs = catalogs.concat(),
+            histories = histories.collect::<String>(),
+        );
+        Ok(client.query_typed_one(&sql, &[]).await?.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_is_read_as_it_was_written() {
+        for stays in [vec![], vec!["DROP EXTENSION a".to_owned(), "DROP SCHEMA \"b\nc\"".to_owned()]] {
+            let marker = Marker::new("00112233445566778899aabbccddeeff", stays);
+            assert_eq!(Marker::read(marker.oid, &marker.comment()), marker);
+        }
+    }
+}
