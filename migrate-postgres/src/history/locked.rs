@@ -95,13 +95,15 @@ impl PgLocked<'_, '_> {
         let lock = &*self.lock;
         let keep = async {
             let crowded = match crowd {
-                Some(crowd) => crowd.watch(holder, &is_answered).await,
-                None => None,
+                Some(crowd) => crowd.watch(holder, &is_answered).await.ok(),
+                None => Some(None),
             };
-            if crowded.is_none() {
-                lock.keep(holder).await;
+            match crowded {
+                Some(None) => lock.keep(holder).await,
+                Some(crowded) => return crowded,
+                None => {}
             }
-            crowded
+            None
         };
         let applied = match select(pin!(work.apply(steps, state, progress)), pin!(keep)).await {
             Either::Left((applied, _)) => applied,

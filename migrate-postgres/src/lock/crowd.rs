@@ -27,6 +27,9 @@ const OTHERS_LEAVE_WITHIN: Duration = Duration::from_secs(4);
 /// How long a run may be the only one of its role that has a connection before its pool counts as one of a single connection.
 const ONLY_ONE_AFTER: Duration = Duration::from_secs(6);
 
+/// How many bytes of a message the server has to show for its mark to be seen.
+const MARK_ENDS_WITHIN: i32 = 512;
+
 /// Whether another session holds a migration lock in this database: an idle transaction that took it, or looked since.
 const ANOTHER_HOLDS: &str = "\
     EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
@@ -99,41 +102,49 @@ impl Crowd {
         Error::NoServerConnection { waited: self.since.elapsed(), holds_lock: true, only_one }
     }
 
-    /// Waits until the worker is served; why the run has to give its lock back where it does not.
-    pub(crate) async fn watch(&self, client: &Client, is_answered: &AtomicBool) -> Option<Crowded> {
+    /// Waits until the worker is served; why the run has to give its lock back where it is not.
+    ///
+    /// # Errors
+    ///
+    /// When the server can't be asked: the transaction that holds the lock has failed then, and the lock is lost.
+    pub(crate) async fn watch(
+        &self,
+        client: &Client,
+        is_answered: &AtomicBool,
+    ) -> Result<Option<Crowded>, tokio_postgres::Error> {
         let mut pauses = Backoff::new(LOOK_AFTER, LOOK_AFTER);
         let (began, mut first) = (Instant::now(), None);
         loop {
             let left = self.wait.saturating_sub(self.since.elapsed());
             tokio::time::sleep(pauses.pause().min(left.max(LOOK_AFTER / 2))).await;
             if is_answered.load(Ordering::Relaxed) {
-                return None;
+                return Ok(None);
             }
-            // A connection that is lost is noticed by who keeps the lock.
-            let seen = self.look(client).await.ok()?;
+            let seen = self.look(client).await?;
             if seen.is_served {
-                return None;
+                return Ok(None);
             }
             let is_over = self.since.elapsed() >= self.wait;
             if seen.is_alone && (is_over || began.elapsed() >= ONLY_ONE_AFTER) {
-                return Some(Crowded { error: self.error(true), may_retry: false });
+                return Ok(Some(Crowded { error: self.error(true), may_retry: false }));
             }
             let first = *first.get_or_insert_with(Instant::now);
             let others_work = seen.another_holds && first.elapsed() >= OTHERS_LEAVE_WITHIN;
             if is_over || !seen.is_first || others_work {
-                return Some(Crowded { error: self.error(false), may_retry: true });
+                return Ok(Some(Crowded { error: self.error(false), may_retry: true }));
             }
         }
     }
 
     /// Looks whether a server connection has the worker's message, and tries to be the run that stays where none has.
     ///
-    /// Where the server does not track what sessions run, nobody can tell: then the worker counts as served.
+    /// Where the server does not track what sessions run, or too little of it, nobody can tell: then the worker counts as served.
     async fn look(&self, client: &Client) -> Result<Seen, tokio_postgres::Error> {
         let sql = format!(
             "SELECT served, CASE WHEN NOT served THEN pg_catalog.pg_try_advisory_xact_lock({FIRST}) END, \
              {ANOTHER_HOLDS}, {IS_ALONE} \
-             FROM (SELECT NOT current_setting('track_activities')::bool OR EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
+             FROM (SELECT NOT current_setting('track_activities')::bool OR (SELECT setting::int < {MARK_ENDS_WITHIN} \
+             FROM pg_catalog.pg_settings WHERE name = 'track_activity_query_size') OR EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
              WHERE pid <> pg_catalog.pg_backend_pid() AND pg_catalog.strpos(query, {}) > 0) AS served OFFSET 0) s",
             quote_literal(&self.mark)
         );
