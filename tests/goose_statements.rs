@@ -84,3 +84,56 @@ fn a_block_that_ends_within_a_statement_is_an_error_of_the_build() {
         assert!(refused.contains(expected), "{refused}");
     }
 }
+
+async fn rows(database: &Database) -> Vec<i32> {
+    let client = database.connect().await.unwrap();
+    let rows = client.query("SELECT a FROM t ORDER BY a", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// goose sends each statement by itself: the first COMMIT ends the transaction that it has begun, and there is none behind it.
+#[tokio::test]
+async fn behind_its_own_commit_each_statement_is_committed_by_itself() {
+    let up = |last: &str| {
+        format!(
+            "-- +goose Up\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCOMMIT;\nINSERT INTO t VALUES (2);\n\
+             VACUUM t;\nBEGIN;\nINSERT INTO t VALUES (3);\nINSERT INTO t VALUES (4);\nCOMMIT;\nINSERT INTO t VALUES (5);\n{last}"
+        )
+    };
+    for (last, left) in [
+        ("INSERT INTO t VALUES (1 / 0);", vec![1, 2, 3, 4, 5]),
+        ("BEGIN;\nINSERT INTO t VALUES (6);\nINSERT INTO t VALUES (1 / 0);\nCOMMIT;", vec![1, 2, 3, 4, 5]),
+        (
+            "-- +goose StatementBegin\nINSERT INTO t VALUES (6);\nINSERT INTO t VALUES (1 / 0);\n-- +goose StatementEnd\n",
+            vec![1, 2, 3, 4, 5],
+        ),
+    ] {
+        let database = database().await;
+        let error = migrator(&up(last)).run(database.url()).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("22012"), "{error}");
+        assert_eq!(rows(&database).await, left, "{last}");
+        migrator(&up(&last.replace("1 / 0", "7"))).run(database.url()).await.unwrap();
+        let all = rows(&database).await;
+        assert!(all.starts_with(&left) && all.ends_with(&[7]), "{all:?}");
+    }
+}
+
+/// What stands before the COMMIT is one transaction, also where something behind it refuses one.
+#[tokio::test]
+async fn before_its_own_commit_all_statements_are_one_transaction() {
+    let database = database().await;
+    let up = "-- +goose Up\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1 / 0);\nCOMMIT;\nVACUUM t;\n";
+    migrator(up).run(database.url()).await.unwrap_err();
+    let client = database.connect().await.unwrap();
+    let there = client.query_one("SELECT to_regclass('t') IS NULL", &[]).await.unwrap();
+    assert!(there.get::<_, bool>(0));
+}
+
+#[tokio::test]
+async fn a_block_of_several_statements_is_one_query_without_a_transaction_too() {
+    let database = database().await;
+    let up = "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE t (a int);\n-- +goose StatementBegin\n\
+              INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (1 / 0);\n-- +goose StatementEnd\n";
+    migrator(up).run(database.url()).await.unwrap_err();
+    assert!(rows(&database).await.is_empty());
+}

@@ -182,3 +182,39 @@ async fn strings_mean_the_same_for_a_role_with_other_strings() {
         .await
         .unwrap();
 }
+
+/// As in a session that sends the script by itself. What code sets for its transaction only ends with that.
+#[tokio::test]
+async fn what_code_sets_for_the_session_holds_for_the_statements_behind_it() {
+    let script = "-- migrate: transaction=none
+CREATE SCHEMA x;
+DO $$ BEGIN PERFORM set_config('search_path', 'x', false), set_config('app.tenant', 'seven', false); END $$;
+CREATE TABLE a AS SELECT current_setting('app.tenant') AS tenant;
+CREATE INDEX CONCURRENTLY i ON a (tenant);
+DO $$ BEGIN PERFORM set_config('search_path', 'public', true); END $$;
+CREATE TABLE b ();
+SET search_path = public;
+CREATE TABLE c ();
+DO $$ BEGIN EXECUTE 'SET search_path = x'; SET ROLE pg_monitor; END $$;
+CREATE TEMPORARY TABLE who AS SELECT current_user::text AS name, current_setting('search_path') AS path;
+DO $$ BEGIN RESET ROLE; EXECUTE 'RESET search_path'; END $$;
+CREATE TABLE d AS TABLE who;
+DO $$ BEGIN SET search_path = x; END $$;";
+    for borrowed in [false, true] {
+        let database = database().await;
+        let next = "CREATE TABLE e ();";
+        let migrator = migrator(&[("1_a.sql", script), ("2_e.sql", next)]);
+        let client = database.connect().await.unwrap();
+        match borrowed {
+            true => migrator.run(&client).await.unwrap(),
+            false => migrator.run(database.url()).await.unwrap(),
+        };
+        let tables = "SELECT string_agg(relnamespace::regnamespace || '.' || relname, ' ' ORDER BY relname) FROM pg_class \
+                      WHERE relname ~ '^[a-ei]$'";
+        let tables: String = client.query_one(tables, &[]).await.unwrap().get(0);
+        assert_eq!(tables, "x.a x.b public.c public.d public.e x.i", "{borrowed}");
+        let seen = "SELECT tenant || ' ' || name || ' ' || path FROM x.a, d";
+        let seen: String = client.query_one(seen, &[]).await.unwrap().get(0);
+        assert_eq!(seen, "seven pg_monitor x");
+    }
+}

@@ -11,7 +11,7 @@ use crate::set::Role;
 use crate::set::options::{self, Options};
 use crate::set::placeholder::{self, Placeholder};
 use crate::set::problem::{Problem, ProblemKind, Problems};
-use crate::set::script::{Script, grouping};
+use crate::set::script::{Script, grouping, units};
 use crate::sql::TransactionMode;
 use crate::sql::{self, Ending, FaultKind, Invisible, Split, Statements};
 use std::borrow::Cow;
@@ -211,9 +211,9 @@ fn transactions(
         return;
     }
     let statements = Statements::of(statements);
-    let by_statement = grouping(options, statements) == TransactionMode::None;
+    let by_statement = grouping(text, options, statements) == TransactionMode::None;
     let mut idle = None;
-    for unit in sql::units(statements, grouping(options, statements)).iter().filter(|_| by_statement) {
+    for unit in units(text, options, statements).iter().filter(|_| by_statement) {
         let opened = unit.opening().first().map(|index| statements.at(*index).range().start);
         for statement in unit.statements().map(|index| statements.at(index)) {
             let (at, text) = (statement.range().start, statement.text(text));

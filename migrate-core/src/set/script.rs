@@ -267,12 +267,12 @@ impl Script {
     /// How it is committed: in one transaction, as its own statements say, or statement by statement: when its header says so,
     /// or when one of them refuses a transaction block.
     pub fn transaction(&self) -> TransactionMode {
-        transaction_mode(self.options(), self.statements())
+        transaction_mode(self.text(), self.options(), self.statements())
     }
 
     /// The parts of it that are committed one by one.
     pub fn units(&self) -> Vec<Unit> {
-        sql::units(self.statements(), grouping(self.options(), self.statements()))
+        units(self.text(), self.options(), self.statements())
     }
 
     /// Whether it begins, ends or shapes a transaction itself.
@@ -296,20 +296,58 @@ fn controls(statements: Statements<'_>, is_sought: impl Fn(Control) -> bool) -> 
 }
 
 /// How the statements outside of a script's own transaction blocks are grouped: all together, or each by itself.
-pub(crate) fn grouping(options: &Options, statements: Statements<'_>) -> TransactionMode {
+pub(crate) fn grouping(text: &str, options: &Options, statements: Statements<'_>) -> TransactionMode {
     options.transaction.unwrap_or_else(|| {
-        let refuses = statements.iter().any(|statement| statement.refuses().is_some());
-        if refuses { TransactionMode::None } else { TransactionMode::Block }
+        let refuses = |statement: &Statement| statement.refuses().is_some();
+        let ends = |statement: &Statement| statement.control().is_some_and(Control::is_end);
+        match statements.iter().find(|statement| refuses(statement) || ends(statement)) {
+            // Behind the end of goose's transaction there is none that could refuse it.
+            Some(first) if !refuses(&first) && goose_queries(text, statements).is_some() => {
+                TransactionMode::Block
+            }
+            _ if statements.iter().any(|statement| refuses(&statement)) => TransactionMode::None,
+            _ => TransactionMode::Block,
+        }
     })
 }
 
-/// How a script is committed that asks for this and has these statements.
-fn transaction_mode(options: &Options, statements: Statements<'_>) -> TransactionMode {
-    let grouping = grouping(options, statements);
-    if !controls(statements, |control| control != Control::Code) {
-        return grouping;
+/// The parts of a script that are committed one by one.
+pub(crate) fn units(text: &str, options: &Options, statements: Statements<'_>) -> Vec<Unit> {
+    let mode = grouping(text, options, statements);
+    let is_sent_in_parts = mode == TransactionMode::None || controls(statements, Control::is_end);
+    let queries = if is_sent_in_parts { goose_queries(text, statements) } else { None };
+    sql::units_sent(statements, mode, queries.as_deref())
+}
+
+/// What goose sends as one query though it is several statements, where the script is one of goose's: what stands between
+/// `StatementBegin` and `StatementEnd`. An annotation is a comment at the beginning of a line.
+fn goose_queries(text: &str, statements: Statements<'_>) -> Option<Vec<Range<usize>>> {
+    let before =
+        |offset: usize| statements.iter().filter(|statement| statement.range().start < offset).count();
+    let (mut offset, mut begun, mut is_goose, mut queries) = (0, None, false, Vec::new());
+    for line in text.split_inclusive('\n') {
+        let comment = line.strip_prefix("--").unwrap_or_default().trim().to_ascii_lowercase();
+        match comment.strip_prefix("+goose ").map(str::trim) {
+            Some("statementbegin") => begun = Some(before(offset)),
+            Some("statementend") => queries.extend(begun.take().map(|begun| begun..before(offset))),
+            _ => {}
+        }
+        is_goose |= comment.starts_with("+goose ");
+        offset += line.len();
     }
-    match (sql::units(statements, grouping).as_slice(), grouping) {
+    // What refuses a block has to be alone, whatever stands around it.
+    queries.retain(|query| {
+        query.len() > 1 && query.clone().all(|index| statements.at(index).refuses().is_none())
+    });
+    is_goose.then_some(queries)
+}
+
+/// How a script is committed that asks for this and has these statements.
+fn transaction_mode(text: &str, options: &Options, statements: Statements<'_>) -> TransactionMode {
+    if !controls(statements, |control| control != Control::Code) {
+        return grouping(text, options, statements);
+    }
+    match (units(text, options, statements).as_slice(), grouping(text, options, statements)) {
         // The transaction is the run's own, whoever begins and ends it.
         ([unit], TransactionMode::Block) if unit.can_record() => TransactionMode::Block,
         ([unit], _) if unit.can_record() && !unit.opening().is_empty() => TransactionMode::Block,

@@ -54,4 +54,5 @@ pub use self::summary::summary;
 pub use self::token::{Construct, Token, TokenKind};
 pub use self::transaction_mode::TransactionMode;
 pub(crate) use self::unit::settings_before;
+pub(crate) use self::unit::units_sent;
 pub use self::unit::{Ending, Unit, units};

@@ -166,20 +166,39 @@ impl Unit {
 /// A script that runs statement by statement ([`TransactionMode::None`]) has a unit for each of its own blocks, and one
 /// for each statement outside of them.
 pub fn units(statements: Statements<'_>, mode: TransactionMode) -> Vec<Unit> {
-    let by_statement = mode == TransactionMode::None;
+    units_sent(statements, mode, None)
+}
+
+/// The units of a script whose tool sends it query by query within a transaction of its own, as goose does: where the script
+/// ends that transaction, each query behind it is one by itself. The `queries` of more than one statement are given; every
+/// other statement is one.
+pub(crate) fn units_sent(
+    statements: Statements<'_>,
+    mode: TransactionMode,
+    queries: Option<&[Range<usize>]>,
+) -> Vec<Unit> {
+    let mut by_statement = mode == TransactionMode::None;
+    let goes_on = |index: usize| {
+        queries.is_some_and(|queries| {
+            queries.iter().any(|query| query.contains(&index) && query.contains(&(index + 1)))
+        })
+    };
     let mut units: Vec<Unit> = Vec::new();
     let mut unit = Unit::new(0);
     for (index, statement) in statements.iter().enumerate() {
         let control = statement.control();
         unit.take(index, control);
-        let is_alone = by_statement && unit.opening.is_empty();
+        let is_alone = by_statement && unit.opening.is_empty() && !goes_on(index);
         if is_alone {
-            unit.is_bare = is_bare(statement);
+            unit.is_bare = unit.statements.len() == 1 && is_bare(statement);
         }
         if is_alone || control.is_some_and(Control::is_end) {
             let next = unit.next(statements);
             units.push(std::mem::replace(&mut unit, next));
         }
+        let ends =
+            matches!(control, Some(Control::Commit { chain: false } | Control::Rollback { chain: false }));
+        by_statement |= ends && queries.is_some();
     }
     units.extend(Some(unit).filter(|unit| !unit.is_empty()));
     units
@@ -297,6 +316,34 @@ mod tests {
         let (_, one_by_one) = made(text, TransactionMode::None);
         let parts: Vec<_> = one_by_one.iter().map(Unit::statements).collect();
         assert_eq!(parts, [0..1, 1..4, 4..5, 5..6]);
+    }
+
+    #[test]
+    fn behind_the_end_of_its_tools_transaction_each_query_is_one_by_itself() {
+        let text = "a; b; COMMIT; c; VACUUM; BEGIN; d; e; COMMIT; f; g; h; i";
+        let split = crate::sql::split(text).statements;
+        let queries = [9..11, 11..12];
+        let units = units_sent(Statements::of(&split), TransactionMode::Block, Some(&queries));
+        let parts: Vec<_> = units.iter().map(|unit| (unit.statements(), unit.is_bare())).collect();
+        let expected = [
+            (0..3, false),
+            (3..4, false),
+            (4..5, true),
+            (5..9, false),
+            (9..11, false),
+            (11..12, false),
+            (12..13, false),
+        ];
+        assert_eq!(parts, expected);
+        // Nothing ends it, or the next one is chained to it.
+        for text in ["a; b; SAVEPOINT s; c", "a; COMMIT AND CHAIN; b; c"] {
+            let split = crate::sql::split(text).statements;
+            let mode = TransactionMode::Block;
+            assert_eq!(
+                units_sent(Statements::of(&split), mode, Some(&[])),
+                super::units(Statements::of(&split), mode)
+            );
+        }
     }
 
     #[test]

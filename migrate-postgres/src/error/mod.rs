@@ -362,19 +362,19 @@ pub enum Error {
         problem: String,
     },
 
-    /// A script would run statement by statement, and the table of another tool that is kept as the history has no place for
-    /// how far it has come.
+    /// A script would be committed in parts, the table of another tool that is kept as the history has no place for how far
+    /// it has come, and the role may not make a table beside it.
     #[error(
-        "{name} can't run in a transaction and has {statements} statements, but {table} has no place for how far it has come; \
-         nothing of it was done\n\
-         next: give each of its statements a migration of its own, or `adopt` the history"
+        "{name} is committed in {statements} parts, {table} has no place for how far it has come, and this role may make no \
+         table beside it; nothing of it was done\n\
+         next: GRANT CREATE ON the schema of {table} to the role that migrates, or `adopt` the history"
     )]
     NoCheckpoints {
         /// The migration's name.
         name: String,
         /// The table, with its schema.
         table: String,
-        /// How many statements it has, settings aside.
+        /// How many parts it has, settings aside.
         statements: usize,
     },
 

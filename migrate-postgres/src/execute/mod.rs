@@ -7,6 +7,7 @@
 
 mod batch;
 pub(crate) mod blockers;
+mod carried;
 mod claims;
 mod doubt;
 mod failure;

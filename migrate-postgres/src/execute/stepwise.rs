@@ -3,6 +3,7 @@
 use super::Context;
 use super::batch::{is_contention, not_kept, record_failure};
 use super::blockers::{Lookout, suspects};
+use super::carried;
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::message::{Message, Part, Purpose};
@@ -15,7 +16,7 @@ use crate::history::Standing;
 use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::StreamExt;
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join4};
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
@@ -25,6 +26,7 @@ use migrate_core::{Options, Script, TransactionMode};
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -61,6 +63,7 @@ pub(crate) async fn apply_statements(
         wrong: interrupted.filter(|_| corrected.is_some()).and_then(failed_statement),
         is_watched: progress.is_observed(),
         sets: (0..script.statements().len()).any(is_setting),
+        carried: Mutex::default(),
         pid: Pid::default(),
     };
     let mut before = match interrupted {
@@ -101,7 +104,8 @@ pub(crate) async fn apply_statements(
     Ok(())
 }
 
-/// A table of another tool's may have no place for how far a script has come: then it may have one unit only, settings aside.
+/// Another tool's table may have no place for how far a script has come, nor may there be one beside it: then the script may have
+/// one unit only, settings aside.
 fn check_checkpoints(context: Context<'_>, step: &Step<'_>, script: &Script) -> Result<(), Error> {
     let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
     let units = script.units();
@@ -130,6 +134,8 @@ struct Statements<'r, 'c> {
     is_watched: bool,
     /// Whether any of its statements sets the session.
     sets: bool,
+    /// What code has set for the session, with the statement that it was.
+    carried: Mutex<Vec<(usize, Vec<String>)>>,
     pid: Pid,
 }
 
@@ -160,11 +166,18 @@ impl Statements<'_, '_> {
         self.script.statements().get(index).map_or(0, |statement| statement.range().start)
     }
 
-    /// What the statements before one have set for the session. They are set again for each unit, and undone after it: the
-    /// checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind a transaction
-    /// pooler each unit has.
-    fn settings_before(&self, index: usize) -> Vec<&str> {
-        if self.sets { self.script.settings_before(index) } else { Vec::new() }
+    /// What the statements before one have set for the session, by their text or in code. It is set again for each unit, and
+    /// undone after it: the checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind
+    /// a transaction pooler each unit has.
+    fn settings_before(&self, index: usize) -> Vec<String> {
+        let written = |index: usize| if self.sets { self.script.settings_before(index) } else { Vec::new() };
+        let mut settings: Vec<String> = written(index).into_iter().map(str::to_owned).collect();
+        let carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        for (code, set) in carried.iter().rev().filter(|(code, _)| *code < index) {
+            let place = written(*code).len();
+            settings.splice(place..place, set.iter().cloned());
+        }
+        settings
     }
 
     /// Sets the session for a statement that is sent alone.
@@ -175,10 +188,7 @@ impl Statements<'_, '_> {
         let mut options = self.script.options().clone();
         options.lock_timeout.get_or_insert(Duration::ZERO);
         let timeouts = self.context.timeouts(&options, false).join("\n;\n");
-        std::iter::once(timeouts.as_str())
-            .chain(self.settings_before(index))
-            .collect::<Vec<_>>()
-            .join("\n;\n")
+        std::iter::once(timeouts).chain(self.settings_before(index)).collect::<Vec<_>>().join("\n;\n")
     }
 
     /// Makes the session what it was.
@@ -217,8 +227,7 @@ impl Statements<'_, '_> {
             return Ok(None);
         }
         let Context { table, run, client, .. } = self.context;
-        let row = table.row_condition(run, self.row(), self.step);
-        let sql = format!("SELECT h.xmin::text FROM {} h WHERE {row}", table.qualified());
+        let sql = table.last_written(run, self.row(), self.step);
         let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
         Ok(rows.first().map(|row| row.get(0)))
     }
@@ -330,14 +339,25 @@ impl Statements<'_, '_> {
         let text = statement.text(self.script.text());
         let (mut enter, leave) = (self.enter(index), self.leave());
         let may_commit = statement.control() == Some(Control::Code);
+        let session = carried::question(text);
         if may_commit {
-            enter = format!("{};\n{enter}", spent::ASK);
+            enter = format!("{};\n{enter}\n;\n{session}", spent::ASK);
         } else if self.is_watched {
             enter = format!("{PID};\n{enter}");
         }
-        let entered = self.and_stay(self.hear(&enter));
-        let sent = join3(entered, self.context.client.batch_execute(text), self.send(&leave));
-        let (entered, done, left) = self.pipelined(sent).await;
+        let question = may_commit.then_some(session.as_str());
+        let sent = join4(
+            self.and_stay(self.hear_all(&enter)),
+            self.context.client.batch_execute(text),
+            self.rows(question),
+            self.send(&leave),
+        );
+        let (entered, done, after, left) = self.pipelined(sent).await;
+        if let (Ok(entered), Ok(()), Ok(after)) = (&entered, &done, &after) {
+            let set = carried::changes(entered, after);
+            self.carried.lock().unwrap_or_else(PoisonError::into_inner).push((index, set));
+        }
+        let entered = entered.map(|rows| rows.into_iter().next());
         if let Err(error) = done {
             let inside = position(&error).map_or(0, |position| sql::char_to_byte(text, position as usize));
             let offset = statement.range().start + if inside < text.len() { inside } else { 0 };
@@ -375,10 +395,10 @@ impl Statements<'_, '_> {
     }
 
     /// Whether code that failed can't have committed anything before: the session's transactions are numbered, and none but
-    /// its own and that of the message behind it have come since.
+    /// its own and those of the two messages behind it have come since.
     async fn committed_nothing(&self, before: Option<Spent>) -> bool {
         let after = self.hear(spent::ASK).await.ok().flatten().and_then(|row| Spent::read(&row));
-        before.zip(after).is_some_and(|(before, after)| after.is_after(before, 3))
+        before.zip(after).is_some_and(|(before, after)| after.is_after(before, 4))
     }
 
     /// Runs a unit in a transaction, with its checkpoint behind it where the transaction can `record` that. Should another
@@ -488,15 +508,27 @@ impl Statements<'_, '_> {
 
     /// Sends a message whose first row is the server process that works, where anybody wants to know.
     async fn hear(&self, message: &str) -> Result<Option<SimpleQueryRow>, tokio_postgres::Error> {
+        Ok(self.hear_all(message).await?.into_iter().next())
+    }
+
+    /// The same with all rows.
+    async fn hear_all(&self, message: &str) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
+        let rows = self.rows(Some(message)).await?;
+        if let Some(row) = rows.first().filter(|_| self.is_watched) {
+            self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()));
+        }
+        Ok(rows)
+    }
+
+    /// The rows that a message gives, if there is one.
+    async fn rows(&self, message: Option<&str>) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
+        let Some(message) = message else { return Ok(Vec::new()) };
         let answers = self.context.client.simple_query(message).await?;
-        let row = answers.into_iter().find_map(|answer| match answer {
+        let rows = answers.into_iter().filter_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        if let Some(row) = row.as_ref().filter(|_| self.is_watched) {
-            self.pid.set(row.get(0).and_then(|pid| pid.parse().ok()));
-        }
-        Ok(row)
+        Ok(rows.collect())
     }
 
     fn stopped(&self, error: tokio_postgres::Error, offset: Option<usize>) -> Stopped {

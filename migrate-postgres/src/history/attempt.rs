@@ -4,6 +4,8 @@ use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::survey::Survey;
 #[cfg(feature = "histories")]
+use migrate_core::history::Interrupted;
+#[cfg(feature = "histories")]
 use migrate_core::history::foreign::{Found, FoundState, Tool};
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
@@ -164,6 +166,24 @@ impl Attempt {
             warnings: None,
             pid: None,
             age: None,
+        }
+    }
+}
+
+#[cfg(feature = "histories")]
+impl Attempt {
+    /// What the table of checkpoints beside a tool's says of a migration.
+    pub(crate) fn under_way(set: &Set, tool: Tool, number: i64, open: &Interrupted) -> Attempt {
+        let state = FoundState::Interrupted { statements_done: open.statements_done, failed: open.failed };
+        let found = Found::applied(open.version.as_written()).in_state(state);
+        let attempt = Attempt::of_tool(set, tool, number, &found);
+        let action = if open.reverting { Action::Revert } else { Action::Apply };
+        Attempt {
+            version: open.version.clone(),
+            name: open.name.clone(),
+            action,
+            live: !open.reverting,
+            ..attempt
         }
     }
 }

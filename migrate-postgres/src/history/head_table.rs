@@ -37,10 +37,14 @@ const LONGEST_NAME: usize = 63;
 
 /// The head table's name.
 pub(crate) fn name(history: &str) -> String {
-    const ENDING: &str = "_head";
+    beside_named(history, "_head")
+}
+
+/// The name of a table beside a history, which has this ending.
+pub(crate) fn beside_named(history: &str, ending: &str) -> String {
     let end =
-        (0..=history.len().min(LONGEST_NAME - ENDING.len())).rev().find(|end| history.is_char_boundary(*end));
-    format!("{}{ENDING}", &history[..end.unwrap_or_default()])
+        (0..=history.len().min(LONGEST_NAME - ending.len())).rev().find(|end| history.is_char_boundary(*end));
+    format!("{}{ending}", &history[..end.unwrap_or_default()])
 }
 
 /// The tables that a role needs rights on: the history, and the head table where there is one.

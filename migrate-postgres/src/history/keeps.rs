@@ -11,6 +11,10 @@ pub(crate) struct Entry<'e> {
     pub(crate) table: &'e str,
     /// The step.
     pub(crate) step: &'e Step<'e>,
+    /// The table of checkpoints beside it, as SQL.
+    pub(crate) checkpoints: &'e str,
+    /// How the tool writes its table.
+    pub(crate) keeps: &'static dyn Keeps,
     /// A random UUID that stays the same for the step's row, as text.
     pub(crate) id: &'e str,
 }
@@ -59,9 +63,14 @@ pub(crate) trait Keeps: Debug + Send + Sync {
     }
 }
 
-/// How another tool's table remembers a migration that is applied statement by statement. The tool takes it for one that has
-/// failed, and applies nothing until it is done.
-pub(crate) trait Checkpoints {
+/// How a migration is remembered that is applied statement by statement: in the tool's own table, where the tool takes it for
+/// one that has failed and applies nothing until it is done, or in a table beside it.
+pub(crate) trait Checkpoints: Debug + Send + Sync {
+    /// The table that the row is in.
+    fn table<'e>(&self, entry: Entry<'e>) -> &'e str {
+        entry.table
+    }
+
     /// Begins the row, at its first checkpoint.
     fn claim(&self, entry: Entry<'_>) -> String;
 
@@ -72,8 +81,8 @@ pub(crate) trait Checkpoints {
     /// of no row would not be one.
     fn move_to(&self, entry: Entry<'_>, from: Option<Checkpoint>, to: Checkpoint) -> String;
 
-    /// Makes the row that of a migration that is applied, and returns how many seconds it took.
-    fn complete(&self, entry: Entry<'_>) -> String;
+    /// Makes the row that of a migration that is applied, or ends it with a revert, and returns how many seconds it took.
+    fn complete(&self, entry: Entry<'_>) -> Vec<String>;
 }
 
 /// Takes another tool's own lock for this transaction, so that it can't work at the same time; a division by zero where it

@@ -1,6 +1,8 @@
 //! The history in a PostgreSQL database.
 
 mod attempt;
+#[cfg_attr(not(feature = "histories"), allow(dead_code, reason = "no other tool's table is kept then"))]
+pub(crate) mod checkpoint_table;
 mod end;
 pub(crate) mod foreign;
 mod format;
@@ -31,6 +33,7 @@ pub(crate) use making::{is_made_meanwhile, make};
 pub use running::RunningAttempt;
 pub(crate) use running::running;
 pub(crate) use standing::Standing;
+pub(crate) use survey::CHANGED;
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};

@@ -1,6 +1,8 @@
 //! What a builder's calls amount to.
 
 use crate::execute::Inspect;
+#[cfg(feature = "histories")]
+use crate::history::checkpoint_table;
 use crate::history::{HistoryTable, Keeps, Relation};
 use crate::settings::LockKind;
 use migrate_core::engine::Settings;
@@ -79,6 +81,12 @@ impl RunSettings {
     /// The history's table as it is looked up: in its schema, or where the search path finds it.
     pub(crate) fn relation(&self) -> Relation {
         Relation::new(self.history_schema.as_deref(), &self.history_table)
+    }
+
+    /// The table of checkpoints beside it, in the same way, as SQL.
+    #[cfg(feature = "histories")]
+    pub(crate) fn checkpoint_relation(&self) -> String {
+        Relation::new(self.history_schema.as_deref(), &checkpoint_table::name(&self.history_table)).sql
     }
 
     /// The history's table for messages: with its schema where that is given.

@@ -62,7 +62,8 @@ pub(crate) enum Whereabouts {
 }
 
 /// What was changed with SET since the session was opened: after RESET ALL it is set again.
-const CHANGED: &str = "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
+pub(crate) const CHANGED: &str =
+    "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
 /// The names of the timeouts that are off, as one text.
 const OFF: &str = "(SELECT pg_catalog.string_agg(t, ',') FROM unnest('{statement_timeout,\
@@ -195,7 +196,7 @@ impl Survey {
             beside,
             pid: parsed(session, 14).unwrap_or_default(),
             off: owned(15).split(',').map(str::to_owned).collect(),
-            table: table.in_format(format.number),
+            table: table.in_format(format.number).beside_which(may_create),
             format,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {

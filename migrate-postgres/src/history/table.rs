@@ -1,6 +1,7 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
 use crate::history::Standing;
+use crate::history::checkpoint_table::{self, CheckpointTable};
 use crate::history::format::{self, FORMAT, Found};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
@@ -23,6 +24,8 @@ pub(crate) struct HistoryTable {
     name: String,
     /// How it is written, where it is another tool's.
     keeps: Option<&'static dyn Keeps>,
+    /// Whether a table of checkpoints may be made beside it, where it is another tool's.
+    may_have_checkpoints: bool,
     /// The format that it is read in; it is written in this release's.
     format: i32,
 }
@@ -87,12 +90,23 @@ impl Relation {
 
 impl HistoryTable {
     pub(crate) fn new(schema: &str, name: &str) -> HistoryTable {
-        HistoryTable { schema: schema.to_owned(), name: name.to_owned(), keeps: None, format: FORMAT }
+        HistoryTable {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            keeps: None,
+            may_have_checkpoints: false,
+            format: FORMAT,
+        }
     }
 
     /// The same as another tool's table.
     pub(crate) fn kept(self, keeps: Option<&'static dyn Keeps>) -> HistoryTable {
         HistoryTable { keeps, ..self }
+    }
+
+    /// The same, beside which this session may make a table, or may not.
+    pub(crate) fn beside_which(self, may_make: bool) -> HistoryTable {
+        HistoryTable { may_have_checkpoints: may_make, ..self }
     }
 
     /// The same in a format.
@@ -113,7 +127,7 @@ impl HistoryTable {
 
     /// Whether it has a place for how far a step that runs statement by statement has come.
     pub(crate) fn has_checkpoints(&self, step: &Step<'_>) -> bool {
-        self.keeps.is_none_or(|keeps| checkpoints(keeps, step).is_some())
+        self.keeps.is_none_or(|keeps| self.checkpoints(keeps, step).is_some())
     }
 
     /// Calls a function with another tool's way to write and a step's row there, where the table is another tool's.
@@ -124,16 +138,35 @@ impl HistoryTable {
         write: impl FnOnce(&'static dyn Keeps, Entry<'_>) -> R,
     ) -> Option<R> {
         let keeps = self.keeps?;
-        let (table, id) = (self.qualified(), uuid(run.run, step));
-        Some(write(keeps, Entry { table: &table, step, id: &id }))
+        let (table, checkpoints, id) = (self.qualified(), self.checkpoint_table(), uuid(run.run, step));
+        Some(write(keeps, Entry { table: &table, checkpoints: &checkpoints, keeps, step, id: &id }))
     }
 
-    /// The condition that finds a step's row of the table, called `h`.
-    pub(crate) fn row_condition(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>) -> String {
+    /// The table of checkpoints beside it, with its schema, as SQL.
+    pub(crate) fn checkpoint_table(&self) -> String {
+        format!("{}.{}", quote_ident(&self.schema), quote_ident(&checkpoint_table::name(&self.name)))
+    }
+
+    /// Where a step's way is remembered: in the other tool's table, where it has a place for it, or beside it. No tool has a
+    /// notion of a revert that is under way.
+    fn checkpoints(&self, keeps: &'static dyn Keeps, step: &Step<'_>) -> Option<&'static dyn Checkpoints> {
+        let reverts = step.action == Action::Revert || step.settles.is_some_and(|settled| settled.reverting);
+        let beside: &'static dyn Checkpoints = &CheckpointTable;
+        keeps.checkpoints().filter(|_| !reverts).or(self.may_have_checkpoints.then_some(beside))
+    }
+
+    /// Asks for the transaction that has written a step's row last.
+    pub(crate) fn last_written(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>) -> String {
         let elsewhere = self.elsewhere(run, step, |keeps, entry| {
-            checkpoints(keeps, step).map_or_else(|| "false".to_owned(), |checkpoints| checkpoints.row(entry))
+            self.checkpoints(keeps, step).map_or_else(
+                || (entry.table.to_owned(), "false".to_owned()),
+                |checkpoints| (checkpoints.table(entry).to_owned(), checkpoints.row(entry)),
+            )
         });
-        elsewhere.unwrap_or_else(|| format!("set_name = {} AND seq = {seq}", quote_literal(run.set)))
+        let (table, row) = elsewhere.unwrap_or_else(|| {
+            (self.qualified(), format!("set_name = {} AND seq = {seq}", quote_literal(run.set)))
+        });
+        format!("SELECT h.xmin::text FROM {table} h WHERE {row}")
     }
 
     pub(crate) fn schema(&self) -> &str {
@@ -331,7 +364,9 @@ impl HistoryTable {
         step: &Step<'_>,
         digest: Digest,
     ) -> Vec<String> {
-        if let Some(elsewhere) = self.elsewhere(run, step, begin_elsewhere) {
+        if let Some(elsewhere) = self
+            .elsewhere(run, step, |keeps, entry| begin_elsewhere(keeps, self.checkpoints(keeps, step), entry))
+        {
             return elsewhere;
         }
         let mut statements = Vec::new();
@@ -495,7 +530,7 @@ impl HistoryTable {
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, standing: Standing, step: &Step<'_>) -> String {
         let elsewhere = self.elsewhere(run, step, |keeps, entry| {
-            let claim = checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
+            let claim = self.checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
             let before = [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry)].concat();
             before.into_iter().chain(claim).collect::<Vec<_>>().join("; ")
         });
@@ -595,7 +630,7 @@ impl HistoryTable {
         to: Checkpoint,
     ) -> Option<String> {
         self.elsewhere(run, step, |keeps, entry| {
-            let checkpoints = checkpoints(keeps, step);
+            let checkpoints = self.checkpoints(keeps, step);
             checkpoints.map_or_else(|| "SELECT 1".to_owned(), |c| c.move_to(entry, Some(from), to))
         })
     }
@@ -637,8 +672,11 @@ impl HistoryTable {
     pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
         let violated =
             if self.keeps.is_some() { SqlState::NOT_NULL_VIOLATION } else { SqlState::CHECK_VIOLATION };
+        let is_ours = |table: &str| {
+            table == self.name || self.keeps.is_some() && table == checkpoint_table::name(&self.name)
+        };
         error.as_db_error().is_some_and(|db| {
-            *db.code() == violated && db.schema() == Some(&self.schema) && db.table() == Some(&self.name)
+            *db.code() == violated && db.schema() == Some(&self.schema) && db.table().is_some_and(is_ours)
         })
     }
 
@@ -719,7 +757,9 @@ impl HistoryTable {
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.
     pub(crate) fn complete(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
-        if let Some(complete) = self.elsewhere(run, step, complete_elsewhere) {
+        if let Some(complete) = self.elsewhere(run, step, |keeps, entry| {
+            complete_elsewhere(keeps, self.checkpoints(keeps, step), entry)
+        }) {
             return complete;
         }
         let changes = format!("finished_at = {NOW}, digest = '\\x{digest}', ");
@@ -822,31 +862,30 @@ fn times(adopted: &Adopted) -> (String, String) {
     (timestamp(at), finished)
 }
 
-/// Where a step's way is remembered in another tool's table, if it is. Of a revert no tool has a notion.
-fn checkpoints<'k>(keeps: &'k dyn Keeps, step: &Step<'_>) -> Option<&'k dyn Checkpoints> {
-    keeps
-        .checkpoints()
-        .filter(|_| matches!(step.action, Action::Apply | Action::Mark | Action::Unmark | Action::Rewind))
-}
-
 /// Takes the other tool's own lock for this transaction, where it has one.
 fn take_lock(keeps: &dyn Keeps) -> Vec<String> {
     keeps.lock_key().map(|key| try_lock(&key)).into_iter().collect()
 }
 
 /// Begins a step's row in another tool's table.
-fn begin_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> Vec<String> {
+fn begin_elsewhere(
+    keeps: &'static dyn Keeps,
+    checkpoints: Option<&'static dyn Checkpoints>,
+    entry: Entry<'_>,
+) -> Vec<String> {
     let step = entry.step;
-    let checkpoints = keeps.checkpoints();
     let write = match (step.action, step.settles, checkpoints) {
         (Action::Rewind, Some(settled), Some(checkpoints)) => {
-            checkpoints.move_to(entry, None, Checkpoint { done: settled.statements_done, failed: true })
+            vec![checkpoints.move_to(entry, None, Checkpoint { done: settled.statements_done, failed: true })]
         }
         (Action::Apply | Action::Mark, Some(_), Some(checkpoints)) => checkpoints.complete(entry),
-        (Action::Revert | Action::Unmark | Action::Rewind, ..) => keeps.delete(entry),
-        _ => keeps.insert(entry),
+        (Action::Unmark, Some(_), Some(checkpoints)) if checkpoints.table(entry) != entry.table => {
+            checkpoints.complete(entry)
+        }
+        (Action::Revert | Action::Unmark | Action::Rewind, ..) => vec![keeps.delete(entry)],
+        _ => vec![keeps.insert(entry)],
     };
-    [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry), vec![write]].concat()
+    [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry), write].concat()
 }
 
 /// Takes the rows out of another tool's table that a step takes the place of.
@@ -867,9 +906,13 @@ fn finish_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
 }
 
 /// Ends a step that ran statement by statement in another tool's table.
-fn complete_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
-    match (entry.step.action, checkpoints(keeps, entry.step)) {
-        (_, Some(checkpoints)) => checkpoints.complete(entry),
+fn complete_elsewhere(
+    keeps: &'static dyn Keeps,
+    checkpoints: Option<&'static dyn Checkpoints>,
+    entry: Entry<'_>,
+) -> String {
+    match (entry.step.action, checkpoints) {
+        (_, Some(checkpoints)) => checkpoints.complete(entry).join("; "),
         (Action::Revert, None) => keeps.delete(entry),
         (_, None) => keeps.insert(entry),
     }

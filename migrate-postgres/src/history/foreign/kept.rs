@@ -4,7 +4,7 @@ use super::find::There;
 use super::{KeptTable, read};
 use crate::error::Error;
 use crate::history::settings::RunSettings;
-use crate::history::{Attempt, Survey};
+use crate::history::{Attempt, Survey, checkpoint_table};
 use migrate_core::Set;
 use migrate_core::history::{Head, State};
 use migrate_core::plan::Refused;
@@ -21,8 +21,15 @@ pub(crate) async fn look(
         return Err(Error::NotForTool { tool: kept.tool(), name, why });
     }
     let there = There::named(kept.tool(), settings.shown_table());
-    let history = read::by_path(client, settings, &there).await?;
-    Ok(history.map(|history| history.head(set)))
+    let Some((history, has_checkpoints)) = read::by_path(client, settings, &there).await? else {
+        return Ok(None);
+    };
+    let mut head = history.head(set);
+    if has_checkpoints {
+        let interrupted = checkpoint_table::interrupted(client, &settings.checkpoint_relation(), set).await?;
+        head.interrupted = interrupted.map(|interrupted| interrupted.version).or(head.interrupted);
+    }
+    Ok(Some(head))
 }
 
 /// Loads a set's state.
@@ -37,7 +44,9 @@ pub(crate) async fn state(
     }
     let table = &survey.table;
     let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
-    history.state(set).map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))
+    let state = history.state(set);
+    let state = state.map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))?;
+    checkpoint_table::load(client, &table.checkpoint_table(), set, state).await
 }
 
 /// The table's rows as attempts, oldest first.
@@ -50,5 +59,9 @@ pub(crate) async fn attempts(
     let table = &survey.table;
     let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
     let attempt = |(number, found)| Attempt::of_tool(set, kept.tool(), number, found);
-    Ok((1..).zip(&history.found).map(attempt).collect())
+    let mut attempts: Vec<Attempt> = (1..).zip(&history.found).map(attempt).collect();
+    let state = checkpoint_table::load(client, &table.checkpoint_table(), set, State::EMPTY).await?;
+    let number = 1 + history.found.len() as i64;
+    attempts.extend(state.interrupted.map(|open| Attempt::under_way(set, kept.tool(), number, &open)));
+    Ok(attempts)
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::settings::RunSettings;
 #[cfg(feature = "histories")]
-use crate::history::{Keeps, read_error, try_lock};
+use crate::history::{Keeps, checkpoint_table, read_error, try_lock};
 use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::history::foreign::{
     ForeignHistory, Found, FoundState, Tool, flyway, goose, prisma, refinery, sqlx,
@@ -41,16 +41,18 @@ fn mark(table: &str) -> String {
     )
 }
 
-/// Reads the history that is where the settings say; none where no table is there, or it is in a schema further down the search path
+/// Reads the history that is where the settings say, and whether there is a table of checkpoints beside it; none where no table is there, or it is in a schema further down the search path
 /// than the first.
 #[cfg(feature = "histories")]
 pub(super) async fn by_path(
     client: &Client,
     settings: &RunSettings,
     there: &There,
-) -> Result<Option<ForeignHistory>, Error> {
+) -> Result<Option<(ForeignHistory, bool)>, Error> {
     let relation = settings.relation();
-    let rows = match client.query_typed(&query(there.tool, &relation.sql, &relation.is_ours()), &[]).await {
+    let last =
+        format!("{}, {}", checkpoint_table::exists(&settings.checkpoint_relation()), relation.is_ours());
+    let rows = match client.query_typed(&query(there.tool, &relation.sql, &last), &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => return Err(failed(there, error)),
@@ -60,7 +62,8 @@ pub(super) async fn by_path(
     if rows.first().is_some_and(|row| !is_ours(row)) {
         return Ok(None);
     }
-    of_rows(there, &rows).map(Some)
+    let has_checkpoints = rows.first().is_some_and(|row| row.get(row.len() - 2));
+    Ok(Some((of_rows(there, &rows)?, has_checkpoints)))
 }
 
 fn of_rows(there: &There, rows: &[Row]) -> Result<ForeignHistory, Error> {

@@ -2,7 +2,7 @@
 
 use super::read::Scope;
 use crate::error::Error;
-use crate::history::HistoryTable;
+use crate::history::{HistoryTable, checkpoint_table};
 use tokio_postgres::Client;
 
 impl Scope {
@@ -15,7 +15,9 @@ impl Scope {
     ) -> Result<Scope, Error> {
         self.histories = crate::history::foreign::tables(client).await?;
         if history.keeps().is_some() {
-            self.histories.push((history.schema().to_owned(), history.name().to_owned()));
+            let beside = checkpoint_table::name(history.name());
+            let names = [history.name().to_owned(), beside];
+            self.histories.extend(names.map(|name| (history.schema().to_owned(), name)));
         }
         Ok(self)
     }

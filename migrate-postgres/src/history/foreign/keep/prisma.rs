@@ -79,7 +79,7 @@ impl Keeps for Prisma {
     }
 
     fn delete(&self, entry: Entry<'_>) -> String {
-        let rows = if entry.step.settles.is_some() {
+        let rows = if entry.step.settles.is_some_and(|settled| !settled.reverting) {
             self.row(entry)
         } else {
             format!("migration_name = {} AND {APPLIED}", name(entry))
@@ -124,12 +124,12 @@ impl Checkpoints for Prisma {
         )
     }
 
-    fn complete(&self, entry: Entry<'_>) -> String {
-        format!(
+    fn complete(&self, entry: Entry<'_>) -> Vec<String> {
+        vec![format!(
             "UPDATE {} SET finished_at = {CLOCK}, logs = NULL WHERE {} \
              RETURNING extract(epoch FROM finished_at - started_at)::float8",
             entry.table,
             self.row(entry)
-        )
+        )]
     }
 }

@@ -65,7 +65,11 @@ impl Keeps for Sqlx {
     }
 
     fn delete(&self, entry: Entry<'_>) -> String {
-        let unfinished = if entry.step.settles.is_some() { " AND NOT success" } else { "" };
+        let unfinished = if entry.step.settles.is_some_and(|settled| !settled.reverting) {
+            " AND NOT success"
+        } else {
+            ""
+        };
         format!("DELETE FROM {} WHERE version = {}{unfinished}", entry.table, entry.step.version.canonical())
     }
 
@@ -94,12 +98,12 @@ impl Checkpoints for Sqlx {
         )
     }
 
-    fn complete(&self, entry: Entry<'_>) -> String {
-        format!(
+    fn complete(&self, entry: Entry<'_>) -> Vec<String> {
+        vec![format!(
             "UPDATE {} SET success = true, execution_time = {NANOSECONDS} WHERE {} \
              RETURNING execution_time::float8 / 1000000000",
             entry.table,
             self.row(entry)
-        )
+        )]
     }
 }
