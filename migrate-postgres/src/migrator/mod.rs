@@ -371,12 +371,13 @@ impl Migrator {
     /// The look at boot is one query, but for all rows. Each migration is applied under the tool's own lock too, where it has one (Prisma,
     /// sqlx); it is tried for, and never waited for on the server.
     ///
-    /// **Migrations that run statement by statement** have their checkpoint in `applied_steps_count` of Prisma's and
-    /// `execution_time` of sqlx's table. To those tools such a row is a failed migration until it is done, so they apply nothing
-    /// meanwhile. The tables of refinery and diesel, and reverts anywhere, have no such place: there a script may have one
-    /// statement that is not a setting, and is an error otherwise, before anything is done. Where such a statement was done and
-    /// its row could not be written any more, the next run says that its object is there already, and
-    /// [`resolve`](Migrator::resolve) writes the row.
+    /// **Migrations that are committed in parts** (statement by statement, or by transactions of the script's own) have their
+    /// checkpoint in `applied_steps_count` of Prisma's and `execution_time` of sqlx's table. To those tools such a row is a failed
+    /// migration until it is done, so they apply nothing meanwhile. The tables of refinery and diesel have no such place, nor has
+    /// any for a revert that is under way: there the checkpoint is in a small table beside it (`…_checkpoint`), which is made with
+    /// the first checkpoint and dropped when the migration ends. The tool does not look there: let this library finish what it has
+    /// begun. A role that may make no table runs scripts of one part there, settings aside; others are an error, before anything is
+    /// done.
     pub fn history(mut self, table: KeptTable) -> Migrator {
         self.settings.history_schema = table.0.schema.clone();
         self.settings.history_table = table.0.table.clone();
