@@ -730,7 +730,7 @@ fn every_refusal_has_its_row_in_the_table_of_the_docs_and_every_row_its_refusal(
         named.map(str::to_owned).partition(|name| name.starts_with("Error::"));
     let errors = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate-postgres/src/error.rs");
     let errors = variants(&std::fs::read_to_string(errors).unwrap(), "Error");
-    assert!(of_runs.iter().all(|name| errors.contains(&name["Error::".len()..].to_owned())), "{of_runs:?}");
+    assert!(of_runs.iter().all(|name| errors.contains(&name["Error::".len()..])), "{of_runs:?}");
     assert!(!of_runs.is_empty());
     assert_eq!(named.iter().cloned().collect::<BTreeSet<_>>(), refused);
     assert_eq!(named.len(), refused.len(), "no refusal has two rows");
