@@ -209,3 +209,49 @@ async fn no_event_and_no_error_holds_what_a_terminal_obeys() {
         }
     }
 }
+
+/// Names of tables, schemas and migrations, hosts and what the history says: no error and no report passes on what a terminal
+/// obeys, and neither does the page.
+#[tokio::test]
+async fn no_name_in_an_error_or_a_report_holds_what_a_terminal_obeys() {
+    let hostile = "\u{1b}[2J\u{202e}\u{200b}";
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    let quoted = format!("\"h{hostile}\"");
+    client.batch_execute(&format!("CREATE TABLE {quoted} (); CREATE SCHEMA {quoted}")).await.unwrap();
+    let one = || Migrator::new(set(&[("1_a.sql", "CREATE TABLE a ();")]));
+    let mut shown: Vec<String> = Vec::new();
+    let mut refused = |error: migrate_postgres::Error| {
+        shown.extend([error.to_string(), format!("{error:?}")]);
+    };
+    refused(one().history_table(format!("h{hostile}")).run(database.url()).await.unwrap_err());
+    refused(one().run(&*format!("postgres://app@h{hostile}.invalid/x")).await.unwrap_err());
+    refused(one().run("postgres://app@localhost:1/x%1B%5B2J").await.unwrap_err());
+
+    one().history_schema(format!("h{hostile}")).run(database.url()).await.unwrap();
+    refused(one().run(database.url()).await.unwrap_err());
+
+    let two = || {
+        Migrator::new(set(&[("1_a.sql", "CREATE TABLE a ();"), ("2_b.sql", "CREATE TABLE b ();")]))
+            .history_schema(format!("h{hostile}"))
+    };
+    let name = format!(
+        "UPDATE {quoted}.migrate_history SET version = '1', name = 'n{hostile}', program = 'p{hostile}'"
+    );
+    client.batch_execute(&name).await.unwrap();
+    client.batch_execute(&format!("DELETE FROM {quoted}.migrate_history_head")).await.unwrap();
+    let page = two()
+        .database_report(database.url(), &migrate_postgres::report::ReportOptions::new())
+        .await
+        .unwrap()
+        .to_html();
+    let later = Migrator::new(set(&[("0_z.sql", "SELECT 1;"), ("2_b.sql", "CREATE TABLE b ();")]));
+    let later = later.history_schema(format!("h{hostile}"));
+    refused(later.run(database.url()).await.unwrap_err());
+    shown.push(two().status(database.url()).await.unwrap().to_string());
+    shown.push(two().attempts(database.url()).await.unwrap()[0].outcome.to_string());
+    shown.push(page);
+    for text in shown {
+        assert!(!text.chars().any(migrate_core::display::printable::is_obeyed), "{text:?}");
+    }
+}

@@ -240,3 +240,30 @@ async fn the_page_has_every_metric_with_its_kind_and_unit() {
     let rows = page.lines().filter(|line| line.starts_with("| `migrate_")).count();
     assert_eq!(rows, measured.len(), "{measured:#?}");
 }
+
+/// What is under way has a time of its beginning, and what the server says is counted.
+#[tokio::test]
+async fn a_run_under_way_has_an_age_and_its_messages_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let snapshotter = recorder.snapshotter();
+    let database = database().await;
+    let underway = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::new()));
+    let (seen, during) = (underway.clone(), recorder.snapshotter());
+    let raise = "DO $$ BEGIN RAISE WARNING 'w'; RAISE NOTICE 'n'; RAISE NOTICE 'm'; END $$;";
+    let migrator = migrator(&[("1_a.sql", raise)]).on_event(move |event| {
+        if let migrate_postgres::Event::StatementDone { .. } = event {
+            seen.lock().unwrap().extend(measured(&during));
+        }
+    });
+    migrator.run(database.url()).await.unwrap();
+    let (underway, after) = (underway.lock().unwrap().clone(), measured(&snapshotter));
+    for name in ["migrate_run_started_timestamp_seconds", "migrate_migration_started_timestamp_seconds"] {
+        let name = format!("{name}{{set=default}}");
+        // In this century.
+        assert!(underway[&name] > 1.7e9, "{underway:?}");
+        assert!(!after.contains_key(&name), "{after:?}");
+    }
+    assert_eq!(underway["migrate_server_messages_total{set=default,severity=WARNING}"], 1.0);
+    assert_eq!(underway["migrate_server_messages_total{set=default,severity=NOTICE}"], 2.0);
+}

@@ -1,5 +1,8 @@
 //! What is heard of a run while it is under way.
 
+#[path = "watch/limits.rs"]
+mod limits;
+
 use migrate_postgres::testing::{self, Database, Server};
 use migrate_postgres::{Error, Event, LockKind, Migrator, Set, Target, Work};
 use migrate_tests::pgbouncer::PgBouncer;
@@ -426,6 +429,31 @@ async fn a_notice_is_heard_at_its_statement_and_a_warning_is_in_the_report() {
     assert_eq!(notices, ["2_b: WARNING: lossy"]);
     let counts: Vec<_> = report.steps.iter().map(|step| (step.notices, step.warnings)).collect();
     assert_eq!(counts, [(4, 0), (2, 1), (1, 0), (3, 0)]);
+}
+
+/// Each attempt's row has the numbers of messages: of one that is done, of one that failed, in a batch and statement by
+/// statement. Where nobody has heard them they are unknown.
+#[tokio::test]
+async fn the_history_has_the_numbers_of_messages() {
+    let raise = "DO $$ BEGIN RAISE WARNING 'w'; RAISE NOTICE 'n'; RAISE NOTICE 'm'; END $$;";
+    let bare = format!("-- migrate: transaction=none\nSELECT 1; {raise} VACUUM;");
+    let bare_fails = format!("-- migrate: transaction=none\nSELECT 1; {raise} SELECT 1/0;");
+    let fails = format!("{raise} SELECT 1/0;");
+    let files = [("1_a.sql", raise), ("2_b.sql", "SELECT 1;"), ("3_c.sql", &*bare), ("4_d.sql", raise)];
+    for last in [&*fails, &*bare_fails] {
+        let all: Vec<(&str, &str)> = files.into_iter().chain([("5_e.sql", last)]).collect();
+        let (heard, unheard) = (database().await, database().await);
+        let client = unheard.connect().await.unwrap();
+        migrator(&all).run(heard.url()).await.unwrap_err();
+        migrator(&all).run(&client).await.unwrap_err();
+        let counts = async |database: &Database| {
+            let attempts = migrator(&all).attempts(database.url()).await.unwrap();
+            attempts.iter().map(|attempt| (attempt.notices, attempt.warnings)).collect::<Vec<_>>()
+        };
+        let raised = (Some(2), Some(1));
+        assert_eq!(counts(&heard).await, [raised, (Some(0), Some(0)), raised, raised, raised], "{last}");
+        assert_eq!(counts(&unheard).await, [(None, None); 5]);
+    }
 }
 
 /// A thousand notices of each of a hundred migrations are heard, none lost and none at another migration; and a run that is

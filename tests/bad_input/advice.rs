@@ -1,7 +1,7 @@
 //! Advice by SQLSTATE.
 
 use crate::support::{Folder, database};
-use migrate_core::engine::advice::ADVICE;
+use migrate_core::engine::advice::{ADVICE, Cause};
 use migrate_postgres::{Down, Error};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -126,6 +126,9 @@ fn the_page_of_errors_shows_the_table() {
         "An error of the server names the migration, the place in its file, SQLSTATE, the server's DETAIL, HINT and CONTEXT, the\n\
          state of the database, and the advice. The advice depends on SQLSTATE and on the call: a revert gets its own where that of a\n\
          run does not fit. A code that is not listed gets the advice of its class. Without any, correct the script.\n\n\
+         A code with several rows has several causes. The run knows its own limits and timeouts. It tells a cancel by another session\n\
+         from a timeout by the server's message, if that is in English, and otherwise by the statement's age. If the cause is not\n\
+         known, the first row applies, which covers all of them.\n\n\
          | SQLSTATE | meaning | advice | for a revert |\n|---|---|---|---|\n",
     );
     for advice in ADVICE {
@@ -144,6 +147,24 @@ fn the_page_of_errors_shows_the_table() {
         return;
     }
     assert_eq!(shown, table);
+}
+
+#[tokio::test]
+async fn an_extension_without_its_files_is_told_from_what_the_server_can_not_do() {
+    for text in ["CREATE EXTENSION none_such;", "DO $$ BEGIN EXECUTE 'CREATE EXTENSION none_such'; END $$;"] {
+        let error =
+            Folder::new([("0001_a.sql", text)]).migrator().run(database().await.url()).await.unwrap_err();
+        let Error::Failed(failure) = &error else { panic!("{error}") };
+        assert_eq!(failure.cause, Some(Cause::MissingExtension), "{error}");
+        assert!(
+            error.to_string().contains("\nnext: install the extension's package on the server"),
+            "{error}"
+        );
+    }
+    let view = "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; ALTER TABLE t ALTER a TYPE bigint;";
+    let error = Folder::new([("0001_a.sql", view)]).migrator().run(database().await.url()).await.unwrap_err();
+    assert!(error.to_string().contains("(SQLSTATE 0A000)"), "{error}");
+    assert!(error.to_string().contains("\nnext: write it in another way"), "{error}");
 }
 
 #[tokio::test]

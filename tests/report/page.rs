@@ -148,3 +148,13 @@ async fn a_database_without_a_history_has_a_page() {
     let row = client.query_one("SELECT count(*) FROM pg_class WHERE oid >= 16384", &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0, "nothing was written");
 }
+
+#[tokio::test]
+async fn a_page_tells_how_often_the_server_warned() {
+    let database = stage::database().await;
+    let raise = "DO $$ BEGIN RAISE WARNING 'w'; RAISE NOTICE 'n'; RAISE NOTICE 'm'; END $$;";
+    let migrator = Migrator::new(Set::from_folder(folder_of(&[("1_a.sql", raise)]).path()).unwrap());
+    migrator.run(database.url()).await.unwrap();
+    let page = migrator.database_report(database.url(), &ReportOptions::new()).await.unwrap().to_html();
+    assert!(page.contains("1 warning<") && page.contains("2 notices<"), "{page}");
+}

@@ -185,6 +185,7 @@ pub enum NoteKind {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         write!(f, "`{}`: {}", place(self), self.why)
     }
 }

@@ -2,19 +2,22 @@
 //!
 //! A server's message, a script, a file's name, an identifier and another session's query may hold escape sequences, which
 //! clear the screen, rename the window or write a line anew, and signs that turn the direction of writing, which let a line
-//! look like another one. Where such text is put into words for people, those signs are written as `\u{1b}` is.
+//! look like another one, and signs without width hide in a name. Where such text is put into words for people, those signs are
+//! written as `\u{1b}` is.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Whether a terminal or an editor obeys a character instead of showing it: control characters but for tab and newline, and
-/// the signs that turn the direction of writing or begin a line.
+/// Whether a terminal, an editor or a page obeys a character instead of showing it: control characters but for tab and newline,
+/// the signs that turn the direction of writing or begin a line, those without width that join nothing, and what is no
+/// character.
 pub const fn is_obeyed(character: char) -> bool {
     match character {
         '\t' | '\n' => false,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
         '\u{61c}' | '\u{200e}' | '\u{200f}' => true,
-        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+        '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}' => true,
         _ => false,
     }
 }
@@ -46,7 +49,43 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// A formatter that escapes what a terminal obeys.
-pub(crate) struct Printable<'p, 'f>(pub(crate) &'p mut fmt::Formatter<'f>);
+pub struct Printable<'p, 'f>(pub &'p mut fmt::Formatter<'f>);
+
+/// Formatted text that is [`printable`] when it is shown.
+pub struct Clean<'t>(pub fmt::Arguments<'t>);
+
+impl fmt::Display for Clean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(f).write_fmt(self.0)
+    }
+}
+
+/// The text of an error, as `format!` takes it, without what a terminal obeys: for `#[error("{}", clean!("…"))]`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! clean {
+    ($($text:tt)*) => { $crate::display::printable::Clean(::std::format_args!($($text)*)) };
+}
+
+impl Printable<'_, '_> {
+    /// Writes a text.
+    ///
+    /// # Errors
+    ///
+    /// As the formatter.
+    pub fn write_str(&mut self, text: &str) -> fmt::Result {
+        fmt::Write::write_str(self, text)
+    }
+
+    /// Writes formatted text: what `write!` calls.
+    ///
+    /// # Errors
+    ///
+    /// As the formatter.
+    pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        fmt::Write::write_fmt(self, text)
+    }
+}
 
 impl fmt::Write for Printable<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -65,7 +104,9 @@ mod tests {
         assert!(!shown.chars().any(is_obeyed), "{shown:?}");
         assert_eq!(shown, "\\u{1b}]0;x\\u{7}\\u{d}\\u{9b}31m\\u{7f}\\u{202e}\\u{2066}\\u{200f}\\u{2028}");
         assert_eq!(printable("a\r\nb"), "a\nb");
-        for kept in ["ä, 漢字 and \u{1f600}", "a\tb\nc", "\u{200d}\u{feff}"] {
+        assert_eq!(printable("a\u{200b}b\u{feff}c\u{2060}"), "a\\u{200b}b\\u{feff}c\\u{2060}");
+        assert_eq!(clean!("{} {}", "a\u{1b}b", 1).to_string(), "a\\u{1b}b 1");
+        for kept in ["ä, 漢字 and \u{1f600}", "a\tb\nc", "👩\u{200d}🚀"] {
             assert!(matches!(printable(kept), Cow::Borrowed(_)), "{kept:?}");
         }
     }

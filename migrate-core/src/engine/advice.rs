@@ -1,6 +1,8 @@
 //! Advice by SQLSTATE: one table of what to do after an error of the server's, in the words of the library and of the command
 //! line. `docs/errors.md` of `migrate-postgres` shows it.
 
+use std::time::Duration;
+
 /// Whom advice is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,12 +13,80 @@ pub enum Words {
     CommandLine,
 }
 
+/// The cause of an error, where its SQLSTATE does not tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// A statement took longer than `statement_timeout` allows.
+    StatementTimeout,
+    /// Another session canceled the statement.
+    Canceled,
+    /// The migration took longer than its limit.
+    MigrationLimit,
+    /// The run took longer than its limit.
+    RunLimit,
+    /// The server lacks the files of an extension.
+    MissingExtension,
+}
+
+impl Cause {
+    /// A word for JSON and for labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::StatementTimeout => "statement_timeout",
+            Cause::Canceled => "canceled",
+            Cause::MigrationLimit => "migration_limit",
+            Cause::RunLimit => "run_limit",
+            Cause::MissingExtension => "missing_extension",
+        }
+    }
+
+    /// A phrase for people.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Cause::StatementTimeout => "statement_timeout",
+            Cause::Canceled => "another session's cancel",
+            Cause::MigrationLimit => "the migration's limit",
+            Cause::RunLimit => "the run's limit",
+            Cause::MissingExtension => "an extension without its files",
+        }
+    }
+
+    /// The message of a migration that was ended at a limit.
+    pub fn over_limit(self, limit: Duration) -> String {
+        format!("{}{limit:?}", if self == Cause::RunLimit { RUN } else { MIGRATION })
+    }
+
+    /// The cause that an error's message tells: in words of ours, or in the server's where it speaks English. None where
+    /// the message does not tell.
+    pub fn of_message(code: &str, message: &str) -> Option<Cause> {
+        let is_extension = || {
+            message.starts_with("extension \"") && message.ends_with(" is not available")
+                || message.starts_with("could not open extension control file")
+        };
+        match code {
+            "57014" if message.starts_with(MIGRATION) => Some(Cause::MigrationLimit),
+            "57014" if message.starts_with(RUN) => Some(Cause::RunLimit),
+            "57014" if message.ends_with("due to statement timeout") => Some(Cause::StatementTimeout),
+            "57014" if message.ends_with("due to user request") => Some(Cause::Canceled),
+            "0A000" | "58P01" if is_extension() => Some(Cause::MissingExtension),
+            _ => None,
+        }
+    }
+}
+
+/// The beginning of the messages of [`Cause::over_limit`].
+const MIGRATION: &str = "the migration took longer than its limit of ";
+const RUN: &str = "the run took longer than its limit of ";
+
 /// The advice for one SQLSTATE, or for a class of them: an imperative clause without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Advice {
     /// The five characters of SQLSTATE, or the two of a class.
     pub code: &'static str,
+    /// The cause that it is for, where the code has several.
+    pub cause: Option<Cause>,
     /// The meaning of the code.
     pub meaning: &'static str,
     /// The advice after applying a migration, and after every other call.
@@ -50,8 +120,26 @@ impl Advice {
 /// assert!(find("42601").is_none());
 /// ```
 pub fn find(code: &str) -> Option<&'static Advice> {
-    let exact = ADVICE.iter().find(|advice| advice.code == code);
-    exact.or_else(|| ADVICE.iter().find(|advice| advice.code.len() == 2 && code.starts_with(advice.code)))
+    let mut general = ADVICE.iter().filter(|advice| advice.cause.is_none());
+    let exact = general.clone().find(|advice| advice.code == code);
+    exact.or_else(|| general.find(|advice| advice.code.len() == 2 && code.starts_with(advice.code)))
+}
+
+/// The advice for a SQLSTATE and the cause behind it: that of the cause, else that of the code.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::engine::advice::{Cause, find_cause};
+///
+/// let canceled = find_cause("57014", Some(Cause::Canceled)).unwrap();
+/// assert_eq!(canceled.meaning, "another session canceled the statement");
+/// assert_eq!(find_cause("57014", None).unwrap().meaning, "the statement was canceled");
+/// ```
+pub fn find_cause(code: &str, cause: Option<Cause>) -> Option<&'static Advice> {
+    let of_cause = |advice: &&Advice| cause.is_some() && advice.cause == cause;
+    let exact = ADVICE.iter().filter(of_cause).find(|advice| advice.code == code);
+    exact.or_else(|| ADVICE.iter().find(of_cause)).or_else(|| find(code))
 }
 
 /// The privilege that a role lacks, as a GRANT, read from the server's message. None where the message isn't in English.
@@ -76,7 +164,7 @@ pub(crate) fn grant(message: &str) -> Option<String> {
 }
 
 const fn advice(code: &'static str, meaning: &'static str, library: &'static str) -> Advice {
-    Advice { code, meaning, library, command: None, revert: None }
+    Advice { code, cause: None, meaning, library, command: None, revert: None }
 }
 
 const fn with_command(
@@ -86,6 +174,11 @@ const fn with_command(
     command: &'static str,
 ) -> Advice {
     Advice { command: Some(command), ..advice(code, meaning, library) }
+}
+
+/// The same for one cause of a code.
+const fn because(cause: Cause, advice: Advice) -> Advice {
+    Advice { cause: Some(cause), ..advice }
 }
 
 /// The object that an up script creates already exists.
@@ -118,6 +211,9 @@ const fn not_there(code: &'static str, meaning: &'static str) -> Advice {
 const RUNS_ALONE: &str =
     "put `-- migrate: transaction=none` at the top of the script, which then runs statement by statement";
 
+const INSTALL: &str = "install the extension's package on the server, where pg_available_extensions does not list it, or leave the \
+                       extension out of the script";
+
 const SERVER_GONE: &str = "wait until the server is there again";
 
 /// The table, in the order of the codes, classes behind their codes.
@@ -132,6 +228,7 @@ pub const ADVICE: &[Advice] = &[
         "the server can't do that",
         "write it in another way, or use a version of the server that can; what a view or a rule reads can't change its type under it",
     ),
+    because(Cause::MissingExtension, advice("0A000", "the server lacks the extension's files", INSTALL)),
     advice("21000", "a subquery gives more rows than one", "correct the subquery, or the rows that it finds"),
     advice(
         "22021",
@@ -241,6 +338,43 @@ pub const ADVICE: &[Advice] = &[
         "the statement was canceled",
         "allow it more time (`-- migrate: statement_timeout=…`) if it took too long, or find out who canceled it",
     ),
+    because(
+        Cause::StatementTimeout,
+        with_command(
+            "57014",
+            "the statement took longer than statement_timeout",
+            "allow the statement more time, by `-- migrate: statement_timeout=…` at the top of its script or by \
+             `statement_timeout` for all, or let it do less",
+            "allow the statement more time, by `-- migrate: statement_timeout=…` at the top of its script or by \
+             `--statement-timeout` for all, or let it do less",
+        ),
+    ),
+    because(
+        Cause::Canceled,
+        advice(
+            "57014",
+            "another session canceled the statement",
+            "find out who called pg_cancel_backend, a person or a monitor of long statements, and why",
+        ),
+    ),
+    because(
+        Cause::MigrationLimit,
+        with_command(
+            "57014",
+            "the migration took longer than its limit",
+            "allow the migration more time (`migration_limit`), or split it into several",
+            "allow the migration more time (`--migration-limit`), or split it into several",
+        ),
+    ),
+    because(
+        Cause::RunLimit,
+        with_command(
+            "57014",
+            "the run took longer than its limit",
+            "allow the run more time (`run_limit`)",
+            "allow the run more time (`--run-limit`)",
+        ),
+    ),
     advice("57P01", "the server ended the session", SERVER_GONE),
     advice("57P02", "the server crashed", "see the server's log, and wait until the server is there again"),
     advice("57P03", "the server takes no connection now", "wait until the server has started"),
@@ -250,6 +384,7 @@ pub const ADVICE: &[Advice] = &[
         "the session was idle for too long",
         "let idle sessions live: idle_session_timeout of the role or the database",
     ),
+    because(Cause::MissingExtension, advice("58P01", "the server lacks the extension's files", INSTALL)),
     advice("58", "the server's system failed", "see the server's log: its disk or its system failed"),
     advice("P0001", "the script raised it", "do what it asks for, or correct the script"),
     advice("XX001", "data is damaged", "see the server's log, and restore what is damaged from a backup"),
@@ -265,12 +400,36 @@ mod tests {
     fn a_code_has_one_advice_and_its_own_comes_before_that_of_its_class() {
         for (index, advice) in ADVICE.iter().enumerate() {
             assert!([2, 5].contains(&advice.code.len()), "{}", advice.code);
-            assert!(ADVICE[..index].iter().all(|before| before.code != advice.code), "{} twice", advice.code);
-            assert_eq!(find(advice.code), Some(advice));
+            let is_same = |before: &Advice| (before.code, before.cause) == (advice.code, advice.cause);
+            assert!(!ADVICE[..index].iter().any(is_same), "{} twice", advice.code);
+            assert_eq!(find_cause(advice.code, advice.cause), Some(advice));
         }
         assert_eq!(find("23505").map(|advice| advice.code), Some("23505"));
         assert_eq!(find("23999").map(|advice| advice.code), Some("23"));
         assert_eq!(find("00000"), None);
+        // A cause without a row for the code has the advice of the cause.
+        assert_eq!(
+            find_cause("55P03", Some(Cause::RunLimit)).and_then(|advice| advice.cause),
+            Some(Cause::RunLimit)
+        );
+        assert_eq!(find_cause("58P01", None).map(|advice| advice.code), Some("58"));
+    }
+
+    #[test]
+    fn a_cause_is_read_from_our_words_and_from_english_ones() {
+        for cause in [Cause::MigrationLimit, Cause::RunLimit] {
+            let message = cause.over_limit(Duration::from_millis(1500));
+            assert!(message.ends_with("limit of 1.5s"), "{message}");
+            assert_eq!(Cause::of_message("57014", &message), Some(cause));
+        }
+        let read = |code, message| Cause::of_message(code, message);
+        let [timeout, request] =
+            ["statement timeout", "user request"].map(|why| format!("canceling statement due to {why}"));
+        assert_eq!(read("57014", &timeout), Some(Cause::StatementTimeout));
+        assert_eq!(read("57014", &request), Some(Cause::Canceled));
+        assert_eq!(read("57014", "storniere Anfrage wegen Zeitüberschreitung der Anfrage"), None);
+        assert_eq!(read("0A000", "extension \"vector\" is not available"), Some(Cause::MissingExtension));
+        assert_eq!(read("0A000", "cannot alter type of a column used by a view or rule"), None);
     }
 
     #[test]

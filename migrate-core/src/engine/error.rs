@@ -2,12 +2,12 @@
 
 use crate::display::printable::Printable;
 use crate::engine::Holder;
-use crate::engine::advice::{self, Words};
+use crate::engine::advice::{self, Cause, Words};
 use crate::engine::report::Report;
 use crate::plan::{Action, Refused};
 use crate::set::version::Version;
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 /// Why a run did not end well. Each variant says what state the database is in.
@@ -19,10 +19,10 @@ pub enum Error {
     Refused(#[from] Refused),
 
     /// Somebody else kept the history's lock for longer than the run was to wait. Nothing was changed.
-    #[error(
+    #[error("{}", crate::clean!(
         "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
          next: wait for it to end, or allow a longer wait"
-    )]
+    ))]
     LockWait {
         /// How long the run waited.
         waited: Duration,
@@ -31,10 +31,10 @@ pub enum Error {
     },
 
     /// The lock turned out to be lost, so the run stopped before its next step.
-    #[error(
+    #[error("{}", crate::clean!(
         "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
          next: run again; it goes on where this one stopped"
-    )]
+    ))]
     LockLost {
         /// How many steps are done.
         done: usize,
@@ -110,6 +110,8 @@ pub struct Failure {
     pub place: Option<Place>,
     /// The five characters of SQLSTATE.
     pub code: Option<String>,
+    /// The cause, where it is known and the SQLSTATE does not tell it.
+    pub cause: Option<Cause>,
     /// The server's message, or what was wrong with the result of a verify query.
     pub message: String,
     /// The server's detail.
@@ -218,6 +220,7 @@ impl Failure {
             action,
             place: None,
             code: None,
+            cause: None,
             message: message.into(),
             detail: None,
             hint: None,
@@ -367,11 +370,11 @@ impl Failure {
                 "run again; the run goes on with this statement"
             }
         };
-        format!("{}, and {goes_on}", self.first_step(words))
+        format!("{}, and {goes_on}", self.remedy(words))
     }
 
-    /// What to do before anything is done again.
-    fn first_step(&self, words: Words) -> Cow<'static, str> {
+    /// What to do before anything is done again: a clause without a full stop.
+    pub fn remedy(&self, words: Words) -> Cow<'static, str> {
         let code = self.code.as_deref().unwrap_or_default();
         let prepared = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref());
         if let Some(gid) = prepared {
@@ -382,7 +385,8 @@ impl Failure {
             .into();
         }
         let is_revert = self.action == Action::Revert;
-        if !self.blockers.is_empty() {
+        let is_over_limit = matches!(self.cause, Some(Cause::MigrationLimit | Cause::RunLimit));
+        if !self.blockers.is_empty() && !is_over_limit {
             return advice::find("55P03").map_or("", |advice| advice.text(words, is_revert)).into();
         }
         if let Some(grant) = advice::grant(&self.message).filter(|_| code == "42501") {
@@ -390,7 +394,7 @@ impl Failure {
         }
         // What runs statement by statement is outside of transactions already.
         let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
-        if let Some(advice) = advice::find(code).filter(|_| !is_outside) {
+        if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
             return advice.text(words, is_revert).into();
         }
         let default = match &self.left {

@@ -8,7 +8,7 @@ use crate::history::Notice;
 use crate::plan::{Action, Step};
 use crate::sql;
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -332,6 +332,16 @@ pub enum Work<'a> {
         /// What is done with it.
         action: Action,
     },
+    /// A migration, no statement of which takes long by itself.
+    #[non_exhaustive]
+    Migration {
+        /// The migration's name.
+        name: &'a str,
+        /// What is done with it.
+        action: Action,
+    },
+    /// The whole run, from when it has the lock, no migration of which takes long by itself.
+    Run,
     /// Steps that were sent together, of which the server has not yet told how far they are.
     #[non_exhaustive]
     Batch {
@@ -359,12 +369,28 @@ impl<'a> Work<'a> {
     }
 }
 
+impl Work<'_> {
+    /// A word for labels and fields.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Work::Lock => "lock",
+            Work::Statement(_) => "statement",
+            Work::Around { .. } => "around",
+            Work::Migration { .. } => "migration",
+            Work::Run => "run",
+            Work::Batch { .. } => "batch",
+        }
+    }
+}
+
 impl fmt::Display for Work<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Work::Lock => f.write_str("waiting for the migration lock"),
             Work::Statement(running) => running.fmt(f),
             Work::Around { name, .. } => write!(f, "{name}: what is done around its script"),
+            Work::Migration { name, action } => write!(f, "the whole migration, {action} {name}"),
+            Work::Run => f.write_str("the whole run"),
             Work::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
         }
     }

@@ -7,7 +7,6 @@ use crate::history::{End, Head, State};
 use crate::plan::Step;
 use crate::set::Set;
 use async_trait::async_trait;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// One set's history in one database.

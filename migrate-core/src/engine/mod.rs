@@ -39,9 +39,13 @@ pub struct Settings {
     pub poll: Duration,
     /// How long it goes on trying a migration that runs into lock timeouts.
     pub retry: Duration,
-    /// How long a statement, or the wait for somebody else's run, may take before [`Event::Slow`] tells of it; never when
-    /// there is none.
+    /// How long a statement, a migration, the run or the wait for another run may take before [`Event::Slow`] tells of it;
+    /// never when there is none.
     pub slow: Option<Duration>,
+    /// How long a migration may take before it is ended and rolled back; no limit when there is none.
+    pub migration_limit: Option<Duration>,
+    /// How long a run may take from when it has the lock, a backup aside; no limit when there is none.
+    pub run_limit: Option<Duration>,
 }
 
 impl Settings {
@@ -54,6 +58,8 @@ impl Settings {
         poll: Duration::from_millis(500),
         retry: Duration::from_secs(60),
         slow: Some(Duration::from_secs(10)),
+        migration_limit: None,
+        run_limit: None,
     };
 }
 
@@ -313,7 +319,8 @@ impl Run<'_> {
             self.tell_notices(&decided);
         }
         let notices = decided.notices.clone();
-        let mut progress = Progress::new(&mut *self.observer, decided.steps.len());
+        let progress = Progress::new(&mut *self.observer, decided.steps.len());
+        let mut progress = progress.slow_after(self.settings.slow);
         if is_new {
             progress.start();
         }

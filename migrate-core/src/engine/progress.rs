@@ -1,12 +1,13 @@
 //! How far a run has come.
 
+use super::Alarm;
 use crate::engine::Holder;
 use crate::engine::event::{Event, Observer, Running, ServerMessage, Severity, Work};
 use crate::engine::report::StepReport;
 use crate::history::Notice;
-use crate::plan::Step;
+use crate::plan::{Action, Step};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far a run has come: a backend tells it of each step, it tells the observer and keeps the reports.
 pub struct Progress<'o> {
@@ -19,6 +20,28 @@ pub struct Progress<'o> {
     /// How many notices and warnings the step under way has had.
     notices_said: u32,
     warnings: u32,
+    slow: Option<Duration>,
+    run: Age,
+    step: Age,
+    /// The step under way.
+    underway: Option<(String, Action)>,
+}
+
+/// How long something has been under way, and when that is told of.
+struct Age {
+    since: Instant,
+    alarm: Alarm,
+}
+
+impl Age {
+    fn new(slow: Option<Duration>) -> Age {
+        Age { since: Instant::now(), alarm: Alarm::new(slow) }
+    }
+
+    fn begin(&mut self) {
+        self.since = Instant::now();
+        self.alarm.reset();
+    }
 }
 
 impl<'o> Progress<'o> {
@@ -32,10 +55,47 @@ impl<'o> Progress<'o> {
             notices: Vec::new(),
             notices_said: 0,
             warnings: 0,
+            slow: None,
+            run: Age::new(None),
+            step: Age::new(None),
+            underway: None,
+        }
+    }
+
+    /// The same, which tells of a migration and of a run that take longer than this.
+    pub fn slow_after(self, slow: Option<Duration>) -> Progress<'o> {
+        Progress { slow, run: Age::new(slow), step: Age::new(slow), ..self }
+    }
+
+    /// How long the run has been under way: since it has the lock, or since the backup before its first step.
+    pub fn age(&self) -> Duration {
+        self.run.since.elapsed()
+    }
+
+    /// How long the step has been under way that was begun last.
+    pub fn step_age(&self) -> Duration {
+        self.step.since.elapsed()
+    }
+
+    /// Tells of the migration and of the run where they take long. The smallest thing that takes long is told of: not the
+    /// migration where its statement does, which has the age `of_statement`, and not the run where its migration does.
+    pub fn check_ages(&mut self, of_statement: Duration, blockers: &[Holder]) {
+        let Some(slow) = self.slow else { return };
+        let (step_age, run_age) = (self.step_age(), self.age());
+        let is_step_slow = self.underway.is_some() && step_age >= slow;
+        if self.run.alarm.rings(run_age) && !is_step_slow && of_statement < slow {
+            self.slow(Work::Run, run_age, blockers);
+        }
+        if let Some((name, action)) = self.underway.take() {
+            if self.step.alarm.rings(step_age) && of_statement < slow {
+                self.slow(Work::Migration { name: &name, action }, step_age, blockers);
+            }
+            self.underway = Some((name, action));
         }
     }
 
     pub(super) fn start(&mut self) {
+        self.run.begin();
         self.observer.event(&Event::Started { steps: self.of });
     }
 
@@ -51,12 +111,16 @@ impl<'o> Progress<'o> {
 
     /// The database is dumped.
     pub fn backed_up(&mut self, file: &Path, bytes: u64, took: Duration) {
+        // A dump takes as long as the database is large, and holds up nobody.
+        self.run.begin();
         self.observer.event(&Event::BackedUp { file, bytes, took });
     }
 
     /// A step was begun, or is the next in a message that was sent.
     pub fn step_started(&mut self, step: &Step<'_>) {
         let number = self.reports.len() + 1;
+        self.step.begin();
+        self.underway = Some((step.name.clone().into_owned(), step.action));
         self.observer.event(&Event::StepStarted {
             name: &step.name,
             action: step.action,
@@ -107,6 +171,7 @@ impl<'o> Progress<'o> {
     ) {
         let of = step.script().map_or(0, |script| script.statements().len());
         self.observer.event(&Event::StatementDone { name: &step.name, number, of, took, is_committed });
+        self.check_ages(took.unwrap_or_default(), &[]);
     }
 
     /// Something takes long.
@@ -126,6 +191,8 @@ impl<'o> Progress<'o> {
 
     /// A step is done and committed; it took so long by the server's clock.
     pub fn step_done(&mut self, step: &Step<'_>, took: Duration) {
+        self.underway = None;
+        self.check_ages(took, &[]);
         let report = StepReport {
             action: step.action,
             version: step.version.clone(),
@@ -141,12 +208,18 @@ impl<'o> Progress<'o> {
         self.reports.push(report);
     }
 
+    /// How many notices and warnings the server has sent at the step that is under way, as far as they were heard.
+    pub fn said_count(&self) -> (u32, u32) {
+        (self.notices_said, self.warnings)
+    }
+
     /// How many steps are done.
     pub fn done_count(&self) -> usize {
         self.reports.len()
     }
 
     pub(super) fn count_attempt(&mut self) -> u32 {
+        self.underway = None;
         // The server repeats the messages of a step that was rolled back.
         (self.notices_said, self.warnings) = (0, 0);
         self.attempts += 1;

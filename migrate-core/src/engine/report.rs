@@ -60,6 +60,7 @@ pub struct StepReport {
 
 impl fmt::Display for StepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         write!(f, "{} {}", self.name, self.action.past())?;
         if matches!(self.action, Action::Apply | Action::Revert) {
             write!(f, " in {:.1?}", self.took)?;
@@ -70,6 +71,7 @@ impl fmt::Display for StepReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         let counts = self.counts();
         if counts.is_empty() {
             f.write_str("nothing to do")?;

@@ -1,6 +1,7 @@
 //! Taking the steps of a plan, and taking them again.
 
 use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
+use crate::engine::advice::Cause;
 use crate::engine::error::{ApplyError, Error};
 use crate::engine::event::Event;
 use crate::engine::{Holder, Locked};
@@ -62,6 +63,16 @@ impl Stepping<'_, '_> {
                     failure.attempts = progress.count_attempt();
                     let pause = backoff.pause();
                     if trying.1.elapsed() + pause > self.settings.retry {
+                        return Err(Error::Failed(failure));
+                    }
+                    if let Some(limit) =
+                        self.settings.run_limit.filter(|limit| progress.age() + pause > *limit)
+                    {
+                        failure.message = format!(
+                            "{}; the run's limit of {limit:?} leaves no time to try again",
+                            failure.message
+                        );
+                        failure.cause = Some(Cause::RunLimit);
                         return Err(Error::Failed(failure));
                     }
                     let attempts = failure.attempts;

@@ -7,7 +7,7 @@ use crate::set::version::Version;
 #[non_exhaustive]
 pub enum Notice {
     /// An applied migration was edited, but only its comments and white space.
-    #[error("migration {name} was edited after it was applied, but only in comments and white space")]
+    #[error("{}", crate::clean!("migration {name} was edited after it was applied, but only in comments and white space"))]
     EditedComments {
         /// The migration's version.
         version: Version,
@@ -15,7 +15,7 @@ pub enum Notice {
         name: String,
     },
     /// The server warned of something while a migration was applied or reverted.
-    #[error("{name}: {message}")]
+    #[error("{}", crate::clean!("{name}: {message}"))]
     Server {
         /// The migration's name.
         name: String,
@@ -25,16 +25,16 @@ pub enum Notice {
         message: String,
     },
     /// The database has migrations that are newer than the binary.
-    #[error("the database is ahead of the binary: {} applied by a newer release", list(newer))]
+    #[error("{}", crate::clean!("the database is ahead of the binary: {} applied by a newer release", list(newer)))]
     Ahead {
         /// Their names.
         newer: Vec<String>,
     },
     /// Rows were deleted from the middle of the history. They told of attempts that count for nothing now.
-    #[error(
+    #[error("{}", crate::clean!(
         "the history {table} lacks its {}: deleted by hand; what is applied does not depend on that",
         numbered(rows)
-    )]
+    ))]
     RowsGone {
         /// The history's table, with its schema.
         table: String,
@@ -42,13 +42,13 @@ pub enum Notice {
         rows: Vec<(i64, i64)>,
     },
     /// A migration is applied that the set does not have, and the policy is to allow that.
-    #[error("migration {name} is applied, but missing from the binary")]
+    #[error("{}", crate::clean!("migration {name} is applied, but missing from the binary"))]
     Missing {
         /// Its name when it was applied.
         name: String,
     },
     /// A migration is applied after later ones, and the policy is to allow that.
-    #[error("migration {name} is out of order: {after}, which comes after it, is already applied")]
+    #[error("{}", crate::clean!("migration {name} is out of order: {after}, which comes after it, is already applied"))]
     OutOfOrder {
         /// Its name.
         name: String,
@@ -57,11 +57,11 @@ pub enum Notice {
     },
     /// What another tool has applied is taken over.
     #[cfg(feature = "histories")]
-    #[error(
+    #[error("{}", crate::clean!(
         "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
         if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") },
         if *count == 1 { "it is" } else { "they are" }
-    )]
+    ))]
     Adopted {
         /// The other tool.
         tool: crate::history::foreign::Tool,
@@ -71,7 +71,7 @@ pub enum Notice {
         count: usize,
     },
     /// Something that the backend noticed.
-    #[error("{0}")]
+    #[error("{}", crate::clean!("{_0}"))]
     Backend(String),
 }
 

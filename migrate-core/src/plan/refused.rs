@@ -12,10 +12,10 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Refused {
     /// An applied migration's text is not the one that was applied.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} was edited after it was applied{}; nothing was changed{diff}\nnext: {}",
         edited(applied_name, name, (applied, now), diff), after_edit(applied_name, name)
-    )]
+    ))]
     Edited {
         /// The migration's version.
         version: Version,
@@ -32,12 +32,12 @@ pub enum Refused {
     },
 
     /// An edit can't be accepted: the statements differ in more than their writing.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} was edited in more than its writing{}; nothing was changed{diff}\n\
          next: put the applied text back and make the change in a new migration; or, if the database is what the new text makes, \
          accept it by force",
         if diff.as_str().is_empty() { ", as far as can be told: the applied text is not known" } else { "" }
-    )]
+    ))]
     OtherStatements {
         /// The migration's version.
         version: Version,
@@ -48,10 +48,10 @@ pub enum Refused {
     },
 
     /// An edit was to be accepted of a migration that is not applied.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} is not applied, so it has no applied text that a new one could replace; nothing was changed\n\
          next: `run` applies it as it is now"
-    )]
+    ))]
     NotApplied {
         /// The migration's version.
         version: Version,
@@ -60,11 +60,11 @@ pub enum Refused {
     },
 
     /// A migration is applied that the set does not have, though the set has newer ones.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}{}; nothing was changed\n\
          next: {}",
         same_text(renumbered.as_deref()), after_missing(name, renumbered.as_deref())
-    )]
+    ))]
     Missing {
         /// The missing version.
         version: Version,
@@ -77,12 +77,12 @@ pub enum Refused {
     },
 
     /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and the \
          binary does not have those after it; nothing was changed\n\
          next: start the release before the one that removed them, which applies them, and then this one",
         missing.as_written()
-    )]
+    ))]
     PartlyReplaced {
         /// The version of the migration that replaces them.
         version: Version,
@@ -95,11 +95,11 @@ pub enum Refused {
     },
 
     /// A migration is pending though a later one is applied: a hole in the history.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} is not applied, but {after}, which comes after it, is{}; nothing was changed\n\
          next: {}",
         same_text(applied_as.as_deref()), after_hole(name, after, applied_as.as_deref())
-    )]
+    ))]
     OutOfOrder {
         /// The version that is pending.
         version: Version,
@@ -112,21 +112,21 @@ pub enum Refused {
     },
 
     /// The database has migrations that are newer than the binary, and the policy is to refuse that.
-    #[error(
+    #[error("{}", crate::clean!(
         "the database is ahead of the binary: {} applied by a newer release; nothing was changed\n\
          next: start the newer release, or revert with `down` (the history kept the down scripts)",
         list(newer)
-    )]
+    ))]
     Ahead {
         /// The names of the newer migrations.
         newer: Vec<String>,
     },
 
     /// A migration to revert has no down script, neither in the set nor in the history.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} can't be reverted: it has no down script, so nothing was reverted\n\
          next: write one beside its up script, or stop before {name}"
-    )]
+    ))]
     NoDown {
         /// The version without one.
         version: Version,
@@ -135,11 +135,11 @@ pub enum Refused {
     },
 
     /// A kept down script can't be run as it is.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} can't be reverted: the down script that the history kept of it can't be run: {problem}; \
          nothing was reverted\n\
          next: revert with a release that has {name}"
-    )]
+    ))]
     KeptDown {
         /// Its name.
         name: String,
@@ -148,10 +148,10 @@ pub enum Refused {
     },
 
     /// A version was named that neither set nor history has.
-    #[error(
+    #[error("{}", crate::clean!(
         "there is no migration {}: {}; nothing was changed\nnext: name a version that `status` shows",
         version.as_written(), match last { Some(last) => format!("the last is {last}"), None => "there is none at all".to_owned() }
-    )]
+    ))]
     UnknownVersion {
         /// The version asked for.
         version: Version,
@@ -160,13 +160,13 @@ pub enum Refused {
     },
 
     /// A run was to be reverted that has applied nothing that still is.
-    #[error(
+    #[error("{}", crate::clean!(
         "nothing that the run {run} applied is applied now; nothing was reverted\nnext: {}",
         match last {
             Some(last) => format!("name a run that the history shows: the last is {last}"),
             None => "there is nothing to revert".to_owned(),
         }
-    )]
+    ))]
     UnknownRun {
         /// The run asked for.
         run: String,
@@ -175,22 +175,22 @@ pub enum Refused {
     },
 
     /// A run was to be reverted that has marked migrations as applied, and run none: a baseline, an adoption.
-    #[error(
+    #[error("{}", crate::clean!(
         "the run {run} marked migrations as applied and ran none, so it is no deployment; nothing was reverted\n\
          next: revert by number or to a version, if what was there before is to be dropped by their down scripts"
-    )]
+    ))]
     MarkedRun {
         /// The run.
         run: String,
     },
 
     /// Migrations were to be reverted that this library has not run: they were marked as applied.
-    #[error(
+    #[error("{}", crate::clean!(
         "{} marked as applied, by a baseline, an adoption, a squash or a resolve, and not run by this library: a down script \
          would drop what was there before; nothing was reverted\n\
          next: revert only what came after {}; or, if it is to be dropped, ask for it with `Down::including_marked`",
         list(names), names[0]
-    )]
+    ))]
     Marked {
         /// Their names, in the order of reverting.
         names: Vec<String>,
@@ -211,11 +211,11 @@ pub enum Refused {
     NoRuns,
 
     /// A run was to be reverted, and others have applied something after it.
-    #[error(
+    #[error("{}", crate::clean!(
         "the run {run} can't be reverted alone: {}; nothing was reverted\n\
          next: revert what came later first, or all of it at once by naming the version to go back to",
         if *later == 1 { format!("{first} was applied after it") } else { format!("{later} migrations were applied after it, the first {first}") }
-    )]
+    ))]
     RunBeneath {
         /// The run asked for.
         run: String,
@@ -227,20 +227,20 @@ pub enum Refused {
 
     /// Rows were deleted from the middle of the history, and what is left of it does not make what its end says is applied:
     /// a run would apply their migrations a second time.
-    #[error(
+    #[error("{}", crate::clean!(
         "the history {} lacks its {}{}: deleted by hand; nothing was changed\nnext: {}",
         lost.table, numbered(&lost.rows), lost_names(lost), after_loss(lost)
-    )]
+    ))]
     RowsLost {
         /// Which rows.
         lost: LostRows,
     },
 
     /// A baseline was asked for where migrations are applied already.
-    #[error(
+    #[error("{}", crate::clean!(
         "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
          next: `run` it; a baseline is for a database whose schema was made without this library"
-    )]
+    ))]
     NotEmpty {
         /// How many migrations are applied.
         applied: usize,
@@ -249,11 +249,11 @@ pub enum Refused {
     },
 
     /// A migration was to go on at a statement, but it was not interrupted.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} was not interrupted: it is {}\n\
          next: `run` applies what is pending; only a migration that stopped between its statements can go on at one",
         if *applied { "applied" } else { "pending" }
-    )]
+    ))]
     NotInterrupted {
         /// The version.
         version: Version,
@@ -264,9 +264,9 @@ pub enum Refused {
     },
 
     /// A migration was to go on at a statement that its script does not have.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} can't go on at statement {statement}: its script has statements 1 to {statements}"
-    )]
+    ))]
     NoSuchStatement {
         /// Its name.
         name: String,
@@ -283,10 +283,10 @@ pub enum Refused {
 
     /// A migration that runs statement by statement was begun and not finished, and then edited or removed, or something
     /// else was asked for before it is finished.
-    #[error(
+    #[error("{}", crate::clean!(
         "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
         statements(*statements_done), problem.what(), problem.next()
-    )]
+    ))]
     Interrupted {
         /// The version.
         version: Version,

@@ -265,6 +265,7 @@ impl<'s> Step<'s> {
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         write!(f, "{} {}", self.action, self.name)?;
         if self.supersedes.iter().any(|old| old.version == self.version) {
             f.write_str(" again")?;

@@ -92,7 +92,7 @@ impl fmt::Display for Checksum {
 
 /// A text that is not a checksum.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a checksum: expected `sha256:` and 64 hexadecimal digits")]
+#[error("{}", crate::clean!("`{_0}` is not a checksum: expected `sha256:` and 64 hexadecimal digits"))]
 pub struct InvalidChecksum(String);
 
 crate::debug_as_display!(InvalidChecksum);

@@ -97,7 +97,7 @@ impl fmt::Debug for Digest {
 
 /// A text that is not a digest.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a digest: expected 64 hexadecimal digits")]
+#[error("{}", crate::clean!("`{_0}` is not a digest: expected 64 hexadecimal digits"))]
 pub struct InvalidDigest(String);
 
 crate::debug_as_display!(InvalidDigest);

@@ -62,7 +62,7 @@ enum Members {
 
 /// Two migrations of one set have the same version.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("version {version} is both `{first}` and `{second}`: give one of them another version")]
+#[error("{}", crate::clean!("version {version} is both `{first}` and `{second}`: give one of them another version"))]
 pub struct DuplicateVersion {
     /// The version that both have.
     pub version: Version,

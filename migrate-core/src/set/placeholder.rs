@@ -243,19 +243,19 @@ pub(crate) fn may_end_body(value: &str) -> bool {
 #[non_exhaustive]
 pub enum PlaceholderError {
     /// A declared placeholder has no value.
-    #[error(
+    #[error("{}", crate::clean!(
         "the placeholder `{name}` has no value; nothing was changed\n\
          next: give it one before the call: `.placeholder({name:?}, Value::Identifier(…))`, or `Value::Literal(…)`"
-    )]
+    ))]
     NoValue {
         /// Its name.
         name: String,
     },
     /// A value is given to a placeholder that the set does not declare.
-    #[error(
+    #[error("{}", crate::clean!(
         "the set declares no placeholder `{name}`; nothing was changed\nnext: {}",
         if declared.is_empty() { "declare it: `migrate!(…, placeholders = [\"…\"])`".to_owned() } else { format!("give values to {}", list(declared)) }
-    )]
+    ))]
     Undeclared {
         /// The name.
         name: String,
@@ -263,16 +263,16 @@ pub enum PlaceholderError {
         declared: Vec<String>,
     },
     /// An identifier without a character.
-    #[error("the placeholder `{name}` is an empty identifier; nothing was changed\nnext: give it a name")]
+    #[error("{}", crate::clean!("the placeholder `{name}` is an empty identifier; nothing was changed\nnext: give it a name"))]
     Empty {
         /// Its name.
         name: String,
     },
     /// A value holds what could end the dollar-quoted body that it stands in.
-    #[error(
+    #[error("{}", crate::clean!(
         "the value of the placeholder `{name}` holds a delimiter like `$$`, and could end the dollar-quoted body that it \
          stands in, in `{path}`; nothing was changed\nnext: give it another value, or use it outside of the body only"
-    )]
+    ))]
     EndsBody {
         /// Its name.
         name: String,

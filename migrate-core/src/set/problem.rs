@@ -4,7 +4,7 @@ use crate::display::printable::Printable;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// One thing that is wrong with a migration directory.
 ///
@@ -50,16 +50,16 @@ impl fmt::Display for Problem {
 #[non_exhaustive]
 pub enum ProblemKind {
     /// Neither a migration nor a file that is known to stand beside migrations.
-    #[error("there is no migration here{}", found_text(found))]
+    #[error("{}", crate::clean!("there is no migration here{}", found_text(found)))]
     NoMigrations {
         /// The first few names that were found.
         found: Vec<String>,
     },
     /// The files follow two conventions.
-    #[error(
+    #[error("{}", crate::clean!(
         "two layouts in one directory: {first} (`{first_path}`{}) and {second} (`{second_path}`{})",
         more(*first_more), more(*second_more)
-    )]
+    ))]
     MixedLayouts {
         /// One layout.
         first: Layout,
@@ -87,7 +87,7 @@ pub enum ProblemKind {
         example: String,
     },
     /// A version with a character that its layout does not take.
-    #[error("`{character}` can't be part of the version `{version}`")]
+    #[error("{}", crate::clean!("`{character}` can't be part of the version `{version}`"))]
     OddVersion {
         /// The version as written.
         version: String,
@@ -97,7 +97,7 @@ pub enum ProblemKind {
         example: String,
     },
     /// A version that no history could keep.
-    #[error("the version has {length} characters, of at most {limit}")]
+    #[error("{}", crate::clean!("the version has {length} characters, of at most {limit}"))]
     LongVersion {
         /// How many it has.
         length: usize,
@@ -105,19 +105,19 @@ pub enum ProblemKind {
         limit: usize,
     },
     /// A control character, or bytes that are no UTF-8, in a name.
-    #[error("the name holds {character:?}, which is no character for a name")]
+    #[error("{}", crate::clean!("the name holds {character:?}, which is no character for a name"))]
     OddCharacter {
         /// The character; U+FFFD for what is not UTF-8.
         character: char,
     },
     /// An ending such as `.undo.sql`.
-    #[error("`{ending}` is not an ending that is known")]
+    #[error("{}", crate::clean!("`{ending}` is not an ending that is known"))]
     UnknownEnding {
         /// The ending.
         ending: String,
     },
     /// A file that the layout knows nothing of.
-    #[error("not a file that the {layout} layout knows")]
+    #[error("{}", crate::clean!("not a file that the {layout} layout knows"))]
     UnknownFile {
         /// The layout of the directory.
         layout: Layout,
@@ -125,19 +125,19 @@ pub enum ProblemKind {
         names: &'static str,
     },
     /// A file in a folder, where the layout has none.
-    #[error("in a folder, where the {layout} layout has no files")]
+    #[error("{}", crate::clean!("in a folder, where the {layout} layout has no files"))]
     InFolder {
         /// The layout of the directory.
         layout: Layout,
     },
     /// A migration folder without its up script.
-    #[error("no `{expected}` in this folder")]
+    #[error("{}", crate::clean!("no `{expected}` in this folder"))]
     FolderWithoutUp {
         /// The name of the missing file.
         expected: &'static str,
     },
     /// A down or verify script alone.
-    #[error("a {role} script without an up script")]
+    #[error("{}", crate::clean!("a {role} script without an up script"))]
     WithoutUp {
         /// What the script is.
         role: Role,
@@ -145,7 +145,7 @@ pub enum ProblemKind {
         expected: String,
     },
     /// Two migrations with one version.
-    #[error("version {version} is `{other}` already")]
+    #[error("{}", crate::clean!("version {version} is `{other}` already"))]
     DuplicateVersion {
         /// The version.
         version: Version,
@@ -153,7 +153,7 @@ pub enum ProblemKind {
         other: String,
     },
     /// Two scripts of one kind in one migration.
-    #[error("a second {role} script beside `{other}`")]
+    #[error("{}", crate::clean!("a second {role} script beside `{other}`"))]
     DuplicateScript {
         /// What both are.
         role: Role,
@@ -161,13 +161,13 @@ pub enum ProblemKind {
         other: String,
     },
     /// Two names that are one on Windows and macOS.
-    #[error("differs from `{other}` by upper and lower case only")]
+    #[error("{}", crate::clean!("differs from `{other}` by upper and lower case only"))]
     SameButForCase {
         /// The other one.
         other: String,
     },
     /// Something of another tool that is not read.
-    #[error("{what} is for {tool} alone, and is not read here")]
+    #[error("{}", crate::clean!("{what} is for {tool} alone, and is not read here"))]
     OtherTool {
         /// The tool.
         tool: &'static str,
@@ -177,7 +177,7 @@ pub enum ProblemKind {
         mend: String,
     },
     /// A mark that divides a file, and that its tool would not take, or not as meant.
-    #[error("{}{fault}", if mark.is_empty() { String::new() } else { format!("`{mark}`: ") })]
+    #[error("{}", crate::clean!("{}{fault}", if mark.is_empty() { String::new() } else { format!("`{mark}`: ") }))]
     BadMark {
         /// The mark; empty where there is none.
         mark: String,
@@ -185,15 +185,15 @@ pub enum ProblemKind {
         fault: MarkFault,
     },
     /// Versions that come in another order than the names of their files, by which the tool sorts.
-    #[error(
+    #[error("{}", crate::clean!(
         "dbmate, which sorts by name, would apply it before `{other}`, whose version comes before this one's"
-    )]
+    ))]
     OrderByName {
         /// The up script that would come after it.
         other: String,
     },
     /// Settings of a script that is not there.
-    #[error("settings of `{script}`, which is not there")]
+    #[error("{}", crate::clean!("settings of `{script}`, which is not there"))]
     WithoutScript {
         /// The script.
         script: String,
@@ -205,7 +205,7 @@ pub enum ProblemKind {
     #[error("the script is not written yet: it is as `migrate new` made it")]
     Unwritten,
     /// More than a server takes in one message.
-    #[error("the script has {length} bytes, of at most {limit}")]
+    #[error("{}", crate::clean!("the script has {length} bytes, of at most {limit}"))]
     TooLarge {
         /// How many it has.
         length: usize,
@@ -213,7 +213,7 @@ pub enum ProblemKind {
         limit: usize,
     },
     /// Bytes that are not UTF-8.
-    #[error("the file is not UTF-8 from byte {offset} on (0x{byte:02x})")]
+    #[error("{}", crate::clean!("the file is not UTF-8 from byte {offset} on (0x{byte:02x})"))]
     NotUtf8 {
         /// How many bytes before it are UTF-8.
         offset: usize,
@@ -221,22 +221,22 @@ pub enum ProblemKind {
         byte: u8,
     },
     /// SQL that can't be split into statements, or that no migration may hold.
-    #[error("{0}")]
+    #[error("{}", crate::clean!("{_0}"))]
     Sql(FaultKind),
     /// A name before `=` that is no option.
-    #[error("there is no option `{name}`")]
+    #[error("{}", crate::clean!("there is no option `{name}`"))]
     UnknownOption {
         /// The name.
         name: String,
     },
     /// A word without `=` in a line of options.
-    #[error("`{word}` is not an option: it has no `=` and value")]
+    #[error("{}", crate::clean!("`{word}` is not an option: it has no `=` and value"))]
     NotAnOption {
         /// The word.
         word: String,
     },
     /// A value that its option does not take.
-    #[error("`{value}` is no value for `{option}`")]
+    #[error("{}", crate::clean!("`{value}` is no value for `{option}`"))]
     BadValue {
         /// The option.
         option: &'static str,
@@ -246,7 +246,7 @@ pub enum ProblemKind {
         expected: &'static str,
     },
     /// An option given twice.
-    #[error("`{option}` is given in line {first_line} already")]
+    #[error("{}", crate::clean!("`{option}` is given in line {first_line} already"))]
     DuplicateOption {
         /// The option.
         option: &'static str,
@@ -254,7 +254,7 @@ pub enum ProblemKind {
         first_line: u32,
     },
     /// An option in a script that it means nothing to.
-    #[error("`{option}` means nothing in a {role} script")]
+    #[error("{}", crate::clean!("`{option}` means nothing in a {role} script"))]
     OptionNotHere {
         /// The option.
         option: &'static str,
@@ -262,7 +262,7 @@ pub enum ProblemKind {
         role: Role,
     },
     /// A `${…}` in a set that has placeholders, which is none that it could be.
-    #[error("`{text}`: {fault}")]
+    #[error("{}", crate::clean!("`{text}`: {fault}"))]
     BadPlaceholder {
         /// The placeholder.
         text: String,
@@ -270,7 +270,7 @@ pub enum ProblemKind {
         fault: PlaceholderFault,
     },
     /// A range of versions that a migration can't replace.
-    #[error("`replaces={}` can't be replaced by version {version}{}", crate::set::options::range_text(first, last), if version.is_repeatable() { ", which is repeatable" } else { "" })]
+    #[error("{}", crate::clean!("`replaces={}` can't be replaced by version {version}{}", crate::set::options::range_text(first, last), if version.is_repeatable() { ", which is repeatable" } else { "" }))]
     BadRange {
         /// The first version, as written.
         first: String,
@@ -286,7 +286,7 @@ pub enum ProblemKind {
     #[error("options in a block comment would be ignored")]
     OptionsInBlockComment,
     /// A transaction block asked for, and a statement that refuses one.
-    #[error("`{statement}` refuses a transaction block, which {asked} asks for")]
+    #[error("{}", crate::clean!("`{statement}` refuses a transaction block, which {asked} asks for"))]
     RefusesBlock {
         /// The beginning of the statement.
         statement: String,
@@ -294,18 +294,18 @@ pub enum ProblemKind {
         asked: String,
     },
     /// A setting for a transaction that ends with the setting.
-    #[error(
+    #[error("{}", crate::clean!(
         "`{statement}` has no effect where each statement runs in a transaction of its own, and has one where a tool sends \
          them together"
-    )]
+    ))]
     LocalSetting {
         /// The beginning of the statement.
         statement: String,
     },
     /// A statement that refuses a transaction block, inside a block of the script's own.
-    #[error(
+    #[error("{}", crate::clean!(
         "`{statement}` refuses a transaction block, and the script's own BEGIN in line {begun} opens one"
-    )]
+    ))]
     RefusesOwnBlock {
         /// The beginning of the statement.
         statement: String,
@@ -318,15 +318,15 @@ pub enum ProblemKind {
     )]
     UnendedBlock,
     /// A verify script that begins or ends a transaction.
-    #[error(
+    #[error("{}", crate::clean!(
         "{command} has no place in a verify script: it would end the transaction that the verdict decides about"
-    )]
+    ))]
     VerifyControl {
         /// The statement's command: `BEGIN`, `COMMIT` or `ROLLBACK`.
         command: &'static str,
     },
     /// A header that contradicts what the other tool's file or mark says.
-    #[error("`transaction={header}` contradicts {other}")]
+    #[error("{}", crate::clean!("`transaction={header}` contradicts {other}"))]
     ContradictsMetadata {
         /// What the header says.
         header: &'static str,
@@ -334,7 +334,7 @@ pub enum ProblemKind {
         other: String,
     },
     /// A line of a settings file that is not one of those it may have.
-    #[error("`{line}` is not a setting that is known here")]
+    #[error("{}", crate::clean!("`{line}` is not a setting that is known here"))]
     UnknownSetting {
         /// The line.
         line: String,
@@ -342,13 +342,13 @@ pub enum ProblemKind {
         expected: &'static str,
     },
     /// A setting given twice.
-    #[error("`{key}` is set twice")]
+    #[error("{}", crate::clean!("`{key}` is set twice"))]
     DuplicateSetting {
         /// Its name.
         key: &'static str,
     },
     /// A settings file without its setting.
-    #[error("`{key}` is not set")]
+    #[error("{}", crate::clean!("`{key}` is not set"))]
     MissingSetting {
         /// Its name.
         key: &'static str,
@@ -356,7 +356,7 @@ pub enum ProblemKind {
         expected: &'static str,
     },
     /// Migrations for another database.
-    #[error("the migrations are for `{provider}`, not for PostgreSQL")]
+    #[error("{}", crate::clean!("the migrations are for `{provider}`, not for PostgreSQL"))]
     OtherProvider {
         /// What the file names.
         provider: String,
@@ -373,7 +373,7 @@ pub enum MarkFault {
     #[error("a mark counts at the beginning of its line only")]
     Indented,
     /// A second one where there may be one.
-    #[error("it stands in line {first_line} already")]
+    #[error("{}", crate::clean!("it stands in line {first_line} already"))]
     Again {
         /// Where the first one stands.
         first_line: u32,
@@ -385,7 +385,7 @@ pub enum MarkFault {
         known: &'static str,
     },
     /// An option that the mark does not take.
-    #[error("it takes no option `{option}`")]
+    #[error("{}", crate::clean!("it takes no option `{option}`"))]
     BadOption {
         /// The option.
         option: String,
@@ -393,7 +393,7 @@ pub enum MarkFault {
         known: &'static str,
     },
     /// No mark for the up script.
-    #[error("no `{expected}` stands in the file")]
+    #[error("{}", crate::clean!("no `{expected}` stands in the file"))]
     NoUp {
         /// The mark that is missing.
         expected: &'static str,

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Something wrong with a script, and where.
 #[derive(Clone, PartialEq, Eq, Error)]
-#[error("{kind}")]
+#[error("{}", crate::clean!("{kind}"))]
 pub struct Fault {
     /// What is wrong.
     pub kind: FaultKind,
@@ -38,7 +38,7 @@ pub enum FaultKind {
     #[error("this quoted identifier has no closing quote")]
     UnterminatedIdentifier,
     /// A dollar-quoted string constant that begins here and does not end.
-    #[error("this dollar-quoted string has no closing ${tag}$")]
+    #[error("{}", crate::clean!("this dollar-quoted string has no closing ${tag}$"))]
     UnterminatedDollarQuote {
         /// What stands between the dollar signs; often nothing.
         tag: String,
@@ -50,7 +50,7 @@ pub enum FaultKind {
     #[error("this BEGIN ATOMIC has no END")]
     UnterminatedBody,
     /// A parenthesis without its partner.
-    #[error("this {parenthesis} has no partner")]
+    #[error("{}", crate::clean!("this {parenthesis} has no partner"))]
     UnbalancedParenthesis {
         /// The one that is there: `(` or `)`.
         parenthesis: char,
@@ -59,7 +59,7 @@ pub enum FaultKind {
     #[error("PREPARE TRANSACTION leaves the migration's transaction open on the server, with all its locks")]
     PrepareTransaction,
     /// A command for psql.
-    #[error("{command} is a command for psql, and the server does not know it")]
+    #[error("{}", crate::clean!("{command} is a command for psql, and the server does not know it"))]
     PsqlMetaCommand {
         /// The command, its backslash included.
         command: String,
@@ -84,7 +84,7 @@ pub enum FaultKind {
     #[error("a byte 0 can't be sent to the server")]
     NulByte,
     /// A word that no statement has, since an invisible character is part of it.
-    #[error("the invisible character {} is part of a word here, which the server refuses", character_text(*character))]
+    #[error("{}", crate::clean!("the invisible character {} is part of a word here, which the server refuses", character_text(*character)))]
     InvisibleCharacter {
         /// The character.
         character: char,

@@ -11,6 +11,7 @@ use crate::{Attempt, Outcome, Report, RunningAttempt, State, StatusRow, StepRepo
 use migrate_core::FolderError;
 use migrate_core::display::printable::is_obeyed;
 use migrate_core::engine::Holder;
+use migrate_core::engine::advice::Cause;
 use migrate_core::engine::error::{Failure, Left, Place};
 use migrate_core::history::Notice;
 use serde_json::{Map, Value, json};
@@ -68,7 +69,7 @@ pub(super) fn text(document: &Value) -> String {
     let mut text = String::new();
     for character in format!("{document:#}\n").chars() {
         match character {
-            // They stand within strings only, and none of them is beyond the 16 bits of an escape.
+            // They stand within strings only, and none of them is beyond the 16 bits of one escape.
             _ if is_obeyed(character) => _ = write!(text, "\\u{:04x}", u32::from(character)),
             _ => text.push(character),
         }
@@ -122,6 +123,7 @@ pub(super) fn failure(failure: &Failure) -> Value {
         "action": failure.action.word(),
         "place": failure.place.as_ref().map(place),
         "sqlstate": failure.code,
+        "cause": failure.cause.map(Cause::word),
         "message": failure.message,
         "detail": failure.detail,
         "hint": failure.hint,

@@ -83,6 +83,12 @@ pub(crate) struct Run {
     /// How long a statement may take; 0s sets no limit
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     statement_timeout: Option<Duration>,
+    /// End a migration that takes longer than this, and roll it back; no limit when not given
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    migration_limit: Option<Duration>,
+    /// End a run that takes longer than this, once it has the migration lock; no limit when not given
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    run_limit: Option<Duration>,
     /// Apply pending migrations also where later ones are applied
     #[arg(long, global = true)]
     allow_out_of_order: bool,
@@ -189,6 +195,8 @@ impl Run {
             time("lock-timeout", self.lock_timeout),
             time("retry-for", self.retry_for),
             time("statement-timeout", self.statement_timeout),
+            time("migration-limit", self.migration_limit),
+            time("run-limit", self.run_limit),
             flag("allow-out-of-order", self.allow_out_of_order),
             flag("allow-missing", self.allow_missing),
             flag("ignore-foreign-history", self.ignore_foreign_history),
@@ -210,6 +218,12 @@ impl Run {
         }
         if let Some(time) = self.statement_timeout {
             migrator = migrator.statement_timeout(time);
+        }
+        if let Some(time) = self.migration_limit {
+            migrator = migrator.migration_limit(time);
+        }
+        if let Some(time) = self.run_limit {
+            migrator = migrator.run_limit(time);
         }
         if self.allow_out_of_order {
             migrator = migrator.allow_out_of_order(true);

@@ -17,11 +17,11 @@ pub(crate) enum Problem {
     Migrate(#[from] Error),
 
     /// A verify script that was run by itself refutes its migration.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{}\ndatabase: {} is applied as before; nothing was changed\n\
          next: see what changed what it made, or correct the verify script",
-        without_state(.0), .0.name
-    )]
+        without_state(_0), _0.name
+    ))]
     Refuted(Box<migrate_core::Failure>),
 
     /// What is known of the connection does not make one.
@@ -33,7 +33,7 @@ pub(crate) enum Problem {
     Folder(#[from] FolderError),
 
     /// A file can't be read or written.
-    #[error("can't {what} `{}`: {source}", path.display())]
+    #[error("{}", migrate_core::clean!("can't {what} `{}`: {source}", path.display()))]
     File {
         /// What was to be done with it.
         what: &'static str,
@@ -44,47 +44,47 @@ pub(crate) enum Problem {
     },
 
     /// A file that was to be made is there.
-    #[error("`{}` is there already; nothing was written\nnext: give the migration another name", path.display())]
+    #[error("{}", migrate_core::clean!("`{}` is there already; nothing was written\nnext: give the migration another name", path.display()))]
     Exists {
         /// The file.
         path: PathBuf,
     },
 
     /// No name for a migration.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "`{name}` has no letter or digit to name a migration by; nothing was written\nnext: say what it does: create_users"
-    )]
+    ))]
     NewName {
         /// The name as it was given.
         name: String,
     },
 
     /// A layout whose files can't be made.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "no file can be made for the {layout} layout; nothing was written\nnext: write the migration by hand"
-    )]
+    ))]
     NewLayout {
         /// The layout's name.
         layout: String,
     },
 
     /// A reset of a database that nobody has called a development one.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the database {database} is not marked as a development database, and all in it would be dropped; nothing was changed\n\
          next: mark it once, or repeat its name"
-    )]
+    ))]
     NotDevelopment {
         /// Its name.
         database: String,
     },
 
     /// Migrations would be reverted, and nobody has said yes to it.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{} of the database {database} ({server}) would be reverted, and {}; nothing was reverted\nnext: {}",
         names.join(", "),
         if *asked { "the answer was not yes" } else { "there is no terminal to ask on" },
         if *asked { "see what `--dry-run` shows" } else { "give `--yes` if what their down scripts drop may go, rows included" }
-    )]
+    ))]
     NotConfirmed {
         /// Its name.
         database: String,
@@ -97,9 +97,9 @@ pub(crate) enum Problem {
     },
 
     /// A reset with the name of another database.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the database is {database}, not {confirmed}; nothing was changed\nnext: see where the connection leads"
-    )]
+    ))]
     OtherDatabase {
         /// Its name.
         database: String,
@@ -108,11 +108,11 @@ pub(crate) enum Problem {
     },
 
     /// A reset of a database that subscribes to others.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the database {database} has subscriptions ({}), whose slots on the publisher would stay and keep its log; nothing was \
          changed\nnext: drop them first: DROP SUBSCRIPTION {}",
         names.join(", "), crate::sql::quote::quote_if_needed(&names[0])
-    )]
+    ))]
     Subscriptions {
         /// Its name.
         database: String,
@@ -121,9 +121,9 @@ pub(crate) enum Problem {
     },
 
     /// The seed script failed.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the seed script failed{place}: {message}\ndatabase: it is rebuilt, and the seed script left nothing behind\nnext: correct the script, and reset again"
-    )]
+    ))]
     Seed {
         /// Where in it: ` at seed.sql:3:1`.
         place: String,
@@ -139,10 +139,10 @@ pub(crate) enum Problem {
     NotKept,
 
     /// What was kept of the schema is of before other migrations were applied or reverted.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "what was kept of the schema at {at} is of before a run that kept nothing; nothing was changed\n\
          next: compare without `--kept`, and keep it by `drift --keep` if all is well"
-    )]
+    ))]
     KeptEarlier {
         /// When it was kept.
         at: String,
@@ -153,11 +153,11 @@ pub(crate) enum Problem {
     Renumber(#[from] RenumberProblem),
 
     /// Ended by a signal.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{}; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
          next: see where the database stands",
         _0.past()
-    )]
+    ))]
     Interrupted(Signal),
 }
 

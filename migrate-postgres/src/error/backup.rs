@@ -14,11 +14,11 @@ pub enum BackupError {
     )]
     NoUrl,
     /// No `pg_dump` with its `pg_restore` that is not older than the server.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "there is no pg_dump and pg_restore of version {server} or newer (found: {}); nothing was changed\n\
          next: install postgresql-client-{server}, or name the folder with `Backups::programs`",
         if found.is_empty() { "none".to_owned() } else { found.join(", ") }
-    )]
+    ))]
     NoProgram {
         /// The server's major version.
         server: u32,
@@ -26,10 +26,10 @@ pub enum BackupError {
         found: Vec<String>,
     },
     /// The database might not fit.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{} has {} free, and {} may be needed; nothing was changed\nnext: make room, or name another folder",
         folder.display(), Bytes(*free), Bytes(*needed)
-    )]
+    ))]
     TooLittleSpace {
         /// The folder.
         folder: PathBuf,
@@ -39,7 +39,7 @@ pub enum BackupError {
         needed: u64,
     },
     /// The folder or a file in it can't be used.
-    #[error("{}: {source}; nothing was changed\nnext: see that the folder exists and can be written", path.display())]
+    #[error("{}", migrate_core::clean!("{}: {source}; nothing was changed\nnext: see that the folder exists and can be written", path.display()))]
     Folder {
         /// The path.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum BackupError {
         source: std::io::Error,
     },
     /// A program failed; its file was removed.
-    #[error("{program} failed: {said}; nothing was changed\nnext: see to that, and run again")]
+    #[error("{}", migrate_core::clean!("{} failed: {said}; nothing was changed\nnext: see to that, and run again", program.display()))]
     Program {
         /// Which.
         program: PathBuf,

@@ -25,20 +25,20 @@ use tokio_postgres::error::{DbError, SqlState};
 #[non_exhaustive]
 pub enum Error {
     /// The connection string can't be read.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the connection string can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
-    )]
+    ))]
     Url {
         /// What is wrong with it, in words that repeat nothing of it.
         problem: String,
     },
 
     /// The server can't be reached, or takes no connection to this database.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "can't connect to {target}: {}; nothing was changed\nnext: {}",
         cause(source),
         after_connect(source)
-    )]
+    ))]
     Connect {
         /// Where: hosts, ports, database and user.
         target: String,
@@ -47,22 +47,22 @@ pub enum Error {
     },
 
     /// TLS can't be set up as the connection string asks for it: a certificate or a key can't be used.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "TLS can't be set up: {problem}; nothing was changed\nnext: correct sslrootcert, sslcert, sslkey or sslcrl, or \
          their files"
-    )]
+    ))]
     Tls {
         /// What is wrong, with the file.
         problem: String,
     },
 
     /// The role or the database may have one connection, and a run with work to do takes two.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the {owner} has CONNECTION LIMIT 1, and a run with work to do takes two connections: {}; nothing was changed\n\
          next: ALTER {} CONNECTION LIMIT 2, or hand over one `Client`, which both holds the lock and works",
         cause(source),
         limited(owner)
-    )]
+    ))]
     ConnectionLimit {
         /// The role or the database, as in `role app`.
         owner: String,
@@ -71,11 +71,11 @@ pub enum Error {
     },
 
     /// The server refuses the user.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the server refuses the login to {target}: {}; nothing was changed\nnext: {}",
         cause(source),
         after_login(source)
-    )]
+    ))]
     Login {
         /// Where: hosts, ports, database and user.
         target: String,
@@ -85,17 +85,17 @@ pub enum Error {
 
     /// The pool gave no connection, for a reason of its own: where the server gave none, that is the error.
     #[cfg(feature = "deadpool")]
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the pool gave no connection: {source}; nothing was changed\n\
          next: see who holds its connections, or allow it more of them or a longer wait"
-    )]
+    ))]
     Pool {
         /// Why not.
         source: deadpool_postgres::PoolError,
     },
 
     /// There is work to do, but the server takes no writes: a hot standby, or a session that is read-only by default.
-    #[error("there are migrations to apply or revert, but {reason}; nothing was changed\nnext: {next}")]
+    #[error("{}", migrate_core::clean!("there are migrations to apply or revert, but {reason}; nothing was changed\nnext: {next}"))]
     ReadOnly {
         /// Why it takes no writes.
         reason: &'static str,
@@ -104,7 +104,7 @@ pub enum Error {
     },
 
     /// The role may not do what the history needs.
-    #[error("the role {role} may not {what}: {message}; nothing was changed\nnext: {next}")]
+    #[error("{}", migrate_core::clean!("the role {role} may not {what}: {message}; nothing was changed\nnext: {next}"))]
     Privilege {
         /// The role.
         role: String,
@@ -133,17 +133,17 @@ pub enum Error {
     OtherServer,
 
     /// The wanted way to hold the lock takes a second connection, and the target is a single one.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "a lock of the kind {kind:?} takes a second connection, and a `Client` is only one; nothing was changed\n\
          next: hand over a URL, a `Config` or a pool, or leave the kind to the run"
-    )]
+    ))]
     OneConnection {
         /// What was wanted.
         kind: crate::settings::LockKind,
     },
 
     /// A pooler had no server connection for the run within its `lock_wait`.
-    #[error("{}; nothing was changed\nnext: {}", no_connection(*waited, *holds_lock), more_connections(*holds_lock, *only_one))]
+    #[error("{}", migrate_core::clean!("{}; nothing was changed\nnext: {}", no_connection(*waited, *holds_lock), more_connections(*holds_lock, *only_one)))]
     NoServerConnection {
         /// How long the run waited.
         waited: Duration,
@@ -155,10 +155,10 @@ pub enum Error {
     },
 
     /// What `resolve` was to record of an interrupted migration is not so.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\
          next: make it so, or settle it as what it is"
-    )]
+    ))]
     NotSo {
         /// The migration's name.
         name: String,
@@ -177,13 +177,13 @@ pub enum Error {
 
     /// The history is not in the schema where a run would look for it and begin one: the search path has changed, or a schema
     /// on it was made or lost. Another history there would have everything applied a second time.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "a history {found}.{table} is there, but none of this set where a run looks for it, in {first}.{own}: {first} is the \
          first schema of the search_path that this role may use; nothing was changed\n\
          next: say which one it is: `history_schema(\"{found}\")`{} goes on with the one that is there, \
          `history_schema(\"{first}\")` is for another one of its own",
         if table == own { String::new() } else { format!(" with `history_table(\"{table}\")`") }
-    )]
+    ))]
     OtherSchema {
         /// The history's table that is there.
         table: String,
@@ -196,12 +196,12 @@ pub enum Error {
     },
 
     /// Another tool has applied migrations of this set, and our history has none of it: all would be applied a second time.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{tool} has migrated this database: {table} lists {listed} of this set's {total} migrations, {first} for one, \
          and the history of this set is empty, so all of them would be applied a second time; nothing was changed\n\
          next: `adopt` takes over what it lists; or, if it lists another set's migrations, say so with \
          `ignore_foreign_history`"
-    )]
+    ))]
     ForeignHistory {
         /// The other tool.
         tool: migrate_core::history::foreign::Tool,
@@ -216,11 +216,11 @@ pub enum Error {
     },
 
     /// The table of the history's name is somebody else's.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
          next: give the history another name with `history_table`",
         columns(missing)
-    )]
+    ))]
     NotOurTable {
         /// The table.
         table: String,
@@ -230,11 +230,11 @@ pub enum Error {
 
     /// There is work to do, but a newer release has given the history a format that this one can't write. It is read all the
     /// same, and a boot with nothing to do is not kept from booting.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the history {table} has format {found}, and this release writes format {known}: a newer release has migrated this \
          database; nothing was changed\n\
          next: deploy the newer release, or let it apply or revert what is to be applied or reverted"
-    )]
+    ))]
     NewerFormat {
         /// The table.
         table: String,
@@ -245,12 +245,12 @@ pub enum Error {
     },
 
     /// The history's table was changed by hand: it lacks columns that it had.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the history {table} was changed by hand: it has no column {}; nothing was changed\n\
          next: restore the table from a backup, or add what is missing again; a history in another table would have \
          everything applied a second time",
         columns(missing)
-    )]
+    ))]
     DamagedTable {
         /// The table.
         table: String,
@@ -259,21 +259,21 @@ pub enum Error {
     },
 
     /// What has the history's name is a view, or a table of another server.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the history {table} is no table of this database; nothing was changed\n\
          next: put the table in its place, or name the one that is the history with `history_schema` and `history_table`"
-    )]
+    ))]
     NotATable {
         /// What has its name.
         table: String,
     },
 
     /// The end of the history, which a boot believes, does not say what its rows do.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the end of the history {table}, row {row} of the set `{set}`, says that other migrations are applied than its rows do: \
          it was changed by hand, and a boot believes it; nothing was changed\n\
          next: put right what was changed by hand; or let the rows count: {remedy}"
-    )]
+    ))]
     WrongDigest {
         /// The table.
         table: String,
@@ -286,11 +286,11 @@ pub enum Error {
     },
 
     /// The history's table does not take the rows that are written to it.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the history {table} does not keep the row of {name}: a rule or a trigger on the table takes it away; {name} was not \
          applied or reverted\n\
          next: drop the rule or the trigger, or let it leave the rows as they are, and run again"
-    )]
+    ))]
     RowNotKept {
         /// The table.
         table: String,
@@ -300,12 +300,12 @@ pub enum Error {
 
     /// Row-level security is enabled on the history's table, and applies to this role: rows are hidden from it, and nobody can
     /// tell which.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "row-level security hides rows of the history {table} from {role}, so what is applied is not known; nothing was \
          changed\n\
          next: ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; or let a role migrate to which it does not apply: the table's \
          owner, or one with BYPASSRLS"
-    )]
+    ))]
     RowSecurity {
         /// The history's table, quoted where it has to be.
         table: String,
@@ -314,10 +314,10 @@ pub enum Error {
     },
 
     /// A row of the history can't be what this library wrote.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "row {row} of the set `{set}` in the history {table} is damaged: {problem}; nothing was changed\n\
          next: put right what was changed by hand; the row's other columns tell what it was"
-    )]
+    ))]
     DamagedRow {
         /// The table.
         table: String,
@@ -336,23 +336,23 @@ pub enum Error {
 
     /// Several other tools have a history in the database, and none of them was named.
     #[cfg(feature = "histories")]
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "several histories could be adopted: {}; nothing was changed\n\
          next: name the one that counts with `adopt_from`, as in adopt_from(tools::{}())",
         histories(found),
         found.first().map_or("sqlx", |(tool, _)| call(*tool))
-    )]
+    ))]
     SeveralHistories {
         /// The tools, and their tables with the schema.
         found: Vec<(migrate_core::history::foreign::Tool, String)>,
     },
 
     /// The table that was named as another tool's history is not one, or not as this library knows it.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the table {table} can't be read as a history of {tool}: {problem}; nothing was changed\n\
          next: name the right table, with `adopt_from` and its `table` and `schema`; or, if it has nothing to do with this set, \
          say so with `ignore_foreign_history`"
-    )]
+    ))]
     ForeignTable {
         /// The table, with its schema.
         table: String,
@@ -364,11 +364,11 @@ pub enum Error {
 
     /// A script would be committed in parts, the table of another tool that is kept as the history has no place for how far
     /// it has come, and the role may not make a table beside it.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{name} is committed in {statements} parts, {table} has no place for how far it has come, and this role may make no \
          table beside it; nothing of it was done\n\
          next: GRANT CREATE ON the schema of {table} to the role that migrates, or `adopt` the history"
-    )]
+    ))]
     NoCheckpoints {
         /// The migration's name.
         name: String,
@@ -380,10 +380,10 @@ pub enum Error {
 
     /// A migration does not fit the table of the tool that is kept as the history.
     #[cfg(feature = "histories")]
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{name} can't be kept in a history of {tool}: {why}; nothing was changed\n\
          next: name the migration as {tool} would have it, or `adopt` its history"
-    )]
+    ))]
     NotForTool {
         /// The tool.
         tool: migrate_core::history::foreign::Tool,
@@ -395,11 +395,11 @@ pub enum Error {
 
     /// The schema is not what the migrations make that it was to be taken for.
     #[cfg(feature = "catalog")]
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
          added is what only the database has, removed what only the migrations make:\n{differences}\n\
          next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
-    )]
+    ))]
     Differs {
         /// The name of the last migration.
         name: String,
@@ -413,12 +413,12 @@ pub enum Error {
     Scratch(#[from] crate::error::ScratchError),
 
     /// The server said no, or the connection was lost, between migrations.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "{doing}: {}\n\
          next: {}run again; what was committed stays, and the run goes on after it",
         cause(source),
         before_again(source)
-    )]
+    ))]
     Server {
         /// What was under way.
         doing: &'static str,
@@ -435,10 +435,10 @@ pub enum Error {
     Placeholder(#[from] PlaceholderError),
 
     /// Somebody else kept the lock for longer than the run was to wait.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
          next: wait for it to end, or allow a longer `lock_wait`"
-    )]
+    ))]
     LockWait {
         /// How long the run waited.
         waited: Duration,
@@ -447,10 +447,10 @@ pub enum Error {
     },
 
     /// The lock was lost, so the run stopped before its next step.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
          next: run again; it goes on where this one stopped"
-    )]
+    ))]
     LockLost {
         /// How many steps are done.
         done: usize,
@@ -461,11 +461,11 @@ pub enum Error {
     Failed(Box<Failure>),
 
     /// The binary does not have what the folder has, from which it was built: it is stale. Debug builds only.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the binary is stale: {folder} has {missing}, which is not embedded; nothing was changed\n\
          next: build again (touch the file with `migrate!`), and let build.rs watch the folder: \
          migrate_postgres::build::watch(\"migrations\")"
-    )]
+    ))]
     Stale {
         /// The folder.
         folder: String,

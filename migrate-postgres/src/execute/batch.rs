@@ -3,6 +3,7 @@
 use super::Context;
 use super::blockers::Lookout;
 use super::failure::{position, server_failure};
+use super::limits::{Limits, over_limit};
 use super::message::{Message, Part, Purpose};
 use super::mode::Mode;
 use super::preamble::{Around, Halt, is_strange};
@@ -16,12 +17,13 @@ use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::Stream as _;
 use migrate_core::engine::Progress;
+use migrate_core::engine::advice::Cause;
 use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::sql::{Control, Unit};
 use migrate_core::{Options, Script};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
@@ -52,6 +54,8 @@ pub(crate) async fn apply_transactions(
         ahead: None,
         pid: Pid::default(),
         looked: Looked::default(),
+        governs: None,
+        sent: Instant::now(),
     };
     while !run.is_done() {
         run.send_next().await?;
@@ -82,6 +86,10 @@ struct Transactions<'r, 'c, 'o, 't> {
     ahead: Option<Built>,
     pid: Pid,
     looked: Looked,
+    /// The limit that ends the statement under way, as far as the server has said so.
+    governs: Option<Option<Cause>>,
+    /// When the last message was sent.
+    sent: Instant,
 }
 
 /// What was seen of a statement that is rehearsed.
@@ -100,6 +108,7 @@ struct Built {
     message: Message,
     cursor: Cursor,
     standing: Standing,
+    limits: Limits,
 }
 
 /// A message stopped at an error.
@@ -152,19 +161,20 @@ impl Transactions<'_, '_, '_, '_> {
             // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
             // first two from running. They are sent without it; then it is the first one of its message.
             let Some(innocent) = self.innocent(message, before, &stopped) else {
-                return Err(self.stop(message, stopped).await.into());
+                return Err(self.stop(&built, stopped).await.into());
             };
             built = self.build(before, *self.standing, innocent);
             self.cursor = built.cursor;
             if let Err(stopped) = self.send(&built).await {
-                return Err(self.stop(&built.message, stopped).await.into());
+                return Err(self.stop(&built, stopped).await.into());
             }
         }
         if let Some(step) = self.cursor.unfinished {
             let step = &self.steps[step];
             let underway = Underway { step, at: At::Around };
             let bound = if step.verify.is_some() { self.bound(step, step.verify)? } else { None };
-            let verifying = verify(&self.context, step, bound);
+            let limits = self.limits_of_step();
+            let verifying = verify(&self.context, step, bound, limits);
             let verified = watch(verifying, underway, &self.pid, self.lookout, self.progress).await;
             if let Err(failure) = verified {
                 self.record(step, &failure).await;
@@ -177,6 +187,7 @@ impl Transactions<'_, '_, '_, '_> {
     /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
     /// at the last of `most` steps.
     fn build(&self, mut cursor: Cursor, mut standing: Standing, most: usize) -> Built {
+        let limits = self.limits_of_run();
         let rest = self.steps[cursor.next..].iter().map(size).sum::<usize>();
         let mut message = Message::with_capacity(rest.min(MESSAGE_BYTES));
         let first = cursor.next;
@@ -194,7 +205,7 @@ impl Transactions<'_, '_, '_, '_> {
             if (is_full || index - first >= most) && !self.joins(index) {
                 break;
             }
-            self.push_beginning(&mut message, index, standing, &mut cursor.flushes);
+            self.push_beginning(&mut message, index, standing, limits, &mut cursor.flushes);
             cursor.next += 1;
             if step.verify.is_some() || !self.around.mode.commits() {
                 cursor.unfinished = Some(index);
@@ -206,12 +217,15 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(release) = self.around.release.filter(|_| self.is_end(cursor)) {
             message.push(self.steps.len() - 1, Purpose::Release, &[release]);
         }
-        Built { message, cursor, standing }
+        Built { message, cursor, standing, limits }
     }
 
-    /// Builds what comes after a message while the server is at that one.
+    /// Builds what comes after a message while the server is at that one, unless it depends on how long that one takes.
     fn build_ahead(&mut self, built: &Built) {
-        if self.ahead.is_none() && !self.is_end(built.cursor) {
+        if self.context.settings.engine.run_limit.is_none()
+            && self.ahead.is_none()
+            && !self.is_end(built.cursor)
+        {
             self.ahead = Some(self.build(built.cursor, built.standing, usize::MAX));
         }
     }
@@ -248,9 +262,17 @@ impl Transactions<'_, '_, '_, '_> {
         message.push(index, Purpose::Marker, &statements);
     }
 
-    fn push_beginning(&self, message: &mut Message, index: usize, standing: Standing, flushes: &mut usize) {
+    fn push_beginning(
+        &self,
+        message: &mut Message,
+        index: usize,
+        standing: Standing,
+        limits: Limits,
+        flushes: &mut usize,
+    ) {
         let (context, step) = (&self.context, &self.steps[index]);
         let options = step.script().map_or(&Options::NONE, |script| script.options());
+        let options = &limits.bound(options, context.settings);
         let own = self.own_transaction(index);
         let is_shaped = own.as_ref().is_some_and(|(_, unit)| unit.is_shaped());
         self.push_marker(message, index, standing);
@@ -274,10 +296,17 @@ impl Transactions<'_, '_, '_, '_> {
         let Some(script) = step.script() else { return };
         let body = self.body(index, script);
         // Nothing may be asked before the script has given its transaction its modes.
+        let limit = (!limits.is_off()).then(|| limits.query(true));
         let mut none = 0;
         let flushes = if is_shaped { &mut none } else { flushes };
         for range in body.iter().cloned() {
-            message.push_followed(index, script, range, flushes, context.inspect);
+            match limit.as_deref().filter(|_| !is_shaped) {
+                Some(limit) => message.push_limited(index, script, range, (limit, context.inspect), flushes),
+                None => message.push_followed(index, script, range, flushes, context.inspect),
+            }
+        }
+        if let Some(limit) = limit {
+            message.push(index, Purpose::Limit, &[limit]);
         }
         message.push(index, Purpose::Deferred, &[DEFERRED]);
         if let Some(at_end) = context.inspect.and_then(|inspect| inspect.at_end) {
@@ -360,6 +389,18 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
+    /// What is left of the limits where steps begin; a rehearsal has a limit of its own.
+    fn limits_of_run(&self) -> Limits {
+        let is_limited = self.around.mode.commits();
+        if is_limited { Limits::of_run(self.context.settings, self.progress) } else { Limits::default() }
+    }
+
+    /// The same within a step.
+    fn limits_of_step(&self) -> Limits {
+        let is_limited = self.around.mode.commits();
+        if is_limited { Limits::of_step(self.context.settings, self.progress) } else { Limits::default() }
+    }
+
     /// A setting that bounds the time of a step's script, where the mode has one. That no time is left is what the server
     /// would say.
     fn bound(&mut self, step: &Step<'_>, script: Option<&Script>) -> Result<Option<String>, ApplyError> {
@@ -386,9 +427,10 @@ impl Transactions<'_, '_, '_, '_> {
             }
             let bound = self.bound(step, step.script())?.unwrap_or_default();
             let message = built.message.piece(parts, &bound);
-            let piece = Built { message, cursor: built.cursor, standing: built.standing };
+            let piece =
+                Built { message, cursor: built.cursor, standing: built.standing, limits: built.limits };
             if let Err(stopped) = self.send(&piece).await {
-                return Err(self.stop(&piece.message, stopped).await.into());
+                return Err(self.stop(&piece, stopped).await.into());
             }
             if let Some(constraints) = self.looked.constraints.take() {
                 let defer = format!("SET CONSTRAINTS {constraints} DEFERRED");
@@ -408,6 +450,7 @@ impl Transactions<'_, '_, '_, '_> {
         let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
         let mut took = Duration::ZERO;
         self.lookout.begin();
+        self.sent = Instant::now();
         loop {
             let pause = self.lookout.pause();
             let told = next(listening.as_ref(), pause, |context| stream.as_mut().poll_next(context)).await;
@@ -432,6 +475,7 @@ impl Transactions<'_, '_, '_, '_> {
                     Some(Purpose::Begin) => self.pid.set(first(&row).and_then(|pid| pid.parse().ok())),
                     Some(Purpose::Inspect) => self.looked.found.push(row),
                     Some(Purpose::Constraints) => self.looked.constraints = first(&row).map(str::to_owned),
+                    Some(Purpose::Limit) => self.governs = Some(Limits::read(&row)),
                     Some(Purpose::Finish) => took = first(&row).and_then(seconds).unwrap_or(took),
                     Some(Purpose::Release) => *self.around.released = Some(first(&row) == Some("t")),
                     _ => {}
@@ -476,7 +520,10 @@ impl Transactions<'_, '_, '_, '_> {
             Purpose::Marker if place + 1 == part.statements => self.standing.is_unended = false,
             Purpose::Script => self.statement_done(message, number),
             Purpose::Inspect => self.inspected(part.step, place),
-            Purpose::Begin if place == 0 => self.progress.step_started(step),
+            Purpose::Begin if place == 0 => {
+                self.governs = None;
+                self.progress.step_started(step);
+            }
             Purpose::Commit | Purpose::Close => self.committed(part.step, took),
             _ => {}
         }
@@ -522,6 +569,9 @@ impl Transactions<'_, '_, '_, '_> {
                 self.progress.step_started(step);
             }
             *self.standing = self.standing.after(step);
+            if self.context.table.has_marker(step) {
+                self.lookout.count(self.standing.last_row, self.progress);
+            }
             self.progress.step_done(step, took);
         }
     }
@@ -544,11 +594,12 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Ends what a stopped message left, and makes its error ours.
-    async fn stop(&mut self, message: &Message, stopped: Stopped) -> ApplyError {
+    async fn stop(&mut self, built: &Built, stopped: Stopped) -> ApplyError {
         let Stopped { done, error } = stopped;
         if is_turned_away(&error) {
             return turned_away(error).into_apply();
         }
+        let (message, age) = (&built.message, self.sent.elapsed());
         if error.as_db_error().is_none() {
             return Error::server("applying migrations", error).into_apply();
         }
@@ -582,10 +633,13 @@ impl Transactions<'_, '_, '_, '_> {
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
             let of_script =
                 |part: &Part| matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect);
+            let next = executing.filter(|(part, _)| part.purpose == Purpose::Limit);
+            let executing = next.and_then(|_| message.next_of_script(done)).or(executing);
             let (part, place) = executing.filter(|(part, _)| of_script(part))?;
             Some(self.steps[part.step].script()?.statements().get(place)?.range().start)
         });
         let mut failure = server_failure(step, step.script(), offset, error);
+        self.explain(&mut failure, built, part, age);
         if failure.place.is_none() {
             let path = step.script().map_or(&*step.name, |script| script.path());
             let place = around_script(part.purpose, path);
@@ -607,6 +661,20 @@ impl Transactions<'_, '_, '_, '_> {
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
     }
 
+    /// Tells a limit from a timeout, and a timeout from another session's cancel.
+    fn explain(&self, failure: &mut Failure, built: &Built, part: Part, age: Duration) {
+        let settings = self.context.settings;
+        if part.purpose == Purpose::Limit {
+            let is_over = settings.engine.run_limit.is_some_and(|limit| self.progress.age() >= limit);
+            let cause = if is_over { Cause::RunLimit } else { Cause::MigrationLimit };
+            return over_limit(failure, cause, settings);
+        }
+        let Some(script) = self.steps[part.step].script() else { return };
+        let mut timer = built.limits.timer(script, settings, age);
+        timer.governs = self.governs.unwrap_or(timer.governs);
+        timer.explain(failure, settings);
+    }
+
     /// Leaves a trace of a failed attempt, in a transaction of its own. That it can't be left is no reason to hide the
     /// failure itself.
     async fn record(&mut self, step: &Step<'_>, failure: &Failure) {
@@ -614,6 +682,9 @@ impl Transactions<'_, '_, '_, '_> {
         if !self.around.mode.records() {
             drop(context.client.batch_execute("ROLLBACK").await);
             return;
+        }
+        if context.table.has_marker(step) {
+            self.lookout.count(self.standing.last_row + 1, self.progress);
         }
         let mut failed = context.table.failed(context.run, *self.standing, step, failure);
         if let Some(head) = &context.survey.head {
@@ -679,7 +750,9 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         | Purpose::Record => {
             format!("before {path}, as its row in the history was to be written")
         }
-        Purpose::Deferred => format!("at the end of {path}, where deferred constraints are checked"),
+        Purpose::Limit | Purpose::Deferred => {
+            format!("at the end of {path}, where deferred constraints are checked")
+        }
         Purpose::Commit | Purpose::Close => format!("at the COMMIT of {path}"),
         Purpose::Script
         | Purpose::Inspect

@@ -4,6 +4,7 @@ use super::watch::Underway;
 use crate::connection::heard::{Heard, Listening};
 use crate::connection::session::Session;
 use crate::connection::target::Opening;
+use crate::history::Said;
 use crate::lock::holder::read;
 use migrate_core::engine::Holder;
 use migrate_core::engine::{Alarm, Progress};
@@ -45,6 +46,8 @@ pub(crate) struct Lookout<'t> {
     alarm: Alarm,
     /// What the server says to the connection that works.
     heard: Option<Heard>,
+    /// How much it said at each row of the history that was ended, where that is heard.
+    said: Vec<Said>,
 }
 
 /// Sessions that block a server process, and what each of them is at; and prepared transactions, for which
@@ -100,12 +103,31 @@ impl<'t> Lookout<'t> {
             since: Instant::now(),
             alarm: Alarm::new(slow),
             heard: None,
+            said: Vec::new(),
         }
     }
 
     /// The connection that works is this one, as far as its notices are ours to hear.
     pub(crate) fn hear(&mut self, heard: Option<Heard>) {
         self.heard = heard;
+    }
+
+    /// How many notices and warnings the server has sent at the step under way, where they are heard.
+    pub(super) fn said(&self, progress: &Progress<'_>) -> Option<(u32, u32)> {
+        self.heard.as_ref().map(|_| progress.said_count())
+    }
+
+    /// Takes note of that for a row of the history that has ended. Not for one that a later run goes on from: it looks at which
+    /// transaction has changed the row last.
+    pub(super) fn count(&mut self, row: i64, progress: &Progress<'_>) {
+        if let Some((notices, warnings)) = self.said(progress) {
+            self.said.push(Said { row, notices, warnings });
+        }
+    }
+
+    /// What was counted since the last call.
+    pub(crate) fn take_counts(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.said)
     }
 
     /// Listens to what the server says to the connection that works.
@@ -153,6 +175,7 @@ impl<'t> Lookout<'t> {
         if self.alarm.rings(age) {
             progress.slow(underway.work(pid), age, &blockers);
         }
+        progress.check_ages(age, &blockers);
     }
 
     /// Who blocks a server process. Best effort: a run is not to fail because nobody could look.

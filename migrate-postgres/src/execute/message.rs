@@ -45,6 +45,8 @@ pub(super) enum Purpose {
     Close,
     /// Has the server say what it has done so far.
     Flush,
+    /// Sets the time that the next statement may take.
+    Limit,
     /// Gives the lock back.
     Release,
 }
@@ -123,6 +125,30 @@ impl Message {
         }
         if followed < range.len() {
             self.push_inspected(step, script, range.start + followed..range.end, inspect);
+        }
+        self.push_flush(step, flushes);
+    }
+
+    /// Adds statements of a step's script, each behind a query that sets the time that it may take, followed as far as
+    /// `flushes` go, and with what is to be asked behind them.
+    pub(super) fn push_limited(
+        &mut self,
+        step: usize,
+        script: &Script,
+        range: Range<usize>,
+        (limit, inspect): (&str, Option<Inspect>),
+        flushes: &mut usize,
+    ) {
+        for index in range {
+            self.push(step, Purpose::Limit, &[limit]);
+            // The last one is kept for behind the script.
+            if *flushes > 1 {
+                self.push_flush(step, flushes);
+            }
+            self.push_statement(step, Purpose::Script, script, index);
+            if let Some(inspect) = inspect_behind(inspect, script, index) {
+                self.push_inspect(step, index, inspect);
+            }
         }
         self.push_flush(step, flushes);
     }
@@ -261,7 +287,8 @@ impl Message {
 
     /// Whether the server tells at once that the `number`th statement is done, the first being 0.
     fn is_flushed_after(&self, number: usize) -> bool {
-        self.purpose(number + 1) == Some(Purpose::Flush)
+        let is_limit = self.purpose(number + 1) == Some(Purpose::Limit);
+        self.purpose(number + 1 + usize::from(is_limit)) == Some(Purpose::Flush)
     }
 
     /// What is sent.
@@ -283,6 +310,13 @@ impl Message {
         self.parts.get(index).map(|part| (*part, part.first + number - part.before))
     }
 
+    /// The next statement of a script behind the `number`th statement, with nothing but ours in between.
+    pub(super) fn next_of_script(&self, number: usize) -> Option<(Part, usize)> {
+        let is_ours = |number: &usize| matches!(self.purpose(*number), Some(Purpose::Flush | Purpose::Limit));
+        let next = (number..).find(|number| !is_ours(number))?;
+        self.statement(next).filter(|(part, _)| part.purpose == Purpose::Script)
+    }
+
     /// Whether a statement of a script is all that the server has done since it has told of something.
     pub(super) fn is_alone(&self, number: usize) -> bool {
         let before = number.checked_sub(1).and_then(|before| self.purpose(before));
@@ -301,10 +335,12 @@ impl Message {
         let first = number + usize::from(is_flush(number));
         let (part, place) = self.statement(first)?;
         let until = (first..self.statements).find(|number| is_flush(*number)).unwrap_or(self.statements);
-        let is_script = |number: usize| self.purpose(number) == Some(Purpose::Script);
-        let at = match (first..until).filter(|number| is_script(*number)).count() {
+        let count = |purpose| (first..until).filter(|number| self.purpose(*number) == Some(purpose)).count();
+        let at = match count(Purpose::Script) {
             0 => At::Around,
-            1 if until == first + 1 => At::Statement(place + 1),
+            1 if until == first + 1 + count(Purpose::Limit) && part.purpose == Purpose::Script => {
+                At::Statement(place + 1)
+            }
             _ => At::Somewhere,
         };
         Some((part, at))

@@ -11,6 +11,7 @@ mod carried;
 mod claims;
 mod doubt;
 mod failure;
+mod limits;
 mod message;
 mod mode;
 mod preamble;

@@ -6,18 +6,20 @@ use super::blockers::{Lookout, suspects};
 use super::carried;
 use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
+use super::limits::{Limits, over_limit};
 use super::message::{Message, Part, Purpose};
 use super::spent::{self, Spent};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use crate::error::Error;
-use crate::history::Resumed;
 use crate::history::Standing;
+use crate::history::{Ended, Resumed};
 use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::StreamExt;
 use futures_util::future::{join, join4};
 use migrate_core::engine::Progress;
+use migrate_core::engine::advice::Cause;
 use migrate_core::engine::error::{ApplyError, Failure, Left};
 use migrate_core::history::Interrupted;
 use migrate_core::plan::{Settled, Step};
@@ -27,7 +29,7 @@ use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
@@ -54,7 +56,10 @@ pub(crate) async fn apply_statements(
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
     let units = script.units();
     let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
-    let run = Statements {
+    let mut run = Statements {
+        limits: Limits::default(),
+        said: None,
+        sent: Instant::now(),
         context,
         step,
         script,
@@ -77,8 +82,13 @@ pub(crate) async fn apply_statements(
     for unit in units.iter().filter(|unit| unit.statements().end > done) {
         let unit = unit.rest(done, script.statements());
         let Range { start, end } = unit.statements();
+        (run.limits, run.sent) = (Limits::of_step(context.settings, progress), Instant::now());
+        if let Some(cause) = run.limits.passed() {
+            return Err(run.stop(start, Stopped::OverLimit(cause)).await);
+        }
         progress.statement_started(step, start + 1, run.pid.get());
         if let Err(stopped) = run.take(&unit, before, progress, lookout).await {
+            run.said = lookout.said(progress);
             return Err(run.stop(start, stopped).await);
         }
         before = Before::Nothing;
@@ -91,8 +101,11 @@ pub(crate) async fn apply_statements(
         return Err(run.stop(total, stopped).await);
     }
     let underway = Underway { step, at: At::Around };
-    let verified = watch(verify_committed(&context, step), underway, &run.pid, lookout, progress).await;
+    let limits = Limits::of_step(context.settings, progress);
+    let verified =
+        watch(verify_committed(&context, step, limits), underway, &run.pid, lookout, progress).await;
     if let Err(failure) = verified {
+        run.said = lookout.said(progress);
         return Err(run.refuted(failure).await);
     }
     let took = match run.complete(*standing, last_of_run).await {
@@ -100,6 +113,7 @@ pub(crate) async fn apply_statements(
         Err(stopped) => return Err(run.stop(total, stopped).await),
     };
     *standing = Standing { last_row: run.row(), ..standing.after(step) };
+    lookout.count(run.row(), progress);
     progress.step_done(step, took);
     Ok(())
 }
@@ -136,6 +150,11 @@ struct Statements<'r, 'c> {
     sets: bool,
     /// What code has set for the session, with the statement that it was.
     carried: Mutex<Vec<(usize, Vec<String>)>>,
+    /// What is left of the limits, and since when that is so.
+    limits: Limits,
+    sent: Instant,
+    /// How much the server has said, where that is heard.
+    said: Option<(u32, u32)>,
     pid: Pid,
 }
 
@@ -185,10 +204,13 @@ impl Statements<'_, '_> {
     /// There is no lock timeout unless the script asks for one: it would fire inside `CREATE INDEX CONCURRENTLY` too, and
     /// leave an INVALID index behind.
     fn enter(&self, index: usize) -> String {
-        let mut options = self.script.options().clone();
+        let mut options = self.limits.bound(self.script.options(), self.context.settings);
         options.lock_timeout.get_or_insert(Duration::ZERO);
         let timeouts = self.context.timeouts(&options, false).join("\n;\n");
-        std::iter::once(timeouts).chain(self.settings_before(index)).collect::<Vec<_>>().join("\n;\n")
+        let settings = self.settings_before(index);
+        // The script may have set another timeout.
+        let limit = (!settings.is_empty() && !self.limits.is_off()).then(|| self.limits.query(false));
+        std::iter::once(timeouts).chain(settings).chain(limit).collect::<Vec<_>>().join("\n;\n")
     }
 
     /// Makes the session what it was.
@@ -407,7 +429,8 @@ impl Statements<'_, '_> {
         let mut message = Message::default();
         message.push_opening(0, self.script, unit);
         let begins = unit.opening().is_empty().then(|| BEGIN.to_owned());
-        let timeouts = self.context.timeouts(self.script.options(), true);
+        let options = self.limits.bound(self.script.options(), self.context.settings);
+        let timeouts = self.context.timeouts(&options, true);
         message.push(0, Purpose::Begin, &begins.into_iter().chain(timeouts).collect::<Vec<_>>());
         let settings = self.settings_before(unit.statements().start);
         // Nothing may be asked before the script has given its transaction its modes, and modes of the session are those of
@@ -422,8 +445,15 @@ impl Statements<'_, '_> {
         }
         // What is rolled back has done nothing.
         let inspect = self.context.inspect.filter(|_| unit.ending() != Ending::Rollback);
+        let limit = (!self.limits.is_off() && !unit.is_shaped()).then(|| self.limits.query(true));
         for range in unit.body() {
-            message.push_inspected(0, self.script, range, inspect);
+            match &limit {
+                Some(limit) => message.push_limited(0, self.script, range, (limit, inspect), &mut 0),
+                None => message.push_inspected(0, self.script, range, inspect),
+            }
+        }
+        if let Some(limit) = limit {
+            message.push(0, Purpose::Limit, &[limit]);
         }
         if unit.ending() != Ending::Rollback {
             self.push_checkpoint(&mut message, unit, records);
@@ -484,6 +514,9 @@ impl Statements<'_, '_> {
         outcome.map_err(|error| {
             let executing = message.statement(done);
             let purpose = executing.map(|(part, _)| part.purpose);
+            if purpose == Some(Purpose::Limit) && error.code() == Some(&SqlState::DIVISION_BY_ZERO) {
+                return Stopped::OverLimit(self.limits.first_cause());
+            }
             if purpose == Some(Purpose::Record) && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
             {
                 return Stopped::ReadOnly(error);
@@ -571,8 +604,14 @@ impl Statements<'_, '_> {
                 let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
                 let Context { table, run, .. } = self.context;
-                self.restore(&table.left_in_doubt(run, self.row(), index, &failure)).await;
+                self.restore(&table.left_in_doubt(run, self.row(), index, self.ended(&failure))).await;
                 return ApplyError::Failed(Box::new(failure));
+            }
+            Stopped::OverLimit(cause) => {
+                let mut failure = self.failure(index, String::new());
+                over_limit(&mut failure, cause, self.context.settings);
+                self.record(&failure, index).await;
+                return ApplyError::Failed(failure);
             }
             Stopped::Unsettled(unsettled) => unsettled,
         };
@@ -611,6 +650,9 @@ impl Statements<'_, '_> {
         }
         let offset = offset.or(is_at_statement.then(|| self.start(index)));
         let mut failure = server_failure(self.step, Some(self.script), offset, error);
+        self.limits
+            .timer(self.script, self.context.settings, self.sent.elapsed())
+            .explain(&mut failure, self.context.settings);
         failure.left = Left::Statements { done: index, total: self.script.statements().len() };
         self.record(&failure, index).await;
         let failure = Box::new(failure);
@@ -645,9 +687,13 @@ impl Statements<'_, '_> {
                 let from = Resumed { row, done, failed: false, to: done };
                 table.stopped_before(run, self.standing, self.step, from, failure)
             }
-            None => table.failed_at_checkpoint(run, self.row(), self.step, done, failure),
+            None => table.failed_at_checkpoint(run, self.row(), self.step, done, self.ended(failure)),
         };
         self.restore(&record).await;
+    }
+
+    fn ended<'f>(&self, failure: &'f Failure) -> Ended<'f> {
+        Ended { failure, said: self.said }
     }
 
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.
@@ -717,6 +763,8 @@ enum Stopped {
     InDoubt { offset: usize, error: tokio_postgres::Error },
     /// The transaction can't write, and so not record what it has done either.
     ReadOnly(tokio_postgres::Error),
+    /// The migration or its run has had its time.
+    OverLimit(Cause),
     /// What became of an earlier try can't be settled.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.

@@ -1,6 +1,7 @@
 //! Verify scripts.
 
 use super::failure::{position, server_failure};
+use super::limits::Limits;
 use super::{Context, timeouts};
 use crate::connection::session::Session;
 use crate::history::Survey;
@@ -11,6 +12,7 @@ use migrate_core::engine::error::{Failure, Left, Place};
 use migrate_core::plan::Step;
 use migrate_core::sql;
 use migrate_core::{Migration, Script};
+use std::time::Instant;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// What a statement of a verify script returned.
@@ -28,23 +30,45 @@ pub(super) async fn verify(
     context: &Context<'_>,
     step: &Step<'_>,
     bound: Option<String>,
+    limits: Limits,
 ) -> Result<(), Box<Failure>> {
     let Some(script) = step.verify else { return Ok(()) };
-    let mut before = context.timeouts(script.options(), true);
+    let mut before = context.timeouts(&limits.bound(script.options(), context.settings), true);
     before.extend(bound);
-    check(context.client, step, script, &before).await?;
+    let sent = Instant::now();
+    let checked = check(context.client, step, script, &before).await;
+    explained(checked, limits, script, context, sent)?;
     let Some(at_end) = context.inspect.and_then(|inspect| inspect.at_end) else { return Ok(()) };
     let inspected = context.client.batch_execute(at_end).await;
     inspected.map_err(|error| Box::new(server_failure(step, Some(script), None, error)))
 }
 
-/// Runs a step's verify script in a transaction of its own, when what the step has done is committed.
-pub(super) async fn verify_committed(context: &Context<'_>, step: &Step<'_>) -> Result<(), Box<Failure>> {
-    let Some(script) = step.verify else { return Ok(()) };
-    let outcome =
-        check_read_only(context.client, step, script, context.timeouts(script.options(), true)).await;
-    drop(context.client.batch_execute("ROLLBACK").await);
+/// The same outcome, with a timeout told from a limit.
+fn explained(
+    mut outcome: Result<(), Box<Failure>>,
+    limits: Limits,
+    script: &Script,
+    context: &Context<'_>,
+    sent: Instant,
+) -> Result<(), Box<Failure>> {
+    if let Err(failure) = &mut outcome {
+        limits.timer(script, context.settings, sent.elapsed()).explain(failure, context.settings);
+    }
     outcome
+}
+
+/// Runs a step's verify script in a transaction of its own, when what the step has done is committed.
+pub(super) async fn verify_committed(
+    context: &Context<'_>,
+    step: &Step<'_>,
+    limits: Limits,
+) -> Result<(), Box<Failure>> {
+    let Some(script) = step.verify else { return Ok(()) };
+    let options = limits.bound(script.options(), context.settings);
+    let sent = Instant::now();
+    let outcome = check_read_only(context.client, step, script, context.timeouts(&options, true)).await;
+    drop(context.client.batch_execute("ROLLBACK").await);
+    explained(outcome, limits, script, context, sent)
 }
 
 /// Begins a read-only transaction, and runs a verify script in it.

@@ -104,6 +104,7 @@ pub enum Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             Outcome::Done => f.write_str("done"),
             Outcome::Failed { message, sqlstate: Some(sqlstate), .. } => {

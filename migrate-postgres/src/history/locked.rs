@@ -4,24 +4,25 @@ use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
     Around, Context, Halt, Lookout, Mode, Preamble, apply_statements, apply_transactions, check_claim,
-    is_contention, is_strange, server_failure,
+    is_contention, is_strange, server_failure, timeouts,
 };
 use crate::history::Standing;
 use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
-use crate::history::table::{RunIdentity, is_statement_by_statement};
+use crate::history::table::{RunIdentity, Said, is_statement_by_statement};
 use crate::lock::{Crowd, Crowded, Lock, is_turned_away, turned_away};
 use crate::sql::answers::simple_query;
+use crate::sql::transaction::BEGIN;
 use async_trait::async_trait;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use migrate_core::engine::Locked;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::ApplyError;
 use migrate_core::history::{End, State};
 use migrate_core::plan::Step;
-use migrate_core::{Error as EngineError, Set};
+use migrate_core::{Error as EngineError, Options, Set};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
@@ -65,6 +66,22 @@ impl PgLocked<'_, '_> {
 }
 
 impl PgLocked<'_, '_> {
+    /// Records how much the server said at each row of the run: it is known when the row is ended and committed already. It is
+    /// sent together with what gives the lock back, behind that, so it takes no round trip and nobody waits for it; that it can't
+    /// be recorded is no reason to fail.
+    async fn count_messages(&self, said: Vec<Said>) {
+        if said.is_empty() || self.survey.table.keeps().is_some() {
+            return;
+        }
+        let run = RunIdentity { set: self.set.name(), run: &self.run, program: &self.settings.program };
+        let timeouts = timeouts(&self.survey, self.settings, &Options::NONE, true).join("; ");
+        let count = self.survey.table.count(run, &said);
+        let message = format!("{BEGIN}; SET LOCAL synchronous_commit = off; {timeouts}; {count}; COMMIT");
+        if self.holder.batch_execute(&message).await.is_err() {
+            drop(self.holder.batch_execute("ROLLBACK").await);
+        }
+    }
+
     /// Applies steps, as long as the lock is kept and there is a connection to work with.
     async fn apply_and_keep(
         &mut self,
@@ -345,6 +362,7 @@ impl Locked for PgLocked<'_, '_> {
         if self.lost {
             return Ok(());
         }
+        let said = self.lookout.take_counts();
         if self.survey.conform.is_some() {
             let restore = self.survey.restore.join("; ");
             let restored = self.worker().batch_execute(&restore).await;
@@ -356,7 +374,10 @@ impl Locked for PgLocked<'_, '_> {
         }
         let still_ours = match self.released {
             Some(still_ours) => still_ours,
-            None => self.lock.release(self.holder).await?,
+            None => {
+                let (released, ()) = join(self.lock.release(self.holder), self.count_messages(said)).await;
+                released?
+            }
         };
         self.holder.unmark();
         if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }

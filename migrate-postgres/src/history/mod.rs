@@ -36,7 +36,7 @@ pub(crate) use standing::Standing;
 pub(crate) use survey::CHANGED;
 pub(crate) use survey::Survey;
 use survey::Whereabouts;
-pub(crate) use table::{HistoryTable, Relation, Resumed, RunIdentity};
+pub(crate) use table::{Ended, HistoryTable, Relation, Resumed, RunIdentity, Said};
 
 use crate::connection::session::Session;
 use crate::connection::target::Target;

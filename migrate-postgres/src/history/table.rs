@@ -687,11 +687,11 @@ impl HistoryTable {
         seq: i64,
         step: &Step<'_>,
         done: usize,
-        failure: &Failure,
+        ended: Ended<'_>,
     ) -> String {
         let [from, to] = [false, true].map(|failed| Checkpoint { done, failed });
         let moved = self.move_elsewhere(run, step, from, to);
-        moved.unwrap_or_else(|| self.end_at_checkpoint(run, (seq, done), "failed", failure))
+        moved.unwrap_or_else(|| self.end_at_checkpoint(run, (seq, done), "failed", ended))
     }
 
     /// Ends the row of a step that runs statement by statement with the statement at its checkpoint in doubt.
@@ -700,13 +700,13 @@ impl HistoryTable {
         run: RunIdentity<'_>,
         seq: i64,
         done: usize,
-        failure: &Failure,
+        ended: Ended<'_>,
     ) -> String {
         // Another tool's table has no place for what the server said.
         if self.keeps.is_some() {
             return "SELECT 1".to_owned();
         }
-        self.end_at_checkpoint(run, (seq, done), "interrupted", failure)
+        self.end_at_checkpoint(run, (seq, done), "interrupted", ended)
     }
 
     fn end_at_checkpoint(
@@ -714,14 +714,18 @@ impl HistoryTable {
         run: RunIdentity<'_>,
         (seq, done): (i64, usize),
         outcome: &str,
-        failure: &Failure,
+        ended: Ended<'_>,
     ) -> String {
+        let said = ended
+            .said
+            .map(|(notices, warnings)| format!(", (notices, warnings) = ROW({notices}, {warnings})"));
+        let said = said.unwrap_or_default();
         format!(
             "UPDATE {} SET outcome = '{outcome}', finished_at = pg_catalog.clock_timestamp(), \
-             ({FAILURE}) = ROW({}) \
+             ({FAILURE}) = ROW({}){said} \
              WHERE set_name = {} AND seq = {seq} AND run_id = {} AND checkpoint = {done} AND outcome <> 'done'",
             self.qualified(),
-            failure_values(failure),
+            failure_values(ended.failure),
             quote_literal(run.set),
             quote_literal(run.run),
         )
@@ -772,6 +776,23 @@ impl HistoryTable {
         } else {
             complete
         }
+    }
+
+    /// Records how many messages the server sent at a run's rows.
+    pub(crate) fn count(&self, run: RunIdentity<'_>, said: &[Said]) -> String {
+        let rows: Vec<String> = said
+            .iter()
+            .map(|Said { row, notices, warnings }| format!("({row}::bigint, {notices}, {warnings})"))
+            .collect();
+        format!(
+            "UPDATE {} h SET (notices, warnings) = ROW(said.notices, said.warnings) \
+             FROM (VALUES {}) said (seq, notices, warnings) \
+             WHERE h.set_name = {} AND h.seq = said.seq AND h.run_id = {}",
+            self.qualified(),
+            rows.join(", "),
+            quote_literal(run.set),
+            quote_literal(run.run),
+        )
     }
 
     /// The row that a step's row goes on from, as an expression.
@@ -939,6 +960,22 @@ impl Row<'_> {
     /// Of an attempt that is begun.
     const BEGUN: Self =
         Row { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
+}
+
+/// How many messages the server sent while a row of the history was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) row: i64,
+    pub(crate) notices: u32,
+    pub(crate) warnings: u32,
+}
+
+/// How an attempt ended that did not end well.
+#[derive(Clone, Copy)]
+pub(crate) struct Ended<'f> {
+    pub(crate) failure: &'f Failure,
+    /// How many notices and warnings the server sent, where that is heard.
+    pub(crate) said: Option<(u32, u32)>,
 }
 
 /// Where an interrupted attempt is gone on from.

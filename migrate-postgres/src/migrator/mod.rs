@@ -199,8 +199,8 @@ impl Migrator {
         self
     }
 
-    /// Tells of what takes longer than this, while it does: [`Event::Slow`] says which statement it is, for how long, and who is in
-    /// the way. It comes when the time is over, and again each time that it has doubled; `None` turns it off. 10 s when not set: an
+    /// Tells of what takes longer than this, while it does: a statement, a migration of many, a run of many migrations, or the wait for
+    /// another run. [`Event::Slow`] says which it is, for how long, and which sessions block it. It comes when the time is over, and again each time that it has doubled; `None` turns it off. 10 s when not set: an
     /// ordinary change of a schema takes milliseconds, and by then the probes of an orchestrator have begun to fail.
     ///
     /// ```no_run
@@ -226,6 +226,40 @@ impl Migrator {
     /// A script's own `-- migrate: statement_timeout=…` comes before this.
     pub fn statement_timeout(mut self, duration: Duration) -> Migrator {
         self.settings.statement_timeout = duration;
+        self
+    }
+
+    /// Ends a migration that takes longer than this: it is rolled back, or stands at a checkpoint where it runs statement by
+    /// statement, its row in the history is that of a failed attempt, and the run ends with [`Error::Failed`]. `None`, no limit, when not
+    /// set. Each try of a migration has all of it.
+    ///
+    /// The server keeps the limit, by a `statement_timeout` that is set to what is left before each statement, so it holds behind a
+    /// pooler and where the client is gone. A script that gives its transaction modes of its own (`SET TRANSACTION …`) has its
+    /// statements limited one by one. The COMMIT is not limited.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    /// use std::time::Duration;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart")
+    ///     .migration_limit(Duration::from_secs(60))
+    ///     .run_limit(Duration::from_secs(300))
+    ///     .run("postgres://app@localhost/app")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn migration_limit(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.migration_limit = duration.into();
+        self
+    }
+
+    /// Ends a run that takes longer than this, in the way of [`migration_limit`](Migrator::migration_limit): what was committed stays,
+    /// the migration under way is rolled back or stands at a checkpoint. `None`, no limit, when not set. The time counts from when the run
+    /// has the lock: [`lock_wait`](Migrator::lock_wait) limits the wait for it. A backup before the first migration is not counted.
+    pub fn run_limit(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.run_limit = duration.into();
         self
     }
 

@@ -1,6 +1,10 @@
 //! What is known of each migration.
 
 use crate::history::{Attempt, Outcome, RunningAttempt};
+#[cfg(any(feature = "cli", feature = "report"))]
+use migrate_core::engine::advice::Cause;
+#[cfg(any(feature = "cli", feature = "report"))]
+use migrate_core::engine::error::{Failure, Left};
 use migrate_core::history::Notice;
 use migrate_core::history::State as HistoryState;
 use migrate_core::plan::Action;
@@ -68,6 +72,29 @@ pub enum State {
         /// What came of the attempt.
         last: Option<Outcome>,
     },
+}
+
+#[cfg(any(feature = "cli", feature = "report"))]
+impl StatusRow {
+    /// The failure that the history tells of, where the migration failed when it was last tried, with as much as its row has;
+    /// `statements` are those of its script.
+    pub(crate) fn failure(&self, statements: Option<usize>) -> Option<Failure> {
+        let (last, left) = match &self.state {
+            State::Pending { last: Some(last) } => (last, Left::Nothing),
+            State::Interrupted { statements_done: done, last: Some(last) } => {
+                let total = statements.unwrap_or(done + 1);
+                (last, Left::Statements { done: *done, total })
+            }
+            _ => return None,
+        };
+        let Outcome::Failed { sqlstate, message, .. } = last else { return None };
+        let mut failure =
+            Failure::new(self.version.clone(), self.name.clone(), Action::Apply, message.clone());
+        failure.cause = sqlstate.as_deref().and_then(|code| Cause::of_message(code, message));
+        failure.code.clone_from(sqlstate);
+        failure.left = left;
+        Some(failure)
+    }
 }
 
 impl Status {
@@ -146,6 +173,7 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             State::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
             State::Applied { edited: true, .. } => f.write_str("applied, edited since"),
@@ -165,6 +193,7 @@ impl fmt::Display for State {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         for (index, row) in self.rows.iter().enumerate() {
             let line_feed = if index == 0 { "" } else { "\n" };

@@ -169,6 +169,7 @@ fn diff(before: &str, after: &str) -> String {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{}: {}", self.object, self.change)?;
         self.diff.lines().try_for_each(|line| write!(f, "\n  {line}"))
     }
@@ -176,6 +177,7 @@ impl fmt::Display for Difference {
 
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         for (index, difference) in self.0.iter().enumerate() {
             let line_feed = if index == 0 { "" } else { "\n" };
             write!(f, "{line_feed}{difference}")?;

@@ -60,6 +60,7 @@ impl Object {
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match (self.kind, self.identity.as_str()) {
             (kind, "") => write!(f, "{kind}"),
             (Kind::Comment | Kind::Privileges, identity) => write!(f, "{} on {identity}", self.kind),

@@ -43,11 +43,11 @@ enum Part {
 
 /// A pattern names a kind that there is not.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "there is no kind of object called `{kind}` in the pattern `{pattern}`\n\
+#[error("{}", migrate_core::clean!(
+        "there is no kind of object called `{kind}` in the pattern `{pattern}`\n\
      next: take one of {}, or write \\: for a colon in a name",
     words()
-)]
+    ))]
 pub struct InvalidPattern {
     /// The whole pattern.
     pub pattern: String,

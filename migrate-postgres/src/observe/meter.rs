@@ -3,10 +3,10 @@
 use crate::error::Error;
 use crate::observe::outcome::Outcome;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use migrate_core::engine::event::{Event, Work};
+use migrate_core::engine::event::{Event, Severity};
 use migrate_core::history::Position;
 use migrate_core::{Report, Set};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const RUNS: &str = "migrate_runs_total";
 const RUN_DURATION: &str = "migrate_run_duration_seconds";
@@ -17,6 +17,9 @@ const MIGRATION_DURATION: &str = "migrate_migration_duration_seconds";
 const STATEMENT_DURATION: &str = "migrate_statement_duration_seconds";
 const RETRIES: &str = "migrate_retries_total";
 const SLOW: &str = "migrate_slow_total";
+const RUN_STARTED: &str = "migrate_run_started_timestamp_seconds";
+const MIGRATION_STARTED: &str = "migrate_migration_started_timestamp_seconds";
+const SERVER_MESSAGES: &str = "migrate_server_messages_total";
 const PENDING: &str = "migrate_pending_migrations";
 
 /// Tells a recorder what they are. A recorder may be installed at any time, so each run does.
@@ -42,6 +45,17 @@ fn describe() {
         "Tries of migrations that ran into a lock timeout or a deadlock."
     );
     describe_counter!(SLOW, Unit::Count, "How often something was told of as slow.");
+    describe_counter!(SERVER_MESSAGES, Unit::Count, "Notices and warnings of the server, by severity.");
+    describe_gauge!(
+        RUN_STARTED,
+        Unit::Seconds,
+        "When the run under way got the lock, as seconds since 1970; 0 where none is under way."
+    );
+    describe_gauge!(
+        MIGRATION_STARTED,
+        Unit::Seconds,
+        "When the migration under way began, as seconds since 1970; 0 where none is under way."
+    );
     describe_gauge!(PENDING, Unit::Count, "Migrations of the set that are not applied, as last seen.");
 }
 
@@ -69,6 +83,9 @@ impl<'s> Meter<'s> {
             counter!(SLOW, "set" => self.set(), "work" => *work).increment(0);
         }
         counter!(RETRIES, "set" => self.set()).increment(0);
+        for severity in [Severity::Notice, Severity::Warning] {
+            counter!(SERVER_MESSAGES, "set" => self.set(), "severity" => severity.word()).increment(0);
+        }
     }
 
     fn set(&self) -> String {
@@ -89,7 +106,14 @@ impl<'s> Meter<'s> {
             Event::StatementDone { took: Some(took), .. } => {
                 histogram!(STATEMENT_DURATION, "set" => set).record(*took);
             }
+            Event::Started { .. } => set_started(RUN_STARTED, &set),
+            Event::StepStarted { .. } => set_started(MIGRATION_STARTED, &set),
+            Event::ServerSaid { message, .. } => {
+                let severity = message.severity.word();
+                counter!(SERVER_MESSAGES, "set" => set, "severity" => severity).increment(1);
+            }
             Event::StepDone { step, .. } => {
+                set_ended(MIGRATION_STARTED, &set);
                 let action = step.action.word();
                 histogram!(MIGRATION_DURATION, "set" => set.clone(), "action" => action).record(step.took);
                 counter!(MIGRATIONS, "set" => set, "action" => action, "outcome" => "done").increment(1);
@@ -99,9 +123,12 @@ impl<'s> Meter<'s> {
                 counter!(FAILURES, "set" => set.clone(), "migration" => migration).increment(1);
                 counter!(MIGRATIONS, "set" => set, "action" => action, "outcome" => "failed").increment(1);
             }
-            Event::Retrying { .. } => counter!(RETRIES, "set" => set).increment(1),
+            Event::Retrying { .. } => {
+                set_ended(MIGRATION_STARTED, &set);
+                counter!(RETRIES, "set" => set).increment(1);
+            }
             Event::Slow { work, .. } => {
-                counter!(SLOW, "set" => set, "work" => word(work)).increment(1);
+                counter!(SLOW, "set" => set, "work" => work.word()).increment(1);
             }
             _ => {}
         }
@@ -128,6 +155,8 @@ impl<'s> Meter<'s> {
 
     fn count(&self, outcome: Outcome) {
         let (set, outcome) = (self.set(), outcome.word());
+        set_ended(RUN_STARTED, &set);
+        set_ended(MIGRATION_STARTED, &set);
         histogram!(RUN_DURATION, "set" => set.clone(), "outcome" => outcome).record(self.began.elapsed());
         counter!(RUNS, "set" => set, "outcome" => outcome).increment(1);
     }
@@ -151,22 +180,23 @@ pub(crate) fn position(set: &Set, position: &Position) {
     }
 }
 
+/// Takes note of when something began: a rule for alerts takes the difference to the time of its own clock.
+fn set_started(name: &'static str, set: &str) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    gauge!(name, "set" => set.to_owned()).set(now.as_secs_f64());
+}
+
+fn set_ended(name: &'static str, set: &str) {
+    gauge!(name, "set" => set.to_owned()).set(0.0);
+}
+
 #[allow(clippy::cast_precision_loss, reason = "no set has 2^52 migrations")]
 fn set_pending(set: &Set, pending: usize) {
     gauge!(PENDING, "set" => set.name().to_owned()).set(pending as f64);
 }
 
 /// The words for what may be slow.
-const WORK: &[&str] = &["lock", "statement", "around", "batch"];
-
-fn word(work: &Work<'_>) -> &'static str {
-    match work {
-        Work::Lock => "lock",
-        Work::Statement(_) => "statement",
-        Work::Around { .. } => "around",
-        _ => "batch",
-    }
-}
+const WORK: &[&str] = &["lock", "statement", "around", "migration", "run", "batch"];
 
 /// Whether anybody keeps what is measured. Where no recorder is installed there is one that does nothing, and holds nothing.
 pub(crate) fn is_listening() -> bool {

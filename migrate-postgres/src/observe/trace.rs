@@ -232,6 +232,7 @@ fn tell(event: &Event<'_>) {
                 target: TARGET,
                 {
                     migrate.slow = true,
+                    migrate.work = work.word(),
                     migrate.migration = name,
                     migrate.statement = number,
                     migrate.seconds = age.as_secs_f64(),
@@ -294,7 +295,9 @@ fn server_said(message: &ServerMessage, name: &str, statement: Option<&Running<'
 fn place<'a>(work: &Work<'a>) -> (Option<&'a str>, Option<usize>) {
     match work {
         Work::Statement(running) => (Some(running.name), Some(running.number)),
-        Work::Around { name, .. } | Work::Batch { name, .. } => (Some(name), None),
+        Work::Around { name, .. } | Work::Migration { name, .. } | Work::Batch { name, .. } => {
+            (Some(name), None)
+        }
         _ => (None, None),
     }
 }

@@ -235,6 +235,7 @@ pub(super) fn first_line(text: &str) -> String {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         if self.is_empty() {
             f.write_str("nothing to do")?;
         }
@@ -251,6 +252,7 @@ impl fmt::Display for Explanation {
 
 impl fmt::Display for ExplainedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{} {}", self.action, self.name)?;
         if let Some(path) = &self.path {
             write!(f, " ({path})")?;
@@ -269,6 +271,7 @@ impl fmt::Display for ExplainedStep {
 
 impl fmt::Display for ExplainedStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "line {}: {}", self.line, first_line(&self.text))?;
         match &self.locks {
             None => f.write_str("\n    what it locks can't be told from its text"),

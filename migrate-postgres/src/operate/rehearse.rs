@@ -12,6 +12,7 @@ use crate::lock::{IS_FREE, Key};
 use crate::migrator::Migrator;
 use crate::sql::answers::{Answers, is_true};
 use crate::sql::transaction::BEGIN;
+use migrate_core::engine::advice::Words;
 use migrate_core::engine::error::{ApplyError, Failure};
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, TransactionMode};
@@ -270,6 +271,7 @@ impl Rehearsing {
 
 impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         for step in &self.steps {
             writeln!(f, "{} ({})", step.name, step.path)?;
             step.statements.iter().try_for_each(|statement| writeln!(f, "  {statement}"))?;
@@ -288,6 +290,7 @@ impl fmt::Display for Rehearsal {
 
 impl fmt::Display for RehearsedStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "line {}: {}: {}", self.line, first_line(&self.text), Time(self.took))?;
         self.locks.iter().try_for_each(|lock| write!(f, "\n    {lock}"))?;
         self.rewritten.iter().try_for_each(|relation| write!(f, "\n    {relation}: rewritten"))
@@ -296,6 +299,7 @@ impl fmt::Display for RehearsedStatement {
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             Stopped::Refuses { name, left_out } => write!(
                 f,
@@ -312,7 +316,14 @@ impl fmt::Display for Stopped {
                 "the time of {} was up in {name}; nothing was changed\nnext: allow more time, or rehearse on a copy",
                 Time(*limit)
             ),
-            Stopped::Failed(failure) => write!(f, "it would fail: {failure}"),
+            Stopped::Failed(failure) => {
+                write!(
+                    f,
+                    "it would fail: {}\nnext: {}, and rehearse again",
+                    failure.what(),
+                    failure.remedy(Words::Library)
+                )
+            }
         }
     }
 }

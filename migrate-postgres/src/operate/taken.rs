@@ -20,6 +20,7 @@ pub struct TakenLock {
 
 impl fmt::Display for TakenLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match &self.table {
             Some(table) => write!(f, "{}, an index of {table}: {}", self.relation, self.mode),
             None => write!(f, "{}: {}", self.relation, self.mode),

@@ -10,13 +10,13 @@ use migrate_core::{FolderError, Migration, Set};
 #[non_exhaustive]
 pub enum NotCurrent {
     /// A migration is in the one and not in the other, or is not the same in both.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the set that is embedded is not the one of `{}`:{}\nnext: build again, and give the crate a build.rs with \
          `println!(\"cargo::rerun-if-changed={}\");`, so that a new file is never missed",
         folder.display(),
         Differences(differences),
         folder.file_name().unwrap_or_default().to_string_lossy()
-    )]
+    ))]
     Differs {
         /// The folder.
         folder: PathBuf,
@@ -25,7 +25,7 @@ pub enum NotCurrent {
     },
 
     /// The folder can't be read as migrations.
-    #[error("the folder of the embedded set can't be read: {source}")]
+    #[error("{}", migrate_core::clean!("the folder of the embedded set can't be read: {source}"))]
     Folder {
         /// What is wrong with it.
         #[from]
@@ -56,6 +56,7 @@ pub enum Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             Difference::NotEmbedded(name) => write!(f, "{name} is not embedded"),
             Difference::NotInFolder(name) => write!(f, "{name} is embedded, and no longer in the folder"),

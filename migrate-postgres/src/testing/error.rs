@@ -25,7 +25,7 @@ pub enum TestingError {
     },
 
     /// A folder that was asked for by name is not one of a PostgreSQL server.
-    #[error("`{}` (from {origin}) holds no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server", path.display())]
+    #[error("{}", migrate_core::clean!("`{}` (from {origin}) holds no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server", path.display()))]
     NotBinaries {
         /// The folder.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum TestingError {
     },
 
     /// `postgres --version` says something else than a version.
-    #[error("`{} --version` says `{text}`, which holds no version: is it PostgreSQL's?", path.display())]
+    #[error("{}", migrate_core::clean!("`{} --version` says `{text}`, which holds no version: is it PostgreSQL's?", path.display()))]
     UnknownVersion {
         /// The program that was asked.
         path: PathBuf,
@@ -50,10 +50,10 @@ pub enum TestingError {
     NoUnprivilegedUser,
 
     /// The tests run as root, and the user to run the server as can't enter a folder that it needs.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "PostgreSQL refuses to run as root, and the user `{user}` can't enter `{}`: \
          allow it with `chmod o+x` on that folder and those above it, or use another one", path.display()
-    )]
+    ))]
     Unreachable {
         /// The folder.
         path: PathBuf,
@@ -62,10 +62,10 @@ pub enum TestingError {
     },
 
     /// No temporary folder has a path short enough for a Unix socket.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the path of a socket in `{}` would be longer than the {limit} bytes that the system allows: \
          set TMPDIR to a shorter path", path.display()
-    )]
+    ))]
     PathTooLong {
         /// The temporary folder.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum TestingError {
     },
 
     /// The system refused something.
-    #[error("can't {action} `{}`: {source}", path.display())]
+    #[error("{}", migrate_core::clean!("can't {action} `{}`: {source}", path.display()))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -85,7 +85,7 @@ pub enum TestingError {
     },
 
     /// `initdb` did not make a data folder.
-    #[error("`{}` failed ({status}):\n{output}", program.display())]
+    #[error("{}", migrate_core::clean!("`{}` failed ({status}):\n{output}", program.display()))]
     Initdb {
         /// The program.
         program: PathBuf,
@@ -96,7 +96,7 @@ pub enum TestingError {
     },
 
     /// The server ended before it was ready; its log says why.
-    #[error("PostgreSQL did not start ({status}); the end of its log:\n{log}")]
+    #[error("{}", migrate_core::clean!("PostgreSQL did not start ({status}); the end of its log:\n{log}"))]
     Start {
         /// How it ended.
         status: ExitStatus,
@@ -105,7 +105,7 @@ pub enum TestingError {
     },
 
     /// The server was not ready in time.
-    #[error("PostgreSQL was not ready after {seconds} s; the end of its log:\n{log}")]
+    #[error("{}", migrate_core::clean!("PostgreSQL was not ready after {seconds} s; the end of its log:\n{log}"))]
     StartTimeout {
         /// How long was waited.
         seconds: u64,
@@ -114,10 +114,10 @@ pub enum TestingError {
     },
 
     /// The server did not stop in time; it still runs.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "PostgreSQL did not stop within {seconds} s of a {mode} shutdown: close the connections that it \
          waits for, or stop it with a stronger mode; the end of its log:\n{log}"
-    )]
+    ))]
     StopTimeout {
         /// How it was asked to stop.
         mode: ShutdownMode,
@@ -128,23 +128,23 @@ pub enum TestingError {
     },
 
     /// Only a server that was started here can be stopped and started again.
-    #[error("a server of DATABASE_URL, or one that is shared, is not ours to {action}: use `Server::start`")]
+    #[error("{}", migrate_core::clean!("a server of DATABASE_URL, or one that is shared, is not ours to {action}: use `Server::start`"))]
     NotOurs {
         /// What was asked for, as a verb.
         action: &'static str,
     },
 
     /// `DATABASE_URL` can't be read.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "DATABASE_URL can't be read: {source}; it looks like `postgres://user:password@host:5432/database`"
-    )]
+    ))]
     Url {
         /// What is wrong with it.
         source: Arc<tokio_postgres::Error>,
     },
 
     /// The server could not be connected to.
-    #[error("can't connect to the database `{database}` of the test server: {}", Causes(&**source))]
+    #[error("{}", migrate_core::clean!("can't connect to the database `{database}` of the test server: {}", Causes(&**source)))]
     Connect {
         /// The database.
         database: String,
@@ -153,7 +153,7 @@ pub enum TestingError {
     },
 
     /// The server refused a statement.
-    #[error("can't {action} the database `{database}`: {}", Causes(&**source))]
+    #[error("{}", migrate_core::clean!("can't {action} the database `{database}`: {}", Causes(&**source)))]
     Database {
         /// What was tried, as a verb.
         action: &'static str,
@@ -164,28 +164,28 @@ pub enum TestingError {
     },
 
     /// The user may not create databases.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the role `{role}` of the test server may not create databases: run `ALTER ROLE {} CREATEDB` as a \
          superuser, or set DATABASE_URL to another user, or unset it for a server of the tests' own",
         crate::sql::quote::quote_if_needed(role)
-    )]
+    ))]
     NoCreateDb {
         /// The user.
         role: String,
     },
 
     /// The set makes something that is in no schema of a test's own, so tests would meet there.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the migrations make {object}, which is not in the schema that unqualified names are of: give each test a \
          database instead (without `schema`), or leave the schema's name out of the scripts"
-    )]
+    ))]
     OutsideSchema {
         /// What, in SQL.
         object: String,
     },
 
     /// The set could not be applied to an empty database.
-    #[error("no test database could be migrated: {source}")]
+    #[error("{}", migrate_core::clean!("no test database could be migrated: {source}"))]
     Migrate {
         /// What the run said.
         source: Arc<crate::Error>,

@@ -497,6 +497,7 @@ impl Reversible {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             Problem::Up { error } => write!(f, "can't be applied: {}", without_advice(error)),
             Problem::NoDown => f.write_str(
@@ -525,6 +526,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Reversible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         let mut line_feed = "";
         for tried in &self.migrations {
             for problem in &tried.problems {

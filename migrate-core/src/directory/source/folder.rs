@@ -15,13 +15,13 @@ use std::{fs, io};
 #[non_exhaustive]
 pub enum FolderError {
     /// There is no such folder.
-    #[error("there is no folder `{}`", path.display())]
+    #[error("{}", crate::clean!("there is no folder `{}`", path.display()))]
     NotFound {
         /// The folder, as it was looked for.
         path: PathBuf,
     },
     /// The folder, or a file in it, can't be read.
-    #[error("can't read `{}`: {source}", path.display())]
+    #[error("{}", crate::clean!("can't read `{}`: {source}", path.display()))]
     Io {
         /// What was to be read.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// A device, a pipe or a socket under the name of a script.
-    #[error("`{}` is {what}, and not a file: it is not read", path.display())]
+    #[error("{}", crate::clean!("`{}` is {what}, and not a file: it is not read", path.display()))]
     NotAFile {
         /// Its path.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum FolderError {
         what: &'static str,
     },
     /// A file that is larger than a server takes.
-    #[error("`{}` has more than {limit} bytes, the most that a server takes in one message", path.display())]
+    #[error("{}", crate::clean!("`{}` has more than {limit} bytes, the most that a server takes in one message", path.display()))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum FolderError {
         limit: u64,
     },
     /// Its files are no migrations.
-    #[error("{} problem{} in `{}`:\n{problems}", problems.len(), if problems.len() == 1 { "" } else { "s" }, path.display())]
+    #[error("{}", crate::clean!("{} problem{} in `{}`:\n{problems}", problems.len(), if problems.len() == 1 { "" } else { "s" }, path.display()))]
     Problems {
         /// The folder.
         path: PathBuf,

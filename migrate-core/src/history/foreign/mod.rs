@@ -144,6 +144,7 @@ impl ForeignHistory {
 
 impl fmt::Display for ForeignHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         let applied: Vec<&Found> = self.applied().collect();
         write!(f, "{} of {}: ", self.table, self.tool)?;
         match applied.last() {
@@ -221,6 +222,7 @@ impl Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut crate::display::printable::Printable(f);
         match &self.name {
             Some(name) if name.starts_with(&self.version) => f.write_str(name),
             Some(name) => write!(f, "{} ({name})", self.version),

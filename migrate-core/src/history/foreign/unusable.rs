@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self))]
+#[error("{}", crate::clean!("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self)))]
 #[non_exhaustive]
 pub struct UnusableHistory {
     /// The tool.

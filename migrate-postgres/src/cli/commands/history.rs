@@ -17,7 +17,7 @@ pub(crate) struct Args {}
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let attempts = context.migrator.attempts(&context.target()?).await?;
-        let mut table = Table::new(["#", "migration", "what", "at", "run", "by", "reason"]);
+        let mut table = Table::new(["#", "migration", "what", "at", "run", "by", "said", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {
             1 => "1 attempt".to_owned(),
@@ -28,7 +28,7 @@ impl Args {
     }
 }
 
-fn row(attempt: &Attempt) -> [Piece; 7] {
+fn row(attempt: &Attempt) -> [Piece; 8] {
     let tone = if attempt.outcome == Outcome::Done { Tone::Good } else { Tone::Bad };
     let by = match attempt.application.as_str() {
         "" => &attempt.by,
@@ -41,8 +41,22 @@ fn row(attempt: &Attempt) -> [Piece; 7] {
         Piece::time(attempt.started_at),
         Piece::new(short(&attempt.run), Tone::Faint),
         Piece::new(by, Tone::Faint),
+        said(attempt),
         Piece::plain(attempt.reason.clone().unwrap_or_default()),
     ]
+}
+
+/// How much the server said meanwhile, where that is known and anything at all.
+fn said(attempt: &Attempt) -> Piece {
+    let count = |count: Option<i32>, what: &str| match count {
+        None | Some(0) => None,
+        Some(1) => Some(format!("1 {what}")),
+        Some(count) => Some(format!("{count} {what}s")),
+    };
+    let warnings = count(attempt.warnings, "warning");
+    let tone = if warnings.is_some() { Tone::Warning } else { Tone::Faint };
+    let said: Vec<String> = warnings.into_iter().chain(count(attempt.notices, "notice")).collect();
+    Piece::new(said.join(", "), tone)
 }
 
 /// What was done, or what came of the attempt.

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
 use crate::operate::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped, TakenLock};
+use migrate_core::engine::advice::Words;
 use serde_json::{Value, json};
 
 /// What it came to. That migrations were left out is no failure, and does not mean that all would go well.
@@ -53,15 +54,16 @@ fn stopped_page(stopped: &Stopped) -> Page {
 /// What stopped it, without what to do next, and without what a failure says of a run: nothing was applied.
 fn told(stopped: &Stopped) -> String {
     let text = stopped.to_string();
-    let end = text.find("\ndatabase: ").or_else(|| text.rfind("\nnext: ")).unwrap_or(text.len());
-    text[..end].to_owned()
+    text[..text.rfind("\nnext: ").unwrap_or(text.len())].to_owned()
 }
 
 /// What to do about it.
 pub(super) fn advice(rehearsal: &Rehearsal) -> Option<String> {
     let text = rehearsal.stopped.as_ref()?.to_string();
     match &rehearsal.stopped {
-        Some(Stopped::Failed(_)) => Some("correct the script, and rehearse again".to_owned()),
+        Some(Stopped::Failed(failure)) => {
+            Some(format!("{}, and rehearse again", failure.remedy(Words::CommandLine)))
+        }
         _ => text.rsplit_once("\nnext: ").map(|(_, next)| next.to_owned()),
     }
 }
@@ -87,7 +89,7 @@ fn statement_page(statement: &RehearsedStatement) -> Page {
     statement
         .rewritten
         .iter()
-        .fold(page, |page, relation| page.toned(format!("      wrote {relation} anew"), Tone::Bad))
+        .fold(page, |page, relation| page.toned(format!("      rewrote {relation}"), Tone::Bad))
 }
 
 pub(super) fn json(rehearsal: &Rehearsal) -> Value {

@@ -10,6 +10,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{Error, Outcome, State, Status, StatusRow};
+use migrate_core::engine::advice::Words;
 use migrate_core::sql;
 use serde_json::json;
 
@@ -231,16 +232,14 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
         Some((_, State::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
             Next::default().or(up, "goes on there")
         }
-        Some((row, State::Interrupted { statements_done, last })) => {
-            let advice = match last {
-                Some(Outcome::Failed { .. }) => {
-                    "correct the statement, or mend what it ran into, and let `up` go on with it; or settle it by hand"
-                }
-                _ => {
-                    "let `up` look what the statement did, and go on; where it can't tell, settle it by hand"
+        Some((row, State::Interrupted { statements_done, .. })) => {
+            let statements = statements_of(context, &row.version);
+            let advice = match row.failure(statements) {
+                Some(failure) => format!("{}; or settle it by hand", failure.next(Words::CommandLine)),
+                None => {
+                    "let `up` find out what the statement did, and go on; where it can't tell, settle it by hand".to_owned()
                 }
             };
-            let statements = statements_of(context, &row.version);
             Next::advice(advice).or(up, "goes on with it").resolving(
                 &context.invocation,
                 &row.version,
@@ -248,10 +247,10 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
                 statements,
             )
         }
-        Some((_, State::Pending { last: Some(Outcome::Failed { .. }) })) => {
-            Next::advice("correct the script, and run again").or(up, "goes on with it")
-        }
-        Some(_) => Next::default().or(up, "runs it again"),
+        Some((row, _)) => match row.failure(None) {
+            Some(failure) => Next::advice(failure.next(Words::CommandLine)).or(up, "goes on with it"),
+            None => Next::default().or(up, "runs it again"),
+        },
         None if status.pending().next().is_some() => Next::default().or(up, "applies what is pending"),
         None => Next::default(),
     }

@@ -20,9 +20,9 @@ use tokio_postgres::Config;
 #[non_exhaustive]
 pub(crate) enum ConnectionProblem {
     /// A connection string that can't be read.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the connection string of {origin} can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
-    )]
+    ))]
     Url {
         /// Where it was given.
         origin: &'static str,
@@ -30,9 +30,9 @@ pub(crate) enum ConnectionProblem {
         problem: String,
     },
     /// A service that no file has.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "there is no service `{service}` in {files}\nnext: add it there, or name the file with PGSERVICEFILE"
-    )]
+    ))]
     NoService {
         /// Its name.
         service: String,
@@ -40,7 +40,7 @@ pub(crate) enum ConnectionProblem {
         files: String,
     },
     /// A file that can't be read.
-    #[error("can't read `{}`: {source}", path.display())]
+    #[error("{}", migrate_core::clean!("can't read `{}`: {source}", path.display()))]
     File {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub(crate) enum ConnectionProblem {
         source: io::Error,
     },
     /// A setting that can't be kept.
-    #[error("{origin} can't be used here: {why}\nnext: {next}")]
+    #[error("{}", migrate_core::clean!("{origin} can't be used here: {why}\nnext: {next}"))]
     Setting {
         /// The variable, or the line of a service.
         origin: String,

@@ -42,7 +42,7 @@ pub(super) struct Args {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RenumberProblem {
     /// No file has that version or name.
-    #[error("no file in `{}` is of a migration {migration}; nothing was renamed\nnext: name a version, or a name, that is there", folder.display())]
+    #[error("{}", migrate_core::clean!("no file in `{}` is of a migration {migration}; nothing was renamed\nnext: name a version, or a name, that is there", folder.display()))]
     Unknown {
         /// The folder.
         folder: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) enum RenumberProblem {
         migration: String,
     },
     /// Several migrations have that version.
-    #[error("several migrations have the version {version}: {}; nothing was renamed\nnext: name the one that is to have another version", names.join(", "))]
+    #[error("{}", migrate_core::clean!("several migrations have the version {version}: {}; nothing was renamed\nnext: name the one that is to have another version", names.join(", ")))]
     Several {
         /// Their version.
         version: String,
@@ -58,9 +58,9 @@ pub(crate) enum RenumberProblem {
         names: Vec<String>,
     },
     /// Another migration has the new version.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "the version {version} is taken by {name}; nothing was renamed\nnext: choose another one, or leave it out for the next free one"
-    )]
+    ))]
     Taken {
         /// The new version.
         version: String,
@@ -68,18 +68,18 @@ pub(crate) enum RenumberProblem {
         name: String,
     },
     /// The new version is none.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "`{version}` can't be a version: a version has digits, with dots, dashes or underscores between; nothing was renamed\nnext: write it like those in the folder"
-    )]
+    ))]
     NoVersion {
         /// The new version.
         version: String,
     },
     /// The database has applied it.
-    #[error(
+    #[error("{}", migrate_core::clean!(
         "migration {name} is applied in the database: under another version it would be missing there, and be applied again; nothing was renamed\n\
          next: leave it, and renumber those that are not applied"
-    )]
+    ))]
     Applied {
         /// The migration.
         name: String,

@@ -172,7 +172,7 @@ impl TlsParameters {
 
 /// A parameter that can't be kept; the value, which may be a secret, is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{parameter} can't be used as it is: {why}")]
+#[error("{}", migrate_core::clean!("{parameter} can't be used as it is: {why}"))]
 pub(crate) struct TlsProblem {
     pub(crate) parameter: &'static str,
     pub(crate) why: &'static str,

@@ -42,7 +42,7 @@ pub(super) enum Verdict {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsettled {
     /// A session whose client is gone, or somebody else, still runs it.
-    #[error("another session still runs this statement, and did not end it in {waited:.0?}")]
+    #[error("{}", migrate_core::clean!("another session still runs this statement, and did not end it in {waited:.0?}"))]
     Running {
         /// How long that was waited for.
         waited: Duration,
@@ -50,13 +50,13 @@ pub(super) enum Unsettled {
         holders: Vec<Holder>,
     },
     /// Whether it was done can't be told.
-    #[error("a run was interrupted at this statement, and it is in doubt whether it was done: {why}")]
+    #[error("{}", migrate_core::clean!("a run was interrupted at this statement, and it is in doubt whether it was done: {why}"))]
     Undecidable {
         /// Why not.
         why: String,
     },
     /// This server must not run it, or has not done it well.
-    #[error("{why}")]
+    #[error("{}", migrate_core::clean!("{why}"))]
     Unsafe {
         /// Why not.
         why: String,

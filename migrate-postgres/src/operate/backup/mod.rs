@@ -51,6 +51,7 @@ pub(crate) fn restore_command(file: &Path, database: &str) -> String {
 
 impl fmt::Display for Backup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{}, {}", self.file.display(), Bytes(self.bytes))
     }
 }

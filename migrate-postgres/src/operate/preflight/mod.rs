@@ -141,6 +141,7 @@ impl Preflight {
 
 impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         for (index, finding) in self.findings.iter().enumerate() {
             let line_feed = if index == 0 { "" } else { "\n" };
             write!(

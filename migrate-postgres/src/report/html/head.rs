@@ -7,6 +7,8 @@ use crate::report::standing::stopped;
 use crate::report::{DatabaseReport, Standing};
 use crate::{Outcome, State, StatusRow};
 use maud::{Markup, html};
+use migrate_core::engine::advice::Words;
+use migrate_core::engine::error::Failure;
 
 pub(super) fn head(report: &DatabaseReport) -> Markup {
     html! {
@@ -92,7 +94,7 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
             lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
             lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
         }
-        Some(Outcome::Unfinished { .. }) => {
+        Some(Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) => {
             lines.push("Its run was killed, or lost its connection.".to_owned());
         }
         _ => {}
@@ -100,25 +102,34 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
     match &row.state {
         State::Interrupted { statements_done: done, .. } => {
             let are = if *done == 1 { "statement is" } else { "statements are" };
-            let (rest, advice) = match last {
-                Some(Outcome::Failed { message, .. }) if message.is_empty() => {
-                    ("is the next to be run", "Run again: it goes on there.")
+            let (rest, advice) = match (last, row.failure(None)) {
+                (Some(Outcome::Failed { message, .. }), _) if message.is_empty() => {
+                    ("is the next to be run", "Next: run again; the run goes on there.".to_owned())
                 }
-                Some(Outcome::Failed { .. }) => (
-                    "is not",
-                    "Correct the statement, or mend what it ran into, and run again; or settle it by hand with resolve.",
-                ),
+                (_, Some(failure)) => ("is not", format!("{}; or settle it by hand with resolve.", next(&failure))),
                 _ => (
                     "may or may not have been done",
-                    "Run again: that looks what it did, and goes on. Where it can't tell, settle it by hand with resolve.",
+                    "Next: run again; the run finds out what it did, and goes on. Where it can't tell, settle it by hand with \
+                     resolve."
+                        .to_owned(),
                 ),
             };
             lines.push(format!("{done} {are} done and committed; statement {} {rest}.", done + 1));
-            lines.push(advice.to_owned());
+            lines.push(advice);
         }
-        _ => lines.push("It left nothing behind: correct the script, and run again.".to_owned()),
+        _ => {
+            lines.push("It left nothing behind.".to_owned());
+            lines.push(match row.failure(None) {
+                Some(failure) => format!("{}.", next(&failure)),
+                None => "Next: run again.".to_owned(),
+            });
+        }
     }
     lines
+}
+
+fn next(failure: &Failure) -> String {
+    format!("Next: {}", failure.next(Words::CommandLine))
 }
 
 fn facts(report: &DatabaseReport) -> Markup {

@@ -159,6 +159,8 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
             td.badges {
                 (badge(tone, word))
                 @if attempt.reason.is_some() { (badge(Tone::Warning, "by hand")) }
+                @if let Some(warnings) = said(attempt.warnings) { (badge(Tone::Warning, &count(warnings, "warning"))) }
+                @if let Some(notices) = said(attempt.notices) { span.aside { (count(notices, "notice")) } }
             }
             td.took {
                 @match attempt.took {
@@ -173,6 +175,11 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
             tr.detail { td colspan="3" { @for (tone, line) in &detail { p.(tone.class()) { (shown(line)) } } } }
         }
     }
+}
+
+/// How many messages the server sent, where it sent any.
+fn said(messages: Option<i32>) -> Option<usize> {
+    messages.and_then(|messages| usize::try_from(messages).ok()).filter(|messages| *messages > 0)
 }
 
 /// How long it took beside the longest of all.

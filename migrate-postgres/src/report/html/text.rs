@@ -1,34 +1,8 @@
 //! Names, numbers and times as they are shown.
 
 use maud::{Markup, html};
-use std::borrow::Cow;
-use std::fmt::Write as _;
+pub(in crate::report) use migrate_core::display::printable::printable as shown;
 use std::time::SystemTime;
-
-/// A text with those signs made visible that are not, or that move others: control characters, marks of direction,
-/// blanks without width. Line feeds and tabs stay. Escaping is not done here.
-pub(in crate::report) fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_invisible) {
-        return Cow::Borrowed(text);
-    }
-    let mut visible = String::new();
-    for sign in text.chars() {
-        match sign {
-            '\r' => {}
-            sign if is_invisible(sign) => _ = write!(visible, "\\u{{{:x}}}", sign as u32),
-            sign => visible.push(sign),
-        }
-    }
-    Cow::Owned(visible)
-}
-
-fn is_invisible(sign: char) -> bool {
-    let is_control = sign.is_control() && !matches!(sign, '\n' | '\t');
-    let is_mark = matches!(sign, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    // What is no character, and what an HTML document may not hold.
-    let is_none = (sign as u32) & 0xfffe == 0xfffe || matches!(sign, '\u{fdd0}'..='\u{fdef}');
-    is_control || is_mark || is_none
-}
 
 /// A name, which does not change the direction of what is around it.
 pub(super) fn name(text: &str) -> Markup {

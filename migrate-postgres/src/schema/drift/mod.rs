@@ -178,6 +178,7 @@ impl Drift {
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         let made = match self.applied {
             1 => "its applied migration makes".to_owned(),
             count => format!("its {count} applied migrations make"),

@@ -23,6 +23,7 @@ pub enum Phase {
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         match self {
             Phase::Replaying { name, number, of } => {
                 write!(f, "on a scratch database: {number} of {of}: {name}")
