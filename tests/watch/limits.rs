@@ -179,7 +179,7 @@ async fn a_limit_reaches_every_kind_of_script() {
         (format!("SET statement_timeout = 0; SELECT 1; {long}"), None),
         (format!("-- migrate: transaction=none\nSET statement_timeout = 0; SELECT 1; {long}; VACUUM"), None),
         ("DO $$ BEGIN PERFORM pg_sleep(60); END $$".to_owned(), None),
-        (format!("-- migrate: transaction=none\nSELECT 1; DO $$ BEGIN PERFORM pg_sleep(60); END $$"), None),
+        ("-- migrate: transaction=none\nSELECT 1; DO $$ BEGIN PERFORM pg_sleep(60); END $$".to_owned(), None),
         (
             "CREATE TABLE d (id int);
              CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
