@@ -1,4 +1,7 @@
-//! What a script changes of its session stays in the script.
+//! What a script changes of its session stays in the script, and what role and database set for it does not reach us.
+
+#[path = "hygiene/own_settings.rs"]
+mod own_settings;
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::connection::endpoint::Endpoint;
+use crate::connection::protect::{self, SessionTimeouts};
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::history::PgHistory;
@@ -39,8 +40,9 @@ const LOOK: &str = "\
 
 /// Looks at the database of a connection.
 pub(super) async fn look(client: &Client) -> Result<Look, Error> {
-    let row = client.query_typed(LOOK, &[(&MARK, Type::TEXT)]).await;
-    let row = row.map_err(|source| Error::server("looking at the database", source))?;
+    let failed = |source| Error::server("looking at the database", source);
+    let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
+    let row = timeouts.ask(client, LOOK, &[(&MARK, Type::TEXT)]).await.map_err(failed)?;
     let row = &row[0];
     Ok(Look { database: row.get(0), is_development: row.get(1), subscriptions: row.get(2) })
 }
@@ -50,7 +52,8 @@ pub(super) async fn mark(client: &Client, database: &str, is_development: bool) 
     let database = quote_ident(database);
     let change = if is_development { format!("SET {MARK} = 'on'") } else { format!("RESET {MARK}") };
     let sql = format!("ALTER DATABASE {database} {change}");
-    client.batch_execute(&sql).await.map_err(|source| Error::server("marking the database", source))
+    let marked = protect::ask(client, &sql).await;
+    marked.map(drop).map_err(|source| Error::server("marking the database", source))
 }
 
 /// Drops all that is in a database, under the set's migration lock: a run under way is waited for as another run would wait.
@@ -91,7 +94,7 @@ async fn make_public(session: &Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("creating the schema public", source);
     let drops = drops(session).await.map_err(failed)?;
     match drops.iter().find(|drop| drop.sql.starts_with("CREATE SCHEMA public")) {
-        Some(create) => session.batch_execute(&create.sql).await.map_err(failed),
+        Some(create) => protect::ask(session, &create.sql).await.map(drop).map_err(failed),
         None => Ok(()),
     }
 }
@@ -100,7 +103,8 @@ async fn make_public(session: &Session<'_>) -> Result<(), Error> {
 async fn empty(session: &mut Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("dropping all that is in the database (it is rolled back)", source);
     session.mark("ROLLBACK");
-    session.batch_execute("BEGIN; SET LOCAL lock_timeout = '10s'").await.map_err(failed)?;
+    let begin = format!("BEGIN; {}; SET LOCAL lock_timeout = '10s'", protect::no_timeouts());
+    session.batch_execute(&begin).await.map_err(failed)?;
     let drops = drops(session).await.map_err(failed)?;
     let statements: Vec<&str> = drops.iter().map(|drop| drop.sql.as_str()).collect();
     let script = format!("SET LOCAL client_min_messages = warning; {}; COMMIT", statements.join("; "));

@@ -1,6 +1,9 @@
 //! One connection, wherever it came from, and what becomes of it.
 
 use crate::connection::heard::Heard;
+use crate::connection::protect;
+use crate::lock::IS_FREE;
+use crate::sql::answers::{Answers, is_true};
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -133,6 +136,32 @@ impl<'a> Session<'a> {
     /// The session is as it was when it was opened.
     pub(crate) fn unmark(&mut self) {
         self.marked = None;
+    }
+
+    /// No session any more.
+    pub(crate) fn gone() -> Session<'static> {
+        Session { connection: None, marked: None, is_spent: false, is_pipelining: AtomicBool::new(false) }
+    }
+
+    /// Begins a transaction that reads without timeouts, unless the owner of a borrowed `Client` has begun one; whether it did.
+    pub(crate) async fn begin_reading(&mut self) -> bool {
+        self.mark("ROLLBACK");
+        let begin = format!("BEGIN; SELECT {IS_FREE}; {}", protect::no_timeouts());
+        let begun = self.simple_query(&begin).await;
+        let has_begun = begun
+            .is_ok_and(|answers| Answers::of(answers).after(1).first().is_some_and(|row| is_true(row, 0)));
+        if !has_begun {
+            // What would end our transaction would end its owner's.
+            self.unmark();
+        }
+        has_begun
+    }
+
+    /// Ends it.
+    pub(crate) async fn end_reading(&mut self) {
+        if self.batch_execute("ROLLBACK").await.is_ok() {
+            self.unmark();
+        }
     }
 
     /// Closes the session, or gives it back, and waits until a connection of its own is gone.

@@ -10,6 +10,7 @@ pub use backup::BackupError;
 #[cfg(feature = "catalog")]
 pub use scratch::ScratchError;
 
+use crate::connection::protect;
 use migrate_core::PlaceholderError;
 use migrate_core::display::printable::printable;
 use migrate_core::engine::Holder;
@@ -487,6 +488,16 @@ impl Error {
         let next =
             "connect to the primary (target_session_attrs=read-write), or let another instance migrate first";
         Error::ReadOnly { reason, next }
+    }
+
+    /// Whether a timeout of the session has ended a query of ours.
+    pub(crate) fn is_of_a_timeout(&self) -> bool {
+        matches!(self, Error::Server { source, .. } if protect::is_of_a_timeout(source))
+    }
+
+    /// Whether a timeout has ended the session itself.
+    pub(crate) fn has_ended_the_session(&self) -> bool {
+        matches!(self, Error::Server { source, .. } if protect::has_ended_the_session(source))
     }
 
     /// The SQLSTATE, where the server gave one.

@@ -239,10 +239,10 @@ impl Transactions<'_, '_, '_, '_> {
     /// What has to be done before the first step, if it is not done yet.
     fn push_preamble(&self, message: &mut Message) {
         if let Some(same_server) = &self.around.preamble.same_server {
-            message.push(0, Purpose::Server, &["BEGIN", same_server, "COMMIT"]);
+            message.push(0, Purpose::Server, &in_transaction(same_server));
         }
         if let Some(guard) = &self.around.preamble.guard {
-            message.push(0, Purpose::Guard, &["BEGIN", guard, "COMMIT"]);
+            message.push(0, Purpose::Guard, &in_transaction(guard));
         }
         if let Some(create) = &self.around.preamble.create {
             message.push(0, Purpose::Create, create);
@@ -361,7 +361,10 @@ impl Transactions<'_, '_, '_, '_> {
             return;
         }
         let context = &self.context;
+        let no_timeouts = context.survey.no_timeouts();
         let mut statements = context.survey.between_scripts();
+        // Whatever the script has left, and what the role has for a default.
+        statements.extend(no_timeouts.iter().map(String::as_str));
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
         let durable = self.around.last_of_run && index + 1 == self.steps.len();
@@ -712,6 +715,11 @@ impl Transactions<'_, '_, '_, '_> {
 const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
     FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
     WHERE c.condeferred AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
+
+/// Queries of ours in a transaction of their own.
+fn in_transaction(queries: &[String]) -> Vec<&str> {
+    std::iter::once("BEGIN").chain(queries.iter().map(String::as_str)).chain(["COMMIT"]).collect()
+}
 
 /// About how many bytes of SQL a step takes: its script, the one that the history keeps, and what is around them.
 fn size(step: &Step<'_>) -> usize {

@@ -2,6 +2,7 @@
 
 use super::watch::Underway;
 use crate::connection::heard::{Heard, Listening};
+use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Opening;
 use crate::history::Said;
@@ -10,7 +11,6 @@ use migrate_core::engine::Holder;
 use migrate_core::engine::{Alarm, Progress};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 /// How long a message may be silent before somebody looks, and how often they look from then on.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -199,7 +199,7 @@ impl<'t> Lookout<'t> {
         let session = self.session.as_mut()?;
         // Closed where its answer takes too long: it would stay in a pooler's queue.
         session.mark("ROLLBACK");
-        let rows = session.query_typed(BLOCKERS, &[(&pid, Type::INT4)]).await.ok()?;
+        let rows = protect::ask(session, &BLOCKERS.replace("$1", &pid.to_string())).await.ok()?;
         session.unmark();
         Some(rows.iter().map(read).collect())
     }
@@ -215,6 +215,6 @@ impl<'t> Lookout<'t> {
 
 /// Who could have stood in the way for so long, when nobody has looked meanwhile.
 pub(super) async fn suspects(client: &Client, waited: Duration) -> Vec<Holder> {
-    let rows = client.query_typed(SUSPECTS, &[(&waited.as_secs_f64(), Type::FLOAT8)]).await;
+    let rows = protect::ask(client, &SUSPECTS.replace("$1", &waited.as_secs_f64().to_string())).await;
     rows.map(|rows| rows.iter().map(read).collect()).unwrap_or_default()
 }

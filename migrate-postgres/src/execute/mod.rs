@@ -25,10 +25,12 @@ mod watch;
 use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, Survey};
 use crate::sql::transaction::milliseconds;
+use futures_util::future::join3;
 use migrate_core::Options;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 pub(crate) use batch::{apply_transactions, is_contention};
 pub(crate) use blockers::Lookout;
@@ -68,6 +70,45 @@ impl Context<'_> {
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
     pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
         timeouts(self.survey, self.settings, options, local)
+    }
+
+    /// Tells the session that several messages are not answered yet: it is closed where it is dropped before they are.
+    fn mark_pipelining(&self, is_pipelining: bool) {
+        if let Some(mark) = self.pipelining {
+            mark.store(is_pipelining, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks a query of ours under no timeout of the session's.
+    async fn ask(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.survey.ask(self.client, sql, parameters).await
+    }
+
+    /// Runs a statement of ours that a transaction would refuse. Where the session has timeouts, what turns them off and what restores
+    /// them are messages of their own, in one flush: so that a transaction pooler keeps them together.
+    async fn run_alone(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        if !self.survey.timeouts.are_on {
+            return self.client.batch_execute(sql).await;
+        }
+        let mut options = Options::NONE;
+        options.lock_timeout = Some(Duration::ZERO);
+        let (enter, leave) =
+            (self.timeouts(&options, false).join("; "), self.survey.between_scripts().join("; "));
+        self.mark_pipelining(true);
+        let (entered, done, left) = join3(
+            self.client.batch_execute(&enter),
+            self.client.batch_execute(sql),
+            self.client.batch_execute(&leave),
+        )
+        .await;
+        self.mark_pipelining(false);
+        done?;
+        entered?;
+        left
     }
 }
 

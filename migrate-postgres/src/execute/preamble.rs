@@ -9,12 +9,12 @@ use tokio_postgres::error::SqlState;
 /// What comes before the first step, until it was sent with success.
 #[derive(Debug, Default)]
 pub(crate) struct Preamble {
-    /// A query that fails on another server than the one that the lock is held on.
-    pub(crate) same_server: Option<String>,
+    /// Ends in a query that fails on another server than the one that the lock is held on.
+    pub(crate) same_server: Option<Vec<String>>,
     /// Whether the first message was answered, with success or not: a server works for the run.
     pub(crate) is_answered: Arc<AtomicBool>,
-    /// A query that fails in a session of another state than the one that was asked.
-    pub(crate) guard: Option<String>,
+    /// Ends in a query that fails in a session of another state than the one that was asked.
+    pub(crate) guard: Option<Vec<String>>,
     /// Makes the history's table.
     pub(crate) create: Option<Vec<String>>,
 }

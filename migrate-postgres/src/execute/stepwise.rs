@@ -248,9 +248,9 @@ impl Statements<'_, '_> {
         if before == Before::Nothing {
             return Ok(None);
         }
-        let Context { table, run, client, .. } = self.context;
+        let Context { table, run, .. } = self.context;
         let sql = table.last_written(run, self.row(), self.step);
-        let rows = client.query_typed(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
+        let rows = self.context.ask(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
         Ok(rows.first().map(|row| row.get(0)))
     }
 
@@ -395,17 +395,10 @@ impl Statements<'_, '_> {
 
     /// Waits for the answers to several messages of one flush.
     async fn pipelined<A>(&self, answers: impl Future<Output = A>) -> A {
-        self.mark_pipelining(true);
+        self.context.mark_pipelining(true);
         let answers = answers.await;
-        self.mark_pipelining(false);
+        self.context.mark_pipelining(false);
         answers
-    }
-
-    /// Tells the session, which is closed where it is dropped before these answers.
-    fn mark_pipelining(&self, is_pipelining: bool) {
-        if let Some(mark) = self.context.pipelining {
-            mark.store(is_pipelining, Ordering::Relaxed);
-        }
     }
 
     /// Waits for the answer to the first of several messages, and then sends an empty one: else PgBouncer before 1.21 takes the
@@ -699,7 +692,8 @@ impl Statements<'_, '_> {
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.
     async fn restore(&self, then: &str) {
         let restore = self.context.survey.between_scripts().join("; ");
-        let message = format!("ROLLBACK; {BEGIN}; {restore}; {then}; COMMIT");
+        let no_timeouts = self.context.survey.no_timeouts().join("; ");
+        let message = format!("ROLLBACK; {BEGIN}; {restore}; {no_timeouts}; {then}; COMMIT");
         if self.context.client.batch_execute(&message).await.is_err() {
             drop(self.context.client.batch_execute("ROLLBACK").await);
         }

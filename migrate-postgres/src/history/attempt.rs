@@ -192,8 +192,8 @@ impl Attempt {
 /// Reads a set's whole history, oldest first.
 pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Result<Vec<Attempt>, Error> {
     let table = &survey.table;
-    let rows = client
-        .query_typed(&table.attempts(), &[(&set.name(), Type::TEXT)])
+    let rows = survey
+        .ask(client, &table.attempts(), &[(&set.name(), Type::TEXT)])
         .await
         .map_err(|error| survey.read_error("reading the history", error))?;
     let shown = table.shown();
@@ -210,8 +210,8 @@ pub(crate) async fn last_text(
 ) -> Result<Option<String>, Error> {
     let version = version.canonical();
     let (set, version) = (set.name(), &*version);
-    let rows = client
-        .query_typed(&survey.table.last_text(), &[(&set, Type::TEXT), (&version, Type::TEXT)])
+    let rows = survey
+        .ask(client, &survey.table.last_text(), &[(&set, Type::TEXT), (&version, Type::TEXT)])
         .await
         .map_err(|error| survey.read_error("reading the history", error))?;
     Ok(rows.first().and_then(|row| row.get(0)))

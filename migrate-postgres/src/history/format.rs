@@ -10,9 +10,10 @@
 //! The number is the default of the column `format`, which every dump keeps, and which each row tells of itself. The table's
 //! comment says it too, for people, and for a table whose default was lost.
 
-use crate::sql::answers::text;
+use crate::sql::answers::{is_true, text};
 use crate::sql::quote::quote_ident;
 use tokio_postgres::SimpleQueryRow;
+use tokio_postgres::types::Type;
 
 /// The format that this release writes.
 pub(crate) const FORMAT: i32 = if cfg!(migrate_next_format) { 3 } else { 2 };
@@ -23,7 +24,7 @@ pub(super) const FIRST: i32 = 1;
 /// A column of the history's table.
 struct Column {
     name: &'static str,
-    /// As `format_type` gives it.
+    /// Its type, as SQL.
     kind: &'static str,
     /// What stands behind the type.
     rest: &'static str,
@@ -95,9 +96,23 @@ const WORDS: [(&str, &str); 2] = [
     ("outcome", "'done', 'failed', 'unfinished', 'interrupted'"),
 ];
 
-/// The names and types of the columns that a table of a format has, as `format_type` gives the types.
+/// The names and types of the columns that a table of a format has.
 pub(super) fn columns(format: i32) -> impl Iterator<Item = (&'static str, &'static str)> {
     COLUMNS.iter().filter(move |column| column.since <= format).map(|column| (column.name, column.kind))
+}
+
+/// The number of a column's type. The server prints its name in a way that settings of the session decide.
+pub(super) fn oid(kind: &str) -> u32 {
+    let type_ = match kind {
+        "bigint" => Type::INT8,
+        "boolean" => Type::BOOL,
+        "bytea" => Type::BYTEA,
+        "inet" => Type::INET,
+        "integer" => Type::INT4,
+        "timestamp with time zone" => Type::TIMESTAMPTZ,
+        _ => Type::TEXT,
+    };
+    type_.oid()
 }
 
 /// A column of a table of a format as it is read: null where that format does not have it.
@@ -129,15 +144,14 @@ pub(super) fn comment(table: &str, what: &str) -> String {
 /// Asks for the columns of a table, what they take, and its format: one row for each column.
 pub(super) fn questions(table: &str, condition: &str) -> String {
     format!(
-        "SELECT a.attname, format_type(a.atttypid, NULL), \
+        "SELECT a.attname, a.atttypid, \
          (SELECT pg_catalog.string_agg(quote_ident(c.conname), ',') FROM pg_catalog.pg_constraint c \
            WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.conkey = ARRAY[a.attnum]), \
          CASE a.attname WHEN 'format' THEN \
            (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d \
              WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) \
          WHEN 'set_name' THEN pg_catalog.obj_description(a.attrelid, 'pg_class') END, \
-         (SELECT t.relkind FROM pg_catalog.pg_class t WHERE t.oid = a.attrelid) \
-         FROM pg_catalog.pg_attribute a WHERE a.attrelid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
+         t.relkind, t.relhasrules FROM pg_catalog.pg_class t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE t.oid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
          AND {condition}"
     )
 }
@@ -149,13 +163,16 @@ pub(super) struct Found {
     pub(super) number: i32,
     /// Whether it is a table, and no view or table of another server.
     pub(super) is_table: bool,
+    /// Whether it has rules.
+    pub(super) has_rules: bool,
     /// The names of the constraints that say which words a column takes, quoted.
     checks: Vec<String>,
 }
 
 impl Found {
     /// Of a table that is to be made.
-    pub(super) const NEW: Found = Found { number: FORMAT, is_table: true, checks: Vec::new() };
+    pub(super) const NEW: Found =
+        Found { number: FORMAT, is_table: true, has_rules: false, checks: Vec::new() };
 
     pub(super) fn read(columns: &[SimpleQueryRow]) -> Found {
         let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
@@ -169,6 +186,7 @@ impl Found {
         Found {
             number: default.or_else(comment).unwrap_or(FIRST),
             is_table: columns.iter().all(|row| matches!(text(row, 4), Some("r" | "p"))),
+            has_rules: columns.iter().any(|row| is_true(row, 5)),
             checks: checks.flat_map(|names| names.split(',')).map(str::to_owned).collect(),
         }
     }

@@ -279,7 +279,7 @@ pub(crate) async fn read_error(
 
 /// The columns that a table lacks to be a history of ours, those of another type included.
 async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>, tokio_postgres::Error> {
-    let sql = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
+    let sql = "SELECT attname::text, atttypid FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
     let rows = client.query_typed(sql, &[(&relation, Type::TEXT)]).await?;
     Ok(lacking_columns(format::FIRST, &rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
@@ -295,17 +295,17 @@ pub(crate) fn no_history(table: String, missing: Vec<String>) -> Error {
 }
 
 /// The columns of a format that a table with the given ones, and their types, lacks.
-pub(crate) fn lacking_columns(format: i32, has: &HashMap<&str, &str>) -> Vec<String> {
+pub(crate) fn lacking_columns(format: i32, has: &HashMap<&str, u32>) -> Vec<String> {
     let lacks = |(name, kind): (&str, &str)| match has.get(name) {
         None => Some(name.to_owned()),
-        Some(found) if *found != kind => Some(format!("{name} of type {kind}")),
+        Some(found) if *found != format::oid(kind) => Some(format!("{name} of type {kind}")),
         Some(_) => None,
     };
     format::columns(format).filter_map(lacks).collect()
 }
 
 /// The columns of these names that a table with the given ones lacks.
-pub(crate) fn lacking_names(names: &[&str], has: &HashMap<&str, &str>) -> Vec<String> {
+pub(crate) fn lacking_names(names: &[&str], has: &HashMap<&str, u32>) -> Vec<String> {
     names.iter().filter(|name| !has.contains_key(*name)).map(|name| (*name).to_owned()).collect()
 }
 

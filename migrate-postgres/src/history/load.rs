@@ -5,7 +5,6 @@ use crate::history::foreign::look_beside;
 use crate::history::row::HistoryRow;
 use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
-use crate::history::table::HistoryTable;
 use crate::sql::quote::quote_literal;
 use futures_util::future::try_join;
 use migrate_core::history::Notice;
@@ -33,7 +32,7 @@ pub(crate) async fn load_all(
     }
     #[cfg(feature = "histories")]
     if let Some(adopting) = &settings.adopting
-        && let Some(foreign) = crate::history::foreign::find(client, adopting).await?
+        && let Some(foreign) = crate::history::foreign::find(client, survey.timeouts, adopting).await?
     {
         return Ok(State { foreign: Some(foreign), ..state });
     }
@@ -57,8 +56,9 @@ async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> 
     if !state.applied.is_empty() || state.last_row == 0 {
         return Ok(!state.applied.is_empty());
     }
-    let row = client.query_typed_one(&survey.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
-    Ok(row.map_err(|error| survey.read_error("looking at the history", error))?.get(0))
+    let rows = survey.ask(client, &survey.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
+    let rows = rows.map_err(|error| survey.read_error("looking at the history", error))?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Loads a set's state: the rows that count, and the texts of those that differ from the set.
@@ -69,8 +69,8 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
     let (load, last) = (table.load(), table.last());
     let set_name = set.name();
     let (rows, last) = try_join(
-        client.query_typed(&load, &[(&set_name, Type::TEXT)]),
-        client.query_typed(&last, &[(&set_name, Type::TEXT)]),
+        survey.ask(client, &load, &[(&set_name, Type::TEXT)]),
+        survey.ask(client, &last, &[(&set_name, Type::TEXT)]),
     )
     .await
     .map_err(failed)?;
@@ -89,8 +89,8 @@ async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Erro
             numbers.push(seq);
         }
     }
-    keep_texts(client, table, set, &mut state, &numbers).await?;
-    keep_begun(client, table, set, &mut state).await?;
+    keep_texts(client, survey, set, &mut state, &numbers).await?;
+    keep_begun(client, survey, set, &mut state).await?;
     if let Some(last) = last
         && last.get::<i64>(3)? < last.number()
     {
@@ -108,7 +108,7 @@ async fn note_gaps(
     state: &mut State,
     end: &[u8],
 ) -> Result<(), Error> {
-    let rows = client.query_typed(&survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
+    let rows = survey.ask(client, &survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
     let rows = rows.map_err(|error| survey.read_error("loading the history", error))?;
     let rows: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let table = survey.table.shown();
@@ -136,26 +136,22 @@ fn remedy(survey: &Survey, set: &Set, state: &State) -> String {
 }
 
 /// Loads the text of an interrupted migration that the set does not have as it was begun.
-async fn keep_begun(
-    client: &Client,
-    table: &HistoryTable,
-    set: &Set,
-    state: &mut State,
-) -> Result<(), Error> {
+async fn keep_begun(client: &Client, survey: &Survey, set: &Set, state: &mut State) -> Result<(), Error> {
     let Some(interrupted) = &mut state.interrupted else { return Ok(()) };
     if set.find(&interrupted.version).is_none_or(|m| m.checksum() == interrupted.checksum) {
         return Ok(());
     }
-    let rows = texts(client, table, set, &[interrupted.row]).await?;
+    let rows = texts(client, survey, set, &[interrupted.row]).await?;
     if let Some(row) = rows.first() {
-        interrupted.begun = HistoryRow::new(&table.shown(), set, row, 0)?.get(1)?;
+        interrupted.begun = HistoryRow::new(&survey.table.shown(), set, row, 0)?.get(1)?;
     }
     Ok(())
 }
 
-async fn texts(client: &Client, table: &HistoryTable, set: &Set, numbers: &[i64]) -> Result<Vec<Row>, Error> {
-    client
-        .query_typed(&table.texts(), &[(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)])
+async fn texts(client: &Client, survey: &Survey, set: &Set, numbers: &[i64]) -> Result<Vec<Row>, Error> {
+    let sql = survey.table.texts();
+    survey
+        .ask(client, &sql, &[(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)])
         .await
         .map_err(|source| Error::server("loading the texts of the history", source))
 }
@@ -203,7 +199,7 @@ fn read_row(
 /// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.
 async fn keep_texts(
     client: &Client,
-    table: &HistoryTable,
+    survey: &Survey,
     set: &Set,
     state: &mut State,
     numbers: &[i64],
@@ -220,8 +216,8 @@ async fn keep_texts(
     if wanted.is_empty() {
         return Ok(());
     }
-    let rows = texts(client, table, set, &wanted).await?;
-    let shown = table.shown();
+    let rows = texts(client, survey, set, &wanted).await?;
+    let shown = survey.table.shown();
     for row in &rows {
         let row = HistoryRow::new(&shown, set, row, 0)?;
         if let Some(index) = numbers.iter().position(|number| *number == row.number()) {
@@ -247,7 +243,7 @@ pub(crate) async fn check_end(
         return Ok(());
     }
     let (name, right, row) = (set.name(), state.digest(), state.last_row);
-    let rows = client.query_typed(&survey.table.last_digest(), &[(&name, Type::TEXT)]).await;
+    let rows = survey.ask(client, &survey.table.last_digest(), &[(&name, Type::TEXT)]).await;
     let rows = rows.map_err(|error| survey.read_error("looking at the history's end", error))?;
     let last: Option<&[u8]> = rows.first().map(|row| row.get(0));
     if head == right && last.is_none_or(|last| last == right.as_bytes()) {

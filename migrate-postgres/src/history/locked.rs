@@ -1,5 +1,6 @@
 //! The history under its lock.
 
+use crate::connection::protect::alive_until;
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
@@ -183,7 +184,7 @@ impl Work<'_, '_> {
     async fn prepare(&mut self, step: &Step<'_>) -> Result<(), ApplyError> {
         self.check_server().await?;
         if let Some(guard) = self.preamble.guard.take()
-            && let Err(error) = simple_query(self.client, &guard).await
+            && let Err(error) = simple_query(self.client, &guard.join("; ")).await
         {
             self.look_again(error).await.map_err(Error::into_apply)?;
         }
@@ -212,7 +213,7 @@ impl Work<'_, '_> {
     /// Looks whether a server connection is there to work with, and leads to the server that the lock is held on.
     async fn check_server(&mut self) -> Result<(), ApplyError> {
         let Some(same_server) = &self.preamble.same_server else { return Ok(()) };
-        let checked = simple_query(self.client, same_server).await;
+        let checked = simple_query(self.client, &same_server.join("; ")).await;
         self.preamble.answered();
         let Err(error) = checked else {
             self.preamble.same_server = None;
@@ -259,7 +260,8 @@ impl Work<'_, '_> {
         {
             // A dump takes long; whether the run gets a connection to work with is known before.
             self.check_server().await?;
-            let made = due.make(self.settings, self.set.name(), progress).await;
+            let making = due.make(self.settings, self.set.name(), progress);
+            let made = alive_until(self.client, self.survey.idle_limit, making).await;
             made.map_err(Error::into_apply)?;
         }
         let mut standing =
@@ -269,7 +271,7 @@ impl Work<'_, '_> {
             self.check_server().await?;
         }
         for step in steps {
-            check_claim(self.client, step).await.map_err(Error::into_apply)?;
+            check_claim(self.client, self.survey, step).await.map_err(Error::into_apply)?;
         }
         while let Some(first) = rest.first() {
             if self.holder.is_closed() {
@@ -355,7 +357,8 @@ impl Locked for PgLocked<'_, '_> {
     }
 
     async fn pause(&mut self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        let pausing = tokio::time::sleep(duration);
+        alive_until(self.worker(), self.survey.idle_limit, pausing).await;
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), EngineError> {

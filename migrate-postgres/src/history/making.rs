@@ -1,5 +1,6 @@
 //! Tables that several sessions may make at once.
 
+use crate::connection::protect::no_timeouts;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -21,6 +22,7 @@ pub(crate) fn is_made_meanwhile(error: &tokio_postgres::Error) -> bool {
 /// Runs statements that make what is not there yet. `IF NOT EXISTS` races with itself: of two that make a table at once, one
 /// is told that it exists. Asked again, the server sees it.
 pub(crate) async fn make(client: &Client, statements: &str) -> Result<(), tokio_postgres::Error> {
+    let statements = &format!("{}; {statements}", no_timeouts());
     let mut made = client.batch_execute(statements).await;
     for _ in 1..ATTEMPTS {
         if !made.as_ref().is_err_and(is_made_meanwhile) {

@@ -38,6 +38,7 @@ pub(crate) use survey::Survey;
 use survey::Whereabouts;
 pub(crate) use table::{Ended, HistoryTable, Relation, Resumed, RunIdentity, Said};
 
+use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
@@ -45,13 +46,14 @@ use crate::execute::{Lookout, Preamble};
 use crate::history::settings::RunSettings;
 use crate::lock::{Crowd, Key, LOCKED, LeaseLock, Lock, SessionLock, TransactionLock, Tried, same_server};
 use crate::settings::LockKind;
+use crate::sql::answers::{parsed, text};
 use async_trait::async_trait;
 use locked::PgLocked;
 pub(crate) use locked::run_id;
 use migrate_core::engine::{History, Holder, Locking};
 use migrate_core::history::{Head, State};
 use migrate_core::{Digest, Error as EngineError, Set};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -75,6 +77,8 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     trying_since: Option<Instant>,
     /// Whether it was given back because there was no connection left to work with.
     has_given_way: bool,
+    /// After how long the server ends the session when it idles; not asked before a wait.
+    idle_limit: OnceLock<Option<Duration>>,
 }
 
 /// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
@@ -100,6 +104,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             holder: None,
             trying_since: None,
             has_given_way: false,
+            idle_limit: OnceLock::new(),
         })
     }
 
@@ -123,6 +128,50 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         Survey::take(&self.session, self.settings).await
     }
 
+    /// Looks at the history's end.
+    async fn look(&mut self, set: &Set) -> Result<Head, Error> {
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            let head = crate::history::foreign::look(&self.session, self.settings, kept, set).await?;
+            self.found = head.is_some();
+            return Ok(head.unwrap_or(Head::NONE));
+        }
+        // Who waits for a run to end need not know how far it has come.
+        let seen = self.seen.clone().filter(|_| self.held_since.is_some());
+        let look = head::look(&self.session, self.settings, set, seen);
+        let look = match self.trying_since {
+            None => look.await?,
+            Some(since) => match answered(since, self.settings, look).await {
+                Ok(look) => look?,
+                Err(error) => return Err(self.unanswered(error)),
+            },
+        };
+        self.found = look.found;
+        self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
+        self.seen = Some(look.head.clone());
+        Ok(look.head)
+    }
+
+    /// Looks again, in a transaction without timeouts, where one of the session's has ended the first look: a look that turned them
+    /// off at once would be more than one query. A session that ended with it is opened anew, where that can be done.
+    async fn look_without_timeouts(&mut self, set: &Set, ended: Error) -> Result<Head, Error> {
+        if ended.has_ended_the_session() {
+            // A pool may have no other connection than this one.
+            self.session = Session::gone();
+            self.session = self.target.open().await?;
+        }
+        if self.session.is_closed() || !self.session.begin_reading().await {
+            return Err(ended);
+        }
+        let looked = self.look(set).await;
+        self.session.end_reading().await;
+        match looked {
+            // What it means is asked outside of the transaction that it has ended.
+            Err(_) => self.look(set).await,
+            looked => looked,
+        }
+    }
+
     /// The connection that works, where it is not the one that holds the lock.
     async fn open_worker(&self, kind: LockKind) -> Result<Option<Session<'t>>, Error> {
         match (kind, self.target.open_another()) {
@@ -140,8 +189,9 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             SELECT 'database ' || pg_catalog.quote_ident(d.datname), d.datconnlimit \
             FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) l \
             WHERE l.most >= 0 ORDER BY l.most LIMIT 1";
-        let row = self.session.query_typed(LIMIT, &[]).await.ok()?.into_iter().next()?;
-        Some((row.get(0), row.get(1)))
+        let rows = protect::ask(&self.session, LIMIT).await.ok()?;
+        let row = rows.first()?;
+        Some((text(row, 0)?.to_owned(), parsed(row, 1)?))
     }
 
     /// How the lock is held: a transaction can hold it only where another connection does the work.
@@ -235,26 +285,10 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
-        #[cfg(feature = "histories")]
-        if let Some(kept) = &self.settings.keeping {
-            let head = crate::history::foreign::look(&self.session, self.settings, kept, set).await?;
-            self.found = head.is_some();
-            return Ok(head.unwrap_or(Head::NONE));
+        match self.look(set).await {
+            Err(error) if error.is_of_a_timeout() => Ok(self.look_without_timeouts(set, error).await?),
+            looked => Ok(looked?),
         }
-        // Who waits for a run to end need not know how far it has come.
-        let seen = self.seen.take().filter(|_| self.held_since.is_some());
-        let look = head::look(&self.session, self.settings, set, seen);
-        let look = match self.trying_since {
-            None => look.await?,
-            Some(since) => match answered(since, self.settings, look).await {
-                Ok(look) => look?,
-                Err(error) => return Err(self.unanswered(error).into()),
-            },
-        };
-        self.found = look.found;
-        self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
-        self.seen = Some(look.head.clone());
-        Ok(look.head)
     }
 
     async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
@@ -329,7 +363,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let mark = mark.filter(|_| worker.is_some());
         let preamble = Preamble {
-            same_server: mark.as_deref().map(same_server),
+            same_server: mark.as_deref().map(|mark| survey.protected(same_server(mark))),
             is_answered: Arc::default(),
             guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
             create: survey.create(settings.lock_timeout, set),
@@ -357,7 +391,14 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     }
 
     async fn pause(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        let limit = match self.idle_limit.get() {
+            Some(limit) => *limit,
+            None => {
+                let limit = protect::idle_limit(&self.session).await;
+                *self.idle_limit.get_or_init(|| limit)
+            }
+        };
+        protect::alive_until(&self.session, limit, tokio::time::sleep(duration)).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What has to be known about a session before it writes.
 
+use crate::connection::protect::{self, SessionTimeouts, TIMEOUTS};
 use crate::error::Error;
 use crate::history::foreign::{BesideTables, needed_tables};
 use crate::history::format::{self, FORMAT, Found};
@@ -9,11 +10,12 @@ use crate::history::settings::RunSettings;
 use crate::history::table::HistoryTable;
 use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
 use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
-use crate::sql::transaction::BEGIN;
+use crate::sql::transaction::{BEGIN, milliseconds};
 use migrate_core::Set;
 use std::time::Duration;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 /// What has to be known about a session before it writes: asked once, with the lock held.
 #[derive(Clone, Debug)]
@@ -40,6 +42,10 @@ pub(crate) struct Survey {
     pub(crate) checks_client: bool,
     /// Which of the timeouts are off for the session, and after RESET ALL: they need not be turned off for a transaction.
     pub(crate) off: Vec<String>,
+    /// Whether the session has timeouts that end queries of ours.
+    pub(crate) timeouts: SessionTimeouts,
+    /// After how long the server ends the session when it idles.
+    pub(crate) idle_limit: Option<Duration>,
     /// The server process that was asked.
     pub(crate) pid: i32,
     /// What of the session [`Survey::restore`] goes by.
@@ -65,17 +71,34 @@ pub(crate) enum Whereabouts {
 pub(crate) const CHANGED: &str =
     "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
+/// The same as a query. The timeouts may be off
+/// for this message only ([`protect::no_timeouts`]): what they were before counts.
+fn changed() -> String {
+    let before = protect::timeout("name");
+    format!(
+        "SELECT name, CASE WHEN name = ANY ({TIMEOUTS}) THEN {before} ELSE setting END AS setting FROM pg_catalog.pg_settings \
+         WHERE source = 'session' AND CASE WHEN name = ANY ({TIMEOUTS}) THEN {} <> reset_val::float8 \
+         ELSE name !~ '^transaction_(isolation|read_only|deferrable)$' END",
+        protect::in_milliseconds(&before)
+    )
+}
+
 /// The names of the timeouts that are off, as one text.
-const OFF: &str = "(SELECT pg_catalog.string_agg(t, ',') FROM unnest('{statement_timeout,\
-                   idle_in_transaction_session_timeout,transaction_timeout}'::text[]) t \
-                   WHERE current_setting(t, true) = '0')";
+fn off() -> String {
+    format!(
+        "(SELECT pg_catalog.string_agg(t, ',') FROM unnest({TIMEOUTS}) t WHERE {} = '0')",
+        protect::timeout("t")
+    )
+}
 
 /// What of a session decides how it is made what it was, as one text.
 fn state() -> String {
     format!(
-        "pg_catalog.concat_ws(',', {OFF}, current_user, session_user, current_setting('role'), \
+        "pg_catalog.concat_ws(',', {off}, current_user, session_user, current_setting('role'), \
          current_setting('standard_conforming_strings'), (SELECT pg_catalog.string_agg(name || '=' || setting, ',' \
-         ORDER BY name) FROM pg_catalog.pg_settings WHERE {CHANGED}))"
+         ORDER BY name) FROM ({changed}) changed))",
+        off = off(),
+        changed = changed()
     )
 }
 
@@ -87,8 +110,8 @@ fn elsewhere(settings: &RunSettings) -> String {
         "(SELECT o.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace o ON o.oid = c.relnamespace, \
          string_to_array(replace(current_setting('search_path'), ' ', ''), ',') path \
          WHERE c.relname = {name} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND o.nspname <> s.schema \
-         AND (c.oid = to_regclass({ident}) OR replace(quote_ident(o.nspname), ' ', '') = ANY (path) \
-         OR (o.nspname = current_user AND '\"$user\"' = ANY (path))) \
+         AND (c.oid = to_regclass({ident}) OR '\"' || replace(replace(o.nspname, '\"', '\"\"'), ' ', '') || '\"' = ANY (path) \
+         OR (o.nspname ~ '^[a-z_][a-z0-9_$]*$' AND o.nspname = ANY (path)) OR (o.nspname = current_user AND '\"$user\"' = ANY (path))) \
          ORDER BY c.oid = to_regclass({ident}) DESC LIMIT 1)",
         name = quote_literal(name),
         ident = quote_literal(&quote_ident(name)),
@@ -125,18 +148,20 @@ impl Survey {
                   ELSE has_schema_privilege(n.oid, 'CREATE') END, \
              current_user, session_user, current_setting('role'), \
              current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
-             pg_catalog.pg_backend_pid(), {OFF}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
+             pg_catalog.pg_backend_pid(), {off}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
              (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(quote_ident(s.schema) || {head}) \
              AND attname = ANY ({head_columns}) AND NOT attisdropped), \
              has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES'), \
-             pg_catalog.row_security_active(to_regclass(quote_ident(s.schema) || {table})::oid) \
+             pg_catalog.row_security_active(to_regclass(quote_ident(s.schema) || {table})::oid), \
+             {timeouts}, {idle_timeout} \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
-            state = state()
+            state = state(),
+            off = off(),
+            timeouts = SessionTimeouts::are_on(),
+            idle_timeout = protect::idle_timeout(),
         );
-        let changed = format!(
-            "SELECT name, setting FROM pg_catalog.pg_settings WHERE {CHANGED} AND {condition} ORDER BY name"
-        );
+        let changed = format!("{} AND {condition} ORDER BY name", changed());
         let columns = format::questions(&format!("quote_ident({schema}) || {table}"), condition);
         let beside = if beside && settings.keeps().is_none() {
             BesideTables::question(settings, condition)
@@ -149,8 +174,13 @@ impl Survey {
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
         let questions = Survey::questions(settings, Whereabouts::Unknown, true, "true");
+        let questions = format!("{}; {questions}", protect::no_timeouts());
         match simple_query(client, &questions).await {
-            Ok(answers) => Survey::read(settings, &mut Answers::of(answers)),
+            Ok(answers) => {
+                let mut answers = Answers::of(answers);
+                answers.next();
+                Survey::read(settings, &mut answers)
+            }
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
         }
@@ -196,7 +226,9 @@ impl Survey {
             beside,
             pid: parsed(session, 14).unwrap_or_default(),
             off: owned(15).split(',').map(str::to_owned).collect(),
-            table: table.in_format(format.number).beside_which(may_create),
+            timeouts: SessionTimeouts { are_on: is_true(session, 20) },
+            idle_limit: protect::idle_limit_of(parsed(session, 21)),
+            table: table.in_format(format.number).beside_which(may_create).ruled(format.has_rules),
             format,
         };
         if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
@@ -212,7 +244,7 @@ impl Survey {
             return Err(Error::RowSecurity { table: format!("{schema}.{name}"), role: survey.role });
         }
         if survey.exists {
-            let has = columns.iter().filter_map(|row| text(row, 0).zip(text(row, 1))).collect();
+            let has = columns.iter().filter_map(|row| text(row, 0).zip(parsed(row, 1))).collect();
             let missing = match survey.table.keeps() {
                 Some(keeps) => lacking_names(keeps.columns(), &has),
                 None => lacking_columns(survey.format.number.min(FORMAT), &has),
@@ -244,6 +276,8 @@ impl Survey {
             conform: Some("SET standard_conforming_strings = on"),
             checks_client: false,
             off: vec!["statement_timeout".to_owned()],
+            timeouts: SessionTimeouts { are_on: false },
+            idle_limit: None,
             pid: 0,
             state: String::new(),
             role: String::new(),
@@ -256,8 +290,37 @@ impl Survey {
 
     /// A query that fails, by a division by zero, in a session that is in another state than the one that was asked: what
     /// would make that one what it was would not do for this one.
-    pub(crate) fn guard(&self) -> String {
-        format!("SELECT 1 / (pg_catalog.md5({}) = {})::int", state(), quote_literal(&self.state))
+    pub(crate) fn guard(&self) -> Vec<String> {
+        self.protected(format!(
+            "SELECT 1 / (pg_catalog.md5({}) = {})::int",
+            state(),
+            quote_literal(&self.state)
+        ))
+    }
+
+    /// A query of ours at the beginning of a transaction, behind what turns the session's timeouts off where it has any.
+    pub(crate) fn protected(&self, query: String) -> Vec<String> {
+        self.timeouts.are_on.then(protect::no_timeouts).into_iter().chain([query]).collect()
+    }
+
+    /// Asks a query of ours, in the state of the session that was looked at, and under no timeout of it.
+    pub(crate) async fn ask(
+        &self,
+        client: &Client,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.timeouts.ask(client, sql, parameters).await
+    }
+
+    /// Statements that turn the session's timeouts off for the rest of a transaction: none where it has none.
+    pub(crate) fn no_timeouts(&self) -> Vec<String> {
+        let is_on = |name: &&str| !self.off.iter().any(|off| off == name);
+        let mut names = vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+        if self.server_version >= 170_000 {
+            names.push("transaction_timeout");
+        }
+        names.into_iter().filter(is_on).map(|name| format!("SET LOCAL {name} = 0")).collect()
     }
 
     /// Statements that make the session fit for the next script.
@@ -268,6 +331,16 @@ impl Survey {
     /// Statements that make the history's table, its schema and the head table, where there are none, or make of an older
     /// table one of this release's format.
     pub(crate) fn create(&self, lock_timeout: Duration, set: &Set) -> Option<Vec<String>> {
+        let mut create = self.creation(set)?;
+        if self.timeouts.are_on || self.format.is_older() {
+            // Behind BEGIN. Who reads the history is waited for no longer than others may wait behind us.
+            let lock_timeout = format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout));
+            create.splice(1..1, self.no_timeouts().into_iter().chain([lock_timeout]));
+        }
+        Some(create)
+    }
+
+    fn creation(&self, set: &Set) -> Option<Vec<String>> {
         if !self.exists {
             let mut create = self.table.create(!self.schema_exists, self.head.as_ref());
             if self.table.keeps().is_none() {
@@ -279,7 +352,7 @@ impl Survey {
         }
         let head = self.head.as_ref().filter(|_| !self.head_exists);
         if self.format.is_older() {
-            return Some(self.table.upgrade(&self.format, head, lock_timeout));
+            return Some(self.table.upgrade(&self.format, head));
         }
         let head = head?;
         let begin = [BEGIN.to_owned()].into_iter();

@@ -7,7 +7,7 @@ use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::sql::quote::{quote_ident, quote_literal, quote_nullable};
-use crate::sql::transaction::{BEGIN, milliseconds};
+use crate::sql::transaction::BEGIN;
 use migrate_core::engine::error::Failure;
 use migrate_core::history::stored;
 use migrate_core::plan::{Action, Adopted, Settled, Step, Superseded};
@@ -28,6 +28,8 @@ pub(crate) struct HistoryTable {
     may_have_checkpoints: bool,
     /// The format that it is read in; it is written in this release's.
     format: i32,
+    /// Whether it has rules, with which the server refuses what fails where no row is written.
+    has_rules: bool,
 }
 
 /// What all rows of one run have in common.
@@ -96,6 +98,7 @@ impl HistoryTable {
             keeps: None,
             may_have_checkpoints: false,
             format: FORMAT,
+            has_rules: false,
         }
     }
 
@@ -112,6 +115,11 @@ impl HistoryTable {
     /// The same in a format.
     pub(crate) fn in_format(self, format: i32) -> HistoryTable {
         HistoryTable { format, ..self }
+    }
+
+    /// The same with rules.
+    pub(crate) fn ruled(self, has_rules: bool) -> HistoryTable {
+        HistoryTable { has_rules, ..self }
     }
 
     /// How it is written, where it is another tool's.
@@ -210,20 +218,10 @@ impl HistoryTable {
             .collect()
     }
 
-    /// Makes the table one of this release's format, and the head table where there is none. It waits no longer than
-    /// `lock_timeout` for those who read the history: others who want to read it would wait behind it.
-    pub(super) fn upgrade(
-        &self,
-        found: &Found,
-        head: Option<&HeadTable>,
-        lock_timeout: Duration,
-    ) -> Vec<String> {
+    /// Makes the table one of this release's format, and the head table where there is none.
+    pub(super) fn upgrade(&self, found: &Found, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
-        let statements = [
-            format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)),
-            found.upgrade(&table),
-            format::comment(&table, COMMENT),
-        ];
+        let statements = [found.upgrade(&table), format::comment(&table, COMMENT)];
         std::iter::once(BEGIN.to_owned())
             .chain(statements)
             .chain(head.map(HeadTable::create).into_iter().flatten())
@@ -659,11 +657,7 @@ impl HistoryTable {
         is_ours
             && error.as_db_error().is_some_and(|db| match *db.code() {
                 SqlState::INVALID_TEXT_REPRESENTATION => db.message().contains(NOT_KEPT),
-                // A rule, in the server's words.
-                SqlState::FEATURE_NOT_SUPPORTED => {
-                    let words = ["data-modifying statements in WITH", &self.name];
-                    words.iter().any(|word| db.message().contains(word))
-                }
+                SqlState::FEATURE_NOT_SUPPORTED => self.has_rules,
                 _ => false,
             })
     }

@@ -1,15 +1,16 @@
 //! The lock as a row that expires.
 
 use super::{Lock, Tried};
+use crate::connection::protect;
 use crate::error::Error;
 use crate::history::{HistoryTable, make};
-use crate::sql::answers::Answers;
+use crate::sql::answers::{Answers, text};
 use crate::sql::quote::{quote_ident, quote_literal};
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 use std::time::Duration;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryRow};
 
 /// Held by a row with an owner and an expiry, renewed by a heartbeat: for servers that speak PostgreSQL's protocol and
 /// have no advisory locks.
@@ -83,12 +84,8 @@ impl LeaseLock {
             "SELECT owner FROM {} WHERE history = {} AND set_name = {} AND expires_at > pg_catalog.clock_timestamp()",
             self.table, self.history, self.set
         );
-        let rows = client.query_typed(&sql, &[]).await.map_err(failed)?;
-        Ok(rows.first().map(|row| {
-            let mut holder = Holder::default();
-            holder.application = Some(row.get(0));
-            holder
-        }))
+        let rows = protect::ask(client, &sql).await.map_err(failed)?;
+        Ok(rows.first().map(held_by))
     }
 
     async fn create(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
@@ -99,6 +96,13 @@ impl LeaseLock {
         );
         make(client, &sql).await
     }
+}
+
+/// The owner of a lease, from a row that begins with it.
+fn held_by(row: &SimpleQueryRow) -> Holder {
+    let mut holder = Holder::default();
+    holder.application = text(row, 0).map(str::to_owned);
+    holder
 }
 
 fn failed(source: tokio_postgres::Error) -> Error {
@@ -115,18 +119,20 @@ impl Lock for LeaseLock {
         client: &Client,
         questions: &str,
     ) -> Result<Tried, tokio_postgres::Error> {
-        let rows = match client.query_typed(&self.take(), &[]).await {
+        let rows = match protect::ask(client, &self.take()).await {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
                 self.create(client).await?;
-                client.query_typed(&self.take(), &[]).await
+                protect::ask(client, &self.take()).await
             }
             rows => rows,
         };
         if rows?.is_empty() {
             return Ok(Tried::Held);
         }
-        let message = format!("SELECT set_config('migrate.locked', 'true', true); {questions}");
+        let locked = "SELECT set_config('migrate.locked', 'true', true)";
+        let message = format!("{}; {locked}; {questions}", protect::no_timeouts());
         let mut answers = Answers::of(client.simple_query(&message).await?);
+        answers.next();
         answers.next();
         Ok(Tried::Got(answers))
     }
@@ -138,9 +144,10 @@ impl Lock for LeaseLock {
 
     async fn keep(&self, client: &Client) {
         let (pause, renew) = (self.expiry / 3, self.renew());
+        let idle_limit = protect::idle_limit(client).await;
         loop {
-            tokio::time::sleep(pause).await;
-            let renewed = tokio::time::timeout(pause, client.query_typed(&renew, &[])).await;
+            protect::alive_until(client, idle_limit, tokio::time::sleep(pause)).await;
+            let renewed = tokio::time::timeout(pause, protect::ask(client, &renew)).await;
             if !matches!(renewed, Ok(Ok(rows)) if !rows.is_empty()) {
                 return;
             }
@@ -148,7 +155,7 @@ impl Lock for LeaseLock {
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
-        Ok(!client.query_typed(&self.give_back(), &[]).await.map_err(failed)?.is_empty())
+        Ok(!protect::ask(client, &self.give_back()).await.map_err(failed)?.is_empty())
     }
 
     fn abandon(&self) -> String {
@@ -164,9 +171,7 @@ impl Lock for LeaseLock {
             "SELECT owner FROM {} WHERE history = {} AND set_name = {}",
             self.table, self.history, self.set
         );
-        let rows = client.query_typed(&sql, &[]).await.map_err(failed)?;
-        let mut holder = Holder::default();
-        holder.application = rows.first().map(|row| row.get(0));
-        Ok(holder)
+        let rows = protect::ask(client, &sql).await.map_err(failed)?;
+        Ok(rows.first().map(held_by).unwrap_or_default())
     }
 }

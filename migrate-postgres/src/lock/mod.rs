@@ -9,6 +9,7 @@ mod lease;
 mod session;
 mod transaction;
 
+use crate::connection::protect;
 use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::lock::holder::read;
@@ -156,13 +157,12 @@ impl Key {
              ELSE false END, true)",
             key = self.sql()
         );
-        Ok(client.query_typed_one(&peek, &[]).await?.get(0))
+        Ok(protect::ask(client, &peek).await?.first().is_none_or(|row| is_true(row, 0)))
     }
 
     /// Who holds the lock, as far as the server shows that to this role.
     pub(crate) async fn holder(&self, client: &Client) -> Result<Holder, Error> {
-        let rows = client
-            .query_typed(&format!("{HOLDER} {} LIMIT 1", crowd::in_the_way(&self.sql())), &[])
+        let rows = protect::ask(client, &format!("{HOLDER} {} LIMIT 1", crowd::in_the_way(&self.sql())))
             .await
             .map_err(|source| Error::server("looking for who holds the migration lock", source))?;
         Ok(rows.first().map(read).unwrap_or_default())

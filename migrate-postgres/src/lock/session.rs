@@ -1,7 +1,9 @@
 //! The lock as the session's.
 
 use super::{Key, Lock, Tried};
+use crate::connection::protect;
 use crate::error::Error;
+use crate::sql::answers::is_true;
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 use tokio_postgres::Client;
@@ -20,8 +22,9 @@ impl Lock for SessionLock {
         questions: &str,
     ) -> Result<Tried, tokio_postgres::Error> {
         // One transaction, as all statements of a message are where nothing is said of one.
-        let message = format!("{}; {questions}", self.key.try_query("pg_try_advisory_lock", "true"));
-        Ok(self.key.tried(client.simple_query(&message).await?, 0))
+        let lock = self.key.try_query("pg_try_advisory_lock", "true");
+        let message = format!("{}; {lock}; {questions}", protect::no_timeouts());
+        Ok(self.key.tried(client.simple_query(&message).await?, 1))
     }
 
     async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
@@ -29,9 +32,9 @@ impl Lock for SessionLock {
     }
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
-        let unlock = self.release_query().unwrap_or_default();
-        let row = client.query_typed_one(&unlock, &[]).await;
-        Ok(row.map_err(|source| Error::server("giving back the migration lock", source))?.get(0))
+        let rows = protect::ask(client, &self.release_query().unwrap_or_default()).await;
+        let rows = rows.map_err(|source| Error::server("giving back the migration lock", source))?;
+        Ok(rows.first().is_some_and(|row| is_true(row, 0)))
     }
 
     fn release_query(&self) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The lock as a transaction's that is held open.
 
-use super::{IS_FREE, Key, Lock, Tried, crowd};
+use super::{Key, Lock, Tried, crowd};
+use crate::connection::protect;
 use crate::error::Error;
 use crate::sql::answers::simple_query;
 use async_trait::async_trait;
@@ -29,20 +30,17 @@ impl Lock for TransactionLock {
     ) -> Result<Tried, tokio_postgres::Error> {
         // The transaction idles for as long as the migrations take, so no timeout of the role's may end it
         // (`transaction_timeout` came with 17). BEGIN in a transaction of somebody else's is only a warning, and then
-        // nothing may be set or taken. The questions come before: they look at the session's settings. What they lock,
-        // catalogs and the history's table, is given up at once: the transaction would keep it from `REINDEX`.
+        // nothing may be set or taken. The questions look at the session's settings: of the timeouts they are told what those
+        // were. What they lock, catalogs and the history's table, is given up at once: the transaction would keep it from
+        // `REINDEX`.
         let message = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {lock}; \
-             SAVEPOINT asked; {questions}; ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked; \
-             SELECT set_config('statement_timeout', '0', true), \
-               set_config('idle_in_transaction_session_timeout', '0', true), \
-               CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL \
-                    THEN set_config('transaction_timeout', '0', true) END \
-             WHERE {IS_FREE}",
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {no_timeouts}; {lock}; \
+             SAVEPOINT asked; {questions}; ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked",
+            no_timeouts = protect::no_timeouts(),
             lock = self.key.try_query("pg_try_advisory_xact_lock", &crowd::may_try(self.has_given_way))
         );
         let mut tried = match simple_query(client, &message).await {
-            Ok(answer) => self.key.tried(answer, 1),
+            Ok(answer) => self.key.tried(answer, 2),
             Err(error) => {
                 // Whatever it was, the connection is not to stay in a failed transaction.
                 drop(client.batch_execute("ROLLBACK").await);

@@ -162,7 +162,9 @@ impl Migrator {
         limit: Duration,
     ) -> Result<Rehearsal, Error> {
         let set = self.set().name();
-        let begin = std::iter::once(BEGIN).chain(survey.conform).collect::<Vec<_>>().join("; ");
+        let no_timeouts = survey.no_timeouts();
+        let ours = no_timeouts.iter().map(String::as_str).chain(survey.conform);
+        let begin = std::iter::once(BEGIN).chain(ours).collect::<Vec<_>>().join("; ");
         session.batch_execute(&begin).await.map_err(failed)?;
         let key = Key::new(&self.settings, set);
         if !key.is_free(session).await.map_err(failed)? {

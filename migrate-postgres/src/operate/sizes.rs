@@ -1,6 +1,7 @@
 //! How large relations are now.
 
 use super::name::parts;
+use crate::connection::protect;
 use crate::display::units::Bytes;
 use crate::error::Error;
 use crate::sql::answers::{Answers, parsed, text};
@@ -79,7 +80,7 @@ async fn ask(
 ) -> Result<BTreeMap<String, RelationSize>, tokio_postgres::Error> {
     // A message is one transaction, for which the setting lasts.
     let sql = format!(
-        "SELECT pg_catalog.set_config('lock_timeout', '{}', true); \
+        "{no_timeouts}; SELECT pg_catalog.set_config('lock_timeout', '{}', true); \
          SELECT w.written, n.nspname || '.' || c.relname, c.oid, s.bytes, s.rows \
          FROM (VALUES {}) AS w (written, schema, name) \
          JOIN pg_catalog.pg_class c ON c.relname = w.name \
@@ -91,10 +92,10 @@ async fn ask(
                  (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf)) AS s (bytes, rows) \
          WHERE CASE WHEN w.schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = w.schema END",
         patience.as_millis().clamp(1, 60_000),
-        wanted.join(", ")
+        wanted.join(", "),
+        no_timeouts = protect::no_timeouts(),
     );
     let mut answers = Answers::of(client.simple_query(&sql).await?);
-    answers.next();
     let row = |row| {
         let size = RelationSize {
             name: text(row, 1)?.to_owned(),
@@ -104,5 +105,5 @@ async fn ask(
         };
         Some((text(row, 0)?.to_owned(), size))
     };
-    Ok(answers.next().iter().filter_map(row).collect())
+    Ok(answers.after(2).iter().filter_map(row).collect())
 }

@@ -1,12 +1,13 @@
 //! Collecting what a report holds.
 
 use super::{DatabaseReport, Diagram, ReportOptions};
+use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::connection::url;
 use crate::error::{Error, without_advice};
 use crate::migrator::Migrator;
 use crate::schema::catalog::Catalog;
-use crate::sql::answers::{Answers, parsed, text};
+use crate::sql::answers::{parsed, text};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Config};
 
@@ -88,7 +89,7 @@ async fn place<T: Target + ?Sized>(target: &T) -> Result<Place, Error> {
 }
 
 async fn ask(client: &Client, config: Option<Config>) -> Result<Place, tokio_postgres::Error> {
-    let rows = Answers::of(client.simple_query(PLACE).await?).next();
+    let rows = protect::ask(client, PLACE).await?;
     let row = rows.first();
     let value = |column| row.and_then(|row| text(row, column)).unwrap_or_default().to_owned();
     let database = value(0);

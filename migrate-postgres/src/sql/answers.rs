@@ -69,6 +69,12 @@ impl Answers {
     pub(crate) fn next(&mut self) -> Vec<SimpleQueryRow> {
         self.statements.pop_front().unwrap_or_default()
     }
+
+    /// The rows of the statement behind the next so many.
+    pub(crate) fn after(&mut self, statements: usize) -> Vec<SimpleQueryRow> {
+        (0..statements).for_each(|_| drop(self.next()));
+        self.next()
+    }
 }
 
 /// A row's value, if it is not null.

@@ -4,6 +4,7 @@ use super::{Before, Doubtful, Unsettled, Verdict};
 use crate::execute::batch::is_contention;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::BEGIN;
+use migrate_core::Options;
 use migrate_core::sql::{self, Refusal, Subject};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{Oid, ToSql, Type};
@@ -75,7 +76,7 @@ impl Doubtful<'_> {
             is_newer = self.is_newer(AGE),
         );
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&name, Type::TEXT)];
-        let rows = self.client().query_typed(&sql, &parameters).await?;
+        let rows = self.context.ask(&sql, &parameters).await?;
         let found = |row: &tokio_postgres::Row| Found {
             oid: row.get(0),
             schema: row.get(1),
@@ -103,11 +104,11 @@ impl Doubtful<'_> {
         let using = method.as_deref().map(|method| format!("USING {method}")).unwrap_or_default();
         let oids: Vec<String> = found.iter().map(|found| found.oid.to_string()).collect();
         let message = format!(
-            "{BEGIN};\nSET LOCAL lock_timeout = {timeout};\nCREATE TABLE {copy} (LIKE {table});\n\
+            "{BEGIN};\n{timeouts};\nCREATE TABLE {copy} (LIKE {table});\n\
              CREATE {unique} INDEX ON {copy} {using} {definition}\n;\n\
              SELECT f.indexrelid FROM pg_catalog.pg_index f, pg_catalog.pg_index m \
              WHERE m.indrelid = {copied}::regclass AND f.indexrelid IN ({oids}) AND {a} = {b};\nROLLBACK",
-            timeout = self.context.settings.lock_timeout.as_millis(),
+            timeouts = self.context.timeouts(&Options::NONE, true).join(";\n"),
             copied = quote_literal(&copy),
             oids = oids.join(", "),
             a = shape("f"),
@@ -222,7 +223,7 @@ impl Doubtful<'_> {
 
     async fn drop_leftover(&self, schema: &str, name: &str) -> Result<(), tokio_postgres::Error> {
         let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS {}.{}", quote_ident(schema), quote_ident(name));
-        self.client().batch_execute(&drop).await
+        self.context.run_alone(&drop).await
     }
 
     /// An index that is gone is done. One that is there is to be dropped, if it is the one that was: another one may have
@@ -233,7 +234,7 @@ impl Doubtful<'_> {
         }
         let sql = format!("{INDEXES_LEFT_BEGIN} {} {INDEXES_LEFT_END}", self.is_newer(AGE));
         let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
-        let rows = self.client().query_typed(&sql, &parameters).await?;
+        let rows = self.context.ask(&sql, &parameters).await?;
         if rows.is_empty() {
             return Ok(Verdict::Done);
         }
@@ -265,7 +266,7 @@ impl Doubtful<'_> {
         let is_newer = self.is_newer("pg_catalog.age(c.xmin)");
         let sql = format!("{REINDEX_LEFT} AND {is_newer}");
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&name, Type::TEXT), (&is_index, Type::BOOL)];
-        for row in self.client().query_typed(&sql, &parameters).await? {
+        for row in self.context.ask(&sql, &parameters).await? {
             self.drop_leftover(row.get(0), row.get(1)).await?;
         }
         Ok(Verdict::Run)

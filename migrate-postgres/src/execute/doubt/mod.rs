@@ -8,6 +8,7 @@ mod index;
 mod object;
 
 use super::Context;
+use crate::connection::protect::alive_until;
 use crate::sql::quote::quote_literal;
 use migrate_core::engine::Holder;
 use migrate_core::engine::{Backoff, Progress};
@@ -165,7 +166,8 @@ impl Doubtful<'_> {
                 progress.statement_awaited(self.step, self.index + 1, waited, first);
                 told = Some(Instant::now());
             }
-            tokio::time::sleep(backoff.pause()).await;
+            let pausing = tokio::time::sleep(backoff.pause());
+            alive_until(self.client(), self.context.survey.idle_limit, pausing).await;
         }
     }
 
@@ -177,7 +179,7 @@ impl Doubtful<'_> {
         };
         let parameters: [(&(dyn ToSql + Sync), Type); 3] =
             [(&self.text, Type::TEXT), (&table, Type::TEXT), (&index, Type::TEXT)];
-        let rows = self.client().query_typed(RUNNING, &parameters).await?;
+        let rows = self.context.ask(RUNNING, &parameters).await?;
         Ok(rows.iter().map(holder).collect())
     }
 }

@@ -182,7 +182,7 @@ impl Doubtful<'_> {
             class.from(),
             class.condition()
         );
-        let rows = self.client().query_typed(&sql, &[(&name, Type::TEXT)]).await?;
+        let rows = self.context.ask(&sql, &[(&name, Type::TEXT)]).await?;
         let Some(row) = rows.first() else { return Ok(Verdict::Run) };
         match (row.get::<_, Option<bool>>(0), row.get::<_, Option<bool>>(1)) {
             (Some(false), _) => Ok(Verdict::Run),
@@ -206,7 +206,7 @@ impl Doubtful<'_> {
             class.from(),
             class.condition()
         );
-        let rows = self.client().query_typed(&sql, &[(&name, Type::TEXT)]).await?;
+        let rows = self.context.ask(&sql, &[(&name, Type::TEXT)]).await?;
         match rows.first().map(|row| row.get::<_, Option<bool>>(0)) {
             None => Ok(Verdict::Done),
             Some(Some(false)) => Ok(Verdict::Run),
@@ -220,7 +220,8 @@ impl Doubtful<'_> {
     async fn may_read(&self, class: Class) -> Result<bool, Unsettled> {
         let catalog = class.from().split(' ').next().unwrap_or_default();
         let sql = "SELECT pg_catalog.has_table_privilege($1, 'SELECT')";
-        Ok(self.client().query_typed_one(sql, &[(&catalog, Type::TEXT)]).await?.get(0))
+        let rows = self.context.ask(sql, &[(&catalog, Type::TEXT)]).await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
     /// Detaching takes two transactions; what is between them is finished by a statement of its own. The second one writes
@@ -232,12 +233,12 @@ impl Doubtful<'_> {
              WHERE c.oid = pg_catalog.to_regclass($2)",
             self.is_newer("pg_catalog.age(c.xmin)")
         );
-        let rows = self.client().query_typed(&sql, &[(&table, Type::TEXT), (&partition, Type::TEXT)]).await?;
+        let rows = self.context.ask(&sql, &[(&table, Type::TEXT), (&partition, Type::TEXT)]).await?;
         let Some(row) = rows.first() else { return Ok(Verdict::Run) };
         match (row.get::<_, Option<bool>>(0), row.get::<_, bool>(1), row.get::<_, Option<bool>>(2)) {
             (Some(true), ..) => {
                 let finalize = format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE");
-                self.client().batch_execute(&finalize).await?;
+                self.context.run_alone(&finalize).await?;
                 Ok(Verdict::Done)
             }
             (None, false, Some(true)) => Ok(self.done_if(true)),
@@ -256,7 +257,7 @@ impl Doubtful<'_> {
              WHERE p.gid = {transaction} AND p.database = pg_catalog.current_database()",
             self.is_newer("pg_catalog.age(p.transaction)")
         );
-        let rows = self.client().query_typed(&sql, &[]).await?;
+        let rows = self.context.ask(&sql, &[]).await?;
         match rows.first().map(|row| row.get::<_, Option<bool>>(0)) {
             None => Ok(self.done_if(true)),
             Some(Some(true)) if self.before == Before::Unknown => self.undecidable(format!(

@@ -102,7 +102,7 @@ async fn look_at_foreign(
             "{shown} of {tool} can't be read by this role; it is taken for another set's"
         ))));
     }
-    let history = read::history(client, &there).await?;
+    let history = read::history(client, survey.timeouts, &there).await?;
     let listed = history.listed(set);
     match listed.first() {
         Some(first) => Err(Error::ForeignHistory {
@@ -161,9 +161,9 @@ async fn look_at_ours(
         [format!("{version} {}", m.name()), format!("{version} {}", m.checksum())]
     };
     let keys: Vec<String> = set.replaced().chain(set.iter()).flat_map(keys).collect();
-    let row = client.query_typed_one(&sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
-    let row = row.map_err(|source| Error::server("looking at a history in another schema", source))?;
-    if !row.get::<_, bool>(0) {
+    let rows = survey.ask(client, &sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
+    let rows = rows.map_err(|source| Error::server("looking at a history in another schema", source))?;
+    if !rows.first().is_some_and(|row| row.get::<_, bool>(0)) {
         return Ok(());
     }
     Err(Error::OtherSchema {

@@ -3,11 +3,13 @@
 #[cfg(feature = "histories")]
 use super::{Adopting, ToolTable, keep, read};
 #[cfg(any(feature = "catalog", feature = "histories"))]
+use crate::connection::protect;
+#[cfg(feature = "histories")]
+use crate::connection::protect::SessionTimeouts;
+#[cfg(any(feature = "catalog", feature = "histories"))]
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::Keeps;
-#[cfg(any(feature = "catalog", feature = "histories"))]
-use crate::sql::answers::Answers;
 use crate::sql::answers::{is_true, text};
 use crate::sql::quote::quote_literal;
 #[cfg(feature = "histories")]
@@ -101,13 +103,17 @@ pub(super) fn names() -> Vec<&'static str> {
 ///
 /// When there are several and none was named, or when the table of a name is not the tool's.
 #[cfg(feature = "histories")]
-pub(crate) async fn find(client: &Client, adopting: &Adopting) -> Result<Option<ForeignHistory>, Error> {
+pub(crate) async fn find(
+    client: &Client,
+    timeouts: SessionTimeouts,
+    adopting: &Adopting,
+) -> Result<Option<ForeignHistory>, Error> {
     let there = match adopting {
         Adopting::Any => one(all(client).await?)?,
         Adopting::From(table) => named(client, table).await?,
     };
     match there {
-        Some(there) => read::history(client, &there).await.map(Some),
+        Some(there) => read::history(client, timeouts, &there).await.map(Some),
         None => Ok(None),
     }
 }
@@ -115,9 +121,11 @@ pub(crate) async fn find(client: &Client, adopting: &Adopting) -> Result<Option<
 /// All other tools' histories that are there.
 #[cfg(feature = "histories")]
 pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error> {
+    let timeouts = SessionTimeouts::of(client).await;
+    let timeouts = timeouts.map_err(|source| Error::server("looking at the session", source))?;
     let mut histories = Vec::new();
     for there in all(client).await? {
-        histories.push(read::history(client, &there).await?);
+        histories.push(read::history(client, timeouts, &there).await?);
     }
     Ok(histories)
 }
@@ -173,11 +181,10 @@ async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<There>, Err
 
 #[cfg(any(feature = "catalog", feature = "histories"))]
 async fn candidates(client: &Client, names: &[&str]) -> Result<Vec<Candidate>, Error> {
-    let answers = client
-        .simple_query(&question(names, None, "true"))
+    let rows = protect::ask(client, &question(names, None, "true"))
         .await
         .map_err(|source| Error::server("looking for other tools' histories", source))?;
-    Ok(Answers::of(answers).next().iter().map(Candidate::read).collect())
+    Ok(rows.iter().map(Candidate::read).collect())
 }
 
 impl Candidate {

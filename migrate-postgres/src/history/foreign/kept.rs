@@ -43,7 +43,8 @@ pub(crate) async fn state(
         return Ok(State::EMPTY);
     }
     let table = &survey.table;
-    let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
+    let there = There::in_schema(kept.tool(), table.schema(), table.name());
+    let history = read::history(client, survey.timeouts, &there).await?;
     let state = history.state(set);
     let state = state.map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))?;
     checkpoint_table::load(client, &table.checkpoint_table(), set, state).await
@@ -57,7 +58,8 @@ pub(crate) async fn attempts(
     set: &Set,
 ) -> Result<Vec<Attempt>, Error> {
     let table = &survey.table;
-    let history = read::history(client, &There::in_schema(kept.tool(), table.schema(), table.name())).await?;
+    let there = There::in_schema(kept.tool(), table.schema(), table.name());
+    let history = read::history(client, survey.timeouts, &there).await?;
     let attempt = |(number, found)| Attempt::of_tool(set, kept.tool(), number, found);
     let mut attempts: Vec<Attempt> = (1..).zip(&history.found).map(attempt).collect();
     let state = checkpoint_table::load(client, &table.checkpoint_table(), set, State::EMPTY).await?;

@@ -1,6 +1,7 @@
 //! Reading another tool's history.
 
 use super::find::There;
+use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::settings::RunSettings;
@@ -15,11 +16,15 @@ use tokio_postgres::types::FromSql;
 use tokio_postgres::{Client, Row};
 
 /// Reads a history: one unnamed statement.
-pub(super) async fn history(client: &Client, there: &There) -> Result<ForeignHistory, Error> {
+pub(super) async fn history(
+    client: &Client,
+    timeouts: SessionTimeouts,
+    there: &There,
+) -> Result<ForeignHistory, Error> {
     let table = format!("{}.{}", quote_ident(&there.schema), quote_ident(&there.table));
     let mark = mark(&table);
-    let rows = client
-        .query_typed(&query(there.tool, &table, &mark), &[])
+    let rows = timeouts
+        .ask(client, &query(there.tool, &table, &mark), &[])
         .await
         .map_err(|error| failed(there, error))?;
     let history = of_rows(there, &rows)?;

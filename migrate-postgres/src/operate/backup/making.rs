@@ -9,13 +9,13 @@ use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::history::{Survey, make, run_id};
 use crate::settings::Backups;
-use crate::sql::answers::{Answers, parsed, text};
+use crate::sql::answers::{parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::engine::Progress;
 use migrate_core::plan::Step;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryRow};
 
 /// A backup that a run has to make before its first step.
 pub(crate) struct Due {
@@ -70,17 +70,35 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 impl Making<'_> {
     /// Makes it, over a connection of its own.
     pub(super) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
+        let began = Instant::now();
         let session = self.config.open().await?;
-        let made = self.make_over(&session, progress).await;
+        let looked = self.look(&session).await;
         session.close().await;
-        made
+        let (survey, rows) = looked?;
+        let (file, bytes) = self.dump(&survey, &rows, progress).await?;
+        // A connection that idles for as long as a dump takes may be closed by the server, or by what is on the way to it.
+        let session = self.config.open().await?;
+        let recorded = self.record(&survey, &session, file, bytes).await;
+        session.close().await;
+        let backup = recorded?;
+        progress.backed_up(&backup.file, bytes, began.elapsed());
+        Ok(backup)
     }
 
-    async fn make_over(&self, client: &Client, progress: &mut Progress<'_>) -> Result<Backup, Error> {
-        let began = Instant::now();
+    /// What has to be known of the session and of the database.
+    async fn look(&self, client: &Client) -> Result<(Survey, Vec<SimpleQueryRow>), Error> {
         let survey = Survey::take(client, self.settings).await?;
         survey.check_writable()?;
-        let rows = ask(client, DATABASE).await?;
+        Ok((survey, ask(client, DATABASE).await?))
+    }
+
+    /// Dumps the database; returns the file and its size.
+    async fn dump(
+        &self,
+        survey: &Survey,
+        rows: &[SimpleQueryRow],
+        progress: &mut Progress<'_>,
+    ) -> Result<(PathBuf, u64), Error> {
         let shown = |column| rows.first().and_then(|row| text(row, column)).unwrap_or_default().to_owned();
         let server = survey.server_version.unsigned_abs() / 10_000;
         let programs = Programs::find(self.backups.programs.as_deref(), server)?;
@@ -93,7 +111,7 @@ impl Making<'_> {
             environment: &environment(self.config, &shown(1)),
         };
         let mut told: Option<Instant> = None;
-        let (file, bytes) = dump
+        let made = dump
             .make(&mut |written| {
                 if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                     told = Some(Instant::now());
@@ -101,9 +119,7 @@ impl Making<'_> {
                 }
             })
             .await?;
-        let backup = self.record(&survey, client, file, bytes).await?;
-        progress.backed_up(&backup.file, bytes, began.elapsed());
-        Ok(backup)
+        Ok(made)
     }
 
     fn check_space(&self, size: u64) -> Result<(), BackupError> {
@@ -140,7 +156,7 @@ impl Making<'_> {
             "INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes}) RETURNING extract(epoch FROM made_at)",
             quote_literal(&file.to_string_lossy())
         );
-        let rows = Answers::of(client.simple_query(&insert).await.map_err(failed)?).next();
+        let rows = ask(client, &insert).await?;
         let since = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
         let since = Duration::try_from_secs_f64(since).unwrap_or_default();
         Ok(Backup { file, bytes, at: SystemTime::UNIX_EPOCH + since })

@@ -5,13 +5,14 @@ mod programs;
 
 pub(crate) use making::Due;
 
+use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::display::units::Bytes;
 use crate::error::{BackupError, Error};
 use crate::history::Survey;
 use crate::migrator::Migrator;
 use crate::settings::Backups;
-use crate::sql::answers::{Answers, parsed, text};
+use crate::sql::answers::{parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
 use making::Making;
 use migrate_core::engine::Progress;
@@ -141,6 +142,6 @@ fn table(survey: &Survey) -> String {
 }
 
 async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {
-    let answer = client.simple_query(sql).await;
-    Ok(Answers::of(answer.map_err(|source| Error::server("keeping track of backups", source))?).next())
+    let answer = protect::ask(client, sql).await;
+    answer.map_err(|source| Error::server("keeping track of backups", source))
 }

@@ -8,13 +8,14 @@ pub use thresholds::Thresholds;
 use super::backup::Backup;
 use super::explain::Explanation;
 use crate::RunningAttempt;
+use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::display::units::{Bytes, Time};
 use crate::error::Error;
 use crate::history::Survey;
 use crate::lock::Key;
 use crate::migrator::Migrator;
-use crate::sql::answers::{Answers, is_true, parsed, text};
+use crate::sql::answers::{is_true, parsed, text};
 use migrate_core::sql::{self, LockMode, Subject, Toll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -353,7 +354,7 @@ fn failed(source: tokio_postgres::Error) -> Error {
 }
 
 async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, Error> {
-    Ok(Answers::of(client.simple_query(sql).await.map_err(failed)?).next())
+    protect::ask(client, sql).await.map_err(failed)
 }
 
 fn steps(count: usize) -> String {

@@ -1,6 +1,7 @@
 //! Reading a catalog from a server.
 
 use super::query;
+use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
@@ -69,13 +70,14 @@ impl Scope {
                 format!("pg_catalog.set_config({}, {}, true)", quote_literal(name), quote_literal(value))
             })
             .collect();
-        format!("BEGIN; SELECT {IS_FREE}; SELECT {} WHERE {IS_FREE}", settings.join(", "))
+        let (no_timeouts, settings) = (protect::no_timeouts(), settings.join(", "));
+        format!("BEGIN; SELECT {IS_FREE}; {no_timeouts}; SELECT {settings} WHERE {IS_FREE}")
     }
 }
 
 /// What the text of a definition, or of a constant in it, depends on. And a query over so many small tables is never worth
 /// compiling, nor planning anew where it is prepared.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO, YMD"),
     ("extra_float_digits", "1"),
@@ -86,6 +88,7 @@ const SETTINGS: [(&str, &str); 10] = [
     ("standard_conforming_strings", "on"),
     ("timezone", "UTC"),
     ("xmlbinary", "base64"),
+    ("xmloption", "content"),
 ];
 
 impl Catalog {

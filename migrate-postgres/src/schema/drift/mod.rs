@@ -54,6 +54,7 @@ mod since;
 
 pub use since::{ObjectChange, SinceKept};
 
+use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::error::Error;
 pub use crate::error::ScratchError;
@@ -62,6 +63,7 @@ use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 pub use crate::schema::scratch::Phase;
 use crate::schema::scratch::{Replay, Replayed, Scratch, Source, Told};
+use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
 use migrate_core::engine::History;
 use migrate_core::history::stored;
@@ -335,8 +337,9 @@ impl Migrator {
 
 /// The schema that objects without one are made in.
 async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
-    let row = client.query_typed_one("SELECT pg_catalog.current_schema()::text", &[]).await;
-    Ok(row.map_err(|source| Error::server("looking at the session", source))?.get(0))
+    let rows = protect::ask(client, "SELECT pg_catalog.current_schema()").await;
+    let rows = rows.map_err(|source| Error::server("looking at the session", source))?;
+    Ok(rows.first().and_then(|row| text(row, 0)).map(str::to_owned))
 }
 
 /// What leads from the schema of the scratch database to that of the target.
@@ -390,10 +393,10 @@ async fn replay(scratch: &Scratch, name: &str, migrations: Vec<Source>) -> Resul
 
 async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
     let session = scratch.config().open().await?;
-    let created =
-        session.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema))).await;
+    let create = format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema));
+    let created = protect::ask(&session, &create).await;
     session.close().await;
-    created.map_err(|source| Error::server("creating the schema in the scratch database", source))
+    created.map(drop).map_err(|source| Error::server("creating the schema in the scratch database", source))
 }
 
 /// The versions of migrations in the order given: that of application, which may not be that of their own versions.

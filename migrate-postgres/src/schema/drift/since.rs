@@ -155,7 +155,7 @@ impl Migrator {
             (&tables, texts.clone()),
             (&digests, texts),
         ];
-        history.session().query_typed(&keep, &parameters).await.map_err(failed)?;
+        survey.ask(history.session(), &keep, &parameters).await.map_err(failed)?;
         Ok(objects.objects().len())
     }
 
@@ -219,13 +219,14 @@ impl Kept {
         let failed = |source| Error::server("reading what was kept of the schema", source);
         let table = table(survey);
         let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&table));
-        if !client.query_typed_one(&there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        let rows = survey.ask(client, &there, &[]).await.map_err(failed)?;
+        if !rows.first().is_some_and(|row| row.get::<_, bool>(0)) {
             return Ok(None);
         }
         let load = format!(
             "SELECT kept_at, applied, kinds, identities, tables, digests FROM {table} WHERE set_name = $1"
         );
-        let rows = client.query_typed(&load, &[(&set, Type::TEXT)]).await.map_err(failed)?;
+        let rows = survey.ask(client, &load, &[(&set, Type::TEXT)]).await.map_err(failed)?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (kinds, identities): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
         let (tables, digests): (Vec<Option<String>>, Vec<String>) = (row.get(4), row.get(5));

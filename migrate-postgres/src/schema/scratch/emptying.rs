@@ -1,5 +1,7 @@
 //! What makes a database what it was when it was created.
 
+use crate::connection::protect;
+use crate::sql::answers::{is_true, text};
 use tokio_postgres::Client;
 
 const DROPS: &str = include_str!("drops.sql");
@@ -14,6 +16,7 @@ pub(crate) struct Dropping {
 
 /// The statements that empty a database, in order; none where it is empty.
 pub(crate) async fn drops(client: &Client) -> Result<Vec<Dropping>, tokio_postgres::Error> {
-    let rows = client.query_typed(DROPS, &[]).await?;
-    Ok(rows.iter().map(|row| Dropping { sql: row.get(1), stays: row.get(2) }).collect())
+    let rows = protect::ask(client, DROPS).await?;
+    let dropping = |row| Some(Dropping { sql: text(row, 1)?.to_owned(), stays: is_true(row, 2) });
+    Ok(rows.iter().filter_map(dropping).collect())
 }

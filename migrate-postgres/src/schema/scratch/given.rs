@@ -2,13 +2,15 @@
 
 use super::emptying::{Dropping, drops};
 use super::marker::Marker;
-use super::{Counted, clear_up};
+use super::{Counted, NEVER_IDLE, clear_up};
 use crate::connection::endpoint::Endpoint;
+use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
 use crate::error::ScratchError;
 use crate::history::run_id;
+use crate::sql::answers::{is_true, text};
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -43,10 +45,14 @@ impl Given {
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
         let id = run_id();
         let key = i64::from_str_radix(&id[..15], 16).unwrap_or_default();
-        let sql = "SELECT current_database()::text, pg_catalog.pg_try_advisory_lock($1), pg_catalog.pg_try_advisory_lock($2)";
-        let row =
-            guard.query_typed_one(sql, &[(&KEY, Type::INT8), (&key, Type::INT8)]).await.map_err(failed)?;
-        let (database, locked): (String, bool) = (row.get(0), row.get(1));
+        // It waits as long as the comparison lasts.
+        guard.batch_execute(NEVER_IDLE).await.map_err(failed)?;
+        let sql = format!(
+            "SELECT current_database(), pg_catalog.pg_try_advisory_lock({KEY}), pg_catalog.pg_try_advisory_lock({key})"
+        );
+        let rows = protect::ask(&guard, &sql).await.map_err(failed)?;
+        let row = rows.first().expect("it is one row");
+        let (database, locked) = (text(row, 0).unwrap_or_default().to_owned(), is_true(row, 1));
         if is_here(live, key).await? {
             return Err(ScratchError::Same { database }.into());
         }
@@ -145,11 +151,13 @@ async fn end_marked(client: &Client, mark: &str) {
 
 /// Whether a lock is held in the database of a connection.
 async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
-               WHERE l.locktype = 'advisory' AND d.datname = current_database() \
-               AND (l.classid::int8 << 32) | l.objid::int8 = $1)";
-    let row = live.query_typed_one(sql, &[(&key, Type::INT8)]).await;
-    Ok(row.map_err(|source| Error::server("looking at the locks", source))?.get(0))
+    let sql = format!(
+        "SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
+         WHERE l.locktype = 'advisory' AND d.datname = current_database() \
+         AND (l.classid::int8 << 32) | l.objid::int8 = {key}"
+    );
+    let rows = protect::ask(live, &sql).await;
+    Ok(!rows.map_err(|source| Error::server("looking at the locks", source))?.is_empty())
 }
 
 /// Whether nothing is in a database.
@@ -174,7 +182,7 @@ async fn empty(client: &Client, database: &str, stays: &[String]) -> Result<(), 
     };
     let drops = drops(client).await.map_err(failed)?;
     for Dropping { sql, .. } in drops.iter().filter(|drop| !stays.contains(&drop.sql)) {
-        client.batch_execute(sql).await.map_err(failed)?;
+        protect::ask(client, sql).await.map_err(failed)?;
     }
     Ok(())
 }

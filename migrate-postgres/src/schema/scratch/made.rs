@@ -4,16 +4,19 @@
 //! before it is made until it is dropped: whoever makes one first drops those whose lock is free and that nobody is
 //! connected to.
 
-use super::{Counted, clear_up};
+use super::{Counted, NEVER_IDLE, clear_up};
 use crate::connection::endpoint::Endpoint;
+use crate::connection::protect::{self, SessionTimeouts};
 use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
 use crate::error::ScratchError;
 use crate::history::run_id;
+use crate::sql::answers::text;
 use crate::sql::quote::{quote_ident, quote_literal};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 /// A database of a random name, dropped with the value.
@@ -45,50 +48,52 @@ const ABANDONED: &str = "\
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 \
       AND (l.classid::int8 << 32) | l.objid::int8 = ('x0' || right(d.datname, 15))::bit(64)::int8)";
 
-/// What a new database and its sessions have to be like, for definitions to be alike. As JSON, since which columns there are
-/// depends on the server's version.
+/// What a new database and its sessions have to be like, for definitions to be alike: its locale, as JSON, since which columns there
+/// are depends on the server's version, and statements that give it the settings of this one (`ALTER DATABASE … SET search_path`) from
+/// a session in this one. Parameter: the new name.
 const LIKE: &str = "\
     SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, \
       coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), \
-      current_user::text, (SELECT array_agg(name::text ORDER BY name) FROM set), \
-      (SELECT array_agg(setting ORDER BY name) FROM set) \
+      current_user::text, (SELECT array_agg(pg_catalog.format('ALTER %s SET %I FROM CURRENT', CASE source \
+        WHEN 'database' THEN pg_catalog.format('DATABASE %I', $1::text) \
+        ELSE pg_catalog.format('ROLE %I IN DATABASE %I', session_user, $1::text) END, name) ORDER BY name) \
+        FROM pg_catalog.pg_settings WHERE source IN ('database', 'database user') AND name <> 'idle_session_timeout' \
+        AND name <> ALL ('{statement_timeout,lock_timeout,idle_in_transaction_session_timeout,transaction_timeout}')) \
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
 impl Made {
     /// Makes it, and says how to connect to it.
     pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(Made, Endpoint), Error> {
         let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
-        let sql = format!(
-            "WITH set AS (SELECT name, setting FROM pg_catalog.pg_settings WHERE source IN ('database', 'database user')) {LIKE}"
-        );
-        let like = live.query_typed_one(&sql, &[]).await;
-        let like = like.map_err(|source| Error::server("looking at the database", source))?;
+        let failed = |source| Error::server("looking at the database", source);
+        let timeouts = SessionTimeouts::of(live).await.map_err(failed)?;
+        let like = timeouts.ask(live, LIKE, &[(&name, Type::TEXT)]).await.map_err(failed)?;
+        let like = like.first().expect("a session is in a database");
         let mut config = admin.clone();
         config.dbname(&name);
-        if let Some(options) = session_options(&like, admin.get_options()) {
-            config.options(options);
-        }
-        let (role, sql) = (like.get::<_, String>(5), creation(&name, &like));
+        let (role, sql) = (like.get::<_, String>(5), creation(&name, like));
+        let settings = like.get::<_, Option<Vec<String>>>(6).unwrap_or_default();
         // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
         // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
         let made = Made { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
-        let creating = tokio::spawn(async move { made.make(&role, &sql).await });
+        let creating = tokio::spawn(async move { made.make(&role, &sql, &settings).await });
         let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         Ok((made, config))
     }
 
-    async fn make(mut self, role: &str, sql: &str) -> Result<Made, Error> {
+    async fn make(mut self, role: &str, sql: &str, settings: &[String]) -> Result<Made, Error> {
         let session = connect(&self.admin).await?;
         sweep(&session).await;
         let key = i64::from_str_radix(&self.name[self.name.len() - DIGITS..], 16).unwrap_or_default();
         // It waits as long as the comparison lasts.
-        let lock = format!(
-            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'; \
-             SELECT pg_catalog.pg_try_advisory_lock({key})"
-        );
+        let lock = format!("{NEVER_IDLE}; SELECT pg_catalog.pg_try_advisory_lock({key})");
         session.batch_execute(&lock).await.map_err(|source| Error::server("taking a lock", source))?;
         self.is_dropped = false;
-        let made = session.batch_execute(sql).await;
+        let made = protect::alone(&session, sql).await;
+        for set in settings.iter().filter(|_| made.is_ok()) {
+            // What this role may not set the connections of others have, if anyone's.
+            drop(session.batch_execute(&format!("{}; {set}", protect::no_timeouts())).await);
+        }
         self.guard = Some(session);
         match made {
             Ok(()) => Ok(self),
@@ -123,11 +128,11 @@ impl Drop for Made {
 
 /// Drops scratch databases that killed processes have left. None of it is a reason to make no new one.
 async fn sweep(client: &Client) {
-    let Ok(abandoned) = client.query_typed(ABANDONED, &[]).await else { return };
-    for row in abandoned {
+    let Ok(abandoned) = protect::ask(client, ABANDONED).await else { return };
+    for name in abandoned.iter().filter_map(|row| text(row, 0)) {
         // Without FORCE: whoever has connected to it meanwhile keeps it.
-        let drop_it = format!("DROP DATABASE IF EXISTS {}", quote_ident(row.get(0)));
-        drop(client.batch_execute(&drop_it).await);
+        let drop_it = format!("DROP DATABASE IF EXISTS {}", quote_ident(name));
+        drop(protect::alone(client, &drop_it).await);
     }
 }
 
@@ -156,7 +161,7 @@ async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name:
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
     let mut tries = 0;
     let dropped = loop {
-        match session.batch_execute(&sql).await {
+        match protect::alone(session, &sql).await {
             Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && tries < 50 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -176,22 +181,6 @@ async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name:
     dropped.map_err(|source| failed(source).into())
 }
 
-/// Settings of the live database (`ALTER DATABASE … SET search_path`) for sessions in the new one, which has none. As options
-/// of the connection and not by ALTER DATABASE: the server reads a list there as it does in a configuration file.
-fn session_options(like: &Row, own: Option<&str>) -> Option<String> {
-    let names: Vec<&str> = like.get::<_, Option<_>>(6)?;
-    let values: Vec<&str> = like.get::<_, Option<_>>(7)?;
-    let set = names.iter().zip(values).map(|(name, value)| format!("-c {name}={}", escaped(value)));
-    // What the connection string sets comes last, and stands.
-    Some(set.chain(own.map(str::to_owned)).collect::<Vec<_>>().join(" "))
-}
-
-/// A value among the options of a connection: white space and backslashes have a backslash before them.
-fn escaped(value: &str) -> String {
-    let special = |c: char| c.is_whitespace() || c == '\\';
-    value.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
 fn refusal(role: &str, database: String, source: tokio_postgres::Error) -> ScratchError {
     let message = source.as_db_error().map(|db| db.message().to_owned());
     match (source.code(), message) {
@@ -204,15 +193,5 @@ fn refusal(role: &str, database: String, source: tokio_postgres::Error) -> Scrat
             source,
             next: "give the URL of an empty database with `Comparison::scratch`",
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn white_space_in_an_option_does_not_end_it() {
-        assert_eq!(escaped("\"a b\", c\\d"), "\"a\\ b\",\\ c\\\\d");
     }
 }

@@ -8,6 +8,7 @@
 //! it has written to a catalog that databases share, the transaction is rolled back, and the statement is left out from
 //! then on.
 
+use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 use crate::error::ScratchError;
 use crate::execute::Inspect;
@@ -86,8 +87,9 @@ impl Replay {
         if !named.is_empty() {
             let named: Vec<String> = named.into_iter().collect();
             let sql = "SELECT name FROM unnest($1) name WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name)";
-            let rows = client.query_typed(sql, &[(&named, Type::TEXT_ARRAY)]).await;
-            let rows = rows.map_err(|source| Error::server("looking at the roles", source))?;
+            let failed = |source| Error::server("looking at the roles", source);
+            let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
+            let rows = timeouts.ask(client, sql, &[(&named, Type::TEXT_ARRAY)]).await.map_err(failed)?;
             replay.missing = rows.iter().map(|row| row.get(0)).collect();
         }
         Ok(replay)

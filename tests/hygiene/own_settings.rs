@@ -1,0 +1,468 @@
+//! Our own reading and bookkeeping runs under our own settings, whatever role, database or pooler say.
+
+use super::{database, migrator};
+use migrate_core::Version;
+use migrate_core::plan::To;
+use migrate_postgres::drift::Comparison;
+use migrate_postgres::operate::Backups;
+use migrate_postgres::report::ReportOptions;
+use migrate_postgres::testing::{self, Database, Server};
+use migrate_postgres::{LockKind, Migrator, Target};
+use migrate_tests::histories::{Case, FIRST, POSTS, PRISMA, SQLX, USERS};
+use migrate_tests::pgbouncer::PgBouncer;
+use migrate_tests::sets::folder_of;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio_postgres::{Client, Config};
+
+/// A role that owns the database, with settings of its own.
+async fn role_with(database: &Database, settings: &[(&str, &str)]) -> Config {
+    let admin = database.connect().await.unwrap();
+    let role = format!("role_of_{}", database.name());
+    let make = format!(
+        "CREATE ROLE {role} LOGIN CREATEDB; ALTER DATABASE {} OWNER TO {role}; ALTER SCHEMA public OWNER TO {role}",
+        database.name()
+    );
+    admin.batch_execute(&make).await.unwrap();
+    for (name, value) in settings {
+        admin.batch_execute(&format!("ALTER ROLE {role} SET {name} = {value}")).await.unwrap();
+    }
+    let mut config = database.config();
+    config.user(&role);
+    config
+}
+
+async fn drop_role(database: &Database) {
+    let role = format!("role_of_{}", database.name());
+    let drop = format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+    database.connect().await.unwrap().batch_execute(&drop).await.unwrap();
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// What a role or a database may set for how the server reads and prints.
+const OUTPUT: [(&str, &str); 18] = [
+    ("quote_all_identifiers", "on"),
+    ("DateStyle", "'SQL, DMY'"),
+    ("IntervalStyle", "sql_standard"),
+    ("TimeZone", "'Asia/Kathmandu'"),
+    ("bytea_output", "escape"),
+    ("extra_float_digits", "-15"),
+    ("xmloption", "document"),
+    ("xmlbinary", "hex"),
+    ("row_security", "off"),
+    ("search_path", "public, pg_catalog"),
+    ("client_encoding", "LATIN1"),
+    ("lc_messages", "'C'"),
+    ("lc_monetary", "'C'"),
+    ("array_nulls", "off"),
+    ("standard_conforming_strings", "off"),
+    ("default_transaction_isolation", "serializable"),
+    ("default_transaction_deferrable", "on"),
+    ("check_function_bodies", "off"),
+];
+
+const LIFE: &[(&str, &str)] = &[
+    (
+        "1_a.up.sql",
+        "CREATE TABLE a (b bytea DEFAULT '\\x00', at timestamptz DEFAULT '2020-01-02', f float8 DEFAULT 0.1, \
+         i interval DEFAULT '1 day 2 hours', \"größe\" text CHECK (\"größe\" <> 'ß'));",
+    ),
+    ("1_a.down.sql", "DROP TABLE a;"),
+    ("1_a.verify.sql", "SELECT count(*) = 0 FROM a;"),
+    (
+        "2_b.up.sql",
+        "CREATE TABLE b (x xml DEFAULT '<a/>', n text); CREATE INDEX CONCURRENTLY ON b (lower(n));",
+    ),
+    ("2_b.down.sql", "DROP TABLE b;"),
+    (
+        "3_c.up.sql",
+        "CREATE VIEW c AS SELECT at + interval '1 day' AS at FROM a; COMMENT ON VIEW c IS 'für';\
+         CREATE FUNCTION one() RETURNS text LANGUAGE sql AS $$ SELECT 'ü'::text $$;",
+    ),
+    ("3_c.down.sql", "DROP FUNCTION one(); DROP VIEW c;"),
+];
+
+/// The life of a set over a target, as what each call answers.
+async fn life<T: Target + ?Sized>(target: &T, kind: Option<LockKind>) -> Vec<String> {
+    let folder = dumps();
+    let backups = || Backups::to(folder.path().join("dumps")).programs(folder.path().join("bin"));
+    let mut all = migrator(LIFE);
+    if let Some(kind) = kind {
+        all = all.lock(kind);
+    }
+    let two = all.clone().target("2");
+    let mut told = Vec::new();
+    told.push(steps(&all.plan(target).await.unwrap().steps));
+    told.push(steps(&two.run(target).await.unwrap().steps));
+    told.push(steps(&all.run(target).await.unwrap().steps));
+    told.push(steps(&all.run(target).await.unwrap().steps));
+    told.extend(look(&all, target).await);
+    told.push(steps(&all.down(target, 2).await.unwrap().steps));
+    told.extend(look(&all, target).await);
+    told.push(steps(&all.take(target, &To::version(Version::numeric("3"))).await.unwrap().steps));
+    told.push(steps(&all.redo(target, 1).await.unwrap().steps));
+    let broken = all.clone().history_table("broken");
+    told.push(broken.run(target).await.unwrap_err().to_string().lines().take(4).collect());
+    told.push(broken.attempts(target).await.unwrap().len().to_string());
+    if target.to_config().unwrap().is_some() {
+        told.push(format!("drift {}", all.drift(target, &Comparison::new()).await.unwrap()));
+        all.back_up(target, backups()).await.unwrap();
+    }
+    let backups = all.backups(target).await.unwrap();
+    let made = backups.iter().filter(|backup| backup.at.elapsed().unwrap() < Duration::from_secs(600));
+    told.push(format!("{} backups", made.count()));
+    told.extend(look(&all, target).await);
+    told
+}
+
+fn steps(steps: &[impl std::fmt::Display]) -> String {
+    let text =
+        |step: &dyn std::fmt::Display| step.to_string().split(" in ").next().unwrap_or_default().to_owned();
+    steps.iter().map(|step| text(step)).collect::<Vec<_>>().join(", ")
+}
+
+/// What every call that reads answers, but for times.
+async fn look<T: Target + ?Sized>(migrator: &Migrator, target: &T) -> Vec<String> {
+    let mut told = vec![format!("{:?}", migrator.position(target).await.unwrap())];
+    let status = migrator.status(target).await.unwrap();
+    let since = SystemTime::now() - Duration::from_secs(600);
+    for row in &status.rows {
+        let state = format!("{:?}", row.state);
+        told.push(format!("{}: {}", row.name, state.split([' ', '{']).next().unwrap_or_default()));
+    }
+    told.push(steps(&migrator.plan(target).await.unwrap().steps));
+    let attempts = migrator.attempts(target).await.unwrap();
+    assert!(attempts.iter().all(|attempt| attempt.started_at > since));
+    let attempt =
+        |a: &migrate_postgres::Attempt| format!("{} {} {:?} {}", a.number, a.name, a.outcome, a.action);
+    told.extend(attempts.iter().map(attempt));
+    told.push(format!("{} verified", migrator.verify(target).await.unwrap()));
+    told.push(format!("{}", migrator.explain(target).await.unwrap()));
+    let findings = migrator.preflight(target).await.unwrap().findings;
+    let finding = |f: &migrate_postgres::operate::Finding| format!("{} {}", f.check.word(), f.verdict.word());
+    told.extend(findings.iter().map(finding));
+    let report = migrator.database_report(target, &ReportOptions::default()).await.unwrap();
+    assert!(report.made_at > since);
+    let tables = report.diagram.tables.iter().map(|table| format!("{table:?}"));
+    told.extend(tables);
+    told
+}
+
+/// A `pg_dump` that takes a while, and its `pg_restore`.
+fn dumps() -> migrate_tests::sets::Folder {
+    let folder = folder_of(&[
+        (
+            "bin/pg_dump",
+            "#!/bin/sh\ncase $1 in --version) echo 'pg_dump (PostgreSQL) 99.1'; exit;; esac\nsleep 1\n",
+        ),
+        ("bin/pg_restore", "#!/bin/sh\necho 'pg_restore (PostgreSQL) 99.1'\n"),
+        ("dumps/x", ""),
+    ]);
+    for program in ["bin/pg_dump", "bin/pg_restore"] {
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path().join(program), executable).unwrap();
+    }
+    folder
+}
+
+/// What is found of another tool's history, and adopted.
+async fn adopted<T: Target + ?Sized>(case: Case, target: &T) -> Vec<String> {
+    let migrator = case.migrator().adopt();
+    let found = migrator.found(target).await.unwrap();
+    let mut told: Vec<String> =
+        found.iter().map(|found| format!("{} {:?}", found.table, found.found)).collect();
+    told.push(steps(&migrator.plan(target).await.unwrap().steps));
+    told.push(steps(&migrator.run(target).await.unwrap().steps));
+    assert_eq!(migrator.attempts(target).await.unwrap()[0].started_at, SystemTime::UNIX_EPOCH + FIRST);
+    told
+}
+
+#[tokio::test]
+async fn nothing_depends_on_how_a_roles_session_reads_and_prints() {
+    let mut expected = Vec::new();
+    for settings in [&[][..], &OUTPUT] {
+        let mut told = Vec::new();
+        for kind in [None, Some(LockKind::Lease { expiry: Duration::from_secs(30) })] {
+            let database = database().await;
+            told.extend(life(&role_with(&database, settings).await, kind).await);
+            drop_role(&database).await;
+        }
+        let database = database().await;
+        let config = role_with(&database, settings).await;
+        told.extend(life(&connect(&config).await, None).await);
+        let manager = deadpool_postgres::Manager::new(config, tokio_postgres::NoTls);
+        let pool = deadpool_postgres::Pool::builder(manager).max_size(2).build().unwrap();
+        told.extend(look(&migrator(LIFE), &pool).await);
+        drop(pool);
+        drop_role(&database).await;
+        for case in [SQLX, PRISMA] {
+            let database = case.database().await;
+            let config = role_with(&database, settings).await;
+            let grant = format!("GRANT SELECT ON {} TO {}", case.tool.table(), config.get_user().unwrap());
+            database.connect().await.unwrap().batch_execute(&grant).await.unwrap();
+            told.extend(adopted(case, &config).await);
+            drop_role(&database).await;
+        }
+        if settings.is_empty() {
+            expected = told;
+        } else {
+            assert_eq!(told, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_depends_on_how_the_sessions_of_a_pooler_read_and_print() {
+    let server = Server::start().unwrap();
+    let mut expected = Vec::new();
+    for settings in [&[][..], &OUTPUT] {
+        let database = server.database().await.unwrap();
+        let sqlx = server.database().await.unwrap();
+        let seed = format!("{USERS}{POSTS}{}", SQLX.history);
+        sqlx.connect().await.unwrap().batch_execute(&seed).await.unwrap();
+        for database in [&database, &sqlx] {
+            let admin = database.connect().await.unwrap();
+            for (name, value) in settings {
+                let set = format!("ALTER DATABASE {} SET {name} = {value}", database.name());
+                admin.batch_execute(&set).await.unwrap();
+            }
+        }
+        let Some(bouncer) = PgBouncer::start(&server, 6).await else { return };
+        let mut told = life(bouncer.url(database.name()).as_str(), None).await;
+        told.extend(adopted(SQLX, bouncer.url(sqlx.name()).as_str()).await);
+        if settings.is_empty() {
+            expected = told;
+        } else {
+            assert_eq!(told, expected);
+        }
+    }
+}
+
+/// Sets timeouts for all sessions of a database.
+async fn hurry(database: &Database) {
+    let mut timeouts = vec![
+        ("statement_timeout", "250ms"),
+        ("lock_timeout", "200ms"),
+        ("idle_in_transaction_session_timeout", "250ms"),
+    ];
+    timeouts.extend(has_transaction_timeout().then_some(("transaction_timeout", "400ms")));
+    let admin = database.connect().await.unwrap();
+    for (name, value) in timeouts {
+        let set = format!("ALTER DATABASE {} SET {name} = '{value}'", database.name());
+        admin.batch_execute(&set).await.unwrap();
+    }
+}
+
+fn has_transaction_timeout() -> bool {
+    testing::server().unwrap().version_num() >= 170_000
+}
+
+/// A client without them.
+async fn patient(database: &Database) -> Client {
+    let client = database.connect().await.unwrap();
+    let off = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name ~ '^(statement|lock|transaction|idle.*)_timeout$'";
+    client.batch_execute(off).await.unwrap();
+    client
+}
+
+/// Each call is kept waiting for longer than any of the timeouts: somebody holds the history's tables.
+#[tokio::test]
+async fn no_timeout_of_the_database_ends_our_reading_or_the_taking_of_the_lock() {
+    let server = Server::start().unwrap();
+    let database = server.database().await.unwrap();
+    let bouncer = PgBouncer::start(&server, 6).await;
+    hurry(&database).await;
+    let config = database.config();
+    let pooled = bouncer.map(|bouncer| (bouncer.url(database.name()), bouncer));
+    let applied = migrator(LIFE);
+    applied.run(&config).await.unwrap();
+    let more = [LIFE, &[("4_d.up.sql", "CREATE TABLE d ();"), ("4_d.down.sql", "DROP TABLE d;")]].concat();
+    let admin = patient(&database).await;
+    let calls = [
+        "boot",
+        "position",
+        "status",
+        "plan",
+        "attempts",
+        "running",
+        "verify",
+        "explain",
+        "preflight",
+        "drift",
+        "report",
+        "down",
+        "up",
+    ];
+    for (call, over) in
+        calls.into_iter().flat_map(|call| ["config", "client", "pooler"].map(|over| (call, over)))
+    {
+        // A transaction_timeout ends the session, and there is no other one.
+        let ends = has_transaction_timeout() && ["boot", "position", "up"].contains(&call);
+        if over == "client" && (ends || call == "drift") || over == "pooler" && pooled.is_none() {
+            continue;
+        }
+        admin.batch_execute("BEGIN; LOCK TABLE migrate_history, migrate_history_head").await.unwrap();
+        let pending = if call == "up" { migrator(&more) } else { applied.clone() };
+        let (config, url) = (config.clone(), pooled.as_ref().map(|(url, _)| url.clone()).unwrap_or_default());
+        let calling = tokio::spawn(async move {
+            match over {
+                "config" => make(call, &pending, &config).await,
+                "client" => make(call, &pending, &connect(&config).await).await,
+                _ => make(call, &pending, url.as_str()).await,
+            }
+        });
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation::regclass::text ~ '^migrate_history'";
+        while admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(!calling.is_finished(), "{call} did not wait: {:?}", calling.await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        admin.batch_execute("ROLLBACK").await.unwrap();
+        let called = calling.await.unwrap();
+        assert!(called.is_ok(), "{call} over a {over}: {}", called.unwrap_err());
+        if call == "up" {
+            migrator(&more).down(database.url(), 1).await.unwrap();
+        }
+    }
+}
+
+/// Each row takes longer to write than any of the timeouts.
+#[tokio::test]
+async fn no_timeout_of_the_database_ends_our_bookkeeping() {
+    let database = database().await;
+    hurry(&database).await;
+    let config = database.config();
+    migrator(&LIFE[..2]).run(&config).await.unwrap();
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.4); RETURN new; END'; \
+                CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON migrate_history FOR EACH ROW EXECUTE FUNCTION slow()";
+    patient(&database).await.batch_execute(slow).await.unwrap();
+    let wrong = [LIFE, &[("4_d.up.sql", "SELECT 1; SELECT 1/0;"), ("4_d.down.sql", "SELECT 1;")]].concat();
+    for over_client in [false, true] {
+        let ran = match over_client {
+            true => migrator(&wrong).run(&connect(&config).await).await,
+            false => migrator(&wrong).run(&config).await,
+        };
+        assert_eq!(ran.unwrap_err().sqlstate(), Some("22012"), "over a client: {over_client}");
+        let bare = [LIFE, &[("4_d.up.sql", "-- migrate: transaction=none\nSELECT 1; SELECT 1/0;")]].concat();
+        assert_eq!(migrator(&bare).run(&config).await.unwrap_err().sqlstate(), Some("22012"));
+        let failed = migrator(LIFE).attempts(&config).await.unwrap();
+        let last = failed.last().unwrap();
+        assert!(matches!(last.outcome, migrate_postgres::Outcome::Failed { .. }), "{:?}", last.outcome);
+        let resolution = migrate_postgres::Resolution::Reverted;
+        migrator(&bare).resolve(&config, "4", resolution, "it does nothing").await.unwrap();
+        assert_eq!(migrator(LIFE).down(&config, 2).await.unwrap().steps.len(), 2);
+    }
+}
+
+/// `CREATE DATABASE` and `DROP DATABASE` wait for longer than any of the timeouts.
+#[tokio::test]
+async fn no_timeout_of_the_database_ends_the_making_of_a_scratch_database() {
+    let server = Server::start().unwrap();
+    let database = server.database().await.unwrap();
+    hurry(&database).await;
+    let all = migrator(LIFE);
+    all.run(database.url()).await.unwrap();
+    let admin = patient(&database).await;
+    admin.batch_execute("BEGIN; LOCK TABLE pg_database IN SHARE MODE").await.unwrap();
+    let url = database.url().to_owned();
+    let comparing = tokio::spawn(async move { all.drift(url.as_str(), &Comparison::new()).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_database'::regclass";
+    while admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(!comparing.is_finished(), "{:?}", comparing.await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    admin.batch_execute("ROLLBACK").await.unwrap();
+    assert!(comparing.await.unwrap().unwrap().is_none());
+}
+
+async fn make<T: Target + ?Sized>(
+    call: &str,
+    migrator: &Migrator,
+    target: &T,
+) -> Result<(), migrate_postgres::Error> {
+    match call {
+        "boot" | "up" => migrator.run(target).await.map(drop),
+        "position" => migrator.position(target).await.map(drop),
+        "status" => migrator.status(target).await.map(drop),
+        "plan" => migrator.plan(target).await.map(drop),
+        "attempts" => migrator.attempts(target).await.map(drop),
+        "running" => migrator.running(target).await.map(drop),
+        "verify" => migrator.verify(target).await.map(drop),
+        "explain" => migrator.explain(target).await.map(drop),
+        "preflight" => migrator.preflight(target).await.map(drop),
+        "drift" => migrator.drift(target, &Comparison::new()).await.map(drop),
+        "report" => migrator.database_report(target, &ReportOptions::default()).await.map(drop),
+        "down" => migrator.down(target, 0).await.map(drop),
+        _ => panic!("no call {call}"),
+    }
+}
+
+#[tokio::test]
+async fn an_idle_session_timeout_ends_no_run_that_pauses() {
+    let database = database().await;
+    let config = role_with(&database, &[("idle_session_timeout", "'1500ms'")]).await;
+    let admin = database.connect().await.unwrap();
+    let retries = Arc::new(AtomicU32::new(0));
+    let heard = retries.clone();
+    let run = migrator(&[("1_t.sql", "ALTER TABLE t ADD a int;"), ("2_t.sql", "ALTER TABLE t ADD b int;")])
+        .lock_timeout(Duration::from_millis(20))
+        .retry_for(Duration::from_secs(600))
+        .on_event(move |event| {
+            if matches!(event, migrate_postgres::Event::Retrying { .. }) {
+                heard.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    for over_client in [false, true] {
+        let role = config.get_user().unwrap();
+        let make = format!(
+            "DROP TABLE IF EXISTS t, migrate_history CASCADE; CREATE TABLE t (); ALTER TABLE t OWNER TO {role}"
+        );
+        admin.batch_execute(&make).await.unwrap();
+        admin.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+        retries.store(0, Ordering::Relaxed);
+        let (run, config) = (run.clone(), config.clone());
+        let running = tokio::spawn(async move {
+            if over_client { run.run(&connect(&config).await).await } else { run.run(&config).await }
+        });
+        // The pauses get longer than the timeout.
+        while retries.load(Ordering::Relaxed) < 9 {
+            assert!(!running.is_finished(), "{:?}", running.await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        admin.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(running.await.unwrap().unwrap().steps.len(), 2, "over a client: {over_client}");
+    }
+    drop_role(&database).await;
+}
+
+/// The dump takes longer than an idle session lives.
+#[tokio::test]
+async fn a_long_backup_is_recorded_and_the_run_goes_on() {
+    let database = database().await;
+    let config = role_with(&database, &[("idle_session_timeout", "'400ms'")]).await;
+    let folder = dumps();
+    let backups = Backups::to(folder.path().join("dumps")).programs(folder.path().join("bin"));
+    for kind in
+        [LockKind::Transaction, LockKind::Session, LockKind::Lease { expiry: Duration::from_secs(30) }]
+    {
+        let run = migrator(&[("1_a.sql", "CREATE TABLE IF NOT EXISTS a ();")])
+            .history_table(format!("{kind:?}").split(' ').next().unwrap().to_lowercase())
+            .ignore_foreign_history()
+            .history_schema("public")
+            .lock(kind)
+            .backup(backups.clone());
+        assert_eq!(run.run(&config).await.unwrap().steps.len(), 1, "{kind:?}");
+    }
+    let one = migrator(&[("1_a.sql", "CREATE TABLE a ();")]);
+    one.back_up(&config, backups).await.unwrap();
+    assert_eq!(one.backups(&config).await.unwrap().len(), 4);
+    drop_role(&database).await;
+}
