@@ -388,6 +388,11 @@ impl NextRelease {
 
     /// How many steps the other build takes.
     fn run(&self, count: usize, database: &Database) -> String {
+        self.outcome(count, database).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the other build prints, or its error.
+    fn outcome(&self, count: usize, database: &Database) -> Result<String, String> {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/next-format/Cargo.toml");
         let output = Command::new(env!("CARGO"))
             .args(["run", "--quiet", "--locked", "--manifest-path", root, "--"])
@@ -396,8 +401,8 @@ impl NextRelease {
             .env("RUSTFLAGS", "--cfg migrate_next_format")
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
     /// This release beside the history of the other one: it boots with one query, reads, and refuses to write.
@@ -450,6 +455,30 @@ async fn a_newer_release_upgrades_the_history_of_an_older_one_when_it_writes() {
     assert_eq!(next.run(3, &database), "1 steps\n");
     assert_eq!(format(&database).await.as_deref(), Some("3"));
     next.assert_read_and_not_written(3, &database).await;
+}
+
+/// The other build has no feature `histories`: its `main.rs` does not compile with it.
+#[tokio::test]
+async fn a_build_without_the_feature_histories_refuses_too() {
+    let (database, build) = (database().await, NextRelease::new());
+    let admin = database.connect().await.unwrap();
+    let sqlx = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, \
+                  installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, \
+                  execution_time bigint NOT NULL); \
+                INSERT INTO _sqlx_migrations SELECT n, 't', now(), true, sha384(convert_to(format('CREATE TABLE t%s ();', n), 'UTF8')), 0 \
+                  FROM generate_series(1, 2) n; \
+                CREATE TABLE t1 (); CREATE TABLE t2 ()";
+    admin.batch_execute(sqlx).await.unwrap();
+    let error = build.outcome(3, &database).unwrap_err();
+    for part in ["public._sqlx_migrations", "lists 2 of this set's 3 migrations", "`ignore_foreign_history`"]
+    {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let made = "SELECT coalesce(to_regclass('migrate_history'), to_regclass('t3'))::text";
+    assert_eq!(admin.query_one(made, &[]).await.unwrap().get::<_, Option<String>>(0), None);
+    // Where it lists none of the set, the same build boots.
+    admin.batch_execute("TRUNCATE _sqlx_migrations; DROP TABLE t1, t2").await.unwrap();
+    assert_eq!(build.run(3, &database), "3 steps\n");
 }
 
 #[tokio::test]

@@ -55,9 +55,9 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
         let span = argument.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
         quote_spanned!(span=> #krate::testing::__private::given(database).await?)
     });
-    // `testing` is a feature of the tests' build only: every other build has the function with `cfg(test)`, and so not at all.
+    // `testing` is a feature of the tests' build only. Of every other build `#[test]` takes the function away: "These functions are
+    // only compiled when in test mode" (the Rust reference, the test attribute).
     quote! {
-        #[cfg(test)]
         #[::core::prelude::v1::test]
         #attributes
         #visibility fn #name() #output {

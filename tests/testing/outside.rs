@@ -22,6 +22,19 @@ pub mod glob {
         }
     }
 }
+
+/// Outside of tests nothing is left of a test: neither its body nor what it names.
+#[migrate_postgres::test(set = only_in_tests::MIGRATIONS)]
+async fn a_test_of_what_only_tests_have(database: &only_in_tests::Database) {
+    assert!(!database.name().is_empty());
+}
+
+#[cfg(test)]
+mod only_in_tests {
+    pub(crate) use migrate_postgres::testing::Database;
+
+    pub(crate) const MIGRATIONS: migrate_postgres::Migrator = migrate_postgres::migrate!();
+}
 ";
 
 /// The first block of a language after a phrase.

@@ -158,3 +158,21 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+    use crate::{Error, LockKind};
+
+    /// No command of the program meets these: its targets are URLs.
+    #[test]
+    fn what_a_target_lacks_for_a_run_is_refused_and_no_error_of_the_server() {
+        let kind = LockKind::Lease { expiry: std::time::Duration::from_secs(30) };
+        assert_eq!(Exit::of_error(&Error::OneConnection { kind }), Exit::Refused);
+        #[cfg(feature = "deadpool")]
+        {
+            let source = deadpool_postgres::PoolError::Closed;
+            assert_eq!(Exit::of_error(&Error::Pool { source }), Exit::Refused);
+        }
+    }
+}

@@ -109,18 +109,21 @@ pub(crate) struct Run {
 /// What a command that takes no steps has no use for: hidden from its help, and still taken, so that one line of options does for all
 /// commands. `used` names the options of runs that it does use.
 pub(super) fn unused(used: &[&str]) -> Vec<Arg> {
-    let options = Run::augment_args(clap::Command::new("migrate"));
-    let unused = options.get_arguments().filter(|arg| !used.contains(&arg.get_id().as_str()));
-    unused.map(hidden).collect()
+    all_but(Run::augment_args, used)
 }
 
-/// The options of a connection, for a command that makes none.
-pub(super) fn unconnected() -> Vec<Arg> {
-    let options = Placeholders::augment_args(Connection::augment_args(clap::Command::new("migrate")));
-    options.get_arguments().map(hidden).chain(unused(&[])).collect()
+/// The same of all options that every command has.
+pub(super) fn unused_of_all(used: &[&str]) -> Vec<Arg> {
+    all_but(Options::augment_args, used)
 }
 
-pub(super) fn hidden(arg: &Arg) -> Arg {
+/// The options of a group, hidden, but for those that are used.
+pub(super) fn all_but(group: impl FnOnce(clap::Command) -> clap::Command, used: &[&str]) -> Vec<Arg> {
+    let options = group(clap::Command::new("migrate"));
+    options.get_arguments().filter(|arg| !used.contains(&arg.get_id().as_str())).map(hidden).collect()
+}
+
+fn hidden(arg: &Arg) -> Arg {
     arg.clone().global(false).hide(true)
 }
 

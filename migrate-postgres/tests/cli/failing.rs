@@ -165,6 +165,45 @@ async fn status_shows_the_statement_that_failed_and_all_that_the_server_said() {
     assert!(last["detail"].as_str().is_some_and(|detail| detail.contains("already exists")), "{json}");
 }
 
+/// Scripts tell by the exit code whether the server failed or the history is not to be used.
+#[tokio::test]
+async fn a_history_that_is_not_to_be_used_is_refused_under_its_own_name() {
+    let view = "TRUNCATE migrate_history_head; ALTER TABLE migrate_history RENAME TO there; \
+                CREATE VIEW migrate_history AS TABLE there";
+    let cases = [
+        (
+            "other_schema",
+            "CREATE SCHEMA other; GRANT USAGE ON SCHEMA other TO $ROLE; ALTER DATABASE $DATABASE SET search_path = other, public",
+        ),
+        ("row_security", "ALTER TABLE migrate_history ENABLE ROW LEVEL SECURITY"),
+        ("damaged_table", "TRUNCATE migrate_history_head; ALTER TABLE migrate_history DROP COLUMN reason"),
+        ("not_a_table", view),
+    ];
+    for (kind, damage) in cases {
+        let stage = Stage::new(&TABLES).await;
+        stage.done("up");
+        let (admin, name) = (stage.database.connect().await.unwrap(), stage.database.name());
+        let role = format!("reader_{name}");
+        let grants = format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT ALL ON SCHEMA public TO {role}; \
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; "
+        );
+        let damage = damage.replace("$DATABASE", name).replace("$ROLE", &role);
+        admin.batch_execute(&(grants + &damage)).await.unwrap();
+        stage.write("migrations/0003_tags.up.sql", "CREATE TABLE tags ();");
+        let (_, host) = stage.database.url().split_once('@').unwrap();
+        for line in ["status --json", "up --json"] {
+            let mut command = stage.command(line);
+            command.env("DATABASE_URL", format!("postgres://{role}:secret@{host}"));
+            let ran = stage.ran(&command.output().unwrap());
+            let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert_eq!((ran.code, &json["error"]["kind"]), (5, &kind.into()), "{line}: {ran:?}");
+        }
+        let drop = format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}");
+        admin.batch_execute(&drop).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_verify_script_that_refutes_its_migration_says_that_it_is_applied() {
     let stage = Stage::new(&TABLES).await;

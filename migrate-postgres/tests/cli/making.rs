@@ -125,6 +125,41 @@ async fn every_command_has_a_help_with_an_example() {
     assert_snapshot("help.txt", &help);
 }
 
+/// The option that a line of a help is about.
+fn option(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let long = line.split_once(", ").filter(|(short, _)| short.len() == 2).map_or(line, |(_, long)| long);
+    long.starts_with("--").then(|| long.split([' ', '=', '[']).next().unwrap_or_default())
+}
+
+/// The options that a help shows, in its order.
+fn options(help: &str) -> Vec<&str> {
+    let (_, sections) = help.split_once("Options:\n").unwrap_or_default();
+    sections.lines().filter_map(option).collect()
+}
+
+/// Taken from the help itself, so that no command is left out.
+#[tokio::test]
+async fn the_help_of_each_command_lists_the_options_that_apply_to_it_and_no_others() {
+    let stage = Stage::new(&[]).await;
+    let help = stage.done("--help").stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut text = String::new();
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let long = stage.done(&format!("{command} --help")).stdout;
+        let short = stage.done(&format!("{command} -h")).stdout;
+        assert_eq!(options(&long), options(&short), "{command}");
+        text += &format!("{command}\n");
+        for option in options(&long) {
+            text += &format!("    {option}\n");
+        }
+    }
+    assert_snapshot("options.txt", &text);
+}
+
 #[tokio::test]
 async fn the_layouts_of_other_tools_are_gone_on_with() {
     let cases = [

@@ -196,6 +196,39 @@ async fn whatever_the_server_has_catalogs_for_is_dropped_and_can_be_made_again()
     stage.done("drift");
 }
 
+/// An extension's wrapper stays where another role made the extension, and so takes no server with it.
+#[tokio::test]
+async fn a_server_of_a_wrapper_that_stays_is_dropped() {
+    let stage = Stage::new(&[(
+        "0001_far.sql",
+        "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw; CREATE USER MAPPING FOR PUBLIC SERVER far;",
+    )])
+    .await;
+    let (admin, name) = (stage.database.connect().await.unwrap(), stage.database.name());
+    let role = format!("owner_{name}");
+    admin
+        .batch_execute(&format!(
+            "CREATE EXTENSION postgres_fdw; CREATE ROLE {role} LOGIN PASSWORD 'secret'; \
+             GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO {role}; ALTER DATABASE {name} OWNER TO {role}; \
+             GRANT ALL ON SCHEMA public TO {role}"
+        ))
+        .await
+        .unwrap();
+    let (_, host) = stage.database.url().split_once('@').unwrap();
+    let url = format!("postgres://{role}:secret@{host}");
+    for line in ["up".to_owned(), format!("reset --confirm {name}")] {
+        let ran = stage.ran(&stage.command(&line).env("DATABASE_URL", &url).output().unwrap());
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+    }
+    assert_eq!(stage.value("SELECT count(*) FROM pg_extension WHERE extname = 'postgres_fdw'").await, "1");
+    admin
+        .batch_execute(&format!(
+            "ALTER DATABASE {name} OWNER TO CURRENT_USER; DROP OWNED BY {role} CASCADE; DROP ROLE {role}"
+        ))
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_schema_public_that_was_dropped_is_made_as_initdb_makes_it() {
     let stage = Stage::new(&TABLES).await;

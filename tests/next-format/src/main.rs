@@ -1,15 +1,24 @@
 //! The release after this one, whose history has a column more: applies the migrations of a folder.
 //!
-//! Arguments: a URL and the folder. Prints how many steps the run took.
+//! Arguments: a URL and the folder. Prints how many steps the run took. It is built with no feature.
 
 use migrate_postgres::{Migrator, Set};
 use std::error::Error;
+
+/// A method that the feature `histories` would hide behind its own: with it, the call in `main` has another type.
+trait WithoutHistories {
+    fn adopt(&self) {}
+}
+
+impl WithoutHistories for Migrator {}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, folder] = arguments.as_slice() else { return Err("usage: URL FOLDER".into()) };
-    let report = Migrator::new(Set::from_folder(folder)?).run(url.as_str()).await?;
+    let migrator = Migrator::new(Set::from_folder(folder)?);
+    let () = migrator.adopt();
+    let report = migrator.run(url.as_str()).await?;
     println!("{} steps", report.steps.len());
     Ok(())
 }

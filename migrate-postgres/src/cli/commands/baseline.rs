@@ -14,7 +14,7 @@ use migrate_core::plan::Baseline;
 /// again; where it is another one, nothing is marked.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["lock_wait", "ignore_foreign_history"]),
+    args = unused(&["lock_wait", "history", "ignore_foreign_history"]),
     after_help = "Example:\n  migrate baseline 0001    0001 is what the schema was made of; `up` goes on after it"
 )]
 pub(crate) struct Args {

@@ -18,7 +18,7 @@ use serde_json::json;
 /// database, `--kept` compares with what `--keep-schema` has kept at the end of the last run: which objects differ, and not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["ignore_foreign_history"]),
+    args = unused(&["history", "ignore_foreign_history"]),
     after_help = "Exit code 4 says that the schema is another one.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --keep-schema, and later: migrate drift --kept"
 )]
 pub(crate) struct Args {

@@ -3,7 +3,7 @@
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::json;
-use crate::cli::options::unused;
+use crate::cli::options::unused_of_all;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{Attempt, Outcome};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Show every attempt to apply, revert or mark a migration
 #[derive(Clone, Debug, clap::Args)]
-#[command(args = unused(&[]), after_help = "Example:\n  migrate history --json | jq '.attempts[] | select(.reason)'")]
+#[command(args = unused_of_all(&["database_url", "service", "json", "color", "history"]), after_help = "Example:\n  migrate history --json | jq '.attempts[] | select(.reason)'")]
 pub(crate) struct Args {}
 
 impl Args {

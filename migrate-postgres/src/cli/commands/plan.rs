@@ -19,7 +19,7 @@ use std::time::Duration;
 /// and written anew and how long it took. It holds these locks meanwhile: `--limit` bounds that.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["lock_wait", "lock_timeout", "statement_timeout", "allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    args = unused(&["lock_wait", "lock_timeout", "statement_timeout", "allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
     after_help = "Exit code 3 says that there is something to do. With --rehearse, 0 says that it would go well, 7 that it would fail or take longer than the limit, 11 that migrations were left out.\n\nExamples:\n  migrate plan --to 0007\n  migrate plan --rehearse --limit 5s"
 )]
 pub(crate) struct Args {

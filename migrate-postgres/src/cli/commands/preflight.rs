@@ -18,7 +18,7 @@ use std::time::Duration;
 /// will be written, and how old the last backup is. Nothing is written.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
     after_help = "Exit code 9 says that a run should not be begun; with warnings it is 0.\n\nExamples:\n  migrate preflight && migrate up\n  migrate preflight --backup-age 1h --long-transaction 10s"
 )]
 #[command(next_help_heading = "Thresholds")]

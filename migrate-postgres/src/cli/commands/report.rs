@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// One HTML file that needs nothing else: no network, no script. Nothing is written to the database.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
     after_help = "The exit code is 0 where the page was written, whatever it shows; `status` and `drift` have codes for that.\n\nExample:\n  migrate report --html report.html --drift"
 )]
 pub(crate) struct Args {

@@ -14,7 +14,7 @@ use serde_json::json;
 /// Runs nothing. What can be looked up in the catalog is checked, and the history keeps who settled it as what, and why.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["lock_wait"]),
+    args = unused(&["lock_wait", "history"]),
     group = clap::ArgGroup::new("resolution").required(true),
     after_help = "Examples:\n  migrate resolve 0003 --applied --reason 'the index is there'\n  migrate resolve 0003 --reverted --reason 'dropped the half-built index'\n  migrate resolve 0003 --resume --reason 'the statement was not run'\n  migrate resolve 0003 --resume=3 --reason 'statement 2 is done'"
 )]

@@ -17,7 +17,7 @@ use serde_json::json;
 /// Show where each migration stands
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = unused(&["allow_out_of_order", "allow_missing", "ignore_foreign_history"]),
+    args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
     after_help = "Exit code 3 says that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between its statements.\n\nExample:\n  migrate status --json | jq '.migrations[] | select(.state != \"applied\").name'"
 )]
 pub(crate) struct Args {}

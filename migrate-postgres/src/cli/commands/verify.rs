@@ -12,7 +12,7 @@ use serde_json::json;
 ///
 /// Each script runs in a read-only transaction that is rolled back. The first that refutes its migration is an error.
 #[derive(Clone, Debug, clap::Args)]
-#[command(args = unused(&[]), after_help = "Example:\n  migrate verify && deploy")]
+#[command(args = unused(&["history"]), after_help = "Example:\n  migrate verify && deploy")]
 pub(crate) struct Args {}
 
 impl Args {

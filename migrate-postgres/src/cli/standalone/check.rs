@@ -14,7 +14,7 @@ use std::path::Path;
 /// Needs no database. All that is wrong is shown at once, each with file, line and column.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = super::of_files(),
+    args = super::unused_over_files(&["folder", "placeholder", "json", "color"]),
     after_help = "Exit code 5 says that something is wrong.\n\nExample:\n  migrate check --json | jq .error.problems"
 )]
 pub(super) struct Args {}

@@ -12,7 +12,7 @@ use super::commands::Command;
 use super::context::Context;
 use super::exit::Exit;
 use super::invocation::quoted;
-use super::options::{Options, Output, hidden, unconnected};
+use super::options::{Options, all_but, unused_of_all};
 use super::problem::Problem;
 use super::signals::Signals;
 use crate::{Migrator, Set};
@@ -81,7 +81,7 @@ enum ProgramCommand {
     /// Check the folder as `migrate!` does, without a build
     Check(check::Args),
     /// Print a script that completes command lines in a shell
-    #[command(args = of_nothing(), after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
+    #[command(args = unused_over_files(&[]), after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
     Completions {
         /// The shell
         shell: Shell,
@@ -130,18 +130,10 @@ impl Program {
     }
 }
 
-/// The options that a command over files alone has no use for.
-fn of_files() -> Vec<Arg> {
-    let folder = DotenvOption::augment_args(Folder::augment_args(clap::Command::new("migrate")));
-    let history = folder.get_arguments().filter(|arg| *arg.get_id() != "folder").map(hidden);
-    history.chain(unconnected()).collect()
-}
-
-/// Those of a command that has no use for any.
-fn of_nothing() -> Vec<Arg> {
-    let others = Output::augment_args(Folder::augment_args(clap::Command::new("migrate")));
-    let others = DotenvOption::augment_args(others);
-    others.get_arguments().map(hidden).chain(unconnected()).collect()
+/// The options that a command over files alone has no use for, or one over nothing: all but those that it uses.
+fn unused_over_files(used: &[&str]) -> Vec<Arg> {
+    let folder = all_but(|command| DotenvOption::augment_args(Folder::augment_args(command)), used);
+    folder.into_iter().chain(unused_of_all(used)).collect()
 }
 
 /// A set of no migrations, for the commands that look at the files.

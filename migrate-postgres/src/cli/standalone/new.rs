@@ -22,7 +22,7 @@ use std::time::SystemTime;
 /// leave it out. A script that is to do nothing says so in another comment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = super::of_files(),
+    args = super::unused_over_files(&["folder", "json", "color"]),
     after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
 )]
 pub(super) struct Args {

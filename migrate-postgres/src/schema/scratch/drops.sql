@@ -74,6 +74,7 @@ SELECT place, sql, stays FROM (
   UNION ALL SELECT 3, 'DROP EXTENSION IF EXISTS ' || quote_ident(e.extname) || ' CASCADE', true
   FROM object o JOIN pg_extension e ON e.oid = o.objid WHERE o.type = 'extension' AND pg_has_role(e.extowner, 'USAGE')
   UNION ALL SELECT 4, 'DROP FOREIGN DATA WRAPPER IF EXISTS ' || identity || ' CASCADE', false FROM object WHERE type = 'foreign-data wrapper'
+  -- Those of a wrapper that stays, as it belongs to an extension that another role made.
   UNION ALL SELECT 5, 'DROP SERVER IF EXISTS ' || identity || ' CASCADE', false FROM object WHERE type = 'server'
   UNION ALL SELECT 6, format('DROP USER MAPPING IF EXISTS FOR %s SERVER %I', CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(m.usename) END, m.srvname), false
   FROM object o JOIN pg_user_mappings m ON m.umid = o.objid WHERE o.type = 'user mapping'
