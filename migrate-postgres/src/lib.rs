@@ -14,6 +14,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+mod backend;
+#[cfg(feature = "operate")]
+mod backup;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod connection;
@@ -54,11 +57,12 @@ pub mod operate;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use backend::RunningAttempt;
 pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
 pub use error::Error;
-pub use history::{Attempt, Outcome, RunningAttempt};
+pub use history::{Attempt, Outcome};
 pub use migrate_core;
 pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Holder;

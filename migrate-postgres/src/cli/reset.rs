@@ -1,11 +1,11 @@
 //! Emptying a database, and the mark that allows it.
 
 use super::context::Context;
+use crate::backend::PgHistory;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::protect::{self, SessionTimeouts};
 use crate::connection::session::Session;
 use crate::error::Error;
-use crate::history::PgHistory;
 use crate::schema::scratch::drops;
 use crate::sql::quote::quote_ident;
 use migrate_core::engine::Backoff;

@@ -4,12 +4,11 @@
 //! The settings last for the transaction of the message that they stand in, so a transaction pooler gets its connection back
 //! as it was, and they cost no round trip. In a transaction of the owner of a borrowed `Client` nothing is set.
 
-use crate::lock::IS_FREE;
 use crate::sql::answers::{Answers, is_true, parsed};
 use crate::sql::quote::quote_literal;
+use crate::sql::transaction::IS_FREE;
 use futures_util::future::{Either, join3, select};
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, SimpleQueryRow};
 
@@ -35,18 +34,6 @@ pub(crate) fn no_timeouts() -> String {
          pg_catalog.set_config(t, '0', true) FROM pg_catalog.unnest({TIMEOUTS}) t \
          WHERE {IS_FREE} AND pg_catalog.current_setting(t, true) <> '0'"
     )
-}
-
-/// Whether an error says that a timeout of the session has ended a query of ours. The server has one code for its
-/// `statement_timeout` and for a person who cancels, told apart by words only.
-pub(crate) fn is_of_a_timeout(error: &Error) -> bool {
-    let codes = [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE];
-    error.code().is_some_and(|code| codes.contains(code)) || has_ended_the_session(error)
-}
-
-/// Whether an error says that a timeout has ended the session: that of a transaction, of an idle one, or of an idle session.
-pub(crate) fn has_ended_the_session(error: &Error) -> bool {
-    error.code().is_some_and(|code| ["25P03", "25P04", "57P05"].contains(&code.code()))
 }
 
 /// What a timeout of the session was before [`no_timeouts`], whose name is an expression of SQL.

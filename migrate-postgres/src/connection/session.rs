@@ -2,8 +2,8 @@
 
 use crate::connection::heard::Heard;
 use crate::connection::protect;
-use crate::lock::IS_FREE;
 use crate::sql::answers::{Answers, is_true};
+use crate::sql::transaction::IS_FREE;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

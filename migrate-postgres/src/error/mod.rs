@@ -5,12 +5,13 @@ mod backup;
 #[cfg(feature = "catalog")]
 mod scratch;
 
+pub(crate) mod timeout;
+
 #[cfg(feature = "operate")]
 pub use backup::BackupError;
 #[cfg(feature = "catalog")]
 pub use scratch::ScratchError;
 
-use crate::connection::protect;
 use migrate_core::PlaceholderError;
 use migrate_core::display::printable::printable;
 use migrate_core::engine::Holder;
@@ -492,12 +493,12 @@ impl Error {
 
     /// Whether a timeout of the session has ended a query of ours.
     pub(crate) fn is_of_a_timeout(&self) -> bool {
-        matches!(self, Error::Server { source, .. } if protect::is_of_a_timeout(source))
+        matches!(self, Error::Server { source, .. } if timeout::is_of_a_timeout(source))
     }
 
     /// Whether a timeout has ended the session itself.
     pub(crate) fn has_ended_the_session(&self) -> bool {
-        matches!(self, Error::Server { source, .. } if protect::has_ended_the_session(source))
+        matches!(self, Error::Server { source, .. } if timeout::has_ended_the_session(source))
     }
 
     /// The SQLSTATE, where the server gave one.

@@ -4,8 +4,8 @@
 //! answers each with a completion, and stops at the first error with everything committed before it. So a message needs
 //! one round trip, and its completions tell how far it has come.
 
-use super::mode::Inspect;
 use super::watch::{At, FLUSH};
+use crate::settings::Inspect;
 use migrate_core::Script;
 use migrate_core::sql::{self, Control, Ending, Unit};
 use std::ops::Range;

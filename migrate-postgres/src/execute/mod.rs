@@ -24,6 +24,7 @@ mod watch;
 
 use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, Survey};
+use crate::settings::Inspect;
 use crate::sql::transaction::milliseconds;
 use futures_util::future::join3;
 use migrate_core::Options;
@@ -36,9 +37,9 @@ pub(crate) use batch::{apply_transactions, is_contention};
 pub(crate) use blockers::Lookout;
 pub(crate) use claims::check_claim;
 pub(crate) use failure::server_failure;
+pub(crate) use mode::Mode;
 #[cfg(feature = "operate")]
 pub(crate) use mode::Rehearsed;
-pub(crate) use mode::{Inspect, Mode};
 pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
 pub(crate) use stepwise::apply_statements;
 #[cfg(any(feature = "operate", feature = "testing"))]

@@ -56,17 +56,6 @@ pub(crate) trait Rehearsed: Send {
     /// it; none where no time is left.
     fn bound(&self, options: &Options) -> Option<String>;
 
-    /// A statement of the script was done, the first being 0: how long it took, and what [`Inspect`] has found behind it.
+    /// A statement of the script was done, the first being 0: how long it took, and what [`Inspect`](crate::settings::Inspect) has found behind it.
     fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>);
-}
-
-/// What is asked behind statements of scripts, in their transaction. Where that is an error, it is an error of the statement.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Inspect {
-    /// What is asked behind a statement.
-    pub(crate) behind: &'static str,
-    /// Behind which statements, by their text.
-    pub(crate) is_called_for: fn(&str) -> bool,
-    /// What is asked at the end of a transaction, when all that was deferred to it has happened.
-    pub(crate) at_end: Option<&'static str>,
 }

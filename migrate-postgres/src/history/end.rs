@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 ///
 /// The second one sums up all rows in a hash, so that a history that somebody has changed by hand is not taken for what
 /// its end says; where a migration was interrupted it is none of these.
-pub(super) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
+pub(crate) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
     let (table, set_name) = (&relation.sql, quote_literal(set.name()));
     format!(
         "SELECT seq, pg_catalog.encode(digest, 'hex'), {is_ours}, {UNENDED}, \
@@ -49,7 +49,7 @@ fn sum(set: &Set, count: usize) -> String {
 /// Reads the answers: the history's end, where that and the sum of its rows tell all that an apply needs to know. None
 /// where a migration was interrupted or renamed, where rows are gone or a row is not what this library wrote, or where nothing was asked of
 /// a history that is there.
-pub(super) fn read(
+pub(crate) fn read(
     survey: &Survey,
     asked: bool,
     set: &Set,

@@ -7,7 +7,6 @@
 //! holds under `session_replication_role = replica`), so that whoever drops, restores, moves or deletes any of them by hand is
 //! believed.
 
-use crate::connection::protect;
 use crate::history::format;
 use crate::history::table::{OPEN, Relation};
 use crate::sql::answers::simple_query;
@@ -178,7 +177,7 @@ fn query(relation: &Relation, set: &str) -> (String, usize) {
 }
 
 fn explain(error: Error, first_look_ends: usize) -> Result<Told, Error> {
-    let Some(db) = error.as_db_error().filter(|_| !protect::is_of_a_timeout(&error)) else {
+    let Some(db) = error.as_db_error().filter(|_| !crate::error::timeout::is_of_a_timeout(&error)) else {
         return Err(error);
     };
     let is_missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME].contains(db.code());

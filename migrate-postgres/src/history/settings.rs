@@ -1,9 +1,9 @@
 //! What a builder's calls amount to.
 
-use crate::execute::Inspect;
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
 use crate::history::{HistoryTable, Keeps, Relation};
+use crate::settings::Inspect;
 use crate::settings::LockKind;
 use migrate_core::engine::Settings;
 use std::borrow::Cow;

@@ -15,6 +15,7 @@ use crate::history::settings::RunSettings;
 use crate::lock::holder::read;
 use crate::sql::answers::{Answers, is_true, parsed};
 use crate::sql::quote::quote_nullable;
+use crate::sql::transaction::IS_FREE;
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 
@@ -177,11 +178,6 @@ pub(crate) fn same_server(mark: &str) -> String {
          AND objsubid = 1)::int"
     )
 }
-
-/// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
-///
-/// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
-pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";
 
 /// Who holds an advisory lock, up to its key. `pg_locks` shows the halves of that as `classid` and `objid`.
 ///

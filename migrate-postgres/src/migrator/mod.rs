@@ -3,16 +3,19 @@
 pub(crate) mod stale;
 pub(crate) mod status;
 
+use crate::backend::{PgHistory, RunningAttempt, running};
 use crate::error::Error;
 #[cfg(feature = "cli")]
 use crate::execute::timeouts;
 use crate::execute::verify_applied;
 #[cfg(feature = "histories")]
 use crate::history::foreign::{Adopting, KeptTable, ToolTable};
-use crate::history::settings::RunSettings;
-use crate::history::{Attempt, PgHistory, RunningAttempt, attempts, check_end, running};
 #[cfg(feature = "cli")]
-use crate::history::{last_text, run_id};
+use crate::history::last_text;
+#[cfg(feature = "cli")]
+use crate::history::run_id;
+use crate::history::settings::RunSettings;
+use crate::history::{Attempt, attempts, check_end};
 use crate::observe::{Callback, Listeners, OnEvent};
 use crate::settings::LockKind;
 #[cfg(feature = "cli")]

@@ -1,6 +1,7 @@
 //! What is known of each migration.
 
-use crate::history::{Attempt, Outcome, RunningAttempt};
+use crate::backend::RunningAttempt;
+use crate::history::{Attempt, Outcome};
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::engine::advice::Cause;
 #[cfg(any(feature = "cli", feature = "report"))]

@@ -25,14 +25,13 @@ mod rehearse;
 mod sizes;
 mod taken;
 
+pub use crate::backup::Backup;
+#[cfg(feature = "cli")]
+pub(crate) use crate::backup::restore_command;
 #[cfg(feature = "cli")]
 pub(crate) use crate::display::units::Bytes;
 pub use crate::error::BackupError;
 pub use crate::settings::Backups;
-pub use backup::Backup;
-pub(crate) use backup::Due;
-#[cfg(feature = "cli")]
-pub(crate) use backup::restore_command;
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "operate")]
 mod backups;
+mod inspect;
 mod lock_kind;
 
 #[cfg(feature = "operate")]
 pub use backups::Backups;
+pub(crate) use inspect::Inspect;
 pub use lock_kind::LockKind;

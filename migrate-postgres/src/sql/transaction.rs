@@ -13,3 +13,8 @@ pub(crate) const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 pub(crate) fn milliseconds(timeout: Duration) -> u128 {
     if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
 }
+
+/// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
+///
+/// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
+pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::{Database, TestingError, server};
+use crate::backend::PgHistory;
 use crate::connection::session::Session;
 use crate::error::without_advice;
-use crate::history::PgHistory;
 use crate::schema::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
 use crate::schema::scratch::{Phase, Replay, Told, empty_all, is_empty};
 #[cfg(feature = "cli")]

@@ -5,9 +5,9 @@ mod thresholds;
 
 pub use thresholds::Thresholds;
 
-use super::backup::Backup;
 use super::explain::Explanation;
 use crate::RunningAttempt;
+use crate::backup::Backup;
 use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::display::units::{Bytes, Time};

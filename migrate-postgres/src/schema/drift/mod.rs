@@ -54,11 +54,11 @@ mod since;
 
 pub use since::{ObjectChange, SinceKept};
 
+use crate::backend::PgHistory;
 use crate::connection::protect;
 use crate::connection::target::Target;
 use crate::error::Error;
 pub use crate::error::ScratchError;
-use crate::history::PgHistory;
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 pub use crate::schema::scratch::Phase;

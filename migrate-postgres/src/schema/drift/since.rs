@@ -3,9 +3,10 @@
 //! Of each object only a digest is kept: what it is told apart by, and nothing that it says.
 
 use super::Comparison;
+use crate::backend::PgHistory;
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::history::{PgHistory, Survey, make};
+use crate::history::{Survey, make};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Change, Kind, Object, Scope, read};
 use crate::sql::quote::{quote_ident, quote_literal};

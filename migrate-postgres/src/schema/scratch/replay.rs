@@ -11,8 +11,8 @@
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 use crate::error::ScratchError;
-use crate::execute::Inspect;
 use crate::migrator::Migrator;
+use crate::settings::Inspect;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Action;
 use migrate_core::sql::{self, Refusal, Statement, Unit};

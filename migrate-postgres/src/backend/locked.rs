@@ -24,7 +24,6 @@ use migrate_core::engine::error::ApplyError;
 use migrate_core::history::{End, State};
 use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Options, Set};
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -37,26 +36,26 @@ use tokio_postgres::Client;
 /// Its sessions are marked until it is released. Dropped before, they are closed, or cleared where they are borrowed:
 /// the lock goes with them.
 pub(crate) struct PgLocked<'l, 't> {
-    pub(super) holder: &'l mut Session<'t>,
-    pub(super) worker: Option<Session<'t>>,
-    pub(super) lock: Box<dyn Lock>,
-    pub(super) settings: &'l RunSettings,
-    pub(super) set: &'l Set,
-    pub(super) survey: Survey,
-    pub(super) end: Option<End>,
-    pub(super) preamble: Preamble,
-    pub(super) run: String,
-    pub(super) lookout: Lookout<'t>,
+    pub(crate) holder: &'l mut Session<'t>,
+    pub(crate) worker: Option<Session<'t>>,
+    pub(crate) lock: Box<dyn Lock>,
+    pub(crate) settings: &'l RunSettings,
+    pub(crate) set: &'l Set,
+    pub(crate) survey: Survey,
+    pub(crate) end: Option<End>,
+    pub(crate) preamble: Preamble,
+    pub(crate) run: String,
+    pub(crate) lookout: Lookout<'t>,
     /// What watches over the worker's first message.
-    pub(super) crowd: Option<Crowd>,
+    pub(crate) crowd: Option<Crowd>,
     /// Whether the lock is given back because there was no connection left to work with.
-    pub(super) has_given_way: &'l mut bool,
-    pub(super) lost: bool,
+    pub(crate) has_given_way: &'l mut bool,
+    pub(crate) lost: bool,
     /// Whether the last message has given the lock back, and whether it was still ours.
-    pub(super) released: Option<bool>,
+    pub(crate) released: Option<bool>,
     /// What is to be made before the first step.
     #[cfg(feature = "operate")]
-    pub(super) backup: Option<crate::operate::Due>,
+    pub(crate) backup: Option<crate::backup::Due>,
 }
 
 impl PgLocked<'_, '_> {
@@ -173,7 +172,7 @@ struct Work<'w, 't> {
     /// How often session and database were found not to be as they were.
     looks: u32,
     #[cfg(feature = "operate")]
-    backup: &'w mut Option<crate::operate::Due>,
+    backup: &'w mut Option<crate::backup::Due>,
 }
 
 /// How often that is put up with: schema and table can be made once each.
@@ -255,7 +254,7 @@ impl Work<'_, '_> {
     ) -> Result<(), ApplyError> {
         self.survey.check_writable().map_err(Error::into_apply)?;
         #[cfg(feature = "operate")]
-        if crate::operate::Due::is_called_for(steps)
+        if crate::backup::Due::is_called_for(steps)
             && let Some(due) = self.backup.take()
         {
             // A dump takes long; whether the run gets a connection to work with is known before.
@@ -385,10 +384,4 @@ impl Locked for PgLocked<'_, '_> {
         self.holder.unmark();
         if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
     }
-}
-
-/// What tells a run from others, in the history's rows.
-pub(crate) fn run_id() -> String {
-    let random = || RandomState::new().hash_one(std::process::id());
-    format!("{:016x}{:016x}", random(), random())
 }

@@ -6,8 +6,9 @@ use crate::connection::endpoint::Endpoint;
 use crate::connection::target::Target;
 use crate::error::BackupError;
 use crate::error::Error;
+use crate::history::run_id;
 use crate::history::settings::RunSettings;
-use crate::history::{Survey, make, run_id};
+use crate::history::{Survey, make};
 use crate::settings::Backups;
 use crate::sql::answers::{parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
@@ -53,11 +54,11 @@ impl Due {
 }
 
 /// What a backup is made of, and where to.
-pub(super) struct Making<'m> {
-    pub(super) settings: &'m RunSettings,
-    pub(super) set: &'m str,
-    pub(super) backups: &'m Backups,
-    pub(super) config: &'m Endpoint,
+pub(crate) struct Making<'m> {
+    pub(crate) settings: &'m RunSettings,
+    pub(crate) set: &'m str,
+    pub(crate) backups: &'m Backups,
+    pub(crate) config: &'m Endpoint,
 }
 
 /// What is asked of the server: the database's size and name, and the time for the file's name.
@@ -69,7 +70,7 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 
 impl Making<'_> {
     /// Makes it, over a connection of its own.
-    pub(super) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
+    pub(crate) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
         let began = Instant::now();
         let session = self.config.open().await?;
         let looked = self.look(&session).await;

@@ -1,61 +1,14 @@
-//! Dumping the database before anything is applied.
+//! Backups by hand, and those that were made.
 
-mod making;
-mod programs;
-
-pub(crate) use making::Due;
-
-use crate::connection::protect;
+use crate::backup::{Backup, Making, ask, read, table};
 use crate::connection::target::Target;
-use crate::display::units::Bytes;
 use crate::error::{BackupError, Error};
 use crate::history::Survey;
 use crate::migrator::Migrator;
 use crate::settings::Backups;
-use crate::sql::answers::{parsed, text};
-use crate::sql::quote::{quote_ident, quote_literal};
-use making::Making;
+use crate::sql::quote::quote_literal;
 use migrate_core::engine::Progress;
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
-
-/// A dump that was made, and checked by `pg_restore --list`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Backup {
-    /// The file, in `pg_dump`'s custom format.
-    pub file: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// When it was recorded, by the server's clock.
-    pub at: SystemTime,
-}
-
-impl Backup {
-    /// The command that restores it into a new database of this name, as a shell takes it. Where to connect to is left to the
-    /// environment (`PGHOST`, `PGUSER`, …) of whoever runs it.
-    pub fn restore_command(&self, database: &str) -> String {
-        restore_command(&self.file, database)
-    }
-}
-
-/// The command that restores a dump into a new database.
-pub(crate) fn restore_command(file: &Path, database: &str) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let (database, file) = (quoted(database), quoted(&file.to_string_lossy()));
-    format!(
-        "createdb --template=template0 {database} && pg_restore --exit-on-error --dbname={database} {file}"
-    )
-}
-
-impl fmt::Display for Backup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let f = &mut migrate_core::display::printable::Printable(f);
-        write!(f, "{}, {}", self.file.display(), Bytes(self.bytes))
-    }
-}
 
 impl Migrator {
     /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to
@@ -116,7 +69,7 @@ impl Migrator {
         listed
     }
 
-    pub(super) async fn list_backups(&self, client: &Client) -> Result<Vec<Backup>, Error> {
+    pub(crate) async fn list_backups(&self, client: &Client) -> Result<Vec<Backup>, Error> {
         let survey = Survey::take(client, &self.settings).await?;
         let table = table(&survey);
         let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));
@@ -129,19 +82,4 @@ impl Migrator {
         );
         Ok(ask(client, &sql).await?.iter().filter_map(read).collect())
     }
-}
-
-fn read(row: &tokio_postgres::SimpleQueryRow) -> Option<Backup> {
-    let since = Duration::try_from_secs_f64(parsed(row, 2)?).ok()?;
-    Some(Backup { file: text(row, 0)?.into(), bytes: parsed(row, 1)?, at: SystemTime::UNIX_EPOCH + since })
-}
-
-/// The table of backups, beside the history's.
-fn table(survey: &Survey) -> String {
-    format!("{}.migrate_backup", quote_ident(survey.table.schema()))
-}
-
-async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {
-    let answer = protect::ask(client, sql).await;
-    answer.map_err(|source| Error::server("keeping track of backups", source))
 }

@@ -1,0 +1,396 @@
+//! The engine's backend: a set's history in a PostgreSQL database, its lock, and what is applied under it.
+
+mod locked;
+mod running;
+
+pub use running::RunningAttempt;
+pub(crate) use running::running;
+
+use crate::backend::locked::PgLocked;
+use crate::connection::protect;
+use crate::connection::session::Session;
+use crate::connection::target::Target;
+use crate::error::Error;
+use crate::execute::{Lookout, Preamble};
+use crate::history::settings::RunSettings;
+use crate::history::{Survey, Whereabouts, end, head, load, run_id};
+use crate::lock::{Crowd, Key, LOCKED, LeaseLock, Lock, SessionLock, TransactionLock, Tried, same_server};
+use crate::settings::LockKind;
+use crate::sql::answers::{parsed, text};
+use async_trait::async_trait;
+use migrate_core::engine::{History, Holder, Locking};
+use migrate_core::history::{Head, State};
+use migrate_core::{Digest, Error as EngineError, Set};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+/// A set's history in the database that a target leads to.
+pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
+    target: &'t T,
+    session: Session<'t>,
+    settings: &'t RunSettings,
+    /// Whether a look has found a table of the history's name.
+    found: bool,
+    /// Whether it has shown that the history is where a run looks for it.
+    whereabouts: Whereabouts,
+    /// What it has found.
+    seen: Option<Head>,
+    /// Since when somebody else has the lock.
+    held_since: Option<Instant>,
+    /// When it was asked last who holds the lock, and who did.
+    holder: Option<(Instant, Holder)>,
+    /// Since when the lock is tried for.
+    trying_since: Option<Instant>,
+    /// Whether it was given back because there was no connection left to work with.
+    has_given_way: bool,
+    /// After how long the server ends the session when it idles; not asked before a wait.
+    idle_limit: OnceLock<Option<Duration>>,
+}
+
+/// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
+const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
+
+/// How long the lock is waited for before that is asked at all: most waits are over by then, and 63 replicas that ask at
+/// once keep the one that works from its work. A little sooner than the wait is told of, which is to say whom it is for.
+const ASK_HOLDER_AFTER: Duration =
+    migrate_core::engine::TELL_WAITING_AFTER.saturating_sub(Duration::from_millis(50));
+
+impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
+    /// Opens a connection; asks nothing yet.
+    pub(crate) async fn open(target: &'t T, settings: &'t RunSettings) -> Result<PgHistory<'t, T>, Error> {
+        let session = target.open().await?;
+        Ok(PgHistory {
+            target,
+            session,
+            settings,
+            found: false,
+            whereabouts: Whereabouts::Unknown,
+            seen: None,
+            held_since: None,
+            holder: None,
+            trying_since: None,
+            has_given_way: false,
+            idle_limit: OnceLock::new(),
+        })
+    }
+
+    /// The connection that reads.
+    pub(crate) fn session(&self) -> &Session<'t> {
+        &self.session
+    }
+
+    /// The connection that reads, to be marked.
+    pub(crate) fn session_mut(&mut self) -> &mut Session<'t> {
+        &mut self.session
+    }
+
+    /// Closes the connection, or gives it back.
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+    }
+
+    /// What has to be known before the history is read as a whole.
+    pub(crate) async fn survey(&self) -> Result<Survey, Error> {
+        Survey::take(&self.session, self.settings).await
+    }
+
+    /// Looks at the history's end.
+    async fn look(&mut self, set: &Set) -> Result<Head, Error> {
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            let head = crate::history::foreign::look(&self.session, self.settings, kept, set).await?;
+            self.found = head.is_some();
+            return Ok(head.unwrap_or(Head::NONE));
+        }
+        // Who waits for a run to end need not know how far it has come.
+        let seen = self.seen.clone().filter(|_| self.held_since.is_some());
+        let look = head::look(&self.session, self.settings, set, seen);
+        let look = match self.trying_since {
+            None => look.await?,
+            Some(since) => match answered(since, self.settings, look).await {
+                Ok(look) => look?,
+                Err(error) => return Err(self.unanswered(error)),
+            },
+        };
+        self.found = look.found;
+        self.whereabouts = if look.is_ours { Whereabouts::Known } else { Whereabouts::Unknown };
+        self.seen = Some(look.head.clone());
+        Ok(look.head)
+    }
+
+    /// Looks again, in a transaction without timeouts, where one of the session's has ended the first look: a look that turned them
+    /// off at once would be more than one query. A session that ended with it is opened anew, where that can be done.
+    async fn look_without_timeouts(&mut self, set: &Set, ended: Error) -> Result<Head, Error> {
+        if ended.has_ended_the_session() {
+            // A pool may have no other connection than this one.
+            self.session = Session::gone();
+            self.session = self.target.open().await?;
+        }
+        if self.session.is_closed() || !self.session.begin_reading().await {
+            return Err(ended);
+        }
+        let looked = self.look(set).await;
+        self.session.end_reading().await;
+        match looked {
+            // What it means is asked outside of the transaction that it has ended.
+            Err(_) => self.look(set).await,
+            looked => looked,
+        }
+    }
+
+    /// The connection that works, where it is not the one that holds the lock.
+    async fn open_worker(&self, kind: LockKind) -> Result<Option<Session<'t>>, Error> {
+        match (kind, self.target.open_another()) {
+            (LockKind::Session, _) | (_, None) => Ok(None),
+            (_, Some(opening)) => Ok(Some(opening.await?)),
+        }
+    }
+
+    /// The limit of connections that the role or the database has, the smaller one, and whose it is.
+    async fn connection_limit(&self) -> Option<(String, i32)> {
+        const LIMIT: &str = "SELECT l.owner, l.most FROM ( \
+            SELECT 'role ' || pg_catalog.quote_ident(r.rolname) AS owner, r.rolconnlimit AS most \
+            FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND NOT r.rolsuper \
+            UNION ALL \
+            SELECT 'database ' || pg_catalog.quote_ident(d.datname), d.datconnlimit \
+            FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) l \
+            WHERE l.most >= 0 ORDER BY l.most LIMIT 1";
+        let rows = protect::ask(&self.session, LIMIT).await.ok()?;
+        let row = rows.first()?;
+        Some((text(row, 0)?.to_owned(), parsed(row, 1)?))
+    }
+
+    /// How the lock is held: a transaction can hold it only where another connection does the work.
+    fn lock_kind(&self) -> Result<LockKind, Error> {
+        let another = self.target.open_another().is_some();
+        match self.settings.lock {
+            Some(kind) if kind != LockKind::Session && !another => Err(Error::OneConnection { kind }),
+            Some(kind) => Ok(kind),
+            None if another => Ok(LockKind::Transaction),
+            None => Ok(LockKind::Session),
+        }
+    }
+
+    /// What was asked is not answered: the session is to be closed without waiting for it.
+    fn unanswered(&mut self, error: Error) -> Error {
+        self.session.mark("ROLLBACK");
+        error
+    }
+
+    /// The set's lock, of a kind.
+    async fn lock(&self, set: &Set, kind: LockKind, run: &str) -> Result<Box<dyn Lock>, Error> {
+        let key = Key::new(self.settings, set.name());
+        Ok(match kind {
+            LockKind::Session => Box::new(SessionLock { key }),
+            LockKind::Transaction => Box::new(TransactionLock { key, has_given_way: self.has_given_way }),
+            LockKind::Lease { expiry } => {
+                let owner = format!("{}, process {}, run {run}", self.settings.program, std::process::id());
+                let table = match self.settings.table() {
+                    Some(table) => table,
+                    None => self.survey().await?.table,
+                };
+                Box::new(LeaseLock::new(&table, set.name(), &owner, expiry))
+            }
+        })
+    }
+
+    /// What is asked with the lock: about the session, and about the history's end where there is one.
+    fn questions(&self, set: &Set) -> String {
+        let is_empty = self.seen.as_ref().is_none_or(|head| head.digest == Digest::EMPTY);
+        let questions = Survey::questions(self.settings, self.whereabouts, is_empty, LOCKED);
+        if !self.found || self.settings.keeps().is_some() {
+            return questions;
+        }
+        format!("{questions}; {}", end::questions(&self.settings.relation(), set, LOCKED))
+    }
+
+    /// Who holds the lock; asked again from time to time.
+    async fn who_holds(&mut self, lock: &dyn Lock) -> Result<Holder, Error> {
+        let waited = self.held_since.get_or_insert_with(Instant::now).elapsed();
+        // Who will not wait for long is to know whom for.
+        if waited < ASK_HOLDER_AFTER && self.settings.engine.lock_wait > ASK_HOLDER_EVERY {
+            return Ok(Holder::default());
+        }
+        if let Some((asked, holder)) = &self.holder
+            && asked.elapsed() < ASK_HOLDER_EVERY
+        {
+            return Ok(holder.clone());
+        }
+        let since = self.trying_since.unwrap_or_else(Instant::now);
+        let holder = answered(since, self.settings, lock.holder(&self.session)).await;
+        let holder = holder.map_err(|error| self.unanswered(error))??;
+        self.holder = Some((Instant::now(), holder.clone()));
+        Ok(holder)
+    }
+
+    /// Opens what the run needs beside the lock, and makes it fit to write.
+    async fn prepare(
+        &mut self,
+        kind: LockKind,
+        lock: &dyn Lock,
+        survey: &mut Survey,
+    ) -> Result<Option<Session<'t>>, Error> {
+        let mut worker = self.open_worker(kind).await?;
+        worker.as_mut().unwrap_or(&mut self.session).spend();
+        match &mut worker {
+            Some(worker) => worker.mark("ROLLBACK"),
+            None => self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; "))),
+        }
+        let works = worker.as_ref().unwrap_or(&self.session);
+        if let Some(conform) = survey.conform {
+            if worker.is_some() {
+                *survey = Survey::take(works, self.settings).await?;
+            }
+            let conformed = works.batch_execute(conform).await;
+            conformed.map_err(|source| Error::server("preparing the session", source))?;
+        }
+        Ok(worker)
+    }
+}
+
+#[async_trait]
+impl<T: Target + ?Sized> History for PgHistory<'_, T> {
+    async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
+        match self.look(set).await {
+            Err(error) if error.is_of_a_timeout() => Ok(self.look_without_timeouts(set, error).await?),
+            looked => Ok(looked?),
+        }
+    }
+
+    async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
+        let survey = self.survey().await?;
+        Ok(load::load_all(&self.session, &survey, self.settings, set).await?)
+    }
+
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
+        let (kind, run) = (self.lock_kind()?, self.settings.run.clone().unwrap_or_else(run_id));
+        #[cfg(feature = "operate")]
+        let backup = crate::backup::Due::of(self.settings, self.target)?;
+        let mut lock = self.lock(set, kind, &run).await?;
+        let since = *self.trying_since.get_or_insert_with(Instant::now);
+        if self.held_since.is_some() || self.has_given_way {
+            let is_free = answered(since, self.settings, lock.is_free(&self.session)).await;
+            match is_free.map_err(|error| self.unanswered(error))? {
+                Ok(true) => {}
+                Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
+                Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+            }
+        }
+        if lock.outlives_session() {
+            self.session.mark_lasting(lock.abandon());
+        } else {
+            self.session.mark(lock.abandon());
+        }
+        let questions = self.questions(set);
+        let tried = lock.try_acquire(&self.session, &questions);
+        let mut answers = match answered(since, self.settings, tried).await? {
+            Ok(Tried::Got(answers)) => answers,
+            Ok(Tried::Held) => {
+                self.session.unmark();
+                return Ok(Locking::Held(self.who_holds(&*lock).await?));
+            }
+            Ok(Tried::InTransaction) => {
+                // What would end our transaction would end its owner's.
+                self.session.unmark();
+                return Err(Error::InTransaction.into());
+            }
+            Ok(Tried::NoSchema) => {
+                self.session.unmark();
+                return Err(Error::NoSchema.into());
+            }
+            Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+        };
+        let read = Survey::read(self.settings, &mut answers);
+        let mark = read.as_ref().ok().and_then(|survey| lock.mark(survey.pid));
+        let prepared = match read {
+            Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
+            Err(error) => Err(error),
+        };
+        let (worker, survey) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                drop(self.session.batch_execute(&lock.abandon()).await);
+                self.session.unmark();
+                // So many replicas that there is no connection left to work with: some of them will be done soon.
+                if !error.is_too_many_connections() {
+                    return Err(error.into());
+                }
+                return match self.connection_limit().await {
+                    // Nobody but this run itself is in its way, however long it waits.
+                    Some((owner, 1)) => Err(error.with_limit(owner).into()),
+                    _ => Ok(Locking::Crowded(error.into())),
+                };
+            }
+        };
+        let asked = self.found && survey.table.keeps().is_none();
+        let end = end::read(&survey, asked, set, &mut answers)?;
+        // Where nothing of ours is applied, only the whole look tells what was applied by others.
+        let end = end.filter(|end| survey.beside.is_empty() || end.digest != Digest::EMPTY);
+        let (holder, settings, target) = (&mut self.session, self.settings, self.target);
+        let mark = mark.filter(|_| worker.is_some());
+        let preamble = Preamble {
+            same_server: mark.as_deref().map(|mark| survey.protected(same_server(mark))),
+            is_answered: Arc::default(),
+            guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
+            create: survey.create(settings.lock_timeout, set),
+        };
+        let mut lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
+        lookout.hear(worker.as_ref().unwrap_or(holder).heard().cloned());
+        Ok(Locking::Acquired(Box::new(PgLocked {
+            holder,
+            worker,
+            lock,
+            settings,
+            set,
+            survey,
+            end,
+            preamble,
+            run,
+            lookout,
+            crowd: mark.map(|mark| Crowd { mark, since, wait: settings.engine.lock_wait }),
+            has_given_way: &mut self.has_given_way,
+            lost: false,
+            released: None,
+            #[cfg(feature = "operate")]
+            backup,
+        })))
+    }
+
+    async fn pause(&self, duration: Duration) {
+        let limit = match self.idle_limit.get() {
+            Some(limit) => *limit,
+            None => {
+                let limit = protect::idle_limit(&self.session).await;
+                *self.idle_limit.get_or_init(|| limit)
+            }
+        };
+        protect::alive_until(&self.session, limit, tokio::time::sleep(duration)).await;
+    }
+}
+
+/// How long an answer is waited for at least, however short the wait for the lock may be.
+const LEAST_WAIT: Duration = Duration::from_secs(5);
+
+/// Waits for an answer while the lock is tried for, but no longer than a run may wait for the lock: a pooler whose server
+/// connections others have gives none.
+async fn answered<A>(
+    since: Instant,
+    settings: &RunSettings,
+    answer: impl Future<Output = A>,
+) -> Result<A, Error> {
+    let left = settings.engine.lock_wait.saturating_sub(since.elapsed());
+    tokio::time::timeout(left.max(LEAST_WAIT), answer).await.map_err(|_| {
+        let waited = since.elapsed();
+        Error::NoServerConnection { waited, holds_lock: false, only_one: false }
+    })
+}
+
+/// Why the lock could not be tried for.
+async fn lock_error(client: &Client, settings: &RunSettings, error: tokio_postgres::Error) -> Error {
+    match error.code() {
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
+        _ => head::read_error(client, settings, "taking the migration lock", error).await,
+    }
+}

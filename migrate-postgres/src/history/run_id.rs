@@ -1,0 +1,9 @@
+//! The id of a run.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// What tells a run from others, in the history's rows.
+pub(crate) fn run_id() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
+}
