@@ -241,3 +241,45 @@ async fn no_verb_uses_a_named_statement_or_portal() {
         assert_eq!(wired.proxy.cancels(), 0, "nothing is cancelled that went well");
     }
 }
+
+/// The round trips and the SQL of one call, which opens one connection at most.
+async fn reading<T: Target + ?Sized>(wired: &Wired, target: &T) -> (usize, Vec<String>) {
+    let migrator = Migrator::new(tables(3));
+    wired.proxy.forget();
+    let before = wired.proxy.connections().len();
+    assert_eq!(migrator.status(target).await.unwrap().pending().count(), 1);
+    let connections = wired.proxy.connections();
+    assert!(connections.len() <= before + 1, "one connection is enough");
+    assert_unnamed(&connections);
+    let used: Vec<&Connection> = connections.iter().filter(|c| !c.messages.is_empty()).collect();
+    assert_eq!(used.len(), 1);
+    (used[0].round_trips, used[0].sql().into_iter().map(str::to_owned).collect())
+}
+
+/// A history with a run under way is read as it was at one moment only if one transaction reads it.
+#[tokio::test]
+async fn a_status_is_one_read_only_transaction_of_three_round_trips_at_most() {
+    let wired = wired().await;
+    Migrator::new(tables(2)).run(&wired.database.config()).await.unwrap();
+    let (url, pool) = (wired.proxy.url(), wired.pool(1));
+    for (round_trips, sql) in [reading(&wired, url.as_str()).await, reading(&wired, &pool).await] {
+        assert!(round_trips <= 3, "{round_trips} round trips");
+        assert!(sql[0].starts_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"), "{}", sql[0]);
+        assert_eq!(sql.last().unwrap(), "COMMIT");
+        assert_eq!(sql.iter().filter(|sql| sql.contains("COMMIT")).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_status_over_a_client_leaves_the_transaction_of_its_owner_as_it_is() {
+    let wired = wired().await;
+    Migrator::new(tables(2)).run(&wired.database.config()).await.unwrap();
+    let client = wired.client().await;
+    client.batch_execute("BEGIN; CREATE TABLE of_the_owner (id int)").await.unwrap();
+    let (round_trips, sql) = reading(&wired, &client).await;
+    assert!(round_trips <= 3, "{round_trips} round trips");
+    assert!(sql.iter().all(|sql| !sql.contains("BEGIN") && !sql.contains("COMMIT")), "{sql:?}");
+    client.batch_execute("INSERT INTO of_the_owner VALUES (1); COMMIT").await.unwrap();
+    let row = client.query_one("SELECT count(*) FROM of_the_owner", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+}

@@ -133,24 +133,13 @@ pub async fn run(
     report
 }
 
-/// What a plan would do: the history is read and nothing is written.
+/// What a plan decides on, from a history that was loaded. An interrupted migration is finished or settled before anything else,
+/// whatever the plan: only so the history's end shows that there is one.
 ///
 /// # Errors
 ///
-/// As [`run`], up to the plan.
-pub async fn plan<'s>(
-    history: &mut dyn History,
-    set: &'s Set,
-    plan: &dyn Plan,
-    policies: &Policies,
-) -> Result<Steps<'s>, Error> {
-    let state = history.load(set).await?;
-    Ok(decide(plan, set, &state, policies)?)
-}
-
-/// What a plan decides. An interrupted migration is finished or settled before anything else, whatever the plan: only so
-/// the history's end shows that there is one.
-fn decide<'s>(
+/// [`Refused`] where set, history and plan contradict each other.
+pub fn decide<'s>(
     plan: &dyn Plan,
     set: &'s Set,
     state: &State,

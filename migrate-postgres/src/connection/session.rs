@@ -143,6 +143,11 @@ impl<'a> Session<'a> {
         Session { connection: None, marked: None, is_spent: false, is_pipelining: AtomicBool::new(false) }
     }
 
+    /// Whether nobody else can have begun a transaction in it: the connection is ours, or was idle in a pool.
+    pub(crate) fn is_ours(&self) -> bool {
+        !matches!(self.connection, None | Some(Connection::Borrowed(_)))
+    }
+
     /// Begins a transaction that reads without timeouts, unless the owner of a borrowed `Client` has begun one; whether it did.
     pub(crate) async fn begin_reading(&mut self) -> bool {
         self.mark("ROLLBACK");

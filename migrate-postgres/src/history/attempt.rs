@@ -200,23 +200,6 @@ pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Res
     rows.iter().map(|row| attempt(set, HistoryRow::new(&shown, set, row, 0)?)).collect()
 }
 
-/// The text that the last attempt with a migration ran.
-#[cfg(feature = "cli")]
-pub(crate) async fn last_text(
-    client: &Client,
-    survey: &Survey,
-    set: &Set,
-    version: &Version,
-) -> Result<Option<String>, Error> {
-    let version = version.canonical();
-    let (set, version) = (set.name(), &*version);
-    let rows = survey
-        .ask(client, &survey.table.last_text(), &[(&set, Type::TEXT), (&version, Type::TEXT)])
-        .await
-        .map_err(|error| survey.read_error("reading the history", error))?;
-    Ok(rows.first().and_then(|row| row.get(0)))
-}
-
 fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
     let action = match row.get(3)? {
         "apply" => Action::Apply,

@@ -10,10 +10,10 @@ use futures_util::future::try_join;
 use migrate_core::history::Notice;
 use migrate_core::history::{Applied, Interrupted, Kept, LostRows, State};
 use migrate_core::{Checksum, Digest, Set, Version};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
-use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 
 /// Loads a set's state, and another tool's history where that is to be adopted.
 pub(crate) async fn load_all(
@@ -27,7 +27,25 @@ pub(crate) async fn load_all(
         return crate::history::foreign::state(client, survey, kept, set).await;
     }
     let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
-    if !may_be_elsewhere(survey, settings) || is_used(client, survey, set, &state).await? {
+    add_foreign(client, survey, settings, set, state).await
+}
+
+/// Adds what other histories say, where nothing of this one was ever applied.
+///
+/// # Errors
+///
+/// See [`look_beside`].
+pub(crate) async fn add_foreign(
+    client: &Client,
+    survey: &Survey,
+    settings: &RunSettings,
+    set: &Set,
+    mut state: State,
+) -> Result<State, Error> {
+    if settings.keeps().is_some()
+        || !may_be_elsewhere(survey, settings)
+        || is_used(client, survey, set, &state).await?
+    {
         return Ok(state);
     }
     #[cfg(feature = "histories")]
@@ -36,7 +54,6 @@ pub(crate) async fn load_all(
     {
         return Ok(State { foreign: Some(foreign), ..state });
     }
-    let mut state = state;
     state.notices.extend(look_beside(client, survey, settings, set).await?);
     Ok(state)
 }
@@ -63,65 +80,147 @@ async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> 
 
 /// Loads a set's state: the rows that count, and the texts of those that differ from the set.
 async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
-    let failed = |error| survey.read_error("loading the history", error);
-    let table = &survey.table;
-    let shown = table.shown();
-    let (load, last) = (table.load(), table.last());
-    let set_name = set.name();
-    let (rows, last) = try_join(
-        survey.ask(client, &load, &[(&set_name, Type::TEXT)]),
-        survey.ask(client, &last, &[(&set_name, Type::TEXT)]),
-    )
-    .await
-    .map_err(failed)?;
-    let mut state = State::EMPTY;
-    let last = last.first().map(|last| HistoryRow::new(&shown, set, last, 0)).transpose()?;
-    if let Some(last) = last {
-        (state.last_row, state.is_unended) = (last.number(), last.get(1)?);
-    }
-    let mut numbers = Vec::new();
-    let mut versions = HashSet::new();
-    for row in &rows {
-        if let Some((seq, applied)) =
-            read_row(set, HistoryRow::new(&shown, set, row, 0)?, &mut state, &mut versions)?
-        {
-            state.applied.push(applied);
-            numbers.push(seq);
-        }
-    }
-    keep_texts(client, survey, set, &mut state, &numbers).await?;
-    keep_begun(client, survey, set, &mut state).await?;
-    if let Some(last) = last
-        && last.get::<i64>(3)? < last.number()
-    {
-        note_gaps(client, survey, set, &mut state, last.get(2)?).await?;
-    }
-    Ok(state)
+    let rows = LiveRows::read(client, survey, set).await?;
+    Ok(rows.complete(client, survey, set, &[]).await?.0)
 }
 
-/// Notes which rows are gone from the middle of the history, and whether what they said counts: then what is left does not
-/// make what the history's `end` says is applied.
-async fn note_gaps(
+/// The rows that count, before their texts are read.
+pub(crate) struct LiveRows {
+    state: State,
+    /// The numbers of the rows of what is applied.
+    numbers: Vec<i64>,
+    /// The digest in the last row, where rows are gone from before it.
+    end: Option<Vec<u8>>,
+}
+
+/// Stored scripts, by the numbers of their rows.
+pub(crate) type StoredScripts = BTreeMap<i64, Kept>;
+
+impl LiveRows {
+    /// Those of a database without a history.
+    pub(crate) const NONE: LiveRows = LiveRows { state: State::EMPTY, numbers: Vec::new(), end: None };
+
+    /// Reads them, in one round trip.
+    pub(crate) async fn read(client: &Client, survey: &Survey, set: &Set) -> Result<LiveRows, Error> {
+        let (shown, name) = (survey.table.shown(), set.name());
+        let (load, last) = (survey.table.load(), survey.table.last());
+        let (rows, last) = try_join(
+            survey.ask(client, &load, &[(&name, Type::TEXT)]),
+            survey.ask(client, &last, &[(&name, Type::TEXT)]),
+        )
+        .await
+        .map_err(|error| survey.read_error("loading the history", error))?;
+        let mut read = LiveRows::NONE;
+        if let Some(last) = last.first() {
+            let last = HistoryRow::new(&shown, set, last, 0)?;
+            (read.state.last_row, read.state.is_unended) = (last.number(), last.get(1)?);
+            if last.get::<i64>(3)? < last.number() {
+                read.end = Some(last.get(2)?);
+            }
+        }
+        let mut versions = HashSet::new();
+        for row in &rows {
+            let row = HistoryRow::new(&shown, set, row, 0)?;
+            if let Some((number, applied)) = read_row(set, row, &mut read.state, &mut versions)? {
+                read.state.applied.push(applied);
+                read.numbers.push(number);
+            }
+        }
+        Ok(read)
+    }
+
+    /// What they say, as far as that is known yet.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Reads the texts that the set does not have, those of `more` rows, and which rows are gone: in one round trip, or none.
+    pub(crate) async fn complete(
+        mut self,
+        client: &Client,
+        survey: &Survey,
+        set: &Set,
+        more: &[i64],
+    ) -> Result<(State, StoredScripts), Error> {
+        let begun = self.begun(set);
+        let wanted: Vec<i64> = self.differing(set).chain(begun).chain(more.iter().copied()).collect();
+        let (stored, gaps) =
+            try_join(stored(client, survey, set, &wanted), self.gaps(client, survey, set)).await?;
+        for (number, applied) in self.numbers.iter().zip(&mut self.state.applied) {
+            applied.kept = stored.get(number).cloned();
+        }
+        if let Some(interrupted) = &mut self.state.interrupted
+            && let Some(begun) = begun.and_then(|begun| stored.get(&begun))
+        {
+            interrupted.begun.clone_from(&begun.up);
+        }
+        self.note_gaps(survey, set, gaps);
+        Ok((self.state, stored))
+    }
+
+    /// The rows of applied migrations that the set does not have as they were applied, or can't revert.
+    fn differing(&self, set: &Set) -> impl Iterator<Item = i64> {
+        let differs = move |applied: &Applied| {
+            set.find(&applied.version).is_none_or(|m| m.checksum() != applied.checksum || m.down().is_none())
+        };
+        let rows = self.numbers.iter().zip(&self.state.applied);
+        rows.filter(move |(_, applied)| differs(applied)).map(|(number, _)| *number)
+    }
+
+    /// The row of an interrupted migration that the set does not have as it was begun.
+    fn begun(&self, set: &Set) -> Option<i64> {
+        let interrupted = self.state.interrupted.as_ref()?;
+        let migration = set.find(&interrupted.version)?;
+        (migration.checksum() != interrupted.checksum).then_some(interrupted.row)
+    }
+
+    /// The rows that are gone from before the last one: the first and the last number of each gap.
+    async fn gaps(&self, client: &Client, survey: &Survey, set: &Set) -> Result<Vec<(i64, i64)>, Error> {
+        if self.end.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = survey.ask(client, &survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
+        let rows = rows.map_err(|error| survey.read_error("loading the history", error))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Notes which rows are gone from the middle of the history, and whether what they said counts: then what is left does not
+    /// make what the history's end says is applied.
+    fn note_gaps(&mut self, survey: &Survey, set: &Set, rows: Vec<(i64, i64)>) {
+        let Some(end) = self.end.take() else { return };
+        let (table, state) = (survey.table.shown(), &mut self.state);
+        // What a migration that is under way has taken the place of is in the digest until it ends.
+        let end = <[u8; 32]>::try_from(end.as_slice()).ok().map(Digest::from_bytes);
+        match end.filter(|end| state.interrupted.is_none() && *end != state.digest()) {
+            Some(end) => {
+                let lost = LostRows::new(table, rows, remedy(survey, set, state)).of_set(set, state, end);
+                state.lost = Some(lost);
+            }
+            None => state.notices.push(Notice::RowsGone { table, rows }),
+        }
+    }
+}
+
+/// The texts of rows.
+async fn stored(
     client: &Client,
     survey: &Survey,
     set: &Set,
-    state: &mut State,
-    end: &[u8],
-) -> Result<(), Error> {
-    let rows = survey.ask(client, &survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
-    let rows = rows.map_err(|error| survey.read_error("loading the history", error))?;
-    let rows: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let table = survey.table.shown();
-    // What a migration that is under way has taken the place of is in the digest until it ends.
-    let end = <[u8; 32]>::try_from(end).ok().map(Digest::from_bytes);
-    match end.filter(|end| state.interrupted.is_none() && *end != state.digest()) {
-        Some(end) => {
-            let lost = LostRows::new(table, rows, remedy(survey, set, state)).of_set(set, state, end);
-            state.lost = Some(lost);
-        }
-        None => state.notices.push(Notice::RowsGone { table, rows }),
+    numbers: &[i64],
+) -> Result<StoredScripts, Error> {
+    if numbers.is_empty() {
+        return Ok(StoredScripts::new());
     }
-    Ok(())
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)];
+    let rows = survey.ask(client, &survey.table.texts(), &parameters).await;
+    let rows = rows.map_err(|source| Error::server("loading the texts of the history", source))?;
+    let shown = survey.table.shown();
+    let read = |row| {
+        let row = HistoryRow::new(&shown, set, row, 0)?;
+        Ok((row.number(), Kept { up: row.get(1)?, down: row.get(2)? }))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// The statements that let the rows of a history count as they are.
@@ -133,27 +232,6 @@ fn remedy(survey: &Survey, set: &Set, state: &State) -> String {
         state.last_row,
         survey.table.head().forget(set.name())
     )
-}
-
-/// Loads the text of an interrupted migration that the set does not have as it was begun.
-async fn keep_begun(client: &Client, survey: &Survey, set: &Set, state: &mut State) -> Result<(), Error> {
-    let Some(interrupted) = &mut state.interrupted else { return Ok(()) };
-    if set.find(&interrupted.version).is_none_or(|m| m.checksum() == interrupted.checksum) {
-        return Ok(());
-    }
-    let rows = texts(client, survey, set, &[interrupted.row]).await?;
-    if let Some(row) = rows.first() {
-        interrupted.begun = HistoryRow::new(&survey.table.shown(), set, row, 0)?.get(1)?;
-    }
-    Ok(())
-}
-
-async fn texts(client: &Client, survey: &Survey, set: &Set, numbers: &[i64]) -> Result<Vec<Row>, Error> {
-    let sql = survey.table.texts();
-    survey
-        .ask(client, &sql, &[(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)])
-        .await
-        .map_err(|source| Error::server("loading the texts of the history", source))
 }
 
 /// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
@@ -194,37 +272,6 @@ fn read_row(
     let applied = Applied::new(version, name, checksum).with_run(run, at, took.unwrap_or_default());
     let is_marked: bool = row.get(11)?;
     Ok(Some((row.number(), if is_marked { applied.as_marked() } else { applied })))
-}
-
-/// Loads the texts of the applied migrations that the set does not have as they were applied, or can't revert.
-async fn keep_texts(
-    client: &Client,
-    survey: &Survey,
-    set: &Set,
-    state: &mut State,
-    numbers: &[i64],
-) -> Result<(), Error> {
-    let differs = |applied: &Applied| {
-        set.find(&applied.version).is_none_or(|m| m.checksum() != applied.checksum || m.down().is_none())
-    };
-    let wanted: Vec<i64> = numbers
-        .iter()
-        .zip(&state.applied)
-        .filter(|(_, applied)| differs(applied))
-        .map(|(seq, _)| *seq)
-        .collect();
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let rows = texts(client, survey, set, &wanted).await?;
-    let shown = survey.table.shown();
-    for row in &rows {
-        let row = HistoryRow::new(&shown, set, row, 0)?;
-        if let Some(index) = numbers.iter().position(|number| *number == row.number()) {
-            state.applied[index].kept = Some(Kept { up: row.get(1)?, down: row.get(2)? });
-        }
-    }
-    Ok(())
 }
 
 /// Compares the history's end, as its last row and the head table tell it, with what its rows say is applied.

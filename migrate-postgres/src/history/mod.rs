@@ -19,15 +19,13 @@ pub(crate) mod survey;
 pub(crate) mod table;
 
 pub(crate) use attempt::attempts;
-#[cfg(feature = "cli")]
-pub(crate) use attempt::last_text;
 pub use attempt::{Attempt, Outcome};
 #[cfg(feature = "histories")]
 pub(crate) use head::read_error;
 pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
 pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
-pub(crate) use load::check_end;
+pub(crate) use load::{LiveRows, StoredScripts, add_foreign, check_end};
 pub(crate) use making::{is_made_meanwhile, make};
 pub(crate) use standing::Standing;
 pub(crate) use survey::CHANGED;

@@ -118,6 +118,9 @@ fn elsewhere(settings: &RunSettings) -> String {
     )
 }
 
+/// Each query of the transaction sees what the first one sees.
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 impl Survey {
     /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
     /// and are not answered.
@@ -173,17 +176,34 @@ impl Survey {
 
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        let questions = Survey::questions(settings, Whereabouts::Unknown, true, "true");
-        let questions = format!("{}; {questions}", protect::no_timeouts());
-        match simple_query(client, &questions).await {
-            Ok(answers) => {
-                let mut answers = Answers::of(answers);
-                answers.next();
-                Survey::read(settings, &mut answers)
-            }
+        match simple_query(client, &Survey::message(settings)).await {
+            Ok(answers) => Survey::answered(settings, Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
         }
+    }
+
+    /// Begins a transaction that sees the database as it is now, and asks in the same message; none where that was refused.
+    pub(crate) async fn begin(client: &Client, settings: &RunSettings) -> Option<Result<Survey, Error>> {
+        let message = format!("{BEGIN_SNAPSHOT}; {}", Survey::message(settings));
+        let mut answers = Answers::of(simple_query(client, &message).await.ok()?);
+        answers.next();
+        Some(Survey::answered(settings, answers))
+    }
+
+    fn message(settings: &RunSettings) -> String {
+        let questions = Survey::questions(settings, Whereabouts::Unknown, true, "true");
+        format!("{}; {questions}", protect::no_timeouts())
+    }
+
+    fn answered(settings: &RunSettings, mut answers: Answers) -> Result<Survey, Error> {
+        answers.next();
+        Survey::read(settings, &mut answers)
+    }
+
+    /// The same for queries in a transaction that [`Survey::begin`] began: they are under no timeout already.
+    pub(crate) fn in_snapshot(&self) -> Survey {
+        Survey { timeouts: SessionTimeouts { are_on: false }, ..self.clone() }
     }
 
     /// Reads the answers to [`Survey::questions`].

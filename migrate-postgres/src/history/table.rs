@@ -324,16 +324,6 @@ impl HistoryTable {
         )
     }
 
-    /// The text that the last attempt with a migration ran. Parameters: set, version.
-    #[cfg(feature = "cli")]
-    pub(crate) fn last_text(&self) -> String {
-        format!(
-            "SELECT CASE action WHEN 'revert' THEN down_sql ELSE up_sql END FROM {} \
-             WHERE set_name = $1 AND version = $2 ORDER BY seq DESC LIMIT 1",
-            self.qualified()
-        )
-    }
-
     /// All rows, oldest first. Parameter: set.
     pub(crate) fn attempts(&self) -> String {
         format!(

@@ -1,5 +1,6 @@
 //! The one entry.
 
+pub(crate) mod snapshot;
 pub(crate) mod stale;
 pub(crate) mod status;
 
@@ -10,8 +11,6 @@ use crate::execute::timeouts;
 use crate::execute::verify_applied;
 #[cfg(feature = "histories")]
 use crate::history::foreign::{Adopting, KeptTable, ToolTable};
-#[cfg(feature = "cli")]
-use crate::history::last_text;
 #[cfg(feature = "cli")]
 use crate::history::run_id;
 use crate::history::settings::RunSettings;
@@ -29,9 +28,9 @@ use migrate_core::Options;
 use migrate_core::engine;
 use migrate_core::engine::History;
 use migrate_core::engine::event::Event;
+use migrate_core::history::Position;
 #[cfg(feature = "histories")]
 use migrate_core::history::foreign::ForeignHistory;
-use migrate_core::history::{Position, State as HistoryState};
 use migrate_core::plan::{
     Accept, Baseline, Down, Plan, Redo, Refused, Resolution, Resolve, Steps, To, Up, check,
 };
@@ -461,7 +460,7 @@ impl Migrator {
     }
 
     /// The plan of [`run`](Migrator::run).
-    fn forward(&self) -> Box<dyn Plan> {
+    pub(crate) fn forward(&self) -> Box<dyn Plan> {
         let up = match &self.target {
             Some(version) => Up::to(self.version(version)),
             None => Up::ALL,
@@ -615,6 +614,13 @@ impl Migrator {
         self.plan_of(target, &*self.forward()).await
     }
 
+    /// The same of a history that was read, for those who read more of it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn forward_steps(&self, state: &migrate_core::history::State) -> Result<Steps<'_>, Error> {
+        self.check_values()?;
+        self.decide(&*self.forward(), state)
+    }
+
     /// What any plan would do, as data. Nothing is written, and no lock is taken.
     ///
     /// # Errors
@@ -622,10 +628,8 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn plan_of<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Steps<'_>, Error> {
         self.check_values()?;
-        let mut history = PgHistory::open(target, &self.settings).await?;
-        let steps = engine::plan(&mut history, &self.set, plan, &self.settings.engine.policies).await;
-        history.close().await;
-        Ok(steps?)
+        let (_, state) = self.state(target).await?;
+        self.decide(plan, &state)
     }
 
     /// Where the database stands, by one query in one round trip: for a readiness probe.
@@ -649,29 +653,7 @@ impl Migrator {
     ///
     /// See [`Error`], as far as reading goes.
     pub async fn status<T: Target + ?Sized>(&self, target: &T) -> Result<Status, Error> {
-        Ok(self.status_and_attempts(target).await?.0)
-    }
-
-    /// The status and the audit trail, as they were at one time.
-    pub(crate) async fn status_and_attempts<T: Target + ?Sized>(
-        &self,
-        target: &T,
-    ) -> Result<(Status, Vec<Attempt>), Error> {
-        let mut history = PgHistory::open(target, &self.settings).await?;
-        let read = self.read(&mut history).await;
-        history.close().await;
-        let (state, attempts, running) = read?;
-        Ok((Status::of(&self.set, &state, &attempts, running.as_ref()), attempts))
-    }
-
-    async fn read<T: Target + ?Sized>(
-        &self,
-        history: &mut PgHistory<'_, T>,
-    ) -> Result<(HistoryState, Vec<Attempt>, Option<RunningAttempt>), Error> {
-        let state = history.load(&self.set).await?;
-        let attempts = self.read_attempts(history).await?;
-        let running = self.running_of(history, &attempts).await?;
-        Ok((state, attempts, running))
+        Ok(self.snapshot(target).await?.status(&self.set))
     }
 
     /// The same, whose run can be told from others before it begins.
@@ -698,25 +680,6 @@ impl Migrator {
         Ok(())
     }
 
-    /// The text that the last attempt with a migration ran, as the history has kept it.
-    #[cfg(feature = "cli")]
-    pub(crate) async fn last_text<T: Target + ?Sized>(
-        &self,
-        target: &T,
-        version: &Version,
-    ) -> Result<Option<String>, Error> {
-        let history = PgHistory::open(target, &self.settings).await?;
-        let text = match history.survey().await {
-            Ok(survey) if survey.exists && survey.table.keeps().is_none() => {
-                last_text(history.session(), &survey, &self.set, version).await
-            }
-            Ok(_) => Ok(None),
-            Err(error) => Err(error),
-        };
-        history.close().await;
-        text
-    }
-
     /// The migration that a run in another process is at, if one is. Nothing is written.
     ///
     /// # Errors
@@ -724,10 +687,7 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn running<T: Target + ?Sized>(&self, target: &T) -> Result<Option<RunningAttempt>, Error> {
         let history = PgHistory::open(target, &self.settings).await?;
-        let running = match self.read_attempts(&history).await {
-            Ok(attempts) => self.running_of(&history, &attempts).await,
-            Err(error) => Err(error),
-        };
+        let running = self.running_of(&history).await;
         history.close().await;
         running
     }
@@ -735,13 +695,13 @@ impl Migrator {
     async fn running_of<T: Target + ?Sized>(
         &self,
         history: &PgHistory<'_, T>,
-        attempts: &[Attempt],
     ) -> Result<Option<RunningAttempt>, Error> {
+        let attempts = self.read_attempts(history).await?;
         if self.settings.keeps().is_some() || attempts.is_empty() {
             return Ok(None);
         }
         let survey = history.survey().await?;
-        running(history.session(), &self.settings, &survey, &self.set, attempts).await
+        running(history.session(), &self.settings, &survey, &self.set, &attempts).await
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -787,13 +747,12 @@ impl Migrator {
     }
 
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
-        let state = history.load(&self.set).await?;
+        let (survey, state) = self.state_over(history.session_mut()).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
         if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
         {
             return Err(Error::Refused(Refused::unfinished(interrupted)));
         }
-        let survey = history.survey().await?;
         let head = history.head(&self.set).await?;
         check_end(history.session(), &survey, &self.set, &state, head.digest).await?;
         let mut verified = 0;

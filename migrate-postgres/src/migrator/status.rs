@@ -144,6 +144,21 @@ impl Status {
     }
 }
 
+impl State {
+    /// Whether something happened to the migration that has to be told: it failed, or was interrupted.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(
+            self,
+            State::Interrupted { .. }
+                | State::Pending {
+                    last: Some(
+                        Outcome::Failed { .. } | Outcome::Unfinished { .. } | Outcome::Interrupted { .. }
+                    )
+                }
+        )
+    }
+}
+
 fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Version) -> State {
     let last = attempts.iter().rev().find(|attempt| attempt.version == *version);
     if let Some(interrupted) = state.interrupted.as_ref().filter(|i| i.version == *version) {

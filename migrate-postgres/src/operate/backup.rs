@@ -64,14 +64,17 @@ impl Migrator {
     /// See [`Error`], as far as reading goes.
     pub async fn backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
         let session = target.open().await?;
-        let listed = self.list_backups(&session).await;
+        let listed = match Survey::take(&session, &self.settings).await {
+            Ok(survey) => self.list_backups(&session, &survey).await,
+            Err(error) => Err(error),
+        };
         session.close().await;
         listed
     }
 
-    pub(crate) async fn list_backups(&self, client: &Client) -> Result<Vec<Backup>, Error> {
-        let survey = Survey::take(client, &self.settings).await?;
-        let table = table(&survey);
+    /// The same over an open connection.
+    pub(crate) async fn list_backups(&self, client: &Client, survey: &Survey) -> Result<Vec<Backup>, Error> {
+        let table = table(survey);
         let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));
         if ask(client, &there).await?.is_empty() {
             return Ok(Vec::new());

@@ -2,16 +2,19 @@
 
 use super::sizes::{RelationSize, sizes};
 use crate::RunningAttempt;
+use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
 use crate::migrator::Migrator;
+use crate::migrator::snapshot::Snapshot;
 use migrate_core::history::Notice;
-use migrate_core::plan::{Action, Plan, Step, Steps};
+use migrate_core::plan::{Action, Plan, Step};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{self, LockMode, Locks, RelationLock, Statement, Toll};
 use migrate_core::{Script, Version};
 use std::collections::BTreeMap;
 use std::fmt;
+use tokio_postgres::Client;
 
 /// What a plan would do, statement by statement.
 ///
@@ -117,7 +120,7 @@ impl Migrator {
     /// # }
     /// ```
     pub async fn explain<T: Target + ?Sized>(&self, target: &T) -> Result<Explanation, Error> {
-        self.explain_steps(target, self.plan(target).await?).await
+        self.explain_of(target, &*self.forward()).await
     }
 
     /// The same of any plan.
@@ -130,25 +133,36 @@ impl Migrator {
         target: &T,
         plan: &dyn Plan,
     ) -> Result<Explanation, Error> {
-        self.explain_steps(target, self.plan_of(target, plan).await?).await
+        self.check_values()?;
+        let mut session = target.open().await?;
+        let explained = self.explain_over(&mut session, plan).await;
+        session.close().await;
+        explained
     }
 
-    async fn explain_steps<T: Target + ?Sized>(
+    async fn explain_over(&self, session: &mut Session<'_>, plan: &dyn Plan) -> Result<Explanation, Error> {
+        let snapshot = self.snapshot_over(session).await?;
+        self.explain_snapshot(session, &snapshot, plan).await
+    }
+
+    /// The same of a history that was read over this connection.
+    pub(crate) async fn explain_snapshot(
         &self,
-        target: &T,
-        steps: Steps<'_>,
+        client: &Client,
+        snapshot: &Snapshot,
+        plan: &dyn Plan,
     ) -> Result<Explanation, Error> {
+        self.check_values()?;
+        let steps = self.decide(plan, &snapshot.state)?;
         let mut explanation = Explanation {
             set: self.set().name().to_owned(),
             steps: steps.steps.iter().map(explained).collect(),
             notices: steps.notices,
-            running: self.running(target).await?,
+            running: snapshot.running.clone(),
         };
-        let session = target.open().await?;
         let names = explanation.locks().map(|lock| lock.relation.as_str());
-        let found = sizes(&session, names, self.settings.lock_timeout).await;
-        session.close().await;
-        explanation.fill(&found?);
+        let found = sizes(client, names, self.settings.lock_timeout).await?;
+        explanation.fill(&found);
         Ok(explanation)
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{DatabaseReport, Diagram, ReportOptions};
 use crate::connection::protect;
+use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::connection::url;
 use crate::error::{Error, without_advice};
 use crate::migrator::Migrator;
-use crate::schema::catalog::Catalog;
+use crate::schema::catalog::read;
 use crate::sql::answers::{parsed, text};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Config};
@@ -31,22 +32,38 @@ impl Migrator {
         target: &T,
         options: &ReportOptions,
     ) -> Result<DatabaseReport, Error> {
-        let place = place(target).await?;
-        let (status, attempts) = self.status_and_attempts(target).await?;
-        let pending = match self.explain(target).await {
+        let config = target.to_config()?.map(|endpoint| (*endpoint).clone());
+        let mut session = target.open().await?;
+        let report = self.report_over(target, &mut session, config, options).await;
+        session.close().await;
+        report
+    }
+
+    async fn report_over<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        session: &mut Session<'_>,
+        config: Option<Config>,
+        options: &ReportOptions,
+    ) -> Result<DatabaseReport, Error> {
+        let place = ask(session, config).await;
+        let place = place.map_err(|source| Error::server("asking which database it is", source))?;
+        let snapshot = self.snapshot_over(session).await?;
+        let pending = match self.explain_snapshot(session, &snapshot, &*self.forward()).await {
             Ok(explanation) => Ok(explanation),
             Err(Error::Refused(refused)) => Err(refused),
             Err(error) => return Err(error),
         };
-        let catalog = Catalog::read(target, &options.comparison.scope()).await?;
+        let catalog = read(session, &options.comparison.scope()).await?;
         let diagram = Diagram::of(&options.comparison.of(catalog));
         let (drift, drift_unknown) = match options.drift {
             false => (None, None),
-            true => match self.drift(target, &options.comparison).await {
+            true => match self.drift_over(target, session, &options.comparison).await {
                 Ok(drift) => (Some(drift), None),
                 Err(error) => (None, Some(without_advice(&error))),
             },
         };
+        let (status, attempts) = (snapshot.status(self.set()), snapshot.attempts);
         let Place { url, database, bytes, server_version, made_at } = place;
         Ok(DatabaseReport {
             url,
@@ -79,14 +96,6 @@ const PLACE: &str = "SELECT pg_catalog.current_database(), current_user, pg_cata
                      CASE WHEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CONNECT') \
                           THEN pg_catalog.pg_database_size(pg_catalog.current_database()) END, \
                      extract(epoch FROM pg_catalog.now())";
-
-async fn place<T: Target + ?Sized>(target: &T) -> Result<Place, Error> {
-    let config = target.to_config()?;
-    let session = target.open().await?;
-    let asked = ask(&session, config.map(|endpoint| (*endpoint).clone())).await;
-    session.close().await;
-    asked.map_err(|source| Error::server("asking which database it is", source))
-}
 
 async fn ask(client: &Client, config: Option<Config>) -> Result<Place, tokio_postgres::Error> {
     let rows = protect::ask(client, PLACE).await?;

@@ -21,3 +21,5 @@ mod stage;
 #[cfg(unix)]
 mod terminal;
 mod waiting;
+#[cfg(unix)]
+mod wire;

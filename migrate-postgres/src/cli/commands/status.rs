@@ -25,21 +25,18 @@ pub(crate) struct Args {}
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let target = context.target()?;
-        let status = context.migrator.status(&target).await?;
+        let snapshot = context.migrator.snapshot(&target).await?;
+        let status = snapshot.status(context.migrator.set());
         // Whether a run would be refused, an edited migration say: `status` is not to say that all is well then.
-        let refusal = match context.migrator.plan(&target).await {
+        let refusal = match context.migrator.forward_steps(&snapshot.state) {
             Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
             _ => None,
         };
-        let stopped = status.rows.iter().find(|row| is_stopped(&row.state));
-        let text = match stopped {
-            Some(row) => context.migrator.last_text(&target, &row.version).await?,
-            None => None,
-        };
+        let stopped = status.rows.iter().find(|row| row.state.is_stopped());
+        let text = stopped.and_then(|row| snapshot.last_text(&row.version));
         let page = Page::default().table(table(&status)).line(summary(&status));
         let page = status.notices.iter().fold(page, noticed);
-        let page =
-            stopped.into_iter().fold(page, |page, row| page.lines(story(row, text.as_deref(), context)));
+        let page = stopped.into_iter().fold(page, |page, row| page.lines(story(row, text, context)));
         let data = json!({
             "set": status.set,
             "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
@@ -87,17 +84,6 @@ fn exit(status: &Status) -> Exit {
     status.rows.iter().map(of).max().unwrap_or(Exit::Done)
 }
 
-/// Whether something happened to a migration that has to be told.
-fn is_stopped(state: &State) -> bool {
-    matches!(
-        state,
-        State::Interrupted { .. }
-            | State::Pending {
-                last: Some(Outcome::Failed { .. } | Outcome::Unfinished { .. } | Outcome::Interrupted { .. })
-            }
-    )
-}
-
 fn table(status: &Status) -> Table {
     let mut table = Table::new(["migration", "state", "at", "took", "by"]);
     for row in &status.rows {
@@ -132,7 +118,7 @@ fn tone(state: &State) -> Tone {
     match state {
         State::Applied { edited: true, .. } | State::Applied { unknown: true, .. } => Tone::Warning,
         State::Applied { .. } => Tone::Good,
-        state if is_stopped(state) => Tone::Bad,
+        state if state.is_stopped() => Tone::Bad,
         _ => Tone::Faint,
     }
 }

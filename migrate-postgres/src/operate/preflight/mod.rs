@@ -9,6 +9,7 @@ use super::explain::Explanation;
 use crate::RunningAttempt;
 use crate::backup::Backup;
 use crate::connection::protect;
+use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::display::units::{Bytes, Time};
 use crate::error::Error;
@@ -200,25 +201,34 @@ impl Migrator {
         thresholds: &Thresholds,
     ) -> Result<Preflight, Error> {
         let mut preflight = Preflight { pending: None, findings: Vec::new() };
-        let session = match target.open().await {
+        let mut session = match target.open().await {
             Ok(session) => session,
             Err(error) => {
                 preflight.stop(Check::Connection, &error);
                 return Ok(preflight);
             }
         };
-        let server = ask(&session, queries::SERVER).await?;
+        let looked = self.preflight_over(&mut session, thresholds, &mut preflight).await;
+        session.close().await;
+        looked.map(|()| preflight)
+    }
+
+    async fn preflight_over(
+        &self,
+        session: &mut Session<'_>,
+        thresholds: &Thresholds,
+        preflight: &mut Preflight,
+    ) -> Result<(), Error> {
+        let server = ask(session, queries::SERVER).await?;
         let server = server.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
         preflight.add(Check::Connection, Verdict::Pass, server, None);
-        session.close().await;
-
-        let explanation = match self.explain(target).await {
-            Ok(explanation) => explanation,
+        let (survey, explanation) = match self.explained(session).await {
+            Ok(explained) => explained,
             // Where another history counts, no check of this one means anything.
             Err(error @ (Error::ForeignHistory { .. } | Error::OtherSchema { .. })) => return Err(error),
             Err(error) => {
                 preflight.stop(Check::Plan, &error);
-                return Ok(preflight);
+                return Ok(());
             }
         };
         preflight.pending = Some(explanation.steps.len());
@@ -227,65 +237,32 @@ impl Migrator {
             count => format!("{} to do", steps(count)),
         };
         preflight.add(Check::Plan, Verdict::Pass, pending, None);
-        let session = target.open().await?;
-        let looked = self.look(&session, &explanation, thresholds, &mut preflight).await;
-        session.close().await;
-        looked.map(|()| preflight)
+        self.look(session, &survey, &explanation, thresholds, preflight).await
+    }
+
+    async fn explained(&self, session: &mut Session<'_>) -> Result<(Survey, Explanation), Error> {
+        self.check_values()?;
+        let snapshot = self.snapshot_over(session).await?;
+        let explanation = self.explain_snapshot(session, &snapshot, &*self.forward()).await?;
+        Ok((snapshot.survey, explanation))
     }
 
     async fn look(
         &self,
         client: &Client,
+        survey: &Survey,
         explanation: &Explanation,
         thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
         let touched = Touched::of(explanation);
-        self.look_at_rights(client, &touched, preflight).await?;
+        look_at_rights(client, survey, &touched, preflight).await?;
         self.look_at_lock(client, explanation.running.as_ref(), preflight).await?;
         look_at_sessions(client, &touched, thresholds, preflight).await?;
         look_at_indexes(client, &touched, preflight).await?;
         look_at_replication(client, thresholds, preflight).await?;
         look_at_disk(client, explanation, thresholds, preflight).await?;
-        self.look_at_backups(client, thresholds, preflight).await
-    }
-
-    async fn look_at_rights(
-        &self,
-        client: &Client,
-        touched: &Touched,
-        preflight: &mut Preflight,
-    ) -> Result<(), Error> {
-        let survey = match Survey::take(client, &self.settings).await {
-            Ok(survey) => survey,
-            Err(error) => {
-                preflight.stop(Check::Rights, &error);
-                return Ok(());
-            }
-        };
-        if let Err(error) = survey.check_writable() {
-            preflight.stop(Check::Rights, &error);
-        }
-        if survey.exists {
-            let rows = ask(client, &queries::history_rights(&survey.table.qualified())).await?;
-            if rows.first().is_some_and(|row| !is_true(row, 0)) {
-                let grant =
-                    format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", survey.table.qualified());
-                preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", grant);
-            }
-        }
-        let strangers = ask(client, &queries::not_owned(&touched.oids())).await?;
-        for row in &strangers {
-            let found = format!(
-                "{} belongs to {}",
-                text(row, 0).unwrap_or_default(),
-                text(row, 1).unwrap_or_default()
-            );
-            let next = "migrate as its owner or as a member of that role, if it is to be altered".to_owned();
-            preflight.add(Check::Rights, Verdict::Warning, found, next);
-        }
-        preflight.pass_unless_found(Check::Rights, "the server takes writes, and the role may write");
-        Ok(())
+        self.look_at_backups(client, survey, thresholds, preflight).await
     }
 
     async fn look_at_lock(
@@ -313,10 +290,11 @@ impl Migrator {
     async fn look_at_backups(
         &self,
         client: &Client,
+        survey: &Survey,
         thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
-        let last = match self.list_backups(client).await {
+        let last = match self.list_backups(client, survey).await {
             Ok(backups) => backups.into_iter().next_back(),
             // The table of backups belongs to whoever made the first.
             Err(error) => {
@@ -347,6 +325,33 @@ impl Migrator {
         }
         Ok(())
     }
+}
+
+async fn look_at_rights(
+    client: &Client,
+    survey: &Survey,
+    touched: &Touched,
+    preflight: &mut Preflight,
+) -> Result<(), Error> {
+    if let Err(error) = survey.check_writable() {
+        preflight.stop(Check::Rights, &error);
+    }
+    if survey.exists {
+        let rows = ask(client, &queries::history_rights(&survey.table.qualified())).await?;
+        if rows.first().is_some_and(|row| !is_true(row, 0)) {
+            let grant = format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", survey.table.qualified());
+            preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", grant);
+        }
+    }
+    let strangers = ask(client, &queries::not_owned(&touched.oids())).await?;
+    for row in &strangers {
+        let found =
+            format!("{} belongs to {}", text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default());
+        let next = "migrate as its owner or as a member of that role, if it is to be altered".to_owned();
+        preflight.add(Check::Rights, Verdict::Warning, found, next);
+    }
+    preflight.pass_unless_found(Check::Rights, "the server takes writes, and the role may write");
+    Ok(())
 }
 
 fn failed(source: tokio_postgres::Error) -> Error {

@@ -54,18 +54,18 @@ mod since;
 
 pub use since::{ObjectChange, SinceKept};
 
-use crate::backend::PgHistory;
 use crate::connection::protect;
+use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
 pub use crate::error::ScratchError;
+use crate::history::{HistoryTable, Survey};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 pub use crate::schema::scratch::Phase;
 use crate::schema::scratch::{Replay, Replayed, Scratch, Source, Told};
 use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
-use migrate_core::engine::History;
 use migrate_core::history::stored;
 use migrate_core::history::{Applied, Position, State};
 use migrate_core::plan::{Baseline, Plan};
@@ -222,23 +222,24 @@ impl Migrator {
         target: &T,
         comparison: &Comparison,
     ) -> Result<Drift, Error> {
-        let mut history = PgHistory::open(target, &self.settings).await?;
-        let drift = self.drift_of(target, &mut history, comparison).await;
-        history.close().await;
+        let mut session = target.open().await?;
+        let drift = self.drift_over(target, &mut session, comparison).await;
+        session.close().await;
         drift
     }
 
-    async fn drift_of<T: Target + ?Sized>(
+    /// The same over an open session of the target.
+    pub(crate) async fn drift_over<T: Target + ?Sized>(
         &self,
         target: &T,
-        history: &mut PgHistory<'_, T>,
+        session: &mut Session<'_>,
         comparison: &Comparison,
     ) -> Result<Drift, Error> {
         self.check_values()?;
-        let state = history.load(self.set()).await?;
+        let (survey, state) = self.state_over(session).await?;
         let migrations = state.applied.iter().map(|applied| as_applied(self.set(), applied));
         let migrations = migrations.collect::<Result<Vec<_>, _>>()?;
-        let differences = self.compare(target, history, migrations, comparison).await?;
+        let differences = self.compare(target, session, &survey.table, migrations, comparison).await?;
         let interrupted = state.interrupted.map(|interrupted| interrupted.name);
         Ok(Drift { differences, applied: state.applied.len(), interrupted })
     }
@@ -258,9 +259,12 @@ impl Migrator {
     ) -> Result<Differences, Error> {
         self.check_values()?;
         let migrations = self.up_to(version)?;
-        let mut history = PgHistory::open(target, &self.settings).await?;
-        let differences = self.compare(target, &mut history, migrations, comparison).await;
-        history.close().await;
+        let mut session = target.open().await?;
+        let differences = match Survey::take(&session, &self.settings).await {
+            Ok(survey) => self.compare(target, &mut session, &survey.table, migrations, comparison).await,
+            Err(error) => Err(error),
+        };
+        session.close().await;
         differences
     }
 
@@ -301,18 +305,18 @@ impl Migrator {
     async fn compare<T: Target + ?Sized>(
         &self,
         target: &T,
-        history: &mut PgHistory<'_, T>,
+        session: &mut Session<'_>,
+        table: &HistoryTable,
         migrations: Vec<Source>,
         comparison: &Comparison,
     ) -> Result<Differences, Error> {
-        let table = history.survey().await?.table;
         let scope = comparison.scope();
-        let scope = scope.without_histories(history.session(), &table).await?;
-        let live = comparison.of(read(history.session_mut(), &scope).await?);
-        let current = current_schema(history.session()).await?;
+        let scope = scope.without_histories(session, table).await?;
+        let live = comparison.of(read(session, &scope).await?);
+        let current = current_schema(session).await?;
         // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
         let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
-        let scratch = Scratch::open(target, history.session(), comparison.scratch.as_deref()).await?;
+        let scratch = Scratch::open(target, session, comparison.scratch.as_deref()).await?;
         let mut migrator = self.over(self.set().clone());
         #[cfg(feature = "histories")]
         {

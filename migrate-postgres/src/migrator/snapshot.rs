@@ -1,0 +1,230 @@
+//! The snapshot: a set's history as it is at one moment, read over one session.
+//!
+//! What only reads takes it: `status`, `plan`, `verify`, `preflight` and the report. It is three round trips at most: one for the
+//! session, one for the rows, one for texts and for the session that holds the lock; more only where another tool's table is kept
+//! or may have to be adopted. Where the session is ours or a pool's, all of them are one transaction.
+
+use super::status::{Status, StatusRow};
+use crate::connection::session::Session;
+use crate::connection::target::Target;
+use crate::error::Error;
+#[cfg(feature = "histories")]
+use crate::history::foreign;
+use crate::history::settings::RunSettings;
+use crate::history::{
+    Attempt, LiveRows, RunningAttempt, StoredScripts, Survey, add_foreign, attempts, running,
+};
+use crate::migrator::Migrator;
+use futures_util::future::join;
+use migrate_core::Set;
+#[cfg(feature = "cli")]
+use migrate_core::Version;
+use migrate_core::engine::decide;
+use migrate_core::history::State;
+#[cfg(feature = "cli")]
+use migrate_core::plan::Action;
+use migrate_core::plan::{Plan, Steps};
+use tokio_postgres::Client;
+
+/// A set's history at one moment.
+pub(crate) struct Snapshot {
+    /// The session, and where the history is.
+    #[cfg_attr(not(feature = "operate"), allow(dead_code, reason = "preflight goes by it"))]
+    pub(crate) survey: Survey,
+    /// What is applied.
+    pub(crate) state: State,
+    /// The audit trail, oldest first.
+    pub(crate) attempts: Vec<Attempt>,
+    /// The migration that a run in another process is at.
+    pub(crate) running: Option<RunningAttempt>,
+    /// The texts of rows that differ from the set, or are of attempts that stopped.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line shows them"))]
+    stored: StoredScripts,
+}
+
+impl Snapshot {
+    /// Where each migration stands.
+    pub(crate) fn status(&self, set: &Set) -> Status {
+        Status::of(set, &self.state, &self.attempts, self.running.as_ref())
+    }
+
+    /// The text that the last attempt with a migration that stopped ran.
+    #[cfg(feature = "cli")]
+    pub(crate) fn last_text(&self, version: &Version) -> Option<&str> {
+        let last = self.attempts.iter().rev().find(|attempt| attempt.version == *version)?;
+        let stored = self.stored.get(&last.number)?;
+        if last.action == Action::Revert { stored.down.as_deref() } else { stored.up.as_deref() }
+    }
+}
+
+/// Reading.
+impl Migrator {
+    /// Opens a connection, reads and closes it.
+    pub(crate) async fn snapshot<T: Target + ?Sized>(&self, target: &T) -> Result<Snapshot, Error> {
+        let mut session = target.open().await?;
+        let snapshot = self.snapshot_over(&mut session).await;
+        session.close().await;
+        snapshot
+    }
+
+    /// Reads over an open session.
+    pub(crate) async fn snapshot_over(&self, session: &mut Session<'_>) -> Result<Snapshot, Error> {
+        self.read(session, Extent::Attempts).await
+    }
+
+    /// The session, and what is applied, without the audit trail.
+    pub(crate) async fn state<T: Target + ?Sized>(&self, target: &T) -> Result<(Survey, State), Error> {
+        let mut session = target.open().await?;
+        let state = self.state_over(&mut session).await;
+        session.close().await;
+        state
+    }
+
+    /// The same over an open session.
+    pub(crate) async fn state_over(&self, session: &mut Session<'_>) -> Result<(Survey, State), Error> {
+        let Snapshot { survey, state, .. } = self.read(session, Extent::State).await?;
+        Ok((survey, state))
+    }
+
+    /// What a plan would do.
+    pub(crate) fn decide(&self, plan: &dyn Plan, state: &State) -> Result<Steps<'_>, Error> {
+        Ok(decide(plan, self.set(), state, &self.settings.engine.policies)?)
+    }
+
+    async fn read(&self, session: &mut Session<'_>, extent: Extent) -> Result<Snapshot, Error> {
+        let reader = Reader { settings: &self.settings, set: self.set(), extent };
+        let mut snapshot = reader.read(session).await?;
+        let state = std::mem::replace(&mut snapshot.state, State::EMPTY);
+        snapshot.state = add_foreign(session, &snapshot.survey, &self.settings, self.set(), state).await?;
+        Ok(snapshot)
+    }
+}
+
+/// How much is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// What is applied.
+    State,
+    /// The audit trail and the run under way, too.
+    Attempts,
+}
+
+/// Reads one set's history.
+#[derive(Clone, Copy)]
+struct Reader<'r> {
+    settings: &'r RunSettings,
+    set: &'r Set,
+    extent: Extent,
+}
+
+impl Reader<'_> {
+    /// Reads in one transaction, where nobody else can have one under way.
+    async fn read(self, session: &mut Session<'_>) -> Result<Snapshot, Error> {
+        if !session.is_ours() {
+            return self.read_plainly(session).await;
+        }
+        session.mark("ROLLBACK");
+        let Some(survey) = Survey::begin(session, self.settings).await else {
+            session.end_reading().await;
+            // What an error means is asked outside of the transaction that it has ended.
+            return self.read_plainly(session).await;
+        };
+        match self.read_rows_inside(session, survey).await {
+            Ok((survey, rows)) => self.end(session, survey, rows).await,
+            Err(error) => {
+                session.end_reading().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads without a transaction.
+    async fn read_plainly(self, client: &Client) -> Result<Snapshot, Error> {
+        let survey = Survey::take(client, self.settings).await?;
+        let rows = self.read_rows(client, &survey).await?;
+        self.complete(client, survey, rows).await
+    }
+
+    async fn read_rows_inside(
+        self,
+        client: &Client,
+        survey: Result<Survey, Error>,
+    ) -> Result<(Survey, Rows), Error> {
+        let survey = survey?;
+        let rows = self.read_rows(client, &survey.in_snapshot()).await?;
+        Ok((survey, rows))
+    }
+
+    /// Asks what is left, and ends the transaction in the same round trip.
+    async fn end(self, session: &mut Session<'_>, survey: Survey, rows: Rows) -> Result<Snapshot, Error> {
+        let (read, ended) =
+            join(self.complete(session, survey.in_snapshot(), rows), session.batch_execute("COMMIT")).await;
+        if ended.is_ok() {
+            session.unmark();
+        }
+        let read = read?;
+        ended.map_err(|source| Error::server("reading the history", source))?;
+        Ok(Snapshot { survey, ..read })
+    }
+
+    async fn read_rows(self, client: &Client, survey: &Survey) -> Result<Rows, Error> {
+        if !survey.exists {
+            return Ok(Rows::Own(LiveRows::NONE, Vec::new()));
+        }
+        #[cfg(feature = "histories")]
+        if let Some(kept) = &self.settings.keeping {
+            let state = foreign::state(client, survey, kept, self.set).await?;
+            if self.extent == Extent::State {
+                return Ok(Rows::Foreign(Box::new(state), Vec::new()));
+            }
+            let attempts = foreign::attempts(client, survey, kept, self.set).await?;
+            return Ok(Rows::Foreign(Box::new(state), attempts));
+        }
+        let rows = LiveRows::read(client, survey, self.set);
+        let attempts = async {
+            match self.extent {
+                Extent::State => Ok(Vec::new()),
+                Extent::Attempts => attempts(client, survey, self.set).await,
+            }
+        };
+        let (rows, attempts) = join(rows, attempts).await;
+        Ok(Rows::Own(rows?, attempts?))
+    }
+
+    /// Asks for texts, and for who runs what has not ended.
+    async fn complete(self, client: &Client, survey: Survey, rows: Rows) -> Result<Snapshot, Error> {
+        let (rows, attempts) = match rows {
+            Rows::Own(rows, attempts) => (rows, attempts),
+            #[cfg(feature = "histories")]
+            Rows::Foreign(state, attempts) => {
+                let stored = StoredScripts::new();
+                return Ok(Snapshot { survey, state: *state, attempts, running: None, stored });
+            }
+        };
+        let stopped = stopped(self.set, rows.state(), &attempts);
+        let (completed, running) = join(
+            rows.complete(client, &survey, self.set, &stopped),
+            running(client, self.settings, &survey, self.set, &attempts),
+        )
+        .await;
+        let ((state, stored), running) = (completed?, running?);
+        Ok(Snapshot { survey, state, attempts, running, stored })
+    }
+}
+
+/// What is read in the second round trip.
+enum Rows {
+    /// Of our history.
+    Own(LiveRows, Vec<Attempt>),
+    /// Of another tool's, which is kept.
+    #[cfg(feature = "histories")]
+    Foreign(Box<State>, Vec<Attempt>),
+}
+
+/// The numbers of the last attempts with migrations that stopped: their texts are shown.
+fn stopped(set: &Set, state: &State, attempts: &[Attempt]) -> Vec<i64> {
+    let status = Status::of(set, state, attempts, None);
+    let stopped = status.rows.iter().filter(|row| row.state.is_stopped());
+    let last = |row: &StatusRow| attempts.iter().rev().find(|attempt| attempt.version == row.version);
+    stopped.filter_map(last).map(|attempt| attempt.number).collect()
+}
