@@ -6,7 +6,7 @@ use crate::history::row::HistoryRow;
 use crate::history::settings::RunSettings;
 use crate::history::survey::Survey;
 use crate::sql::quote::quote_literal;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 use migrate_core::history::Notice;
 use migrate_core::history::{Applied, Interrupted, Kept, LostRows, State};
 use migrate_core::{Checksum, Digest, Set, Version};
@@ -26,11 +26,12 @@ pub(crate) async fn load_all(
     if let Some(kept) = &settings.keeping {
         return crate::history::foreign::state(client, survey, kept, set).await;
     }
-    let state = if survey.exists { load(client, survey, set).await? } else { State::EMPTY };
-    add_foreign(client, survey, settings, set, state).await
+    let rows = if survey.exists { LiveRows::read(client, survey, set).await? } else { LiveRows::NONE };
+    let loaded = rows.complete(client, survey, set, &[]).await?;
+    add_foreign(client, survey, settings, set, loaded.state, loaded.is_used).await
 }
 
-/// Adds what other histories say, where nothing of this one was ever applied.
+/// Adds what other histories say, where this one is not [used](Loaded::is_used).
 ///
 /// # Errors
 ///
@@ -41,11 +42,9 @@ pub(crate) async fn add_foreign(
     settings: &RunSettings,
     set: &Set,
     mut state: State,
+    is_used: bool,
 ) -> Result<State, Error> {
-    if settings.keeps().is_some()
-        || !may_be_elsewhere(survey, settings)
-        || is_used(client, survey, set, &state).await?
-    {
+    if settings.keeps().is_some() || is_used || !may_be_elsewhere(survey, settings) {
         return Ok(state);
     }
     #[cfg(feature = "histories")]
@@ -78,12 +77,6 @@ async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> 
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// Loads a set's state: the rows that count, and the texts of those that differ from the set.
-async fn load(client: &Client, survey: &Survey, set: &Set) -> Result<State, Error> {
-    let rows = LiveRows::read(client, survey, set).await?;
-    Ok(rows.complete(client, survey, set, &[]).await?.0)
-}
-
 /// The rows that count, before their texts are read.
 pub(crate) struct LiveRows {
     state: State,
@@ -91,6 +84,14 @@ pub(crate) struct LiveRows {
     numbers: Vec<i64>,
     /// The digest in the last row, where rows are gone from before it.
     end: Option<Vec<u8>>,
+}
+
+/// What the rows of a set and the texts beside them say.
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    pub(crate) stored: StoredScripts,
+    /// Whether anything was ever applied, also if all of it was reverted.
+    pub(crate) is_used: bool,
 }
 
 /// Stored scripts, by the numbers of their rows.
@@ -134,18 +135,23 @@ impl LiveRows {
         &self.state
     }
 
-    /// Reads the texts that the set does not have, those of `more` rows, and which rows are gone: in one round trip, or none.
+    /// Reads the texts that the set does not have, those of `more` rows, which rows are gone, and whether any was ever of something
+    /// applied: in one round trip, or none.
     pub(crate) async fn complete(
         mut self,
         client: &Client,
         survey: &Survey,
         set: &Set,
         more: &[i64],
-    ) -> Result<(State, StoredScripts), Error> {
+    ) -> Result<Loaded, Error> {
         let begun = self.begun(set);
         let wanted: Vec<i64> = self.differing(set).chain(begun).chain(more.iter().copied()).collect();
-        let (stored, gaps) =
-            try_join(stored(client, survey, set, &wanted), self.gaps(client, survey, set)).await?;
+        let (stored, gaps, is_used) = try_join3(
+            stored(client, survey, set, &wanted),
+            self.gaps(client, survey, set),
+            is_used(client, survey, set, &self.state),
+        )
+        .await?;
         for (number, applied) in self.numbers.iter().zip(&mut self.state.applied) {
             applied.kept = stored.get(number).cloned();
         }
@@ -155,7 +161,7 @@ impl LiveRows {
             interrupted.begun.clone_from(&begun.up);
         }
         self.note_gaps(survey, set, gaps);
-        Ok((self.state, stored))
+        Ok(Loaded { state: self.state, stored, is_used })
     }
 
     /// The rows of applied migrations that the set does not have as they were applied, or can't revert.

@@ -25,7 +25,7 @@ pub(crate) use head::read_error;
 pub(crate) use keeps::Keeps;
 #[cfg(feature = "histories")]
 pub(crate) use keeps::{Checkpoint, Checkpoints, Entry, try_lock};
-pub(crate) use load::{LiveRows, StoredScripts, add_foreign, check_end};
+pub(crate) use load::{LiveRows, Loaded, StoredScripts, add_foreign, check_end};
 pub(crate) use making::{is_made_meanwhile, make};
 pub(crate) use standing::Standing;
 pub(crate) use survey::CHANGED;

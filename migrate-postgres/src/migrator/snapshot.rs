@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::history::foreign;
 use crate::history::settings::RunSettings;
 use crate::history::{
-    Attempt, LiveRows, RunningAttempt, StoredScripts, Survey, add_foreign, attempts, running,
+    Attempt, LiveRows, Loaded, RunningAttempt, StoredScripts, Survey, add_foreign, attempts, running,
 };
 use crate::migrator::Migrator;
 use futures_util::future::join;
@@ -93,15 +93,15 @@ impl Migrator {
 
     async fn read(&self, session: &mut Session<'_>, extent: Extent) -> Result<Snapshot, Error> {
         let reader = Reader { settings: &self.settings, set: self.set(), extent };
-        let mut snapshot = reader.read(session).await?;
-        let state = std::mem::replace(&mut snapshot.state, State::EMPTY);
-        snapshot.state = add_foreign(session, &snapshot.survey, &self.settings, self.set(), state).await?;
-        Ok(snapshot)
+        let (survey, read) = reader.read(session).await?;
+        let Read { loaded: Loaded { state, stored, is_used }, attempts, running } = read;
+        let state = add_foreign(session, &survey, &self.settings, self.set(), state, is_used).await?;
+        Ok(Snapshot { survey, state, attempts, running, stored })
     }
 }
 
 /// How much is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Extent {
     /// What is applied.
     State,
@@ -119,7 +119,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     /// Reads in one transaction, where nobody else can have one under way.
-    async fn read(self, session: &mut Session<'_>) -> Result<Snapshot, Error> {
+    async fn read(self, session: &mut Session<'_>) -> Result<(Survey, Read), Error> {
         if !session.is_ours() {
             return self.read_plainly(session).await;
         }
@@ -139,10 +139,11 @@ impl Reader<'_> {
     }
 
     /// Reads without a transaction.
-    async fn read_plainly(self, client: &Client) -> Result<Snapshot, Error> {
+    async fn read_plainly(self, client: &Client) -> Result<(Survey, Read), Error> {
         let survey = Survey::take(client, self.settings).await?;
         let rows = self.read_rows(client, &survey).await?;
-        self.complete(client, survey, rows).await
+        let read = self.complete(client, &survey, rows).await?;
+        Ok((survey, read))
     }
 
     async fn read_rows_inside(
@@ -156,15 +157,21 @@ impl Reader<'_> {
     }
 
     /// Asks what is left, and ends the transaction in the same round trip.
-    async fn end(self, session: &mut Session<'_>, survey: Survey, rows: Rows) -> Result<Snapshot, Error> {
+    async fn end(
+        self,
+        session: &mut Session<'_>,
+        survey: Survey,
+        rows: Rows,
+    ) -> Result<(Survey, Read), Error> {
+        let inside = survey.in_snapshot();
         let (read, ended) =
-            join(self.complete(session, survey.in_snapshot(), rows), session.batch_execute("COMMIT")).await;
+            join(self.complete(session, &inside, rows), session.batch_execute("COMMIT")).await;
         if ended.is_ok() {
             session.unmark();
         }
         let read = read?;
         ended.map_err(|source| Error::server("reading the history", source))?;
-        Ok(Snapshot { survey, ..read })
+        Ok((survey, read))
     }
 
     async fn read_rows(self, client: &Client, survey: &Survey) -> Result<Rows, Error> {
@@ -174,10 +181,10 @@ impl Reader<'_> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
             let state = foreign::state(client, survey, kept, self.set).await?;
-            if self.extent == Extent::State {
-                return Ok(Rows::Foreign(Box::new(state), Vec::new()));
-            }
-            let attempts = foreign::attempts(client, survey, kept, self.set).await?;
+            let attempts = match self.extent {
+                Extent::State => Vec::new(),
+                Extent::Attempts => foreign::attempts(client, survey, kept, self.set).await?,
+            };
             return Ok(Rows::Foreign(Box::new(state), attempts));
         }
         let rows = LiveRows::read(client, survey, self.set);
@@ -192,24 +199,30 @@ impl Reader<'_> {
     }
 
     /// Asks for texts, and for who runs what has not ended.
-    async fn complete(self, client: &Client, survey: Survey, rows: Rows) -> Result<Snapshot, Error> {
+    async fn complete(self, client: &Client, survey: &Survey, rows: Rows) -> Result<Read, Error> {
         let (rows, attempts) = match rows {
             Rows::Own(rows, attempts) => (rows, attempts),
             #[cfg(feature = "histories")]
             Rows::Foreign(state, attempts) => {
-                let stored = StoredScripts::new();
-                return Ok(Snapshot { survey, state: *state, attempts, running: None, stored });
+                let loaded = Loaded { state: *state, stored: StoredScripts::new(), is_used: true };
+                return Ok(Read { loaded, attempts, running: None });
             }
         };
         let stopped = stopped(self.set, rows.state(), &attempts);
-        let (completed, running) = join(
-            rows.complete(client, &survey, self.set, &stopped),
-            running(client, self.settings, &survey, self.set, &attempts),
+        let (loaded, running) = join(
+            rows.complete(client, survey, self.set, &stopped),
+            running(client, self.settings, survey, self.set, &attempts),
         )
         .await;
-        let ((state, stored), running) = (completed?, running?);
-        Ok(Snapshot { survey, state, attempts, running, stored })
+        Ok(Read { loaded: loaded?, attempts, running: running? })
     }
+}
+
+/// What is read of a history.
+struct Read {
+    loaded: Loaded,
+    attempts: Vec<Attempt>,
+    running: Option<RunningAttempt>,
 }
 
 /// What is read in the second round trip.
