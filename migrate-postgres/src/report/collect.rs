@@ -16,8 +16,8 @@ impl Migrator {
     /// What stands in a database and in its history: where each migration stands, what was tried, what is pending with its locks
     /// and the sizes of tables, the tables with their foreign keys, and drift where that is asked for.
     ///
-    /// Nothing is written, and no lock is taken but those of reading. Where a run is going on meanwhile, one part may tell of
-    /// a later moment than another.
+    /// Nothing is written, and no lock is taken but those of reading. Where a run is going on meanwhile, sizes, tables and drift
+    /// may be of a later moment than the history.
     ///
     /// # Errors
     ///
