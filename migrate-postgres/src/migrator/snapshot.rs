@@ -185,7 +185,7 @@ impl Reader<'_> {
                 Extent::State => Vec::new(),
                 Extent::Attempts => foreign::attempts(client, survey, kept, self.set).await?,
             };
-            return Ok(Rows::Foreign(Box::new(state), attempts));
+            return Ok(Rows::Foreign(state, attempts));
         }
         let rows = LiveRows::read(client, survey, self.set);
         let attempts = async {
@@ -204,7 +204,7 @@ impl Reader<'_> {
             Rows::Own(rows, attempts) => (rows, attempts),
             #[cfg(feature = "histories")]
             Rows::Foreign(state, attempts) => {
-                let loaded = Loaded { state: *state, stored: StoredScripts::new(), is_used: true };
+                let loaded = Loaded { state, stored: StoredScripts::new(), is_used: true };
                 return Ok(Read { loaded, attempts, running: None });
             }
         };
@@ -231,7 +231,7 @@ enum Rows {
     Own(LiveRows, Vec<Attempt>),
     /// Of another tool's, which is kept.
     #[cfg(feature = "histories")]
-    Foreign(Box<State>, Vec<Attempt>),
+    Foreign(State, Vec<Attempt>),
 }
 
 /// The numbers of the last attempts with migrations that stopped: their texts are shown.
