@@ -5,15 +5,14 @@
 //! or may have to be adopted. Where the session is ours or a pool's, all of them are one transaction.
 
 use super::status::{Status, StatusRow};
+use crate::backend::{RunningAttempt, running};
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::foreign;
 use crate::history::settings::RunSettings;
-use crate::history::{
-    Attempt, LiveRows, Loaded, RunningAttempt, StoredScripts, Survey, add_foreign, attempts, running,
-};
+use crate::history::{Attempt, LiveRows, Loaded, StoredScripts, Survey, add_foreign, attempts};
 use crate::migrator::Migrator;
 use futures_util::future::join;
 use migrate_core::Set;
