@@ -1,5 +1,6 @@
 //! Through PgBouncer in transaction mode, where a session is not one.
 
+use migrate_postgres::drift::Comparison;
 use migrate_postgres::testing::Server;
 use migrate_postgres::{Error, Event, Migrator, Set};
 use migrate_tests::pgbouncer::PgBouncer;
@@ -62,7 +63,7 @@ async fn pooled_settings(url: &str, connections: usize) -> BTreeSet<Vec<String>>
                 "SELECT current_setting('search_path'), current_setting('role'), session_user::text, \
                  current_setting('lock_timeout'), current_setting('statement_timeout'), \
                  current_setting('idle_in_transaction_session_timeout'), current_setting('synchronous_commit'), \
-                 current_setting('client_connection_check_interval'), \
+                 current_setting('client_connection_check_interval'), current_setting('idle_session_timeout'), \
                  (SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory')",
                 &[],
             )
@@ -94,6 +95,34 @@ async fn nothing_leaks_into_the_pool() {
     broken.push(("6_broken.sql", "SET search_path = ''; SELECT 1/0;"));
     migrator(&broken).run(&url).await.unwrap_err();
     assert_eq!(pooled_settings(&url, 4).await, before);
+}
+
+/// A comparison holds a lock beside the database that it makes, or in the one that it is given.
+#[tokio::test]
+async fn a_comparison_leaves_no_lock_and_no_setting_in_the_pool() {
+    let server = server();
+    let Some(bouncer) = PgBouncer::start(&server, 3).await else { return };
+    let (database, scratch) = (server.database().await.unwrap(), server.database().await.unwrap());
+    let urls = [&database, &scratch].map(|database| bouncer.url(database.name()));
+    let client = connect(&server.url("postgres")).await;
+    for name in [database.name(), scratch.name()] {
+        for setting in ["idle_session_timeout = '1h'", "statement_timeout = '1min'"] {
+            client.batch_execute(&format!("ALTER DATABASE {name} SET {setting}")).await.unwrap();
+        }
+    }
+    let set = migrator(&SET[..1]);
+    set.run(&urls[0]).await.unwrap();
+    let before = [pooled_settings(&urls[0], 3).await, pooled_settings(&urls[1], 3).await];
+    for comparison in [Comparison::new(), Comparison::new().scratch(&urls[1])] {
+        // Twice: what the first one has left would be in the way of the second one.
+        for _ in 0..2 {
+            assert!(set.drift(&urls[0], &comparison).await.unwrap().is_none());
+        }
+        let after = [pooled_settings(&urls[0], 3).await, pooled_settings(&urls[1], 3).await];
+        assert_eq!(after, before);
+    }
+    let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'migrate_scratch_%'";
+    assert_eq!(client.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use migrate_postgres::drift::Comparison;
 use migrate_postgres::operate::Backups;
 use migrate_postgres::report::ReportOptions;
 use migrate_postgres::testing::{self, Database, Server};
-use migrate_postgres::{LockKind, Migrator, Target};
-use migrate_tests::histories::{Case, FIRST, POSTS, PRISMA, SQLX, USERS};
+use migrate_postgres::{LockKind, Migrator, Target, tools};
+use migrate_tests::histories::{Case, DIESEL, FIRST, POSTS, PRISMA, SQLX, USERS};
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::sets::folder_of;
 use std::os::unix::fs::PermissionsExt;
@@ -267,9 +267,30 @@ fn has_transaction_timeout() -> bool {
 /// A client without them.
 async fn patient(database: &Database) -> Client {
     let client = database.connect().await.unwrap();
-    let off = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name ~ '^(statement|lock|transaction|idle.*)_timeout$'";
+    let off = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name ~ '^(statement|lock|transaction|idle_.*session)_timeout$'";
     client.batch_execute(off).await.unwrap();
     client
+}
+
+/// Locks tables until a call has waited for them for longer than any of the timeouts; what it answers.
+async fn kept_waiting<T: std::fmt::Debug + Send + 'static>(
+    admin: &Client,
+    tables: &str,
+    mode: &str,
+    call: impl Future<Output = T> + Send + 'static,
+) -> T {
+    admin.batch_execute(&format!("BEGIN; LOCK TABLE {tables} IN {mode} MODE")).await.unwrap();
+    let calling = tokio::spawn(call);
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = ANY ('{{{tables}}}'::regclass[])"
+    );
+    while admin.query_one(&waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(!calling.is_finished(), "it did not wait for {tables}: {:?}", calling.await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    admin.batch_execute("ROLLBACK").await.unwrap();
+    calling.await.unwrap()
 }
 
 /// Each call is kept waiting for longer than any of the timeouts: somebody holds the history's tables.
@@ -308,24 +329,17 @@ async fn no_timeout_of_the_database_ends_our_reading_or_the_taking_of_the_lock()
         if over == "client" && (ends || call == "drift") || over == "pooler" && pooled.is_none() {
             continue;
         }
-        admin.batch_execute("BEGIN; LOCK TABLE migrate_history, migrate_history_head").await.unwrap();
         let pending = if call == "up" { migrator(&more) } else { applied.clone() };
         let (config, url) = (config.clone(), pooled.as_ref().map(|(url, _)| url.clone()).unwrap_or_default());
-        let calling = tokio::spawn(async move {
+        let calling = async move {
             match over {
                 "config" => make(call, &pending, &config).await,
                 "client" => make(call, &pending, &connect(&config).await).await,
                 _ => make(call, &pending, url.as_str()).await,
             }
-        });
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation::regclass::text ~ '^migrate_history'";
-        while admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            assert!(!calling.is_finished(), "{call} did not wait: {:?}", calling.await);
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        admin.batch_execute("ROLLBACK").await.unwrap();
-        let called = calling.await.unwrap();
+        };
+        let tables = "migrate_history,migrate_history_head";
+        let called = kept_waiting(&admin, tables, "ACCESS EXCLUSIVE", calling).await;
         assert!(called.is_ok(), "{call} over a {over}: {}", called.unwrap_err());
         if call == "up" {
             migrator(&more).down(database.url(), 1).await.unwrap();
@@ -370,17 +384,37 @@ async fn no_timeout_of_the_database_ends_the_making_of_a_scratch_database() {
     let all = migrator(LIFE);
     all.run(database.url()).await.unwrap();
     let admin = patient(&database).await;
-    admin.batch_execute("BEGIN; LOCK TABLE pg_database IN SHARE MODE").await.unwrap();
+    let (compared, url) = (all.clone(), database.url().to_owned());
+    let comparing = async move { compared.drift(url.as_str(), &Comparison::new()).await };
+    assert!(kept_waiting(&admin, "pg_database", "SHARE", comparing).await.unwrap().is_none());
+    let scratch = server.database().await.unwrap();
+    hurry(&scratch).await;
+    let admin = patient(&scratch).await;
     let url = database.url().to_owned();
-    let comparing = tokio::spawn(async move { all.drift(url.as_str(), &Comparison::new()).await });
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_database'::regclass";
-    while admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(!comparing.is_finished(), "{:?}", comparing.await);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    let given = Comparison::new().scratch(scratch.url());
+    let comparing = async move { all.drift(url.as_str(), &given).await };
+    let objects = "pg_largeobject_metadata";
+    assert!(kept_waiting(&admin, objects, "ACCESS EXCLUSIVE", comparing).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn no_timeout_of_the_database_ends_the_reading_of_a_tools_history() {
+    let indexes = "CREATE INDEX CONCURRENTLY users_id ON users (id);\n\
+                   CREATE UNIQUE INDEX CONCURRENTLY posts_id ON posts (id);\n";
+    let database = DIESEL.database().await;
+    database.connect().await.unwrap().batch_execute("INSERT INTO posts VALUES (1), (1)").await.unwrap();
+    hurry(&database).await;
+    let migrator = DIESEL.migrator_of([USERS, POSTS, indexes]).history(tools::diesel());
+    assert_eq!(migrator.run(database.url()).await.unwrap_err().sqlstate(), Some("23505"));
+    let admin = patient(&database).await;
+    for table in ["__diesel_schema_migrations", "__diesel_schema_migrations_checkpoint"] {
+        for call in ["position", "status", "attempts", "plan"] {
+            let (migrator, url) = (migrator.clone(), database.url().to_owned());
+            let calling = async move { make(call, &migrator, url.as_str()).await };
+            let called = kept_waiting(&admin, table, "ACCESS EXCLUSIVE", calling).await;
+            assert!(called.is_ok(), "{call} of {table}: {}", called.unwrap_err());
+        }
     }
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    admin.batch_execute("ROLLBACK").await.unwrap();
-    assert!(comparing.await.unwrap().unwrap().is_none());
 }
 
 async fn make<T: Target + ?Sized>(

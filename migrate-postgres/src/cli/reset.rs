@@ -65,6 +65,7 @@ pub(super) async fn empty_under_lock(
     make_public(session).await?;
     let (set, settings) = (context.migrator.set(), &context.migrator.settings);
     let mut history = PgHistory::open(target, settings).await?;
+    let idle_limit = protect::idle_limit(session).await;
     let began = Instant::now();
     let mut backoff = Backoff::new(Duration::from_millis(20), settings.engine.poll);
     let emptied = loop {
@@ -83,7 +84,12 @@ pub(super) async fn empty_under_lock(
             Locking::Crowded(error) if waited >= settings.engine.lock_wait => break Err(error.into()),
             Locking::Crowded(_) => {}
         }
-        history.pause(backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited))).await;
+        let pause = backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited));
+        if idle_limit.is_some() {
+            // Most pauses are too short for it to be kept alive in one.
+            drop(session.check_connection().await);
+        }
+        protect::alive_until(session, idle_limit, history.pause(pause)).await;
     };
     history.close().await;
     emptied

@@ -2,7 +2,9 @@
 //! parts, where that table has no place for how far it has come. It is made with the row and dropped when the migration ends, so
 //! that there is one only while a migration is under way or interrupted.
 
+use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
+use crate::history::Survey;
 use crate::history::format;
 use crate::history::head_table;
 use crate::history::keeps::{Checkpoint, Checkpoints, Entry};
@@ -90,11 +92,12 @@ pub(crate) fn exists(relation: &str) -> String {
 /// The migration that is under way or interrupted, by the table, which may have gone since it was seen.
 pub(crate) async fn interrupted(
     client: &Client,
+    timeouts: SessionTimeouts,
     relation: &str,
     set: &Set,
 ) -> Result<Option<Interrupted>, Error> {
     let sql = format!("SELECT version, name, action, checksum, done, failed FROM {relation}");
-    let rows = match client.query_typed(&sql, &[]).await {
+    let rows = match timeouts.ask(client, &sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(error) => return Err(Error::server("reading how far an interrupted migration has come", error)),
@@ -117,12 +120,13 @@ pub(crate) async fn interrupted(
 }
 
 /// The same, into a state, where the table is there.
-pub(crate) async fn load(client: &Client, relation: &str, set: &Set, state: State) -> Result<State, Error> {
-    let there = client.query_typed_one(&format!("SELECT {}", exists(relation)), &[]).await;
+pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set, state: State) -> Result<State, Error> {
+    let relation = survey.table.checkpoint_table();
+    let there = survey.ask(client, &format!("SELECT {}", exists(&relation)), &[]).await;
     let there = there.map_err(|source| Error::server("looking at the history", source))?;
-    if !there.get::<_, bool>(0) {
+    if !there.first().is_some_and(|row| row.get(0)) {
         return Ok(state);
     }
-    let interrupted = interrupted(client, relation, set).await?;
+    let interrupted = interrupted(client, survey.timeouts, &relation, set).await?;
     Ok(State { interrupted: interrupted.or(state.interrupted), ..state })
 }

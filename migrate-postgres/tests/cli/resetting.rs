@@ -73,7 +73,13 @@ async fn nothing_is_dropped_under_a_run_of_somebody_else() {
     assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2", "all is there");
     // It goes on when the other one has ended.
     stage.write("migrations/0003_slow.up.sql", "CREATE TABLE tags (id bigint);");
+    // However long it waits: its sessions do not end meanwhile.
+    let client = stage.database.connect().await.unwrap();
+    let database = stage.value("current_database()").await;
+    let hurry = format!("ALTER DATABASE {database} SET idle_session_timeout = '1s'");
+    client.batch_execute(&hurry).await.unwrap();
     let waiting = stage.spawn("reset");
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
     stage.value(end).await;
     other.wait().unwrap();

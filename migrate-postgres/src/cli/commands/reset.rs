@@ -7,6 +7,7 @@ use crate::cli::json;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use crate::cli::reset::{self, Look};
+use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target as _;
 use migrate_core::sql;
@@ -54,7 +55,9 @@ impl Args {
         }
         self.check(&look)?;
         reset::empty_under_lock(context, &target, &mut session).await?;
-        let report = context.migrator.run(&target).await?;
+        let idle_limit = protect::idle_limit(&session).await;
+        let run = context.migrator.run(&target);
+        let report = protect::alive_until(&session, idle_limit, run).await?;
         if let Some(seed) = &seed {
             seed.run(&session).await?;
         }

@@ -2,6 +2,7 @@
 
 use super::find::There;
 use super::{KeptTable, read};
+use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, Survey, checkpoint_table};
@@ -26,7 +27,10 @@ pub(crate) async fn look(
     };
     let mut head = history.head(set);
     if has_checkpoints {
-        let interrupted = checkpoint_table::interrupted(client, &settings.checkpoint_relation(), set).await?;
+        // The boot asks as few queries as it can. One that a timeout has ended is asked again without them.
+        let timeouts = SessionTimeouts { are_on: false };
+        let interrupted =
+            checkpoint_table::interrupted(client, timeouts, &settings.checkpoint_relation(), set).await?;
         head.interrupted = interrupted.map(|interrupted| interrupted.version).or(head.interrupted);
     }
     Ok(Some(head))
@@ -47,7 +51,7 @@ pub(crate) async fn state(
     let history = read::history(client, survey.timeouts, &there).await?;
     let state = history.state(set);
     let state = state.map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))?;
-    checkpoint_table::load(client, &table.checkpoint_table(), set, state).await
+    checkpoint_table::load(client, survey, set, state).await
 }
 
 /// The table's rows as attempts, oldest first.
@@ -62,7 +66,7 @@ pub(crate) async fn attempts(
     let history = read::history(client, survey.timeouts, &there).await?;
     let attempt = |(number, found)| Attempt::of_tool(set, kept.tool(), number, found);
     let mut attempts: Vec<Attempt> = (1..).zip(&history.found).map(attempt).collect();
-    let state = checkpoint_table::load(client, &table.checkpoint_table(), set, State::EMPTY).await?;
+    let state = checkpoint_table::load(client, survey, set, State::EMPTY).await?;
     let number = 1 + history.found.len() as i64;
     attempts.extend(state.interrupted.map(|open| Attempt::under_way(set, kept.tool(), number, &open)));
     Ok(attempts)

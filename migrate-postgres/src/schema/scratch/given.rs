@@ -1,37 +1,29 @@
 //! A scratch database that somebody gives.
 
 use super::emptying::{Dropping, drops};
+use super::guard::Guard;
 use super::marker::Marker;
-use super::{Counted, NEVER_IDLE, clear_up};
+use super::{Counted, clear_up};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::protect;
-use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
 use crate::error::ScratchError;
 use crate::history::run_id;
-use crate::sql::answers::{is_true, text};
+use crate::sql::answers::text;
+use crate::sql::quote::quote_literal;
 use std::time::Duration;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 /// A database that is empty but for extensions, locked for as long as the value lives, and emptied with it.
 #[derive(Debug)]
 pub(super) struct Given {
+    config: Endpoint,
     name: String,
     marker: Marker,
     guard: Option<Guard>,
     /// For whoever waits until it is emptied.
     counted: Counted,
-}
-
-/// The connection that holds the lock.
-struct Guard(Session<'static>);
-
-impl std::fmt::Debug for Guard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Guard")
-    }
 }
 
 /// What all comparisons on a database agree on: "mgscratc" in ASCII.
@@ -40,36 +32,33 @@ const KEY: i64 = 0x6d67_7363_7261_7463;
 impl Given {
     /// Locks it, and makes sure that it is empty and not the database of `live`.
     pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<Given, Error> {
-        let guard = connect(config).await?;
         let failed = |source| Error::server("looking at the scratch database", source);
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
         let id = run_id();
         let key = i64::from_str_radix(&id[..15], 16).unwrap_or_default();
-        // It waits as long as the comparison lasts.
-        guard.batch_execute(NEVER_IDLE).await.map_err(failed)?;
-        let sql = format!(
-            "SELECT current_database(), pg_catalog.pg_try_advisory_lock({KEY}), pg_catalog.pg_try_advisory_lock({key})"
-        );
-        let rows = protect::ask(&guard, &sql).await.map_err(failed)?;
-        let row = rows.first().expect("it is one row");
-        let (database, locked) = (text(row, 0).unwrap_or_default().to_owned(), is_true(row, 1));
+        let (guard, [locked, _]) = Guard::take(config, [KEY, key]).await?;
+        let session = connect(config).await?;
+        let rows = protect::ask(&session, "SELECT pg_catalog.current_database()").await.map_err(failed)?;
+        let database = rows.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
         if is_here(live, key).await? {
             return Err(ScratchError::Same { database }.into());
         }
         if !locked {
             return Err(ScratchError::InUse { database }.into());
         }
-        if let Some(marker) = Marker::find(&guard).await.map_err(failed)? {
-            clear_after(&guard, &database, &marker).await?;
+        if let Some(marker) = Marker::find(&session).await.map_err(failed)? {
+            clear_after(&session, &database, &marker).await?;
         }
-        let (stays, held) = stays_and_held(&guard).await.map_err(failed)?;
+        let (stays, held) = stays_and_held(&session).await.map_err(failed)?;
         if let Some(first) = held.first() {
             let first = dropped(first);
             return Err(ScratchError::NotEmpty { database, count: held.len(), first }.into());
         }
         let marker = Marker::new(&id, stays);
-        marker.put(&guard).await;
-        Ok(Given { name: database, marker, guard: Some(Guard(guard)), counted: Counted::new() })
+        marker.put(&session).await;
+        session.close().await;
+        let config = config.clone();
+        Ok(Given { config, name: database, marker, guard: Some(guard), counted: Counted::new() })
     }
 
     /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
@@ -80,12 +69,11 @@ impl Given {
 
     /// Empties it and gives the lock back.
     pub(super) async fn empty_now(mut self) -> Result<(), Error> {
-        let emptied = match &self.guard {
-            Some(Guard(session)) => clear(session, &self.name, &self.marker).await,
-            None => Ok(()),
-        };
-        if let Some(Guard(session)) = self.guard.take() {
-            session.close().await;
+        let session = connect(&self.config).await?;
+        let emptied = clear(&session, &self.name, &self.marker).await;
+        session.close().await;
+        if let Some(guard) = self.guard.take() {
+            end(guard).await;
         }
         emptied
     }
@@ -93,15 +81,24 @@ impl Given {
 
 impl Drop for Given {
     fn drop(&mut self) {
-        if let Some(Guard(session)) = self.guard.take() {
-            let (name, marker) = (self.name.clone(), self.marker.clone());
+        if let Some(guard) = self.guard.take() {
+            let (config, name, marker) = (self.config.clone(), self.name.clone(), self.marker.clone());
             clear_up(self.counted.clone(), async move {
+                let session = connect(&config).await?;
                 end_marked(&session, &marker.sessions).await;
                 let emptied = clear(&session, &name, &marker).await;
                 session.close().await;
+                end(guard).await;
                 emptied
             });
         }
+    }
+}
+
+/// Gives the lock back, and waits until its connection is gone.
+async fn end(guard: Guard) {
+    if let Some(session) = guard.release().await {
+        session.close().await;
     }
 }
 
@@ -140,9 +137,10 @@ async fn clear(client: &Client, database: &str, marker: &Marker) -> Result<(), E
 /// Ends the sessions of a comparison that was cancelled or killed: the server may still be at its last statement.
 async fn end_marked(client: &Client, mark: &str) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-               WHERE datname = current_database() AND usename = current_user AND application_name = $1";
+               WHERE datname = current_database() AND usename = current_user AND application_name";
+    let sql = format!("{sql} = {}", quote_literal(mark));
     for _ in 0..100 {
-        match client.query_typed(sql, &[(&mark, Type::TEXT)]).await {
+        match protect::ask(client, &sql).await {
             Ok(others) if !others.is_empty() => tokio::time::sleep(Duration::from_millis(100)).await,
             _ => return,
         }

@@ -1,13 +1,13 @@
 //! A scratch database that is made for one comparison.
 //!
 //! A process that is killed can't drop it. So its name says which advisory lock its owner holds, in a session beside it, from
-//! before it is made until it is dropped: whoever makes one first drops those whose lock is free and that nobody is
+//! before it is made until it is to be dropped: whoever makes one first drops those whose lock is free and that nobody is
 //! connected to.
 
-use super::{Counted, NEVER_IDLE, clear_up};
+use super::guard::Guard;
+use super::{Counted, clear_up};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::protect::{self, SessionTimeouts};
-use crate::connection::session::Session;
 use crate::connection::target::connect;
 use crate::error::Error;
 use crate::error::ScratchError;
@@ -25,7 +25,7 @@ pub(super) struct Made {
     admin: Endpoint,
     name: String,
     /// The session that holds its lock.
-    guard: Option<Session<'static>>,
+    guard: Option<Guard>,
     is_dropped: bool,
     /// For whoever waits until nothing is left.
     counted: Counted,
@@ -85,16 +85,15 @@ impl Made {
         let session = connect(&self.admin).await?;
         sweep(&session).await;
         let key = i64::from_str_radix(&self.name[self.name.len() - DIGITS..], 16).unwrap_or_default();
-        // It waits as long as the comparison lasts.
-        let lock = format!("{NEVER_IDLE}; SELECT pg_catalog.pg_try_advisory_lock({key})");
-        session.batch_execute(&lock).await.map_err(|source| Error::server("taking a lock", source))?;
+        let (guard, _) = Guard::take(&self.admin, [key]).await?;
+        self.guard = Some(guard);
         self.is_dropped = false;
         let made = protect::alone(&session, sql).await;
         for set in settings.iter().filter(|_| made.is_ok()) {
             // What this role may not set the connections of others have, if anyone's.
             drop(session.batch_execute(&format!("{}; {set}", protect::no_timeouts())).await);
         }
-        self.guard = Some(session);
+        session.close().await;
         match made {
             Ok(()) => Ok(self),
             Err(source) => {
@@ -108,11 +107,8 @@ impl Made {
     /// Drops it, with all connections to it.
     pub(super) async fn drop_now(mut self) -> Result<(), Error> {
         // Not before: the drop of a call that was cancelled is the drop of the value.
-        let dropped = drop_database(self.guard.as_ref(), &self.admin, &self.name).await;
+        let dropped = drop_database(self.guard.take(), &self.admin, &self.name).await;
         self.is_dropped = true;
-        if let Some(guard) = self.guard.take() {
-            guard.close().await;
-        }
         dropped
     }
 }
@@ -121,7 +117,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         if !self.is_dropped {
             let (admin, name, guard) = (self.admin.clone(), self.name.clone(), self.guard.take());
-            clear_up(self.counted.clone(), async move { drop_database(guard.as_ref(), &admin, &name).await });
+            clear_up(self.counted.clone(), async move { drop_database(guard, &admin, &name).await });
         }
     }
 }
@@ -152,16 +148,19 @@ fn creation(name: &str, like: &Row) -> String {
 }
 
 /// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
-async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name: &str) -> Result<(), Error> {
-    let opened = match guard.filter(|guard| !guard.is_closed()) {
-        Some(_) => None,
-        None => Some(connect(admin).await?),
+async fn drop_database(guard: Option<Guard>, admin: &Endpoint, name: &str) -> Result<(), Error> {
+    let released = match guard {
+        Some(guard) => guard.release().await,
+        None => None,
     };
-    let session = opened.as_ref().or(guard).expect("one of them is there");
+    let session = match released {
+        Some(session) => session,
+        None => connect(admin).await?,
+    };
     let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name));
     let mut tries = 0;
     let dropped = loop {
-        match protect::alone(session, &sql).await {
+        match protect::alone(&session, &sql).await {
             Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && tries < 50 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -169,9 +168,7 @@ async fn drop_database(guard: Option<&Session<'static>>, admin: &Endpoint, name:
             outcome => break outcome,
         }
     };
-    if let Some(session) = opened {
-        session.close().await;
-    }
+    session.close().await;
     let failed = |source| ScratchError::Server {
         doing: "dropping",
         database: name.to_owned(),

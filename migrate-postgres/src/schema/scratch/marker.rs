@@ -6,6 +6,8 @@
 //!
 //! It is a large object with a comment: any role may make one, and no migration meets it.
 
+use crate::connection::protect;
+use crate::sql::answers::{is_true, parsed, text};
 use crate::sql::quote::quote_literal;
 use tokio_postgres::{Client, Error};
 
@@ -71,8 +73,8 @@ impl Marker {
 
     /// The marker that is in the database.
     pub(super) async fn find(client: &Client) -> Result<Option<Marker>, Error> {
-        let rows = client.query_typed(FIND, &[]).await?;
-        Ok(rows.first().map(|row| Marker::read(row.get(0), row.get(1))))
+        let rows = protect::ask(client, FIND).await?;
+        Ok(rows.first().and_then(|row| Some(Marker::read(parsed(row, 0)?, text(row, 1)?))))
     }
 
     fn read(oid: u32, comment: &str) -> Marker {
@@ -88,26 +90,23 @@ impl Marker {
     /// Puts it into the database. Where that is not allowed, the comparison goes on without.
     pub(super) async fn put(&self, client: &Client) {
         let (oid, comment) = (self.oid, quote_literal(&self.comment()));
-        let put = format!(
-            "BEGIN; SELECT pg_catalog.lo_create({oid}); COMMENT ON LARGE OBJECT {oid} IS {comment}; COMMIT"
-        );
-        if client.batch_execute(&put).await.is_err() {
-            drop(client.batch_execute("ROLLBACK").await);
-        }
+        let put = format!("SELECT pg_catalog.lo_create({oid}); COMMENT ON LARGE OBJECT {oid} IS {comment}");
+        // A message is one transaction.
+        drop(protect::ask(client, &put).await);
     }
 
     /// Takes it away, when the database is empty.
     pub(super) async fn remove(&self, client: &Client) -> Result<(), Error> {
         let oid = self.oid;
         let there = format!("FROM pg_catalog.pg_largeobject_metadata WHERE oid = {oid}");
-        client.batch_execute(&format!("SELECT pg_catalog.lo_unlink(oid) {there}")).await
+        protect::ask(client, &format!("SELECT pg_catalog.lo_unlink(oid) {there}")).await.map(drop)
     }
 
     /// Whether nothing in the database is newer than what the comparison has committed.
     pub(super) async fn covers_all(&self, client: &Client) -> Result<bool, Error> {
-        let histories = client.query_typed(HISTORIES, &[]).await?;
-        let histories =
-            histories.iter().map(|row| format!(" UNION ALL SELECT xmin FROM {}", row.get::<_, String>(0)));
+        let histories = protect::ask(client, HISTORIES).await?;
+        let histories = histories.iter().filter_map(|row| text(row, 0));
+        let histories = histories.map(|history| format!(" UNION ALL SELECT xmin FROM {history}"));
         let catalogs = CATALOGS
             .map(|catalog| format!(" UNION ALL SELECT xmin FROM pg_catalog.{catalog} WHERE oid >= 16384"));
         let sql = format!(
@@ -120,7 +119,8 @@ impl Marker {
             catalogs = catalogs.concat(),
             histories = histories.collect::<String>(),
         );
-        Ok(client.query_typed_one(&sql, &[]).await?.get(0))
+        let rows = protect::ask(client, &sql).await?;
+        Ok(rows.first().is_some_and(|row| is_true(row, 0)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod emptying;
 mod given;
+mod guard;
 mod made;
 mod marker;
 mod phase;
@@ -74,9 +75,6 @@ impl Scratch {
         }
     }
 }
-
-/// Lets a session of ours idle for as long as it likes.
-const NEVER_IDLE: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'";
 
 /// Counts the scratch databases of this process that are still there.
 #[derive(Debug)]
