@@ -91,19 +91,57 @@ enum Mention {
     Names { in_public: bool },
 }
 
+/// Whether a tool's table is called as columns are, too: tern's is `schema_version`.
+fn is_common_word(table: &str) -> bool {
+    table == Tool::Tern.table()
+}
+
+/// Whether a name behind these tokens is that of a table, not of a column.
+fn is_of_a_table(before: &[(TokenKind, &str)]) -> bool {
+    let before = match before {
+        [before @ .., _, (_, ".")] => before,
+        before => before,
+    };
+    let introduces = [
+        "FROM",
+        "JOIN",
+        "INTO",
+        "UPDATE",
+        "TABLE",
+        "ONLY",
+        "EXISTS",
+        "TRUNCATE",
+        "LOCK",
+        "COPY",
+        "REFERENCES",
+        "ON",
+    ];
+    before.last().is_some_and(|(_, word)| introduces.iter().any(|other| word.eq_ignore_ascii_case(other)))
+}
+
+/// What stands between a string's dollar quotes.
+fn body(text: &str) -> &str {
+    let tag = text[1..].find('$').map_or(0, |end| end + 2);
+    text.get(tag..text.len().saturating_sub(tag)).unwrap_or_default()
+}
+
 fn mention(statement: &str, table: &str) -> Option<Mention> {
     let words: Vec<_> = tokens(statement)
         .filter(|token| !token.is_trivia())
         .map(|token| (token.kind, token.text(statement)))
         .collect();
-    let is_name = |(kind, text): &(TokenKind, &str)| match kind {
-        TokenKind::Word => text.eq_ignore_ascii_case(table),
-        TokenKind::QuotedIdentifier => text.trim_matches('"') == table,
-        // The body of a function or block.
-        TokenKind::DollarString => text.contains(table),
+    let is_certain = !is_common_word(table);
+    let is_name = |(at, (kind, text)): (usize, &(TokenKind, &str))| match kind {
+        TokenKind::Word if text.eq_ignore_ascii_case(table) => is_certain || is_of_a_table(&words[..at]),
+        TokenKind::QuotedIdentifier if text.trim_matches('"') == table => {
+            is_certain || is_of_a_table(&words[..at])
+        }
+        // The body of a function or block, which may name it in a string.
+        TokenKind::DollarString if is_certain => text.contains(table),
+        TokenKind::DollarString => mention(body(text), table).is_some(),
         _ => false,
     };
-    let at = words.iter().position(is_name)?;
+    let at = words.iter().enumerate().position(is_name)?;
     let is = |index: usize, word: &str| {
         words.get(index).is_some_and(|(_, text)| text.trim_matches('"').eq_ignore_ascii_case(word))
     };
@@ -129,5 +167,18 @@ mod tests {
             mention("DELETE FROM public._sqlx_migrations", "_sqlx_migrations"),
             Some(Mention::Names { in_public: true })
         ));
+    }
+
+    #[test]
+    fn a_column_that_is_called_like_a_tools_table_is_none() {
+        let names = |statement| matches!(mention(statement, "schema_version"), Some(Mention::Names { .. }));
+        assert!(!names("ALTER TABLE model ADD COLUMN schema_version text NOT NULL DEFAULT '1.0'"));
+        assert!(!names("SELECT m.schema_version, schema_version FROM model m"));
+        assert!(!names("CREATE TABLE model (id int, schema_version text)"));
+        assert!(!names("DO $$ BEGIN UPDATE model SET schema_version = '1'; END $$"));
+        assert!(names("UPDATE schema_version SET version = 3"));
+        assert!(names("DELETE FROM public.\"schema_version\""));
+        assert!(names("DROP TABLE IF EXISTS schema_version"));
+        assert!(names("DO $body$ BEGIN DELETE FROM schema_version; END $body$"));
     }
 }
