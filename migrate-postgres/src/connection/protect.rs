@@ -4,7 +4,7 @@
 //! The settings last for the transaction of the message that they stand in, so a transaction pooler gets its connection back
 //! as it was, and they cost no round trip. In a transaction of the owner of a borrowed `Client` nothing is set.
 
-use crate::sql::answers::{Answers, is_true, parsed};
+use crate::sql::answers::{Answers, parsed};
 use crate::sql::quote::quote_literal;
 use crate::sql::transaction::IS_FREE;
 use futures_util::future::{Either, join3, select};
@@ -85,7 +85,7 @@ impl SessionTimeouts {
     #[cfg(any(feature = "catalog", feature = "histories"))]
     pub(crate) async fn of(client: &Client) -> Result<SessionTimeouts, Error> {
         let rows = ask(client, &format!("SELECT {}", SessionTimeouts::are_on())).await?;
-        Ok(SessionTimeouts { are_on: rows.first().is_some_and(|row| is_true(row, 0)) })
+        Ok(SessionTimeouts { are_on: rows.first().is_some_and(|row| crate::sql::answers::is_true(row, 0)) })
     }
 
     /// A query whose parameters and rows have types. Where there are timeouts, it is in a transaction of its own without them:
