@@ -103,7 +103,7 @@ async fn who_keeps_the_history_locked_is_named_when_the_retries_are_used_up() {
                 assert!(retries.load(Ordering::Relaxed) > 0 && failure.attempts > 1);
                 let text = failure.to_string();
                 assert!(
-                    text.contains("in the way: pid") && text.contains("LOCK TABLE migrate_history"),
+                    text.contains("blocked by: pid") && text.contains("LOCK TABLE migrate_history"),
                     "{text}"
                 );
             }

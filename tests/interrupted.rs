@@ -188,7 +188,7 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
         let database = database().await;
         let error = second(&wrong).run(database.url()).await.unwrap_err().to_string();
         assert!(
-            error.contains("next: ") && error.contains("and run again; the run goes on with this statement"),
+            error.contains("next: ") && error.contains("and run again; the run resumes at this statement"),
             "{error}"
         );
         let right = second(&right);
@@ -477,7 +477,7 @@ async fn a_plan_has_only_what_an_interrupted_migration_still_needs() {
     let plan = migrator.explain(database.url()).await.unwrap();
     let numbers: Vec<usize> = plan.steps[0].statements.iter().map(|statement| statement.number).collect();
     assert_eq!((numbers, plan.steps[0].statements_done), (vec![2], 1));
-    assert!(plan.to_string().contains("goes on after 1 statement that is done"), "{plan}");
+    assert!(plan.to_string().contains("resumes after 1 completed statement"), "{plan}");
 }
 
 /// A row at a checkpoint of a migration whose script runs in a transaction.

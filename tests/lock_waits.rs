@@ -41,7 +41,7 @@ async fn who_is_in_the_way_is_named_over_any_number_of_connections() {
         let blocker = &failure.blockers[0];
         assert_eq!(blocker.application.as_deref(), Some("reporting"));
         assert!(blocker.query.as_deref().unwrap().ends_with("SELECT FROM t"), "{blocker}");
-        assert!(failure.to_string().contains("in the way: pid "), "{failure}");
+        assert!(failure.to_string().contains("blocked by: pid "), "{failure}");
     }
 }
 
@@ -258,13 +258,11 @@ async fn a_prepared_transaction_in_the_way_is_named_with_what_ends_it() {
             .retry_for(std::time::Duration::ZERO)
             .on_event(move |event| told.lock().unwrap().push_str(&format!("{event}\n")));
     let error = migrator.run(database.url()).await.unwrap_err().to_string();
-    let named = "in the way: the prepared transaction 'it''s mine' of ";
+    let named = "blocked by: the prepared transaction 'it''s mine' of ";
     assert!(error.contains(named), "{error}");
     assert!(heard.lock().unwrap().contains(&format!("; {named}")), "{}", heard.lock().unwrap());
     assert!(
-        error.contains(
-            "next: end the prepared transaction that is in the way: ROLLBACK PREPARED 'it''s mine'"
-        ),
+        error.contains("next: end the blocking prepared transaction: ROLLBACK PREPARED 'it''s mine'"),
         "{error}"
     );
     client.batch_execute("ROLLBACK PREPARED 'it''s mine'").await.unwrap();

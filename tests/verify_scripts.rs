@@ -70,11 +70,11 @@ async fn a_refutation_says_what_is_done_and_what_counts() {
         let text = failure(migrator(up, "SELECT false").run(database.url()).await).to_string();
         let state = format!("database: {all} done and committed, but it does not count as applied");
         assert!(text.contains(&state), "{text}");
-        assert!(text.contains("the run goes on with its verify script"), "{text}");
+        assert!(text.contains("the run continues with its verify script"), "{text}");
         assert_eq!(migrator(up, "SELECT true").run(database.url()).await.unwrap().steps.len(), 1);
         let text = failure(migrator(up, "SELECT 7, 8").verify(database.url()).await).to_string();
         assert!(
-            text.contains("database: 00001_step is applied, and was only looked at\nnext: put right"),
+            text.contains("database: 00001_step is applied, and was only verified\nnext: fix what"),
             "{text}"
         );
         assert!(text.contains("it returned (7, 8)"), "{text}");

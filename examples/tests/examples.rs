@@ -52,7 +52,7 @@ fn an_alert_is_sent_while_a_migration_is_slow_and_when_one_fails() {
     let slow = alerts.next().unwrap();
     let place = "0002_add_currency: statement 2 of 2 at 0002_add_currency.sql:2, ALTER TABLE orders, for ";
     assert!(slow.starts_with(&format!("ALERT slow: {place}")), "{slow}");
-    assert!(slow.contains("; in the way: pid ") && slow.contains("(nightly report)"), "{slow}");
+    assert!(slow.contains("; blocked by: pid ") && slow.contains("(nightly report)"), "{slow}");
     let failed = alerts.find(|line| line.contains("failed")).unwrap();
     assert!(
         failed.starts_with("ALERT migration 0003_check_prices failed at 0003_check_prices.sql:1:1"),
@@ -78,7 +78,7 @@ async fn a_service_carries_the_commands_with_it() {
     };
     let (code, status) = run("migrate status");
     assert_eq!(code, 3, "{status}");
-    assert!(status.contains("\n  service_with_cli migrate up  # applies what is pending\n"), "{status}");
+    assert!(status.contains("\n  service_with_cli migrate up  # applies pending migrations\n"), "{status}");
     assert_eq!(run("serve").0, 0);
     assert_eq!(run("migrate status").0, 0);
     assert_eq!(run("migrate down 2 --yes").0, 0);

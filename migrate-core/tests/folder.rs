@@ -90,8 +90,8 @@ fn every_problem_of_a_folder_is_listed_with_a_path_that_opens() {
         folder.error(),
         "2 problems in `$DIR`:\n\
          $DIR/0001_a.sql:1:8: this string has no closing quote\n    \
-         help: close it with '; a ' inside is written '', and a backslash before it does not help unless the string begins with E'\n\
-         $DIR/b_c.sql:1:1: the name has no version at its start\n    \
+         help: close it with '; write a ' inside as '': a backslash before it does not escape it unless the string begins with E'\n\
+         $DIR/b_c.sql:1:1: the name does not start with a version\n    \
          help: name it like `0001_b_c.sql`: digits, an underscore, what it does; or move it out of the directory"
     );
 }
@@ -156,5 +156,5 @@ fn a_name_that_is_not_utf_8_is_a_problem_and_not_a_panic() {
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new("names", &[("0001_a.sql", UP)]);
     fs::write(folder.0.join(OsStr::from_bytes(b"0002_caf\xe9.sql")), UP).unwrap();
-    assert!(folder.error().contains("0002_caf\u{fffd}.sql:1:1: the name holds"), "{}", folder.error());
+    assert!(folder.error().contains("0002_caf\u{fffd}.sql:1:1: the name contains"), "{}", folder.error());
 }

@@ -1,4 +1,4 @@
-//! `migrate!`: a migration directory as constants.
+//! The macro `migrate!`: a migration directory as constants.
 
 /// The migrations of a directory, embedded at build time.
 ///
@@ -9,15 +9,15 @@
 /// | `migrate!("db/migrations", set = "billing")` | `db/migrations` | `billing` |
 /// | `migrate!("db/migrations", placeholders = ["schema"])` | `db/migrations` | `default` |
 ///
-/// The directory is read and checked when the crate is built: everything that is wrong with it is an error of that
-/// build, with file, line and column. What comes out is a constant expression: order, statement boundaries, checksums and
-/// transaction modes are known, and a boot parses no SQL. [`migrate_core::directory`] tells what a
-/// directory may look like, and [`migrate_core::set::options`] what may stand at the top of a script.
+/// The directory is read and checked when the crate is compiled: each problem is a compile error with file, line and column.
+/// The macro expands to a constant expression: order, statement boundaries, checksums and transaction modes are known, and a
+/// boot parses no SQL. [`migrate_core::directory`] describes the layouts of a directory, and [`migrate_core::set::options`] the
+/// options at the top of a script.
 ///
-/// With `placeholders`, the scripts may hold `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value;
-/// [`migrate_core::set::placeholder`] tells where. Without, `${schema}` is text like any other.
+/// With `placeholders`, the scripts may contain `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a
+/// value; [`migrate_core::set::placeholder`] describes where. Without it, `${schema}` is ordinary text.
 ///
-/// An edit of a file always builds the crate anew. A file that is *added* does so with a line in `build.rs`:
+/// An edit to a file always recompiles the crate. For an *added* file, that takes a line in `build.rs`:
 /// [`build::watch`](crate::build::watch).
 #[macro_export]
 macro_rules! migrate {
@@ -26,7 +26,7 @@ macro_rules! migrate {
     };
 }
 
-/// What the output of `migrate!` names. No part of the public interface.
+/// The items that the output of `migrate!` names. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;

@@ -10,35 +10,35 @@ use std::{env, fs};
 
 /// A script, the SQLSTATE that it ends with, and words of the advice.
 const CASES: &[(&str, &str, &str)] = &[
-    ("CREATE TABLE users ();", "42P07", "mark what the database has had before with `baseline`"),
+    ("CREATE TABLE users ();", "42P07", "mark migrations whose objects already exist with `baseline`"),
     ("ALTER TABLE users ADD COLUMN id int;", "42701", "`baseline`"),
     ("CREATE SCHEMA s; CREATE SCHEMA s;", "42P06", "`baseline`"),
     ("CREATE TYPE e AS ENUM ('a'); CREATE TYPE e AS ENUM ('a');", "42710", "`baseline`"),
-    ("SELECT * FROM nothing;", "42P01", "make it in an earlier migration"),
-    ("SELECT nothing FROM users;", "42703", "make it in an earlier migration"),
-    ("SELECT NULL::nothing;", "42704", "make it in an earlier migration"),
-    ("CREATE TABLE nothing.t ();", "3F000", "make it in an earlier migration"),
+    ("SELECT * FROM nothing;", "42P01", "create it in an earlier migration"),
+    ("SELECT nothing FROM users;", "42703", "create it in an earlier migration"),
+    ("SELECT NULL::nothing;", "42704", "create it in an earlier migration"),
+    ("CREATE TABLE nothing.t ();", "3F000", "create it in an earlier migration"),
     ("SELECT 1::int AT TIME ZONE 'x';", "42883", "correct its name"),
     ("SELECT 'x'::int;", "22P02", "correct the value"),
     ("INSERT INTO users VALUES (NULL);", "23502", "give those rows a value first"),
     ("CREATE TABLE r (id int REFERENCES users); INSERT INTO r VALUES (7);", "23503", "NOT VALID"),
     ("INSERT INTO users VALUES (1), (1);", "23505", "the same key"),
     ("ALTER TABLE users ADD CHECK (id > 1); INSERT INTO users VALUES (1);", "23514", "NOT VALID"),
-    ("SET TRANSACTION READ ONLY; CREATE TABLE t ();", "25006", "let the run write"),
+    ("SET TRANSACTION READ ONLY; CREATE TABLE t ();", "25006", "connect to the primary"),
     (
         "CREATE TYPE e AS ENUM ('a'); DROP TYPE e; DO $$ BEGIN RAISE SQLSTATE '53100'; END $$;",
         "53100",
-        "make room on the disk",
+        "free disk space",
     ),
     ("DO $$ BEGIN RAISE SQLSTATE '53200'; END $$;", "53200", "give the server memory"),
-    ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$;", "40001", "see who else writes those rows"),
-    ("DO $$ BEGIN RAISE SQLSTATE '0A000'; END $$;", "0A000", "write it in another way"),
-    ("DO $$ BEGIN RAISE SQLSTATE '58030'; END $$;", "58030", "see the server's log"),
-    ("DO $$ BEGIN RAISE SQLSTATE 'XX000'; END $$;", "XX000", "see the server's log"),
-    ("DO $$ BEGIN RAISE SQLSTATE '54001'; END $$;", "54001", "keep within the limit"),
+    ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$;", "40001", "find out who else writes those rows"),
+    ("DO $$ BEGIN RAISE SQLSTATE '0A000'; END $$;", "0A000", "write it another way"),
+    ("DO $$ BEGIN RAISE SQLSTATE '58030'; END $$;", "58030", "check the server's log"),
+    ("DO $$ BEGIN RAISE SQLSTATE 'XX000'; END $$;", "XX000", "check the server's log"),
+    ("DO $$ BEGIN RAISE SQLSTATE '54001'; END $$;", "54001", "stay within the limit"),
     ("DO $$ BEGIN COMMIT; END $$;", "2D000", "transaction=none"),
-    ("DO $$ BEGIN RAISE 'no'; END $$;", "P0001", "do what it asks for"),
-    ("DROP TABLE users;", "2BP01", "drop what depends on it first"),
+    ("DO $$ BEGIN RAISE 'no'; END $$;", "P0001", "do what the message asks for"),
+    ("DROP TABLE users;", "2BP01", "drop the dependent objects first"),
     ("SELEC;", "42601", "correct the script"),
 ];
 
@@ -111,7 +111,7 @@ async fn a_permission_that_is_lacking_is_named_as_a_grant() {
     for (text, words) in [
         ("SELECT * FROM others;", "GRANT SELECT, INSERT, UPDATE, DELETE ON others to the role"),
         ("CREATE TABLE closed.t ();", "GRANT USAGE, CREATE ON SCHEMA closed to the role"),
-        ("ALTER TABLE others ADD a int;", "let the owner of table others migrate"),
+        ("ALTER TABLE others ADD a int;", "migrate as the owner of table others"),
     ] {
         let error = Folder::new([("0001_a.sql", text)]).migrator().run(&config).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
@@ -164,7 +164,7 @@ async fn an_extension_without_its_files_is_told_from_what_the_server_can_not_do(
     let view = "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; ALTER TABLE t ALTER a TYPE bigint;";
     let error = Folder::new([("0001_a.sql", view)]).migrator().run(database().await.url()).await.unwrap_err();
     assert!(error.to_string().contains("(SQLSTATE 0A000)"), "{error}");
-    assert!(error.to_string().contains("\nnext: write it in another way"), "{error}");
+    assert!(error.to_string().contains("\nnext: write it another way"), "{error}");
 }
 
 #[tokio::test]

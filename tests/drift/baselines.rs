@@ -29,11 +29,11 @@ async fn a_schema_that_is_not_is_refused_and_nothing_is_marked() {
     assert_eq!(
         error.to_string(),
         "the schema is not what the migrations up to 00002_step make; nothing was marked as applied\n\
-         added is what only the database has, removed what only the migrations make:\n\
+         `added` is only in the database, `removed` only in the migrations:\n\
          column public.users.mail: added\n  +text\n\
          column public.users.name: changed\n   text\n  +NOT NULL\n\
          index public.by_name: removed\n  -CREATE INDEX by_name ON public.users USING btree (name)\n\
-         next: write what is added into a migration up to 00002_step, or take it out of the database or the comparison"
+         next: add the added objects to a migration up to 00002_step, or remove them from the database or the comparison"
     );
     let Error::Differs { name, differences } = error else { panic!("{error}") };
     assert_eq!((name.as_str(), differences.len()), ("00002_step", 3));

@@ -65,7 +65,7 @@ async fn what_was_changed_by_hand_is_shown() {
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
     assert_eq!(
         drift.to_string(),
-        "the schema is not what its 2 applied migrations make; added is what only the database has:\n\
+        "the schema is not what its 2 applied migrations make; `added` is only in the database, `removed` only in the migrations:\n\
          column public.users.name: changed\n   text\n  +NOT NULL\n\
          index public.by_hand: added\n  +CREATE INDEX by_hand ON public.users USING btree (id, name)\n\
          index public.by_name: removed\n  -CREATE INDEX by_name ON public.users USING btree (name)"
@@ -138,9 +138,9 @@ async fn a_text_without_its_password_is_no_text() {
     run(&database, &format!("DROP ROLE {role}")).await;
     assert_eq!(
         error,
-        "what migration 00002_step made can't be found out: the binary does not have the text that was applied, and the \
-         history kept one from which passwords were left out; nothing was changed\n\
-         next: ask with a release that has 00002_step as it was applied"
+        "can't determine what migration 00002_step made: the set does not have the text that was applied, and the \
+         history stores one without its passwords; nothing was changed\n\
+         next: compare with a release that has 00002_step as it was applied"
     );
 }
 
@@ -157,7 +157,7 @@ async fn a_migration_that_stopped_half_way_is_told_of() {
     let text = drift.to_string();
     assert!(text.contains("\nindex public.a: added\n"), "{text}");
     assert!(
-        text.ends_with("00002_step was interrupted: what it has done so far is among the differences"),
+        text.ends_with("00002_step was interrupted: what it did so far is among the differences"),
         "{text}"
     );
 }

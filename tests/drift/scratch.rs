@@ -37,9 +37,7 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
     assert!(matches!(error, ScratchError::Migrating { .. }));
     let text = error.to_string();
     assert!(
-        text.starts_with(
-            "on a scratch database, which is gone again, not on the target: migration 00001_step failed"
-        ),
+        text.starts_with("on the scratch database, not on the target: migration 00001_step failed"),
         "{text}"
     );
     assert_eq!(left(&client).await, 0);
@@ -204,7 +202,7 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
     assert_eq!(
         scratch_error(error).to_string(),
         format!(
-            "the role {role} may not create the scratch database that is needed to compare with: permission denied to create \
+            "the role {role} may not create the scratch database that a comparison needs: permission denied to create \
              database; nothing was changed\n\
              next: give the URL of an empty database with `Comparison::scratch`, or ALTER ROLE {role} CREATEDB;"
         )
@@ -295,8 +293,8 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
     assert_eq!(
         error.to_string(),
         format!(
-            "the scratch database {} is not empty: 1 things are in it, TABLE public.precious for one; nothing was changed there\n\
-             next: give one that is empty but for extensions; what else is in it is dropped afterwards",
+            "the scratch database {} is not empty (objects: 1, for example TABLE public.precious); nothing was changed there\n\
+             next: give one that is empty except for extensions; anything else is dropped afterwards",
             scratch.name()
         )
     );

@@ -202,7 +202,10 @@ async fn a_role_that_was_never_there_is_an_error_that_names_the_place() {
     let error = fails.check_baseline(database.url(), "1", &Comparison::new()).await.unwrap_err().to_string();
     assert!(error.contains("00001_step.up.sql:1:"), "{error}");
     assert!(error.contains("role \"nobody\" does not exist"), "{error}");
-    assert!(error.contains("next: see what the database has that the scratch database lacks"), "{error}");
+    assert!(
+        error.contains("next: find out what the database has that the scratch database lacks"),
+        "{error}"
+    );
     assert!(!error.contains("run again"), "{error}");
 }
 

@@ -69,7 +69,7 @@ async fn what_does_not_exist_yet_has_no_size_and_partitions_count_for_what_they_
         explanation.locks().map(|lock| lock.size.as_ref().map(|size| size.bytes)).collect();
     let bytes: i64 = value(&client, "SELECT pg_total_relation_size('p1')").await;
     assert_eq!(sizes, [None, Some(bytes as u64)]);
-    assert!(explanation.to_string().contains("new: ACCESS EXCLUSIVE; not there yet"), "{explanation}");
+    assert!(explanation.to_string().contains("new: ACCESS EXCLUSIVE; does not exist yet"), "{explanation}");
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn a_standby_stops_and_so_does_a_synchronous_one_that_is_away() {
     let preflight = migrator(&FILES).preflight(database.url()).await.unwrap();
     let (verdict, said) = of(&preflight, Check::Replication);
     assert_eq!(verdict, Verdict::Stop, "{preflight}");
-    assert!(said.contains("the inactive slot away keeps"), "{said}");
+    assert!(said.contains("the inactive replication slot away retains"), "{said}");
 
     // A server in recovery takes no writes: all that makes a standby of it is this file.
     server.stop(ShutdownMode::Fast).unwrap();

@@ -163,7 +163,7 @@ async fn a_migration_that_runs_statement_by_statement_stands_at_its_checkpoint()
     let Left::Statements { done, total: 9 } = failed.left else { panic!("{failed}") };
     assert!((2..9).contains(&done), "{failed}");
     assert!(is_there(&database, "slept").await);
-    assert!(failed.to_string().contains("; the run goes on with this statement"), "{failed}");
+    assert!(failed.to_string().contains("; the run resumes at this statement"), "{failed}");
     assert_eq!(migrator(&files).run(database.url()).await.unwrap().steps.len(), 1);
 }
 
@@ -207,7 +207,7 @@ async fn a_limit_reaches_every_kind_of_script() {
 /// A timeout of the script's own, or of all, that comes before the limit is no limit.
 #[tokio::test]
 async fn a_timeout_is_told_from_a_limit() {
-    let advice = "allow the statement more time, by `-- migrate: statement_timeout=…`";
+    let advice = "allow the statement more time, with `-- migrate: statement_timeout=…`";
     for script in [
         "-- migrate: statement_timeout=200ms\nSELECT 1; SELECT pg_sleep(60);",
         "SET LOCAL statement_timeout = '200ms'; SELECT pg_sleep(60);",

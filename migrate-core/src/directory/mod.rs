@@ -261,10 +261,10 @@ impl Directory {
 /// # Examples
 ///
 /// ```
-/// use migrate_core::directory::{self, Layout};
+/// use migrate_core::{Layout, directory};
 /// use migrate_core::directory::source::SourceFile;
 ///
-/// let directory = layout::read(vec![
+/// let directory = directory::read(vec![
 ///     SourceFile::new("0002_posts.sql", b"CREATE TABLE posts (id bigint);"),
 ///     SourceFile::new("0001_users.sql", b"CREATE TABLE users (id bigint);"),
 /// ])?;
@@ -272,8 +272,8 @@ impl Directory {
 /// assert_eq!(directory.migrations[0].up_script().path(), "0001_users.sql");
 ///
 /// // Beside migrations, a file that the layout's tools ignore is noted. Alone it is a problem.
-/// let problems = layout::read(vec![SourceFile::new("users.sql", b"SELECT 1")]).unwrap_err();
-/// assert_eq!(problems.iter().next().unwrap().to_string(), "users.sql:1:1: the name has no version at its start
+/// let problems = directory::read(vec![SourceFile::new("users.sql", b"SELECT 1")]).unwrap_err();
+/// assert_eq!(problems.iter().next().unwrap().to_string(), "users.sql:1:1: the name does not start with a version
 ///     help: name it like `0001_users.sql`: digits, an underscore, what it does; or move it out of the directory");
 /// # Ok::<(), migrate_core::Problems>(())
 /// ```

@@ -728,7 +728,7 @@ fn every_refusal_has_its_row_in_the_table_of_the_docs_and_every_row_its_refusal(
     let named = rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
     let (of_runs, named): (Vec<String>, Vec<String>) =
         named.map(str::to_owned).partition(|name| name.starts_with("Error::"));
-    let errors = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate-postgres/src/error.rs");
+    let errors = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate-postgres/src/error/mod.rs");
     let errors = variants(&std::fs::read_to_string(errors).unwrap(), "Error");
     assert!(of_runs.iter().all(|name| errors.contains(&name["Error::".len()..])), "{of_runs:?}");
     assert!(!of_runs.is_empty());

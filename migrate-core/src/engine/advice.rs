@@ -1,9 +1,9 @@
-//! Advice by SQLSTATE: one table of what to do after an error of the server's, in the words of the library and of the command
-//! line. `docs/errors.md` of `migrate-postgres` shows it.
+//! Advice by SQLSTATE: one table of what to do after an error of the server, for the library and for the command line.
+//! `docs/errors.md` of `migrate-postgres` shows it.
 
 use std::time::Duration;
 
-/// Whom advice is for.
+/// The reader of advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Words {
@@ -13,7 +13,7 @@ pub enum Words {
     CommandLine,
 }
 
-/// The cause of an error, where its SQLSTATE does not tell it.
+/// The cause of an error, if its SQLSTATE does not tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -57,8 +57,8 @@ impl Cause {
         format!("{}{limit:?}", if self == Cause::RunLimit { RUN } else { MIGRATION })
     }
 
-    /// The cause that an error's message tells: in words of ours, or in the server's where it speaks English. None where
-    /// the message does not tell.
+    /// The cause that an error's message tells: one of our messages, or one of the server's in English. None if the message does
+    /// not tell.
     pub fn of_message(code: &str, message: &str) -> Option<Cause> {
         let is_extension = || {
             message.starts_with("extension \"") && message.ends_with(" is not available")
@@ -91,7 +91,7 @@ pub struct Advice {
     pub meaning: &'static str,
     /// The advice after applying a migration, and after every other call.
     pub library: &'static str,
-    /// The same in options and commands, where its words are others.
+    /// The same advice in terms of options and commands, if it differs.
     pub command: Option<&'static str>,
     /// The advice after reverting a migration, where it differs.
     pub revert: Option<&'static str>,
@@ -142,11 +142,11 @@ pub fn find_cause(code: &str, cause: Option<Cause>) -> Option<&'static Advice> {
     exact.or_else(|| ADVICE.iter().find(of_cause)).or_else(|| find(code))
 }
 
-/// The privilege that a role lacks, as a GRANT, read from the server's message. None where the message isn't in English.
+/// The GRANT of the privilege that a role lacks, read from the server's message. None if the message isn't in English.
 pub(crate) fn grant(message: &str) -> Option<String> {
     if let Some(object) = message.strip_prefix("must be owner of ") {
         return Some(format!(
-            "let the owner of {object} migrate, or GRANT the role the membership in its owner"
+            "migrate as the owner of {object}, or GRANT the role membership in the owner's role"
         ));
     }
     let (kind, name) = message.strip_prefix("permission denied for ")?.split_once(' ')?;
@@ -160,7 +160,7 @@ pub(crate) fn grant(message: &str) -> Option<String> {
         "table" | "view" => ("SELECT, INSERT, UPDATE, DELETE", ""),
         _ => return None,
     };
-    Some(format!("GRANT {privileges} ON {on}{name} to the role, or let another one migrate"))
+    Some(format!("GRANT {privileges} ON {on}{name} to the role, or migrate as another role"))
 }
 
 const fn advice(code: &'static str, meaning: &'static str, library: &'static str) -> Advice {
@@ -185,13 +185,13 @@ const fn because(cause: Cause, advice: Advice) -> Advice {
 const fn already_there(code: &'static str, meaning: &'static str) -> Advice {
     Advice {
         revert: Some(
-            "see who has made again what the down script makes, and drop it or correct the down script",
+            "find out who recreated what the down script creates, and drop it or correct the down script",
         ),
         ..with_command(
             code,
             meaning,
-            "mark what the database has had before with `baseline`, or drop what is there or correct the script",
-            "mark what the database has had before with `baseline VERSION`, or drop what is there or correct the script",
+            "mark migrations whose objects already exist with `baseline`, drop the existing object, or correct the script",
+            "mark migrations whose objects already exist with `baseline VERSION`, drop the existing object, or correct the script",
         )
     }
 }
@@ -199,11 +199,11 @@ const fn already_there(code: &'static str, meaning: &'static str) -> Advice {
 /// An object that a script names does not exist.
 const fn not_there(code: &'static str, meaning: &'static str) -> Advice {
     Advice {
-        revert: Some("see who has dropped or renamed it, and correct the down script or make it again"),
+        revert: Some("find out who dropped or renamed it, and correct the down script or create it again"),
         ..advice(
             code,
             meaning,
-            "make it in an earlier migration, correct its name, or name the schema that it is in",
+            "create it in an earlier migration, correct its name, or add the name of its schema",
         )
     }
 }
@@ -211,98 +211,106 @@ const fn not_there(code: &'static str, meaning: &'static str) -> Advice {
 const RUNS_ALONE: &str =
     "put `-- migrate: transaction=none` at the top of the script, which then runs statement by statement";
 
-const INSTALL: &str = "install the extension's package on the server, where pg_available_extensions does not list it, or leave the \
+const INSTALL: &str = "install the extension's package on the server (pg_available_extensions does not list it), or leave the \
                        extension out of the script";
 
-const SERVER_GONE: &str = "wait until the server is there again";
+const SERVER_GONE: &str = "wait until the server is available";
 
 /// The table, in the order of the codes, classes behind their codes.
 pub const ADVICE: &[Advice] = &[
     advice(
         "08",
         "the connection was lost or not made",
-        "see why the connection broke: the network, a pooler's limits, the server's log",
+        "find out why the connection broke: check the network, the pooler's limits and the server's log",
     ),
     advice(
         "0A000",
-        "the server can't do that",
-        "write it in another way, or use a version of the server that can; what a view or a rule reads can't change its type under it",
+        "the server does not support that",
+        "write it another way, or use a server version that supports it; a column that a view or a rule uses can't change its type",
     ),
     because(Cause::MissingExtension, advice("0A000", "the server lacks the extension's files", INSTALL)),
-    advice("21000", "a subquery gives more rows than one", "correct the subquery, or the rows that it finds"),
+    advice(
+        "21000",
+        "a subquery returns more than one row",
+        "correct the subquery, or the rows that it finds",
+    ),
     advice(
         "22021",
-        "a character that the database's encoding does not have",
-        "take the character out of the script, or save the file as UTF-8",
+        "a character that the database's encoding lacks",
+        "remove the character from the script, or save the file as UTF-8",
     ),
     advice(
         "22P02",
-        "a value that is not written as its type is",
+        "a value is not valid syntax for its type",
         "correct the value, or the rows that hold it",
     ),
     advice(
         "22P05",
-        "a character that the database's encoding does not have",
-        "take the character out of the script, or use a database with the encoding UTF8",
+        "a character that the database's encoding lacks",
+        "remove the character from the script, or use a database with the encoding UTF8",
     ),
     advice(
         "22",
-        "a value that its type or its operation can't have",
+        "a value is not valid for its type or operation",
         "correct the value, or the rows that hold it",
     ),
-    advice(
-        "23502",
-        "a column that may not be null is",
-        "give those rows a value first, or the column a default",
-    ),
+    advice("23502", "a NOT NULL column has a null", "give those rows a value first, or the column a default"),
     advice(
         "23503",
-        "a row refers to one that is not there",
-        "add the rows that are missing or remove those that refer to them first, or add the constraint as NOT VALID",
+        "a row refers to a missing row",
+        "first add the missing rows or remove those that refer to them, or add the constraint as NOT VALID",
     ),
-    advice("23505", "a key is there twice", "remove or change the rows that have the same key first"),
+    advice("23505", "a unique key is duplicated", "first remove or change the rows with the same key"),
     advice(
         "23514",
-        "a row breaks a check",
-        "correct the rows that break it first, or add the constraint as NOT VALID",
+        "a row violates a check constraint",
+        "first correct the rows that violate it, or add the constraint as NOT VALID",
     ),
-    advice("23", "rows break a constraint", "correct the rows that break it first"),
-    advice("25001", "a statement refuses a transaction, or comes too late in it", RUNS_ALONE),
+    advice("23", "rows violate a constraint", "first correct the rows that violate it"),
+    advice("25001", "a statement can't run in a transaction, or comes too late in it", RUNS_ALONE),
     advice(
         "25006",
         "the transaction is read-only",
-        "let the run write: connect to the primary (target_session_attrs=read-write), and see default_transaction_read_only of the role and the database",
+        "connect to the primary (target_session_attrs=read-write), and check default_transaction_read_only of the role and the database",
     ),
     advice("28", "the login was refused", "check user and password, and the server's pg_hba.conf"),
     advice(
         "2BP01",
         "other objects depend on it",
-        "drop what depends on it first, or write CASCADE if all of that is to go",
+        "drop the dependent objects first, or write CASCADE to drop them all",
     ),
-    advice("2D000", "a COMMIT or ROLLBACK where there may be none", RUNS_ALONE),
+    advice("2D000", "a COMMIT or ROLLBACK where none is allowed", RUNS_ALONE),
     advice("3D000", "the database does not exist", "create the database, or correct its name"),
     not_there("3F000", "the schema does not exist"),
     advice(
         "40001",
-        "another transaction got in the way",
-        "see who else writes those rows, and let that end first",
+        "a concurrent transaction conflicts with it",
+        "find out who else writes those rows, and wait for that transaction to end",
     ),
-    advice("40P01", "a deadlock", "see who else locks those tables, and let that end first"),
-    advice("42501", "the role may not do that", "grant the role what it lacks, or let another one migrate"),
-    already_there("42701", "the column is there already"),
+    advice(
+        "40P01",
+        "a deadlock",
+        "find out who else locks those tables, and wait for that transaction to end",
+    ),
+    advice(
+        "42501",
+        "the role lacks a privilege",
+        "grant the role that privilege, or migrate as another role",
+    ),
+    already_there("42701", "the column already exists"),
     not_there("42703", "the column does not exist"),
     not_there("42704", "the object does not exist"),
-    already_there("42710", "the object is there already"),
-    already_there("42723", "the function is there already"),
+    already_there("42710", "the object already exists"),
+    already_there("42723", "the function already exists"),
     not_there("42883", "the function does not exist, or not with these arguments"),
-    already_there("42P04", "the database is there already"),
+    already_there("42P04", "the database already exists"),
     not_there("42P01", "the table does not exist"),
-    already_there("42P06", "the schema is there already"),
-    already_there("42P07", "the table or index is there already"),
+    already_there("42P06", "the schema already exists"),
+    already_there("42P07", "the table or index already exists"),
     advice(
         "53100",
         "the disk is full",
-        "make room on the disk of the server: see its temporary files, its WAL and who keeps that (pg_replication_slots)",
+        "free disk space on the server: check temporary files, WAL and the replication slots that retain it (pg_replication_slots)",
     ),
     advice(
         "53200",
@@ -311,27 +319,27 @@ pub const ADVICE: &[Advice] = &[
     ),
     advice(
         "53300",
-        "there is no connection left",
-        "wait until others have closed theirs, or raise max_connections or the role's CONNECTION LIMIT; a run with work to do takes two connections",
+        "no connection is left",
+        "wait until other connections are closed, or raise max_connections or the role's CONNECTION LIMIT; a run with work to do takes two connections",
     ),
-    advice("53400", "a limit of the configuration is reached", "raise the limit that the message names"),
-    advice("53", "the server lacks something", "give the server what it lacks"),
+    advice("53400", "a configured limit is reached", "raise the limit that the message names"),
+    advice("53", "the server lacks a resource", "give the server the resource that it lacks"),
     advice(
         "54",
         "a limit of the server is reached",
-        "keep within the limit that the message names: split the statement, or what it makes",
+        "stay within the limit that the message names: split the statement, or the object that it creates",
     ),
-    advice("55006", "something is in use", "let others end their use of it first"),
+    advice("55006", "an object is in use", "wait until no other session uses it"),
     with_command(
         "55P03",
-        "a lock was not got in time",
-        "wait until nobody is in the way, or allow more time for retries (`retry_for`)",
-        "wait until nobody is in the way, or allow more time for retries (`--retry-for`)",
+        "a lock was not acquired in time",
+        "wait until the blocking session ends, or allow more time for retries (`retry_for`)",
+        "wait until the blocking session ends, or allow more time for retries (`--retry-for`)",
     ),
     advice(
         "55P04",
-        "a new value of an enum is used before its commit",
-        "put what uses the new value into a migration of its own after this one",
+        "a new enum value is used before it is committed",
+        "move the statements that use the new value to a later migration",
     ),
     advice(
         "57014",
@@ -343,10 +351,10 @@ pub const ADVICE: &[Advice] = &[
         with_command(
             "57014",
             "the statement took longer than statement_timeout",
-            "allow the statement more time, by `-- migrate: statement_timeout=…` at the top of its script or by \
-             `statement_timeout` for all, or let it do less",
-            "allow the statement more time, by `-- migrate: statement_timeout=…` at the top of its script or by \
-             `--statement-timeout` for all, or let it do less",
+            "allow the statement more time, with `-- migrate: statement_timeout=…` at the top of its script or `statement_timeout` \
+             for all, or make it do less",
+            "allow the statement more time, with `-- migrate: statement_timeout=…` at the top of its script or \
+             `--statement-timeout` for all, or make it do less",
         ),
     ),
     because(
@@ -354,7 +362,7 @@ pub const ADVICE: &[Advice] = &[
         advice(
             "57014",
             "another session canceled the statement",
-            "find out who called pg_cancel_backend, a person or a monitor of long statements, and why",
+            "find out who called pg_cancel_backend, for example a monitor of long statements, and why",
         ),
     ),
     because(
@@ -376,20 +384,24 @@ pub const ADVICE: &[Advice] = &[
         ),
     ),
     advice("57P01", "the server ended the session", SERVER_GONE),
-    advice("57P02", "the server crashed", "see the server's log, and wait until the server is there again"),
-    advice("57P03", "the server takes no connection now", "wait until the server has started"),
+    advice("57P02", "the server crashed", "check the server's log, and wait until the server is available"),
+    advice("57P03", "the server accepts no connections now", "wait until the server has started"),
     advice("57P04", "the database was dropped", "create the database, or correct its name"),
     advice(
         "57P05",
         "the session was idle for too long",
-        "let idle sessions live: idle_session_timeout of the role or the database",
+        "raise idle_session_timeout of the role or the database",
     ),
     because(Cause::MissingExtension, advice("58P01", "the server lacks the extension's files", INSTALL)),
-    advice("58", "the server's system failed", "see the server's log: its disk or its system failed"),
-    advice("P0001", "the script raised it", "do what it asks for, or correct the script"),
-    advice("XX001", "data is damaged", "see the server's log, and restore what is damaged from a backup"),
-    advice("XX002", "an index is damaged", "see the server's log, and REINDEX the index"),
-    advice("XX", "an error inside the server", "see the server's log: the server itself has a fault"),
+    advice(
+        "58",
+        "a system error on the server",
+        "check the server's log: its disk or operating system failed",
+    ),
+    advice("P0001", "the script raised an error", "do what the message asks for, or correct the script"),
+    advice("XX001", "data is damaged", "check the server's log, and restore the damaged data from a backup"),
+    advice("XX002", "an index is damaged", "check the server's log, and REINDEX the index"),
+    advice("XX", "an internal error of the server", "check the server's log: the server itself has a fault"),
 ];
 
 #[cfg(test)]

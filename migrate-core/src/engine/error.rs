@@ -1,4 +1,4 @@
-//! What can go wrong in a run.
+//! The errors of a run.
 
 use crate::display::printable::Printable;
 use crate::engine::Holder;
@@ -10,15 +10,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Why a run did not end well. Each variant says what state the database is in.
+/// The error of a run. Each variant says what state the database is in.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+    /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
 
-    /// Somebody else kept the history's lock for longer than the run was to wait. Nothing was changed.
+    /// Another run held the migration lock for longer than this one was to wait. Nothing was changed.
     #[error("{}", crate::clean!(
         "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
          next: wait for it to end, or allow a longer wait"
@@ -26,14 +26,14 @@ pub enum Error {
     LockWait {
         /// How long the run waited.
         waited: Duration,
-        /// Who held the lock at the end.
+        /// The holder of the lock at the end of the wait.
         holder: Holder,
     },
 
-    /// The lock turned out to be lost, so the run stopped before its next step.
+    /// The lock was lost, so the run stopped before its next step.
     #[error("{}", crate::clean!(
-        "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
-         next: run again; it goes on where this one stopped"
+        "the migration lock was lost, so the run stopped before its next step; {done} of its steps are done\n\
+         next: run again; the next run continues where this one stopped"
     ))]
     LockLost {
         /// How many steps are done.
@@ -44,38 +44,38 @@ pub enum Error {
     #[error(transparent)]
     Failed(Box<Failure>),
 
-    /// The backend could not do its part.
+    /// The backend failed.
     #[error(transparent)]
     Backend(BackendError),
 }
 
 crate::debug_as_display!(Error);
 
-/// An error of the backend's own kind.
+/// An error of the backend's own type.
 pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How [`crate::engine::Locked::apply`] stopped.
+/// The error of [`crate::engine::Locked::apply`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// A step failed, and what it had done was rolled back or stands at its checkpoint.
+    /// A step failed, and was rolled back or stopped at its checkpoint.
     Failed(Box<Failure>),
-    /// A step ran into a lock timeout or a deadlock and was rolled back: it may be tried again.
+    /// A step ran into a lock timeout or a deadlock and was rolled back: it may be retried.
     Contended(Box<Failure>),
-    /// The history is not what it was when the steps were planned: a run whose client was lost is still ending on the
-    /// server. Nothing of the next step was done. The error is for when the history turns out to be what it was.
+    /// The history changed after the steps were planned: a run whose client was lost is still ending on the server. Nothing of
+    /// the next step was done. The error is reported if the history turns out to be unchanged.
     Moved(Error),
-    /// Somebody else is at work on the history, another tool say, and is waited for. Nothing of the next step was done.
+    /// Another writer, such as another tool, is using the history; the run waits for it. Nothing of the next step was done.
     Busy(Error),
-    /// There is no connection left to work with, and nothing of any step was done. The lock is given back and tried for again
-    /// within the run's `lock_wait`; the error is for when that stays so.
+    /// No connection is left to work with, and nothing of any step was done. The run releases the lock and tries again within its
+    /// `lock_wait`; the error is reported if that does not help.
     Crowded(Error),
     /// Something other than a step failed.
     Other(Error),
 }
 
 impl ApplyError {
-    /// The failure, if it is that of a step.
+    /// The failure of a step.
     ///
     /// # Errors
     ///
@@ -110,25 +110,25 @@ pub struct Failure {
     pub place: Option<Place>,
     /// The five characters of SQLSTATE.
     pub code: Option<String>,
-    /// The cause, where it is known and the SQLSTATE does not tell it.
+    /// The cause, if it is known and the SQLSTATE does not tell it.
     pub cause: Option<Cause>,
-    /// The server's message, or what was wrong with the result of a verify query.
+    /// The server's message, or the problem with the result of a verify query.
     pub message: String,
     /// The server's detail.
     pub detail: Option<String>,
     /// The server's hint.
     pub hint: Option<String>,
-    /// The server's context: the lines of the functions that it was in.
+    /// The server's context: the call stack of functions.
     pub context: Option<String>,
     /// The objects that the server's error names.
     pub names: ErrorNames,
-    /// Who stood in the way, when it waited for a lock in vain.
+    /// The sessions that held the lock it waited for in vain.
     pub blockers: Vec<Holder>,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What it left behind.
+    /// The changes that it left in the database.
     pub left: Left,
-    /// What the run did before.
+    /// The steps that the run took before it.
     pub report: Report,
     /// The backend's error.
     pub source: Option<BackendError>,
@@ -146,13 +146,13 @@ pub struct Place {
     pub line: u32,
     /// The column in characters, the first being 1.
     pub column: u32,
-    /// Which statement of the script, the first being 1.
+    /// The statement's number in the script, the first being 1.
     pub statement: usize,
-    /// How many statements the script has.
+    /// The number of statements in the script.
     pub statements: usize,
-    /// The line of the script, secrets left out.
+    /// The line of the script, without secrets.
     pub excerpt: String,
-    /// The column in the excerpt, which is another one where a secret before it was left out.
+    /// The column in the excerpt; it differs from `column` if a secret before it was left out.
     pub mark: u32,
 }
 
@@ -170,44 +170,43 @@ impl Place {
         }
     }
 
-    /// The same with the statement that it is in.
+    /// The same place with its statement.
     pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
         Place { statement, statements, excerpt: excerpt.into(), ..self }
     }
 
-    /// The same with the column in the excerpt.
+    /// The same place with its column in the excerpt.
     pub fn marked_at(self, mark: u32) -> Place {
         Place { mark, ..self }
     }
 }
 
-/// What a failed migration left in the database.
+/// The changes that a failed migration left in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Left {
     /// Nothing: it was rolled back.
     Nothing,
-    /// All of it: it is applied, and was only looked at.
+    /// All of it: it is applied, and was only verified.
     Applied,
-    /// It runs statement by statement: so many are done and committed, and the next run goes on after them.
+    /// It runs statement by statement: `done` of them are committed, and the next run resumes after them.
     Statements {
-        /// How many are done for certain.
+        /// The number of statements that are known to be done.
         done: usize,
-        /// How many it has.
+        /// The number of statements it has.
         total: usize,
     },
-    /// It runs statement by statement: so many are done and committed, and nobody but a person can tell whether the one
-    /// after them is.
+    /// It runs statement by statement: `done` of them are committed, and only a person can tell whether the next one is done.
     InDoubt {
-        /// How many are done for certain.
+        /// The number of statements that are known to be done.
         done: usize,
-        /// How many it has.
+        /// The number of statements it has.
         total: usize,
     },
 }
 
 impl Failure {
-    /// A failure with a message and nothing else; the backend fills in what it knows.
+    /// A failure with only a message; the backend fills in what it knows.
     pub fn new(
         version: Version,
         name: impl Into<String>,
@@ -279,13 +278,13 @@ impl Failure {
             }
         }
         for blocker in &self.blockers {
-            write!(f, "\nin the way: {blocker}")?;
+            write!(f, "\nblocked by: {blocker}")?;
         }
         Ok(())
     }
 }
 
-/// The line of the script with a mark under the place.
+/// Writes the line of the script with a mark under the place.
 fn write_excerpt(f: &mut Printable<'_, '_>, place: &Place) -> fmt::Result {
     if place.excerpt.is_empty() {
         return Ok(());
@@ -309,7 +308,7 @@ impl Failure {
         match (&self.left, self.action) {
             (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
             (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
-            (Left::Applied, _) => write!(f, "{name} is applied, and was only looked at")?,
+            (Left::Applied, _) => write!(f, "{name} is applied, and was only verified")?,
             (Left::Statements { done, total }, _) if done == total => {
                 let (all, are) =
                     if *total == 1 { ("the statement", "is") } else { ("all statements", "are") };
@@ -325,8 +324,9 @@ impl Failure {
             }
             (Left::InDoubt { done, total }, _) => write!(
                 f,
-                "of the {total} statements of {name} {done} are done and committed; \
+                "{done} of the {total} statements of {name} {} done and committed; \
                  statement {} may or may not have been done",
+                if *done == 1 { "is" } else { "are" },
                 done + 1
             )?,
         }
@@ -337,21 +337,21 @@ impl Failure {
             return Ok(());
         }
         match report.steps.as_slice() {
-            [] => f.write_str("; nothing was done before it in this run"),
-            [step] => write!(f, "; the step before it in this run is done: {step}"),
+            [] => f.write_str("; this run did nothing before it"),
+            [step] => write!(f, "; this run did one step before it: {step}"),
             [.., last] => {
                 let count = report.steps.len();
-                write!(f, "; the {count} steps before it in this run are done, the last: {last}")
+                write!(f, "; this run did {count} steps before it, the last: {last}")
             }
         }
     }
 
-    /// What to do next, in the words of the library or of the command line.
+    /// The advice on what to do next, for the library or the command line.
     pub fn next(&self, words: Words) -> String {
         if let Left::InDoubt { done, .. } = self.left {
             return format!(
-                "see what the statement did, and call `resolve({:?}, …)` with \
-                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to go on after it, \
+                "check what the statement did, and call `resolve({:?}, …)` with \
+                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to resume after it, \
                  `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
                 self.version.as_written(),
                 done + 1,
@@ -362,24 +362,24 @@ impl Failure {
         let goes_on = match (&self.left, self.action) {
             (Left::Applied, _) => "verify again",
             (Left::Statements { done, total }, _) if done == total => {
-                "run again; the run goes on with its verify script"
+                "run again; the run continues with its verify script"
             }
-            (Left::Nothing, Action::Revert) => "revert again; it goes on with this migration",
-            (Left::Nothing, _) => "run again; the run goes on with this migration",
+            (Left::Nothing, Action::Revert) => "revert again; it continues with this migration",
+            (Left::Nothing, _) => "run again; the run continues with this migration",
             (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
-                "run again; the run goes on with this statement"
+                "run again; the run resumes at this statement"
             }
         };
         format!("{}, and {goes_on}", self.remedy(words))
     }
 
-    /// What to do before anything is done again: a clause without a full stop.
+    /// What to fix before another attempt: a clause without a full stop.
     pub fn remedy(&self, words: Words) -> Cow<'static, str> {
         let code = self.code.as_deref().unwrap_or_default();
         let prepared = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref());
         if let Some(gid) = prepared {
             return format!(
-                "end the prepared transaction that is in the way: ROLLBACK PREPARED '{0}', or COMMIT PREPARED '{0}'",
+                "end the blocking prepared transaction: ROLLBACK PREPARED '{0}', or COMMIT PREPARED '{0}'",
                 gid.replace('\'', "''")
             )
             .into();
@@ -392,7 +392,7 @@ impl Failure {
         if let Some(grant) = advice::grant(&self.message).filter(|_| code == "42501") {
             return grant.into();
         }
-        // What runs statement by statement is outside of transactions already.
+        // A migration that runs statement by statement is already outside of transactions.
         let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
         if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
             return advice.text(words, is_revert).into();
@@ -400,9 +400,9 @@ impl Failure {
         let default = match &self.left {
             Left::Nothing if is_revert => "correct the down script",
             Left::Nothing => "correct the script",
-            Left::Applied => "put right what the verify script looks at, or the verify script itself",
+            Left::Applied => "fix what the verify script checks, or the verify script itself",
             Left::Statements { done, total } if done == total => {
-                "put right what the verify script looks at, or the verify script itself"
+                "fix what the verify script checks, or the verify script itself"
             }
             Left::Statements { .. } | Left::InDoubt { .. } => {
                 "correct the statement, or fix what it ran into"
@@ -411,7 +411,7 @@ impl Failure {
         default.into()
     }
 
-    /// What went wrong and where, without the state of the database and what to do next: those depend on what was asked for.
+    /// What went wrong and where, without the state of the database and the advice, which depend on the request.
     pub fn what(&self) -> impl fmt::Display + '_ {
         struct What<'f>(&'f Failure);
         impl fmt::Display for What<'_> {
@@ -423,7 +423,7 @@ impl Failure {
     }
 }
 
-/// The names that the server gives with an error: of what it is about.
+/// The names of the objects that an error of the server is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorNames {
@@ -440,7 +440,7 @@ pub struct ErrorNames {
 }
 
 impl ErrorNames {
-    /// The names that a message lacks, each with what it is the name of.
+    /// The names that a message lacks, each with the kind of its object.
     fn beyond<'n>(&'n self, message: &'n str) -> impl Iterator<Item = (&'static str, &'n str)> {
         let ErrorNames { schema, table, column, data_type, constraint } = self;
         let names = [

@@ -1,4 +1,4 @@
-//! What happens during a run, as it happens.
+//! The events of a run, as they happen.
 
 use crate::display::printable::Printable;
 use crate::engine::Holder;
@@ -12,77 +12,77 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-/// One thing that happened during a run. [`Display`](fmt::Display) gives a line for a log; no event holds a secret.
+/// An event of a run. [`Display`](fmt::Display) gives a line for a log; no event holds a secret.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Somebody else is migrating; told again from time to time.
+    /// Another run holds the migration lock; repeated from time to time.
     #[non_exhaustive]
     WaitingForLock {
         /// How long the run has waited.
         waited: Duration,
-        /// Who has the lock.
+        /// The holder of the lock.
         holder: &'a Holder,
     },
-    /// Something is worth saying though it stops nothing.
+    /// The run noticed something that does not stop it.
     #[non_exhaustive]
     Noticed {
-        /// What it is.
+        /// The notice.
         notice: &'a Notice,
     },
     /// The run has the lock and knows its steps.
     #[non_exhaustive]
     Started {
-        /// How many there are.
+        /// The number of steps.
         steps: usize,
     },
-    /// The database is being dumped before anything is applied; told at once and from time to time.
+    /// The database is being backed up before anything is applied; sent at once and from time to time.
     #[non_exhaustive]
     BackingUp {
-        /// How many bytes are written so far.
+        /// The number of bytes written so far.
         written: u64,
-        /// How many the database has, all of its indexes included: a dump has fewer, as a rule.
+        /// The size of the database in bytes, indexes included; a dump is usually smaller.
         of: u64,
     },
-    /// The database is dumped.
+    /// The backup is done.
     #[non_exhaustive]
     BackedUp {
-        /// The dump.
+        /// The file of the dump.
         file: &'a Path,
-        /// How many bytes it has.
+        /// Its size in bytes.
         bytes: u64,
         /// How long that took.
         took: Duration,
     },
-    /// A step was begun, or sent on its way with others.
+    /// A step was started, or sent to the server together with others.
     #[non_exhaustive]
     StepStarted {
         /// The migration's name.
         name: &'a str,
-        /// What is done with it.
+        /// The action.
         action: Action,
         /// Its place in the run, the first being 1.
         number: usize,
-        /// How many steps the run has.
+        /// The number of steps in the run.
         of: usize,
     },
-    /// A statement of a script is run from now on.
+    /// A statement of a script was started.
     #[non_exhaustive]
     StatementStarted {
-        /// Which.
+        /// The statement.
         statement: Running<'a>,
     },
-    /// The server said something beside its answers: a notice that a script raised, a warning. Heard over connections that the
-    /// run has opened itself; over a pool or a `Client` their owner hears it.
+    /// The server sent a message beside its answers: a warning, or a notice that a script raised. Only connections that the run
+    /// opened itself report it; with a pool or a `Client`, their owner receives it.
     #[non_exhaustive]
     ServerSaid {
-        /// What it said.
+        /// The message.
         message: &'a ServerMessage,
         /// The migration's name.
         name: &'a str,
-        /// What is done with it.
+        /// The action.
         action: Action,
-        /// The statement of the script that it belongs to; none where it belongs to what is done around it.
+        /// The statement of the script that it belongs to; none if it belongs to the bookkeeping around the script.
         statement: Option<Running<'a>>,
     },
     /// A statement of a script was done.
@@ -92,35 +92,35 @@ pub enum Event<'a> {
         name: &'a str,
         /// The statement's place in the script, the first being 1.
         number: usize,
-        /// How many statements the script has.
+        /// The number of statements in the script.
         of: usize,
-        /// How long it took, as seen from here; none where the server told of several statements at once.
+        /// How long it took, by this machine's clock; none if the server reported several statements at once.
         took: Option<Duration>,
-        /// Whether it is committed: so are the statements of a migration that runs statement by statement, each for itself.
-        /// The others are committed with their migration.
+        /// True if it is committed, in a migration that runs statement by statement. Other statements are committed with their
+        /// migration.
         is_committed: bool,
     },
-    /// Something takes long: told when it has taken as long as the run's settings say, and each time that has doubled.
+    /// An activity is slow; sent when it reaches the configured time, and each time that doubles.
     #[non_exhaustive]
     Slow {
-        /// What takes long.
+        /// The slow activity.
         work: Work<'a>,
-        /// For how long it has been under way.
+        /// How long it has been running.
         age: Duration,
-        /// Who is in the way, as far as somebody could look.
+        /// The blocking sessions, as far as they could be determined.
         blockers: &'a [Holder],
     },
-    /// A step waits for others to give up their locks; told when it has waited for a while, and from time to time.
+    /// A step waits for locks of other sessions; sent after a while, and from time to time.
     #[non_exhaustive]
     Blocked {
         /// The migration's name.
         name: &'a str,
-        /// How long the run has waited since it last got on.
+        /// How long the run has waited since it last made progress.
         waited: Duration,
-        /// Who is in the way.
+        /// The blocking sessions.
         blockers: &'a [Holder],
     },
-    /// A session whose client is gone still runs the statement that the run is to go on with; told again from time to time.
+    /// A session whose client is gone still runs the statement that the run is to resume at; repeated from time to time.
     #[non_exhaustive]
     WaitingForStatement {
         /// The migration's name.
@@ -129,27 +129,27 @@ pub enum Event<'a> {
         number: usize,
         /// How long the run has waited.
         waited: Duration,
-        /// Who runs it.
+        /// The session that runs it.
         holder: &'a Holder,
     },
-    /// A step ran into a lock timeout or a deadlock, was rolled back, and will be tried again.
+    /// A step ran into a lock timeout or a deadlock, was rolled back, and will be retried.
     #[non_exhaustive]
     Retrying {
-        /// What it ran into.
+        /// The failure.
         failure: &'a Failure,
-        /// How often it was tried.
+        /// The number of attempts so far.
         attempts: u32,
-        /// How long until the next try.
+        /// The time until the next attempt.
         pause: Duration,
     },
     /// A step is done and committed.
     #[non_exhaustive]
     StepDone {
-        /// What was done.
+        /// The step.
         step: &'a StepReport,
         /// Its place in the run, the first being 1.
         number: usize,
-        /// How many steps the run has.
+        /// The number of steps in the run.
         of: usize,
     },
     /// A step failed, and the run with it.
@@ -158,34 +158,34 @@ pub enum Event<'a> {
         /// The failure.
         failure: &'a Failure,
     },
-    /// The run ended with an error other than a step's failure: nobody gave the lock back in time, say, or history and set
-    /// contradict each other.
+    /// The run ended with an error other than a step's failure: for example, the lock was not released in time, or the history
+    /// and the set contradict each other.
     #[non_exhaustive]
     Stopped {
         /// The error.
         error: &'a Error,
     },
-    /// The run is over and all is well.
+    /// The run succeeded.
     #[non_exhaustive]
     Finished {
-        /// What it did.
+        /// Its report.
         report: &'a Report,
     },
 }
 
-/// How much a message of the server's matters.
+/// The severity of a message from the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// For who looks for a fault.
+    /// For debugging.
     Debug,
     /// For the server's log.
     Log,
-    /// Asked for by a command.
+    /// Requested by a command.
     Info,
     /// Worth knowing.
     Notice,
-    /// Worth a look: something is not as it should be.
+    /// A possible problem.
     Warning,
 }
 
@@ -202,26 +202,26 @@ impl Severity {
     }
 }
 
-/// Something that the server said beside its answers, secrets left out.
+/// A message that the server sent beside its answers, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMessage {
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
     /// The five characters of SQLSTATE.
     pub code: String,
     /// The message.
     pub message: String,
-    /// More about it.
+    /// The server's detail.
     pub detail: Option<String>,
-    /// What to do about it.
+    /// The server's hint.
     pub hint: Option<String>,
-    /// The lines of the functions that the server was in.
+    /// The server's context: the call stack of functions.
     pub context: Option<String>,
 }
 
 impl ServerMessage {
-    /// A message and nothing else.
+    /// A message without detail, hint and context.
     pub fn new(severity: Severity, code: impl Into<String>, message: impl Into<String>) -> ServerMessage {
         let (code, message) = (code.into(), message.into());
         ServerMessage { severity, code, message, detail: None, hint: None, context: None }
@@ -241,25 +241,25 @@ impl fmt::Display for ServerMessage {
     }
 }
 
-/// A statement that is being run.
+/// A running statement.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Running<'a> {
     /// The migration's name.
     pub name: &'a str,
-    /// What is done with it.
+    /// The action.
     pub action: Action,
     /// The statement's place in the script, the first being 1.
     pub number: usize,
-    /// How many statements the script has.
+    /// The number of statements in the script.
     pub of: usize,
     /// The script's file, relative to the migration directory.
     pub path: &'a str,
-    /// The line that the statement begins on, the first being 1.
+    /// The line where the statement begins, the first being 1.
     pub line: u32,
     /// Its text.
     pub text: StatementText<'a>,
-    /// The server process that runs it, where that is known.
+    /// The server process that runs it, if it is known.
     pub pid: Option<i32>,
 }
 
@@ -288,7 +288,7 @@ impl fmt::Display for Running<'_> {
     }
 }
 
-/// A statement's text, to be shown: its secrets are left out, as [`sql::redact`] does.
+/// A statement's text for display: [`sql::redact`] leaves its secrets out.
 #[derive(Clone, Copy)]
 pub struct StatementText<'a>(&'a str);
 
@@ -298,7 +298,7 @@ impl StatementText<'_> {
         sql::redact(self.0)
     }
 
-    /// What it does and to what, in a few words: see [`sql::summary`].
+    /// A summary of a few words: see [`sql::summary`].
     pub fn summary(&self) -> String {
         sql::summary(self.0)
     }
@@ -316,7 +316,7 @@ impl fmt::Debug for StatementText<'_> {
     }
 }
 
-/// What a run is at.
+/// The activity of a run.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Work<'a> {
@@ -324,30 +324,30 @@ pub enum Work<'a> {
     Lock,
     /// A statement of a script.
     Statement(Running<'a>),
-    /// What is done around a step's script: its row in the history, its deferred constraints, its verify script, its commit.
+    /// The bookkeeping around a step's script: its row in the history, its deferred constraints, its verify script, its commit.
     #[non_exhaustive]
     Around {
         /// The migration's name.
         name: &'a str,
-        /// What is done with it.
+        /// The action.
         action: Action,
     },
-    /// A migration, no statement of which takes long by itself.
+    /// A migration none of whose statements is slow by itself.
     #[non_exhaustive]
     Migration {
         /// The migration's name.
         name: &'a str,
-        /// What is done with it.
+        /// The action.
         action: Action,
     },
-    /// The whole run, from when it has the lock, no migration of which takes long by itself.
+    /// The whole run, from when it has the lock, none of whose migrations is slow by itself.
     Run,
-    /// Steps that were sent together, of which the server has not yet told how far they are.
+    /// Steps that were sent together; the server has not yet reported how far they are.
     #[non_exhaustive]
     Batch {
         /// The name of the first migration that is not known to be done.
         name: &'a str,
-        /// What is done with it.
+        /// The action.
         action: Action,
     },
 }
@@ -358,12 +358,12 @@ impl<'a> Work<'a> {
         Running::of(step, number, pid).map_or_else(|| Work::around(step), Work::Statement)
     }
 
-    /// What is done around a step's script.
+    /// The bookkeeping around a step's script.
     pub fn around(step: &'a Step<'_>) -> Work<'a> {
         Work::Around { name: &step.name, action: step.action }
     }
 
-    /// Steps that were sent together, of which this is the first that is not known to be done.
+    /// Steps that were sent together; this is the first that is not known to be done.
     pub fn batch(step: &'a Step<'_>) -> Work<'a> {
         Work::Batch { name: &step.name, action: step.action }
     }
@@ -388,7 +388,7 @@ impl fmt::Display for Work<'_> {
         match self {
             Work::Lock => f.write_str("waiting for the migration lock"),
             Work::Statement(running) => running.fmt(f),
-            Work::Around { name, .. } => write!(f, "{name}: what is done around its script"),
+            Work::Around { name, .. } => write!(f, "{name}: the bookkeeping around its script"),
             Work::Migration { name, action } => write!(f, "the whole migration, {action} {name}"),
             Work::Run => f.write_str("the whole run"),
             Work::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
@@ -406,7 +406,7 @@ impl Event<'_> {
     fn write(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Event::WaitingForLock { waited, holder } => {
-                write!(f, "waiting for the migration lock for {waited:.1?}: it is held by {holder}")
+                write!(f, "waiting for the migration lock for {waited:.1?}; it is held by {holder}")
             }
             Event::Noticed { notice } => write!(f, "{notice}"),
             Event::Started { steps: 1 } => f.write_str("1 step to take"),
@@ -417,8 +417,8 @@ impl Event<'_> {
             }
             Event::StepStarted { name, action, number, of } => write!(f, "{number} of {of}: {action} {name}"),
             Event::Blocked { name, waited, blockers } => {
-                write!(f, "{name} waits for {waited:.1?}")?;
-                blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
+                write!(f, "{name} has waited for {waited:.1?}")?;
+                blockers.iter().try_for_each(|blocker| write!(f, "; blocked by: {blocker}"))
             }
             Event::StatementStarted { statement } => write!(f, "{statement}"),
             Event::ServerSaid { message, name, statement, .. } => match statement {
@@ -432,17 +432,17 @@ impl Event<'_> {
             }
             Event::Slow { work, age, blockers } => {
                 write!(f, "slow: {work}, for {age:.1?}")?;
-                blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
+                blockers.iter().try_for_each(|blocker| write!(f, "; blocked by: {blocker}"))
             }
             Event::WaitingForStatement { name, number, waited, holder } => {
                 write!(
                     f,
-                    "{name}: waiting for {waited:.1?} for statement {number}, which is still run by {holder}"
+                    "{name}: has waited for {waited:.1?} for statement {number}, which {holder} still runs"
                 )
             }
             Event::Retrying { failure, attempts, pause } => {
                 write!(f, "{}: {}; attempt {attempts}, next in {pause:.1?}", failure.name, failure.message)?;
-                failure.blockers.iter().try_for_each(|blocker| write!(f, "; in the way: {blocker}"))
+                failure.blockers.iter().try_for_each(|blocker| write!(f, "; blocked by: {blocker}"))
             }
             Event::StepDone { step, number, of } => write!(f, "{number} of {of}: {step}"),
             Event::Failed { failure } => write!(f, "{failure}"),
@@ -452,12 +452,12 @@ impl Event<'_> {
     }
 }
 
-/// Is told of the events of a run. Every `FnMut(&Event)` is one.
+/// An observer of a run's events. Every `FnMut(&Event)` is one.
 pub trait Observer: Send {
-    /// Takes note of an event. It runs between two messages to the server, so it should be quick.
+    /// Receives an event. It runs between two messages to the server, so it should return quickly.
     fn event(&mut self, event: &Event<'_>);
 
-    /// Whether anybody hears it. Where nobody does, a backend need not find out what only an observer would hear.
+    /// True if events are used. If not, a backend need not find out what only an observer would need.
     fn is_listening(&self) -> bool {
         true
     }
@@ -469,7 +469,7 @@ impl<F: FnMut(&Event<'_>) + Send> Observer for F {
     }
 }
 
-/// An observer that looks away.
+/// An observer that ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 

@@ -1,4 +1,4 @@
-//! What a run did.
+//! The report of a run.
 
 use crate::history::Notice;
 use crate::plan::Action;
@@ -6,7 +6,7 @@ use crate::set::version::Version;
 use std::fmt;
 use std::time::Duration;
 
-/// What a run did, step by step.
+/// The report of a run, step by step.
 ///
 /// [`Display`](fmt::Display) gives one line for a log; the fields are there for everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,47 +14,46 @@ use std::time::Duration;
 pub struct Report {
     /// The set.
     pub set: String,
-    /// What was done, in order; empty when there was nothing to do.
+    /// The steps taken, in order; empty if there was nothing to do.
     pub steps: Vec<StepReport>,
-    /// What is worth saying though it stopped nothing.
+    /// What the run noticed without stopping.
     pub notices: Vec<Notice>,
-    /// How many migrations are applied now, as far as the run had to know: all of the set's after a boot with
-    /// nothing to do.
+    /// The number of applied migrations, as far as the run had to know: all of the set's after a boot with nothing to do.
     pub applied: usize,
     /// The name of the last applied migration, if there is one.
     pub last: Option<String>,
-    /// How long the run waited for somebody else's.
+    /// How long the run waited for another one.
     pub waited: Duration,
     /// How long it took altogether, by this machine's clock.
     pub took: Duration,
 }
 
 impl Report {
-    /// Whether there was nothing to do.
+    /// True if there was nothing to do.
     pub fn is_noop(&self) -> bool {
         self.steps.is_empty()
     }
 }
 
-/// What was done with one migration.
+/// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepReport {
-    /// What was done.
+    /// The action.
     pub action: Action,
     /// The migration's version.
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// How many statements were run.
+    /// The number of statements that were run.
     pub statements: usize,
     /// How long it took, by the server's clock.
     pub took: Duration,
-    /// How often it was tried before it succeeded, this time included.
+    /// The number of attempts, the successful one included.
     pub attempts: u32,
-    /// How many notices the server sent, as far as they were heard.
+    /// The number of notices the server sent, as far as they were received.
     pub notices: u32,
-    /// How many warnings the server sent, as far as they were heard.
+    /// The number of warnings the server sent, as far as they were received.
     pub warnings: u32,
 }
 
@@ -89,7 +88,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What was done with so many migrations: `applied 2 migrations`.
+/// An action and the number of its migrations: `applied 2 migrations`.
 fn done(action: Action, count: usize) -> String {
     let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
     match action {
@@ -99,7 +98,7 @@ fn done(action: Action, count: usize) -> String {
 }
 
 impl Report {
-    /// How many steps of each kind, in the order of their first.
+    /// The number of steps of each action, in the order of the first one.
     fn counts(&self) -> Vec<(Action, usize)> {
         let mut counts: Vec<(Action, usize)> = Vec::new();
         for step in &self.steps {

@@ -25,14 +25,14 @@ pub enum Notice {
         message: String,
     },
     /// The database has migrations that are newer than the binary.
-    #[error("{}", crate::clean!("the database is ahead of the binary: {} applied by a newer release", list(newer)))]
+    #[error("{}", crate::clean!("the database is ahead of the set: {} applied by a newer release", list(newer)))]
     Ahead {
         /// Their names.
         newer: Vec<String>,
     },
     /// Rows were deleted from the middle of the history. They told of attempts that count for nothing now.
     #[error("{}", crate::clean!(
-        "the history {table} lacks its {}: deleted by hand; what is applied does not depend on that",
+        "the history {table} lacks its {}: deleted by hand; this does not change what is applied",
         numbered(rows)
     ))]
     RowsGone {
@@ -42,7 +42,7 @@ pub enum Notice {
         rows: Vec<(i64, i64)>,
     },
     /// A migration is applied that the set does not have, and the policy is to allow that.
-    #[error("{}", crate::clean!("migration {name} is applied, but missing from the binary"))]
+    #[error("{}", crate::clean!("migration {name} is applied, but missing from the set"))]
     Missing {
         /// Its name when it was applied.
         name: String,

@@ -17,7 +17,7 @@ const PLACE: &str = "'[redacted]'";
 /// ```
 /// use migrate_core::history::stored;
 ///
-/// assert_eq!(kept::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '[redacted]';\n");
+/// assert_eq!(stored::text("ALTER ROLE app PASSWORD 'hunter2';\r\n"), "ALTER ROLE app PASSWORD '[redacted]';\n");
 /// ```
 pub fn text(script: &str) -> String {
     sql::redact_in_ascii(&normalized(script)).into_owned()

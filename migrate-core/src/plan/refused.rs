@@ -1,4 +1,4 @@
-//! Why a plan is not made, and what is worth saying when it is.
+//! Refusals: the reasons not to make a plan.
 
 use crate::display::printable::printable;
 use crate::history::{Interrupted, LostRows, list, numbered};
@@ -7,11 +7,11 @@ use crate::set::version::Version;
 use similar::TextDiff;
 use std::fmt;
 
-/// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+/// A refusal: the history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// An applied migration's text is not the one that was applied.
+    /// An applied migration was edited.
     #[error("{}", crate::clean!(
         "migration {name} was edited after it was applied{}; nothing was changed{diff}\nnext: {}",
         edited(applied_name, name, (applied, now), diff), after_edit(applied_name, name)
@@ -31,12 +31,12 @@ pub enum Refused {
         diff: Diff,
     },
 
-    /// An edit can't be accepted: the statements differ in more than their writing.
+    /// An edit can't be accepted: it changed statements, not only comments and formatting.
     #[error("{}", crate::clean!(
-        "migration {name} was edited in more than its writing{}; nothing was changed{diff}\n\
-         next: put the applied text back and make the change in a new migration; or, if the database is what the new text makes, \
-         accept it by force",
-        if diff.as_str().is_empty() { ", as far as can be told: the applied text is not known" } else { "" }
+        "migration {name} was edited in more than comments and formatting{}; nothing was changed{diff}\n\
+         next: restore the applied text and make the change in a new migration; or, if the database matches the new text, accept it \
+         by force",
+        if diff.as_str().is_empty() { ", or may have been: the applied text is not known" } else { "" }
     ))]
     OtherStatements {
         /// The migration's version.
@@ -47,9 +47,9 @@ pub enum Refused {
         diff: Diff,
     },
 
-    /// An edit was to be accepted of a migration that is not applied.
+    /// An edit can't be accepted: the migration is not applied.
     #[error("{}", crate::clean!(
-        "migration {name} is not applied, so it has no applied text that a new one could replace; nothing was changed\n\
+        "migration {name} is not applied, so there is no applied text to replace; nothing was changed\n\
          next: `run` applies it as it is now"
     ))]
     NotApplied {
@@ -59,9 +59,9 @@ pub enum Refused {
         name: String,
     },
 
-    /// A migration is applied that the set does not have, though the set has newer ones.
+    /// An applied migration is missing from the set, which has newer ones.
     #[error("{}", crate::clean!(
-        "migration {name} is applied, but it is missing from the binary, which has migrations up to {newest}{}; nothing was changed\n\
+        "migration {name} is applied, but it is missing from the set, which has migrations up to {newest}{}; nothing was changed\n\
          next: {}",
         same_text(renumbered.as_deref()), after_missing(name, renumbered.as_deref())
     ))]
@@ -76,10 +76,10 @@ pub enum Refused {
         renumbered: Option<String>,
     },
 
-    /// A migration replaces a range of others of which some are applied, and the rest can't be: their files are gone.
+    /// A migration replaces a range of others, of which some are applied and the others are missing from the set.
     #[error("{}", crate::clean!(
-        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and the \
-         binary does not have those after it; nothing was changed\n\
+        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and those after \
+         it are missing from the set; nothing was changed\n\
          next: start the release before the one that removed them, which applies them, and then this one",
         missing.as_written()
     ))]
@@ -94,7 +94,7 @@ pub enum Refused {
         missing: Version,
     },
 
-    /// A migration is pending though a later one is applied: a hole in the history.
+    /// A migration is pending although a later one is applied.
     #[error("{}", crate::clean!(
         "migration {name} is not applied, but {after}, which comes after it, is{}; nothing was changed\n\
          next: {}",
@@ -111,10 +111,10 @@ pub enum Refused {
         applied_as: Option<String>,
     },
 
-    /// The database has migrations that are newer than the binary, and the policy is to refuse that.
+    /// The database has migrations from a newer release, and the policy is to refuse that.
     #[error("{}", crate::clean!(
-        "the database is ahead of the binary: {} applied by a newer release; nothing was changed\n\
-         next: start the newer release, or revert with `down` (the history kept the down scripts)",
+        "the database is ahead of the set: {} applied by a newer release; nothing was changed\n\
+         next: start the newer release, or revert with `down` (the history stores the down scripts)",
         list(newer)
     ))]
     Ahead {
@@ -124,7 +124,7 @@ pub enum Refused {
 
     /// A migration to revert has no down script, neither in the set nor in the history.
     #[error("{}", crate::clean!(
-        "migration {name} can't be reverted: it has no down script, so nothing was reverted\n\
+        "migration {name} can't be reverted: it has no down script; nothing was reverted\n\
          next: write one beside its up script, or stop before {name}"
     ))]
     NoDown {
@@ -134,9 +134,9 @@ pub enum Refused {
         name: String,
     },
 
-    /// A kept down script can't be run as it is.
+    /// A stored down script can't be run.
     #[error("{}", crate::clean!(
-        "migration {name} can't be reverted: the down script that the history kept of it can't be run: {problem}; \
+        "migration {name} can't be reverted: the down script stored in the history can't be run: {problem}; \
          nothing was reverted\n\
          next: revert with a release that has {name}"
     ))]
@@ -147,10 +147,10 @@ pub enum Refused {
         problem: String,
     },
 
-    /// A version was named that neither set nor history has.
+    /// Neither the set nor the history has the given version.
     #[error("{}", crate::clean!(
         "there is no migration {}: {}; nothing was changed\nnext: name a version that `status` shows",
-        version.as_written(), match last { Some(last) => format!("the last is {last}"), None => "there is none at all".to_owned() }
+        version.as_written(), match last { Some(last) => format!("the last is {last}"), None => "there are no migrations".to_owned() }
     ))]
     UnknownVersion {
         /// The version asked for.
@@ -159,11 +159,11 @@ pub enum Refused {
         last: Option<String>,
     },
 
-    /// A run was to be reverted that has applied nothing that still is.
+    /// No migration applied by the run to revert is still applied.
     #[error("{}", crate::clean!(
-        "nothing that the run {run} applied is applied now; nothing was reverted\nnext: {}",
+        "no migration that the run {run} applied is still applied; nothing was reverted\nnext: {}",
         match last {
-            Some(last) => format!("name a run that the history shows: the last is {last}"),
+            Some(last) => format!("choose a run from the history: the last is {last}"),
             None => "there is nothing to revert".to_owned(),
         }
     ))]
@@ -174,21 +174,21 @@ pub enum Refused {
         last: Option<String>,
     },
 
-    /// A run was to be reverted that has marked migrations as applied, and run none: a baseline, an adoption.
+    /// The run to revert marked migrations as applied and ran none: a baseline or an adoption.
     #[error("{}", crate::clean!(
-        "the run {run} marked migrations as applied and ran none, so it is no deployment; nothing was reverted\n\
-         next: revert by number or to a version, if what was there before is to be dropped by their down scripts"
+        "the run {run} marked migrations as applied and ran none, so it is not a deployment; nothing was reverted\n\
+         next: revert by number or to a version, if their down scripts may drop what existed before"
     ))]
     MarkedRun {
         /// The run.
         run: String,
     },
 
-    /// Migrations were to be reverted that this library has not run: they were marked as applied.
+    /// Migrations to revert were marked as applied, not run by this library.
     #[error("{}", crate::clean!(
-        "{} marked as applied, by a baseline, an adoption, a squash or a resolve, and not run by this library: a down script \
-         would drop what was there before; nothing was reverted\n\
-         next: revert only what came after {}; or, if it is to be dropped, ask for it with `Down::including_marked`",
+        "{} marked as applied by a baseline, an adoption, a squash or a resolve, not run by this library: a down script would drop \
+         what existed before; nothing was reverted\n\
+         next: revert only what came after {}; or, if what existed before may be dropped, use `Down::including_marked`",
         list(names), names[0]
     ))]
     Marked {
@@ -196,24 +196,24 @@ pub enum Refused {
         names: Vec<String>,
     },
 
-    /// Other migrations would be reverted than those that were shown and confirmed.
+    /// The migrations to revert are not those that were shown and confirmed.
     #[error(
-        "other migrations would be reverted now than those that were shown: the history has changed meanwhile; nothing was \
-         reverted\nnext: see where the database stands, and decide again"
+        "the migrations to revert are no longer those that were shown: the history has changed; nothing was reverted\n\
+         next: check the state of the database, and decide again"
     )]
     NotAsShown,
 
-    /// A run was to be reverted, and the history does not keep which run applied what.
+    /// A run can't be reverted: the history does not record runs.
     #[error(
-        "this history does not keep which run applied a migration, so there is no deployment to revert; nothing was reverted\n\
+        "this history does not record which run applied a migration, so there is no deployment to revert; nothing was reverted\n\
          next: revert by number or to a version"
     )]
     NoRuns,
 
-    /// A run was to be reverted, and others have applied something after it.
+    /// A run can't be reverted: later runs have applied migrations after it.
     #[error("{}", crate::clean!(
         "the run {run} can't be reverted alone: {}; nothing was reverted\n\
-         next: revert what came later first, or all of it at once by naming the version to go back to",
+         next: revert the later migrations first, or all of them at once by naming the version to go back to",
         if *later == 1 { format!("{first} was applied after it") } else { format!("{later} migrations were applied after it, the first {first}") }
     ))]
     RunBeneath {
@@ -225,7 +225,7 @@ pub enum Refused {
         first: String,
     },
 
-    /// Rows were deleted from the middle of the history, and what is left of it does not make what its end says is applied:
+    /// Rows were deleted from the middle of the history, and the remaining rows do not add up to what its end says is applied:
     /// a run would apply their migrations a second time.
     #[error("{}", crate::clean!(
         "the history {} lacks its {}{}: deleted by hand; nothing was changed\nnext: {}",
@@ -236,10 +236,10 @@ pub enum Refused {
         lost: LostRows,
     },
 
-    /// A baseline was asked for where migrations are applied already.
+    /// A baseline was requested, but migrations are already applied.
     #[error("{}", crate::clean!(
-        "the database has a history already ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
-         next: `run` it; a baseline is for a database whose schema was made without this library"
+        "the database already has a history ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
+         next: `run` applies pending migrations; a baseline is for a database whose schema was created without this library"
     ))]
     NotEmpty {
         /// How many migrations are applied.
@@ -248,10 +248,10 @@ pub enum Refused {
         last: String,
     },
 
-    /// A migration was to go on at a statement, but it was not interrupted.
+    /// A migration can't resume at a statement: it was not interrupted.
     #[error("{}", crate::clean!(
         "migration {name} was not interrupted: it is {}\n\
-         next: `run` applies what is pending; only a migration that stopped between its statements can go on at one",
+         next: `run` applies pending migrations; only a migration that stopped between two statements can resume at one",
         if *applied { "applied" } else { "pending" }
     ))]
     NotInterrupted {
@@ -263,9 +263,9 @@ pub enum Refused {
         applied: bool,
     },
 
-    /// A migration was to go on at a statement that its script does not have.
+    /// A migration can't resume at a statement that its script does not have.
     #[error("{}", crate::clean!(
-        "migration {name} can't go on at statement {statement}: its script has statements 1 to {statements}"
+        "migration {name} can't resume at statement {statement}: its script has statements 1 to {statements}"
     ))]
     NoSuchStatement {
         /// Its name.
@@ -281,8 +281,8 @@ pub enum Refused {
     #[error(transparent)]
     UnusableHistory(#[from] crate::history::foreign::UnusableHistory),
 
-    /// A migration that runs statement by statement was begun and not finished, and then edited or removed, or something
-    /// else was asked for before it is finished.
+    /// A migration that runs statement by statement is unfinished, and was edited or removed since, or another request
+    /// came before it was finished.
     #[error("{}", crate::clean!(
         "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
         statements(*statements_done), problem.what(), problem.next()
@@ -294,7 +294,7 @@ pub enum Refused {
         name: String,
         /// How many statements are done.
         statements_done: usize,
-        /// What stands in the way of going on.
+        /// The reason why it can't resume.
         problem: Interruption,
     },
 }
@@ -302,13 +302,13 @@ pub enum Refused {
 crate::debug_as_display!(Refused);
 
 impl Refused {
-    /// The refusal to do anything before an interrupted migration is finished.
+    /// The refusal of any other request before an interrupted migration is finished.
     pub fn unfinished(interrupted: &Interrupted) -> Refused {
         let problem = if interrupted.reverting { Interruption::Reverting } else { Interruption::Applying };
         Refused::interrupted(interrupted, problem)
     }
 
-    /// The refusal to go on with an interrupted migration.
+    /// The refusal to resume an interrupted migration.
     pub(crate) fn interrupted(interrupted: &Interrupted, problem: Interruption) -> Refused {
         Refused::Interrupted {
             version: interrupted.version.clone(),
@@ -319,19 +319,19 @@ impl Refused {
     }
 }
 
-/// What stands in the way of going on with an interrupted migration.
+/// The reason why an interrupted migration can't resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interruption {
-    /// Its text is not the one that was begun.
+    /// It was edited after it was begun.
     Edited,
-    /// The set does not have it.
+    /// It is missing from the set.
     Missing,
-    /// It was being reverted, and something else is to be done.
+    /// It was being reverted, and something else was requested.
     Reverting,
-    /// It was being applied, and something else is to be done.
+    /// It was being applied, and something else was requested.
     Applying,
-    /// It runs in a transaction, and its row in the history tells of a run statement by statement, whose last statement is in
+    /// It runs in a transaction, but its row in the history is one of a run statement by statement, whose last statement is in
     /// doubt.
     Transaction,
 }
@@ -340,9 +340,9 @@ impl Interruption {
     fn what(self) -> &'static str {
         match self {
             Interruption::Edited => {
-                "was edited since: in what is done, or may be, or so that it would run in a transaction"
+                "was edited since, in statements that are or may be done, or so that it would run in a transaction"
             }
-            Interruption::Missing => "is missing from the binary",
+            Interruption::Missing => "is missing from the set",
             Interruption::Reverting => "was being reverted",
             Interruption::Applying => "was being applied",
             Interruption::Transaction => "runs in a transaction, which leaves no such row in the history",
@@ -352,25 +352,24 @@ impl Interruption {
     fn next(self) -> &'static str {
         match self {
             Interruption::Edited => {
-                "put back the statements that are done and the one in doubt, and `run` goes on where it stopped; or settle it \
-                 by hand with `resolve`"
+                "restore the statements that are done and the one in doubt, and `run` resumes where it stopped; or settle it with \
+                 `resolve`"
             }
             Interruption::Missing => {
-                "restore its file, and `run` goes on where it stopped; or settle it by hand with `resolve`"
+                "restore its file, and `run` resumes where it stopped; or settle it with `resolve`"
             }
-            Interruption::Reverting => "`down` goes on where it stopped; or settle it by hand with `resolve`",
+            Interruption::Reverting => "`down` resumes where it stopped; or settle it with `resolve`",
             Interruption::Applying => {
-                "`run` applies it to its end, and then it can be reverted; or settle it by hand with `resolve`"
+                "`run` finishes it, and then it can be reverted; or settle it with `resolve`"
             }
             Interruption::Transaction => {
-                "look whether its statements are done, and settle it by hand with `resolve`: as applied, or as reverted to \
-                 have it run"
+                "check whether its statements are done, and settle it with `resolve`: as applied, or as reverted to run it again"
             }
         }
     }
 }
 
-/// The sign of a renumbering: one text under two versions.
+/// A hint at a renumbering: the same text under two versions.
 fn same_text(other: Option<&str>) -> String {
     other.map_or_else(String::new, |other| {
         format!("; {other} has the same text, so it was probably renumbered")
@@ -391,10 +390,10 @@ fn after_hole(name: &str, after: &str, applied_as: Option<&str>) -> String {
     }
 }
 
-/// An applied migration keeps its version: under another one it would be applied a second time.
+/// The advice to keep an applied migration's version: under another one it would be applied a second time.
 fn back_to(applied: &str, now: &str) -> String {
     format!(
-        "rename {now} back to {applied}, under which it is applied: as {now} it would be applied a second time"
+        "rename {now} back to {applied}, under which it is applied; as {now} it would be applied a second time"
     )
 }
 
@@ -402,7 +401,7 @@ fn statements(done: usize) -> String {
     if done == 1 { "1 statement".to_owned() } else { format!("{done} statements") }
 }
 
-/// What else there is to say of an edit: another name, and the checksums where no diff shows more.
+/// Details of an edit: the former name, and the checksums if there is no diff.
 fn edited(applied_name: &str, name: &str, (applied, now): (&Checksum, &Checksum), diff: &Diff) -> String {
     let mut text = String::new();
     if applied_name != name {
@@ -415,7 +414,7 @@ fn edited(applied_name: &str, name: &str, (applied, now): (&Checksum, &Checksum)
 }
 
 fn after_edit(applied_name: &str, name: &str) -> String {
-    let put_back = "put the applied text back and make the change in a new migration; or, if only its writing changed, `accept` it";
+    let put_back = "restore the applied text and make the change in a new migration; or, if only comments or formatting changed, `accept` it";
     if applied_name == name {
         return put_back.to_owned();
     }
@@ -424,25 +423,25 @@ fn after_edit(applied_name: &str, name: &str) -> String {
     )
 }
 
-/// Which migrations the lost rows were of.
+/// The migrations of the lost rows.
 fn lost_names(lost: &LostRows) -> String {
     match lost.names.as_slice() {
-        [] => ", and the rest does not add up to what its end says is applied".to_owned(),
+        [] => ", and the remaining rows do not add up to what its end says is applied".to_owned(),
         names => format!(", which said that {} applied", list(names)),
     }
 }
 
-/// What to do where rows are lost.
+/// The advice after a loss of rows.
 fn after_loss(lost: &LostRows) -> String {
     match lost.names.as_slice() {
         [] => format!(
-            "put back what was deleted from a backup of the table; or let the rows count that are left: {}",
+            "restore the deleted rows from a backup of the table; or let the remaining rows count: {}",
             lost.remedy
         ),
         [first, rest @ ..] => format!(
-            "put back what was deleted from a backup of the table; or, where {first} is in this database, record that with \
+            "restore the deleted rows from a backup of the table; or, if {first} is in this database, record that with \
              `resolve {first} --applied`{}",
-            if rest.is_empty() { "" } else { ", and so for each of them" },
+            if rest.is_empty() { "" } else { ", and likewise for each of them" },
         ),
     }
 }
@@ -452,13 +451,13 @@ fn after_loss(lost: &LostRows) -> String {
 pub struct Diff(String);
 
 impl Diff {
-    /// What leads from one text to the other.
+    /// The change from one text to the other.
     pub fn between(old: &str, new: &str) -> Diff {
         let diff = TextDiff::from_lines(old, new);
         Diff(diff.unified_diff().context_radius(2).header("applied", "now").to_string())
     }
 
-    /// The change in the unified format; empty when it is not known.
+    /// The change in the unified format; empty if it is not known.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a migration directory: everything at once, each with its place and a way to mend it.
+//! The problems of a migration directory: all at once, each with its place and a way to fix it.
 
 use crate::display::printable::Printable;
 use crate::set::version::Version;
@@ -6,20 +6,20 @@ use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
 use std::fmt;
 
-/// One thing that is wrong with a migration directory.
+/// A problem in a migration directory.
 ///
-/// [`Display`](fmt::Display) gives two lines: `path:line:column: what is wrong`, and below it how to mend it.
+/// [`Display`](fmt::Display) gives two lines: `path:line:column: problem`, and below it how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
     /// The file, or the folder with a `/` at its end; relative to the migration directory until [`Problems::under`]
-    /// puts that before it. Empty for the directory itself.
+    /// prepends the directory. Empty for the directory itself.
     pub path: String,
-    /// The line in the file, the first being 1; 1 when the problem is the file's name or its absence.
+    /// The line in the file, the first being 1; also 1 if the problem is the file's name or its absence.
     pub line: u32,
     /// The column in the line, in characters, the first being 1.
     pub column: u32,
-    /// What is wrong.
+    /// The kind of problem.
     pub kind: ProblemKind,
 }
 
@@ -29,7 +29,7 @@ impl Problem {
         Problem { path: path.into(), line: 1, column: 1, kind }
     }
 
-    /// How to mend it.
+    /// How to fix it.
     pub fn help(&self) -> String {
         self.kind.help()
     }
@@ -45,17 +45,17 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What can be wrong with a migration directory, with the data to act on.
+/// The kinds of problems in a migration directory, with the data to act on.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// Neither a migration nor a file that is known to stand beside migrations.
-    #[error("{}", crate::clean!("there is no migration here{}", found_text(found)))]
+    /// Neither a migration nor a file that is known to accompany migrations.
+    #[error("{}", crate::clean!("there are no migrations here{}", found_text(found)))]
     NoMigrations {
         /// The first few names that were found.
         found: Vec<String>,
     },
-    /// The files follow two conventions.
+    /// The files follow two layouts.
     #[error("{}", crate::clean!(
         "two layouts in one directory: {first} (`{first_path}`{}) and {second} (`{second_path}`{})",
         more(*first_more), more(*second_more)
@@ -74,58 +74,58 @@ pub enum ProblemKind {
         /// How many more do.
         second_more: usize,
     },
-    /// A name that starts with no version.
-    #[error("the name has no version at its start")]
+    /// A name that does not start with a version.
+    #[error("the name does not start with a version")]
     MissingVersion {
-        /// A name that would do.
+        /// A valid name.
         example: String,
     },
-    /// A version and nothing else.
-    #[error("the name is a version only")]
+    /// A name that is only a version.
+    #[error("the name is only a version")]
     MissingName {
-        /// A name that would do.
+        /// A valid name.
         example: String,
     },
-    /// A version with a character that its layout does not take.
-    #[error("{}", crate::clean!("`{character}` can't be part of the version `{version}`"))]
+    /// A version with a character that its layout does not allow.
+    #[error("{}", crate::clean!("`{character}` is not allowed in the version `{version}`"))]
     OddVersion {
         /// The version as written.
         version: String,
         /// The character.
         character: char,
-        /// A name that would do.
+        /// A valid name.
         example: String,
     },
-    /// A version that no history could keep.
-    #[error("{}", crate::clean!("the version has {length} characters, of at most {limit}"))]
+    /// A version that is too long for a history.
+    #[error("{}", crate::clean!("the version has {length} characters; at most {limit} are allowed"))]
     LongVersion {
-        /// How many it has.
+        /// The actual number.
         length: usize,
-        /// How many it may have.
+        /// The maximum.
         limit: usize,
     },
-    /// A control character, or bytes that are no UTF-8, in a name.
-    #[error("{}", crate::clean!("the name holds {character:?}, which is no character for a name"))]
+    /// A control character, or bytes that are not UTF-8, in a name.
+    #[error("{}", crate::clean!("the name contains {character:?}, which is not allowed in a name"))]
     OddCharacter {
         /// The character; U+FFFD for what is not UTF-8.
         character: char,
     },
     /// An ending such as `.undo.sql`.
-    #[error("{}", crate::clean!("`{ending}` is not an ending that is known"))]
+    #[error("{}", crate::clean!("`{ending}` is not a known ending"))]
     UnknownEnding {
         /// The ending.
         ending: String,
     },
-    /// A file that the layout knows nothing of.
-    #[error("{}", crate::clean!("not a file that the {layout} layout knows"))]
+    /// A file that is not part of the layout.
+    #[error("{}", crate::clean!("not a file of the {layout} layout"))]
     UnknownFile {
         /// The layout of the directory.
         layout: Layout,
-        /// What it could be called, if it is meant to be a script.
+        /// Possible names, if it is meant to be a script.
         names: &'static str,
     },
-    /// A file in a folder, where the layout has none.
-    #[error("{}", crate::clean!("in a folder, where the {layout} layout has no files"))]
+    /// A file in a subfolder, where the layout has none.
+    #[error("{}", crate::clean!("in a subfolder, where the {layout} layout has no files"))]
     InFolder {
         /// The layout of the directory.
         layout: Layout,
@@ -136,137 +136,137 @@ pub enum ProblemKind {
         /// The name of the missing file.
         expected: &'static str,
     },
-    /// A down or verify script alone.
+    /// A down or verify script without an up script.
     #[error("{}", crate::clean!("a {role} script without an up script"))]
     WithoutUp {
-        /// What the script is.
+        /// The script's role.
         role: Role,
         /// The file that is missing.
         expected: String,
     },
-    /// Two migrations with one version.
-    #[error("{}", crate::clean!("version {version} is `{other}` already"))]
+    /// Two migrations with the same version.
+    #[error("{}", crate::clean!("version {version} is already used by `{other}`"))]
     DuplicateVersion {
         /// The version.
         version: Version,
         /// The up script of the other migration.
         other: String,
     },
-    /// Two scripts of one kind in one migration.
+    /// Two scripts of the same role in one migration.
     #[error("{}", crate::clean!("a second {role} script beside `{other}`"))]
     DuplicateScript {
-        /// What both are.
+        /// Their role.
         role: Role,
         /// The other one.
         other: String,
     },
-    /// Two names that are one on Windows and macOS.
-    #[error("{}", crate::clean!("differs from `{other}` by upper and lower case only"))]
+    /// Two names that Windows and macOS treat as the same.
+    #[error("{}", crate::clean!("differs from `{other}` only in upper and lower case"))]
     SameButForCase {
         /// The other one.
         other: String,
     },
-    /// Something of another tool that is not read.
-    #[error("{}", crate::clean!("{what} is for {tool} alone, and is not read here"))]
+    /// A feature of another tool that is not supported.
+    #[error("{}", crate::clean!("{what} is for {tool} only, and is not read here"))]
     OtherTool {
         /// The tool.
         tool: &'static str,
-        /// What shows it.
+        /// The feature.
         what: String,
-        /// What to do.
+        /// How to fix it.
         mend: String,
     },
-    /// A mark that divides a file, and that its tool would not take, or not as meant.
+    /// A mark that divides a file, and that its tool would reject or misread.
     #[error("{}", crate::clean!("{}{fault}", if mark.is_empty() { String::new() } else { format!("`{mark}`: ") }))]
     BadMark {
         /// The mark; empty where there is none.
         mark: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: MarkFault,
     },
-    /// Versions that come in another order than the names of their files, by which the tool sorts.
+    /// Versions in a different order than the names of their files, by which the tool sorts.
     #[error("{}", crate::clean!(
-        "dbmate, which sorts by name, would apply it before `{other}`, whose version comes before this one's"
+        "dbmate, which sorts by name, would apply it before `{other}`, which has an earlier version"
     ))]
     OrderByName {
         /// The up script that would come after it.
         other: String,
     },
-    /// Settings of a script that is not there.
-    #[error("{}", crate::clean!("settings of `{script}`, which is not there"))]
+    /// Settings for a script that does not exist.
+    #[error("{}", crate::clean!("settings for `{script}`, which does not exist"))]
     WithoutScript {
         /// The script.
         script: String,
     },
-    /// A script without a statement, and without a comment that says why.
+    /// A script without a statement and without a comment that gives the reason.
     #[error("the script is empty")]
     Empty,
-    /// A script that is as `migrate new` made it.
-    #[error("the script is not written yet: it is as `migrate new` made it")]
+    /// A script that is still the stub made by `migrate new`.
+    #[error("the script is not written yet: it is still the stub made by `migrate new`")]
     Unwritten,
-    /// More than a server takes in one message.
-    #[error("{}", crate::clean!("the script has {length} bytes, of at most {limit}"))]
+    /// A script that is too large for one message to the server.
+    #[error("{}", crate::clean!("the script has {length} bytes; at most {limit} are allowed"))]
     TooLarge {
-        /// How many it has.
+        /// The actual number.
         length: usize,
-        /// How many it may have.
+        /// The maximum.
         limit: usize,
     },
     /// Bytes that are not UTF-8.
-    #[error("{}", crate::clean!("the file is not UTF-8 from byte {offset} on (0x{byte:02x})"))]
+    #[error("{}", crate::clean!("the file is not valid UTF-8 at byte {offset} (0x{byte:02x})"))]
     NotUtf8 {
-        /// How many bytes before it are UTF-8.
+        /// The number of valid bytes before it.
         offset: usize,
         /// The byte.
         byte: u8,
     },
-    /// SQL that can't be split into statements, or that no migration may hold.
+    /// SQL that can't be split into statements, or that is not allowed in a migration.
     #[error("{}", crate::clean!("{_0}"))]
     Sql(FaultKind),
-    /// A name before `=` that is no option.
-    #[error("{}", crate::clean!("there is no option `{name}`"))]
+    /// An unknown option.
+    #[error("{}", crate::clean!("there is no option named `{name}`"))]
     UnknownOption {
         /// The name.
         name: String,
     },
     /// A word without `=` in a line of options.
-    #[error("{}", crate::clean!("`{word}` is not an option: it has no `=` and value"))]
+    #[error("{}", crate::clean!("`{word}` is not an option: it lacks `=` and a value"))]
     NotAnOption {
         /// The word.
         word: String,
     },
-    /// A value that its option does not take.
-    #[error("{}", crate::clean!("`{value}` is no value for `{option}`"))]
+    /// An invalid value of an option.
+    #[error("{}", crate::clean!("`{value}` is not a valid value for `{option}`"))]
     BadValue {
         /// The option.
         option: &'static str,
         /// The value.
         value: String,
-        /// What it takes.
+        /// The valid values.
         expected: &'static str,
     },
     /// An option given twice.
-    #[error("{}", crate::clean!("`{option}` is given in line {first_line} already"))]
+    #[error("{}", crate::clean!("`{option}` is already given in line {first_line}"))]
     DuplicateOption {
         /// The option.
         option: &'static str,
-        /// Where it was given first.
+        /// The line of the first one.
         first_line: u32,
     },
-    /// An option in a script that it means nothing to.
-    #[error("{}", crate::clean!("`{option}` means nothing in a {role} script"))]
+    /// An option that has no meaning in its script.
+    #[error("{}", crate::clean!("`{option}` has no meaning in a {role} script"))]
     OptionNotHere {
         /// The option.
         option: &'static str,
-        /// What the script is.
+        /// The script's role.
         role: Role,
     },
-    /// A `${…}` in a set that has placeholders, which is none that it could be.
+    /// An invalid `${…}` in a set that has placeholders.
     #[error("{}", crate::clean!("`{text}`: {fault}"))]
     BadPlaceholder {
         /// The placeholder.
         text: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: PlaceholderFault,
     },
     /// A range of versions that a migration can't replace.
@@ -279,32 +279,32 @@ pub enum ProblemKind {
         /// The version of the migration.
         version: Version,
     },
-    /// Options where they would be ignored.
+    /// Options in a place where they would be ignored.
     #[error("options after the first statement would be ignored")]
     LateOptions,
     /// Options in a block comment.
     #[error("options in a block comment would be ignored")]
     OptionsInBlockComment,
-    /// A transaction block asked for, and a statement that refuses one.
-    #[error("{}", crate::clean!("`{statement}` refuses a transaction block, which {asked} asks for"))]
+    /// A statement that can't run in the transaction block that was requested.
+    #[error("{}", crate::clean!("`{statement}` can't run in a transaction block, which {asked} asks for"))]
     RefusesBlock {
         /// The beginning of the statement.
         statement: String,
-        /// Where the block was asked for.
+        /// Where the block was requested.
         asked: String,
     },
-    /// A setting for a transaction that ends with the setting.
+    /// A transaction-local setting in a transaction that ends with it.
     #[error("{}", crate::clean!(
-        "`{statement}` has no effect where each statement runs in a transaction of its own, and has one where a tool sends \
-         them together"
+        "`{statement}` has no effect here, where each statement runs in its own transaction, but has one if a tool sends the \
+         statements together"
     ))]
     LocalSetting {
         /// The beginning of the statement.
         statement: String,
     },
-    /// A statement that refuses a transaction block, inside a block of the script's own.
+    /// A statement that can't run in a transaction block, inside a block of the script's own.
     #[error("{}", crate::clean!(
-        "`{statement}` refuses a transaction block, and the script's own BEGIN in line {begun} opens one"
+        "`{statement}` can't run in a transaction block, and the script's own BEGIN in line {begun} opens one"
     ))]
     RefusesOwnBlock {
         /// The beginning of the statement.
@@ -312,33 +312,33 @@ pub enum ProblemKind {
         /// The line of the BEGIN.
         begun: u32,
     },
-    /// A block of a script that runs statement by statement does not end.
+    /// A block without an end, in a script that runs statement by statement.
     #[error(
-        "this BEGIN has no COMMIT: run statement by statement, the script would lose what stands behind it"
+        "this BEGIN has no COMMIT: run statement by statement, the script would lose everything after it"
     )]
     UnendedBlock,
     /// A verify script that begins or ends a transaction.
     #[error("{}", crate::clean!(
-        "{command} has no place in a verify script: it would end the transaction that the verdict decides about"
+        "{command} is not allowed in a verify script: it would end the transaction that the script decides about"
     ))]
     VerifyControl {
         /// The statement's command: `BEGIN`, `COMMIT` or `ROLLBACK`.
         command: &'static str,
     },
-    /// A header that contradicts what the other tool's file or mark says.
+    /// A header that contradicts the other tool's file or mark.
     #[error("{}", crate::clean!("`transaction={header}` contradicts {other}"))]
     ContradictsMetadata {
-        /// What the header says.
+        /// The header's value.
         header: &'static str,
-        /// What it contradicts: a setting and its file, or a mark and its line.
+        /// The contradicting setting with its file, or mark with its line.
         other: String,
     },
-    /// A line of a settings file that is not one of those it may have.
-    #[error("{}", crate::clean!("`{line}` is not a setting that is known here"))]
+    /// An unknown line in a settings file.
+    #[error("{}", crate::clean!("`{line}` is not a known setting"))]
     UnknownSetting {
         /// The line.
         line: String,
-        /// What the file may hold.
+        /// The valid settings.
         expected: &'static str,
     },
     /// A setting given twice.
@@ -352,36 +352,36 @@ pub enum ProblemKind {
     MissingSetting {
         /// Its name.
         key: &'static str,
-        /// What the file must hold.
+        /// The required setting.
         expected: &'static str,
     },
     /// Migrations for another database.
     #[error("{}", crate::clean!("the migrations are for `{provider}`, not for PostgreSQL"))]
     OtherProvider {
-        /// What the file names.
+        /// The provider that the file names.
         provider: String,
     },
 }
 
 crate::debug_as_display!(ProblemKind);
 
-/// What is wrong with a mark that divides a file.
+/// The faults of a mark that divides a file.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarkFault {
     /// White space before it.
-    #[error("a mark counts at the beginning of its line only")]
+    #[error("a mark counts only at the beginning of its line")]
     Indented,
-    /// A second one where there may be one.
-    #[error("{}", crate::clean!("it stands in line {first_line} already"))]
+    /// A second mark where only one is allowed.
+    #[error("{}", crate::clean!("it is already in line {first_line}"))]
     Again {
-        /// Where the first one stands.
+        /// The line of the first one.
         first_line: u32,
     },
-    /// No mark of its tool.
+    /// Not a mark of its tool.
     #[error("there is no such mark")]
     Unknown {
-        /// The marks that there are.
+        /// The known marks.
         known: &'static str,
     },
     /// An option that the mark does not take.
@@ -393,13 +393,13 @@ pub enum MarkFault {
         known: &'static str,
     },
     /// No mark for the up script.
-    #[error("{}", crate::clean!("no `{expected}` stands in the file"))]
+    #[error("{}", crate::clean!("the file has no `{expected}`"))]
     NoUp {
         /// The mark that is missing.
         expected: &'static str,
     },
-    /// The up script behind the down script.
-    #[error("the up script stands before the down script")]
+    /// The up script after the down script.
+    #[error("the up script must come before the down script")]
     UpBehindDown,
     /// A statement before the first mark.
     #[error("a statement before this mark belongs to neither script")]
@@ -408,10 +408,10 @@ pub enum MarkFault {
     #[error("no `-- +goose StatementEnd` follows it")]
     NotClosed,
     /// A `StatementEnd` without its beginning.
-    #[error("no `-- +goose StatementBegin` stands before it")]
+    #[error("no `-- +goose StatementBegin` precedes it")]
     NotOpen,
-    /// goose's variables of the environment.
-    #[error("variables of the environment are not put into scripts")]
+    /// goose's environment variables.
+    #[error("environment variables are not substituted in scripts")]
     Substitution,
     /// One of tern's templates.
     #[error("templates are not evaluated")]
@@ -425,9 +425,9 @@ impl MarkFault {
         match self {
             MarkFault::Indented => "remove the white space before it".into(),
             MarkFault::Again { .. } => {
-                "keep one of them, and put what belongs to neither half into a migration of its own".into()
+                "keep one of them, and move what belongs to neither half to a migration of its own".into()
             }
-            MarkFault::Unknown { known } => format!("write {known}; a comment that is no mark must not look like one"),
+            MarkFault::Unknown { known } => format!("write {known}; a comment that is not a mark must not look like one"),
             MarkFault::BadOption { known, .. } => format!("write {known}, or remove it"),
             MarkFault::NoUp { expected } => format!("write `{expected}` on a line of its own above the up script"),
             MarkFault::UpBehindDown => "put the up script first".into(),
@@ -438,7 +438,7 @@ impl MarkFault {
                 "declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, and remove the mark".into()
             }
             MarkFault::Template => {
-                "write the text that it stands for, or declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, \
+                "write the text that it produces, or declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, \
                  for a value; an array of arrays can be written `ARRAY[[…], […]]`"
                     .into()
             }
@@ -446,7 +446,7 @@ impl MarkFault {
     }
 }
 
-/// What is wrong with a placeholder.
+/// The faults of a placeholder.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceholderFault {
@@ -457,13 +457,13 @@ pub enum PlaceholderFault {
         declared: Vec<String>,
     },
     /// It has no end, or no name.
-    #[error("this is no placeholder")]
+    #[error("this is not a placeholder")]
     Malformed,
-    /// It stands in a string or a quoted identifier.
-    #[error("a placeholder is not replaced in quotes")]
+    /// It is inside a string or a quoted identifier.
+    #[error("a placeholder is not replaced inside quotes")]
     Quoted,
-    /// It touches what would become one word with its value.
-    #[error("a placeholder stands for a whole word")]
+    /// It touches characters that would become one word with its value.
+    #[error("a placeholder must be a whole word")]
     Glued,
 }
 
@@ -476,11 +476,11 @@ impl PlaceholderFault {
                 "declare it: `migrate!(…, placeholders = [\"name\"])`".into()
             }
             PlaceholderFault::Unknown { declared } => {
-                format!("the set declares {}; text that is no placeholder is written `'$' || '{{…}}'`", crate::set::placeholder::list(declared))
+                format!("the set declares {}; write other text as `'$' || '{{…}}'`", crate::set::placeholder::list(declared))
             }
             PlaceholderFault::Malformed => "write `${name}`: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first".into(),
             PlaceholderFault::Quoted => {
-                "write it without the quotes, since its value brings its own; a part of a string is joined with `||`".into()
+                "write it without the quotes, because its value has its own; join a part of a string with `||`".into()
             }
             PlaceholderFault::Glued => {
                 "write a space between, or let the value be the whole name: `${name}` is replaced by an identifier or a \
@@ -499,19 +499,19 @@ fn found_text(found: &[String]) -> String {
     match found {
         [] => ": the directory is empty".to_owned(),
         found => format!(
-            ": found {} only",
+            ": found only {}",
             found.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         ),
     }
 }
 
 impl ProblemKind {
-    /// How to mend it.
+    /// How to fix it.
     pub fn help(&self) -> String {
         use ProblemKind as K;
         match self {
             K::NoMigrations { .. } => "add `0001_name.sql`, `V1__name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
-                an empty directory that is meant to be here needs a `.gitkeep` or a `README.md`"
+                a directory that is empty on purpose needs a `.gitkeep` or a `README.md`"
                 .into(),
             K::MixedLayouts { .. } => {
                 "keep one layout in a directory: rename the files of the other, or move them to a directory (and a \
@@ -521,21 +521,21 @@ impl ProblemKind {
             K::MissingVersion { example } => {
                 format!("name it like `{example}`: digits, an underscore, what it does; or move it out of the directory")
             }
-            K::MissingName { example } => format!("say what it does: `{example}`"),
+            K::MissingName { example } => format!("add what it does: `{example}`"),
             K::OddVersion { example, .. } => format!("name it like `{example}`"),
             K::LongVersion { .. } => "shorten it: a date with the time of day has 14 digits".into(),
             K::OddCharacter { .. } => "rename it with letters, digits, `_` and `-`".into(),
             K::UnknownEnding { .. } => {
-                "end it in `.sql` or `.up.sql`, `.down.sql`, `.verify.sql`; a name itself has no dots before letters".into()
+                "end it in `.sql` or `.up.sql`, `.down.sql`, `.verify.sql`; the name itself must not have a dot before a letter".into()
             }
             K::UnknownFile { names: "", .. } => "move it out of the directory".into(),
             K::UnknownFile { names, .. } => format!("rename it to {names} if it is meant to be one, or move it out of the directory"),
             K::InFolder { .. } => "move it up, beside the other migrations, or out of the directory".into(),
             K::FolderWithoutUp { expected } => format!("add `{expected}`, or delete the folder"),
             K::WithoutUp { expected, .. } => format!("add `{expected}`, or delete this file"),
-            K::DuplicateVersion { .. } => "give the newer of the two a version of its own".into(),
+            K::DuplicateVersion { .. } => "give the newer of the two another version".into(),
             K::DuplicateScript { .. } => "keep one of the two".into(),
-            K::SameButForCase { .. } => "rename one of them: Windows and macOS take both for one file".into(),
+            K::SameButForCase { .. } => "rename one of them: Windows and macOS treat both as one file".into(),
             K::OtherTool { mend, .. } => mend.clone(),
             K::BadMark { fault, .. } => fault.help(),
             K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
@@ -554,34 +554,34 @@ impl ProblemKind {
                 "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow` and `replaces`".into()
             }
             K::NotAnOption { .. } => {
-                "write `option=value` without spaces inside, several of them with a space between; a comment that is \
-                 no option must not begin with `migrate:`"
+                "write `option=value` without spaces, and separate several with a space; a comment that is \
+                 not an option must not begin with `migrate:`"
                     .into()
             }
             K::BadValue { option, expected, .. } => format!("`{option}` takes {expected}"),
             K::DuplicateOption { .. } => "keep one of the two".into(),
             K::OptionNotHere { role: Role::Verify, .. } => {
-                "a verify script takes `lock_timeout` and `statement_timeout` only".into()
+                "a verify script takes only `lock_timeout` and `statement_timeout`".into()
             }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
             K::BadPlaceholder { fault, .. } => fault.help(),
             K::BadRange { .. } => {
-                "name one version, or the first and the last of several, in this order; all come before its own".into()
+                "name one version, or the first and the last of several, in this order; all must come before its own".into()
             }
             K::LateOptions => "move the line to the top of the file, above the first statement".into(),
-            K::OptionsInBlockComment => "write them behind `-- migrate:` on a line of their own".into(),
+            K::OptionsInBlockComment => "write them after `-- migrate:` on a line of their own".into(),
             K::RefusesBlock { .. } => {
-                "leave `transaction` out, and the script runs statement by statement; or move the statement to a migration of its own".into()
+                "remove `transaction`, and the script runs statement by statement; or move the statement to a migration of its own".into()
             }
             K::LocalSetting { .. } => {
-                "leave `LOCAL` out: a `SET` holds for the rest of the script, and is undone behind it".into()
+                "remove `LOCAL`: a `SET` lasts for the rest of the script, and is undone after it".into()
             }
             K::RefusesOwnBlock { .. } => "end the block with a COMMIT above the statement".into(),
             K::UnendedBlock => "end the block with a COMMIT".into(),
             K::VerifyControl { .. } => {
                 "remove it: a verify script runs in the migration's transaction, or in a read-only one of its own".into()
             }
-            K::ContradictsMetadata { .. } => "say it in one place".into(),
+            K::ContradictsMetadata { .. } => "set it in one place only".into(),
             K::UnknownSetting { expected, .. } => format!("the file may hold comments and {expected}"),
             K::DuplicateSetting { .. } => "keep one of the two".into(),
             K::MissingSetting { expected, .. } => format!("write {expected}, or delete the file"),
@@ -590,7 +590,7 @@ impl ProblemKind {
     }
 }
 
-/// Everything that is wrong with a migration directory, in the order of its files.
+/// All problems of a migration directory, in the order of its files.
 ///
 /// Never empty when it is an error.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -607,7 +607,7 @@ impl Problems {
         self.0.push(problem);
     }
 
-    /// Sorted, and each once.
+    /// Sorted and without duplicates.
     pub(crate) fn sorted(mut self) -> Problems {
         self.0.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
         self.0.dedup();
@@ -631,12 +631,12 @@ impl Problems {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of problems.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -26,8 +26,8 @@ fn what_does_not_end_is_reported_where_it_begins() {
             "CREATE FUNCTION f() RETURNS int\nBEGIN ATOMIC SELECT CASE END;",
             "2:1 this BEGIN ATOMIC has no END",
         ),
-        ("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2", "1:36 this ( has no partner"),
-        ("CREATE TABLE t (a int", "1:16 this ( has no partner"),
+        ("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2", "1:36 this ( is unmatched"),
+        ("CREATE TABLE t (a int", "1:16 this ( is unmatched"),
     ];
     for (script, expected) in cases {
         assert_eq!(faults(script), [expected], "{script}");
@@ -169,14 +169,14 @@ fn a_parenthesis_without_a_partner_is_a_fault() {
     let script = "SELECT (1;\nSELECT 2);\nSELECT ((3);\nSELECT (4)";
     assert_eq!(
         faults(script),
-        ["1:8 this ( has no partner", "2:9 this ) has no partner", "3:8 this ( has no partner"]
+        ["1:8 this ( is unmatched", "2:9 this ) is unmatched", "3:8 this ( is unmatched"]
     );
     assert_eq!(statements(script), ["SELECT (1", "SELECT 2)", "SELECT ((3)", "SELECT (4)"]);
 }
 
 #[test]
 fn a_byte_0_ends_the_reading() {
-    assert_eq!(faults("SELECT 1;\nSELECT '\0'"), ["2:9 a byte 0 can't be sent to the server"]);
+    assert_eq!(faults("SELECT 1;\nSELECT '\0'"), ["2:9 a zero byte can't be sent to the server"]);
     assert_eq!(faults("COPY t TO stdout;\0COMMIT").len(), 2);
     let utf16: String = "SELECT 1;".chars().flat_map(|c| [c, '\0']).collect();
     assert_eq!(faults(&utf16).len(), 1);
@@ -201,9 +201,10 @@ fn every_fault_says_how_to_mend_it() {
     }
 }
 
-const ESCAPES: &str = "what a backslash means in this string depends on standard_conforming_strings, which the script turns off \
+const ESCAPES: &str = "the meaning of a backslash in this string depends on standard_conforming_strings, which the script turns off \
                        before it";
-const ENCODED: &str = "what this character is depends on client_encoding, which the script sets to another one than UTF8 before it";
+const ENCODED: &str =
+    "this character depends on client_encoding, which the script sets to something other than UTF8 before it";
 
 #[test]
 fn a_backslash_in_a_string_behind_the_setting_that_makes_it_an_escape_is_refused() {

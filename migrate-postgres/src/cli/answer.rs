@@ -1,4 +1,4 @@
-//! What came of a command, and how it is printed.
+//! The answer of a command, and how it is printed.
 
 use super::context::Context;
 use super::exit::Exit;
@@ -11,7 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
 use std::io::Write;
 
-/// What a command that did not fail has to say.
+/// The answer of a command that did not fail.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(super) exit: Exit,
@@ -19,7 +19,7 @@ pub(crate) struct Answer {
     pub(super) page: Page,
     /// For programs: an object.
     pub(super) data: Value,
-    /// What to do next, if there is something.
+    /// The advice, if there is any.
     pub(super) next: Next,
 }
 
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-/// Prints what came of a command.
+/// Prints the result of a command.
 pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Context) -> Exit {
     let exit = match &answer {
         Ok(answer) => answer.exit,
@@ -53,7 +53,7 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
     }
 }
 
-/// The dump that was made, and how it is restored: also where what came after it failed.
+/// The backup that was made and how to restore it, even if a later step failed.
 fn backup_page(context: &Context) -> Page {
     let Some(backup) = context.ui.backup() else { return Page::default() };
     let (file, size) = (backup.file.display(), Bytes(backup.bytes));
@@ -63,7 +63,7 @@ fn backup_page(context: &Context) -> Page {
         .line(format!("  {}", context.restore_command(backup)))
 }
 
-/// What went wrong, what state the database is in, and what to do next.
+/// A problem: what went wrong, the state of the database, and the advice.
 fn problem_page(problem: &Problem, next: &Next, backup: Page) -> Page {
     let (what, _) = problem.told();
     let mut lines = what.lines();
@@ -75,7 +75,7 @@ fn problem_page(problem: &Problem, next: &Next, backup: Page) -> Page {
         .lines(next.lines())
 }
 
-/// A reader that goes away, `head` say, is no reason to tell of another outcome.
+/// Writes the text. A reader that goes away, such as `head`, does not change the exit code.
 fn write(mut stream: impl Write, text: &str, exit: Exit) -> Exit {
     drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
     exit

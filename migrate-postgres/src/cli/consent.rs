@@ -14,18 +14,18 @@ use tokio_postgres::Config;
 /// Consent to reverting migrations.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Consent {
-    /// Ask no question: what the down scripts drop is lost
+    /// Do not ask for confirmation; what the down scripts drop is lost
     #[arg(long)]
     yes: bool,
 }
 
 impl Consent {
-    /// Asks for consent to what a plan reverts, where the database is not marked as a development one, and gives the plan
-    /// back: held to what was shown.
+    /// Asks for consent to what a plan reverts, unless the database is marked as a development database. Returns the plan,
+    /// limited to the steps that were shown.
     ///
     /// # Errors
     ///
-    /// [`Problem::NotConfirmed`] where the answer is not yes, or there is no terminal to ask on.
+    /// [`Problem::NotConfirmed`] if the answer is not yes, or there is no terminal to ask on.
     pub(super) async fn to(
         &self,
         context: &Context,
@@ -62,12 +62,12 @@ fn question(database: &str, server: &str, names: &[String]) -> String {
         count => format!("{count} migrations"),
     };
     format!(
-        "This reverts {count} of the database {database} ({server}):\n{list}\
-         What their down scripts drop is lost with its rows. Go on? [y/N] "
+        "This reverts {count} in the database {database} ({server}):\n{list}\
+         What their down scripts drop is lost, rows included. Continue? [y/N] "
     )
 }
 
-/// Whether the answer is yes. The thread that reads it is left behind by a Ctrl-C, and ends with the process.
+/// Asks, and returns true for yes. A Ctrl-C leaves the reading thread behind; it ends with the process.
 async fn ask(question: &str) -> bool {
     let mut stderr = std::io::stderr();
     if stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).is_err() {
@@ -83,7 +83,7 @@ async fn ask(question: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// A plan that reverts what was shown, or nothing.
+/// A plan that reverts exactly what was shown, or nothing.
 #[derive(Debug)]
 struct AsShown {
     plan: Box<dyn Plan>,

@@ -1,4 +1,4 @@
-//! What a command came to, as a number for scripts.
+//! The exit codes.
 
 use super::problem::Problem;
 use super::signals::Signal;
@@ -6,7 +6,7 @@ use crate::error::Error;
 use migrate_core::engine::error::{Failure, Left};
 use std::process::ExitCode;
 
-/// What a command came to. Its number is the exit code.
+/// The outcome of a command. Its number is the exit code.
 ///
 /// # Examples
 ///
@@ -21,27 +21,27 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: done, or nothing to do.
     Done,
-    /// 1: something outside of migrations went wrong: no connection, no such file, a server error between migrations.
+    /// 1: an error outside of migrations: no connection, a missing file, a server error between migrations.
     Error,
-    /// 2: the command line can't be understood.
+    /// 2: the command line is invalid.
     Usage,
     /// 3: migrations are pending; from `status` and `plan`.
     Pending,
-    /// 4: the schema is not the one that the history tells of.
+    /// 4: the schema differs from what the history says.
     Drift,
-    /// 5: refused before anything was changed: set, history and what was asked for contradict each other.
+    /// 5: refused before anything was changed: the set, the history and the request contradict each other.
     Refused,
-    /// 6: somebody else kept the migration lock, or the lock on a table, for too long.
+    /// 6: another session held the migration lock, or a lock on a table, for too long.
     LockNotGot,
     /// 7: a migration or its verify script failed.
     Failed,
-    /// 8: a migration stands between two of its statements, and only a look tells whether the next one was done.
+    /// 8: a migration stopped between two statements, and it is not known whether the next one was done.
     InDoubt,
-    /// 9: a preflight found something for which a run should not be begun.
+    /// 9: a preflight check found a reason not to start a run.
     Stop,
     /// 10: the database could not be backed up; nothing was changed.
     NoBackup,
-    /// 11: `plan --rehearse` had to leave migrations out; those that it ran would go well.
+    /// 11: `plan --rehearse` had to leave migrations out; those that it ran would succeed.
     Incomplete,
     /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
@@ -73,7 +73,7 @@ impl Exit {
         }
     }
 
-    /// The word that the JSON output has for it.
+    /// Its name in the JSON output.
     pub fn word(self) -> &'static str {
         match self {
             Exit::Done => "done",
@@ -94,7 +94,7 @@ impl Exit {
         }
     }
 
-    /// What an error of the library comes to.
+    /// The exit code of a library error.
     fn of_error(error: &Error) -> Exit {
         match error {
             Error::Refused(_)
@@ -132,7 +132,7 @@ impl Exit {
         }
     }
 
-    /// What a problem comes to.
+    /// The exit code of a problem.
     pub(super) fn of(problem: &Problem) -> Exit {
         match problem {
             Problem::Migrate(error) => Exit::of_error(error),

@@ -1,13 +1,13 @@
-//! The command line that a service carries with it.
+//! The command line of a service, as a subcommand of its own.
 //!
-//! [`Cli`] is one subcommand of the service's own parser, and works on the set that is embedded in the service:
+//! [`Cli`] is one subcommand of the service's parser. It works on the set that is embedded in the service:
 //!
 //! ```no_run
 //! use clap::Parser;
 //! use migrate_postgres::{Migrator, cli, migrate};
 //! use std::process::ExitCode;
 //!
-//! /// The one place where the migrations have their settings: the boot and the commands call it.
+//! /// The migrations with their settings, for both the boot and the commands.
 //! fn migrator() -> Migrator {
 //!     migrate!("tests/fixtures/quickstart").history_schema("ops")
 //! }
@@ -16,7 +16,7 @@
 //! enum Service {
 //!     /// Answers requests.
 //!     Serve,
-//!     /// Looks after the database's schema.
+//!     /// Manages the database's schema.
 //!     Migrate(cli::Cli),
 //! }
 //!
@@ -29,12 +29,12 @@
 //! }
 //! ```
 //!
-//! The same commands stand in the program `migrate`, which reads a folder, and adds `new` and `check`:
+//! The program `migrate` has the same commands, reads a folder, and adds `new`, `renumber` and `check`:
 //! `cargo install migrate-postgres --features cli,rustls`.
 //!
-//! Where it connects to: `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and what libpq looks at (`PGHOST` and its
-//! like, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] has the exit codes, and [the
-//! guide](crate::guide::operating::command_line) every command and the schema of the JSON output.
+//! The connection comes from `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and libpq's own sources (`PGHOST` and
+//! the other variables, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] lists the exit codes, and [the
+//! guide](crate::guide::operating::command_line) describes every command and the JSON output.
 
 mod answer;
 mod commands;
@@ -66,13 +66,13 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use tokio_postgres::Config;
 
-/// The subcommand of a service: commands over the set that is embedded in it. See [the module](self).
+/// The subcommand of a service: commands that work on its embedded set. See [the module](self).
 #[derive(Clone, Debug, clap::Args)]
-// What is written above is for the service's author, and this for those who call the service.
+// The text above is for the service's author, and the one below for its users.
 #[command(
-    about = "Manage the schema of the database",
+    about = "Manage the database schema",
     long_about = None,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt, 9 stop, 10 no backup"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup"
 )]
 #[must_use = "no command runs until `run` is called"]
 pub struct Cli {
@@ -84,7 +84,7 @@ pub struct Cli {
     own: Own,
 }
 
-/// What the service says, and not its command line.
+/// What the service itself sets, not its command line.
 #[derive(Clone, Default)]
 struct Own {
     database: Option<Box<Config>>,
@@ -98,8 +98,8 @@ impl std::fmt::Debug for Own {
 }
 
 impl Cli {
-    /// Connects here where the command line names nothing else, instead of to what the environment names: for a service that
-    /// has a configuration of its own.
+    /// The database to connect to unless the command line names another one. The environment is not read then: for a service
+    /// with a configuration of its own.
     pub fn database(mut self, config: Config) -> Cli {
         self.own.database = Some(Box::new(config));
         self
@@ -111,12 +111,12 @@ impl Cli {
         self
     }
 
-    /// Runs the command, and prints what came of it: what was asked for to standard output, problems to standard error.
+    /// Runs the command and prints its result: answers to standard output, problems to standard error.
     pub async fn run(self, migrator: &Migrator) -> ExitCode {
         self.run_to_exit(migrator).await.into()
     }
 
-    /// The same, with what it came to as a value.
+    /// Runs the command like [`run`](Cli::run), and returns its outcome as a value.
     pub async fn run_to_exit(self, migrator: &Migrator) -> Exit {
         let signals = Signals::listen();
         let Cli { options, command, own } = self;

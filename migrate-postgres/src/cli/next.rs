@@ -1,4 +1,4 @@
-//! What to do next, as words and as the exact command lines.
+//! The advice after a command: in words, and as exact command lines.
 
 use super::context::Context;
 use super::invocation::{Invocation, quoted};
@@ -10,12 +10,12 @@ use migrate_core::engine::error::{Failure, Left};
 use migrate_core::{FolderError, Migration, ProblemKind, Version};
 use std::path::Path;
 
-/// What to do next.
+/// Advice on what to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Next {
     /// In words.
     pub(super) advice: Option<String>,
-    /// Command lines, one of which is to be chosen, each with what it does.
+    /// Command lines to choose from, each with its effect.
     pub(super) commands: Vec<(String, &'static str)>,
 }
 
@@ -42,7 +42,7 @@ impl Next {
     }
 }
 
-/// What to do after a problem.
+/// The advice after a problem.
 pub(super) fn after(problem: &Problem, context: &Context) -> Next {
     let (_, told) = problem.told();
     let next = Next { advice: told, commands: Vec::new() };
@@ -51,16 +51,16 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         Problem::Migrate(error) => after_error(error, next, context),
         Problem::NotDevelopment { database } => next
             .or(call("reset --mark-development"), "marks it, and drops nothing")
-            .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it this once"),
-        Problem::Interrupted(_) => next.or(call("status"), "shows where it stands"),
-        Problem::Refuted(_) => next.or(call("verify"), "looks again"),
+            .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it once"),
+        Problem::Interrupted(_) => next.or(call("status"), "shows the state of each migration"),
+        Problem::Refuted(_) => next.or(call("verify"), "checks again"),
         Problem::Folder(FolderError::NotFound { .. }) => {
             let folder = context.folder.as_deref().unwrap_or(Path::new("migrations"));
-            Next::advice(format!("name the folder with --folder, or make `{}`", folder.display()))
-                .or(call("new create_users"), "makes it, with a first migration")
+            Next::advice(format!("name the folder with --folder, or create `{}`", folder.display()))
+                .or(call("new create_users"), "creates it with a first migration")
         }
         Problem::Folder(FolderError::Problems { problems, .. }) => {
-            let next = next.or(call("check"), "looks again");
+            let next = next.or(call("check"), "checks again");
             let twice =
                 problems.iter().find(|problem| matches!(problem.kind, ProblemKind::DuplicateVersion { .. }));
             let name = twice.and_then(|problem| migration_of(Path::new(&problem.path)));
@@ -81,7 +81,7 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
             next.resolving(&context.invocation, version, *statements_done, statements)
         }
         Error::Refused(Refused::UnknownVersion { .. }) | Error::LockWait { .. } | Error::LockLost { .. } => {
-            next.or(call("status"), "shows where each migration stands")
+            next.or(call("status"), "shows the state of each migration")
         }
         Error::Refused(
             Refused::UnknownRun { .. } | Refused::RunBeneath { .. } | Refused::MarkedRun { .. },
@@ -92,7 +92,7 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         ),
         Error::ForeignHistory { .. } => next
             .or(call("adopt --dry-run"), "shows what would be taken over")
-            .or(call("status --ignore-foreign-history"), "goes by our history alone"),
+            .or(call("status --ignore-foreign-history"), "uses this set's own history alone"),
         Error::Refused(Refused::OutOfOrder { name, applied_as: None, .. }) => {
             let next = next.or(call("up --allow-out-of-order"), "applies it after the later one");
             renumbering(next, name, None, context)
@@ -107,16 +107,16 @@ fn after_error(error: &Error, next: Next, context: &Context) -> Next {
         ),
         Error::Refused(Refused::OtherStatements { name, .. }) => next.or(
             call(&format!("accept {} --force --reason '…'", quoted(name))),
-            "records its new text all the same",
+            "records its new text anyway",
         ),
         Error::Refused(Refused::Missing { renumbered: None, .. }) => {
-            next.or(call("up --allow-missing"), "goes on without its file")
+            next.or(call("up --allow-missing"), "continues without its file")
         }
         _ => next,
     }
 }
 
-/// How a migration gets another version: the one that it was applied with, or the next one. A service has no files to rename.
+/// How to renumber a migration: to the version that it was applied with, or to the next one. A service has no files to rename.
 fn renumbering(next: Next, name: &str, applied: Option<&str>, context: &Context) -> Next {
     if context.folder.is_none() {
         return next;
@@ -124,31 +124,28 @@ fn renumbering(next: Next, name: &str, applied: Option<&str>, context: &Context)
     let version =
         applied.and_then(version_of).map_or_else(String::new, |version| format!(" {}", quoted(version)));
     let command = context.invocation.command(&format!("renumber {}{version}", quoted(name)));
-    let what = if applied.is_some() {
-        "gives it the version back"
-    } else {
-        "gives it a version after the later one"
-    };
+    let what =
+        if applied.is_some() { "restores its version" } else { "gives it a version after the later one" };
     next.or(command, what)
 }
 
 fn after_failure(failure: &Failure, next: Next, invocation: &Invocation) -> Next {
     if let Left::InDoubt { done, total } = failure.left {
         return Next::advice(format!(
-            "see whether statement {} did what it was to do, and settle {} as that",
+            "check whether statement {} took effect, and settle {} accordingly",
             done + 1,
             failure.name
         ))
         .resolving(invocation, &failure.version, done, Some(total));
     }
     match failure.action {
-        Action::Revert => next.or(invocation.command("down"), "goes on with it"),
-        _ => next.or(invocation.command("up"), "goes on with it"),
+        Action::Revert => next.or(invocation.command("down"), "continues with it"),
+        _ => next.or(invocation.command("up"), "continues with it"),
     }
 }
 
 impl Next {
-    /// The ways to settle an interrupted migration by hand, of whose statements so many are done.
+    /// The ways to settle an interrupted migration, `done` of whose statements are done.
     pub(super) fn resolving(
         self,
         invocation: &Invocation,
@@ -163,23 +160,24 @@ impl Next {
         let next = self.or(resolve(&format!("--resume={}", done + 1)), "runs that statement (again)");
         let next = match statements {
             Some(statements) if done + 1 >= statements => next,
-            _ => next.or(resolve(&format!("--resume={}", done + 2)), "it is done: goes on after it"),
+            _ => next
+                .or(resolve(&format!("--resume={}", done + 2)), "that statement is done: resumes after it"),
         };
-        next.or(resolve("--applied"), "all of the migration is done")
-            .or(resolve("--reverted"), "nothing of it is there any more")
+        next.or(resolve("--applied"), "the whole migration is done")
+            .or(resolve("--reverted"), "nothing of it is left")
     }
 }
 
-/// How many statements the up script of a migration has.
+/// The number of statements in the up script of a migration.
 pub(super) fn statements_of(context: &Context, version: &Version) -> Option<usize> {
     let migration = context.migrator.set().find(version)?;
     migrate_core::plan::Step::apply(migration as &dyn Migration).script().map(|s| s.statements().len())
 }
 
-/// What follows a migration that was settled.
+/// The advice after a migration was settled.
 pub(super) fn after_resolve(resolution: Resolution, invocation: &Invocation) -> Next {
     match resolution {
-        Resolution::ResumeAt(_) => Next::default().or(invocation.command("up"), "goes on there"),
-        _ => Next::default().or(invocation.command("status"), "shows where each migration stands"),
+        Resolution::ResumeAt(_) => Next::default().or(invocation.command("up"), "resumes there"),
+        _ => Next::default().or(invocation.command("status"), "shows the state of each migration"),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Options {
 }
 
 impl std::fmt::Debug for Options {
-    /// Without the connection string.
+    /// Leaves the connection string out.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("output", &self.output)
@@ -32,23 +32,23 @@ impl std::fmt::Debug for Options {
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Connect here instead of to DATABASE_URL. A password is better kept in PGPASSWORD or ~/.pgpass: others on this machine see
-    /// a command line
+    /// Connect to this URL instead of DATABASE_URL. Keep the password in PGPASSWORD or ~/.pgpass: other users of this machine can
+    /// see a command line
     #[arg(long, global = true, value_name = "URL", conflicts_with = "service")]
     pub(super) database_url: Option<String>,
-    /// Connect to this service of pg_service.conf instead of DATABASE_URL
+    /// Connect with this service of pg_service.conf instead of DATABASE_URL
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) service: Option<String>,
 }
 
-/// How to say it.
+/// How the answer is printed.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// When to use colours and tables; `auto` uses them on a terminal, and no colours where NO_COLOR is set
+    /// When to use colors and tables; `auto` uses them on a terminal, but no colors if NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
     /// Show no progress
@@ -56,58 +56,58 @@ pub(crate) struct Output {
     pub(super) quiet: bool,
 }
 
-/// When to use colours and tables.
+/// When to use colors and tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     /// On a terminal.
     Auto,
-    /// Also where the output goes elsewhere.
+    /// Also when the output is not a terminal.
     Always,
-    /// Nowhere.
+    /// Not even on a terminal.
     Never,
 }
 
-/// What a run does other than the service does at boot.
+/// How a run differs from the service's run at boot.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Runs")]
 pub(crate) struct Run {
-    /// How long to wait for another run to end: 30s, 5min
+    /// How long to wait for another run to end, for example 30s or 5min
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_wait: Option<Duration>,
-    /// How long a statement waits for a lock on a table before its migration is rolled back and tried again; 0s waits forever
+    /// How long a statement waits for a lock on a table before its migration is rolled back and retried; 0s waits forever
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_timeout: Option<Duration>,
-    /// How long to go on with a migration that runs into lock timeouts
+    /// How long to retry a migration that runs into lock timeouts
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     retry_for: Option<Duration>,
-    /// How long a statement may take; 0s sets no limit
+    /// How long a statement may run; 0s sets no limit
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     statement_timeout: Option<Duration>,
-    /// End a migration that takes longer than this, and roll it back; no limit when not given
+    /// Stop and roll back a migration that takes longer than TIME [default: no limit]
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     migration_limit: Option<Duration>,
-    /// End a run that takes longer than this, once it has the migration lock; no limit when not given
+    /// Stop a run that holds the migration lock for longer than TIME [default: no limit]
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     run_limit: Option<Duration>,
-    /// Apply pending migrations also where later ones are applied
+    /// Apply pending migrations even if later ones are applied
     #[arg(long, global = true)]
     allow_out_of_order: bool,
-    /// Go on where an applied migration is missing from the set
+    /// Continue even if an applied migration is missing from the set
     #[arg(long, global = true)]
     allow_missing: bool,
-    /// Keep the history in the table of this tool, as it writes it: whoever uses the tool goes on with it
+    /// Keep the history in this tool's own table and format, so that the tool can still be used
     #[arg(long, global = true, value_name = "TOOL")]
     history: Option<Kept>,
-    /// Take what another tool's table lists for another set's migrations
+    /// Treat the migrations in another tool's table as those of another set
     #[arg(long, global = true)]
     ignore_foreign_history: bool,
-    /// Keep what the schema is after a run that changed something, for `drift --kept`
+    /// Record the schema after a run that changed something, so that `drift` can compare with it
     #[arg(long, global = true)]
     keep_schema: bool,
 }
 
-/// What a command that takes no steps has no use for: hidden from its help, and still taken, so that one line of options does for all
-/// commands. `used` names the options of runs that it does use.
+/// The options of runs that a command without steps does not use: hidden from its help but accepted, so that one line of options
+/// works for all commands. `used` names those that it does use.
 pub(super) fn unused(used: &[&str]) -> Vec<Arg> {
     all_but(Run::augment_args, used)
 }
@@ -131,7 +131,7 @@ fn hidden(arg: &Arg) -> Arg {
 #[derive(Clone, Default, Args)]
 #[command(next_help_heading = "Migrations")]
 pub(crate) struct Placeholders {
-    /// Give a placeholder `${NAME}` a value: a name, or a text in single quotes ('eu'); may be repeated
+    /// Give the placeholder `${NAME}` a value: an identifier, or a string in single quotes ('eu'); may be repeated
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = Placeholder::parse)]
     placeholder: Vec<Placeholder>,
 }
@@ -144,7 +144,7 @@ struct Placeholder {
     is_text: bool,
 }
 
-/// Without the values: one may be a secret.
+/// Leaves the values out: one may be a secret.
 impl std::fmt::Debug for Placeholders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.names()).finish()
@@ -208,7 +208,7 @@ impl Run {
         given.into_iter().flatten().collect()
     }
 
-    /// The migrator with what was asked for.
+    /// The migrator with the given options.
     pub(super) fn apply_to(&self, mut migrator: Migrator) -> Migrator {
         if let Some(time) = self.lock_wait {
             migrator = migrator.lock_wait(time);
@@ -257,7 +257,7 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    /// The migrator with the tool's table as its history: in the schema that is given, else in the first of the search path.
+    /// The migrator with the tool's table as its history: in the given schema, else in the first of the search path.
     fn kept_by(self, migrator: Migrator) -> Migrator {
         let table = match self {
             Kept::Prisma => tools::prisma(),

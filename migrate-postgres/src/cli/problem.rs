@@ -1,4 +1,4 @@
-//! What can go wrong in a command.
+//! The errors of a command.
 
 use super::connection::ConnectionProblem;
 use super::signals::Signal;
@@ -9,26 +9,26 @@ use migrate_core::engine::advice::Words;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a command did not end well.
+/// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     /// The library's own errors.
     #[error(transparent)]
     Migrate(#[from] Error),
 
-    /// A verify script that was run by itself refutes its migration.
+    /// A verify script, run on its own, failed.
     #[error("{}", migrate_core::clean!(
         "{}\ndatabase: {} is applied as before; nothing was changed\n\
-         next: see what changed what it made, or correct the verify script",
+         next: find out what changed since it was applied, or correct the verify script",
         without_state(_0), _0.name
     ))]
     Refuted(Box<migrate_core::Failure>),
 
-    /// What is known of the connection does not make one.
+    /// The connection is not configured, or not correctly.
     #[error(transparent)]
     Connection(#[from] ConnectionProblem),
 
-    /// The folder gives no set.
+    /// The folder can't be read as a set.
     #[error(transparent)]
     Folder(#[from] FolderError),
 
@@ -43,34 +43,34 @@ pub(crate) enum Problem {
         source: io::Error,
     },
 
-    /// A file that was to be made is there.
-    #[error("{}", migrate_core::clean!("`{}` is there already; nothing was written\nnext: give the migration another name", path.display()))]
+    /// A file to be created already exists.
+    #[error("{}", migrate_core::clean!("`{}` already exists; nothing was written\nnext: give the migration another name", path.display()))]
     Exists {
         /// The file.
         path: PathBuf,
     },
 
-    /// No name for a migration.
+    /// A name without letters and digits.
     #[error("{}", migrate_core::clean!(
-        "`{name}` has no letter or digit to name a migration by; nothing was written\nnext: say what it does: create_users"
+        "`{name}` has no letter or digit; nothing was written\nnext: name what the migration does, for example create_users"
     ))]
     NewName {
         /// The name as it was given.
         name: String,
     },
 
-    /// A layout whose files can't be made.
+    /// A layout in which `new` creates no files.
     #[error("{}", migrate_core::clean!(
-        "no file can be made for the {layout} layout; nothing was written\nnext: write the migration by hand"
+        "can't create a migration in the {layout} layout; nothing was written\nnext: write the migration by hand"
     ))]
     NewLayout {
         /// The layout's name.
         layout: String,
     },
 
-    /// A reset of a database that nobody has called a development one.
+    /// A reset of a database that is not marked as a development database.
     #[error("{}", migrate_core::clean!(
-        "the database {database} is not marked as a development database, and all in it would be dropped; nothing was changed\n\
+        "the database {database} is not marked as a development database, and a reset drops everything in it; nothing was changed\n\
          next: mark it once, or repeat its name"
     ))]
     NotDevelopment {
@@ -78,12 +78,12 @@ pub(crate) enum Problem {
         database: String,
     },
 
-    /// Migrations would be reverted, and nobody has said yes to it.
+    /// A revert that was not confirmed.
     #[error("{}", migrate_core::clean!(
-        "{} of the database {database} ({server}) would be reverted, and {}; nothing was reverted\nnext: {}",
+        "reverting {} in the database {database} ({server}) was not confirmed: {}; nothing was reverted\nnext: {}",
         names.join(", "),
         if *asked { "the answer was not yes" } else { "there is no terminal to ask on" },
-        if *asked { "see what `--dry-run` shows" } else { "give `--yes` if what their down scripts drop may go, rows included" }
+        if *asked { "check the steps with `--dry-run`" } else { "give `--yes` if everything that the down scripts drop may be lost, rows included" }
     ))]
     NotConfirmed {
         /// Its name.
@@ -98,7 +98,7 @@ pub(crate) enum Problem {
 
     /// A reset with the name of another database.
     #[error("{}", migrate_core::clean!(
-        "the database is {database}, not {confirmed}; nothing was changed\nnext: see where the connection leads"
+        "the database is {database}, not {confirmed}; nothing was changed\nnext: check which database the connection leads to"
     ))]
     OtherDatabase {
         /// Its name.
@@ -109,8 +109,8 @@ pub(crate) enum Problem {
 
     /// A reset of a database that subscribes to others.
     #[error("{}", migrate_core::clean!(
-        "the database {database} has subscriptions ({}), whose slots on the publisher would stay and keep its log; nothing was \
-         changed\nnext: drop them first: DROP SUBSCRIPTION {}",
+        "the database {database} has subscriptions ({}); a reset would leave their slots on the publisher, which would keep its WAL; \
+         nothing was changed\nnext: drop them first: DROP SUBSCRIPTION {}",
         names.join(", "), crate::sql::quote::quote_if_needed(&names[0])
     ))]
     Subscriptions {
@@ -122,7 +122,7 @@ pub(crate) enum Problem {
 
     /// The seed script failed.
     #[error("{}", migrate_core::clean!(
-        "the seed script failed{place}: {message}\ndatabase: it is rebuilt, and the seed script left nothing behind\nnext: correct the script, and reset again"
+        "the seed script failed{place}: {message}\ndatabase: rebuilt; the seed script left nothing behind\nnext: correct the script, and reset again"
     ))]
     Seed {
         /// Where in it: ` at seed.sql:3:1`.
@@ -131,20 +131,20 @@ pub(crate) enum Problem {
         message: String,
     },
 
-    /// Nothing was kept of the schema.
+    /// No schema is recorded.
     #[error(
-        "nothing was kept of the schema to compare it with; nothing was changed\n\
-         next: let runs keep it by `--keep-schema`, keep it as it is now by `drift --keep`, or compare without `--kept`"
+        "no schema is recorded to compare with; nothing was changed\n\
+         next: record it in each run with `--keep-schema`, record the current one with `drift --keep`, or compare without `--kept`"
     )]
     NotKept,
 
-    /// What was kept of the schema is of before other migrations were applied or reverted.
+    /// The recorded schema is older than the last migrations that were applied or reverted.
     #[error("{}", migrate_core::clean!(
-        "what was kept of the schema at {at} is of before a run that kept nothing; nothing was changed\n\
-         next: compare without `--kept`, and keep it by `drift --keep` if all is well"
+        "the schema recorded at {at} is outdated: a later run recorded none; nothing was changed\n\
+         next: compare without `--kept`, and record the schema with `drift --keep` if all is well"
     ))]
     KeptEarlier {
-        /// When it was kept.
+        /// When it was recorded.
         at: String,
     },
 
@@ -154,15 +154,15 @@ pub(crate) enum Problem {
 
     /// Ended by a signal.
     #[error("{}", migrate_core::clean!(
-        "{}; what was being applied is rolled back, or stands at a checkpoint if it runs statement by statement\n\
-         next: see where the database stands",
+        "{}; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement\n\
+         next: check the state of the database",
         _0.past()
     ))]
     Interrupted(Signal),
 }
 
 impl Problem {
-    /// The word that the JSON output has for it.
+    /// Its name in the JSON output.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Problem::Migrate(error) => kind_of(error),
@@ -277,12 +277,12 @@ fn refusal(refused: &crate::Refused) -> &'static str {
     }
 }
 
-/// What a failure says of what went wrong, and not what becomes of a run.
+/// What went wrong in a failure, without what it says about a run.
 fn without_state(failure: &migrate_core::Failure) -> String {
     failure.what().to_string()
 }
 
-/// The library's advice, with the words of the command line for those of its calls.
+/// The library's advice, with options in place of the calls.
 fn in_options(advice: &str) -> String {
     const WORDS: [(&str, &str); 15] = [
         ("`drift_since_kept`", "`drift --kept`"),

@@ -1,5 +1,4 @@
-//! What the terminal shows while a run is under way: how far it is, the running statement and its age, and who is in the
-//! way.
+//! The progress display: the position in the run, the running statement and its age, and the blocking sessions.
 
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
@@ -20,7 +19,7 @@ use std::time::Duration;
 pub(crate) struct Ui {
     color: Color,
     bars: Option<Arc<Mutex<Bars>>>,
-    /// Whether steps are told of as lines, where there is no bar that shows them.
+    /// True if steps are printed as lines, because there is no progress bar.
     log: bool,
     /// The dump that was made before the run.
     backup: Arc<OnceLock<Dump>>,
@@ -45,7 +44,7 @@ impl Ui {
         }
     }
 
-    /// When to use colours: `NO_COLOR` and its like are looked at where nothing was asked for.
+    /// When to use colors: `NO_COLOR` and similar variables count unless `--color` says otherwise.
     pub(super) fn color(&self) -> ColorChoice {
         match self.color {
             Color::Auto => ColorChoice::Auto,
@@ -82,15 +81,15 @@ impl Ui {
             _ = self.backup.set(Dump { file: (*file).to_owned(), bytes: *bytes });
         }
         if let Some(bars) = &self.bars {
-            // A panic in another callback is no reason to add one here.
+            // A panic in another callback must not cause one here.
             bars.lock().unwrap_or_else(PoisonError::into_inner).event(event);
         } else if self.log && is_worth_a_line(event) {
-            // A closed standard error is no reason to stop a run.
+            // A closed standard error must not stop a run.
             drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{event}\n").as_bytes()));
         }
     }
 
-    /// Somebody else has the migration lock, and what is not a run waits for it.
+    /// Shows that a command other than a run waits for the migration lock.
     pub(super) fn wait_for_lock(&self, holder: &Holder) {
         if let Some(bars) = &self.bars {
             let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +97,7 @@ impl Ui {
         }
     }
 
-    /// Shows what is under way on a scratch database.
+    /// Shows progress on a scratch database.
     pub(super) fn phases(&self) -> Told {
         let Some(bars) = self.bars.clone() else { return Told::default() };
         Told::new(move |phase| {
@@ -120,7 +119,7 @@ impl Ui {
     }
 }
 
-/// What somebody who reads a log wants to know while a run is under way; its end is told of anyhow.
+/// True for an event that belongs in a log during a run; its end is reported in any case.
 fn is_worth_a_line(event: &Event<'_>) -> bool {
     matches!(
         event,
@@ -153,7 +152,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a template of this file").progress_chars("━╸─")
 }
 
-/// How often the ages are written anew.
+/// How often the ages are redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
 impl Shown {
@@ -170,18 +169,18 @@ impl Shown {
         Shown { steps, statement, blockers, all }
     }
 
-    /// So many steps are to be taken.
+    /// Sets the number of steps.
     fn expect(&self, steps: usize) {
         self.steps.set_style(style("{spinner} {bar:30} {pos} of {len}  {elapsed}"));
         self.steps.set_length(steps as u64);
     }
 
-    /// Somebody else has the migration lock.
+    /// Shows the session that holds the migration lock.
     fn wait_for_lock(&self, holder: &Holder) {
         self.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
     }
 
-    /// The database is being dumped.
+    /// Shows the progress of a backup.
     fn dumping(&self, written: u64, of: u64) {
         if written == 0 {
             self.begin("");
@@ -190,7 +189,7 @@ impl Shown {
         self.statement.set_message(format!("backing up: {written} written, of a database of {of}"));
     }
 
-    /// Something else is under way from now on.
+    /// Shows the next activity.
     fn begin(&self, message: &str) {
         self.statement.reset_elapsed();
         self.statement.set_message(printable(message).into_owned());
@@ -204,11 +203,11 @@ impl Bars {
         match event {
             Event::Started { steps, .. } => {
                 shown.expect(*steps);
-                shown.begin("sent to the server, which has not answered yet");
+                shown.begin("sent to the server; waiting for its answer");
             }
             Event::BackingUp { written, of, .. } => shown.dumping(*written, *of),
             Event::BackedUp { .. } => {
-                shown.begin("dumped; sent to the server, which has not answered yet");
+                shown.begin("backed up; waiting for the server's answer");
             }
             Event::StepStarted { name, action, number, of, .. } => {
                 shown.expect(*of);
@@ -238,17 +237,17 @@ impl Bars {
             for bar in [&shown.steps, &shown.statement, &shown.blockers] {
                 bar.finish_and_clear();
             }
-            // Nothing to do about a terminal that is gone.
+            // The terminal may be gone.
             drop(shown.all.clear());
         }
     }
 }
 
 fn in_the_way(blockers: &[Holder]) -> impl Iterator<Item = String> + '_ {
-    blockers.iter().map(|blocker| fitted(&format!("in the way: {blocker}")))
+    blockers.iter().map(|blocker| fitted(&format!("blocked by: {blocker}")))
 }
 
-/// One line, cut at the terminal's edge: what is taken away again must not be more lines than it was.
+/// One line, cut at the terminal's edge, so that the same number of lines is cleared again.
 fn fitted(text: &str) -> String {
     let width = width_of_progress().map_or(usize::MAX, |width| width.saturating_sub(4));
     let text = printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
@@ -258,7 +257,7 @@ fn fitted(text: &str) -> String {
     }
 }
 
-/// A statement that is running, on one line.
+/// A running statement, on one line.
 fn running(statement: &Running<'_>) -> String {
     let Running { name, action, number, of, text, .. } = statement;
     let text = text.redacted().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -275,7 +274,7 @@ mod tests {
     use migrate_core::plan::Step;
     use migrate_core::{Script, SqlMigration, Version};
 
-    /// What is shown of a script's statement.
+    /// The line that is shown for a script's statement.
     fn shown(text: &str, number: usize) -> String {
         let script = Script::of_text("a.sql", text.to_owned()).unwrap();
         let migration = SqlMigration::new(Version::numeric("1"), "a", script);

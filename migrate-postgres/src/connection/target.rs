@@ -1,4 +1,4 @@
-//! What a run can be given: something that has, or can open, a connection.
+//! The target of a run: a connection, or a way to open one.
 
 use crate::connection::endpoint::Endpoint;
 use crate::connection::heard::Heard;
@@ -12,7 +12,7 @@ use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
-/// What [`Migrator::run`](crate::Migrator::run) and the other calls can be given:
+/// The target of [`Migrator::run`](crate::Migrator::run) and the other calls:
 ///
 /// | target | connections |
 /// |---|---|
@@ -21,8 +21,8 @@ use tokio_postgres::{Client, Config, NoTls, Socket};
 /// | `deadpool_postgres::Pool` (feature `deadpool`) | takes them from the pool |
 /// | [`tokio_postgres::Client`], `deadpool_postgres::Object` | uses the one given |
 ///
-/// A boot with nothing to do uses one connection. A run with work to do uses a second one, except over a single
-/// `Client`: one holds the lock in an idle transaction, which is true behind a transaction pooler too, the other works.
+/// A boot with nothing to do uses one connection. A run with work to do uses two, except with a single `Client`: one holds the
+/// lock in an idle transaction, which works behind a transaction pooler too, and the other does the work.
 ///
 /// The trait is sealed.
 pub trait Target: sealed::Sealed + Sync {
@@ -30,11 +30,11 @@ pub trait Target: sealed::Sealed + Sync {
     #[doc(hidden)]
     fn open(&self) -> Opening<'_>;
 
-    /// Opens another one of the same kind, where that can be done without waiting for others to give theirs back.
+    /// Opens another connection of the same kind, if that is possible without waiting for others to return theirs.
     #[doc(hidden)]
     fn open_another(&self) -> Option<Opening<'_>>;
 
-    /// How to connect, where it knows that: to another database of the same server then, too.
+    /// The configuration, if it is known: with it, other databases of the same server can be reached too.
     #[cfg(any(feature = "catalog", feature = "operate", feature = "tracing"))]
     #[doc(hidden)]
     fn to_config(&self) -> Result<Option<Endpoint>, Error> {
@@ -42,7 +42,7 @@ pub trait Target: sealed::Sealed + Sync {
     }
 }
 
-/// A connection on its way.
+/// The future of a connection.
 #[doc(hidden)]
 #[allow(unreachable_pub, reason = "a hidden part of a sealed trait")]
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session<'a>, Error>> + Send + 'a>>;
@@ -146,7 +146,7 @@ impl Target for String {
     }
 }
 
-/// Connects, by the way that `sslmode` says. A Unix socket knows no TLS.
+/// Connects according to `sslmode`. A Unix socket has no TLS.
 pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Session<'static>, Error> {
     if has_impossible_host(endpoint) {
         return Err(uncertain("host"));
@@ -194,7 +194,7 @@ type Connected = Result<Session<'static>, tokio_postgres::Error>;
 
 /// # Errors
 ///
-/// Where a certificate or a key can't be read.
+/// If a certificate or a key can't be read.
 async fn connect_by_tls(endpoint: &Endpoint, mode: SslMode) -> Result<Connected, Error> {
     let mut config = endpoint.clone();
     config.ssl_mode(mode);
@@ -215,8 +215,8 @@ where
     Ok(Session::owned(client, task, heard))
 }
 
-/// The error of a connection that could not be made. Of a configuration whose parts are uncertain it shows nothing, and nothing
-/// of what the server or the system said either, who may repeat a piece of a password as the name of a database.
+/// The error of a failed connection. If the parts of the configuration are uncertain, it shows none of them, nor the message of the
+/// server or the system, which may repeat a piece of a password as the name of a database.
 fn failed(config: &Config, source: tokio_postgres::Error) -> Error {
     match uncertain_part(config) {
         Some(part) => uncertain(part),
@@ -233,7 +233,7 @@ fn uncertain(part: &str) -> Error {
     }
 }
 
-/// Where a configuration leads, without its password.
+/// The destination of a configuration, without its password.
 pub(crate) fn describe(config: &Config) -> String {
     let ports = config.get_ports();
     let place = |(index, host): (usize, &Host)| {
@@ -293,7 +293,7 @@ mod deadpool {
         }
     }
 
-    /// What the server said, or the network, is worth more than that it was a pool that asked.
+    /// The error of the server or the network says more than that a pool asked.
     fn pool_error(error: PoolError) -> Error {
         match error {
             PoolError::Backend(source) => connect_error("the server of the pool".to_owned(), source),

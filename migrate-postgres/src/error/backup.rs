@@ -1,57 +1,57 @@
-//! Why a database could not be backed up.
+//! The errors of a backup.
 
 use crate::display::units::Bytes;
 use std::path::PathBuf;
 
-/// Why the database could not be backed up. Nothing was applied or reverted.
+/// The error of a backup. Nothing was applied or reverted.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// `pg_dump` connects by itself, and a client or pool does not tell how.
+    /// `pg_dump` makes its own connection, and a client or a pool does not say how.
     #[error(
-        "a backup takes a URL or a Config, and there is only a connection; nothing was changed\n\
-         next: migrate over a URL or a tokio_postgres::Config"
+        "a backup needs a URL or a Config, and there is only a connection; nothing was changed\n\
+         next: migrate with a URL or a tokio_postgres::Config"
     )]
     NoUrl,
-    /// No `pg_dump` with its `pg_restore` that is not older than the server.
+    /// No `pg_dump` with its `pg_restore` is at least as new as the server.
     #[error("{}", migrate_core::clean!(
-        "there is no pg_dump and pg_restore of version {server} or newer (found: {}); nothing was changed\n\
+        "pg_dump and pg_restore of version {server} or newer are not installed (found: {}); nothing was changed\n\
          next: install postgresql-client-{server}, or name the folder with `Backups::programs`",
         if found.is_empty() { "none".to_owned() } else { found.join(", ") }
     ))]
     NoProgram {
         /// The server's major version.
         server: u32,
-        /// Programs that were found and are too old.
+        /// The programs found, which are too old.
         found: Vec<String>,
     },
-    /// The database might not fit.
+    /// The disk may be too small for the backup.
     #[error("{}", migrate_core::clean!(
-        "{} has {} free, and {} may be needed; nothing was changed\nnext: make room, or name another folder",
+        "{} has {} free, and {} may be needed; nothing was changed\nnext: free some space, or name another folder",
         folder.display(), Bytes(*free), Bytes(*needed)
     ))]
     TooLittleSpace {
         /// The folder.
         folder: PathBuf,
-        /// How many bytes are free.
+        /// The free space in bytes.
         free: u64,
         /// The database's size and the reserve.
         needed: u64,
     },
     /// The folder or a file in it can't be used.
-    #[error("{}", migrate_core::clean!("{}: {source}; nothing was changed\nnext: see that the folder exists and can be written", path.display()))]
+    #[error("{}", migrate_core::clean!("{}: {source}; nothing was changed\nnext: check that the folder exists and is writable", path.display()))]
     Folder {
         /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// A program failed; its file was removed.
-    #[error("{}", migrate_core::clean!("{} failed: {said}; nothing was changed\nnext: see to that, and run again", program.display()))]
+    #[error("{}", migrate_core::clean!("{} failed: {said}; nothing was changed\nnext: fix the cause, and run again", program.display()))]
     Program {
-        /// Which.
+        /// The program.
         program: PathBuf,
-        /// The end of what it said.
+        /// The end of its output.
         said: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The errors of the library.
 
 #[cfg(feature = "operate")]
 mod backup;
@@ -21,21 +21,21 @@ use migrate_core::plan::Refused;
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};
 
-/// Why a call did not end well. Each variant says what state the database is in and what to do next; none holds a
-/// password or a connection string.
+/// The error of a call. Each variant says what state the database is in and what to do next; none holds a password or a
+/// connection string.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection string can't be read.
+    /// The connection string is not valid.
     #[error("{}", migrate_core::clean!(
-        "the connection string can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
+        "not a valid connection string: {problem}\nnext: write it as postgres://user@host:port/database"
     ))]
     Url {
-        /// What is wrong with it, in words that repeat nothing of it.
+        /// The problem, in words that repeat nothing of the string.
         problem: String,
     },
 
-    /// The server can't be reached, or takes no connection to this database.
+    /// The server can't be reached, or accepts no connection to this database.
     #[error("{}", migrate_core::clean!(
         "can't connect to {target}: {}; nothing was changed\nnext: {}",
         cause(source),
@@ -44,31 +44,31 @@ pub enum Error {
     Connect {
         /// Where: hosts, ports, database and user.
         target: String,
-        /// Why not.
+        /// The cause.
         source: tokio_postgres::Error,
     },
 
     /// TLS can't be set up as the connection string asks for it: a certificate or a key can't be used.
     #[error("{}", migrate_core::clean!(
-        "TLS can't be set up: {problem}; nothing was changed\nnext: correct sslrootcert, sslcert, sslkey or sslcrl, or \
+        "can't set up TLS: {problem}; nothing was changed\nnext: correct sslrootcert, sslcert, sslkey or sslcrl, or \
          their files"
     ))]
     Tls {
-        /// What is wrong, with the file.
+        /// The problem, with the file.
         problem: String,
     },
 
-    /// The role or the database may have one connection, and a run with work to do takes two.
+    /// The role or the database is limited to one connection, and a run with work to do takes two.
     #[error("{}", migrate_core::clean!(
         "the {owner} has CONNECTION LIMIT 1, and a run with work to do takes two connections: {}; nothing was changed\n\
-         next: ALTER {} CONNECTION LIMIT 2, or hand over one `Client`, which both holds the lock and works",
+         next: ALTER {} CONNECTION LIMIT 2, or pass one `Client`, which both holds the lock and does the work",
         cause(source),
         limited(owner)
     ))]
     ConnectionLimit {
         /// The role or the database, as in `role app`.
         owner: String,
-        /// The server's words.
+        /// The server's message.
         source: tokio_postgres::Error,
     },
 
@@ -81,66 +81,66 @@ pub enum Error {
     Login {
         /// Where: hosts, ports, database and user.
         target: String,
-        /// The server's words.
+        /// The server's message.
         source: tokio_postgres::Error,
     },
 
-    /// The pool gave no connection, for a reason of its own: where the server gave none, that is the error.
+    /// The pool gave no connection, for a reason of its own. If the server gave none, the error is the server's.
     #[cfg(feature = "deadpool")]
     #[error("{}", migrate_core::clean!(
         "the pool gave no connection: {source}; nothing was changed\n\
-         next: see who holds its connections, or allow it more of them or a longer wait"
+         next: find out who holds its connections, or allow it more connections or a longer wait"
     ))]
     Pool {
-        /// Why not.
+        /// The cause.
         source: deadpool_postgres::PoolError,
     },
 
-    /// There is work to do, but the server takes no writes: a hot standby, or a session that is read-only by default.
+    /// There is work to do, but the server accepts no writes: a hot standby, or a session that is read-only by default.
     #[error("{}", migrate_core::clean!("there are migrations to apply or revert, but {reason}; nothing was changed\nnext: {next}"))]
     ReadOnly {
-        /// Why it takes no writes.
+        /// The reason why it accepts no writes.
         reason: &'static str,
-        /// What to do about it.
+        /// The advice.
         next: &'static str,
     },
 
-    /// The role may not do what the history needs.
+    /// The role lacks a privilege that the history needs.
     #[error("{}", migrate_core::clean!("the role {role} may not {what}: {message}; nothing was changed\nnext: {next}"))]
     Privilege {
         /// The role.
         role: String,
-        /// What it may not do.
+        /// What it is not allowed to do.
         what: &'static str,
-        /// The server's words.
+        /// The server's message.
         message: String,
-        /// What to grant.
+        /// The missing grant.
         next: String,
     },
 
-    /// There is work to do, but the `Client` is in a transaction that its owner has opened. It would be committed by ours.
+    /// There is work to do, but the `Client` is in a transaction that its owner has opened. The run would commit it.
     #[error(
-        "there are migrations to apply, but the connection is in a transaction already; no migration was applied\n\
+        "there are migrations to apply, but the connection is already in a transaction; no migration was applied\n\
          next: end the transaction first, or migrate over another connection"
     )]
     InTransaction,
 
-    /// The connection that works reaches another server than the one that holds the lock: a list of hosts, a failover
-    /// or a balancer that sends reads elsewhere.
+    /// The working connection reached another server than the one that holds the lock: because of a list of hosts, a failover, or a
+    /// balancer that sends reads elsewhere.
     #[error(
-        "the lock is held on one server, and the second connection leads to another one, where it is not held; \
+        "the lock is held on one server, but the second connection leads to another server, where it is not held; \
          no migration was applied\n\
          next: name one host, or let every connection go to the primary (target_session_attrs=read-write), and run again"
     )]
     OtherServer,
 
-    /// The wanted way to hold the lock takes a second connection, and the target is a single one.
+    /// The requested kind of lock takes a second connection, and the target is a single one.
     #[error("{}", migrate_core::clean!(
-        "a lock of the kind {kind:?} takes a second connection, and a `Client` is only one; nothing was changed\n\
-         next: hand over a URL, a `Config` or a pool, or leave the kind to the run"
+        "a lock of kind {kind:?} takes a second connection, and a `Client` is only one; nothing was changed\n\
+         next: pass a URL, a `Config` or a pool, or let the run choose the kind"
     ))]
     OneConnection {
-        /// What was wanted.
+        /// The requested kind.
         kind: crate::settings::LockKind,
     },
 
@@ -149,41 +149,41 @@ pub enum Error {
     NoServerConnection {
         /// How long the run waited.
         waited: Duration,
-        /// Whether it held the migration lock, and waited for the connection that works; else it waited for an answer while it
-        /// tried for the lock.
+        /// True if it held the migration lock and waited for the working connection; else it waited for an answer while it tried to
+        /// get the lock.
         holds_lock: bool,
-        /// Whether its pool has a single connection, which no wait changes.
+        /// True if its pool has a single connection, so that waiting does not help.
         only_one: bool,
     },
 
-    /// What `resolve` was to record of an interrupted migration is not so.
+    /// The catalog contradicts what `resolve` was to record of an interrupted migration.
     #[error("{}", migrate_core::clean!(
-        "{name} can't be settled like that: {contrary}, which statement {statement} of it is about; nothing was changed\n\
-         next: make it so, or settle it as what it is"
+        "{name} can't be settled like that: {contrary} (statement {statement}); nothing was changed\n\
+         next: change the database to match, or settle the migration as what it is"
     ))]
     NotSo {
         /// The migration's name.
         name: String,
-        /// The statement that the claim is wrong about, the first being 1.
+        /// The contradicting statement, the first being 1.
         statement: usize,
         /// What the catalog shows.
         contrary: String,
     },
 
-    /// No schema to keep the history in.
+    /// There is no schema for the history.
     #[error(
-        "there is no schema to keep the history in: no schema of the search_path exists; nothing was changed\n\
+        "there is no schema for the history: no schema of the search_path exists; nothing was changed\n\
          next: create one, or name one with `history_schema`"
     )]
     NoSchema,
 
-    /// The history is not in the schema where a run would look for it and begin one: the search path has changed, or a schema
-    /// on it was made or lost. Another history there would have everything applied a second time.
+    /// The history is not in the schema where a run would look for it or create one: the search path has changed, or a schema on it
+    /// was created or dropped. A second history there would lead to every migration being applied again.
     #[error("{}", migrate_core::clean!(
-        "a history {found}.{table} is there, but none of this set where a run looks for it, in {first}.{own}: {first} is the \
+        "there is a history in {found}.{table}, but none of this set in {first}.{own}, where a run looks for it: {first} is the \
          first schema of the search_path that this role may use; nothing was changed\n\
-         next: say which one it is: `history_schema(\"{found}\")`{} goes on with the one that is there, \
-         `history_schema(\"{first}\")` is for another one of its own",
+         next: choose one: `history_schema(\"{found}\")`{} continues the existing history, \
+         `history_schema(\"{first}\")` starts another one",
         if table == own { String::new() } else { format!(" with `history_table(\"{table}\")`") }
     ))]
     OtherSchema {
@@ -197,12 +197,11 @@ pub enum Error {
         first: String,
     },
 
-    /// Another tool has applied migrations of this set, and our history has none of it: all would be applied a second time.
+    /// Another tool has applied migrations of this set, and this set's history is empty: all would be applied a second time.
     #[error("{}", migrate_core::clean!(
-        "{tool} has migrated this database: {table} lists {listed} of this set's {total} migrations, {first} for one, \
+        "{tool} has migrated this database: {table} lists {listed} of this set's {total} migrations, for example {first}, \
          and the history of this set is empty, so all of them would be applied a second time; nothing was changed\n\
-         next: `adopt` takes over what it lists; or, if it lists another set's migrations, say so with \
-         `ignore_foreign_history`"
+         next: take over its history with `adopt`; or, if it lists another set's migrations, use `ignore_foreign_history`"
     ))]
     ForeignHistory {
         /// The other tool.
@@ -217,25 +216,25 @@ pub enum Error {
         total: usize,
     },
 
-    /// The table of the history's name is somebody else's.
+    /// The table with the history's name belongs to something else.
     #[error("{}", migrate_core::clean!(
-        "the table {table} is not a history of ours: it has no column {}; nothing was changed\n\
+        "the table {table} is not a migration history: it has no column {}; nothing was changed\n\
          next: give the history another name with `history_table`",
         columns(missing)
     ))]
     NotOurTable {
         /// The table.
         table: String,
-        /// Columns that a history would have, with their type where the table has them with another one.
+        /// The missing columns, with their type if the table has them with another one.
         missing: Vec<String>,
     },
 
-    /// There is work to do, but a newer release has given the history a format that this one can't write. It is read all the
-    /// same, and a boot with nothing to do is not kept from booting.
+    /// There is work to do, but a newer release has given the history a format that this one can't write. This release still reads
+    /// it, so a boot with nothing to do succeeds.
     #[error("{}", migrate_core::clean!(
         "the history {table} has format {found}, and this release writes format {known}: a newer release has migrated this \
          database; nothing was changed\n\
-         next: deploy the newer release, or let it apply or revert what is to be applied or reverted"
+         next: deploy the newer release, or let it apply or revert the migrations"
     ))]
     NewerFormat {
         /// The table.
@@ -246,35 +245,35 @@ pub enum Error {
         known: i32,
     },
 
-    /// The history's table was changed by hand: it lacks columns that it had.
+    /// The history table was changed by hand: it lacks columns.
     #[error("{}", migrate_core::clean!(
         "the history {table} was changed by hand: it has no column {}; nothing was changed\n\
-         next: restore the table from a backup, or add what is missing again; a history in another table would have \
-         everything applied a second time",
+         next: restore the table from a backup, or add the missing columns; with a history in another table, every migration would \
+         be applied a second time",
         columns(missing)
     ))]
     DamagedTable {
         /// The table.
         table: String,
-        /// Columns that it lacks, with their type where it has them with another one.
+        /// The missing columns, with their type if it has them with another one.
         missing: Vec<String>,
     },
 
-    /// What has the history's name is a view, or a table of another server.
+    /// The relation with the history's name is a view or a foreign table.
     #[error("{}", migrate_core::clean!(
-        "the history {table} is no table of this database; nothing was changed\n\
-         next: put the table in its place, or name the one that is the history with `history_schema` and `history_table`"
+        "the history {table} is not a table of this database; nothing was changed\n\
+         next: put the table in its place, or name the table that holds the history with `history_schema` and `history_table`"
     ))]
     NotATable {
-        /// What has its name.
+        /// The relation.
         table: String,
     },
 
-    /// The end of the history, which a boot believes, does not say what its rows do.
+    /// The end of the history, which a boot relies on, contradicts its rows.
     #[error("{}", migrate_core::clean!(
-        "the end of the history {table}, row {row} of the set `{set}`, says that other migrations are applied than its rows do: \
-         it was changed by hand, and a boot believes it; nothing was changed\n\
-         next: put right what was changed by hand; or let the rows count: {remedy}"
+        "the end of the history {table}, row {row} of the set `{set}`, contradicts its rows about which migrations are applied: \
+         it was changed by hand, and a boot relies on it; nothing was changed\n\
+         next: correct what was changed by hand; or let the rows count: {remedy}"
     ))]
     WrongDigest {
         /// The table.
@@ -287,9 +286,9 @@ pub enum Error {
         remedy: String,
     },
 
-    /// The history's table does not take the rows that are written to it.
+    /// The history table does not keep the rows that are written to it.
     #[error("{}", migrate_core::clean!(
-        "the history {table} does not keep the row of {name}: a rule or a trigger on the table takes it away; {name} was not \
+        "the history {table} does not keep the row of {name}: a rule or a trigger on the table discards it; {name} was not \
          applied or reverted\n\
          next: drop the rule or the trigger, or let it leave the rows as they are, and run again"
     ))]
@@ -300,25 +299,24 @@ pub enum Error {
         name: String,
     },
 
-    /// Row-level security is enabled on the history's table, and applies to this role: rows are hidden from it, and nobody can
-    /// tell which.
+    /// Row-level security is enabled on the history table and applies to this role: an unknown set of rows is hidden from it.
     #[error("{}", migrate_core::clean!(
         "row-level security hides rows of the history {table} from {role}, so what is applied is not known; nothing was \
          changed\n\
-         next: ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; or let a role migrate to which it does not apply: the table's \
-         owner, or one with BYPASSRLS"
+         next: ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; or migrate as a role to which it does not apply: the table's owner, \
+         or one with BYPASSRLS"
     ))]
     RowSecurity {
         /// The history's table, quoted where it has to be.
         table: String,
-        /// The role that was asked.
+        /// The role.
         role: String,
     },
 
-    /// A row of the history can't be what this library wrote.
+    /// A row of the history is not one that this library wrote.
     #[error("{}", migrate_core::clean!(
         "row {row} of the set `{set}` in the history {table} is damaged: {problem}; nothing was changed\n\
-         next: put right what was changed by hand; the row's other columns tell what it was"
+         next: correct what was changed by hand; the row's other columns show what it was"
     ))]
     DamagedRow {
         /// The table.
@@ -327,20 +325,20 @@ pub enum Error {
         set: String,
         /// The row's number within its set, its `seq`.
         row: i64,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 
-    /// The database was to be backed up before anything was applied, and could not be.
+    /// The backup before the run failed.
     #[cfg(feature = "operate")]
     #[error(transparent)]
     Backup(#[from] crate::error::BackupError),
 
-    /// Several other tools have a history in the database, and none of them was named.
+    /// Several other tools have a history in the database, and none was chosen.
     #[cfg(feature = "histories")]
     #[error("{}", migrate_core::clean!(
         "several histories could be adopted: {}; nothing was changed\n\
-         next: name the one that counts with `adopt_from`, as in adopt_from(tools::{}())",
+         next: choose one with `adopt_from`, as in adopt_from(tools::{}())",
         histories(found),
         found.first().map_or("sqlx", |(tool, _)| call(*tool))
     ))]
@@ -349,26 +347,26 @@ pub enum Error {
         found: Vec<(migrate_core::history::foreign::Tool, String)>,
     },
 
-    /// The table that was named as another tool's history is not one, or not as this library knows it.
+    /// The table given as another tool's history is not one, or has an unknown form.
     #[error("{}", migrate_core::clean!(
         "the table {table} can't be read as a history of {tool}: {problem}; nothing was changed\n\
-         next: name the right table, with `adopt_from` and its `table` and `schema`; or, if it has nothing to do with this set, \
-         say so with `ignore_foreign_history`"
+         next: name the right table, with `adopt_from` and its `table` and `schema`; or, if it is unrelated to this set, use \
+         `ignore_foreign_history`"
     ))]
     ForeignTable {
         /// The table, with its schema.
         table: String,
         /// The tool.
         tool: migrate_core::history::foreign::Tool,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 
-    /// A script would be committed in parts, the table of another tool that is kept as the history has no place for how far
-    /// it has come, and the role may not make a table beside it.
+    /// A script would be committed in parts, the other tool's table that serves as the history has no column for its progress,
+    /// and the role may not create a table beside it.
     #[error("{}", migrate_core::clean!(
-        "{name} is committed in {statements} parts, {table} has no place for how far it has come, and this role may make no \
-         table beside it; nothing of it was done\n\
+        "{name} is committed in {statements} parts, {table} has no column for its progress, and this role may not create a table \
+         beside it; nothing of it was done\n\
          next: GRANT CREATE ON the schema of {table} to the role that migrates, or `adopt` the history"
     ))]
     NoCheckpoints {
@@ -376,67 +374,67 @@ pub enum Error {
         name: String,
         /// The table, with its schema.
         table: String,
-        /// How many parts it has, settings aside.
+        /// The number of parts, not counting settings.
         statements: usize,
     },
 
-    /// A migration does not fit the table of the tool that is kept as the history.
+    /// A migration can't be recorded in the table of the tool that serves as the history.
     #[cfg(feature = "histories")]
     #[error("{}", migrate_core::clean!(
-        "{name} can't be kept in a history of {tool}: {why}; nothing was changed\n\
-         next: name the migration as {tool} would have it, or `adopt` its history"
+        "{name} can't be recorded in a history of {tool}: {why}; nothing was changed\n\
+         next: name the migration as {tool} expects, or `adopt` its history"
     ))]
     NotForTool {
         /// The tool.
         tool: migrate_core::history::foreign::Tool,
         /// The migration's name.
         name: String,
-        /// Why not.
+        /// The cause.
         why: &'static str,
     },
 
-    /// The schema is not what the migrations make that it was to be taken for.
+    /// The schema is not the one that the migrations of the baseline make.
     #[cfg(feature = "catalog")]
     #[error("{}", migrate_core::clean!(
         "the schema is not what the migrations up to {name} make; nothing was marked as applied\n\
-         added is what only the database has, removed what only the migrations make:\n{differences}\n\
-         next: write what is added into a migration up to {name}, or take it out of the database or the comparison"
+         `added` is only in the database, `removed` only in the migrations:\n{differences}\n\
+         next: add the added objects to a migration up to {name}, or remove them from the database or the comparison"
     ))]
     Differs {
         /// The name of the last migration.
         name: String,
-        /// What leads from the schema of the migrations to that of the database.
+        /// The differences from the migrations' schema to the database's.
         differences: crate::objects::difference::Differences,
     },
 
-    /// What migrations make could not be found out on a scratch database.
+    /// The schema of the migrations could not be determined on a scratch database.
     #[cfg(feature = "catalog")]
     #[error(transparent)]
     Scratch(#[from] crate::error::ScratchError),
 
-    /// The server said no, or the connection was lost, between migrations.
+    /// The server reported an error, or the connection was lost, between migrations.
     #[error("{}", migrate_core::clean!(
         "{doing}: {}\n\
-         next: {}run again; what was committed stays, and the run goes on after it",
+         next: {}run again; committed migrations stay, and the run continues after them",
         cause(source),
         before_again(source)
     ))]
     Server {
-        /// What was under way.
+        /// The operation in progress.
         doing: &'static str,
-        /// What was said.
+        /// The cause.
         source: tokio_postgres::Error,
     },
 
-    /// History and set contradict each other, or what was asked for can't be done. Nothing was changed.
+    /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
 
-    /// A placeholder lacks a value, or has one that it can't have. Nothing was changed.
+    /// A placeholder lacks a value, or has an invalid one. Nothing was changed.
     #[error(transparent)]
     Placeholder(#[from] PlaceholderError),
 
-    /// Somebody else kept the lock for longer than the run was to wait.
+    /// Another run held the migration lock for longer than this one was to wait.
     #[error("{}", migrate_core::clean!(
         "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
          next: wait for it to end, or allow a longer `lock_wait`"
@@ -444,17 +442,17 @@ pub enum Error {
     LockWait {
         /// How long the run waited.
         waited: Duration,
-        /// Who held the lock at the end.
+        /// The holder of the lock at the end of the wait.
         holder: Holder,
     },
 
     /// The lock was lost, so the run stopped before its next step.
     #[error("{}", migrate_core::clean!(
-        "the migration lock was lost, so the run stopped before its next step: {done} of its steps are done\n\
-         next: run again; it goes on where this one stopped"
+        "the migration lock was lost, so the run stopped before its next step; {done} of its steps are done\n\
+         next: run again; the next run continues where this one stopped"
     ))]
     LockLost {
-        /// How many steps are done.
+        /// The number of steps that are done.
         done: usize,
     },
 
@@ -462,7 +460,7 @@ pub enum Error {
     #[error(transparent)]
     Failed(Box<Failure>),
 
-    /// The binary does not have what the folder has, from which it was built: it is stale. Debug builds only.
+    /// The binary is stale: its migrations folder has changed since the build. Debug builds only.
     #[error("{}", migrate_core::clean!(
         "the binary is stale: {folder} has {missing}, which is not embedded; nothing was changed\n\
          next: build again (touch the file with `migrate!`), and let build.rs watch the folder: \
@@ -479,29 +477,29 @@ pub enum Error {
 migrate_core::debug_as_display!(Error);
 
 impl Error {
-    /// The error of a call to the server while `doing` something that is no migration.
+    /// The error of a call to the server outside of a migration, while `doing` something.
     pub(crate) fn server(doing: &'static str, source: tokio_postgres::Error) -> Error {
         Error::Server { doing, source }
     }
 
-    /// The server takes no writes, whoever asks.
+    /// The server accepts no writes from any role.
     pub(crate) fn standby(reason: &'static str) -> Error {
         let next =
             "connect to the primary (target_session_attrs=read-write), or let another instance migrate first";
         Error::ReadOnly { reason, next }
     }
 
-    /// Whether a timeout of the session has ended a query of ours.
+    /// True if a timeout of the session has ended a query of ours.
     pub(crate) fn is_of_a_timeout(&self) -> bool {
         matches!(self, Error::Server { source, .. } if timeout::is_of_a_timeout(source))
     }
 
-    /// Whether a timeout has ended the session itself.
+    /// True if a timeout has ended the session itself.
     pub(crate) fn has_ended_the_session(&self) -> bool {
         matches!(self, Error::Server { source, .. } if timeout::has_ended_the_session(source))
     }
 
-    /// The SQLSTATE, where the server gave one.
+    /// The SQLSTATE, if the server gave one.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Error::Failed(failure) => failure.code.as_deref(),
@@ -517,7 +515,7 @@ impl Error {
         }
     }
 
-    /// The same where there is no connection left because the role or the database may have one.
+    /// Turns the error into one about the connection limit of the role or the database.
     pub(crate) fn with_limit(self, owner: String) -> Error {
         match self {
             Error::Connect { source, .. } => Error::ConnectionLimit { owner, source },
@@ -525,13 +523,13 @@ impl Error {
         }
     }
 
-    /// Whether the server has no connection left.
+    /// True if the server has no connection left.
     pub(crate) fn is_too_many_connections(&self) -> bool {
         self.sqlstate() == Some(SqlState::TOO_MANY_CONNECTIONS.code())
     }
 }
 
-/// Makes the error of a connection to `target` that could not be made.
+/// The error of a failed connection to `target`.
 pub(crate) fn connect_error(target: String, source: tokio_postgres::Error) -> Error {
     let login = [
         SqlState::INVALID_PASSWORD,
@@ -545,19 +543,19 @@ pub(crate) fn connect_error(target: String, source: tokio_postgres::Error) -> Er
     }
 }
 
-/// A run without a server connection.
+/// The message of a run without a server connection.
 fn no_connection(waited: Duration, holds_lock: bool) -> String {
     if holds_lock {
         format!(
-            "the migration lock takes one server connection and the work another one, which the pooler did not give within \
+            "the migration lock takes one server connection and the work another one, which the pooler did not provide within \
              {waited:.1?}"
         )
     } else {
-        format!("neither the server nor a pooler before it has answered within {waited:.1?}")
+        format!("neither the server nor a pooler in front of it answered within {waited:.1?}")
     }
 }
 
-/// What makes a pooler give a run its connections.
+/// The advice on how to get connections from a pooler.
 fn more_connections(holds_lock: bool, only_one: bool) -> &'static str {
     match (holds_lock, only_one) {
         (_, true) => {
@@ -569,7 +567,7 @@ fn more_connections(holds_lock: bool, only_one: bool) -> &'static str {
              each set that migrates at the same time; or connect to the server directly, or allow a longer `lock_wait`"
         }
         (false, false) => {
-            "see who has the pool's server connections (SHOW CLIENTS in PgBouncer's console), or allow a longer `lock_wait`"
+            "find out who has the pool's server connections (SHOW CLIENTS in PgBouncer's console), or allow a longer `lock_wait`"
         }
     }
 }
@@ -579,7 +577,7 @@ fn limited(owner: &str) -> String {
     owner.replacen("role ", "ROLE ", 1).replacen("database ", "DATABASE ", 1)
 }
 
-/// Whether the server asked for a password and there was none.
+/// True if the server asked for a password and there was none.
 fn lacks_password(error: &tokio_postgres::Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
 }
@@ -595,28 +593,28 @@ fn after_login(error: &tokio_postgres::Error) -> &'static str {
 fn after_connect(error: &tokio_postgres::Error) -> &'static str {
     match error.code() {
         _ if cause(error).contains("no TLS implementation configured") => {
-            "build with `features = [\"rustls\"]`, or hand over a pool or a `Client` with a connector of your own"
+            "build with `features = [\"rustls\"]`, or pass a pool or a `Client` with a connector of your own"
         }
         _ if error.to_string().contains("TLS handshake") => {
-            "see that sslrootcert names who vouches for the server's certificate, that the host is named as there, and that \
-             sslcert and sslkey are given where the server asks for them; sslmode=require encrypts without verifying"
+            "check that sslrootcert names the authority of the server's certificate, that the certificate is for this host, and that \
+             sslcert and sslkey are given if the server asks for them; sslmode=require encrypts without verifying"
         }
-        code => by_code(code).unwrap_or("see whether the server runs there and accepts connections"),
+        code => by_code(code).unwrap_or("check that the server runs there and accepts connections"),
     }
 }
 
-/// The advice of the one table for a code of the server's.
+/// The advice for a SQLSTATE, from the table.
 fn by_code(code: Option<&SqlState>) -> Option<&'static str> {
     advice::find(code?.code()).map(|advice| advice.text(Words::Library, false))
 }
 
-/// What to do before a run is begun again.
+/// What to do before the next run.
 fn before_again(error: &tokio_postgres::Error) -> String {
     by_code(error.code()).map(|advice| format!("{advice}, and ")).unwrap_or_default()
 }
 
-/// What is wrong with a connection string. Passwords with signs in them that ought to be encoded are the usual cause,
-/// so a piece of the string may be a piece of one: only words that are known not to be are repeated.
+/// The problem of a connection string. The usual cause is a password with special characters that are not encoded, so a piece of
+/// the string may be a piece of a password: only known words are repeated.
 pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
     if let Some(option) = cause.strip_prefix("unknown option `").and_then(|rest| rest.strip_suffix('`')) {
@@ -628,20 +626,20 @@ pub(crate) fn url_problem(error: &tokio_postgres::Error) -> String {
                 }
                 _ => "leave it out",
             };
-            return format!("the option {option} is Prisma's, and not known here: {instead}");
+            return format!("the option {option} is Prisma's, and not supported here: {instead}");
         }
         let of_libpq = LIBPQ_OPTIONS.contains(&option);
         return if of_libpq {
-            format!("the option {option} is libpq's, and not known here")
+            format!("the option {option} is libpq's, and not supported here")
         } else {
-            "it has an option that is not known: perhaps a piece of a password whose signs (@ / ? # & and white space) \
+            "it has an unknown option: perhaps a piece of a password whose special characters (@ / ? # & and white space) \
              are not percent-encoded or quoted"
                 .to_owned()
         };
     }
     match cause.strip_prefix("invalid value for option `").and_then(|rest| rest.strip_suffix('`')) {
-        Some(option) => format!("the value of {option} is not one that it can have"),
-        None => "it breaks off, or has a sign where none may be".to_owned(),
+        Some(option) => format!("the value of {option} is not valid"),
+        None => "unexpected end or character".to_owned(),
     }
 }
 
@@ -682,7 +680,7 @@ const LIBPQ_OPTIONS: [&str; 20] = [
     "sslsni",
 ];
 
-/// Other tools' histories.
+/// A list of other tools' histories.
 #[cfg(feature = "histories")]
 fn histories(found: &[(migrate_core::history::foreign::Tool, String)]) -> String {
     found.iter().map(|(tool, table)| format!("{table} ({tool})")).collect::<Vec<_>>().join(", ")
@@ -714,8 +712,8 @@ fn columns(missing: &[String]) -> String {
     }
 }
 
-/// What went wrong, without what that left in the database and what to do next: for what ran on another database than the
-/// user's, or was no run.
+/// The error without the state of the database and the advice: for what ran on another database than the user's, or was not a
+/// run.
 #[cfg(feature = "catalog")]
 pub(crate) fn without_advice(error: &Error) -> String {
     let text = error.to_string();
@@ -723,7 +721,7 @@ pub(crate) fn without_advice(error: &Error) -> String {
     text[..end].to_owned()
 }
 
-/// The server's words with their SQLSTATE, or the client's with what caused them.
+/// The server's message with its SQLSTATE, or the client's with its causes.
 pub(crate) fn cause(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         return printable(&db_message(db)).into_owned();
@@ -779,7 +777,7 @@ fn ours(error: BackendError) -> Error {
 }
 
 impl Error {
-    /// This error, as what stopped the steps of a run.
+    /// Converts the error into one that stops the steps of a run.
     pub(crate) fn into_apply(self) -> migrate_core::engine::error::ApplyError {
         migrate_core::engine::error::ApplyError::Other(self.into())
     }

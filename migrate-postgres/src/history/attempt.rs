@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The audit trail: every attempt, as the history records it.
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
@@ -14,53 +14,53 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-/// One row of the history: something that was tried with one migration.
+/// One row of the history: an attempt to apply, revert or mark a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// Its place in the set's history, from 1.
+    /// Its number in the set's history, the first being 1.
     pub number: i64,
     /// The migration's version.
     pub version: Version,
-    /// The migration's name then.
+    /// The migration's name at the time.
     pub name: String,
-    /// What was tried.
+    /// The action.
     pub action: Action,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Whether the version counts as applied because of this row.
+    /// True if the version counts as applied because of this row.
     pub live: bool,
     /// When it began, by the server's clock.
     pub started_at: SystemTime,
     /// How long it took, by the server's clock, if it ended.
     pub took: Option<Duration>,
-    /// Which run it was part of.
+    /// The id of its run.
     pub run: String,
-    /// The program that tried: its name and version.
+    /// The program's name and version.
     pub program: String,
-    /// The database user that tried.
+    /// The database user.
     pub by: String,
     /// Its `application_name`.
     pub application: String,
     /// The address it came from; none for a Unix socket.
     pub address: Option<String>,
-    /// Why, in the words of the person who settled something by hand.
+    /// The reason, if a person settled something by hand.
     pub reason: Option<String>,
-    /// The number of the attempt that this one goes on from, or puts an end to.
+    /// The number of the attempt that this one resumes or ends.
     pub continues: Option<i64>,
-    /// How many statements were done for certain when it ended, for a migration that runs statement by statement.
+    /// The number of statements known to be done when it ended, for a migration that runs statement by statement.
     pub statements_done: Option<i32>,
-    /// How many notices the server sent.
+    /// The number of notices the server sent.
     pub notices: Option<i32>,
-    /// How many warnings the server sent.
+    /// The number of warnings the server sent.
     pub warnings: Option<i32>,
-    /// The server process that began it.
+    /// The server process that started it.
     pub pid: Option<i32>,
-    /// How long ago it began, by the server's clock, if nobody has recorded its end.
+    /// The time since it began, by the server's clock, if its end is not recorded.
     pub age: Option<Duration>,
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -76,28 +76,27 @@ pub enum Outcome {
         detail: Option<String>,
         /// The server's hint, if it gave one.
         hint: Option<String>,
-        /// Which statement failed, the first being 1.
+        /// The number of the failed statement, the first being 1.
         statement: Option<i32>,
-        /// On which line of the script.
+        /// The line of the script.
         line: Option<i32>,
-        /// For a migration that runs statement by statement: how many statements are done.
+        /// The number of statements that are done, for a migration that runs statement by statement.
         statements_done: Option<i32>,
     },
-    /// It was begun, and nobody has recorded its end: it is under way, or was interrupted.
+    /// Its end is not recorded: it is in progress, or was interrupted.
     Unfinished {
-        /// How many statements are done.
+        /// The number of statements that are done.
         statements_done: i32,
-        /// How many there are.
+        /// The number of statements.
         statements: i32,
     },
-    /// Its run was killed, or lost its connection: it never ended, and a later run has recorded that. Or it ended with a statement
-    /// in doubt.
+    /// Its run was killed or lost its connection, as recorded by a later run. Or it ended with a statement in doubt.
     Interrupted {
-        /// What the server said to the statement that is in doubt.
+        /// The server's message about the statement that is in doubt.
         message: Option<String>,
-        /// For a migration that runs statement by statement: how many statements were done for certain.
+        /// The number of statements known to be done, for a migration that runs statement by statement.
         statements_done: Option<i32>,
-        /// How many there are.
+        /// The number of statements.
         statements: i32,
     },
 }
@@ -124,7 +123,7 @@ impl fmt::Display for Outcome {
 }
 
 impl Attempt {
-    /// What a tool's table says of a migration.
+    /// The attempt that a row of a tool's table stands for.
     #[cfg(feature = "histories")]
     pub(crate) fn of_tool(set: &Set, tool: Tool, number: i64, found: &Found) -> Attempt {
         let migration = found.find(set);
@@ -173,7 +172,7 @@ impl Attempt {
 
 #[cfg(feature = "histories")]
 impl Attempt {
-    /// What the table of checkpoints beside a tool's says of a migration.
+    /// The attempt that a row of the checkpoint table beside a tool's table stands for.
     pub(crate) fn under_way(set: &Set, tool: Tool, number: i64, open: &Interrupted) -> Attempt {
         let state = FoundState::Interrupted { statements_done: open.statements_done, failed: open.failed };
         let found = Found::applied(open.version.as_written()).in_state(state);
@@ -256,7 +255,7 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
     })
 }
 
-/// How many statements are done for certain, also where a later row goes on from there.
+/// The number of statements known to be done, even if a later row resumes there.
 fn statements_done(row: HistoryRow<'_>) -> Result<Option<i32>, Error> {
     Ok(row.get::<Option<i32>>(17)?.or(row.get(25)?))
 }

@@ -1,4 +1,4 @@
-//! The one entry.
+//! The migrator: a set of migrations with its settings, and the calls on a database.
 
 pub(crate) mod snapshot;
 pub(crate) mod stale;
@@ -41,10 +41,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A set of migrations, and how they are applied: what [`migrate!`](crate::migrate) gives.
+/// A set of migrations with its settings; [`migrate!`](crate::migrate) makes one.
 ///
-/// Every call is a future that is `Send`, takes any [`Target`], and returns data; nothing is printed. Builder methods
-/// come first, a call comes last:
+/// Every call is a `Send` future, takes any [`Target`], and returns data; nothing is printed. Settings come first, a call
+/// comes last:
 ///
 /// ```no_run
 /// use migrate_postgres::migrate;
@@ -67,7 +67,7 @@ pub struct Migrator {
     pub(crate) settings: RunSettings,
     target: Option<Cow<'static, str>>,
     values: Values,
-    /// The first placeholder that was given an empty identifier.
+    /// The first placeholder whose value is an empty identifier.
     empty: Option<String>,
     on_event: Option<Arc<OnEvent>>,
 }
@@ -81,9 +81,9 @@ impl fmt::Debug for Migrator {
     }
 }
 
-/// Building.
+/// Settings.
 impl Migrator {
-    /// A migrator of any set, one read from a folder at run time say; `migrate!` calls this for the set that it embeds.
+    /// A migrator of any set, for example one read from a folder at run time. `migrate!` does this for the set that it embeds.
     pub const fn new(set: Set) -> Migrator {
         Migrator {
             set,
@@ -95,7 +95,7 @@ impl Migrator {
         }
     }
 
-    /// What `migrate!` gives.
+    /// The value of `migrate!`.
     #[doc(hidden)]
     pub const fn embedded(set: Set, program: &'static str) -> Migrator {
         let mut settings = RunSettings::DEFAULT;
@@ -109,7 +109,7 @@ impl Migrator {
         &self.set
     }
 
-    /// The same settings over other migrations, without the callback: these run somewhere else.
+    /// A migrator of another set with the same settings but without the callback, because it runs on another database.
     #[cfg(feature = "catalog")]
     pub(crate) fn over(&self, set: Set) -> Migrator {
         let mut migrator = Migrator { settings: self.settings.clone(), ..Migrator::new(set) };
@@ -117,7 +117,7 @@ impl Migrator {
         migrator
     }
 
-    /// What of it, beside the set, shows in the database that it makes.
+    /// The settings that affect the database it makes, beside the set.
     #[cfg(feature = "testing")]
     pub(crate) fn made(&self) -> impl std::hash::Hash {
         let RunSettings { history_schema, history_table, program, .. } = &self.settings;
@@ -126,33 +126,33 @@ impl Migrator {
         (names, &self.values)
     }
 
-    /// The name of the history's table, if the whole set is applied and the search path says where that table is.
+    /// The name of the history table, if the whole set is applied and the search path determines the table's schema.
     #[cfg(feature = "testing")]
     pub(crate) fn history_table_by_path(&self) -> Option<&str> {
         let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
         is_plain.then_some(&*self.settings.history_table)
     }
 
-    /// Keeps the history in this schema, which is made where it does not exist, instead of the first of the search
+    /// The schema of the history, which is created if it does not exist. The default is the first schema of the search
     /// path.
     pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.history_schema = Some(schema.into());
         self
     }
 
-    /// Keeps the history in a table of this name instead of `migrate_history`.
+    /// The name of the history table. The default is `migrate_history`.
     pub fn history_table(mut self, table: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.history_table = table.into();
         self
     }
 
-    /// Takes what another tool's table lists for another set's migrations.
+    /// Treats the migrations in another tool's table as those of another set.
     ///
-    /// Where this set has nothing in our history yet, and the table of sqlx, Prisma, diesel, refinery, golang-migrate, tern,
-    /// goose, dbmate, Rails or Flyway lists a migration of this set, no call starts: the migrations would be applied a second
-    /// time. [`adopt`](Migrator::adopt) takes over what it lists. This is for the case that the versions are the same and
-    /// the migrations are not: a library's set beside an application's. Once the set has something in our history, other
-    /// tools' tables are not looked at any more.
+    /// By default, a call is refused if this set's history is empty and the table of sqlx, Prisma, diesel, refinery,
+    /// golang-migrate, tern, goose, dbmate, Rails or Flyway lists a migration of this set: the migrations would be applied a
+    /// second time. [`adopt`](Migrator::adopt) takes over that table. This setting is for a set that only has the same
+    /// versions, such as a library's set beside an application's. Once the set has a history, other tools' tables are not
+    /// read any more.
     ///
     /// ```no_run
     /// use migrate_postgres::migrate;
@@ -167,43 +167,43 @@ impl Migrator {
         self
     }
 
-    /// Lets [`run`](Migrator::run) apply migrations up to this version only, itself included. A migration's whole name
-    /// will do too.
+    /// The last version that [`run`](Migrator::run) applies. A migration's whole name works too.
     pub fn target(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
         self.target = Some(version.into());
         self
     }
 
-    /// Waits so long for somebody else's run to end; 10 minutes when not set.
+    /// How long to wait for another run to end. The default is 10 minutes.
     pub fn lock_wait(mut self, duration: Duration) -> Migrator {
         self.settings.engine.lock_wait = duration;
         self
     }
 
-    /// Looks at least so often whether somebody else's run has ended; every 500 ms when not set.
+    /// The longest interval between checks for the end of another run. The default is 500 ms.
     pub fn poll_interval(mut self, duration: Duration) -> Migrator {
         self.settings.engine.poll = duration;
         self
     }
 
-    /// Lets a statement wait so long for a lock on a table before its migration is rolled back and tried again; 2 s when
-    /// not set, zero for ever. All traffic on the table queues behind a statement that waits.
+    /// How long a statement waits for a lock on a table before its migration is rolled back and retried. The default is 2 s;
+    /// zero waits forever. All traffic on the table queues behind a waiting statement.
     ///
-    /// A script's own `-- migrate: lock_timeout=…` comes before this.
+    /// A script's own `-- migrate: lock_timeout=…` takes precedence.
     pub fn lock_timeout(mut self, duration: Duration) -> Migrator {
         self.settings.lock_timeout = duration;
         self
     }
 
-    /// Goes on so long with a migration that runs into lock timeouts; a minute when not set.
+    /// How long to retry a migration that runs into lock timeouts. The default is one minute.
     pub fn retry_for(mut self, duration: Duration) -> Migrator {
         self.settings.engine.retry = duration;
         self
     }
 
-    /// Tells of what takes longer than this, while it does: a statement, a migration of many, a run of many migrations, or the wait for
-    /// another run. [`Event::Slow`] says which it is, for how long, and which sessions block it. It comes when the time is over, and again each time that it has doubled; `None` turns it off. 10 s when not set: an
-    /// ordinary change of a schema takes milliseconds, and by then the probes of an orchestrator have begun to fail.
+    /// The time after which [`Event::Slow`] reports a statement, a migration of many, a run of many migrations, or the wait for
+    /// another run, while it lasts. The event says which it is, for how long, and which sessions block it. It is repeated each time
+    /// that the time has doubled. `None` turns it off. The default is 10 s: an ordinary schema change takes milliseconds, and by then
+    /// the probes of an orchestrator begin to fail.
     ///
     /// ```no_run
     /// use migrate_postgres::{Event, migrate};
@@ -223,21 +223,21 @@ impl Migrator {
         self
     }
 
-    /// Lets a statement take so long; without limit when not set or zero, whatever the role's own setting is.
+    /// How long a statement may run. The default is no limit, as is zero, whatever the role's own setting is.
     ///
-    /// A script's own `-- migrate: statement_timeout=…` comes before this.
+    /// A script's own `-- migrate: statement_timeout=…` takes precedence.
     pub fn statement_timeout(mut self, duration: Duration) -> Migrator {
         self.settings.statement_timeout = duration;
         self
     }
 
-    /// Ends a migration that takes longer than this: it is rolled back, or stands at a checkpoint where it runs statement by
-    /// statement, its row in the history is that of a failed attempt, and the run ends with [`Error::Failed`]. `None`, no limit, when not
-    /// set. Each try of a migration has all of it.
+    /// The time limit of a migration. A migration that exceeds it is rolled back, or stops at a checkpoint if it runs statement by
+    /// statement; the history records a failed attempt, and the run ends with [`Error::Failed`]. The default is `None`, no limit. Each
+    /// attempt at a migration has the whole time.
     ///
-    /// The server keeps the limit, by a `statement_timeout` that is set to what is left before each statement, so it holds behind a
-    /// pooler and where the client is gone. A script that gives its transaction modes of its own (`SET TRANSACTION …`) has its
-    /// statements limited one by one. The COMMIT is not limited.
+    /// The server enforces the limit: before each statement, `statement_timeout` is set to the remaining time. So it holds behind a
+    /// pooler, and if the client is gone. In a script that sets its own transaction modes (`SET TRANSACTION …`), the statements are
+    /// limited one by one. The COMMIT is not limited.
     ///
     /// ```no_run
     /// use migrate_postgres::migrate;
@@ -257,57 +257,57 @@ impl Migrator {
         self
     }
 
-    /// Ends a run that takes longer than this, in the way of [`migration_limit`](Migrator::migration_limit): what was committed stays,
-    /// the migration under way is rolled back or stands at a checkpoint. `None`, no limit, when not set. The time counts from when the run
-    /// has the lock: [`lock_wait`](Migrator::lock_wait) limits the wait for it. A backup before the first migration is not counted.
+    /// The time limit of a run, enforced like [`migration_limit`](Migrator::migration_limit): committed migrations stay, and the
+    /// migration in progress is rolled back or stops at a checkpoint. The default is `None`, no limit. The time counts from when the run
+    /// has the lock; [`lock_wait`](Migrator::lock_wait) limits the wait for it. A backup before the first migration is not counted.
     pub fn run_limit(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
         self.settings.engine.run_limit = duration.into();
         self
     }
 
-    /// Whether a pending migration may be applied after later ones; refused when not set.
+    /// Allows a pending migration to be applied after later ones. The default is to refuse.
     pub fn allow_out_of_order(mut self, allow: bool) -> Migrator {
         self.settings.engine.policies.allow_out_of_order = allow;
         self
     }
 
-    /// Whether the database may have migrations newer than the binary; allowed, with a notice, when not set.
+    /// Allows the database to have migrations newer than the set. The default is to allow it, with a notice.
     pub fn allow_ahead(mut self, allow: bool) -> Migrator {
         self.settings.engine.policies.allow_ahead = allow;
         self
     }
 
-    /// Whether an applied migration may be missing from the binary though it has newer ones; refused when not set.
+    /// Allows an applied migration to be missing from the set although the set has newer ones. The default is to refuse.
     pub fn allow_missing(mut self, allow: bool) -> Migrator {
         self.settings.engine.policies.allow_missing = allow;
         self
     }
 
-    /// Holds the lock this way instead of the one that the target allows.
+    /// How to hold the migration lock. The default depends on the target.
     pub fn lock(mut self, kind: LockKind) -> Migrator {
         self.settings.lock = Some(kind);
         self
     }
 
-    /// Calls this with each event of a run, between two messages to the server: it should be quick.
+    /// The callback for the events of a run. It runs between two messages to the server, so it should return quickly.
     pub fn on_event(mut self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         self.on_event = Some(Arc::new(callback));
         self
     }
 
-    /// Whether the spans of statements have the whole text of the statement, in the field `db.query.text`: off when not set, as
-    /// values stand in it. What [`sql::redact`](crate::migrate_core::sql::redact) takes for a secret is left out of it.
+    /// Adds the whole text of a statement to its span, in the field `db.query.text`. The default is off, because the text
+    /// contains values. Secrets that [`sql::redact`](crate::migrate_core::sql::redact) recognizes are left out.
     #[cfg(feature = "tracing")]
     pub fn trace_query_text(mut self, show: bool) -> Migrator {
         self.settings.traces_text = show;
         self
     }
 
-    /// Gives a placeholder its value: what `${name}` in the scripts stands for. The set declares its placeholders,
-    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing is run before each of them has a value.
+    /// The value of a placeholder, which replaces `${name}` in the scripts. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing runs before each of them has a value.
     ///
-    /// The value is quoted as what it is, an identifier or a literal. It is neither in the checksum nor in the history, which
-    /// keeps scripts as they are written.
+    /// The value is quoted according to its kind, an identifier or a literal. It is neither part of the checksum nor of the
+    /// history, which stores scripts as they are written.
     ///
     /// ```
     /// use migrate_postgres::{Migrator, Reading, Set, Value};
@@ -332,7 +332,7 @@ impl Migrator {
         self
     }
 
-    /// Calls this too with each event of a run, after the callback that is there already.
+    /// Adds a callback for the events of a run, called after the existing one.
     #[cfg(feature = "cli")]
     pub(crate) fn also_on_event(self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         let first = self.on_event.clone();
@@ -344,23 +344,23 @@ impl Migrator {
         })
     }
 
-    /// Records this as the program that migrates, instead of the name and version of the crate that calls `migrate!`.
+    /// The program name to record in the history. The default is the name and version of the crate that calls `migrate!`.
     pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
         self.settings.program = program.into();
         self
     }
 }
 
-/// Moving here from another tool.
+/// Other tools' histories.
 #[cfg(feature = "histories")]
 impl Migrator {
-    /// Takes over what another tool has applied, before anything is applied: where this set has no history yet, and Prisma, sqlx, refinery,
-    /// diesel, golang-migrate, dbmate, Rails, goose or Flyway has one, [`run`](Migrator::run) marks as applied what that one
-    /// says, and goes on with what is pending. That happens once; from then on it costs nothing, and may stay in the code.
+    /// Takes over another tool's history. If this set has no history yet, and Prisma, sqlx, refinery, diesel, golang-migrate,
+    /// dbmate, Rails, goose or Flyway has one, [`run`](Migrator::run) marks its migrations as applied and then applies pending
+    /// ones. That happens once. From then on the setting costs nothing and may stay in the code.
     ///
-    /// Everything is checked first: each tool's own checksum over the file, failed migrations, and whether the set has all
-    /// that is applied. Then all rows are written in one transaction, under the lock, with the times that the other tool
-    /// has, under Prisma's and sqlx's own lock too, and only if the other table is still as it was read. It stays as it is.
+    /// Everything is checked first: each tool's own checksum of the file, failed migrations, and that the set has all applied
+    /// migrations. Then all rows are written in one transaction, under the lock and under Prisma's and sqlx's own lock, with
+    /// the times recorded by the other tool, and only if its table has not changed since it was read. That table stays as it is.
     /// [`plan`](Migrator::plan) shows what would be taken over.
     ///
     /// ```no_run
@@ -372,14 +372,14 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// [`Refused::UnusableHistory`](crate::Refused::UnusableHistory) says what stands in the way, all of it, and what to do;
-    /// [`Error::SeveralHistories`] that it takes [`adopt_from`](Migrator::adopt_from).
+    /// [`Refused::UnusableHistory`](crate::Refused::UnusableHistory) lists every obstacle and what to do about it. After
+    /// [`Error::SeveralHistories`], choose one with [`adopt_from`](Migrator::adopt_from).
     pub fn adopt(mut self) -> Migrator {
         self.settings.adopting = Some(Adopting::Any);
         self
     }
 
-    /// The same with this history, where several tools have one, or where it is not in the usual place.
+    /// Takes over this history, if several tools have one or if it is not in the usual place.
     ///
     /// ```
     /// use migrate_postgres::{migrate, tools};
@@ -391,8 +391,8 @@ impl Migrator {
         self
     }
 
-    /// Keeps the history in the table of another tool, as it is, with rows as that tool writes them: whoever uses the other
-    /// tool goes on with it. It has then nothing to do where this library has migrated, and the other way round.
+    /// Keeps the history in the table of another tool, with rows as that tool writes them, so that the tool can still be used.
+    /// Migrations applied by either one are applied for both.
     ///
     /// ```no_run
     /// use migrate_postgres::{migrate, tools};
@@ -403,17 +403,17 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// What such a table has no place for is not there: who migrated, attempts that failed, down scripts of newer releases, several sets.
-    /// The look at boot is one query, but for all rows. Each migration is applied under the tool's own lock too, where it has one (Prisma,
-    /// sqlx); it is tried for, and never waited for on the server.
+    /// Such a table does not record who migrated, failed attempts, down scripts of newer releases, or several sets. The check at boot
+    /// is still one query, but it reads all rows. Each migration is also applied under the tool's own lock, if it has one (Prisma,
+    /// sqlx); the run polls for that lock and never waits for it on the server.
     ///
     /// **Migrations that are committed in parts** (statement by statement, or by transactions of the script's own) have their
     /// checkpoint in `applied_steps_count` of Prisma's and `execution_time` of sqlx's table. To those tools such a row is a failed
-    /// migration until it is done, so they apply nothing meanwhile. The tables of refinery and diesel have no such place, nor has
-    /// any for a revert that is under way: there the checkpoint is in a small table beside it (`…_checkpoint`), which is made with
-    /// the first checkpoint and dropped when the migration ends. The tool does not look there: let this library finish what it has
-    /// begun. A role that may make no table runs scripts of one part there, settings aside; others are an error, before anything is
-    /// done.
+    /// migration until it is done, so they apply nothing meanwhile. The tables of refinery and diesel have no such column, and none
+    /// has one for a revert in progress: there the checkpoint is in a small table beside it (`…_checkpoint`), which is created with
+    /// the first checkpoint and dropped when the migration ends. The tool does not read that table, so let this library finish what
+    /// it has begun. A role that may not create tables can run only scripts of one part, not counting settings; other scripts are an
+    /// error before anything is done.
     pub fn history(mut self, table: KeptTable) -> Migrator {
         self.settings.history_schema = table.0.schema.clone();
         self.settings.history_table = table.0.table.clone();
@@ -421,7 +421,7 @@ impl Migrator {
         self
     }
 
-    /// The histories of other tools in the database, whatever they say. Nothing is written.
+    /// The histories of other tools in the database, whatever their content. Nothing is written.
     ///
     /// # Errors
     ///
@@ -434,25 +434,25 @@ impl Migrator {
     }
 }
 
-/// Calling.
+/// Calls.
 impl Migrator {
-    /// Applies what is pending. With nothing pending this is one query in one round trip, without a lock.
+    /// Applies pending migrations. If nothing is pending, this is one query in one round trip, without a lock.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. What was applied before a migration failed stays applied, and [`Failure::report`] tells of it.
+    /// See [`Error`]. Migrations applied before a failure stay applied; [`Failure::report`] lists them.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future at any point is safe: what it was applying is rolled back or committed as a whole, or stands
-    /// at a checkpoint, and the lock is given back. Over a `Client` of yours the message under way ends first, which may hold
-    /// many migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are.
+    /// Dropping the future at any point is safe: the migration in progress is rolled back, committed as a whole, or stopped at a
+    /// checkpoint, and the lock is released. With your own `Client`, the message in progress ends first. It may hold many
+    /// migrations (up to 256 KiB of scripts): they are applied, and the `Client` answers when they are done.
     ///
-    /// # A `Client` of yours
+    /// # Your own `Client`
     ///
-    /// What scripts change for the session is undone by `RESET ALL`, and what you have set before is set again, except
-    /// parameters with names of your own (`SET app.tenant = …`): the server lists those nowhere. Set them after the run, or
-    /// give the run a connection of its own.
+    /// `RESET ALL` undoes the settings that scripts change for the session, and your earlier settings are restored, except
+    /// custom parameters (`SET app.tenant = …`), because the server does not list those. Set them after the run, or give the run
+    /// its own connection.
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
@@ -468,7 +468,7 @@ impl Migrator {
         self.adopting(up)
     }
 
-    /// The same plan, after another tool's history is adopted where that is asked for.
+    /// The same plan, after the adoption of another tool's history if that was requested.
     fn adopting(&self, plan: impl Plan + 'static) -> Box<dyn Plan> {
         #[cfg(feature = "histories")]
         if self.settings.adopting.is_some() {
@@ -477,7 +477,7 @@ impl Migrator {
         Box::new(plan)
     }
 
-    /// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
+    /// Takes the database to a version: applies the migrations up to it, or reverts those after it.
     ///
     /// # Errors
     ///
@@ -487,8 +487,8 @@ impl Migrator {
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
-    /// [`Down::all()`](Down::all). Also migrations that this binary never had: the history kept their down scripts. What was
-    /// marked as applied and not run is refused, unless it is asked for by [`Down::including_marked`].
+    /// [`Down::all()`](Down::all). This includes migrations that the set does not have: the history stores their down scripts.
+    /// Migrations that were marked as applied and not run are refused without [`Down::including_marked`].
     ///
     /// # Errors
     ///
@@ -502,7 +502,7 @@ impl Migrator {
         self.take(target, &plan).await
     }
 
-    /// Reverts the last `count` migrations and applies them again, as they are now.
+    /// Reverts the last `count` migrations and applies them again with their current text.
     ///
     /// # Errors
     ///
@@ -511,26 +511,26 @@ impl Migrator {
         self.take(target, &Redo::count(count)).await
     }
 
-    /// Marks the migrations up to a version as applied, without running them, in a database whose schema was made
-    /// without this library. Nothing is compared: the schema is taken to be what the migrations would have made. With the
-    /// feature `catalog`, `baseline_checked` makes sure of that first.
+    /// Marks the migrations up to a version as applied, without running them, in a database that already has their schema.
+    /// Nothing is compared: the schema is assumed to be what the migrations make. `baseline_checked` (feature `catalog`) checks
+    /// that first.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. [`Refused::NotEmpty`](crate::Refused::NotEmpty) where another history stands already.
+    /// See [`Error`]. [`Refused::NotEmpty`](crate::Refused::NotEmpty) if the database already has a history.
     pub async fn baseline<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
         let plan = Baseline::at(self.version(version));
         // It runs nothing, and says of what is there that this set has made it.
         self.clone().ignore_foreign_history().take(target, &plan).await
     }
 
-    /// Records what a migration comes down to, after somebody has looked: applied, reverted, or to go on at a statement.
-    /// Runs nothing; the history keeps who and why.
+    /// Records your decision about an interrupted migration: applied, reverted, or to be resumed at a statement. Runs nothing;
+    /// the history records who decided and why.
     ///
     /// # Errors
     ///
     /// See [`Error`]. [`Refused::NotInterrupted`](crate::Refused::NotInterrupted) and
-    /// [`Refused::NoSuchStatement`](crate::Refused::NoSuchStatement) for what is not so.
+    /// [`Refused::NoSuchStatement`](crate::Refused::NoSuchStatement) if the decision does not fit the migration.
     pub async fn resolve<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -541,12 +541,12 @@ impl Migrator {
         self.take(target, &Resolve::new(self.version(version), resolution).because(reason)).await
     }
 
-    /// Records the text that the set has of an applied migration as the one that counts, with the reason why, after only its writing
-    /// was edited, by a formatter for example. Runs nothing. `Accept::all` and [`Accept::forced`] of [`take`](Migrator::take) go further.
+    /// Records the current text of an applied migration, with a reason, after an edit that changed only comments and formatting.
+    /// Runs nothing. [`take`](Migrator::take) with `Accept::all` or [`Accept::forced`] goes further.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. [`Refused::OtherStatements`](crate::Refused::OtherStatements) where more than the writing differs.
+    /// See [`Error`]. [`Refused::OtherStatements`](crate::Refused::OtherStatements) if the statements differ.
     pub async fn accept<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -556,7 +556,7 @@ impl Migrator {
         self.take(target, &Accept::new(self.version(version)).because(reason)).await
     }
 
-    /// Takes the steps of any plan.
+    /// Runs any plan.
     ///
     /// # Errors
     ///
@@ -599,13 +599,13 @@ impl Migrator {
         Ok(report?)
     }
 
-    /// Who is told of what happens outside of a run.
+    /// The observer of what happens outside of a run.
     #[cfg(feature = "operate")]
     pub(crate) fn callback(&self) -> Callback<'_> {
         Callback(self.on_event.as_deref())
     }
 
-    /// What [`run`](Migrator::run) would do, as data. Nothing is written, and no lock is taken.
+    /// The steps that [`run`](Migrator::run) would take, as data. Nothing is written, and no lock is taken.
     ///
     /// # Errors
     ///
@@ -621,7 +621,7 @@ impl Migrator {
         self.decide(&*self.forward(), state)
     }
 
-    /// What any plan would do, as data. Nothing is written, and no lock is taken.
+    /// The steps that any plan would take, as data. Nothing is written, and no lock is taken.
     ///
     /// # Errors
     ///
@@ -632,7 +632,7 @@ impl Migrator {
         self.decide(plan, &state)
     }
 
-    /// Where the database stands, by one query in one round trip: for a readiness probe.
+    /// The position of the database relative to the set, in one query and one round trip: for a readiness probe.
     ///
     /// # Errors
     ///
@@ -647,7 +647,7 @@ impl Migrator {
         Ok(position)
     }
 
-    /// Each migration of the set and of the history, with what is known of it. Nothing is written.
+    /// Each migration of the set and of the history, with its state. Nothing is written.
     ///
     /// # Errors
     ///
@@ -656,15 +656,15 @@ impl Migrator {
         Ok(self.snapshot(target).await?.status(&self.set))
     }
 
-    /// The same, whose run can be told from others before it begins.
+    /// The same migrator with a run id that is known before the run starts.
     #[cfg(feature = "cli")]
     pub(crate) fn of_run(mut self) -> Migrator {
         self.settings.run = Some(run_id());
         self
     }
 
-    /// Records that this migrator's run was interrupted, when it is dropped: best effort, since the next run records that in
-    /// any case. Until the server has noticed that the run is gone, its row is locked.
+    /// Records that this migrator's run was interrupted, after it was dropped. This is best effort, because the next run records
+    /// it in any case. The row is locked until the server notices that the run is gone.
     #[cfg(feature = "cli")]
     pub(crate) async fn record_interruption<T: Target + ?Sized>(&self, target: &T) -> Result<(), Error> {
         let Some(run) = &self.settings.run else { return Ok(()) };
@@ -680,7 +680,7 @@ impl Migrator {
         Ok(())
     }
 
-    /// The migration that a run in another process is at, if one is. Nothing is written.
+    /// The migration that a run in another process is applying or reverting, if any. Nothing is written.
     ///
     /// # Errors
     ///
@@ -736,8 +736,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] when history and set contradict each other, [`Error::Failed`] with the first verify script
-    /// that refutes its migration.
+    /// [`Error::Refused`] if the history and the set contradict each other, [`Error::Failed`] with the first verify script
+    /// that fails.
     pub async fn verify<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
         self.check_values()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
@@ -767,7 +767,7 @@ impl Migrator {
         Ok(verified)
     }
 
-    /// Whether each placeholder has a value.
+    /// Checks that each placeholder has a value.
     pub(crate) fn check_values(&self) -> Result<(), Error> {
         match &self.empty {
             Some(name) => Err(PlaceholderError::Empty { name: name.clone() }.into()),
@@ -775,8 +775,8 @@ impl Migrator {
         }
     }
 
-    /// The version that a text names: a version, a migration's whole name, or the part of a version before its `_`, where only one
-    /// migration begins so: Prisma's folders have their whole names as versions.
+    /// The version that a text names: a version, a migration's whole name, or the part of a version before its `_`, if it is
+    /// unique: with Prisma, the whole name of the folder is the version.
     pub(crate) fn version(&self, text: &str) -> Version {
         let version = Version::new(text.to_owned(), self.set.order());
         let all = || self.set.iter().chain(self.set.replaced());

@@ -1,13 +1,13 @@
-//! The guard against a binary that lacks the newest file.
+//! The staleness check: a binary must not lack a file of its migrations folder.
 
 use crate::error::Error;
 use migrate_core::{Migration, Set};
 use std::path::Path;
 
-/// In debug builds: whether the folder that the set came from has a migration that is not embedded.
+/// In debug builds, checks that the folder of the set has no migration that is not embedded.
 ///
 /// `migrate!` can't watch a folder on stable Rust, so a file that was added since the last build is not in the binary. A
-/// release build is made once and runs elsewhere; it does not look.
+/// release build is made once and runs elsewhere, so it does not check.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What is known of each migration.
+//! The status of each migration.
 
 use crate::backend::RunningAttempt;
 use crate::history::{Attempt, Outcome};
@@ -13,7 +13,7 @@ use migrate_core::{Set, Version};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-/// Each migration of a set and of its history.
+/// The status of each migration of a set and of its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -21,11 +21,11 @@ pub struct Status {
     pub set: String,
     /// The migrations, in the order of their versions.
     pub rows: Vec<StatusRow>,
-    /// What was noticed of the history itself: rows that are gone from it.
+    /// Notices about the history itself: deleted rows.
     pub notices: Vec<Notice>,
 }
 
-/// What is known of one migration.
+/// The status of one migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatusRow {
@@ -33,52 +33,52 @@ pub struct StatusRow {
     pub version: Version,
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
 }
 
-/// Where a migration stands.
+/// The state of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
     /// It is applied.
     Applied {
-        /// When, by the server's clock.
+        /// When it was applied, by the server's clock.
         at: SystemTime,
         /// How long it took, by the server's clock.
         took: Duration,
-        /// By which program, or by which user where the program gave no name.
+        /// The program that applied it, or the user if the program gave no name.
         by: String,
-        /// Whether the set's text is not the one that was applied.
+        /// True if it was edited after it was applied.
         edited: bool,
-        /// Whether the set does not have it.
+        /// True if it is missing from the set.
         unknown: bool,
     },
-    /// It is repeatable, and its text is not the one that was applied: the next run applies it again.
+    /// It is repeatable and has changed since it was applied: the next run applies it again.
     Outdated {
         /// When it was applied last, by the server's clock.
         at: SystemTime,
     },
     /// It is not applied.
     Pending {
-        /// What came of the last attempt, if there was one.
+        /// The outcome of the last attempt, if there was one.
         last: Option<Outcome>,
     },
-    /// A run is at it.
+    /// A run is applying or reverting it.
     Running(RunningAttempt),
-    /// It runs statement by statement, and was begun and not ended.
+    /// It runs statement by statement, and is unfinished.
     Interrupted {
-        /// How many statements are done for certain.
+        /// The number of statements that are known to be done.
         statements_done: usize,
-        /// What came of the attempt.
+        /// The outcome of the attempt.
         last: Option<Outcome>,
     },
 }
 
 #[cfg(any(feature = "cli", feature = "report"))]
 impl StatusRow {
-    /// The failure that the history tells of, where the migration failed when it was last tried, with as much as its row has;
-    /// `statements` are those of its script.
+    /// The failure of the last attempt, with as much as its row in the history has. `statements` is the number of statements in
+    /// its script.
     pub(crate) fn failure(&self, statements: Option<usize>) -> Option<Failure> {
         let (last, left) = match &self.state {
             State::Pending { last: Some(last) } => (last, Left::Nothing),
@@ -99,7 +99,7 @@ impl StatusRow {
 }
 
 impl Status {
-    /// What set, state and attempts amount to.
+    /// The status from the set, the state and the attempts.
     pub(crate) fn of(
         set: &Set,
         state: &HistoryState,
@@ -130,12 +130,12 @@ impl Status {
         self.rows.iter().filter(|row| !matches!(row.state, State::Applied { .. }))
     }
 
-    /// The migrations that are applied, in order; one that is to be applied again is pending.
+    /// The migrations that are applied, in order. An outdated repeatable one counts as pending.
     pub fn applied(&self) -> impl Iterator<Item = &StatusRow> {
         self.rows.iter().filter(|row| matches!(row.state, State::Applied { .. }))
     }
 
-    /// The migration that a run is at.
+    /// The migration that a run is applying or reverting.
     pub fn running(&self) -> Option<&RunningAttempt> {
         self.rows.iter().find_map(|row| match &row.state {
             State::Running(running) => Some(running),
@@ -145,7 +145,7 @@ impl Status {
 }
 
 impl State {
-    /// Whether something happened to the migration that has to be told: it failed, or was interrupted.
+    /// True if the migration failed or was interrupted.
     pub(crate) fn is_stopped(&self) -> bool {
         matches!(
             self,

@@ -233,11 +233,7 @@ fn unsized_lock(lock: RelationLock) -> ExplainedLock {
 
 /// How many statements are done, for a list.
 pub(crate) fn done(count: usize) -> String {
-    if count == 1 {
-        "1 statement that is done".to_owned()
-    } else {
-        format!("{count} statements that are done")
-    }
+    if count == 1 { "1 completed statement".to_owned() } else { format!("{count} completed statements") }
 }
 
 /// A statement's first line, for a list.
@@ -277,7 +273,7 @@ impl fmt::Display for ExplainedStep {
             _ => {}
         }
         if self.statements_done > 0 {
-            write!(f, ", goes on after {}", done(self.statements_done))?;
+            write!(f, ", resumes after {}", done(self.statements_done))?;
         }
         self.statements.iter().try_for_each(|statement| write!(f, "\n  {statement}"))
     }
@@ -288,7 +284,7 @@ impl fmt::Display for ExplainedStatement {
         let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "line {}: {}", self.line, first_line(&self.text))?;
         match &self.locks {
-            None => f.write_str("\n    what it locks can't be told from its text"),
+            None => f.write_str("\n    locks: not known from its text"),
             Some(locks) => locks.iter().try_for_each(|lock| write!(f, "\n    {lock}")),
         }
     }
@@ -302,7 +298,7 @@ impl fmt::Display for ExplainedLock {
         }
         match &self.size {
             Some(size) => write!(f, "; {size}")?,
-            None => f.write_str("; not there yet")?,
+            None => f.write_str("; does not exist yet")?,
         }
         self.note.map_or(Ok(()), |note| write!(f, " ({note})"))
     }

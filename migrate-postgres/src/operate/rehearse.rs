@@ -307,17 +307,17 @@ impl fmt::Display for Stopped {
         match self {
             Stopped::Refuses { name, left_out } => write!(
                 f,
-                "{name} commits before its end and can't be rolled back: left out with what comes after it, \
-                 {left_out} in all\nnext: apply what comes before it, or rehearse it on a copy"
+                "{name} commits before its end and can't be rolled back; it is left out with everything after it, \
+                 {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
             ),
             Stopped::NeedsCommit { name, left_out } => write!(
                 f,
-                "{name} uses an enum's value that an earlier migration adds, which has to be committed first: left out \
-                 with what comes after it, {left_out} in all\nnext: apply what comes before it, or rehearse it on a copy"
+                "{name} uses an enum value that an earlier migration adds, which must be committed first; it is left out \
+                 with everything after it, {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
             ),
             Stopped::TimeUp { name, limit } => write!(
                 f,
-                "the time of {} was up in {name}; nothing was changed\nnext: allow more time, or rehearse on a copy",
+                "the rehearsal exceeded its limit of {} in {name}; nothing was changed\nnext: allow more time, or rehearse on a copy",
                 Time(*limit)
             ),
             Stopped::Failed(failure) => {

@@ -63,7 +63,7 @@ fn of_state(state: &State) -> Standing {
     }
 }
 
-/// The migration that has to be told of first: the one that is in doubt, or failed.
+/// The migration to report first: the one that is in doubt, or failed.
 pub(super) fn stopped(status: &Status) -> Option<&StatusRow> {
     let rows = status.rows.iter().filter(|row| of_state(&row.state) >= Standing::Failed);
     rows.max_by_key(|row| of_state(&row.state))

@@ -1,8 +1,8 @@
-//! Backups: where a database is dumped to, and by which programs.
+//! Backup settings: the folder of the dumps and the programs that make them.
 
 use std::path::PathBuf;
 
-/// Where the database is dumped to before anything is applied or reverted, and by which programs.
+/// Settings of a backup before anything is applied or reverted: the folder of the dumps and the programs that make them.
 ///
 /// # Examples
 ///
@@ -22,19 +22,19 @@ pub struct Backups {
 }
 
 impl Backups {
-    /// Dumps into this folder, which has to be there.
+    /// Backups to this folder, which must exist.
     pub fn to(folder: impl Into<PathBuf>) -> Backups {
         Backups { folder: folder.into(), programs: None, reserve: 0 }
     }
 
-    /// Takes `pg_dump` and `pg_restore` from this folder. Else those of `PATH` and of the usual places are looked at, and the
-    /// oldest that is not older than the server is taken.
+    /// The folder of `pg_dump` and `pg_restore`. By default, `PATH` and the usual places are searched for the oldest version that
+    /// is not older than the server's.
     pub fn programs(mut self, folder: impl Into<PathBuf>) -> Backups {
         self.programs = Some(folder.into());
         self
     }
 
-    /// Leaves so many bytes free in the folder's file system, beside what the database takes.
+    /// The bytes that must stay free in the folder's file system in addition to the size of the database.
     pub fn reserve(mut self, bytes: u64) -> Backups {
         self.reserve = bytes;
         self

@@ -1,4 +1,4 @@
-//! Choices of a builder, as data.
+//! Settings of a migrator, as data.
 
 #[cfg(feature = "operate")]
 mod backups;

@@ -95,7 +95,7 @@ async fn without_a_backup_nothing_is_changed() {
     );
     for (line, next) in [
         ("backup . --pg-bin .", ", or name the folder with `--pg-bin`"),
-        ("backup . --reserve 8000000TB", "next: make room, or name another folder"),
+        ("backup . --reserve 8000000TB", "next: free some space, or name another folder"),
     ] {
         let ran = stage.run(line);
         assert!(ran.code == 10 && ran.stderr.contains(next), "{line}: {ran:?}");

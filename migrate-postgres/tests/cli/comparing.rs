@@ -120,15 +120,15 @@ async fn a_report_is_written_where_the_drift_is_unknown() {
     for text in [&ran.stdout, &ran.stderr] {
         assert!(!text.contains("run again") && !text.contains(" up "), "{text}");
     }
-    assert!(ran.stdout.contains("drift unknown: on a scratch database"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("drift unknown: on the scratch database"), "{}", ran.stdout);
     assert!(ran.stdout.contains("division by zero"), "{}", ran.stdout);
     assert!(ran.stdout.contains("drift --kept"), "{}", ran.stdout);
     let page = fs::read_to_string(stage.path().join("r.html")).unwrap();
-    assert!(page.contains("The drift is unknown: on a scratch database"), "no word of it");
+    assert!(page.contains("Drift is unknown: on the scratch database"), "no word of it");
     let ran = stage.run("drift");
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("`drift --kept`"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("run again") && !ran.stderr.contains("goes on with it"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("run again") && !ran.stderr.contains("continues with it"), "{}", ran.stderr);
 }
 
 /// Roles are everybody's on the server of the tests: theirs have the database's name.

@@ -75,7 +75,7 @@ async fn without_a_database_the_program_says_what_to_set() {
     command.env_remove("DATABASE_URL");
     let ran = stage.ran(&command.output().unwrap());
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.starts_with("error: no database is named\nnext: set DATABASE_URL, "), "{ran:?}");
+    assert!(ran.stderr.starts_with("error: no database is given\nnext: set DATABASE_URL, "), "{ran:?}");
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_file_env_names_the_database_where_the_environment_does_not() {
         stage.ran(&command.env_remove("DATABASE_URL").output().unwrap())
     };
     assert_eq!(run("status").code, 3);
-    assert!(run("status --no-dotenv").stderr.contains("no database is named"));
+    assert!(run("status --no-dotenv").stderr.contains("no database is given"));
     // The environment comes first.
     let mut command = stage.command("status");
     let ran = stage.ran(&command.env("DATABASE_URL", "postgres://a@127.0.0.1:1/b").output().unwrap());

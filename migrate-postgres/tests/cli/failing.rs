@@ -239,7 +239,7 @@ async fn preflight_leaves_the_invalid_index_of_an_interrupted_migration_to_the_r
     let said = stage.run("preflight").stdout;
     assert!(!said.contains("REINDEX"), "{said}");
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("is invalid, and the run builds it again"), "{said}");
+    assert!(said.contains("is invalid; the run rebuilds it"), "{said}");
 }
 
 /// Its row was deleted by hand: `up` would apply the migration a second time.

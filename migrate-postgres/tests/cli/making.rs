@@ -224,7 +224,8 @@ async fn a_stub_that_nobody_wrote_is_told_from_a_comment() {
         let refused = stage.run("check");
         let text = refused.stdout + &refused.stderr;
         assert_eq!(refused.code, 5, "{text}");
-        let unwritten = text.matches("the script is not written yet: it is as `migrate new` made it").count();
+        let unwritten =
+            text.matches("the script is not written yet: it is still the stub made by `migrate new`").count();
         assert_eq!(unwritten, 3, "{text}");
         for name in files(&stage) {
             stage.write(&format!("migrations/{name}"), "-- nothing to do in this database");

@@ -58,7 +58,10 @@ async fn a_rehearsal_that_takes_too_long_or_waits_for_a_table_says_so() {
     let stage = pending(&[("0003_slow.up.sql", "SELECT pg_sleep(600);")]).await;
     let slow = stage.run("plan --rehearse --limit 300ms");
     assert_eq!(slow.code, 7, "{slow:?}");
-    assert!(slow.stdout.contains("the time of 300.0ms was up in 0003_slow; nothing was changed"), "{slow:?}");
+    assert!(
+        slow.stdout.contains("the rehearsal exceeded its limit of 300.0ms in 0003_slow; nothing was changed"),
+        "{slow:?}"
+    );
     stage.write("migrations/0003_slow.up.sql", "ALTER TABLE users ADD n int;");
     let client = stage.database.connect().await.unwrap();
     client.batch_execute("SET application_name = 'report'; BEGIN; SELECT * FROM users").await.unwrap();

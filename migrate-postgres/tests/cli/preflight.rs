@@ -39,6 +39,9 @@ async fn a_server_that_is_not_there_stops_and_so_does_a_missing_backup_that_is_a
     assert_eq!((&found["verdict"], &found["findings"][0]["check"]), (&"stop".into(), &"connection".into()));
     let without = stage.run("preflight --backup-age 1h");
     assert_eq!(without.code, 9);
-    assert!(without.stdout.contains("make one: none may be older than 1 h 0 min"), "{without:?}");
+    assert!(
+        without.stdout.contains("make a backup: the last one may not be older than 1 h 0 min"),
+        "{without:?}"
+    );
     assert_eq!(stage.run("preflight --lag lots").code, 2);
 }

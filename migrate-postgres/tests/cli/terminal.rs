@@ -271,13 +271,13 @@ async fn a_revert_is_asked_for_and_only_yes_is_yes() {
         ("down", "yes", 0),
     ] {
         let mut terminal = Terminal::run(&stage, line);
-        terminal.until("Go on? [y/N]");
+        terminal.until("Continue? [y/N]");
         if answer.is_empty() {
             let question = stage.without_names(&terminal.parser.screen().contents());
             for part in [
-                "This reverts 1 migration of the database $DATABASE (",
+                "This reverts 1 migration in the database $DATABASE (",
                 "  0002_posts",
-                "is lost with its rows",
+                "is lost, rows included",
             ] {
                 assert!(question.contains(part), "{part}: {question}");
             }
@@ -294,7 +294,7 @@ async fn a_revert_that_is_not_what_was_shown_is_none() {
     let stage = Stage::new(&TABLES).await;
     stage.done("up");
     let mut terminal = Terminal::run(&stage, "down");
-    terminal.until("Go on? [y/N]");
+    terminal.until("Continue? [y/N]");
     stage.done("down --yes");
     terminal.type_line("y");
     assert_eq!(terminal.end(), 5);

@@ -23,7 +23,7 @@ async fn a_run_that_waits_for_longer_knows_whom_for_too() {
     stage.until_asleep().await;
     let ran = stage.run("up --lock-wait 2100ms");
     assert_eq!(ran.code, 6, "{ran:?}");
-    assert!(ran.stderr.contains(": it is held by pid ") && ran.stderr.contains(" for pid "), "{ran:?}");
+    assert!(ran.stderr.contains("; it is held by pid ") && ran.stderr.contains(" for pid "), "{ran:?}");
     stage.end_all().await;
     other.wait().unwrap();
 }
@@ -37,9 +37,9 @@ async fn a_table_that_stays_locked_is_told_with_who_locks_it() {
     client.batch_execute("SET application_name = 'report'; BEGIN; SELECT * FROM users").await.unwrap();
     let ran = stage.run("up --lock-timeout 1s --retry-for 0s");
     assert_eq!(ran.code, 6, "{ran:?}");
-    assert!(ran.stderr.contains("\nin the way: pid ") && ran.stderr.contains(" (report), for "), "{ran:?}");
+    assert!(ran.stderr.contains("\nblocked by: pid ") && ran.stderr.contains(" (report), for "), "{ran:?}");
     assert!(
-        ran.stderr.contains("\n  migrate up --lock-timeout 1s --retry-for 0s  # goes on with it\n"),
+        ran.stderr.contains("\n  migrate up --lock-timeout 1s --retry-for 0s  # continues with it\n"),
         "{ran:?}"
     );
 }
@@ -54,7 +54,7 @@ async fn a_signal_of_a_supervisor_or_a_closed_terminal_ends_a_run_as_ctrl_c_does
         stage.send(signal, &child);
         let ran = stage.ran(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, code);
-        assert!(ran.stderr.contains(&format!("error: {said}; what was being applied")), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("error: {said}; the migration in progress")), "{ran:?}");
         stage.until_gone().await;
         assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");
         assert_eq!(stage.value(LAST).await, "apply interrupted");
@@ -80,7 +80,7 @@ async fn every_command_tells_of_the_run_that_is_under_way() {
                 told.contains("0003_slow is being applied by pid ") && told.contains(&format!("{at}, for "));
             assert!(is_told, "{command}: {said}");
             assert!(
-                !said.contains("pg_terminate_backend") && !said.contains("applies what is pending"),
+                !said.contains("pg_terminate_backend") && !said.contains("applies pending migrations"),
                 "{command}: {said}"
             );
             if command != "preflight" {
@@ -109,7 +109,7 @@ async fn ctrl_c_ends_a_run_and_says_what_becomes_of_it() {
     stage.send("INT", &child);
     let ran = stage.ran(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130);
-    assert!(ran.stderr.contains("error: interrupted; what was being applied is rolled back"), "{ran:?}");
+    assert!(ran.stderr.contains("error: interrupted; the migration in progress is rolled back"), "{ran:?}");
     assert_eq!(stage.value(LAST).await, "apply interrupted");
     stage.end_all().await;
     assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2");

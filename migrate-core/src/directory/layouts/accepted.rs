@@ -348,7 +348,7 @@ fn an_invisible_character_is_refused_where_the_server_would_and_noted_where_it_i
         crate::directory::read(vec![SourceFile::new("1_a.sql", text.as_bytes().to_vec())]).unwrap_err();
     assert!(
         problems.to_string().starts_with(
-            "1_a.sql:2:1: the invisible character U+FEFF ZERO WIDTH NO-BREAK SPACE, the byte order mark is part of a word here"
+            "1_a.sql:2:1: this word contains the invisible character U+FEFF ZERO WIDTH NO-BREAK SPACE, the byte order mark, which the server refuses"
         ),
         "{problems}"
     );

@@ -93,7 +93,7 @@ impl fmt::Display for Shown<'_> {
             ),
             Obstacle::Missing { name } => write!(
                 f,
-                "- {name} was applied by {tool}, but it is missing from the binary\n  \
+                "- {name} was applied by {tool}, but it is missing from the set\n  \
                  next: restore its file, or start the newest release first; or set `allow_missing` if it was removed on purpose"
             ),
         }

@@ -8,29 +8,29 @@ use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Accept;
 
-/// Accept an edit of an applied migration
+/// Accept an edit to an applied migration
 ///
-/// Runs nothing: the history gains a row with the new text and the reason. Refused where more than the writing was edited: anything
-/// but comments, white space, the case of keywords and of names without quotes. The same statements make the same schema.
+/// Runs nothing: the history gains a row with the new text and the reason. The statements must stay the same: an edit may change
+/// comments, white space, and the case of keywords and unquoted names. Any other edit is refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait"]),
     after_help = "Examples:\n  migrate accept 0001 --reason 'keywords in lower case'\n  migrate accept --all --reason 'formatted' --dry-run"
 )]
 pub(crate) struct Args {
-    /// The migrations
+    /// The migrations to accept
     #[arg(value_name = "VERSION", required_unless_present = "all", conflicts_with = "all")]
     versions: Vec<String>,
-    /// Every applied migration that was edited
+    /// Accept every applied migration that was edited
     #[arg(long)]
     all: bool,
-    /// Why, for the history to keep
+    /// The reason, recorded in the history
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
-    /// Accept other statements too: the database is what the new text makes
+    /// Accept changed statements too: you state that the database matches the new text
     #[arg(long)]
     force: bool,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
 }
@@ -49,6 +49,6 @@ impl Args {
         }
         let answer = done(&context.migrator.take(&target, &plan).await?);
         let status = context.invocation.command("status");
-        Ok(Answer { next: Next::default().or(status, "shows where each migration stands"), ..answer })
+        Ok(Answer { next: Next::default().or(status, "shows the state of each migration"), ..answer })
     }
 }

@@ -14,14 +14,14 @@ use migrate_core::history::{Position, State};
 use migrate_core::plan::{Plan, Policies, Refused, Steps, adoption};
 use serde_json::json;
 
-/// Take over what another tool has applied
+/// Take over another tool's history
 ///
 /// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, tern, dbmate, Rails, goose or Flyway has applied, after
-/// checking each with that tool's own checksum; runs none. That tool's table stays as it is.
+/// checking each against that tool's own checksum. Runs none. The tool's table stays as it is.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args = unused(&["lock_wait", "allow_missing", "allow_out_of_order"]), after_help = "Examples:\n  migrate adopt --dry-run\n  migrate adopt --from sqlx --table-schema app")]
 pub(crate) struct Args {
-    /// From this tool, where several have a history
+    /// The tool, if several have a history
     #[arg(long, value_name = "TOOL")]
     from: Option<Tool>,
     /// The schema of its table
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// The name of its table
     #[arg(long, value_name = "TABLE", requires = "from")]
     table: Option<String>,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
 }
@@ -67,7 +67,7 @@ impl Args {
             .map(|history| json!({ "tool": history.tool.to_string(), "table": history.table }))
             .collect();
         let next =
-            Next::default().or(context.invocation.command("status"), "shows where each migration stands");
+            Next::default().or(context.invocation.command("status"), "shows the state of each migration");
         Ok(Answer { page: page.append(answer.page), data, next, ..answer })
     }
 
@@ -94,7 +94,7 @@ impl Args {
     }
 }
 
-/// Takes over, and applies nothing: unlike [`Adopt`](migrate_core::plan::Adopt), which goes on with what is pending.
+/// Takes over and applies nothing, unlike [`Adopt`](migrate_core::plan::Adopt), which continues with pending migrations.
 #[derive(Debug)]
 struct Adoption;
 

@@ -11,31 +11,31 @@ use crate::settings::Backups;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Dump the database now
+/// Back up the database with pg_dump
 ///
-/// By `pg_dump` in its custom format, into a new file of the folder. The file is checked with `pg_restore --list`, and recorded in the
-/// table `migrate_backup` beside the history. How to restore it is printed.
+/// Writes a dump in `pg_dump`'s custom format to a new file in FOLDER, checks it with `pg_restore --list`, and records it in the table
+/// `migrate_backup` beside the history. Prints how to restore it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&[]),
-    after_help = "Exit code 10 says that there is no backup.\n\nExample:\n  migrate backup /var/backups/app && migrate up"
+    after_help = "Exit code 10 means that no backup was made.\n\nExample:\n  migrate backup /var/backups/app && migrate up"
 )]
 pub(crate) struct Args {
-    /// The folder, which has to be there
+    /// The folder, which must exist
     #[arg(value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
     programs: Programs,
 }
 
-/// By what a backup is made.
+/// How a backup is made.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Backup")]
 struct Programs {
-    /// The folder of pg_dump and pg_restore, instead of the oldest ones that are not older than the server
+    /// The folder of pg_dump and pg_restore [default: the oldest installed version that is not older than the server's]
     #[arg(long, value_name = "FOLDER")]
     pg_bin: Option<PathBuf>,
-    /// How much has to stay free beside what the database takes
+    /// Free space to require in addition to the size of the database
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse_size)]
     reserve: u64,
 }
@@ -52,7 +52,7 @@ impl Programs {
 #[command(next_help_heading = "Backup")]
 #[command(mut_arg("pg_bin", |arg| arg.requires("backup")), mut_arg("reserve", |arg| arg.requires("backup")))]
 pub(super) struct First {
-    /// Dump the database into this folder before anything is changed, as `backup` does; not where there is nothing to do
+    /// Back up the database to this folder before changing anything, as `backup` does; skipped if there is nothing to do
     #[arg(long, value_name = "FOLDER")]
     backup: Option<PathBuf>,
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub(super) struct First {
 }
 
 impl First {
-    /// The migrator that makes the backup first.
+    /// The migrator, set to make the backup first.
     pub(super) fn apply_to(&self, migrator: &Migrator) -> Migrator {
         match &self.backup {
             Some(folder) => migrator.clone().backup(self.programs.backups(folder)),
@@ -73,7 +73,7 @@ impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let backups = self.programs.backups(&self.to);
         context.migrator.back_up(&context.target()?, backups).await?;
-        // What was made is told of with every answer.
+        // Every answer reports the backup that was made.
         Ok(Answer::done(Page::default(), json!({})))
     }
 }

@@ -8,23 +8,23 @@ use crate::cli::options::unused;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Baseline;
 
-/// Mark migrations as applied in a database whose schema was made otherwise
+/// Mark migrations as applied in a database that already has their schema
 ///
-/// Runs none of them. The schema is compared first with what they make on a scratch database beside this one, which is dropped
-/// again; where it is another one, nothing is marked.
+/// Runs none of them. First compares the schema with what they make on a temporary scratch database on the same server; if the two
+/// differ, nothing is marked.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "history", "ignore_foreign_history"]),
-    after_help = "Example:\n  migrate baseline 0001    0001 is what the schema was made of; `up` goes on after it"
+    after_help = "Example:\n  migrate baseline 0001    0001 makes the schema that is there; `up` continues after it"
 )]
 pub(crate) struct Args {
     /// The last migration to mark
     #[arg(value_name = "VERSION")]
     version: String,
-    /// Compare nothing: the schema is taken to be what they would have made
+    /// Skip the comparison and assume that the schema is what they make
     #[arg(long)]
     unchecked: bool,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ impl Args {
         let target = context.target()?;
         if self.unchecked || self.dry_run {
             let plan = Baseline::at(context.migrator.version(&self.version));
-            // Nothing is run: another tool's table is no obstacle.
+            // Nothing is run, so another tool's table is no obstacle.
             let migrator = context.migrator.clone().ignore_foreign_history();
             return take(&migrator, &target, &plan, self.dry_run).await;
         }

@@ -1,28 +1,28 @@
-//! What a schema is compared on, for `drift` and `baseline`.
+//! Options of a schema comparison, for `drift` and `baseline`.
 
 use crate::cli::context::Context;
 use crate::schema::catalog::Pattern;
 use crate::schema::drift::Comparison;
 
-/// What is compared, and where what the migrations make is found out.
+/// The objects to compare, and the database to apply the migrations to.
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct ComparisonArgs {
-    /// Compare this schema only
+    /// Compare only this schema
     #[arg(long, value_name = "SCHEMA")]
     schema: Option<String>,
-    /// Leave out what a pattern matches: app.tmp_*, extension:postgis; may be repeated
+    /// Ignore what a pattern matches, for example app.tmp_* or extension:postgis; may be repeated
     #[arg(long, value_name = "PATTERN")]
     ignore: Vec<Pattern>,
-    /// Compare privileges too
+    /// Also compare privileges
     #[arg(long)]
     privileges: bool,
-    /// Apply the migrations on this empty database, instead of one that is made and dropped for it
+    /// Apply the migrations to this empty database instead of a temporary one
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
 }
 
-/// Without the URL, which may hold a password.
+/// Leaves the URL out, which may hold a password.
 impl std::fmt::Debug for ComparisonArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ComparisonArgs").field("schema", &self.schema).finish_non_exhaustive()

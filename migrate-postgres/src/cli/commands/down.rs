@@ -8,33 +8,33 @@ use crate::cli::context::Context;
 use crate::cli::problem::Problem;
 use migrate_core::plan::{Down, Plan};
 
-/// Revert migrations by their down scripts
+/// Revert migrations with their down scripts
 ///
-/// The last one, a number of them, all after a version, or a whole deployment: all that one run applied. A migration that this
-/// program does not have is reverted by the down script that the history kept. A missing down script is found before anything is
-/// reverted. It asks first, and needs --yes where there is no terminal to ask on, unless the database is marked as a
-/// development one (`reset --mark-development`).
+/// Reverts the last migration, the last COUNT, every one after a version, or a deployment: everything that one run applied. A
+/// migration that this program does not have is reverted with the down script stored in the history. A missing down script is found
+/// before anything is reverted. Asks for confirmation, or needs --yes if there is no terminal; neither if the database is marked as a
+/// development database (`reset --mark-development`).
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  migrate down            the last one\n  migrate down 3          the last three\n  migrate down --to 0007  all after 0007, which stays\n  migrate down --deployment --dry-run\n  migrate down --deployment --yes"
+    after_help = "Examples:\n  migrate down            reverts the last one\n  migrate down 3          reverts the last three\n  migrate down --to 0007  reverts all after 0007\n  migrate down --deployment --dry-run\n  migrate down --deployment --yes"
 )]
 pub(crate) struct Args {
-    /// How many
+    /// How many migrations to revert
     #[arg(value_name = "COUNT", default_value_t = 1, conflicts_with_all = ["to", "deployment", "all"])]
     count: usize,
-    /// All that were applied with a later version than this one
+    /// Revert every migration after VERSION
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["deployment", "all"])]
     to: Option<String>,
-    /// All that the last run applied, or that this run did, as `history` names it
+    /// Revert everything the last run applied, or everything RUN applied (`history` shows the runs)
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, conflicts_with = "all")]
     deployment: Option<Option<String>>,
-    /// All of them
+    /// Revert all migrations
     #[arg(long)]
     all: bool,
-    /// Revert also what was marked as applied and not run: what was there before is dropped
+    /// Also revert migrations that were marked as applied and not run; this drops what existed before
     #[arg(long, conflicts_with = "deployment")]
     including_marked: bool,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -12,20 +12,21 @@ use crate::cli::problem::Problem;
 use crate::schema::drift::ObjectChange;
 use serde_json::json;
 
-/// Compare the schema with what the applied migrations make
+/// Compare the schema with the applied migrations
 ///
-/// They are applied on a scratch database beside this one, which is dropped again. Nothing is written here. Without a scratch
-/// database, `--kept` compares with what `--keep-schema` has kept at the end of the last run: which objects differ, and not how.
+/// Applies the migrations to a temporary scratch database on the same server and compares the two schemas. Writes nothing to this
+/// database. `--kept` needs no scratch database: it compares with the schema that `--keep-schema` recorded at the end of the last run,
+/// and shows which objects differ, but not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["history", "ignore_foreign_history"]),
-    after_help = "Exit code 4 says that the schema is another one.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --keep-schema, and later: migrate drift --kept"
+    after_help = "Exit code 4 means that the schema differs.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --keep-schema, and later: migrate drift --kept"
 )]
 pub(crate) struct Args {
-    /// Compare with what was kept at the end of the last run, on no scratch database
+    /// Compare with the schema recorded at the end of the last run, without a scratch database
     #[arg(long, conflicts_with_all = ["schema", "scratch"])]
     kept: bool,
-    /// Only keep what the schema is now, and compare nothing
+    /// Only record the current schema, without comparing
     #[arg(long, conflicts_with_all = ["kept", "schema", "scratch", "ignore", "privileges"])]
     keep: bool,
     #[command(flatten)]
@@ -57,11 +58,12 @@ impl Args {
         });
         let at = humantime::format_rfc3339_seconds(since.kept_at);
         if since.changes.is_empty() {
-            let page = Page::default().toned(format!("the schema is what was kept at {at}"), Tone::Good);
+            let page = Page::default()
+                .toned(format!("no drift: the schema is the one recorded at {at}"), Tone::Good);
             return Ok(Answer::done(page, data));
         }
         let page = Page::default()
-            .toned(format!("the schema is not what was kept at {at}:"), Tone::Warning)
+            .toned(format!("drift: the schema differs from the one recorded at {at}:"), Tone::Warning)
             .lines(since.changes.iter().map(ToString::to_string));
         let next = Next::default()
             .or(context.invocation.command("drift"), "shows how they differ, on a scratch database");
@@ -86,6 +88,6 @@ impl Args {
 
 async fn keep(context: &Context) -> Result<Answer, Problem> {
     let objects = context.migrator.keep_schema_now(&context.target()?).await?;
-    let page = Page::default().line(format!("kept what the schema is now: {objects} objects"));
+    let page = Page::default().line(format!("recorded the current schema: {objects} objects"));
     Ok(Answer::done(page, json!({ "objects": objects })))
 }

@@ -1,4 +1,4 @@
-//! How the statements of a plan are shown: what each locks, what it does to that, and how large that is now.
+//! The statements of a plan, as text and JSON: what each one locks, what it does to the table, and how large the table is now.
 
 use crate::cli::page::{Page, Tone};
 use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize, done};
@@ -16,7 +16,7 @@ fn step_page(step: &ExplainedStep) -> Page {
     let page = Page::default().toned(step.path.as_deref().unwrap_or(&step.name), Tone::Strong);
     let page = match step.statements_done {
         0 => page,
-        count => page.toned(format!("  goes on after {}", done(count)), Tone::Faint),
+        count => page.toned(format!("  resumes after {}", done(count)), Tone::Faint),
     };
     step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
 }
@@ -24,11 +24,11 @@ fn step_page(step: &ExplainedStep) -> Page {
 fn statement_page(statement: &ExplainedStatement) -> Page {
     let page = Page::default().prose(format!("  {}", at_line(statement.line, &statement.text)), Tone::Plain);
     let Some(locks) = &statement.locks else {
-        return page.toned("      what it locks can't be told from its text", Tone::Warning);
+        return page.toned("      locks: not known from its text", Tone::Warning);
     };
     let there: Vec<&ExplainedLock> = locks.iter().filter(|lock| lock.size.is_some()).collect();
     if there.is_empty() {
-        return page.toned("      locks nothing that is there yet", Tone::Faint);
+        return page.toned("      locks no existing table", Tone::Faint);
     }
     there.into_iter().fold(page, |page, lock| {
         let page = page.prose(format!("      {}", told(lock)), tone(lock));
@@ -36,7 +36,7 @@ fn statement_page(statement: &ExplainedStatement) -> Page {
     })
 }
 
-/// A statement as a list has it: its line, and its text on one line, cut where it is long.
+/// A statement in a list: its line number and its text on one line, shortened if it is long.
 pub(super) fn at_line(line: u32, text: &str) -> String {
     const LONGEST: usize = 80;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -47,7 +47,7 @@ pub(super) fn at_line(line: u32, text: &str) -> String {
     format!("line {line}: {text}")
 }
 
-/// Of a lock: what, how, and what it means for others.
+/// A lock: the relation, the mode, and what other sessions can't do meanwhile.
 fn told(lock: &ExplainedLock) -> String {
     let mut told = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
     if let Some(toll) = does(lock.toll) {
@@ -59,28 +59,28 @@ fn told(lock: &ExplainedLock) -> String {
     told
 }
 
-/// What a lock means for others.
+/// What other sessions can't do while a lock is held.
 pub(super) fn meaning(mode: LockMode) -> &'static str {
     if mode.blocks_reads() {
-        "nobody reads or writes it"
+        "blocks reads and writes"
     } else if mode.blocks_writes() {
-        "nobody writes it"
+        "blocks writes"
     } else {
-        "others read and write it"
+        "allows reads and writes"
     }
 }
 
 fn does(toll: Toll) -> Option<&'static str> {
     match toll {
-        Toll::Rows => Some("rows of it are read or changed"),
-        Toll::Scan => Some("it is read to its end"),
-        Toll::Build => Some("it is read to its end, and an index built"),
-        Toll::Rewrite => Some("it is written anew"),
+        Toll::Rows => Some("reads or changes rows"),
+        Toll::Scan => Some("full scan"),
+        Toll::Build => Some("full scan, builds an index"),
+        Toll::Rewrite => Some("rewrites the table"),
         _ => None,
     }
 }
 
-/// A lock that keeps others out is worth a look; one that does while the whole table is read or written, all the more.
+/// A lock that blocks others is a warning; one that does so during a scan or a rewrite of the whole table is worse.
 fn tone(lock: &ExplainedLock) -> Tone {
     match (lock.mode.blocks_writes(), lock.toll) {
         (true, Toll::Scan | Toll::Build | Toll::Rewrite) => Tone::Bad,
@@ -139,7 +139,7 @@ fn lock_json(lock: &ExplainedLock) -> Value {
     })
 }
 
-/// Whom a lock keeps out.
+/// What a lock blocks.
 pub(super) fn blocks(mode: LockMode) -> &'static str {
     match (mode.blocks_reads(), mode.blocks_writes()) {
         (true, _) => "reads and writes",

@@ -17,7 +17,7 @@ pub(crate) struct Args {}
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let attempts = context.migrator.attempts(&context.target()?).await?;
-        let mut table = Table::new(["#", "migration", "what", "at", "run", "by", "said", "reason"]);
+        let mut table = Table::new(["#", "migration", "outcome", "at", "run", "by", "messages", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {
             1 => "1 attempt".to_owned(),
@@ -46,7 +46,7 @@ fn row(attempt: &Attempt) -> [Piece; 8] {
     ]
 }
 
-/// How much the server said meanwhile, where that is known and anything at all.
+/// The number of messages from the server, if it is known and not zero.
 fn said(attempt: &Attempt) -> Piece {
     let count = |count: Option<i32>, what: &str| match count {
         None | Some(0) => None,
@@ -59,7 +59,7 @@ fn said(attempt: &Attempt) -> Piece {
     Piece::new(said.join(", "), tone)
 }
 
-/// What was done, or what came of the attempt.
+/// What was done, or how the attempt ended.
 fn what(attempt: &Attempt) -> String {
     match &attempt.outcome {
         Outcome::Done => attempt.action.past().to_owned(),
@@ -67,7 +67,7 @@ fn what(attempt: &Attempt) -> String {
     }
 }
 
-/// The beginning of a run's name, which tells it from the others, and which `down --deployment=` takes.
+/// The beginning of a run's id, which identifies the run, and which `down --deployment=` takes.
 fn short(run: &str) -> &str {
     run.get(..8).unwrap_or(run)
 }

@@ -31,44 +31,44 @@ use clap::Subcommand;
 /// The commands over a set.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show where each migration stands
+    /// Show the state of each migration
     Status(status::Args),
-    /// Show what `up` would do, and change nothing
+    /// Show what `up` would do, without changing anything
     Plan(plan::Args),
-    /// Look whether now is a good time to migrate
+    /// Check that it is safe to migrate now
     Preflight(preflight::Args),
-    /// Dump the database now
+    /// Back up the database with pg_dump
     Backup(backup::Args),
-    /// Apply what is pending
+    /// Apply pending migrations
     Up(up::Args),
-    /// Revert migrations by their down scripts
+    /// Revert migrations with their down scripts
     Down(down::Args),
-    /// Revert the last migrations and apply them again, as they are now
+    /// Revert the last migrations and apply them again with their current text
     Redo(redo::Args),
-    /// Check what is applied: compare checksums, and run the verify scripts
+    /// Check applied migrations: compare checksums and run verify scripts
     Verify(verify::Args),
-    /// Settle by hand a migration that stopped between its statements
+    /// Settle a migration that stopped between two statements
     Resolve(resolve::Args),
-    /// Accept an edit of an applied migration
+    /// Accept an edit to an applied migration
     Accept(accept::Args),
-    /// Mark migrations as applied in a database whose schema was made otherwise
+    /// Mark migrations as applied in a database that already has their schema
     Baseline(baseline::Args),
-    /// Take over what another tool has applied
+    /// Take over another tool's history
     Adopt(adopt::Args),
-    /// Compare the schema with what the applied migrations make
+    /// Compare the schema with the applied migrations
     Drift(drift::Args),
     /// Show every attempt to apply, revert or mark a migration
     History(history::Args),
-    /// Write a page that shows history, what is pending, and the tables
+    /// Write an HTML page with the history, pending migrations and tables
     Report(report::Args),
-    /// Drop all that is in a development database, and build it anew
+    /// Drop everything in a development database and rebuild it
     Reset(reset::Args),
-    /// Try each migration up, down and up again
+    /// Test that each migration can be applied, reverted and applied again
     #[cfg(feature = "testing")]
     Test(test::Args),
 }
 
-/// The words of the commands, the ones that only the program has included.
+/// The names of all commands, including those that only the program has.
 pub(super) const NAMES: [&str; 21] = [
     "accept",
     "renumber",
@@ -94,7 +94,7 @@ pub(super) const NAMES: [&str; 21] = [
 ];
 
 impl Command {
-    /// The command's word.
+    /// The command's name.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Command::Status(_) => "status",
@@ -118,7 +118,7 @@ impl Command {
         }
     }
 
-    /// Whether it may apply any migration of the set, so that none may be unwritten.
+    /// True if it may apply any migration of the set, so that none may be unwritten.
     pub(super) fn applies(&self) -> bool {
         match self {
             Command::Up(_) | Command::Redo(_) | Command::Reset(_) => true,

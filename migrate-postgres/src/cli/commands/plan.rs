@@ -12,21 +12,21 @@ use migrate_core::plan::Up;
 use serde_json::json;
 use std::time::Duration;
 
-/// Show what `up` would do, and change nothing
+/// Show what `up` would do, without changing anything
 ///
-/// For each statement: what it locks in which mode, whether it reads or writes the whole of that, and how large that is now, as far
-/// as its text tells. `--rehearse` runs the migrations for real, in a transaction that is rolled back, and shows what was locked
-/// and written anew and how long it took. It holds these locks meanwhile: `--limit` bounds that.
+/// For each statement, shows what it locks and in which mode, whether it scans or rewrites the table, and how large the table is now,
+/// as far as its text tells. `--rehearse` runs the migrations in a transaction that is rolled back, and shows what was locked and
+/// rewritten and how long it took. It holds these locks meanwhile; `--limit` bounds the time.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "lock_timeout", "statement_timeout", "allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
-    after_help = "Exit code 3 says that there is something to do. With --rehearse, 0 says that it would go well, 7 that it would fail or take longer than the limit, 11 that migrations were left out.\n\nExamples:\n  migrate plan --to 0007\n  migrate plan --rehearse --limit 5s"
+    after_help = "Exit code 3 means that there is something to do. With --rehearse, 0 means that a run would succeed, 7 that it would fail or take longer than the limit, 11 that migrations were left out.\n\nExamples:\n  migrate plan --to 0007\n  migrate plan --rehearse --limit 5s"
 )]
 pub(crate) struct Args {
-    /// Up to this version only
+    /// Stop after this version
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Run the migrations, and roll them back; those that run statement by statement are left out, with what comes after
+    /// Run the migrations and roll them back; one that runs statement by statement is left out, with all after it
     #[arg(long)]
     rehearse: bool,
     /// How long a rehearsal may take, and so hold its locks
@@ -48,9 +48,9 @@ impl Args {
         let answer = shown(&steps, Exit::Pending);
         let page = explained::page(&steps).append(answer.page);
         let up = format!("up{}", self.to());
-        let next = Next::default().or(context.invocation.command(&up), "does it").or(
+        let next = Next::default().or(context.invocation.command(&up), "applies it").or(
             context.invocation.command(&format!("plan --rehearse{}", self.to())),
-            "tries it, and rolls it back",
+            "runs it and rolls it back",
         );
         Ok(Answer { next, page, ..answer })
     }
@@ -66,7 +66,7 @@ impl Args {
             None if rehearsal.steps.is_empty() => Next::default(),
             None => {
                 let up = context.invocation.command(&format!("up{}", self.to()));
-                Next::default().or(up, "does it")
+                Next::default().or(up, "applies it")
             }
         };
         Ok(Answer {
@@ -77,7 +77,7 @@ impl Args {
         })
     }
 
-    /// The option that says the same again.
+    /// The same `--to` option, for another command line.
     fn to(&self) -> String {
         self.to
             .as_ref()

@@ -12,27 +12,27 @@ use crate::operate::{Finding, Preflight, Thresholds, Verdict};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Look whether now is a good time to migrate
+/// Check that it is safe to migrate now
 ///
-/// Connection and rights, the migration lock, who uses the tables that pending migrations touch, invalid indexes, standbys, how much
-/// will be written, and how old the last backup is. Nothing is written.
+/// Checks the connection and privileges, the migration lock, the sessions that use the tables of pending migrations, invalid indexes,
+/// standbys, the amount of data to be written, and the age of the last backup. Writes nothing.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
-    after_help = "Exit code 9 says that a run should not be begun; with warnings it is 0.\n\nExamples:\n  migrate preflight && migrate up\n  migrate preflight --backup-age 1h --long-transaction 10s"
+    after_help = "Exit code 9 means that a run should not be started; with warnings only, it is 0.\n\nExamples:\n  migrate preflight && migrate up\n  migrate preflight --backup-age 1h --long-transaction 10s"
 )]
 #[command(next_help_heading = "Thresholds")]
 pub(crate) struct Args {
-    /// From how long on a transaction is a long one: one that holds a table to be touched stops, where a younger one is a warning
+    /// Age from which a transaction counts as long-running; on a table of a pending migration it is a stop, a younger one a warning
     #[arg(long, value_name = "TIME", default_value = "1min", value_parser = humantime::parse_duration)]
     long_transaction: Duration,
-    /// From how much of the log on a standby that is behind is a warning
+    /// Warn if a standby is behind by at least SIZE of WAL
     #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size)]
     lag: u64,
-    /// From how much on that will be written anew the disk is a warning
+    /// Warn if at least SIZE will be rewritten
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = parse_size)]
     written: u64,
-    /// Stop where the last backup made by `backup` is older than that, or there is none
+    /// Stop if the last backup made by `backup` is older than TIME, or if there is none
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     backup_age: Option<Duration>,
 }
@@ -42,10 +42,10 @@ impl Args {
         let preflight = context.migrator.preflight_with(&context.target()?, &self.thresholds()).await?;
         let stops = preflight.verdict() == Verdict::Stop;
         let next = match (stops, preflight.pending) {
-            (true, _) => Next::advice("see to what stops, and look again")
-                .or(context.invocation.command("preflight"), "looks again"),
+            (true, _) => Next::advice("fix what stops the run, and check again")
+                .or(context.invocation.command("preflight"), "checks again"),
             (false, Some(0)) => Next::default(),
-            _ => Next::default().or(context.invocation.command("up"), "applies what is pending"),
+            _ => Next::default().or(context.invocation.command("up"), "applies pending migrations"),
         };
         Ok(Answer {
             exit: if stops { Exit::Stop } else { Exit::Done },
@@ -102,7 +102,7 @@ fn tone(verdict: Verdict) -> Tone {
     }
 }
 
-/// Errors that were found have several lines.
+/// On one line: a finding that is an error has several.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

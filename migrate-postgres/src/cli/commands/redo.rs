@@ -8,17 +8,17 @@ use crate::cli::context::Context;
 use crate::cli::problem::Problem;
 use migrate_core::plan::{Plan, Redo};
 
-/// Revert the last migrations and apply them again, as they are now
+/// Revert the last migrations and apply them again with their current text
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  migrate redo    the one that is being written")]
+#[command(after_help = "Example:\n  migrate redo    redoes the migration you are writing")]
 pub(crate) struct Args {
-    /// How many
+    /// How many migrations to redo
     #[arg(value_name = "COUNT", default_value_t = 1)]
     count: usize,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
-    /// Redo also what was marked as applied and not run: what was there before is dropped
+    /// Also redo migrations that were marked as applied and not run; this drops what existed before
     #[arg(long)]
     including_marked: bool,
     #[command(flatten)]

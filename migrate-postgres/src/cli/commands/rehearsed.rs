@@ -1,4 +1,4 @@
-//! How a rehearsal is shown: what each statement really locked and rewrote, and how long it took.
+//! A rehearsal, as text and JSON: what each statement locked and rewrote, and how long it took.
 
 use super::explained::{at_line, blocks, meaning};
 use crate::cli::exit::Exit;
@@ -8,7 +8,7 @@ use crate::operate::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped, Take
 use migrate_core::engine::advice::Words;
 use serde_json::{Value, json};
 
-/// What it came to. That migrations were left out is no failure, and does not mean that all would go well.
+/// The exit code. Migrations that were left out are no failure, but not a success either.
 pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
     match &rehearsal.stopped {
         None => Exit::Done,
@@ -51,7 +51,7 @@ fn stopped_page(stopped: &Stopped) -> Page {
     Page::default().prose(lines.next().unwrap_or_default(), tone).lines(lines)
 }
 
-/// What stopped it, without what to do next, and without what a failure says of a run: nothing was applied.
+/// What stopped it, without the advice, and without what a failure says about a run: nothing was applied.
 fn told(stopped: &Stopped) -> String {
     let text = stopped.to_string();
     text[..text.rfind("\nnext: ").unwrap_or(text.len())].to_owned()
@@ -73,7 +73,7 @@ fn step_page(step: &RehearsedStep) -> Page {
     step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
 }
 
-/// What a table keeps its long values in is locked with it, which goes without saying.
+/// A TOAST table is locked with its table, which is not worth a line.
 fn is_toast(relation: &str) -> bool {
     relation.starts_with("pg_toast.")
 }

@@ -12,19 +12,19 @@ use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 
-/// Write a page that shows history, what is pending, and the tables
+/// Write an HTML page with the history, pending migrations and tables
 ///
-/// One HTML file that needs nothing else: no network, no script. Nothing is written to the database.
+/// The page is one self-contained file: no network, no scripts. Writes nothing to the database.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
-    after_help = "The exit code is 0 where the page was written, whatever it shows; `status` and `drift` have codes for that.\n\nExample:\n  migrate report --html report.html --drift"
+    after_help = "The exit code is 0 if the page was written, whatever it shows; `status` and `drift` have exit codes for that.\n\nExample:\n  migrate report --html report.html --drift"
 )]
 pub(crate) struct Args {
-    /// Write the page to this file, in place of what is there
+    /// Write the page to this file; an existing file is replaced
     #[arg(long, value_name = "FILE")]
     html: PathBuf,
-    /// Compare the schema with what the applied migrations make, too
+    /// Also compare the schema with the applied migrations
     #[arg(long)]
     drift: bool,
     #[command(flatten)]
@@ -78,7 +78,7 @@ impl Args {
         let page = page.lines(format!("drift unknown: {reason}").lines());
         let next = Next::default().or(
             context.invocation.command("drift --kept"),
-            "compares with what `--keep-schema` kept, and runs no migration",
+            "compares with the schema recorded by `--keep-schema`, and runs no migration",
         );
         Answer { next, ..Answer::done(page, data) }
     }

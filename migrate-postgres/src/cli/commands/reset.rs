@@ -16,17 +16,17 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Drop all that is in a development database, and build it anew
+/// Drop everything in a development database and rebuild it
 ///
-/// Under the migration lock, drops all that was made in the database and takes back what was set for it, applies all migrations, and runs the seed script if there is one: what the
-/// program brings, or a file `seed.sql` beside the folder of the migrations. Refused unless the database was marked as a
-/// development database, or its name is repeated.
+/// Under the migration lock, drops everything that was created in the database, removes the settings made for it, applies all
+/// migrations, and runs the seed script if there is one: the program's own, or a file `seed.sql` beside the migrations folder. Refused
+/// unless the database is marked as a development database, or --confirm repeats its name.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  migrate reset --mark-development    once, for a database that may be dropped at any time\n  migrate reset\n  migrate reset --confirm app_dev\n  migrate reset --seed tests/seed.sql"
 )]
 pub(crate) struct Args {
-    /// The name of the database, for one that is not marked
+    /// The name of the database, if it is not marked
     #[arg(long, value_name = "DATABASE")]
     confirm: Option<String>,
     /// Run this script at the end
@@ -35,17 +35,17 @@ pub(crate) struct Args {
     /// Run no seed script
     #[arg(long)]
     no_seed: bool,
-    /// Only mark the database as a development one; nothing is dropped
+    /// Only mark the database as a development database; drops nothing
     #[arg(long, conflicts_with_all = ["confirm", "seed", "no_seed", "unmark_development"])]
     mark_development: bool,
-    /// Only take that mark away
+    /// Only remove that mark
     #[arg(long, conflicts_with_all = ["confirm", "seed", "no_seed"])]
     unmark_development: bool,
 }
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        // A seed script that can't be read is found before anything is dropped.
+        // Read the seed script before anything is dropped.
         let seed = if self.no_seed { None } else { self.seed(context)? };
         let target = context.target()?;
         let mut session = target.open().await?;
@@ -62,8 +62,7 @@ impl Args {
             seed.run(&session).await?;
         }
         session.close().await;
-        let page =
-            Page::default().toned(format!("{} was dropped and built anew", look.database), Tone::Warning);
+        let page = Page::default().toned(format!("{} was dropped and rebuilt", look.database), Tone::Warning);
         let page = page.append(report_page(&report));
         let page = seed.iter().fold(page, |page, seed| page.line(format!("seeded by {}", seed.name)));
         let seed = seed.map(|seed| seed.name);
@@ -80,7 +79,7 @@ impl Args {
         Ok(Answer::done(page, json!({ "database": look.database, "development": self.mark_development })))
     }
 
-    /// Whether the database may be dropped.
+    /// Refuses a database that may not be dropped.
     fn check(&self, look: &Look) -> Result<(), Problem> {
         let database = look.database.clone();
         match &self.confirm {
@@ -95,7 +94,7 @@ impl Args {
         }
     }
 
-    /// The file that is named, else the program's own, else `seed.sql` beside the folder.
+    /// The given file, else the program's own seed script, else `seed.sql` beside the folder.
     fn seed<'c>(&self, context: &'c Context) -> Result<Option<Seed<'c>>, Problem> {
         if let Some(path) = &self.seed {
             return Seed::of_file(path).map(Some);
@@ -111,7 +110,7 @@ impl Args {
     }
 }
 
-/// What fills a new database.
+/// A seed script.
 struct Seed<'s> {
     name: String,
     sql: Cow<'s, str>,

@@ -9,9 +9,10 @@ use crate::cli::problem::Problem;
 use crate::{Resolution, State};
 use serde_json::json;
 
-/// Settle by hand a migration that stopped between its statements
+/// Settle a migration that stopped between two statements
 ///
-/// Runs nothing. What can be looked up in the catalog is checked, and the history keeps who settled it as what, and why.
+/// Runs nothing. Your decision is checked against the catalog where possible, and the history records who settled the migration, how
+/// and why.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "history"]),
@@ -22,16 +23,16 @@ pub(crate) struct Args {
     /// The migration
     #[arg(value_name = "VERSION")]
     version: String,
-    /// All that its up script does is there
+    /// Record it as fully applied: everything that its up script does is there
     #[arg(long, group = "resolution")]
     applied: bool,
-    /// Nothing that its up script does is there any more
+    /// Record it as not applied: nothing that its up script does is there
     #[arg(long, group = "resolution")]
     reverted: bool,
-    /// The next run is to go on at this statement, the first being 1; without a number at the first that is not done for certain
+    /// Resume at this statement in the next run, the first being 1; without a number, at the first that is not known to be done
     #[arg(long, group = "resolution", value_name = "STATEMENT", num_args = 0..=1, require_equals = true)]
     resume: Option<Option<usize>>,
-    /// Why, for the history to keep
+    /// The reason, recorded in the history
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
 }
@@ -55,14 +56,14 @@ impl Args {
         })
     }
 
-    /// The first statement that is not done for certain.
+    /// The first statement that is not known to be done.
     async fn first_not_done(&self, context: &Context) -> Result<usize, Problem> {
         let version = context.migrator.version(&self.version);
         let status = context.migrator.status(&context.target()?).await?;
         let row = status.rows.iter().find(|row| row.version == version);
         match row.map(|row| &row.state) {
             Some(State::Interrupted { statements_done, .. }) => Ok(statements_done + 1),
-            // Refused by the plan, in its own words.
+            // The plan refuses it with the reason.
             _ => Ok(1),
         }
     }

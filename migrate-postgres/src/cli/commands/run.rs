@@ -1,4 +1,4 @@
-//! What the commands that take steps have in common.
+//! The run of a plan, and how its steps are shown: for all commands that take steps.
 
 use super::explained;
 use crate::cli::answer::Answer;
@@ -26,7 +26,7 @@ pub(super) async fn take(
     Ok(done(&migrator.take(target, plan).await?))
 }
 
-/// What a run has done.
+/// The answer of a run.
 pub(super) fn done(report: &Report) -> Answer {
     Answer::done(report_page(report), json!({ "report": json::report(report) }))
 }
@@ -51,7 +51,7 @@ pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
     Answer { exit, ..Answer::done(Page::default().table(table).append(count_page(steps)), data) }
 }
 
-/// How many steps there are, and what was noticed.
+/// The number of steps, and the notices.
 fn count_page(steps: &Explanation) -> Page {
     let count = match steps.steps.len() {
         0 => "nothing to do".to_owned(),
@@ -72,7 +72,7 @@ fn statements(count: usize) -> String {
     }
 }
 
-/// How often a step was tried, where that is worth saying.
+/// The number of attempts, if there was more than one.
 fn attempts(count: u32) -> String {
     if count > 1 { format!("{count} times") } else { String::new() }
 }
@@ -86,9 +86,9 @@ fn mode(transaction: Option<TransactionMode>) -> &'static str {
     }
 }
 
-/// What a run did.
+/// The steps of a run.
 pub(super) fn report_page(report: &Report) -> Page {
-    let mut table = Table::new(["migration", "was", "ran", "took", "tried"]);
+    let mut table = Table::new(["migration", "result", "ran", "took", "tried"]);
     for step in &report.steps {
         let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };
         table.push([
@@ -102,12 +102,12 @@ pub(super) fn report_page(report: &Report) -> Page {
     Page::default().steps(table).append(summary_page(report))
 }
 
-/// How long a step took; one that only records has nothing to tell.
+/// How long a step took; empty for one that only records.
 fn took(step: &StepReport) -> String {
     if step.took.is_zero() { String::new() } else { format!("{:.1?}", step.took) }
 }
 
-/// What it came to, and each notice on a line of its own.
+/// The summary, and each notice on a line of its own.
 fn summary_page(report: &Report) -> Page {
     let mut told = report.clone();
     told.notices.clear();

@@ -14,11 +14,11 @@ use migrate_core::engine::advice::Words;
 use migrate_core::sql;
 use serde_json::json;
 
-/// Show where each migration stands
+/// Show the state of each migration
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
-    after_help = "Exit code 3 says that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between its statements.\n\nExample:\n  migrate status --json | jq '.migrations[] | select(.state != \"applied\").name'"
+    after_help = "Exit code 3 means that migrations are pending, 7 that the next one failed when it was last tried, 8 that one stopped between two statements.\n\nExample:\n  migrate status --json | jq '.migrations[] | select(.state != \"applied\").name'"
 )]
 pub(crate) struct Args {}
 
@@ -27,7 +27,7 @@ impl Args {
         let target = context.target()?;
         let snapshot = context.migrator.snapshot(&target).await?;
         let status = snapshot.status(context.migrator.set());
-        // Whether a run would be refused, an edited migration say: `status` is not to say that all is well then.
+        // A run may be refused, for example after an edit: `status` must not say that all is well then.
         let refusal = match context.migrator.forward_steps(&snapshot.state) {
             Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
             _ => None,
@@ -56,7 +56,7 @@ impl Args {
     }
 }
 
-/// The same, of a database on which a run would be refused.
+/// The answer for a database on which a run would be refused.
 fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
     let (what, _) = problem.told();
     let mut data = answer.data;
@@ -73,7 +73,7 @@ fn exit(status: &Status) -> Exit {
     let of = |row: &StatusRow| match &row.state {
         State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
         | State::Pending { last: Some(Outcome::Failed { .. }) } => Exit::Failed,
-        // What a resolve has settled goes on by itself.
+        // A settled migration resumes by itself.
         State::Interrupted { last: Some(Outcome::Done), .. }
         | State::Running(_)
         | State::Pending { .. }
@@ -99,7 +99,7 @@ fn table(status: &Status) -> Table {
     table
 }
 
-/// The state in few words; the story of a failure stands below the table.
+/// The state in a few words; details of a failure follow below the table.
 fn short(state: &State) -> String {
     match state {
         State::Pending { last: Some(Outcome::Failed { .. }) } => "pending, failed".to_owned(),
@@ -132,7 +132,7 @@ fn summary(status: &Status) -> String {
     }
 }
 
-/// What happened to a migration that stopped: which statement, why, and what of it is in the database.
+/// Details of a migration that stopped: the statement, the reason, and what is committed.
 fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
     match &row.state {
@@ -143,7 +143,11 @@ fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> 
             lines.push(format!("database: {} left nothing behind", row.name));
         }
         State::Interrupted { statements_done, last: Some(outcome) } if is_by_hand(outcome) => {
-            lines.push(format!("{} was set by hand to go on at statement {}", row.name, statements_done + 1));
+            lines.push(format!(
+                "{} was set by hand to resume at statement {}",
+                row.name,
+                statements_done + 1
+            ));
         }
         State::Interrupted { statements_done, last } => {
             let is_failed = matches!(last, Some(Outcome::Failed { .. }));
@@ -170,7 +174,7 @@ fn what(outcome: &Outcome) -> String {
     }
 }
 
-/// Whether a resolve has said where to go on; the first release recorded that as a failure without a message.
+/// True if `resolve` set where to resume; the first release recorded that as a failure without a message.
 fn is_by_hand(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Done => true,
@@ -179,14 +183,14 @@ fn is_by_hand(outcome: &Outcome) -> bool {
     }
 }
 
-/// What else the server said.
+/// The server's detail and hint.
 fn more(outcome: &Outcome) -> Vec<String> {
     let Outcome::Failed { detail, hint, .. } = outcome else { return Vec::new() };
     let detail = detail.iter().map(|detail| format!("detail: {detail}"));
     detail.chain(hint.iter().map(|hint| format!("hint: {hint}"))).collect()
 }
 
-/// The statement that is told of, in the text that was run, which the history has kept.
+/// The statement that failed or was interrupted, in the text that was run and that the history stores.
 fn statement(text: &str, outcome: &Outcome) -> Option<String> {
     let number = match outcome {
         Outcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,
@@ -204,29 +208,30 @@ fn statement(text: &str, outcome: &Outcome) -> Option<String> {
 
 fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool) -> String {
     let of = statements
-        .map_or_else(String::new, |statements| format!("of the {statements} statements of {} ", row.name));
+        .map_or_else(String::new, |statements| format!(" of the {statements} statements of {}", row.name));
     let are = if done == 1 { "is" } else { "are" };
     let rest = if is_failed { "is not" } else { "may or may not have been done" };
-    format!("database: {of}{done} {are} done and committed; statement {} {rest}", done + 1)
+    format!("database: {done}{of} {are} done and committed; statement {} {rest}", done + 1)
 }
 
 fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next {
     let up = context.invocation.command("up");
     match stopped.map(|row| (row, &row.state)) {
-        _ if status.running().is_some() => Next::advice("wait for the end of that run")
-            .or(context.invocation.command("status"), "looks again"),
+        _ if status.running().is_some() => {
+            Next::advice("wait for that run to end").or(context.invocation.command("status"), "checks again")
+        }
         Some((_, State::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
-            Next::default().or(up, "goes on there")
+            Next::default().or(up, "resumes there")
         }
         Some((row, State::Interrupted { statements_done, .. })) => {
             let statements = statements_of(context, &row.version);
             let advice = match row.failure(statements) {
                 Some(failure) => format!("{}; or settle it by hand", failure.next(Words::CommandLine)),
                 None => {
-                    "let `up` find out what the statement did, and go on; where it can't tell, settle it by hand".to_owned()
+                    "run `up`: it finds out what the statement did and continues; if it can't tell, settle the migration by hand".to_owned()
                 }
             };
-            Next::advice(advice).or(up, "goes on with it").resolving(
+            Next::advice(advice).or(up, "continues with it").resolving(
                 &context.invocation,
                 &row.version,
                 *statements_done,
@@ -234,10 +239,10 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
             )
         }
         Some((row, _)) => match row.failure(None) {
-            Some(failure) => Next::advice(failure.next(Words::CommandLine)).or(up, "goes on with it"),
+            Some(failure) => Next::advice(failure.next(Words::CommandLine)).or(up, "continues with it"),
             None => Next::default().or(up, "runs it again"),
         },
-        None if status.pending().next().is_some() => Next::default().or(up, "applies what is pending"),
+        None if status.pending().next().is_some() => Next::default().or(up, "applies pending migrations"),
         None => Next::default(),
     }
 }

@@ -11,28 +11,28 @@ use crate::schema::scratch::Scratch;
 use crate::testing::{Irreversible, Reversible, RoundTrip, Tried};
 use serde_json::json;
 
-/// Try each migration up, down and up again
+/// Test that each migration can be applied, reverted and applied again
 ///
-/// On a scratch database beside this one, which is dropped again. The schema after a revert has to be the one before, and
-/// the second time has to make what the first one did. What the databases of a server share, roles for one, stays as it is.
+/// Runs them on a temporary scratch database on the same server. Reverting must restore the earlier schema, and applying again must
+/// make the same schema as the first time. Objects that all databases of a server share, such as roles, stay as they are.
 #[derive(Clone, clap::Args)]
 #[command(
     args = unused(&[]),
-    after_help = "Examples:\n  migrate test --allow-irreversible 0001\n  migrate test --from 0042    the ones before it are only applied"
+    after_help = "Examples:\n  migrate test --allow-irreversible 0001\n  migrate test --from 0042    applies earlier migrations without testing them"
 )]
 pub(crate) struct Args {
-    /// Begin with this migration
+    /// Start with this migration
     #[arg(long, value_name = "VERSION")]
     from: Option<String>,
-    /// Let this migration have no down script, or one that fails; may be repeated
+    /// Allow this migration to have no down script, or one that fails; may be repeated
     #[arg(long, value_name = "VERSION")]
     allow_irreversible: Vec<String>,
-    /// Try them on this empty database, instead of one that is made and dropped for it
+    /// Use this empty database instead of a temporary one
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
 }
 
-/// Without the URL, which may hold a password.
+/// Leaves the URL out, which may hold a password.
 impl std::fmt::Debug for Args {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Args").field("allow_irreversible", &self.allow_irreversible).finish_non_exhaustive()
@@ -58,7 +58,7 @@ impl Args {
 
 fn without_problem(migration: &Tried) -> Piece {
     match &migration.irreversible {
-        None => Piece::new("the same", Tone::Good),
+        None => Piece::new("reversible", Tone::Good),
         Some(Irreversible::NoDown) => Piece::new("no down script, as allowed", Tone::Faint),
         Some(Irreversible::DownFails { .. }) => Piece::new("the down script fails, as allowed", Tone::Faint),
     }
@@ -83,7 +83,7 @@ fn answer(tried: &Reversible) -> Answer {
         }
     }
     if tried.not_tried > 0 {
-        page = page.line(format!("{} after it not tried", tried.not_tried));
+        page = page.line(format!("not tested: {} after it", tried.not_tried));
     }
     let migrations = tried.migrations.iter().map(|migration| {
         let irreversible = migration.irreversible.as_ref().map(|reason| match reason {

@@ -7,16 +7,16 @@ use crate::cli::context::Context;
 use crate::cli::problem::Problem;
 use migrate_core::plan::Up;
 
-/// Apply what is pending
+/// Apply pending migrations
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  migrate up\n  migrate up --to 0007\n  migrate up --lock-wait 30s --json\n  migrate up --backup /var/backups/app"
 )]
 pub(crate) struct Args {
-    /// Up to this version only
+    /// Stop after this version
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Show the steps, and take none
+    /// Show the steps without taking them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -35,7 +35,7 @@ impl Args {
     }
 }
 
-/// All that is pending, or up to a version.
+/// Applies all pending migrations, or those up to a version.
 pub(super) fn plan(to: Option<&str>, context: &Context) -> Up {
     to.map_or(Up::ALL, |version| Up::to(context.migrator.version(version)))
 }

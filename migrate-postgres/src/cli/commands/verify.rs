@@ -8,9 +8,9 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use serde_json::json;
 
-/// Check what is applied: compare checksums, and run the verify scripts
+/// Check applied migrations: compare checksums and run verify scripts
 ///
-/// Each script runs in a read-only transaction that is rolled back. The first that refutes its migration is an error.
+/// Each script runs in a read-only transaction that is rolled back. The first script that fails is an error.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args = unused(&["history"]), after_help = "Example:\n  migrate verify && deploy")]
 pub(crate) struct Args {}
@@ -22,12 +22,11 @@ impl Args {
             error => error.into(),
         })?;
         let scripts = match ran {
-            0 => "there is no verify script of an applied migration".to_owned(),
-            1 => "1 verify script found nothing wrong".to_owned(),
-            ran => format!("{ran} verify scripts found nothing wrong"),
+            0 => "no applied migration has a verify script".to_owned(),
+            1 => "1 verify script passed".to_owned(),
+            ran => format!("{ran} verify scripts passed"),
         };
-        let page =
-            Page::default().toned(format!("what is applied is what the set has; {scripts}"), Tone::Good);
+        let page = Page::default().toned(format!("applied migrations match the set; {scripts}"), Tone::Good);
         Ok(Answer::done(page, json!({ "verify_scripts": ran })))
     }
 }

@@ -1,4 +1,4 @@
-//! Where a command connects to: the command line, the service's own choice, `DATABASE_URL`, and what libpq looks at.
+//! The connection of a command: from the command line, the service, `DATABASE_URL`, and libpq's own sources.
 
 mod dotenv;
 mod ini;
@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 use tokio_postgres::Config;
 
-/// Why there is no connection to try.
+/// A connection that is not configured, or not correctly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ConnectionProblem {
     /// A connection string that can't be read.
     #[error("{}", migrate_core::clean!(
-        "the connection string of {origin} can't be read: {problem}\nnext: write it as postgres://user@host:port/database"
+        "{origin} is not a valid connection string: {problem}\nnext: write it as postgres://user@host:port/database"
     ))]
     Url {
         /// Where it was given.
@@ -36,7 +36,7 @@ pub(crate) enum ConnectionProblem {
     NoService {
         /// Its name.
         service: String,
-        /// Where was looked.
+        /// The files that were read.
         files: String,
     },
     /// A file that can't be read.
@@ -59,7 +59,7 @@ pub(crate) enum ConnectionProblem {
     },
     /// Nothing says which database is meant.
     #[error(
-        "no database is named\nnext: set DATABASE_URL, or give --database-url, --service, or libpq's PGHOST and PGDATABASE"
+        "no database is given\nnext: set DATABASE_URL, or give --database-url, --service, or libpq's PGHOST and PGDATABASE"
     )]
     Nothing,
 }
@@ -67,7 +67,7 @@ pub(crate) enum ConnectionProblem {
 /// Reads one variable of the environment.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// What the command line says of the connection.
+/// The connection options of the command line.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Asked<'a> {
     /// `--database-url`.
@@ -81,8 +81,8 @@ pub(super) fn process_environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The configuration that results, in this order: `--database-url`, `--service`, the service's own, `DATABASE_URL`. What it
-/// leaves open comes from `PGSERVICE`, libpq's variables and the password file.
+/// The configuration from the first of these: `--database-url`, `--service`, the service's own, `DATABASE_URL`. `PGSERVICE`,
+/// libpq's variables and the password file fill the gaps.
 ///
 /// # Errors
 ///
@@ -160,7 +160,7 @@ fn read(path: &PathBuf) -> Result<Option<String>, ConnectionProblem> {
     }
 }
 
-/// The password from the password file, if that has one and nobody else may read it.
+/// Takes the password from the password file, if only its owner may read it.
 fn fill_password(config: &mut Config, environment: Environment<'_>) -> Result<(), ConnectionProblem> {
     let path = environment("PGPASSFILE").map(PathBuf::from).or_else(|| home(".pgpass", environment));
     let Some(path) = path.filter(|path| is_private(path)) else { return Ok(()) };
@@ -175,7 +175,7 @@ fn fill_password(config: &mut Config, environment: Environment<'_>) -> Result<()
     Ok(())
 }
 
-/// Whether only its owner may read a file: libpq ignores a password file that others may read, and so do we.
+/// True if only its owner may read a file: libpq ignores a password file that others may read, and so do we.
 #[cfg(unix)]
 fn is_private(path: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

@@ -237,7 +237,7 @@ mod tests {
         let page = Page::default().lines([
             "error: migration 0001_a failed at 0001_a.sql:1:1: no",
             " 1 | SELECT a_long_name FROM another_long_name",
-            "  migrate up --to 0001  # goes on with it there",
+            "  migrate up --to 0001  # continues with it there",
         ]);
         let text = page.render(Medium { width: Some(30), ..FILE });
         let lines: Vec<&str> = text.lines().collect();
@@ -246,7 +246,7 @@ mod tests {
             lines[2..],
             [
                 " 1 | SELECT a_long_name FROM another_long_name",
-                "  migrate up --to 0001  # goes on with it there",
+                "  migrate up --to 0001  # continues with it there",
             ]
         );
     }

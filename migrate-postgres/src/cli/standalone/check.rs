@@ -9,13 +9,13 @@ use migrate_core::directory::source::folder;
 use serde_json::json;
 use std::path::Path;
 
-/// Check the folder as `migrate!` does, without a build
+/// Check the folder as `migrate!` does, without compiling
 ///
-/// Needs no database. All that is wrong is shown at once, each with file, line and column.
+/// Needs no database. Shows all problems at once, each with file, line and column.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "placeholder", "json", "color"]),
-    after_help = "Exit code 5 says that something is wrong.\n\nExample:\n  migrate check --json | jq .error.problems"
+    after_help = "Exit code 5 means that there is a problem.\n\nExample:\n  migrate check --json | jq .error.problems"
 )]
 pub(super) struct Args {}
 
@@ -28,7 +28,7 @@ impl Args {
         let directory = reading.read(folder::collect(folder)?).map_err(problems)?;
         let count = directory.migrations.len();
         let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
-        let found = format!("{migrations} in the {} layout, nothing wrong", directory.layout);
+        let found = format!("{migrations} in the {} layout, no problems", directory.layout);
         let notes: Vec<String> = directory.notes.iter().map(ToString::to_string).collect();
         let page =
             Page::default().toned(found, Tone::Good).lines(notes.iter().map(|note| format!("note: {note}")));

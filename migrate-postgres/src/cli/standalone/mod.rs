@@ -1,4 +1,4 @@
-//! The program `migrate`: the same commands over a folder, and those that only make sense beside one.
+//! The program `migrate`: the same commands over a folder, and those that create and check its files.
 
 mod check;
 mod new;
@@ -22,15 +22,14 @@ use migrate_core::directory::Reading;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Migrate a PostgreSQL database by a folder of SQL scripts
+/// Migrate a PostgreSQL database with a folder of SQL scripts
 ///
-/// The folder may follow any layout that the library reads; the history is the one that a service keeps whose binary embeds the
-/// same folder.
+/// The folder may use any layout that the library reads. The history is the one that a service with the same folder embedded keeps.
 #[derive(Debug, Parser)]
 #[command(
     name = "migrate",
     version,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not got, 7 failed, 8 in doubt, 9 stop, 10 no backup\n\nExample:\n  migrate --folder db/migrations status"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup\n\nExample:\n  migrate --folder db/migrations status"
 )]
 pub struct Program {
     #[command(flatten)]
@@ -47,7 +46,7 @@ pub struct Program {
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 struct DotenvOption {
-    /// Leave the file .env alone, from which variables are taken that the environment lacks
+    /// Do not read the file .env, which provides variables that the environment lacks
     #[arg(long, global = true)]
     no_dotenv: bool,
 }
@@ -56,16 +55,16 @@ struct DotenvOption {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Migrations")]
 struct Folder {
-    /// The folder of the migrations
+    /// The migrations folder
     #[arg(long, global = true, value_name = "FOLDER", default_value = "migrations")]
     folder: PathBuf,
-    /// The name of the set, where a database has several
+    /// The name of the set, if the database has several
     #[arg(long, global = true, value_name = "NAME")]
     set: Option<String>,
-    /// The schema of the history's table instead of the first one of the search path
+    /// The schema of the history table [default: the first schema of the search path]
     #[arg(long, global = true, value_name = "SCHEMA")]
     history_schema: Option<String>,
-    /// The history's table instead of `migrate_history`
+    /// The name of the history table [default: migrate_history]
     #[arg(long, global = true, value_name = "TABLE")]
     history_table: Option<String>,
 }
@@ -74,13 +73,13 @@ struct Folder {
 enum ProgramCommand {
     #[command(flatten)]
     OverSet(Command),
-    /// Make the files of a new migration
+    /// Create the files of a new migration
     New(new::Args),
-    /// Give a migration that is not applied another version
+    /// Give an unapplied migration another version
     Renumber(renumber::Args),
-    /// Check the folder as `migrate!` does, without a build
+    /// Check the folder as `migrate!` does, without compiling
     Check(check::Args),
-    /// Print a script that completes command lines in a shell
+    /// Print a completion script for a shell
     #[command(args = unused_over_files(&[]), after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]
     Completions {
         /// The shell
@@ -130,13 +129,13 @@ impl Program {
     }
 }
 
-/// The options that a command over files alone has no use for, or one over nothing: all but those that it uses.
+/// The options that a command over files alone, or over nothing, does not use: all but `used`.
 fn unused_over_files(used: &[&str]) -> Vec<Arg> {
     let folder = all_but(|command| DotenvOption::augment_args(Folder::augment_args(command)), used);
     folder.into_iter().chain(unused_of_all(used)).collect()
 }
 
-/// A set of no migrations, for the commands that look at the files.
+/// A set without migrations, for the commands that read the files themselves.
 fn empty() -> Set {
     Set::new(migrate_core::DEFAULT_SET, Vec::new()).expect("no versions, and none twice")
 }
@@ -147,14 +146,14 @@ fn reading(options: &Options) -> Reading {
 }
 
 impl Folder {
-    /// Over the folder's set. What a command can't apply may be unwritten: it is left out, with a note.
+    /// The folder's set. A command that applies nothing leaves unwritten migrations out, with a note.
     fn migrator(&self, applies: bool, options: &Options) -> Result<Migrator, Problem> {
         let reading = reading(options);
         let reading = if applies { reading } else { reading.without_unwritten() };
         Ok(self.settings(Set::from_folder_as(&self.folder, &reading)?))
     }
 
-    /// A set with what says where its history is.
+    /// The migrator of a set, with the options that locate its history.
     fn settings(&self, set: Set) -> Migrator {
         let set = match &self.set {
             Some(name) => set.named(name.clone()),

@@ -15,30 +15,30 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Make the files of a new migration
+/// Create the files of a new migration
 ///
-/// In the folder's own layout and with the next version in its own style: the up script, with a comment that says what belongs there.
-/// A script with this comment only is a compile error, and `up` refuses it, so that none is forgotten; commands that apply nothing
-/// leave it out. A script that is to do nothing says so in another comment.
+/// Uses the folder's layout and the next version in its style. The up script holds a comment that says what to write. Until you write
+/// it, it is a compile error and `up` refuses it, so that none is forgotten; commands that apply nothing leave it out. If a script is
+/// meant to do nothing, say so in a comment of your own.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "json", "color"]),
     after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
 )]
 pub(super) struct Args {
-    /// What it does: create_users
+    /// What the migration does: create_users
     #[arg(value_name = "NAME")]
     name: String,
-    /// Make the down script, too
+    /// Also create the down script
     #[arg(long)]
     with_down: bool,
-    /// Make the verify script, too
+    /// Also create the verify script
     #[arg(long)]
     with_verify: bool,
-    /// The layout of a folder that is still empty
+    /// The layout, if the folder is still empty
     #[arg(long, value_name = "LAYOUT", default_value = "flat")]
     layout: EmptyLayout,
-    /// The versions of a folder that is still empty [default: sequence; timestamp for prisma]
+    /// The style of versions, if the folder is still empty [default: sequence; timestamp for prisma]
     #[arg(long, value_name = "STYLE")]
     versions: Option<EmptyVersions>,
 }
@@ -72,8 +72,8 @@ impl Args {
         let paths: Vec<String> =
             stubs.iter().map(|stub| folder.join(&stub.path).to_string_lossy().into_owned()).collect();
         let next = Next::advice(if paths.len() == 1 { "write it" } else { "write them" })
-            .or(context.invocation.command("check"), "checks the folder without a build");
-        let page = Page::default().lines(paths.iter().map(|path| format!("made {path}")));
+            .or(context.invocation.command("check"), "checks the folder without compiling");
+        let page = Page::default().lines(paths.iter().map(|path| format!("created {path}")));
         Ok(Answer { next, ..Answer::done(page, json!({ "files": paths })) })
     }
 
@@ -84,7 +84,7 @@ impl Args {
             files => files?,
         };
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-        // Something wrong in the folder is no reason not to write the next migration, as long as its layout shows.
+        // A problem in the folder does not prevent the next migration, as long as the layout is clear.
         let outline = match directory::outline(files) {
             Ok(outline) => Some(outline).filter(|outline| !outline.names.is_empty()),
             Err(problems) if is_empty(&problems) => None,

@@ -17,23 +17,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Give a migration that is not applied another version
+/// Give an unapplied migration another version
 ///
-/// Renames its files: to the version that is named, or to the next one after the newest. Where a connection is configured, the
-/// database is asked first; what is applied there keeps its version.
+/// Renames its files to VERSION, or to the next version after the newest. If a connection is configured, the database is asked first:
+/// a migration that is applied there keeps its version.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&[]),
     after_help = "Examples:\n  migrate renumber 0003              to the next free version\n  migrate renumber 0003_add_tags 0007"
 )]
 pub(super) struct Args {
-    /// The migration: its version, or its name where two have one version
+    /// The migration: its version, or its name if two share a version
     #[arg(value_name = "MIGRATION")]
     migration: String,
-    /// Its new version
+    /// The new version; without it, the next free one
     #[arg(value_name = "VERSION")]
     version: Option<String>,
-    /// Ask no database whether it is applied
+    /// Do not ask the database whether the migration is applied
     #[arg(long)]
     unchecked: bool,
 }
@@ -42,7 +42,7 @@ pub(super) struct Args {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RenumberProblem {
     /// No file has that version or name.
-    #[error("{}", migrate_core::clean!("no file in `{}` is of a migration {migration}; nothing was renamed\nnext: name a version, or a name, that is there", folder.display()))]
+    #[error("{}", migrate_core::clean!("`{}` has no migration {migration}; nothing was renamed\nnext: give a version or a name that is there", folder.display()))]
     Unknown {
         /// The folder.
         folder: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) enum RenumberProblem {
         migration: String,
     },
     /// Several migrations have that version.
-    #[error("{}", migrate_core::clean!("several migrations have the version {version}: {}; nothing was renamed\nnext: name the one that is to have another version", names.join(", ")))]
+    #[error("{}", migrate_core::clean!("several migrations have version {version}: {}; nothing was renamed\nnext: name the one to renumber", names.join(", ")))]
     Several {
         /// Their version.
         version: String,
@@ -59,7 +59,7 @@ pub(crate) enum RenumberProblem {
     },
     /// Another migration has the new version.
     #[error("{}", migrate_core::clean!(
-        "the version {version} is taken by {name}; nothing was renamed\nnext: choose another one, or leave it out for the next free one"
+        "version {version} is taken by {name}; nothing was renamed\nnext: choose another version, or omit it to use the next free one"
     ))]
     Taken {
         /// The new version.
@@ -69,7 +69,7 @@ pub(crate) enum RenumberProblem {
     },
     /// The new version is none.
     #[error("{}", migrate_core::clean!(
-        "`{version}` can't be a version: a version has digits, with dots, dashes or underscores between; nothing was renamed\nnext: write it like those in the folder"
+        "`{version}` is not a version: a version is digits, separated by dots, dashes or underscores; nothing was renamed\nnext: write it like those in the folder"
     ))]
     NoVersion {
         /// The new version.
@@ -77,8 +77,8 @@ pub(crate) enum RenumberProblem {
     },
     /// The database has applied it.
     #[error("{}", migrate_core::clean!(
-        "migration {name} is applied in the database: under another version it would be missing there, and be applied again; nothing was renamed\n\
-         next: leave it, and renumber those that are not applied"
+        "migration {name} is applied in the database: under another version it would be missing there and be applied again; nothing was renamed\n\
+         next: keep its version, and renumber migrations that are not applied"
     ))]
     Applied {
         /// The migration.
@@ -152,7 +152,7 @@ impl Args {
         let page = Page::default().lines(renamed.iter().map(|(from, to)| format!("renamed {from} to {to}")));
         let files: Vec<_> = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
         let next =
-            Next::default().or(context.invocation.command("check"), "checks the folder without a build");
+            Next::default().or(context.invocation.command("check"), "checks the folder without compiling");
         Ok(Answer { next, ..Answer::done(page, json!({ "files": files })) })
     }
 

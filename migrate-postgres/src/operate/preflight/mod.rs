@@ -272,15 +272,15 @@ impl Migrator {
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
         if let Some(running) = running {
-            let next = "wait until that run has ended".to_owned();
+            let next = "wait for that run to end".to_owned();
             preflight.add(Check::Lock, Verdict::Stop, format!("{} {running}", running.name), next);
             return Ok(());
         }
         let key = Key::new(&self.settings, self.set().name());
         if key.is_free(client).await.map_err(failed)? {
-            preflight.add(Check::Lock, Verdict::Pass, "nobody else migrates", None);
+            preflight.add(Check::Lock, Verdict::Pass, "no other run holds the migration lock", None);
         } else {
-            let next = "wait until that run has ended".to_owned();
+            let next = "wait for that run to end".to_owned();
             let found = format!("another run holds the migration lock: {}", key.holder(client).await?);
             preflight.add(Check::Lock, Verdict::Stop, found, next);
         }
@@ -308,17 +308,17 @@ impl Migrator {
         let age = |backup: &Backup| now.duration_since(backup.at).unwrap_or_default();
         let found = match &last {
             Some(backup) => format!("the last one was made {} ago: {backup}", Time(age(backup))),
-            None => "no backup is recorded; what other programs made can't be seen".to_owned(),
+            None => "no backup is recorded; backups made by other programs are not visible".to_owned(),
         };
         let limit = thresholds.backup_age;
         let too_old = limit.filter(|limit| last.as_ref().is_none_or(|backup| age(backup) > *limit));
         match too_old {
             Some(limit) => {
-                let next = format!("make one: none may be older than {}", Time(limit));
+                let next = format!("make a backup: the last one may not be older than {}", Time(limit));
                 preflight.add(Check::Backup, Verdict::Stop, found, next);
             }
             None if last.is_none() && preflight.pending != Some(0) => {
-                let next = "make one, unless another program did".to_owned();
+                let next = "make a backup, unless another program did".to_owned();
                 preflight.add(Check::Backup, Verdict::Warning, found, next);
             }
             None => preflight.add(Check::Backup, Verdict::Pass, found, None),
@@ -347,10 +347,10 @@ async fn look_at_rights(
     for row in &strangers {
         let found =
             format!("{} belongs to {}", text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default());
-        let next = "migrate as its owner or as a member of that role, if it is to be altered".to_owned();
+        let next = "to alter it, migrate as its owner or as a member of that role".to_owned();
         preflight.add(Check::Rights, Verdict::Warning, found, next);
     }
-    preflight.pass_unless_found(Check::Rights, "the server takes writes, and the role may write");
+    preflight.pass_unless_found(Check::Rights, "the server accepts writes, and the role may write");
     Ok(())
 }
 
@@ -465,21 +465,21 @@ async fn look_at_sessions(
             Check::Sessions,
             verdict,
             found,
-            format!("wait for its end, or SELECT pg_terminate_backend({})", shown(3)),
+            format!("wait for it to end, or SELECT pg_terminate_backend({})", shown(3)),
         );
     }
     look_at_transactions(client, touched, thresholds, preflight).await?;
     let unseen = ask(client, queries::UNSEEN).await?;
     if let Some(count) = unseen.first().and_then(|row| parsed::<u64>(row, 0)).filter(|count| *count > 0) {
-        let next = "GRANT pg_read_all_stats TO that role, or ask as one that has it".to_owned();
+        let next = "GRANT pg_read_all_stats TO that role, or check as a role that has it".to_owned();
         preflight.add(
             Check::Sessions,
             Verdict::Warning,
-            format!("{count} sessions of other roles can't be looked into"),
+            format!("{count} sessions of other roles can't be inspected"),
             next,
         );
     }
-    preflight.pass_unless_found(Check::Sessions, "nobody is in the way");
+    preflight.pass_unless_found(Check::Sessions, "no session holds a lock on the affected tables");
     Ok(())
 }
 
@@ -505,11 +505,11 @@ async fn look_at_transactions(
         }
         let shown = |column| text(row, column).unwrap_or_default();
         let found = format!(
-            "pid {} ({}) is in a long transaction, for which an index that is built concurrently waits",
+            "pid {} ({}) is in a long-running transaction; a concurrent index build waits for it to end",
             shown(0),
             shown(1)
         );
-        preflight.add(Check::Sessions, Verdict::Warning, found, "wait for its end".to_owned());
+        preflight.add(Check::Sessions, Verdict::Warning, found, "wait for it to end".to_owned());
     }
     Ok(())
 }
@@ -518,7 +518,7 @@ async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Pre
     for row in &ask(client, &queries::invalid_indexes(&touched.oids())).await? {
         let index = text(row, 0).unwrap_or_default();
         if touched.rebuilds(index) {
-            let found = format!("the index {index} is invalid, and the run builds it again");
+            let found = format!("the index {index} is invalid; the run rebuilds it");
             preflight.add(Check::Indexes, Verdict::Pass, found, None);
             continue;
         }
@@ -540,7 +540,12 @@ async fn look_at_replication(
         match parsed::<u64>(row, 1) {
             Some(lag) if lag >= thresholds.lag => {
                 let found = format!("the standby {name} is {} behind", Bytes(lag));
-                preflight.add(Check::Replication, Verdict::Warning, found, "let it catch up".to_owned());
+                preflight.add(
+                    Check::Replication,
+                    Verdict::Warning,
+                    found,
+                    "wait for it to catch up".to_owned(),
+                );
             }
             _ => {}
         }
@@ -552,21 +557,23 @@ async fn look_at_replication(
             Check::Replication,
             Verdict::Stop,
             found,
-            "bring it back, or set synchronous_standby_names".to_owned(),
+            "reconnect the standby, or set synchronous_standby_names".to_owned(),
         );
     }
     for row in &ask(client, queries::SLOTS).await? {
         let kept = Bytes(parsed(row, 1).unwrap_or_default());
-        let found = format!("the inactive slot {} keeps {kept} of the log", text(row, 0).unwrap_or_default());
+        let found = format!(
+            "the inactive replication slot {} retains {kept} of WAL",
+            text(row, 0).unwrap_or_default()
+        );
         preflight.add(
             Check::Replication,
             Verdict::Warning,
             found,
-            "drop it if nobody comes back for it".to_owned(),
+            "drop it if its consumer does not come back".to_owned(),
         );
     }
-    preflight
-        .pass_unless_found(Check::Replication, "no standby is far behind, as far as this role sees them");
+    preflight.pass_unless_found(Check::Replication, "no standby visible to this role is far behind");
     Ok(())
 }
 
@@ -583,7 +590,7 @@ async fn look_at_disk(
     let rows = ask(client, queries::DATABASE_SIZE).await?;
     let database = Bytes(rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default());
     let found = format!(
-        "the database has {database}; up to {} may be written anew, and as much to the log (free space can't be seen by SQL)",
+        "the database has {database}; up to {} may be rewritten, and as much written to WAL (SQL can't show the free space)",
         Bytes(total)
     );
     if total >= thresholds.written {
@@ -591,7 +598,7 @@ async fn look_at_disk(
             Check::Disk,
             Verdict::Warning,
             found,
-            "make sure that the server's disk has that much free".to_owned(),
+            "make sure that the server's disk has that much free space".to_owned(),
         );
     } else {
         preflight.add(Check::Disk, Verdict::Pass, found, None);

@@ -1,4 +1,4 @@
-//! How the schema differs from what the applied migrations make.
+//! The drift section.
 
 use super::text::{count, name, shown};
 use super::{Tone, badge, section as framed};
@@ -6,13 +6,13 @@ use crate::schema::catalog::{Change, Difference};
 use crate::schema::drift::Drift;
 use maud::{Markup, html};
 
-/// So many differences are shown open.
+/// The number of differences that are shown open.
 const OPEN: usize = 20;
 
 pub(super) fn section(drift: &Drift) -> Markup {
     let content = html! {
         @if let Some(migration) = &drift.interrupted {
-            p { (name(migration)) " was interrupted: what it has done so far is among the differences." }
+            p { (name(migration)) " was interrupted: what it did so far is among the differences." }
         }
         @if drift.is_none() {
             p.nothing { "The schema is what " (made(drift.applied)) "." }
@@ -23,7 +23,7 @@ pub(super) fn section(drift: &Drift) -> Markup {
     let note = match drift.differences.len() {
         0 => String::new(),
         differences => format!(
-            "{} from what {}; added is what only the database has",
+            "{} from what {}; `added` is only in the database, `removed` only in the migrations",
             count(differences, "difference"),
             made(drift.applied)
         ),
@@ -31,11 +31,11 @@ pub(super) fn section(drift: &Drift) -> Markup {
     framed("drift", "Drift", &note, &content)
 }
 
-/// Why it is not known.
+/// The reason why the drift is unknown.
 pub(super) fn unknown(reason: &str) -> Markup {
     let content = html! {
-        p { "The drift is unknown: " (shown(reason)) }
-        p { "Without a scratch database, " code { "drift --kept" } " compares with what the last run kept." }
+        p { "Drift is unknown: " (shown(reason)) }
+        p { "Without a scratch database, " code { "drift --kept" } " compares with the schema that the last run recorded." }
     };
     framed("drift", "Drift", "", &content)
 }

@@ -1,4 +1,4 @@
-//! The heading: which database, and what it all comes to.
+//! The heading: the database and the verdict.
 
 use super::Tone;
 use super::text::{count, name, shown, time};
@@ -39,7 +39,7 @@ fn verdict(report: &DatabaseReport) -> Markup {
                 p { "The schema is not what the applied migrations make: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
             }
             @if report.drift_unknown.is_some() {
-                p { "Whether the schema is what the applied migrations make " a href="#drift" { "is unknown" } "." }
+                p { "Drift from the applied migrations " a href="#drift" { "is unknown" } "." }
             }
         }
     }
@@ -59,7 +59,7 @@ fn headline(report: &DatabaseReport, standing: Standing) -> Markup {
     }
 }
 
-/// What is behind it, and what to do.
+/// The details behind the headline, and the advice.
 fn story(report: &DatabaseReport, standing: Standing) -> Vec<String> {
     let mut lines = match (standing, stopped(&report.status)) {
         (Standing::Failed | Standing::InDoubt, Some(row)) => stopped_story(row),
@@ -83,7 +83,7 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
         _ => None,
     };
     match last {
-        // What `resolve` records for a migration that is to go on.
+        // `resolve` records this for a migration that is to resume.
         Some(Outcome::Failed { message, .. }) if message.is_empty() => {}
         Some(Outcome::Failed { message, detail, hint, statement, line, .. }) => {
             let place = match (statement, line) {
@@ -95,7 +95,7 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
             lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
         }
         Some(Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) => {
-            lines.push("Its run was killed, or lost its connection.".to_owned());
+            lines.push("Its run was killed or lost its connection.".to_owned());
         }
         _ => {}
     }
@@ -104,13 +104,13 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
             let are = if *done == 1 { "statement is" } else { "statements are" };
             let (rest, advice) = match (last, row.failure(None)) {
                 (Some(Outcome::Failed { message, .. }), _) if message.is_empty() => {
-                    ("is the next to be run", "Next: run again; the run goes on there.".to_owned())
+                    ("is the next to be run", "Next: run again; the run resumes there.".to_owned())
                 }
-                (_, Some(failure)) => ("is not", format!("{}; or settle it by hand with resolve.", next(&failure))),
+                (_, Some(failure)) => ("is not", format!("{}; or settle it with resolve.", next(&failure))),
                 _ => (
                     "may or may not have been done",
-                    "Next: run again; the run finds out what it did, and goes on. Where it can't tell, settle it by hand with \
-                     resolve."
+                    "Next: run again; the run finds out what the statement did and continues. If it can't tell, settle the \
+                     migration with resolve."
                         .to_owned(),
                 ),
             };
@@ -143,7 +143,7 @@ fn facts(report: &DatabaseReport) -> Markup {
             (fact("Pending", &html! { (report.status.pending().count()) }))
             (fact("Attempts", &html! {
                 (report.attempts.len())
-                @if failures > 0 { " " span.aside { "(" (failures) " not done)" } }
+                @if failures > 0 { " " span.aside { "(" (failures) " failed or unfinished)" } }
             }))
             (fact("Tables", &html! { (report.diagram.tables.len()) }))
             (fact("Size", &html! { (Bytes(report.bytes)) }))

@@ -1,4 +1,4 @@
-//! What was tried, run by run, the latest first.
+//! The history section: all attempts, run by run, the latest first.
 
 use super::text::{count, name, rfc3339, shown, time, time_of_day};
 use super::{Tone, badge, section as framed};
@@ -7,10 +7,10 @@ use crate::{Action, Attempt, Outcome};
 use maud::{Markup, html};
 use std::time::Duration;
 
-/// So many runs are shown before the others are folded by month.
+/// The number of runs that are shown before the others are folded by month.
 const RUNS: usize = 24;
 
-/// So many runs are shown open, and those that did not end well; none of more attempts than that.
+/// The number of runs that are shown open, as are those that failed; a run with more than `LONG` attempts is not.
 const OPEN: usize = 3;
 const LONG: usize = 60;
 
@@ -21,7 +21,7 @@ pub(super) fn section(attempts: &[Attempt]) -> Markup {
     let longest = attempts.iter().filter_map(|attempt| attempt.took).max().unwrap_or_default();
     let (late, early) = runs.split_at(runs.len().min(RUNS));
     let content = html! {
-        @if runs.is_empty() { p.nothing { "Nothing was tried yet." } }
+        @if runs.is_empty() { p.nothing { "There are no attempts yet." } }
         @for (index, each) in late.iter().enumerate() { (run(each, index < OPEN, longest)) }
         @for month in early.chunk_by(|a, b| month_of(a) == month_of(b)) { (folded(month, longest)) }
     };
@@ -53,7 +53,7 @@ fn folded(runs: &[&[Attempt]], longest: Duration) -> Markup {
     }
 }
 
-/// How many attempts did not end well, where some did not.
+/// The number of attempts that failed or did not end.
 fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
     let (mut failed, mut unfinished) = (0, 0);
     for attempt in attempts {
@@ -73,7 +73,7 @@ fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
     }
 }
 
-/// One run: a deployment, or somebody at a terminal.
+/// One run: a deployment, or a command in a terminal.
 fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
     let first = &attempts[0];
     let took: Duration = attempts.iter().filter_map(|attempt| attempt.took).sum();
@@ -109,7 +109,7 @@ fn host(address: &str) -> &str {
     address.strip_suffix("/32").or(address.strip_suffix("/128")).unwrap_or(address)
 }
 
-/// What went well, counted by what was done.
+/// The successful attempts, counted by action.
 fn sums(attempts: &[Attempt]) -> Markup {
     let mut counts: Vec<(&'static str, Tone, usize)> = Vec::new();
     for told in attempts.iter().map(told).filter(|told| told.tone != Tone::Bad) {
@@ -130,11 +130,11 @@ struct Told {
 fn told(attempt: &Attempt) -> Told {
     let (word, tone) = match &attempt.outcome {
         Outcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
-        Outcome::Done if attempt.action == Action::Rewind => ("set to go on", Tone::Warning),
+        Outcome::Done if attempt.action == Action::Rewind => ("set to resume", Tone::Warning),
         Outcome::Done => (attempt.action.past(), Tone::Warning),
-        // As the first release recorded a migration that was set by hand to go on.
+        // The first release recorded a migration that was set to resume like this.
         Outcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
-            ("set to go on", Tone::Warning)
+            ("set to resume", Tone::Warning)
         }
         Outcome::Failed { .. } => ("failed", Tone::Bad),
         Outcome::Unfinished { .. } => ("unfinished", Tone::Bad),
@@ -177,12 +177,12 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
     }
 }
 
-/// How many messages the server sent, where it sent any.
+/// The number of messages from the server, if there were any.
 fn said(messages: Option<i32>) -> Option<usize> {
     messages.and_then(|messages| usize::try_from(messages).ok()).filter(|messages| *messages > 0)
 }
 
-/// How long it took beside the longest of all.
+/// A bar: how long it took compared with the longest.
 fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
     let share = if longest.is_zero() { 0.0 } else { took.as_secs_f64() / longest.as_secs_f64() * 100.0 };
     html! {
@@ -193,7 +193,7 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
     }
 }
 
-/// What there is to tell beside the outcome.
+/// Details beside the outcome.
 fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
@@ -210,10 +210,7 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
             lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
             lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
             if let Some(done) = statements_done.filter(|done| *done > 0) {
-                lines.push(format!(
-                    "{} of it stayed.",
-                    count(usize::try_from(done).unwrap_or(0), "statement")
-                ));
+                lines.push(format!("{} committed.", count(usize::try_from(done).unwrap_or(0), "statement")));
             }
         }
         Outcome::Unfinished { statements_done, statements }

@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The whole document. Nothing is loaded, and no script is run: the page forbids both, whatever should come to stand in it.
+/// The whole document. It loads nothing and runs no script: its policy forbids both, whatever its content.
 pub(super) fn page(report: &DatabaseReport) -> String {
     let document = html! {
         (DOCTYPE)
@@ -58,12 +58,12 @@ fn section(id: &str, heading: &str, note: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A word with a colour that says the same.
+/// A word with a color of the same meaning.
 fn badge(tone: Tone, text: &str) -> Markup {
     html! { span.badge.(tone.class()) { (text) } }
 }
 
-/// What something means, from which its colour follows. The words always say it too.
+/// The meaning that determines the color. The words always say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Tone {
     Plain,

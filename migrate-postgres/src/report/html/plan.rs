@@ -1,4 +1,4 @@
-//! What is pending, statement by statement.
+//! The pending section, statement by statement.
 
 use super::text::{count, name, shown};
 use super::{Tone, badge, section as framed};
@@ -9,10 +9,10 @@ use maud::{Markup, html};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{LockMode, Toll};
 
-/// So many steps are shown open.
+/// The number of steps that are shown open.
 const OPEN: usize = 6;
 
-/// Statements of more lines are folded.
+/// Statements with more lines are folded.
 const LONG: usize = 24;
 
 pub(super) fn section(report: &DatabaseReport) -> Markup {
@@ -30,19 +30,19 @@ pub(super) fn section(report: &DatabaseReport) -> Markup {
     let note = match &report.pending {
         Ok(plan) if plan.is_empty() => String::new(),
         Ok(plan) => {
-            format!("{} in the order in which a run would take them", count(plan.steps.len(), "step"))
+            format!("{} in the order of a run", count(plan.steps.len(), "step"))
         }
         Err(_) => "a run would change nothing".to_owned(),
     };
     framed("pending", "Pending", &note, &content)
 }
 
-/// What is worth a look though it stops nothing.
+/// Notices, which stop nothing.
 fn notes(report: &DatabaseReport) -> Vec<String> {
     let notices = report.pending.iter().flat_map(|plan| &plan.notices).map(ToString::to_string);
     let rows = report.status.rows.iter().filter_map(|row| match &row.state {
         State::Applied { unknown: true, .. } => {
-            Some(format!("{} is applied, and the set does not have it", row.name))
+            Some(format!("{} is applied, but missing from the set", row.name))
         }
         State::Applied { edited: true, .. } => Some(format!("{} was edited after it was applied", row.name)),
         State::Running(running) => Some(format!("{} {running}", row.name)),
@@ -79,7 +79,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
                     @match &step.path {
                         Some(path) => {
                             (name(path)) " · " (count(step.statements.len(), "statement")) ", "
-                            @if step.statements_done > 0 { "goes on after " (done(step.statements_done)) ", " }
+                            @if step.statements_done > 0 { "resumes after " (done(step.statements_done)) ", " }
                             (committed(step.transaction))
                         }
                         None => "records only, runs nothing",
@@ -95,7 +95,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
     }
 }
 
-/// Who has to wait for a lock.
+/// What a lock blocks.
 fn blocked(mode: LockMode) -> Markup {
     html! {
         @if mode.blocks_reads() { (badge(Tone::Bad, "blocks reads and writes")) }
@@ -116,8 +116,8 @@ fn statement(statement: &ExplainedStatement) -> Markup {
                 details.long { summary { (lines) " lines" } (code) }
             } @else { (code) }
             @match &statement.locks {
-                None => p.aside { "What it locks can't be told from its text." },
-                Some(locks) if locks.is_empty() => p.aside { "It locks nothing that others use." },
+                None => p.aside { "Its locks are not known from its text." },
+                Some(locks) if locks.is_empty() => p.aside { "It locks no existing table." },
                 Some(locks) => ul.locks { @for each in locks { (lock(each)) } },
             }
         }
@@ -137,7 +137,7 @@ fn lock(lock: &ExplainedLock) -> Markup {
                 toll => (badge(Tone::Plain, &toll.to_string())),
             }
             span.aside {
-                @match &lock.size { Some(size) => (size), None => "not there yet" }
+                @match &lock.size { Some(size) => (size), None => "does not exist yet" }
                 @if let Some(note) = lock.note { "; " (note) }
             }
         }

@@ -20,7 +20,7 @@ pub(super) fn section(diagram: &Diagram) -> Markup {
         }
     };
     let note = format!(
-        "{} with {}, {}; who refers stands to the right of whom it refers to",
+        "{} with {}, {}; a table stands to the right of those it references",
         count(diagram.tables.len(), "table"),
         count(diagram.columns(), "column"),
         count(diagram.foreign_keys.len(), "foreign key")
@@ -31,7 +31,7 @@ pub(super) fn section(diagram: &Diagram) -> Markup {
 fn as_text(diagram: &Diagram) -> Markup {
     html! {
         details.card {
-            summary { span.title { "The same as text" } }
+            summary { span.title { "As text" } }
             dl.tables {
                 @for (index, table) in diagram.tables.iter().enumerate() {
                     dt { (name(&table.name)) }

@@ -190,12 +190,12 @@ impl fmt::Display for Drift {
         }
         write!(
             f,
-            "the schema is not what {made}; added is what only the database has:\n{}",
+            "the schema is not what {made}; `added` is only in the database, `removed` only in the migrations:\n{}",
             self.differences
         )?;
         match &self.interrupted {
             Some(name) => {
-                write!(f, "\n{name} was interrupted: what it has done so far is among the differences")
+                write!(f, "\n{name} was interrupted: what it did so far is among the differences")
             }
             None => Ok(()),
         }
@@ -417,8 +417,8 @@ fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
     }
     let name = applied.name.clone();
     let problem = match applied.kept.as_ref().and_then(|kept| kept.up.as_deref()) {
-        None => "kept none".to_owned(),
-        Some(text) if !stored::is_whole(text) => "kept one from which passwords were left out".to_owned(),
+        None => "stores none".to_owned(),
+        Some(text) if !stored::is_whole(text) => "stores one without its passwords".to_owned(),
         Some(text) => {
             let script = Script::of_up_text(format!("{name} (from the history)"), text.to_owned());
             match script.and_then(|script| set.fill_kept(script)) {
@@ -426,7 +426,7 @@ fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
                     let migration = SqlMigration::new(applied.version.clone(), name, script);
                     return Ok(Source::Kept(Box::new(migration)));
                 }
-                Err(problem) => format!("kept one that can't be run: {problem}"),
+                Err(problem) => format!("stores one that can't be run: {problem}"),
             }
         }
     };
