@@ -1,6 +1,6 @@
 //! How often the commands that only read connect, and how often they ask.
 
-#[path = "../../../tests/proxy/mod.rs"]
+#[path = "../../../tests/kit/proxy/mod.rs"]
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "other tests use the rest of it")]
 mod proxy;
 

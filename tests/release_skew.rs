@@ -1,0 +1,515 @@
+//! What befalls a history at its edges: releases that do not know each other, sets that begin at once.
+
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
+use migrate_core::Set;
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Accept, Error, Event, LockKind, Migrator, Refused};
+use migrate_tests::history_head::{boot, fault};
+use migrate_tests::sets::{Folder, Scripts, folder_of, set, tables};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio_postgres::NoTls;
+
+async fn database() -> Database {
+    testing::server().unwrap().database().await.unwrap()
+}
+
+/// Two branches, each released with a migration that the other does not have.
+#[tokio::test]
+async fn a_migration_before_one_that_only_another_release_has_is_out_of_order() {
+    let database = database().await;
+    let release = |versions: [usize; 3]| {
+        Migrator::new(set("default", versions.map(|n| Scripts::up(n, format!("CREATE TABLE t{n} ()")))))
+    };
+    release([1, 2, 4]).run(database.url()).await.unwrap();
+    let other = release([1, 2, 3]);
+    match other.run(database.url()).await.unwrap_err() {
+        Error::Refused(Refused::OutOfOrder { name, after, .. }) => {
+            assert_eq!((&*name, &*after), ("00003_step", "00004_step"));
+        }
+        error => panic!("{error}"),
+    }
+    let report = other.allow_out_of_order(true).run(database.url()).await.unwrap();
+    assert_eq!(report.steps.len(), 1);
+    let notices: Vec<String> = report.notices.iter().map(ToString::to_string).collect();
+    assert!(notices.iter().any(|notice| notice.contains("00003_step is out of order")), "{notices:?}");
+}
+
+/// A library and its application, or two services: each has its own lock, and they share schema and table.
+#[tokio::test]
+async fn sets_that_boot_for_the_first_time_at_once_all_succeed() {
+    for schema in [None, Some("ops")] {
+        for _ in 0..8 {
+            let database = Arc::new(database().await);
+            let boots = ["one", "two", "three", "four"].map(|name| {
+                let database = database.clone();
+                let table = format!("CREATE TABLE {name} (); ");
+                // One of them begins with a script of a kind that takes no company in its message.
+                let up = if name == "four" { table + "VACUUM four" } else { table };
+                let scripts = [Scripts::up(1, up)];
+                let migrator = Migrator::new(set(name, scripts));
+                let migrator = match schema {
+                    Some(schema) => migrator.history_schema(schema),
+                    None => migrator,
+                };
+                tokio::spawn(async move { migrator.run(database.url()).await })
+            });
+            for boot in boots {
+                assert!(!boot.await.unwrap().unwrap().is_noop());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_set_whose_first_script_is_wrong_leaves_its_trace_beside_another_that_begins() {
+    let database = database().await;
+    let broken = Migrator::new(set("broken", [Scripts::up(1, "SELEC 1")]));
+    let good = Migrator::new(tables(3));
+    let (broken_run, good_run) = tokio::join!(broken.run(database.url()), good.run(database.url()));
+    assert!(matches!(broken_run, Err(Error::Failed(_))));
+    assert_eq!(good_run.unwrap().steps.len(), 3);
+}
+
+/// Somebody keeps writers from the history's table: a plain `CREATE INDEX` on it does.
+#[tokio::test]
+async fn who_keeps_the_history_locked_is_named_when_the_retries_are_used_up() {
+    let database = database().await;
+    Migrator::new(tables(1)).run(database.url()).await.unwrap();
+    let mut other = database.connect().await.unwrap();
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("LOCK TABLE migrate_history IN SHARE MODE").await.unwrap();
+    let retries = Arc::new(AtomicUsize::new(0));
+    let concurrently = Scripts::up(2, "CREATE INDEX CONCURRENTLY ON t1 (id)");
+    for scripts in [Scripts::up(2, "CREATE TABLE t2 ()"), concurrently] {
+        let counted = retries.clone();
+        let first = Scripts::up(1, "CREATE TABLE t1 (id bigint);").down("DROP TABLE t1;");
+        let migrator = Migrator::new(set("tables", [first, scripts]))
+            .lock_timeout(Duration::from_millis(200))
+            .retry_for(Duration::from_secs(2))
+            .on_event(move |event| {
+                if matches!(event, Event::Retrying { .. }) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        retries.store(0, Ordering::Relaxed);
+        let run = tokio::time::timeout(Duration::from_secs(30), migrator.run(database.url()));
+        match run.await.expect("an end, when the retries are used up").unwrap_err() {
+            Error::Failed(failure) => {
+                assert_eq!(failure.code.as_deref(), Some("55P03"));
+                assert!(retries.load(Ordering::Relaxed) > 0 && failure.attempts > 1);
+                let text = failure.to_string();
+                assert!(
+                    text.contains("blocked by: pid") && text.contains("LOCK TABLE migrate_history"),
+                    "{text}"
+                );
+            }
+            error => panic!("{error}"),
+        }
+    }
+    transaction.rollback().await.unwrap();
+}
+
+/// A row that is there and that no run knows of: the history is what it was, however often it is looked at.
+#[tokio::test]
+async fn a_row_that_can_not_be_written_is_no_lost_lock() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    Migrator::new(tables(1)).run(&client).await.unwrap();
+    let stray = "CREATE UNIQUE INDEX stray ON migrate_history (set_name)";
+    client.batch_execute(stray).await.unwrap();
+    let run = async { Migrator::new(tables(2)).run(database.url()).await };
+    let error = tokio::time::timeout(Duration::from_secs(20), run).await.expect("an end").unwrap_err();
+    assert_eq!(error.sqlstate(), Some("23505"), "{error}");
+    assert!(error.to_string().contains("\"stray\""), "{error}");
+}
+
+/// Row security that goes by a setting of the application's own must not find it gone in one of the pool's connections.
+#[tokio::test]
+async fn a_pools_connections_keep_the_settings_that_its_hook_made() {
+    let database = database().await;
+    let hook = Hook::async_fn(|client: &mut ClientWrapper, _| {
+        Box::pin(async move {
+            client.batch_execute("SET app.tenant = '42'").await.map_err(HookError::Backend)?;
+            Ok(())
+        })
+    });
+    let manager = Manager::new(database.config(), NoTls);
+    let pool = Pool::builder(manager).max_size(4).post_create(hook).build().unwrap();
+    for lock in [LockKind::Transaction, LockKind::Session] {
+        let up = "CREATE TABLE IF NOT EXISTS a (tenant text); INSERT INTO a VALUES (current_setting('app.tenant'))";
+        let name = if lock == LockKind::Session { "by_session" } else { "by_transaction" };
+        let migrator = Migrator::new(set(name, [Scripts::up(1, up)])).lock(lock);
+        assert_eq!(migrator.run(&pool).await.unwrap().steps.len(), 1);
+        let objects = [pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap()];
+        for object in &objects {
+            let row =
+                object.query_one("SELECT current_setting('app.tenant'), string_agg(tenant, '') FROM a", &[]);
+            let row = row.await.unwrap();
+            assert_eq!(row.get::<_, &str>(0), "42");
+            assert!(
+                row.get::<_, &str>(1).starts_with("42"),
+                "the hook was run for the connection that worked"
+            );
+        }
+    }
+}
+
+/// What happens at the end of a transaction happens under the script's settings, as it does in psql.
+#[tokio::test]
+async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    let role = format!("owner_{}", database.name());
+    admin
+        .batch_execute(&format!("CREATE ROLE {role}; CREATE SCHEMA app AUTHORIZATION {role}"))
+        .await
+        .unwrap();
+    let up = format!(
+        "SET search_path = app; SET ROLE {role};
+         CREATE TABLE p (id int); CREATE TABLE log (who text);
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN INSERT INTO log VALUES (current_user); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER t AFTER INSERT ON p DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION f();
+         INSERT INTO p VALUES (1);"
+    );
+    // Statement by statement, too: what one of them has set holds for the next.
+    let again = format!("SET search_path = app; SET ROLE {role}; INSERT INTO p VALUES (2); VACUUM p;");
+    let scripts = [Scripts::up(1, up).verify("SELECT count(*) = 1 FROM app.log"), Scripts::up(2, again)];
+    let migrator = Migrator::new(set("default", scripts)).history_schema("public");
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 2);
+    let who = admin.query_one("SELECT string_agg(who, ' ') FROM app.log", &[]).await.unwrap();
+    assert_eq!(who.get::<_, String>(0), format!("{role} {role}"));
+    admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+/// A database of another encoding, and its configuration.
+async fn encoded(database: &Database, encoding: &str) -> tokio_postgres::Config {
+    let admin = database.connect().await.unwrap();
+    let name = format!("{}_{}", database.name(), encoding.to_lowercase());
+    let sql = format!(
+        "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    );
+    admin.batch_execute(&sql).await.unwrap();
+    let mut config = database.config();
+    config.dbname(&name);
+    config
+}
+
+#[tokio::test]
+async fn a_secret_is_kept_out_of_a_history_in_any_encoding() {
+    let database = database().await;
+    let config = encoded(&database, "LATIN1").await;
+    let secret = "SET app.password = 'hunter2';";
+    let scripts = [Scripts::up(1, secret), Scripts::up(2, format!("{secret} VACUUM;"))];
+    let migrator = Migrator::new(set("default", scripts));
+    assert_eq!(migrator.run(&config).await.unwrap().steps.len(), 2);
+    assert!(migrator.run(&config).await.unwrap().is_noop());
+    let failing = Migrator::new(set("failing", [Scripts::up(1, "SELECT 'password=hunter2'::int")]));
+    assert!(matches!(failing.run(&config).await, Err(Error::Failed(_))));
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let kept =
+        client.query_one("SELECT string_agg(up_sql || coalesce(message, ''), '') FROM migrate_history", &[]);
+    let kept: String = kept.await.unwrap().get(0);
+    assert!(kept.contains("SET app.password = '[redacted]'; VACUUM;") && !kept.contains("hunter2"), "{kept}");
+}
+
+#[tokio::test]
+async fn a_failure_in_a_database_without_encoding_is_the_right_migrations() {
+    let database = database().await;
+    let config = encoded(&database, "SQL_ASCII").await;
+    let guilty = format!("-- {}\nCREATE TABLE a ();\nSELECT nosuch FROM a;", "é".repeat(1500));
+    let innocent = format!("CREATE TABLE b ();\n/* {} */", "x".repeat(4000));
+    let migrator = Migrator::new(set("default", [Scripts::up(1, guilty), Scripts::up(2, innocent)]));
+    match migrator.run(&config).await.unwrap_err() {
+        Error::Failed(failure) => assert_eq!(failure.name, "00001_step"),
+        error => panic!("{error}"),
+    }
+    assert_eq!(migrator.attempts(&config).await.unwrap().len(), 1);
+}
+
+/// A history as the first release wrote it, with two sets that stand in the middle of things: each failed at a statement, and
+/// one of them was told by hand to go on there.
+async fn first_format() -> (Database, [Migrator; 2]) {
+    let database = database().await;
+    let admin = database.connect().await.unwrap();
+    admin.batch_execute(include_str!("fixtures/history/format-1.sql")).await.unwrap();
+    let tables = "CREATE TABLE public.users (id int PRIMARY KEY, email text); CREATE INDEX i ON public.users (id); \
+                  CREATE TABLE public.jobs (id int)";
+    admin.batch_execute(tables).await.unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/history");
+    let migrator = |name: &str| {
+        Migrator::new(Set::from_folder(format!("{fixtures}/{name}")).unwrap().named(name.to_owned()))
+    };
+    (database, ["default", "jobs"].map(migrator))
+}
+
+async fn format(database: &Database) -> Option<String> {
+    let sql = "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef d JOIN pg_attribute a ON attrelid = adrelid AND attnum = adnum \
+               WHERE adrelid = 'public.migrate_history'::regclass AND attname = 'format'";
+    database.connect().await.unwrap().query_opt(sql, &[]).await.unwrap().map(|row| row.get(0))
+}
+
+#[tokio::test]
+async fn a_history_of_the_first_format_is_upgraded_by_the_run_that_writes_and_reads_the_same() {
+    let (database, migrators) = first_format().await;
+    let [default, jobs] = &migrators;
+    let read = async || {
+        let mut said = Vec::new();
+        for migrator in &migrators {
+            said.push(migrator.status(database.url()).await.unwrap().to_string());
+            for attempt in migrator.attempts(database.url()).await.unwrap() {
+                said.push(format!("{attempt:?}"));
+            }
+        }
+        said
+    };
+    let before = read().await;
+    assert_eq!(before.len(), 2 + 7 + 6);
+    assert_eq!(
+        [&before[0], &before[8]].map(|status| status.lines().last().unwrap().to_owned()),
+        ["0004_indexes  interrupted after 1 statements", "0003_more   interrupted after 1 statements"]
+    );
+    // A boot with nothing to do and a plan leave it as it is.
+    assert!(
+        Migrator::new(Set::new("nothing", Vec::new()).unwrap()).run(database.url()).await.unwrap().is_noop()
+    );
+    assert_eq!(jobs.plan(database.url()).await.unwrap().steps.len(), 1);
+    assert_eq!(format(&database).await, None);
+    // A run of any set upgrades the table for all.
+    let other = Migrator::new(set("other", [Scripts::up(1, "CREATE TABLE other ()")]));
+    other.run(database.url()).await.unwrap();
+    assert_eq!(format(&database).await.as_deref(), Some("2"));
+    assert_eq!(read().await, before);
+    // And what was begun goes on.
+    let admin = database.connect().await.unwrap();
+    admin.batch_execute("CREATE TABLE nowhere (id int)").await.unwrap();
+    for migrator in [default, jobs] {
+        assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
+        assert!(migrator.run(database.url()).await.unwrap().is_noop());
+    }
+    let formats = "SELECT string_agg(format || '×' || n, ' ' ORDER BY format) FROM \
+                   (SELECT format, count(*) AS n FROM migrate_history GROUP BY format) f";
+    let formats: String = admin.query_one(formats, &[]).await.unwrap().get(0);
+    assert!(formats.starts_with("1×13 2×"), "{formats}");
+    assert_eq!(fault(&admin).await, None);
+}
+
+/// The same table in the words of the server: one that was upgraded is one that was made so.
+#[tokio::test]
+async fn an_upgraded_history_is_the_table_that_a_first_run_makes() {
+    let described = async |database: &Database| -> Vec<String> {
+        let sql = "SELECT a.attname || ' ' || format_type(atttypid, NULL) || ' ' || attnotnull || ' ' || \
+                     coalesce(pg_get_expr(adbin, adrelid), '') FROM pg_attribute a \
+                     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum \
+                     WHERE attrelid = 'public.migrate_history'::regclass AND attnum > 0 \
+                   UNION SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+                     WHERE conrelid = 'public.migrate_history'::regclass \
+                   UNION SELECT indexdef FROM pg_indexes WHERE tablename = 'migrate_history' \
+                   UNION SELECT obj_description('public.migrate_history'::regclass, 'pg_class') ORDER BY 1";
+        let rows = database.connect().await.unwrap().query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let (upgraded, _) = first_format().await;
+    let made = database().await;
+    for database in [&upgraded, &made] {
+        let other = Migrator::new(set("other", [Scripts::up(1, "CREATE TABLE other ()")]));
+        other.run(database.url()).await.unwrap();
+    }
+    assert_eq!(described(&upgraded).await, described(&made).await);
+}
+
+#[tokio::test]
+async fn a_role_that_does_not_own_the_history_is_told_who_upgrades_it() {
+    let (database, _) = first_format().await;
+    let admin = database.connect().await.unwrap();
+    let role = format!("writes_to_{}", database.name());
+    let grant = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}; \
+         GRANT ALL ON migrate_history, migrate_history_head TO {role}"
+    );
+    admin.batch_execute(&grant).await.unwrap();
+    let mut config = database.config();
+    config.user(&role);
+    let other = Migrator::new(set("other", [Scripts::up(1, "CREATE TABLE other ()")]));
+    let error = other.run(&config).await.unwrap_err();
+    assert!(matches!(error, Error::Privilege { .. }), "{error:?}");
+    let error = error.to_string();
+    assert!(error.contains("upgrade the history's table") && error.contains("OWNER TO"), "{error}");
+    admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+/// A dump holds the history locked for as long as it takes.
+#[tokio::test]
+async fn an_upgrade_waits_no_longer_than_a_lock_timeout_for_who_reads_the_history() {
+    let (database, _) = first_format().await;
+    let mut reader = database.connect().await.unwrap();
+    let transaction = reader.transaction().await.unwrap();
+    transaction.batch_execute("LOCK TABLE migrate_history IN ACCESS SHARE MODE").await.unwrap();
+    for up in ["CREATE TABLE other ()", "CREATE TABLE other (); VACUUM other"] {
+        let other = Migrator::new(set("other", [Scripts::up(1, up)]))
+            .lock_timeout(Duration::from_millis(50))
+            .retry_for(Duration::from_millis(200));
+        match other.run(database.url()).await.unwrap_err() {
+            Error::Failed(failure) => assert_eq!(failure.code.as_deref(), Some("55P03"), "{failure}"),
+            error => panic!("{error}"),
+        }
+    }
+    transaction.rollback().await.unwrap();
+    assert_eq!(format(&database).await, None);
+}
+
+/// The release after this one, built from the same source as one whose history has a column more.
+struct NextRelease {
+    migrations: [Folder; 5],
+}
+
+impl NextRelease {
+    fn new() -> NextRelease {
+        let file = |n: usize| (format!("{n:04}_t.up.sql"), format!("CREATE TABLE t{n} ();"));
+        let files: Vec<(String, String)> = (1..5).map(file).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+        NextRelease { migrations: std::array::from_fn(|count| folder_of(&files[..count])) }
+    }
+
+    /// A folder of the first migrations, so many.
+    fn migrations(&self, count: usize) -> &Path {
+        self.migrations[count].path()
+    }
+
+    fn this(&self, count: usize) -> Migrator {
+        Migrator::new(Set::from_folder(self.migrations(count)).unwrap())
+    }
+
+    /// How many steps the other build takes.
+    fn run(&self, count: usize, database: &Database) -> String {
+        self.outcome(count, database).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the other build prints, or its error.
+    fn outcome(&self, count: usize, database: &Database) -> Result<String, String> {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/next-format/Cargo.toml");
+        let output = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--locked", "--manifest-path", root, "--"])
+            .args([database.url(), self.migrations(count).to_str().unwrap()])
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/../target/next-format"))
+            .env("RUSTFLAGS", "--cfg migrate_next_format")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
+    /// This release beside the history of the other one: it boots with one query, reads, and refuses to write.
+    async fn assert_read_and_not_written(&self, applied: usize, database: &Database) {
+        let this = self.this(applied);
+        assert_eq!(boot(&this, &database.config()).await, (1, 0));
+        let status = this.status(database.url()).await.unwrap();
+        assert_eq!((status.rows.len(), status.pending().count()), (applied, 0));
+        assert_eq!(this.attempts(database.url()).await.unwrap().len(), applied);
+        let more = self.this(applied + 1);
+        assert_eq!(more.plan(database.url()).await.unwrap().steps.len(), 1);
+        for refused in [
+            more.run(database.url()).await,
+            more.run(&database.connect().await.unwrap()).await,
+            more.resolve(
+                database.url(),
+                &format!("{}", applied + 1),
+                migrate_postgres::Resolution::Applied,
+                "a try",
+            )
+            .await,
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, Error::NewerFormat { found: 3, known: 2, .. }), "{error:?}");
+            assert!(error.to_string().contains("next: deploy the newer release"), "{error}");
+        }
+        assert_eq!(this.attempts(database.url()).await.unwrap().len(), applied);
+    }
+}
+
+#[tokio::test]
+async fn an_older_release_reads_the_history_of_a_newer_format_and_refuses_to_write_it() {
+    let (database, next) = (database().await, NextRelease::new());
+    assert_eq!(next.run(2, &database), "2 steps\n");
+    next.assert_read_and_not_written(2, &database).await;
+    assert_eq!(next.run(3, &database), "1 steps\n");
+    next.assert_read_and_not_written(3, &database).await;
+    // The number stands in the table's comment too, where the default of the column is lost.
+    let admin = database.connect().await.unwrap();
+    admin.batch_execute("ALTER TABLE migrate_history ALTER COLUMN format DROP DEFAULT").await.unwrap();
+    next.assert_read_and_not_written(3, &database).await;
+}
+
+#[tokio::test]
+async fn a_newer_release_upgrades_the_history_of_an_older_one_when_it_writes() {
+    let (database, next) = (database().await, NextRelease::new());
+    assert_eq!(next.this(2).run(database.url()).await.unwrap().steps.len(), 2);
+    assert_eq!(next.run(2, &database), "0 steps\n");
+    assert_eq!(format(&database).await.as_deref(), Some("2"));
+    assert_eq!(next.run(3, &database), "1 steps\n");
+    assert_eq!(format(&database).await.as_deref(), Some("3"));
+    next.assert_read_and_not_written(3, &database).await;
+}
+
+/// The other build has no feature `histories`: its `main.rs` does not compile with it.
+#[tokio::test]
+async fn a_build_without_the_feature_histories_refuses_too() {
+    let (database, build) = (database().await, NextRelease::new());
+    let admin = database.connect().await.unwrap();
+    let sqlx = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, \
+                  installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, \
+                  execution_time bigint NOT NULL); \
+                INSERT INTO _sqlx_migrations SELECT n, 't', now(), true, sha384(convert_to(format('CREATE TABLE t%s ();', n), 'UTF8')), 0 \
+                  FROM generate_series(1, 2) n; \
+                CREATE TABLE t1 (); CREATE TABLE t2 ()";
+    admin.batch_execute(sqlx).await.unwrap();
+    let error = build.outcome(3, &database).unwrap_err();
+    for part in ["public._sqlx_migrations", "lists 2 of this set's 3 migrations", "`ignore_foreign_history`"]
+    {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let made = "SELECT coalesce(to_regclass('migrate_history'), to_regclass('t3'))::text";
+    assert_eq!(admin.query_one(made, &[]).await.unwrap().get::<_, Option<String>>(0), None);
+    // Where it lists none of the set, the same build boots.
+    admin.batch_execute("TRUNCATE _sqlx_migrations; DROP TABLE t1, t2").await.unwrap();
+    assert_eq!(build.run(3, &database), "3 steps\n");
+}
+
+#[tokio::test]
+async fn an_accepted_text_counts_and_when_its_migration_was_applied_stays() {
+    let database = database().await;
+    let release = |second: &str| {
+        let scripts = [
+            Scripts::up(1, "CREATE TABLE a ()").down("DROP TABLE a"),
+            Scripts::up(2, second).down("DROP TABLE b"),
+            Scripts::up(3, "CREATE TABLE c ()").down("DROP TABLE c"),
+        ];
+        Migrator::new(set("default", scripts))
+    };
+    release("CREATE TABLE b ()").run(database.url()).await.unwrap();
+    let admin = database.connect().await.unwrap();
+    let rows = async || -> String {
+        let sql = "SELECT string_agg(concat_ws(' ', seq, action, live, continues), ', ' ORDER BY seq) FROM migrate_history";
+        admin.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let before = release("CREATE TABLE b ()").status(database.url()).await.unwrap();
+    for text in ["create table b ()", "create table B ()"] {
+        let edited = release(text);
+        assert!(matches!(edited.run(database.url()).await, Err(Error::Refused(Refused::Edited { .. }))));
+        assert_eq!(edited.take(database.url(), &Accept::all()).await.unwrap().steps.len(), 1);
+        assert_eq!(boot(&edited, &database.config()).await, (1, 0));
+        assert_eq!(fault(&admin).await, None);
+        assert_eq!(edited.status(database.url()).await.unwrap(), before);
+    }
+    assert_eq!(rows().await, "1 apply t, 2 apply f, 3 apply t, 4 accept f 2, 5 accept t 2");
+    // An older release has the text from before.
+    let refused = release("CREATE TABLE b ()").run(database.url()).await;
+    assert!(matches!(refused, Err(Error::Refused(Refused::Edited { .. }))));
+    assert_eq!(release("create table B ()").down(database.url(), 3).await.unwrap().steps.len(), 3);
+}
