@@ -44,14 +44,15 @@ impl Terminal {
     /// Waits until the screen shows a text, and is drawn to its end.
     fn until(&mut self, text: &str) {
         let last = Instant::now() + Duration::from_secs(60);
+        // On a busy machine a drawing may pause in the middle, when the lines before are cleared.
         while !self.parser.screen().contents().contains(text) {
             let bytes = self.output.recv_timeout(last.saturating_duration_since(Instant::now()));
             let bytes =
                 bytes.unwrap_or_else(|end| panic!("{text}: {end}: {}", self.parser.screen().contents()));
             self.parser.process(&bytes);
-        }
-        while let Ok(bytes) = self.output.recv_timeout(BETWEEN_DRAWINGS) {
-            self.parser.process(&bytes);
+            while let Ok(bytes) = self.output.recv_timeout(BETWEEN_DRAWINGS) {
+                self.parser.process(&bytes);
+            }
         }
     }
 
