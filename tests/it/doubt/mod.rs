@@ -245,7 +245,7 @@ async fn a_run_waits_for_the_statement_that_a_lost_client_left_running() {
     assert_eq!(count(&admin, "SELECT 'i'::regclass::oid::int8").await, oid);
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
     let told = told.lock().unwrap().join("\n");
-    assert!(told.contains("2_it: waiting for") && told.contains("still run by pid"), "{told}");
+    assert!(told.contains("2_it: has waited for") && told.contains("which pid"), "{told}");
     is_settled(&it, &database).await;
 }
 
