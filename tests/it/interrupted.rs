@@ -132,8 +132,13 @@ async fn what_is_under_way_is_waited_for() {
     let down = "DROP INDEX CONCURRENTLY i; SELECT pg_sleep(1);";
     let set: Set = set("default", [Scripts::up(1, TABLE), Scripts::up(2, up).down(down)]);
     let migrator = Migrator::new(set);
+    let admin = database.connect().await.unwrap();
+    let is_under_way = "SELECT count(*) > 0 FROM pg_stat_activity \
+                        WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(1)%' AND pid <> pg_backend_pid()";
     let boot = async || {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        while !admin.query_one(is_under_way, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         migrator.run(database.url()).await
     };
     let (first, second) = tokio::join!(migrator.run(database.url()), boot());

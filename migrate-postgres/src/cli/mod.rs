@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_help_of_a_services_subcommand_is_for_its_users() {
         let help_of_ours = help(Service::command());
-        assert!(help_of_ours.starts_with("Manage the schema of the database\n\nUsage: "), "{help_of_ours}");
+        assert!(help_of_ours.starts_with("Manage the database schema\n\nUsage: "), "{help_of_ours}");
         let worded = help(Worded::command());
         assert!(worded.starts_with("Look after the tables\n\nUsage: "), "{worded}");
     }

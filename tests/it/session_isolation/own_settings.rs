@@ -160,7 +160,7 @@ fn dumps() -> migrate_tests::sets::Folder {
     let folder = folder_of(&[
         (
             "bin/pg_dump",
-            "#!/bin/sh\ncase $1 in --version) echo 'pg_dump (PostgreSQL) 99.1'; exit;; esac\nsleep 1\n",
+            "#!/bin/sh\ncase $1 in --version) echo 'pg_dump (PostgreSQL) 99.1'; exit;; esac\nsleep 3\n",
         ),
         ("bin/pg_restore", "#!/bin/sh\necho 'pg_restore (PostgreSQL) 99.1'\n"),
         ("dumps/x", ""),
@@ -481,7 +481,7 @@ async fn an_idle_session_timeout_ends_no_run_that_pauses() {
 #[tokio::test]
 async fn a_long_backup_is_recorded_and_the_run_goes_on() {
     let database = database().await;
-    let config = role_with(&database, &[("idle_session_timeout", "'400ms'")]).await;
+    let config = role_with(&database, &[("idle_session_timeout", "'1500ms'")]).await;
     let folder = dumps();
     let backups = Backups::to(folder.path().join("dumps")).programs(folder.path().join("bin"));
     for kind in
