@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use migrate_core::layout;
-use migrate_core::source::SourceFile;
+use migrate_core::directory;
+use migrate_core::directory::source::SourceFile;
 
 fuzz_target!(|files: Vec<(String, Vec<u8>)>| {
     let files = files.into_iter().map(|(path, bytes)| SourceFile::new(path, bytes)).collect();
-    match layout::Reading::default().placeholders(["a"]).read(files) {
+    match directory::Reading::default().placeholders(["a"]).read(files) {
         Ok(directory) => {
             let versions: Vec<_> = directory.migrations.iter().map(|m| migrate_core::Migration::version(m)).collect();
             assert!(versions.windows(2).all(|pair| pair[0] < pair[1]));
