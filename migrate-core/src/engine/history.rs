@@ -43,18 +43,18 @@ pub trait History: Send {
     async fn pause(&self, duration: Duration);
 }
 
-/// What came of a try for the lock.
+/// The outcome of an attempt to take the lock.
 pub enum Locking<'a> {
     /// The lock is ours until it is released or dropped.
     Acquired(Box<dyn Locked + 'a>),
-    /// Somebody else has it.
+    /// Another session holds it.
     Held(Holder),
     /// It was free, but there is no connection left to work with: other replicas have them all. The error is for when
     /// that stays so.
     Crowded(Error),
 }
 
-/// Who holds a lock or stands in its way, as far as the backend can tell.
+/// The session that holds a lock or blocks it, as far as the backend can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -66,9 +66,9 @@ pub struct Holder {
     pub age: Option<Duration>,
     /// The beginning of what it runs or ran last, secrets left out.
     pub query: Option<String>,
-    /// The name of a prepared transaction, which no session has: it keeps its locks until somebody ends it by this name.
+    /// The name of a prepared transaction, which belongs to no session: it keeps its locks until it is ended by this name.
     pub prepared: Option<String>,
-    /// Who prepared it.
+    /// The role that prepared it.
     pub owner: Option<String>,
 }
 

@@ -133,7 +133,7 @@ pub async fn run(
     report
 }
 
-/// What a plan decides on, from a history that was loaded. An interrupted migration is finished or settled before anything else,
+/// The steps of a plan, from a loaded history. An interrupted migration is finished or settled before anything else,
 /// whatever the plan: only so the history's end shows that there is one.
 ///
 /// # Errors
@@ -169,7 +169,7 @@ struct Run<'r> {
     announced: Option<usize>,
 }
 
-/// What came of a run's turn with the lock.
+/// The outcome of a run's turn with the lock.
 enum Turn {
     /// The run is at its end.
     Ended(Report),

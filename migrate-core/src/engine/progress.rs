@@ -27,7 +27,7 @@ pub struct Progress<'o> {
     underway: Option<(String, Action)>,
 }
 
-/// How long something has been under way, and when that is told of.
+/// The age of something under way, and when to report it.
 struct Age {
     since: Instant,
     alarm: Alarm,
@@ -77,7 +77,7 @@ impl<'o> Progress<'o> {
         self.step.since.elapsed()
     }
 
-    /// Tells of the migration and of the run where they take long. The smallest thing that takes long is told of: not the
+    /// Reports the migration and the run when they take long. Only the smallest slow thing is reported: not the
     /// migration where its statement does, which has the age `of_statement`, and not the run where its migration does.
     pub fn check_ages(&mut self, of_statement: Duration, blockers: &[Holder]) {
         let Some(slow) = self.slow else { return };

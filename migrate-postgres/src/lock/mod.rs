@@ -25,11 +25,11 @@ pub(crate) use session::SessionLock;
 use tokio_postgres::{Client, SimpleQueryMessage};
 pub(crate) use transaction::TransactionLock;
 
-/// What came of a try for the lock.
+/// The outcome of an attempt to take the lock.
 pub(crate) enum Tried {
     /// It is ours, and the questions are answered.
     Got(Answers),
-    /// Somebody else has it.
+    /// Another session holds it.
     Held,
     /// The connection is in a transaction of its owner's.
     InTransaction,
