@@ -1,5 +1,4 @@
 //! Sets in a line, and a way to run a future that never waits.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::event::Unobserved;

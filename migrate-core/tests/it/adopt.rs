@@ -1,8 +1,6 @@
 //! Adopting another tool's history, as a pure function.
-#![cfg(feature = "histories")]
 
-mod support;
-
+use crate::support::{set, set_of, with_text};
 use migrate_core::history::Notice;
 use migrate_core::history::State;
 use migrate_core::history::foreign::Obstacle;
@@ -10,7 +8,6 @@ use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, To
 use migrate_core::plan::{Adopt, Plan, Policies, Refused, Steps, Up};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
-use support::{set, set_of, with_text};
 
 fn decide(set: &Set, foreign: ForeignHistory) -> Result<Steps<'_>, Refused> {
     decide_by(set, foreign, &Policies::DEFAULT)
@@ -54,10 +51,10 @@ fn what_the_tool_applied_is_marked_and_the_rest_is_applied() {
 fn a_history_of_ours_comes_before_the_other_tools() {
     let set = set(1..=2);
     let database = migrate_core::engine::MemoryDatabase::default();
-    support::take(&database, &support::set([1]), &Up::ALL).unwrap();
+    crate::support::take(&database, &crate::support::set([1]), &Up::ALL).unwrap();
     let mut state = {
         use migrate_core::engine::History;
-        support::block_on(database.history().load(&set)).unwrap()
+        crate::support::block_on(database.history().load(&set)).unwrap()
     };
     let foreign =
         ForeignHistory::new(Tool::Diesel, "public.d", vec![Found::applied("1"), Found::applied("2")]);

@@ -1,14 +1,12 @@
 //! Plans, as pure functions of set and history.
 
-mod support;
-
+use crate::support::{block_on, set, set_of, steps, take, with_text};
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::history::{Newer, Position, State};
 use migrate_core::plan::{Action, Baseline, Down, Plan, Policies, Redo, Refused, Steps, To, Up};
 use migrate_core::{Error, Set, Version};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use support::{block_on, set, set_of, steps, take, with_text};
 
 fn version(number: u32) -> Version {
     Version::numeric(number.to_string())
@@ -24,7 +22,7 @@ fn state_of(versions: &[u32]) -> State {
             policies: Policies { allow_out_of_order: true, ..Policies::DEFAULT },
             ..migrate_core::engine::Settings::DEFAULT
         };
-        support::take_with(&database, &so_far, &Up::ALL, &settings).unwrap();
+        crate::support::take_with(&database, &so_far, &Up::ALL, &settings).unwrap();
     }
     block_on(database.history().load(&set([]))).unwrap()
 }
@@ -106,7 +104,7 @@ fn what_contradicts_the_set_is_refused_by_name() {
 
 #[test]
 fn a_missing_down_is_found_before_anything_is_reverted() {
-    let set = set_of([with_text(1, "A;"), support::migration(2)]);
+    let set = set_of([with_text(1, "A;"), crate::support::migration(2)]);
     let database = MemoryDatabase::default();
     take(&database, &set, &Up::ALL).unwrap();
     let error = take(&database, &set, &Down::count(2)).unwrap_err();
@@ -136,8 +134,9 @@ fn a_baseline_asked_for_twice_stands_once() {
 fn a_redo_takes_the_text_as_it_is_now() {
     let database = MemoryDatabase::default();
     take(&database, &set([1]), &Up::ALL).unwrap();
-    let edited =
-        set_of([with_text(1, "CREATE TABLE better ();").with_down(support::script("d", "DROP TABLE t1;"))]);
+    let edited = set_of([
+        with_text(1, "CREATE TABLE better ();").with_down(crate::support::script("d", "DROP TABLE t1;"))
+    ]);
     take(&database, &edited, &Redo::count(1)).unwrap();
     assert_eq!(database.statements()[1..], ["DROP TABLE t1", "CREATE TABLE better ()"]);
 }

@@ -1,14 +1,12 @@
 //! Repeatable migrations, and those that replace others: as plans, and run by the engine.
 
-mod support;
-
+use crate::support::{steps, take, take_with};
 use migrate_core::directory;
 use migrate_core::directory::source::SourceFile;
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::plan::{Down, Policies, Redo, Refused, Resolution, Resolve, To, Up};
 use migrate_core::{Error, Set, Version};
 use proptest::prelude::*;
-use support::{steps, take, take_with};
 
 fn set(files: &[(&str, &str)]) -> Set {
     let file = |(path, text): &(&str, &str)| SourceFile::new(*path, text.as_bytes().to_vec());
@@ -205,7 +203,7 @@ proptest! {
         let set = of(files(5, &now, true));
         let lenient = migrate_core::engine::Settings { policies: Policies::DEFAULT, ..migrate_core::engine::Settings::DEFAULT };
         take_with(&database, &set, &Up::ALL, &lenient).unwrap();
-        let head = support::block_on(migrate_core::engine::History::head(&mut database.history(), &set)).unwrap();
+        let head = crate::support::block_on(migrate_core::engine::History::head(&mut database.history(), &set)).unwrap();
         prop_assert_eq!(head.digest, set.digests().of_all());
         prop_assert!(take(&database, &set, &Up::ALL).unwrap().is_noop());
     }

@@ -1,14 +1,14 @@
 //! The engine over a history in memory.
 
-mod support;
-
+use crate::support::{
+    block_on, migration, set, set_of, statement_by_statement, steps, take, take_with, with_text,
+};
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::{Settings, run};
 use migrate_core::history::Notice;
 use migrate_core::plan::{Policies, Refused, Up};
 use migrate_core::{Error, Event, Version};
 use std::time::Duration;
-use support::{block_on, migration, set, set_of, statement_by_statement, steps, take, take_with, with_text};
 
 fn impatient() -> Settings {
     Settings { lock_wait: Duration::from_millis(5), retry: Duration::from_secs(3600), ..Settings::DEFAULT }

@@ -1,12 +1,10 @@
 //! What counts as a deployment, and what reverting one reverts.
 
-mod support;
-
+use crate::support::set;
 use migrate_core::history::{Applied, Interrupted, State};
 use migrate_core::plan::{Down, Plan, Policies, Redo, Refused, Step};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
-use support::set;
 
 /// What was applied by which run; a run with a `=` before it has marked it.
 fn state(set: &Set, runs: &[&str]) -> State {

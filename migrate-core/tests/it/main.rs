@@ -1,0 +1,11 @@
+//! Sets, plans, histories and runs, through what the crate makes public.
+
+#[cfg(feature = "histories")]
+mod adopt;
+mod deployments;
+mod engine;
+mod folder;
+mod placeholders;
+mod plans;
+mod repeatable;
+mod support;
