@@ -1,6 +1,6 @@
 //! Back and forward again.
 
-use crate::history::{Position, State};
+use crate::history::{Applied, Position, State};
 use crate::plan::down::{not_while_interrupted, only_run, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
@@ -35,8 +35,8 @@ impl Plan for Redo {
 
     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
         not_while_interrupted(state)?;
-        let (repeatable, versioned): (Vec<_>, Vec<_>) =
-            state.applied.iter().cloned().partition(|applied| applied.version.is_repeatable());
+        let versioned = state.applied.iter().filter(|applied| !applied.version.is_repeatable());
+        let versioned: Vec<Applied> = versioned.cloned().collect();
         let (stays, redone) = versioned.split_at(versioned.len().saturating_sub(self.count));
         if !self.including_marked {
             only_run(state, &redone.iter().rev().collect::<Vec<_>>())?;
@@ -44,7 +44,7 @@ impl Plan for Redo {
         // An edit of what is redone is the point; an edit of what stays is not.
         let rest = State { applied: stays.to_vec(), ..state.clone() };
         let notices = check(set, &rest, policies)?;
-        let mut steps = repeatable::release(set, &State { applied: repeatable, ..state.clone() })?;
+        let mut steps = repeatable::release(set, state)?;
         for applied in redone.iter().rev() {
             steps.push(revert(set, applied)?);
         }

@@ -150,12 +150,10 @@ impl Settled {
 impl<'s> Step<'s> {
     /// Applies a migration.
     pub fn apply(migration: &'s dyn Migration) -> Step<'s> {
-        let payload = migration.up();
         Step {
             action: Action::Apply,
             verify: migration.verify(),
-            up: payload.clone().into_script(),
-            payload: Some(payload),
+            payload: Some(migration.up()),
             ..Step::mark(migration)
         }
     }

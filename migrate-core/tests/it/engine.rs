@@ -1,13 +1,16 @@
 //! The engine over a history in memory.
 
 use crate::support::{
-    block_on, migration, set, set_of, statement_by_statement, steps, take, take_with, with_text,
+    block_on, interrupted, migration, set, set_of, state_of, statement_by_statement, steps, take, take_with,
+    with_text,
 };
 use migrate_core::engine::MemoryDatabase;
-use migrate_core::engine::{Settings, run};
-use migrate_core::history::Notice;
-use migrate_core::plan::{Policies, Refused, Up};
-use migrate_core::{Error, Event, Version};
+use migrate_core::engine::{Settings, decide, run};
+use migrate_core::history::{Notice, Position, State};
+use migrate_core::plan::{
+    Accept, Interruption, Plan, Policies, Refused, Resolution, Resolve, Step, Steps, Up,
+};
+use migrate_core::{Error, Event, Set, Version};
 use std::time::Duration;
 
 fn impatient() -> Settings {
@@ -99,6 +102,64 @@ fn a_failed_migration_that_runs_statement_by_statement_goes_on_at_its_checkpoint
     database.heal();
     take(&database, &set, &Up::ALL).unwrap();
     assert_eq!(database.statements(), ["A", "B", "C", "CREATE TABLE t2 ()"]);
+}
+
+/// A plan that applies one migration, whatever came before.
+#[derive(Debug)]
+struct Only(&'static str);
+
+impl Plan for Only {
+    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+        false
+    }
+
+    fn decide<'s>(&self, set: &'s Set, _: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+        let migration = set.find(&Version::numeric(self.0)).unwrap();
+        Ok(Steps {
+            steps: vec![Step::apply(migration)],
+            notices: vec![Notice::Backend("of the plan".into())],
+        })
+    }
+}
+
+#[test]
+fn the_first_step_after_an_interruption_goes_on_where_it_stopped() {
+    let set = set_of([statement_by_statement(1, "A; B; C;"), migration(2)]);
+    let notices = vec![Notice::Backend("of the backend".into())];
+    let mut state = State { notices, ..State::EMPTY };
+    state.interrupted = Some(interrupted(set.get(0).unwrap(), 2));
+    let decided = decide(&Up::ALL, &set, &state, &Policies::DEFAULT).unwrap();
+    let resumed: Vec<_> = decided.steps.iter().map(|step| (step.is_resumed, step.statements_done)).collect();
+    assert_eq!(resumed, [(true, 2), (false, 0)]);
+    let decided = decide(&Only("1"), &set, &state, &Policies::DEFAULT).unwrap();
+    let notices: Vec<String> = decided.notices.iter().map(ToString::to_string).collect();
+    assert_eq!(notices, ["of the backend", "of the plan"]);
+}
+
+#[test]
+fn nothing_comes_before_what_was_interrupted() {
+    let set = set_of([statement_by_statement(1, "A; B; C;"), migration(2), migration(3)]);
+    let mut state = state_of([&set]);
+    state.applied.remove(0);
+    let attempt = interrupted(set.get(0).unwrap(), 2);
+    let plans: [&dyn Plan; 3] =
+        [&Only("2"), &Resolve::new(Version::numeric("2"), Resolution::Reverted), &Accept::all().forced()];
+    let edited = set_of([statement_by_statement(1, "A; B; C;"), migration(2), with_text(3, "X;")]);
+    for plan in plans {
+        state.interrupted = Some(attempt.clone());
+        let refused = decide(plan, &edited, &state, &Policies::DEFAULT).unwrap_err();
+        assert!(
+            matches!(refused, Refused::Interrupted { problem: Interruption::Applying, .. }),
+            "{plan:?}: {refused}"
+        );
+    }
+    // To apply what was being reverted is not to go on with it.
+    state.interrupted = Some(attempt.reverting());
+    let refused = decide(&Only("1"), &set, &state, &Policies::DEFAULT).unwrap_err();
+    assert!(matches!(refused, Refused::Interrupted { problem: Interruption::Reverting, .. }), "{refused}");
+    // To settle it is, whichever way.
+    let settle = Resolve::new(Version::numeric("1"), Resolution::Applied);
+    assert_eq!(decide(&settle, &set, &state, &Policies::DEFAULT).unwrap().steps.len(), 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Sets, plans, histories and runs, through what the crate makes public.
 
+mod accept;
 #[cfg(feature = "histories")]
 mod adopt;
 mod deployments;
@@ -8,4 +9,6 @@ mod folder;
 mod placeholders;
 mod plans;
 mod repeatable;
+mod resolve;
+mod resume;
 mod support;

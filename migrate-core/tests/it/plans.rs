@@ -1,10 +1,13 @@
 //! Plans, as pure functions of set and history.
 
-use crate::support::{block_on, set, set_of, steps, take, with_text};
+use crate::support::{self, block_on, set, set_of, steps, take, with_text};
 use migrate_core::engine::MemoryDatabase;
-use migrate_core::history::{Newer, Position, State};
-use migrate_core::plan::{Action, Baseline, Down, Plan, Policies, Redo, Refused, Steps, To, Up};
-use migrate_core::{Error, Set, Version};
+use migrate_core::history::{Head, Newer, Position, State};
+use migrate_core::plan::{
+    Accept, Action, Adopted, Baseline, Down, Plan, Policies, Redo, Refused, Resolution, Resolve, Step, Steps,
+    Superseded, To, Up,
+};
+use migrate_core::{Error, Set, SqlMigration, Version};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -22,7 +25,7 @@ fn state_of(versions: &[u32]) -> State {
             policies: Policies { allow_out_of_order: true, ..Policies::DEFAULT },
             ..migrate_core::engine::Settings::DEFAULT
         };
-        crate::support::take_with(&database, &so_far, &Up::ALL, &settings).unwrap();
+        support::take_with(&database, &so_far, &Up::ALL, &settings).unwrap();
     }
     block_on(database.history().load(&set([]))).unwrap()
 }
@@ -102,9 +105,199 @@ fn what_contradicts_the_set_is_refused_by_name() {
     }
 }
 
+/// Where a database stands that the first `applied` migrations of a set were applied to.
+fn at(set: &Set, applied: usize) -> Position {
+    Head { digest: set.digests().of_first(applied), ..Head::NONE }.position(set)
+}
+
+#[test]
+fn one_look_tells_whether_a_plan_has_certainly_nothing_or_certainly_something_to_do() {
+    let set = set(1..=3);
+    // For 0 to 3 applied migrations: `=` where there is nothing to do, `!` where there is something, `?` where only the history tells.
+    let cases: [(&dyn Plan, &str); 12] = [
+        (&Up::ALL, "!!!="),
+        (&Up::to(version(2)), "!!=="),
+        (&Up::to(version(9)), "????"),
+        (&To::version(version(2)), "??=?"),
+        (&Baseline::at(version(2)), "??=?"),
+        (&Down::count(0), "===="),
+        (&Down::count(1), "????"),
+        (&Down::all(), "????"),
+        (&Redo::count(0), "===="),
+        (&Redo::count(1), "????"),
+        (&Accept::all(), "????"),
+        (&Resolve::new(version(1), Resolution::Applied), "????"),
+    ];
+    for (plan, expected) in cases {
+        let told: String = (0..=3).map(|applied| told(plan, &set, &at(&set, applied))).collect();
+        assert_eq!(told, expected, "{plan:?}");
+    }
+}
+
+fn told(plan: &dyn Plan, set: &Set, position: &Position) -> char {
+    match (plan.is_settled(set, position, &Policies::DEFAULT), plan.is_due(set, position)) {
+        (true, false) => '=',
+        (false, true) => '!',
+        (false, false) => '?',
+        (true, true) => panic!("{plan:?} has nothing and something to do at {position:?}"),
+    }
+}
+
+#[cfg(feature = "histories")]
+#[test]
+fn before_an_adoption_only_the_whole_history_tells_what_is_due() {
+    use migrate_core::plan::Adopt;
+    let set = set(1..=3);
+    let told = |plan: Adopt| (0..=3).map(|applied| told(&plan, &set, &at(&set, applied))).collect::<String>();
+    assert_eq!(told(Adopt::then(Up::ALL)), "?!!=");
+    assert_eq!(told(Adopt::then(Down::count(1))), "????");
+    assert!(Adopt::then(Up::ALL).is_repeatable() && !Adopt::then(Down::count(1)).is_repeatable());
+}
+
+#[test]
+fn a_plan_may_be_decided_anew_where_it_leads_to_a_place_and_not_over_a_distance() {
+    let places: [&dyn Plan; 5] = [
+        &Up::ALL,
+        &Up::to(version(1)),
+        &To::version(version(1)),
+        &Baseline::at(version(1)),
+        &Accept::new(version(1)),
+    ];
+    assert!(places.iter().all(|plan| plan.is_repeatable()));
+    let distances: [&dyn Plan; 3] =
+        [&Down::count(1), &Redo::count(1), &Resolve::new(version(1), Resolution::Reverted)];
+    assert!(distances.iter().all(|plan| !plan.is_repeatable()));
+}
+
+#[test]
+fn going_to_where_the_database_stands_still_compares_it_with_the_set() {
+    let edited = set_of([with_text(1, "CREATE TABLE other ();"), support::migration(2)]);
+    let refused = decide(&To::version(version(2)), &edited, &[1, 2]).unwrap_err();
+    assert!(matches!(refused, Refused::Edited { .. }), "{refused}");
+    // Beyond the target is only what is later than it: to go to a version that is not applied is to go forward, or to revert what
+    // comes after it, which needs it to be there.
+    let refused = decide(&To::version(version(2)), &set(1..=3), &[1, 3]).unwrap_err();
+    assert!(matches!(refused, Refused::UnknownVersion { .. }), "{refused}");
+}
+
+/// The history of a migration that was applied with this text.
+fn applied_as(number: u32, text: &str) -> State {
+    support::state_of([&set_of([with_text(number, text)])])
+}
+
+#[test]
+fn a_migration_that_was_renumbered_is_recognized_by_its_text() {
+    let up = |set: &Set, state: &State, policies: &Policies| Up::ALL.decide(set, state, policies).map(|_| ());
+    let renumbered = |set: &Set, state: &State| match up(set, state, &Policies::DEFAULT) {
+        Err(Refused::Missing { name, renumbered, newest, .. }) => (name, renumbered, newest),
+        other => panic!("{other:?}"),
+    };
+    let state = applied_as(1, "CREATE TABLE a ();");
+    type Case<'a> = (&'a str, Set, Option<&'a str>);
+    let cases: [Case<'_>; 4] = [
+        ("the same text", set_of([with_text(2, "CREATE TABLE a ();")]), Some("2_m")),
+        ("another text", set_of([with_text(2, "CREATE TABLE b ();")]), None),
+        (
+            "the second has it",
+            set_of([with_text(2, "X;"), with_text(3, "CREATE TABLE a ();"), with_text(4, "Y;")]),
+            Some("3_m"),
+        ),
+        ("a repeatable one has it", repeatable_beside_2("CREATE TABLE a ();"), None),
+    ];
+    let newest = ["2_m", "2_m", "4_m", "R__v"];
+    for ((case, set, expected), newest) in cases.into_iter().zip(newest) {
+        let expected = ("1_m".to_owned(), expected.map(str::to_owned), newest.to_owned());
+        assert_eq!(renumbered(&set, &state), expected, "{case}");
+        // It would be run a second time, so no policy allows that.
+        let lenient = Policies { allow_missing: true, allow_out_of_order: true, ..Policies::DEFAULT };
+        let allowed = up(&set, &state, &lenient);
+        assert_eq!(allowed.is_ok(), expected.1.is_none(), "{case}: {allowed:?}");
+    }
+    // Scripts without a statement are all alike.
+    let comment = "-- nothing here";
+    assert_eq!(renumbered(&set_of([with_text(2, comment)]), &applied_as(1, comment)).1, None);
+    // A migration that is applied is no other one's new version.
+    let twins = set_of([with_text(1, "CREATE TABLE a ();"), with_text(2, "CREATE TABLE a ();")]);
+    let second = set_of([with_text(2, "CREATE TABLE a ();")]);
+    assert_eq!(renumbered(&second, &support::state_of([&twins])).1, None);
+}
+
+/// A set of a migration of version 2 and a repeatable one with this text.
+fn repeatable_beside_2(text: &str) -> Set {
+    let views = SqlMigration::new(Version::numeric("R__v"), "R__v", support::script("R__v.sql", text));
+    set_of([with_text(2, "SELECT 2;"), views])
+}
+
+#[test]
+fn a_hole_names_the_version_under_which_its_text_is_applied() {
+    let hole = |state: &State| {
+        let set = set_of([with_text(1, "A;"), with_text(2, "B;"), with_text(3, "C;")]);
+        match Up::ALL.decide(&set, state, &Policies::DEFAULT) {
+            Err(Refused::OutOfOrder { name, after, applied_as, .. }) => (name, after, applied_as),
+            other => panic!("{other:?}"),
+        }
+    };
+    let sets = |texts: &[(u32, &str)]| {
+        support::state_of([&set_of(texts.iter().map(|(number, text)| with_text(*number, text)))])
+    };
+    let named =
+        |applied: Option<&str>, after: &str| ("2_m".to_owned(), after.to_owned(), applied.map(str::to_owned));
+    assert_eq!(hole(&sets(&[(1, "A;"), (3, "C;")])), named(None, "3_m"));
+    assert_eq!(hole(&sets(&[(1, "A;"), (3, "C;"), (4, "B;")])), named(Some("4_m"), "4_m"));
+    assert_eq!(hole(&sets(&[(1, "A;"), (3, "C;"), (4, "X;")])), named(None, "4_m"));
+}
+
+#[test]
+fn each_action_has_a_word_for_the_history_and_one_for_people() {
+    let words = [
+        (Action::Apply, "apply", "applied"),
+        (Action::Revert, "revert", "reverted"),
+        (Action::Mark, "mark", "marked as applied"),
+        (Action::Unmark, "unmark", "marked as reverted"),
+        (Action::Accept, "accept", "accepted with its new text"),
+    ];
+    for (action, word, past) in words {
+        assert_eq!((action.word(), action.to_string().as_str(), action.past()), (word, word, past));
+    }
+    assert!(Action::Rewind.word() == "rewind" && !Action::Rewind.past().is_empty());
+}
+
+#[test]
+fn a_step_says_what_it_does_and_whether_it_does_so_again() {
+    let set = set([1]);
+    let migration = set.get(0).unwrap();
+    let old = |version: Version| Superseded { version, checksum: migration.checksum() };
+    assert_eq!(Step::apply(migration).to_string(), "apply 1_m");
+    let again = Step::apply(migration).in_place_of(vec![old(version(1))]);
+    assert_eq!(again.to_string(), "apply 1_m again");
+    assert_eq!(Step::mark(migration).in_place_of(vec![old(version(7))]).to_string(), "mark 1_m");
+    let adopted = Step::mark(migration).adopted(Adopted::default(), "adopted from t (x)");
+    assert_eq!(adopted.to_string(), "mark 1_m, adopted from t (x)");
+}
+
+#[test]
+fn a_step_that_applies_has_the_scripts_that_are_run_and_those_that_are_kept() {
+    let verified = support::migration(1).with_verify(support::script("1.verify.sql", "SELECT true;"));
+    let set = set_of([verified]);
+    let migration = set.get(0).unwrap();
+    let apply = Step::apply(migration);
+    let path = |script: Option<&migrate_core::Script>| script.map(|script| script.path().to_owned());
+    assert_eq!(path(apply.script()).as_deref(), Some("1.sql"));
+    assert_eq!(path(apply.verify).as_deref(), Some("1.verify.sql"));
+    assert_eq!(path(apply.up.as_deref()).as_deref(), Some("1.sql"));
+    assert_eq!(path(apply.down.as_deref()).as_deref(), Some("1.down.sql"));
+    let mark = Step::mark(migration);
+    assert!(mark.script().is_none() && mark.verify.is_none() && mark.up.is_some() && mark.down.is_some());
+    let down = migration.down().unwrap();
+    let revert = Step::revert(version(1), "1_m", migration.checksum(), down);
+    assert_eq!(path(revert.script()).as_deref(), Some("1.down.sql"));
+    assert_eq!(path(revert.down.as_deref()).as_deref(), Some("1.down.sql"));
+    assert!(revert.up.is_none());
+}
+
 #[test]
 fn a_missing_down_is_found_before_anything_is_reverted() {
-    let set = set_of([with_text(1, "A;"), crate::support::migration(2)]);
+    let set = set_of([with_text(1, "A;"), support::migration(2)]);
     let database = MemoryDatabase::default();
     take(&database, &set, &Up::ALL).unwrap();
     let error = take(&database, &set, &Down::count(2)).unwrap_err();
@@ -134,9 +327,8 @@ fn a_baseline_asked_for_twice_stands_once() {
 fn a_redo_takes_the_text_as_it_is_now() {
     let database = MemoryDatabase::default();
     take(&database, &set([1]), &Up::ALL).unwrap();
-    let edited = set_of([
-        with_text(1, "CREATE TABLE better ();").with_down(crate::support::script("d", "DROP TABLE t1;"))
-    ]);
+    let edited =
+        set_of([with_text(1, "CREATE TABLE better ();").with_down(support::script("d", "DROP TABLE t1;"))]);
     take(&database, &edited, &Redo::count(1)).unwrap();
     assert_eq!(database.statements()[1..], ["DROP TABLE t1", "CREATE TABLE better ()"]);
 }

@@ -3,9 +3,10 @@
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::event::Unobserved;
 use migrate_core::engine::{Settings, run};
-use migrate_core::plan::Plan;
+use migrate_core::history::{Applied, Interrupted, State};
+use migrate_core::plan::{Plan, Step};
 use migrate_core::{
-    Error, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,
+    Digest, Error, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,
 };
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -44,6 +45,33 @@ pub(crate) fn set_of(migrations: impl IntoIterator<Item = SqlMigration>) -> Set 
 /// A set of [`migration`]s with these versions.
 pub(crate) fn set(versions: impl IntoIterator<Item = u32>) -> Set {
     set_of(versions.into_iter().map(migration))
+}
+
+/// An applied migration, as it was when the set's was applied.
+pub(crate) fn applied(migration: &dyn Migration) -> Applied {
+    Applied::new(migration.version().clone(), migration.name(), migration.checksum())
+}
+
+/// A history in which all migrations of these sets are applied, one set after the other.
+pub(crate) fn state_of<'s>(sets: impl IntoIterator<Item = &'s Set>) -> State {
+    let applied = sets.into_iter().flat_map(|set| set.iter().map(applied).collect::<Vec<_>>());
+    State { applied: applied.collect(), ..State::EMPTY }
+}
+
+/// An attempt at a migration that stopped after so many statements and left a row.
+pub(crate) fn interrupted(migration: &dyn Migration, statements_done: usize) -> Interrupted {
+    let (version, checksum) = (migration.version().clone(), migration.checksum());
+    Interrupted::new(version, migration.name(), checksum, statements_done).in_row(7)
+}
+
+/// Each step as its action and its version.
+pub(crate) fn words(steps: &[Step<'_>]) -> Vec<String> {
+    steps.iter().map(|step| format!("{} {}", step.action, step.version)).collect()
+}
+
+/// The digest of what is applied after these steps.
+pub(crate) fn digest_after(state: &State, steps: &[Step<'_>]) -> Digest {
+    steps.iter().fold(state.digest(), |digest, step| step.digest_after(digest))
 }
 
 /// Runs a plan with the default settings.

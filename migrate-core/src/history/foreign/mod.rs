@@ -373,5 +373,6 @@ fn spellings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     std::iter::once(Cow::Borrowed(text)).chain(others.into_iter().map(|spelling| Cow::Owned(spelling())))
 }
 
-#[cfg(all(test, feature = "histories"))]
+#[cfg(test)]
+#[cfg(feature = "histories")]
 mod tests;
