@@ -6,6 +6,7 @@
 //!
 //! Nothing here does any I/O, and nothing needs more time than grows with the script's length.
 
+mod boundary;
 mod cluster;
 mod compare;
 mod control;
@@ -21,7 +22,7 @@ mod redact;
 mod refusal;
 mod setting;
 mod split;
-mod statement;
+pub mod statement;
 mod statements;
 mod subject;
 mod summary;
@@ -29,6 +30,7 @@ mod token;
 mod transaction_mode;
 mod unit;
 
+pub use self::boundary::Statement;
 pub use self::cluster::{
     is_cluster_wide, may_be_cluster_wide, quotes_cluster_wide, roles_made, roles_named, without_roles,
 };
@@ -47,7 +49,6 @@ pub(crate) use self::setting::is_limiting_local;
 pub use self::setting::{is_local_setting, is_session_setting};
 pub(crate) use self::split::has_semicolon;
 pub use self::split::{Split, split};
-pub use self::statement::Statement;
 pub use self::statements::Statements;
 pub use self::subject::{Subject, subject};
 pub use self::summary::summary;

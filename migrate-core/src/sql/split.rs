@@ -1,12 +1,12 @@
 //! Splitting a script into statements.
 
+use super::boundary::Statement;
 use super::control::{self, Control};
 use super::fault::{Fault, FaultKind};
 use super::lexer::{Tokens, tokens};
 use super::position::newlines;
 use super::reading::Reading;
 use super::refusal::Refusal;
-use super::statement::Statement;
 use super::token::{Construct, Token, TokenKind};
 
 /// A script, split: its statements and everything that is wrong with it.

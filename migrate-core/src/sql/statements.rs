@@ -1,8 +1,8 @@
 //! The statements of a script.
 
+use super::boundary::Statement;
 use super::control::Control;
 use super::refusal::Refusal;
-use super::statement::Statement;
 use std::fmt;
 
 /// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers, and why it refuses

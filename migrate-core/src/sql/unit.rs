@@ -1,9 +1,9 @@
 //! Units: the parts of a script that are committed one by one.
 
+use super::boundary::Statement;
 use super::control::{Control, Modes};
 use super::cursor::Cursor;
 use super::setting::is_session_setting;
-use super::statement::Statement;
 use super::statements::Statements;
 use crate::sql::TransactionMode;
 use std::ops::Range;

@@ -1,0 +1,65 @@
+//! `DROP` of objects of whatever kind.
+
+use super::alter::cascade;
+use super::fragment::Span;
+use super::name::QualifiedName;
+use super::object::{ObjectKind, object_kind};
+use super::reader::Reader;
+
+/// `DROP`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DropObjects<'t> {
+    /// The kind of objects.
+    pub kind: ObjectKind,
+    /// The last of its words: `CONCURRENTLY` goes behind `INDEX`.
+    pub keyword: Span,
+    /// `CONCURRENTLY`
+    pub concurrently: Option<Span>,
+    /// `IF EXISTS`
+    pub if_exists: bool,
+    /// The objects. Of functions without their parameters; none of a cast, a transform or a user mapping; of `DROP OWNED BY` the roles.
+    pub names: Vec<QualifiedName<'t>>,
+    /// The table of a trigger, a policy or a rule; the access method of an operator's class or family comes behind `USING`, and is not
+    /// here.
+    pub on: Option<QualifiedName<'t>>,
+    /// `CASCADE`
+    pub cascade: bool,
+}
+
+/// `DROP` has been taken.
+pub(super) fn drop_objects<'t>(reader: &mut Reader<'t>) -> Option<DropObjects<'t>> {
+    // As in CREATE, words that say nothing of the kind may stand before it.
+    let _either = reader.word("TRUSTED") || reader.word("PROCEDURAL");
+    let kind = object_kind(reader)?;
+    let keyword = reader.last_span();
+    // CONCURRENTLY can't be an index's name unless it is quoted (manual, appendix C).
+    let concurrently = if kind == ObjectKind::Index { reader.word_span("CONCURRENTLY") } else { None };
+    if kind == ObjectKind::Owned {
+        reader.word("BY");
+    }
+    let if_exists = reader.words(&["IF", "EXISTS"]);
+    let has_names = !matches!(kind, ObjectKind::Cast | ObjectKind::Transform | ObjectKind::UserMapping);
+    let names = if has_names { reader.list(signature) } else { Vec::new() };
+    let on = if reader.word("ON") { reader.qualified_name() } else { None };
+    if !has_names {
+        reader.until_word(&["CASCADE", "RESTRICT"]);
+    } else if reader.word("USING") {
+        reader.name();
+    }
+    let cascade = cascade(reader);
+    if kind == ObjectKind::Database {
+        reader.word("WITH");
+        reader.group();
+    }
+    Some(DropObjects { kind, keyword, concurrently, if_exists, names, on, cascade })
+}
+
+/// A name, with the types of parameters that it may have.
+fn signature<'t>(reader: &mut Reader<'t>) -> Option<QualifiedName<'t>> {
+    let name = reader.qualified_name()?;
+    if reader.sees_sign("(") {
+        reader.group();
+    }
+    Some(name)
+}

@@ -1,0 +1,207 @@
+//! A run of tokens, and its place in the text.
+
+use super::name::QualifiedName;
+use super::parse::ParsedStatement;
+use super::reader::Reader;
+use crate::sql::token::{Token, TokenKind};
+use std::fmt;
+use std::ops::Range;
+
+/// A place in the text that a statement was parsed from, in bytes. Both ends are character boundaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last one.
+    pub end: usize,
+}
+
+impl Span {
+    pub(super) const fn new(start: usize, end: usize) -> Span {
+        Span { start, end }
+    }
+
+    /// The same as a range.
+    pub const fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// The text at this place of `text`, the text that was parsed.
+    ///
+    /// # Panics
+    ///
+    /// May panic if it is another text.
+    pub fn text(self, text: &str) -> &str {
+        &text[self.range()]
+    }
+}
+
+impl From<Token> for Span {
+    fn from(token: Token) -> Span {
+        Span::new(token.start, token.end)
+    }
+}
+
+/// A run of tokens of a statement: an expression, a query, the inside of parentheses.
+///
+/// Comments and white space are no tokens here, but [`Fragment::text`] has those between its tokens.
+#[derive(Clone, Copy)]
+pub struct Fragment<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    /// Where an empty one stands.
+    at: usize,
+}
+
+impl<'t> Fragment<'t> {
+    pub(super) const fn new(text: &'t str, tokens: &'t [Token], at: usize) -> Fragment<'t> {
+        Fragment { text, tokens, at }
+    }
+
+    /// Its tokens, whose places are bytes of the text that was parsed.
+    pub const fn tokens(&self) -> &'t [Token] {
+        self.tokens
+    }
+
+    /// Whether it has no token.
+    pub const fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Its place: from its first token to its last.
+    pub fn span(&self) -> Span {
+        match (self.tokens.first(), self.tokens.last()) {
+            (Some(first), Some(last)) => Span::new(first.start, last.end),
+            _ => Span::new(self.at, self.at),
+        }
+    }
+
+    /// The text from its first token to its last.
+    pub fn text(&self) -> &'t str {
+        self.span().text(self.text)
+    }
+
+    /// A token of the statement as it is written.
+    pub fn written(&self, token: Token) -> &'t str {
+        token.text(self.text)
+    }
+
+    /// Whether one of its tokens, inside parentheses too, is this keyword or this name without quotes.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| is_word(self.text, *token, word))
+    }
+
+    /// The functions that it calls, inside parentheses too: each name with a `(` behind it that is not a type's. Keywords that the
+    /// grammar takes for no name (`IN`, `AND`) are none.
+    pub fn calls(&self) -> Vec<QualifiedName<'t>> {
+        let mut reader = self.reader();
+        let mut calls = Vec::new();
+        let mut is_type = false;
+        while let Some(token) = reader.peek() {
+            let written = token.text(self.text);
+            let Some(name) = reader.qualified_name() else {
+                is_type = written == "::" || (is_type && token.kind == TokenKind::Word);
+                reader.take();
+                continue;
+            };
+            let is_call = reader.peek().is_some_and(|next| next.kind == TokenKind::LeftParenthesis);
+            if is_call && !is_type && !(name.is_word() && NO_FUNCTIONS.contains(&name.folded().as_str())) {
+                calls.push(name.clone());
+            }
+            is_type = name.is_word() && name.folded() == "as";
+        }
+        calls
+    }
+
+    /// What it is when it is read as a statement: of the body of a `WITH`, or of a query in parentheses.
+    pub fn statement(&self) -> ParsedStatement<'t> {
+        ParsedStatement::of_tokens(self.text, self.tokens)
+    }
+
+    /// The parts that commas outside of brackets divide it into. Nothing has no parts.
+    pub fn items(&self) -> Vec<Fragment<'t>> {
+        let mut reader = self.reader();
+        let mut items = Vec::new();
+        while !reader.is_exhausted() {
+            items.push(reader.item());
+            if !reader.sign(",") && !reader.is_exhausted() {
+                reader.take();
+            }
+        }
+        items
+    }
+
+    pub(super) const fn reader(&self) -> Reader<'t> {
+        Reader::new(self.text, self.tokens)
+    }
+}
+
+/// Keywords that a parenthesis may follow, and that are no functions.
+const NO_FUNCTIONS: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "between",
+    "by",
+    "case",
+    "check",
+    "distinct",
+    "else",
+    "except",
+    "exists",
+    "filter",
+    "from",
+    "having",
+    "ilike",
+    "in",
+    "intersect",
+    "is",
+    "like",
+    "limit",
+    "not",
+    "offset",
+    "on",
+    "or",
+    "over",
+    "row",
+    "select",
+    "similar",
+    "some",
+    "then",
+    "to",
+    "union",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
+    "within",
+];
+
+pub(super) fn is_word(text: &str, token: Token, word: &str) -> bool {
+    token.kind == TokenKind::Word
+        && token.end - token.start == word.len()
+        && token.text(text).eq_ignore_ascii_case(word)
+}
+
+/// Fragments are equal that have the same tokens, whatever is written between these.
+impl PartialEq for Fragment<'_> {
+    fn eq(&self, other: &Fragment<'_>) -> bool {
+        let written = |fragment: &Fragment<'_>, at: usize| {
+            let token = fragment.tokens[at];
+            (token.kind, token.text(fragment.text).to_owned())
+        };
+        self.tokens.len() == other.tokens.len()
+            && (0..self.tokens.len()).all(|at| written(self, at) == written(other, at))
+    }
+}
+
+impl Eq for Fragment<'_> {}
+
+impl fmt::Debug for Fragment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", crate::sql::redact(self.text()))
+    }
+}

@@ -1,0 +1,87 @@
+//! The one parsed form of a statement, which everything reads that has to know what a statement does.
+//!
+//! [`LexedStatement::parse`] makes a [`ParsedStatement`] of a statement's tokens. It never fails: its [kind](StatementKind) is
+//! [`StatementKind::Other`] where the statement is not known, an [`AlterAction`] or a [`ColumnChange`] has a variant `Other`, and
+//! what stands at the end and was not understood is [`ParsedStatement::unread`]. It checks no grammar: the server does that.
+//!
+//! - A [`Name`] is kept as it is written; [`Name::folded`] is what the server makes of it. A [`QualifiedName`] is one with its
+//!   qualifiers.
+//! - Expressions, queries and whatever else has no form of its own are [`Fragment`]s: tokens, with a text and a place. Of an expression
+//!   [`Fragment::calls`] has the functions, and of a query or the body of a `WITH` [`Fragment::statement`] is the statement.
+//! - Every part that an edit may be about has a [`Span`]: bytes of the text that the tokens were read from. Where a word can be
+//!   put in, as `CONCURRENTLY`, the word before it is kept (`keyword`).
+//!
+//! # Examples
+//!
+//! ```
+//! use migrate_core::sql::statement::{AlterActionKind, ColumnChange, LexedStatement, StatementKind};
+//!
+//! let text = "ALTER TABLE ONLY app.Users ADD COLUMN age int DEFAULT f(1) NOT NULL, ALTER b TYPE numeric(10, 2)";
+//! let lexed = LexedStatement::new(text);
+//! let StatementKind::AlterRelation(alter) = lexed.parse().kind else { panic!() };
+//! assert!(alter.relation.only);
+//! assert_eq!(alter.relation.name.folded(), "app.users");
+//!
+//! let AlterActionKind::AddColumn { column, .. } = &alter.actions[0].kind else { panic!() };
+//! assert_eq!(column.type_name.as_ref().unwrap().base(), "int4");
+//! assert_eq!(column.default.as_ref().unwrap().expression.calls()[0].to_string(), "f");
+//! assert!(column.is_not_null());
+//!
+//! let AlterActionKind::AlterColumn { change, .. } = &alter.actions[1].kind else { panic!() };
+//! let ColumnChange::SetType { type_name, .. } = change else { panic!() };
+//! assert_eq!((type_name.base().as_ref(), type_name.modifiers[1].text()), ("numeric", "2"));
+//! assert_eq!(alter.actions[1].span.text(text), "ALTER b TYPE numeric(10, 2)");
+//! ```
+
+mod alter;
+mod alter_other;
+mod column;
+mod constraint;
+mod create;
+mod drop;
+mod fragment;
+mod index;
+mod maintain;
+mod name;
+mod object;
+pub(in crate::sql) mod options;
+mod parse;
+mod privileges;
+mod reader;
+mod rows;
+mod session;
+mod table;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use alter::{AlterAction, AlterActionKind, AlterRelation, ColumnChange, RowSecurity, SequenceOptions};
+pub use alter_other::{
+    AlterAllInTablespace, AlterDatabase, AlterDomain, AlterObject, AlterSubscription, AlterType,
+    DefaultPrivileges, DomainChange, ObjectChange, SubscriptionChange, TypeChange,
+};
+pub use column::{ColumnDefinition, DefaultClause, GeneratedClause, IdentityClause};
+pub use constraint::{Constraint, ConstraintKind, Exclusion, ForeignKey, IndexConstraint, ReferentialAction};
+pub use create::{
+    CreateDatabase, CreateDomain, CreateExtension, CreateObject, CreateOnTable, CreatePublication,
+    CreateRoutine, CreateSchema, CreateSequence, CreateStatistics, CreateSubscription, CreateTablespace,
+    CreateTrigger, CreateType, CreateView, RoutineBody, TypeDefinition, Volatility,
+};
+pub use drop::DropObjects;
+pub use fragment::{Fragment, Span};
+pub use index::{CreateIndex, IndexElement};
+pub use maintain::{ClusterTable, LockTables, RefreshView, Reindex, Vacuum, Wrapped};
+pub use name::{Name, QualifiedName, RelationRef};
+pub use object::{ObjectKind, Persistence};
+pub use options::ListedOption;
+pub use parse::{LexedStatement, ParsedStatement, StatementKind};
+pub use privileges::{ChangePrivileges, CommentOn, PrivilegeTarget};
+pub use rows::{
+    CommonTable, CopyData, CopyEndpoint, DeleteRows, InsertRows, InsertSource, MergeRows, Query, SetConfig,
+    TruncateTables, UpdateRows,
+};
+pub use session::{
+    ResetParameter, SetParameter, SettingScope, SettingTarget, TransactionControl, TransactionModes,
+};
+pub use table::{CreateTable, LikeClause, PartitionBound, PartitionBy, PartitionOf};
+pub use types::TypeName;

@@ -1,0 +1,165 @@
+//! Kinds of objects.
+
+use super::reader::Reader;
+use std::fmt;
+
+/// How long an object lives, and whether a crash empties it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Persistence {
+    /// It stays.
+    #[default]
+    Permanent,
+    /// `TEMPORARY`: it ends with the session.
+    Temporary,
+    /// `UNLOGGED`: a crash empties it.
+    Unlogged,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident => $words:expr,)*) => {
+        /// The kinds of objects that `CREATE`, `ALTER`, `DROP`, `COMMENT ON` and `GRANT … ON` name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ObjectKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        /// The kinds with their keywords; what begins like another one stands before it.
+        const KINDS: &[(ObjectKind, &[&str])] = &[$((ObjectKind::$variant, &$words),)*];
+    };
+}
+
+kinds! {
+    /// `ACCESS METHOD`
+    AccessMethod => ["ACCESS", "METHOD"],
+    /// `AGGREGATE`
+    Aggregate => ["AGGREGATE"],
+    /// `CAST`
+    Cast => ["CAST"],
+    /// `COLLATION`
+    Collation => ["COLLATION"],
+    /// `COLUMN`
+    Column => ["COLUMN"],
+    /// `CONSTRAINT`
+    Constraint => ["CONSTRAINT"],
+    /// `CONVERSION`
+    Conversion => ["CONVERSION"],
+    /// `DATABASE`
+    Database => ["DATABASE"],
+    /// `DEFAULT PRIVILEGES`
+    DefaultPrivileges => ["DEFAULT", "PRIVILEGES"],
+    /// `DOMAIN`
+    Domain => ["DOMAIN"],
+    /// `EVENT TRIGGER`
+    EventTrigger => ["EVENT", "TRIGGER"],
+    /// `EXTENSION`
+    Extension => ["EXTENSION"],
+    /// `FOREIGN DATA WRAPPER`
+    ForeignDataWrapper => ["FOREIGN", "DATA", "WRAPPER"],
+    /// `FOREIGN SERVER`, as `GRANT` has it
+    ForeignServer => ["FOREIGN", "SERVER"],
+    /// `FOREIGN TABLE`
+    ForeignTable => ["FOREIGN", "TABLE"],
+    /// `FUNCTION`
+    Function => ["FUNCTION"],
+    /// `GROUP`
+    Group => ["GROUP"],
+    /// `INDEX`
+    Index => ["INDEX"],
+    /// `LANGUAGE`
+    Language => ["LANGUAGE"],
+    /// `LARGE OBJECT`
+    LargeObject => ["LARGE", "OBJECT"],
+    /// `MATERIALIZED VIEW`
+    MaterializedView => ["MATERIALIZED", "VIEW"],
+    /// `OPERATOR CLASS`
+    OperatorClass => ["OPERATOR", "CLASS"],
+    /// `OPERATOR FAMILY`
+    OperatorFamily => ["OPERATOR", "FAMILY"],
+    /// `OPERATOR`
+    Operator => ["OPERATOR"],
+    /// `OWNED`, of `DROP OWNED BY`
+    Owned => ["OWNED"],
+    /// `PARAMETER`
+    Parameter => ["PARAMETER"],
+    /// `POLICY`
+    Policy => ["POLICY"],
+    /// `PROCEDURE`
+    Procedure => ["PROCEDURE"],
+    /// `PUBLICATION`
+    Publication => ["PUBLICATION"],
+    /// `ROLE`
+    Role => ["ROLE"],
+    /// `ROUTINE`
+    Routine => ["ROUTINE"],
+    /// `RULE`
+    Rule => ["RULE"],
+    /// `SCHEMA`
+    Schema => ["SCHEMA"],
+    /// `SEQUENCE`
+    Sequence => ["SEQUENCE"],
+    /// `SERVER`
+    Server => ["SERVER"],
+    /// `STATISTICS`
+    Statistics => ["STATISTICS"],
+    /// `SUBSCRIPTION`
+    Subscription => ["SUBSCRIPTION"],
+    /// `SYSTEM`, of `ALTER SYSTEM`
+    System => ["SYSTEM"],
+    /// `TABLESPACE`
+    Tablespace => ["TABLESPACE"],
+    /// `TABLE`
+    Table => ["TABLE"],
+    /// `TEXT SEARCH CONFIGURATION`
+    TextSearchConfiguration => ["TEXT", "SEARCH", "CONFIGURATION"],
+    /// `TEXT SEARCH DICTIONARY`
+    TextSearchDictionary => ["TEXT", "SEARCH", "DICTIONARY"],
+    /// `TEXT SEARCH PARSER`
+    TextSearchParser => ["TEXT", "SEARCH", "PARSER"],
+    /// `TEXT SEARCH TEMPLATE`
+    TextSearchTemplate => ["TEXT", "SEARCH", "TEMPLATE"],
+    /// `TRANSFORM`
+    Transform => ["TRANSFORM"],
+    /// `TRIGGER`
+    Trigger => ["TRIGGER"],
+    /// `TYPE`
+    Type => ["TYPE"],
+    /// `USER MAPPING`
+    UserMapping => ["USER", "MAPPING"],
+    /// `USER`
+    User => ["USER"],
+    /// `VIEW`
+    View => ["VIEW"],
+}
+
+impl ObjectKind {
+    /// PostgreSQL's words for it, in capitals.
+    pub fn as_sql(self) -> String {
+        let words = KINDS.iter().find(|(kind, _)| *kind == self).map(|(_, words)| *words);
+        words.unwrap_or_default().join(" ")
+    }
+
+    /// Whether it is a relation: what a statement locks by its name, an index included.
+    pub const fn is_relation(self) -> bool {
+        use ObjectKind::{ForeignTable, Index, MaterializedView, Sequence, Table, View};
+        matches!(self, ForeignTable | Index | MaterializedView | Sequence | Table | View)
+    }
+
+    /// Whether all databases of a server share what is of this kind.
+    pub const fn is_shared(self) -> bool {
+        use ObjectKind::{Database, Group, Role, Subscription, Tablespace, User};
+        matches!(self, Database | Group | Role | Subscription | Tablespace | User)
+    }
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_sql())
+    }
+}
+
+/// Takes the kind of object that is next.
+pub(super) fn object_kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+    KINDS.iter().find(|(_, words)| reader.words(words)).map(|(kind, _)| *kind)
+}

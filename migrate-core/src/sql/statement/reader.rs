@@ -1,0 +1,334 @@
+//! Walking over a statement's tokens as its grammar does.
+
+use super::fragment::{Fragment, Span, is_word};
+use super::name::{Name, QualifiedName, RelationRef};
+use crate::sql::token::{Token, TokenKind};
+
+/// A place among the tokens of a statement. Copies are cheap, so a look ahead is a copy that is thrown away.
+#[derive(Clone, Copy)]
+pub(in crate::sql) struct Reader<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    at: usize,
+}
+
+impl<'t> Reader<'t> {
+    pub(in crate::sql) const fn new(text: &'t str, tokens: &'t [Token]) -> Reader<'t> {
+        Reader { text, tokens, at: 0 }
+    }
+
+    /// The next token, which stays the next one.
+    pub(in crate::sql) fn peek(&self) -> Option<Token> {
+        self.tokens.get(self.at).copied()
+    }
+
+    /// Takes the next token.
+    pub(in crate::sql) fn take(&mut self) -> Option<Token> {
+        let token = self.peek()?;
+        self.at += 1;
+        Some(token)
+    }
+
+    /// How many tokens were taken: a mark for [`Reader::since`].
+    pub(in crate::sql) const fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// The tokens that were taken since a mark.
+    pub(in crate::sql) fn since(&self, mark: usize) -> Fragment<'t> {
+        let place = self.tokens.get(mark).map_or(self.text.len(), |token| token.start);
+        Fragment::new(self.text, &self.tokens[mark.min(self.at)..self.at], place)
+    }
+
+    /// The place of what was taken since a mark.
+    pub(in crate::sql) fn span_since(&self, mark: usize) -> Span {
+        self.since(mark).span()
+    }
+
+    /// The place of the token that was taken last.
+    pub(in crate::sql) fn last_span(&self) -> Span {
+        self.span_since(self.at.saturating_sub(1))
+    }
+
+    /// The token that was taken last, as it is written.
+    pub(in crate::sql) fn last_token(&self) -> Option<&'t str> {
+        let last = self.at.checked_sub(1)?;
+        self.tokens.get(last).map(|token| self.written(*token))
+    }
+
+    /// Whether there is no further token.
+    pub(in crate::sql) const fn is_exhausted(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    /// Whether the statement, a last semicolon aside, ends here.
+    pub(in crate::sql) fn at_end(&self) -> bool {
+        self.peek().is_none_or(|token| token.kind == TokenKind::Semicolon)
+    }
+
+    pub(in crate::sql) fn written(&self, token: Token) -> &'t str {
+        token.text(self.text)
+    }
+
+    /// The next token in lower case, if it is a word. A quoted identifier is never a keyword.
+    pub(in crate::sql) fn keyword(&self) -> String {
+        match self.peek() {
+            Some(token) if token.kind == TokenKind::Word => self.written(token).to_ascii_lowercase(),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether the next token is this keyword.
+    pub(in crate::sql) fn sees(&self, keyword: &str) -> bool {
+        self.peek().is_some_and(|token| is_word(self.text, token, keyword))
+    }
+
+    /// Whether the next token is one of these keywords.
+    pub(in crate::sql) fn sees_any(&self, keywords: &[&str]) -> bool {
+        keywords.iter().any(|keyword| self.sees(keyword))
+    }
+
+    /// Whether these keywords are next.
+    pub(in crate::sql) fn sees_words(mut self, keywords: &[&str]) -> bool {
+        self.words(keywords)
+    }
+
+    /// Takes the keyword if it is next.
+    pub(in crate::sql) fn word(&mut self, keyword: &str) -> bool {
+        let seen = self.sees(keyword);
+        self.at += usize::from(seen);
+        seen
+    }
+
+    /// Takes the keyword if it is next, and gives its place.
+    pub(in crate::sql) fn word_span(&mut self, keyword: &str) -> Option<Span> {
+        self.word(keyword).then(|| self.last_span())
+    }
+
+    /// Takes the keywords if they are next, or else nothing.
+    pub(in crate::sql) fn words(&mut self, keywords: &[&str]) -> bool {
+        let mut ahead = *self;
+        let seen = keywords.iter().all(|keyword| ahead.word(keyword));
+        if seen {
+            *self = ahead;
+        }
+        seen
+    }
+
+    /// The same with the place of them.
+    pub(in crate::sql) fn words_span(&mut self, keywords: &[&str]) -> Option<Span> {
+        let mark = self.mark();
+        self.words(keywords).then(|| self.span_since(mark))
+    }
+
+    /// Takes one of the keywords if it is next.
+    pub(in crate::sql) fn any(&mut self, keywords: &[&'static str]) -> Option<&'static str> {
+        keywords.iter().copied().find(|keyword| self.word(keyword))
+    }
+
+    /// Whether the next token is written like this: punctuation, a parenthesis or an operator.
+    pub(in crate::sql) fn sees_sign(&self, sign: &str) -> bool {
+        use TokenKind::{LeftParenthesis, Operator, Punctuation, RightParenthesis};
+        self.peek().is_some_and(|token| {
+            matches!(token.kind, Punctuation | Operator | LeftParenthesis | RightParenthesis)
+                && self.written(token) == sign
+        })
+    }
+
+    /// Takes the next token if it is written like this.
+    pub(in crate::sql) fn sign(&mut self, sign: &str) -> bool {
+        let seen = self.sees_sign(sign);
+        self.at += usize::from(seen);
+        seen
+    }
+
+    /// Takes a string constant of whatever kind, with the `UESCAPE` behind it.
+    pub(in crate::sql) fn string(&mut self) -> Option<Fragment<'t>> {
+        let mark = self.mark();
+        let token = self.peek().filter(|token| token.kind.is_string())?;
+        self.take();
+        if token.kind == TokenKind::UnicodeString && self.word("UESCAPE") {
+            self.take();
+        }
+        Some(self.since(mark))
+    }
+
+    /// Takes a name, quoted or not, keywords included.
+    pub(in crate::sql) fn name(&mut self) -> Option<Name<'t>> {
+        let token = self.peek()?;
+        match token.kind {
+            TokenKind::Word | TokenKind::QuotedIdentifier => {
+                self.take();
+                Some(Name::new(self.text, token))
+            }
+            TokenKind::UnicodeIdentifier => {
+                self.take();
+                let name = Name::new(self.text, token);
+                if !self.word("UESCAPE") {
+                    return Some(name);
+                }
+                let escape = self.take();
+                let mut inner = escape
+                    .and_then(|token| self.written(token).strip_prefix('\'')?.strip_suffix('\''))
+                    .unwrap_or_default()
+                    .chars();
+                // What is longer is a syntax error, and then nothing is escaped by it.
+                let character = inner.next().filter(|_| inner.next().is_none()).unwrap_or('\0');
+                Some(name.escaped_with(character, self.last_span().end))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a name with as many qualifiers as it has.
+    pub(in crate::sql) fn qualified_name(&mut self) -> Option<QualifiedName<'t>> {
+        let mut parts = vec![self.name()?];
+        while self.sees_sign(".") {
+            let mut ahead = *self;
+            ahead.sign(".");
+            let Some(part) = ahead.name() else { break };
+            parts.push(part);
+            *self = ahead;
+        }
+        Some(QualifiedName::new(parts))
+    }
+
+    /// `relation_expr` of the server's grammar: `t`, `t *`, `ONLY t`, `ONLY (t)`.
+    pub(in crate::sql) fn relation(&mut self) -> Option<RelationRef<'t>> {
+        let mark = self.mark();
+        let only = self.word("ONLY");
+        let parentheses = only && self.sign("(");
+        let name = self.qualified_name()?;
+        if parentheses {
+            self.sign(")");
+        }
+        self.sign("*");
+        Some(RelationRef::new(only, name, self.span_since(mark)))
+    }
+
+    /// Takes a list with commas between its elements: those up to the first that is none.
+    pub(in crate::sql) fn list<T>(&mut self, mut element: impl FnMut(&mut Self) -> Option<T>) -> Vec<T> {
+        let mut elements = Vec::new();
+        loop {
+            let before = *self;
+            match element(self) {
+                Some(taken) => elements.push(taken),
+                None => {
+                    *self = before;
+                    return elements;
+                }
+            }
+            if !self.sign(",") {
+                return elements;
+            }
+        }
+    }
+
+    /// Takes names with commas between them.
+    pub(in crate::sql) fn qualified_names(&mut self) -> Vec<QualifiedName<'t>> {
+        self.list(Self::qualified_name)
+    }
+
+    /// Takes the brackets that are next, and gives what is inside. What is not closed reaches to the end.
+    pub(in crate::sql) fn group(&mut self) -> Option<Fragment<'t>> {
+        if !self.sees_sign("(") && !self.sees_sign("[") {
+            return None;
+        }
+        self.take();
+        let mark = self.mark();
+        let mut depth = 1_usize;
+        while let Some(token) = self.peek() {
+            match self.written(token) {
+                "(" | "[" => depth += 1,
+                ")" | "]" => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                let inside = self.since(mark);
+                self.take();
+                return Some(inside);
+            }
+            self.take();
+        }
+        Some(self.since(mark))
+    }
+
+    /// Takes the next token, with all that is inside where it is a bracket.
+    pub(in crate::sql) fn skip(&mut self) {
+        if self.group().is_none() {
+            self.take();
+        }
+    }
+
+    /// Takes names in parentheses: a list of columns.
+    pub(in crate::sql) fn columns(&mut self) -> Vec<Name<'t>> {
+        let Some(inside) = self.group() else { return Vec::new() };
+        inside.items().into_iter().filter_map(|item| item.reader().name()).collect()
+    }
+
+    /// Takes all up to the end of an item of a list: a comma outside of brackets, a bracket that was not opened in it, or the end.
+    pub(in crate::sql) fn item(&mut self) -> Fragment<'t> {
+        self.until(|_| false)
+    }
+
+    /// The same, up to a token before which `stop` holds outside of brackets and of `CASE … END`.
+    pub(in crate::sql) fn until(&mut self, stop: impl Fn(&Self) -> bool) -> Fragment<'t> {
+        let mark = self.mark();
+        let mut cases = 0_usize;
+        while let Some(token) = self.peek() {
+            if token.kind == TokenKind::Semicolon
+                || token.kind == TokenKind::RightParenthesis
+                || self.sees_sign(",") && cases == 0
+                || self.sees_sign("]")
+                || cases == 0 && stop(self)
+            {
+                break;
+            }
+            if self.sees("CASE") {
+                cases += 1;
+            } else if self.sees("END") {
+                cases = cases.saturating_sub(1);
+            }
+            self.skip();
+        }
+        self.since(mark)
+    }
+
+    /// Takes all up to one of the keywords outside of brackets, commas too.
+    pub(in crate::sql) fn until_word(&mut self, keywords: &[&str]) -> Fragment<'t> {
+        let mark = self.mark();
+        while !self.at_end() && !self.sees_any(keywords) {
+            self.skip();
+        }
+        self.since(mark)
+    }
+
+    /// Takes all up to one of these sequences of keywords outside of brackets, commas too.
+    pub(in crate::sql) fn until_words(&mut self, sequences: &[&[&str]]) -> Fragment<'t> {
+        let mark = self.mark();
+        while !self.at_end() && !sequences.iter().any(|words| self.sees_words(words)) {
+            self.skip();
+        }
+        self.since(mark)
+    }
+
+    /// Takes all up to the last of these keywords.
+    pub(in crate::sql) fn until_last(&mut self, keyword: &str) -> Fragment<'t> {
+        let mark = self.mark();
+        let last =
+            (self.at..self.tokens.len()).rev().find(|at| is_word(self.text, self.tokens[*at], keyword));
+        self.at = last.unwrap_or(self.tokens.len());
+        self.since(mark)
+    }
+
+    /// Takes all that is left of the statement, and semicolons in it.
+    pub(in crate::sql) fn rest(&mut self) -> Fragment<'t> {
+        let mark = self.mark();
+        let mut end = self.tokens.len();
+        while end > self.at && self.tokens[end - 1].kind == TokenKind::Semicolon {
+            end -= 1;
+        }
+        self.at = end;
+        self.since(mark)
+    }
+}

@@ -1,0 +1,379 @@
+//! Statements that change rows.
+
+use super::fragment::{Fragment, Span};
+use super::name::{Name, QualifiedName, RelationRef};
+use super::options::{ListedOption, options};
+use super::reader::Reader;
+
+/// `INSERT`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InsertRows<'t> {
+    /// The table.
+    pub table: QualifiedName<'t>,
+    /// The columns, if they are given.
+    pub columns: Vec<Name<'t>>,
+    /// Where the rows come from.
+    pub source: InsertSource,
+    /// The source: all from `VALUES`, or the first word of the query, to `ON CONFLICT`, `RETURNING` or the end.
+    pub rows: Fragment<'t>,
+    /// `ON CONFLICT`
+    pub on_conflict: Option<Fragment<'t>>,
+    /// `RETURNING`
+    pub returning: bool,
+}
+
+/// Where the rows of an `INSERT` come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InsertSource {
+    /// `VALUES`
+    Values,
+    /// `DEFAULT VALUES`
+    DefaultValues,
+    /// A query.
+    Query,
+}
+
+/// `UPDATE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpdateRows<'t> {
+    /// The table.
+    pub table: RelationRef<'t>,
+    /// The columns that are set, in order.
+    pub columns: Vec<Name<'t>>,
+    /// All between `SET` and what follows it.
+    pub assignments: Fragment<'t>,
+    /// What is behind `FROM`.
+    pub from: Option<Fragment<'t>>,
+    /// The condition behind `WHERE`.
+    pub condition: Option<Fragment<'t>>,
+    /// `RETURNING`
+    pub returning: bool,
+}
+
+/// `DELETE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeleteRows<'t> {
+    /// The table.
+    pub table: RelationRef<'t>,
+    /// What is behind `USING`.
+    pub using: Option<Fragment<'t>>,
+    /// The condition behind `WHERE`.
+    pub condition: Option<Fragment<'t>>,
+    /// `RETURNING`
+    pub returning: bool,
+}
+
+/// `MERGE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MergeRows<'t> {
+    /// The table.
+    pub table: RelationRef<'t>,
+    /// What is behind `USING`.
+    pub source: Fragment<'t>,
+    /// The condition behind `ON`.
+    pub condition: Fragment<'t>,
+    /// All from the first `WHEN`.
+    pub actions: Fragment<'t>,
+}
+
+/// `TRUNCATE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TruncateTables<'t> {
+    /// The tables.
+    pub tables: Vec<RelationRef<'t>>,
+    /// `RESTART IDENTITY`
+    pub restart_identity: bool,
+    /// `CASCADE`
+    pub cascade: bool,
+}
+
+/// `COPY`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyData<'t> {
+    /// The table; none where it is a query.
+    pub table: Option<QualifiedName<'t>>,
+    /// The columns, if they are given.
+    pub columns: Vec<Name<'t>>,
+    /// The query, where it is no table.
+    pub query: Option<Fragment<'t>>,
+    /// `FROM`, or not: `TO`.
+    pub is_from: bool,
+    /// The other end.
+    pub endpoint: CopyEndpoint<'t>,
+    /// `WITH (…)`, and the options without parentheses of before version 9.0.
+    pub options: Vec<ListedOption<'t>>,
+    /// The condition behind `WHERE`.
+    pub condition: Option<Fragment<'t>>,
+}
+
+/// Where a `COPY` reads from or writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyEndpoint<'t> {
+    /// `STDIN` or `STDOUT`, which are the same to the server (gram.y, `copy_file_name`).
+    Client,
+    /// A file of the server.
+    File(Fragment<'t>),
+    /// `PROGRAM`
+    Program(Fragment<'t>),
+}
+
+/// `INSERT INTO` has been taken.
+pub(super) fn insert_rows<'t>(reader: &mut Reader<'t>) -> Option<InsertRows<'t>> {
+    let table = reader.qualified_name()?;
+    if reader.word("AS") {
+        reader.name();
+    }
+    // A query may stand in parentheses, too.
+    let columns =
+        if reader.sees_sign("(") && !begins_query(*reader) { target_columns(reader) } else { Vec::new() };
+    if reader.word("OVERRIDING") {
+        let _either = reader.word("SYSTEM") || reader.word("USER");
+        reader.word("VALUE");
+    }
+    let mark = reader.mark();
+    let source = if reader.words(&["DEFAULT", "VALUES"]) {
+        InsertSource::DefaultValues
+    } else if reader.sees("VALUES") {
+        InsertSource::Values
+    } else {
+        InsertSource::Query
+    };
+    reader.until_words(&[&["ON", "CONFLICT"], &["RETURNING"]]);
+    let rows = reader.since(mark);
+    let on_conflict = reader.words(&["ON", "CONFLICT"]).then(|| reader.until_word(&["RETURNING"]));
+    Some(InsertRows { table, columns, source, rows, on_conflict, returning: returning(reader) })
+}
+
+fn begins_query(mut reader: Reader<'_>) -> bool {
+    while reader.sign("(") {}
+    reader.sees_any(&["SELECT", "VALUES", "WITH", "TABLE"])
+}
+
+/// Columns, each with the fields and elements that it may have.
+fn target_columns<'t>(reader: &mut Reader<'t>) -> Vec<Name<'t>> {
+    let inside = reader.group().map(|inside| inside.items()).unwrap_or_default();
+    inside.into_iter().filter_map(|item| item.reader().name()).collect()
+}
+
+fn returning(reader: &mut Reader<'_>) -> bool {
+    let returning = reader.word("RETURNING");
+    if returning {
+        reader.rest();
+    }
+    returning
+}
+
+/// The name that a table may have in the statement.
+fn alias(reader: &mut Reader<'_>, unless: &[&str]) {
+    if reader.word("AS") || !reader.sees_any(unless) {
+        reader.name();
+    }
+}
+
+/// `UPDATE` has been taken.
+pub(super) fn update_rows<'t>(reader: &mut Reader<'t>) -> Option<UpdateRows<'t>> {
+    let table = reader.relation()?;
+    alias(reader, &["SET"]);
+    reader.word("SET").then_some(())?;
+    let assignments = reader.until_word(&["FROM", "WHERE", "RETURNING"]);
+    let columns = assignments.items().into_iter().flat_map(|item| assigned(item)).collect();
+    let from = reader.word("FROM").then(|| reader.until_word(&["WHERE", "RETURNING"]));
+    let condition = condition(reader);
+    Some(UpdateRows { table, columns, assignments, from, condition, returning: returning(reader) })
+}
+
+fn assigned(item: Fragment<'_>) -> Vec<Name<'_>> {
+    let mut reader = item.reader();
+    if reader.sees_sign("(") { reader.columns() } else { reader.name().into_iter().collect() }
+}
+
+fn condition<'t>(reader: &mut Reader<'t>) -> Option<Fragment<'t>> {
+    reader.word("WHERE").then(|| reader.until_word(&["RETURNING"]))
+}
+
+/// `DELETE FROM` has been taken.
+pub(super) fn delete_rows<'t>(reader: &mut Reader<'t>) -> Option<DeleteRows<'t>> {
+    let table = reader.relation()?;
+    if !reader.at_end() {
+        alias(reader, &["USING", "WHERE", "RETURNING"]);
+    }
+    let using = reader.word("USING").then(|| reader.until_word(&["WHERE", "RETURNING"]));
+    let condition = condition(reader);
+    Some(DeleteRows { table, using, condition, returning: returning(reader) })
+}
+
+/// `MERGE INTO` has been taken.
+pub(super) fn merge_rows<'t>(reader: &mut Reader<'t>) -> Option<MergeRows<'t>> {
+    let table = reader.relation()?;
+    alias(reader, &["USING"]);
+    reader.word("USING").then_some(())?;
+    let source = reader.until_word(&["ON"]);
+    reader.word("ON");
+    let condition = reader.until_word(&["WHEN"]);
+    Some(MergeRows { table, source, condition, actions: reader.rest() })
+}
+
+/// `TRUNCATE` has been taken.
+pub(super) fn truncate_tables<'t>(reader: &mut Reader<'t>) -> Option<TruncateTables<'t>> {
+    reader.word("TABLE");
+    let tables = reader.list(Reader::relation);
+    if tables.is_empty() {
+        return None;
+    }
+    let restart_identity = reader.words(&["RESTART", "IDENTITY"]);
+    reader.words(&["CONTINUE", "IDENTITY"]);
+    Some(TruncateTables { tables, restart_identity, cascade: super::alter::cascade(reader) })
+}
+
+/// `COPY` has been taken.
+pub(super) fn copy_data<'t>(reader: &mut Reader<'t>) -> Option<CopyData<'t>> {
+    // BINARY can't be a table's name unless it is quoted.
+    reader.word("BINARY");
+    let query = if reader.sees_sign("(") { reader.group() } else { None };
+    let table = if query.is_none() { reader.qualified_name() } else { None };
+    let columns = if reader.sees_sign("(") { reader.columns() } else { Vec::new() };
+    let is_from = reader.word("FROM");
+    if !is_from && !reader.word("TO") {
+        return None;
+    }
+    let endpoint = if reader.word("STDIN") || reader.word("STDOUT") {
+        CopyEndpoint::Client
+    } else if reader.word("PROGRAM") {
+        CopyEndpoint::Program(reader.string()?)
+    } else {
+        CopyEndpoint::File(reader.string()?)
+    };
+    reader.word("WITH");
+    let options = options(reader).unwrap_or_default();
+    reader.until_word(&["WHERE"]);
+    let condition = condition(reader);
+    Some(CopyData { table, columns, query, is_from, endpoint, options, condition })
+}
+
+/// A table of a `WITH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommonTable<'t> {
+    /// The name.
+    pub name: Name<'t>,
+    /// The query, or the statement that changes rows: see [`Fragment::statement`].
+    pub query: Fragment<'t>,
+}
+
+/// `WITH`, if it is next.
+pub(super) fn common_tables<'t>(reader: &mut Reader<'t>) -> Vec<CommonTable<'t>> {
+    if !reader.word("WITH") {
+        return Vec::new();
+    }
+    reader.word("RECURSIVE");
+    reader.list(|reader| {
+        let name = reader.name()?;
+        if reader.sees_sign("(") {
+            reader.group();
+        }
+        reader.word("AS").then_some(())?;
+        reader.word("NOT");
+        reader.word("MATERIALIZED");
+        let query = reader.group()?;
+        // SEARCH and CYCLE.
+        reader.until(|reader| {
+            reader.sees_any(&["SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE"])
+        });
+        Some(CommonTable { name, query })
+    })
+}
+
+/// `SELECT`, `VALUES`, `TABLE` or a query in parentheses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Query<'t> {
+    /// All of it.
+    pub all: Fragment<'t>,
+    /// The table of `SELECT … INTO`, which is made.
+    pub into: Option<QualifiedName<'t>>,
+    /// The calls of `set_config`, where these are all that is selected.
+    pub set_config: Vec<SetConfig<'t>>,
+}
+
+/// A call of `set_config`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetConfig<'t> {
+    /// The name of the parameter.
+    pub setting: Option<Fragment<'t>>,
+    /// The value.
+    pub value: Option<Fragment<'t>>,
+    /// Whether it is for the transaction only. What can only be computed counts as false.
+    pub is_local: bool,
+    /// The call.
+    pub span: Span,
+}
+
+pub(super) fn query<'t>(reader: &mut Reader<'t>) -> Query<'t> {
+    let first = *reader;
+    let all = reader.rest();
+    let set_config = set_config_calls(first).unwrap_or_default();
+    Query { all, into: select_into(first), set_config }
+}
+
+fn select_into(mut reader: Reader<'_>) -> Option<QualifiedName<'_>> {
+    reader.word("SELECT").then_some(())?;
+    reader.until_word(&["INTO", "FROM"]);
+    reader.word("INTO").then_some(())?;
+    while reader.any(&["TEMPORARY", "TEMP", "UNLOGGED", "LOCAL", "GLOBAL", "TABLE"]).is_some() {}
+    reader.qualified_name()
+}
+
+/// The calls of `set_config`, if there is nothing else.
+fn set_config_calls(mut reader: Reader<'_>) -> Option<Vec<SetConfig<'_>>> {
+    reader.word("SELECT").then_some(())?;
+    let mut calls = Vec::new();
+    loop {
+        let mark = reader.mark();
+        if reader.word("pg_catalog") && !reader.sign(".") || !reader.word("set_config") {
+            return None;
+        }
+        let inside = reader.group()?;
+        calls.push(set_config(inside, reader.span_since(mark)));
+        if reader.word("AS") {
+            reader.name();
+        }
+        if !reader.sign(",") {
+            return reader.at_end().then_some(calls);
+        }
+    }
+}
+
+fn set_config(arguments: Fragment<'_>, span: Span) -> SetConfig<'_> {
+    let mut call = SetConfig { setting: None, value: None, is_local: false, span };
+    for (index, argument) in arguments.items().into_iter().enumerate() {
+        let mut reader = argument.reader();
+        let name = reader.name().filter(|_| reader.sign("=>") || reader.sign(":="));
+        let (place, value) = match name {
+            Some(name) => (name.folded().into_owned(), reader.rest()),
+            None => (
+                ["setting_name", "new_value", "is_local"].get(index).copied().unwrap_or_default().to_owned(),
+                argument,
+            ),
+        };
+        match place.as_str() {
+            "setting_name" => call.setting = Some(value),
+            "new_value" => call.value = Some(value),
+            "is_local" => {
+                let first = value.tokens().first();
+                call.is_local =
+                    first.is_some_and(|token| crate::sql::setting::is_true(value.written(*token)));
+            }
+            _ => {}
+        }
+    }
+    call
+}

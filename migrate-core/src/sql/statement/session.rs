@@ -1,0 +1,230 @@
+//! Transactions, and the settings of a session.
+
+use super::fragment::Fragment;
+use super::name::{Name, QualifiedName};
+use super::reader::Reader;
+
+/// A statement that begins, ends or divides a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransactionControl<'t> {
+    /// `BEGIN` or `START TRANSACTION`
+    Begin(TransactionModes),
+    /// `COMMIT` or `END`
+    Commit {
+        /// `AND CHAIN`
+        chain: bool,
+    },
+    /// `ROLLBACK` or `ABORT`
+    Rollback {
+        /// `AND CHAIN`
+        chain: bool,
+    },
+    /// `SAVEPOINT`
+    Savepoint(Name<'t>),
+    /// `RELEASE SAVEPOINT`
+    Release(Name<'t>),
+    /// `ROLLBACK TO SAVEPOINT`
+    RollbackTo(Name<'t>),
+    /// `PREPARE TRANSACTION`
+    Prepare(Option<Fragment<'t>>),
+    /// `COMMIT PREPARED`
+    CommitPrepared(Option<Fragment<'t>>),
+    /// `ROLLBACK PREPARED`
+    RollbackPrepared(Option<Fragment<'t>>),
+}
+
+/// The modes that a statement gives a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TransactionModes {
+    /// `READ ONLY`, or `READ WRITE`; the last one that says so.
+    pub read_only: Option<bool>,
+    /// Whether anything is said: an isolation level, a snapshot, `DEFERRABLE`.
+    pub any: bool,
+}
+
+/// `SET`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetParameter<'t> {
+    /// How long it lasts.
+    pub scope: SettingScope,
+    /// What is set.
+    pub target: SettingTarget<'t>,
+    /// All behind what is set, `TO` and `=` excluded: empty where there is nothing, as in `FROM CURRENT`.
+    pub value: Fragment<'t>,
+}
+
+/// How long a `SET` lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SettingScope {
+    /// `SESSION`, or nothing.
+    Session,
+    /// `LOCAL`
+    Local,
+}
+
+/// What a `SET` or a `RESET` is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingTarget<'t> {
+    /// A parameter: `search_path`, `app.user`.
+    Parameter(QualifiedName<'t>),
+    /// `TIME ZONE`
+    TimeZone,
+    /// `ROLE`
+    Role,
+    /// `SESSION AUTHORIZATION`
+    SessionAuthorization,
+    /// `NAMES`, which is `client_encoding`
+    Names,
+    /// `SCHEMA`, which is `search_path`
+    Schema,
+    /// `CATALOG`, which the server does not have
+    Catalog,
+    /// `XML OPTION`
+    XmlOption,
+    /// `TRANSACTION`: modes, or a snapshot
+    Transaction(TransactionModes),
+    /// `SESSION CHARACTERISTICS AS TRANSACTION`
+    SessionCharacteristics(TransactionModes),
+    /// `CONSTRAINTS`
+    Constraints,
+    /// `ALL`, of `RESET`
+    All,
+    /// Something that is not known here.
+    Unknown,
+}
+
+/// `RESET`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResetParameter<'t> {
+    /// What is reset.
+    pub target: SettingTarget<'t>,
+}
+
+/// `BEGIN` and its like.
+pub(super) fn transaction_control<'t>(reader: &mut Reader<'t>, verb: &str) -> Option<TransactionControl<'t>> {
+    use TransactionControl as Control;
+    Some(match verb {
+        "begin" => {
+            noise(reader);
+            Control::Begin(modes(reader))
+        }
+        "start" => {
+            reader.word("TRANSACTION").then_some(())?;
+            Control::Begin(modes(reader))
+        }
+        "commit" | "end" => {
+            noise(reader);
+            if reader.word("PREPARED") {
+                return Some(Control::CommitPrepared(reader.string()));
+            }
+            Control::Commit { chain: chain(reader) }
+        }
+        "rollback" | "abort" => {
+            noise(reader);
+            if reader.word("PREPARED") {
+                return Some(Control::RollbackPrepared(reader.string()));
+            }
+            if reader.word("TO") {
+                reader.word("SAVEPOINT");
+                return Some(Control::RollbackTo(reader.name()?));
+            }
+            Control::Rollback { chain: chain(reader) }
+        }
+        "savepoint" => Control::Savepoint(reader.name()?),
+        "release" => {
+            reader.word("SAVEPOINT");
+            Control::Release(reader.name()?)
+        }
+        "prepare" if reader.word("TRANSACTION") => Control::Prepare(reader.string()),
+        _ => return None,
+    })
+}
+
+fn noise(reader: &mut Reader<'_>) {
+    let _either = reader.word("WORK") || reader.word("TRANSACTION");
+}
+
+fn chain(reader: &mut Reader<'_>) -> bool {
+    let chain = reader.words(&["AND", "CHAIN"]);
+    reader.words(&["AND", "NO", "CHAIN"]);
+    chain
+}
+
+/// The modes up to the end of the statement; the last one that says so decides about writing.
+fn modes(reader: &mut Reader<'_>) -> TransactionModes {
+    let mut modes = TransactionModes::default();
+    while !reader.at_end() {
+        modes.any = true;
+        if reader.words(&["READ", "ONLY"]) {
+            modes.read_only = Some(true);
+        } else if reader.words(&["READ", "WRITE"]) {
+            modes.read_only = Some(false);
+        } else {
+            reader.take();
+        }
+    }
+    modes
+}
+
+/// `SET` has been taken.
+pub(super) fn set_parameter<'t>(reader: &mut Reader<'t>) -> SetParameter<'t> {
+    let scope = if reader.word("LOCAL") {
+        SettingScope::Local
+    } else {
+        // SESSION AUTHORIZATION and SESSION CHARACTERISTICS begin in the same way.
+        if !reader.sees_words(&["SESSION", "AUTHORIZATION"])
+            && !reader.sees_words(&["SESSION", "CHARACTERISTICS"])
+        {
+            reader.word("SESSION");
+        }
+        SettingScope::Session
+    };
+    let target = target(reader);
+    if matches!(target, SettingTarget::Parameter(_)) {
+        let _either = reader.sign("=") || reader.word("TO");
+    }
+    let value = if reader.words(&["FROM", "CURRENT"]) { reader.since(reader.mark()) } else { reader.rest() };
+    SetParameter { scope, target, value }
+}
+
+/// `RESET` has been taken.
+pub(super) fn reset_parameter<'t>(reader: &mut Reader<'t>) -> ResetParameter<'t> {
+    let target = if reader.word("ALL") { SettingTarget::All } else { target(reader) };
+    ResetParameter { target }
+}
+
+fn target<'t>(reader: &mut Reader<'t>) -> SettingTarget<'t> {
+    if reader.words(&["SESSION", "CHARACTERISTICS"]) {
+        reader.words(&["AS", "TRANSACTION"]);
+        return SettingTarget::SessionCharacteristics(modes(reader));
+    }
+    if reader.words(&["SESSION", "AUTHORIZATION"]) {
+        return SettingTarget::SessionAuthorization;
+    }
+    let mut ahead = *reader;
+    let Some(name) = ahead.qualified_name() else { return SettingTarget::Unknown };
+    let is_assigned = ahead.sees_sign("=") || ahead.sees("TO");
+    let keyword = if is_assigned { String::new() } else { reader.keyword() };
+    let known = match keyword.as_str() {
+        "transaction" => {
+            reader.take();
+            return SettingTarget::Transaction(modes(reader));
+        }
+        "constraints" => SettingTarget::Constraints,
+        "role" => SettingTarget::Role,
+        "names" => SettingTarget::Names,
+        "schema" => SettingTarget::Schema,
+        "catalog" => SettingTarget::Catalog,
+        "time" if ahead.word("ZONE") => SettingTarget::TimeZone,
+        "xml" if ahead.word("OPTION") => SettingTarget::XmlOption,
+        _ => SettingTarget::Parameter(name),
+    };
+    *reader = ahead;
+    known
+}

@@ -1,0 +1,156 @@
+//! Names of types, as column definitions and casts have them.
+
+use super::fragment::{Fragment, Span};
+use super::name::QualifiedName;
+use super::reader::Reader;
+use std::borrow::Cow;
+
+/// A type as a statement writes it: `varchar(20)`, `timestamp with time zone`, `app.mood[]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TypeName<'t> {
+    /// The name as it is written where it is not spelled by the grammar's own words (`int`, `double precision`, …).
+    pub name: Option<QualifiedName<'t>>,
+    /// The name in the catalog of a type that is spelled by the grammar's own words: `int4` of `integer`.
+    keyword: Option<&'static str>,
+    /// What stands in parentheses, by commas: `10` and `2` of `numeric(10, 2)`.
+    pub modifiers: Vec<Fragment<'t>>,
+    /// Whether it is an array.
+    pub is_array: bool,
+    /// Whether it says `SETOF`.
+    pub is_set: bool,
+    /// All of it.
+    pub span: Span,
+}
+
+impl<'t> TypeName<'t> {
+    /// The type's name in the catalog, of an array that of its elements: `int4` of `integer`, `timestamptz` of `timestamp with time
+    /// zone`, `bpchar` of `char`. Other names are folded, with their schema unless it is `pg_catalog`.
+    pub fn base(&self) -> Cow<'t, str> {
+        match (&self.name, self.keyword) {
+            (_, Some(keyword)) => Cow::Borrowed(keyword),
+            (Some(name), None) => match name.schema().map(|schema| schema.folded()) {
+                Some(schema) if schema != "pg_catalog" => Cow::Owned(name.folded()),
+                _ => name.name().folded(),
+            },
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    /// Whether it is `serial` or one of its sizes: not a type, but an integer with a sequence of its own.
+    pub fn is_serial(&self) -> bool {
+        const SERIALS: [&str; 6] = ["serial", "serial2", "serial4", "serial8", "bigserial", "smallserial"];
+        !self.is_array
+            && self.name.as_ref().is_some_and(|name| {
+                name.parts().len() == 1 && SERIALS.contains(&name.name().folded().as_ref())
+            })
+    }
+}
+
+/// `Typename` of the server's grammar.
+pub(super) fn type_name<'t>(reader: &mut Reader<'t>) -> Option<TypeName<'t>> {
+    let mark = reader.mark();
+    let is_set = reader.word("SETOF");
+    let (name, keyword, modifiers) = simple(reader)?;
+    let mut is_array = false;
+    if reader.word("ARRAY") {
+        is_array = true;
+        if reader.sees_sign("[") {
+            reader.group();
+        }
+    }
+    while reader.sees_sign("[") {
+        is_array = true;
+        reader.group();
+    }
+    Some(TypeName { name, keyword, modifiers, is_array, is_set, span: reader.span_since(mark) })
+}
+
+type Simple<'t> = (Option<QualifiedName<'t>>, Option<&'static str>, Vec<Fragment<'t>>);
+
+fn simple<'t>(reader: &mut Reader<'t>) -> Option<Simple<'t>> {
+    let word = reader.keyword();
+    let mut ahead = *reader;
+    ahead.take();
+    // `numeric.x` is a type of a schema that is called so only with quotes, but nothing is lost by taking it for one.
+    if !ahead.sees_sign(".")
+        && let Some(keyword) = spelled(&word, &mut ahead)
+    {
+        *reader = ahead;
+        let modifiers = modifiers(reader);
+        return Some((None, Some(with_zone(keyword, reader)), modifiers));
+    }
+    let name = reader.qualified_name()?;
+    // `t.c%TYPE`
+    if reader.sign("%") {
+        reader.word("TYPE");
+    }
+    Some((Some(name), None, modifiers(reader)))
+}
+
+fn modifiers<'t>(reader: &mut Reader<'t>) -> Vec<Fragment<'t>> {
+    if !reader.sees_sign("(") {
+        return Vec::new();
+    }
+    reader.group().map(|inside| inside.items()).unwrap_or_default()
+}
+
+/// The types that the grammar spells itself. The first word has been taken.
+fn spelled(word: &str, reader: &mut Reader<'_>) -> Option<&'static str> {
+    Some(match word {
+        "int" | "integer" => "int4",
+        "smallint" => "int2",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double" => return reader.word("PRECISION").then_some("float8"),
+        "float" => float(*reader),
+        "decimal" | "dec" | "numeric" => "numeric",
+        "boolean" => "bool",
+        "bit" if reader.word("VARYING") => "varbit",
+        "bit" => "bit",
+        "national" => {
+            let _either = reader.word("CHARACTER") || reader.word("CHAR");
+            character(reader)
+        }
+        "character" | "char" | "nchar" => character(reader),
+        "varchar" => "varchar",
+        "time" => "time",
+        "timestamp" => "timestamp",
+        "interval" => {
+            fields(reader);
+            "interval"
+        }
+        _ => return None,
+    })
+}
+
+fn character(reader: &mut Reader<'_>) -> &'static str {
+    if reader.word("VARYING") { "varchar" } else { "bpchar" }
+}
+
+/// Up to 24 digits are a `float4`.
+fn float(mut reader: Reader<'_>) -> &'static str {
+    let digits = reader.group().and_then(|inside| inside.text().parse::<u32>().ok());
+    if digits.is_some_and(|digits| digits <= 24) { "float4" } else { "float8" }
+}
+
+/// `YEAR TO MONTH`, `DAY TO SECOND` and their like.
+fn fields(reader: &mut Reader<'_>) {
+    const FIELDS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+    if reader.any(&FIELDS).is_some() && reader.word("TO") {
+        reader.any(&FIELDS);
+    }
+}
+
+fn with_zone(keyword: &'static str, reader: &mut Reader<'_>) -> &'static str {
+    let zoned = match keyword {
+        "time" => "timetz",
+        "timestamp" => "timestamptz",
+        _ => return keyword,
+    };
+    if reader.words(&["WITH", "TIME", "ZONE"]) {
+        return zoned;
+    }
+    reader.words(&["WITHOUT", "TIME", "ZONE"]);
+    keyword
+}
