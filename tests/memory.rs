@@ -1,6 +1,6 @@
 //! How much memory a boot takes beyond what is embedded.
 
-use migrate_core::set::embedded::{Literals, Made, Packing, UNMADE};
+use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals, Packing};
 use migrate_core::{
     DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
 };
@@ -33,7 +33,7 @@ fn embedded() -> Set {
         files: migrations.iter().map(|m| m.up_script().text()).collect::<Vec<_>>().leak(),
         packed: packing.bytes.leak(),
     };
-    let made: Vec<Made> = migrations.iter().map(|_| UNMADE).collect();
+    let made: Vec<LazyMigration> = migrations.iter().map(|_| LAZY_MIGRATION).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = digests.as_bytes().to_vec().leak();
     Set::from_static("embedded", Box::leak(Box::new(literals)), made.leak(), digests, "", &[], &[])

@@ -55,7 +55,7 @@ async fn runs_migrations_and_statements_are_counted_by_what_became_of_them() {
     let snapshotter = recorder.snapshotter();
     let database = database().await;
 
-    migrator(TWO).target("1_a").run(database.url()).await.unwrap();
+    migrator(TWO).up_to("1_a").run(database.url()).await.unwrap();
     let applied = [
         ("migrate_lock_wait_seconds{set=default}", 1.0),
         ("migrate_migration_duration_seconds{set=default,action=apply}", 1.0),

@@ -230,7 +230,7 @@ async fn a_failure_in_a_database_without_encoding_is_the_right_migrations() {
         Error::Failed(failure) => assert_eq!(failure.name, "00001_step"),
         error => panic!("{error}"),
     }
-    assert_eq!(migrator.attempts(&config).await.unwrap().len(), 1);
+    assert_eq!(migrator.history(&config).await.unwrap().len(), 1);
 }
 
 /// A history as the first release wrote it, with two sets that stand in the middle of things: each failed at a statement, and
@@ -263,7 +263,7 @@ async fn a_history_of_the_first_format_is_upgraded_by_the_run_that_writes_and_re
         let mut said = Vec::new();
         for migrator in &migrators {
             said.push(migrator.status(database.url()).await.unwrap().to_string());
-            for attempt in migrator.attempts(database.url()).await.unwrap() {
+            for attempt in migrator.history(database.url()).await.unwrap() {
                 said.push(format!("{attempt:?}"));
             }
         }
@@ -411,7 +411,7 @@ impl NextRelease {
         assert_eq!(boot(&this, &database.config()).await, (1, 0));
         let status = this.status(database.url()).await.unwrap();
         assert_eq!((status.rows.len(), status.pending().count()), (applied, 0));
-        assert_eq!(this.attempts(database.url()).await.unwrap().len(), applied);
+        assert_eq!(this.history(database.url()).await.unwrap().len(), applied);
         let more = self.this(applied + 1);
         assert_eq!(more.plan(database.url()).await.unwrap().steps.len(), 1);
         for refused in [
@@ -429,7 +429,7 @@ impl NextRelease {
             assert!(matches!(error, Error::NewerFormat { found: 3, known: 2, .. }), "{error:?}");
             assert!(error.to_string().contains("next: deploy the newer release"), "{error}");
         }
-        assert_eq!(this.attempts(database.url()).await.unwrap().len(), applied);
+        assert_eq!(this.history(database.url()).await.unwrap().len(), applied);
     }
 }
 
@@ -502,7 +502,7 @@ async fn an_accepted_text_counts_and_when_its_migration_was_applied_stays() {
     for text in ["create table b ()", "create table B ()"] {
         let edited = release(text);
         assert!(matches!(edited.run(database.url()).await, Err(Error::Refused(Refused::Edited { .. }))));
-        assert_eq!(edited.take(database.url(), &Accept::all()).await.unwrap().steps.len(), 1);
+        assert_eq!(edited.run_plan(database.url(), &Accept::all()).await.unwrap().steps.len(), 1);
         assert_eq!(boot(&edited, &database.config()).await, (1, 0));
         assert_eq!(fault(&admin).await, None);
         assert_eq!(edited.status(database.url()).await.unwrap(), before);

@@ -59,7 +59,7 @@ async fn a_name_is_a_name_whatever_is_in_it() {
         assert_eq!(report.steps.len(), 2, "{name:?}");
         assert!(migrator.run(database.url()).await.unwrap().is_noop(), "{name:?}");
         assert_eq!(migrator.status(database.url()).await.unwrap().pending().count(), 0);
-        assert_eq!(migrator.attempts(database.url()).await.unwrap()[0].program, name);
+        assert_eq!(migrator.history(database.url()).await.unwrap()[0].program, name);
     }
     let client = database.connect().await.unwrap();
     let rows = client.query("SELECT nspname FROM pg_namespace ORDER BY oid", &[]).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_user_may_be_called_anything_too() {
             let error = result.unwrap_err().to_string();
             assert!(error.contains("relation \"a\" already exists"), "{name:?}: {error}");
         }
-        let by = migrator.attempts(&config).await.unwrap()[0].by.clone();
+        let by = migrator.history(&config).await.unwrap()[0].by.clone();
         assert_eq!(by, name);
         admin
             .batch_execute(&format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}"))
@@ -148,7 +148,7 @@ async fn no_event_and_no_error_shows_a_password() {
     let migrator = Migrator::new(set(&[("1_r.sql", &text)]))
         .on_event(move |event: &Event<'_>| heard.lock().unwrap().push_str(&format!("{event} {event:?}\n")));
     let error = migrator.run(database.url()).await.unwrap_err();
-    let attempts = migrator.attempts(database.url()).await.unwrap();
+    let attempts = migrator.history(database.url()).await.unwrap();
     let everything = format!("{error} {error:?} {attempts:?} {}", told.lock().unwrap());
     assert!(everything.contains("42601"), "{everything}");
     assert!(!everything.contains(secret), "{everything}");
@@ -173,7 +173,7 @@ async fn no_error_and_no_history_shows_a_row_with_a_secret() {
         let database = database().await;
         let migrator = Migrator::new(set(&[("1_users.sql", users), ("2_r.sql", &text)]));
         let error = migrator.run(database.url()).await.unwrap_err();
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         let mut everything = format!("{error} {error:?} {attempts:?}");
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
@@ -249,7 +249,7 @@ async fn no_name_in_an_error_or_a_report_holds_what_a_terminal_obeys() {
     let later = later.history_schema(format!("h{hostile}"));
     refused(later.run(database.url()).await.unwrap_err());
     shown.push(two().status(database.url()).await.unwrap().to_string());
-    shown.push(two().attempts(database.url()).await.unwrap()[0].outcome.to_string());
+    shown.push(two().history(database.url()).await.unwrap()[0].outcome.to_string());
     shown.push(page);
     for text in shown {
         assert!(!text.chars().any(migrate_core::display::printable::is_obeyed), "{text:?}");

@@ -4,7 +4,7 @@
 mod limits;
 
 use migrate_postgres::testing::{self, Database, Server};
-use migrate_postgres::{Error, Event, LockKind, Migrator, Set, Target, Work};
+use migrate_postgres::{Activity, Error, Event, LockKind, Migrator, Set, Target};
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::Proxy;
 use migrate_tests::sets::folder_of;
@@ -46,7 +46,7 @@ fn heard(event: &Event<'_>) -> Option<Heard> {
         Event::StatementDone { name, number, .. } => Heard::Done((*name).to_owned(), *number),
         Event::Slow { work, blockers, .. } => Heard::Slow {
             at: work.to_string(),
-            pid: if let Work::Statement(running) = work { running.pid } else { None },
+            pid: if let Activity::Statement(running) = work { running.pid } else { None },
             blockers: blockers.iter().filter_map(|blocker| blocker.application.clone()).collect(),
         },
         Event::StepDone { step, .. } => Heard::Applied(step.name.clone()),
@@ -299,7 +299,7 @@ async fn to_be_followed_costs_no_round_trip() {
     for is_observed in [false, true] {
         let database = database().await;
         let proxy = Proxy::start(&database.config()).await;
-        let mut migrator = migrator(BATCH).target("1_a");
+        let mut migrator = migrator(BATCH).up_to("1_a");
         if is_observed {
             migrator = migrator.on_event(|_| {});
         }
@@ -447,7 +447,7 @@ async fn the_history_has_the_numbers_of_messages() {
         migrator(&all).run(heard.url()).await.unwrap_err();
         migrator(&all).run(&client).await.unwrap_err();
         let counts = async |database: &Database| {
-            let attempts = migrator(&all).attempts(database.url()).await.unwrap();
+            let attempts = migrator(&all).history(database.url()).await.unwrap();
             attempts.iter().map(|attempt| (attempt.notices, attempt.warnings)).collect::<Vec<_>>()
         };
         let raised = (Some(2), Some(1));

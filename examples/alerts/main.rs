@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
             drop(alerts.send(event.to_string()));
         }
     });
-    migrator.clone().target("0001_create_orders").run(database.url()).await?;
+    migrator.clone().up_to("0001_create_orders").run(database.url()).await?;
 
     // A nightly report reads the orders in one long transaction, which the next migration waits for.
     let client = connect(database.url()).await?;

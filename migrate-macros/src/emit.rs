@@ -31,7 +31,7 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             files: &[#(I!(#files)),*],
             packed: #packed,
         };
-        static MADE: [#krate::__private::Made; #count] = [#krate::__private::UNMADE; #count];
+        static MADE: [#krate::__private::LazyMigration; #count] = [#krate::__private::LAZY_MIGRATION; #count];
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             &LITERALS,

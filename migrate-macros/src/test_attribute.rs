@@ -66,7 +66,7 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
                 &#migrator,
                 &#krate::testing::__private::Test {
                     name: ::core::concat!(::core::env!("CARGO_PKG_NAME"), "::", ::core::module_path!(), "::", ::core::stringify!(#name)),
-                    scope: #krate::testing::__private::Scope::#scope,
+                    scope: #krate::testing::__private::TestScope::#scope,
                     keep: #keep,
                 },
                 async |database| ::core::result::Result::Ok::<_, #krate::testing::TestingError>(test(#(#given),*).await),

@@ -30,7 +30,7 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
-    pub use migrate_core::set::embedded::{Literals, Made, UNMADE};
+    pub use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals};
     pub use migrate_core::{Set, VersionOrder};
     pub use migrate_macros::embed;
 

@@ -62,33 +62,37 @@ pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
 pub use error::Error;
-pub use history::{Attempt, Outcome};
+pub use history::{Attempt, AttemptOutcome};
 pub use migrate_core;
 pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Holder;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::engine::error::{ErrorNames, Failure, Left, Place};
-pub use migrate_core::engine::event::{Event, Running, ServerMessage, Severity, StatementText, Work};
+pub use migrate_core::engine::event::{
+    Activity, Event, RunningStatement, ServerMessage, Severity, StatementText,
+};
 pub use migrate_core::engine::report::{Report, StepReport};
 pub use migrate_core::history::Notice;
-pub use migrate_core::history::{Newer, Position};
+pub use migrate_core::history::{AppliedRef, Position};
 pub use migrate_core::plan::{Accept, Action, Down, Refused, Resolution, Step};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 pub use migrate_macros::test;
 pub use migrator::Migrator;
-pub use migrator::status::{State, Status, StatusRow};
+pub use migrator::status::{MigrationStatus, Status, StatusRow};
 #[cfg(feature = "catalog")]
 pub use schema::{catalog, drift};
 pub use settings::LockKind;
 pub use sql::value::Value;
 
-/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::history`].
+/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::foreign_history`].
 #[cfg(feature = "histories")]
 pub mod tools {
     pub use crate::history::foreign::{
-        KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
-        tern,
+        ForeignTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery,
+        sqlx, tern,
     };
-    pub use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum};
+    pub use migrate_core::history::foreign::{
+        ForeignHistory, ForeignMigration, ForeignMigrationState, Tool, ToolChecksum,
+    };
     pub use migrate_core::history::foreign::{Obstacle, UnusableHistory};
 }

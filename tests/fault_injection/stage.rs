@@ -2,7 +2,7 @@
 
 use migrate_core::Set;
 use migrate_postgres::testing::Server;
-use migrate_postgres::{Migrator, Outcome, Position, Target};
+use migrate_postgres::{AttemptOutcome, Migrator, Position, Target};
 use migrate_tests::history_head;
 use migrate_tests::sets::{self, Scripts};
 use std::future::Future;
@@ -319,17 +319,17 @@ impl Stage {
             return Err(format!("the history ends at {position:?}"));
         }
         migrator.verify(&client).await.map_err(|error| error.to_string())?;
-        let attempts = migrator.attempts(&client).await.unwrap();
+        let attempts = migrator.history(&client).await.unwrap();
         // What was cut has a row too, which tells so, and so has what ran into a lock timeout behind it.
         let is_cut_short = |attempt: &&migrate_postgres::Attempt| match &attempt.outcome {
-            Outcome::Interrupted { .. } => true,
-            Outcome::Failed { sqlstate, .. } => sqlstate.as_deref() == Some("55P03"),
+            AttemptOutcome::Interrupted { .. } => true,
+            AttemptOutcome::Failed { sqlstate, .. } => sqlstate.as_deref() == Some("55P03"),
             _ => false,
         };
         let ended: Vec<_> = attempts.iter().filter(|attempt| !is_cut_short(attempt)).collect();
         let live = attempts.iter().filter(|attempt| attempt.live).map(|a| a.version.canonical().into_owned());
         let expected: Vec<String> = (1..=self.act.applied()).map(|version| version.to_string()).collect();
-        let all_done = ended.iter().all(|attempt| attempt.outcome == Outcome::Done);
+        let all_done = ended.iter().all(|attempt| attempt.outcome == AttemptOutcome::Done);
         if live.collect::<Vec<String>>() != expected || ended.len() != 6 + 6 - expected.len() || !all_done {
             return Err(format!("the history tells of {attempts:#?}"));
         }

@@ -3,7 +3,7 @@
 use migrate_core::history::foreign::sqlx::lock_key;
 use migrate_postgres::drift::Comparison;
 use migrate_postgres::testing;
-use migrate_postgres::tools::{self, FoundState, Obstacle, Tool};
+use migrate_postgres::tools::{self, ForeignMigrationState, Obstacle, Tool};
 use migrate_postgres::{Action, Down, Error, Event, Migrator, Refused, Set};
 use migrate_tests::histories::{
     CASES, Case, DBMATE, DIESEL, FIRST, FLYWAY, GOLANG_MIGRATE, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS,
@@ -45,7 +45,7 @@ async fn what_each_tool_has_applied_is_adopted_and_the_rest_is_applied() {
         assert!(exists(&client, "tags").await);
         assert_eq!(case.rows(&client).await, before, "{tool}: its table was touched");
 
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         assert_eq!(attempts.len(), 3);
         assert_eq!(
             attempts[0].reason.as_deref(),
@@ -123,7 +123,9 @@ async fn a_failed_migration_of_the_tools_is_refused_until_it_is_settled() {
         assert!(error.to_string().contains(way_out), "{error}");
         assert!(!exists(&client, "migrate_history").await);
         let found = migrator.found(database.url()).await.unwrap();
-        assert!(found[0].found.iter().any(|found| matches!(found.state, FoundState::Failed { .. })));
+        assert!(
+            found[0].found.iter().any(|found| matches!(found.state, ForeignMigrationState::Failed { .. }))
+        );
     }
 }
 
@@ -141,7 +143,7 @@ async fn sixteen_replicas_adopt_once() {
         steps += replica.await.unwrap().unwrap().steps.len();
     }
     assert_eq!(steps, 3);
-    assert_eq!(migrator.attempts(database.url()).await.unwrap().len(), 3);
+    assert_eq!(migrator.history(database.url()).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -230,7 +232,7 @@ async fn all_is_adopted_or_nothing() {
     Migrator::new(other).run(database.url()).await.unwrap();
     client.batch_execute("ALTER TABLE migrate_history ADD CHECK (name NOT LIKE '%posts')").await.unwrap();
     migrator.run(database.url()).await.unwrap_err();
-    let done = migrator.attempts(database.url()).await.unwrap().into_iter().filter(|attempt| attempt.live);
+    let done = migrator.history(database.url()).await.unwrap().into_iter().filter(|attempt| attempt.live);
     assert_eq!(done.count(), 0);
     assert!(!exists(&client, "tags").await);
     client

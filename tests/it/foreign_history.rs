@@ -2,15 +2,17 @@
 
 use migrate_core::history::foreign::{refinery, sqlx};
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::tools::{self, KeptTable, Tool};
-use migrate_postgres::{Action, Error, Migrator, Outcome, Position, Refused, Resolution, Set, State};
+use migrate_postgres::tools::{self, ForeignTable, Tool};
+use migrate_postgres::{
+    Action, AttemptOutcome, Error, MigrationStatus, Migrator, Position, Refused, Resolution, Set,
+};
 use migrate_tests::histories::{Case, DIESEL, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS};
 use migrate_tests::proxy::Proxy;
 use migrate_tests::sets::folder_of;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-type Kept = fn() -> KeptTable;
+type Kept = fn() -> ForeignTable;
 
 const KEPT: [(Case, Kept); 4] =
     [(PRISMA, tools::prisma), (SQLX, tools::sqlx), (REFINERY, tools::refinery), (DIESEL, tools::diesel)];
@@ -24,21 +26,21 @@ async fn one<T: for<'r> tokio_postgres::types::FromSql<'r>>(client: &Client, sql
 }
 
 /// A migrator of files, with the history of a tool.
-fn migrator_of(files: &[(&str, &str)], kept: KeptTable) -> Migrator {
-    Migrator::new(Set::from_folder(folder_of(files).path()).unwrap()).history(kept)
+fn migrator_of(files: &[(&str, &str)], kept: ForeignTable) -> Migrator {
+    Migrator::new(Set::from_folder(folder_of(files).path()).unwrap()).foreign_history(kept)
 }
 
 #[tokio::test]
 async fn where_the_tool_left_off_this_library_goes_on() {
     for (case, kept) in KEPT {
-        let (database, migrator) = (case.database().await, case.migrator().history(kept()));
+        let (database, migrator) = (case.database().await, case.migrator().foreign_history(kept()));
         let planned = migrator.plan(database.url()).await.unwrap().steps.len();
         let report = migrator.run(database.url()).await.unwrap();
         assert_eq!((planned, report.steps.len(), report.applied), (1, 1, 3), "{}: {report}", case.tool);
         let client = database.connect().await.unwrap();
         assert!(one::<bool>(&client, "SELECT to_regclass('migrate_history') IS NULL").await);
         assert!(one::<bool>(&client, "SELECT to_regclass('tags') IS NOT NULL").await);
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         assert!(attempts.iter().filter(|attempt| attempt.live).count() == 3, "{attempts:?}");
         assert!(migrator.status(database.url()).await.is_ok());
     }
@@ -47,7 +49,7 @@ async fn where_the_tool_left_off_this_library_goes_on() {
 #[tokio::test]
 async fn a_boot_with_nothing_pending_is_one_round_trip() {
     for (case, kept) in KEPT {
-        let (database, migrator) = (case.database().await, case.migrator().history(kept()));
+        let (database, migrator) = (case.database().await, case.migrator().foreign_history(kept()));
         migrator.run(database.url()).await.unwrap();
         let proxy = Proxy::start(&database.config()).await;
         assert!(migrator.run(&proxy.config()).await.unwrap().is_noop(), "{}", case.tool);
@@ -60,7 +62,7 @@ async fn a_boot_with_nothing_pending_is_one_round_trip() {
 async fn in_an_empty_database_the_table_is_made_as_the_tool_makes_it() {
     for (case, kept) in KEPT {
         let (theirs, ours) = (case.database().await, database().await);
-        let report = case.migrator().history(kept()).run(ours.url()).await.unwrap();
+        let report = case.migrator().foreign_history(kept()).run(ours.url()).await.unwrap();
         assert_eq!(report.applied, 3, "{}", case.tool);
         let mut shapes = Vec::new();
         for database in [&theirs, &ours] {
@@ -111,7 +113,7 @@ async fn the_rows_are_as_the_tool_writes_them() {
     ];
     for ((case, check), (_, kept)) in checks.into_iter().zip(KEPT) {
         let database = case.database().await;
-        case.migrator().history(kept()).run(database.url()).await.unwrap();
+        case.migrator().foreign_history(kept()).run(database.url()).await.unwrap();
         let client = database.connect().await.unwrap();
         let check = check.replace("$tags", &refinery::checksum("tags", 3_i32, TAGS).to_string());
         assert!(one::<bool>(&client, &check).await, "{}: {}", case.tool, case.rows(&client).await);
@@ -130,7 +132,7 @@ async fn refinerys_wide_versions_have_checksums_of_their_own() {
         wide("posts", 2, POSTS)
     );
     client.batch_execute(&widen).await.unwrap();
-    let migrator = REFINERY.migrator().history(tools::refinery());
+    let migrator = REFINERY.migrator().foreign_history(tools::refinery());
     assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
     let checksum: String =
         one(&client, "SELECT checksum FROM refinery_schema_history WHERE version = 3").await;
@@ -166,7 +168,8 @@ async fn what_is_reverted_is_recorded_as_the_tool_does() {
 async fn an_edited_file_is_found_by_the_tools_checksum() {
     for (case, kept) in &KEPT[..3] {
         let database = case.database().await;
-        let migrator = case.migrator_of([USERS, "CREATE TABLE posts (id int);\n", TAGS]).history(kept());
+        let migrator =
+            case.migrator_of([USERS, "CREATE TABLE posts (id int);\n", TAGS]).foreign_history(kept());
         let error = migrator.run(database.url()).await.unwrap_err();
         assert!(
             matches!(&error, Error::Refused(Refused::Edited { name, .. }) if name.contains("posts")),
@@ -192,7 +195,7 @@ async fn where_the_tool_has_failed_nothing_goes_on() {
         ),
     ];
     for (case, kept, damage, way_out) in cases {
-        let (database, migrator) = (case.database().await, case.migrator().history(kept()));
+        let (database, migrator) = (case.database().await, case.migrator().foreign_history(kept()));
         database.connect().await.unwrap().batch_execute(damage).await.unwrap();
         let error = migrator.run(database.url()).await.unwrap_err();
         assert!(matches!(&error, Error::Refused(Refused::UnusableHistory(_))), "{error}");
@@ -206,7 +209,8 @@ async fn a_migration_that_fails_leaves_no_row_that_would_stop_the_tool() {
         let database = case.database().await;
         let client = database.connect().await.unwrap();
         let before = case.rows(&client).await;
-        let broken = case.migrator_of([USERS, POSTS, "CREATE TABLE tags (id nonsense);\n"]).history(kept());
+        let broken =
+            case.migrator_of([USERS, POSTS, "CREATE TABLE tags (id nonsense);\n"]).foreign_history(kept());
         let error = broken.run(database.url()).await.unwrap_err();
         assert_eq!(error.sqlstate(), Some("42704"), "{error}");
         assert_eq!(case.rows(&client).await, before, "{}", case.tool);
@@ -224,7 +228,7 @@ async fn key(tool: Tool, client: &Client) -> i64 {
 #[tokio::test]
 async fn while_the_tool_works_this_library_waits() {
     for (case, kept) in &KEPT[..2] {
-        let (database, migrator) = (case.database().await, case.migrator().history(kept()));
+        let (database, migrator) = (case.database().await, case.migrator().foreign_history(kept()));
         let client = database.connect().await.unwrap();
         let key = key(case.tool, &client).await;
         client.execute("SELECT pg_advisory_lock($1)", &[&key]).await.unwrap();
@@ -243,7 +247,7 @@ async fn while_this_library_works_the_tool_waits() {
     for (case, kept) in &KEPT[..2] {
         let database = case.database().await;
         let slow = "CREATE TABLE tags (id bigint); SELECT pg_sleep(1);\n";
-        let migrator = case.migrator_of([USERS, POSTS, slow]).history(kept());
+        let migrator = case.migrator_of([USERS, POSTS, slow]).foreign_history(kept());
         let client = database.connect().await.unwrap();
         let key = key(case.tool, &client).await;
         let url = database.url().to_owned();
@@ -264,7 +268,7 @@ async fn while_this_library_works_the_tool_waits() {
 #[tokio::test]
 async fn sixteen_replicas_apply_once() {
     for (case, kept) in KEPT {
-        let (database, migrator) = (case.database().await, case.migrator().history(kept()));
+        let (database, migrator) = (case.database().await, case.migrator().foreign_history(kept()));
         let replicas: Vec<_> = (0..16)
             .map(|_| {
                 let (url, migrator) = (database.url().to_owned(), migrator.clone());
@@ -301,15 +305,18 @@ async fn a_script_that_was_stopped_between_its_statements_goes_on_there() {
         let database = case.database().await;
         let client = database.connect().await.unwrap();
         client.batch_execute("INSERT INTO posts VALUES (1), (1)").await.unwrap();
-        let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).history(kept());
+        let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).foreign_history(kept());
         let error = migrator.run(database.url()).await.unwrap_err();
         assert_eq!(error.sqlstate(), Some("23505"), "{error}");
         assert_eq!(one::<i64>(&client, &open(case.tool)).await, 1, "{}", case.tool);
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         let last = attempts.last().unwrap();
-        assert!(matches!(last.outcome, Outcome::Unfinished { statements_done: 1, .. }), "{last:?}");
+        assert!(matches!(last.outcome, AttemptOutcome::Unfinished { statements_done: 1, .. }), "{last:?}");
         let status = migrator.status(database.url()).await.unwrap();
-        assert!(matches!(status.rows[2].state, State::Interrupted { statements_done: 1, .. }), "{status}");
+        assert!(
+            matches!(status.rows[2].state, MigrationStatus::Interrupted { statements_done: 1, .. }),
+            "{status}"
+        );
         client.batch_execute("DELETE FROM posts").await.unwrap();
         assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
         assert_eq!(one::<i64>(&client, &open(case.tool)).await, 0, "{}", case.tool);
@@ -387,7 +394,7 @@ async fn a_script_whose_program_was_lost_in_the_midst_of_a_statement_goes_on_the
         let (client, blocker) = (database.connect().await.unwrap(), database.connect().await.unwrap());
         // A snapshot that the concurrent build waits for.
         blocker.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM users").await.unwrap();
-        let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).history(kept());
+        let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).foreign_history(kept());
         let (url, running) = (database.url().to_owned(), migrator.clone());
         let run = tokio::spawn(async move { running.run(&url).await });
         until(&client, "SELECT count(*) = 1 FROM pg_stat_progress_create_index").await;
@@ -409,7 +416,7 @@ async fn what_was_done_by_hand_before_is_said_and_settled_by_hand() {
         let database = case.database().await;
         let client = database.connect().await.unwrap();
         let single = [USERS, POSTS, "CREATE INDEX CONCURRENTLY users_id ON users (id);\n"];
-        let migrator = case.migrator_of(single).history(kept());
+        let migrator = case.migrator_of(single).foreign_history(kept());
         client.batch_execute(single[2]).await.unwrap();
         let error = migrator.run(database.url()).await.unwrap_err();
         assert_eq!(error.sqlstate(), Some("42P07"), "{error}");
@@ -427,7 +434,7 @@ async fn a_script_that_was_stopped_can_be_settled_by_hand() {
             let database = case.database().await;
             let client = database.connect().await.unwrap();
             client.batch_execute("INSERT INTO posts VALUES (1), (1)").await.unwrap();
-            let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).history(kept());
+            let migrator = case.migrator_of([USERS, POSTS, CONCURRENTLY]).foreign_history(kept());
             let name = migrator.set().iter().next_back().unwrap().name().to_owned();
             migrator.run(database.url()).await.unwrap_err();
             let mend = match resolution {
@@ -459,11 +466,11 @@ async fn a_role_that_may_make_no_table_runs_what_is_committed_in_one_part() {
         let mut config = database.config();
         config.user(&role);
         let several = "VACUUM users; ANALYZE users;";
-        let several = case.migrator_of([USERS, POSTS, several]).history(kept());
+        let several = case.migrator_of([USERS, POSTS, several]).foreign_history(kept());
         let error = several.run(&config).await.unwrap_err();
         assert!(matches!(&error, Error::NoCheckpoints { statements: 2, .. }), "{error}");
         let single = "SET maintenance_work_mem = '1MB';\nVACUUM users;\n";
-        let single = case.migrator_of([USERS, POSTS, single]).history(kept());
+        let single = case.migrator_of([USERS, POSTS, single]).foreign_history(kept());
         assert_eq!(single.run(&config).await.unwrap().steps.len(), 1, "{}", case.tool);
         assert!(single.run(&config).await.unwrap().is_noop(), "{}", case.tool);
         client
@@ -479,7 +486,7 @@ async fn a_role_that_may_make_no_table_runs_what_is_committed_in_one_part() {
 async fn a_newer_release_may_have_been_there() {
     for (case, kept) in KEPT {
         let database = case.database().await;
-        case.migrator().history(kept()).run(database.url()).await.unwrap();
+        case.migrator().foreign_history(kept()).run(database.url()).await.unwrap();
         let [first, second, _] = case.files;
         let older = migrator_of(&[(first, USERS), (second, POSTS)], kept());
         let proxy = Proxy::start(&database.config()).await;
@@ -506,7 +513,7 @@ async fn what_does_not_fit_the_tools_table_is_said_before_anything_is_done() {
 #[tokio::test]
 async fn a_baseline_is_marked_in_the_tools_table() {
     for (case, kept) in KEPT {
-        let (database, migrator) = (database().await, case.migrator().history(kept()));
+        let (database, migrator) = (database().await, case.migrator().foreign_history(kept()));
         let second = migrator.set().iter().nth(1).unwrap().name().to_owned();
         assert_eq!(migrator.baseline(database.url(), &second).await.unwrap().steps.len(), 2);
         assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1, "{}", case.tool);
@@ -521,7 +528,7 @@ async fn another_schema_may_hold_the_table() {
         let moving =
             format!("CREATE SCHEMA \"Old one\"; ALTER TABLE {} SET SCHEMA \"Old one\"", case.tool.table());
         client.batch_execute(&moving).await.unwrap();
-        let migrator = migrator.history(kept().schema("Old one"));
+        let migrator = migrator.foreign_history(kept().schema("Old one"));
         assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1, "{}", case.tool);
         assert!(migrator.run(database.url()).await.unwrap().is_noop());
     }

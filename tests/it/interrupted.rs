@@ -3,7 +3,7 @@
 use migrate_core::Set;
 use migrate_core::plan::Interruption;
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Down, Error, Left, Migrator, Outcome, Position, Refused, Report, Resolution};
+use migrate_postgres::{AttemptOutcome, Down, Error, Left, Migrator, Position, Refused, Report, Resolution};
 use migrate_tests::sets::{Scripts, set};
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn a_half_applied_migration_beyond_the_target_is_refused_by_name() {
     let url = database.url();
     for outcome in [
         migrator.to(url, "1").await,
-        migrator.clone().target("1").run(url).await,
+        migrator.clone().up_to("1").run(url).await,
         migrator.baseline(url, "1").await,
         migrator.resolve(url, "1", Resolution::Reverted, "a try").await,
     ] {
@@ -201,7 +201,7 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
         assert_eq!(indexes(&database).await, expected);
         assert!(right.run(database.url()).await.unwrap().is_noop());
         let outcomes: Vec<String> =
-            right.attempts(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
+            right.history(database.url()).await.unwrap().iter().map(|row| row.outcome.to_string()).collect();
         assert!(outcomes[1].starts_with("failed") && outcomes[2] == "done", "{outcomes:?}");
     }
 }
@@ -210,7 +210,7 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
 async fn a_corrected_script_leaves_an_invalid_index_alone_that_no_text_of_it_makes() {
     let database = database().await;
     let wrong = second("CREATE INDEX CONCURRENTLY i ON users (emial);");
-    wrong.clone().target("1").run(database.url()).await.unwrap();
+    wrong.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     admin.batch_execute("INSERT INTO users VALUES (1), (1)").await.unwrap();
     admin.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY i ON users (id)").await.unwrap_err();
@@ -317,7 +317,7 @@ async fn each_attempt_and_each_settlement_is_a_row_that_stays_as_it_is() {
                (SELECT *, lag(finished_at, 1, '-infinity') OVER (ORDER BY seq) AS before FROM migrate_history) h";
     let client = database.connect().await.unwrap();
     assert!(client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0));
-    let attempts = migrator.attempts(database.url()).await.unwrap();
+    let attempts = migrator.history(database.url()).await.unwrap();
     let continues: Vec<Option<i64>> = attempts.iter().map(|attempt| attempt.continues).collect();
     assert_eq!(continues, [None, None, Some(2), Some(3), Some(4)]);
 }
@@ -415,9 +415,9 @@ async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
         let position = migrator.position(database.url()).await.unwrap();
         assert!(matches!(position, Position::Interrupted { .. }), "{position:?}");
     }
-    let attempts = migrator.attempts(database.url()).await.unwrap();
+    let attempts = migrator.history(database.url()).await.unwrap();
     match &attempts[8].outcome {
-        Outcome::Failed { message, statement, line, .. } => {
+        AttemptOutcome::Failed { message, statement, line, .. } => {
             assert!(message.contains("in doubt") && (*statement, *line) == (Some(2), Some(2)), "{message}");
         }
         outcome => panic!("{outcome}"),
@@ -432,9 +432,9 @@ async fn code_that_failed_after_a_commit_leaves_what_the_server_said_in_its_row(
     let database = database().await;
     let migrator = second("-- migrate: transaction=none\nDO $$ BEGIN COMMIT; PERFORM 1/0; END $$;");
     migrator.run(database.url()).await.unwrap_err();
-    let attempts = migrator.attempts(database.url()).await.unwrap();
+    let attempts = migrator.history(database.url()).await.unwrap();
     match &attempts[1].outcome {
-        Outcome::Interrupted { message: Some(message), statements_done: Some(0), .. } => {
+        AttemptOutcome::Interrupted { message: Some(message), statements_done: Some(0), .. } => {
             assert_eq!(message, "division by zero");
         }
         outcome => panic!("{outcome:?}"),

@@ -1,7 +1,7 @@
 //! Statements that wait for a lock on a table: time-outs, retries, and who is in the way.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Error, Event, Migrator, Resolution, Set, State};
+use migrate_postgres::{Error, Event, MigrationStatus, Migrator, Resolution, Set};
 use migrate_tests::sets::folder_of;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ const ALTER: &[(&str, &str)] =
 async fn who_is_in_the_way_is_named_over_any_number_of_connections() {
     let database = database().await;
     let migrator = migrator(ALTER).retry_for(Duration::ZERO);
-    migrator.clone().target("1").run(database.url()).await.unwrap();
+    migrator.clone().up_to("1").run(database.url()).await.unwrap();
     let _reader = reader(&database).await;
     let client = database.connect().await.unwrap();
     // Seen while it waited, then guessed afterwards: over one connection nobody can look meanwhile.
@@ -49,7 +49,7 @@ async fn who_is_in_the_way_is_named_over_any_number_of_connections() {
 async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_is_free() {
     let database = database().await;
     let migrator = migrator(ALTER).lock_timeout(Duration::from_millis(50));
-    migrator.clone().target("1").run(database.url()).await.unwrap();
+    migrator.clone().up_to("1").run(database.url()).await.unwrap();
     let reader = Mutex::new(Some(reader(&database).await));
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = told.clone();
@@ -65,7 +65,7 @@ async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_i
     let told = told.lock().unwrap().clone();
     assert_eq!(report.steps[0].attempts as usize, told.len() + 1);
     let failed =
-        migrator.attempts(database.url()).await.unwrap().iter().filter(|attempt| !attempt.live).count();
+        migrator.history(database.url()).await.unwrap().iter().filter(|attempt| !attempt.live).count();
     assert_eq!(failed, told.len(), "every attempt leaves a trace");
     assert!(migrator.run(database.url()).await.unwrap().is_noop());
 }
@@ -74,7 +74,7 @@ async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_i
 async fn longest_stall(lock_timeout: Duration) -> Duration {
     let database = database().await;
     let migrator = migrator(ALTER).lock_timeout(lock_timeout).retry_for(Duration::from_secs(60));
-    migrator.clone().target("1").run(database.url()).await.unwrap();
+    migrator.clone().up_to("1").run(database.url()).await.unwrap();
     let reader = reader(&database).await;
     let config = database.config();
     let running = tokio::spawn(async move { migrator.run(&config).await });
@@ -190,24 +190,27 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     // Applied, as it is.
     let one = database().await;
     broken.run(one.url()).await.unwrap_err();
-    assert!(matches!(state(&broken, one.url()).await, State::Interrupted { statements_done: 2, .. }));
+    assert!(matches!(
+        state(&broken, one.url()).await,
+        MigrationStatus::Interrupted { statements_done: 2, .. }
+    ));
     broken.resolve(one.url(), "2", Resolution::Applied, "the rest is not needed").await.unwrap();
     assert!(broken.run(one.url()).await.unwrap().is_noop());
-    let last = broken.attempts(one.url()).await.unwrap().pop().unwrap();
+    let last = broken.history(one.url()).await.unwrap().pop().unwrap();
     assert_eq!(last.reason.as_deref(), Some("the rest is not needed"));
 
     // Reverted, after its work was undone: it is pending again, from its first statement.
     let two = database().await;
     broken.run(two.url()).await.unwrap_err();
     let error = broken.resolve(two.url(), "2_i", Resolution::Reverted, "not so").await.unwrap_err();
-    assert!(matches!(error, Error::NotSo { statement: 2, .. }), "{error}");
+    assert!(matches!(error, Error::ClaimContradicted { statement: 2, .. }), "{error}");
     assert!(error.to_string().contains("the index i is there"), "{error}");
     let client = two.connect().await.unwrap();
     client.batch_execute("TRUNCATE t; DROP INDEX i").await.unwrap();
     let error = broken.resolve(two.url(), "2_i", Resolution::Applied, "not so").await.unwrap_err();
     assert!(error.to_string().contains("the index i is not there"), "{error}");
     broken.resolve(two.url(), "2_i", Resolution::Reverted, "undone").await.unwrap();
-    assert!(matches!(state(&broken, two.url()).await, State::Pending { .. }));
+    assert!(matches!(state(&broken, two.url()).await, MigrationStatus::Pending { .. }));
     let mended = files("SELECT 1");
     assert_eq!(mended.run(two.url()).await.unwrap().steps.len(), 1);
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
@@ -235,7 +238,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     client.batch_execute("DROP INDEX i").await.unwrap();
     broken.resolve(three.url(), "2", Resolution::Reverted, "").await.unwrap();
     broken.resolve(three.url(), "1", Resolution::Reverted, "").await.unwrap();
-    assert!(matches!(state(&broken, three.url()).await, State::Pending { .. }));
+    assert!(matches!(state(&broken, three.url()).await, MigrationStatus::Pending { .. }));
 }
 
 /// A prepared transaction has no process, and keeps its locks until somebody ends it by its name.

@@ -1,6 +1,6 @@
 //! What is said of a statement's locks is what the server takes.
 
-use migrate_core::sql::{LockMode, Toll, locks};
+use migrate_core::sql::{LockMode, TableScan, locks};
 use migrate_postgres::testing;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
@@ -179,13 +179,13 @@ async fn every_lock_that_is_told_is_taken_and_every_rewrite_is_told() {
         }
         for relation in &rewritten {
             let toll = told.get(relation.as_str()).map(|lock| lock.toll);
-            if toll != Some(Toll::Rewrite) && !statement.starts_with("TRUNCATE") {
+            if toll != Some(TableScan::Rewrite) && !statement.starts_with("TRUNCATE") {
                 problems.push(format!("{statement}: {relation} is rewritten, and {toll:?} is told"));
             }
         }
         for (relation, lock) in &told {
             let is_rewritten = rewritten.iter().any(|name| name == relation);
-            if lock.toll == Toll::Rewrite && !is_rewritten && lock.note.is_none() {
+            if lock.toll == TableScan::Rewrite && !is_rewritten && lock.note.is_none() {
                 problems.push(format!("{statement}: {relation} is not rewritten, though it is told"));
             }
         }

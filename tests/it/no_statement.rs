@@ -2,8 +2,8 @@
 
 use migrate_core::plan::Down;
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::tools::{self, KeptTable};
-use migrate_postgres::{Action, Migrator, Outcome, Set, migrate};
+use migrate_postgres::tools::{self, ForeignTable};
+use migrate_postgres::{Action, AttemptOutcome, Migrator, Set, migrate};
 use migrate_tests::proxy::{Cut, Point, Proxy, Side, When};
 use migrate_tests::sets::folder_of;
 
@@ -75,14 +75,14 @@ async fn among_others_it_is_one_of_them() {
     for script in [NO_OP, NO_OP_ALONE] {
         let (database, migrator) = (database().await, amid_others(script));
         assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 4);
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         assert!(
-            attempts.iter().all(|attempt| attempt.live && attempt.outcome == Outcome::Done),
+            attempts.iter().all(|attempt| attempt.live && attempt.outcome == AttemptOutcome::Done),
             "{attempts:?}"
         );
         assert_eq!(migrator.verify(database.url()).await.unwrap(), 2);
         assert_eq!(migrator.redo(database.url(), 3).await.unwrap().steps.len(), 6);
-        assert_eq!(migrator.take(database.url(), &Down::all()).await.unwrap().steps.len(), 4);
+        assert_eq!(migrator.run_plan(database.url(), &Down::all()).await.unwrap().steps.len(), 4);
         let client = database.connect().await.unwrap();
         let row =
             client.query_one("SELECT to_regclass('users') IS NULL AND to_regclass('posts') IS NULL", &[]);
@@ -114,7 +114,7 @@ async fn a_failure_beside_it_has_its_own_place() {
 
 #[tokio::test]
 async fn the_tables_of_other_tools_keep_it_too() {
-    type Case = (fn() -> KeptTable, fn(&str) -> Migrator);
+    type Case = (fn() -> ForeignTable, fn(&str) -> Migrator);
     let folders = |script: &str| migrator(&[("1_none/up.sql", script), ("1_none/down.sql", script)]);
     let prisma = |script: &str| migrator(&[("1_none/migration.sql", script), ("1_none/down.sql", script)]);
     let refinery = |script: &str| migrator(&[("V1__none.sql", script), ("V2__none.sql", script)]);
@@ -126,7 +126,7 @@ async fn the_tables_of_other_tools_keep_it_too() {
     ];
     for (kept, migrator) in cases {
         for script in [NO_OP, NO_OP_ALONE] {
-            let (database, migrator) = (database().await, migrator(script).history(kept()));
+            let (database, migrator) = (database().await, migrator(script).foreign_history(kept()));
             assert!(!migrator.run(database.url()).await.unwrap().is_noop());
             assert!(migrator.run(database.url()).await.unwrap().is_noop());
             assert!(migrator.position(database.url()).await.unwrap().is_up_to_date());

@@ -1,7 +1,7 @@
 //! Repeatable migrations, and those that replace others, on a server.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Down, Error, Migrator, Refused, Report, Resolution, Set, State};
+use migrate_postgres::{Down, Error, MigrationStatus, Migrator, Refused, Report, Resolution, Set};
 use migrate_tests::sets::folder_of;
 
 async fn database() -> Database {
@@ -40,7 +40,7 @@ async fn a_changed_view_is_applied_again_and_the_history_has_both() {
 
     let second = migrator(&[USERS, POSTS, ("R__v.sql", &view("SELECT 2 AS n"))]);
     let status = second.status(database.url()).await.unwrap();
-    assert!(matches!(status.rows[2].state, State::Outdated { .. }), "{status}");
+    assert!(matches!(status.rows[2].state, MigrationStatus::Outdated { .. }), "{status}");
     assert_eq!(status.pending().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["V2__posts", "R__v"]);
     assert!(
         status.to_string().ends_with("R__v       changed since it was applied, to be applied again"),
@@ -52,7 +52,7 @@ async fn a_changed_view_is_applied_again_and_the_history_has_both() {
 
     assert_eq!(run(&database, &second).await, ["V2__posts", "R__v"]);
     assert_eq!(text(&database, "SELECT n FROM v").await, "2");
-    let history = second.attempts(database.url()).await.unwrap();
+    let history = second.history(database.url()).await.unwrap();
     let rows: Vec<_> = history.iter().map(|attempt| (attempt.name.as_str(), attempt.live)).collect();
     assert_eq!(rows, [("V1__users", true), ("R__v", false), ("V2__posts", true), ("R__v", true)]);
 }
@@ -121,7 +121,7 @@ async fn a_squash_is_run_on_a_fresh_database_and_marked_on_an_old_one() {
         run(&old, &migrator(&[USERS, POSTS])).await;
         assert_eq!(run(&old, &squashed).await, ["V3__both", "V4__tags"]);
         assert_eq!(text(&fresh, tables).await, text(&old, tables).await);
-        let history = squashed.attempts(old.url()).await.unwrap();
+        let history = squashed.history(old.url()).await.unwrap();
         let live: Vec<_> =
             history.iter().filter(|attempt| attempt.live).map(|attempt| attempt.name.as_str()).collect();
         assert_eq!(live, ["V3__both", "V4__tags"]);
@@ -197,7 +197,7 @@ async fn a_report_never_names_a_migration_as_the_last_that_is_not_applied() {
     assert_true(&two.to(url, "1").await.unwrap(), &applied(&database).await, "down to");
     assert_true(&two.down(url, Down::all()).await.unwrap(), &applied(&database).await, "down");
     assert_true(&two.down(url, Down::all()).await.unwrap(), &applied(&database).await, "down of nothing");
-    assert_true(&two.clone().target("1").run(url).await.unwrap(), &applied(&database).await, "a target");
+    assert_true(&two.clone().up_to("1").run(url).await.unwrap(), &applied(&database).await, "a target");
     assert_true(&failed(failing.run(url).await), &applied(&database).await, "a failure");
     assert_true(&failed(half.run(url).await), &applied(&database).await, "between its statements");
     assert_true(

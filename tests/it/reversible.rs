@@ -1,6 +1,8 @@
 //! Sets that can be reverted, and sets that only look so.
 
-use migrate_postgres::testing::{self, Irreversible, Problem, Reversible, RoundTrip, assert_reversible};
+use migrate_postgres::testing::{
+    self, Irreversible, Reversible, ReversibleProblem, RoundTrip, assert_reversible,
+};
 use migrate_postgres::{Migrator, Set, tools};
 use migrate_tests::sets::{Scripts, folder_of, set, tables};
 
@@ -118,11 +120,11 @@ fn troubled() -> Set {
 async fn all_that_goes_wrong_is_named_and_nothing_ends_the_test() {
     let report = check(troubled()).await;
     assert_eq!((report.migrations.len(), report.not_tried), (7, 0), "{report}");
-    let kind = |problem: &Problem| match problem {
-        Problem::NoDown => "no down",
-        Problem::Down { .. } => "down",
-        Problem::Left { .. } => "left",
-        Problem::UpAgain { .. } => "up again",
+    let kind = |problem: &ReversibleProblem| match problem {
+        ReversibleProblem::NoDown => "no down",
+        ReversibleProblem::Down { .. } => "down",
+        ReversibleProblem::Left { .. } => "left",
+        ReversibleProblem::UpAgain { .. } => "up again",
         _ => "other",
     };
     let found: Vec<Vec<&str>> =
@@ -169,7 +171,7 @@ async fn a_down_that_is_to_fail_may_fail() {
     assert!(second.irreversible.is_none());
     assert!(matches!(third.irreversible, Some(Irreversible::NoDown)));
     let report = check(trip(&["3"])).await;
-    assert!(matches!(&*report.migrations[0].problems, [Problem::Down { .. }]), "{report}");
+    assert!(matches!(&*report.migrations[0].problems, [ReversibleProblem::Down { .. }]), "{report}");
 }
 
 #[tokio::test]
@@ -206,7 +208,9 @@ async fn an_up_that_makes_something_else_the_second_time_is_named() {
     )]);
     let report = check(other).await;
     assert_eq!(report.migrations[0].problems.len(), 2, "{report}");
-    let Problem::Other { differences } = &report.migrations[0].problems[1] else { panic!("{report}") };
+    let ReversibleProblem::Other { differences } = &report.migrations[0].problems[1] else {
+        panic!("{report}")
+    };
     let seen: Vec<String> = differences.iter().map(|one| format!("{}: {}", one.object, one.change)).collect();
     assert_eq!(seen, ["table public.mark: added", "column public.t.again: added"]);
 }
@@ -227,10 +231,10 @@ async fn a_missing_down_is_named_unless_it_is_allowed() {
 #[tokio::test]
 async fn a_down_that_fails_and_an_up_that_fails_are_named() {
     let report = check(scripts(&[("CREATE TABLE t (id int);", "DROP TABLE nothing;")])).await;
-    assert!(matches!(&*report.migrations[0].problems, [Problem::Down { .. }]), "{report}");
+    assert!(matches!(&*report.migrations[0].problems, [ReversibleProblem::Down { .. }]), "{report}");
     assert!(report.to_string().contains("table \"nothing\" does not exist"), "{report}");
     let report = check(scripts(&[("SELECT 1/0;", "SELECT 1;"), ("SELECT 1;", "SELECT 1;")])).await;
-    assert!(matches!(&*report.migrations[0].problems, [Problem::Up { .. }]), "{report}");
+    assert!(matches!(&*report.migrations[0].problems, [ReversibleProblem::Up { .. }]), "{report}");
     assert!(!report.is_reversible());
     assert_eq!(report.not_tried, 1);
 }
@@ -263,6 +267,6 @@ async fn a_set_of_nothing_is_reversible() {
 #[tokio::test]
 async fn the_table_of_another_tool_that_is_kept_as_the_history_may_stay() {
     for kept in [tools::sqlx(), tools::sqlx().table("elsewhere").schema("ops")] {
-        assert_reversible(Migrator::new(tables(2)).history(kept)).await;
+        assert_reversible(Migrator::new(tables(2)).foreign_history(kept)).await;
     }
 }

@@ -288,7 +288,7 @@ async fn pg_dump_is_told_of_tls_what_the_run_was_told() {
         database.url()
     );
     let backups = migrate_postgres::operate::Backups::to(bin).programs(bin);
-    migrator().back_up(&url, backups).await.unwrap_err();
+    migrator().backup(&url, backups).await.unwrap_err();
     let told = std::fs::read_to_string(bin.join("told")).unwrap();
     for line in [
         "PGSSLMODE=verify-full",

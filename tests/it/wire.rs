@@ -222,9 +222,9 @@ async fn no_verb_uses_a_named_statement_or_portal() {
         assert_eq!(migrator.redo(target, 3).await.unwrap().steps.len(), 6);
         assert_eq!(migrator.down(target, 1).await.unwrap().steps.len(), 1);
         assert_eq!(migrator.to(target, "1").await.unwrap().steps.len(), 1);
-        migrator.take(target, &To::version(Version::numeric("3"))).await.unwrap();
+        migrator.run_plan(target, &To::version(Version::numeric("3"))).await.unwrap();
         migrator.position(target).await.unwrap();
-        assert!(!migrator.attempts(target).await.unwrap().is_empty());
+        assert!(!migrator.history(target).await.unwrap().is_empty());
         migrator.down(target, 3).await.unwrap();
         migrator.baseline(target, "2").await.unwrap();
     }

@@ -1,6 +1,6 @@
 //! The test that fails when a binary's set is not its folder's.
 
-use migrate_postgres::testing::{Difference, NotCurrent, check_current};
+use migrate_postgres::testing::{CurrentDifference, NotCurrent, check_current};
 use migrate_postgres::{Migrator, Set, migrate};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
@@ -29,7 +29,7 @@ impl Copy {
         Copy(path)
     }
 
-    fn differences(&self) -> Vec<Difference> {
+    fn differences(&self) -> Vec<CurrentDifference> {
         match check_current(&SET, Some(&self.0)) {
             Ok(()) => Vec::new(),
             Err(NotCurrent::Differs { differences, .. }) => differences,
@@ -58,10 +58,10 @@ fn every_way_to_differ_is_named() {
     fs::remove_file(folder.0.join("0002_touch_users.up.sql")).unwrap();
     fs::remove_file(folder.0.join("0002_touch_users.down.sql")).unwrap();
     let expected = [
-        Difference::Changed("0003_index_users".to_owned()),
-        Difference::Changed("0010_forget_touch".to_owned()),
-        Difference::NotEmbedded("0011_new".to_owned()),
-        Difference::NotInFolder("0002_touch_users".to_owned()),
+        CurrentDifference::Changed("0003_index_users".to_owned()),
+        CurrentDifference::Changed("0010_forget_touch".to_owned()),
+        CurrentDifference::NotEmbedded("0011_new".to_owned()),
+        CurrentDifference::NotInFolder("0002_touch_users".to_owned()),
     ];
     assert_eq!(folder.differences(), expected);
     let text = check_current(&SET, Some(&folder.0)).unwrap_err().to_string();

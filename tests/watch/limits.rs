@@ -5,7 +5,7 @@ use migrate_postgres::migrate_core::Failure;
 use migrate_postgres::migrate_core::engine::advice::{Cause, Words};
 use migrate_postgres::migrate_core::engine::error::Left;
 use migrate_postgres::testing::{Database, Server};
-use migrate_postgres::{Error, Migrator, Outcome, Report, Target};
+use migrate_postgres::{AttemptOutcome, Error, Migrator, Report, Target};
 use migrate_tests::pgbouncer::PgBouncer;
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ async fn is_there(database: &Database, table: &str) -> bool {
 
 /// The message of the last attempt, if it failed.
 async fn last_message(migrator: &Migrator, database: &Database) -> String {
-    match migrator.attempts(database.url()).await.unwrap().pop().unwrap().outcome {
-        Outcome::Failed { message, .. } => message,
+    match migrator.history(database.url()).await.unwrap().pop().unwrap().outcome {
+        AttemptOutcome::Failed { message, .. } => message,
         outcome => panic!("{outcome}"),
     }
 }

@@ -57,6 +57,7 @@
 //! A script [as `migrate new` makes it](UNWRITTEN) is a [problem](crate::ProblemKind::Unwritten), unless it is [left
 //! out](Reading::without_unwritten).
 
+mod empty_script;
 mod layouts;
 mod parallel;
 mod place;
@@ -66,15 +67,14 @@ mod settings;
 pub mod source;
 #[cfg(test)]
 mod tests;
-mod wordless;
 
 pub(crate) use self::layouts::flyway::has_depth;
 pub(crate) use self::place::may_read;
 pub(crate) use self::script::SIZE_LIMIT;
 
+pub use self::empty_script::UNWRITTEN;
 use self::layouts::rules::Rules;
 use self::reader::Reader;
-pub use self::wordless::UNWRITTEN;
 use crate::directory::source::SourceFile;
 use crate::set::migration::SqlMigration;
 use crate::set::problem::Problems;

@@ -11,19 +11,19 @@ fn extension(path: &str) -> &str {
 
 /// A file's place: its name, and the folder that it is in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct FileLocation<'a> {
     pub(super) folder: Option<&'a str>,
     /// Ends in `/` when it is a folder in a folder, and is empty for an empty folder.
     pub(super) file: &'a str,
 }
 
-impl<'a> Place<'a> {
-    pub(super) fn of(path: &'a str) -> Place<'a> {
+impl<'a> FileLocation<'a> {
+    pub(super) fn of(path: &'a str) -> FileLocation<'a> {
         // Folders in folders are looked into for Flyway only; elsewhere they are names in their folder.
         let parts = if path.ends_with('/') { path.split_once('/') } else { path.rsplit_once('/') };
         match parts {
-            Some((folder, file)) => Place { folder: Some(folder), file },
-            None => Place { folder: None, file: path },
+            Some((folder, file)) => FileLocation { folder: Some(folder), file },
+            None => FileLocation { folder: None, file: path },
         }
     }
 

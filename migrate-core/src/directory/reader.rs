@@ -1,7 +1,7 @@
 //! From the files of a directory, and the rules of its layout, to its migrations.
 
 use super::layouts::rules::{FileKind, Rules, Stray};
-use super::place::Place;
+use super::place::FileLocation;
 use super::script::Scripts;
 use super::settings::{self, Asked};
 use super::{Directory, Note, NoteKind, Outline, Reading, parallel};
@@ -30,7 +30,7 @@ pub(super) struct Reader<'r> {
     reading: &'r Reading,
     /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
-    folders: BTreeMap<String, Folder>,
+    folders: BTreeMap<String, MigrationFolder>,
     /// What settings files say of a folder or of a script, by its path.
     asked: BTreeMap<String, Asked>,
     /// The settings files of scripts, and those scripts.
@@ -42,7 +42,7 @@ pub(super) struct Reader<'r> {
 }
 
 #[derive(Default)]
-struct Folder {
+struct MigrationFolder {
     has_script: bool,
     /// Its name was found wanting, so that it lacks an up script need not be said too.
     is_refused: bool,
@@ -118,7 +118,7 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, file: SourceFile) {
-        let place = Place::of(&file.path);
+        let place = FileLocation::of(&file.path);
         let folder = place.folder.map(str::to_owned);
         if let Some(folder) = folder.clone().filter(|_| self.rules.up.is_some() && !place.is_hidden()) {
             self.folders.entry(folder).or_default();
@@ -334,7 +334,7 @@ fn first_script(
     scripts: &mut Scripts<'_>,
 ) -> Option<Script> {
     let mut read = |file: SourceFile| {
-        let folder = Place::of(&file.path).folder.and_then(|folder| asked.get(folder));
+        let folder = FileLocation::of(&file.path).folder.and_then(|folder| asked.get(folder));
         let asked = asked.get(&file.path).or(folder);
         scripts.read(file, role, asked)
     };
@@ -344,7 +344,7 @@ fn first_script(
 
 /// The up script that a script of another role is missing.
 fn expected_up(rules: &Rules, role: Role, path: &str) -> String {
-    match (rules.up, Place::of(path).folder) {
+    match (rules.up, FileLocation::of(path).folder) {
         (Some(up), Some(folder)) => format!("{folder}/{up}"),
         _ if rules.layout == Layout::Flyway => {
             let (folder, file) =

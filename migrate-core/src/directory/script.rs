@@ -1,10 +1,10 @@
 //! One script: its text, its header, its statements, and what is wrong with them.
 
+use super::empty_script::{EmptyScript, empty_script};
 use super::layouts::halves::{Halves, Mark};
 use super::layouts::marks;
 use super::layouts::rules::Rules;
 use super::settings::Asked;
-use super::wordless::{Wordless, wordless};
 use super::{Note, NoteKind};
 use crate::directory::source::SourceFile;
 use crate::set::Role;
@@ -99,15 +99,15 @@ impl Scripts<'_> {
 
     /// Whether a script counts as none, which is noted where it may surprise.
     fn is_left_out(&mut self, path: &str, text: &str, role: Role) -> bool {
-        let why = match (wordless(text), role) {
-            (Some(Wordless::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
+        let why = match (empty_script(text), role) {
+            (Some(EmptyScript::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
             // A revert would take nothing back, and say that it did.
-            (Some(Wordless::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
-            (Some(Wordless::Blank), Role::Down) if text.is_empty() && !self.rules.runs_empty => {
+            (Some(EmptyScript::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
+            (Some(EmptyScript::Blank), Role::Down) if text.is_empty() && !self.rules.runs_empty => {
                 NoteKind::EmptyDown
             }
             // What dbmate writes into a new file, and what tern does not run.
-            (Some(Wordless::Blank), Role::Down) => return self.rules.needs_down,
+            (Some(EmptyScript::Blank), Role::Down) => return self.rules.needs_down,
             _ => return false,
         };
         self.notes.push(Note::of_file(path, why));
@@ -116,15 +116,15 @@ impl Scripts<'_> {
 
     /// Notes a script that does nothing, or reports it where that can't be meant.
     fn check_wordless(&mut self, path: &str, text: &str, role: Role) -> Option<ProblemKind> {
-        let why = match (wordless(text)?, role) {
-            (Wordless::Unwritten, _) => return Some(ProblemKind::Unwritten),
-            (Wordless::Blank, Role::Verify) => return Some(ProblemKind::Empty),
-            (Wordless::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
+        let why = match (empty_script(text)?, role) {
+            (EmptyScript::Unwritten, _) => return Some(ProblemKind::Unwritten),
+            (EmptyScript::Blank, Role::Verify) => return Some(ProblemKind::Empty),
+            (EmptyScript::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
                 return Some(ProblemKind::Empty);
             }
             (_, Role::Down) => NoteKind::DownDoesNothing,
-            (Wordless::Blank, _) => NoteKind::Empty,
-            (Wordless::DownTemplate | Wordless::OnPurpose, _) => NoteKind::OnlyComments,
+            (EmptyScript::Blank, _) => NoteKind::Empty,
+            (EmptyScript::DownTemplate | EmptyScript::OnPurpose, _) => NoteKind::OnlyComments,
         };
         self.notes.push(Note::of_file(path, why));
         None
@@ -138,7 +138,7 @@ impl Scripts<'_> {
         range: Range<usize>,
         role: Role,
         asked: Option<&Asked>,
-    ) -> Option<Found> {
+    ) -> Option<ScriptContents> {
         let before = self.problems.len();
         let text = &file[range.clone()];
         let header = options::read_header(text, role);
@@ -188,7 +188,7 @@ impl Scripts<'_> {
         let lines = sql::line_column(file, range.start).line - 1;
         statements.iter_mut().for_each(|statement| *statement = statement.after_lines(lines));
         let placeholders = placeholders.found;
-        (self.problems.len() == before).then_some(Found { statements, options, placeholders })
+        (self.problems.len() == before).then_some(ScriptContents { statements, options, placeholders })
     }
 }
 
@@ -255,13 +255,13 @@ fn part(file: &SourceFile, range: Range<usize>) -> Cow<'static, str> {
 }
 
 /// What a script consists of, besides its text.
-struct Found {
+struct ScriptContents {
     statements: Vec<sql::Statement>,
     options: Options,
     placeholders: Vec<Placeholder>,
 }
 
-impl Found {
+impl ScriptContents {
     fn script(self, path: String, text: Cow<'static, str>) -> Script {
         Script::new(path, text, self.statements, self.options).with_placeholders(self.placeholders)
     }

@@ -894,7 +894,7 @@ proptest! {
         };
         // Flyway's folders mean nothing themselves.
         for path in paths.iter().filter(|path| !path.ends_with('/')) {
-            let is_known = place::Place::of(path).is_known();
+            let is_known = place::FileLocation::of(path).is_known();
             let is_read = read_paths.contains(path.as_str()) || is_in_noted_folder(path);
             prop_assert!(is_known != is_read || is_known, "{path} of {read:?}");
         }

@@ -64,9 +64,9 @@ pub enum ApplyError {
     Contended(Box<Failure>),
     /// The history changed after the steps were planned: a run whose client was lost is still ending on the server. Nothing of
     /// the next step was done. The error is reported if the history turns out to be unchanged.
-    Moved(Error),
+    HistoryChanged(Error),
     /// Another writer, such as another tool, is using the history; the run waits for it. Nothing of the next step was done.
-    Busy(Error),
+    ForeignToolActive(Error),
     /// No connection is left to work with, and nothing of any step was done. The run releases the lock and tries again within its
     /// `lock_wait`; the error is reported if that does not help.
     Crowded(Error),
@@ -83,8 +83,8 @@ impl ApplyError {
     pub fn into_failure(self) -> Result<Box<Failure>, Error> {
         match self {
             ApplyError::Failed(failure) | ApplyError::Contended(failure) => Ok(failure),
-            ApplyError::Moved(error)
-            | ApplyError::Busy(error)
+            ApplyError::HistoryChanged(error)
+            | ApplyError::ForeignToolActive(error)
             | ApplyError::Crowded(error)
             | ApplyError::Other(error) => Err(error),
         }

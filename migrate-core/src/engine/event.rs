@@ -70,7 +70,7 @@ pub enum Event<'a> {
     #[non_exhaustive]
     StatementStarted {
         /// The statement.
-        statement: Running<'a>,
+        statement: RunningStatement<'a>,
     },
     /// The server sent a message beside its answers: a warning, or a notice that a script raised. Only connections that the run
     /// opened itself report it; with a pool or a `Client`, their owner receives it.
@@ -83,7 +83,7 @@ pub enum Event<'a> {
         /// The action.
         action: Action,
         /// The statement of the script that it belongs to; none if it belongs to the bookkeeping around the script.
-        statement: Option<Running<'a>>,
+        statement: Option<RunningStatement<'a>>,
     },
     /// A statement of a script was done.
     #[non_exhaustive]
@@ -104,7 +104,7 @@ pub enum Event<'a> {
     #[non_exhaustive]
     Slow {
         /// The slow activity.
-        work: Work<'a>,
+        work: Activity<'a>,
         /// How long it has been running.
         age: Duration,
         /// The blocking sessions, as far as they could be determined.
@@ -244,7 +244,7 @@ impl fmt::Display for ServerMessage {
 /// A running statement.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Running<'a> {
+pub struct RunningStatement<'a> {
     /// The migration's name.
     pub name: &'a str,
     /// The action.
@@ -263,12 +263,12 @@ pub struct Running<'a> {
     pub pid: Option<i32>,
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningStatement<'a> {
     /// A statement of a step's script, the first being 1.
-    pub(crate) fn of(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Option<Running<'a>> {
+    pub(crate) fn of(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Option<RunningStatement<'a>> {
         let script = step.script()?;
         let statement = script.statements().get(number.checked_sub(1)?)?;
-        Some(Running {
+        Some(RunningStatement {
             name: &step.name,
             action: step.action,
             number,
@@ -281,9 +281,9 @@ impl<'a> Running<'a> {
     }
 }
 
-impl fmt::Display for Running<'_> {
+impl fmt::Display for RunningStatement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Running { name, number, of, path, line, text, .. } = self;
+        let RunningStatement { name, number, of, path, line, text, .. } = self;
         write!(f, "{name}: statement {number} of {of} at {path}:{line}, {}", text.summary())
     }
 }
@@ -319,11 +319,11 @@ impl fmt::Debug for StatementText<'_> {
 /// The activity of a run.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Work<'a> {
+pub enum Activity<'a> {
     /// It waits for the migration lock.
     Lock,
     /// A statement of a script.
-    Statement(Running<'a>),
+    Statement(RunningStatement<'a>),
     /// The bookkeeping around a step's script: its row in the history, its deferred constraints, its verify script, its commit.
     #[non_exhaustive]
     Around {
@@ -352,46 +352,46 @@ pub enum Work<'a> {
     },
 }
 
-impl<'a> Work<'a> {
+impl<'a> Activity<'a> {
     /// A statement of a step's script, the first being 1.
-    pub fn statement(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Work<'a> {
-        Running::of(step, number, pid).map_or_else(|| Work::around(step), Work::Statement)
+    pub fn statement(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Activity<'a> {
+        RunningStatement::of(step, number, pid).map_or_else(|| Activity::around(step), Activity::Statement)
     }
 
     /// The bookkeeping around a step's script.
-    pub fn around(step: &'a Step<'_>) -> Work<'a> {
-        Work::Around { name: &step.name, action: step.action }
+    pub fn around(step: &'a Step<'_>) -> Activity<'a> {
+        Activity::Around { name: &step.name, action: step.action }
     }
 
     /// Steps that were sent together; this is the first that is not known to be done.
-    pub fn batch(step: &'a Step<'_>) -> Work<'a> {
-        Work::Batch { name: &step.name, action: step.action }
+    pub fn batch(step: &'a Step<'_>) -> Activity<'a> {
+        Activity::Batch { name: &step.name, action: step.action }
     }
 }
 
-impl Work<'_> {
+impl Activity<'_> {
     /// A word for labels and fields.
     pub fn word(&self) -> &'static str {
         match self {
-            Work::Lock => "lock",
-            Work::Statement(_) => "statement",
-            Work::Around { .. } => "around",
-            Work::Migration { .. } => "migration",
-            Work::Run => "run",
-            Work::Batch { .. } => "batch",
+            Activity::Lock => "lock",
+            Activity::Statement(_) => "statement",
+            Activity::Around { .. } => "around",
+            Activity::Migration { .. } => "migration",
+            Activity::Run => "run",
+            Activity::Batch { .. } => "batch",
         }
     }
 }
 
-impl fmt::Display for Work<'_> {
+impl fmt::Display for Activity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Work::Lock => f.write_str("waiting for the migration lock"),
-            Work::Statement(running) => running.fmt(f),
-            Work::Around { name, .. } => write!(f, "{name}: the bookkeeping around its script"),
-            Work::Migration { name, action } => write!(f, "the whole migration, {action} {name}"),
-            Work::Run => f.write_str("the whole run"),
-            Work::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
+            Activity::Lock => f.write_str("waiting for the migration lock"),
+            Activity::Statement(running) => running.fmt(f),
+            Activity::Around { name, .. } => write!(f, "{name}: the bookkeeping around its script"),
+            Activity::Migration { name, action } => write!(f, "the whole migration, {action} {name}"),
+            Activity::Run => f.write_str("the whole run"),
+            Activity::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
         }
     }
 }
@@ -422,7 +422,7 @@ impl Event<'_> {
             }
             Event::StatementStarted { statement } => write!(f, "{statement}"),
             Event::ServerSaid { message, name, statement, .. } => match statement {
-                Some(Running { number, path, line, .. }) => {
+                Some(RunningStatement { number, path, line, .. }) => {
                     write!(f, "{name}: statement {number} at {path}:{line}: {message}")
                 }
                 None => write!(f, "{name}: {message}"),

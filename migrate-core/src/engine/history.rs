@@ -3,7 +3,7 @@
 use super::Progress;
 use super::error::{ApplyError, Error};
 use crate::display::printable::Printable;
-use crate::history::{End, Head, State};
+use crate::history::{HistoryHead, HistoryState, HistoryTail};
 use crate::plan::Step;
 use crate::set::Set;
 use async_trait::async_trait;
@@ -21,15 +21,15 @@ pub trait History: Send {
     /// # Errors
     ///
     /// When the database can't be asked, or its history is not ours to read. A database without a history is not an
-    /// error: its head is [`Head::NONE`].
-    async fn head(&mut self, set: &Set) -> Result<Head, Error>;
+    /// error: its head is [`HistoryHead::NONE`].
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error>;
 
     /// Loads the applied migrations, oldest first, without a lock and without writing.
     ///
     /// # Errors
     ///
     /// When the database can't be asked, or a row of the history is damaged.
-    async fn load(&mut self, set: &Set) -> Result<State, Error>;
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error>;
 
     /// Tries to take the history's lock and returns at once, never waiting on the server: a session that waits in
     /// `pg_advisory_lock()` holds a snapshot, which the holder's `CREATE INDEX CONCURRENTLY` would wait for.
@@ -111,7 +111,7 @@ impl std::fmt::Display for Holder {
 pub trait Locked: Send {
     /// The history's end as it was when nobody else could change it any more, if taking the lock has shown it; none where
     /// a migration was interrupted. It saves loading the history where what is applied is a beginning of the set.
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<HistoryTail> {
         None
     }
 
@@ -120,7 +120,7 @@ pub trait Locked: Send {
     /// # Errors
     ///
     /// When the database can't be asked, or a row of the history is damaged.
-    async fn load(&mut self) -> Result<State, Error>;
+    async fn load(&mut self) -> Result<HistoryState, Error>;
 
     /// Takes the steps, in order, each with its record, and tells `progress` of each that is done. How many messages
     /// that becomes is the backend's business.
@@ -131,7 +131,7 @@ pub trait Locked: Send {
     async fn apply(
         &mut self,
         steps: &[Step<'_>],
-        state: &State,
+        state: &HistoryState,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError>;
 

@@ -3,7 +3,7 @@
 use crate::engine::Progress;
 use crate::engine::error::{ApplyError, Error, Failure, Left, Place};
 use crate::engine::{History, Holder, Locked, Locking};
-use crate::history::{Applied, End, Head, Interrupted, Kept, Newer, State};
+use crate::history::{Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept};
 use crate::plan::{Action, Step};
 use crate::set::Set;
 use crate::set::checksum::normalized;
@@ -36,7 +36,7 @@ struct Inner {
 struct Recorded {
     applied: Vec<Applied>,
     interrupted: Option<Interrupted>,
-    rows: Vec<Row>,
+    rows: Vec<MemoryRow>,
     rows_since_revert: usize,
 }
 
@@ -48,9 +48,9 @@ impl Recorded {
 
 /// The digest after a step, and the step's migration.
 #[derive(Clone, Debug)]
-struct Row {
+struct MemoryRow {
     digest: Digest,
-    of: Newer,
+    of: AppliedRef,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ pub struct MemoryHistory {
 
 #[async_trait]
 impl History for MemoryHistory {
-    async fn head(&mut self, set: &Set) -> Result<Head, Error> {
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(set.name());
         let digest = recorded.digest();
@@ -154,10 +154,10 @@ impl History for MemoryHistory {
             .filter(|row| *row >= recorded.rows_since_revert)
             .map(|row| recorded.rows[row + 1..].iter().map(|row| row.of.clone()).collect());
         let interrupted = recorded.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
-        Ok(Head { digest, since, interrupted })
+        Ok(HistoryHead { digest, since, interrupted })
     }
 
-    async fn load(&mut self, set: &Set) -> Result<State, Error> {
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error> {
         Ok(load(&self.database, set.name()))
     }
 
@@ -175,12 +175,12 @@ impl History for MemoryHistory {
     }
 }
 
-fn load(database: &MemoryDatabase, set: &str) -> State {
+fn load(database: &MemoryDatabase, set: &str) -> HistoryState {
     let mut inner = database.inner();
     inner.loads += 1;
     let recorded = inner.recorded(set).clone();
     let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
-    let mut state = State { applied: recorded.applied, last_row, ..State::EMPTY };
+    let mut state = HistoryState { applied: recorded.applied, last_row, ..HistoryState::EMPTY };
     state.interrupted = recorded.interrupted;
     state
 }
@@ -198,22 +198,22 @@ impl Drop for MemoryLocked<'_> {
 
 #[async_trait]
 impl Locked for MemoryLocked<'_> {
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<HistoryTail> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(self.set);
         let digest = recorded.digest();
         let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
-        recorded.interrupted.is_none().then_some(End { digest, last_row, is_unended: false })
+        recorded.interrupted.is_none().then_some(HistoryTail { digest, last_row, is_unended: false })
     }
 
-    async fn load(&mut self) -> Result<State, Error> {
+    async fn load(&mut self) -> Result<HistoryState, Error> {
         Ok(load(&self.database, self.set))
     }
 
     async fn apply(
         &mut self,
         steps: &[Step<'_>],
-        state: &State,
+        state: &HistoryState,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
         {
@@ -241,14 +241,14 @@ impl Locked for MemoryLocked<'_> {
     }
 }
 
-fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &State) -> Result<(), ApplyError> {
+fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &HistoryState) -> Result<(), ApplyError> {
     if let Some(script) = step.script() {
         run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
     }
     let recorded = inner.recorded(set);
     let digest = step.digest_after(recorded.digest());
-    let of = Newer { version: step.version.clone(), name: step.name.clone().into_owned() };
-    recorded.rows.push(Row { digest, of });
+    let of = AppliedRef { version: step.version.clone(), name: step.name.clone().into_owned() };
+    recorded.rows.push(MemoryRow { digest, of });
     if step.action == Action::Rewind {
         if let (Some(interrupted), Some(settled)) = (&mut recorded.interrupted, step.settles) {
             interrupted.statements_done = settled.statements_done;

@@ -1,7 +1,6 @@
 //! The one engine: fast path, lock, load, plan, apply, report.
 
 pub mod advice;
-mod alarm;
 pub mod error;
 pub mod event;
 mod history;
@@ -9,20 +8,21 @@ mod memory;
 mod progress;
 pub mod report;
 mod retry;
+mod slow_threshold;
 mod stepping;
 
-pub use alarm::Alarm;
 pub use history::{History, Holder, Locked, Locking};
 pub use memory::{MemoryDatabase, MemoryHistory};
 pub use progress::Progress;
 pub use retry::Backoff;
+pub use slow_threshold::SlowThreshold;
 use stepping::{Stepped, Stepping};
 
 use crate::engine::error::Error;
-use crate::engine::event::{Event, Observer, Work};
+use crate::engine::event::{Activity, Event, Observer};
 use crate::engine::report::Report;
 use crate::history::Notice;
-use crate::history::{Head, Position, State};
+use crate::history::{HistoryHead, HistoryState, Position};
 use crate::plan::{Plan, Policies, Refused, Steps};
 use crate::set::Set;
 use crate::set::migration::Migration;
@@ -142,7 +142,7 @@ pub async fn run(
 pub fn decide<'s>(
     plan: &dyn Plan,
     set: &'s Set,
-    state: &State,
+    state: &HistoryState,
     policies: &Policies,
 ) -> Result<Steps<'s>, Refused> {
     let mut decided = plan.decide(set, state, policies)?;
@@ -181,12 +181,12 @@ impl Run<'_> {
     async fn take(&mut self, history: &mut dyn History) -> Result<Report, Error> {
         let head = history.head(self.set).await?;
         let position = head.position(self.set);
-        if self.is_settled(&position) {
+        if self.surely_done(&position) {
             return Ok(self.settled(&position));
         }
         let is_interrupted = matches!(position, Position::Interrupted { .. });
         // Whoever is at what was begun has the lock: with it in hand the plan decides what becomes of that.
-        if !is_interrupted && !self.plan.is_due(self.set, &position) {
+        if !is_interrupted && !self.plan.surely_pending(self.set, &position) {
             // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
             let state = history.load(self.set).await?;
             let decided = decide(self.plan, self.set, &state, &self.settings.policies)?;
@@ -197,15 +197,15 @@ impl Run<'_> {
         self.lock_and_apply(history).await
     }
 
-    fn is_settled(&self, position: &Position) -> bool {
-        self.plan.is_settled(self.set, position, &self.settings.policies)
+    fn surely_done(&self, position: &Position) -> bool {
+        self.plan.surely_done(self.set, position, &self.settings.policies)
     }
 
     /// Tries for the lock until it has it or need not have it any more.
     async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
         let (set, since) = (self.set, Instant::now());
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
-        let (mut told, mut held, mut alarm) = (None, false, Alarm::new(self.settings.slow));
+        let (mut told, mut held, mut alarm) = (None, false, SlowThreshold::new(self.settings.slow));
         loop {
             let in_the_way = match history.try_lock(set).await? {
                 Locking::Acquired(locked) => {
@@ -231,7 +231,7 @@ impl Run<'_> {
             let most = alarm.pause(self.waited, self.settings.lock_wait - self.waited);
             history.pause(backoff.pause().min(most)).await;
             let position = history.head(set).await?.position(set);
-            if self.is_settled(&position) {
+            if self.surely_done(&position) {
                 self.waited = since.elapsed();
                 return Ok(self.settled(&position));
             }
@@ -239,10 +239,10 @@ impl Run<'_> {
     }
 
     /// Tells of a wait that takes long.
-    fn tell_slow(&mut self, alarm: &mut Alarm, in_the_way: &Result<Holder, Error>) {
-        if alarm.rings(self.waited) {
+    fn tell_slow(&mut self, alarm: &mut SlowThreshold, in_the_way: &Result<Holder, Error>) {
+        if alarm.is_exceeded(self.waited) {
             let blockers = in_the_way.as_ref().map_or(&[][..], std::slice::from_ref);
-            self.observer.event(&Event::Slow { work: Work::Lock, age: self.waited, blockers });
+            self.observer.event(&Event::Slow { work: Activity::Lock, age: self.waited, blockers });
         }
     }
 
@@ -289,13 +289,15 @@ impl Run<'_> {
         let end = locked.end().map(|end| (end, end.position(self.set)));
         let before = match end {
             // Somebody else was faster, between the look and the lock.
-            Some((_, position)) if self.is_settled(&position) => {
+            Some((_, position)) if self.surely_done(&position) => {
                 return Ok(Turn::Ended(self.settled(&position)));
             }
             Some((end, Position::Beginning { applied, .. }))
-                if self.plan.is_due(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
+                if self
+                    .plan
+                    .surely_pending(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
             {
-                State::of_beginning(self.set, applied, end)
+                HistoryState::of_beginning(self.set, applied, end)
             }
             _ => locked.load().await?,
         };
@@ -349,7 +351,7 @@ impl Run<'_> {
         }
     }
 
-    fn nothing_to_do(&mut self, state: &State, decided: Steps<'_>) -> Report {
+    fn nothing_to_do(&mut self, state: &HistoryState, decided: Steps<'_>) -> Report {
         self.tell_notices(&decided);
         Report {
             set: self.set.name().to_owned(),
@@ -394,7 +396,7 @@ impl Run<'_> {
 }
 
 /// How many migrations are applied after a run, and the name of the last one.
-fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String>) {
+fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option<String>) {
     use crate::plan::Action;
     let mut applied: std::collections::BTreeMap<_, &str> =
         before.applied.iter().map(|a| (a.version.clone(), a.name.as_str())).collect();
@@ -423,7 +425,7 @@ fn standing(set: &Set, before: &State, report: &Report) -> (usize, Option<String
 /// # Errors
 ///
 /// As [`History::head`].
-pub async fn position(history: &mut dyn History, set: &Set) -> Result<(Head, Position), Error> {
+pub async fn position(history: &mut dyn History, set: &Set) -> Result<(HistoryHead, Position), Error> {
     let head = history.head(set).await?;
     let position = head.position(set);
     Ok((head, position))

@@ -1,8 +1,8 @@
 //! How far a run has come.
 
-use super::Alarm;
+use super::SlowThreshold;
 use crate::engine::Holder;
-use crate::engine::event::{Event, Observer, Running, ServerMessage, Severity, Work};
+use crate::engine::event::{Activity, Event, Observer, RunningStatement, ServerMessage, Severity};
 use crate::engine::report::StepReport;
 use crate::history::Notice;
 use crate::plan::{Action, Step};
@@ -30,12 +30,12 @@ pub struct Progress<'o> {
 /// The age of something under way, and when to report it.
 struct Age {
     since: Instant,
-    alarm: Alarm,
+    alarm: SlowThreshold,
 }
 
 impl Age {
     fn new(slow: Option<Duration>) -> Age {
-        Age { since: Instant::now(), alarm: Alarm::new(slow) }
+        Age { since: Instant::now(), alarm: SlowThreshold::new(slow) }
     }
 
     fn begin(&mut self) {
@@ -83,12 +83,12 @@ impl<'o> Progress<'o> {
         let Some(slow) = self.slow else { return };
         let (step_age, run_age) = (self.step_age(), self.age());
         let is_step_slow = self.underway.is_some() && step_age >= slow;
-        if self.run.alarm.rings(run_age) && !is_step_slow && of_statement < slow {
-            self.slow(Work::Run, run_age, blockers);
+        if self.run.alarm.is_exceeded(run_age) && !is_step_slow && of_statement < slow {
+            self.slow(Activity::Run, run_age, blockers);
         }
         if let Some((name, action)) = self.underway.take() {
-            if self.step.alarm.rings(step_age) && of_statement < slow {
-                self.slow(Work::Migration { name: &name, action }, step_age, blockers);
+            if self.step.alarm.is_exceeded(step_age) && of_statement < slow {
+                self.slow(Activity::Migration { name: &name, action }, step_age, blockers);
             }
             self.underway = Some((name, action));
         }
@@ -136,7 +136,7 @@ impl<'o> Progress<'o> {
 
     /// A statement of a step's script is run from now on; `number` counts from 1.
     pub fn statement_started(&mut self, step: &Step<'_>, number: usize, pid: Option<i32>) {
-        if let Some(statement) = Running::of(step, number, pid) {
+        if let Some(statement) = RunningStatement::of(step, number, pid) {
             self.observer.event(&Event::StatementStarted { statement });
         }
     }
@@ -149,7 +149,7 @@ impl<'o> Progress<'o> {
         pid: Option<i32>,
         message: &ServerMessage,
     ) {
-        let statement = number.and_then(|number| Running::of(step, number, pid));
+        let statement = number.and_then(|number| RunningStatement::of(step, number, pid));
         let (name, action) = (&*step.name, step.action);
         self.observer.event(&Event::ServerSaid { message, name, action, statement });
         if message.severity == Severity::Warning {
@@ -175,7 +175,7 @@ impl<'o> Progress<'o> {
     }
 
     /// Something takes long.
-    pub fn slow(&mut self, work: Work<'_>, age: Duration, blockers: &[Holder]) {
+    pub fn slow(&mut self, work: Activity<'_>, age: Duration, blockers: &[Holder]) {
         self.observer.event(&Event::Slow { work, age, blockers });
     }
 

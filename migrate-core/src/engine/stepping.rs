@@ -5,7 +5,7 @@ use crate::engine::advice::Cause;
 use crate::engine::error::{ApplyError, Error};
 use crate::engine::event::Event;
 use crate::engine::{Holder, Locked};
-use crate::history::State;
+use crate::history::HistoryState;
 use crate::plan::{Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ pub(super) struct Stepping<'s, 'r> {
     pub(super) plan: &'r dyn Plan,
     pub(super) settings: &'r Settings,
     pub(super) decided: Steps<'s>,
-    pub(super) state: State,
+    pub(super) state: HistoryState,
 }
 
 impl Stepping<'_, '_> {
@@ -81,14 +81,15 @@ impl Stepping<'_, '_> {
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
                 }
-                Err(stopped @ (ApplyError::Moved(_) | ApplyError::Busy(_))) => {
-                    let may_wait = matches!(stopped, ApplyError::Busy(_));
-                    let (ApplyError::Moved(error) | ApplyError::Busy(error)) = stopped else {
+                Err(stopped @ (ApplyError::HistoryChanged(_) | ApplyError::ForeignToolActive(_))) => {
+                    let may_wait = matches!(stopped, ApplyError::ForeignToolActive(_));
+                    let (ApplyError::HistoryChanged(error) | ApplyError::ForeignToolActive(error)) = stopped
+                    else {
                         unreachable!()
                     };
                     moves += 1;
                     let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
-                    if !self.plan.is_repeatable() || gives_up {
+                    if !self.plan.may_replan() || gives_up {
                         return Err(Error::LockLost { done: progress.done_count() });
                     }
                     // Who moves it once is most likely done by now.

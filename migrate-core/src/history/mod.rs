@@ -7,4 +7,6 @@ pub mod stored;
 
 pub use notice::Notice;
 pub(crate) use notice::{list, numbered};
-pub use state::{Applied, End, Head, Interrupted, Kept, LostRows, Newer, Position, State};
+pub use state::{
+    Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept, LostRows, Position,
+};

@@ -10,19 +10,19 @@ use std::time::{Duration, SystemTime};
 
 /// The end of a history, as one round trip without a lock shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct HistoryHead {
     /// The digest of all that is applied.
     pub digest: Digest,
     /// Where the whole set was once applied and nothing was reverted since: what was applied after that, in order.
-    pub since: Option<Vec<Newer>>,
+    pub since: Option<Vec<AppliedRef>>,
     /// The version of a migration that was begun, or begun to be reverted, and not finished: it is under way, or was
     /// interrupted. Nothing comes after it until it is finished or settled, so the history's end shows it.
     pub interrupted: Option<Version>,
 }
 
-impl Head {
+impl HistoryHead {
     /// The head of a history that does not exist or is empty.
-    pub const NONE: Head = Head { digest: Digest::EMPTY, since: None, interrupted: None };
+    pub const NONE: HistoryHead = HistoryHead { digest: Digest::EMPTY, since: None, interrupted: None };
 
     /// Where the database stands, seen from a set.
     ///
@@ -40,7 +40,7 @@ impl Head {
             Some(newer) => {
                 // Repeatable migrations that were applied again since are a newer release's where versions are. One whose text
                 // was accepted since has two rows.
-                let mut newer: Vec<Newer> =
+                let mut newer: Vec<AppliedRef> =
                     newer.iter().filter(|n| !n.version.is_repeatable()).cloned().collect();
                 let mut seen = std::collections::HashSet::new();
                 newer.retain(|newer| seen.insert(newer.version.clone()));
@@ -55,7 +55,7 @@ impl Head {
 /// The end of a history under its lock: all that has to be known to apply what is pending, where what is applied is a
 /// beginning of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct HistoryTail {
     /// The digest of all that is applied.
     pub digest: Digest,
     /// The number of the last row, from which the next ones count on; 0 when there is none.
@@ -64,19 +64,19 @@ pub struct End {
     pub is_unended: bool,
 }
 
-impl End {
+impl HistoryTail {
     /// The end of a history that does not exist or is empty.
-    pub const NONE: End = End { digest: Digest::EMPTY, last_row: 0, is_unended: false };
+    pub const NONE: HistoryTail = HistoryTail { digest: Digest::EMPTY, last_row: 0, is_unended: false };
 
     /// Where the database stands, seen from a set.
     pub fn position(&self, set: &Set) -> Position {
-        Head { digest: self.digest, ..Head::NONE }.position(set)
+        HistoryHead { digest: self.digest, ..HistoryHead::NONE }.position(set)
     }
 }
 
 /// An applied migration that is newer than all of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newer {
+pub struct AppliedRef {
     /// Its version.
     pub version: Version,
     /// Its name when it was applied.
@@ -97,7 +97,7 @@ pub enum Position {
     /// All of the set is applied, unchanged, and newer migrations that it does not have: a newer release was here.
     Ahead {
         /// What the set does not have, in the order of application.
-        newer: Vec<Newer>,
+        newer: Vec<AppliedRef>,
     },
     /// A migration was begun, or begun to be reverted, and not finished: a run is at it, or was interrupted.
     Interrupted {
@@ -263,7 +263,7 @@ impl LostRows {
 
     /// The same with the names of the migrations of a set whose rows they were: those that make what is applied by the
     /// rest (`state`) what the history's end says.
-    pub fn of_set(self, set: &Set, state: &State, end: Digest) -> LostRows {
+    pub fn of_set(self, set: &Set, state: &HistoryState, end: Digest) -> LostRows {
         let own = |m: &dyn Migration| Digest::of_migration(m.version(), &m.checksum());
         let missing: Vec<&dyn Migration> = set.iter().filter(|m| state.find(m.version()).is_none()).collect();
         let gap = end - state.digest();
@@ -277,7 +277,7 @@ impl LostRows {
 
 /// All that a history says of one set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct HistoryState {
     /// The migrations that count as applied, in the order of their application.
     pub applied: Vec<Applied>,
     /// The migration that was begun and not finished, if there is one.
@@ -296,9 +296,9 @@ pub struct State {
     pub foreign: Option<crate::history::foreign::ForeignHistory>,
 }
 
-impl State {
+impl HistoryState {
     /// A history of nothing.
-    pub const EMPTY: State = State {
+    pub const EMPTY: HistoryState = HistoryState {
         applied: Vec::new(),
         interrupted: None,
         last_row: 0,
@@ -311,10 +311,10 @@ impl State {
 
     /// The state of a history in which the set's first `count` migrations are applied, unchanged, and nothing else; when
     /// and by whom is left out.
-    pub(crate) fn of_beginning(set: &Set, count: usize, end: End) -> State {
+    pub(crate) fn of_beginning(set: &Set, count: usize, end: HistoryTail) -> HistoryState {
         let applied = set.iter().take(count);
         let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
-        State { applied, last_row: end.last_row, is_unended: end.is_unended, ..State::EMPTY }
+        HistoryState { applied, last_row: end.last_row, is_unended: end.is_unended, ..HistoryState::EMPTY }
     }
 
     /// How many statements of a migration are done, if it was interrupted.

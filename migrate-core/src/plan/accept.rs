@@ -1,6 +1,6 @@
 //! Accepting an edit: the text that an applied migration has now becomes the one that counts.
 
-use crate::history::{Applied, Position, State};
+use crate::history::{Applied, HistoryState, Position};
 use crate::plan::check::{applied_text, missing};
 use crate::plan::refused::Diff;
 use crate::plan::up::unknown;
@@ -20,7 +20,7 @@ use crate::sql;
 /// # Examples
 ///
 /// ```
-/// use migrate_core::history::{Applied, Kept, State};
+/// use migrate_core::history::{Applied, Kept, HistoryState};
 /// use migrate_core::plan::{Accept, Plan, Policies};
 /// use migrate_core::{Checksum, Script, Set, SqlMigration, Version};
 /// use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::sql;
 /// let set = Set::new("app", vec![Arc::new(migration)])?;
 /// let mut applied = Applied::new(Version::numeric("1"), "1_a", Checksum::of("CREATE TABLE a ();"));
 /// applied.kept = Some(Kept { up: Some("CREATE TABLE a ();".to_owned()), down: None });
-/// let state = State { applied: vec![applied], ..State::EMPTY };
+/// let state = HistoryState { applied: vec![applied], ..HistoryState::EMPTY };
 ///
 /// let plan = Accept::new(Version::numeric("1")).because("formatted");
 /// assert_eq!(plan.decide(&set, &state, &Policies::DEFAULT)?.steps.len(), 1);
@@ -71,7 +71,7 @@ impl Accept {
         Accept { force: true, ..self }
     }
 
-    fn steps<'s>(&self, set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
+    fn steps<'s>(&self, set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refused> {
         let edited = match &self.versions {
             Some(versions) => {
                 let each: Result<Vec<_>, Refused> =
@@ -95,7 +95,7 @@ impl Accept {
 /// An applied migration with what the set has of it now; none where the text is the applied one.
 fn edited<'s, 'h>(
     set: &'s Set,
-    state: &'h State,
+    state: &'h HistoryState,
     version: &Version,
 ) -> Result<Option<(&'s dyn Migration, &'h Applied)>, Refused> {
     if let Some(interrupted) =
@@ -116,7 +116,7 @@ fn edited<'s, 'h>(
 }
 
 /// A repeatable migration with a new text is to be applied, and is no edit.
-fn all_edited<'s, 'h>(set: &'s Set, state: &'h State) -> Vec<(&'s dyn Migration, &'h Applied)> {
+fn all_edited<'s, 'h>(set: &'s Set, state: &'h HistoryState) -> Vec<(&'s dyn Migration, &'h Applied)> {
     let applied = state.applied.iter().filter(|applied| !applied.version.is_repeatable());
     let both = applied.filter_map(|applied| Some((set.find(&applied.version)?, applied)));
     both.filter(|(migration, applied)| migration.checksum() != applied.checksum).collect()
@@ -138,15 +138,15 @@ fn check_writing(migration: &dyn Migration, applied: &Applied) -> Result<(), Ref
 }
 
 impl Plan for Accept {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         false
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn may_replan(&self) -> bool {
         true
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(&self, set: &'s Set, state: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
         Ok(Steps { steps: self.steps(set, state)?, notices: Vec::new() })
     }
 }

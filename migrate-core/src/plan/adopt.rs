@@ -1,8 +1,10 @@
 //! Taking over what another tool has applied.
 
 use crate::history::Notice;
-use crate::history::foreign::{ForeignHistory, Found, FoundState, Obstacle, Tool, UnusableHistory};
-use crate::history::{Applied, Position, State};
+use crate::history::foreign::{
+    ForeignHistory, ForeignMigration, ForeignMigrationState, Obstacle, Tool, UnusableHistory,
+};
+use crate::history::{Applied, HistoryState, Position};
 use crate::plan::step::Adopted;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 /// Marks the migrations that another tool has applied as applied, where the history has none of its own yet, and goes on
 /// with another plan.
 ///
-/// The other tool's history is [`State::foreign`], which a backend that was told to looks for. Everything is checked
+/// The other tool's history is [`HistoryState::foreign`], which a backend that was told to looks for. Everything is checked
 /// before anything is written: checksums, failed migrations, and whether the set has what is applied.
 #[derive(Debug)]
 pub struct Adopt(Box<dyn Plan>);
@@ -27,20 +29,25 @@ impl Adopt {
 }
 
 impl Plan for Adopt {
-    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
-        self.0.is_settled(set, position, policies)
+    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+        self.0.surely_done(set, position, policies)
     }
 
-    fn is_due(&self, set: &Set, position: &Position) -> bool {
+    fn surely_pending(&self, set: &Set, position: &Position) -> bool {
         // Where nothing of ours is applied, only the whole look tells what there is to adopt.
-        !matches!(position, Position::Beginning { applied: 0, .. }) && self.0.is_due(set, position)
+        !matches!(position, Position::Beginning { applied: 0, .. }) && self.0.surely_pending(set, position)
     }
 
-    fn is_repeatable(&self) -> bool {
-        self.0.is_repeatable()
+    fn may_replan(&self) -> bool {
+        self.0.may_replan()
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         let is_new = state.applied.is_empty() && state.interrupted.is_none();
         let Some(foreign) = state.foreign.as_ref().filter(|_| is_new) else {
             return self.0.decide(set, state, policies);
@@ -50,7 +57,7 @@ impl Plan for Adopt {
             .steps
             .iter()
             .map(|step| Applied::new(step.version.clone(), step.name.clone(), step.checksum));
-        let state = State { applied: applied.collect(), ..state.clone() };
+        let state = HistoryState { applied: applied.collect(), ..state.clone() };
         let then = self.0.decide(set, &state, policies)?;
         let Steps { mut steps, mut notices } = adoption;
         steps.extend(then.steps);
@@ -73,9 +80,9 @@ pub fn adoption<'s>(
     policies: &Policies,
 ) -> Result<Steps<'s>, UnusableHistory> {
     let witness = foreign.witness.iter().cloned().collect();
-    let mut taking = Taking { set, foreign, policies, witness, taken: Taken::default() };
+    let mut taking = Taking { set, foreign, policies, witness, taken: AdoptedRow::default() };
     foreign.found.iter().for_each(|found| taking.take(found));
-    let Taken { steps, mut notices, obstacles, .. } = taking.taken;
+    let AdoptedRow { steps, mut notices, obstacles, .. } = taking.taken;
     if !obstacles.is_empty() {
         return Err(UnusableHistory { tool: foreign.tool, table: foreign.table.clone(), obstacles });
     }
@@ -91,11 +98,11 @@ struct Taking<'s, 'f> {
     foreign: &'f ForeignHistory,
     policies: &'f Policies,
     witness: Arc<[String]>,
-    taken: Taken<'s>,
+    taken: AdoptedRow<'s>,
 }
 
 #[derive(Default)]
-struct Taken<'s> {
+struct AdoptedRow<'s> {
     steps: Vec<Step<'s>>,
     versions: HashSet<Version>,
     notices: Vec<Notice>,
@@ -103,22 +110,22 @@ struct Taken<'s> {
 }
 
 impl<'s> Taking<'s, '_> {
-    fn take(&mut self, found: &Found) {
+    fn take(&mut self, found: &ForeignMigration) {
         match &found.state {
-            FoundState::Reverted => {}
-            FoundState::Failed { logs } => {
+            ForeignMigrationState::Reverted => {}
+            ForeignMigrationState::Failed { logs } => {
                 let logs = logs.clone();
                 self.taken.obstacles.push(Obstacle::Failed { migration: found.clone(), logs });
             }
-            FoundState::Interrupted { .. } => {
+            ForeignMigrationState::Interrupted { .. } => {
                 self.taken.obstacles.push(Obstacle::Interrupted { name: found.to_string() });
             }
-            FoundState::Applied => self.take_applied(found),
-            FoundState::AppliedUpTo => self.take_up_to(found),
+            ForeignMigrationState::Applied => self.take_applied(found),
+            ForeignMigrationState::AppliedUpTo => self.take_up_to(found),
         }
     }
 
-    fn take_applied(&mut self, found: &Found) {
+    fn take_applied(&mut self, found: &ForeignMigration) {
         let Some(migration) = found.find(self.set) else { return self.missing(found) };
         match &found.checksum {
             Some(then) if !then.is_of(migration) => {
@@ -132,7 +139,7 @@ impl<'s> Taking<'s, '_> {
         }
     }
 
-    fn take_up_to(&mut self, found: &Found) {
+    fn take_up_to(&mut self, found: &ForeignMigration) {
         // A baseline of Flyway's need not be a migration; the version where golang-migrate or tern stands is one.
         if matches!(self.foreign.tool, Tool::GolangMigrate | Tool::Tern) && found.find(self.set).is_none() {
             return self.missing(found);
@@ -143,7 +150,7 @@ impl<'s> Taking<'s, '_> {
         }
     }
 
-    fn missing(&mut self, found: &Found) {
+    fn missing(&mut self, found: &ForeignMigration) {
         if is_repeatable(found) {
             return;
         }
@@ -155,7 +162,7 @@ impl<'s> Taking<'s, '_> {
         }
     }
 
-    fn mark(&mut self, migration: &'s dyn Migration, found: &Found) {
+    fn mark(&mut self, migration: &'s dyn Migration, found: &ForeignMigration) {
         if !self.taken.versions.insert(migration.version().clone()) {
             return;
         }
@@ -165,6 +172,6 @@ impl<'s> Taking<'s, '_> {
     }
 }
 
-fn is_repeatable(found: &Found) -> bool {
+fn is_repeatable(found: &ForeignMigration) -> bool {
     found.version.starts_with("R__")
 }

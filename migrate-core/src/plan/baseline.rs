@@ -1,6 +1,6 @@
 //! For a database whose schema was there first.
 
-use crate::history::{Position, State};
+use crate::history::{HistoryState, Position};
 use crate::plan::check::check_rows;
 use crate::plan::up::unknown;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
@@ -20,16 +20,16 @@ impl Baseline {
 }
 
 impl Plan for Baseline {
-    fn is_settled(&self, set: &Set, position: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &Position, _: &Policies) -> bool {
         // Asked for again, by another replica perhaps: it stands already.
         matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn may_replan(&self) -> bool {
         true
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(&self, set: &'s Set, state: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
         check_rows(state)?;
         let last = set.position(&self.0).ok_or_else(|| unknown(set, Some(&self.0)))?;
         if let Some(interrupted) = &state.interrupted {

@@ -2,7 +2,7 @@
 
 use crate::history::Notice;
 use crate::history::stored;
-use crate::history::{Applied, State};
+use crate::history::{Applied, HistoryState};
 use crate::plan::refused::{Diff, Refused};
 use crate::plan::squash;
 use crate::set::Set;
@@ -48,7 +48,7 @@ impl Policies {
 /// # Errors
 ///
 /// The first contradiction that `policies` does not allow.
-pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
+pub fn check(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     check_rows(state)?;
     let mut notices = Vec::new();
     let mut newer = Vec::new();
@@ -79,11 +79,11 @@ pub fn check(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice
 }
 
 /// Refuses a history that lacks rows which count.
-pub(super) fn check_rows(state: &State) -> Result<(), Refused> {
+pub(super) fn check_rows(state: &HistoryState) -> Result<(), Refused> {
     state.lost.clone().map_or(Ok(()), |lost| Err(Refused::RowsLost { lost }))
 }
 
-pub(super) fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
+pub(super) fn missing(set: &Set, state: &HistoryState, applied: &Applied) -> Refused {
     let newest = set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned());
     let renumbered = set.iter().find(|migration| is_renumbered(*migration, applied, state));
     let renumbered = renumbered.map(|migration| migration.name().to_owned());
@@ -91,7 +91,7 @@ pub(super) fn missing(set: &Set, state: &State, applied: &Applied) -> Refused {
 }
 
 /// Whether a migration that is not applied has the text of one that is. Scripts without a statement are all alike.
-fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &State) -> bool {
+fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &HistoryState) -> bool {
     let does_nothing = migration.up().script().is_some_and(|script| script.statements().is_empty());
     migration.checksum() == applied.checksum
         && !migration.version().is_repeatable()
@@ -124,7 +124,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
 
 /// Whether a migration of the set is pending before one that is applied, by this release or another one: a release beside
 /// it may have had a later migration that the set does not know.
-fn check_order(set: &Set, state: &State, policies: &Policies) -> Result<Vec<Notice>, Refused> {
+fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     let applied = AppliedVersions::of(state);
     let Some(last) = state.last().filter(|last| !last.version.is_repeatable()) else { return Ok(Vec::new()) };
     let after = set.find(&last.version).map_or(&*last.name, |migration| migration.name());
@@ -166,7 +166,7 @@ pub(super) fn applied_text(applied: &Applied, now: &str) -> Option<String> {
 pub(super) struct AppliedVersions<'a>(std::collections::HashSet<&'a crate::set::version::Version>);
 
 impl<'a> AppliedVersions<'a> {
-    pub(super) fn of(state: &'a State) -> AppliedVersions<'a> {
+    pub(super) fn of(state: &'a HistoryState) -> AppliedVersions<'a> {
         AppliedVersions(state.applied.iter().map(|applied| &applied.version).collect())
     }
 

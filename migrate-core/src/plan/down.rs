@@ -1,7 +1,7 @@
 //! Backward.
 
 use crate::history::stored;
-use crate::history::{Applied, Position, State};
+use crate::history::{Applied, HistoryState, Position};
 use crate::plan::check::check_rows;
 use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::set::Set;
@@ -54,7 +54,7 @@ impl Down {
     /// # Examples
     ///
     /// ```
-    /// use migrate_core::history::{Applied, State};
+    /// use migrate_core::history::{Applied, HistoryState};
     /// use migrate_core::plan::{Down, Plan, Policies};
     /// use migrate_core::{Checksum, Script, Set, SqlMigration, Version};
     /// use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Down {
     ///     let applied = Applied::new(Version::numeric(n), n, Checksum::of("SELECT 1"));
     ///     applied.with_run(run, SystemTime::now(), Duration::ZERO)
     /// });
-    /// let state = State { applied: applied.into(), ..State::EMPTY };
+    /// let state = HistoryState { applied: applied.into(), ..HistoryState::EMPTY };
     ///
     /// let steps = Down::last_run().decide(&set, &state, &Policies::DEFAULT).unwrap().steps;
     /// assert_eq!(steps.iter().map(|step| step.version.as_written()).collect::<Vec<_>>(), ["3", "2"]);
@@ -93,7 +93,7 @@ impl Down {
     /// # Examples
     ///
     /// ```
-    /// use migrate_core::history::{Applied, State};
+    /// use migrate_core::history::{Applied, HistoryState};
     /// use migrate_core::plan::{Down, Plan, Policies, Refused};
     /// use migrate_core::{Checksum, Script, Set, SqlMigration, Version};
     /// use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Down {
     /// let migration = SqlMigration::new(Version::numeric("1"), "1_a", script("SELECT 1")).with_down(script("SELECT 2"));
     /// let set = Set::new("app", vec![Arc::new(migration)]).unwrap();
     /// let marked = Applied::new(Version::numeric("1"), "1_a", Checksum::of("SELECT 1")).as_marked();
-    /// let state = State { applied: vec![marked], ..State::EMPTY };
+    /// let state = HistoryState { applied: vec![marked], ..HistoryState::EMPTY };
     ///
     /// let refused = Down::all().decide(&set, &state, &Policies::DEFAULT).unwrap_err();
     /// assert!(matches!(refused, Refused::Marked { .. }));
@@ -123,7 +123,7 @@ impl Down {
     }
 
     /// What is to be reverted, in the order of reverting.
-    fn selected<'a>(&self, state: &'a State) -> Result<Vec<&'a Applied>, Refused> {
+    fn selected<'a>(&self, state: &'a HistoryState) -> Result<Vec<&'a Applied>, Refused> {
         // A revert that was interrupted goes on before another begins.
         let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
         let (begun, others): (Vec<_>, Vec<_>) =
@@ -147,7 +147,7 @@ impl Down {
 }
 
 /// The run of this name, or the only one whose name begins with it: lists show the beginning only.
-fn meant<'r>(state: &'r State, run: &'r str) -> &'r str {
+fn meant<'r>(state: &'r HistoryState, run: &'r str) -> &'r str {
     let mut runs = state.applied.iter().map(|applied| applied.run.as_str());
     let Some(first) = runs.find(|name| !run.is_empty() && name.starts_with(run)) else { return run };
     if runs.all(|name| name == first || !name.starts_with(run)) { first } else { run }
@@ -157,7 +157,7 @@ fn meant<'r>(state: &'r State, run: &'r str) -> &'r str {
 ///
 /// Only what was run is a deployment: what was marked, by a baseline or as taken over from another tool, was there before, and a down script
 /// would drop it. Repeatable migrations are let go of with whatever is reverted.
-fn applied_by<'a>(state: &'a State, run: &str) -> Result<Vec<&'a Applied>, Refused> {
+fn applied_by<'a>(state: &'a HistoryState, run: &str) -> Result<Vec<&'a Applied>, Refused> {
     if run.is_empty() {
         return Err(Refused::NoRuns);
     }
@@ -190,12 +190,12 @@ impl From<usize> for Down {
 }
 
 impl Plan for Down {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         // Where nothing is applied, a newer release's migration may still be half applied: the history tells.
         self.is_nothing()
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(&self, set: &'s Set, state: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
         check_rows(state)?;
         not_while_interrupted(state)?;
         let reverted = self.selected(state)?;
@@ -212,7 +212,7 @@ impl Plan for Down {
 }
 
 /// Refuses to revert what was marked as applied and never run, but for a revert that was begun: that was asked for.
-pub(super) fn only_run(state: &State, reverted: &[&Applied]) -> Result<(), Refused> {
+pub(super) fn only_run(state: &HistoryState, reverted: &[&Applied]) -> Result<(), Refused> {
     let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
     let is_refused = |applied: &&&Applied| applied.marked && Some(&applied.version) != begun;
     let names: Vec<String> = reverted.iter().filter(is_refused).map(|applied| applied.name.clone()).collect();
@@ -220,7 +220,7 @@ pub(super) fn only_run(state: &State, reverted: &[&Applied]) -> Result<(), Refus
 }
 
 /// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.
-pub(super) fn not_while_interrupted(state: &State) -> Result<(), Refused> {
+pub(super) fn not_while_interrupted(state: &HistoryState) -> Result<(), Refused> {
     match &state.interrupted {
         Some(interrupted) if !interrupted.reverting => Err(Refused::unfinished(interrupted)),
         _ => Ok(()),

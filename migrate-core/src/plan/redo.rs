@@ -1,6 +1,6 @@
 //! Back and forward again.
 
-use crate::history::{Applied, Position, State};
+use crate::history::{Applied, HistoryState, Position};
 use crate::plan::down::{not_while_interrupted, only_run, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
@@ -29,11 +29,16 @@ impl Redo {
 }
 
 impl Plan for Redo {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         self.count == 0
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         not_while_interrupted(state)?;
         let versioned = state.applied.iter().filter(|applied| !applied.version.is_repeatable());
         let versioned: Vec<Applied> = versioned.cloned().collect();
@@ -42,7 +47,7 @@ impl Plan for Redo {
             only_run(state, &redone.iter().rev().collect::<Vec<_>>())?;
         }
         // An edit of what is redone is the point; an edit of what stays is not.
-        let rest = State { applied: stays.to_vec(), ..state.clone() };
+        let rest = HistoryState { applied: stays.to_vec(), ..state.clone() };
         let notices = check(set, &rest, policies)?;
         let mut steps = repeatable::release(set, state)?;
         for applied in redone.iter().rev() {

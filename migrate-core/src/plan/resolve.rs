@@ -1,6 +1,6 @@
 //! Settling by hand what a program can't tell.
 
-use crate::history::{Interrupted, Position, State};
+use crate::history::{HistoryState, Interrupted, Position};
 use crate::plan::repeatable::superseded;
 use crate::plan::step::Settled;
 use crate::plan::up::unknown;
@@ -42,7 +42,7 @@ impl Resolve {
         Resolve { reason: Some(reason.into()), ..self }
     }
 
-    fn step<'s>(&self, set: &'s Set, state: &State) -> Result<Option<Step<'s>>, Refused> {
+    fn step<'s>(&self, set: &'s Set, state: &HistoryState) -> Result<Option<Step<'s>>, Refused> {
         match state.interrupted.as_ref().filter(|interrupted| interrupted.version == self.version) {
             Some(interrupted) => self.settle(set, interrupted).map(Some),
             None => self.record(set, state),
@@ -50,7 +50,7 @@ impl Resolve {
     }
 
     /// The step for a migration that was not interrupted.
-    fn record<'s>(&self, set: &'s Set, state: &State) -> Result<Option<Step<'s>>, Refused> {
+    fn record<'s>(&self, set: &'s Set, state: &HistoryState) -> Result<Option<Step<'s>>, Refused> {
         let applied = state.find(&self.version);
         let migration = set.find(&self.version);
         match (self.resolution, applied, migration) {
@@ -124,11 +124,11 @@ fn resume_at(
 }
 
 impl Plan for Resolve {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         false
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(&self, set: &'s Set, state: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
         let step = self.step(set, state)?;
         let steps = step.map(|step| Step { reason: self.reason.clone().map(Into::into), ..step });
         Ok(Steps { steps: steps.into_iter().collect(), notices: Vec::new() })

@@ -1,6 +1,6 @@
 //! Migrations that replace a range of others: run where none of the range is applied, and marked where all of it is.
 
-use crate::history::{Applied, State};
+use crate::history::{Applied, HistoryState};
 use crate::plan::repeatable::superseded;
 use crate::plan::{Refused, Step};
 use crate::set::Set;
@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 /// What is to be done for a pending migration, where it replaces others.
 pub(super) fn steps<'s>(
     set: &'s Set,
-    state: &State,
+    state: &HistoryState,
     migration: &'s dyn Migration,
     range: &RangeInclusive<Version>,
 ) -> Result<Vec<Step<'s>>, Refused> {

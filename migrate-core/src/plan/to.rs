@@ -1,6 +1,6 @@
 //! To a version, whichever way that is.
 
-use crate::history::{Position, State};
+use crate::history::{HistoryState, Position};
 use crate::plan::{Down, Plan, Policies, Refused, Steps, Up};
 use crate::set::Set;
 use crate::set::version::Version;
@@ -17,15 +17,20 @@ impl To {
 }
 
 impl Plan for To {
-    fn is_settled(&self, set: &Set, position: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &Position, _: &Policies) -> bool {
         matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn may_replan(&self) -> bool {
         true
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         if state.applied.iter().any(|applied| !applied.version.is_repeatable() && applied.version > self.0) {
             Down::to(self.0.clone()).decide(set, state, policies)
         } else {

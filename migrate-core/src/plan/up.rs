@@ -2,7 +2,7 @@
 
 use crate::history::Notice;
 use crate::history::stored;
-use crate::history::{Interrupted, Position, State};
+use crate::history::{HistoryState, Interrupted, Position};
 use crate::plan::check::AppliedVersions;
 use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash};
 use crate::set::Set;
@@ -38,7 +38,7 @@ impl Up {
 }
 
 impl Plan for Up {
-    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
         match position {
             Position::Beginning { applied, .. } => self.count(set).is_some_and(|count| *applied >= count),
             Position::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
@@ -46,15 +46,20 @@ impl Plan for Up {
         }
     }
 
-    fn is_due(&self, set: &Set, position: &Position) -> bool {
+    fn surely_pending(&self, set: &Set, position: &Position) -> bool {
         matches!((position, self.count(set)), (Position::Beginning { applied, .. }, Some(count)) if *applied < count)
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn may_replan(&self) -> bool {
         true
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
         let notices = check(set, state, policies)?;
         if let Some(interrupted) = &state.interrupted
@@ -92,7 +97,7 @@ pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
 }
 
 /// The step that goes on with an interrupted migration: before anything else is done.
-fn resume<'s>(set: &'s Set, state: &State) -> Result<Vec<Step<'s>>, Refused> {
+fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refused> {
     let Some(interrupted) = &state.interrupted else { return Ok(Vec::new()) };
     let refuse = |problem| Refused::interrupted(interrupted, problem);
     if interrupted.reverting {

@@ -18,7 +18,7 @@ pub use layout::Layout;
 pub use role::Role;
 
 use crate::set::digest::DigestChain;
-use crate::set::embedded::{Embedded, Literals, Made};
+use crate::set::embedded::{Embedded, LazyMigration, Literals};
 use crate::set::filled::{Base, Filled};
 use crate::set::migration::{Migration, Payload};
 use crate::set::placeholder::{Placeholder, PlaceholderError, Placeholders, Values};
@@ -131,7 +131,7 @@ impl Set {
     pub const fn from_static(
         name: &'static str,
         literals: &'static Literals,
-        made: &'static [Made],
+        made: &'static [LazyMigration],
         digests: &'static [u8],
         folder: &'static str,
         placeholders: &'static [Cow<'static, str>],

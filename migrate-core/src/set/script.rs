@@ -13,31 +13,31 @@ use std::ops::Range;
 pub struct Script {
     path: Cow<'static, str>,
     text: Cow<'static, str>,
-    statements: Stored,
+    statements: StoredStatements,
     /// None is none: few scripts have any, and embedded scripts have room for them in the binary.
     options: Option<Box<Options>>,
-    part: Part,
+    part: FilePart,
     placeholders: Vec<Placeholder>,
     /// Where the placeholders have their values: the text as it was.
-    source: Option<Box<Source>>,
+    source: Option<Box<TemplateSource>>,
 }
 
 /// The statements, as they came.
 #[derive(Clone)]
-enum Stored {
-    Made(Cow<'static, [Statement]>),
+enum StoredStatements {
+    Owned(Cow<'static, [Statement]>),
     Packed(&'static [u8]),
 }
 
 /// The text of a script before its placeholders were replaced.
 #[derive(Clone, Debug)]
-struct Source {
+struct TemplateSource {
     text: Cow<'static, str>,
     /// Each value: its bytes in the text that is run, and those of its placeholder.
     values: Vec<(Range<usize>, Range<usize>)>,
 }
 
-impl Source {
+impl TemplateSource {
     /// The byte that a byte of the text that is run comes from: within a value, the beginning of its placeholder.
     fn offset(&self, offset: usize) -> usize {
         let before = self.values.partition_point(|(run, _)| run.start <= offset);
@@ -51,7 +51,7 @@ impl Source {
 
 /// Where a script's text stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum FilePart {
     /// It is all of it.
     Whole,
     /// It is one half: from this byte, which is the first of this line.
@@ -79,8 +79,16 @@ impl Script {
         options: Options,
     ) -> Script {
         let (path, text) = (path.into(), text.into());
-        let (statements, options) = (Stored::Made(Cow::Owned(statements)), boxed(options));
-        Script { path, text, statements, options, part: Part::Whole, placeholders: Vec::new(), source: None }
+        let (statements, options) = (StoredStatements::Owned(Cow::Owned(statements)), boxed(options));
+        Script {
+            path,
+            text,
+            statements,
+            options,
+            part: FilePart::Whole,
+            placeholders: Vec::new(),
+            source: None,
+        }
     }
 
     /// The same with the placeholders that stand in its text, in order.
@@ -112,15 +120,15 @@ impl Script {
             Statement::new(offset(range.start), offset(range.end), statement.line(), statement.refuses())
                 .with_control(statement.control())
         });
-        let statements = Stored::Made(Cow::Owned(statements.collect()));
-        let source = Some(Box::new(Source { text: source.to_owned().into(), values: placed }));
+        let statements = StoredStatements::Owned(Cow::Owned(statements.collect()));
+        let source = Some(Box::new(TemplateSource { text: source.to_owned().into(), values: placed }));
         Script { text: text.into(), statements, source, ..self.clone() }
     }
 
     /// The same as a part of its file: `start` is the byte of the file that its text begins at, the first one of `line`.
     /// The lines of its statements are those of the file.
     pub fn in_part(self, start: usize, line: u32) -> Script {
-        Script { part: Part::Half { start, line }, ..self }
+        Script { part: FilePart::Half { start, line }, ..self }
     }
 
     /// Reads a script that did not come from a file: one that a history kept.
@@ -168,13 +176,13 @@ impl Script {
         placeholders: Vec<Placeholder>,
     ) -> Script {
         let (text, part) = match part {
-            Some((range, line)) => (&file[range.clone()], Part::Half { start: range.start, line }),
-            None => (file, Part::Whole),
+            Some((range, line)) => (&file[range.clone()], FilePart::Half { start: range.start, line }),
+            None => (file, FilePart::Whole),
         };
         Script {
             path: Cow::Borrowed(path),
             text: Cow::Borrowed(text),
-            statements: Stored::Packed(statements),
+            statements: StoredStatements::Packed(statements),
             options: boxed(options),
             part,
             placeholders,
@@ -206,8 +214,8 @@ impl Script {
     /// The byte of its file that the text begins at and the line of that byte, when the text is not all of the file.
     pub fn part(&self) -> Option<(usize, u32)> {
         match self.part {
-            Part::Whole => None,
-            Part::Half { start, line } => Some((start, line)),
+            FilePart::Whole => None,
+            FilePart::Half { start, line } => Some((start, line)),
         }
     }
 
@@ -215,8 +223,8 @@ impl Script {
     pub fn line_column(&self, offset: usize) -> LineColumn {
         let at = sql::line_column(self.source(), self.written_at(offset));
         match self.part {
-            Part::Whole => at,
-            Part::Half { line, .. } => LineColumn { line: at.line + line - 1, ..at },
+            FilePart::Whole => at,
+            FilePart::Half { line, .. } => LineColumn { line: at.line + line - 1, ..at },
         }
     }
 
@@ -233,8 +241,8 @@ impl Script {
     /// Its statements, in order; none is empty.
     pub fn statements(&self) -> Statements<'_> {
         match &self.statements {
-            Stored::Made(statements) => Statements::of(statements),
-            Stored::Packed(bytes) => Statements::packed(bytes),
+            StoredStatements::Owned(statements) => Statements::of(statements),
+            StoredStatements::Packed(bytes) => Statements::packed(bytes),
         }
     }
 

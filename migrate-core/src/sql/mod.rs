@@ -40,7 +40,7 @@ pub(crate) use self::fault::character_text;
 pub use self::fault::{Fault, FaultKind};
 pub(crate) use self::invisible::{Invisible, invisible, name as invisible_name};
 pub use self::lexer::{Tokens, tokens};
-pub use self::locks::{LockMode, Locks, RelationLock, Toll, locks};
+pub use self::locks::{LockMode, Locks, RelationLock, TableScan, locks};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub(crate) use self::redact::redact_in_ascii;
 pub use self::redact::{redact, redact_detail, secrets};

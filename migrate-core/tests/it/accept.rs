@@ -1,7 +1,7 @@
 //! Accepting an edit: which texts may become the ones that count, and which are refused.
 
 use crate::support::{applied, digest_after, interrupted, set_of, state_of, with_text, words};
-use migrate_core::history::{Applied, Kept, State};
+use migrate_core::history::{Applied, HistoryState, Kept};
 use migrate_core::plan::{Accept, Action, Interruption, Plan, Policies, Refused, Superseded};
 use migrate_core::{Checksum, Set, SqlMigration, Version};
 
@@ -19,7 +19,7 @@ fn set(first: &str) -> Set {
 }
 
 /// A history in which migration 1 was applied with its first text, which the history kept, and the others as they are.
-fn state(set: &Set) -> State {
+fn state(set: &Set) -> HistoryState {
     let mut state = state_of([set]);
     state.applied[0] = edited(&state.applied[0], APPLIED);
     state
@@ -100,12 +100,12 @@ fn a_migration_without_an_edit_has_nothing_to_accept() {
 #[test]
 fn what_is_not_applied_or_not_in_the_set_has_no_text_to_accept() {
     let set = set("create table a ();\n");
-    let accept = |number, state: &State| {
+    let accept = |number, state: &HistoryState| {
         Accept::new(version(number)).decide(&set, state, &Policies::DEFAULT).unwrap_err()
     };
     let mut state = state(&set);
     assert!(matches!(accept("9", &state), Refused::UnknownVersion { .. }));
-    assert!(matches!(accept("2", &State::EMPTY), Refused::NotApplied { name, .. } if name == "2_m"));
+    assert!(matches!(accept("2", &HistoryState::EMPTY), Refused::NotApplied { name, .. } if name == "2_m"));
     state.applied.push(applied(&with_text(3, "SELECT 3;")));
     assert!(matches!(accept("3", &state), Refused::Missing { name, .. } if name == "3_m"));
 }

@@ -1,10 +1,12 @@
 //! Adopting another tool's history, as a pure function.
 
 use crate::support::{set, set_of, with_text};
+use migrate_core::history::HistoryState;
 use migrate_core::history::Notice;
-use migrate_core::history::State;
 use migrate_core::history::foreign::Obstacle;
-use migrate_core::history::foreign::{ForeignHistory, Found, FoundState, Tool, ToolChecksum, flyway, sqlx};
+use migrate_core::history::foreign::{
+    ForeignHistory, ForeignMigration, ForeignMigrationState, Tool, ToolChecksum, flyway, sqlx,
+};
 use migrate_core::plan::{Adopt, Plan, Policies, Refused, Steps, Up};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,7 @@ fn decide(set: &Set, foreign: ForeignHistory) -> Result<Steps<'_>, Refused> {
 }
 
 fn decide_by<'s>(set: &'s Set, foreign: ForeignHistory, policies: &Policies) -> Result<Steps<'s>, Refused> {
-    let state = State { foreign: Some(foreign), ..State::EMPTY };
+    let state = HistoryState { foreign: Some(foreign), ..HistoryState::EMPTY };
     Adopt::then(Up::ALL).decide(set, &state, policies)
 }
 
@@ -29,8 +31,8 @@ fn obstacles(refused: Refused) -> Vec<Obstacle> {
     }
 }
 
-fn sqlx_row(version: u32, text: &str) -> Found {
-    Found::applied(version.to_string())
+fn sqlx_row(version: u32, text: &str) -> ForeignMigration {
+    ForeignMigration::applied(version.to_string())
         .named("m")
         .with_checksum(ToolChecksum::Sqlx(sqlx::checksum(text).to_vec()))
 }
@@ -39,7 +41,7 @@ fn sqlx_row(version: u32, text: &str) -> Found {
 fn what_the_tool_applied_is_marked_and_the_rest_is_applied() {
     let set = set(1..=4);
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let found = ["1", "2"].map(|version| Found::applied(version).at(at));
+    let found = ["1", "2"].map(|version| ForeignMigration::applied(version).at(at));
     let steps = decide(&set, ForeignHistory::new(Tool::Diesel, "public.d", found.to_vec())).unwrap();
     assert_eq!(words(&steps), ["mark 1", "mark 2", "apply 3", "apply 4"]);
     assert_eq!(steps.steps[0].adopted.as_ref().and_then(|adopted| adopted.at), Some(at));
@@ -56,8 +58,11 @@ fn a_history_of_ours_comes_before_the_other_tools() {
         use migrate_core::engine::History;
         crate::support::block_on(database.history().load(&set)).unwrap()
     };
-    let foreign =
-        ForeignHistory::new(Tool::Diesel, "public.d", vec![Found::applied("1"), Found::applied("2")]);
+    let foreign = ForeignHistory::new(
+        Tool::Diesel,
+        "public.d",
+        vec![ForeignMigration::applied("1"), ForeignMigration::applied("2")],
+    );
     state.foreign = Some(foreign);
     let steps = Adopt::then(Up::ALL).decide(&set, &state, &Policies::DEFAULT).unwrap();
     assert_eq!(words(&steps), ["apply 2"]);
@@ -66,8 +71,8 @@ fn a_history_of_ours_comes_before_the_other_tools() {
 #[test]
 fn everything_that_stands_in_the_way_is_said_at_once() {
     let set = set_of([with_text(1, "A;"), with_text(2, "B;"), with_text(3, "C;")]);
-    let failed =
-        Found::applied("3").in_state(FoundState::Failed { logs: Some("no such table\nmore".to_owned()) });
+    let failed = ForeignMigration::applied("3")
+        .in_state(ForeignMigrationState::Failed { logs: Some("no such table\nmore".to_owned()) });
     let found = vec![sqlx_row(1, "A;"), sqlx_row(2, "an older text"), failed, sqlx_row(9, "D;")];
     let refused =
         decide(&set, ForeignHistory::new(Tool::Sqlx, "public._sqlx_migrations", found)).unwrap_err();
@@ -82,7 +87,8 @@ fn everything_that_stands_in_the_way_is_said_at_once() {
 #[test]
 fn each_tool_has_its_own_way_out_of_a_failed_migration() {
     let set = set(1..=2);
-    let failed = || vec![Found::applied("1").in_state(FoundState::Failed { logs: None })];
+    let failed =
+        || vec![ForeignMigration::applied("1").in_state(ForeignMigrationState::Failed { logs: None })];
     let ways = [
         (Tool::Prisma, "`prisma migrate resolve --rolled-back 1`"),
         (Tool::Sqlx, "DELETE FROM s.t WHERE version = 1"),
@@ -99,7 +105,7 @@ fn each_tool_has_its_own_way_out_of_a_failed_migration() {
 fn one_row_may_stand_for_all_up_to_it() {
     let set = set(1..=4);
     let up_to = |tool, version| {
-        let found = vec![Found::applied(version).in_state(FoundState::AppliedUpTo)];
+        let found = vec![ForeignMigration::applied(version).in_state(ForeignMigrationState::AppliedUpTo)];
         decide(&set, ForeignHistory::new(tool, "t", found))
     };
     assert_eq!(words(&up_to(Tool::GolangMigrate, "2").unwrap()), ["mark 1", "mark 2", "apply 3", "apply 4"]);
@@ -111,7 +117,13 @@ fn one_row_may_stand_for_all_up_to_it() {
 #[test]
 fn a_hole_stays_pending_and_the_policy_says_whether_it_may_be_filled() {
     let set = set(1..=3);
-    let foreign = || ForeignHistory::new(Tool::Rails, "t", vec![Found::applied("1"), Found::applied("3")]);
+    let foreign = || {
+        ForeignHistory::new(
+            Tool::Rails,
+            "t",
+            vec![ForeignMigration::applied("1"), ForeignMigration::applied("3")],
+        )
+    };
     assert!(
         matches!(decide(&set, foreign()).unwrap_err(), Refused::OutOfOrder { name, .. } if name == "2_m")
     );
@@ -122,7 +134,13 @@ fn a_hole_stays_pending_and_the_policy_says_whether_it_may_be_filled() {
 #[test]
 fn a_removed_migration_is_left_behind_only_on_purpose() {
     let set = set(2..=2);
-    let foreign = || ForeignHistory::new(Tool::Rails, "t", vec![Found::applied("1"), Found::applied("2")]);
+    let foreign = || {
+        ForeignHistory::new(
+            Tool::Rails,
+            "t",
+            vec![ForeignMigration::applied("1"), ForeignMigration::applied("2")],
+        )
+    };
     assert!(matches!(&obstacles(decide(&set, foreign()).unwrap_err())[..], [Obstacle::Missing { .. }]));
     let lenient = Policies { allow_missing: true, ..Policies::DEFAULT };
     let steps = decide_by(&set, foreign(), &lenient).unwrap();
@@ -133,7 +151,8 @@ fn a_removed_migration_is_left_behind_only_on_purpose() {
 #[test]
 fn versions_are_compared_as_versions_and_names_help_where_the_layout_has_changed() {
     let set = set(1..=2);
-    let found = vec![Found::applied("0001.0"), Found::applied("20260101_m").named("2_m")];
+    let found =
+        vec![ForeignMigration::applied("0001.0"), ForeignMigration::applied("20260101_m").named("2_m")];
     let steps = decide(&set, ForeignHistory::new(Tool::Flyway, "t", found)).unwrap();
     assert_eq!(words(&steps), ["mark 1", "mark 2"]);
 }
@@ -142,8 +161,8 @@ fn versions_are_compared_as_versions_and_names_help_where_the_layout_has_changed
 fn a_repeatable_migration_with_another_text_is_no_edit() {
     let up = with_text(1, "A;");
     let set = set_of([up]);
-    let now = Found::applied("1").with_checksum(ToolChecksum::Flyway(flyway::checksum("A;")));
-    let gone = Found::applied("R__views").with_checksum(ToolChecksum::Flyway(7));
+    let now = ForeignMigration::applied("1").with_checksum(ToolChecksum::Flyway(flyway::checksum("A;")));
+    let gone = ForeignMigration::applied("R__views").with_checksum(ToolChecksum::Flyway(7));
     let steps = decide(&set, ForeignHistory::new(Tool::Flyway, "t", vec![now, gone])).unwrap();
     assert_eq!(words(&steps), ["mark 1"]);
 }
@@ -151,7 +170,10 @@ fn a_repeatable_migration_with_another_text_is_no_edit() {
 #[test]
 fn a_reverted_migration_is_pending() {
     let set = set(1..=2);
-    let found = vec![Found::applied("1"), Found::applied("2").in_state(FoundState::Reverted)];
+    let found = vec![
+        ForeignMigration::applied("1"),
+        ForeignMigration::applied("2").in_state(ForeignMigrationState::Reverted),
+    ];
     let steps = decide(&set, ForeignHistory::new(Tool::Goose, "t", found)).unwrap();
     assert_eq!(words(&steps), ["mark 1", "apply 2"]);
     assert_eq!(steps.steps[1].version, Version::numeric("2"));

@@ -1,20 +1,20 @@
 //! What counts as a deployment, and what reverting one reverts.
 
 use crate::support::set;
-use migrate_core::history::{Applied, Interrupted, State};
+use migrate_core::history::{Applied, HistoryState, Interrupted};
 use migrate_core::plan::{Down, Plan, Policies, Redo, Refused, Step};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
 
 /// What was applied by which run; a run with a `=` before it has marked it.
-fn state(set: &Set, runs: &[&str]) -> State {
+fn state(set: &Set, runs: &[&str]) -> HistoryState {
     let applied = set.iter().zip(runs).map(|(migration, run)| {
         let (marked, run) = run.strip_prefix('=').map_or((false, *run), |run| (true, run));
         let applied = Applied::new(migration.version().clone(), migration.name(), migration.checksum());
         let applied = applied.with_run(run, SystemTime::UNIX_EPOCH, Duration::ZERO);
         if marked { applied.as_marked() } else { applied }
     });
-    State { applied: applied.collect(), ..State::EMPTY }
+    HistoryState { applied: applied.collect(), ..HistoryState::EMPTY }
 }
 
 fn reverted(down: &Down, runs: &[&str]) -> Result<Vec<String>, Refused> {
@@ -85,7 +85,7 @@ fn a_revert_of_what_was_marked_goes_on_where_it_was_interrupted() {
     let before = state(&set, &["=a", "=a"]);
     let last = &before.applied[1];
     let begun = Interrupted::new(last.version.clone(), last.name.clone(), last.checksum, 1).reverting();
-    let before = State { interrupted: Some(begun), ..before };
+    let before = HistoryState { interrupted: Some(begun), ..before };
     assert_eq!(Down::count(1).decide(&set, &before, &Policies::DEFAULT).unwrap().steps.len(), 1);
     assert!(Down::count(2).decide(&set, &before, &Policies::DEFAULT).is_err());
 }

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::{Settings, decide, run};
-use migrate_core::history::{Notice, Position, State};
+use migrate_core::history::{HistoryState, Notice, Position};
 use migrate_core::plan::{
     Accept, Interruption, Plan, Policies, Refused, Resolution, Resolve, Step, Steps, Up,
 };
@@ -109,11 +109,11 @@ fn a_failed_migration_that_runs_statement_by_statement_goes_on_at_its_checkpoint
 struct Only(&'static str);
 
 impl Plan for Only {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         false
     }
 
-    fn decide<'s>(&self, set: &'s Set, _: &State, _: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(&self, set: &'s Set, _: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
         let migration = set.find(&Version::numeric(self.0)).unwrap();
         Ok(Steps {
             steps: vec![Step::apply(migration)],
@@ -126,7 +126,7 @@ impl Plan for Only {
 fn the_first_step_after_an_interruption_goes_on_where_it_stopped() {
     let set = set_of([statement_by_statement(1, "A; B; C;"), migration(2)]);
     let notices = vec![Notice::Backend("of the backend".into())];
-    let mut state = State { notices, ..State::EMPTY };
+    let mut state = HistoryState { notices, ..HistoryState::EMPTY };
     state.interrupted = Some(interrupted(set.get(0).unwrap(), 2));
     let decided = decide(&Up::ALL, &set, &state, &Policies::DEFAULT).unwrap();
     let resumed: Vec<_> = decided.steps.iter().map(|step| (step.is_resumed, step.statements_done)).collect();

@@ -2,7 +2,7 @@
 
 use crate::support::{self, block_on, set, set_of, steps, take, with_text};
 use migrate_core::engine::MemoryDatabase;
-use migrate_core::history::{Head, Newer, Position, State};
+use migrate_core::history::{AppliedRef, HistoryHead, HistoryState, Position};
 use migrate_core::plan::{
     Accept, Action, Adopted, Baseline, Down, Plan, Policies, Redo, Refused, Resolution, Resolve, Step, Steps,
     Superseded, To, Up,
@@ -16,7 +16,7 @@ fn version(number: u32) -> Version {
 }
 
 /// The state of a database that the given versions were applied to, one after the other.
-fn state_of(versions: &[u32]) -> State {
+fn state_of(versions: &[u32]) -> HistoryState {
     use migrate_core::engine::History;
     let database = MemoryDatabase::default();
     for count in 1..=versions.len() {
@@ -107,7 +107,7 @@ fn what_contradicts_the_set_is_refused_by_name() {
 
 /// Where a database stands that the first `applied` migrations of a set were applied to.
 fn at(set: &Set, applied: usize) -> Position {
-    Head { digest: set.digests().of_first(applied), ..Head::NONE }.position(set)
+    HistoryHead { digest: set.digests().of_first(applied), ..HistoryHead::NONE }.position(set)
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn one_look_tells_whether_a_plan_has_certainly_nothing_or_certainly_something_to
 }
 
 fn told(plan: &dyn Plan, set: &Set, position: &Position) -> char {
-    match (plan.is_settled(set, position, &Policies::DEFAULT), plan.is_due(set, position)) {
+    match (plan.surely_done(set, position, &Policies::DEFAULT), plan.surely_pending(set, position)) {
         (true, false) => '=',
         (false, true) => '!',
         (false, false) => '?',
@@ -151,7 +151,7 @@ fn before_an_adoption_only_the_whole_history_tells_what_is_due() {
     let told = |plan: Adopt| (0..=3).map(|applied| told(&plan, &set, &at(&set, applied))).collect::<String>();
     assert_eq!(told(Adopt::then(Up::ALL)), "?!!=");
     assert_eq!(told(Adopt::then(Down::count(1))), "????");
-    assert!(Adopt::then(Up::ALL).is_repeatable() && !Adopt::then(Down::count(1)).is_repeatable());
+    assert!(Adopt::then(Up::ALL).may_replan() && !Adopt::then(Down::count(1)).may_replan());
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn a_plan_may_be_decided_anew_where_it_leads_to_a_place_and_not_over_a_distance(
         &Baseline::at(version(1)),
         &Accept::new(version(1)),
     ];
-    assert!(places.iter().all(|plan| plan.is_repeatable()));
+    assert!(places.iter().all(|plan| plan.may_replan()));
     let distances: [&dyn Plan; 3] =
         [&Down::count(1), &Redo::count(1), &Resolve::new(version(1), Resolution::Reverted)];
-    assert!(distances.iter().all(|plan| !plan.is_repeatable()));
+    assert!(distances.iter().all(|plan| !plan.may_replan()));
 }
 
 #[test]
@@ -181,14 +181,16 @@ fn going_to_where_the_database_stands_still_compares_it_with_the_set() {
 }
 
 /// The history of a migration that was applied with this text.
-fn applied_as(number: u32, text: &str) -> State {
+fn applied_as(number: u32, text: &str) -> HistoryState {
     support::state_of([&set_of([with_text(number, text)])])
 }
 
 #[test]
 fn a_migration_that_was_renumbered_is_recognized_by_its_text() {
-    let up = |set: &Set, state: &State, policies: &Policies| Up::ALL.decide(set, state, policies).map(|_| ());
-    let renumbered = |set: &Set, state: &State| match up(set, state, &Policies::DEFAULT) {
+    let up = |set: &Set, state: &HistoryState, policies: &Policies| {
+        Up::ALL.decide(set, state, policies).map(|_| ())
+    };
+    let renumbered = |set: &Set, state: &HistoryState| match up(set, state, &Policies::DEFAULT) {
         Err(Refused::Missing { name, renumbered, newest, .. }) => (name, renumbered, newest),
         other => panic!("{other:?}"),
     };
@@ -230,7 +232,7 @@ fn repeatable_beside_2(text: &str) -> Set {
 
 #[test]
 fn a_hole_names_the_version_under_which_its_text_is_applied() {
-    let hole = |state: &State| {
+    let hole = |state: &HistoryState| {
         let set = set_of([with_text(1, "A;"), with_text(2, "B;"), with_text(3, "C;")]);
         match Up::ALL.decide(&set, state, &Policies::DEFAULT) {
             Err(Refused::OutOfOrder { name, after, applied_as, .. }) => (name, after, applied_as),
@@ -369,16 +371,16 @@ proptest! {
         let applied: Vec<u32> = (0..applied).collect();
         let (set, state) = (set(0..total), state_of(&applied));
         let digest = state.digest();
-        let since = (applied.len() >= total as usize).then(|| applied[total as usize..].iter().map(|v| Newer { version: version(*v), name: String::new() }).collect());
-        let position = migrate_core::history::Head { digest, since, interrupted: None }.position(&set);
+        let since = (applied.len() >= total as usize).then(|| applied[total as usize..].iter().map(|v| AppliedRef { version: version(*v), name: String::new() }).collect());
+        let position = migrate_core::history::HistoryHead { digest, since, interrupted: None }.position(&set);
         prop_assert!(position != Position::Other);
         let target = version(target.min(total - 1));
         let plans: [&dyn Plan; 5] = [&Up::ALL, &Up::to(target.clone()), &To::version(target.clone()), &Down::count(0), &Baseline::at(target.clone())];
         for plan in plans {
             let decided = plan.decide(&set, &state, &Policies::DEFAULT);
-            if plan.is_settled(&set, &position, &Policies::DEFAULT) {
+            if plan.surely_done(&set, &position, &Policies::DEFAULT) {
                 prop_assert!(decided.unwrap().steps.is_empty(), "{:?}", plan);
-            } else if plan.is_due(&set, &position) {
+            } else if plan.surely_pending(&set, &position) {
                 prop_assert!(!decided.unwrap().steps.is_empty(), "{:?}", plan);
             }
         }

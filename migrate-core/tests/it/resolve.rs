@@ -4,14 +4,14 @@ use crate::support::{
     applied, digest_after, interrupted, migration, script, set_of, state_of, statement_by_statement,
     with_text,
 };
-use migrate_core::history::{Interrupted, State};
+use migrate_core::history::{HistoryState, Interrupted};
 use migrate_core::plan::{Plan, Policies, Refused, Resolution, Resolve, Step, Superseded};
 use migrate_core::{Checksum, Set, SqlMigration, Version};
 
 /// The step that settles a version of a set, if there is one.
 fn resolve<'s>(
     set: &'s Set,
-    state: &State,
+    state: &HistoryState,
     version: &'static str,
     resolution: Resolution,
 ) -> Result<Option<Step<'s>>, Refused> {
@@ -33,20 +33,20 @@ fn set() -> Set {
 }
 
 /// A history in which the set's migration was interrupted after two statements, and whether it is applied.
-fn stopped(set: &Set, reverting: bool, is_applied: bool) -> State {
+fn stopped(set: &Set, reverting: bool, is_applied: bool) -> HistoryState {
     let attempt = interrupted(set.get(0).unwrap(), 2);
     let attempt = if reverting { attempt.reverting() } else { attempt };
-    let before = if is_applied { state_of([set]) } else { State::EMPTY };
-    State { interrupted: Some(attempt), ..before }
+    let before = if is_applied { state_of([set]) } else { HistoryState::EMPTY };
+    HistoryState { interrupted: Some(attempt), ..before }
 }
 
 #[test]
 fn what_was_not_interrupted_is_recorded_only_where_that_changes_something() {
     let set = set_of([migration(1)]);
-    let (pending, done) = (State::EMPTY, state_of([&set]));
+    let (pending, done) = (HistoryState::EMPTY, state_of([&set]));
     let edited = set_of([with_text(1, "CREATE TABLE other ();")]);
     let missing = set_of([migration(2)]);
-    type Case<'a> = (&'a str, &'a Set, &'a State, Resolution, Option<&'a str>);
+    type Case<'a> = (&'a str, &'a Set, &'a HistoryState, Resolution, Option<&'a str>);
     let cases: [Case<'_>; 7] = [
         ("pending, and applied by hand", &set, &pending, Resolution::Applied, Some("mark 1_m")),
         ("pending, and reverted", &set, &pending, Resolution::Reverted, None),
@@ -62,7 +62,11 @@ fn what_was_not_interrupted_is_recorded_only_where_that_changes_something() {
         if let Some(step) = step {
             let after = digest_after(state, &[step]);
             let is_applied = resolution == Resolution::Applied;
-            assert_eq!(after, if is_applied { state_of([set]) } else { State::EMPTY }.digest(), "{case}");
+            assert_eq!(
+                after,
+                if is_applied { state_of([set]) } else { HistoryState::EMPTY }.digest(),
+                "{case}"
+            );
         }
     }
 }
@@ -71,7 +75,7 @@ fn what_was_not_interrupted_is_recorded_only_where_that_changes_something() {
 fn a_version_that_neither_the_set_nor_the_history_has_is_refused() {
     let set = set_of([migration(1)]);
     for resolution in [Resolution::Applied, Resolution::Reverted, Resolution::ResumeAt(1)] {
-        let refused = resolve(&set, &State::EMPTY, "9", resolution).unwrap_err();
+        let refused = resolve(&set, &HistoryState::EMPTY, "9", resolution).unwrap_err();
         assert!(matches!(refused, Refused::UnknownVersion { .. }), "{refused}");
     }
 }
@@ -128,7 +132,7 @@ fn an_interrupted_revert_is_settled_either_way() {
     assert_eq!((stays.changes, digest_after(&state, &[stays])), (false, set.digests().of_all()));
     let goes = resolve(&set, &state, "1", Resolution::Reverted).unwrap().unwrap();
     assert_eq!(goes.to_string(), "unmark 1_m");
-    assert_eq!((goes.changes, digest_after(&state, &[goes])), (true, State::EMPTY.digest()));
+    assert_eq!((goes.changes, digest_after(&state, &[goes])), (true, HistoryState::EMPTY.digest()));
 }
 
 #[test]
@@ -170,13 +174,13 @@ fn an_interrupted_migration_that_the_set_lacks_may_resume_at_any_statement_but_n
 #[test]
 fn only_what_was_interrupted_may_resume() {
     let (set, missing) = (set_of([migration(1), migration(2)]), set_of([migration(2)]));
-    let stopped_elsewhere = State {
+    let stopped_elsewhere = HistoryState {
         interrupted: Some(Interrupted::new(Version::numeric("2"), "2_m", Checksum::of("x"), 1)),
-        ..State::EMPTY
+        ..HistoryState::EMPTY
     };
-    let with_one = State { applied: vec![applied(&migration(1))], ..State::EMPTY };
+    let with_one = HistoryState { applied: vec![applied(&migration(1))], ..HistoryState::EMPTY };
     for (set, state, is_applied) in [
-        (&set, &State::EMPTY, false),
+        (&set, &HistoryState::EMPTY, false),
         (&set, &stopped_elsewhere, false),
         (&set, &with_one, true),
         (&missing, &with_one, true),

@@ -3,7 +3,7 @@
 use crate::support::{
     digest_after, interrupted, migration, set, set_of, state_of, statement_by_statement, with_text, words,
 };
-use migrate_core::history::{Interrupted, LostRows, State};
+use migrate_core::history::{HistoryState, Interrupted, LostRows};
 use migrate_core::plan::{Baseline, Down, Interruption, Plan, Policies, Redo, Refused, To, Up};
 use migrate_core::{Set, Version};
 
@@ -13,7 +13,7 @@ fn version(number: &'static str) -> Version {
 
 /// What a run decides after an interruption: the steps, or why not.
 fn up(set: &Set, attempt: Interrupted) -> Result<Vec<String>, Interruption> {
-    let state = State { interrupted: Some(attempt), ..State::EMPTY };
+    let state = HistoryState { interrupted: Some(attempt), ..HistoryState::EMPTY };
     match Up::ALL.decide(set, &state, &Policies::DEFAULT) {
         Ok(steps) => {
             assert_eq!(digest_after(&state, &steps.steps), set.digests().of_all());
@@ -140,7 +140,7 @@ fn an_interrupted_migration_that_is_out_of_order_goes_on_with_a_notice() {
     let set = set(1..=3);
     let mut state = state_of([&set]);
     state.applied.remove(1);
-    let strict = |state: &State| Up::ALL.decide(&set, state, &Policies::DEFAULT);
+    let strict = |state: &HistoryState| Up::ALL.decide(&set, state, &Policies::DEFAULT);
     assert!(matches!(strict(&state), Err(Refused::OutOfOrder { .. })));
     // The policy allowed it when it was begun.
     state.interrupted = Some(interrupted(set.get(1).unwrap(), 0).failed());
@@ -177,7 +177,7 @@ fn an_interrupted_revert_goes_on_and_an_interrupted_migration_is_finished_before
 fn no_plan_is_made_from_a_history_that_lost_rows() {
     let set = set(1..=2);
     let lost = LostRows::new("migrations", vec![(1, 1)], "…");
-    let state = State { lost: Some(lost), ..state_of([&set]) };
+    let state = HistoryState { lost: Some(lost), ..state_of([&set]) };
     let plans: [&dyn Plan; 5] =
         [&Up::ALL, &Down::count(1), &Redo::count(1), &Baseline::at(version("1")), &To::version(version("1"))];
     for plan in plans {
@@ -192,8 +192,9 @@ fn a_kept_down_script_without_its_password_is_not_run() {
     let mut state = state_of([&was]);
     let kept = |down: &str| migrate_core::history::Kept { up: None, down: Some(down.to_owned()) };
     state.applied[1].kept = Some(kept("ALTER ROLE a PASSWORD '[redacted]';"));
-    let down =
-        |state: &State| Down::count(1).decide(&now, state, &Policies::DEFAULT).map(|s| words(&s.steps));
+    let down = |state: &HistoryState| {
+        Down::count(1).decide(&now, state, &Policies::DEFAULT).map(|s| words(&s.steps))
+    };
     assert!(matches!(down(&state), Err(Refused::KeptDown { name, .. }) if name == "2_m"));
     state.applied[1].kept = Some(kept("DROP ROLE a;"));
     assert_eq!(down(&state).unwrap(), ["revert 2"]);

@@ -3,7 +3,7 @@
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::event::Unobserved;
 use migrate_core::engine::{Settings, run};
-use migrate_core::history::{Applied, Interrupted, State};
+use migrate_core::history::{Applied, HistoryState, Interrupted};
 use migrate_core::plan::{Plan, Step};
 use migrate_core::{
     Digest, Error, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,
@@ -53,9 +53,9 @@ pub(crate) fn applied(migration: &dyn Migration) -> Applied {
 }
 
 /// A history in which all migrations of these sets are applied, one set after the other.
-pub(crate) fn state_of<'s>(sets: impl IntoIterator<Item = &'s Set>) -> State {
+pub(crate) fn state_of<'s>(sets: impl IntoIterator<Item = &'s Set>) -> HistoryState {
     let applied = sets.into_iter().flat_map(|set| set.iter().map(applied).collect::<Vec<_>>());
-    State { applied: applied.collect(), ..State::EMPTY }
+    HistoryState { applied: applied.collect(), ..HistoryState::EMPTY }
 }
 
 /// An attempt at a migration that stopped after so many statements and left a row.
@@ -70,7 +70,7 @@ pub(crate) fn words(steps: &[Step<'_>]) -> Vec<String> {
 }
 
 /// The digest of what is applied after these steps.
-pub(crate) fn digest_after(state: &State, steps: &[Step<'_>]) -> Digest {
+pub(crate) fn digest_after(state: &HistoryState, steps: &[Step<'_>]) -> Digest {
     steps.iter().fold(state.digest(), |digest, step| step.digest_after(digest))
 }
 

@@ -4,14 +4,14 @@ use crate::connection::protect::alive_until;
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::execute::{
-    Around, Context, Halt, Lookout, Mode, Preamble, apply_statements, apply_transactions, check_claim,
-    is_contention, is_strange, server_failure, timeouts,
+    BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_statements, apply_transactions,
+    check_claim, is_contention, is_strange, server_failure, timeouts,
 };
-use crate::history::Standing;
+use crate::history::HistoryCursor;
 use crate::history::is_made_meanwhile;
 use crate::history::load;
+use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
-use crate::history::survey::Survey;
 use crate::history::table::{RunIdentity, Said, is_statement_by_statement};
 use crate::lock::{Crowd, Crowded, Lock, is_turned_away, turned_away};
 use crate::sql::answers::simple_query;
@@ -21,7 +21,7 @@ use futures_util::future::{Either, join, select};
 use migrate_core::engine::Locked;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::ApplyError;
-use migrate_core::history::{End, State};
+use migrate_core::history::{HistoryState, HistoryTail};
 use migrate_core::plan::Step;
 use migrate_core::{Error as EngineError, Options, Set};
 use std::pin::pin;
@@ -41,11 +41,11 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(crate) lock: Box<dyn Lock>,
     pub(crate) settings: &'l RunSettings,
     pub(crate) set: &'l Set,
-    pub(crate) survey: Survey,
-    pub(crate) end: Option<End>,
+    pub(crate) session_info: SessionInfo,
+    pub(crate) end: Option<HistoryTail>,
     pub(crate) preamble: Preamble,
     pub(crate) run: String,
-    pub(crate) lookout: Lookout<'t>,
+    pub(crate) monitor: BlockerMonitor<'t>,
     /// What watches over the worker's first message.
     pub(crate) crowd: Option<Crowd>,
     /// Whether the lock is given back because there was no connection left to work with.
@@ -70,12 +70,12 @@ impl PgLocked<'_, '_> {
     /// sent together with what gives the lock back, behind that, so it takes no round trip and nobody waits for it; that it can't
     /// be recorded is no reason to fail.
     async fn count_messages(&self, said: Vec<Said>) {
-        if said.is_empty() || self.survey.table.keeps().is_some() {
+        if said.is_empty() || self.session_info.table.keeps().is_some() {
             return;
         }
         let run = RunIdentity { set: self.set.name(), run: &self.run, program: &self.settings.program };
-        let timeouts = timeouts(&self.survey, self.settings, &Options::NONE, true).join("; ");
-        let count = self.survey.table.count(run, &said);
+        let timeouts = timeouts(&self.session_info, self.settings, &Options::NONE, true).join("; ");
+        let count = self.session_info.table.count(run, &said);
         let message = format!("{BEGIN}; SET LOCAL synchronous_commit = off; {timeouts}; {count}; COMMIT");
         if self.holder.batch_execute(&message).await.is_err() {
             drop(self.holder.batch_execute("ROLLBACK").await);
@@ -86,25 +86,25 @@ impl PgLocked<'_, '_> {
     async fn apply_and_keep(
         &mut self,
         steps: &[Step<'_>],
-        state: &State,
+        state: &HistoryState,
         progress: &mut Progress<'_>,
-    ) -> Kept {
+    ) -> StepsOutcome {
         let holder = &*self.holder;
         let is_answered = self.preamble.is_answered.clone();
         // Asked once: what was served begins to work, and what has begun is not given up.
         let crowd = self.crowd.as_ref().filter(|_| self.preamble.same_server.is_some());
-        let work = Work {
+        let work = Applier {
             client: self.worker.as_ref().unwrap_or(holder),
             pipelining: self.worker.as_ref().unwrap_or(holder).pipelining(),
             holder,
             settings: self.settings,
             set: self.set,
-            survey: &mut self.survey,
+            session_info: &mut self.session_info,
             preamble: &mut self.preamble,
             release: self.lock.release_query().filter(|_| self.worker.is_none()),
             released: &mut self.released,
             run: &self.run,
-            lookout: &mut self.lookout,
+            monitor: &mut self.monitor,
             looks: 0,
             #[cfg(feature = "operate")]
             backup: &mut self.backup,
@@ -124,26 +124,26 @@ impl PgLocked<'_, '_> {
         };
         let applied = match select(pin!(work.apply(steps, state, progress)), pin!(keep)).await {
             Either::Left((applied, _)) => applied,
-            Either::Right((None, _)) => return Kept::Lost,
-            Either::Right((Some(crowded), _)) => return Kept::Crowded(crowded),
+            Either::Right((None, _)) => return StepsOutcome::Lost,
+            Either::Right((Some(crowded), _)) => return StepsOutcome::Crowded(crowded),
         };
         match (applied, crowd) {
             (Err(ApplyError::Other(EngineError::Backend(error))), Some(crowd)) if waited_in_vain(&error) => {
-                Kept::Crowded(Crowded { error: crowd.error(false), may_retry: true })
+                StepsOutcome::Crowded(Crowded { error: crowd.error(false), may_retry: true })
             }
-            (applied, _) => Kept::Applied(applied),
+            (applied, _) => StepsOutcome::Applied(applied),
         }
     }
 
     /// Ends what the worker may have begun: its connection is closed.
     fn drop_worker(&mut self) {
         self.worker = None;
-        self.survey.conform = None;
+        self.session_info.conform = None;
     }
 }
 
 /// What came of steps while the lock was kept.
-enum Kept {
+enum StepsOutcome {
     Applied(Result<(), ApplyError>),
     /// There is no connection to work with, and nothing was begun.
     Crowded(Crowded),
@@ -157,18 +157,18 @@ fn waited_in_vain(error: &migrate_core::engine::error::BackendError) -> bool {
 }
 
 /// What applies steps while something else keeps the lock.
-struct Work<'w, 't> {
+struct Applier<'w, 't> {
     client: &'w Client,
     pipelining: &'w AtomicBool,
     holder: &'w Session<'t>,
     settings: &'w RunSettings,
     set: &'w Set,
-    survey: &'w mut Survey,
+    session_info: &'w mut SessionInfo,
     preamble: &'w mut Preamble,
     release: Option<String>,
     released: &'w mut Option<bool>,
     run: &'w str,
-    lookout: &'w mut Lookout<'t>,
+    monitor: &'w mut BlockerMonitor<'t>,
     /// How often session and database were found not to be as they were.
     looks: u32,
     #[cfg(feature = "operate")]
@@ -178,23 +178,25 @@ struct Work<'w, 't> {
 /// How often that is put up with: schema and table can be made once each.
 const MOST_LOOKS: u32 = 10;
 
-impl Work<'_, '_> {
+impl Applier<'_, '_> {
     /// Sends what comes before the first step by itself: the step is of a kind that takes no company.
     async fn prepare(&mut self, step: &Step<'_>) -> Result<(), ApplyError> {
         self.check_server().await?;
         if let Some(guard) = self.preamble.guard.take()
             && let Err(error) = simple_query(self.client, &guard.join("; ")).await
         {
-            self.look_again(error).await.map_err(Error::into_apply)?;
+            self.refresh(error).await.map_err(Error::into_apply)?;
         }
         while let Some(create) = &self.preamble.create {
             let Err(error) = simple_query(self.client, &create.join("; ")).await else {
                 self.preamble.create = None;
                 break;
             };
-            if self.survey.table.is_being_made(&error) {
+            if self.session_info.table.is_being_made(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
-                return Err(ApplyError::Busy(Error::server("creating the history's table", error).into()));
+                return Err(ApplyError::ForeignToolActive(
+                    Error::server("creating the history's table", error).into(),
+                ));
             }
             if !is_made_meanwhile(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
@@ -202,9 +204,9 @@ impl Work<'_, '_> {
                     let failure = server_failure(step, step.script(), None, error);
                     return Err(ApplyError::Contended(Box::new(failure)));
                 }
-                return Err(self.survey.create_error(error).into_apply());
+                return Err(self.session_info.create_error(error).into_apply());
             }
-            self.look_again(error).await.map_err(Error::into_apply)?;
+            self.refresh(error).await.map_err(Error::into_apply)?;
         }
         Ok(())
     }
@@ -229,17 +231,19 @@ impl Work<'_, '_> {
 
     /// The session that works is not in the state of the one that was asked, or another set's run has made the history's
     /// table meanwhile, or its schema: it is asked itself.
-    async fn look_again(&mut self, error: tokio_postgres::Error) -> Result<(), Error> {
+    async fn refresh(&mut self, error: tokio_postgres::Error) -> Result<(), Error> {
         self.looks += 1;
         drop(self.client.batch_execute("ROLLBACK").await);
         if self.looks > MOST_LOOKS || !(is_strange(&error) || is_made_meanwhile(&error)) {
-            return Err(self.survey.write_error("preparing the session and the history's table", error));
+            return Err(self
+                .session_info
+                .write_error("preparing the session and the history's table", error));
         }
-        *self.survey = Survey::take(self.client, self.settings).await?;
+        *self.session_info = SessionInfo::take(self.client, self.settings).await?;
         if self.preamble.create.is_some() {
-            self.preamble.create = self.survey.create(self.settings.lock_timeout, self.set);
+            self.preamble.create = self.session_info.create(self.settings.lock_timeout, self.set);
         }
-        if let Some(conform) = self.survey.conform {
+        if let Some(conform) = self.session_info.conform {
             let conformed = self.client.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;
         }
@@ -249,10 +253,10 @@ impl Work<'_, '_> {
     async fn apply(
         mut self,
         steps: &[Step<'_>],
-        state: &State,
+        state: &HistoryState,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
-        self.survey.check_writable().map_err(Error::into_apply)?;
+        self.session_info.check_writable().map_err(Error::into_apply)?;
         #[cfg(feature = "operate")]
         if crate::backup::Due::is_called_for(steps)
             && let Some(due) = self.backup.take()
@@ -260,17 +264,17 @@ impl Work<'_, '_> {
             // A dump takes long; whether the run gets a connection to work with is known before.
             self.check_server().await?;
             let making = due.make(self.settings, self.set.name(), progress);
-            let made = alive_until(self.client, self.survey.idle_limit, making).await;
+            let made = alive_until(self.client, self.session_info.idle_limit, making).await;
             made.map_err(Error::into_apply)?;
         }
         let mut standing =
-            Standing { last_row: state.last_row, digest: state.digest(), is_unended: state.is_unended };
+            HistoryCursor { last_row: state.last_row, digest: state.digest(), is_unended: state.is_unended };
         let mut rest = steps;
         if steps.iter().any(|step| step.settles.is_some()) {
             self.check_server().await?;
         }
         for step in steps {
-            check_claim(self.client, self.survey, step).await.map_err(Error::into_apply)?;
+            check_claim(self.client, self.session_info, step).await.map_err(Error::into_apply)?;
         }
         while let Some(first) = rest.first() {
             if self.holder.is_closed() {
@@ -283,8 +287,8 @@ impl Work<'_, '_> {
             let context = Context {
                 client: self.client,
                 pipelining: Some(self.pipelining),
-                table: &self.survey.table,
-                survey: self.survey,
+                table: &self.session_info.table,
+                session_info: self.session_info,
                 settings: self.settings,
                 run: RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program },
                 inspect: self.settings.inspect,
@@ -292,26 +296,26 @@ impl Work<'_, '_> {
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
                 let last_of_run = rest.len() == 1;
-                let lookout = &mut *self.lookout;
-                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress, lookout)
+                let monitor = &mut *self.monitor;
+                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress, monitor)
                     .await?;
                 rest = &rest[1..];
                 continue;
             }
             let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
             let (now, later) = rest.split_at(count);
-            let around = Around {
+            let around = RunBookkeeping {
                 preamble: self.preamble,
                 last_of_run: later.is_empty(),
                 release: self.release.as_deref().filter(|_| later.is_empty()),
                 released: self.released,
                 mode: Mode::Record,
             };
-            match apply_transactions(context, now, around, &mut standing, progress, self.lookout).await {
+            match apply_transactions(context, now, around, &mut standing, progress, self.monitor).await {
                 Ok(()) => rest = later,
-                Err(Halt::Strange(error)) => {
+                Err(Halt::SessionChanged(error)) => {
                     self.preamble.guard = None;
-                    self.look_again(error).await.map_err(Error::into_apply)?;
+                    self.refresh(error).await.map_err(Error::into_apply)?;
                 }
                 Err(Halt::Apply(error)) => return Err(error),
             }
@@ -322,31 +326,31 @@ impl Work<'_, '_> {
 
 #[async_trait]
 impl Locked for PgLocked<'_, '_> {
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<HistoryTail> {
         self.end
     }
 
-    async fn load(&mut self) -> Result<State, EngineError> {
+    async fn load(&mut self) -> Result<HistoryState, EngineError> {
         // The table may have been made or upgraded since.
-        let created = self.preamble.create.is_none().then(|| self.survey.created());
-        let survey = created.as_ref().unwrap_or(&self.survey);
-        Ok(load::load_all(self.worker(), survey, self.settings, self.set).await?)
+        let created = self.preamble.create.is_none().then(|| self.session_info.created());
+        let session_info = created.as_ref().unwrap_or(&self.session_info);
+        Ok(load::load_all(self.worker(), session_info, self.settings, self.set).await?)
     }
 
     async fn apply(
         &mut self,
         steps: &[Step<'_>],
-        state: &State,
+        state: &HistoryState,
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError> {
         match self.apply_and_keep(steps, state, progress).await {
-            Kept::Applied(applied) => applied,
-            Kept::Crowded(Crowded { error, may_retry }) => {
+            StepsOutcome::Applied(applied) => applied,
+            StepsOutcome::Crowded(Crowded { error, may_retry }) => {
                 self.drop_worker();
                 *self.has_given_way = true;
                 Err(if may_retry { ApplyError::Crowded(error.into()) } else { error.into_apply() })
             }
-            Kept::Lost => {
+            StepsOutcome::Lost => {
                 // Somebody else may begin now.
                 self.lost = true;
                 self.drop_worker();
@@ -357,16 +361,16 @@ impl Locked for PgLocked<'_, '_> {
 
     async fn pause(&mut self, duration: Duration) {
         let pausing = tokio::time::sleep(duration);
-        alive_until(self.worker(), self.survey.idle_limit, pausing).await;
+        alive_until(self.worker(), self.session_info.idle_limit, pausing).await;
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), EngineError> {
         if self.lost {
             return Ok(());
         }
-        let said = self.lookout.take_counts();
-        if self.survey.conform.is_some() {
-            let restore = self.survey.restore.join("; ");
+        let said = self.monitor.take_counts();
+        if self.session_info.conform.is_some() {
+            let restore = self.session_info.restore.join("; ");
             let restored = self.worker().batch_execute(&restore).await;
             restored.map_err(|source| Error::server("restoring the session", source))?;
         }

@@ -11,15 +11,17 @@ use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::execute::{Lookout, Preamble};
+use crate::execute::{BlockerMonitor, Preamble};
 use crate::history::settings::RunSettings;
-use crate::history::{Survey, Whereabouts, end, head, load, run_id};
-use crate::lock::{Crowd, Key, LOCKED, LeaseLock, Lock, SessionLock, TransactionLock, Tried, same_server};
+use crate::history::{SessionInfo, Whereabouts, end, head, load, run_id};
+use crate::lock::{
+    Crowd, Key, LOCKED, LeaseLock, Lock, LockAttempt, SessionLock, TransactionLock, same_server,
+};
 use crate::settings::LockKind;
 use crate::sql::answers::{parsed, text};
 use async_trait::async_trait;
 use migrate_core::engine::{History, Holder, Locking};
-use migrate_core::history::{Head, State};
+use migrate_core::history::{HistoryHead, HistoryState};
 use migrate_core::{Digest, Error as EngineError, Set};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -36,7 +38,7 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     /// Whether it has shown that the history is where a run looks for it.
     whereabouts: Whereabouts,
     /// What it has found.
-    seen: Option<Head>,
+    seen: Option<HistoryHead>,
     /// Since when somebody else has the lock.
     held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
@@ -92,21 +94,21 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     }
 
     /// What has to be known before the history is read as a whole.
-    pub(crate) async fn survey(&self) -> Result<Survey, Error> {
-        Survey::take(&self.session, self.settings).await
+    pub(crate) async fn session_info(&self) -> Result<SessionInfo, Error> {
+        SessionInfo::take(&self.session, self.settings).await
     }
 
     /// Looks at the history's end.
-    async fn look(&mut self, set: &Set) -> Result<Head, Error> {
+    async fn probe(&mut self, set: &Set) -> Result<HistoryHead, Error> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
-            let head = crate::history::foreign::look(&self.session, self.settings, kept, set).await?;
+            let head = crate::history::foreign::probe(&self.session, self.settings, kept, set).await?;
             self.found = head.is_some();
-            return Ok(head.unwrap_or(Head::NONE));
+            return Ok(head.unwrap_or(HistoryHead::NONE));
         }
         // Who waits for a run to end need not know how far it has come.
         let seen = self.seen.clone().filter(|_| self.held_since.is_some());
-        let look = head::look(&self.session, self.settings, set, seen);
+        let look = head::probe(&self.session, self.settings, set, seen);
         let look = match self.trying_since {
             None => look.await?,
             Some(since) => match answered(since, self.settings, look).await {
@@ -122,7 +124,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
     /// Looks again, in a transaction without timeouts, where one of the session's has ended the first look: a look that turned them
     /// off at once would be more than one query. A session that ended with it is opened anew, where that can be done.
-    async fn look_without_timeouts(&mut self, set: &Set, ended: Error) -> Result<Head, Error> {
+    async fn probe_without_timeouts(&mut self, set: &Set, ended: Error) -> Result<HistoryHead, Error> {
         if ended.has_ended_the_session() {
             // A pool may have no other connection than this one.
             self.session = Session::gone();
@@ -131,11 +133,11 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         if self.session.is_closed() || !self.session.begin_reading().await {
             return Err(ended);
         }
-        let looked = self.look(set).await;
+        let looked = self.probe(set).await;
         self.session.end_reading().await;
         match looked {
             // What it means is asked outside of the transaction that it has ended.
-            Err(_) => self.look(set).await,
+            Err(_) => self.probe(set).await,
             looked => looked,
         }
     }
@@ -189,7 +191,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
                 let owner = format!("{}, process {}, run {run}", self.settings.program, std::process::id());
                 let table = match self.settings.table() {
                     Some(table) => table,
-                    None => self.survey().await?.table,
+                    None => self.session_info().await?.table,
                 };
                 Box::new(LeaseLock::new(&table, set.name(), &owner, expiry))
             }
@@ -199,7 +201,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     /// What is asked with the lock: about the session, and about the history's end where there is one.
     fn questions(&self, set: &Set) -> String {
         let is_empty = self.seen.as_ref().is_none_or(|head| head.digest == Digest::EMPTY);
-        let questions = Survey::questions(self.settings, self.whereabouts, is_empty, LOCKED);
+        let questions = SessionInfo::questions(self.settings, self.whereabouts, is_empty, LOCKED);
         if !self.found || self.settings.keeps().is_some() {
             return questions;
         }
@@ -230,18 +232,18 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         &mut self,
         kind: LockKind,
         lock: &dyn Lock,
-        survey: &mut Survey,
+        session_info: &mut SessionInfo,
     ) -> Result<Option<Session<'t>>, Error> {
         let mut worker = self.open_worker(kind).await?;
         worker.as_mut().unwrap_or(&mut self.session).spend();
         match &mut worker {
             Some(worker) => worker.mark("ROLLBACK"),
-            None => self.session.mark(format!("{}; {}", lock.abandon(), survey.restore.join("; "))),
+            None => self.session.mark(format!("{}; {}", lock.abandon(), session_info.restore.join("; "))),
         }
         let works = worker.as_ref().unwrap_or(&self.session);
-        if let Some(conform) = survey.conform {
+        if let Some(conform) = session_info.conform {
             if worker.is_some() {
-                *survey = Survey::take(works, self.settings).await?;
+                *session_info = SessionInfo::take(works, self.settings).await?;
             }
             let conformed = works.batch_execute(conform).await;
             conformed.map_err(|source| Error::server("preparing the session", source))?;
@@ -252,16 +254,16 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
-    async fn head(&mut self, set: &Set) -> Result<Head, EngineError> {
-        match self.look(set).await {
-            Err(error) if error.is_of_a_timeout() => Ok(self.look_without_timeouts(set, error).await?),
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, EngineError> {
+        match self.probe(set).await {
+            Err(error) if error.is_of_a_timeout() => Ok(self.probe_without_timeouts(set, error).await?),
             looked => Ok(looked?),
         }
     }
 
-    async fn load(&mut self, set: &Set) -> Result<State, EngineError> {
-        let survey = self.survey().await?;
-        Ok(load::load_all(&self.session, &survey, self.settings, set).await?)
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, EngineError> {
+        let session_info = self.session_info().await?;
+        Ok(load::load_all(&self.session, &session_info, self.settings, set).await?)
     }
 
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
@@ -286,29 +288,31 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         let questions = self.questions(set);
         let tried = lock.try_acquire(&self.session, &questions);
         let mut answers = match answered(since, self.settings, tried).await? {
-            Ok(Tried::Got(answers)) => answers,
-            Ok(Tried::Held) => {
+            Ok(LockAttempt::Got(answers)) => answers,
+            Ok(LockAttempt::Held) => {
                 self.session.unmark();
                 return Ok(Locking::Held(self.who_holds(&*lock).await?));
             }
-            Ok(Tried::InTransaction) => {
+            Ok(LockAttempt::InTransaction) => {
                 // What would end our transaction would end its owner's.
                 self.session.unmark();
                 return Err(Error::InTransaction.into());
             }
-            Ok(Tried::NoSchema) => {
+            Ok(LockAttempt::NoSchema) => {
                 self.session.unmark();
                 return Err(Error::NoSchema.into());
             }
             Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
         };
-        let read = Survey::read(self.settings, &mut answers);
-        let mark = read.as_ref().ok().and_then(|survey| lock.mark(survey.pid));
+        let read = SessionInfo::read(self.settings, &mut answers);
+        let mark = read.as_ref().ok().and_then(|session_info| lock.mark(session_info.pid));
         let prepared = match read {
-            Ok(mut survey) => self.prepare(kind, &*lock, &mut survey).await.map(|worker| (worker, survey)),
+            Ok(mut session_info) => {
+                self.prepare(kind, &*lock, &mut session_info).await.map(|worker| (worker, session_info))
+            }
             Err(error) => Err(error),
         };
-        let (worker, survey) = match prepared {
+        let (worker, session_info) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 drop(self.session.batch_execute(&lock.abandon()).await);
@@ -324,31 +328,31 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 };
             }
         };
-        let asked = self.found && survey.table.keeps().is_none();
-        let end = end::read(&survey, asked, set, &mut answers)?;
+        let asked = self.found && session_info.table.keeps().is_none();
+        let end = end::read(&session_info, asked, set, &mut answers)?;
         // Where nothing of ours is applied, only the whole look tells what was applied by others.
-        let end = end.filter(|end| survey.beside.is_empty() || end.digest != Digest::EMPTY);
+        let end = end.filter(|end| session_info.beside.is_empty() || end.digest != Digest::EMPTY);
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let mark = mark.filter(|_| worker.is_some());
         let preamble = Preamble {
-            same_server: mark.as_deref().map(|mark| survey.protected(same_server(mark))),
+            same_server: mark.as_deref().map(|mark| session_info.protected(same_server(mark))),
             is_answered: Arc::default(),
-            guard: (worker.is_some() && survey.conform.is_none()).then(|| survey.guard()),
-            create: survey.create(settings.lock_timeout, set),
+            guard: (worker.is_some() && session_info.conform.is_none()).then(|| session_info.guard()),
+            create: session_info.create(settings.lock_timeout, set),
         };
-        let mut lookout = Lookout::new(Box::new(move || target.open_another()), settings.engine.slow);
-        lookout.hear(worker.as_ref().unwrap_or(holder).heard().cloned());
+        let mut monitor = BlockerMonitor::new(Box::new(move || target.open_another()), settings.engine.slow);
+        monitor.hear(worker.as_ref().unwrap_or(holder).heard().cloned());
         Ok(Locking::Acquired(Box::new(PgLocked {
             holder,
             worker,
             lock,
             settings,
             set,
-            survey,
+            session_info,
             end,
             preamble,
             run,
-            lookout,
+            monitor,
             crowd: mark.map(|mark| Crowd { mark, since, wait: settings.engine.lock_wait }),
             has_given_way: &mut self.has_given_way,
             lost: false,

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::history::settings::RunSettings;
-use crate::history::{Attempt, Outcome, Survey};
+use crate::history::{Attempt, AttemptOutcome, SessionInfo};
 use crate::lock::{Key, LeaseLock};
 use crate::settings::LockKind;
 use migrate_core::engine::Holder;
@@ -61,20 +61,20 @@ impl fmt::Display for RunningAttempt {
 pub(crate) async fn running(
     client: &Client,
     settings: &RunSettings,
-    survey: &Survey,
+    session_info: &SessionInfo,
     set: &Set,
     attempts: &[Attempt],
 ) -> Result<Option<RunningAttempt>, Error> {
-    let is_unfinished = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Unfinished { .. });
+    let is_unfinished = |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Unfinished { .. });
     // Runs that stopped before they could go on with it may have left rows behind it.
     let open = |attempt: &&Attempt| is_unfinished(attempt) && attempt.statements_done.is_some();
     let Some(last) = attempts.last().filter(is_unfinished).or(attempts.iter().rev().find(open)) else {
         return Ok(None);
     };
-    let Outcome::Unfinished { statements_done, statements } = last.outcome else { return Ok(None) };
+    let AttemptOutcome::Unfinished { statements_done, statements } = last.outcome else { return Ok(None) };
     let holder = match settings.lock {
         Some(LockKind::Lease { expiry }) => {
-            LeaseLock::new(&survey.table, set.name(), "", expiry).current(client).await?
+            LeaseLock::new(&session_info.table, set.name(), "", expiry).current(client).await?
         }
         _ => Some(Key::new(settings, set.name()).holder(client).await?).filter(|holder| holder.pid.is_some()),
     };

@@ -8,7 +8,7 @@ use crate::error::BackupError;
 use crate::error::Error;
 use crate::history::run_id;
 use crate::history::settings::RunSettings;
-use crate::history::{Survey, make};
+use crate::history::{SessionInfo, make};
 use crate::settings::Backups;
 use crate::sql::answers::{parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
@@ -73,13 +73,13 @@ impl Making<'_> {
     pub(crate) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
         let began = Instant::now();
         let session = self.config.open().await?;
-        let looked = self.look(&session).await;
+        let looked = self.probe(&session).await;
         session.close().await;
-        let (survey, rows) = looked?;
-        let (file, bytes) = self.dump(&survey, &rows, progress).await?;
+        let (session_info, rows) = looked?;
+        let (file, bytes) = self.dump(&session_info, &rows, progress).await?;
         // A connection that idles for as long as a dump takes may be closed by the server, or by what is on the way to it.
         let session = self.config.open().await?;
-        let recorded = self.record(&survey, &session, file, bytes).await;
+        let recorded = self.record(&session_info, &session, file, bytes).await;
         session.close().await;
         let backup = recorded?;
         progress.backed_up(&backup.file, bytes, began.elapsed());
@@ -87,21 +87,21 @@ impl Making<'_> {
     }
 
     /// What has to be known of the session and of the database.
-    async fn look(&self, client: &Client) -> Result<(Survey, Vec<SimpleQueryRow>), Error> {
-        let survey = Survey::take(client, self.settings).await?;
-        survey.check_writable()?;
-        Ok((survey, ask(client, DATABASE).await?))
+    async fn probe(&self, client: &Client) -> Result<(SessionInfo, Vec<SimpleQueryRow>), Error> {
+        let session_info = SessionInfo::take(client, self.settings).await?;
+        session_info.check_writable()?;
+        Ok((session_info, ask(client, DATABASE).await?))
     }
 
     /// Dumps the database; returns the file and its size.
     async fn dump(
         &self,
-        survey: &Survey,
+        session_info: &SessionInfo,
         rows: &[SimpleQueryRow],
         progress: &mut Progress<'_>,
     ) -> Result<(PathBuf, u64), Error> {
         let shown = |column| rows.first().and_then(|row| text(row, column)).unwrap_or_default().to_owned();
-        let server = survey.server_version.unsigned_abs() / 10_000;
+        let server = session_info.server_version.unsigned_abs() / 10_000;
         let programs = Programs::find(self.backups.programs.as_deref(), server)?;
         let size: u64 = rows.first().and_then(|row| parsed(row, 0)).unwrap_or_default();
         self.check_space(size)?;
@@ -136,17 +136,17 @@ impl Making<'_> {
     /// Keeps a backup's name and size.
     async fn record(
         &self,
-        survey: &Survey,
+        session_info: &SessionInfo,
         client: &Client,
         file: PathBuf,
         bytes: u64,
     ) -> Result<Backup, Error> {
-        let schema = if survey.schema_exists {
+        let schema = if session_info.schema_exists {
             String::new()
         } else {
-            format!("CREATE SCHEMA IF NOT EXISTS {};", quote_ident(survey.table.schema()))
+            format!("CREATE SCHEMA IF NOT EXISTS {};", quote_ident(session_info.table.schema()))
         };
-        let (table, set) = (table(survey), quote_literal(self.set));
+        let (table, set) = (table(session_info), quote_literal(self.set));
         let create = format!(
             "{schema} CREATE TABLE IF NOT EXISTS {table} (set_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL, \
              made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"

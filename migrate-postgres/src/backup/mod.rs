@@ -8,7 +8,7 @@ pub(crate) use making::{Due, Making};
 use crate::connection::protect;
 use crate::display::units::Bytes;
 use crate::error::Error;
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::sql::answers::{parsed, text};
 use crate::sql::quote::quote_ident;
 use std::fmt;
@@ -58,8 +58,8 @@ pub(crate) fn read(row: &tokio_postgres::SimpleQueryRow) -> Option<Backup> {
 }
 
 /// The table of backups, beside the history's.
-pub(crate) fn table(survey: &Survey) -> String {
-    format!("{}.migrate_backup", quote_ident(survey.table.schema()))
+pub(crate) fn table(session_info: &SessionInfo) -> String {
+    format!("{}.migrate_backup", quote_ident(session_info.table.schema()))
 }
 
 pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {

@@ -107,9 +107,9 @@ impl Drop for Partial {
 }
 
 /// A program that is ended with the future that waits for it.
-struct Running(Child);
+struct RunningProgram(Child);
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
@@ -184,7 +184,7 @@ async fn run(
     let failed = |said: String| BackupError::Program { program: program.to_owned(), said };
     let errors = private(said).map_err(|source| BackupError::Folder { path: said.to_owned(), source })?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
-    let mut running = Running(child.map_err(|error| failed(error.to_string()))?);
+    let mut running = RunningProgram(child.map_err(|error| failed(error.to_string()))?);
     loop {
         tick();
         match running.0.try_wait().map_err(|error| failed(error.to_string()))? {

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::reset;
 use crate::connection::target::{Target as _, describe};
-use migrate_core::history::{Position, State};
+use migrate_core::history::{HistoryState, Position};
 use migrate_core::plan::{Action, Plan, Policies, Refused, Steps};
 use migrate_core::{Set, Version};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -40,7 +40,7 @@ impl Consent {
             return Ok(Box::new(plan));
         }
         let session = target.open().await?;
-        let look = reset::look(&session).await;
+        let look = reset::probe(&session).await;
         session.close().await;
         let look = look?;
         if look.is_development {
@@ -91,11 +91,16 @@ struct AsShown {
 }
 
 impl Plan for AsShown {
-    fn is_settled(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
-        self.plan.is_settled(set, position, policies)
+    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+        self.plan.surely_done(set, position, policies)
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         let steps = self.plan.decide(set, state, policies)?;
         let reverts = steps.steps.iter().filter(|step| step.action == Action::Revert);
         if reverts.map(|step| &step.version).eq(&self.versions) {

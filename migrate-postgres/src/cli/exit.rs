@@ -98,7 +98,7 @@ impl Exit {
     fn of_error(error: &Error) -> Exit {
         match error {
             Error::Refused(_)
-            | Error::NotSo { .. }
+            | Error::ClaimContradicted { .. }
             | Error::InTransaction
             | Error::SeveralHistories { .. }
             | Error::ForeignHistory { .. }

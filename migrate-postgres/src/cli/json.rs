@@ -7,7 +7,7 @@ use super::next::{self, Next};
 use super::problem::Problem;
 use crate::error::Error;
 use crate::schema::catalog::Difference;
-use crate::{Attempt, Outcome, Report, RunningAttempt, State, StatusRow, StepReport};
+use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
 use migrate_core::FolderError;
 use migrate_core::display::printable::is_obeyed;
 use migrate_core::engine::Holder;
@@ -220,7 +220,7 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
     let mut value = json!({ "version": row.version.as_written(), "name": row.name });
     let mut put = |key: &str, content: Value| value[key] = content;
     match &row.state {
-        State::Applied { at, took, by, edited, unknown } => {
+        MigrationStatus::Applied { at, took, by, edited, unknown } => {
             put("state", json!("applied"));
             put("at", time(*at));
             put("took_seconds", seconds(*took));
@@ -228,20 +228,20 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
             put("edited", json!(edited));
             put("unknown", json!(unknown));
         }
-        State::Outdated { at } => {
+        MigrationStatus::Outdated { at } => {
             put("state", json!("outdated"));
             put("at", time(*at));
         }
-        State::Running(run) => {
+        MigrationStatus::RunningStatement(run) => {
             put("state", json!("running"));
             put("running", running(run));
         }
-        State::Interrupted { statements_done, last } => {
+        MigrationStatus::Interrupted { statements_done, last } => {
             put("state", json!("interrupted"));
             put("statements_done", json!(statements_done));
             put("last_attempt", last.as_ref().map_or(Value::Null, outcome));
         }
-        State::Pending { last } => {
+        MigrationStatus::Pending { last } => {
             put("state", json!("pending"));
             put("last_attempt", last.as_ref().map_or(Value::Null, outcome));
         }
@@ -287,25 +287,27 @@ pub(super) fn attempt(attempt: &Attempt) -> Value {
     })
 }
 
-fn outcome(outcome: &Outcome) -> Value {
+fn outcome(outcome: &AttemptOutcome) -> Value {
     match outcome {
-        Outcome::Done => json!({ "state": "done" }),
-        Outcome::Failed { sqlstate, message, detail, hint, statement, line, statements_done } => json!({
-            "state": "failed",
-            "sqlstate": sqlstate,
-            "message": message,
-            "detail": detail,
-            "hint": hint,
-            "statement": statement,
-            "line": line,
-            "statements_done": statements_done,
-        }),
-        Outcome::Unfinished { statements_done, statements } => json!({
+        AttemptOutcome::Done => json!({ "state": "done" }),
+        AttemptOutcome::Failed { sqlstate, message, detail, hint, statement, line, statements_done } => {
+            json!({
+                "state": "failed",
+                "sqlstate": sqlstate,
+                "message": message,
+                "detail": detail,
+                "hint": hint,
+                "statement": statement,
+                "line": line,
+                "statements_done": statements_done,
+            })
+        }
+        AttemptOutcome::Unfinished { statements_done, statements } => json!({
             "state": "unfinished",
             "statements_done": statements_done,
             "statements": statements,
         }),
-        Outcome::Interrupted { message, statements_done, statements } => json!({
+        AttemptOutcome::Interrupted { message, statements_done, statements } => json!({
             "state": "interrupted",
             "message": message,
             "statements_done": statements_done,

@@ -97,13 +97,13 @@ pub(crate) struct Run {
     allow_missing: bool,
     /// Keep the history in this tool's own table and format, so that the tool can still be used
     #[arg(long, global = true, value_name = "TOOL")]
-    history: Option<Kept>,
+    history: Option<ForeignTableArg>,
     /// Treat the migrations in another tool's table as those of another set
     #[arg(long, global = true)]
     ignore_foreign_history: bool,
     /// Record the schema after a run that changed something, so that `drift` can compare with it
     #[arg(long, global = true)]
-    keep_schema: bool,
+    snapshot_schema: bool,
 }
 
 /// The options of runs that a command without steps does not use: hidden from its help but accepted, so that one line of options
@@ -203,7 +203,7 @@ impl Run {
             flag("allow-out-of-order", self.allow_out_of_order),
             flag("allow-missing", self.allow_missing),
             flag("ignore-foreign-history", self.ignore_foreign_history),
-            flag("keep-schema", self.keep_schema),
+            flag("snapshot-schema", self.snapshot_schema),
         ];
         given.into_iter().flatten().collect()
     }
@@ -237,8 +237,8 @@ impl Run {
         if self.ignore_foreign_history {
             migrator = migrator.ignore_foreign_history();
         }
-        if self.keep_schema {
-            migrator = migrator.keep_schema();
+        if self.snapshot_schema {
+            migrator = migrator.snapshot_schema();
         }
         if self.allow_missing {
             migrator = migrator.allow_missing(true);
@@ -249,25 +249,25 @@ impl Run {
 
 /// The tools whose table can be the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kept {
+pub(crate) enum ForeignTableArg {
     Prisma,
     Sqlx,
     Refinery,
     Diesel,
 }
 
-impl Kept {
+impl ForeignTableArg {
     /// The migrator with the tool's table as its history: in the given schema, else in the first of the search path.
     fn kept_by(self, migrator: Migrator) -> Migrator {
         let table = match self {
-            Kept::Prisma => tools::prisma(),
-            Kept::Sqlx => tools::sqlx(),
-            Kept::Refinery => tools::refinery(),
-            Kept::Diesel => tools::diesel(),
+            ForeignTableArg::Prisma => tools::prisma(),
+            ForeignTableArg::Sqlx => tools::sqlx(),
+            ForeignTableArg::Refinery => tools::refinery(),
+            ForeignTableArg::Diesel => tools::diesel(),
         };
         match migrator.settings.history_schema.clone() {
-            Some(schema) => migrator.history(table.schema(schema)),
-            None => migrator.history(table),
+            Some(schema) => migrator.foreign_history(table.schema(schema)),
+            None => migrator.foreign_history(table),
         }
     }
 }

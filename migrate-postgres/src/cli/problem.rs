@@ -134,7 +134,7 @@ pub(crate) enum Problem {
     /// No schema is recorded.
     #[error(
         "no schema is recorded to compare with; nothing was changed\n\
-         next: record it in each run with `--keep-schema`, record the current one with `drift --keep`, or compare without `--kept`"
+         next: record it in each run with `--snapshot-schema`, record the current one with `drift --keep`, or compare without `--kept`"
     )]
     NotKept,
 
@@ -217,7 +217,7 @@ fn kind_of(error: &Error) -> &'static str {
         Error::ReadOnly { .. } => "read_only",
         Error::Privilege { .. } => "privilege",
         Error::InTransaction => "in_transaction",
-        Error::NotSo { .. } => "not_so",
+        Error::ClaimContradicted { .. } => "not_so",
         Error::NoSchema => "no_schema",
         Error::DamagedTable { .. } => "damaged_table",
         Error::NotATable { .. } => "not_a_table",
@@ -285,7 +285,7 @@ fn without_state(failure: &migrate_core::Failure) -> String {
 /// The library's advice, with options in place of the calls.
 fn in_options(advice: &str) -> String {
     const WORDS: [(&str, &str); 15] = [
-        ("`drift_since_kept`", "`drift --kept`"),
+        ("`drift_since_snapshot`", "`drift --kept`"),
         ("`run` ", "`up` "),
         ("`lock_wait`", "`--lock-wait`"),
         ("`lock_timeout`", "`--lock-timeout`"),

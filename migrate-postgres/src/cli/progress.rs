@@ -3,8 +3,8 @@
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
-use crate::schema::scratch::{Phase, Told};
-use crate::{Event, Running};
+use crate::schema::scratch::{Phase, PhaseCallback};
+use crate::{Event, RunningStatement};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migrate_core::display::printable::printable;
@@ -93,16 +93,16 @@ impl Ui {
     pub(super) fn wait_for_lock(&self, holder: &Holder) {
         if let Some(bars) = &self.bars {
             let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
-            bars.shown.get_or_insert_with(Shown::new).wait_for_lock(holder);
+            bars.shown.get_or_insert_with(DrawnBars::new).wait_for_lock(holder);
         }
     }
 
     /// Shows progress on a scratch database.
-    pub(super) fn phases(&self) -> Told {
-        let Some(bars) = self.bars.clone() else { return Told::default() };
-        Told::new(move |phase| {
+    pub(super) fn phases(&self) -> PhaseCallback {
+        let Some(bars) = self.bars.clone() else { return PhaseCallback::default() };
+        PhaseCallback::new(move |phase| {
             let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
-            let shown = bars.shown.get_or_insert_with(Shown::new);
+            let shown = bars.shown.get_or_insert_with(DrawnBars::new);
             if let Phase::Replaying { number, of, .. } = phase {
                 shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
@@ -138,10 +138,10 @@ fn is_worth_a_line(event: &Event<'_>) -> bool {
 /// The lines at the bottom of the terminal.
 #[derive(Default)]
 struct Bars {
-    shown: Option<Shown>,
+    shown: Option<DrawnBars>,
 }
 
-struct Shown {
+struct DrawnBars {
     all: MultiProgress,
     steps: ProgressBar,
     statement: ProgressBar,
@@ -155,8 +155,8 @@ fn style(template: &str) -> ProgressStyle {
 /// How often the ages are redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
-impl Shown {
-    fn new() -> Shown {
+impl DrawnBars {
+    fn new() -> DrawnBars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let bar = |template: &str| {
             let bar = all.add(ProgressBar::new(0).with_style(style(template)));
@@ -166,7 +166,7 @@ impl Shown {
         let steps = bar("{spinner} {elapsed}");
         let statement = bar("  {wide_msg}\n  for {elapsed}");
         let blockers = bar("  {msg}");
-        Shown { steps, statement, blockers, all }
+        DrawnBars { steps, statement, blockers, all }
     }
 
     /// Sets the number of steps.
@@ -199,7 +199,7 @@ impl Shown {
 
 impl Bars {
     fn event(&mut self, event: &Event<'_>) {
-        let shown = self.shown.get_or_insert_with(Shown::new);
+        let shown = self.shown.get_or_insert_with(DrawnBars::new);
         match event {
             Event::Started { steps, .. } => {
                 shown.expect(*steps);
@@ -258,8 +258,8 @@ fn fitted(text: &str) -> String {
 }
 
 /// A running statement, on one line.
-fn running(statement: &Running<'_>) -> String {
-    let Running { name, action, number, of, text, .. } = statement;
+fn running(statement: &RunningStatement<'_>) -> String {
+    let RunningStatement { name, action, number, of, text, .. } = statement;
     let text = text.redacted().split_whitespace().collect::<Vec<_>>().join(" ");
     match of {
         1 => format!("{action} {name}: {text}"),

@@ -22,7 +22,7 @@ const MARK: &str = "migrate.development";
 
 /// What has to be known of a database before it is emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct ResetScope {
     /// Its name.
     pub(super) database: String,
     /// Whether it is marked as a development database.
@@ -39,12 +39,12 @@ const LOOK: &str = "\
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
 /// Looks at the database of a connection.
-pub(super) async fn look(client: &Client) -> Result<Look, Error> {
+pub(super) async fn probe(client: &Client) -> Result<ResetScope, Error> {
     let failed = |source| Error::server("looking at the database", source);
     let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
     let row = timeouts.ask(client, LOOK, &[(&MARK, Type::TEXT)]).await.map_err(failed)?;
     let row = &row[0];
-    Ok(Look { database: row.get(0), is_development: row.get(1), subscriptions: row.get(2) })
+    Ok(ResetScope { database: row.get(0), is_development: row.get(1), subscriptions: row.get(2) })
 }
 
 /// Marks a database as a development one, or takes the mark away.

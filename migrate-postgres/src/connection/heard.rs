@@ -11,10 +11,10 @@ use tokio_postgres::{AsyncMessage, Connection, Socket};
 
 /// The notices of one connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heard(Arc<Mutex<State>>);
+pub(crate) struct Heard(Arc<Mutex<NoticeState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct NoticeState {
     /// Whether anybody listens: else nothing is kept, and nobody is waited for.
     is_listening: bool,
     notice: Option<DbError>,
@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Heard {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, NoticeState> {
         // Nothing in here panics half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -23,7 +23,7 @@ use tokio_postgres::Client;
 #[doc(hidden)]
 pub struct Session<'a> {
     connection: Option<Connection<'a>>,
-    marked: Option<Mark>,
+    marked: Option<SessionMark>,
     /// Whether scripts ran in it.
     is_spent: bool,
     /// Whether several messages of one flush are not answered yet.
@@ -31,7 +31,7 @@ pub struct Session<'a> {
 }
 
 /// What a session is in the middle of.
-struct Mark {
+struct SessionMark {
     /// SQL that ends it, from whatever state the session is in.
     abandon: String,
     /// Whether it has to be ended though the session is.
@@ -89,12 +89,12 @@ impl<'a> Session<'a> {
     /// To be called before the message that begins it is sent: a future that is dropped meanwhile does not know whether it
     /// was.
     pub(crate) fn mark(&mut self, abandon: impl Into<String>) {
-        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: false });
+        self.marked = Some(SessionMark { abandon: abandon.into(), outlives_session: false });
     }
 
     /// The same for something that the server would keep after the session.
     pub(crate) fn mark_lasting(&mut self, abandon: impl Into<String>) {
-        self.marked = Some(Mark { abandon: abandon.into(), outlives_session: true });
+        self.marked = Some(SessionMark { abandon: abandon.into(), outlives_session: true });
     }
 
     /// Scripts are to run in the session. What they set is undone, but `RESET ALL` forgets what somebody else has set under a
@@ -205,7 +205,7 @@ impl Deref for Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        let Some(Mark { abandon, outlives_session }) = self.marked.take() else { return };
+        let Some(SessionMark { abandon, outlives_session }) = self.marked.take() else { return };
         if *self.is_pipelining.get_mut()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

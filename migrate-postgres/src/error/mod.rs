@@ -161,7 +161,7 @@ pub enum Error {
         "{name} can't be settled like that: {contrary} (statement {statement}); nothing was changed\n\
          next: change the database to match, or settle the migration as what it is"
     ))]
-    NotSo {
+    ClaimContradicted {
         /// The migration's name.
         name: String,
         /// The contradicting statement, the first being 1.

@@ -138,7 +138,7 @@ fn after_replay(error: &Error) -> &'static str {
         Some("42501") => "compare as a role that may do what the migrations do",
         _ => {
             "find out what it needs that the migrations do not create, for example data; the schema can also be compared without \
-             running them, with the one that a run recorded (`drift_since_kept`)"
+             running them, with the one that a run recorded (`drift_since_snapshot`)"
         }
     }
 }

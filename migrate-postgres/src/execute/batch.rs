@@ -1,16 +1,16 @@
 //! Steps in transaction blocks: many of them in one message.
 
 use super::Context;
-use super::blockers::Lookout;
+use super::blockers::BlockerMonitor;
 use super::failure::{position, server_failure};
 use super::limits::{Limits, over_limit};
-use super::message::{Message, Part, Purpose};
+use super::message::{Message, MessagePart, Purpose};
 use super::mode::Mode;
-use super::preamble::{Around, Halt, is_strange};
+use super::preamble::{Halt, RunBookkeeping, is_strange};
 use super::verify::verify;
-use super::watch::{At, PID, Pid, Told, Underway, next, tell, watch};
+use super::watch::{At, PID, Pid, Received, Underway, next, tell, watch};
 use crate::error::Error;
-use crate::history::Standing;
+use crate::history::HistoryCursor;
 use crate::history::is_made_meanwhile;
 use crate::lock::{is_turned_away, turned_away};
 use crate::sql::answers;
@@ -37,10 +37,10 @@ const MESSAGE_BYTES: usize = 192 * 1024;
 pub(crate) async fn apply_transactions(
     context: Context<'_>,
     steps: &[Step<'_>],
-    around: Around<'_>,
-    standing: &mut Standing,
+    around: RunBookkeeping<'_>,
+    standing: &mut HistoryCursor,
     progress: &mut Progress<'_>,
-    lookout: &mut Lookout<'_>,
+    monitor: &mut BlockerMonitor<'_>,
 ) -> Result<(), Halt> {
     let cursor = Cursor { flushes: around.mode.flushes(progress.is_observed()), ..Cursor::default() };
     let mut run = Transactions {
@@ -49,11 +49,11 @@ pub(crate) async fn apply_transactions(
         around,
         standing,
         progress,
-        lookout,
+        monitor,
         cursor,
         ahead: None,
         pid: Pid::default(),
-        looked: Looked::default(),
+        looked: ObservedStatement::default(),
         governs: None,
         sent: Instant::now(),
     };
@@ -77,15 +77,15 @@ struct Cursor {
 struct Transactions<'r, 'c, 'o, 't> {
     context: Context<'c>,
     steps: &'r [Step<'r>],
-    around: Around<'r>,
-    standing: &'r mut Standing,
+    around: RunBookkeeping<'r>,
+    standing: &'r mut HistoryCursor,
     progress: &'r mut Progress<'o>,
-    lookout: &'r mut Lookout<'t>,
+    monitor: &'r mut BlockerMonitor<'t>,
     cursor: Cursor,
     /// What is to be sent when the server is done with what was.
     ahead: Option<Built>,
     pid: Pid,
-    looked: Looked,
+    looked: ObservedStatement,
     /// The limit that ends the statement under way, as far as the server has said so.
     governs: Option<Option<Cause>>,
     /// When the last message was sent.
@@ -94,7 +94,7 @@ struct Transactions<'r, 'c, 'o, 't> {
 
 /// What was seen of a statement that is rehearsed.
 #[derive(Default)]
-struct Looked {
+struct ObservedStatement {
     /// How long it took.
     took: Duration,
     /// What is asked behind it has found this.
@@ -107,12 +107,12 @@ struct Looked {
 struct Built {
     message: Message,
     cursor: Cursor,
-    standing: Standing,
+    standing: HistoryCursor,
     limits: Limits,
 }
 
 /// A message stopped at an error.
-struct Stopped {
+struct BatchStopped {
     /// How many of its statements were done.
     done: usize,
     error: tokio_postgres::Error,
@@ -150,20 +150,21 @@ impl Transactions<'_, '_, '_, '_> {
                 }
                 Some(Purpose::Guard) if is_strange(&stopped.error) => {
                     self.cursor = before;
-                    return Err(Halt::Strange(stopped.error));
+                    return Err(Halt::SessionChanged(stopped.error));
                 }
                 Some(Purpose::Create) if is_made_meanwhile(&stopped.error) => {
                     self.cursor = before;
-                    return Err(Halt::Strange(stopped.error));
+                    return Err(Halt::SessionChanged(stopped.error));
                 }
                 _ => {}
             }
             // The server parses a message before it runs any of it: a syntax error in the third migration keeps the
             // first two from running. They are sent without it; then it is the first one of its message.
-            let Some(innocent) = self.innocent(message, before, &stopped) else {
+            let Some(steps_before_parse_error) = self.steps_before_parse_error(message, before, &stopped)
+            else {
                 return Err(self.stop(&built, stopped).await.into());
             };
-            built = self.build(before, *self.standing, innocent);
+            built = self.build(before, *self.standing, steps_before_parse_error);
             self.cursor = built.cursor;
             if let Err(stopped) = self.send(&built).await {
                 return Err(self.stop(&built, stopped).await.into());
@@ -175,7 +176,7 @@ impl Transactions<'_, '_, '_, '_> {
             let bound = if step.verify.is_some() { self.bound(step, step.verify)? } else { None };
             let limits = self.limits_of_step();
             let verifying = verify(&self.context, step, bound, limits);
-            let verified = watch(verifying, underway, &self.pid, self.lookout, self.progress).await;
+            let verified = watch(verifying, underway, &self.pid, self.monitor, self.progress).await;
             if let Err(failure) = verified {
                 self.record(step, &failure).await;
                 return Err(ApplyError::Failed(failure).into());
@@ -186,7 +187,7 @@ impl Transactions<'_, '_, '_, '_> {
 
     /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
     /// at the last of `most` steps.
-    fn build(&self, mut cursor: Cursor, mut standing: Standing, most: usize) -> Built {
+    fn build(&self, mut cursor: Cursor, mut standing: HistoryCursor, most: usize) -> Built {
         let limits = self.limits_of_run();
         let rest = self.steps[cursor.next..].iter().map(size).sum::<usize>();
         let mut message = Message::with_capacity(rest.min(MESSAGE_BYTES));
@@ -250,7 +251,7 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Begins a step's row before its transaction, where it runs anything.
-    fn push_marker(&self, message: &mut Message, index: usize, standing: Standing) {
+    fn push_marker(&self, message: &mut Message, index: usize, standing: HistoryCursor) {
         let (context, step) = (&self.context, &self.steps[index]);
         if !self.around.mode.records() || !context.table.has_marker(step) {
             return;
@@ -266,7 +267,7 @@ impl Transactions<'_, '_, '_, '_> {
         &self,
         message: &mut Message,
         index: usize,
-        standing: Standing,
+        standing: HistoryCursor,
         limits: Limits,
         flushes: &mut usize,
     ) {
@@ -337,7 +338,7 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Begins a step's row.
-    fn push_record(&self, message: &mut Message, index: usize, standing: Standing) {
+    fn push_record(&self, message: &mut Message, index: usize, standing: HistoryCursor) {
         if !self.around.mode.records() {
             return;
         }
@@ -350,19 +351,19 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
-        if let Some(head) = context.survey.head.as_ref().filter(|_| index == 0) {
+        if let Some(head) = context.session_info.head.as_ref().filter(|_| index == 0) {
             record.push(head.clear(context.run.set));
         }
         message.push(index, Purpose::Record, &record);
     }
 
-    fn push_end(&self, message: &mut Message, index: usize, standing: Standing) {
+    fn push_end(&self, message: &mut Message, index: usize, standing: HistoryCursor) {
         if self.joins(index + 1) {
             return;
         }
         let context = &self.context;
-        let no_timeouts = context.survey.no_timeouts();
-        let mut statements = context.survey.between_scripts();
+        let no_timeouts = context.session_info.no_timeouts();
+        let mut statements = context.session_info.between_scripts();
         // Whatever the script has left, and what the role has for a default.
         statements.extend(no_timeouts.iter().map(String::as_str));
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
@@ -375,7 +376,8 @@ impl Transactions<'_, '_, '_, '_> {
         }
         let row = standing.last_row + 1;
         let finish = context.table.finish(context.run, row, &self.steps[index], durable);
-        let head = context.survey.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
+        let head =
+            context.session_info.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
         match &self.around.mode {
             Mode::Record => {
                 statements.push(&finish);
@@ -445,30 +447,30 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Sends a message and follows its completions.
-    async fn send(&mut self, built: &Built) -> Result<(), Stopped> {
+    async fn send(&mut self, built: &Built) -> Result<(), BatchStopped> {
         let message = &built.message;
         let mut done = 0;
-        let listening = self.lookout.listen();
+        let listening = self.monitor.listen();
         let stream = answers::send(self.context.client, message.text()).await;
-        let mut stream = Box::pin(stream.map_err(|error| Stopped { done, error })?);
+        let mut stream = Box::pin(stream.map_err(|error| BatchStopped { done, error })?);
         let mut took = Duration::ZERO;
-        self.lookout.begin();
+        self.monitor.begin();
         self.sent = Instant::now();
         loop {
-            let pause = self.lookout.pause();
+            let pause = self.monitor.pause();
             let told = next(listening.as_ref(), pause, |context| stream.as_mut().poll_next(context)).await;
             let answer = match told {
-                Told::Answer(Some(answer)) => {
+                Received::Answer(Some(answer)) => {
                     self.around.preamble.answered();
-                    answer.map_err(|error| Stopped { done, error })?
+                    answer.map_err(|error| BatchStopped { done, error })?
                 }
-                Told::Answer(None) => return Ok(()),
-                Told::Notice(notice) => {
+                Received::Answer(None) => return Ok(()),
+                Received::Notice(notice) => {
                     self.server_said(message, done, &notice);
                     continue;
                 }
-                Told::Silence => {
-                    self.look(message, done).await;
+                Received::Silence => {
+                    self.probe(message, done).await;
                     continue;
                 }
             };
@@ -506,10 +508,10 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// The server is silent: it works, or waits for somebody.
-    async fn look(&mut self, message: &Message, number: usize) {
+    async fn probe(&mut self, message: &Message, number: usize) {
         let Some((part, at)) = message.underway(number) else { return };
         let underway = Underway { step: &self.steps[part.step], at };
-        self.lookout.look(underway, self.pid.get(), self.progress).await;
+        self.monitor.probe(underway, self.pid.get(), self.progress).await;
     }
 
     /// A statement of a message was completed.
@@ -531,7 +533,7 @@ impl Transactions<'_, '_, '_, '_> {
             _ => {}
         }
         if !matches!(part.purpose, Purpose::Flush | Purpose::Bound) {
-            self.lookout.begin();
+            self.monitor.begin();
             self.tell_next(message, number + 1);
         }
     }
@@ -540,14 +542,14 @@ impl Transactions<'_, '_, '_, '_> {
     fn statement_done(&mut self, message: &Message, number: usize) {
         let Some((part, place)) = message.statement(number) else { return };
         // Where the server tells of several at once, nobody knows how long each of them took.
-        let took = message.is_alone(number).then(|| self.lookout.age());
+        let took = message.is_alone(number).then(|| self.monitor.age());
         self.looked.took = took.unwrap_or_default();
         self.progress.statement_done(&self.steps[part.step], place + 1, took, false);
     }
 
     /// What is asked behind a statement of a script was answered.
     fn inspected(&mut self, step: usize, index: usize) {
-        let Looked { took, found, .. } = std::mem::take(&mut self.looked);
+        let ObservedStatement { took, found, .. } = std::mem::take(&mut self.looked);
         if let Some((rehearsed, script)) = self.around.mode.rehearsed().zip(self.steps[step].script()) {
             rehearsed.done(script, index, took, found);
         }
@@ -573,22 +575,27 @@ impl Transactions<'_, '_, '_, '_> {
             }
             *self.standing = self.standing.after(step);
             if self.context.table.has_marker(step) {
-                self.lookout.count(self.standing.last_row, self.progress);
+                self.monitor.count(self.standing.last_row, self.progress);
             }
             self.progress.step_done(step, took);
         }
     }
 
     /// How many of a message's steps can be sent without the one that keeps it from being parsed.
-    fn innocent(&self, message: &Message, before: Cursor, stopped: &Stopped) -> Option<usize> {
+    fn steps_before_parse_error(
+        &self,
+        message: &Message,
+        before: Cursor,
+        stopped: &BatchStopped,
+    ) -> Option<usize> {
         if stopped.done > 0 || stopped.error.as_db_error().is_none() {
             return None;
         }
-        let guilty =
+        let failing_step =
             position(&stopped.error).and_then(|position| message.locate(position)).map(|spot| spot.part.step);
-        let steps = guilty.unwrap_or(before.next).saturating_sub(before.next);
+        let steps = failing_step.unwrap_or(before.next).saturating_sub(before.next);
         let sent = self.cursor.next - before.next;
-        match guilty {
+        match failing_step {
             Some(_) if steps > 0 || before.unfinished.is_some() => Some(steps),
             // No place is known: one by one.
             None if sent > 1 => Some(1),
@@ -597,8 +604,8 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     /// Ends what a stopped message left, and makes its error ours.
-    async fn stop(&mut self, built: &Built, stopped: Stopped) -> ApplyError {
-        let Stopped { done, error } = stopped;
+    async fn stop(&mut self, built: &Built, stopped: BatchStopped) -> ApplyError {
+        let BatchStopped { done, error } = stopped;
         if is_turned_away(&error) {
             return turned_away(error).into_apply();
         }
@@ -618,10 +625,12 @@ impl Transactions<'_, '_, '_, '_> {
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
             if self.context.table.is_being_made(&error) {
-                return ApplyError::Busy(Error::server("creating the history's table", error).into());
+                return ApplyError::ForeignToolActive(
+                    Error::server("creating the history's table", error).into(),
+                );
             }
             if !is_contention(&error) {
-                return self.context.survey.create_error(error).into_apply();
+                return self.context.session_info.create_error(error).into_apply();
             }
         }
         let step = &self.steps[part.step];
@@ -634,8 +643,9 @@ impl Transactions<'_, '_, '_, '_> {
             }
         }
         let offset = spot.and_then(|spot| spot.offset).or_else(|| {
-            let of_script =
-                |part: &Part| matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect);
+            let of_script = |part: &MessagePart| {
+                matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect)
+            };
             let next = executing.filter(|(part, _)| part.purpose == Purpose::Limit);
             let executing = next.and_then(|_| message.next_of_script(done)).or(executing);
             let (part, place) = executing.filter(|(part, _)| of_script(part))?;
@@ -658,14 +668,14 @@ impl Transactions<'_, '_, '_, '_> {
         if contended {
             let options = step.script().map_or(&Options::NONE, |script| script.options());
             let waited = options.lock_timeout.unwrap_or(self.context.settings.lock_timeout);
-            failure.blockers = self.lookout.suspects(self.context.client, waited).await;
+            failure.blockers = self.monitor.suspects(self.context.client, waited).await;
         }
         let failure = Box::new(failure);
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
     }
 
     /// Tells a limit from a timeout, and a timeout from another session's cancel.
-    fn explain(&self, failure: &mut Failure, built: &Built, part: Part, age: Duration) {
+    fn explain(&self, failure: &mut Failure, built: &Built, part: MessagePart, age: Duration) {
         let settings = self.context.settings;
         if part.purpose == Purpose::Limit {
             let is_over = settings.engine.run_limit.is_some_and(|limit| self.progress.age() >= limit);
@@ -687,10 +697,10 @@ impl Transactions<'_, '_, '_, '_> {
             return;
         }
         if context.table.has_marker(step) {
-            self.lookout.count(self.standing.last_row + 1, self.progress);
+            self.monitor.count(self.standing.last_row + 1, self.progress);
         }
         let mut failed = context.table.failed(context.run, *self.standing, step, failure);
-        if let Some(head) = &context.survey.head {
+        if let Some(head) = &context.session_info.head {
             // Where this release stops, an older one may have nothing to do.
             failed = format!("{failed}; {}", head.write(context.run.set));
         }
@@ -785,11 +795,11 @@ pub(super) fn record_failure(
     if context.table.is_not_kept(&error) {
         return not_kept(context, step);
     }
-    let error = context.survey.write_error("writing the history", error);
+    let error = context.session_info.write_error("writing the history", error);
     match code {
-        _ if is_moved => ApplyError::Moved(error.into()),
-        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::Moved(error.into()),
-        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::Busy(error.into()),
+        _ if is_moved => ApplyError::HistoryChanged(error.into()),
+        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::HistoryChanged(error.into()),
+        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::ForeignToolActive(error.into()),
         _ => error.into_apply(),
     }
 }

@@ -8,7 +8,7 @@ use crate::connection::target::Opening;
 use crate::history::Said;
 use crate::lock::holder::read;
 use migrate_core::engine::Holder;
-use migrate_core::engine::{Alarm, Progress};
+use migrate_core::engine::{Progress, SlowThreshold};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -32,7 +32,7 @@ pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + S
 ///
 /// Not over the one that holds the lock: a query takes a snapshot, and a `CREATE INDEX CONCURRENTLY` that sees it would
 /// wait for the end of the whole transaction.
-pub(crate) struct Lookout<'t> {
+pub(crate) struct BlockerMonitor<'t> {
     open: OpenAnother<'t>,
     session: Option<Session<'t>>,
     /// Until when nobody looks.
@@ -43,7 +43,7 @@ pub(crate) struct Lookout<'t> {
     told: Option<Instant>,
     /// Since when the server is at what it is at.
     since: Instant,
-    alarm: Alarm,
+    alarm: SlowThreshold,
     /// What the server says to the connection that works.
     heard: Option<Heard>,
     /// How much it said at each row of the history that was ended, where that is heard.
@@ -91,17 +91,17 @@ const SUSPECTS: &str = "\
                    AND l.locktype = 'relation' AND l.relation >= 16384) \
      ORDER BY p.prepared LIMIT 5)";
 
-impl<'t> Lookout<'t> {
+impl<'t> BlockerMonitor<'t> {
     /// One that tells of what takes longer than `slow`.
-    pub(crate) fn new(open: OpenAnother<'t>, slow: Option<Duration>) -> Lookout<'t> {
-        Lookout {
+    pub(crate) fn new(open: OpenAnother<'t>, slow: Option<Duration>) -> BlockerMonitor<'t> {
+        BlockerMonitor {
             open,
             session: None,
             rests_until: None,
             seen: Vec::new(),
             told: None,
             since: Instant::now(),
-            alarm: Alarm::new(slow),
+            alarm: SlowThreshold::new(slow),
             heard: None,
             said: Vec::new(),
         }
@@ -154,7 +154,7 @@ impl<'t> Lookout<'t> {
     }
 
     /// The server is silent: it works, or waits for somebody. Tells who that is, and that it takes long.
-    pub(super) async fn look(
+    pub(super) async fn probe(
         &mut self,
         underway: Underway<'_>,
         pid: Option<i32>,
@@ -172,7 +172,7 @@ impl<'t> Lookout<'t> {
                 progress.blocked(underway.step, age, &blockers);
             }
         }
-        if self.alarm.rings(age) {
+        if self.alarm.is_exceeded(age) {
             progress.slow(underway.work(pid), age, &blockers);
         }
         progress.check_ages(age, &blockers);

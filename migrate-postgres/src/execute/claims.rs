@@ -1,7 +1,7 @@
 //! What somebody claims of an interrupted migration, held against the catalog.
 
 use crate::error::Error;
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use migrate_core::plan::{Action, Step};
 use migrate_core::sql::{self, Subject};
 use migrate_core::{Script, TransactionMode};
@@ -19,7 +19,11 @@ const INDEX: &str = "\
 ///
 /// Only what builds or drops an index by name is looked at, and only in scripts that leave the session as it is: there the
 /// names mean what they meant.
-pub(crate) async fn check_claim(client: &Client, survey: &Survey, step: &Step<'_>) -> Result<(), Error> {
+pub(crate) async fn check_claim(
+    client: &Client,
+    session_info: &SessionInfo,
+    step: &Step<'_>,
+) -> Result<(), Error> {
     let (Some(settled), Some(script)) = (step.settles, step.up.as_deref()) else { return Ok(()) };
     // A corrected script claims nothing: it is run.
     if step.action == Action::Apply || settled.reverting || script.transaction() == TransactionMode::Block {
@@ -39,9 +43,9 @@ pub(crate) async fn check_claim(client: &Client, survey: &Survey, step: &Step<'_
         if step.action == Action::Rewind && !is_said_to_be_done {
             break;
         }
-        if let Some(contrary) = contrary(client, survey, text, is_said_to_be_done).await? {
+        if let Some(contrary) = contrary(client, session_info, text, is_said_to_be_done).await? {
             let name = step.name.clone().into_owned();
-            return Err(Error::NotSo { name, statement: index + 1, contrary });
+            return Err(Error::ClaimContradicted { name, statement: index + 1, contrary });
         }
     }
     Ok(())
@@ -52,13 +56,18 @@ fn texts(script: &Script) -> Vec<&str> {
 }
 
 /// What the catalog shows that can't be if a statement is done, or is not.
-async fn contrary(client: &Client, survey: &Survey, text: &str, done: bool) -> Result<Option<String>, Error> {
+async fn contrary(
+    client: &Client,
+    session_info: &SessionInfo,
+    text: &str,
+    done: bool,
+) -> Result<Option<String>, Error> {
     let Some(Subject::CreateIndex { name: Some(name), table, .. }) = sql::subject(text) else {
         return Ok(None);
     };
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&table, Type::TEXT), (&name, Type::TEXT)];
-    let rows = survey.ask(client, INDEX, &parameters).await;
+    let rows = session_info.ask(client, INDEX, &parameters).await;
     let rows = rows.map_err(|source| Error::server("looking at the catalog", source))?;
     let is_valid: Option<bool> = rows.first().map(|row| row.get(0));
     Ok(match (done, is_valid) {

@@ -53,7 +53,7 @@ pub(super) enum Purpose {
 
 /// A part of a message: some statements of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct MessagePart {
     /// The step, as an index into the run's steps.
     pub(super) step: usize,
     /// What it is for.
@@ -76,7 +76,7 @@ pub(super) struct Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spot {
     /// The part.
-    pub(super) part: Part,
+    pub(super) part: MessagePart,
     /// For a script: the byte in its text.
     pub(super) offset: Option<usize>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Spot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message {
     text: String,
-    parts: Vec<Part>,
+    parts: Vec<MessagePart>,
     statements: usize,
 }
 
@@ -177,7 +177,7 @@ impl Message {
 
     /// Adds what is asked behind a statement of a script.
     pub(super) fn push_inspect(&mut self, step: usize, index: usize, inspect: &str) {
-        let part = Part { first: index, ..self.part(step, Purpose::Inspect, 1) };
+        let part = MessagePart { first: index, ..self.part(step, Purpose::Inspect, 1) };
         self.push_part(part, inspect);
     }
 
@@ -239,7 +239,7 @@ impl Message {
         statements: Range<usize>,
         bytes: Range<usize>,
     ) {
-        let part = Part {
+        let part = MessagePart {
             first: statements.start,
             skipped: bytes.start,
             ..self.part(step, purpose, statements.len())
@@ -247,13 +247,13 @@ impl Message {
         self.push_part(part, &script.text()[bytes]);
     }
 
-    fn part(&self, step: usize, purpose: Purpose, statements: usize) -> Part {
+    fn part(&self, step: usize, purpose: Purpose, statements: usize) -> MessagePart {
         let (start, before) = (self.text.len(), self.statements);
-        Part { step, purpose, first: 0, start, bytes: 0, skipped: 0, before, statements }
+        MessagePart { step, purpose, first: 0, start, bytes: 0, skipped: 0, before, statements }
     }
 
-    fn push_part(&mut self, part: Part, sql: &str) {
-        self.parts.push(Part { bytes: sql.len(), ..part });
+    fn push_part(&mut self, part: MessagePart, sql: &str) {
+        self.parts.push(MessagePart { bytes: sql.len(), ..part });
         self.text.push_str(sql);
         // On a line of its own: the text may end in a comment.
         self.text.push_str("\n;\n");
@@ -262,8 +262,8 @@ impl Message {
 
     /// The message in the pieces that are sent one by one where nothing is committed: each statement of a script, what comes
     /// before its first and what comes behind its last one.
-    pub(super) fn pieces(&self) -> Vec<&[Part]> {
-        let is_first = |part: &Part| {
+    pub(super) fn pieces(&self) -> Vec<&[MessagePart]> {
+        let is_first = |part: &MessagePart| {
             matches!(part.purpose, Purpose::Begin | Purpose::Script | Purpose::Deferred | Purpose::Finish)
         };
         let starts = self.parts.iter().enumerate().filter(|(_, part)| is_first(part)).map(|(at, _)| at);
@@ -272,7 +272,7 @@ impl Message {
     }
 
     /// A piece of the message behind what bounds its time.
-    pub(super) fn piece(&self, parts: &[Part], bound: &str) -> Message {
+    pub(super) fn piece(&self, parts: &[MessagePart], bound: &str) -> Message {
         let mut piece = Message::default();
         for part in parts {
             if piece.parts.is_empty() {
@@ -280,7 +280,7 @@ impl Message {
             }
             let (start, before) = (piece.text.len(), piece.statements);
             let text = &self.text[part.start..part.start + part.bytes];
-            piece.push_part(Part { start, before, ..*part }, text);
+            piece.push_part(MessagePart { start, before, ..*part }, text);
         }
         piece
     }
@@ -305,13 +305,13 @@ impl Message {
 
     /// The part that the `number`th statement belongs to, the first being 0, and its place: in the script where it is of one,
     /// else in the part.
-    pub(super) fn statement(&self, number: usize) -> Option<(Part, usize)> {
+    pub(super) fn statement(&self, number: usize) -> Option<(MessagePart, usize)> {
         let index = self.parts.partition_point(|part| part.before + part.statements <= number);
         self.parts.get(index).map(|part| (*part, part.first + number - part.before))
     }
 
     /// The next statement of a script behind the `number`th statement, with nothing but ours in between.
-    pub(super) fn next_of_script(&self, number: usize) -> Option<(Part, usize)> {
+    pub(super) fn next_of_script(&self, number: usize) -> Option<(MessagePart, usize)> {
         let is_ours = |number: &usize| matches!(self.purpose(*number), Some(Purpose::Flush | Purpose::Limit));
         let next = (number..).find(|number| !is_ours(number))?;
         self.statement(next).filter(|(part, _)| part.purpose == Purpose::Script)
@@ -329,7 +329,7 @@ impl Message {
     }
 
     /// What the server is at when it has told of `number` statements and of no more: the part, and what of its step.
-    pub(super) fn underway(&self, number: usize) -> Option<(Part, At)> {
+    pub(super) fn underway(&self, number: usize) -> Option<(MessagePart, At)> {
         let is_flush = |number: usize| self.purpose(number) == Some(Purpose::Flush);
         // What it says of a flush comes with what it says next.
         let first = number + usize::from(is_flush(number));
@@ -417,7 +417,8 @@ mod tests {
             let mut message = Message::default();
             let mut left = flushes;
             message.push_followed(0, &script, 0..3, &mut left, None);
-            let parts: Vec<(Part, usize)> = (0..).map_while(|number| message.statement(number)).collect();
+            let parts: Vec<(MessagePart, usize)> =
+                (0..).map_while(|number| message.statement(number)).collect();
             let flushed = parts.iter().filter(|(part, _)| part.purpose == Purpose::Flush).count();
             assert_eq!((flushes - left, flushed), (flushes.min(4), flushes.min(4)));
             let run = parts.iter().filter(|(part, _)| part.purpose == Purpose::Script);

@@ -9,12 +9,12 @@ mod batch;
 pub(crate) mod blockers;
 mod carried;
 mod claims;
-mod doubt;
 mod failure;
 mod limits;
 mod message;
 mod mode;
 mod preamble;
+mod recovery;
 mod spent;
 mod stepwise;
 #[cfg(any(feature = "operate", feature = "testing"))]
@@ -23,7 +23,7 @@ mod verify;
 mod watch;
 
 use crate::history::settings::RunSettings;
-use crate::history::{HistoryTable, RunIdentity, Survey};
+use crate::history::{HistoryTable, RunIdentity, SessionInfo};
 use crate::settings::Inspect;
 use crate::sql::transaction::milliseconds;
 use futures_util::future::join3;
@@ -34,13 +34,13 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 pub(crate) use batch::{apply_transactions, is_contention};
-pub(crate) use blockers::Lookout;
+pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
 pub(crate) use failure::server_failure;
 pub(crate) use mode::Mode;
 #[cfg(feature = "operate")]
 pub(crate) use mode::Rehearsed;
-pub(crate) use preamble::{Around, Halt, Preamble, is_strange};
+pub(crate) use preamble::{Halt, Preamble, RunBookkeeping, is_strange};
 pub(crate) use stepwise::apply_statements;
 #[cfg(any(feature = "operate", feature = "testing"))]
 pub(crate) use unrecorded::apply_unrecorded;
@@ -56,7 +56,7 @@ pub(crate) struct Context<'c> {
     /// The history's table.
     pub(crate) table: &'c HistoryTable,
     /// What is known about the session.
-    pub(crate) survey: &'c Survey,
+    pub(crate) session_info: &'c SessionInfo,
     /// What the builder said.
     pub(crate) settings: &'c RunSettings,
     /// What the rows have in common.
@@ -70,7 +70,7 @@ impl Context<'_> {
     ///
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
     pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
-        timeouts(self.survey, self.settings, options, local)
+        timeouts(self.session_info, self.settings, options, local)
     }
 
     /// Tells the session that several messages are not answered yet: it is closed where it is dropped before they are.
@@ -86,19 +86,19 @@ impl Context<'_> {
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.survey.ask(self.client, sql, parameters).await
+        self.session_info.ask(self.client, sql, parameters).await
     }
 
     /// Runs a statement of ours that a transaction would refuse. Where the session has timeouts, what turns them off and what restores
     /// them are messages of their own, in one flush: so that a transaction pooler keeps them together.
     async fn run_alone(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
-        if !self.survey.timeouts.are_on {
+        if !self.session_info.timeouts.are_on {
             return self.client.batch_execute(sql).await;
         }
         let mut options = Options::NONE;
         options.lock_timeout = Some(Duration::ZERO);
         let (enter, leave) =
-            (self.timeouts(&options, false).join("; "), self.survey.between_scripts().join("; "));
+            (self.timeouts(&options, false).join("; "), self.session_info.between_scripts().join("; "));
         self.mark_pipelining(true);
         let (entered, done, left) = join3(
             self.client.batch_execute(&enter),
@@ -115,7 +115,7 @@ impl Context<'_> {
 
 /// The same, where there is no run.
 pub(crate) fn timeouts(
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     options: &Options,
     local: bool,
@@ -127,16 +127,16 @@ pub(crate) fn timeouts(
         ("statement_timeout", statement),
         ("idle_in_transaction_session_timeout", Duration::ZERO),
     ];
-    if survey.server_version >= 170_000 {
+    if session_info.server_version >= 170_000 {
         timeouts.push(("transaction_timeout", Duration::ZERO));
     }
-    if survey.server_version >= 140_000 && survey.checks_client {
+    if session_info.server_version >= 140_000 && session_info.checks_client {
         // Without it the server works on, and holds its locks, for a pod that was killed.
         timeouts.push(("client_connection_check_interval", Duration::from_secs(1)));
     }
     let set = if local { "SET LOCAL" } else { "SET" };
     // Not one SELECT of `set_config`s: the server would plan it, for longer than all of these take.
-    let is_off = |name: &str| local && survey.off.iter().any(|off| off == name);
+    let is_off = |name: &str| local && session_info.off.iter().any(|off| off == name);
     let needed = timeouts.into_iter().filter(|(name, value)| !(value.is_zero() && is_off(name)));
     needed.map(|(name, value)| format!("{set} {name} = {}", milliseconds(value))).collect()
 }

@@ -27,7 +27,7 @@ impl Preamble {
 }
 
 /// What stands around the steps of a run.
-pub(crate) struct Around<'a> {
+pub(crate) struct RunBookkeeping<'a> {
     /// What comes before the first of them.
     pub(crate) preamble: &'a mut Preamble,
     /// Whether they are the run's last ones.
@@ -43,7 +43,7 @@ pub(crate) struct Around<'a> {
 /// Why steps were not taken.
 pub(crate) enum Halt {
     /// Session or database are not as they were when they were asked about: nothing was done.
-    Strange(tokio_postgres::Error),
+    SessionChanged(tokio_postgres::Error),
     /// A step failed.
     Apply(ApplyError),
 }

@@ -2,17 +2,17 @@
 
 use super::Context;
 use super::batch::{is_contention, not_kept, record_failure};
-use super::blockers::{Lookout, suspects};
+use super::blockers::{BlockerMonitor, suspects};
 use super::carried;
-use super::doubt::{Before, Doubtful, Unsettled, Verdict};
 use super::failure::{place, position, server_failure};
 use super::limits::{Limits, over_limit};
-use super::message::{Message, Part, Purpose};
+use super::message::{Message, MessagePart, Purpose};
+use super::recovery::{Before, InDoubtStatement, RecoveryAction, Unsettled};
 use super::spent::{self, Spent};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
 use crate::error::Error;
-use crate::history::Standing;
+use crate::history::HistoryCursor;
 use crate::history::{Ended, Resumed};
 use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
@@ -43,9 +43,9 @@ pub(crate) async fn apply_statements(
     step: &Step<'_>,
     interrupted: Option<&Interrupted>,
     last_of_run: bool,
-    standing: &mut Standing,
+    standing: &mut HistoryCursor,
     progress: &mut Progress<'_>,
-    lookout: &mut Lookout<'_>,
+    monitor: &mut BlockerMonitor<'_>,
 ) -> Result<(), ApplyError> {
     let Some(script) = step.script() else { return Ok(()) };
     check_checkpoints(context, step, script).map_err(Error::into_apply)?;
@@ -56,7 +56,7 @@ pub(crate) async fn apply_statements(
     let done = interrupted.map_or(0, |interrupted| interrupted.statements_done);
     let units = script.units();
     let is_setting = |at: usize| sql::is_session_setting(script.statements().at(at).text(script.text()));
-    let mut run = Statements {
+    let mut run = StepwiseStatements {
         limits: Limits::default(),
         said: None,
         sent: Instant::now(),
@@ -64,7 +64,7 @@ pub(crate) async fn apply_statements(
         step,
         script,
         standing: *standing,
-        taken: Taken::of(resumed),
+        taken: ClaimedRow::of(resumed),
         wrong: interrupted.filter(|_| corrected.is_some()).and_then(failed_statement),
         is_watched: progress.is_observed(),
         sets: (0..script.statements().len()).any(is_setting),
@@ -84,16 +84,16 @@ pub(crate) async fn apply_statements(
         let Range { start, end } = unit.statements();
         (run.limits, run.sent) = (Limits::of_step(context.settings, progress), Instant::now());
         if let Some(cause) = run.limits.passed() {
-            return Err(run.stop(start, Stopped::OverLimit(cause)).await);
+            return Err(run.stop(start, StatementStopped::OverLimit(cause)).await);
         }
         progress.statement_started(step, start + 1, run.pid.get());
-        if let Err(stopped) = run.take(&unit, before, progress, lookout).await {
-            run.said = lookout.said(progress);
+        if let Err(stopped) = run.take(&unit, before, progress, monitor).await {
+            run.said = monitor.said(progress);
             return Err(run.stop(start, stopped).await);
         }
         before = Before::Nothing;
         // The server tells of a transaction when it is over, and then nobody knows how long each of its statements took.
-        let took = (end == start + 1).then(|| lookout.age());
+        let took = (end == start + 1).then(|| monitor.age());
         (start..end).for_each(|index| progress.statement_done(step, index + 1, took, true));
     }
     let total = script.statements().len();
@@ -103,17 +103,17 @@ pub(crate) async fn apply_statements(
     let underway = Underway { step, at: At::Around };
     let limits = Limits::of_step(context.settings, progress);
     let verified =
-        watch(verify_committed(&context, step, limits), underway, &run.pid, lookout, progress).await;
+        watch(verify_committed(&context, step, limits), underway, &run.pid, monitor, progress).await;
     if let Err(failure) = verified {
-        run.said = lookout.said(progress);
+        run.said = monitor.said(progress);
         return Err(run.refuted(failure).await);
     }
     let took = match run.complete(*standing, last_of_run).await {
         Ok(took) => took,
         Err(stopped) => return Err(run.stop(total, stopped).await),
     };
-    *standing = Standing { last_row: run.row(), ..standing.after(step) };
-    lookout.count(run.row(), progress);
+    *standing = HistoryCursor { last_row: run.row(), ..standing.after(step) };
+    monitor.count(run.row(), progress);
     progress.step_done(step, took);
     Ok(())
 }
@@ -134,14 +134,14 @@ fn check_checkpoints(context: Context<'_>, step: &Step<'_>, script: &Script) -> 
     })
 }
 
-struct Statements<'r, 'c> {
+struct StepwiseStatements<'r, 'c> {
     context: Context<'c>,
     step: &'r Step<'r>,
     script: &'r Script,
     /// Where the history stood before.
-    standing: Standing,
+    standing: HistoryCursor,
     /// The row that stands for the step.
-    taken: Taken,
+    taken: ClaimedRow,
     /// The statement that failed in another text of the script, which this one corrects.
     wrong: Option<String>,
     /// Whether anybody wants to know what is under way.
@@ -158,7 +158,7 @@ struct Statements<'r, 'c> {
     pid: Pid,
 }
 
-impl Statements<'_, '_> {
+impl StepwiseStatements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
     async fn claim(&self, corrected: Option<Settled>) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
@@ -167,7 +167,8 @@ impl Statements<'_, '_> {
             None => table.claim(run, self.standing, self.step),
             Some(settled) => table.claim_corrected(run, self.standing, self.step, settled),
         };
-        let clear = self.context.survey.head.as_ref().map(|head| head.clear(run.set)).unwrap_or_default();
+        let clear =
+            self.context.session_info.head.as_ref().map(|head| head.clear(run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {claim}; {clear}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
@@ -215,16 +216,16 @@ impl Statements<'_, '_> {
 
     /// Makes the session what it was.
     fn leave(&self) -> String {
-        self.context.survey.between_scripts().join(";\n")
+        self.context.session_info.between_scripts().join(";\n")
     }
 
     /// Goes on with an interrupted attempt in a row of this run's, so that the run that began it can't go on with it.
-    async fn take_over(&self, done: usize, before: Before) -> Result<(), Stopped> {
+    async fn take_over(&self, done: usize, before: Before) -> Result<(), StatementStopped> {
         self.go_on(done, done, before).await
     }
 
     /// The same where statements turned out to be done.
-    async fn go_on(&self, done: usize, to: usize, before: Before) -> Result<(), Stopped> {
+    async fn go_on(&self, done: usize, to: usize, before: Before) -> Result<(), StatementStopped> {
         let Some(row) = self.taken.interrupted() else { return Ok(()) };
         let Context { table, run, .. } = self.context;
         let from = Resumed { row, done, failed: before == Before::Failed, to };
@@ -244,7 +245,7 @@ impl Statements<'_, '_> {
 
     /// The transaction that moved the checkpoint to where an earlier try has left it. Asked before the session is set for
     /// the statement: that may take another role, which need not see the history.
-    async fn checkpoint_transaction(&self, before: Before) -> Result<Option<String>, Stopped> {
+    async fn checkpoint_transaction(&self, before: Before) -> Result<Option<String>, StatementStopped> {
         if before == Before::Nothing {
             return Ok(None);
         }
@@ -260,27 +261,27 @@ impl Statements<'_, '_> {
         unit: &Unit,
         before: Before,
         progress: &mut Progress<'_>,
-        lookout: &mut Lookout<'_>,
-    ) -> Result<(), Stopped> {
+        monitor: &mut BlockerMonitor<'_>,
+    ) -> Result<(), StatementStopped> {
         let Range { start, end } = unit.statements();
         let since = self.checkpoint_transaction(before).await?;
         if unit.is_bare() {
-            return self.take_bare(start, Try { before, since }, progress, lookout).await;
+            return self.take_bare(start, Try { before, since }, progress, monitor).await;
         }
         self.take_over(start, before).await?;
         let at = if end == start + 1 { At::Statement(end) } else { At::Somewhere };
         let underway = Underway { step: self.step, at };
         let records = unit.can_record();
-        let ran = watch(self.run_in_block(unit, records), underway, &self.pid, lookout, progress).await;
+        let ran = watch(self.run_in_block(unit, records), underway, &self.pid, monitor, progress).await;
         match ran {
-            Err(Stopped::ReadOnly(_)) if records => {
+            Err(StatementStopped::ReadOnly(_)) if records => {
                 self.restore("").await;
-                watch(self.run_in_block(unit, false), underway, &self.pid, lookout, progress).await
+                watch(self.run_in_block(unit, false), underway, &self.pid, monitor, progress).await
             }
             // Nothing was done: it is one of those whose text does not tell that they refuse a block.
-            Err(Stopped::Server { error, .. }) if self.may_go_bare(unit, &error) => {
+            Err(StatementStopped::Server { error, .. }) if self.may_go_bare(unit, &error) => {
                 self.restore("").await;
-                self.take_bare(start, Try { before, since }, progress, lookout).await
+                self.take_bare(start, Try { before, since }, progress, monitor).await
             }
             ran => ran,
         }
@@ -300,13 +301,13 @@ impl Statements<'_, '_> {
         index: usize,
         earlier: Try,
         progress: &mut Progress<'_>,
-        lookout: &mut Lookout<'_>,
-    ) -> Result<(), Stopped> {
+        monitor: &mut BlockerMonitor<'_>,
+    ) -> Result<(), StatementStopped> {
         let statement = &self.script.statements().at(index);
         let underway = Underway { step: self.step, at: At::Statement(index + 1) };
         let text = statement.text(self.script.text());
         let Try { before, since } = earlier;
-        let doubtful = Doubtful {
+        let in_doubt = InDoubtStatement {
             context: self.context,
             step: self.step,
             index,
@@ -316,28 +317,28 @@ impl Statements<'_, '_> {
             wrong: self.wrong.as_deref(),
             since,
         };
-        self.look(index, &self.enter(index)).await?;
-        lookout.begin();
-        let settled = doubtful.settle(progress).await;
-        self.look(index, &self.leave()).await?;
-        if settled? == Verdict::Done {
+        self.probe(index, &self.enter(index)).await?;
+        monitor.begin();
+        let settled = in_doubt.settle(progress).await;
+        self.probe(index, &self.leave()).await?;
+        if settled? == RecoveryAction::Done {
             return match self.taken.interrupted() {
                 Some(_) => self.go_on(index, index + 1, before).await,
                 None => self.move_checkpoint(index).await,
             };
         }
         self.take_over(index, before).await?;
-        doubtful.check_server()?;
-        watch(self.run_bare(index), underway, &self.pid, lookout, progress).await?;
-        self.look(index, &self.enter(index)).await?;
-        let checked = doubtful.check_valid().await;
-        self.look(index, &self.leave()).await?;
+        in_doubt.check_server()?;
+        watch(self.run_bare(index), underway, &self.pid, monitor, progress).await?;
+        self.probe(index, &self.enter(index)).await?;
+        let checked = in_doubt.check_valid().await;
+        self.probe(index, &self.leave()).await?;
         checked?;
         self.move_checkpoint(index).await
     }
 
     /// Moves the checkpoint behind a statement that was sent alone, under our own limits.
-    async fn move_checkpoint(&self, index: usize) -> Result<(), Stopped> {
+    async fn move_checkpoint(&self, index: usize) -> Result<(), StatementStopped> {
         let Context { table, run, .. } = self.context;
         let checkpoint = table.checkpoint(run, self.row(), self.step, index..index + 1);
         self.send(&self.ours(&checkpoint)).await
@@ -350,13 +351,13 @@ impl Statements<'_, '_> {
     }
 
     /// Prepares or ends a look at the catalog, where names mean what they mean to the statement.
-    async fn look(&self, index: usize, message: &str) -> Result<(), Stopped> {
+    async fn probe(&self, index: usize, message: &str) -> Result<(), StatementStopped> {
         if self.settings_before(index).is_empty() { Ok(()) } else { self.send(message).await }
     }
 
     /// Runs a statement alone, outside of any transaction block. What sets the session for it and what undoes that are sent
     /// with it, as messages of their own: in one flush, so that a transaction pooler keeps them together.
-    async fn run_bare(&self, index: usize) -> Result<(), Stopped> {
+    async fn run_bare(&self, index: usize) -> Result<(), StatementStopped> {
         let statement = self.script.statements().at(index);
         let text = statement.text(self.script.text());
         let (mut enter, leave) = (self.enter(index), self.leave());
@@ -385,7 +386,7 @@ impl Statements<'_, '_> {
             let offset = statement.range().start + if inside < text.len() { inside } else { 0 };
             let before = entered.ok().flatten().and_then(|row| Spent::read(&row));
             if may_commit && error.as_db_error().is_some() && !self.committed_nothing(before).await {
-                return Err(Stopped::InDoubt { offset, error });
+                return Err(StatementStopped::InDoubt { offset, error });
             }
             return Err(self.stopped(error, Some(offset)));
         }
@@ -418,7 +419,7 @@ impl Statements<'_, '_> {
 
     /// Runs a unit in a transaction, with its checkpoint behind it where the transaction can `record` that. Should another
     /// run be there in spite of all locks, one of the two then finds that the checkpoint has moved, and rolls back.
-    async fn run_in_block(&self, unit: &Unit, records: bool) -> Result<(), Stopped> {
+    async fn run_in_block(&self, unit: &Unit, records: bool) -> Result<(), StatementStopped> {
         let mut message = Message::default();
         message.push_opening(0, self.script, unit);
         let begins = unit.opening().is_empty().then(|| BEGIN.to_owned());
@@ -478,7 +479,7 @@ impl Statements<'_, '_> {
         if !records {
             message.push(0, Purpose::Finish, &[IS_READ_ONLY]);
         }
-        message.push(0, Purpose::Finish, &self.context.survey.between_scripts());
+        message.push(0, Purpose::Finish, &self.context.session_info.between_scripts());
         message.push(0, Purpose::Finish, &self.context.timeouts(&Options::NONE, true));
         if records {
             let Context { table, run, .. } = self.context;
@@ -488,7 +489,7 @@ impl Statements<'_, '_> {
     }
 
     /// Sends a unit's message and follows its completions.
-    async fn follow(&self, message: &Message, unit: &Unit) -> Result<(), Stopped> {
+    async fn follow(&self, message: &Message, unit: &Unit) -> Result<(), StatementStopped> {
         let mut done = 0;
         let outcome = async {
             let mut answers = pin!(answers::send(self.context.client, message.text()).await?);
@@ -508,16 +509,16 @@ impl Statements<'_, '_> {
             let executing = message.statement(done);
             let purpose = executing.map(|(part, _)| part.purpose);
             if purpose == Some(Purpose::Limit) && error.code() == Some(&SqlState::DIVISION_BY_ZERO) {
-                return Stopped::OverLimit(self.limits.first_cause());
+                return StatementStopped::OverLimit(self.limits.first_cause());
             }
             if purpose == Some(Purpose::Record) && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
             {
-                return Stopped::ReadOnly(error);
+                return StatementStopped::ReadOnly(error);
             }
             let spot = position(&error).and_then(|position| message.locate(position));
             // A syntax error anywhere in the message keeps all of it from running.
             let spot = spot.filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
-            let of_script = |(part, at): &(Part, usize)| {
+            let of_script = |(part, at): &(MessagePart, usize)| {
                 let is_of_script = matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Inspect);
                 is_of_script.then(|| self.start(*at))
             };
@@ -528,7 +529,7 @@ impl Statements<'_, '_> {
     }
 
     /// Sends a message of ours.
-    async fn send(&self, message: &str) -> Result<(), Stopped> {
+    async fn send(&self, message: &str) -> Result<(), StatementStopped> {
         self.context.client.batch_execute(message).await.map_err(|error| self.stopped(error, None))
     }
 
@@ -557,20 +558,24 @@ impl Statements<'_, '_> {
         Ok(rows.collect())
     }
 
-    fn stopped(&self, error: tokio_postgres::Error, offset: Option<usize>) -> Stopped {
+    fn stopped(&self, error: tokio_postgres::Error, offset: Option<usize>) -> StatementStopped {
         if self.context.table.is_moved(&error) {
-            Stopped::Moved(error)
+            StatementStopped::HistoryChanged(error)
         } else {
-            Stopped::Server { offset, error }
+            StatementStopped::Server { offset, error }
         }
     }
 
     /// Ends the row as done; returns how long the step took.
-    async fn complete(&self, standing: Standing, last_of_run: bool) -> Result<Duration, Stopped> {
+    async fn complete(
+        &self,
+        standing: HistoryCursor,
+        last_of_run: bool,
+    ) -> Result<Duration, StatementStopped> {
         let digest = self.step.digest_after(standing.digest);
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let complete = self.context.table.complete(self.context.run, self.row(), self.step, digest);
-        let head = self.context.survey.head.as_ref().filter(|_| last_of_run);
+        let head = self.context.session_info.head.as_ref().filter(|_| last_of_run);
         let write = head.map(|head| head.write(self.context.run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {complete}; {write}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
@@ -583,36 +588,38 @@ impl Statements<'_, '_> {
     }
 
     /// Makes the session what it was, and ends the row as failed at its checkpoint where the server said so.
-    async fn stop(&self, index: usize, stopped: Stopped) -> ApplyError {
+    async fn stop(&self, index: usize, stopped: StatementStopped) -> ApplyError {
         let unsettled = match stopped {
-            Stopped::Moved(error) => {
+            StatementStopped::HistoryChanged(error) => {
                 self.restore("").await;
-                return ApplyError::Moved(Error::server("writing the history", error).into());
+                return ApplyError::HistoryChanged(Error::server("writing the history", error).into());
             }
-            Stopped::Server { offset, error } => return self.stop_at_error(index, offset, error).await,
-            Stopped::ReadOnly(error) | Stopped::Unsettled(Unsettled::Server(error)) => {
+            StatementStopped::Server { offset, error } => {
+                return self.stop_at_error(index, offset, error).await;
+            }
+            StatementStopped::ReadOnly(error) | StatementStopped::Unsettled(Unsettled::Server(error)) => {
                 return self.stop_at_error(index, None, error).await;
             }
-            Stopped::InDoubt { offset, error } => {
+            StatementStopped::InDoubt { offset, error } => {
                 let mut failure = server_failure(self.step, Some(self.script), Some(offset), error);
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
                 let Context { table, run, .. } = self.context;
                 self.restore(&table.left_in_doubt(run, self.row(), index, self.ended(&failure))).await;
                 return ApplyError::Failed(Box::new(failure));
             }
-            Stopped::OverLimit(cause) => {
+            StatementStopped::OverLimit(cause) => {
                 let mut failure = self.failure(index, String::new());
                 over_limit(&mut failure, cause, self.context.settings);
                 self.record(&failure, index).await;
                 return ApplyError::Failed(failure);
             }
-            Stopped::Unsettled(unsettled) => unsettled,
+            StatementStopped::Unsettled(unsettled) => unsettled,
         };
         let mut failure = self.failure(index, unsettled.to_string());
         let is_unsafe = matches!(unsettled, Unsettled::Unsafe { .. });
         match unsettled {
             Unsettled::Unsafe { .. } => {}
-            Unsettled::Running { holders, .. } => failure.blockers = holders,
+            Unsettled::RunningStatement { holders, .. } => failure.blockers = holders,
             Unsettled::Undecidable { .. } | Unsettled::Server(_) => {
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
             }
@@ -639,7 +646,7 @@ impl Statements<'_, '_> {
         let is_at_statement = index < self.script.statements().len();
         if error.as_db_error().is_none() || !(is_at_statement || contended) {
             self.restore("").await;
-            return self.context.survey.write_error("applying migrations", error).into_apply();
+            return self.context.session_info.write_error("applying migrations", error).into_apply();
         }
         let offset = offset.or(is_at_statement.then(|| self.start(index)));
         let mut failure = server_failure(self.step, Some(self.script), offset, error);
@@ -691,8 +698,8 @@ impl Statements<'_, '_> {
 
     /// Ends what a statement left open, makes the session what it was, and runs a statement more.
     async fn restore(&self, then: &str) {
-        let restore = self.context.survey.between_scripts().join("; ");
-        let no_timeouts = self.context.survey.no_timeouts().join("; ");
+        let restore = self.context.session_info.between_scripts().join("; ");
+        let no_timeouts = self.context.session_info.no_timeouts().join("; ");
         let message = format!("ROLLBACK; {BEGIN}; {restore}; {no_timeouts}; {then}; COMMIT");
         if self.context.client.batch_execute(&message).await.is_err() {
             drop(self.context.client.batch_execute("ROLLBACK").await);
@@ -728,15 +735,15 @@ const IS_READ_ONLY: &str = "SELECT 1 / pg_catalog.current_setting('transaction_r
 
 /// Whether the row that stands for a step is this run's: an interrupted attempt's is until what became of its last statement
 /// is known.
-struct Taken {
+struct ClaimedRow {
     interrupted: Option<i64>,
     is_ours: AtomicBool,
 }
 
-impl Taken {
-    fn of(interrupted: Option<&Interrupted>) -> Taken {
+impl ClaimedRow {
+    fn of(interrupted: Option<&Interrupted>) -> ClaimedRow {
         let interrupted = interrupted.map(|interrupted| interrupted.row);
-        Taken { is_ours: AtomicBool::new(interrupted.is_none()), interrupted }
+        ClaimedRow { is_ours: AtomicBool::new(interrupted.is_none()), interrupted }
     }
 
     /// The number of the interrupted attempt's row, as long as it stands for the step.
@@ -750,7 +757,7 @@ impl Taken {
 }
 
 /// Why a statement was not done.
-enum Stopped {
+enum StatementStopped {
     /// The server said no, at a byte of the script where that is known.
     Server { offset: Option<usize>, error: tokio_postgres::Error },
     /// The server said no to code that may have committed before.
@@ -762,11 +769,11 @@ enum Stopped {
     /// What became of an earlier try can't be settled.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.
-    Moved(tokio_postgres::Error),
+    HistoryChanged(tokio_postgres::Error),
 }
 
-impl From<Unsettled> for Stopped {
-    fn from(unsettled: Unsettled) -> Stopped {
-        Stopped::Unsettled(unsettled)
+impl From<Unsettled> for StatementStopped {
+    fn from(unsettled: Unsettled) -> StatementStopped {
+        StatementStopped::Unsettled(unsettled)
     }
 }

@@ -1,10 +1,10 @@
 //! Steps of which no history tells.
 
-use super::{Around, Context, Halt, Lookout, Mode, Preamble, apply_transactions};
+use super::{BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_transactions};
 use crate::error::Error;
-use crate::history::Standing;
+use crate::history::HistoryCursor;
 use crate::history::settings::RunSettings;
-use crate::history::{RunIdentity, Survey};
+use crate::history::{RunIdentity, SessionInfo};
 use migrate_core::Digest;
 use migrate_core::engine::Progress;
 use migrate_core::engine::error::ApplyError;
@@ -16,11 +16,19 @@ impl<'c> Context<'c> {
     /// What steps are executed with of which no history tells.
     pub(crate) fn unrecorded(
         client: &'c Client,
-        survey: &'c Survey,
+        session_info: &'c SessionInfo,
         settings: &'c RunSettings,
     ) -> Context<'c> {
         let run = RunIdentity { set: "", run: "", program: "" };
-        Context { client, table: &survey.table, survey, settings, run, inspect: None, pipelining: None }
+        Context {
+            client,
+            table: &session_info.table,
+            session_info,
+            settings,
+            run,
+            inspect: None,
+            pipelining: None,
+        }
     }
 }
 
@@ -34,15 +42,16 @@ pub(crate) async fn apply_unrecorded(
 ) -> Result<(), ApplyError> {
     let (mut preamble, mut released) = (Preamble { create, ..Preamble::default() }, None);
     let released = &mut released;
-    let around = Around { preamble: &mut preamble, last_of_run: false, release: None, released, mode };
-    let mut standing = Standing { last_row: 0, digest: Digest::EMPTY, is_unended: false };
+    let around =
+        RunBookkeeping { preamble: &mut preamble, last_of_run: false, release: None, released, mode };
+    let mut standing = HistoryCursor { last_row: 0, digest: Digest::EMPTY, is_unended: false };
     let mut unobserved = Unobserved;
     let mut progress = Progress::new(&mut unobserved, steps.len());
-    let mut lookout = Lookout::new(Box::new(|| None), None);
+    let mut monitor = BlockerMonitor::new(Box::new(|| None), None);
     let applied =
-        apply_transactions(context, steps, around, &mut standing, &mut progress, &mut lookout).await;
+        apply_transactions(context, steps, around, &mut standing, &mut progress, &mut monitor).await;
     applied.map_err(|halt| match halt {
-        Halt::Strange(error) => Error::server("preparing the session", error).into_apply(),
+        Halt::SessionChanged(error) => Error::server("preparing the session", error).into_apply(),
         Halt::Apply(error) => error,
     })
 }

@@ -4,7 +4,7 @@ use super::failure::{position, server_failure};
 use super::limits::Limits;
 use super::{Context, timeouts};
 use crate::connection::session::Session;
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::sql::answers;
 use futures_util::StreamExt;
@@ -17,7 +17,7 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// What a statement of a verify script returned.
 #[derive(Clone, Debug, Default)]
-struct Answer {
+struct VerifyResult {
     rows: usize,
     /// Whether the first row is a single true.
     is_true: bool,
@@ -108,7 +108,7 @@ async fn check(
     let message = format!("{prefix}{text}");
     let stream = answers::send(client, &message).await.map_err(|error| failed(done, error))?;
     let mut stream = std::pin::pin!(stream);
-    let mut answer = Answer::default();
+    let mut answer = VerifyResult::default();
     let mut refuted = None;
     // To the end even where it is refuted: what is left in the stream would be the answer to the next message.
     while let Some(message) = stream.next().await {
@@ -126,7 +126,7 @@ async fn check(
     refuted.map_or(Ok(()), |refuted| Err(Box::new(refuted)))
 }
 
-impl Answer {
+impl VerifyResult {
     fn take(&mut self, row: &SimpleQueryRow) {
         self.rows += 1;
         if self.rows == 1 {
@@ -162,14 +162,14 @@ fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> 
 /// Runs an applied migration's verify script by itself, in a transaction that is rolled back.
 pub(crate) async fn verify_applied(
     session: &mut Session<'_>,
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     migration: &dyn Migration,
 ) -> Result<(), Box<Failure>> {
     let step = Step::apply(migration);
     let Some(script) = step.verify else { return Ok(()) };
     session.mark("ROLLBACK");
-    let timeouts = timeouts(survey, settings, script.options(), true);
+    let timeouts = timeouts(session_info, settings, script.options(), true);
     let outcome = check_read_only(session, &step, script, timeouts).await;
     if session.batch_execute("ROLLBACK").await.is_ok() {
         session.unmark();

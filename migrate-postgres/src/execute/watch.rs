@@ -5,11 +5,11 @@
 //! when all are done. A row as long as that buffer between two statements takes the earlier completions along; it costs a
 //! third of a millisecond on a small machine, and no round trip.
 
-use super::blockers::Lookout;
+use super::blockers::BlockerMonitor;
 use super::failure::{clean, secrets};
 use crate::connection::heard::Listening;
 use migrate_core::engine::Progress;
-use migrate_core::engine::event::{ServerMessage, Severity, Work};
+use migrate_core::engine::event::{Activity, ServerMessage, Severity};
 use migrate_core::plan::Step;
 use migrate_core::sql;
 use std::future::Future;
@@ -61,11 +61,11 @@ pub(super) enum At {
 }
 
 impl Underway<'_> {
-    pub(super) fn work(&self, pid: Option<i32>) -> Work<'_> {
+    pub(super) fn work(&self, pid: Option<i32>) -> Activity<'_> {
         match self.at {
-            At::Statement(number) => Work::statement(self.step, number, pid),
-            At::Around => Work::around(self.step),
-            At::Somewhere => Work::batch(self.step),
+            At::Statement(number) => Activity::statement(self.step, number, pid),
+            At::Around => Activity::around(self.step),
+            At::Somewhere => Activity::batch(self.step),
         }
     }
 }
@@ -75,26 +75,26 @@ pub(super) async fn watch<F: Future>(
     work: F,
     underway: Underway<'_>,
     pid: &Pid,
-    lookout: &mut Lookout<'_>,
+    monitor: &mut BlockerMonitor<'_>,
     progress: &mut Progress<'_>,
 ) -> F::Output {
     let mut work = pin!(work);
-    lookout.begin();
-    let listening = lookout.listen();
+    monitor.begin();
+    let listening = monitor.listen();
     loop {
-        match next(listening.as_ref(), lookout.pause(), |context| work.as_mut().poll(context)).await {
-            Told::Answer(output) => return output,
-            Told::Notice(notice) => {
+        match next(listening.as_ref(), monitor.pause(), |context| work.as_mut().poll(context)).await {
+            Received::Answer(output) => return output,
+            Received::Notice(notice) => {
                 let number = if let At::Statement(number) = underway.at { Some(number) } else { None };
                 tell(&notice, underway.step, number, pid.get(), progress);
             }
-            Told::Silence => lookout.look(underway, pid.get(), progress).await,
+            Received::Silence => monitor.probe(underway, pid.get(), progress).await,
         }
     }
 }
 
 /// What comes next from the server.
-pub(super) enum Told<T> {
+pub(super) enum Received<T> {
     /// What was asked for.
     Answer(T),
     /// A notice, before whatever answer comes next.
@@ -108,22 +108,22 @@ pub(super) async fn next<T>(
     listening: Option<&Listening>,
     pause: Duration,
     mut answer: impl FnMut(&mut Context<'_>) -> Poll<T>,
-) -> Told<T> {
+) -> Received<T> {
     let mut pause = pin!(tokio::time::sleep(pause));
     std::future::poll_fn(|context| {
         if let Poll::Ready(answer) = answer(context) {
-            return Poll::Ready(Told::Answer(answer));
+            return Poll::Ready(Received::Answer(answer));
         }
         if let Some(listening) = listening.filter(|listening| listening.is_told(context)) {
             // The connection stands still at the notice: the answers before it are there by now.
             if let Poll::Ready(answer) = answer(context) {
-                return Poll::Ready(Told::Answer(answer));
+                return Poll::Ready(Received::Answer(answer));
             }
             if let Some(notice) = listening.take() {
-                return Poll::Ready(Told::Notice(Box::new(notice)));
+                return Poll::Ready(Received::Notice(Box::new(notice)));
             }
         }
-        pause.as_mut().poll(context).map(|()| Told::Silence)
+        pause.as_mut().poll(context).map(|()| Received::Silence)
     })
     .await
 }

@@ -2,11 +2,11 @@
 
 use crate::error::Error;
 use crate::history::row::HistoryRow;
-use crate::history::survey::Survey;
+use crate::history::session_info::SessionInfo;
 #[cfg(feature = "histories")]
 use migrate_core::history::Interrupted;
 #[cfg(feature = "histories")]
-use migrate_core::history::foreign::{Found, FoundState, Tool};
+use migrate_core::history::foreign::{ForeignMigration, ForeignMigrationState, Tool};
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Attempt {
     /// The action.
     pub action: Action,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// True if the version counts as applied because of this row.
     pub live: bool,
     /// When it began, by the server's clock.
@@ -63,7 +63,7 @@ pub struct Attempt {
 /// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// It was done and committed.
     Done,
     /// It failed.
@@ -101,23 +101,23 @@ pub enum Outcome {
     },
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for AttemptOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            Outcome::Done => f.write_str("done"),
-            Outcome::Failed { message, sqlstate: Some(sqlstate), .. } => {
+            AttemptOutcome::Done => f.write_str("done"),
+            AttemptOutcome::Failed { message, sqlstate: Some(sqlstate), .. } => {
                 write!(f, "failed: {message} ({sqlstate})")
             }
-            Outcome::Failed { message, .. } => write!(f, "failed: {message}"),
-            Outcome::Unfinished { statements_done, statements } => {
+            AttemptOutcome::Failed { message, .. } => write!(f, "failed: {message}"),
+            AttemptOutcome::Unfinished { statements_done, statements } => {
                 write!(f, "unfinished: {statements_done} of {statements} statements")
             }
-            Outcome::Interrupted { message: Some(message), .. } => write!(f, "in doubt: {message}"),
-            Outcome::Interrupted { statements_done: Some(statements_done), statements, .. } => {
+            AttemptOutcome::Interrupted { message: Some(message), .. } => write!(f, "in doubt: {message}"),
+            AttemptOutcome::Interrupted { statements_done: Some(statements_done), statements, .. } => {
                 write!(f, "interrupted: {statements_done} of {statements} statements")
             }
-            Outcome::Interrupted { .. } => f.write_str("interrupted"),
+            AttemptOutcome::Interrupted { .. } => f.write_str("interrupted"),
         }
     }
 }
@@ -125,12 +125,12 @@ impl fmt::Display for Outcome {
 impl Attempt {
     /// The attempt that a row of a tool's table stands for.
     #[cfg(feature = "histories")]
-    pub(crate) fn of_tool(set: &Set, tool: Tool, number: i64, found: &Found) -> Attempt {
+    pub(crate) fn of_tool(set: &Set, tool: Tool, number: i64, found: &ForeignMigration) -> Attempt {
         let migration = found.find(set);
         let name = migration.map_or_else(|| found.to_string(), |migration| migration.name().to_owned());
         let version = migration.map(|migration| migration.version().clone());
         let outcome = match &found.state {
-            FoundState::Failed { logs } => Outcome::Failed {
+            ForeignMigrationState::Failed { logs } => AttemptOutcome::Failed {
                 sqlstate: None,
                 message: logs.clone().unwrap_or_default(),
                 detail: None,
@@ -139,11 +139,11 @@ impl Attempt {
                 line: None,
                 statements_done: None,
             },
-            FoundState::Interrupted { statements_done, .. } => Outcome::Unfinished {
+            ForeignMigrationState::Interrupted { statements_done, .. } => AttemptOutcome::Unfinished {
                 statements_done: i32::try_from(*statements_done).unwrap_or(i32::MAX),
                 statements: 0,
             },
-            _ => Outcome::Done,
+            _ => AttemptOutcome::Done,
         };
         Attempt {
             number,
@@ -151,7 +151,10 @@ impl Attempt {
             name,
             action: Action::Apply,
             outcome,
-            live: matches!(found.state, FoundState::Applied | FoundState::Interrupted { .. }),
+            live: matches!(
+                found.state,
+                ForeignMigrationState::Applied | ForeignMigrationState::Interrupted { .. }
+            ),
             started_at: found.at.unwrap_or(SystemTime::UNIX_EPOCH),
             took: found.took,
             run: String::new(),
@@ -174,8 +177,9 @@ impl Attempt {
 impl Attempt {
     /// The attempt that a row of the checkpoint table beside a tool's table stands for.
     pub(crate) fn under_way(set: &Set, tool: Tool, number: i64, open: &Interrupted) -> Attempt {
-        let state = FoundState::Interrupted { statements_done: open.statements_done, failed: open.failed };
-        let found = Found::applied(open.version.as_written()).in_state(state);
+        let state =
+            ForeignMigrationState::Interrupted { statements_done: open.statements_done, failed: open.failed };
+        let found = ForeignMigration::applied(open.version.as_written()).in_state(state);
         let attempt = Attempt::of_tool(set, tool, number, &found);
         let action = if open.reverting { Action::Revert } else { Action::Apply };
         Attempt {
@@ -189,12 +193,16 @@ impl Attempt {
 }
 
 /// Reads a set's whole history, oldest first.
-pub(crate) async fn attempts(client: &Client, survey: &Survey, set: &Set) -> Result<Vec<Attempt>, Error> {
-    let table = &survey.table;
-    let rows = survey
+pub(crate) async fn attempts(
+    client: &Client,
+    session_info: &SessionInfo,
+    set: &Set,
+) -> Result<Vec<Attempt>, Error> {
+    let table = &session_info.table;
+    let rows = session_info
         .ask(client, &table.attempts(), &[(&set.name(), Type::TEXT)])
         .await
-        .map_err(|error| survey.read_error("reading the history", error))?;
+        .map_err(|error| session_info.read_error("reading the history", error))?;
     let shown = table.shown();
     rows.iter().map(|row| attempt(set, HistoryRow::new(&shown, set, row, 0)?)).collect()
 }
@@ -210,8 +218,8 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         other => return Err(row.damaged(format!("`{other}` is not an action"))),
     };
     let outcome = match row.get(4)? {
-        "done" => Outcome::Done,
-        "failed" => Outcome::Failed {
+        "done" => AttemptOutcome::Done,
+        "failed" => AttemptOutcome::Failed {
             sqlstate: row.get(13)?,
             message: row.get::<Option<String>>(14)?.unwrap_or_default(),
             detail: row.get(20)?,
@@ -220,11 +228,11 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
             line: row.get(16)?,
             statements_done: statements_done(row)?,
         },
-        "unfinished" => Outcome::Unfinished {
+        "unfinished" => AttemptOutcome::Unfinished {
             statements_done: row.get::<Option<i32>>(17)?.unwrap_or_default(),
             statements: row.get(18)?,
         },
-        "interrupted" => Outcome::Interrupted {
+        "interrupted" => AttemptOutcome::Interrupted {
             message: row.get(14)?,
             statements_done: statements_done(row)?,
             statements: row.get(18)?,

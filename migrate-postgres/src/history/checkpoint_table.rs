@@ -4,12 +4,12 @@
 
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
-use crate::history::Survey;
+use crate::history::SessionInfo;
+use crate::history::foreign_writer::{Checkpoint, Checkpoints, Entry};
 use crate::history::format;
 use crate::history::head_table;
-use crate::history::keeps::{Checkpoint, Checkpoints, Entry};
 use crate::sql::quote::quote_literal;
-use migrate_core::history::{Interrupted, State};
+use migrate_core::history::{HistoryState, Interrupted};
 use migrate_core::plan::{Action, Step};
 use migrate_core::{Checksum, InvalidChecksum, Set, Version};
 use tokio_postgres::Client;
@@ -120,13 +120,18 @@ pub(crate) async fn interrupted(
 }
 
 /// The same, into a state, where the table is there.
-pub(crate) async fn load(client: &Client, survey: &Survey, set: &Set, state: State) -> Result<State, Error> {
-    let relation = survey.table.checkpoint_table();
-    let there = survey.ask(client, &format!("SELECT {}", exists(&relation)), &[]).await;
+pub(crate) async fn load(
+    client: &Client,
+    session_info: &SessionInfo,
+    set: &Set,
+    state: HistoryState,
+) -> Result<HistoryState, Error> {
+    let relation = session_info.table.checkpoint_table();
+    let there = session_info.ask(client, &format!("SELECT {}", exists(&relation)), &[]).await;
     let there = there.map_err(|source| Error::server("looking at the history", source))?;
     if !there.first().is_some_and(|row| row.get(0)) {
         return Ok(state);
     }
-    let interrupted = interrupted(client, survey.timeouts, &relation, set).await?;
-    Ok(State { interrupted: interrupted.or(state.interrupted), ..state })
+    let interrupted = interrupted(client, session_info.timeouts, &relation, set).await?;
+    Ok(HistoryState { interrupted: interrupted.or(state.interrupted), ..state })
 }

@@ -1,11 +1,11 @@
 //! The history's end under the lock, asked in the message that takes it.
 
 use crate::error::Error;
-use crate::history::survey::Survey;
+use crate::history::session_info::SessionInfo;
 use crate::history::table::{OPEN, Relation, UNENDED};
 use crate::sql::answers::{Answers, is_true, parsed, text};
 use crate::sql::quote::quote_literal;
-use migrate_core::history::{End, Position};
+use migrate_core::history::{HistoryTail, Position};
 use migrate_core::{Digest, Set};
 use sha2::{Digest as _, Sha256};
 
@@ -50,19 +50,19 @@ fn sum(set: &Set, count: usize) -> String {
 /// where a migration was interrupted or renamed, where rows are gone or a row is not what this library wrote, or where nothing was asked of
 /// a history that is there.
 pub(crate) fn read(
-    survey: &Survey,
+    session_info: &SessionInfo,
     asked: bool,
     set: &Set,
     answers: &mut Answers,
-) -> Result<Option<End>, Error> {
-    if !survey.exists {
-        return Ok(Some(End::NONE));
+) -> Result<Option<HistoryTail>, Error> {
+    if !session_info.exists {
+        return Ok(Some(HistoryTail::NONE));
     }
     if !asked {
         return Ok(None);
     }
     let (last, rows) = (answers.next(), answers.next());
-    let Some(last) = last.first() else { return Ok(Some(End::NONE)) };
+    let Some(last) = last.first() else { return Ok(Some(HistoryTail::NONE)) };
     let row = parsed(last, 0).unwrap_or_default();
     // Whose rows have gaps is to be looked at as a whole.
     if !is_true(last, 2) || parsed::<i64>(last, 4) != Some(row) {
@@ -70,12 +70,12 @@ pub(crate) fn read(
     }
     let digest = text(last, 1).unwrap_or_default();
     let digest: Digest = digest.parse().map_err(|_| Error::DamagedRow {
-        table: survey.table.shown(),
+        table: session_info.table.shown(),
         set: set.name().to_owned(),
         row,
         problem: format!("its digest has {} bytes, not 32", digest.len() / 2),
     })?;
-    let end = End { digest, last_row: row, is_unended: is_true(last, 3) };
+    let end = HistoryTail { digest, last_row: row, is_unended: is_true(last, 3) };
     let Position::Beginning { applied, .. } = end.position(set) else { return Ok(Some(end)) };
     let found = rows.first().and_then(|row| text(row, 0));
     let is_sound = if applied == 0 { found.is_none() } else { found == Some(&*sum(set, applied)) };

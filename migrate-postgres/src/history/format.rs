@@ -158,7 +158,7 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
 
 /// What a table has of a format, read from the answer to [`questions`].
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct TableColumns {
     /// The format.
     pub(super) number: i32,
     /// Whether it is a table, and no view or table of another server.
@@ -169,12 +169,12 @@ pub(super) struct Found {
     checks: Vec<String>,
 }
 
-impl Found {
+impl TableColumns {
     /// Of a table that is to be made.
-    pub(super) const NEW: Found =
-        Found { number: FORMAT, is_table: true, has_rules: false, checks: Vec::new() };
+    pub(super) const NEW: TableColumns =
+        TableColumns { number: FORMAT, is_table: true, has_rules: false, checks: Vec::new() };
 
-    pub(super) fn read(columns: &[SimpleQueryRow]) -> Found {
+    pub(super) fn read(columns: &[SimpleQueryRow]) -> TableColumns {
         let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
         let note = |name: &str| of(name).and_then(|row| text(row, 3));
         let default = note("format").and_then(|default| default.parse().ok());
@@ -183,7 +183,7 @@ impl Found {
                 .and_then(|comment| comment.rsplit_once("Format ")?.1.trim_end_matches('.').parse().ok())
         };
         let checks = WORDS.iter().filter_map(|(column, _)| text(of(column)?, 2));
-        Found {
+        TableColumns {
             number: default.or_else(comment).unwrap_or(FIRST),
             is_table: columns.iter().all(|row| matches!(text(row, 4), Some("r" | "p"))),
             has_rules: columns.iter().any(|row| is_true(row, 5)),

@@ -2,13 +2,13 @@
 
 use crate::error::Error;
 use crate::history::format;
-use crate::history::head_table::{self, Told};
+use crate::history::head_table::{self, CachedHead};
 use crate::history::row::HistoryRow;
+use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
-use crate::history::survey::Survey;
 use crate::history::table::{HistoryTable, LAST_ROWS};
 use crate::sql::quote::quote_if_needed;
-use migrate_core::history::{Head, Newer};
+use migrate_core::history::{AppliedRef, HistoryHead};
 use migrate_core::{Digest, Set, Version};
 use std::collections::HashMap;
 use tokio_postgres::error::SqlState;
@@ -16,40 +16,42 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 /// What a look at the history's end has found.
-pub(crate) struct Look {
+pub(crate) struct HeadProbe {
     /// The end.
-    pub(crate) head: Head,
+    pub(crate) head: HistoryHead,
     /// Whether there is a table of the history's name at all, ours or not.
     pub(crate) found: bool,
     /// Whether it is certain that it is ours.
     pub(crate) is_ours: bool,
 }
 
-impl Look {
-    const NOTHING: Look = Look { head: Head::NONE, found: false, is_ours: false };
+impl HeadProbe {
+    const NOTHING: HeadProbe = HeadProbe { head: HistoryHead::NONE, found: false, is_ours: false };
 
     /// Of a table that is ours.
-    fn of(head: Head) -> Look {
-        Look { head, found: true, is_ours: true }
+    fn of(head: HistoryHead) -> HeadProbe {
+        HeadProbe { head, found: true, is_ours: true }
     }
 }
 
 /// Looks at the history's end: at the head table, with one query, and at the history itself where that one does not tell.
 /// While a run is under way it is where it was `seen` before.
-pub(crate) async fn look(
+pub(crate) async fn probe(
     client: &Client,
     settings: &RunSettings,
     set: &Set,
-    seen: Option<Head>,
-) -> Result<Look, Error> {
+    seen: Option<HistoryHead>,
+) -> Result<HeadProbe, Error> {
     match (head_table::ask(client, &settings.relation(), set).await, seen) {
-        (Ok(Told::NoHistory), _) => Ok(Look::NOTHING),
-        (Ok(Told::Head(head)), _) | (Ok(Told::Underway), Some(head)) => Ok(Look::of(head)),
-        (Ok(Told::Beyond(digest)), _) => {
-            let since = all_since(client, settings, set).await?;
-            Ok(Look::of(Head { digest, since, interrupted: None }))
+        (Ok(CachedHead::NoHistory), _) => Ok(HeadProbe::NOTHING),
+        (Ok(CachedHead::HistoryHead(head)), _) | (Ok(CachedHead::Underway), Some(head)) => {
+            Ok(HeadProbe::of(head))
         }
-        (Ok(Told::Underway | Told::Nothing), _) => look_at_history(client, settings, set).await,
+        (Ok(CachedHead::Beyond(digest)), _) => {
+            let since = all_since(client, settings, set).await?;
+            Ok(HeadProbe::of(HistoryHead { digest, since, interrupted: None }))
+        }
+        (Ok(CachedHead::Underway | CachedHead::Nothing), _) => read_history(client, settings, set).await,
         (Err(error), _) => Err(Error::server("looking at the history", error)),
     }
 }
@@ -58,8 +60,8 @@ pub(crate) async fn look(
 ///
 /// One unnamed statement with its parameters in one flush: one round trip, and nothing that a transaction pooler would
 /// mix up. One more where more rows than [`LAST_ROWS`] may have been added by a newer release.
-async fn look_at_history(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
-    let mut looked = look_by_path(client, settings, set).await;
+async fn read_history(client: &Client, settings: &RunSettings, set: &Set) -> Result<HeadProbe, Error> {
+    let mut looked = probe_search_path(client, settings, set).await;
     if let Err(Error::DamagedRow { table, .. }) = &mut looked
         && settings.history_schema.is_none()
         && let Ok(row) = client.query_typed_one("SELECT current_schema()::text", &[]).await
@@ -69,13 +71,13 @@ async fn look_at_history(client: &Client, settings: &RunSettings, set: &Set) -> 
     looked
 }
 
-async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Result<Look, Error> {
+async fn probe_search_path(client: &Client, settings: &RunSettings, set: &Set) -> Result<HeadProbe, Error> {
     let relation = settings.relation();
     let failed = async |error| explain(client, settings, &relation.sql, error).await;
     let name = set.name();
     let rows = match client.query_typed(&HistoryTable::last_rows(&relation), &[(&name, Type::TEXT)]).await {
         Ok(rows) => rows,
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Look::NOTHING),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(HeadProbe::NOTHING),
         Err(error) => return Err(failed(error).await),
     };
     if rows.first().is_some_and(|row| !has_our_types(row)) {
@@ -86,11 +88,11 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
     }
     if rows.first().is_some_and(|row| !matches!(row.try_get(6), Ok(Some(true)))) {
         // The search path leads to it, but it is not in the schema that the path begins with.
-        Survey::take(client, settings).await?;
-        return Ok(Look { found: true, ..Look::NOTHING });
+        SessionInfo::take(client, settings).await?;
+        return Ok(HeadProbe { found: true, ..HeadProbe::NOTHING });
     }
-    let end = End { settings, set, rows: &rows };
-    let Some(newest) = end.row(0)? else { return Ok(Look { found: true, ..Look::NOTHING }) };
+    let end = HistoryRows { settings, set, rows: &rows };
+    let Some(newest) = end.row(0)? else { return Ok(HeadProbe { found: true, ..HeadProbe::NOTHING }) };
     let digest = newest.digest;
     let interrupted = match end.interrupted()? {
         // Behind a statement in doubt there is a row for each run that could not go on with it.
@@ -98,13 +100,13 @@ async fn look_by_path(client: &Client, settings: &RunSettings, set: &Set) -> Res
         interrupted => interrupted,
     };
     if set.digests().position(&digest).is_some() {
-        return Ok(Look::of(Head { digest, since: None, interrupted }));
+        return Ok(HeadProbe::of(HistoryHead { digest, since: None, interrupted }));
     }
     let mut since = end.since()?;
     if since.is_none() && rows.len() == LAST_ROWS {
         since = all_since(client, settings, set).await?;
     }
-    Ok(Look::of(Head { digest, since, interrupted }))
+    Ok(HeadProbe::of(HistoryHead { digest, since, interrupted }))
 }
 
 /// The version of the migration that was begun and not finished, however many rows tell of failures since.
@@ -117,12 +119,16 @@ async fn open_version(client: &Client, settings: &RunSettings, set: &Set) -> Res
 }
 
 /// What was applied since the whole set was, however much.
-async fn all_since(client: &Client, settings: &RunSettings, set: &Set) -> Result<Option<Vec<Newer>>, Error> {
+async fn all_since(
+    client: &Client,
+    settings: &RunSettings,
+    set: &Set,
+) -> Result<Option<Vec<AppliedRef>>, Error> {
     let (relation, name, ours) = (settings.relation(), set.name(), set.digests().of_all());
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&name, Type::TEXT), (&ours.as_bytes().as_slice(), Type::BYTEA)];
     match client.query_typed(&HistoryTable::rows_since(&relation), &parameters).await {
-        Ok(rows) => End { settings, set, rows: &rows }.since(),
+        Ok(rows) => HistoryRows { settings, set, rows: &rows }.since(),
         Err(error) => Err(explain(client, settings, &relation.sql, error).await),
     }
 }
@@ -144,7 +150,7 @@ fn has_our_types(row: &Row) -> bool {
 
 /// The last rows of a set, the newest first.
 #[derive(Clone, Copy)]
-struct End<'r> {
+struct HistoryRows<'r> {
     settings: &'r RunSettings,
     set: &'r Set,
     rows: &'r [Row],
@@ -153,14 +159,14 @@ struct End<'r> {
 /// One of them.
 struct EndRow {
     digest: Digest,
-    newer: Newer,
+    newer: AppliedRef,
     is_done: bool,
     applies: bool,
     /// It was begun statement by statement, and not finished.
     is_interrupted: bool,
 }
 
-impl End<'_> {
+impl HistoryRows<'_> {
     /// A row, counted from the newest.
     fn row(&self, index: usize) -> Result<Option<EndRow>, Error> {
         let Some(row) = self.rows.get(index) else { return Ok(None) };
@@ -175,7 +181,7 @@ impl End<'_> {
         let settles = action == "rewind";
         Ok(Some(EndRow {
             digest,
-            newer: Newer { version, name: row.get(3)? },
+            newer: AppliedRef { version, name: row.get(3)? },
             is_done: outcome == "done" && !settles,
             // An accepted text of a migration that the set has is one that it does not know.
             applies: matches!(action, "apply" | "mark" | "accept"),
@@ -208,7 +214,7 @@ impl End<'_> {
 
     /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was
     /// reverted since.
-    fn since(&self) -> Result<Option<Vec<Newer>>, Error> {
+    fn since(&self) -> Result<Option<Vec<AppliedRef>>, Error> {
         let ours = self.set.digests().of_all();
         let mut newer = Vec::new();
         for index in 0..self.rows.len() {

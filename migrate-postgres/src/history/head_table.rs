@@ -11,7 +11,7 @@ use crate::history::format;
 use crate::history::table::{OPEN, Relation};
 use crate::sql::answers::simple_query;
 use crate::sql::quote::{quote_ident, quote_literal};
-use migrate_core::history::{Head, Newer};
+use migrate_core::history::{AppliedRef, HistoryHead};
 use migrate_core::{Digest, Set, Version};
 use tokio_postgres::error::{ErrorPosition, SqlState};
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
@@ -124,13 +124,13 @@ impl HeadTable {
 }
 
 /// What the head table tells.
-pub(crate) enum Told {
+pub(crate) enum CachedHead {
     /// There is no history.
     NoHistory,
     /// A run is under way, or was not finished.
     Underway,
     /// The history's end.
-    Head(Head),
+    HistoryHead(HistoryHead),
     /// The digest at the history's end, which the set knows nothing of, as of none before it.
     Beyond(Digest),
     /// Nothing: the history itself has to be looked at.
@@ -143,7 +143,7 @@ pub(crate) enum Told {
 /// # Errors
 ///
 /// When the connection fails.
-pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Result<Told, Error> {
+pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Result<CachedHead, Error> {
     let (query, first_look_ends) = query(relation, set.name());
     let answers = match simple_query(client, &query).await {
         Ok(answers) => answers,
@@ -154,9 +154,9 @@ pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Resu
         _ => None,
     });
     Ok(match row {
-        Some("") => Told::Underway,
-        Some(head) => read(head, set).unwrap_or(Told::Nothing),
-        None => Told::Nothing,
+        Some("") => CachedHead::Underway,
+        Some(head) => read(head, set).unwrap_or(CachedHead::Nothing),
+        None => CachedHead::Nothing,
     })
 }
 
@@ -176,34 +176,34 @@ fn query(relation: &Relation, set: &str) -> (String, usize) {
     (query, with.chars().count())
 }
 
-fn explain(error: Error, first_look_ends: usize) -> Result<Told, Error> {
+fn explain(error: Error, first_look_ends: usize) -> Result<CachedHead, Error> {
     let Some(db) = error.as_db_error().filter(|_| !crate::error::timeout::is_of_a_timeout(&error)) else {
         return Err(error);
     };
     let is_missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME].contains(db.code());
     Ok(match db.position() {
         Some(ErrorPosition::Original(at)) if is_missing && (*at as usize) <= first_look_ends => {
-            Told::NoHistory
+            CachedHead::NoHistory
         }
-        _ => Told::Nothing,
+        _ => CachedHead::Nothing,
     })
 }
 
 /// The history's end, where the lines say where the set stands.
-fn read(head: &str, set: &Set) -> Option<Told> {
+fn read(head: &str, set: &Set) -> Option<CachedHead> {
     let mut lines = head.split(LINE);
     let digest = Line::read(lines.next()?)?.digest;
     // All that a boot with nothing to do needs.
     if set.digests().position(&digest).is_some() {
-        return Some(Told::Head(Head { digest, since: None, interrupted: None }));
+        return Some(CachedHead::HistoryHead(HistoryHead { digest, since: None, interrupted: None }));
     }
     let lines: Vec<Line<'_>> = head.split(LINE).map(Line::read).collect::<Option<_>>()?;
     let ours = set.digests().of_all();
     let Some(newer) = lines.iter().position(|line| line.digest == ours) else {
-        return Some(Told::Beyond(digest));
+        return Some(CachedHead::Beyond(digest));
     };
     let since = lines[..newer].iter().rev().map(|line| line.newer(set)).collect();
-    Some(Told::Head(Head { digest, since, interrupted: None }))
+    Some(CachedHead::HistoryHead(HistoryHead { digest, since, interrupted: None }))
 }
 
 /// A row of the history.
@@ -222,9 +222,9 @@ impl Line<'_> {
     }
 
     /// The migration, where the row says that it was applied, or that another text of it was accepted.
-    fn newer(&self, set: &Set) -> Option<Newer> {
+    fn newer(&self, set: &Set) -> Option<AppliedRef> {
         let applies = matches!(self.action, "apply" | "mark" | "accept");
-        applies.then(|| Newer {
+        applies.then(|| AppliedRef {
             version: Version::new(self.version.to_owned(), set.order()),
             name: self.name.to_owned(),
         })

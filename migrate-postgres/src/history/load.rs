@@ -1,14 +1,14 @@
 //! Reading the rows that count.
 
 use crate::error::Error;
-use crate::history::foreign::look_beside;
+use crate::history::foreign::read_beside;
 use crate::history::row::HistoryRow;
+use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
-use crate::history::survey::Survey;
 use crate::sql::quote::quote_literal;
 use futures_util::future::{try_join, try_join3};
 use migrate_core::history::Notice;
-use migrate_core::history::{Applied, Interrupted, Kept, LostRows, State};
+use migrate_core::history::{Applied, HistoryState, Interrupted, Kept, LostRows};
 use migrate_core::{Checksum, Digest, Set, Version};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -18,68 +18,74 @@ use tokio_postgres::types::{ToSql, Type};
 /// Loads a set's state, and another tool's history where that is to be adopted.
 pub(crate) async fn load_all(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     set: &Set,
-) -> Result<State, Error> {
+) -> Result<HistoryState, Error> {
     #[cfg(feature = "histories")]
     if let Some(kept) = &settings.keeping {
-        return crate::history::foreign::state(client, survey, kept, set).await;
+        return crate::history::foreign::state(client, session_info, kept, set).await;
     }
-    let rows = if survey.exists { LiveRows::read(client, survey, set).await? } else { LiveRows::NONE };
-    let loaded = rows.complete(client, survey, set, &[]).await?;
-    add_foreign(client, survey, settings, set, loaded.state, loaded.is_used).await
+    let rows =
+        if session_info.exists { LiveRows::read(client, session_info, set).await? } else { LiveRows::NONE };
+    let loaded = rows.complete(client, session_info, set, &[]).await?;
+    add_foreign(client, session_info, settings, set, loaded.state, loaded.is_used).await
 }
 
 /// Adds what other histories say, where this one is not [used](Loaded::is_used).
 ///
 /// # Errors
 ///
-/// See [`look_beside`].
+/// See [`read_beside`].
 pub(crate) async fn add_foreign(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     set: &Set,
-    mut state: State,
+    mut state: HistoryState,
     is_used: bool,
-) -> Result<State, Error> {
-    if settings.keeps().is_some() || is_used || !may_be_elsewhere(survey, settings) {
+) -> Result<HistoryState, Error> {
+    if settings.keeps().is_some() || is_used || !may_be_in_other_schema(session_info, settings) {
         return Ok(state);
     }
     #[cfg(feature = "histories")]
     if let Some(adopting) = &settings.adopting
-        && let Some(foreign) = crate::history::foreign::find(client, survey.timeouts, adopting).await?
+        && let Some(foreign) = crate::history::foreign::find(client, session_info.timeouts, adopting).await?
     {
-        return Ok(State { foreign: Some(foreign), ..state });
+        return Ok(HistoryState { foreign: Some(foreign), ..state });
     }
-    state.notices.extend(look_beside(client, survey, settings, set).await?);
+    state.notices.extend(read_beside(client, session_info, settings, set).await?);
     Ok(state)
 }
 
 /// Whether there is anything else that may have the set's migrations.
-fn may_be_elsewhere(survey: &Survey, settings: &RunSettings) -> bool {
+fn may_be_in_other_schema(session_info: &SessionInfo, settings: &RunSettings) -> bool {
     #[cfg(feature = "histories")]
     if settings.adopting.is_some() {
         return true;
     }
     let _ = settings;
-    !survey.beside.is_empty()
+    !session_info.beside.is_empty()
 }
 
 /// Whether anything was ever applied, also if all of it was reverted: then what others have applied is past.
-async fn is_used(client: &Client, survey: &Survey, set: &Set, state: &State) -> Result<bool, Error> {
+async fn is_used(
+    client: &Client,
+    session_info: &SessionInfo,
+    set: &Set,
+    state: &HistoryState,
+) -> Result<bool, Error> {
     if !state.applied.is_empty() || state.last_row == 0 {
         return Ok(!state.applied.is_empty());
     }
-    let rows = survey.ask(client, &survey.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
-    let rows = rows.map_err(|error| survey.read_error("looking at the history", error))?;
+    let rows = session_info.ask(client, &session_info.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
+    let rows = rows.map_err(|error| session_info.read_error("looking at the history", error))?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// The rows that count, before their texts are read.
 pub(crate) struct LiveRows {
-    state: State,
+    state: HistoryState,
     /// The numbers of the rows of what is applied.
     numbers: Vec<i64>,
     /// The digest in the last row, where rows are gone from before it.
@@ -88,7 +94,7 @@ pub(crate) struct LiveRows {
 
 /// What the rows of a set and the texts beside them say.
 pub(crate) struct Loaded {
-    pub(crate) state: State,
+    pub(crate) state: HistoryState,
     pub(crate) stored: StoredScripts,
     /// Whether anything was ever applied, also if all of it was reverted.
     pub(crate) is_used: bool,
@@ -99,18 +105,22 @@ pub(crate) type StoredScripts = BTreeMap<i64, Kept>;
 
 impl LiveRows {
     /// Those of a database without a history.
-    pub(crate) const NONE: LiveRows = LiveRows { state: State::EMPTY, numbers: Vec::new(), end: None };
+    pub(crate) const NONE: LiveRows = LiveRows { state: HistoryState::EMPTY, numbers: Vec::new(), end: None };
 
     /// Reads them, in one round trip.
-    pub(crate) async fn read(client: &Client, survey: &Survey, set: &Set) -> Result<LiveRows, Error> {
-        let (shown, name) = (survey.table.shown(), set.name());
-        let (load, last) = (survey.table.load(), survey.table.last());
+    pub(crate) async fn read(
+        client: &Client,
+        session_info: &SessionInfo,
+        set: &Set,
+    ) -> Result<LiveRows, Error> {
+        let (shown, name) = (session_info.table.shown(), set.name());
+        let (load, last) = (session_info.table.load(), session_info.table.last());
         let (rows, last) = try_join(
-            survey.ask(client, &load, &[(&name, Type::TEXT)]),
-            survey.ask(client, &last, &[(&name, Type::TEXT)]),
+            session_info.ask(client, &load, &[(&name, Type::TEXT)]),
+            session_info.ask(client, &last, &[(&name, Type::TEXT)]),
         )
         .await
-        .map_err(|error| survey.read_error("loading the history", error))?;
+        .map_err(|error| session_info.read_error("loading the history", error))?;
         let mut read = LiveRows::NONE;
         if let Some(last) = last.first() {
             let last = HistoryRow::new(&shown, set, last, 0)?;
@@ -131,7 +141,7 @@ impl LiveRows {
     }
 
     /// What they say, as far as that is known yet.
-    pub(crate) fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &HistoryState {
         &self.state
     }
 
@@ -140,16 +150,16 @@ impl LiveRows {
     pub(crate) async fn complete(
         mut self,
         client: &Client,
-        survey: &Survey,
+        session_info: &SessionInfo,
         set: &Set,
         more: &[i64],
     ) -> Result<Loaded, Error> {
         let begun = self.begun(set);
         let wanted: Vec<i64> = self.differing(set).chain(begun).chain(more.iter().copied()).collect();
         let (stored, gaps, is_used) = try_join3(
-            stored(client, survey, set, &wanted),
-            self.gaps(client, survey, set),
-            is_used(client, survey, set, &self.state),
+            stored(client, session_info, set, &wanted),
+            self.gaps(client, session_info, set),
+            is_used(client, session_info, set, &self.state),
         )
         .await?;
         for (number, applied) in self.numbers.iter().zip(&mut self.state.applied) {
@@ -160,7 +170,7 @@ impl LiveRows {
         {
             interrupted.begun.clone_from(&begun.up);
         }
-        self.note_gaps(survey, set, gaps);
+        self.note_gaps(session_info, set, gaps);
         Ok(Loaded { state: self.state, stored, is_used })
     }
 
@@ -181,25 +191,31 @@ impl LiveRows {
     }
 
     /// The rows that are gone from before the last one: the first and the last number of each gap.
-    async fn gaps(&self, client: &Client, survey: &Survey, set: &Set) -> Result<Vec<(i64, i64)>, Error> {
+    async fn gaps(
+        &self,
+        client: &Client,
+        session_info: &SessionInfo,
+        set: &Set,
+    ) -> Result<Vec<(i64, i64)>, Error> {
         if self.end.is_none() {
             return Ok(Vec::new());
         }
-        let rows = survey.ask(client, &survey.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
-        let rows = rows.map_err(|error| survey.read_error("loading the history", error))?;
+        let rows = session_info.ask(client, &session_info.table.gaps(), &[(&set.name(), Type::TEXT)]).await;
+        let rows = rows.map_err(|error| session_info.read_error("loading the history", error))?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Notes which rows are gone from the middle of the history, and whether what they said counts: then what is left does not
     /// make what the history's end says is applied.
-    fn note_gaps(&mut self, survey: &Survey, set: &Set, rows: Vec<(i64, i64)>) {
+    fn note_gaps(&mut self, session_info: &SessionInfo, set: &Set, rows: Vec<(i64, i64)>) {
         let Some(end) = self.end.take() else { return };
-        let (table, state) = (survey.table.shown(), &mut self.state);
+        let (table, state) = (session_info.table.shown(), &mut self.state);
         // What a migration that is under way has taken the place of is in the digest until it ends.
         let end = <[u8; 32]>::try_from(end.as_slice()).ok().map(Digest::from_bytes);
         match end.filter(|end| state.interrupted.is_none() && *end != state.digest()) {
             Some(end) => {
-                let lost = LostRows::new(table, rows, remedy(survey, set, state)).of_set(set, state, end);
+                let lost =
+                    LostRows::new(table, rows, remedy(session_info, set, state)).of_set(set, state, end);
                 state.lost = Some(lost);
             }
             None => state.notices.push(Notice::RowsGone { table, rows }),
@@ -210,7 +226,7 @@ impl LiveRows {
 /// The texts of rows.
 async fn stored(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     set: &Set,
     numbers: &[i64],
 ) -> Result<StoredScripts, Error> {
@@ -219,9 +235,9 @@ async fn stored(
     }
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)];
-    let rows = survey.ask(client, &survey.table.texts(), &parameters).await;
+    let rows = session_info.ask(client, &session_info.table.texts(), &parameters).await;
     let rows = rows.map_err(|source| Error::server("loading the texts of the history", source))?;
-    let shown = survey.table.shown();
+    let shown = session_info.table.shown();
     let read = |row| {
         let row = HistoryRow::new(&shown, set, row, 0)?;
         Ok((row.number(), Kept { up: row.get(1)?, down: row.get(2)? }))
@@ -230,13 +246,13 @@ async fn stored(
 }
 
 /// The statements that let the rows of a history count as they are.
-fn remedy(survey: &Survey, set: &Set, state: &State) -> String {
-    let (table, name) = (survey.table.qualified(), quote_literal(set.name()));
+fn remedy(session_info: &SessionInfo, set: &Set, state: &HistoryState) -> String {
+    let (table, name) = (session_info.table.qualified(), quote_literal(set.name()));
     format!(
         "UPDATE {table} SET digest = '\\x{}' WHERE set_name = {name} AND seq = {}; {};",
         state.digest(),
         state.last_row,
-        survey.table.head().forget(set.name())
+        session_info.table.head().forget(set.name())
     )
 }
 
@@ -244,7 +260,7 @@ fn remedy(survey: &Survey, set: &Set, state: &State) -> String {
 fn read_row(
     set: &Set,
     row: HistoryRow<'_>,
-    state: &mut State,
+    state: &mut HistoryState,
     versions: &mut HashSet<Version>,
 ) -> Result<Option<(i64, Applied)>, Error> {
     let version = Version::new(row.get::<String>(1)?, set.order());
@@ -287,21 +303,21 @@ fn read_row(
 /// [`Error::WrongDigest`] where they differ.
 pub(crate) async fn check_end(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     set: &Set,
-    state: &State,
+    state: &HistoryState,
     head: Digest,
 ) -> Result<(), Error> {
-    if !survey.exists || survey.table.keeps().is_some() || state.last_row == 0 {
+    if !session_info.exists || session_info.table.keeps().is_some() || state.last_row == 0 {
         return Ok(());
     }
     let (name, right, row) = (set.name(), state.digest(), state.last_row);
-    let rows = survey.ask(client, &survey.table.last_digest(), &[(&name, Type::TEXT)]).await;
-    let rows = rows.map_err(|error| survey.read_error("looking at the history's end", error))?;
+    let rows = session_info.ask(client, &session_info.table.last_digest(), &[(&name, Type::TEXT)]).await;
+    let rows = rows.map_err(|error| session_info.read_error("looking at the history's end", error))?;
     let last: Option<&[u8]> = rows.first().map(|row| row.get(0));
     if head == right && last.is_none_or(|last| last == right.as_bytes()) {
         return Ok(());
     }
-    let remedy = remedy(survey, set, state);
-    Err(Error::WrongDigest { table: survey.table.shown(), set: name.to_owned(), row, remedy })
+    let remedy = remedy(session_info, set, state);
+    Err(Error::WrongDigest { table: session_info.table.shown(), set: name.to_owned(), row, remedy })
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
-use crate::history::{HistoryTable, Keeps, Relation};
+use crate::history::{ForeignWriter, HistoryTable, Relation};
 use crate::settings::Inspect;
 use crate::settings::LockKind;
 use migrate_core::engine::Settings;
@@ -46,7 +46,7 @@ pub(crate) struct RunSettings {
     pub(crate) adopting: Option<crate::history::foreign::Adopting>,
     /// Which other tool's table is the history; its name and schema are those of the history.
     #[cfg(feature = "histories")]
-    pub(crate) keeping: Option<crate::history::foreign::KeptTable>,
+    pub(crate) keeping: Option<crate::history::foreign::ForeignTable>,
 }
 
 impl RunSettings {
@@ -100,7 +100,7 @@ impl RunSettings {
     }
 
     /// How the history is written, where it is another tool's table.
-    pub(crate) fn keeps(&self) -> Option<&'static dyn Keeps> {
+    pub(crate) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.keeping {
             return Some(kept.keeps());

@@ -1,11 +1,11 @@
 //! Our history's table, as SQL text: how it is looked up, created, loaded and written.
 
-use crate::history::Standing;
+use crate::history::HistoryCursor;
 use crate::history::checkpoint_table::{self, CheckpointTable};
-use crate::history::format::{self, FORMAT, Found};
+use crate::history::foreign_writer::{Checkpoint, Checkpoints, Entry, ForeignWriter, try_lock};
+use crate::history::format::{self, FORMAT, TableColumns};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::is_made_meanwhile;
-use crate::history::keeps::{Checkpoint, Checkpoints, Entry, Keeps, try_lock};
 use crate::sql::quote::{quote_ident, quote_literal, quote_nullable};
 use crate::sql::transaction::BEGIN;
 use migrate_core::engine::error::Failure;
@@ -23,7 +23,7 @@ pub(crate) struct HistoryTable {
     schema: String,
     name: String,
     /// How it is written, where it is another tool's.
-    keeps: Option<&'static dyn Keeps>,
+    keeps: Option<&'static dyn ForeignWriter>,
     /// Whether a table of checkpoints may be made beside it, where it is another tool's.
     may_have_checkpoints: bool,
     /// The format that it is read in; it is written in this release's.
@@ -103,7 +103,7 @@ impl HistoryTable {
     }
 
     /// The same as another tool's table.
-    pub(crate) fn kept(self, keeps: Option<&'static dyn Keeps>) -> HistoryTable {
+    pub(crate) fn kept(self, keeps: Option<&'static dyn ForeignWriter>) -> HistoryTable {
         HistoryTable { keeps, ..self }
     }
 
@@ -123,7 +123,7 @@ impl HistoryTable {
     }
 
     /// How it is written, where it is another tool's.
-    pub(crate) fn keeps(&self) -> Option<&'static dyn Keeps> {
+    pub(crate) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         self.keeps
     }
 
@@ -139,11 +139,11 @@ impl HistoryTable {
     }
 
     /// Calls a function with another tool's way to write and a step's row there, where the table is another tool's.
-    fn elsewhere<R>(
+    fn for_foreign<R>(
         &self,
         run: RunIdentity<'_>,
         step: &Step<'_>,
-        write: impl FnOnce(&'static dyn Keeps, Entry<'_>) -> R,
+        write: impl FnOnce(&'static dyn ForeignWriter, Entry<'_>) -> R,
     ) -> Option<R> {
         let keeps = self.keeps?;
         let (table, checkpoints, id) = (self.qualified(), self.checkpoint_table(), uuid(run.run, step));
@@ -157,7 +157,11 @@ impl HistoryTable {
 
     /// Where a step's way is remembered: in the other tool's table, where it has a place for it, or beside it. No tool has a
     /// notion of a revert that is under way.
-    fn checkpoints(&self, keeps: &'static dyn Keeps, step: &Step<'_>) -> Option<&'static dyn Checkpoints> {
+    fn checkpoints(
+        &self,
+        keeps: &'static dyn ForeignWriter,
+        step: &Step<'_>,
+    ) -> Option<&'static dyn Checkpoints> {
         let reverts = step.action == Action::Revert || step.settles.is_some_and(|settled| settled.reverting);
         let beside: &'static dyn Checkpoints = &CheckpointTable;
         keeps.checkpoints().filter(|_| !reverts).or(self.may_have_checkpoints.then_some(beside))
@@ -165,13 +169,13 @@ impl HistoryTable {
 
     /// Asks for the transaction that has written a step's row last.
     pub(crate) fn last_written(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>) -> String {
-        let elsewhere = self.elsewhere(run, step, |keeps, entry| {
+        let foreign = self.for_foreign(run, step, |keeps, entry| {
             self.checkpoints(keeps, step).map_or_else(
                 || (entry.table.to_owned(), "false".to_owned()),
                 |checkpoints| (checkpoints.table(entry).to_owned(), checkpoints.row(entry)),
             )
         });
-        let (table, row) = elsewhere.unwrap_or_else(|| {
+        let (table, row) = foreign.unwrap_or_else(|| {
             (self.qualified(), format!("set_name = {} AND seq = {seq}", quote_literal(run.set)))
         });
         format!("SELECT h.xmin::text FROM {table} h WHERE {row}")
@@ -219,7 +223,7 @@ impl HistoryTable {
     }
 
     /// Makes the table one of this release's format, and the head table where there is none.
-    pub(super) fn upgrade(&self, found: &Found, head: Option<&HeadTable>) -> Vec<String> {
+    pub(super) fn upgrade(&self, found: &TableColumns, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
         let statements = [found.upgrade(&table), format::comment(&table, COMMENT)];
         std::iter::once(BEGIN.to_owned())
@@ -352,10 +356,10 @@ impl HistoryTable {
         step: &Step<'_>,
         digest: Digest,
     ) -> Vec<String> {
-        if let Some(elsewhere) = self
-            .elsewhere(run, step, |keeps, entry| begin_elsewhere(keeps, self.checkpoints(keeps, step), entry))
+        if let Some(foreign) = self
+            .for_foreign(run, step, |keeps, entry| begin_foreign(keeps, self.checkpoints(keeps, step), entry))
         {
-            return elsewhere;
+            return foreign;
         }
         let mut statements = Vec::new();
         // A corrected script that runs in a transaction ends the attempt of the wrong one.
@@ -367,13 +371,13 @@ impl HistoryTable {
             statements.push(self.retire(run.set, step));
         }
         let row = match (step.action, step.settles) {
-            (Action::Rewind, Some(settled)) => Row {
+            (Action::Rewind, Some(settled)) => RowKey {
                 outcome: "done",
                 live: !settled.reverting,
                 checkpoint: Some(settled.statements_done),
-                ..Row::BEGUN
+                ..RowKey::BEGUN
             },
-            _ => Row { outcome: "done", live: !reverts && step.changes, ..Row::BEGUN },
+            _ => RowKey { outcome: "done", live: !reverts && step.changes, ..RowKey::BEGUN },
         };
         statements.extend(self.supersede(run.set, step));
         statements.push(if self.has_marker(step) {
@@ -392,15 +396,20 @@ impl HistoryTable {
     /// Begins a step's row before its transaction, so that it stays where that is lost with its run: a transaction of its own,
     /// for which nobody waits until it is on disk. `before` is the digest of all that is applied. Where the last row is of an
     /// attempt that nobody has ended, that is recorded first.
-    pub(crate) fn marker(&self, run: RunIdentity<'_>, standing: Standing, step: &Step<'_>) -> Vec<String> {
-        let row = Row::BEGUN;
+    pub(crate) fn marker(
+        &self,
+        run: RunIdentity<'_>,
+        standing: HistoryCursor,
+        step: &Step<'_>,
+    ) -> Vec<String> {
+        let row = RowKey::BEGUN;
         let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
         self.interrupted(run.set, standing).into_iter().chain([insert]).collect()
     }
 
     /// Records that the attempt of the last row never ended, where nobody has recorded its end. Where somebody has
     /// meanwhile, the row is not as it was read: see [`HistoryTable::is_moved`].
-    pub(crate) fn interrupted(&self, set: &str, standing: Standing) -> Option<String> {
+    pub(crate) fn interrupted(&self, set: &str, standing: HistoryCursor) -> Option<String> {
         standing.is_unended.then(|| {
             format!(
                 "UPDATE {} SET outcome = CASE WHEN {UNENDED} THEN 'interrupted' ELSE 'moved' END \
@@ -472,7 +481,7 @@ impl HistoryTable {
     /// where it is to be `durable`.
     pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, durable: bool) -> String {
         let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
-        if let Some(finish) = self.elsewhere(run, step, finish_elsewhere) {
+        if let Some(finish) = self.for_foreign(run, step, finish_foreign) {
             return format!("{finish}{commit}");
         }
         if step.adopted.is_some() {
@@ -496,7 +505,7 @@ impl HistoryTable {
     pub(crate) fn failed(
         &self,
         run: RunIdentity<'_>,
-        standing: Standing,
+        standing: HistoryCursor,
         step: &Step<'_>,
         failure: &Failure,
     ) -> String {
@@ -504,7 +513,7 @@ impl HistoryTable {
             // It has left nothing, and a row of a failed migration would keep the other tool from going on.
             return "SELECT 1".to_owned();
         }
-        let row = Row { outcome: "failed", failure: Some(failure), ..Row::BEGUN };
+        let row = RowKey { outcome: "failed", failure: Some(failure), ..RowKey::BEGUN };
         let failed = format!(
             "{} ON CONFLICT (set_name, seq) DO UPDATE SET outcome = 'failed', finished_at = {NOW}, ({FAILURE}) = ROW({}) \
              WHERE h.outcome = 'unfinished' AND h.run_id = excluded.run_id",
@@ -516,17 +525,17 @@ impl HistoryTable {
 
     /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
     /// checkpoint.
-    pub(crate) fn claim(&self, run: RunIdentity<'_>, standing: Standing, step: &Step<'_>) -> String {
-        let elsewhere = self.elsewhere(run, step, |keeps, entry| {
+    pub(crate) fn claim(&self, run: RunIdentity<'_>, standing: HistoryCursor, step: &Step<'_>) -> String {
+        let foreign = self.for_foreign(run, step, |keeps, entry| {
             let claim = self.checkpoints(keeps, step).map(|checkpoints| checkpoints.claim(entry));
-            let before = [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry)].concat();
+            let before = [take_lock(keeps), keeps.guard(entry), supersede_foreign(keeps, entry)].concat();
             before.into_iter().chain(claim).collect::<Vec<_>>().join("; ")
         });
-        if let Some(claim) = elsewhere {
+        if let Some(claim) = foreign {
             return claim;
         }
         let live = step.action != Action::Revert;
-        let row = Row { live, checkpoint: Some(0), ..Row::BEGUN };
+        let row = RowKey { live, checkpoint: Some(0), ..RowKey::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
         let before = self.interrupted(run.set, standing).into_iter().chain(self.supersede(run.set, step));
         // Before the first statement is run, which no transaction may undo: the row can be changed, too.
@@ -543,11 +552,11 @@ impl HistoryTable {
     pub(crate) fn claim_corrected(
         &self,
         run: RunIdentity<'_>,
-        standing: Standing,
+        standing: HistoryCursor,
         step: &Step<'_>,
         settled: Settled,
     ) -> String {
-        let row = Row { live: true, checkpoint: Some(settled.statements_done), ..Row::BEGUN };
+        let row = RowKey { live: true, checkpoint: Some(settled.statements_done), ..RowKey::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
         let before = self.interrupted(run.set, standing).into_iter().chain([self.settle(run.set, settled)]);
         before.chain([insert]).collect::<Vec<_>>().join(";\n")
@@ -560,17 +569,13 @@ impl HistoryTable {
     pub(crate) fn go_on(
         &self,
         run: RunIdentity<'_>,
-        standing: Standing,
+        standing: HistoryCursor,
         step: &Step<'_>,
         from: Resumed,
     ) -> String {
         let Resumed { row, done, failed, to } = from;
-        let moved = self.move_elsewhere(
-            run,
-            step,
-            Checkpoint { done, failed },
-            Checkpoint { done: to, failed: false },
-        );
+        let moved =
+            self.move_foreign(run, step, Checkpoint { done, failed }, Checkpoint { done: to, failed: false });
         if let Some(moved) = moved {
             return moved;
         }
@@ -586,7 +591,7 @@ impl HistoryTable {
             quote_literal(run.set),
         );
         let live = step.action != Action::Revert;
-        let begun = Row { live, checkpoint: Some(to), continues: Some(row), ..Row::BEGUN };
+        let begun = RowKey { live, checkpoint: Some(to), continues: Some(row), ..RowKey::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, begun));
         self.interrupted(run.set, standing).into_iter().chain([close, insert]).collect::<Vec<_>>().join(";\n")
     }
@@ -601,7 +606,7 @@ impl HistoryTable {
     ) -> String {
         let Range { start, end: done } = moved;
         let [from, to] = [start, done].map(|done| Checkpoint { done, failed: false });
-        if let Some(moved) = self.move_elsewhere(run, step, from, to) {
+        if let Some(moved) = self.move_foreign(run, step, from, to) {
             return moved;
         }
         let ours =
@@ -610,14 +615,14 @@ impl HistoryTable {
     }
 
     /// Moves the checkpoint of a step in another tool's table; nothing is done where it has no place for one.
-    fn move_elsewhere(
+    fn move_foreign(
         &self,
         run: RunIdentity<'_>,
         step: &Step<'_>,
         from: Checkpoint,
         to: Checkpoint,
     ) -> Option<String> {
-        self.elsewhere(run, step, |keeps, entry| {
+        self.for_foreign(run, step, |keeps, entry| {
             let checkpoints = self.checkpoints(keeps, step);
             checkpoints.map_or_else(|| "SELECT 1".to_owned(), |c| c.move_to(entry, Some(from), to))
         })
@@ -674,7 +679,7 @@ impl HistoryTable {
         ended: Ended<'_>,
     ) -> String {
         let [from, to] = [false, true].map(|failed| Checkpoint { done, failed });
-        let moved = self.move_elsewhere(run, step, from, to);
+        let moved = self.move_foreign(run, step, from, to);
         moved.unwrap_or_else(|| self.end_at_checkpoint(run, (seq, done), "failed", ended))
     }
 
@@ -719,7 +724,7 @@ impl HistoryTable {
     pub(crate) fn stopped_before(
         &self,
         run: RunIdentity<'_>,
-        standing: Standing,
+        standing: HistoryCursor,
         step: &Step<'_>,
         from: Resumed,
         failure: &Failure,
@@ -727,7 +732,8 @@ impl HistoryTable {
         if self.keeps.is_some() {
             return "SELECT 1".to_owned();
         }
-        let row = Row { outcome: "failed", continues: Some(from.row), failure: Some(failure), ..Row::BEGUN };
+        let row =
+            RowKey { outcome: "failed", continues: Some(from.row), failure: Some(failure), ..RowKey::BEGUN };
         let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
         let reached = format!(
             "UPDATE {} SET reached = {} WHERE set_name = {} AND seq = {}",
@@ -745,8 +751,8 @@ impl HistoryTable {
 
     /// Marks a step that runs statement by statement as done; returns how many seconds it took.
     pub(crate) fn complete(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
-        if let Some(complete) = self.elsewhere(run, step, |keeps, entry| {
-            complete_elsewhere(keeps, self.checkpoints(keeps, step), entry)
+        if let Some(complete) = self.for_foreign(run, step, |keeps, entry| {
+            complete_foreign(keeps, self.checkpoints(keeps, step), entry)
         }) {
             return complete;
         }
@@ -801,7 +807,7 @@ impl HistoryTable {
         seq: i64,
         step: &Step<'_>,
         digest: Digest,
-        row: Row<'_>,
+        row: RowKey<'_>,
     ) -> String {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
@@ -868,13 +874,13 @@ fn times(adopted: &Adopted) -> (String, String) {
 }
 
 /// Takes the other tool's own lock for this transaction, where it has one.
-fn take_lock(keeps: &dyn Keeps) -> Vec<String> {
+fn take_lock(keeps: &dyn ForeignWriter) -> Vec<String> {
     keeps.lock_key().map(|key| try_lock(&key)).into_iter().collect()
 }
 
 /// Begins a step's row in another tool's table.
-fn begin_elsewhere(
-    keeps: &'static dyn Keeps,
+fn begin_foreign(
+    keeps: &'static dyn ForeignWriter,
     checkpoints: Option<&'static dyn Checkpoints>,
     entry: Entry<'_>,
 ) -> Vec<String> {
@@ -890,11 +896,11 @@ fn begin_elsewhere(
         (Action::Revert | Action::Unmark | Action::Rewind, ..) => vec![keeps.delete(entry)],
         _ => vec![keeps.insert(entry)],
     };
-    [take_lock(keeps), keeps.guard(entry), supersede_elsewhere(keeps, entry), write].concat()
+    [take_lock(keeps), keeps.guard(entry), supersede_foreign(keeps, entry), write].concat()
 }
 
 /// Takes the rows out of another tool's table that a step takes the place of.
-fn supersede_elsewhere(keeps: &dyn Keeps, entry: Entry<'_>) -> Vec<String> {
+fn supersede_foreign(keeps: &dyn ForeignWriter, entry: Entry<'_>) -> Vec<String> {
     let delete = |old: &Superseded| {
         let step = Step::unmark(old.version.clone(), old.version.canonical().into_owned(), old.checksum);
         keeps.delete(Entry { step: &step, ..entry })
@@ -903,7 +909,7 @@ fn supersede_elsewhere(keeps: &dyn Keeps, entry: Entry<'_>) -> Vec<String> {
 }
 
 /// Ends a step's row in another tool's table.
-fn finish_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
+fn finish_foreign(keeps: &'static dyn ForeignWriter, entry: Entry<'_>) -> String {
     match (entry.step.action, entry.step.settles) {
         (Action::Apply | Action::Mark, None) => keeps.finish(entry),
         _ => "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - now())::float8".to_owned(),
@@ -911,8 +917,8 @@ fn finish_elsewhere(keeps: &'static dyn Keeps, entry: Entry<'_>) -> String {
 }
 
 /// Ends a step that ran statement by statement in another tool's table.
-fn complete_elsewhere(
-    keeps: &'static dyn Keeps,
+fn complete_foreign(
+    keeps: &'static dyn ForeignWriter,
     checkpoints: Option<&'static dyn Checkpoints>,
     entry: Entry<'_>,
 ) -> String {
@@ -932,7 +938,7 @@ fn uuid(run: &str, step: &Step<'_>) -> String {
 
 /// What tells one row of a step from another.
 #[derive(Clone, Copy)]
-struct Row<'f> {
+struct RowKey<'f> {
     outcome: &'static str,
     live: bool,
     checkpoint: Option<usize>,
@@ -940,10 +946,10 @@ struct Row<'f> {
     failure: Option<&'f Failure>,
 }
 
-impl Row<'_> {
+impl RowKey<'_> {
     /// Of an attempt that is begun.
     const BEGUN: Self =
-        Row { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
+        RowKey { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
 }
 
 /// How many messages the server sent while a row of the history was under way.

@@ -89,7 +89,7 @@ pub(crate) struct Crowded {
     pub(crate) may_retry: bool,
 }
 
-struct Seen {
+struct PoolUsage {
     is_served: bool,
     is_first: bool,
     another_holds: bool,
@@ -120,7 +120,7 @@ impl Crowd {
             if is_answered.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let seen = self.look(client).await?;
+            let seen = self.probe(client).await?;
             if seen.is_served {
                 return Ok(None);
             }
@@ -139,7 +139,7 @@ impl Crowd {
     /// Looks whether a server connection has the worker's message, and tries to be the run that stays where none has.
     ///
     /// Where the server does not track what sessions run, or too little of it, nobody can tell: then the worker counts as served.
-    async fn look(&self, client: &Client) -> Result<Seen, tokio_postgres::Error> {
+    async fn probe(&self, client: &Client) -> Result<PoolUsage, tokio_postgres::Error> {
         let sql = format!(
             "SELECT served, CASE WHEN NOT served THEN pg_catalog.pg_try_advisory_xact_lock({FIRST}) END, \
              {ANOTHER_HOLDS}, {IS_ALONE} \
@@ -150,6 +150,6 @@ impl Crowd {
         );
         let rows = Answers::of(client.simple_query(&sql).await?).next();
         let says = |column| rows.first().is_some_and(|row| is_true(row, column));
-        Ok(Seen { is_served: says(0), is_first: says(1), another_holds: says(2), is_alone: says(3) })
+        Ok(PoolUsage { is_served: says(0), is_first: says(1), another_holds: says(2), is_alone: says(3) })
     }
 }

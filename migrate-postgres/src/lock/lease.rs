@@ -1,6 +1,6 @@
 //! The lock as a row that expires.
 
-use super::{Lock, Tried};
+use super::{Lock, LockAttempt};
 use crate::connection::protect;
 use crate::error::Error;
 use crate::history::{HistoryTable, make};
@@ -118,7 +118,7 @@ impl Lock for LeaseLock {
         &mut self,
         client: &Client,
         questions: &str,
-    ) -> Result<Tried, tokio_postgres::Error> {
+    ) -> Result<LockAttempt, tokio_postgres::Error> {
         let rows = match protect::ask(client, &self.take()).await {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
                 self.create(client).await?;
@@ -127,14 +127,14 @@ impl Lock for LeaseLock {
             rows => rows,
         };
         if rows?.is_empty() {
-            return Ok(Tried::Held);
+            return Ok(LockAttempt::Held);
         }
         let locked = "SELECT set_config('migrate.locked', 'true', true)";
         let message = format!("{}; {locked}; {questions}", protect::no_timeouts());
         let mut answers = Answers::of(client.simple_query(&message).await?);
         answers.next();
         answers.next();
-        Ok(Tried::Got(answers))
+        Ok(LockAttempt::Got(answers))
     }
 
     async fn is_free(&self, _: &Client) -> Result<bool, tokio_postgres::Error> {

@@ -26,7 +26,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 pub(crate) use transaction::TransactionLock;
 
 /// The outcome of an attempt to take the lock.
-pub(crate) enum Tried {
+pub(crate) enum LockAttempt {
     /// It is ours, and the questions are answered.
     Got(Answers),
     /// Another session holds it.
@@ -42,8 +42,11 @@ pub(crate) enum Tried {
 pub(crate) trait Lock: Send + Sync {
     /// Tries to take it, and leaves nothing behind where somebody else has it. Where it is ours, `questions` are asked in
     /// the same round trip; they are under the condition [`LOCKED`].
-    async fn try_acquire(&mut self, client: &Client, questions: &str)
-    -> Result<Tried, tokio_postgres::Error>;
+    async fn try_acquire(
+        &mut self,
+        client: &Client,
+        questions: &str,
+    ) -> Result<LockAttempt, tokio_postgres::Error>;
 
     /// Whether it seems to be free, asked at less cost than a try that would fail.
     async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error>;
@@ -125,19 +128,19 @@ impl Key {
     }
 
     /// The answer to [`Key::try_query`], and to the questions after it.
-    fn tried(&mut self, messages: Vec<SimpleQueryMessage>, before: usize) -> Tried {
+    fn tried(&mut self, messages: Vec<SimpleQueryMessage>, before: usize) -> LockAttempt {
         let mut answers = Answers::of(messages);
         for _ in 0..before {
             answers.next();
         }
         let rows = answers.next();
-        let Some(row) = rows.first() else { return Tried::Held };
+        let Some(row) = rows.first() else { return LockAttempt::Held };
         self.value = parsed(row, 1);
         match (is_true(row, 0), self.value) {
-            (false, _) => Tried::InTransaction,
-            (true, None) => Tried::NoSchema,
-            (true, Some(_)) if is_true(row, 2) => Tried::Got(answers),
-            (true, Some(_)) => Tried::Held,
+            (false, _) => LockAttempt::InTransaction,
+            (true, None) => LockAttempt::NoSchema,
+            (true, Some(_)) if is_true(row, 2) => LockAttempt::Got(answers),
+            (true, Some(_)) => LockAttempt::Held,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The lock as the session's.
 
-use super::{Key, Lock, Tried};
+use super::{Key, Lock, LockAttempt};
 use crate::connection::protect;
 use crate::error::Error;
 use crate::sql::answers::is_true;
@@ -20,7 +20,7 @@ impl Lock for SessionLock {
         &mut self,
         client: &Client,
         questions: &str,
-    ) -> Result<Tried, tokio_postgres::Error> {
+    ) -> Result<LockAttempt, tokio_postgres::Error> {
         // One transaction, as all statements of a message are where nothing is said of one.
         let lock = self.key.try_query("pg_try_advisory_lock", "true");
         let message = format!("{}; {lock}; {questions}", protect::no_timeouts());

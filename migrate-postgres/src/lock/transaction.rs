@@ -1,6 +1,6 @@
 //! The lock as a transaction's that is held open.
 
-use super::{Key, Lock, Tried, crowd};
+use super::{Key, Lock, LockAttempt, crowd};
 use crate::connection::protect;
 use crate::error::Error;
 use crate::sql::answers::simple_query;
@@ -27,7 +27,7 @@ impl Lock for TransactionLock {
         &mut self,
         client: &Client,
         questions: &str,
-    ) -> Result<Tried, tokio_postgres::Error> {
+    ) -> Result<LockAttempt, tokio_postgres::Error> {
         // The transaction idles for as long as the migrations take, so no timeout of the role's may end it
         // (`transaction_timeout` came with 17). BEGIN in a transaction of somebody else's is only a warning, and then
         // nothing may be set or taken. The questions look at the session's settings: of the timeouts they are told what those
@@ -47,11 +47,11 @@ impl Lock for TransactionLock {
                 return Err(error);
             }
         };
-        if let Tried::Got(answers) = &mut tried {
+        if let LockAttempt::Got(answers) = &mut tried {
             // SAVEPOINT has no rows.
             answers.next();
         }
-        if matches!(tried, Tried::Held | Tried::NoSchema) {
+        if matches!(tried, LockAttempt::Held | LockAttempt::NoSchema) {
             client.batch_execute("ROLLBACK").await?;
         }
         Ok(tried)

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::execute::timeouts;
 use crate::execute::verify_applied;
 #[cfg(feature = "histories")]
-use crate::history::foreign::{Adopting, KeptTable, ToolTable};
+use crate::history::foreign::{Adopting, ForeignTable, ToolTable};
 #[cfg(feature = "cli")]
 use crate::history::run_id;
 use crate::history::settings::RunSettings;
@@ -168,7 +168,7 @@ impl Migrator {
     }
 
     /// The last version that [`run`](Migrator::run) applies. A migration's whole name works too.
-    pub fn target(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
+    pub fn up_to(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
         self.target = Some(version.into());
         self
     }
@@ -398,7 +398,7 @@ impl Migrator {
     /// use migrate_postgres::{migrate, tools};
     ///
     /// # async fn boot() -> Result<(), migrate_postgres::Error> {
-    /// migrate!("tests/fixtures/quickstart").history(tools::sqlx()).run("postgres://app@localhost/app").await?;
+    /// migrate!("tests/fixtures/quickstart").foreign_history(tools::sqlx()).run("postgres://app@localhost/app").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -414,7 +414,7 @@ impl Migrator {
     /// the first checkpoint and dropped when the migration ends. The tool does not read that table, so let this library finish what
     /// it has begun. A role that may not create tables can run only scripts of one part, not counting settings; other scripts are an
     /// error before anything is done.
-    pub fn history(mut self, table: KeptTable) -> Migrator {
+    pub fn foreign_history(mut self, table: ForeignTable) -> Migrator {
         self.settings.history_schema = table.0.schema.clone();
         self.settings.history_table = table.0.table.clone();
         self.settings.keeping = Some(table);
@@ -456,7 +456,7 @@ impl Migrator {
     ///
     /// [`Failure::report`]: crate::Failure::report
     pub async fn run<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
-        self.take(target, &*self.forward()).await
+        self.run_plan(target, &*self.forward()).await
     }
 
     /// The plan of [`run`](Migrator::run).
@@ -483,7 +483,7 @@ impl Migrator {
     ///
     /// See [`Error`]. A missing down script is found before anything is reverted.
     pub async fn to<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
-        self.take(target, &*self.adopting(To::version(self.version(version)))).await
+        self.run_plan(target, &*self.adopting(To::version(self.version(version)))).await
     }
 
     /// Reverts applied migrations: `1`, [`Down::count(3)`](Down::count), [`Down::to(version)`](Down::to) or
@@ -499,7 +499,7 @@ impl Migrator {
         extent: impl Into<Down>,
     ) -> Result<Report, Error> {
         let plan = extent.into();
-        self.take(target, &plan).await
+        self.run_plan(target, &plan).await
     }
 
     /// Reverts the last `count` migrations and applies them again with their current text.
@@ -508,7 +508,7 @@ impl Migrator {
     ///
     /// See [`Error`].
     pub async fn redo<T: Target + ?Sized>(&self, target: &T, count: usize) -> Result<Report, Error> {
-        self.take(target, &Redo::count(count)).await
+        self.run_plan(target, &Redo::count(count)).await
     }
 
     /// Marks the migrations up to a version as applied, without running them, in a database that already has their schema.
@@ -521,7 +521,7 @@ impl Migrator {
     pub async fn baseline<T: Target + ?Sized>(&self, target: &T, version: &str) -> Result<Report, Error> {
         let plan = Baseline::at(self.version(version));
         // It runs nothing, and says of what is there that this set has made it.
-        self.clone().ignore_foreign_history().take(target, &plan).await
+        self.clone().ignore_foreign_history().run_plan(target, &plan).await
     }
 
     /// Records your decision about an interrupted migration: applied, reverted, or to be resumed at a statement. Runs nothing;
@@ -538,11 +538,11 @@ impl Migrator {
         resolution: Resolution,
         reason: &str,
     ) -> Result<Report, Error> {
-        self.take(target, &Resolve::new(self.version(version), resolution).because(reason)).await
+        self.run_plan(target, &Resolve::new(self.version(version), resolution).because(reason)).await
     }
 
     /// Records the current text of an applied migration, with a reason, after an edit that changed only comments and formatting.
-    /// Runs nothing. [`take`](Migrator::take) with `Accept::all` or [`Accept::forced`] goes further.
+    /// Runs nothing. [`run_plan`](Migrator::run_plan) with `Accept::all` or [`Accept::forced`] goes further.
     ///
     /// # Errors
     ///
@@ -553,7 +553,7 @@ impl Migrator {
         version: &str,
         reason: &str,
     ) -> Result<Report, Error> {
-        self.take(target, &Accept::new(self.version(version)).because(reason)).await
+        self.run_plan(target, &Accept::new(self.version(version)).because(reason)).await
     }
 
     /// Runs any plan.
@@ -561,7 +561,7 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`].
-    pub async fn take<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
+    pub async fn run_plan<T: Target + ?Sized>(&self, target: &T, plan: &dyn Plan) -> Result<Report, Error> {
         #[cfg(feature = "tracing")]
         let span = crate::observe::trace::RunSpan::new(&self.set, target);
         let mut listeners = Listeners {
@@ -593,7 +593,7 @@ impl Migrator {
         history.close().await;
         #[cfg(feature = "catalog")]
         let report = match report {
-            Ok(report) => Ok(self.keep_schema_after(target, report).await),
+            Ok(report) => Ok(self.snapshot_schema_after(target, report).await),
             failed => failed,
         };
         Ok(report?)
@@ -616,7 +616,10 @@ impl Migrator {
 
     /// The same of a history that was read, for those who read more of it.
     #[cfg(feature = "cli")]
-    pub(crate) fn forward_steps(&self, state: &migrate_core::history::State) -> Result<Steps<'_>, Error> {
+    pub(crate) fn forward_steps(
+        &self,
+        state: &migrate_core::history::HistoryState,
+    ) -> Result<Steps<'_>, Error> {
         self.check_values()?;
         self.decide(&*self.forward(), state)
     }
@@ -669,10 +672,13 @@ impl Migrator {
     pub(crate) async fn record_interruption<T: Target + ?Sized>(&self, target: &T) -> Result<(), Error> {
         let Some(run) = &self.settings.run else { return Ok(()) };
         let history = PgHistory::open(target, &self.settings).await?;
-        let survey = history.survey().await?;
-        if survey.exists && survey.table.keeps().is_none() && survey.check_writable().is_ok() {
-            let timeouts = timeouts(&survey, &self.settings, &Options::NONE, true).join("; ");
-            let record = survey.table.run_interrupted(self.set.name(), run);
+        let session_info = history.session_info().await?;
+        if session_info.exists
+            && session_info.table.keeps().is_none()
+            && session_info.check_writable().is_ok()
+        {
+            let timeouts = timeouts(&session_info, &self.settings, &Options::NONE, true).join("; ");
+            let record = session_info.table.run_interrupted(self.set.name(), run);
             let message = format!("{BEGIN}; {timeouts}; {record}; COMMIT");
             drop(history.session().batch_execute(&message).await);
         }
@@ -700,8 +706,8 @@ impl Migrator {
         if self.settings.keeps().is_some() || attempts.is_empty() {
             return Ok(None);
         }
-        let survey = history.survey().await?;
-        running(history.session(), &self.settings, &survey, &self.set, &attempts).await
+        let session_info = history.session_info().await?;
+        running(history.session(), &self.settings, &session_info, &self.set, &attempts).await
     }
 
     /// The audit trail: every attempt to apply, revert or mark a migration of this set, oldest first.
@@ -709,7 +715,7 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn attempts<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
+    pub async fn history<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Attempt>, Error> {
         let history = PgHistory::open(target, &self.settings).await?;
         let attempts = self.read_attempts(&history).await;
         history.close().await;
@@ -720,15 +726,16 @@ impl Migrator {
         &self,
         history: &PgHistory<'_, T>,
     ) -> Result<Vec<Attempt>, Error> {
-        let survey = history.survey().await?;
-        if !survey.exists {
+        let session_info = history.session_info().await?;
+        if !session_info.exists {
             return Ok(Vec::new());
         }
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
-            return crate::history::foreign::attempts(history.session(), &survey, kept, &self.set).await;
+            return crate::history::foreign::attempts(history.session(), &session_info, kept, &self.set)
+                .await;
         }
-        attempts(history.session(), &survey, &self.set).await
+        attempts(history.session(), &session_info, &self.set).await
     }
 
     /// Checks, without writing anything, that the applied migrations are those of the set, and runs the verify scripts
@@ -747,19 +754,20 @@ impl Migrator {
     }
 
     async fn verify_all<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
-        let (survey, state) = self.state_over(history.session_mut()).await?;
+        let (session_info, state) = self.state_over(history.session_mut()).await?;
         check(&self.set, &state, &self.settings.engine.policies)?;
         if let Some(interrupted) = state.interrupted.as_ref().filter(|i| self.set.find(&i.version).is_some())
         {
             return Err(Error::Refused(Refused::unfinished(interrupted)));
         }
         let head = history.head(&self.set).await?;
-        check_end(history.session(), &survey, &self.set, &state, head.digest).await?;
+        check_end(history.session(), &session_info, &self.set, &state, head.digest).await?;
         let mut verified = 0;
         for applied in &state.applied {
             let migration = self.set.find(&applied.version);
             if let Some(migration) = migration.filter(|migration| migration.verify().is_some()) {
-                let verifying = verify_applied(history.session_mut(), &survey, &self.settings, migration);
+                let verifying =
+                    verify_applied(history.session_mut(), &session_info, &self.settings, migration);
                 verifying.await.map_err(Error::Failed)?;
                 verified += 1;
             }

@@ -12,14 +12,14 @@ use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::foreign;
 use crate::history::settings::RunSettings;
-use crate::history::{Attempt, LiveRows, Loaded, StoredScripts, Survey, add_foreign, attempts};
+use crate::history::{Attempt, LiveRows, Loaded, SessionInfo, StoredScripts, add_foreign, attempts};
 use crate::migrator::Migrator;
 use futures_util::future::join;
 use migrate_core::Set;
 #[cfg(feature = "cli")]
 use migrate_core::Version;
 use migrate_core::engine::decide;
-use migrate_core::history::State;
+use migrate_core::history::HistoryState;
 #[cfg(feature = "cli")]
 use migrate_core::plan::Action;
 use migrate_core::plan::{Plan, Steps};
@@ -29,9 +29,9 @@ use tokio_postgres::Client;
 pub(crate) struct Snapshot {
     /// The session, and where the history is.
     #[cfg_attr(not(feature = "operate"), allow(dead_code, reason = "preflight goes by it"))]
-    pub(crate) survey: Survey,
+    pub(crate) session_info: SessionInfo,
     /// What is applied.
-    pub(crate) state: State,
+    pub(crate) state: HistoryState,
     /// The audit trail, oldest first.
     pub(crate) attempts: Vec<Attempt>,
     /// The migration that a run in another process is at.
@@ -72,7 +72,10 @@ impl Migrator {
     }
 
     /// The session, and what is applied, without the audit trail.
-    pub(crate) async fn state<T: Target + ?Sized>(&self, target: &T) -> Result<(Survey, State), Error> {
+    pub(crate) async fn state<T: Target + ?Sized>(
+        &self,
+        target: &T,
+    ) -> Result<(SessionInfo, HistoryState), Error> {
         let mut session = target.open().await?;
         let state = self.state_over(&mut session).await;
         session.close().await;
@@ -80,22 +83,25 @@ impl Migrator {
     }
 
     /// The same over an open session.
-    pub(crate) async fn state_over(&self, session: &mut Session<'_>) -> Result<(Survey, State), Error> {
-        let Snapshot { survey, state, .. } = self.read(session, Extent::State).await?;
-        Ok((survey, state))
+    pub(crate) async fn state_over(
+        &self,
+        session: &mut Session<'_>,
+    ) -> Result<(SessionInfo, HistoryState), Error> {
+        let Snapshot { session_info, state, .. } = self.read(session, Extent::HistoryState).await?;
+        Ok((session_info, state))
     }
 
     /// What a plan would do.
-    pub(crate) fn decide(&self, plan: &dyn Plan, state: &State) -> Result<Steps<'_>, Error> {
+    pub(crate) fn decide(&self, plan: &dyn Plan, state: &HistoryState) -> Result<Steps<'_>, Error> {
         Ok(decide(plan, self.set(), state, &self.settings.engine.policies)?)
     }
 
     async fn read(&self, session: &mut Session<'_>, extent: Extent) -> Result<Snapshot, Error> {
-        let reader = Reader { settings: &self.settings, set: self.set(), extent };
-        let (survey, read) = reader.read(session).await?;
+        let reader = SnapshotReader { settings: &self.settings, set: self.set(), extent };
+        let (session_info, read) = reader.read(session).await?;
         let Read { loaded: Loaded { state, stored, is_used }, attempts, running } = read;
-        let state = add_foreign(session, &survey, &self.settings, self.set(), state, is_used).await?;
-        Ok(Snapshot { survey, state, attempts, running, stored })
+        let state = add_foreign(session, &session_info, &self.settings, self.set(), state, is_used).await?;
+        Ok(Snapshot { session_info, state, attempts, running, stored })
     }
 }
 
@@ -103,33 +109,33 @@ impl Migrator {
 #[derive(Clone, Copy)]
 enum Extent {
     /// What is applied.
-    State,
+    HistoryState,
     /// The audit trail and the run under way, too.
     Attempts,
 }
 
 /// Reads one set's history.
 #[derive(Clone, Copy)]
-struct Reader<'r> {
+struct SnapshotReader<'r> {
     settings: &'r RunSettings,
     set: &'r Set,
     extent: Extent,
 }
 
-impl Reader<'_> {
+impl SnapshotReader<'_> {
     /// Reads in one transaction, where nobody else can have one under way.
-    async fn read(self, session: &mut Session<'_>) -> Result<(Survey, Read), Error> {
+    async fn read(self, session: &mut Session<'_>) -> Result<(SessionInfo, Read), Error> {
         if !session.is_ours() {
             return self.read_plainly(session).await;
         }
         session.mark("ROLLBACK");
-        let Some(survey) = Survey::begin(session, self.settings).await else {
+        let Some(session_info) = SessionInfo::begin(session, self.settings).await else {
             session.end_reading().await;
             // What an error means is asked outside of the transaction that it has ended.
             return self.read_plainly(session).await;
         };
-        match self.read_rows_inside(session, survey).await {
-            Ok((survey, rows)) => self.end(session, survey, rows).await,
+        match self.read_rows_inside(session, session_info).await {
+            Ok((session_info, rows)) => self.end(session, session_info, rows).await,
             Err(error) => {
                 session.end_reading().await;
                 Err(error)
@@ -138,31 +144,31 @@ impl Reader<'_> {
     }
 
     /// Reads without a transaction.
-    async fn read_plainly(self, client: &Client) -> Result<(Survey, Read), Error> {
-        let survey = Survey::take(client, self.settings).await?;
-        let rows = self.read_rows(client, &survey).await?;
-        let read = self.complete(client, &survey, rows).await?;
-        Ok((survey, read))
+    async fn read_plainly(self, client: &Client) -> Result<(SessionInfo, Read), Error> {
+        let session_info = SessionInfo::take(client, self.settings).await?;
+        let rows = self.read_rows(client, &session_info).await?;
+        let read = self.complete(client, &session_info, rows).await?;
+        Ok((session_info, read))
     }
 
     async fn read_rows_inside(
         self,
         client: &Client,
-        survey: Result<Survey, Error>,
-    ) -> Result<(Survey, Rows), Error> {
-        let survey = survey?;
-        let rows = self.read_rows(client, &survey.in_snapshot()).await?;
-        Ok((survey, rows))
+        session_info: Result<SessionInfo, Error>,
+    ) -> Result<(SessionInfo, SnapshotRows), Error> {
+        let session_info = session_info?;
+        let rows = self.read_rows(client, &session_info.in_snapshot()).await?;
+        Ok((session_info, rows))
     }
 
     /// Asks what is left, and ends the transaction in the same round trip.
     async fn end(
         self,
         session: &mut Session<'_>,
-        survey: Survey,
-        rows: Rows,
-    ) -> Result<(Survey, Read), Error> {
-        let inside = survey.in_snapshot();
+        session_info: SessionInfo,
+        rows: SnapshotRows,
+    ) -> Result<(SessionInfo, Read), Error> {
+        let inside = session_info.in_snapshot();
         let (read, ended) =
             join(self.complete(session, &inside, rows), session.batch_execute("COMMIT")).await;
         if ended.is_ok() {
@@ -170,47 +176,52 @@ impl Reader<'_> {
         }
         let read = read?;
         ended.map_err(|source| Error::server("reading the history", source))?;
-        Ok((survey, read))
+        Ok((session_info, read))
     }
 
-    async fn read_rows(self, client: &Client, survey: &Survey) -> Result<Rows, Error> {
-        if !survey.exists {
-            return Ok(Rows::Own(LiveRows::NONE, Vec::new()));
+    async fn read_rows(self, client: &Client, session_info: &SessionInfo) -> Result<SnapshotRows, Error> {
+        if !session_info.exists {
+            return Ok(SnapshotRows::Own(LiveRows::NONE, Vec::new()));
         }
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
-            let state = foreign::state(client, survey, kept, self.set).await?;
+            let state = foreign::state(client, session_info, kept, self.set).await?;
             let attempts = match self.extent {
-                Extent::State => Vec::new(),
-                Extent::Attempts => foreign::attempts(client, survey, kept, self.set).await?,
+                Extent::HistoryState => Vec::new(),
+                Extent::Attempts => foreign::attempts(client, session_info, kept, self.set).await?,
             };
-            return Ok(Rows::Foreign(state, attempts));
+            return Ok(SnapshotRows::Foreign(state, attempts));
         }
-        let rows = LiveRows::read(client, survey, self.set);
+        let rows = LiveRows::read(client, session_info, self.set);
         let attempts = async {
             match self.extent {
-                Extent::State => Ok(Vec::new()),
-                Extent::Attempts => attempts(client, survey, self.set).await,
+                Extent::HistoryState => Ok(Vec::new()),
+                Extent::Attempts => attempts(client, session_info, self.set).await,
             }
         };
         let (rows, attempts) = join(rows, attempts).await;
-        Ok(Rows::Own(rows?, attempts?))
+        Ok(SnapshotRows::Own(rows?, attempts?))
     }
 
     /// Asks for texts, and for who runs what has not ended.
-    async fn complete(self, client: &Client, survey: &Survey, rows: Rows) -> Result<Read, Error> {
+    async fn complete(
+        self,
+        client: &Client,
+        session_info: &SessionInfo,
+        rows: SnapshotRows,
+    ) -> Result<Read, Error> {
         let (rows, attempts) = match rows {
-            Rows::Own(rows, attempts) => (rows, attempts),
+            SnapshotRows::Own(rows, attempts) => (rows, attempts),
             #[cfg(feature = "histories")]
-            Rows::Foreign(state, attempts) => {
+            SnapshotRows::Foreign(state, attempts) => {
                 let loaded = Loaded { state, stored: StoredScripts::new(), is_used: true };
                 return Ok(Read { loaded, attempts, running: None });
             }
         };
         let stopped = stopped(self.set, rows.state(), &attempts);
         let (loaded, running) = join(
-            rows.complete(client, survey, self.set, &stopped),
-            running(client, self.settings, survey, self.set, &attempts),
+            rows.complete(client, session_info, self.set, &stopped),
+            running(client, self.settings, session_info, self.set, &attempts),
         )
         .await;
         Ok(Read { loaded: loaded?, attempts, running: running? })
@@ -225,16 +236,16 @@ struct Read {
 }
 
 /// What is read in the second round trip.
-enum Rows {
+enum SnapshotRows {
     /// Of our history.
     Own(LiveRows, Vec<Attempt>),
     /// Of another tool's, which is kept.
     #[cfg(feature = "histories")]
-    Foreign(State, Vec<Attempt>),
+    Foreign(HistoryState, Vec<Attempt>),
 }
 
 /// The numbers of the last attempts with migrations that stopped: their texts are shown.
-fn stopped(set: &Set, state: &State, attempts: &[Attempt]) -> Vec<i64> {
+fn stopped(set: &Set, state: &HistoryState, attempts: &[Attempt]) -> Vec<i64> {
     let status = Status::of(set, state, attempts, None);
     let stopped = status.rows.iter().filter(|row| row.state.is_stopped());
     let last = |row: &StatusRow| attempts.iter().rev().find(|attempt| attempt.version == row.version);

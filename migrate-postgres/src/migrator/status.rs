@@ -1,13 +1,13 @@
 //! The status of each migration.
 
 use crate::backend::RunningAttempt;
-use crate::history::{Attempt, Outcome};
+use crate::history::{Attempt, AttemptOutcome};
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::engine::advice::Cause;
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::engine::error::{Failure, Left};
+use migrate_core::history::HistoryState;
 use migrate_core::history::Notice;
-use migrate_core::history::State as HistoryState;
 use migrate_core::plan::Action;
 use migrate_core::{Set, Version};
 use std::fmt;
@@ -34,13 +34,13 @@ pub struct StatusRow {
     /// Its name.
     pub name: String,
     /// Its state.
-    pub state: State,
+    pub state: MigrationStatus,
 }
 
 /// The state of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum MigrationStatus {
     /// It is applied.
     Applied {
         /// When it was applied, by the server's clock.
@@ -62,16 +62,16 @@ pub enum State {
     /// It is not applied.
     Pending {
         /// The outcome of the last attempt, if there was one.
-        last: Option<Outcome>,
+        last: Option<AttemptOutcome>,
     },
     /// A run is applying or reverting it.
-    Running(RunningAttempt),
+    RunningStatement(RunningAttempt),
     /// It runs statement by statement, and is unfinished.
     Interrupted {
         /// The number of statements that are known to be done.
         statements_done: usize,
         /// The outcome of the attempt.
-        last: Option<Outcome>,
+        last: Option<AttemptOutcome>,
     },
 }
 
@@ -81,14 +81,14 @@ impl StatusRow {
     /// its script.
     pub(crate) fn failure(&self, statements: Option<usize>) -> Option<Failure> {
         let (last, left) = match &self.state {
-            State::Pending { last: Some(last) } => (last, Left::Nothing),
-            State::Interrupted { statements_done: done, last: Some(last) } => {
+            MigrationStatus::Pending { last: Some(last) } => (last, Left::Nothing),
+            MigrationStatus::Interrupted { statements_done: done, last: Some(last) } => {
                 let total = statements.unwrap_or(done + 1);
                 (last, Left::Statements { done: *done, total })
             }
             _ => return None,
         };
-        let Outcome::Failed { sqlstate, message, .. } = last else { return None };
+        let AttemptOutcome::Failed { sqlstate, message, .. } = last else { return None };
         let mut failure =
             Failure::new(self.version.clone(), self.name.clone(), Action::Apply, message.clone());
         failure.cause = sqlstate.as_deref().and_then(|code| Cause::of_message(code, message));
@@ -114,7 +114,7 @@ impl Status {
             version: version.clone(),
             name: name.to_owned(),
             state: match running.filter(|running| running.version == *version) {
-                Some(running) => State::Running(running.clone()),
+                Some(running) => MigrationStatus::RunningStatement(running.clone()),
                 None => state_of(set, state, attempts, version),
             },
         };
@@ -127,58 +127,60 @@ impl Status {
 
     /// The migrations that are not applied, in order.
     pub fn pending(&self) -> impl Iterator<Item = &StatusRow> {
-        self.rows.iter().filter(|row| !matches!(row.state, State::Applied { .. }))
+        self.rows.iter().filter(|row| !matches!(row.state, MigrationStatus::Applied { .. }))
     }
 
     /// The migrations that are applied, in order. An outdated repeatable one counts as pending.
     pub fn applied(&self) -> impl Iterator<Item = &StatusRow> {
-        self.rows.iter().filter(|row| matches!(row.state, State::Applied { .. }))
+        self.rows.iter().filter(|row| matches!(row.state, MigrationStatus::Applied { .. }))
     }
 
     /// The migration that a run is applying or reverting.
     pub fn running(&self) -> Option<&RunningAttempt> {
         self.rows.iter().find_map(|row| match &row.state {
-            State::Running(running) => Some(running),
+            MigrationStatus::RunningStatement(running) => Some(running),
             _ => None,
         })
     }
 }
 
-impl State {
+impl MigrationStatus {
     /// True if the migration failed or was interrupted.
     pub(crate) fn is_stopped(&self) -> bool {
         matches!(
             self,
-            State::Interrupted { .. }
-                | State::Pending {
+            MigrationStatus::Interrupted { .. }
+                | MigrationStatus::Pending {
                     last: Some(
-                        Outcome::Failed { .. } | Outcome::Unfinished { .. } | Outcome::Interrupted { .. }
+                        AttemptOutcome::Failed { .. }
+                            | AttemptOutcome::Unfinished { .. }
+                            | AttemptOutcome::Interrupted { .. }
                     )
                 }
         )
     }
 }
 
-fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Version) -> State {
+fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Version) -> MigrationStatus {
     let last = attempts.iter().rev().find(|attempt| attempt.version == *version);
     if let Some(interrupted) = state.interrupted.as_ref().filter(|i| i.version == *version) {
         let open = attempts.iter().rev().find(|attempt| attempt.number == interrupted.row);
         let last = open.or(last).map(|attempt| attempt.outcome.clone());
-        return State::Interrupted { statements_done: interrupted.statements_done, last };
+        return MigrationStatus::Interrupted { statements_done: interrupted.statements_done, last };
     }
     let Some(applied) = state.find(version) else {
         let last =
             last.filter(|attempt| attempt.action != Action::Revert).map(|attempt| attempt.outcome.clone());
-        return State::Pending { last };
+        return MigrationStatus::Pending { last };
     };
     let by = attempts.iter().rev().find(|attempt| attempt.live && attempt.version == *version);
     let by = by.map_or("", |attempt| if attempt.program.is_empty() { &attempt.by } else { &attempt.program });
     let migration = set.find(version);
     let edited = migration.is_some_and(|migration| migration.checksum() != applied.checksum);
     if edited && version.is_repeatable() {
-        return State::Outdated { at: applied.at };
+        return MigrationStatus::Outdated { at: applied.at };
     }
-    State::Applied {
+    MigrationStatus::Applied {
         at: applied.at,
         took: applied.took,
         by: by.to_owned(),
@@ -187,20 +189,22 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for MigrationStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            State::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
-            State::Applied { edited: true, .. } => f.write_str("applied, edited since"),
-            State::Applied { .. } => f.write_str("applied"),
-            State::Outdated { .. } => f.write_str("changed since it was applied, to be applied again"),
-            State::Pending { last: Some(outcome @ Outcome::Failed { .. }) } => {
+            MigrationStatus::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
+            MigrationStatus::Applied { edited: true, .. } => f.write_str("applied, edited since"),
+            MigrationStatus::Applied { .. } => f.write_str("applied"),
+            MigrationStatus::Outdated { .. } => {
+                f.write_str("changed since it was applied, to be applied again")
+            }
+            MigrationStatus::Pending { last: Some(outcome @ AttemptOutcome::Failed { .. }) } => {
                 write!(f, "pending, {outcome}")
             }
-            State::Pending { .. } => f.write_str("pending"),
-            State::Running(running) => write!(f, "{running}"),
-            State::Interrupted { statements_done, .. } => {
+            MigrationStatus::Pending { .. } => f.write_str("pending"),
+            MigrationStatus::RunningStatement(running) => write!(f, "{running}"),
+            MigrationStatus::Interrupted { statements_done, .. } => {
                 write!(f, "interrupted after {statements_done} statements")
             }
         }

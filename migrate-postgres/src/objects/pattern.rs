@@ -26,13 +26,13 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     kind: Option<Kind>,
-    glob: Vec<Part>,
+    glob: Vec<PatternPart>,
     text: String,
 }
 
 /// A piece of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PatternPart {
     /// This character.
     Is(char),
     /// Any one character.
@@ -78,15 +78,15 @@ impl FromStr for Pattern {
     }
 }
 
-fn parts(glob: &str) -> Vec<Part> {
+fn parts(glob: &str) -> Vec<PatternPart> {
     let mut parts = Vec::new();
     let mut characters = glob.chars();
     while let Some(character) = characters.next() {
         parts.push(match character {
-            '*' => Part::Any,
-            '?' => Part::One,
-            '\\' => Part::Is(characters.next().unwrap_or('\\')),
-            character => Part::Is(character),
+            '*' => PatternPart::Any,
+            '?' => PatternPart::One,
+            '\\' => PatternPart::Is(characters.next().unwrap_or('\\')),
+            character => PatternPart::Is(character),
         });
     }
     parts
@@ -113,13 +113,13 @@ impl Pattern {
         let mut back = None;
         while at < text.len() {
             match self.glob.get(part) {
-                Some(Part::Any) => {
+                Some(PatternPart::Any) => {
                     back = Some((at, part));
                     part += 1;
                     continue;
                 }
-                Some(Part::One) => {}
-                Some(Part::Is(character)) if *character == text[at] => {}
+                Some(PatternPart::One) => {}
+                Some(PatternPart::Is(character)) if *character == text[at] => {}
                 _ => {
                     let Some((from, any)) = back else { return false };
                     back = Some((from + 1, any));
@@ -129,7 +129,7 @@ impl Pattern {
             }
             (at, part) = (at + 1, part + 1);
         }
-        self.glob[part..].iter().all(|part| *part == Part::Any)
+        self.glob[part..].iter().all(|part| *part == PatternPart::Any)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::connection::target::Target;
 use crate::error::Error;
 use crate::observe::outcome::{Outcome, sqlstate};
 use migrate_core::engine::error::Failure;
-use migrate_core::engine::event::{Event, Running, ServerMessage, Severity, Work};
+use migrate_core::engine::event::{Activity, Event, RunningStatement, ServerMessage, Severity};
 use migrate_core::{Report, Set};
 use std::future::Future;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Trace {
         self.step = Some(span);
     }
 
-    fn begin_statement(&mut self, statement: &Running<'_>) {
+    fn begin_statement(&mut self, statement: &RunningStatement<'_>) {
         self.statement = None;
         let parent = self.step.as_ref().unwrap_or(&self.run);
         let summary = statement.text.summary();
@@ -206,7 +206,7 @@ fn tell(event: &Event<'_>) {
             debug!(target: TARGET, { migrate.migration = name }, "{event}");
         }
         Event::StatementStarted { statement, .. } => {
-            let Running { name, number, .. } = statement;
+            let RunningStatement { name, number, .. } = statement;
             debug!(target: TARGET, { migrate.migration = name, migrate.statement = number }, "{event}");
         }
         Event::StatementDone { name, number, took, .. } => debug!(
@@ -268,7 +268,12 @@ fn tell(event: &Event<'_>) {
 }
 
 /// Passes on what the server said: a warning as one.
-fn server_said(message: &ServerMessage, name: &str, statement: Option<&Running<'_>>, event: &Event<'_>) {
+fn server_said(
+    message: &ServerMessage,
+    name: &str,
+    statement: Option<&RunningStatement<'_>>,
+    event: &Event<'_>,
+) {
     let number = statement.map(|statement| statement.number);
     macro_rules! pass_on {
         ($level:ident) => {
@@ -292,10 +297,10 @@ fn server_said(message: &ServerMessage, name: &str, statement: Option<&Running<'
 }
 
 /// The migration and the statement that something is about.
-fn place<'a>(work: &Work<'a>) -> (Option<&'a str>, Option<usize>) {
+fn place<'a>(work: &Activity<'a>) -> (Option<&'a str>, Option<usize>) {
     match work {
-        Work::Statement(running) => (Some(running.name), Some(running.number)),
-        Work::Around { name, .. } | Work::Migration { name, .. } | Work::Batch { name, .. } => {
+        Activity::Statement(running) => (Some(running.name), Some(running.number)),
+        Activity::Around { name, .. } | Activity::Migration { name, .. } | Activity::Batch { name, .. } => {
             (Some(name), None)
         }
         _ => (None, None),

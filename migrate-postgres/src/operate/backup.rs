@@ -3,7 +3,7 @@
 use crate::backup::{Backup, Making, ask, read, table};
 use crate::connection::target::Target;
 use crate::error::{BackupError, Error};
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::migrator::Migrator;
 use crate::settings::Backups;
 use crate::sql::quote::quote_literal;
@@ -16,9 +16,9 @@ impl Migrator {
     ///
     /// The dump is made under the migration lock: of several replicas that begin at once one makes it, and the others wait for as long as it
     /// takes, within their [`lock_wait`](Migrator::lock_wait). That is for a step of a deployment rather than for the boot of a
-    /// service. Its name and size are kept in the table `migrate_backup` beside the history: [`backups`](Migrator::backups). The
+    /// service. Its name and size are kept in the table `migrate_backup` beside the history: [`list_backups`](Migrator::list_backups). The
     /// target has to be a URL or a `Config`.
-    pub fn backup(mut self, backups: impl Into<Backups>) -> Migrator {
+    pub fn backup_before(mut self, backups: impl Into<Backups>) -> Migrator {
         self.settings.backups = Some(backups.into());
         self
     }
@@ -39,12 +39,12 @@ impl Migrator {
     /// use migrate_postgres::migrate;
     ///
     /// # async fn save(url: &str) -> Result<(), migrate_postgres::Error> {
-    /// let backup = migrate!("tests/fixtures/quickstart").back_up(url, "/var/backups/app").await?;
+    /// let backup = migrate!("tests/fixtures/quickstart").backup(url, "/var/backups/app").await?;
     /// println!("{backup}; {}", backup.restore_command("app_restored"));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn back_up<T: Target + ?Sized>(
+    pub async fn backup<T: Target + ?Sized>(
         &self,
         target: &T,
         backups: impl Into<Backups>,
@@ -57,15 +57,15 @@ impl Migrator {
         making.make(&mut Progress::new(&mut observer, 0)).await
     }
 
-    /// The backups that were made of this set's database, before runs and by [`back_up`](Migrator::back_up), oldest first.
+    /// The backups that were made of this set's database, before runs and by [`backup`](Migrator::backup), oldest first.
     ///
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
+    pub async fn list_backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
         let session = target.open().await?;
-        let listed = match Survey::take(&session, &self.settings).await {
-            Ok(survey) => self.list_backups(&session, &survey).await,
+        let listed = match SessionInfo::take(&session, &self.settings).await {
+            Ok(session_info) => self.backups_listed(&session, &session_info).await,
             Err(error) => Err(error),
         };
         session.close().await;
@@ -73,8 +73,12 @@ impl Migrator {
     }
 
     /// The same over an open connection.
-    pub(crate) async fn list_backups(&self, client: &Client, survey: &Survey) -> Result<Vec<Backup>, Error> {
-        let table = table(survey);
+    pub(crate) async fn backups_listed(
+        &self,
+        client: &Client,
+        session_info: &SessionInfo,
+    ) -> Result<Vec<Backup>, Error> {
+        let table = table(session_info);
         let there = format!("SELECT WHERE to_regclass({}) IS NOT NULL", quote_literal(&table));
         if ask(client, &there).await?.is_empty() {
             return Ok(Vec::new());

@@ -10,7 +10,7 @@ use crate::migrator::snapshot::Snapshot;
 use migrate_core::history::Notice;
 use migrate_core::plan::{Action, Plan, Step};
 use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{self, LockMode, Locks, RelationLock, Statement, Toll};
+use migrate_core::sql::{self, LockMode, Locks, RelationLock, Statement, TableScan};
 use migrate_core::{Script, Version};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -87,7 +87,7 @@ pub struct ExplainedLock {
     /// The mode.
     pub mode: LockMode,
     /// What is done to the whole of the relation under the lock.
-    pub toll: Toll,
+    pub toll: TableScan,
     /// Why it is so, or what it depends on.
     pub note: Option<&'static str>,
     /// How large the relation is now; none where there is none of that name yet. Names without a schema are looked up on the
@@ -110,7 +110,7 @@ impl Migrator {
     /// ```no_run
     /// use migrate_postgres::migrate;
     ///
-    /// # async fn look() -> Result<(), migrate_postgres::Error> {
+    /// # async fn probe() -> Result<(), migrate_postgres::Error> {
     /// let pending = migrate!("tests/fixtures/quickstart").explain("postgres://app@localhost/app").await?;
     /// println!("{pending}");
     /// for lock in pending.locks().filter(|lock| lock.mode.blocks_reads()) {
@@ -293,7 +293,7 @@ impl fmt::Display for ExplainedStatement {
 impl fmt::Display for ExplainedLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.relation, self.mode)?;
-        if self.toll != Toll::Catalog {
+        if self.toll != TableScan::Catalog {
             write!(f, ", {}", self.toll)?;
         }
         match &self.size {

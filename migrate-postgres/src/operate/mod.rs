@@ -5,13 +5,13 @@
 //! | what is pending, what does it lock, and how large is that now? | [`Migrator::explain`] |
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //! | is now a good time? | [`Migrator::preflight`] |
-//! | how does one get back? | [`Migrator::backup`], [`Migrator::back_up`] |
+//! | how does one get back? | [`Migrator::backup_before`], [`Migrator::backup`] |
 //! | how does it all stand, on one page to hand on? | [`Migrator::database_report`], feature `report` |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!
-//! [`Migrator::back_up`]: crate::Migrator::back_up
 //! [`Migrator::backup`]: crate::Migrator::backup
+//! [`Migrator::backup_before`]: crate::Migrator::backup_before
 //! [`Migrator::database_report`]: crate::Migrator::database_report
 //! [`Migrator::explain`]: crate::Migrator::explain
 //! [`Migrator::preflight`]: crate::Migrator::preflight
@@ -36,6 +36,6 @@ pub use crate::settings::Backups;
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
 pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
-pub use rehearse::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped};
+pub use rehearse::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;

@@ -7,7 +7,7 @@ use crate::connection::target::Target;
 use crate::display::units::Time;
 use crate::error::Error;
 use crate::execute::{Context, Mode, Rehearsed, apply_unrecorded};
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::lock::Key;
 use crate::migrator::Migrator;
 use crate::settings::Inspect;
@@ -33,7 +33,7 @@ pub struct Rehearsal {
     /// The steps that were rehearsed, in order; the last one as far as it came.
     pub steps: Vec<RehearsedStep>,
     /// Why it went no further, if it did not come to the end.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<RehearsalStopped>,
     /// The names of the migrations that were not run, in order: what a run would go on with.
     pub left_out: Vec<String>,
     /// How long it took, and so how long the locks were held at most.
@@ -75,7 +75,7 @@ pub struct RehearsedStatement {
 /// Why a rehearsal did not come to the end.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Stopped {
+pub enum RehearsalStopped {
     /// A migration runs statement by statement, outside of any transaction: it and what comes after it were left out.
     Refuses {
         /// Its name.
@@ -120,7 +120,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. That a migration fails is no error here: [`Stopped::Failed`] tells.
+    /// See [`Error`]. That a migration fails is no error here: [`RehearsalStopped::Failed`] tells.
     ///
     /// # Examples
     ///
@@ -128,7 +128,7 @@ impl Migrator {
     /// use migrate_postgres::migrate;
     /// use std::time::Duration;
     ///
-    /// # async fn look(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// # async fn probe(url: &str) -> Result<(), migrate_postgres::Error> {
     /// let rehearsal = migrate!("tests/fixtures/quickstart").rehearse(url, Duration::from_secs(30)).await?;
     /// println!("{rehearsal}");
     /// assert!(rehearsal.stopped.is_none());
@@ -146,8 +146,8 @@ impl Migrator {
         check_free(&session).await?;
         // Never unmarked: a pool does not get back what scripts have done to a session beyond its transaction.
         session.mark("ROLLBACK");
-        let survey = Survey::take(&session, &self.settings).await?;
-        let rehearsed = self.rehearse_in(&session, &survey, &steps, started, limit).await;
+        let session_info = SessionInfo::take(&session, &self.settings).await?;
+        let rehearsed = self.rehearse_in(&session, &session_info, &steps, started, limit).await;
         let rolled_back = session.batch_execute("ROLLBACK").await;
         let rehearsal = rehearsed?;
         rolled_back.map_err(|source| Error::server("rolling back a rehearsal", source))?;
@@ -158,14 +158,14 @@ impl Migrator {
     async fn rehearse_in(
         &self,
         session: &Session<'_>,
-        survey: &Survey,
+        session_info: &SessionInfo,
         steps: &[Step<'_>],
         started: Instant,
         limit: Duration,
     ) -> Result<Rehearsal, Error> {
         let set = self.set().name();
-        let no_timeouts = survey.no_timeouts();
-        let ours = no_timeouts.iter().map(String::as_str).chain(survey.conform);
+        let no_timeouts = session_info.no_timeouts();
+        let ours = no_timeouts.iter().map(String::as_str).chain(session_info.conform);
         let begin = std::iter::once(BEGIN).chain(ours).collect::<Vec<_>>().join("; ");
         session.batch_execute(&begin).await.map_err(failed)?;
         let key = Key::new(&self.settings, set);
@@ -178,14 +178,14 @@ impl Migrator {
         let refusing = steps.iter().position(refuses);
         let (within, beyond) = steps.split_at(refusing.unwrap_or(steps.len()));
         let inspect = Some(Inspect { behind: HELD, is_called_for: |_| true, at_end: None });
-        let context = Context { inspect, ..Context::unrecorded(session, survey, &self.settings) };
+        let context = Context { inspect, ..Context::unrecorded(session, session_info, &self.settings) };
         let applied = apply_unrecorded(context, None, within, Mode::RollBack(&mut rehearsing)).await;
         let (stopped, left_out) = match (applied, beyond.first()) {
             (Err(error), _) => rehearsing.stopped(error, steps)?,
             (Ok(()), None) => (None, steps.len()),
             (Ok(()), Some(first)) => {
                 let name = first.name.clone().into_owned();
-                (Some(Stopped::Refuses { name, left_out: beyond.len() }), within.len())
+                (Some(RehearsalStopped::Refuses { name, left_out: beyond.len() }), within.len())
             }
         };
         Ok(Rehearsal {
@@ -258,17 +258,21 @@ impl Rehearsed for Rehearsing {
 
 impl Rehearsing {
     /// Why it went no further, and the first step that was not run.
-    fn stopped(&self, error: ApplyError, steps: &[Step<'_>]) -> Result<(Option<Stopped>, usize), Error> {
+    fn stopped(
+        &self,
+        error: ApplyError,
+        steps: &[Step<'_>],
+    ) -> Result<(Option<RehearsalStopped>, usize), Error> {
         let failure = error.into_failure()?;
         let place = steps.iter().position(|step| step.version == failure.version).unwrap_or_default();
         let (name, limit) = (failure.name.clone(), self.limit);
         let is = |code: SqlState| failure.code.as_deref() == Some(code.code());
         Ok(if is(SqlState::QUERY_CANCELED) && self.started.elapsed() >= limit {
-            (Some(Stopped::TimeUp { name, limit }), place + 1)
+            (Some(RehearsalStopped::TimeUp { name, limit }), place + 1)
         } else if is(SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
-            (Some(Stopped::NeedsCommit { name, left_out: steps.len() - place }), place)
+            (Some(RehearsalStopped::NeedsCommit { name, left_out: steps.len() - place }), place)
         } else {
-            (Some(Stopped::Failed(failure)), place + 1)
+            (Some(RehearsalStopped::Failed(failure)), place + 1)
         })
     }
 }
@@ -301,26 +305,26 @@ impl fmt::Display for RehearsedStatement {
     }
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for RehearsalStopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            Stopped::Refuses { name, left_out } => write!(
+            RehearsalStopped::Refuses { name, left_out } => write!(
                 f,
                 "{name} commits before its end and can't be rolled back; it is left out with everything after it, \
                  {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
             ),
-            Stopped::NeedsCommit { name, left_out } => write!(
+            RehearsalStopped::NeedsCommit { name, left_out } => write!(
                 f,
                 "{name} uses an enum value that an earlier migration adds, which must be committed first; it is left out \
                  with everything after it, {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
             ),
-            Stopped::TimeUp { name, limit } => write!(
+            RehearsalStopped::TimeUp { name, limit } => write!(
                 f,
                 "the rehearsal exceeded its limit of {} in {name}; nothing was changed\nnext: allow more time, or rehearse on a copy",
                 Time(*limit)
             ),
-            Stopped::Failed(failure) => {
+            RehearsalStopped::Failed(failure) => {
                 write!(
                     f,
                     "it would fail: {}\nnext: {}, and rehearse again",

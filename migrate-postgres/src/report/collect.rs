@@ -64,7 +64,7 @@ impl Migrator {
             },
         };
         let (status, attempts) = (snapshot.status(self.set()), snapshot.attempts);
-        let Place { url, database, bytes, server_version, made_at } = place;
+        let DatabaseIdentity { url, database, bytes, server_version, made_at } = place;
         Ok(DatabaseReport {
             url,
             database,
@@ -82,7 +82,7 @@ impl Migrator {
 }
 
 /// Which database it is.
-struct Place {
+struct DatabaseIdentity {
     url: String,
     database: String,
     bytes: u64,
@@ -97,7 +97,7 @@ const PLACE: &str = "SELECT pg_catalog.current_database(), current_user, pg_cata
                           THEN pg_catalog.pg_database_size(pg_catalog.current_database()) END, \
                      extract(epoch FROM pg_catalog.now())";
 
-async fn ask(client: &Client, config: Option<Config>) -> Result<Place, tokio_postgres::Error> {
+async fn ask(client: &Client, config: Option<Config>) -> Result<DatabaseIdentity, tokio_postgres::Error> {
     let rows = protect::ask(client, PLACE).await?;
     let row = rows.first();
     let value = |column| row.and_then(|row| text(row, column)).unwrap_or_default().to_owned();
@@ -113,7 +113,7 @@ async fn ask(client: &Client, config: Option<Config>) -> Result<Place, tokio_pos
     });
     let since_epoch =
         row.and_then(|row| parsed(row, 6)).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    Ok(Place {
+    Ok(DatabaseIdentity {
         url: url::public(&config, &database),
         database,
         bytes: row.and_then(|row| parsed(row, 5)).unwrap_or(0),

@@ -19,17 +19,17 @@
 
 mod collect;
 mod diagram;
+mod health;
 mod html;
-mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use diagram::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
-pub use standing::Standing;
+pub use health::DatabaseHealth;
 
 use crate::operate::Explanation;
 use crate::schema::drift::{Comparison, Drift};
-use crate::{Attempt, Outcome, Refused, Status};
+use crate::{Attempt, AttemptOutcome, Refused, Status};
 use std::time::SystemTime;
 
 /// What a report is to hold.
@@ -97,8 +97,8 @@ pub struct DatabaseReport {
 
 impl DatabaseReport {
     /// What it all comes to.
-    pub fn standing(&self) -> Standing {
-        Standing::of(&self.status, self.pending.is_err())
+    pub fn standing(&self) -> DatabaseHealth {
+        DatabaseHealth::of(&self.status, self.pending.is_err())
     }
 
     /// How many migrations are applied.
@@ -108,7 +108,7 @@ impl DatabaseReport {
 
     /// How many attempts failed or were not ended.
     pub fn failures(&self) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.outcome != Outcome::Done).count()
+        self.attempts.iter().filter(|attempt| attempt.outcome != AttemptOutcome::Done).count()
     }
 
     /// The page: a whole HTML document. Nothing is read or asked for.

@@ -3,10 +3,10 @@
 use super::*;
 use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, RelationSize};
 use crate::schema::catalog::{Catalog, Kind, Object};
-use crate::{Action, State, StatusRow, Version};
+use crate::{Action, MigrationStatus, StatusRow, Version};
 use migrate_core::history::Notice;
 use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{LockMode, Toll};
+use migrate_core::sql::{LockMode, TableScan};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 40_000 * seconds as u64)
     };
     let version = || Version::numeric("1");
-    let failed = Outcome::Failed {
+    let failed = AttemptOutcome::Failed {
         sqlstate: Some(text.to_owned()),
         message: format!("{text} is wrong"),
         detail: Some(text.to_owned()),
@@ -25,7 +25,11 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         line: Some(3),
         statements_done: Some(1),
     };
-    let outcomes = [Outcome::Done, failed.clone(), Outcome::Unfinished { statements_done: 1, statements: 3 }];
+    let outcomes = [
+        AttemptOutcome::Done,
+        failed.clone(),
+        AttemptOutcome::Unfinished { statements_done: 1, statements: 3 },
+    ];
     let attempt = |number: usize| Attempt {
         number: number as i64 + 1,
         version: version(),
@@ -48,9 +52,15 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         pid: None,
         age: None,
     };
-    let row = |name: &str, state: State| StatusRow { version: version(), name: name.to_owned(), state };
-    let applied =
-        State::Applied { at: at(1), took: Duration::ZERO, by: text.to_owned(), edited: true, unknown: false };
+    let row =
+        |name: &str, state: MigrationStatus| StatusRow { version: version(), name: name.to_owned(), state };
+    let applied = MigrationStatus::Applied {
+        at: at(1),
+        took: Duration::ZERO,
+        by: text.to_owned(),
+        edited: true,
+        unknown: false,
+    };
     let differences = Catalog::of([Object::new(Kind::Table, text, text)])
         .differences(&Catalog::of([Object::new(Kind::Index, text, format!("{text}\nx"))]));
     DatabaseReport {
@@ -62,7 +72,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
         status: Status {
             notices: Vec::new(),
             set: text.to_owned(),
-            rows: vec![row(text, applied), row(text, State::Pending { last: Some(failed) })],
+            rows: vec![row(text, applied), row(text, MigrationStatus::Pending { last: Some(failed) })],
         },
         attempts: (0..runs * 3).map(attempt).collect(),
         pending: Ok(explanation(text)),
@@ -89,7 +99,8 @@ fn explanation(text: &str) -> Explanation {
         refuses: None,
         locks,
     };
-    let locks = vec![lock(LockMode::AccessExclusive, Toll::Rewrite), lock(LockMode::Share, Toll::Build)];
+    let locks =
+        vec![lock(LockMode::AccessExclusive, TableScan::Rewrite), lock(LockMode::Share, TableScan::Build)];
     Explanation {
         set: text.to_owned(),
         steps: vec![ExplainedStep {
@@ -182,11 +193,11 @@ fn old_runs_are_folded_by_month_and_every_attempt_is_on_the_page() {
 #[test]
 fn the_standing_is_the_worst_of_all() {
     let mut report = report("x", 0);
-    assert_eq!(report.standing(), Standing::Failed);
+    assert_eq!(report.standing(), DatabaseHealth::Failed);
     report.status.rows.push(StatusRow {
         version: Version::numeric("9"),
         name: "9_i".to_owned(),
-        state: State::Interrupted { statements_done: 1, last: None },
+        state: MigrationStatus::Interrupted { statements_done: 1, last: None },
     });
     let page = report.to_html();
     assert!(page.contains("<bdi>9_i</bdi> is in doubt"), "{page}");
@@ -195,9 +206,9 @@ fn the_standing_is_the_worst_of_all() {
         "{page}"
     );
     report.status.rows.truncate(1);
-    assert_eq!(report.standing(), Standing::UpToDate);
+    assert_eq!(report.standing(), DatabaseHealth::UpToDate);
     report.pending = Err(Refused::UnknownRun { run: "r".to_owned(), last: None });
-    assert_eq!((report.standing(), report.applied()), (Standing::Refused, 1));
+    assert_eq!((report.standing(), report.applied()), (DatabaseHealth::Refused, 1));
 }
 
 /// The relative luminance of a colour, after section 1.4.3 of the Web Content Accessibility Guidelines.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// use migrate_postgres::operate::Backups;
 ///
 /// let backups = Backups::to("/var/backups/app").programs("/usr/lib/postgresql/17/bin").reserve(1 << 30);
-/// let migrator = migrate!("tests/fixtures/quickstart").backup(backups);
+/// let migrator = migrate!("tests/fixtures/quickstart").backup_before(backups);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "each setting returns the backups' settings"]

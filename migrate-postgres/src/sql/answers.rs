@@ -11,14 +11,14 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage, SimpleQueryRow, SimpleQu
 /// The client's own calls return an error as soon as it has come. A message that is sent then meets the server's word that it is
 /// ready, and PgBouncer before 1.21 takes the server connection for idle although it works on that message: when its client is
 /// lost, another one is given the connection, and the answer.
-pub(crate) struct Answer {
+pub(crate) struct AnswerStream {
     stream: Pin<Box<SimpleQueryStream>>,
     error: Option<Error>,
 }
 
 /// Sends a message.
-pub(crate) async fn send(client: &Client, message: &str) -> Result<Answer, Error> {
-    Ok(Answer { stream: Box::pin(client.simple_query_raw(message).await?), error: None })
+pub(crate) async fn send(client: &Client, message: &str) -> Result<AnswerStream, Error> {
+    Ok(AnswerStream { stream: Box::pin(client.simple_query_raw(message).await?), error: None })
 }
 
 /// Sends a message, and waits for all of its answer.
@@ -26,7 +26,7 @@ pub(crate) async fn simple_query(client: &Client, message: &str) -> Result<Vec<S
     send(client, message).await?.try_collect().await
 }
 
-impl Stream for Answer {
+impl Stream for AnswerStream {
     type Item = Result<SimpleQueryMessage, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

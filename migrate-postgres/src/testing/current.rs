@@ -14,19 +14,19 @@ pub enum NotCurrent {
         "the set that is embedded is not the one of `{}`:{}\nnext: build again, and give the crate a build.rs with \
          `println!(\"cargo::rerun-if-changed={}\");`, so that a new file is never missed",
         folder.display(),
-        Differences(differences),
+        CurrentDifferences(differences),
         folder.file_name().unwrap_or_default().to_string_lossy()
     ))]
     Differs {
         /// The folder.
         folder: PathBuf,
         /// The migrations that differ.
-        differences: Vec<Difference>,
+        differences: Vec<CurrentDifference>,
     },
 
     /// The folder can't be read as migrations.
     #[error("{}", migrate_core::clean!("the folder of the embedded set can't be read: {source}"))]
-    Folder {
+    LockedFolder {
         /// What is wrong with it.
         #[from]
         source: FolderError,
@@ -45,7 +45,7 @@ migrate_core::debug_as_display!(NotCurrent);
 /// A migration that is not the same in a binary and in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Difference {
+pub enum CurrentDifference {
     /// The folder has it, the binary doesn't.
     NotEmbedded(String),
     /// The binary has it, the folder doesn't.
@@ -54,20 +54,22 @@ pub enum Difference {
     Changed(String),
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for CurrentDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            Difference::NotEmbedded(name) => write!(f, "{name} is not embedded"),
-            Difference::NotInFolder(name) => write!(f, "{name} is embedded, and no longer in the folder"),
-            Difference::Changed(name) => write!(f, "{name} has changed since it was embedded"),
+            CurrentDifference::NotEmbedded(name) => write!(f, "{name} is not embedded"),
+            CurrentDifference::NotInFolder(name) => {
+                write!(f, "{name} is embedded, and no longer in the folder")
+            }
+            CurrentDifference::Changed(name) => write!(f, "{name} has changed since it was embedded"),
         }
     }
 }
 
-struct Differences<'a>(&'a [Difference]);
+struct CurrentDifferences<'a>(&'a [CurrentDifference]);
 
-impl fmt::Display for Differences<'_> {
+impl fmt::Display for CurrentDifferences<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|difference| write!(f, "\n  {difference}"))
     }
@@ -90,14 +92,16 @@ pub fn check_current(migrator: &crate::Migrator, folder: Option<&Path>) -> Resul
     Err(NotCurrent::Differs { folder: folder.to_owned(), differences })
 }
 
-fn compare(embedded: &Set, on_disk: &Set) -> Vec<Difference> {
+fn compare(embedded: &Set, on_disk: &Set) -> Vec<CurrentDifference> {
     let of_disk = on_disk.iter().filter_map(|migration| match embedded.find(migration.version()) {
-        None => Some(Difference::NotEmbedded(migration.name().to_owned())),
-        Some(other) if !same(migration, other) => Some(Difference::Changed(migration.name().to_owned())),
+        None => Some(CurrentDifference::NotEmbedded(migration.name().to_owned())),
+        Some(other) if !same(migration, other) => {
+            Some(CurrentDifference::Changed(migration.name().to_owned()))
+        }
         Some(_) => None,
     });
     let gone = embedded.iter().filter(|migration| on_disk.find(migration.version()).is_none());
-    of_disk.chain(gone.map(|migration| Difference::NotInFolder(migration.name().to_owned()))).collect()
+    of_disk.chain(gone.map(|migration| CurrentDifference::NotInFolder(migration.name().to_owned()))).collect()
 }
 
 fn same(a: &dyn Migration, b: &dyn Migration) -> bool {

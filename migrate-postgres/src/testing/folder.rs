@@ -34,7 +34,7 @@ const UNLOCKED_GRACE: Duration = Duration::from_secs(600);
 
 /// A folder that a server lives in.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct ServerFolder {
     pub(super) path: PathBuf,
     pub(super) own_uid: u32,
     pub(super) user: Option<User>,
@@ -42,12 +42,12 @@ pub(super) struct Place {
 
 /// A place in the temporary folder, mode 0700, locked while this value lives and removed with it.
 #[derive(Debug)]
-pub(super) struct Folder {
-    place: Place,
+pub(super) struct LockedFolder {
+    place: ServerFolder,
     _lock: File,
 }
 
-impl Folder {
+impl LockedFolder {
     /// Makes a folder that belongs to the user whom the server runs as, and removes those that
     /// processes now gone left behind.
     pub(super) fn create() -> Result<Self, TestingError> {
@@ -80,7 +80,7 @@ impl Folder {
             }
             // The standard library has no `geteuid`, but a file has an owner.
             let own_uid = lock.metadata().map_err(TestingError::io("look at", &lock_path))?.uid();
-            let mut folder = Self { place: Place { path, own_uid, user: None }, _lock: lock };
+            let mut folder = Self { place: ServerFolder { path, own_uid, user: None }, _lock: lock };
             folder.place.user = User::for_server(own_uid)?;
             folder.give_to_user(base)?;
             sweep(base, own_uid, folder.user.as_ref());
@@ -89,7 +89,7 @@ impl Folder {
     }
 }
 
-impl Place {
+impl ServerFolder {
     /// Makes the folder the server's user's own, who has to get there from `base`.
     pub(super) fn give_to_user(&self, base: &Path) -> Result<(), TestingError> {
         let Some(user) = &self.user else { return Ok(()) };
@@ -123,15 +123,15 @@ impl Place {
     }
 }
 
-impl Deref for Folder {
-    type Target = Place;
+impl Deref for LockedFolder {
+    type Target = ServerFolder;
 
-    fn deref(&self) -> &Place {
+    fn deref(&self) -> &ServerFolder {
         &self.place
     }
 }
 
-impl Drop for Folder {
+impl Drop for LockedFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
@@ -216,11 +216,11 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::path::{Path, PathBuf};
 
-    use super::{Folder, LOCK, PREFIX, SOCKET_PATH_LIMIT, sweep};
+    use super::{LOCK, LockedFolder, PREFIX, SOCKET_PATH_LIMIT, sweep};
     use crate::testing::TestingError;
 
     /// A folder to play the temporary folder.
-    fn base(folder: &Folder, name: &str) -> PathBuf {
+    fn base(folder: &LockedFolder, name: &str) -> PathBuf {
         let base = folder.path().join(name);
         fs::create_dir(&base).unwrap();
         base
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_private_and_goes_with_its_value() {
-        let folder = Folder::create().unwrap();
+        let folder = LockedFolder::create().unwrap();
         let path = folder.path().to_owned();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         drop(folder);
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn only_folders_of_ours_with_a_free_lock_are_swept() {
-        let temp = Folder::create().unwrap();
+        let temp = LockedFolder::create().unwrap();
         let base = base(&temp, "t");
         let own = fs::metadata(&base).unwrap().uid();
         let stale = left_behind(&base, &format!("{PREFIX}1-0"));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_folder_of_another_user_is_not_swept() {
-        let temp = Folder::create().unwrap();
+        let temp = LockedFolder::create().unwrap();
         let base = base(&temp, "t");
         let stale = left_behind(&base, &format!("{PREFIX}1-0"));
         let own = fs::metadata(&base).unwrap().uid();
@@ -275,6 +275,6 @@ mod tests {
     #[test]
     fn a_path_too_long_for_a_socket_is_refused_before_anything_is_made() {
         let base = PathBuf::from(format!("/{}", "x".repeat(SOCKET_PATH_LIMIT)));
-        assert!(matches!(Folder::create_in(&base), Err(TestingError::PathTooLong { .. })));
+        assert!(matches!(LockedFolder::create_in(&base), Err(TestingError::PathTooLong { .. })));
     }
 }

@@ -11,14 +11,14 @@ pub struct Test {
     /// What it is known by over several runs.
     pub name: &'static str,
     /// What it gets.
-    pub scope: Scope,
+    pub scope: TestScope,
     /// Whether a failure keeps the database: not if the test is to panic.
     pub keep: bool,
 }
 
 /// What of its own a test gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum TestScope {
     /// A database.
     Database,
     /// A schema in a database that it shares.
@@ -30,18 +30,18 @@ pub enum Scope {
     message = "a test can't return `{Self}`",
     note = "a test returns nothing, or a `Result`"
 )]
-pub trait Outcome {
+pub trait TestOutcome {
     /// Whether the test failed.
     fn is_failure(&self) -> bool;
 }
 
-impl Outcome for () {
+impl TestOutcome for () {
     fn is_failure(&self) -> bool {
         false
     }
 }
 
-impl<T, E> Outcome for Result<T, E> {
+impl<T, E> TestOutcome for Result<T, E> {
     fn is_failure(&self) -> bool {
         self.is_err()
     }
@@ -61,7 +61,7 @@ pub async fn given<'d, T: FromTestDatabase<'d>>(database: &'d Database) -> Resul
 /// # Panics
 ///
 /// As the test does, and when no database can be had or dropped.
-pub fn run<T: Outcome>(
+pub fn run<T: TestOutcome>(
     migrator: &Migrator,
     test: &Test,
     body: impl AsyncFnOnce(&Database) -> Result<T, TestingError>,
@@ -87,8 +87,8 @@ pub fn run<T: Outcome>(
 async fn make(migrator: &Migrator, test: &Test) -> Result<Database, TestingError> {
     let name = Some(test.name.to_owned());
     match test.scope {
-        Scope::Database => Database::fresh(shared_server()?, migrator, name).await,
-        Scope::Schema => Database::fresh_schema(shared_server()?, migrator, name).await,
+        TestScope::Database => Database::fresh(shared_server()?, migrator, name).await,
+        TestScope::Schema => Database::fresh_schema(shared_server()?, migrator, name).await,
     }
 }
 

@@ -108,11 +108,13 @@ mod user;
 mod watchdog;
 
 pub use binaries::Binaries;
-pub use current::{Difference, NotCurrent, check_current};
+pub use current::{CurrentDifference, NotCurrent, check_current};
 pub use database::Database;
 pub use error::TestingError;
 pub use from_database::FromTestDatabase;
-pub use reversible::{Irreversible, Problem, Reversible, RoundTrip, Tried, assert_reversible};
+pub use reversible::{
+    Irreversible, Reversible, ReversibleProblem, RoundTrip, TriedMigration, assert_reversible,
+};
 pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;
@@ -155,5 +157,5 @@ pub async fn fresh_schema(migrator: &Migrator) -> Result<Database, TestingError>
 /// What `#[migrate_postgres::test]` expands to calls of. No part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::harness::{Outcome, Scope, Test, given, run};
+    pub use super::harness::{Test, TestOutcome, TestScope, given, run};
 }

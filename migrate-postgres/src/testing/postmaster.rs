@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::TestingError;
 use super::binaries::Binaries;
-use super::folder::{Folder, Place, answers};
+use super::folder::{LockedFolder, ServerFolder, answers};
 use super::server::{PORT, ShutdownMode};
 use super::template;
 use super::user::command;
@@ -32,22 +32,22 @@ const STARTER: &str = r#"read -r word && [ "$word" = go ] && exec "$@" </dev/nul
 pub(super) struct Postmaster {
     binaries: Binaries,
     // Before the watchdog: dropped first, which leaves the watchdog nothing to remove.
-    folder: Folder,
-    state: Mutex<State>,
+    folder: LockedFolder,
+    state: Mutex<PostmasterState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PostmasterState {
     child: Option<Child>,
     watchdog: Watchdog,
 }
 
 impl Postmaster {
     pub(super) fn start(binaries: Binaries, settings: &[(String, String)]) -> Result<Self, TestingError> {
-        let folder = Folder::create()?;
+        let folder = LockedFolder::create()?;
         let watchdog = Watchdog::spawn(&folder)?;
         make_data(&folder, &binaries, settings)?;
-        let state = Mutex::new(State { child: None, watchdog });
+        let state = Mutex::new(PostmasterState { child: None, watchdog });
         let postmaster = Self { binaries, folder, state };
         postmaster.run(&mut postmaster.state())?;
         Ok(postmaster)
@@ -89,12 +89,12 @@ impl Postmaster {
         self.run(&mut state)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PostmasterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the server and waits until it takes connections.
-    fn run(&self, state: &mut State) -> Result<(), TestingError> {
+    fn run(&self, state: &mut PostmasterState) -> Result<(), TestingError> {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let logged = self.log().len();
@@ -118,7 +118,7 @@ impl Postmaster {
     }
 
     /// Stops the server if it runs, and waits until it is gone.
-    fn end(&self, state: &mut State, mode: ShutdownMode) -> Result<(), TestingError> {
+    fn end(&self, state: &mut PostmasterState, mode: ShutdownMode) -> Result<(), TestingError> {
         let Some(child) = state.child.as_mut() else { return Ok(()) };
         let pid_file = self.folder.data().join("postmaster.pid");
         let deadline = Instant::now() + DEADLINE;
@@ -154,7 +154,7 @@ impl Drop for Postmaster {
 
 /// Fills the data folder of a place.
 pub(super) fn make_data(
-    place: &Place,
+    place: &ServerFolder,
     binaries: &Binaries,
     settings: &[(String, String)],
 ) -> Result<(), TestingError> {
@@ -170,7 +170,7 @@ pub(super) fn make_data(
 
 /// Starts the server in a place, after `guard` has been told its pid.
 pub(super) fn spawn(
-    place: &Place,
+    place: &ServerFolder,
     binaries: &Binaries,
     guard: impl FnOnce(u32),
 ) -> Result<Child, TestingError> {
@@ -200,7 +200,11 @@ pub(super) fn spawn(
 }
 
 /// Waits until a server takes connections.
-pub(super) fn wait_ready(place: &Place, child: &mut Child, deadline: Instant) -> Result<(), TestingError> {
+pub(super) fn wait_ready(
+    place: &ServerFolder,
+    child: &mut Child,
+    deadline: Instant,
+) -> Result<(), TestingError> {
     let pid_file = place.data().join("postmaster.pid");
     loop {
         if let Some(status) = ended(child, &pid_file)? {
@@ -218,7 +222,7 @@ pub(super) fn wait_ready(place: &Place, child: &mut Child, deadline: Instant) ->
 }
 
 /// Whether a server in a place takes connections.
-pub(super) fn is_running(place: &Place) -> bool {
+pub(super) fn is_running(place: &ServerFolder) -> bool {
     let pid_file = fs::read_to_string(place.data().join("postmaster.pid"));
     let says_so = pid_file.is_ok_and(|text| {
         let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
@@ -228,7 +232,7 @@ pub(super) fn is_running(place: &Place) -> bool {
 }
 
 /// What the server in a place has written to its log.
-pub(super) fn read_log(place: &Place) -> String {
+pub(super) fn read_log(place: &ServerFolder) -> String {
     fs::read(place.log()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
 }
 

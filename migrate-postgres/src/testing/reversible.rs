@@ -7,9 +7,9 @@ use crate::backend::PgHistory;
 use crate::connection::session::Session;
 use crate::error::without_advice;
 use crate::schema::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
-use crate::schema::scratch::{Phase, Replay, Told, empty_all, is_empty};
+use crate::schema::scratch::{Phase, PhaseCallback, Replay, empty_all, is_empty};
 #[cfg(feature = "cli")]
-use crate::schema::scratch::{Replayed, Scratch, Source};
+use crate::schema::scratch::{ReplaySource, Replayed, Scratch};
 use crate::{Down, Error, Migration, Migrator, Set, Target};
 use migrate_core::engine::error::Left;
 use tokio_postgres::Statement;
@@ -88,7 +88,7 @@ pub struct RoundTrip {
     irreversible: Vec<String>,
     ignored: Vec<Pattern>,
     first: Option<String>,
-    told: Told,
+    told: PhaseCallback,
 }
 
 impl From<Migrator> for RoundTrip {
@@ -111,7 +111,7 @@ impl RoundTrip {
             irreversible: Vec::new(),
             ignored: Vec::new(),
             first: None,
-            told: Told::default(),
+            told: PhaseCallback::default(),
         }
     }
 
@@ -145,7 +145,7 @@ impl RoundTrip {
     /// # Errors
     ///
     /// When the database can't be reached or read, and [`Error::Refused`] where there is no migration to
-    /// [begin with](RoundTrip::starting_at). That a migration fails is a [`Problem`] in the report.
+    /// [begin with](RoundTrip::starting_at). That a migration fails is a [`ReversibleProblem`] in the report.
     pub async fn check<T: Target + ?Sized>(&self, target: &T) -> Result<Reversible, Error> {
         Trial::begin(self, target, None).await?.all().await
     }
@@ -156,7 +156,7 @@ impl RoundTrip {
         let set = self.migrator.set();
         let source = |migration: &dyn Migration| {
             let version = migration.version().clone();
-            (version.clone(), Source::OfSet(Box::new(set.clone()), version))
+            (version.clone(), ReplaySource::OfSet(Box::new(set.clone()), version))
         };
         let session = scratch.config().open().await?;
         let replay = Replay::on(&session, set.name(), set.iter().map(source).collect(), Replayed::All).await;
@@ -166,7 +166,7 @@ impl RoundTrip {
 
     /// Tells of each migration that is tried.
     #[cfg(feature = "cli")]
-    pub(crate) fn telling(self, told: Told) -> RoundTrip {
+    pub(crate) fn telling(self, told: PhaseCallback) -> RoundTrip {
         RoundTrip { told, ..self }
     }
 
@@ -196,7 +196,7 @@ struct Trial<'t, T: Target + ?Sized> {
     /// What runs: the trip's own, or over the set of the replay.
     migrator: Migrator,
     replay: Option<Replay>,
-    reader: Reader<'t>,
+    reader: CatalogReader<'t>,
     /// What the schema is, where that was read.
     now: Option<Catalog>,
 }
@@ -212,9 +212,9 @@ enum Call<'c> {
 /// What became of a migration.
 enum Tries {
     /// It is applied.
-    Applied(Tried),
+    Applied(TriedMigration),
     /// It is not applied, and nothing can be done after it.
-    Ended(Tried),
+    Ended(TriedMigration),
 }
 
 impl<'t, T: Target + ?Sized> Trial<'t, T> {
@@ -227,7 +227,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
             Some(replay) => replay.over(&trip.migrator),
             None => trip.migrator.clone(),
         };
-        let reader = Reader::open(target).await?;
+        let reader = CatalogReader::open(target).await?;
         Ok(Trial { trip, target, migrator, replay, reader, now: None })
     }
 
@@ -270,23 +270,24 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
     }
 
     /// A migration that could not be applied, of those that a call was to apply.
-    fn not_applied(&self, error: Error) -> Tried {
+    fn not_applied(&self, error: Error) -> TriedMigration {
         let name = match &error {
             Error::Failed(failure) => failure.name.clone(),
             _ => self.trip.migrator.set().name().to_owned(),
         };
-        Tried { name, problems: vec![Problem::Up { error }], irreversible: None }
+        TriedMigration { name, problems: vec![ReversibleProblem::Up { error }], irreversible: None }
     }
 
     /// Takes one migration up, down and up again.
     async fn try_one(&mut self, migration: &dyn Migration) -> Result<Tries, Error> {
-        let mut tried = Tried { name: migration.name().to_owned(), problems: Vec::new(), irreversible: None };
+        let mut tried =
+            TriedMigration { name: migration.name().to_owned(), problems: Vec::new(), irreversible: None };
         if migration.down().is_some() {
             self.read().await?;
         }
         let before = self.now.take();
         if let Err(error) = self.call(Call::To(migration.name())).await {
-            tried.problems.push(Problem::Up { error });
+            tried.problems.push(ReversibleProblem::Up { error });
             return Ok(Tries::Ended(tried));
         }
         let Some(before) = before.filter(|_| migration.down().is_some()) else {
@@ -305,10 +306,10 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         // The same statements over the same schema make the same: what code does may depend on more.
         let is_sure = left.is_empty() && !runs_code(migration);
         if !left.is_empty() {
-            tried.problems.push(Problem::Left { differences: left });
+            tried.problems.push(ReversibleProblem::Left { differences: left });
         }
         if let Err(error) = self.call(Call::To(migration.name())).await {
-            tried.problems.push(Problem::UpAgain { error });
+            tried.problems.push(ReversibleProblem::UpAgain { error });
             return self.after_failure(migration, tried, false).await;
         }
         self.now = is_sure.then(|| first.clone());
@@ -316,19 +317,24 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
             let second = self.read().await?.without_order_of_columns();
             let differences = first.without_order_of_columns().differences(&second);
             if !differences.is_empty() {
-                tried.problems.push(Problem::Other { differences });
+                tried.problems.push(ReversibleProblem::Other { differences });
             }
         }
         Ok(Tries::Applied(tried))
     }
 
     /// A migration has no down script, or one that fails.
-    fn found_irreversible(&self, migration: &dyn Migration, tried: &mut Tried, error: Option<Error>) {
+    fn found_irreversible(
+        &self,
+        migration: &dyn Migration,
+        tried: &mut TriedMigration,
+        error: Option<Error>,
+    ) {
         match (error, self.trip.allows_irreversible(migration)) {
             (None, true) => tried.irreversible = Some(Irreversible::NoDown),
             (Some(error), true) => tried.irreversible = Some(Irreversible::DownFails { error }),
-            (None, false) => tried.problems.push(Problem::NoDown),
-            (Some(error), false) => tried.problems.push(Problem::Down { error }),
+            (None, false) => tried.problems.push(ReversibleProblem::NoDown),
+            (Some(error), false) => tried.problems.push(ReversibleProblem::Down { error }),
         }
     }
 
@@ -337,7 +343,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
     async fn after_failure(
         &mut self,
         migration: &dyn Migration,
-        tried: Tried,
+        tried: TriedMigration,
         is_applied: bool,
     ) -> Result<Tries, Error> {
         if is_applied {
@@ -387,25 +393,25 @@ fn runs_code(migration: &dyn Migration) -> bool {
 }
 
 /// The session that reads the catalog after each step, which has to prepare the query once.
-struct Reader<'t> {
+struct CatalogReader<'t> {
     session: Session<'t>,
     prepared: Statement,
     /// Whether all that is in the database was made by the trial.
     is_ours: bool,
 }
 
-impl<'t> Reader<'t> {
-    async fn open<T: Target + ?Sized>(target: &'t T) -> Result<Reader<'t>, Error> {
+impl<'t> CatalogReader<'t> {
+    async fn open<T: Target + ?Sized>(target: &'t T) -> Result<CatalogReader<'t>, Error> {
         let session = target.open().await?;
         let is_ours = is_empty(&session).await?;
         let prepared = prepare(&session).await?;
-        Ok(Reader { session, prepared, is_ours })
+        Ok(CatalogReader { session, prepared, is_ours })
     }
 
     /// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
     async fn read<T: Target + ?Sized>(&mut self, target: &T, migrator: &Migrator) -> Result<Catalog, Error> {
         let history = PgHistory::open(target, &migrator.settings).await?;
-        let table = history.survey().await.map(|survey| survey.table);
+        let table = history.session_info().await.map(|session_info| session_info.table);
         history.close().await;
         let scope = Scope::database().without_histories(&self.session, &table?).await?;
         read_with(&mut self.session, &scope, Some(&self.prepared)).await
@@ -425,7 +431,7 @@ impl<'t> Reader<'t> {
 #[non_exhaustive]
 pub struct Reversible {
     /// The migrations that were tried, in order.
-    pub migrations: Vec<Tried>,
+    pub migrations: Vec<TriedMigration>,
     /// How many were not tried, because one before them could not be applied.
     pub not_tried: usize,
 }
@@ -433,11 +439,11 @@ pub struct Reversible {
 /// One migration that was tried.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Tried {
+pub struct TriedMigration {
     /// The migration's name.
     pub name: String,
     /// What is wrong with it.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ReversibleProblem>,
     /// Why it has no way back, where it [need not have one](RoundTrip::allow_irreversible).
     pub irreversible: Option<Irreversible>,
 }
@@ -458,7 +464,7 @@ pub enum Irreversible {
 /// Why a migration is not reversible.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum ReversibleProblem {
     /// It can't be applied at all.
     Up {
         /// Why not.
@@ -495,29 +501,29 @@ impl Reversible {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ReversibleProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            Problem::Up { error } => write!(f, "can't be applied: {}", without_advice(error)),
-            Problem::NoDown => f.write_str(
+            ReversibleProblem::Up { error } => write!(f, "can't be applied: {}", without_advice(error)),
+            ReversibleProblem::NoDown => f.write_str(
                 "has no down script\nnext: write one, or allow it to have none with `allow_irreversible`",
             ),
-            Problem::Down { error } => write!(
+            ReversibleProblem::Down { error } => write!(
                 f,
                 "has a down script that fails: {}\nnext: correct it, or allow it to fail with `allow_irreversible`",
                 without_advice(error)
             ),
-            Problem::Left { differences } => {
+            ReversibleProblem::Left { differences } => {
                 write!(
                     f,
                     "is not undone by its down script, which leaves, compared with before:\n{differences}"
                 )
             }
-            Problem::UpAgain { error } => {
+            ReversibleProblem::UpAgain { error } => {
                 write!(f, "can't be applied again after its down script: {}", without_advice(error))
             }
-            Problem::Other { differences } => {
+            ReversibleProblem::Other { differences } => {
                 write!(f, "makes another schema the second time, compared with the first:\n{differences}")
             }
         }

@@ -54,7 +54,7 @@ pub fn server() -> Result<&'static Server, TestingError> {
 /// SIGKILL included, a watchdog does.
 #[derive(Debug)]
 pub struct Server {
-    kind: Kind,
+    kind: ServerKind,
     /// How to connect, to a database that is always there.
     config: Config,
     version_num: u32,
@@ -88,7 +88,7 @@ fn of_environment() -> Option<Result<Server, TestingError>> {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum ServerKind {
     Ours(Postmaster),
     Shared(Arc<Lease>),
     /// With the connection string, whose form and parameters are kept.
@@ -125,7 +125,7 @@ impl Server {
         let config: Config = crate::connection::connection_string::config(text)
             .map_err(|source| TestingError::Url { source: Arc::new(source) })?;
         let version_num = database::version_num(&config)?;
-        Ok(Self::of(Kind::Theirs(Secret::new(text)), config, version_num))
+        Ok(Self::of(ServerKind::Theirs(Secret::new(text)), config, version_num))
     }
 
     /// The server of all processes of this user.
@@ -133,10 +133,10 @@ impl Server {
         let lease = Lease::join(Binaries::find()?)?;
         let version_num = lease.binaries().version_num();
         let config = local_config(lease.place().path(), PORT);
-        Ok(Self::of(Kind::Shared(Arc::new(lease)), config, version_num))
+        Ok(Self::of(ServerKind::Shared(Arc::new(lease)), config, version_num))
     }
 
-    fn of(kind: Kind, config: Config, version_num: u32) -> Self {
+    fn of(kind: ServerKind, config: Config, version_num: u32) -> Self {
         Self { kind, config, version_num, keeper: OnceCell::new() }
     }
 
@@ -186,8 +186,8 @@ impl Server {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.kind {
-            Kind::Ours(_) | Kind::Shared(_) => url::public(&self.config, database),
-            Kind::Theirs(text) => url::with_database(text.reveal(), database),
+            ServerKind::Ours(_) | ServerKind::Shared(_) => url::public(&self.config, database),
+            ServerKind::Theirs(text) => url::with_database(text.reveal(), database),
         }
     }
 
@@ -208,9 +208,9 @@ impl Server {
     #[must_use]
     pub fn socket_dir(&self) -> Option<&Path> {
         match &self.kind {
-            Kind::Ours(postmaster) => Some(postmaster.folder()),
-            Kind::Shared(lease) => Some(lease.place().path()),
-            Kind::Theirs(_) => None,
+            ServerKind::Ours(postmaster) => Some(postmaster.folder()),
+            ServerKind::Shared(lease) => Some(lease.place().path()),
+            ServerKind::Theirs(_) => None,
         }
     }
 
@@ -231,9 +231,9 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match &self.kind {
-            Kind::Ours(postmaster) => postmaster.pid(),
-            Kind::Shared(lease) => lease.pid(),
-            Kind::Theirs(_) => None,
+            ServerKind::Ours(postmaster) => postmaster.pid(),
+            ServerKind::Shared(lease) => lease.pid(),
+            ServerKind::Theirs(_) => None,
         }
     }
 
@@ -241,9 +241,9 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> Option<String> {
         match &self.kind {
-            Kind::Ours(postmaster) => Some(postmaster.log()),
-            Kind::Shared(lease) => Some(read_log(lease.place())),
-            Kind::Theirs(_) => None,
+            ServerKind::Ours(postmaster) => Some(postmaster.log()),
+            ServerKind::Shared(lease) => Some(read_log(lease.place())),
+            ServerKind::Theirs(_) => None,
         }
     }
 
@@ -251,9 +251,9 @@ impl Server {
     #[must_use]
     pub fn bin_dir(&self) -> Option<&Path> {
         match &self.kind {
-            Kind::Ours(postmaster) => Some(postmaster.binaries().dir()),
-            Kind::Shared(lease) => Some(lease.binaries().dir()),
-            Kind::Theirs(_) => None,
+            ServerKind::Ours(postmaster) => Some(postmaster.binaries().dir()),
+            ServerKind::Shared(lease) => Some(lease.binaries().dir()),
+            ServerKind::Theirs(_) => None,
         }
     }
 
@@ -288,16 +288,16 @@ impl Server {
 
     fn ours(&self) -> Option<&Postmaster> {
         match &self.kind {
-            Kind::Ours(postmaster) => Some(postmaster),
-            Kind::Shared(_) | Kind::Theirs(_) => None,
+            ServerKind::Ours(postmaster) => Some(postmaster),
+            ServerKind::Shared(_) | ServerKind::Theirs(_) => None,
         }
     }
 
     /// This process's part in the server, if that is shared.
     pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
         match &self.kind {
-            Kind::Shared(lease) => Some(lease),
-            Kind::Ours(_) | Kind::Theirs(_) => None,
+            ServerKind::Shared(lease) => Some(lease),
+            ServerKind::Ours(_) | ServerKind::Theirs(_) => None,
         }
     }
 }
@@ -361,7 +361,7 @@ impl ServerBuilder {
         let version_num = binaries.version_num();
         let postmaster = Postmaster::start(binaries, &self.settings)?;
         let config = local_config(postmaster.folder(), self.port());
-        Ok(Server::of(Kind::Ours(postmaster), config, version_num))
+        Ok(Server::of(ServerKind::Ours(postmaster), config, version_num))
     }
 }
 

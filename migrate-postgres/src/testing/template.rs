@@ -12,7 +12,7 @@ use std::{env, str};
 
 use super::TestingError;
 use super::binaries::Binaries;
-use super::folder::Place;
+use super::folder::ServerFolder;
 use super::postmaster::tail;
 use super::user::{User, command};
 
@@ -34,7 +34,7 @@ const INITDB: &[&str] = &[
 const COMPLETE: &str = "complete";
 
 /// Fills the data folder of a new server.
-pub(super) fn fill(folder: &Place, binaries: &Binaries) -> Result<(), TestingError> {
+pub(super) fn fill(folder: &ServerFolder, binaries: &Binaries) -> Result<(), TestingError> {
     if let Some(user) = folder.user()
         && !user.can_enter(binaries.dir())
     {
@@ -63,7 +63,7 @@ pub(super) fn key(binaries: &Binaries) -> String {
     format!("{}\n{}\ninitdb {}\n", binaries.version(), binaries.dir().display(), INITDB.join(" "))
 }
 
-fn initdb(folder: &Place, binaries: &Binaries) -> Result<(), TestingError> {
+fn initdb(folder: &ServerFolder, binaries: &Binaries) -> Result<(), TestingError> {
     let program = binaries.dir().join("initdb");
     let output = command(&program, folder.user())
         .args(INITDB)
@@ -137,7 +137,7 @@ impl Cache {
         fs::read(self.template.join(COMPLETE)).is_ok_and(|text| text == self.key.as_bytes())
     }
 
-    fn copy_to(&self, folder: &Place) -> Result<(), TestingError> {
+    fn copy_to(&self, folder: &ServerFolder) -> Result<(), TestingError> {
         copy(&self.data(), &folder.data(), folder.user())
             .map_err(TestingError::io("copy the data folder", &self.data()))
     }
@@ -176,16 +176,16 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::{COMPLETE, Cache};
-    use crate::testing::folder::Folder;
+    use crate::testing::folder::LockedFolder;
 
-    fn template(folder: &Folder) -> Cache {
+    fn template(folder: &LockedFolder) -> Cache {
         let own = fs::metadata(folder.path()).unwrap().uid();
         Cache::open(folder.path(), own, "postgres (PostgreSQL) 15.18\n/bin\n").unwrap()
     }
 
     #[test]
     fn a_template_is_complete_only_with_its_marker() {
-        let folder = Folder::create().unwrap();
+        let folder = LockedFolder::create().unwrap();
         let cache = template(&folder);
         assert!(!cache.is_complete());
 
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_half_made_template_is_made_anew() {
-        let folder = Folder::create().unwrap();
+        let folder = LockedFolder::create().unwrap();
         let cache = template(&folder);
         fs::create_dir_all(cache.data().join("half")).unwrap();
         let data = folder.path().join("made");
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_template_of_another_server_is_not_taken() {
-        let folder = Folder::create().unwrap();
+        let folder = LockedFolder::create().unwrap();
         let cache = template(&folder);
         let data = folder.path().join("made");
         fs::create_dir(&data).unwrap();
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_cache_that_others_may_write_to_or_own_is_not_used() {
-        let folder = Folder::create().unwrap();
+        let folder = LockedFolder::create().unwrap();
         let dir = folder.path().join("cache");
         assert!(Cache::open(&dir, folder.own_uid() + 1, "key").is_none());
         let own = fs::metadata(&dir).unwrap().uid();

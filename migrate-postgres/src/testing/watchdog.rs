@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Stdio};
 
 use super::TestingError;
-use super::folder::Folder;
+use super::folder::LockedFolder;
 use super::user::{User, command};
 
 pub(super) const SHELL: &str = "/bin/sh";
@@ -46,7 +46,7 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(super) fn spawn(folder: &Folder) -> Result<Self, TestingError> {
+    pub(super) fn spawn(folder: &LockedFolder) -> Result<Self, TestingError> {
         // The standard library opens both ends close-on-exec, so no other child inherits the writing one.
         // As the tests' own user: it takes one who may write to the temporary folder to remove ours from it.
         let mut shell = command(SHELL, None)

@@ -191,7 +191,7 @@ async fn drift_since_the_last_run_needs_no_scratch_database() {
     let stage = Stage::new(&TABLES).await;
     fs::create_dir(stage.path().join("backups")).unwrap();
     let mut told =
-        stage.transcript(&["drift --kept", "up --keep-schema --backup backups", "drift --kept", "drift"]);
+        stage.transcript(&["drift --kept", "up --snapshot-schema --backup backups", "drift --kept", "drift"]);
     let client = stage.database.connect().await.unwrap();
     let change = "ALTER TABLE users ADD nickname text; DROP TABLE posts; CREATE TABLE tmp_x (); \
                   GRANT SELECT ON users TO PUBLIC";

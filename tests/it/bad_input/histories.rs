@@ -285,7 +285,7 @@ async fn a_version_that_does_not_exist_is_named() {
     let migrator = folder.migrator();
     for (case, result) in [
         ("unknown_version", migrator.to(&database.config(), "7").await),
-        ("unknown_version_target", migrator.clone().target("0007_likes").run(&database.config()).await),
+        ("unknown_version_target", migrator.clone().up_to("0007_likes").run(&database.config()).await),
         ("unknown_version_baseline", migrator.baseline(&database.config(), "20260101").await),
     ] {
         let error = result.unwrap_err();

@@ -66,7 +66,7 @@ async fn a_role_without_usage_on_the_historys_schema() {
     for error in [
         migrator.status(&role.config).await.unwrap_err(),
         migrator.plan(&role.config).await.unwrap_err(),
-        migrator.attempts(&role.config).await.unwrap_err(),
+        migrator.history(&role.config).await.unwrap_err(),
         migrator.position(&role.config).await.unwrap_err(),
     ] {
         assert!(matches!(&error, Error::Privilege { .. }), "{error:?}");

@@ -38,7 +38,7 @@ async fn a_schema_that_is_not_is_refused_and_nothing_is_marked() {
     let Error::Differs { name, differences } = error else { panic!("{error}") };
     assert_eq!((name.as_str(), differences.len()), ("00002_step", 3));
     assert_eq!(migrator.status(database.url()).await.unwrap().pending().count(), 2);
-    assert!(migrator.attempts(database.url()).await.unwrap().is_empty());
+    assert!(migrator.history(database.url()).await.unwrap().is_empty());
 
     let same = migrator.check_baseline(database.url(), "2", &Comparison::new()).await.unwrap();
     assert_eq!(same, differences);

@@ -3,11 +3,11 @@
 use crate::drift::{database, run, users};
 use migrate_postgres::Migrator;
 use migrate_postgres::catalog::{Change, Kind};
-use migrate_postgres::drift::{Comparison, SinceKept};
+use migrate_postgres::drift::{Comparison, SnapshotDrift};
 use migrate_postgres::testing::Database;
 
-async fn since(migrator: &Migrator, database: &Database) -> Option<SinceKept> {
-    migrator.drift_since_kept(database.url(), &Comparison::new()).await.unwrap()
+async fn since(migrator: &Migrator, database: &Database) -> Option<SnapshotDrift> {
+    migrator.drift_since_snapshot(database.url(), &Comparison::new()).await.unwrap()
 }
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn what_others_change_after_a_run_is_told_and_what_runs_change_is_not() {
     let plain = Migrator::new(users());
     plain.to(database.url(), "1").await.unwrap();
     assert_eq!(since(&plain, &database).await, None, "nobody asked for it to be kept");
-    let keeping = plain.clone().keep_schema();
+    let keeping = plain.clone().snapshot_schema();
     keeping.run(database.url()).await.unwrap();
     let kept = since(&keeping, &database).await.unwrap();
     assert!(kept.changes.is_empty() && !kept.outdated, "{kept:?}");
@@ -33,7 +33,7 @@ async fn what_others_change_after_a_run_is_told_and_what_runs_change_is_not() {
 #[tokio::test]
 async fn what_was_kept_before_a_run_that_kept_nothing_is_outdated() {
     let database = database().await;
-    let keeping = Migrator::new(users()).keep_schema();
+    let keeping = Migrator::new(users()).snapshot_schema();
     keeping.to(database.url(), "1").await.unwrap();
     Migrator::new(users()).run(database.url()).await.unwrap();
     assert!(since(&keeping, &database).await.unwrap().outdated);
@@ -43,7 +43,7 @@ async fn what_was_kept_before_a_run_that_kept_nothing_is_outdated() {
 async fn a_schema_that_can_not_be_kept_is_no_reason_for_a_run_to_fail() {
     let database = database().await;
     run(&database, "CREATE TABLE migrate_schema (mine text)").await;
-    let report = Migrator::new(users()).keep_schema().run(database.url()).await.unwrap();
+    let report = Migrator::new(users()).snapshot_schema().run(database.url()).await.unwrap();
     let notices: Vec<String> = report.notices.iter().map(ToString::to_string).collect();
     assert_eq!((report.steps.len(), notices.len()), (2, 1));
     assert!(notices[0].contains("what the schema is now could not be kept"), "{notices:?}");

@@ -2,10 +2,10 @@
 
 use crate::drift::run;
 use migrate_postgres::drift::Comparison;
-use migrate_postgres::tools::{self, KeptTable};
+use migrate_postgres::tools::{self, ForeignTable};
 use migrate_tests::histories::{CASES, Case, DIESEL, PRISMA, RAILS, REFINERY, SQLX};
 
-const KEPT: [(Case, fn() -> KeptTable); 4] =
+const KEPT: [(Case, fn() -> ForeignTable); 4] =
     [(PRISMA, tools::prisma), (SQLX, tools::sqlx), (REFINERY, tools::refinery), (DIESEL, tools::diesel)];
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_history_that_was_adopted_is_no_drift() {
 async fn where_a_tools_table_is_kept_its_migrations_are_compared() {
     for (case, kept) in KEPT {
         let database = case.database().await;
-        let migrator = case.migrator().history(kept());
+        let migrator = case.migrator().foreign_history(kept());
         migrator.run(database.url()).await.unwrap();
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
         assert_eq!(drift.to_string(), "the schema is what its 3 applied migrations make", "{}", case.tool);
@@ -43,7 +43,7 @@ async fn where_a_tools_table_is_kept_its_migrations_are_compared() {
 #[tokio::test]
 async fn a_table_that_is_kept_elsewhere_is_no_drift_and_its_schema_neither() {
     let database = crate::drift::database().await;
-    let migrator = SQLX.migrator().history(tools::sqlx().table("My Migrations").schema("my ops"));
+    let migrator = SQLX.migrator().foreign_history(tools::sqlx().table("My Migrations").schema("my ops"));
     migrator.run(database.url()).await.unwrap();
     for comparison in
         [Comparison::new(), Comparison::new().schema("public"), Comparison::new().schema("my ops")]

@@ -59,11 +59,11 @@ async fn users(database: &Database) -> i64 {
 async fn a_dump_is_made_only_when_something_is_pending_and_restores_what_was() {
     let (database, folder) = (database().await, folder());
     migrator(&FILES[..1]).run(database.url()).await.unwrap();
-    let deleting = migrator(&FILES).backup(folder.path());
+    let deleting = migrator(&FILES).backup_before(folder.path());
     deleting.run(database.url()).await.unwrap();
     assert_eq!(users(&database).await, 0);
     deleting.run(database.url()).await.unwrap();
-    let backups = deleting.backups(database.url()).await.unwrap();
+    let backups = deleting.list_backups(database.url()).await.unwrap();
     assert_eq!((backups.len(), files_in(folder.path()).len()), (1, 1));
     let metadata = std::fs::metadata(&backups[0].file).unwrap();
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (backups[0].bytes, 0o600));
@@ -90,7 +90,7 @@ async fn refused(migrator: Migrator, database: &Database) -> BackupError {
         panic!("not a backup's error")
     };
     assert_eq!(users(database).await, 1, "nothing was applied");
-    assert!(migrator.backups(database.url()).await.unwrap().is_empty());
+    assert!(migrator.list_backups(database.url()).await.unwrap().is_empty());
     error
 }
 
@@ -98,7 +98,7 @@ async fn refused(migrator: Migrator, database: &Database) -> BackupError {
 async fn without_a_usable_pg_dump_or_room_nothing_is_applied_and_no_file_is_left() {
     let (database, folder) = (database().await, folder());
     migrator(&FILES[..1]).run(database.url()).await.unwrap();
-    let with = |backups: Backups| migrator(&FILES).backup(backups);
+    let with = |backups: Backups| migrator(&FILES).backup_before(backups);
     let to = || Backups::to(folder.path());
     let error = refused(with(to().programs(folder.path())), &database).await;
     assert!(matches!(&error, BackupError::NoProgram { found, .. } if found.is_empty()), "{error}");
@@ -123,13 +123,13 @@ async fn without_a_usable_pg_dump_or_room_nothing_is_applied_and_no_file_is_left
 async fn of_several_runs_that_begin_at_once_one_makes_the_backup() {
     let (database, folder) = (database().await, folder());
     let runs = (0..4).map(|_| {
-        let (migrator, config) = (migrator(&FILES).backup(folder.path()), database.config());
+        let (migrator, config) = (migrator(&FILES).backup_before(folder.path()), database.config());
         tokio::spawn(async move { migrator.run(&config).await })
     });
     for run in runs.collect::<Vec<_>>() {
         run.await.unwrap().unwrap();
     }
-    assert_eq!(migrator(&FILES).backups(database.url()).await.unwrap().len(), 1);
+    assert_eq!(migrator(&FILES).list_backups(database.url()).await.unwrap().len(), 1);
     assert_eq!(files_in(folder.path()).len(), 1);
 }
 
@@ -145,8 +145,8 @@ async fn a_backup_can_be_made_at_any_time_and_is_told_of() {
             other => other.to_string(),
         });
     });
-    let made = migrator.back_up(database.url(), folder.path()).await.unwrap();
-    assert_eq!(migrator.backups(database.url()).await.unwrap(), std::slice::from_ref(&made));
+    let made = migrator.backup(database.url(), folder.path()).await.unwrap();
+    assert_eq!(migrator.list_backups(database.url()).await.unwrap(), std::slice::from_ref(&made));
     let told = told.lock().unwrap();
     assert_eq!((told[0].as_str(), told.last().unwrap()), ("backing up", &made.file.display().to_string()));
 }

@@ -3,7 +3,7 @@
 use crate::operate::support::{database, migrator, value};
 use migrate_core::sql::LockMode;
 use migrate_postgres::Error;
-use migrate_postgres::operate::Stopped;
+use migrate_postgres::operate::RehearsalStopped;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -63,7 +63,7 @@ async fn a_migration_that_would_fail_is_told_with_its_place_and_nothing_is_left(
     for (text, code, line) in cases {
         let failing = migrator(&[USERS, ("2_boss.sql", deferred), ("3_fails.sql", text)]);
         let rehearsal = failing.rehearse(database.url(), LIMIT).await.unwrap();
-        let Some(Stopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
+        let Some(RehearsalStopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
         assert_eq!((failure.name.as_str(), failure.code.as_deref()), ("3_fails", Some(code)));
         assert_eq!(failure.place.as_ref().map(|place| place.line), line);
         assert_eq!(state(&client).await, before);
@@ -90,7 +90,9 @@ async fn what_can_not_be_rolled_back_is_named_and_left_out() {
     let files = [USERS, index, ("3_more.sql", "SELECT 1")];
     let rehearsal = migrator(&files).rehearse(database.url(), LIMIT).await.unwrap();
     assert_eq!(rehearsal.steps.len(), 1);
-    let Some(Stopped::Refuses { name, left_out: 2 }) = &rehearsal.stopped else { panic!("{rehearsal}") };
+    let Some(RehearsalStopped::Refuses { name, left_out: 2 }) = &rehearsal.stopped else {
+        panic!("{rehearsal}")
+    };
     assert_eq!(name, "2_index");
     assert_eq!(rehearsal.left_out, ["2_index", "3_more"]);
     assert!(rehearsal.to_string().contains("not rehearsed: 2_index, 3_more"), "{rehearsal}");
@@ -106,7 +108,10 @@ async fn what_can_not_be_rolled_back_is_named_and_left_out() {
     ];
     migrator(&added[..1]).run(database.url()).await.unwrap();
     let rehearsal = migrator(&added).rehearse(database.url(), LIMIT).await.unwrap();
-    assert!(matches!(rehearsal.stopped, Some(Stopped::NeedsCommit { left_out: 1, .. })), "{rehearsal}");
+    assert!(
+        matches!(rehearsal.stopped, Some(RehearsalStopped::NeedsCommit { left_out: 1, .. })),
+        "{rehearsal}"
+    );
 }
 
 #[tokio::test]
@@ -118,13 +123,13 @@ async fn a_rehearsal_waits_neither_for_locks_nor_for_statements_without_end() {
     reader.batch_execute("SET application_name = 'reporting'; BEGIN; SELECT FROM users").await.unwrap();
     let altering = migrator(&files).lock_timeout(Duration::from_millis(100));
     let rehearsal = altering.rehearse(database.url(), LIMIT).await.unwrap();
-    let Some(Stopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
+    let Some(RehearsalStopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
     assert_eq!(failure.code.as_deref(), Some("55P03"));
     assert_eq!(failure.blockers[0].application.as_deref(), Some("reporting"));
 
     let slow = migrator(&[USERS, ("2_slow.sql", "SET statement_timeout = 0; SELECT pg_sleep(600);")]);
     let rehearsal = slow.rehearse(database.url(), Duration::from_millis(300)).await.unwrap();
-    assert!(matches!(rehearsal.stopped, Some(Stopped::TimeUp { .. })), "{rehearsal}");
+    assert!(matches!(rehearsal.stopped, Some(RehearsalStopped::TimeUp { .. })), "{rehearsal}");
 
     // A transaction of the owner's is not rolled back.
     let error = altering.rehearse(&reader, LIMIT).await.unwrap_err();
@@ -173,7 +178,7 @@ async fn a_script_has_the_timeout_that_it_asks_for() {
     let database = database().await;
     let slow = [("1_slow.sql", "-- migrate: statement_timeout=100ms\nSELECT pg_sleep(600);")];
     let rehearsal = migrator(&slow).rehearse(database.url(), LIMIT).await.unwrap();
-    let Some(Stopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
+    let Some(RehearsalStopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
     assert_eq!(failure.code.as_deref(), Some("57014"));
 }
 

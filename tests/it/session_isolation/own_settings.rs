@@ -97,7 +97,7 @@ async fn life<T: Target + ?Sized>(target: &T, kind: Option<LockKind>) -> Vec<Str
     if let Some(kind) = kind {
         all = all.lock(kind);
     }
-    let two = all.clone().target("2");
+    let two = all.clone().up_to("2");
     let mut told = Vec::new();
     told.push(steps(&all.plan(target).await.unwrap().steps));
     told.push(steps(&two.run(target).await.unwrap().steps));
@@ -106,16 +106,16 @@ async fn life<T: Target + ?Sized>(target: &T, kind: Option<LockKind>) -> Vec<Str
     told.extend(look(&all, target).await);
     told.push(steps(&all.down(target, 2).await.unwrap().steps));
     told.extend(look(&all, target).await);
-    told.push(steps(&all.take(target, &To::version(Version::numeric("3"))).await.unwrap().steps));
+    told.push(steps(&all.run_plan(target, &To::version(Version::numeric("3"))).await.unwrap().steps));
     told.push(steps(&all.redo(target, 1).await.unwrap().steps));
     let broken = all.clone().history_table("broken");
     told.push(broken.run(target).await.unwrap_err().to_string().lines().take(4).collect());
-    told.push(broken.attempts(target).await.unwrap().len().to_string());
+    told.push(broken.history(target).await.unwrap().len().to_string());
     if target.to_config().unwrap().is_some() {
         told.push(format!("drift {}", all.drift(target, &Comparison::new()).await.unwrap()));
-        all.back_up(target, backups()).await.unwrap();
+        all.backup(target, backups()).await.unwrap();
     }
-    let backups = all.backups(target).await.unwrap();
+    let backups = all.list_backups(target).await.unwrap();
     let made = backups.iter().filter(|backup| backup.at.elapsed().unwrap() < Duration::from_secs(600));
     told.push(format!("{} backups", made.count()));
     told.extend(look(&all, target).await);
@@ -138,7 +138,7 @@ async fn look<T: Target + ?Sized>(migrator: &Migrator, target: &T) -> Vec<String
         told.push(format!("{}: {}", row.name, state.split([' ', '{']).next().unwrap_or_default()));
     }
     told.push(steps(&migrator.plan(target).await.unwrap().steps));
-    let attempts = migrator.attempts(target).await.unwrap();
+    let attempts = migrator.history(target).await.unwrap();
     assert!(attempts.iter().all(|attempt| attempt.started_at > since));
     let attempt =
         |a: &migrate_postgres::Attempt| format!("{} {} {:?} {}", a.number, a.name, a.outcome, a.action);
@@ -180,7 +180,7 @@ async fn adopted<T: Target + ?Sized>(case: Case, target: &T) -> Vec<String> {
         found.iter().map(|found| format!("{} {:?}", found.table, found.found)).collect();
     told.push(steps(&migrator.plan(target).await.unwrap().steps));
     told.push(steps(&migrator.run(target).await.unwrap().steps));
-    assert_eq!(migrator.attempts(target).await.unwrap()[0].started_at, SystemTime::UNIX_EPOCH + FIRST);
+    assert_eq!(migrator.history(target).await.unwrap()[0].started_at, SystemTime::UNIX_EPOCH + FIRST);
     told
 }
 
@@ -366,9 +366,13 @@ async fn no_timeout_of_the_database_ends_our_bookkeeping() {
         assert_eq!(ran.unwrap_err().sqlstate(), Some("22012"), "over a client: {over_client}");
         let bare = [LIFE, &[("4_d.up.sql", "-- migrate: transaction=none\nSELECT 1; SELECT 1/0;")]].concat();
         assert_eq!(migrator(&bare).run(&config).await.unwrap_err().sqlstate(), Some("22012"));
-        let failed = migrator(LIFE).attempts(&config).await.unwrap();
+        let failed = migrator(LIFE).history(&config).await.unwrap();
         let last = failed.last().unwrap();
-        assert!(matches!(last.outcome, migrate_postgres::Outcome::Failed { .. }), "{:?}", last.outcome);
+        assert!(
+            matches!(last.outcome, migrate_postgres::AttemptOutcome::Failed { .. }),
+            "{:?}",
+            last.outcome
+        );
         let resolution = migrate_postgres::Resolution::Reverted;
         migrator(&bare).resolve(&config, "4", resolution, "it does nothing").await.unwrap();
         assert_eq!(migrator(LIFE).down(&config, 2).await.unwrap().steps.len(), 2);
@@ -404,7 +408,7 @@ async fn no_timeout_of_the_database_ends_the_reading_of_a_tools_history() {
     let database = DIESEL.database().await;
     database.connect().await.unwrap().batch_execute("INSERT INTO posts VALUES (1), (1)").await.unwrap();
     hurry(&database).await;
-    let migrator = DIESEL.migrator_of([USERS, POSTS, indexes]).history(tools::diesel());
+    let migrator = DIESEL.migrator_of([USERS, POSTS, indexes]).foreign_history(tools::diesel());
     assert_eq!(migrator.run(database.url()).await.unwrap_err().sqlstate(), Some("23505"));
     let admin = patient(&database).await;
     for table in ["__diesel_schema_migrations", "__diesel_schema_migrations_checkpoint"] {
@@ -427,7 +431,7 @@ async fn make<T: Target + ?Sized>(
         "position" => migrator.position(target).await.map(drop),
         "status" => migrator.status(target).await.map(drop),
         "plan" => migrator.plan(target).await.map(drop),
-        "attempts" => migrator.attempts(target).await.map(drop),
+        "attempts" => migrator.history(target).await.map(drop),
         "running" => migrator.running(target).await.map(drop),
         "verify" => migrator.verify(target).await.map(drop),
         "explain" => migrator.explain(target).await.map(drop),
@@ -492,11 +496,11 @@ async fn a_long_backup_is_recorded_and_the_run_goes_on() {
             .ignore_foreign_history()
             .history_schema("public")
             .lock(kind)
-            .backup(backups.clone());
+            .backup_before(backups.clone());
         assert_eq!(run.run(&config).await.unwrap().steps.len(), 1, "{kind:?}");
     }
     let one = migrator(&[("1_a.sql", "CREATE TABLE a ();")]);
-    one.back_up(&config, backups).await.unwrap();
-    assert_eq!(one.backups(&config).await.unwrap().len(), 4);
+    one.backup(&config, backups).await.unwrap();
+    assert_eq!(one.list_backups(&config).await.unwrap().len(), 4);
     drop_role(&database).await;
 }

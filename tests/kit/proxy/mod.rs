@@ -54,13 +54,13 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     server: Config,
-    state: Mutex<State>,
+    state: Mutex<MigrationStatus>,
     /// What all pumps look at before they pass a message on.
     gate: watch::Sender<Gate>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MigrationStatus {
     connections: Vec<Connection>,
     cancels: usize,
     latency: Duration,
@@ -78,7 +78,7 @@ enum Gate {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MigrationStatus> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@
 use diesel::Connection as _;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 use migrate_postgres::testing::Database;
-use migrate_postgres::tools::{self, KeptTable};
+use migrate_postgres::tools::{self, ForeignTable};
 use sqlx::ConnectOptions as _;
 use std::path::{Path, PathBuf};
 use tokio_postgres::config::Host;
@@ -59,7 +59,7 @@ impl Tool {
     pub const ALL: [Tool; 3] = [Tool::Sqlx, Tool::Refinery, Tool::Diesel];
 
     /// Its table, to be kept.
-    pub fn kept(self) -> KeptTable {
+    pub fn kept(self) -> ForeignTable {
         match self {
             Tool::Sqlx => tools::sqlx(),
             Tool::Refinery => tools::refinery(),

@@ -24,13 +24,13 @@ async fn kept_the_tool_goes_on_where_this_library_stopped_and_the_other_way_roun
             if count % 2 == 1 {
                 by_turns.push(tool.run(folder.path(), &database).await.unwrap());
             } else {
-                let migrator = ours(folder.path()).history(tool.kept());
+                let migrator = ours(folder.path()).foreign_history(tool.kept());
                 by_turns.push(migrator.run(database.url()).await.unwrap().steps.len());
             }
         }
         assert_eq!(by_turns, [1, 1, 1, 1], "{tool:?}");
         assert_eq!(tool.run(folder.path(), &database).await, Ok(0), "{tool:?}");
-        assert!(ours(folder.path()).history(tool.kept()).run(database.url()).await.unwrap().is_noop());
+        assert!(ours(folder.path()).foreign_history(tool.kept()).run(database.url()).await.unwrap().is_noop());
     }
 }
 
@@ -39,7 +39,7 @@ async fn kept_from_the_beginning_the_tool_has_nothing_to_do() {
     for tool in Tool::ALL {
         let (database, folder) = (database().await, Folder::new(&format!("first-{tool:?}")));
         tool.write(folder.path(), 4);
-        let migrator = ours(folder.path()).history(tool.kept());
+        let migrator = ours(folder.path()).foreign_history(tool.kept());
         assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 4);
         assert_eq!(tool.run(folder.path(), &database).await, Ok(0), "{tool:?}");
         assert_eq!(tool.applied(&database).await, 4);
@@ -60,7 +60,7 @@ async fn adopted_the_rest_is_applied_and_the_tools_table_stays_as_it_is() {
         let actions: Vec<Action> = report.steps.iter().map(|step| step.action).collect();
         assert_eq!(actions, [Action::Mark, Action::Mark, Action::Apply, Action::Apply], "{tool:?}");
         assert_eq!(tool.applied(&database).await, 2);
-        let attempts = migrator.attempts(database.url()).await.unwrap();
+        let attempts = migrator.history(database.url()).await.unwrap();
         let now = std::time::SystemTime::now();
         for attempt in &attempts {
             let age = now.duration_since(attempt.started_at).unwrap_or_default();
@@ -80,7 +80,7 @@ async fn a_file_that_was_edited_after_the_tool_applied_it_is_found_both_ways() {
         let adopted = ours(folder.path()).adopt().run(database.url()).await.unwrap_err().to_string();
         assert!(adopted.contains("was edited after"), "{adopted}");
         let kept =
-            ours(folder.path()).history(tool.kept()).run(database.url()).await.unwrap_err().to_string();
+            ours(folder.path()).foreign_history(tool.kept()).run(database.url()).await.unwrap_err().to_string();
         assert!(kept.contains("was edited after"), "{kept}");
         // What this library has written is found by the tool.
         let other = database_with(tool, &folder).await;
@@ -93,7 +93,7 @@ async fn a_file_that_was_edited_after_the_tool_applied_it_is_found_both_ways() {
 /// A database in which this library has applied a folder with the tool's history.
 async fn database_with(tool: Tool, folder: &Folder) -> Database {
     let database = database().await;
-    ours(folder.path()).history(tool.kept()).run(database.url()).await.unwrap();
+    ours(folder.path()).foreign_history(tool.kept()).run(database.url()).await.unwrap();
     database
 }
 
@@ -102,7 +102,7 @@ async fn what_one_has_reverted_the_other_applies_again() {
     for tool in [Tool::Sqlx, Tool::Diesel] {
         let (database, folder) = (database().await, Folder::new(&format!("reverted-{tool:?}")));
         tool.write(folder.path(), 3);
-        let migrator = ours(folder.path()).history(tool.kept());
+        let migrator = ours(folder.path()).foreign_history(tool.kept());
         migrator.run(database.url()).await.unwrap();
         migrator.down(database.url(), 1).await.unwrap();
         assert_eq!(tool.run(folder.path(), &database).await, Ok(1), "{tool:?}");
@@ -116,7 +116,7 @@ async fn what_one_has_reverted_the_other_applies_again() {
 async fn sqlx_and_this_library_at_once_apply_each_migration_once() {
     let (database, folder) = (database().await, Folder::new("at-once"));
     Tool::Sqlx.write(folder.path(), 4);
-    let migrator = ours(folder.path()).history(tools::sqlx());
+    let migrator = ours(folder.path()).foreign_history(tools::sqlx());
     let ours = || async { migrator.run(database.url()).await.map(drop).map_err(|error| error.to_string()) };
     let theirs = || async { Tool::Sqlx.run(folder.path(), &database).await.map(drop) };
     let (a, b, c, d, e, f) = tokio::join!(ours(), theirs(), ours(), theirs(), ours(), theirs());

@@ -1,13 +1,14 @@
 //! Which layout a directory follows.
 
 use crate::directory::LAYOUTS;
-use crate::directory::layouts::rules::{Look, Rules};
+use crate::directory::layouts::rules::{FileMatch, Rules};
 use crate::directory::source::SourceFile;
 use crate::set::problem::{Problem, ProblemKind, Problems};
 
 /// The layout that the files show.
 pub(in crate::directory) fn layout(files: &[SourceFile]) -> Result<&'static Rules, Problems> {
-    let looks: Vec<Look<'_>> = files.iter().map(Look::at).filter(|look| !look.place.is_known()).collect();
+    let looks: Vec<FileMatch<'_>> =
+        files.iter().map(FileMatch::at).filter(|look| !look.place.is_known()).collect();
     match shown(&looks).as_slice() {
         [(rules, _)] => {
             return rules.settle.map_or(Ok(rules), |settle| settle(&looks).map_err(|p| Problems::of([p])));
@@ -23,8 +24,9 @@ pub(in crate::directory) fn layout(files: &[SourceFile]) -> Result<&'static Rule
     if is_meant_to_be_empty || looks.iter().any(|look| look.place.folder.is_none() && look.place.is_sql()) {
         return Ok(&LAYOUTS[0]);
     }
-    let name =
-        |look: &Look<'_>| look.place.folder.map_or(look.place.file.to_owned(), |folder| format!("{folder}/"));
+    let name = |look: &FileMatch<'_>| {
+        look.place.folder.map_or(look.place.file.to_owned(), |folder| format!("{folder}/"))
+    };
     let mut found: Vec<String> = looks.iter().map(name).collect();
     found.dedup();
     found.truncate(5);
@@ -32,20 +34,20 @@ pub(in crate::directory) fn layout(files: &[SourceFile]) -> Result<&'static Rule
 }
 
 /// A layout, and the files that show it.
-type Shown<'a> = (&'static Rules, Vec<Look<'a>>);
+type LayoutEvidence<'a> = (&'static Rules, Vec<FileMatch<'a>>);
 
 /// Each layout that a file shows, with all such files. A layout is left out when another one that is shown has
 /// room for all of its files.
-fn shown<'a>(looks: &[Look<'a>]) -> Vec<Shown<'a>> {
+fn shown<'a>(looks: &[FileMatch<'a>]) -> Vec<LayoutEvidence<'a>> {
     let of = |rules: &'static Rules| {
         looks.iter().copied().filter(move |look| (rules.shows)(*look)).collect::<Vec<_>>()
     };
     let all: Vec<_> =
         LAYOUTS.iter().map(|rules| (rules, of(rules))).filter(|(_, of)| !of.is_empty()).collect();
-    let has_room = |(rules, own): &Shown<'_>| {
+    let has_room = |(rules, own): &LayoutEvidence<'_>| {
         let mut rooms = all.iter().filter(|(other, _)| other.layout != rules.layout);
         rooms.any(|(other, others)| {
-            let takes = |look: &&Look<'_>| (other.takes)(**look);
+            let takes = |look: &&FileMatch<'_>| (other.takes)(**look);
             own.iter().all(|look| takes(&look)) || {
                 let is_clear = own.iter().filter(|look| !takes(look)).count() < others.len()
                     || others.iter().any(|look| (other.proves)(look.place));
@@ -56,7 +58,7 @@ fn shown<'a>(looks: &[Look<'a>]) -> Vec<Shown<'a>> {
     all.iter().filter(|candidate| !has_room(candidate)).cloned().collect()
 }
 
-fn mixed((first, firsts): &Shown<'_>, (second, seconds): &Shown<'_>) -> Problem {
+fn mixed((first, firsts): &LayoutEvidence<'_>, (second, seconds): &LayoutEvidence<'_>) -> Problem {
     let kind = ProblemKind::MixedLayouts {
         first: first.layout,
         first_path: firsts[0].path.to_owned(),

@@ -8,8 +8,10 @@
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::flyway::{Kind, Name};
-use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
-use crate::directory::place::Place;
+use crate::directory::layouts::rules::{
+    FileKind, FileMatch, PLAIN, Rules, Stray, VERSION_LIMIT, check_length,
+};
+use crate::directory::place::FileLocation;
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -27,17 +29,17 @@ pub(in crate::directory) const RULES: Rules = Rules {
 };
 
 /// Whether a file is a repeatable migration, which the layouts of numbered files have besides Flyway's.
-pub(in crate::directory) fn takes_repeatable(look: Look<'_>) -> bool {
+pub(in crate::directory) fn takes_repeatable(look: FileMatch<'_>) -> bool {
     look.marks.is_none() && is_repeatable(look.place)
 }
 
-pub(in crate::directory) fn is_repeatable(place: Place<'_>) -> bool {
+pub(in crate::directory) fn is_repeatable(place: FileLocation<'_>) -> bool {
     let name = Name::of(place.file).ok().flatten();
     place.folder.is_none() && name.is_some_and(|name| name.kind == Kind::Repeatable)
 }
 
 /// The repeatable migration that a file is.
-pub(in crate::directory) fn repeatable(place: Place<'_>, layout: Layout) -> Option<FileKind> {
+pub(in crate::directory) fn repeatable(place: FileLocation<'_>, layout: Layout) -> Option<FileKind> {
     let name = Name::of(place.file).ok().flatten().filter(|name| name.kind == Kind::Repeatable)?;
     Some(FileKind::Script(Version::new(name.stem.clone(), layout.order()), name.stem, name.role))
 }
@@ -46,16 +48,16 @@ pub(in crate::directory) fn repeatable(place: Place<'_>, layout: Layout) -> Opti
 const ENDINGS: [(&str, Role); 4] =
     [(".up.sql", Role::Up), (".down.sql", Role::Down), (".verify.sql", Role::Verify), (".sql", Role::Up)];
 
-fn classify(place: Place<'_>) -> FileKind {
+fn classify(place: FileLocation<'_>) -> FileKind {
     classify_by(place, Layout::Flat, &ENDINGS)
 }
 
 /// What a file is in a layout of numbered files that hold two halves each.
-pub(in crate::directory) fn classify_halves(place: Place<'_>, layout: Layout) -> FileKind {
+pub(in crate::directory) fn classify_halves(place: FileLocation<'_>, layout: Layout) -> FileKind {
     classify_by(place, layout, &ENDINGS[2..])
 }
 
-fn classify_by(place: Place<'_>, layout: Layout, endings: &[(&str, Role)]) -> FileKind {
+fn classify_by(place: FileLocation<'_>, layout: Layout, endings: &[(&str, Role)]) -> FileKind {
     if place.folder.is_some() {
         return Stray::ignored(NoteKind::Subfolder, ProblemKind::InFolder { layout });
     }

@@ -11,7 +11,7 @@
 use crate::directory::NoteKind;
 use crate::directory::layouts::refinery;
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
-use crate::directory::place::Place;
+use crate::directory::place::FileLocation;
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -97,7 +97,7 @@ impl Name {
 /// `description VARCHAR(200)` of Flyway's history, which a repeatable migration is known by.
 const NAME_LIMIT: usize = 200;
 
-pub(in crate::directory) fn classify(place: Place<'_>) -> FileKind {
+pub(in crate::directory) fn classify(place: FileLocation<'_>) -> FileKind {
     if matches!(place.file, "flyway.conf" | "flyway.toml") {
         return FileKind::Note(NoteKind::ToolSettings);
     }
@@ -118,11 +118,11 @@ pub(in crate::directory) fn classify(place: Place<'_>) -> FileKind {
 
 /// Whether a directory in which these files were found is one to look into to its depth, as Flyway and refinery do.
 pub(crate) fn has_depth<'p>(mut paths: impl Iterator<Item = &'p str>) -> bool {
-    paths.any(|path| matches!(Name::of(Place::of(path).file), Ok(Some(_))))
+    paths.any(|path| matches!(Name::of(FileLocation::of(path).file), Ok(Some(_))))
 }
 
 /// What a file is whose name is none of Flyway's for scripts.
-fn stranger(place: Place<'_>) -> FileKind {
+fn stranger(place: FileLocation<'_>) -> FileKind {
     let other = |tool, what: &str, mend: &str| {
         FileKind::Problem(ProblemKind::OtherTool { tool, what: what.into(), mend: mend.into() })
     };

@@ -6,7 +6,7 @@
 use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
-use crate::directory::place::Place;
+use crate::directory::place::FileLocation;
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -25,7 +25,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-fn classify(place: Place<'_>) -> FileKind {
+fn classify(place: FileLocation<'_>) -> FileKind {
     let Some(folder) = place.folder else {
         let problem =
             ProblemKind::UnknownFile { layout: Layout::Folders, names: "`<version>_<name>/up.sql`" };

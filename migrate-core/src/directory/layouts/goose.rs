@@ -33,12 +33,12 @@ pub(in crate::directory) const RULES: Rules = Rules {
 };
 
 fn divide(text: &str) -> Halves {
-    let mut reader = Reader { text, halves: Halves::default(), up: None, down: None, open: None };
+    let mut reader = GooseReader { text, halves: Halves::default(), up: None, down: None, open: None };
     marks::comments(text).filter(|comment| comment.after("+goose").is_some()).for_each(|c| reader.mark(c));
     reader.finish()
 }
 
-struct Reader<'a> {
+struct GooseReader<'a> {
     text: &'a str,
     halves: Halves,
     up: Option<usize>,
@@ -47,7 +47,7 @@ struct Reader<'a> {
     open: Option<Comment<'a>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> GooseReader<'a> {
     fn mark(&mut self, mark: Comment<'a>) {
         if !mark.is_flush {
             self.halves.fault(mark.start, mark.line, MarkFault::Indented);

@@ -6,7 +6,7 @@
 use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, check_length};
-use crate::directory::place::Place;
+use crate::directory::place::FileLocation;
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -29,7 +29,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
 /// `migration_name varchar(255)` of Prisma's own history.
 const NAME_LIMIT: usize = 255;
 
-fn classify(place: Place<'_>) -> FileKind {
+fn classify(place: FileLocation<'_>) -> FileKind {
     let Some(folder) = place.folder else {
         return match place.file {
             "migration_lock.toml" => FileKind::Lock,

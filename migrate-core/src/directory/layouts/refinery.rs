@@ -5,7 +5,7 @@
 //! strictly in order). So what tells is whether there is a `V` of that version.
 
 use crate::directory::layouts::flyway::{self, Kind, Name};
-use crate::directory::layouts::rules::{FileKind, Look, PLAIN, Rules};
+use crate::directory::layouts::rules::{FileKind, FileMatch, PLAIN, Rules};
 use crate::set::problem::{Problem, ProblemKind};
 use crate::set::{Layout, Role};
 use std::collections::BTreeSet;
@@ -21,9 +21,10 @@ pub(in crate::directory) const RULES: Rules = Rules {
 };
 
 /// Flyway's rules or refinery's, by what the files have in common.
-pub(in crate::directory) fn settle(looks: &[Look<'_>]) -> Result<&'static Rules, Problem> {
-    let named =
-        |look: &Look<'_>| Name::of(look.place.file).ok().flatten().map(|name| (look.path.to_owned(), name));
+pub(in crate::directory) fn settle(looks: &[FileMatch<'_>]) -> Result<&'static Rules, Problem> {
+    let named = |look: &FileMatch<'_>| {
+        Name::of(look.place.file).ok().flatten().map(|name| (look.path.to_owned(), name))
+    };
     let names: Vec<(String, Name)> = looks.iter().filter_map(named).collect();
     let of = |kind| names.iter().filter(move |(_, name)| name.kind == kind);
     let versions: BTreeSet<_> = of(Kind::Versioned).map(|(_, name)| name.version()).collect();

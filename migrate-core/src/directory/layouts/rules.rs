@@ -3,7 +3,7 @@
 use crate::directory::NoteKind;
 use crate::directory::layouts::halves::Halves;
 use crate::directory::layouts::marks;
-use crate::directory::place::Place;
+use crate::directory::place::FileLocation;
 use crate::directory::source::SourceFile;
 use crate::set::problem::{Problem, ProblemKind};
 use crate::set::version::Version;
@@ -15,19 +15,19 @@ pub(in crate::directory) struct Rules {
     /// The name of the up script, where it is the same for every migration and each has a folder of its own.
     pub(in crate::directory) up: Option<&'static str>,
     /// Whether a file, looked at alone, shows that the directory follows this layout.
-    pub(in crate::directory) shows: fn(Look<'_>) -> bool,
+    pub(in crate::directory) shows: fn(FileMatch<'_>) -> bool,
     /// Whether a file would do so where nothing else shows a layout: a down script, say, whose up script is missing.
-    pub(in crate::directory) hints: fn(Place<'_>) -> bool,
+    pub(in crate::directory) hints: fn(FileLocation<'_>) -> bool,
     /// Whether a file that shows another layout is at home in this one too.
-    pub(in crate::directory) takes: fn(Look<'_>) -> bool,
+    pub(in crate::directory) takes: fn(FileMatch<'_>) -> bool,
     /// Whether its tool ignores a file that shows another layout.
-    pub(in crate::directory) ignores: fn(Look<'_>) -> bool,
+    pub(in crate::directory) ignores: fn(FileMatch<'_>) -> bool,
     /// Whether a file proves the layout, however many files show another one.
-    pub(in crate::directory) proves: fn(Place<'_>) -> bool,
+    pub(in crate::directory) proves: fn(FileLocation<'_>) -> bool,
     /// For a layout that shares its files' names with another one: which of the two it is.
     pub(in crate::directory) settle: Option<Settle>,
     /// What a file is. Not asked about files that are known everywhere.
-    pub(in crate::directory) classify: fn(Place<'_>) -> FileKind,
+    pub(in crate::directory) classify: fn(FileLocation<'_>) -> FileKind,
     /// Where an up script's file is divided, in the layouts whose files hold the down script too.
     pub(in crate::directory) divide: Option<fn(&str) -> Halves>,
     /// Whether its tool runs an empty script, as one that does nothing.
@@ -37,7 +37,7 @@ pub(in crate::directory) struct Rules {
 }
 
 /// Tells two layouts apart by all files of a directory.
-pub(in crate::directory) type Settle = fn(&[Look<'_>]) -> Result<&'static Rules, Problem>;
+pub(in crate::directory) type Settle = fn(&[FileMatch<'_>]) -> Result<&'static Rules, Problem>;
 
 /// What most layouts have in common.
 pub(in crate::directory) const PLAIN: Rules = Rules {
@@ -57,18 +57,18 @@ pub(in crate::directory) const PLAIN: Rules = Rules {
 
 /// A file as the search for a layout sees it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::directory) struct Look<'a> {
+pub(in crate::directory) struct FileMatch<'a> {
     pub(in crate::directory) path: &'a str,
-    pub(in crate::directory) place: Place<'a>,
+    pub(in crate::directory) place: FileLocation<'a>,
     /// The layout whose marks stand in it.
     pub(in crate::directory) marks: Option<Layout>,
 }
 
-impl<'a> Look<'a> {
-    pub(in crate::directory) fn at(file: &'a SourceFile) -> Look<'a> {
-        let place = Place::of(&file.path);
+impl<'a> FileMatch<'a> {
+    pub(in crate::directory) fn at(file: &'a SourceFile) -> FileMatch<'a> {
+        let place = FileLocation::of(&file.path);
         let marks = if place.is_sql() && !place.is_known() { marks::layout(&file.bytes) } else { None };
-        Look { path: &file.path, place, marks }
+        FileMatch { path: &file.path, place, marks }
     }
 }
 

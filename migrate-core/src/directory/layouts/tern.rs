@@ -8,7 +8,7 @@ use crate::directory::layouts::flat::{classify_halves, is_numbered, takes_repeat
 use crate::directory::layouts::halves::{Halves, Mark};
 use crate::directory::layouts::marks;
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules};
-use crate::directory::place::Place;
+use crate::directory::place::FileLocation;
 use crate::set::Layout;
 use crate::set::problem::{MarkFault, ProblemKind};
 use crate::sql::TransactionMode;
@@ -29,7 +29,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-fn classify(place: Place<'_>) -> FileKind {
+fn classify(place: FileLocation<'_>) -> FileKind {
     if place.folder.is_some() && place.is_sql() {
         let mend = "put its text where it is called with `{{ template … }}`, and delete the file; for what changes often, \
                     write a repeatable migration, `R__<name>.sql`";

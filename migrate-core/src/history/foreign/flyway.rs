@@ -4,12 +4,12 @@
 //! `org/flywaydb/core/internal/info/MigrationInfoServiceImpl.java`.
 
 use super::crc32::Crc32;
-use super::{Found, FoundState, ToolChecksum};
+use super::{ForeignMigration, ForeignMigrationState, ToolChecksum};
 use std::time::{Duration, SystemTime};
 
 /// A row of `flyway_schema_history`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct FlywayRow {
     /// `version`; none for a repeatable migration.
     pub version: Option<String>,
     /// `description`.
@@ -30,19 +30,21 @@ pub struct Row {
 ///
 /// `<< Flyway Schema Creation >>` is no migration; `<< Flyway Baseline >>` stands for all up to its version; a deleted or
 /// undone one counts as not applied.
-pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+pub fn found(rows: impl IntoIterator<Item = FlywayRow>) -> Vec<ForeignMigration> {
+    let mut found: Vec<ForeignMigration> = Vec::new();
     for row in rows.into_iter().filter(|row| row.kind != "SCHEMA") {
         let state = match &*row.kind {
-            _ if !row.success => FoundState::Failed { logs: None },
-            "BASELINE" | "SQL_BASELINE" | "SCRIPT_BASELINE" | "JDBC_BASELINE" => FoundState::AppliedUpTo,
-            "DELETE" => FoundState::Reverted,
-            kind if kind.starts_with("UNDO_") => FoundState::Reverted,
-            _ => FoundState::Applied,
+            _ if !row.success => ForeignMigrationState::Failed { logs: None },
+            "BASELINE" | "SQL_BASELINE" | "SCRIPT_BASELINE" | "JDBC_BASELINE" => {
+                ForeignMigrationState::AppliedUpTo
+            }
+            "DELETE" => ForeignMigrationState::Reverted,
+            kind if kind.starts_with("UNDO_") => ForeignMigrationState::Reverted,
+            _ => ForeignMigrationState::Applied,
         };
-        let checksum = row.checksum.filter(|_| state == FoundState::Applied);
+        let checksum = row.checksum.filter(|_| state == ForeignMigrationState::Applied);
         let version = row.version.unwrap_or_else(|| repeatable(&row.description));
-        let next = Found {
+        let next = ForeignMigration {
             version,
             name: Some(row.description),
             checksum: checksum.map(ToolChecksum::Flyway),

@@ -1,6 +1,6 @@
 //! Which migrations of a set another tool's history lists.
 
-use super::{ForeignHistory, Found, FoundState, Tool};
+use super::{ForeignHistory, ForeignMigration, ForeignMigrationState, Tool};
 use crate::set::Set;
 use crate::set::migration::Migration;
 use crate::set::version::Version;
@@ -15,21 +15,21 @@ impl ForeignHistory {
     /// # Examples
     ///
     /// ```
-    /// use migrate_core::history::foreign::{ForeignHistory, Found, Tool};
+    /// use migrate_core::history::foreign::{ForeignHistory, ForeignMigration, Tool};
     /// use migrate_core::{Script, Set, SqlMigration, Version};
     /// use std::sync::Arc;
     ///
     /// let up = Script::of_text("0001_users.sql", "CREATE TABLE users ()".to_owned()).unwrap();
     /// let set = Set::new("app", vec![Arc::new(SqlMigration::new(Version::numeric("0001"), "0001_users", up))]).unwrap();
     /// let listed = |name: &str| {
-    ///     let found = vec![Found::applied("1").named(name)];
+    ///     let found = vec![ForeignMigration::applied("1").named(name)];
     ///     ForeignHistory::new(Tool::Sqlx, "public._sqlx_migrations", found).listed(&set).len()
     /// };
     /// assert_eq!(listed("users"), 1);
     /// assert_eq!(listed("orders"), 0);
     /// ```
     pub fn listed<'s>(&self, set: &'s Set) -> Vec<&'s dyn Migration> {
-        let counts = self.found.iter().filter(|found| found.state != FoundState::Reverted);
+        let counts = self.found.iter().filter(|found| found.state != ForeignMigrationState::Reverted);
         let (marks, rows): (Vec<_>, Vec<_>) = counts.partition(|found| self.stands_for_earlier(found));
         let known: Vec<_> = rows.iter().filter_map(|found| Some((*found, found.find(set)?))).collect();
         // A mark without rows beside it has no name to go by.
@@ -46,12 +46,13 @@ impl ForeignHistory {
     }
 
     /// Whether a row stands for all versions up to its own.
-    fn stands_for_earlier(&self, found: &Found) -> bool {
-        found.state == FoundState::AppliedUpTo || matches!(self.tool, Tool::GolangMigrate | Tool::Tern)
+    fn stands_for_earlier(&self, found: &ForeignMigration) -> bool {
+        found.state == ForeignMigrationState::AppliedUpTo
+            || matches!(self.tool, Tool::GolangMigrate | Tool::Tern)
     }
 }
 
-impl Found {
+impl ForeignMigration {
     /// Whether the name or the checksum is that of a migration of the same version, as far as the tool keeps either.
     fn agrees_with(&self, migration: &dyn Migration) -> bool {
         let name = self

@@ -1,6 +1,6 @@
 //! What other tools' histories say: their rows, and their checksums over the bytes that they cover.
 //!
-//! A row of another tool's table becomes a [`Found`], by the rules by which that tool reads it itself; one file here for each tool, with
+//! A row of another tool's table becomes a [`ForeignMigration`], by the rules by which that tool reads it itself; one file here for each tool, with
 //! the source that it follows. [`Adopt`](crate::plan::Adopt) takes them over into a history of ours.
 //!
 //! | tool | table | checksum |
@@ -120,14 +120,14 @@ pub struct ForeignHistory {
     /// The table, with its schema.
     pub table: String,
     /// What it says of each migration, in the tool's order; at most one entry for each.
-    pub found: Vec<Found>,
+    pub found: Vec<ForeignMigration>,
     /// What the backend that has read it needs to see whether it is still as it was; of no meaning to anybody else.
     pub witness: Vec<String>,
 }
 
 impl ForeignHistory {
     /// A history of the given migrations.
-    pub fn new(tool: Tool, table: impl Into<String>, found: Vec<Found>) -> ForeignHistory {
+    pub fn new(tool: Tool, table: impl Into<String>, found: Vec<ForeignMigration>) -> ForeignHistory {
         ForeignHistory { tool, table: table.into(), found, witness: Vec::new() }
     }
 
@@ -137,19 +137,23 @@ impl ForeignHistory {
     }
 
     /// The migrations that count as applied.
-    pub fn applied(&self) -> impl Iterator<Item = &Found> {
-        self.found.iter().filter(|found| matches!(found.state, FoundState::Applied | FoundState::AppliedUpTo))
+    pub fn applied(&self) -> impl Iterator<Item = &ForeignMigration> {
+        self.found.iter().filter(|found| {
+            matches!(found.state, ForeignMigrationState::Applied | ForeignMigrationState::AppliedUpTo)
+        })
     }
 }
 
 impl fmt::Display for ForeignHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut crate::display::printable::Printable(f);
-        let applied: Vec<&Found> = self.applied().collect();
+        let applied: Vec<&ForeignMigration> = self.applied().collect();
         write!(f, "{} of {}: ", self.table, self.tool)?;
         match applied.last() {
             // One row stands for all migrations before it.
-            Some(last) if last.state == FoundState::AppliedUpTo => write!(f, "all up to {last} applied"),
+            Some(last) if last.state == ForeignMigrationState::AppliedUpTo => {
+                write!(f, "all up to {last} applied")
+            }
             Some(last) => write!(f, "{} applied, the last is {last}", applied.len()),
             None => f.write_str("none applied"),
         }
@@ -159,7 +163,7 @@ impl fmt::Display for ForeignHistory {
 /// One migration in another tool's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct ForeignMigration {
     /// Its version, as the tool writes it; for a repeatable migration of Flyway's, `R__` and its description.
     pub version: String,
     /// Its name, where the tool keeps one.
@@ -171,40 +175,40 @@ pub struct Found {
     /// How long that took, where the tool says so.
     pub took: Option<Duration>,
     /// What the tool thinks of it.
-    pub state: FoundState,
+    pub state: ForeignMigrationState,
 }
 
-impl Found {
+impl ForeignMigration {
     /// An applied migration of which only the version is known.
-    pub fn applied(version: impl Into<String>) -> Found {
-        Found {
+    pub fn applied(version: impl Into<String>) -> ForeignMigration {
+        ForeignMigration {
             version: version.into(),
             name: None,
             checksum: None,
             at: None,
             took: None,
-            state: FoundState::Applied,
+            state: ForeignMigrationState::Applied,
         }
     }
 
     /// The same with its name.
-    pub fn named(self, name: impl Into<String>) -> Found {
-        Found { name: Some(name.into()), ..self }
+    pub fn named(self, name: impl Into<String>) -> ForeignMigration {
+        ForeignMigration { name: Some(name.into()), ..self }
     }
 
     /// The same with the tool's checksum.
-    pub fn with_checksum(self, checksum: ToolChecksum) -> Found {
-        Found { checksum: Some(checksum), ..self }
+    pub fn with_checksum(self, checksum: ToolChecksum) -> ForeignMigration {
+        ForeignMigration { checksum: Some(checksum), ..self }
     }
 
     /// The same with when it was applied.
-    pub fn at(self, at: SystemTime) -> Found {
-        Found { at: Some(at), ..self }
+    pub fn at(self, at: SystemTime) -> ForeignMigration {
+        ForeignMigration { at: Some(at), ..self }
     }
 
     /// The same in another state.
-    pub fn in_state(self, state: FoundState) -> Found {
-        Found { state, ..self }
+    pub fn in_state(self, state: ForeignMigrationState) -> ForeignMigration {
+        ForeignMigration { state, ..self }
     }
 
     /// The set's migration that it is: of that version, or else of that name.
@@ -220,7 +224,7 @@ impl Found {
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for ForeignMigration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut crate::display::printable::Printable(f);
         match &self.name {
@@ -234,7 +238,7 @@ impl fmt::Display for Found {
 /// What a tool thinks of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FoundState {
+pub enum ForeignMigrationState {
     /// It is applied.
     Applied,
     /// It is applied, and all that come before it count as applied too: the one row of golang-migrate and tern, a

@@ -3,14 +3,14 @@
 //! After `schema-engine/connectors/schema-connector/src/{checksum,migration_persistence}.rs` and
 //! `schema-engine/connectors/sql-schema-connector/src/sql_migration_persistence.rs` of prisma-engines.
 
-use super::{Found, FoundState, ToolChecksum};
+use super::{ForeignMigration, ForeignMigrationState, ToolChecksum};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// A row of `_prisma_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct PrismaRow {
     /// `checksum`.
     pub checksum: String,
     /// `finished_at`.
@@ -36,17 +36,17 @@ pub const STOPPED: &str = "migrate-postgres: stopped";
 
 /// What rows say, given in the order of `started_at`: there may be several of one migration, and a row that is rolled back
 /// counts for nothing.
-pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+pub fn found(rows: impl IntoIterator<Item = PrismaRow>) -> Vec<ForeignMigration> {
+    let mut found: Vec<ForeignMigration> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
         let state = match (row.rolled_back_at, row.finished_at) {
-            (Some(_), _) => FoundState::Reverted,
-            (None, Some(_)) => FoundState::Applied,
+            (Some(_), _) => ForeignMigrationState::Reverted,
+            (None, Some(_)) => ForeignMigrationState::Applied,
             (None, None) => unfinished(row.logs, row.applied_steps_count),
         };
         let took = row.finished_at.and_then(|end| end.duration_since(row.started_at).ok());
-        let next = Found {
+        let next = ForeignMigration {
             version: row.migration_name.clone(),
             name: Some(row.migration_name),
             checksum: Some(ToolChecksum::Prisma(row.checksum)),
@@ -56,7 +56,7 @@ pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
         };
         match places.get(&next.version) {
             // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
-            Some(place) if next.state != FoundState::Reverted && !is_failed(&found[*place]) => {
+            Some(place) if next.state != ForeignMigrationState::Reverted && !is_failed(&found[*place]) => {
                 found[*place] = next;
             }
             Some(_) => {}
@@ -69,17 +69,17 @@ pub fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Found> {
     found
 }
 
-fn unfinished(logs: Option<String>, steps: i32) -> FoundState {
+fn unfinished(logs: Option<String>, steps: i32) -> ForeignMigrationState {
     let begins = |mark| logs.as_deref().is_some_and(|logs| logs.starts_with(mark));
     let statements_done = usize::try_from(steps).unwrap_or_default();
     if begins(UNFINISHED) || begins(STOPPED) {
-        return FoundState::Interrupted { statements_done, failed: begins(STOPPED) };
+        return ForeignMigrationState::Interrupted { statements_done, failed: begins(STOPPED) };
     }
-    FoundState::Failed { logs: logs.filter(|logs| !logs.trim().is_empty()) }
+    ForeignMigrationState::Failed { logs: logs.filter(|logs| !logs.trim().is_empty()) }
 }
 
-fn is_failed(found: &Found) -> bool {
-    matches!(found.state, FoundState::Failed { .. } | FoundState::Interrupted { .. })
+fn is_failed(found: &ForeignMigration) -> bool {
+    matches!(found.state, ForeignMigrationState::Failed { .. } | ForeignMigrationState::Interrupted { .. })
 }
 
 /// The checksum that Prisma writes for a text.

@@ -2,7 +2,7 @@
 //!
 //! After `refinery_core/src/{runner,util}.rs` and `traits/mod.rs`, version 0.10.
 
-use super::{Found, ToolChecksum};
+use super::{ForeignMigration, ToolChecksum};
 #[cfg(feature = "histories")]
 use siphasher::sip::SipHasher13;
 #[cfg(feature = "histories")]
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 /// A row of `refinery_schema_history`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct RefineryRow {
     /// `version`.
     pub version: i64,
     /// `name`, without the version.
@@ -23,12 +23,12 @@ pub struct Row {
 }
 
 /// What a row says.
-pub fn found(row: Row) -> Found {
-    Found {
+pub fn found(row: RefineryRow) -> ForeignMigration {
+    ForeignMigration {
         name: Some(row.name),
         checksum: row.checksum.map(ToolChecksum::Refinery),
         at: row.applied_on,
-        ..Found::applied(row.version.to_string())
+        ..ForeignMigration::applied(row.version.to_string())
     }
 }
 

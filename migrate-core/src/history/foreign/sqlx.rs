@@ -3,13 +3,13 @@
 //! After `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
 
 use super::crc32::Crc32;
-use super::{Found, FoundState, ToolChecksum};
+use super::{ForeignMigration, ForeignMigrationState, ToolChecksum};
 use sha2::{Digest, Sha384};
 use std::time::{Duration, SystemTime};
 
 /// A row of `_sqlx_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct SqlxRow {
     /// `version`.
     pub version: i64,
     /// `description`.
@@ -25,17 +25,17 @@ pub struct Row {
 }
 
 /// What a row says.
-pub fn found(row: Row) -> Found {
-    Found {
+pub fn found(row: SqlxRow) -> ForeignMigration {
+    ForeignMigration {
         version: row.version.to_string(),
         name: Some(row.description),
         checksum: Some(ToolChecksum::Sqlx(row.checksum)),
         at: Some(row.installed_on),
         took: u64::try_from(row.execution_time).ok().map(Duration::from_nanos),
         state: match checkpoint(row.execution_time) {
-            _ if row.success => FoundState::Applied,
-            Some((statements_done, failed)) => FoundState::Interrupted { statements_done, failed },
-            None => FoundState::Failed { logs: None },
+            _ if row.success => ForeignMigrationState::Applied,
+            Some((statements_done, failed)) => ForeignMigrationState::Interrupted { statements_done, failed },
+            None => ForeignMigrationState::Failed { logs: None },
         },
     }
 }

@@ -1,8 +1,8 @@
 //! Another tool's history as that of a set, where its table is kept.
 
-use super::{ForeignHistory, Found, FoundState};
+use super::{ForeignHistory, ForeignMigration, ForeignMigrationState};
 use crate::history::foreign::{Obstacle, UnusableHistory};
-use crate::history::{Applied, Head, Interrupted, Newer, State};
+use crate::history::{Applied, AppliedRef, HistoryHead, HistoryState, Interrupted};
 use crate::set::Set;
 use crate::set::checksum::Checksum;
 use crate::set::digest::Digest;
@@ -17,21 +17,23 @@ impl ForeignHistory {
     /// # Errors
     ///
     /// When the tool has failed with a migration: then it does not go on, and neither does this library.
-    pub fn state(&self, set: &Set) -> Result<State, UnusableHistory> {
-        let mut state = State::EMPTY;
+    pub fn state(&self, set: &Set) -> Result<HistoryState, UnusableHistory> {
+        let mut state = HistoryState::EMPTY;
         let mut obstacles = Vec::new();
         for found in &self.found {
             match &found.state {
-                FoundState::Applied | FoundState::AppliedUpTo => state.applied.push(applied(set, found)),
-                FoundState::Interrupted { statements_done, failed } => {
+                ForeignMigrationState::Applied | ForeignMigrationState::AppliedUpTo => {
+                    state.applied.push(applied(set, found));
+                }
+                ForeignMigrationState::Interrupted { statements_done, failed } => {
                     let Applied { version, name, checksum, .. } = applied(set, found);
                     let interrupted = Interrupted::new(version, name, checksum, *statements_done);
                     state.interrupted = Some(if *failed { interrupted.failed() } else { interrupted });
                 }
-                FoundState::Failed { logs } => {
+                ForeignMigrationState::Failed { logs } => {
                     obstacles.push(Obstacle::Failed { migration: found.clone(), logs: logs.clone() });
                 }
-                FoundState::Reverted => {}
+                ForeignMigrationState::Reverted => {}
             }
         }
         if obstacles.is_empty() {
@@ -42,10 +44,10 @@ impl ForeignHistory {
 
     /// The end of the history, as [`History::head`](crate::engine::History::head) gives it. Where a migration has failed it is
     /// one that no set has, so that the whole history is asked for.
-    pub fn head(&self, set: &Set) -> Head {
+    pub fn head(&self, set: &Set) -> HistoryHead {
         let Ok(state) = self.state(set) else {
             let digest = Digest::of_migration(&Version::text("failed"), &Checksum::of(&self.table));
-            return Head { digest, ..Head::NONE };
+            return HistoryHead { digest, ..HistoryHead::NONE };
         };
         let digest = state.digest();
         let interrupted = state.interrupted.as_ref().map(|interrupted| interrupted.version.clone());
@@ -53,16 +55,16 @@ impl ForeignHistory {
             state.applied.iter().map(|applied| (&applied.version, applied.checksum)).collect();
         let is_ours = |m: &dyn Migration| applied.get(m.version()) == Some(&m.checksum());
         if set.digests().position(&digest).is_some() || !set.iter().all(is_ours) {
-            return Head { digest, since: None, interrupted };
+            return HistoryHead { digest, since: None, interrupted };
         }
         let newer = state.applied.into_iter().filter(|applied| set.find(&applied.version).is_none());
-        let newer = newer.map(|Applied { version, name, .. }| Newer { version, name });
-        Head { digest, since: Some(newer.collect()), interrupted }
+        let newer = newer.map(|Applied { version, name, .. }| AppliedRef { version, name });
+        HistoryHead { digest, since: Some(newer.collect()), interrupted }
     }
 }
 
 /// A migration that counts as applied: with the set's checksum where the tool's is that of the set's text.
-fn applied(set: &Set, found: &Found) -> Applied {
+fn applied(set: &Set, found: &ForeignMigration) -> Applied {
     let (at, took) = (found.at.unwrap_or(SystemTime::UNIX_EPOCH), found.took.unwrap_or_default());
     let applied = match (found.find(set), &found.checksum) {
         (Some(migration), Some(checksum)) if !checksum.is_of(migration) => {

@@ -60,7 +60,7 @@ fn prismas_old_checksums_lack_zeros() {
 
 #[test]
 fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
-    let row = |name: &str, second: u64, finished, rolled_back| prisma::Row {
+    let row = |name: &str, second: u64, finished, rolled_back| prisma::PrismaRow {
         checksum: String::new(),
         finished_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(second + 2)).filter(|_| finished),
         migration_name: name.to_owned(),
@@ -77,12 +77,12 @@ fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
         row("4_d", 5, false, false),
     ];
     let found = prisma::found(rows);
-    let states: Vec<(&str, &FoundState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
-    let failed = FoundState::Failed { logs: Some("boom".to_owned()) };
+    let states: Vec<(&str, &ForeignMigrationState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
+    let failed = ForeignMigrationState::Failed { logs: Some("boom".to_owned()) };
     let expected = [
-        ("1_a", &FoundState::Applied),
-        ("2_b", &FoundState::Applied),
-        ("3_c", &FoundState::Reverted),
+        ("1_a", &ForeignMigrationState::Applied),
+        ("2_b", &ForeignMigrationState::Applied),
+        ("3_c", &ForeignMigrationState::Reverted),
         ("4_d", &failed),
     ];
     assert_eq!(states, expected);
@@ -91,7 +91,7 @@ fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
 
 #[test]
 fn flyways_last_row_of_a_version_counts() {
-    let row = |version: Option<&str>, kind: &str, success| flyway::Row {
+    let row = |version: Option<&str>, kind: &str, success| flyway::FlywayRow {
         version: version.map(str::to_owned),
         description: "all views".to_owned(),
         kind: kind.to_owned(),
@@ -111,13 +111,13 @@ fn flyways_last_row_of_a_version_counts() {
         row(Some("4.1"), "SQL", false),
     ];
     let found = flyway::found(rows.into_iter().skip(1));
-    let states: Vec<(&str, &FoundState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
+    let states: Vec<(&str, &ForeignMigrationState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
     let expected = [
-        ("1", &FoundState::AppliedUpTo),
-        ("R__all_views", &FoundState::Applied),
-        ("2", &FoundState::Reverted),
-        ("3", &FoundState::Reverted),
-        ("4.1", &FoundState::Failed { logs: None }),
+        ("1", &ForeignMigrationState::AppliedUpTo),
+        ("R__all_views", &ForeignMigrationState::Applied),
+        ("2", &ForeignMigrationState::Reverted),
+        ("3", &ForeignMigrationState::Reverted),
+        ("4.1", &ForeignMigrationState::Failed { logs: None }),
     ];
     assert_eq!(states, expected);
     assert_eq!(flyway::found([row(None, "SCHEMA", true)]), []);
@@ -125,11 +125,11 @@ fn flyways_last_row_of_a_version_counts() {
 
 #[test]
 fn gooses_newest_row_of_a_version_counts_and_its_row_0_is_no_migration() {
-    let row = |version_id, is_applied| goose::Row { version_id, is_applied, tstamp: None };
+    let row = |version_id, is_applied| goose::GooseRow { version_id, is_applied, tstamp: None };
     let found =
         goose::found([row(0, true), row(1, true), row(2, true), row(2, false), row(1, false), row(1, true)]);
-    let states: Vec<(&str, &FoundState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
-    assert_eq!(states, [("2", &FoundState::Reverted), ("1", &FoundState::Applied)]);
+    let states: Vec<(&str, &ForeignMigrationState)> = found.iter().map(|f| (&*f.version, &f.state)).collect();
+    assert_eq!(states, [("2", &ForeignMigrationState::Reverted), ("1", &ForeignMigrationState::Applied)]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn sqlx_names_its_lock_and_its_descriptions_in_its_own_way() {
 proptest! {
     #[test]
     fn a_checkpoint_in_sqlxs_table_is_read_as_it_was_written(done in 0_usize..1 << 40, failed: bool) {
-        let row = sqlx::Row {
+        let row = sqlx::SqlxRow {
             version: 1,
             description: "m".to_owned(),
             installed_on: SystemTime::UNIX_EPOCH,
@@ -151,7 +151,7 @@ proptest! {
             checksum: Vec::new(),
             execution_time: sqlx::execution_time(done, failed),
         };
-        prop_assert_eq!(sqlx::found(row).state, FoundState::Interrupted { statements_done: done, failed });
+        prop_assert_eq!(sqlx::found(row).state, ForeignMigrationState::Interrupted { statements_done: done, failed });
     }
 
     #[test]

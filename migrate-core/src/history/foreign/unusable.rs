@@ -1,6 +1,6 @@
 //! Why another tool's history can't be taken over, and what to do about each reason.
 
-use super::{Found, Tool, ToolChecksum};
+use super::{ForeignMigration, Tool, ToolChecksum};
 use std::fmt;
 
 /// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
@@ -34,7 +34,7 @@ pub enum Obstacle {
     /// A migration was begun and did not end well.
     Failed {
         /// What the tool says of it.
-        migration: Found,
+        migration: ForeignMigration,
         /// The tool's note of what went wrong.
         logs: Option<String>,
     },
@@ -51,16 +51,16 @@ pub enum Obstacle {
 }
 
 fn list(not: &UnusableHistory) -> String {
-    not.obstacles.iter().map(|obstacle| format!("\n{}", Shown { obstacle, not })).collect()
+    not.obstacles.iter().map(|obstacle| format!("\n{}", ObstacleLine { obstacle, not })).collect()
 }
 
 /// An obstacle with what to do about it.
-struct Shown<'o> {
+struct ObstacleLine<'o> {
     obstacle: &'o Obstacle,
     not: &'o UnusableHistory,
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ObstacleLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let UnusableHistory { tool, table, .. } = self.not;
         match self.obstacle {

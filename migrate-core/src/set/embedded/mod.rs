@@ -25,11 +25,11 @@ pub struct Literals {
 }
 
 /// A migration that may have been looked at.
-pub type Made = OnceLock<SqlMigration>;
+pub type LazyMigration = OnceLock<SqlMigration>;
 
 /// A migration that has not been looked at.
 #[allow(clippy::declare_interior_mutable_const, reason = "it is what each of many statics begins as")]
-pub const UNMADE: Made = OnceLock::new();
+pub const LAZY_MIGRATION: LazyMigration = OnceLock::new();
 
 /// Migrations that are made of their literals when they are looked at.
 #[derive(Clone, Copy)]
@@ -37,14 +37,14 @@ pub(crate) struct Embedded {
     literals: &'static Literals,
     /// The place of the first of them among all that are packed.
     first: usize,
-    made: &'static [Made],
+    made: &'static [LazyMigration],
 }
 
 impl Embedded {
     /// The first `count` migrations, and the others.
     pub(crate) const fn divided(
         literals: &'static Literals,
-        made: &'static [Made],
+        made: &'static [LazyMigration],
         count: usize,
     ) -> (Embedded, Embedded) {
         let (those, others) = made.split_at(count);

@@ -2,44 +2,44 @@
 
 use super::super::cursor::Cursor;
 use super::super::token::TokenKind;
-use super::{Found, LockMode, Toll, name, relation, skip_item};
+use super::{LockMode, LockSet, TableScan, name, relation, skip_item};
 
-pub(super) fn alter(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+pub(super) fn alter(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     if cursor.words(&["FOREIGN", "TABLE"]) || cursor.word("TABLE") {
         return table(cursor, found);
     }
     if cursor.words(&["MATERIALIZED", "VIEW"]) || cursor.word("VIEW") {
         cursor.words(&["IF", "EXISTS"]);
-        found.add(relation(cursor)?, LockMode::AccessExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("INDEX") {
         cursor.words(&["IF", "EXISTS"]);
         let index = relation(cursor)?;
         let mode = if cursor.words(&["SET", "TABLESPACE"]) {
-            (LockMode::AccessExclusive, Toll::Rewrite)
+            (LockMode::AccessExclusive, TableScan::Rewrite)
         } else {
-            (LockMode::ShareUpdateExclusive, Toll::Catalog)
+            (LockMode::ShareUpdateExclusive, TableScan::Catalog)
         };
         found.add(index, mode.0, mode.1);
         return Some(());
     }
     if cursor.word("SEQUENCE") {
         cursor.words(&["IF", "EXISTS"]);
-        found.add(relation(cursor)?, LockMode::ShareRowExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, LockMode::ShareRowExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("POLICY") || cursor.word("RULE") {
         cursor.words(&["IF", "EXISTS"]);
         name(cursor)?;
         cursor.word("ON").then_some(())?;
-        found.add(relation(cursor)?, LockMode::AccessExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("TRIGGER") {
         name(cursor)?;
         cursor.word("ON").then_some(())?;
-        found.add(relation(cursor)?, LockMode::AccessExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("DOMAIN") {
@@ -74,7 +74,7 @@ pub(super) fn alter(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     catalog_only.iter().any(|kind| cursor.word(kind)).then_some(())
 }
 
-fn table(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn table(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     cursor.words(&["IF", "EXISTS"]);
     if cursor.word("ALL") {
         return None;
@@ -89,23 +89,23 @@ fn table(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     }
 }
 
-fn action(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
+fn action(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
-    let catalog = |found: &mut Found, mode| found.add(table, mode, Toll::Catalog);
+    let catalog = |found: &mut LockSet, mode| found.add(table, mode, TableScan::Catalog);
     if cursor.word("ADD") {
         return add(cursor, table, found);
     }
     if cursor.word("DROP") {
         let note =
             cursor.sees("CONSTRAINT").then_some("the table that a foreign key refers to is locked too");
-        found.add_noted(table, AccessExclusive, Toll::Catalog, note);
+        found.add_noted(table, AccessExclusive, TableScan::Catalog, note);
         return Some(());
     }
     if cursor.word("VALIDATE") {
         found.add_noted(
             table,
             ShareUpdateExclusive,
-            Toll::Scan,
+            TableScan::Scan,
             Some("a foreign key locks the table it refers to in ROW SHARE mode"),
         );
         return Some(());
@@ -142,19 +142,19 @@ fn action(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()>
     if cursor.words(&["ATTACH", "PARTITION"]) {
         catalog(found, ShareUpdateExclusive);
         let note = "unless a CHECK constraint implies its bounds; a default partition is scanned too";
-        found.add_noted(name(cursor)?, AccessExclusive, Toll::Scan, Some(note));
+        found.add_noted(name(cursor)?, AccessExclusive, TableScan::Scan, Some(note));
         return Some(());
     }
     if cursor.words(&["DETACH", "PARTITION"]) {
         let partition = name(cursor)?;
         let concurrently = cursor.word("CONCURRENTLY");
         catalog(found, if concurrently { ShareUpdateExclusive } else { AccessExclusive });
-        found.add(partition, AccessExclusive, Toll::Catalog);
+        found.add(partition, AccessExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("INHERIT") || cursor.words(&["NO", "INHERIT"]) {
         catalog(found, AccessExclusive);
-        found.add(name(cursor)?, ShareUpdateExclusive, Toll::Catalog);
+        found.add(name(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("OF") || cursor.words(&["NOT", "OF"]) {
@@ -164,15 +164,15 @@ fn action(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()>
     None
 }
 
-fn set(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
+fn set(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, ShareUpdateExclusive};
     let rewrites = ["TABLESPACE", "LOGGED", "UNLOGGED", "ACCESS"];
     if rewrites.iter().any(|word| cursor.word(word)) {
-        found.add_noted(table, AccessExclusive, Toll::Rewrite, Some("unless that is how it is already"));
+        found.add_noted(table, AccessExclusive, TableScan::Rewrite, Some("unless that is how it is already"));
     } else if cursor.word("SCHEMA") || cursor.word("WITHOUT") || cursor.word("WITH") {
-        found.add(table, AccessExclusive, Toll::Catalog);
+        found.add(table, AccessExclusive, TableScan::Catalog);
     } else if cursor.peek()?.kind == TokenKind::LeftParenthesis {
-        found.add(table, ShareUpdateExclusive, Toll::Catalog);
+        found.add(table, ShareUpdateExclusive, TableScan::Catalog);
     } else {
         return None;
     }
@@ -180,23 +180,23 @@ fn set(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
 }
 
 /// What comes after `ALTER COLUMN c`.
-fn column(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
+fn column(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, ShareUpdateExclusive};
     if cursor.words(&["SET", "NOT", "NULL"]) {
         let note = "unless a valid CHECK constraint shows that there is no null";
-        found.add_noted(table, AccessExclusive, Toll::Scan, Some(note));
+        found.add_noted(table, AccessExclusive, TableScan::Scan, Some(note));
     } else if cursor.words(&["SET", "STATISTICS"]) || {
         let mut ahead = cursor.clone();
         (ahead.word("SET") || ahead.word("RESET")) && ahead.kind(TokenKind::LeftParenthesis)
     } {
-        found.add(table, ShareUpdateExclusive, Toll::Catalog);
+        found.add(table, ShareUpdateExclusive, TableScan::Catalog);
     } else if cursor.word("TYPE") || cursor.words(&["SET", "DATA", "TYPE"]) {
         let note = "unless the old type can be read as the new one; its indexes are built anew where they have to be";
-        found.add_noted(table, AccessExclusive, Toll::Rewrite, Some(note));
+        found.add_noted(table, AccessExclusive, TableScan::Rewrite, Some(note));
     } else if cursor.words(&["SET", "EXPRESSION"]) {
-        found.add(table, AccessExclusive, Toll::Rewrite);
+        found.add(table, AccessExclusive, TableScan::Rewrite);
     } else if cursor.word("SET") || cursor.word("DROP") || cursor.word("ADD") || cursor.word("RESTART") {
-        found.add(table, AccessExclusive, Toll::Catalog);
+        found.add(table, AccessExclusive, TableScan::Catalog);
     } else {
         return None;
     }
@@ -204,7 +204,7 @@ fn column(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()>
 }
 
 /// What comes after `ADD`: a constraint or a column.
-fn add(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
+fn add(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
     if cursor.word("CONSTRAINT") {
         name(cursor)?;
         return constraint(cursor, table, found);
@@ -221,7 +221,7 @@ fn add(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
     Some(())
 }
 
-fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option<()> {
+fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, ShareRowExclusive};
     if cursor.word("FOREIGN") {
         let mut referenced = None;
@@ -233,14 +233,14 @@ fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option
                 validated = false;
             }
         });
-        let toll = if validated { Toll::Scan } else { Toll::Catalog };
+        let toll = if validated { TableScan::Scan } else { TableScan::Catalog };
         found.add(table, ShareRowExclusive, toll);
-        found.add(referenced?, ShareRowExclusive, Toll::Catalog);
+        found.add(referenced?, ShareRowExclusive, TableScan::Catalog);
         return Some(());
     }
-    let mut toll = Toll::Scan;
+    let mut toll = TableScan::Scan;
     if cursor.word("UNIQUE") || cursor.words(&["PRIMARY", "KEY"]) || cursor.word("EXCLUDE") {
-        toll = Toll::Build;
+        toll = TableScan::Build;
     } else if !cursor.word("CHECK") && !cursor.words(&["NOT", "NULL"]) {
         return None;
     }
@@ -249,7 +249,7 @@ fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option
             && (cursor.words(&["NOT", "VALID"])
                 || cursor.words(&["USING", "INDEX"]) && !cursor.sees("TABLESPACE"))
         {
-            toll = Toll::Catalog;
+            toll = TableScan::Catalog;
         }
     });
     found.add(table, AccessExclusive, toll);
@@ -257,11 +257,11 @@ fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) -> Option
 }
 
 /// A column's type and constraints.
-fn new_column(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) {
+fn new_column(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) {
     let serial = ["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"];
-    let (mut toll, mut note) = (Toll::Catalog, None);
+    let (mut toll, mut note) = (TableScan::Catalog, None);
     if serial.iter().any(|kind| cursor.word(kind)) {
-        (toll, note) = (Toll::Rewrite, Some("each row gets a number of its own"));
+        (toll, note) = (TableScan::Rewrite, Some("each row gets a number of its own"));
     }
     let mut referenced = None;
     let mut has_default = false;
@@ -271,29 +271,29 @@ fn new_column(cursor: &mut Cursor<'_>, table: &str, found: &mut Found) {
         }
         if cursor.word("DEFAULT") {
             has_default = true;
-            if may_be_volatile(cursor) && toll < Toll::Rewrite {
-                (toll, note) = (Toll::Rewrite, Some("if what the default calls is volatile"));
+            if may_be_volatile(cursor) && toll < TableScan::Rewrite {
+                (toll, note) = (TableScan::Rewrite, Some("if what the default calls is volatile"));
             }
         } else if cursor.words(&["GENERATED"]) {
             let virtual_column = cursor.clone();
-            (toll, note) = (Toll::Rewrite, generated(virtual_column));
+            (toll, note) = (TableScan::Rewrite, generated(virtual_column));
         } else if cursor.words(&["PRIMARY", "KEY"]) || cursor.word("UNIQUE") {
-            toll = toll.max(Toll::Build);
+            toll = toll.max(TableScan::Build);
         } else if cursor.word("CHECK") {
-            toll = toll.max(Toll::Scan);
+            toll = toll.max(TableScan::Scan);
         } else if cursor.word("REFERENCES") {
             referenced = name(cursor);
         }
     });
     if has_default && referenced.is_some() {
-        toll = toll.max(Toll::Scan);
+        toll = toll.max(TableScan::Scan);
     }
-    if toll == Toll::Rewrite && note == Some("virtual") {
-        (toll, note) = (Toll::Catalog, None);
+    if toll == TableScan::Rewrite && note == Some("virtual") {
+        (toll, note) = (TableScan::Catalog, None);
     }
     found.add_noted(table, LockMode::AccessExclusive, toll, note);
     if let Some(referenced) = referenced {
-        found.add(referenced, LockMode::ShareRowExclusive, Toll::Catalog);
+        found.add(referenced, LockMode::ShareRowExclusive, TableScan::Catalog);
     }
 }
 

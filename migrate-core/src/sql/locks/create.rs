@@ -2,9 +2,9 @@
 
 use super::super::cursor::Cursor;
 use super::super::token::TokenKind;
-use super::{Found, LockMode, Toll, name, relation, skip_item};
+use super::{LockMode, LockSet, TableScan, name, relation, skip_item};
 
-pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
     cursor.words(&["OR", "REPLACE"]);
     let unique = cursor.word("UNIQUE");
@@ -16,7 +16,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         }
         cursor.word("ON").then_some(())?;
         let mode = if concurrently { ShareUpdateExclusive } else { Share };
-        found.add(relation(cursor)?, mode, Toll::Build);
+        found.add(relation(cursor)?, mode, TableScan::Build);
         return Some(());
     }
     if unique {
@@ -36,7 +36,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     }
     if cursor.word("RULE") {
         return to(cursor, "TO").and_then(|()| {
-            found.add(relation(cursor)?, AccessExclusive, Toll::Catalog);
+            found.add(relation(cursor)?, AccessExclusive, TableScan::Catalog);
             Some(())
         });
     }
@@ -85,14 +85,14 @@ pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     }
     if cursor.word("STATISTICS") {
         to(cursor, "FROM")?;
-        found.add(relation(cursor)?, ShareUpdateExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("PUBLICATION") {
         name(cursor)?;
         if cursor.words(&["FOR", "TABLE"]) {
             loop {
-                found.add(relation(cursor)?, ShareUpdateExclusive, Toll::Catalog);
+                found.add(relation(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
                 skip_item(cursor, |_, _| {});
                 if !cursor.sign(",") {
                     break;
@@ -116,32 +116,32 @@ fn to(cursor: &mut Cursor<'_>, keyword: &str) -> Option<()> {
 }
 
 /// The relation after `ON`.
-fn on(cursor: &mut Cursor<'_>, mode: LockMode, found: &mut Found) -> Option<()> {
+fn on(cursor: &mut Cursor<'_>, mode: LockMode, found: &mut LockSet) -> Option<()> {
     to(cursor, "ON")?;
-    found.add(relation(cursor)?, mode, Toll::Catalog);
+    found.add(relation(cursor)?, mode, TableScan::Catalog);
     Some(())
 }
 
 /// A new table locks what it refers to, is a partition of, inherits from or is made like.
-fn table(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn table(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     cursor.words(&["IF", "NOT", "EXISTS"]);
     let table = name(cursor)?;
     if cursor.words(&["PARTITION", "OF"]) {
         let note = "a default partition is scanned, under the same lock";
-        found.add_noted(name(cursor)?, LockMode::AccessExclusive, Toll::Catalog, Some(note));
+        found.add_noted(name(cursor)?, LockMode::AccessExclusive, TableScan::Catalog, Some(note));
         return Some(());
     }
     while !cursor.at_end() {
         if cursor.word("REFERENCES") {
             let referenced = name(cursor)?;
             if referenced != table {
-                found.add(referenced, LockMode::ShareRowExclusive, Toll::Catalog);
+                found.add(referenced, LockMode::ShareRowExclusive, TableScan::Catalog);
             }
         } else if cursor.word("LIKE") {
-            found.add(name(cursor)?, LockMode::AccessShare, Toll::Catalog);
+            found.add(name(cursor)?, LockMode::AccessShare, TableScan::Catalog);
         } else if cursor.word("INHERITS") && cursor.kind(TokenKind::LeftParenthesis) {
             loop {
-                found.add(name(cursor)?, LockMode::ShareUpdateExclusive, Toll::Catalog);
+                found.add(name(cursor)?, LockMode::ShareUpdateExclusive, TableScan::Catalog);
                 if !cursor.sign(",") {
                     break;
                 }

@@ -9,7 +9,7 @@ mod create;
 mod mode;
 mod other;
 
-pub use mode::{LockMode, Toll};
+pub use mode::{LockMode, TableScan};
 
 use super::cursor::Cursor;
 use super::token::TokenKind;
@@ -24,7 +24,7 @@ pub struct RelationLock {
     /// The mode.
     pub mode: LockMode,
     /// What is done to the whole of the relation.
-    pub toll: Toll,
+    pub toll: TableScan,
     /// Why it is so, or what it depends on, where the statement alone does not show it.
     pub note: Option<&'static str>,
 }
@@ -55,7 +55,7 @@ impl Locks {
 /// # Examples
 ///
 /// ```
-/// use migrate_core::sql::{LockMode, Toll, locks};
+/// use migrate_core::sql::{LockMode, TableScan, locks};
 ///
 /// let locks = locks("ALTER TABLE posts ADD FOREIGN KEY (author) REFERENCES users");
 /// let shown: Vec<String> = locks.known().iter().map(|lock| lock.to_string()).collect();
@@ -65,7 +65,7 @@ impl Locks {
 pub fn locks(statement: &str) -> Locks {
     let mut cursor = Cursor::new(statement);
     let cursor = &mut cursor;
-    let mut found = Found::default();
+    let mut found = LockSet::default();
     let known = if cursor.word("ALTER") {
         alter::alter(cursor, &mut found)
     } else if cursor.word("CREATE") {
@@ -81,10 +81,10 @@ pub fn locks(statement: &str) -> Locks {
 
 /// The locks found so far: one for each relation, the strongest.
 #[derive(Debug, Default)]
-struct Found(Vec<RelationLock>);
+struct LockSet(Vec<RelationLock>);
 
-impl Found {
-    fn add(&mut self, relation: impl Into<String>, mode: LockMode, toll: Toll) {
+impl LockSet {
+    fn add(&mut self, relation: impl Into<String>, mode: LockMode, toll: TableScan) {
         self.add_noted(relation, mode, toll, None);
     }
 
@@ -92,7 +92,7 @@ impl Found {
         &mut self,
         relation: impl Into<String>,
         mode: LockMode,
-        toll: Toll,
+        toll: TableScan,
         note: Option<&'static str>,
     ) {
         let relation = relation.into();
@@ -110,7 +110,7 @@ impl Found {
 impl std::fmt::Display for RelationLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.relation, self.mode)?;
-        if self.toll != Toll::Catalog {
+        if self.toll != TableScan::Catalog {
             write!(f, ", {}", self.toll)?;
         }
         self.note.map_or(Ok(()), |note| write!(f, " ({note})"))

@@ -76,7 +76,7 @@ impl fmt::Display for LockMode {
 /// What a statement does to the whole of a relation while it holds its lock: how long that takes depends on its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Toll {
+pub enum TableScan {
     /// Only the catalog changes.
     Catalog,
     /// Rows are read or changed, as many as the statement finds.
@@ -89,14 +89,14 @@ pub enum Toll {
     Rewrite,
 }
 
-impl fmt::Display for Toll {
+impl fmt::Display for TableScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Toll::Catalog => "catalog only",
-            Toll::Rows => "rows",
-            Toll::Scan => "scanned",
-            Toll::Build => "index built",
-            Toll::Rewrite => "rewritten",
+            TableScan::Catalog => "catalog only",
+            TableScan::Rows => "rows",
+            TableScan::Scan => "scanned",
+            TableScan::Build => "index built",
+            TableScan::Rewrite => "rewritten",
         })
     }
 }

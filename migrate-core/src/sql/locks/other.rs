@@ -1,9 +1,9 @@
 //! Everything but `ALTER` and `CREATE`.
 
 use super::super::cursor::Cursor;
-use super::{Found, LockMode, Toll, name, names, relation};
+use super::{LockMode, LockSet, TableScan, name, names, relation};
 
-pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, Exclusive, RowExclusive, Share, ShareUpdateExclusive};
     if cursor.word("DROP") {
         return drop(cursor, found);
@@ -11,7 +11,12 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     if cursor.word("TRUNCATE") {
         cursor.word("TABLE");
         for table in names(cursor)? {
-            found.add_noted(table, AccessExclusive, Toll::Catalog, Some("its rows are gone without a scan"));
+            found.add_noted(
+                table,
+                AccessExclusive,
+                TableScan::Catalog,
+                Some("its rows are gone without a scan"),
+            );
         }
         return Some(());
     }
@@ -21,13 +26,13 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         || cursor.words(&["MERGE", "INTO"])
     {
         let note = "and what its query or triggers read";
-        found.add_noted(relation(cursor)?, RowExclusive, Toll::Rows, Some(note));
+        found.add_noted(relation(cursor)?, RowExclusive, TableScan::Rows, Some(note));
         return Some(());
     }
     if cursor.words(&["REFRESH", "MATERIALIZED", "VIEW"]) {
         let concurrently = cursor.word("CONCURRENTLY");
         let (mode, toll) =
-            if concurrently { (Exclusive, Toll::Scan) } else { (AccessExclusive, Toll::Rewrite) };
+            if concurrently { (Exclusive, TableScan::Scan) } else { (AccessExclusive, TableScan::Rewrite) };
         found.add(name(cursor)?, mode, toll);
         return Some(());
     }
@@ -46,7 +51,7 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         found.add_noted(
             name(cursor)?,
             mode,
-            Toll::Build,
+            TableScan::Build,
             (!concurrently).then_some("the table in SHARE mode, its index in ACCESS EXCLUSIVE mode"),
         );
         return Some(());
@@ -54,7 +59,7 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     if cursor.word("CLUSTER") {
         cursor.options();
         cursor.word("VERBOSE");
-        found.add(name(cursor)?, AccessExclusive, Toll::Rewrite);
+        found.add(name(cursor)?, AccessExclusive, TableScan::Rewrite);
         return Some(());
     }
     if cursor.word("VACUUM") {
@@ -62,15 +67,18 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
             cursor.options().is_some_and(|options| options.iter().any(|o| o.name == "full" && o.is_on()));
         let full = cursor.word("FULL") || full;
         let _ = cursor.word("FREEZE") | cursor.word("VERBOSE") | cursor.word("ANALYZE");
-        let (mode, toll) =
-            if full { (AccessExclusive, Toll::Rewrite) } else { (ShareUpdateExclusive, Toll::Scan) };
+        let (mode, toll) = if full {
+            (AccessExclusive, TableScan::Rewrite)
+        } else {
+            (ShareUpdateExclusive, TableScan::Scan)
+        };
         found.add(name(cursor)?, mode, toll);
         return Some(());
     }
     if cursor.word("ANALYZE") {
         cursor.options();
         cursor.word("VERBOSE");
-        found.add(name(cursor)?, ShareUpdateExclusive, Toll::Rows);
+        found.add(name(cursor)?, ShareUpdateExclusive, TableScan::Rows);
         return Some(());
     }
     if cursor.word("LOCK") {
@@ -85,14 +93,14 @@ pub(super) fn other(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     transactions.iter().chain(&locks_nothing).any(|word| cursor.word(word)).then_some(())
 }
 
-fn drop(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn drop(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     use LockMode::{AccessExclusive, ShareUpdateExclusive};
     if cursor.word("INDEX") {
         let concurrently = cursor.word("CONCURRENTLY");
         cursor.words(&["IF", "EXISTS"]);
         let mode = if concurrently { ShareUpdateExclusive } else { AccessExclusive };
         for index in names(cursor)? {
-            found.add_noted(index, mode, Toll::Catalog, Some("and the table that it is of"));
+            found.add_noted(index, mode, TableScan::Catalog, Some("and the table that it is of"));
         }
         return Some(());
     }
@@ -104,7 +112,7 @@ fn drop(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         cursor.words(&["IF", "EXISTS"]);
         let note = "and tables that are joined to it by foreign keys";
         for relation in names(cursor)? {
-            found.add_noted(relation, AccessExclusive, Toll::Catalog, Some(note));
+            found.add_noted(relation, AccessExclusive, TableScan::Catalog, Some(note));
         }
         return Some(());
     }
@@ -112,7 +120,7 @@ fn drop(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         cursor.words(&["IF", "EXISTS"]);
         name(cursor)?;
         cursor.word("ON").then_some(())?;
-        found.add(relation(cursor)?, AccessExclusive, Toll::Catalog);
+        found.add(relation(cursor)?, AccessExclusive, TableScan::Catalog);
         return Some(());
     }
     if cursor.word("SCHEMA") || cursor.word("OWNED") || cursor.word("EXTENSION") {
@@ -130,7 +138,7 @@ fn drop(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     Some(())
 }
 
-fn lock(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn lock(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     cursor.word("TABLE");
     let tables = names(cursor)?;
     let mut mode = LockMode::AccessExclusive;
@@ -151,20 +159,20 @@ fn lock(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
         })?;
     }
     for table in tables {
-        found.add(table, mode, Toll::Catalog);
+        found.add(table, mode, TableScan::Catalog);
     }
     Some(())
 }
 
-fn comment(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn comment(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
     use LockMode::ShareUpdateExclusive;
     let relations = ["TABLE", "VIEW", "INDEX", "SEQUENCE"];
     if cursor.words(&["MATERIALIZED", "VIEW"]) || relations.iter().any(|kind| cursor.word(kind)) {
-        found.add(name(cursor)?, ShareUpdateExclusive, Toll::Catalog);
+        found.add(name(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
     } else if cursor.word("COLUMN") {
         let column = name(cursor)?;
         let (table, _) = column.rsplit_once('.')?;
-        found.add(table, ShareUpdateExclusive, Toll::Catalog);
+        found.add(table, ShareUpdateExclusive, TableScan::Catalog);
     }
     Some(())
 }

@@ -48,24 +48,24 @@ pub use detail::redact_detail;
 /// assert_eq!(redact("SELECT 'hunter2'"), "SELECT 'hunter2'");
 /// ```
 pub fn redact(statement: &str) -> Cow<'_, str> {
-    redact_nested(statement, 0, Mark::SHOWN)
+    redact_nested(statement, 0, RedactionMark::SHOWN)
 }
 
 /// The same for a text that is kept, in whatever encoding a database has: with `'[redacted]'`.
 pub(crate) fn redact_in_ascii(statement: &str) -> Cow<'_, str> {
-    redact_nested(statement, 0, Mark::KEPT)
+    redact_nested(statement, 0, RedactionMark::KEPT)
 }
 
 /// The text that stands for a secret.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct RedactionMark {
     string: &'static str,
     bare: &'static str,
 }
 
-impl Mark {
-    const SHOWN: Mark = Mark { string: "'…'", bare: "…" };
-    const KEPT: Mark = Mark { string: "'[redacted]'", bare: "'[redacted]'" };
+impl RedactionMark {
+    const SHOWN: RedactionMark = RedactionMark { string: "'…'", bare: "…" };
+    const KEPT: RedactionMark = RedactionMark { string: "'[redacted]'", bare: "'[redacted]'" };
 }
 
 /// How many strings may stand within each other before the innermost are hidden unread. It keeps the stack and the time
@@ -80,11 +80,12 @@ const DEEPEST: usize = 8;
 /// assert_eq!(migrate_core::sql::secrets("ALTER ROLE a PASSWORD 'hunter2'"), ["hunter2"]);
 /// ```
 pub fn secrets(statement: &str) -> Vec<String> {
-    let contents = Redaction::read(statement, 0, Mark::SHOWN).secrets.into_iter().map(strings::any_content);
+    let contents =
+        Redaction::read(statement, 0, RedactionMark::SHOWN).secrets.into_iter().map(strings::any_content);
     contents.filter(|content| !content.is_empty()).map(|content| content.replace("''", "'")).collect()
 }
 
-fn redact_nested(text: &str, nesting: usize, mark: Mark) -> Cow<'_, str> {
+fn redact_nested(text: &str, nesting: usize, mark: RedactionMark) -> Cow<'_, str> {
     Redaction::read(text, nesting, mark).into_text()
 }
 
@@ -93,7 +94,7 @@ struct Redaction<'a> {
     text: &'a str,
     /// How many strings are around the text.
     nesting: usize,
-    mark: Mark,
+    mark: RedactionMark,
     shown: String,
     copied: usize,
     /// The tokens that were left out, as they are written.
@@ -101,7 +102,7 @@ struct Redaction<'a> {
 }
 
 impl<'a> Redaction<'a> {
-    fn read(text: &'a str, nesting: usize, mark: Mark) -> Redaction<'a> {
+    fn read(text: &'a str, nesting: usize, mark: RedactionMark) -> Redaction<'a> {
         let (shown, secrets) = (String::new(), Vec::new());
         let mut redaction = Redaction { text, nesting, mark, shown, copied: 0, secrets };
         if !names::is_suspect(text) && nesting < DEEPEST {

@@ -47,7 +47,7 @@ impl Args {
         if self.dry_run {
             return take(&context.migrator, &target, &plan, true).await;
         }
-        let answer = done(&context.migrator.take(&target, &plan).await?);
+        let answer = done(&context.migrator.run_plan(&target, &plan).await?);
         let status = context.invocation.command("status");
         Ok(Answer { next: Next::default().or(status, "shows the state of each migration"), ..answer })
     }

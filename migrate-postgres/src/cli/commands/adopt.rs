@@ -10,7 +10,7 @@ use crate::cli::problem::Problem;
 use crate::tools::{self, ToolTable};
 use clap::ValueEnum;
 use migrate_core::Set;
-use migrate_core::history::{Position, State};
+use migrate_core::history::{HistoryState, Position};
 use migrate_core::plan::{Plan, Policies, Refused, Steps, adoption};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ use serde_json::json;
 pub(crate) struct Args {
     /// The tool, if several have a history
     #[arg(long, value_name = "TOOL")]
-    from: Option<Tool>,
+    from: Option<ToolArg>,
     /// The schema of its table
     #[arg(long, value_name = "SCHEMA", requires = "from")]
     table_schema: Option<String>,
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 /// The tools.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Tool {
+enum ToolArg {
     Prisma,
     Sqlx,
     Refinery,
@@ -71,18 +71,18 @@ impl Args {
         Ok(Answer { page: page.append(answer.page), data, next, ..answer })
     }
 
-    fn table(&self, tool: Tool) -> ToolTable {
+    fn table(&self, tool: ToolArg) -> ToolTable {
         let mut table: ToolTable = match tool {
-            Tool::Prisma => tools::prisma().into(),
-            Tool::Sqlx => tools::sqlx().into(),
-            Tool::Refinery => tools::refinery().into(),
-            Tool::Diesel => tools::diesel().into(),
-            Tool::GolangMigrate => tools::golang_migrate(),
-            Tool::Tern => tools::tern(),
-            Tool::Dbmate => tools::dbmate(),
-            Tool::Rails => tools::rails(),
-            Tool::Goose => tools::goose(),
-            Tool::Flyway => tools::flyway(),
+            ToolArg::Prisma => tools::prisma().into(),
+            ToolArg::Sqlx => tools::sqlx().into(),
+            ToolArg::Refinery => tools::refinery().into(),
+            ToolArg::Diesel => tools::diesel().into(),
+            ToolArg::GolangMigrate => tools::golang_migrate(),
+            ToolArg::Tern => tools::tern(),
+            ToolArg::Dbmate => tools::dbmate(),
+            ToolArg::Rails => tools::rails(),
+            ToolArg::Goose => tools::goose(),
+            ToolArg::Flyway => tools::flyway(),
         };
         if let Some(schema) = &self.table_schema {
             table = table.schema(schema.clone());
@@ -99,15 +99,20 @@ impl Args {
 struct Adoption;
 
 impl Plan for Adoption {
-    fn is_settled(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
         false
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn may_replan(&self) -> bool {
         true
     }
 
-    fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+    fn decide<'s>(
+        &self,
+        set: &'s Set,
+        state: &HistoryState,
+        policies: &Policies,
+    ) -> Result<Steps<'s>, Refused> {
         let is_new = state.applied.is_empty() && state.interrupted.is_none();
         match state.foreign.as_ref().filter(|_| is_new) {
             Some(foreign) => Ok(adoption(set, foreign, policies)?),

@@ -63,7 +63,7 @@ impl First {
     /// The migrator, set to make the backup first.
     pub(super) fn apply_to(&self, migrator: &Migrator) -> Migrator {
         match &self.backup {
-            Some(folder) => migrator.clone().backup(self.programs.backups(folder)),
+            Some(folder) => migrator.clone().backup_before(self.programs.backups(folder)),
             None => migrator.clone(),
         }
     }
@@ -72,7 +72,7 @@ impl First {
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let backups = self.programs.backups(&self.to);
-        context.migrator.back_up(&context.target()?, backups).await?;
+        context.migrator.backup(&context.target()?, backups).await?;
         // Every answer reports the backup that was made.
         Ok(Answer::done(Page::default(), json!({})))
     }

@@ -15,12 +15,12 @@ use serde_json::json;
 /// Compare the schema with the applied migrations
 ///
 /// Applies the migrations to a temporary scratch database on the same server and compares the two schemas. Writes nothing to this
-/// database. `--kept` needs no scratch database: it compares with the schema that `--keep-schema` recorded at the end of the last run,
+/// database. `--kept` needs no scratch database: it compares with the schema that `--snapshot-schema` recorded at the end of the last run,
 /// and shows which objects differ, but not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["history", "ignore_foreign_history"]),
-    after_help = "Exit code 4 means that the schema differs.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --keep-schema, and later: migrate drift --kept"
+    after_help = "Exit code 4 means that the schema differs.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --snapshot-schema, and later: migrate drift --kept"
 )]
 pub(crate) struct Args {
     /// Compare with the schema recorded at the end of the last run, without a scratch database
@@ -44,7 +44,7 @@ impl Args {
 
     async fn since_kept(&self, context: &Context) -> Result<Answer, Problem> {
         let comparison = self.comparison.comparison(context);
-        let since = context.migrator.drift_since_kept(&context.target()?, &comparison).await?;
+        let since = context.migrator.drift_since_snapshot(&context.target()?, &comparison).await?;
         let since = since.ok_or(Problem::NotKept)?;
         if since.outdated {
             return Err(Problem::KeptEarlier {
@@ -87,7 +87,7 @@ impl Args {
 }
 
 async fn keep(context: &Context) -> Result<Answer, Problem> {
-    let objects = context.migrator.keep_schema_now(&context.target()?).await?;
+    let objects = context.migrator.take_schema_snapshot(&context.target()?).await?;
     let page = Page::default().line(format!("recorded the current schema: {objects} objects"));
     Ok(Answer::done(page, json!({ "objects": objects })))
 }

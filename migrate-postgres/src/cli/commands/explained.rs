@@ -3,7 +3,7 @@
 use crate::cli::page::{Page, Tone};
 use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize, done};
 use migrate_core::TransactionMode;
-use migrate_core::sql::{LockMode, Toll};
+use migrate_core::sql::{LockMode, TableScan};
 use serde_json::{Value, json};
 
 /// The statements of all steps.
@@ -70,12 +70,12 @@ pub(super) fn meaning(mode: LockMode) -> &'static str {
     }
 }
 
-fn does(toll: Toll) -> Option<&'static str> {
+fn does(toll: TableScan) -> Option<&'static str> {
     match toll {
-        Toll::Rows => Some("reads or changes rows"),
-        Toll::Scan => Some("full scan"),
-        Toll::Build => Some("full scan, builds an index"),
-        Toll::Rewrite => Some("rewrites the table"),
+        TableScan::Rows => Some("reads or changes rows"),
+        TableScan::Scan => Some("full scan"),
+        TableScan::Build => Some("full scan, builds an index"),
+        TableScan::Rewrite => Some("rewrites the table"),
         _ => None,
     }
 }
@@ -83,7 +83,7 @@ fn does(toll: Toll) -> Option<&'static str> {
 /// A lock that blocks others is a warning; one that does so during a scan or a rewrite of the whole table is worse.
 fn tone(lock: &ExplainedLock) -> Tone {
     match (lock.mode.blocks_writes(), lock.toll) {
-        (true, Toll::Scan | Toll::Build | Toll::Rewrite) => Tone::Bad,
+        (true, TableScan::Scan | TableScan::Build | TableScan::Rewrite) => Tone::Bad,
         (true, _) => Tone::Warning,
         (false, _) => Tone::Faint,
     }
@@ -122,10 +122,10 @@ fn statement_json(statement: &ExplainedStatement) -> Value {
 
 fn lock_json(lock: &ExplainedLock) -> Value {
     let does = match lock.toll {
-        Toll::Rows => "rows",
-        Toll::Scan => "scan",
-        Toll::Build => "build",
-        Toll::Rewrite => "rewrite",
+        TableScan::Rows => "rows",
+        TableScan::Scan => "scan",
+        TableScan::Build => "build",
+        TableScan::Rewrite => "rewrite",
         _ => "catalog",
     };
     let size = |size: &RelationSize| json!({ "relation": size.name, "bytes": size.bytes, "rows": size.rows });

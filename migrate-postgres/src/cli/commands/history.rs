@@ -6,7 +6,7 @@ use crate::cli::json;
 use crate::cli::options::unused_of_all;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::{Attempt, Outcome};
+use crate::{Attempt, AttemptOutcome};
 use serde_json::json;
 
 /// Show every attempt to apply, revert or mark a migration
@@ -16,7 +16,7 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let attempts = context.migrator.attempts(&context.target()?).await?;
+        let attempts = context.migrator.history(&context.target()?).await?;
         let mut table = Table::new(["#", "migration", "outcome", "at", "run", "by", "messages", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {
@@ -29,7 +29,7 @@ impl Args {
 }
 
 fn row(attempt: &Attempt) -> [Piece; 8] {
-    let tone = if attempt.outcome == Outcome::Done { Tone::Good } else { Tone::Bad };
+    let tone = if attempt.outcome == AttemptOutcome::Done { Tone::Good } else { Tone::Bad };
     let by = match attempt.application.as_str() {
         "" => &attempt.by,
         application => application,
@@ -62,7 +62,7 @@ fn said(attempt: &Attempt) -> Piece {
 /// What was done, or how the attempt ended.
 fn what(attempt: &Attempt) -> String {
     match &attempt.outcome {
-        Outcome::Done => attempt.action.past().to_owned(),
+        AttemptOutcome::Done => attempt.action.past().to_owned(),
         outcome => format!("{} {outcome}", attempt.action.word()),
     }
 }

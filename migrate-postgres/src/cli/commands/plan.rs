@@ -57,7 +57,7 @@ impl Args {
 
     async fn rehearse(&self, context: &Context) -> Result<Answer, Problem> {
         let migrator = match &self.to {
-            Some(version) => context.migrator.clone().target(version.clone()),
+            Some(version) => context.migrator.clone().up_to(version.clone()),
             None => context.migrator.clone(),
         };
         let rehearsal = migrator.rehearse(&context.target()?, self.limit).await?;

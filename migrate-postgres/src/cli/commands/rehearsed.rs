@@ -4,7 +4,7 @@ use super::explained::{at_line, blocks, meaning};
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
-use crate::operate::{Rehearsal, RehearsedStatement, RehearsedStep, Stopped, TakenLock};
+use crate::operate::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep, TakenLock};
 use migrate_core::engine::advice::Words;
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
     match &rehearsal.stopped {
         None => Exit::Done,
-        Some(Stopped::Refuses { .. } | Stopped::NeedsCommit { .. }) => Exit::Incomplete,
-        Some(Stopped::Failed(failure)) => Exit::of_failure(failure),
-        Some(Stopped::TimeUp { .. }) => Exit::Failed,
+        Some(RehearsalStopped::Refuses { .. } | RehearsalStopped::NeedsCommit { .. }) => Exit::Incomplete,
+        Some(RehearsalStopped::Failed(failure)) => Exit::of_failure(failure),
+        Some(RehearsalStopped::TimeUp { .. }) => Exit::Failed,
     }
 }
 
@@ -41,10 +41,10 @@ fn rolled_back(rehearsal: &Rehearsal) -> String {
     format!("{count} rehearsed and rolled back in {:.1?}; nothing was changed", rehearsal.took)
 }
 
-fn stopped_page(stopped: &Stopped) -> Page {
+fn stopped_page(stopped: &RehearsalStopped) -> Page {
     let tone = match stopped {
-        Stopped::Refuses { .. } | Stopped::NeedsCommit { .. } => Tone::Warning,
-        Stopped::TimeUp { .. } | Stopped::Failed(_) => Tone::Bad,
+        RehearsalStopped::Refuses { .. } | RehearsalStopped::NeedsCommit { .. } => Tone::Warning,
+        RehearsalStopped::TimeUp { .. } | RehearsalStopped::Failed(_) => Tone::Bad,
     };
     let text = told(stopped);
     let mut lines = text.lines();
@@ -52,7 +52,7 @@ fn stopped_page(stopped: &Stopped) -> Page {
 }
 
 /// What stopped it, without the advice, and without what a failure says about a run: nothing was applied.
-fn told(stopped: &Stopped) -> String {
+fn told(stopped: &RehearsalStopped) -> String {
     let text = stopped.to_string();
     text[..text.rfind("\nnext: ").unwrap_or(text.len())].to_owned()
 }
@@ -61,7 +61,7 @@ fn told(stopped: &Stopped) -> String {
 pub(super) fn advice(rehearsal: &Rehearsal) -> Option<String> {
     let text = rehearsal.stopped.as_ref()?.to_string();
     match &rehearsal.stopped {
-        Some(Stopped::Failed(failure)) => {
+        Some(RehearsalStopped::Failed(failure)) => {
             Some(format!("{}, and rehearse again", failure.remedy(Words::CommandLine)))
         }
         _ => text.rsplit_once("\nnext: ").map(|(_, next)| next.to_owned()),
@@ -122,26 +122,26 @@ fn statement_json(statement: &RehearsedStatement) -> Value {
     })
 }
 
-fn stopped_json(stopped: &Stopped) -> Value {
+fn stopped_json(stopped: &RehearsalStopped) -> Value {
     let mut value = json!({ "message": told(stopped) });
     let mut put = |key: &str, content: Value| value[key] = content;
     match stopped {
-        Stopped::Refuses { name, left_out } => {
+        RehearsalStopped::Refuses { name, left_out } => {
             put("state", json!("refuses_transaction"));
             put("name", json!(name));
             put("left_out", json!(left_out));
         }
-        Stopped::NeedsCommit { name, left_out } => {
+        RehearsalStopped::NeedsCommit { name, left_out } => {
             put("state", json!("needs_commit"));
             put("name", json!(name));
             put("left_out", json!(left_out));
         }
-        Stopped::TimeUp { name, limit } => {
+        RehearsalStopped::TimeUp { name, limit } => {
             put("state", json!("time_up"));
             put("name", json!(name));
             put("limit_seconds", json::seconds(*limit));
         }
-        Stopped::Failed(failure) => {
+        RehearsalStopped::Failed(failure) => {
             put("state", json!("failed"));
             put("name", json!(failure.name));
             put("failure", json::failure(failure));

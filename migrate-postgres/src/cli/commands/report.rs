@@ -7,7 +7,7 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::report::{DatabaseReport, ReportOptions, Standing};
+use crate::report::{DatabaseHealth, DatabaseReport, ReportOptions};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -61,8 +61,8 @@ impl Args {
             "foreign_keys": report.diagram.foreign_keys.len(),
         });
         let tone = match (report.standing(), differences) {
-            (Standing::UpToDate, None | Some(0)) if report.drift_unknown.is_none() => Tone::Good,
-            (Standing::UpToDate | Standing::Pending, _) => Tone::Warning,
+            (DatabaseHealth::UpToDate, None | Some(0)) if report.drift_unknown.is_none() => Tone::Good,
+            (DatabaseHealth::UpToDate | DatabaseHealth::Pending, _) => Tone::Warning,
             _ => Tone::Bad,
         };
         let drift = match differences {
@@ -78,7 +78,7 @@ impl Args {
         let page = page.lines(format!("drift unknown: {reason}").lines());
         let next = Next::default().or(
             context.invocation.command("drift --kept"),
-            "compares with the schema recorded by `--keep-schema`, and runs no migration",
+            "compares with the schema recorded by `--snapshot-schema`, and runs no migration",
         );
         Answer { next, ..Answer::done(page, data) }
     }

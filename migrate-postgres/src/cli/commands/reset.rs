@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::cli::reset::{self, Look};
+use crate::cli::reset::{self, ResetScope};
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target as _;
@@ -49,7 +49,7 @@ impl Args {
         let seed = if self.no_seed { None } else { self.seed(context)? };
         let target = context.target()?;
         let mut session = target.open().await?;
-        let look = reset::look(&session).await?;
+        let look = reset::probe(&session).await?;
         if self.mark_development || self.unmark_development {
             return self.mark(&session, &look).await;
         }
@@ -72,7 +72,7 @@ impl Args {
         ))
     }
 
-    async fn mark(&self, session: &Session<'_>, look: &Look) -> Result<Answer, Problem> {
+    async fn mark(&self, session: &Session<'_>, look: &ResetScope) -> Result<Answer, Problem> {
         reset::mark(session, &look.database, self.mark_development).await?;
         let what = if self.mark_development { "is now" } else { "is no longer" };
         let page = Page::default().line(format!("{} {what} marked as a development database", look.database));
@@ -80,7 +80,7 @@ impl Args {
     }
 
     /// Refuses a database that may not be dropped.
-    fn check(&self, look: &Look) -> Result<(), Problem> {
+    fn check(&self, look: &ResetScope) -> Result<(), Problem> {
         let database = look.database.clone();
         match &self.confirm {
             Some(confirmed) if *confirmed != database => {

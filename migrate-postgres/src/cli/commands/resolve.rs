@@ -6,7 +6,7 @@ use crate::cli::json;
 use crate::cli::next::after_resolve;
 use crate::cli::options::unused;
 use crate::cli::problem::Problem;
-use crate::{Resolution, State};
+use crate::{MigrationStatus, Resolution};
 use serde_json::json;
 
 /// Settle a migration that stopped between two statements
@@ -62,7 +62,7 @@ impl Args {
         let status = context.migrator.status(&context.target()?).await?;
         let row = status.rows.iter().find(|row| row.version == version);
         match row.map(|row| &row.state) {
-            Some(State::Interrupted { statements_done, .. }) => Ok(statements_done + 1),
+            Some(MigrationStatus::Interrupted { statements_done, .. }) => Ok(statements_done + 1),
             // The plan refuses it with the reason.
             _ => Ok(1),
         }

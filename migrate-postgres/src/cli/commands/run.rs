@@ -23,7 +23,7 @@ pub(super) async fn take(
     if dry_run {
         return Ok(shown(&migrator.explain_of(target, plan).await?, Exit::Done));
     }
-    Ok(done(&migrator.take(target, plan).await?))
+    Ok(done(&migrator.run_plan(target, plan).await?))
 }
 
 /// The answer of a run.

@@ -9,7 +9,7 @@ use crate::cli::next::{self, Next, statements_of};
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use crate::{Error, Outcome, State, Status, StatusRow};
+use crate::{AttemptOutcome, Error, MigrationStatus, Status, StatusRow};
 use migrate_core::engine::advice::Words;
 use migrate_core::sql;
 use serde_json::json;
@@ -71,15 +71,15 @@ fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
 
 fn exit(status: &Status) -> Exit {
     let of = |row: &StatusRow| match &row.state {
-        State::Interrupted { last: Some(Outcome::Failed { .. }), .. }
-        | State::Pending { last: Some(Outcome::Failed { .. }) } => Exit::Failed,
+        MigrationStatus::Interrupted { last: Some(AttemptOutcome::Failed { .. }), .. }
+        | MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => Exit::Failed,
         // A settled migration resumes by itself.
-        State::Interrupted { last: Some(Outcome::Done), .. }
-        | State::Running(_)
-        | State::Pending { .. }
-        | State::Outdated { .. } => Exit::Pending,
-        State::Interrupted { .. } => Exit::InDoubt,
-        State::Applied { .. } => Exit::Done,
+        MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
+        | MigrationStatus::RunningStatement(_)
+        | MigrationStatus::Pending { .. }
+        | MigrationStatus::Outdated { .. } => Exit::Pending,
+        MigrationStatus::Interrupted { .. } => Exit::InDoubt,
+        MigrationStatus::Applied { .. } => Exit::Done,
     };
     status.rows.iter().map(of).max().unwrap_or(Exit::Done)
 }
@@ -89,7 +89,7 @@ fn table(status: &Status) -> Table {
     for row in &status.rows {
         let name = Piece::plain(&row.name);
         let state = Piece::new(short(&row.state), tone(&row.state));
-        let State::Applied { at, took, by, .. } = &row.state else {
+        let MigrationStatus::Applied { at, took, by, .. } = &row.state else {
             table.push([name, state, Piece::plain(""), Piece::plain(""), Piece::plain("")]);
             continue;
         };
@@ -100,24 +100,30 @@ fn table(status: &Status) -> Table {
 }
 
 /// The state in a few words; details of a failure follow below the table.
-fn short(state: &State) -> String {
+fn short(state: &MigrationStatus) -> String {
     match state {
-        State::Pending { last: Some(Outcome::Failed { .. }) } => "pending, failed".to_owned(),
-        State::Pending { last: Some(Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) } => {
-            "pending, interrupted".to_owned()
+        MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => {
+            "pending, failed".to_owned()
         }
-        State::Running(running) if running.reverting => "being reverted".to_owned(),
-        State::Running(_) => "being applied".to_owned(),
-        State::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
-        State::Interrupted { statements_done, .. } => format!("stopped after {statements_done} statements"),
+        MigrationStatus::Pending {
+            last: Some(AttemptOutcome::Unfinished { .. } | AttemptOutcome::Interrupted { .. }),
+        } => "pending, interrupted".to_owned(),
+        MigrationStatus::RunningStatement(running) if running.reverting => "being reverted".to_owned(),
+        MigrationStatus::RunningStatement(_) => "being applied".to_owned(),
+        MigrationStatus::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
+        MigrationStatus::Interrupted { statements_done, .. } => {
+            format!("stopped after {statements_done} statements")
+        }
         state => state.to_string(),
     }
 }
 
-fn tone(state: &State) -> Tone {
+fn tone(state: &MigrationStatus) -> Tone {
     match state {
-        State::Applied { edited: true, .. } | State::Applied { unknown: true, .. } => Tone::Warning,
-        State::Applied { .. } => Tone::Good,
+        MigrationStatus::Applied { edited: true, .. } | MigrationStatus::Applied { unknown: true, .. } => {
+            Tone::Warning
+        }
+        MigrationStatus::Applied { .. } => Tone::Good,
         state if state.is_stopped() => Tone::Bad,
         _ => Tone::Faint,
     }
@@ -136,21 +142,21 @@ fn summary(status: &Status) -> String {
 fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
     match &row.state {
-        State::Pending { last: Some(outcome) } => {
+        MigrationStatus::Pending { last: Some(outcome) } => {
             lines.push(format!("{} {}", row.name, what(outcome)));
             lines.extend(text.and_then(|text| statement(text, outcome)));
             lines.extend(more(outcome));
             lines.push(format!("database: {} left nothing behind", row.name));
         }
-        State::Interrupted { statements_done, last: Some(outcome) } if is_by_hand(outcome) => {
+        MigrationStatus::Interrupted { statements_done, last: Some(outcome) } if is_by_hand(outcome) => {
             lines.push(format!(
                 "{} was set by hand to resume at statement {}",
                 row.name,
                 statements_done + 1
             ));
         }
-        State::Interrupted { statements_done, last } => {
-            let is_failed = matches!(last, Some(Outcome::Failed { .. }));
+        MigrationStatus::Interrupted { statements_done, last } => {
+            let is_failed = matches!(last, Some(AttemptOutcome::Failed { .. }));
             lines.extend(last.as_ref().map(|outcome| format!("{} {}", row.name, what(outcome))));
             lines.extend(last.as_ref().zip(text).and_then(|(outcome, text)| statement(text, outcome)));
             lines.extend(last.iter().flat_map(more));
@@ -161,13 +167,13 @@ fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> 
     lines
 }
 
-fn what(outcome: &Outcome) -> String {
+fn what(outcome: &AttemptOutcome) -> String {
     match outcome {
-        Outcome::Failed { statement: Some(statement), line: Some(line), .. } => {
+        AttemptOutcome::Failed { statement: Some(statement), line: Some(line), .. } => {
             format!("{outcome}\n   |  statement {statement}, line {line}")
         }
-        Outcome::Interrupted { message: Some(_), .. } => outcome.to_string(),
-        Outcome::Unfinished { .. } | Outcome::Interrupted { .. } => {
+        AttemptOutcome::Interrupted { message: Some(_), .. } => outcome.to_string(),
+        AttemptOutcome::Unfinished { .. } | AttemptOutcome::Interrupted { .. } => {
             "was interrupted: its run was killed, or lost its connection".to_owned()
         }
         outcome => outcome.to_string(),
@@ -175,30 +181,30 @@ fn what(outcome: &Outcome) -> String {
 }
 
 /// True if `resolve` set where to resume; the first release recorded that as a failure without a message.
-fn is_by_hand(outcome: &Outcome) -> bool {
+fn is_by_hand(outcome: &AttemptOutcome) -> bool {
     match outcome {
-        Outcome::Done => true,
-        Outcome::Failed { message, .. } => message.is_empty(),
+        AttemptOutcome::Done => true,
+        AttemptOutcome::Failed { message, .. } => message.is_empty(),
         _ => false,
     }
 }
 
 /// The server's detail and hint.
-fn more(outcome: &Outcome) -> Vec<String> {
-    let Outcome::Failed { detail, hint, .. } = outcome else { return Vec::new() };
+fn more(outcome: &AttemptOutcome) -> Vec<String> {
+    let AttemptOutcome::Failed { detail, hint, .. } = outcome else { return Vec::new() };
     let detail = detail.iter().map(|detail| format!("detail: {detail}"));
     detail.chain(hint.iter().map(|hint| format!("hint: {hint}"))).collect()
 }
 
 /// The statement that failed or was interrupted, in the text that was run and that the history stores.
-fn statement(text: &str, outcome: &Outcome) -> Option<String> {
+fn statement(text: &str, outcome: &AttemptOutcome) -> Option<String> {
     let number = match outcome {
-        Outcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,
-        Outcome::Unfinished { statements_done, .. }
-        | Outcome::Interrupted { statements_done: Some(statements_done), .. } => {
+        AttemptOutcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,
+        AttemptOutcome::Unfinished { statements_done, .. }
+        | AttemptOutcome::Interrupted { statements_done: Some(statements_done), .. } => {
             usize::try_from(*statements_done).ok()? + 1
         }
-        Outcome::Interrupted { .. } | Outcome::Done => return None,
+        AttemptOutcome::Interrupted { .. } | AttemptOutcome::Done => return None,
     };
     let statements = sql::split(text).statements;
     let statement = statements.get(number.checked_sub(1)?)?.text(text);
@@ -220,10 +226,10 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
         _ if status.running().is_some() => {
             Next::advice("wait for that run to end").or(context.invocation.command("status"), "checks again")
         }
-        Some((_, State::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
+        Some((_, MigrationStatus::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
             Next::default().or(up, "resumes there")
         }
-        Some((row, State::Interrupted { statements_done, .. })) => {
+        Some((row, MigrationStatus::Interrupted { statements_done, .. })) => {
             let statements = statements_of(context, &row.version);
             let advice = match row.failure(statements) {
                 Some(failure) => format!("{}; or settle it by hand", failure.next(Words::CommandLine)),

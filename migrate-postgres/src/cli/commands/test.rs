@@ -8,7 +8,7 @@ use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::connection::target::Target as _;
 use crate::schema::scratch::Scratch;
-use crate::testing::{Irreversible, Reversible, RoundTrip, Tried};
+use crate::testing::{Irreversible, Reversible, RoundTrip, TriedMigration};
 use serde_json::json;
 
 /// Test that each migration can be applied, reverted and applied again
@@ -56,7 +56,7 @@ impl Args {
     }
 }
 
-fn without_problem(migration: &Tried) -> Piece {
+fn without_problem(migration: &TriedMigration) -> Piece {
     match &migration.irreversible {
         None => Piece::new("reversible", Tone::Good),
         Some(Irreversible::NoDown) => Piece::new("no down script, as allowed", Tone::Faint),
@@ -74,8 +74,9 @@ fn answer(tried: &Reversible) -> Answer {
         };
         table.push([Piece::plain(&migration.name), result]);
     }
-    let problems =
-        |migration: &Tried| -> Vec<String> { migration.problems.iter().map(ToString::to_string).collect() };
+    let problems = |migration: &TriedMigration| -> Vec<String> {
+        migration.problems.iter().map(ToString::to_string).collect()
+    };
     let mut page = Page::default().table(table);
     for migration in &tried.migrations {
         for problem in problems(migration) {

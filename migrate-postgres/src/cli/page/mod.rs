@@ -76,10 +76,10 @@ impl Table {
 
 /// Tables and lines, one below the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page(Vec<Part>);
+pub(crate) struct Page(Vec<PagePart>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum PagePart {
     Table(Table),
     /// The steps of a run, which a log has told one by one.
     Steps(Table),
@@ -103,7 +103,7 @@ pub(crate) struct Medium {
 impl Page {
     pub(super) fn table(mut self, table: Table) -> Page {
         if !table.rows.is_empty() {
-            self.0.push(Part::Table(table));
+            self.0.push(PagePart::Table(table));
         }
         self
     }
@@ -111,24 +111,24 @@ impl Page {
     /// The steps that a run has taken.
     pub(super) fn steps(mut self, table: Table) -> Page {
         if !table.rows.is_empty() {
-            self.0.push(Part::Steps(table));
+            self.0.push(PagePart::Steps(table));
         }
         self
     }
 
     pub(super) fn line(mut self, text: impl Into<String>) -> Page {
-        self.0.push(Part::Line(Piece::plain(text)));
+        self.0.push(PagePart::Line(Piece::plain(text)));
         self
     }
 
     pub(super) fn toned(mut self, text: impl Into<String>, tone: Tone) -> Page {
-        self.0.push(Part::Line(Piece::new(text, tone)));
+        self.0.push(PagePart::Line(Piece::new(text, tone)));
         self
     }
 
     /// A line that goes on below its beginning, two further in, where a terminal is too narrow for it.
     pub(super) fn prose(mut self, text: impl Into<String>, tone: Tone) -> Page {
-        self.0.push(Part::Prose(Piece::new(text, tone)));
+        self.0.push(PagePart::Prose(Piece::new(text, tone)));
         self
     }
 
@@ -148,7 +148,7 @@ impl Page {
     }
 }
 
-impl Part {
+impl PagePart {
     /// Its lines, if there are any.
     fn render(&self, medium: Medium) -> Option<String> {
         let width = medium.width.unwrap_or(usize::MAX);
@@ -157,12 +157,14 @@ impl Part {
             lines.iter().map(|line| styled(line, piece.tone)).collect::<Vec<_>>().join("\n")
         };
         Some(match self {
-            Part::Steps(_) if medium.steps_told => return None,
-            Part::Table(table) | Part::Steps(table) if medium.has_tables => table::fitted(table, width),
-            Part::Table(table) | Part::Steps(table) => table::columns(table),
-            Part::Line(piece) if is_prose(&piece.text) => prose(piece),
-            Part::Line(piece) => styled(&piece.text, piece.tone),
-            Part::Prose(piece) => prose(piece),
+            PagePart::Steps(_) if medium.steps_told => return None,
+            PagePart::Table(table) | PagePart::Steps(table) if medium.has_tables => {
+                table::fitted(table, width)
+            }
+            PagePart::Table(table) | PagePart::Steps(table) => table::columns(table),
+            PagePart::Line(piece) if is_prose(&piece.text) => prose(piece),
+            PagePart::Line(piece) => styled(&piece.text, piece.tone),
+            PagePart::Prose(piece) => prose(piece),
         })
     }
 }

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 )]
 pub struct Program {
     #[command(flatten)]
-    folder: Folder,
+    folder: FolderArgs,
     #[command(flatten)]
     dotenv: DotenvOption,
     #[command(flatten)]
@@ -54,7 +54,7 @@ struct DotenvOption {
 /// Which migrations, and where their history is.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Migrations")]
-struct Folder {
+struct FolderArgs {
     /// The migrations folder
     #[arg(long, global = true, value_name = "FOLDER", default_value = "migrations")]
     folder: PathBuf,
@@ -131,7 +131,7 @@ impl Program {
 
 /// The options that a command over files alone, or over nothing, does not use: all but `used`.
 fn unused_over_files(used: &[&str]) -> Vec<Arg> {
-    let folder = all_but(|command| DotenvOption::augment_args(Folder::augment_args(command)), used);
+    let folder = all_but(|command| DotenvOption::augment_args(FolderArgs::augment_args(command)), used);
     folder.into_iter().chain(unused_of_all(used)).collect()
 }
 
@@ -145,7 +145,7 @@ fn reading(options: &Options) -> Reading {
     Reading::default().placeholders(options.placeholders.names().map(str::to_owned))
 }
 
-impl Folder {
+impl FolderArgs {
     /// The folder's set. A command that applies nothing leaves unwritten migrations out, with a note.
     fn migrator(&self, applies: bool, options: &Options) -> Result<Migrator, Problem> {
         let reading = reading(options);

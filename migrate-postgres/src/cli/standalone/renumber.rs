@@ -242,7 +242,7 @@ async fn is_applied(name: &str, context: &Context) -> Result<bool, Problem> {
         target => target?,
     };
     let migrator: &Migrator = &context.migrator;
-    let attempts = migrator.attempts(&target).await?;
+    let attempts = migrator.history(&target).await?;
     Ok(attempts.iter().any(|attempt| attempt.live && attempt.name == name))
 }
 

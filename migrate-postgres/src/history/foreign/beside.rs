@@ -4,7 +4,7 @@
 use super::find::{Candidate, names, question, recognize};
 use super::read;
 use crate::error::Error;
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::sql::answers::Answers;
 use crate::sql::quote::{quote_ident, quote_if_needed};
@@ -50,19 +50,19 @@ impl BesideTables {
 ///
 /// [`Error::ForeignHistory`] where another tool's table lists migrations of the set, [`Error::OtherSchema`] where our history
 /// of it is in another schema, and [`Error::Privilege`] where a table on the search path can't be read.
-pub(crate) async fn look_beside(
+pub(crate) async fn read_beside(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     set: &Set,
 ) -> Result<Vec<Notice>, Error> {
     let mut notices = Vec::new();
-    for table in &survey.beside.0 {
-        let is_own = table.schema == survey.table.schema() && table.table == survey.table.name();
+    for table in &session_info.beside.0 {
+        let is_own = table.schema == session_info.table.schema() && table.table == session_info.table.name();
         if !is_own && is_ours(table) {
-            look_at_ours(client, survey, settings, set, table).await?;
-        } else if !settings.ignores_foreign && is_in_reach(table, survey, settings) {
-            notices.extend(look_at_foreign(client, survey, set, table).await?);
+            read_ours(client, session_info, settings, set, table).await?;
+        } else if !settings.ignores_foreign && is_in_reach(table, session_info, settings) {
+            notices.extend(read_foreign(client, session_info, set, table).await?);
         }
     }
     Ok(notices)
@@ -77,16 +77,16 @@ fn is_ours(table: &Candidate) -> bool {
 
 /// Whether another tool's table can be about what a run would change. Where the history's schema is given, a schema for each
 /// tenant is likely, and another one's table says nothing of this one.
-fn is_in_reach(table: &Candidate, survey: &Survey, settings: &RunSettings) -> bool {
+fn is_in_reach(table: &Candidate, session_info: &SessionInfo, settings: &RunSettings) -> bool {
     settings.history_schema.is_none()
         || table.on_path
-        || table.schema == survey.table.schema()
+        || table.schema == session_info.table.schema()
         || table.schema == "public"
 }
 
-async fn look_at_foreign(
+async fn read_foreign(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     set: &Set,
     table: &Candidate,
 ) -> Result<Option<Notice>, Error> {
@@ -96,13 +96,13 @@ async fn look_at_foreign(
         let (tool, shown) = (there.tool, there.shown());
         let sql = format!("{}.{}", quote_if_needed(&there.schema), quote_if_needed(&there.table));
         if on_path {
-            return Err(unreadable(survey, tool, &shown, &sql));
+            return Err(unreadable(session_info, tool, &shown, &sql));
         }
         return Ok(Some(Notice::Backend(format!(
             "{shown} of {tool} can't be read by this role; it is taken for another set's"
         ))));
     }
-    let history = read::history(client, survey.timeouts, &there).await?;
+    let history = read::history(client, session_info.timeouts, &there).await?;
     let listed = history.listed(set);
     match listed.first() {
         Some(first) => Err(Error::ForeignHistory {
@@ -117,8 +117,8 @@ async fn look_at_foreign(
 }
 
 /// Another tool's table that may list the set's migrations can't be read.
-fn unreadable(survey: &Survey, tool: Tool, shown: &str, table: &str) -> Error {
-    let role = survey.role().to_owned();
+fn unreadable(session_info: &SessionInfo, tool: Tool, shown: &str, table: &str) -> Error {
+    let role = session_info.role().to_owned();
     let to = quote_if_needed(&role);
     Error::Privilege {
         what: "see whether another tool has applied this set's migrations",
@@ -143,9 +143,9 @@ fn bystander(history: &ForeignHistory) -> Option<Notice> {
 
 /// A table of ours where the search path does not look for the set's history. Only where it has migrations of the set: in a
 /// database of several applications each may have a set of the usual name.
-async fn look_at_ours(
+async fn read_ours(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     settings: &RunSettings,
     set: &Set,
     table: &Candidate,
@@ -161,15 +161,15 @@ async fn look_at_ours(
         [format!("{version} {}", m.name()), format!("{version} {}", m.checksum())]
     };
     let keys: Vec<String> = set.replaced().chain(set.iter()).flat_map(keys).collect();
-    let rows = survey.ask(client, &sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
+    let rows = session_info.ask(client, &sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
     let rows = rows.map_err(|source| Error::server("looking at a history in another schema", source))?;
     if !rows.first().is_some_and(|row| row.get::<_, bool>(0)) {
         return Ok(());
     }
     Err(Error::OtherSchema {
         table: table.table.clone(),
-        own: survey.table.name().to_owned(),
+        own: session_info.table.name().to_owned(),
         found: table.schema.clone(),
-        first: survey.table.schema().to_owned(),
+        first: session_info.table.schema().to_owned(),
     })
 }

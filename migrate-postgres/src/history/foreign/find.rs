@@ -9,7 +9,7 @@ use crate::connection::protect::SessionTimeouts;
 #[cfg(any(feature = "catalog", feature = "histories"))]
 use crate::error::Error;
 #[cfg(feature = "histories")]
-use crate::history::Keeps;
+use crate::history::ForeignWriter;
 use crate::sql::answers::{is_true, text};
 use crate::sql::quote::quote_literal;
 #[cfg(feature = "histories")]
@@ -37,7 +37,7 @@ pub(super) struct Candidate {
 
 /// A tool's history that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct There {
+pub(super) struct LocatedTable {
     pub(super) tool: Tool,
     /// Empty where it is not known.
     pub(super) schema: String,
@@ -45,22 +45,22 @@ pub(super) struct There {
     in_path: bool,
 }
 
-impl There {
+impl LocatedTable {
     /// A table of a schema.
     #[cfg(feature = "histories")]
-    pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> There {
-        There { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
+    pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> LocatedTable {
+        LocatedTable { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
     }
 
     /// A table of which no more is known than its name for messages.
     #[cfg(feature = "histories")]
-    pub(super) fn named(tool: Tool, shown: String) -> There {
-        There { tool, schema: String::new(), table: shown, in_path: true }
+    pub(super) fn named(tool: Tool, shown: String) -> LocatedTable {
+        LocatedTable { tool, schema: String::new(), table: shown, in_path: true }
     }
 
     /// How the tool writes, where it can be kept.
     #[cfg(feature = "histories")]
-    pub(super) fn keeps(&self) -> Option<&'static dyn Keeps> {
+    pub(super) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         keep::of(self.tool)
     }
 
@@ -141,7 +141,7 @@ pub(crate) async fn tables(client: &Client) -> Result<Vec<(String, String)>, Err
 
 /// The one that the search path leads to, or the only one at all.
 #[cfg(feature = "histories")]
-fn one(mut all: Vec<There>) -> Result<Option<There>, Error> {
+fn one(mut all: Vec<LocatedTable>) -> Result<Option<LocatedTable>, Error> {
     if all.iter().any(|there| there.in_path) {
         all.retain(|there| there.in_path);
     }
@@ -155,13 +155,13 @@ fn one(mut all: Vec<There>) -> Result<Option<There>, Error> {
 }
 
 #[cfg(any(feature = "catalog", feature = "histories"))]
-async fn all(client: &Client) -> Result<Vec<There>, Error> {
+async fn all(client: &Client) -> Result<Vec<LocatedTable>, Error> {
     Ok(candidates(client, &names()).await?.into_iter().filter_map(recognize).collect())
 }
 
 /// The table that was named.
 #[cfg(feature = "histories")]
-async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<There>, Error> {
+async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<LocatedTable>, Error> {
     let candidates = candidates(client, &[&wanted.table]).await?;
     let is_wanted = |candidate: &Candidate| match &wanted.schema {
         Some(schema) => candidate.schema == *schema,
@@ -171,7 +171,7 @@ async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<There>, Err
     let missing: Vec<&str> =
         columns(wanted.tool).iter().filter(|column| !has(&candidate, column)).copied().collect();
     let Candidate { schema, table, in_path, .. } = candidate;
-    let there = There { tool: wanted.tool, schema, table, in_path };
+    let there = LocatedTable { tool: wanted.tool, schema, table, in_path };
     if missing.is_empty() {
         return Ok(Some(there));
     }
@@ -209,7 +209,7 @@ impl Candidate {
 }
 
 /// Whose history a table is, by its name and its columns.
-pub(super) fn recognize(candidate: Candidate) -> Option<There> {
+pub(super) fn recognize(candidate: Candidate) -> Option<LocatedTable> {
     let is_of = |tool: &Tool| {
         let others = match tool {
             Tool::Rails => candidate.beside_rails,
@@ -226,7 +226,7 @@ pub(super) fn recognize(candidate: Candidate) -> Option<There> {
     };
     let tool = Tool::ALL.into_iter().find(is_of)?;
     let Candidate { schema, table, in_path, .. } = candidate;
-    Some(There { tool, schema, table, in_path })
+    Some(LocatedTable { tool, schema, table, in_path })
 }
 
 fn has(candidate: &Candidate, column: &str) -> bool {

@@ -1,27 +1,27 @@
 //! Reading another tool's table that is kept as the history.
 
-use super::find::There;
-use super::{KeptTable, read};
+use super::find::LocatedTable;
+use super::{ForeignTable, read};
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 use crate::history::settings::RunSettings;
-use crate::history::{Attempt, Survey, checkpoint_table};
+use crate::history::{Attempt, SessionInfo, checkpoint_table};
 use migrate_core::Set;
-use migrate_core::history::{Head, State};
+use migrate_core::history::{HistoryHead, HistoryState};
 use migrate_core::plan::Refused;
 use tokio_postgres::Client;
 
 /// Looks at the history: all its rows in one query and one round trip. None where there is no such table.
-pub(crate) async fn look(
+pub(crate) async fn probe(
     client: &Client,
     settings: &RunSettings,
-    kept: &KeptTable,
+    kept: &ForeignTable,
     set: &Set,
-) -> Result<Option<Head>, Error> {
+) -> Result<Option<HistoryHead>, Error> {
     if let Some((name, why)) = kept.misfit(set) {
         return Err(Error::NotForTool { tool: kept.tool(), name, why });
     }
-    let there = There::named(kept.tool(), settings.shown_table());
+    let there = LocatedTable::named(kept.tool(), settings.shown_table());
     let Some((history, has_checkpoints)) = read::by_path(client, settings, &there).await? else {
         return Ok(None);
     };
@@ -39,34 +39,34 @@ pub(crate) async fn look(
 /// Loads a set's state.
 pub(crate) async fn state(
     client: &Client,
-    survey: &Survey,
-    kept: &KeptTable,
+    session_info: &SessionInfo,
+    kept: &ForeignTable,
     set: &Set,
-) -> Result<State, Error> {
-    if !survey.exists {
-        return Ok(State::EMPTY);
+) -> Result<HistoryState, Error> {
+    if !session_info.exists {
+        return Ok(HistoryState::EMPTY);
     }
-    let table = &survey.table;
-    let there = There::in_schema(kept.tool(), table.schema(), table.name());
-    let history = read::history(client, survey.timeouts, &there).await?;
+    let table = &session_info.table;
+    let there = LocatedTable::in_schema(kept.tool(), table.schema(), table.name());
+    let history = read::history(client, session_info.timeouts, &there).await?;
     let state = history.state(set);
     let state = state.map_err(|refused| Error::Refused(Refused::UnusableHistory(refused)))?;
-    checkpoint_table::load(client, survey, set, state).await
+    checkpoint_table::load(client, session_info, set, state).await
 }
 
 /// The table's rows as attempts, oldest first.
 pub(crate) async fn attempts(
     client: &Client,
-    survey: &Survey,
-    kept: &KeptTable,
+    session_info: &SessionInfo,
+    kept: &ForeignTable,
     set: &Set,
 ) -> Result<Vec<Attempt>, Error> {
-    let table = &survey.table;
-    let there = There::in_schema(kept.tool(), table.schema(), table.name());
-    let history = read::history(client, survey.timeouts, &there).await?;
+    let table = &session_info.table;
+    let there = LocatedTable::in_schema(kept.tool(), table.schema(), table.name());
+    let history = read::history(client, session_info.timeouts, &there).await?;
     let attempt = |(number, found)| Attempt::of_tool(set, kept.tool(), number, found);
     let mut attempts: Vec<Attempt> = (1..).zip(&history.found).map(attempt).collect();
-    let state = checkpoint_table::load(client, survey, set, State::EMPTY).await?;
+    let state = checkpoint_table::load(client, session_info, set, HistoryState::EMPTY).await?;
     let number = 1 + history.found.len() as i64;
     attempts.extend(state.interrupted.map(|open| Attempt::under_way(set, kept.tool(), number, &open)));
     Ok(attempts)

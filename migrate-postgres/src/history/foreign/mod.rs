@@ -11,17 +11,18 @@ mod read;
 #[cfg(feature = "histories")]
 mod table;
 
-pub(crate) use beside::{BesideTables, look_beside};
+pub(crate) use beside::{BesideTables, read_beside};
 #[cfg(feature = "catalog")]
 pub(crate) use find::tables;
 #[cfg(feature = "histories")]
 pub(crate) use find::{find, found};
 #[cfg(feature = "histories")]
-pub(crate) use kept::{attempts, look, state};
+pub(crate) use kept::{attempts, probe, state};
 pub(crate) use needed::needed_tables;
 #[cfg(feature = "histories")]
 pub use table::{
-    KeptTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx, tern,
+    ForeignTable, ToolTable, dbmate, diesel, flyway, golang_migrate, goose, prisma, rails, refinery, sqlx,
+    tern,
 };
 
 /// Which history is adopted.

@@ -1,15 +1,15 @@
 //! Reading another tool's history.
 
-use super::find::There;
+use super::find::LocatedTable;
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::settings::RunSettings;
 #[cfg(feature = "histories")]
-use crate::history::{Keeps, checkpoint_table, read_error, try_lock};
+use crate::history::{ForeignWriter, checkpoint_table, read_error, try_lock};
 use crate::sql::quote::{quote_ident, quote_literal};
 use migrate_core::history::foreign::{
-    ForeignHistory, Found, FoundState, Tool, flyway, goose, prisma, refinery, sqlx,
+    ForeignHistory, ForeignMigration, ForeignMigrationState, Tool, flyway, goose, prisma, refinery, sqlx,
 };
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::FromSql;
@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Row};
 pub(super) async fn history(
     client: &Client,
     timeouts: SessionTimeouts,
-    there: &There,
+    there: &LocatedTable,
 ) -> Result<ForeignHistory, Error> {
     let table = format!("{}.{}", quote_ident(&there.schema), quote_ident(&there.table));
     let mark = mark(&table);
@@ -32,7 +32,7 @@ pub(super) async fn history(
         return Ok(history);
     };
     #[cfg(feature = "histories")]
-    let lock = there.keeps().and_then(Keeps::lock_key).map(|key| try_lock(&key));
+    let lock = there.keeps().and_then(ForeignWriter::lock_key).map(|key| try_lock(&key));
     #[cfg(not(feature = "histories"))]
     let lock = None;
     let unchanged = format!("SELECT 1 / ({mark} = {})::int", quote_literal(&seen));
@@ -52,7 +52,7 @@ fn mark(table: &str) -> String {
 pub(super) async fn by_path(
     client: &Client,
     settings: &RunSettings,
-    there: &There,
+    there: &LocatedTable,
 ) -> Result<Option<(ForeignHistory, bool)>, Error> {
     let relation = settings.relation();
     let last =
@@ -71,11 +71,11 @@ pub(super) async fn by_path(
     Ok(Some((of_rows(there, &rows)?, has_checkpoints)))
 }
 
-fn of_rows(there: &There, rows: &[Row]) -> Result<ForeignHistory, Error> {
-    Ok(ForeignHistory::new(there.tool, there.shown(), found(Rows { there, rows })?))
+fn of_rows(there: &LocatedTable, rows: &[Row]) -> Result<ForeignHistory, Error> {
+    Ok(ForeignHistory::new(there.tool, there.shown(), found(ForeignRows { there, rows })?))
 }
 
-fn failed(there: &There, error: tokio_postgres::Error) -> Error {
+fn failed(there: &LocatedTable, error: tokio_postgres::Error) -> Error {
     match error.as_db_error() {
         Some(db) if *db.code() == SqlState::UNDEFINED_COLUMN => {
             Error::ForeignTable { table: there.shown(), tool: there.tool, problem: db.message().to_owned() }
@@ -115,15 +115,15 @@ fn query(tool: Tool, table: &str, last: &str) -> String {
 
 /// The rows of a history.
 #[derive(Clone, Copy)]
-struct Rows<'r> {
-    there: &'r There,
+struct ForeignRows<'r> {
+    there: &'r LocatedTable,
     rows: &'r [Row],
 }
 
-fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
+fn found(rows: ForeignRows<'_>) -> Result<Vec<ForeignMigration>, Error> {
     match rows.there.tool {
         Tool::Prisma => Ok(prisma::found(rows.read(|row| {
-            Ok(prisma::Row {
+            Ok(prisma::PrismaRow {
                 checksum: row.get(0)?,
                 finished_at: row.get(1)?,
                 migration_name: row.get(2)?,
@@ -134,7 +134,7 @@ fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
             })
         })?)),
         Tool::Sqlx => rows.read(|row| {
-            Ok(sqlx::found(sqlx::Row {
+            Ok(sqlx::found(sqlx::SqlxRow {
                 version: row.get(0)?,
                 description: row.get(1)?,
                 installed_on: row.get(2)?,
@@ -144,30 +144,36 @@ fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
             }))
         }),
         Tool::Refinery => rows.read(|row| {
-            Ok(refinery::found(refinery::Row {
+            Ok(refinery::found(refinery::RefineryRow {
                 version: row.get(0)?,
                 name: row.get(1)?,
                 applied_on: row.get(2)?,
                 checksum: row.get::<Option<&str>>(3)?.and_then(|checksum| checksum.parse().ok()),
             }))
         }),
-        Tool::Diesel => rows.read(|row| Ok(Found::applied(row.get::<String>(0)?).at(row.get(1)?))),
+        Tool::Diesel => rows.read(|row| Ok(ForeignMigration::applied(row.get::<String>(0)?).at(row.get(1)?))),
         Tool::GolangMigrate => rows.read(|row| {
-            let state = if row.get(1)? { FoundState::Failed { logs: None } } else { FoundState::AppliedUpTo };
-            Ok(Found::applied(row.get::<i64>(0)?.to_string()).in_state(state))
+            let state = if row.get(1)? {
+                ForeignMigrationState::Failed { logs: None }
+            } else {
+                ForeignMigrationState::AppliedUpTo
+            };
+            Ok(ForeignMigration::applied(row.get::<i64>(0)?.to_string()).in_state(state))
         }),
         // A row of 0 comes first.
         Tool::Tern => Ok(rows
             .read(|row| row.get::<i64>(0))?
             .into_iter()
             .filter(|version| *version > 0)
-            .map(|version| Found::applied(version.to_string()).in_state(FoundState::AppliedUpTo))
+            .map(|version| {
+                ForeignMigration::applied(version.to_string()).in_state(ForeignMigrationState::AppliedUpTo)
+            })
             .collect()),
         Tool::Goose => Ok(goose::found(rows.read(|row| {
-            Ok(goose::Row { version_id: row.get(0)?, is_applied: row.get(1)?, tstamp: row.get(2)? })
+            Ok(goose::GooseRow { version_id: row.get(0)?, is_applied: row.get(1)?, tstamp: row.get(2)? })
         })?)),
         Tool::Flyway => Ok(flyway::found(rows.read(|row| {
-            Ok(flyway::Row {
+            Ok(flyway::FlywayRow {
                 version: row.get(0)?,
                 description: row.get(1)?,
                 kind: row.get(2)?,
@@ -177,11 +183,11 @@ fn found(rows: Rows<'_>) -> Result<Vec<Found>, Error> {
                 success: row.get(6)?,
             })
         })?)),
-        _ => rows.read(|row| Ok(Found::applied(row.get::<String>(0)?))),
+        _ => rows.read(|row| Ok(ForeignMigration::applied(row.get::<String>(0)?))),
     }
 }
 
-impl<'r> Rows<'r> {
+impl<'r> ForeignRows<'r> {
     fn read<R>(self, read: impl Fn(ForeignRow<'r>) -> Result<R, Error>) -> Result<Vec<R>, Error> {
         self.rows.iter().map(|row| read(ForeignRow { there: self.there, row })).collect()
     }
@@ -190,7 +196,7 @@ impl<'r> Rows<'r> {
 /// A row of another tool's history: anybody may have changed it, or the table.
 #[derive(Clone, Copy)]
 struct ForeignRow<'r> {
-    there: &'r There,
+    there: &'r LocatedTable,
     row: &'r Row,
 }
 

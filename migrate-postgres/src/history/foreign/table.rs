@@ -43,7 +43,7 @@ impl ToolTable {
     }
 }
 
-/// Another tool's history that can be kept, as [`Migrator::history`](crate::Migrator::history) is given it; it can be adopted
+/// Another tool's history that can be kept, as [`Migrator::foreign_history`](crate::Migrator::foreign_history) is given it; it can be adopted
 /// as well.
 ///
 /// # Examples
@@ -51,54 +51,54 @@ impl ToolTable {
 /// ```
 /// use migrate_postgres::{migrate, tools};
 ///
-/// let migrator = migrate!("tests/fixtures/quickstart").history(tools::sqlx());
-/// let elsewhere = migrate!("tests/fixtures/quickstart").history(tools::sqlx().schema("app"));
+/// let migrator = migrate!("tests/fixtures/quickstart").foreign_history(tools::sqlx());
+/// let elsewhere = migrate!("tests/fixtures/quickstart").foreign_history(tools::sqlx().schema("app"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "each setting returns the table"]
-pub struct KeptTable(pub(crate) ToolTable);
+pub struct ForeignTable(pub(crate) ToolTable);
 
-impl KeptTable {
+impl ForeignTable {
     /// The tool.
     pub fn tool(&self) -> Tool {
         self.0.tool
     }
 
     /// The same in this schema, instead of the first one of the search path.
-    pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> KeptTable {
-        KeptTable(self.0.schema(schema))
+    pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> ForeignTable {
+        ForeignTable(self.0.schema(schema))
     }
 
     /// The same in a table of this name.
-    pub fn table(self, table: impl Into<Cow<'static, str>>) -> KeptTable {
-        KeptTable(self.0.table(table))
+    pub fn table(self, table: impl Into<Cow<'static, str>>) -> ForeignTable {
+        ForeignTable(self.0.table(table))
     }
 }
 
-impl From<KeptTable> for ToolTable {
-    fn from(kept: KeptTable) -> ToolTable {
+impl From<ForeignTable> for ToolTable {
+    fn from(kept: ForeignTable) -> ToolTable {
         kept.0
     }
 }
 
 /// `_prisma_migrations`, as Prisma up to version 7 writes it.
-pub const fn prisma() -> KeptTable {
-    KeptTable(ToolTable::of(Tool::Prisma, "_prisma_migrations"))
+pub const fn prisma() -> ForeignTable {
+    ForeignTable(ToolTable::of(Tool::Prisma, "_prisma_migrations"))
 }
 
 /// `_sqlx_migrations`.
-pub const fn sqlx() -> KeptTable {
-    KeptTable(ToolTable::of(Tool::Sqlx, "_sqlx_migrations"))
+pub const fn sqlx() -> ForeignTable {
+    ForeignTable(ToolTable::of(Tool::Sqlx, "_sqlx_migrations"))
 }
 
 /// `refinery_schema_history`.
-pub const fn refinery() -> KeptTable {
-    KeptTable(ToolTable::of(Tool::Refinery, "refinery_schema_history"))
+pub const fn refinery() -> ForeignTable {
+    ForeignTable(ToolTable::of(Tool::Refinery, "refinery_schema_history"))
 }
 
 /// `__diesel_schema_migrations`.
-pub const fn diesel() -> KeptTable {
-    KeptTable(ToolTable::of(Tool::Diesel, "__diesel_schema_migrations"))
+pub const fn diesel() -> ForeignTable {
+    ForeignTable(ToolTable::of(Tool::Diesel, "__diesel_schema_migrations"))
 }
 
 /// `schema_migrations` of golang-migrate, with its flag `dirty`.

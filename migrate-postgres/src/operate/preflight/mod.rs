@@ -13,11 +13,11 @@ use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::display::units::{Bytes, Time};
 use crate::error::Error;
-use crate::history::Survey;
+use crate::history::SessionInfo;
 use crate::lock::Key;
 use crate::migrator::Migrator;
 use crate::sql::answers::{is_true, parsed, text};
-use migrate_core::sql::{self, LockMode, Subject, Toll};
+use migrate_core::sql::{self, LockMode, Subject, TableScan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -179,7 +179,7 @@ impl Migrator {
     /// use migrate_postgres::migrate;
     /// use migrate_postgres::operate::Verdict;
     ///
-    /// # async fn look(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// # async fn check_all(url: &str) -> Result<(), migrate_postgres::Error> {
     /// let preflight = migrate!("tests/fixtures/quickstart").preflight(url).await?;
     /// println!("{preflight}");
     /// assert_ne!(preflight.verdict(), Verdict::Stop);
@@ -222,7 +222,7 @@ impl Migrator {
         let server = ask(session, queries::SERVER).await?;
         let server = server.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
         preflight.add(Check::Connection, Verdict::Pass, server, None);
-        let (survey, explanation) = match self.explained(session).await {
+        let (session_info, explanation) = match self.explained(session).await {
             Ok(explained) => explained,
             // Where another history counts, no check of this one means anything.
             Err(error @ (Error::ForeignHistory { .. } | Error::OtherSchema { .. })) => return Err(error),
@@ -237,35 +237,35 @@ impl Migrator {
             count => format!("{} to do", steps(count)),
         };
         preflight.add(Check::Plan, Verdict::Pass, pending, None);
-        self.look(session, &survey, &explanation, thresholds, preflight).await
+        self.check_all(session, &session_info, &explanation, thresholds, preflight).await
     }
 
-    async fn explained(&self, session: &mut Session<'_>) -> Result<(Survey, Explanation), Error> {
+    async fn explained(&self, session: &mut Session<'_>) -> Result<(SessionInfo, Explanation), Error> {
         self.check_values()?;
         let snapshot = self.snapshot_over(session).await?;
         let explanation = self.explain_snapshot(session, &snapshot, &*self.forward()).await?;
-        Ok((snapshot.survey, explanation))
+        Ok((snapshot.session_info, explanation))
     }
 
-    async fn look(
+    async fn check_all(
         &self,
         client: &Client,
-        survey: &Survey,
+        session_info: &SessionInfo,
         explanation: &Explanation,
         thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
         let touched = Touched::of(explanation);
-        look_at_rights(client, survey, &touched, preflight).await?;
-        self.look_at_lock(client, explanation.running.as_ref(), preflight).await?;
-        look_at_sessions(client, &touched, thresholds, preflight).await?;
-        look_at_indexes(client, &touched, preflight).await?;
-        look_at_replication(client, thresholds, preflight).await?;
-        look_at_disk(client, explanation, thresholds, preflight).await?;
-        self.look_at_backups(client, survey, thresholds, preflight).await
+        check_rights(client, session_info, &touched, preflight).await?;
+        self.check_lock(client, explanation.running.as_ref(), preflight).await?;
+        check_sessions(client, &touched, thresholds, preflight).await?;
+        check_indexes(client, &touched, preflight).await?;
+        check_replication(client, thresholds, preflight).await?;
+        check_disk(client, explanation, thresholds, preflight).await?;
+        self.check_backups(client, session_info, thresholds, preflight).await
     }
 
-    async fn look_at_lock(
+    async fn check_lock(
         &self,
         client: &Client,
         running: Option<&RunningAttempt>,
@@ -287,14 +287,14 @@ impl Migrator {
         Ok(())
     }
 
-    async fn look_at_backups(
+    async fn check_backups(
         &self,
         client: &Client,
-        survey: &Survey,
+        session_info: &SessionInfo,
         thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
-        let last = match self.list_backups(client, survey).await {
+        let last = match self.backups_listed(client, session_info).await {
             Ok(backups) => backups.into_iter().next_back(),
             // The table of backups belongs to whoever made the first.
             Err(error) => {
@@ -327,19 +327,20 @@ impl Migrator {
     }
 }
 
-async fn look_at_rights(
+async fn check_rights(
     client: &Client,
-    survey: &Survey,
+    session_info: &SessionInfo,
     touched: &Touched,
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
-    if let Err(error) = survey.check_writable() {
+    if let Err(error) = session_info.check_writable() {
         preflight.stop(Check::Rights, &error);
     }
-    if survey.exists {
-        let rows = ask(client, &queries::history_rights(&survey.table.qualified())).await?;
+    if session_info.exists {
+        let rows = ask(client, &queries::history_rights(&session_info.table.qualified())).await?;
         if rows.first().is_some_and(|row| !is_true(row, 0)) {
-            let grant = format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", survey.table.qualified());
+            let grant =
+                format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", session_info.table.qualified());
             preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", grant);
         }
     }
@@ -433,7 +434,7 @@ fn conflict(one: LockMode, other: LockMode) -> bool {
     }
 }
 
-async fn look_at_sessions(
+async fn check_sessions(
     client: &Client,
     touched: &Touched,
     thresholds: &Thresholds,
@@ -468,7 +469,7 @@ async fn look_at_sessions(
             format!("wait for it to end, or SELECT pg_terminate_backend({})", shown(3)),
         );
     }
-    look_at_transactions(client, touched, thresholds, preflight).await?;
+    check_transactions(client, touched, thresholds, preflight).await?;
     let unseen = ask(client, queries::UNSEEN).await?;
     if let Some(count) = unseen.first().and_then(|row| parsed::<u64>(row, 0)).filter(|count| *count > 0) {
         let next = "GRANT pg_read_all_stats TO that role, or check as a role that has it".to_owned();
@@ -484,7 +485,7 @@ async fn look_at_sessions(
 }
 
 /// Transactions that `CREATE INDEX CONCURRENTLY` would wait for, and prepared ones, which nobody may ever end.
-async fn look_at_transactions(
+async fn check_transactions(
     client: &Client,
     touched: &Touched,
     thresholds: &Thresholds,
@@ -514,7 +515,7 @@ async fn look_at_transactions(
     Ok(())
 }
 
-async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Preflight) -> Result<(), Error> {
+async fn check_indexes(client: &Client, touched: &Touched, preflight: &mut Preflight) -> Result<(), Error> {
     for row in &ask(client, &queries::invalid_indexes(&touched.oids())).await? {
         let index = text(row, 0).unwrap_or_default();
         if touched.rebuilds(index) {
@@ -530,7 +531,7 @@ async fn look_at_indexes(client: &Client, touched: &Touched, preflight: &mut Pre
     Ok(())
 }
 
-async fn look_at_replication(
+async fn check_replication(
     client: &Client,
     thresholds: &Thresholds,
     preflight: &mut Preflight,
@@ -577,13 +578,14 @@ async fn look_at_replication(
     Ok(())
 }
 
-async fn look_at_disk(
+async fn check_disk(
     client: &Client,
     explanation: &Explanation,
     thresholds: &Thresholds,
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
-    let written = explanation.locks().filter(|lock| matches!(lock.toll, Toll::Rewrite | Toll::Build));
+    let written =
+        explanation.locks().filter(|lock| matches!(lock.toll, TableScan::Rewrite | TableScan::Build));
     let sizes: BTreeMap<u32, u64> =
         written.filter_map(|lock| lock.size.as_ref()).map(|size| (size.oid, size.bytes)).collect();
     let total = sizes.values().sum();

@@ -1,6 +1,6 @@
 //! Drawing a diagram.
 
-use super::layout::{Lane, Layout, Place, Point, Size, layout};
+use super::layout::{BoxPosition, Lane, Layout, Point, Size, layout};
 use super::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
 use crate::report::html::{count, shown};
 use maud::{Markup, html};
@@ -108,7 +108,7 @@ impl<'d> TableBox<'d> {
         line.map_or(HEAD / 2, |line| HEAD + LINE * line as i32 + LINE / 2 + 2)
     }
 
-    fn draw(&self, Place { x, y, width }: Place) -> Markup {
+    fn draw(&self, BoxPosition { x, y, width }: BoxPosition) -> Markup {
         let height = self.size().height;
         let below = HEAD + LINE * self.columns.len() as i32 + LINE - 4;
         html! {
@@ -169,7 +169,7 @@ impl Drawn<'_> {
             self.placed.places[table].y + self.boxes[table].line(column)
         };
         let (begin, end) = (y(key.from, key.columns.first()), y(key.to, key.referenced.first()));
-        let right_of = |place: Place| place.x + place.width;
+        let right_of = |place: BoxPosition| place.x + place.width;
         if key.from == key.to {
             let (right, out) = (right_of(from), right_of(from) + 26);
             return format!("M{right} {begin} C{out} {begin} {out} {end} {right} {end}");

@@ -3,9 +3,9 @@
 use super::Tone;
 use super::text::{count, name, shown, time};
 use crate::display::units::Bytes;
-use crate::report::standing::stopped;
-use crate::report::{DatabaseReport, Standing};
-use crate::{Outcome, State, StatusRow};
+use crate::report::health::stopped;
+use crate::report::{DatabaseHealth, DatabaseReport};
+use crate::{AttemptOutcome, MigrationStatus, StatusRow};
 use maud::{Markup, html};
 use migrate_core::engine::advice::Words;
 use migrate_core::engine::error::Failure;
@@ -27,8 +27,8 @@ fn verdict(report: &DatabaseReport) -> Markup {
     let standing = report.standing();
     let drifted = report.drift.as_ref().filter(|drift| !drift.is_none());
     let tone = match standing {
-        Standing::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
-        Standing::UpToDate | Standing::Pending => Tone::Warning,
+        DatabaseHealth::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
+        DatabaseHealth::UpToDate | DatabaseHealth::Pending => Tone::Warning,
         _ => Tone::Bad,
     };
     html! {
@@ -45,25 +45,25 @@ fn verdict(report: &DatabaseReport) -> Markup {
     }
 }
 
-fn headline(report: &DatabaseReport, standing: Standing) -> Markup {
+fn headline(report: &DatabaseReport, standing: DatabaseHealth) -> Markup {
     let pending = report.status.pending().count();
     let who = stopped(&report.status).map(|row| name(&row.name));
     html! {
         @match (standing, who) {
-            (Standing::Failed, Some(who)) => { (who) " failed" }
-            (Standing::InDoubt, Some(who)) => { (who) " is in doubt" }
-            (Standing::UpToDate, _) => "Up to date",
-            (Standing::Pending, _) => { (count(pending, "migration")) " pending" },
+            (DatabaseHealth::Failed, Some(who)) => { (who) " failed" }
+            (DatabaseHealth::InDoubt, Some(who)) => { (who) " is in doubt" }
+            (DatabaseHealth::UpToDate, _) => "Up to date",
+            (DatabaseHealth::Pending, _) => { (count(pending, "migration")) " pending" },
             _ => "A run would be refused",
         }
     }
 }
 
 /// The details behind the headline, and the advice.
-fn story(report: &DatabaseReport, standing: Standing) -> Vec<String> {
+fn story(report: &DatabaseReport, standing: DatabaseHealth) -> Vec<String> {
     let mut lines = match (standing, stopped(&report.status)) {
-        (Standing::Failed | Standing::InDoubt, Some(row)) => stopped_story(row),
-        (Standing::UpToDate, _) => vec![match report.applied() {
+        (DatabaseHealth::Failed | DatabaseHealth::InDoubt, Some(row)) => stopped_story(row),
+        (DatabaseHealth::UpToDate, _) => vec![match report.applied() {
             0 => "The set has no migrations, and none is applied.".to_owned(),
             1 => "The one migration of the set is applied.".to_owned(),
             applied => format!("All {applied} migrations are applied."),
@@ -79,13 +79,13 @@ fn story(report: &DatabaseReport, standing: Standing) -> Vec<String> {
 fn stopped_story(row: &StatusRow) -> Vec<String> {
     let mut lines = Vec::new();
     let last = match &row.state {
-        State::Pending { last } | State::Interrupted { last, .. } => last.as_ref(),
+        MigrationStatus::Pending { last } | MigrationStatus::Interrupted { last, .. } => last.as_ref(),
         _ => None,
     };
     match last {
         // `resolve` records this for a migration that is to resume.
-        Some(Outcome::Failed { message, .. }) if message.is_empty() => {}
-        Some(Outcome::Failed { message, detail, hint, statement, line, .. }) => {
+        Some(AttemptOutcome::Failed { message, .. }) if message.is_empty() => {}
+        Some(AttemptOutcome::Failed { message, detail, hint, statement, line, .. }) => {
             let place = match (statement, line) {
                 (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
                 _ => String::new(),
@@ -94,16 +94,16 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
             lines.extend(detail.as_ref().map(|detail| format!("Detail: {detail}")));
             lines.extend(hint.as_ref().map(|hint| format!("Hint: {hint}")));
         }
-        Some(Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) => {
+        Some(AttemptOutcome::Unfinished { .. } | AttemptOutcome::Interrupted { .. }) => {
             lines.push("Its run was killed or lost its connection.".to_owned());
         }
         _ => {}
     }
     match &row.state {
-        State::Interrupted { statements_done: done, .. } => {
+        MigrationStatus::Interrupted { statements_done: done, .. } => {
             let are = if *done == 1 { "statement is" } else { "statements are" };
             let (rest, advice) = match (last, row.failure(None)) {
-                (Some(Outcome::Failed { message, .. }), _) if message.is_empty() => {
+                (Some(AttemptOutcome::Failed { message, .. }), _) if message.is_empty() => {
                     ("is the next to be run", "Next: run again; the run resumes there.".to_owned())
                 }
                 (_, Some(failure)) => ("is not", format!("{}; or settle it with resolve.", next(&failure))),

@@ -3,7 +3,7 @@
 use super::text::{count, name, rfc3339, shown, time, time_of_day};
 use super::{Tone, badge, section as framed};
 use crate::display::units::Time;
-use crate::{Action, Attempt, Outcome};
+use crate::{Action, Attempt, AttemptOutcome};
 use maud::{Markup, html};
 use std::time::Duration;
 
@@ -59,7 +59,10 @@ fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
     for attempt in attempts {
         match told(attempt).tone {
             Tone::Bad
-                if matches!(attempt.outcome, Outcome::Unfinished { .. } | Outcome::Interrupted { .. }) =>
+                if matches!(
+                    attempt.outcome,
+                    AttemptOutcome::Unfinished { .. } | AttemptOutcome::Interrupted { .. }
+                ) =>
             {
                 unfinished += 1;
             }
@@ -122,29 +125,29 @@ fn sums(attempts: &[Attempt]) -> Markup {
 }
 
 /// An outcome in a word.
-struct Told {
+struct OutcomeLabel {
     word: &'static str,
     tone: Tone,
 }
 
-fn told(attempt: &Attempt) -> Told {
+fn told(attempt: &Attempt) -> OutcomeLabel {
     let (word, tone) = match &attempt.outcome {
-        Outcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
-        Outcome::Done if attempt.action == Action::Rewind => ("set to resume", Tone::Warning),
-        Outcome::Done => (attempt.action.past(), Tone::Warning),
+        AttemptOutcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
+        AttemptOutcome::Done if attempt.action == Action::Rewind => ("set to resume", Tone::Warning),
+        AttemptOutcome::Done => (attempt.action.past(), Tone::Warning),
         // The first release recorded a migration that was set to resume like this.
-        Outcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
+        AttemptOutcome::Failed { message, .. } if message.is_empty() && attempt.reason.is_some() => {
             ("set to resume", Tone::Warning)
         }
-        Outcome::Failed { .. } => ("failed", Tone::Bad),
-        Outcome::Unfinished { .. } => ("unfinished", Tone::Bad),
-        Outcome::Interrupted { .. } => ("interrupted", Tone::Bad),
+        AttemptOutcome::Failed { .. } => ("failed", Tone::Bad),
+        AttemptOutcome::Unfinished { .. } => ("unfinished", Tone::Bad),
+        AttemptOutcome::Interrupted { .. } => ("interrupted", Tone::Bad),
     };
-    Told { word, tone }
+    OutcomeLabel { word, tone }
 }
 
 fn row(attempt: &Attempt, longest: Duration) -> Markup {
-    let Told { word, tone } = told(attempt);
+    let OutcomeLabel { word, tone } = told(attempt);
     let detail = detail(attempt);
     html! {
         tr.with-detail[!detail.is_empty()] {
@@ -197,7 +200,7 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
 fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
-        Outcome::Failed { message, detail, hint, sqlstate, statement, line, statements_done }
+        AttemptOutcome::Failed { message, detail, hint, sqlstate, statement, line, statements_done }
             if !message.is_empty() =>
         {
             let place = match (statement, line) {
@@ -213,13 +216,15 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
                 lines.push(format!("{} committed.", count(usize::try_from(done).unwrap_or(0), "statement")));
             }
         }
-        Outcome::Unfinished { statements_done, statements }
-        | Outcome::Interrupted { message: None, statements_done: Some(statements_done), statements }
+        AttemptOutcome::Unfinished { statements_done, statements }
+        | AttemptOutcome::Interrupted { message: None, statements_done: Some(statements_done), statements }
             if *statements > 0 =>
         {
             lines.push(format!("{statements_done} of {statements} statements are done."));
         }
-        Outcome::Interrupted { message: Some(message), .. } => lines.push(format!("In doubt: {message}")),
+        AttemptOutcome::Interrupted { message: Some(message), .. } => {
+            lines.push(format!("In doubt: {message}"));
+        }
         _ => {}
     }
     let lines = lines.into_iter().map(|line| (Tone::Bad, line));

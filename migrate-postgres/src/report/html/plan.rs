@@ -4,10 +4,10 @@ use super::text::{count, name, shown};
 use super::{Tone, badge, section as framed};
 use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, done};
 use crate::report::DatabaseReport;
-use crate::{Action, State};
+use crate::{Action, MigrationStatus};
 use maud::{Markup, html};
 use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{LockMode, Toll};
+use migrate_core::sql::{LockMode, TableScan};
 
 /// The number of steps that are shown open.
 const OPEN: usize = 6;
@@ -41,12 +41,14 @@ pub(super) fn section(report: &DatabaseReport) -> Markup {
 fn notes(report: &DatabaseReport) -> Vec<String> {
     let notices = report.pending.iter().flat_map(|plan| &plan.notices).map(ToString::to_string);
     let rows = report.status.rows.iter().filter_map(|row| match &row.state {
-        State::Applied { unknown: true, .. } => {
+        MigrationStatus::Applied { unknown: true, .. } => {
             Some(format!("{} is applied, but missing from the set", row.name))
         }
-        State::Applied { edited: true, .. } => Some(format!("{} was edited after it was applied", row.name)),
-        State::Running(running) => Some(format!("{} {running}", row.name)),
-        State::Outdated { .. } => {
+        MigrationStatus::Applied { edited: true, .. } => {
+            Some(format!("{} was edited after it was applied", row.name))
+        }
+        MigrationStatus::RunningStatement(running) => Some(format!("{} {running}", row.name)),
+        MigrationStatus::Outdated { .. } => {
             Some(format!("{} has changed since it was applied, and will be applied again", row.name))
         }
         _ => None,
@@ -70,7 +72,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
     let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Plain };
     let locks = || step.statements.iter().flat_map(|statement| statement.locks.iter().flatten());
     let worst = locks().filter(|lock| lock.size.is_some()).map(|lock| lock.mode).max();
-    let is_rewritten = locks().any(|lock| lock.toll == Toll::Rewrite && lock.size.is_some());
+    let is_rewritten = locks().any(|lock| lock.toll == TableScan::Rewrite && lock.size.is_some());
     html! {
         details.card open[is_open] {
             summary {
@@ -131,9 +133,9 @@ fn lock(lock: &ExplainedLock) -> Markup {
             span.mode { (lock.mode) }
             @if lock.size.is_some() { (blocked(lock.mode)) }
             @match lock.toll {
-                Toll::Catalog => {}
-                Toll::Rewrite => (badge(Tone::Bad, "rewritten")),
-                Toll::Scan | Toll::Build => (badge(Tone::Warning, &lock.toll.to_string())),
+                TableScan::Catalog => {}
+                TableScan::Rewrite => (badge(Tone::Bad, "rewritten")),
+                TableScan::Scan | TableScan::Build => (badge(Tone::Warning, &lock.toll.to_string())),
                 toll => (badge(Tone::Plain, &toll.to_string())),
             }
             span.aside {

@@ -10,7 +10,7 @@
 //!
 //! const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 //!
-//! # async fn look(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn probe(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let comparison = Comparison::new().ignore("extension:pg_stat_statements".parse()?);
 //!
 //! // Somebody made an index by hand.
@@ -52,22 +52,22 @@
 mod normal;
 mod since;
 
-pub use since::{ObjectChange, SinceKept};
+pub use since::{ObjectChange, SnapshotDrift};
 
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
 pub use crate::error::ScratchError;
-use crate::history::{HistoryTable, Survey};
+use crate::history::{HistoryTable, SessionInfo};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
 pub use crate::schema::scratch::Phase;
-use crate::schema::scratch::{Replay, Replayed, Scratch, Source, Told};
+use crate::schema::scratch::{PhaseCallback, Replay, ReplaySource, Replayed, Scratch};
 use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
 use migrate_core::history::stored;
-use migrate_core::history::{Applied, Position, State};
+use migrate_core::history::{Applied, HistoryState, Position};
 use migrate_core::plan::{Baseline, Plan};
 use migrate_core::{Report, Script, Set, SqlMigration, Version};
 use std::fmt;
@@ -93,7 +93,7 @@ pub struct Comparison {
     ignored: Vec<Pattern>,
     privileges: bool,
     scratch: Option<String>,
-    told: Told,
+    told: PhaseCallback,
 }
 
 /// Without the URL, which may hold a password.
@@ -143,7 +143,7 @@ impl Comparison {
 
     /// Calls this with each phase of the comparison, since running all migrations may take a while: it should be quick.
     pub fn on_phase(mut self, callback: impl Fn(&Phase) + Send + Sync + 'static) -> Comparison {
-        self.told = Told::new(callback);
+        self.told = PhaseCallback::new(callback);
         self
     }
 
@@ -236,10 +236,10 @@ impl Migrator {
         comparison: &Comparison,
     ) -> Result<Drift, Error> {
         self.check_values()?;
-        let (survey, state) = self.state_over(session).await?;
+        let (session_info, state) = self.state_over(session).await?;
         let migrations = state.applied.iter().map(|applied| as_applied(self.set(), applied));
         let migrations = migrations.collect::<Result<Vec<_>, _>>()?;
-        let differences = self.compare(target, session, &survey.table, migrations, comparison).await?;
+        let differences = self.compare(target, session, &session_info.table, migrations, comparison).await?;
         let interrupted = state.interrupted.map(|interrupted| interrupted.name);
         Ok(Drift { differences, applied: state.applied.len(), interrupted })
     }
@@ -258,10 +258,12 @@ impl Migrator {
         comparison: &Comparison,
     ) -> Result<Differences, Error> {
         self.check_values()?;
-        let migrations = self.up_to(version)?;
+        let migrations = self.sources_up_to(version)?;
         let mut session = target.open().await?;
-        let differences = match Survey::take(&session, &self.settings).await {
-            Ok(survey) => self.compare(target, &mut session, &survey.table, migrations, comparison).await,
+        let differences = match SessionInfo::take(&session, &self.settings).await {
+            Ok(session_info) => {
+                self.compare(target, &mut session, &session_info.table, migrations, comparison).await
+            }
             Err(error) => Err(error),
         };
         session.close().await;
@@ -295,10 +297,13 @@ impl Migrator {
     }
 
     /// The set's migrations up to a version.
-    fn up_to(&self, version: &str) -> Result<Vec<Source>, Error> {
+    fn sources_up_to(&self, version: &str) -> Result<Vec<ReplaySource>, Error> {
         let plan = Baseline::at(self.version(version));
-        let steps = plan.decide(self.set(), &State::EMPTY, &self.settings.engine.policies)?.steps;
-        Ok(steps.into_iter().map(|step| Source::OfSet(Box::new(self.set().clone()), step.version)).collect())
+        let steps = plan.decide(self.set(), &HistoryState::EMPTY, &self.settings.engine.policies)?.steps;
+        Ok(steps
+            .into_iter()
+            .map(|step| ReplaySource::OfSet(Box::new(self.set().clone()), step.version))
+            .collect())
     }
 
     /// What leads from the schema of the migrations to that of the target.
@@ -307,7 +312,7 @@ impl Migrator {
         target: &T,
         session: &mut Session<'_>,
         table: &HistoryTable,
-        migrations: Vec<Source>,
+        migrations: Vec<ReplaySource>,
         comparison: &Comparison,
     ) -> Result<Differences, Error> {
         let scope = comparison.scope();
@@ -368,10 +373,10 @@ async fn differences(
 async fn made_by(
     migrator: &Migrator,
     name: &str,
-    migrations: Vec<Source>,
+    migrations: Vec<ReplaySource>,
     scratch: &Scratch,
     schema: Option<&str>,
-    told: &Told,
+    told: &PhaseCallback,
 ) -> Result<(), Error> {
     if let Some(schema) = schema {
         create_schema(scratch, schema).await?;
@@ -388,7 +393,7 @@ async fn made_by(
     }
 }
 
-async fn replay(scratch: &Scratch, name: &str, migrations: Vec<Source>) -> Result<Replay, Error> {
+async fn replay(scratch: &Scratch, name: &str, migrations: Vec<ReplaySource>) -> Result<Replay, Error> {
     let session = scratch.config().open().await?;
     let replay = Replay::on(&session, name, placed(migrations), Replayed::Applied).await;
     session.close().await;
@@ -404,16 +409,16 @@ async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
 }
 
 /// The versions of migrations in the order given: that of application, which may not be that of their own versions.
-fn placed(sources: Vec<Source>) -> Vec<(Version, Source)> {
+fn placed(sources: Vec<ReplaySource>) -> Vec<(Version, ReplaySource)> {
     let version = |index: usize| Version::numeric((index + 1).to_string());
     sources.into_iter().enumerate().map(|(index, source)| (version(index), source)).collect()
 }
 
 /// What was applied: the set's migration where that is still the same, else the text that the history kept.
-fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
+fn as_applied(set: &Set, applied: &Applied) -> Result<ReplaySource, ScratchError> {
     let of_set = set.find(&applied.version).filter(|migration| migration.checksum() == applied.checksum);
     if of_set.is_some() {
-        return Ok(Source::OfSet(Box::new(set.clone()), applied.version.clone()));
+        return Ok(ReplaySource::OfSet(Box::new(set.clone()), applied.version.clone()));
     }
     let name = applied.name.clone();
     let problem = match applied.kept.as_ref().and_then(|kept| kept.up.as_deref()) {
@@ -424,7 +429,7 @@ fn as_applied(set: &Set, applied: &Applied) -> Result<Source, ScratchError> {
             match script.and_then(|script| set.fill_kept(script)) {
                 Ok(script) => {
                     let migration = SqlMigration::new(applied.version.clone(), name, script);
-                    return Ok(Source::Kept(Box::new(migration)));
+                    return Ok(ReplaySource::Kept(Box::new(migration)));
                 }
                 Err(problem) => format!("stores one that can't be run: {problem}"),
             }

@@ -6,7 +6,7 @@ use super::Comparison;
 use crate::backend::PgHistory;
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::history::{Survey, make};
+use crate::history::{SessionInfo, make};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Change, Kind, Object, Scope, read};
 use crate::sql::quote::{quote_ident, quote_literal};
@@ -22,7 +22,7 @@ use tokio_postgres::types::{ToSql, Type};
 /// How a schema differs from what was kept of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SinceKept {
+pub struct SnapshotDrift {
     /// When it was kept, by the server's clock.
     pub kept_at: SystemTime,
     /// Whether other migrations are applied now than were then: the changes are those of a run that kept nothing, too.
@@ -51,10 +51,10 @@ impl fmt::Display for ObjectChange {
 
 /// Keeping, with the feature `catalog`.
 impl Migrator {
-    /// Keeps what the schema is at the end of each run that changed something, for [`drift_since_kept`](Migrator::drift_since_kept):
+    /// Keeps what the schema is at the end of each run that changed something, for [`drift_since_snapshot`](Migrator::drift_since_snapshot):
     /// a digest of each object of the database, in the table `migrate_schema` beside the history. That costs one reading of the
     /// catalog after such a run, and nothing where there is nothing to do. Where it can't be kept, a notice of the report says so.
-    pub fn keep_schema(mut self) -> Migrator {
+    pub fn snapshot_schema(mut self) -> Migrator {
         self.settings.keeps_schema = true;
         self
     }
@@ -64,7 +64,7 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`].
-    pub async fn keep_schema_now<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
+    pub async fn take_schema_snapshot<T: Target + ?Sized>(&self, target: &T) -> Result<usize, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let kept = self.keep(&mut history).await;
         history.close().await;
@@ -88,21 +88,21 @@ impl Migrator {
     /// use migrate_postgres::drift::Comparison;
     /// use migrate_postgres::migrate;
     ///
-    /// # async fn look(url: &str) -> Result<(), migrate_postgres::Error> {
-    /// let migrator = migrate!("tests/fixtures/quickstart").keep_schema();
+    /// # async fn probe(url: &str) -> Result<(), migrate_postgres::Error> {
+    /// let migrator = migrate!("tests/fixtures/quickstart").snapshot_schema();
     /// migrator.run(url).await?;
     /// // Later:
-    /// if let Some(since) = migrator.drift_since_kept(url, &Comparison::new()).await? {
+    /// if let Some(since) = migrator.drift_since_snapshot(url, &Comparison::new()).await? {
     ///     since.changes.iter().for_each(|change| println!("{change}"));
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn drift_since_kept<T: Target + ?Sized>(
+    pub async fn drift_since_snapshot<T: Target + ?Sized>(
         &self,
         target: &T,
         comparison: &Comparison,
-    ) -> Result<Option<SinceKept>, Error> {
+    ) -> Result<Option<SnapshotDrift>, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let since = self.since_kept(&mut history, comparison).await;
         history.close().await;
@@ -110,14 +110,14 @@ impl Migrator {
     }
 
     /// Keeps the schema after a run, where that is asked for and it did something.
-    pub(crate) async fn keep_schema_after<T: Target + ?Sized>(
+    pub(crate) async fn snapshot_schema_after<T: Target + ?Sized>(
         &self,
         target: &T,
         mut report: Report,
     ) -> Report {
         if self.settings.keeps_schema
             && !report.is_noop()
-            && let Err(error) = self.keep_schema_now(target).await
+            && let Err(error) = self.take_schema_snapshot(target).await
         {
             let what = format!("all is done, but what the schema is now could not be kept: {error}");
             report.notices.push(Notice::Backend(what));
@@ -126,11 +126,11 @@ impl Migrator {
     }
 
     async fn keep<T: Target + ?Sized>(&self, history: &mut PgHistory<'_, T>) -> Result<usize, Error> {
-        let survey = history.survey().await?;
-        survey.check_writable()?;
+        let session_info = history.session_info().await?;
+        session_info.check_writable()?;
         let applied = history.load(self.set()).await?.digest().to_string();
-        let objects = digests(history, &survey).await?;
-        let table = table(&survey);
+        let objects = digests(history, &session_info).await?;
+        let table = table(&session_info);
         let create = format!(
             "CREATE TABLE IF NOT EXISTS {table} (set_name text PRIMARY KEY, kept_at timestamptz NOT NULL, applied text NOT NULL, \
              kinds text[] NOT NULL, identities text[] NOT NULL, tables text[] NOT NULL, digests text[] NOT NULL)"
@@ -156,7 +156,7 @@ impl Migrator {
             (&tables, texts.clone()),
             (&digests, texts),
         ];
-        survey.ask(history.session(), &keep, &parameters).await.map_err(failed)?;
+        session_info.ask(history.session(), &keep, &parameters).await.map_err(failed)?;
         Ok(objects.objects().len())
     }
 
@@ -164,20 +164,21 @@ impl Migrator {
         &self,
         history: &mut PgHistory<'_, T>,
         comparison: &Comparison,
-    ) -> Result<Option<SinceKept>, Error> {
-        let survey = history.survey().await?;
-        let Some(kept) = Kept::load(history.session(), &survey, self.set().name()).await? else {
+    ) -> Result<Option<SnapshotDrift>, Error> {
+        let session_info = history.session_info().await?;
+        let Some(kept) = SchemaSnapshot::load(history.session(), &session_info, self.set().name()).await?
+        else {
             return Ok(None);
         };
         let applied = history.load(self.set()).await?.digest().to_string();
-        let live = comparison.of(digests(history, &survey).await?);
+        let live = comparison.of(digests(history, &session_info).await?);
         let changes = comparison.of(kept.catalog).differences(&live);
         let change = |difference: &crate::schema::catalog::Difference| ObjectChange {
             change: difference.change,
             kind: difference.object.kind(),
             identity: difference.object.identity().to_owned(),
         };
-        Ok(Some(SinceKept {
+        Ok(Some(SnapshotDrift {
             kept_at: kept.at,
             outdated: kept.applied != applied,
             changes: changes.iter().map(change).collect(),
@@ -188,10 +189,10 @@ impl Migrator {
 /// The whole database's objects, each with its digest in place of its definition.
 async fn digests<T: Target + ?Sized>(
     history: &mut PgHistory<'_, T>,
-    survey: &Survey,
+    session_info: &SessionInfo,
 ) -> Result<Catalog, Error> {
     let scope = Scope::database();
-    let scope = scope.without_histories(history.session(), &survey.table).await?;
+    let scope = scope.without_histories(history.session(), &session_info.table).await?;
     let catalog = read(history.session_mut(), &scope).await?;
     Ok(Catalog::of(catalog.objects().iter().map(digested)))
 }
@@ -204,30 +205,34 @@ fn digested(object: &Object) -> Object {
 }
 
 /// The table of kept schemas, beside the history's.
-fn table(survey: &Survey) -> String {
-    format!("{}.migrate_schema", quote_ident(survey.table.schema()))
+fn table(session_info: &SessionInfo) -> String {
+    format!("{}.migrate_schema", quote_ident(session_info.table.schema()))
 }
 
 /// What was kept.
-struct Kept {
+struct SchemaSnapshot {
     at: SystemTime,
     applied: String,
     catalog: Catalog,
 }
 
-impl Kept {
-    async fn load(client: &Client, survey: &Survey, set: &str) -> Result<Option<Kept>, Error> {
+impl SchemaSnapshot {
+    async fn load(
+        client: &Client,
+        session_info: &SessionInfo,
+        set: &str,
+    ) -> Result<Option<SchemaSnapshot>, Error> {
         let failed = |source| Error::server("reading what was kept of the schema", source);
-        let table = table(survey);
+        let table = table(session_info);
         let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&table));
-        let rows = survey.ask(client, &there, &[]).await.map_err(failed)?;
+        let rows = session_info.ask(client, &there, &[]).await.map_err(failed)?;
         if !rows.first().is_some_and(|row| row.get::<_, bool>(0)) {
             return Ok(None);
         }
         let load = format!(
             "SELECT kept_at, applied, kinds, identities, tables, digests FROM {table} WHERE set_name = $1"
         );
-        let rows = survey.ask(client, &load, &[(&set, Type::TEXT)]).await.map_err(failed)?;
+        let rows = session_info.ask(client, &load, &[(&set, Type::TEXT)]).await.map_err(failed)?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (kinds, identities): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
         let (tables, digests): (Vec<Option<String>>, Vec<String>) = (row.get(4), row.get(5));
@@ -237,6 +242,6 @@ impl Kept {
             let object = Object::new(Kind::of_word(kind)?, identity, digest);
             Some(table.map_or(object.clone(), |table| object.of(table)))
         });
-        Ok(Some(Kept { at: row.get(0), applied: row.get(1), catalog: Catalog::of(objects) }))
+        Ok(Some(SchemaSnapshot { at: row.get(0), applied: row.get(1), catalog: Catalog::of(objects) }))
     }
 }

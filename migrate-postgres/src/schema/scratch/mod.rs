@@ -1,26 +1,26 @@
 //! A database to try migrations on: one that is made and dropped, or an empty one that is given and emptied again.
 
+mod borrowed;
 mod emptying;
-mod given;
 mod guard;
-mod made;
 mod marker;
+mod owned;
 mod phase;
 mod replay;
 
+#[cfg(feature = "testing")]
+pub(crate) use borrowed::{empty_all, is_empty};
 #[cfg(feature = "cli")]
 pub(crate) use emptying::drops;
-#[cfg(feature = "testing")]
-pub(crate) use given::{empty_all, is_empty};
 pub use phase::Phase;
-pub(crate) use phase::Told;
-pub(crate) use replay::{Replay, Replayed, Source};
+pub(crate) use phase::PhaseCallback;
+pub(crate) use replay::{Replay, ReplaySource, Replayed};
 
 use crate::connection::endpoint::Endpoint;
 use crate::connection::target::Target;
 use crate::error::{Error, ScratchError};
-use given::Given;
-use made::Made;
+use borrowed::BorrowedScratch;
+use owned::OwnedScratch;
 use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "cli")]
 use std::time::Duration;
@@ -35,13 +35,13 @@ use tokio_postgres::Client;
 #[derive(Debug)]
 pub(crate) struct Scratch {
     config: Endpoint,
-    kind: Kind,
+    kind: ScratchKind,
 }
 
 #[derive(Debug)]
-enum Kind {
-    Made(Box<Made>),
-    Given(Box<Given>),
+enum ScratchKind {
+    OwnedScratch(Box<OwnedScratch>),
+    BorrowedScratch(Box<BorrowedScratch>),
 }
 
 impl Scratch {
@@ -54,12 +54,15 @@ impl Scratch {
     ) -> Result<Scratch, Error> {
         if let Some(url) = url {
             let config = url.to_config()?.ok_or(ScratchError::NoUrl)?;
-            let given = Given::take(&config, live).await?;
-            return Ok(Scratch { config: given.marked(config), kind: Kind::Given(Box::new(given)) });
+            let given = BorrowedScratch::take(&config, live).await?;
+            return Ok(Scratch {
+                config: given.marked(config),
+                kind: ScratchKind::BorrowedScratch(Box::new(given)),
+            });
         }
         let admin = target.to_config()?.ok_or(ScratchError::NoUrl)?;
-        let (made, config) = Made::create(admin, live).await?;
-        Ok(Scratch { config, kind: Kind::Made(Box::new(made)) })
+        let (made, config) = OwnedScratch::create(admin, live).await?;
+        Ok(Scratch { config, kind: ScratchKind::OwnedScratch(Box::new(made)) })
     }
 
     /// How to connect to it.
@@ -70,8 +73,8 @@ impl Scratch {
     /// Drops or empties it.
     pub(crate) async fn close(self) -> Result<(), Error> {
         match self.kind {
-            Kind::Made(made) => made.drop_now().await,
-            Kind::Given(given) => given.empty_now().await,
+            ScratchKind::OwnedScratch(made) => made.drop_now().await,
+            ScratchKind::BorrowedScratch(given) => given.empty_now().await,
         }
     }
 }

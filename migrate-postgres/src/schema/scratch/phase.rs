@@ -37,17 +37,17 @@ type OnPhase = dyn Fn(&Phase) + Send + Sync;
 
 /// Who is told of phases.
 #[derive(Clone, Default)]
-pub(crate) struct Told(Option<Arc<OnPhase>>);
+pub(crate) struct PhaseCallback(Option<Arc<OnPhase>>);
 
-impl fmt::Debug for Told {
+impl fmt::Debug for PhaseCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Told")
     }
 }
 
-impl Told {
-    pub(crate) fn new(callback: impl Fn(&Phase) + Send + Sync + 'static) -> Told {
-        Told(Some(Arc::new(callback)))
+impl PhaseCallback {
+    pub(crate) fn new(callback: impl Fn(&Phase) + Send + Sync + 'static) -> PhaseCallback {
+        PhaseCallback(Some(Arc::new(callback)))
     }
 
     pub(crate) fn tell(&self, phase: &Phase) {

@@ -25,16 +25,16 @@ use tokio_postgres::types::Type;
 
 /// A migration as it was applied: which of the set's it is, or what the history kept.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum ReplaySource {
     OfSet(Box<Set>, Version),
     Kept(Box<SqlMigration>),
 }
 
-impl Source {
+impl ReplaySource {
     fn migration(&self) -> &dyn Migration {
         match self {
-            Source::OfSet(set, version) => set.find(version).expect("a migration of the set"),
-            Source::Kept(migration) => &**migration,
+            ReplaySource::OfSet(set, version) => set.find(version).expect("a migration of the set"),
+            ReplaySource::Kept(migration) => &**migration,
         }
     }
 }
@@ -50,7 +50,7 @@ pub(crate) enum Replayed {
 
 /// Which of a migration's scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum ScriptRole {
     Up,
     Down,
     Verify,
@@ -60,12 +60,12 @@ enum Part {
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     name: String,
-    sources: Vec<(Version, Source)>,
+    sources: Vec<(Version, ReplaySource)>,
     replayed: Replayed,
     /// Roles that the server does not have.
     missing: BTreeSet<String>,
     /// Statements that turned out to change what databases share: the place of the migration, the script, the statement.
-    left_out: BTreeSet<(usize, Part, usize)>,
+    left_out: BTreeSet<(usize, ScriptRole, usize)>,
 }
 
 impl Replay {
@@ -73,7 +73,7 @@ impl Replay {
     pub(crate) async fn on(
         client: &Client,
         name: &str,
-        sources: Vec<(Version, Source)>,
+        sources: Vec<(Version, ReplaySource)>,
         replayed: Replayed,
     ) -> Result<Replay, Error> {
         let mut replay = Replay {
@@ -112,12 +112,13 @@ impl Replay {
         }
     }
 
-    fn scripts<'m>(&self, migration: &'m dyn Migration) -> Vec<(Part, Cow<'m, Script>)> {
+    fn scripts<'m>(&self, migration: &'m dyn Migration) -> Vec<(ScriptRole, Cow<'m, Script>)> {
         let of = |part, payload: Option<Payload<'m>>| Some((part, payload?.into_script()?));
-        let up = of(Part::Up, Some(migration.up()));
+        let up = of(ScriptRole::Up, Some(migration.up()));
         let all = self.replayed == Replayed::All;
-        let down = if all { of(Part::Down, migration.down()) } else { None };
-        let verify = migration.verify().filter(|_| all).map(|script| (Part::Verify, Cow::Borrowed(script)));
+        let down = if all { of(ScriptRole::Down, migration.down()) } else { None };
+        let verify =
+            migration.verify().filter(|_| all).map(|script| (ScriptRole::Verify, Cow::Borrowed(script)));
         up.into_iter().chain(down).chain(verify).collect()
     }
 
@@ -131,14 +132,19 @@ impl Replay {
     /// The set that is run: with the versions and names that the sources were given, and their scripts as they are replayed.
     fn set(&self) -> Set {
         let steps = self.sources.iter().enumerate().map(|(place, (version, source))| {
-            let mut step =
-                Step { version: version.clone(), source: source.clone(), up: None, down: None, verify: None };
+            let mut step = ReplayStep {
+                version: version.clone(),
+                source: source.clone(),
+                up: None,
+                down: None,
+                verify: None,
+            };
             for (part, script) in self.scripts(source.migration()) {
                 let edited = self.edited(place, part, &script);
                 *match part {
-                    Part::Up => &mut step.up,
-                    Part::Down => &mut step.down,
-                    Part::Verify => &mut step.verify,
+                    ScriptRole::Up => &mut step.up,
+                    ScriptRole::Down => &mut step.down,
+                    ScriptRole::Verify => &mut step.verify,
                 } = Some(edited.unwrap_or_else(|| script.clone().into_owned()));
             }
             Arc::new(step) as Arc<dyn Migration>
@@ -163,7 +169,7 @@ impl Replay {
     /// Leaves out the statement after which a guard stopped the script.
     fn leave_out(&mut self, failure: &Failure) -> Result<(), ScratchError> {
         let place = self.sources.iter().position(|(version, _)| *version == failure.version);
-        let part = if failure.action == Action::Revert { Part::Down } else { Part::Up };
+        let part = if failure.action == Action::Revert { ScriptRole::Down } else { ScriptRole::Up };
         let number = failure.place.as_ref().and_then(|place| place.statement.checked_sub(1));
         let guarded = place.zip(number).map(|(place, statement)| (place, part, statement));
         let is_new = guarded.is_some_and(|guarded| self.left_out.insert(guarded));
@@ -171,7 +177,7 @@ impl Replay {
     }
 
     /// A script as it is replayed; none where that is as it stands.
-    fn edited(&self, place: usize, part: Part, script: &Script) -> Option<Script> {
+    fn edited(&self, place: usize, part: ScriptRole, script: &Script) -> Option<Script> {
         let is_left_out = |statement| self.left_out.contains(&(place, part, statement));
         let is_missing = |role: &str| self.missing.contains(role);
         edited(script, &is_left_out, &is_missing)
@@ -282,15 +288,15 @@ impl Building {
 
 /// A migration that is replayed.
 #[derive(Debug)]
-struct Step {
+struct ReplayStep {
     version: Version,
-    source: Source,
+    source: ReplaySource,
     up: Option<Script>,
     down: Option<Script>,
     verify: Option<Script>,
 }
 
-impl Migration for Step {
+impl Migration for ReplayStep {
     fn version(&self) -> &Version {
         &self.version
     }

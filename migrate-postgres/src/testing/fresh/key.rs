@@ -102,7 +102,7 @@ mod tests {
             Key::of(&migrator("SELECT 1", None), "other"),
             Key::of(&migrator("SELECT 1", None).history_table("other"), "app"),
             Key::of(&migrator("SELECT 1", None).history_schema("other"), "app"),
-            Key::of(&migrator("SELECT 1", None).target("1"), "app"),
+            Key::of(&migrator("SELECT 1", None).up_to("1"), "app"),
             Key::of(&migrator("SELECT 1", None).placeholder("a", Value::Literal("b")), "app"),
             Key::of(&Migrator::new(migrator("SELECT 1", None).set().clone().named("other")), "app"),
         ];

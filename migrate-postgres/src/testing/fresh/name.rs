@@ -59,26 +59,26 @@ pub(super) fn comment(kind: &str, name: &str, word: &str, text: &str) -> String 
 
 /// A database of ours as a sweep sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct FoundDatabase {
     pub(super) name: String,
     pub(super) comment: Option<String>,
 }
 
 /// A mark in a comment: a word, and when it was made, in seconds since 1970 by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum DatabaseMark {
     /// A template was used.
     Used(i64),
     /// A failed test keeps its database.
     Kept(i64),
 }
 
-impl Mark {
-    pub(super) fn read(comment: &str) -> Option<Mark> {
+impl DatabaseMark {
+    pub(super) fn read(comment: &str) -> Option<DatabaseMark> {
         let mut words = comment.split(' ');
         let mark = match words.next()? {
-            "used" => Mark::Used,
-            "kept" => Mark::Kept,
+            "used" => DatabaseMark::Used,
+            "kept" => DatabaseMark::Kept,
             _ => return None,
         };
         words.next()?.parse().ok().map(mark)
@@ -87,23 +87,23 @@ impl Mark {
 
 /// Which test a database is kept by.
 pub(super) fn kept_by(comment: &str) -> Option<&str> {
-    matches!(Mark::read(comment)?, Mark::Kept(_)).then(|| comment.splitn(3, ' ').nth(2))?
+    matches!(DatabaseMark::read(comment)?, DatabaseMark::Kept(_)).then(|| comment.splitn(3, ' ').nth(2))?
 }
 
 /// The databases that nobody will ask for any more. `locks` are the advisory locks that are held, seen *after* the
 /// databases: who makes one has locked its owner number before.
-pub(super) fn stale(found: &[Found], locks: &HashSet<i64>, now: i64) -> Vec<String> {
+pub(super) fn stale(found: &[FoundDatabase], locks: &HashSet<i64>, now: i64) -> Vec<String> {
     let templates = stale_templates(found, locks, now);
     let is_template_there = |key: &str| {
         let name = format!("{TEMPLATE}{key}");
         found.iter().any(|found| found.name == name) && !templates.contains(&name)
     };
-    let is_stale = |found: &&Found| {
+    let is_stale = |found: &&FoundDatabase| {
         if let Some(spare) = found.name.strip_prefix(SPARE) {
             return spare.rsplit_once('_').is_some_and(|(key, _)| !is_template_there(key));
         }
-        match (owner(&found.name), found.comment.as_deref().and_then(Mark::read)) {
-            (Some(_), Some(Mark::Kept(at))) => now - at > KEPT_FOR,
+        match (owner(&found.name), found.comment.as_deref().and_then(DatabaseMark::read)) {
+            (Some(_), Some(DatabaseMark::Kept(at))) => now - at > KEPT_FOR,
             (Some(owner), _) => !locks.contains(&owner),
             (None, _) => false,
         }
@@ -113,8 +113,12 @@ pub(super) fn stale(found: &[Found], locks: &HashSet<i64>, now: i64) -> Vec<Stri
 }
 
 /// The schemas that nobody will ask for any more, and the one that `test` kept.
-pub(super) fn stale_schemas(found: &[Found], locks: &HashSet<i64>, test: Option<&str>) -> Vec<String> {
-    let is_stale = |found: &&Found| match found.comment.as_deref().and_then(kept_by) {
+pub(super) fn stale_schemas(
+    found: &[FoundDatabase],
+    locks: &HashSet<i64>,
+    test: Option<&str>,
+) -> Vec<String> {
+    let is_stale = |found: &&FoundDatabase| match found.comment.as_deref().and_then(kept_by) {
         Some(by) => Some(by) == test,
         None => owner(&found.name).is_some_and(|owner| !locks.contains(&owner)),
     };
@@ -129,16 +133,16 @@ fn owner(name: &str) -> Option<i64> {
     (owner.len() == 16).then(|| u64::from_str_radix(owner, 16).ok())?.map(u64::cast_signed)
 }
 
-fn stale_templates(found: &[Found], locks: &HashSet<i64>, now: i64) -> HashSet<String> {
+fn stale_templates(found: &[FoundDatabase], locks: &HashSet<i64>, now: i64) -> HashSet<String> {
     let mut unused: Vec<(i64, &str)> = found
         .iter()
         .filter_map(|found| {
             let key = found.name.strip_prefix(TEMPLATE).or_else(|| found.name.strip_prefix(SCHEMAS))?;
             let key = key.parse::<Key>().ok()?;
             // One without a mark is about to get it.
-            let used = match Mark::read(found.comment.as_deref()?)? {
-                Mark::Used(at) => at,
-                Mark::Kept(_) => return None,
+            let used = match DatabaseMark::read(found.comment.as_deref()?)? {
+                DatabaseMark::Used(at) => at,
+                DatabaseMark::Kept(_) => return None,
             };
             (!locks.contains(&key.lock(super::keeper::IN_USE))).then_some((used, found.name.as_str()))
         })
@@ -154,8 +158,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{
-        Found, KEPT_FOR, KEPT_TEMPLATES, Key, Mark, clone, draft, kept_by, schema, spares, stale,
-        stale_schemas, template,
+        DatabaseMark, FoundDatabase, KEPT_FOR, KEPT_TEMPLATES, Key, clone, draft, kept_by, schema, spares,
+        stale, stale_schemas, template,
     };
     use crate::testing::fresh::keeper::IN_USE;
 
@@ -165,15 +169,15 @@ mod tests {
         format!("{n:016x}_00000000000000ff").parse().unwrap()
     }
 
-    fn found(name: impl Into<String>, comment: Option<String>) -> Found {
-        Found { name: name.into(), comment }
+    fn found(name: impl Into<String>, comment: Option<String>) -> FoundDatabase {
+        FoundDatabase { name: name.into(), comment }
     }
 
-    fn used(n: u64, ago: i64) -> Found {
+    fn used(n: u64, ago: i64) -> FoundDatabase {
         found(template(key(n)), Some(format!("used {}", NOW - ago)))
     }
 
-    fn swept(databases: &[Found], locks: &[i64]) -> HashSet<String> {
+    fn swept(databases: &[FoundDatabase], locks: &[i64]) -> HashSet<String> {
         stale(databases, &HashSet::from_iter(locks.iter().copied()), NOW).into_iter().collect()
     }
 
@@ -207,7 +211,7 @@ mod tests {
 
     #[test]
     fn of_templates_out_of_use_the_last_ones_stay() {
-        let databases: Vec<Found> = (0..10).map(|n| used(n, n.cast_signed())).collect();
+        let databases: Vec<FoundDatabase> = (0..10).map(|n| used(n, n.cast_signed())).collect();
         let swept = swept(&databases, &[]);
         assert_eq!(swept.len(), 10 - KEPT_TEMPLATES);
         assert!(!swept.contains(&template(key(0))) && swept.contains(&template(key(9))));
@@ -239,16 +243,16 @@ mod tests {
             "migrate_template_x",
             "migrate_test_1_2",
         ];
-        let databases: Vec<Found> =
+        let databases: Vec<FoundDatabase> =
             names.iter().map(|name| found(*name, Some("used 0".to_owned()))).collect();
         assert_eq!(swept(&databases, &[]), HashSet::new());
     }
 
     #[test]
     fn a_comment_of_others_is_no_mark() {
-        assert_eq!(Mark::read("used 5"), Some(Mark::Used(5)));
+        assert_eq!(DatabaseMark::read("used 5"), Some(DatabaseMark::Used(5)));
         for comment in ["", "used", "used by us", "usedup 5"] {
-            assert_eq!(Mark::read(comment), None, "{comment}");
+            assert_eq!(DatabaseMark::read(comment), None, "{comment}");
         }
         assert_eq!(kept_by("used 5 a"), None);
     }

@@ -16,7 +16,7 @@ use super::key::Key;
 use super::name;
 use crate::error::Error;
 use crate::execute::{Context, Mode, apply_unrecorded};
-use crate::history::{HistoryTable, Survey};
+use crate::history::{HistoryTable, SessionInfo};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::BEGIN;
@@ -67,7 +67,7 @@ impl Keeper {
         let config = in_schema(self.config(&schema.database), &schema.name);
         let client = self.connect_to(&without_limits(config.clone())).await?;
         self.sweep_schemas(&client, &schema.database, test).await?;
-        let known = look(&client, &schema.database).await?;
+        let known = probe(&client, &schema.database).await?;
         match unrecorded(migrator).filter(|_| known.does_replay) {
             Some(history) => {
                 let made = make(&client, known.server_version, migrator, history, &schema.name).await;
@@ -94,7 +94,7 @@ impl Keeper {
             return Err(TestingError::OutsideSchema { object });
         }
         let trial = self.connect_to(&without_limits(in_schema(self.config(database), "trial"))).await?;
-        let server_version = look(&client, database).await?.server_version;
+        let server_version = probe(&client, database).await?.server_version;
         let works = match unrecorded(migrator) {
             Some(history) => make(&trial, server_version, migrator, history, "trial").await.is_ok(),
             None => false,
@@ -144,7 +144,7 @@ impl Keeper {
         let locks = rows.iter().filter_map(|row| row.get(2)).collect();
         let found = rows.iter().filter_map(|row| {
             let name: Option<String> = row.get(0);
-            Some(name::Found { name: name?, comment: row.get(1) })
+            Some(name::FoundDatabase { name: name?, comment: row.get(1) })
         });
         let found: Vec<_> = found.collect();
         for name in name::stale_schemas(&found, &locks, test) {
@@ -193,7 +193,7 @@ struct Known {
     server_version: i32,
 }
 
-async fn look(client: &Client, database: &str) -> Result<Known, TestingError> {
+async fn probe(client: &Client, database: &str) -> Result<Known, TestingError> {
     let sql = format!(
         "SELECT coalesce(obj_description('{TEMPLATE}'::regnamespace, 'pg_namespace') = 'replayed', false), \
          current_setting('server_version_num')::int"
@@ -220,13 +220,13 @@ async fn make(
     history: &str,
     schema: &str,
 ) -> Result<(), Error> {
-    let survey = Survey::of_new_session(HistoryTable::new(schema, history), server_version);
+    let session_info = SessionInfo::of_new_session(HistoryTable::new(schema, history), server_version);
     let mut settings = migrator.settings.clone();
     // Tests that begin together wait for each other.
     (settings.lock_timeout, settings.statement_timeout) = (Duration::ZERO, Duration::ZERO);
     let steps: Vec<Step<'_>> = migrator.set().iter().map(unverified).collect();
     let create = create(migrator.set().name(), history, schema);
-    let context = Context::unrecorded(client, &survey, &settings);
+    let context = Context::unrecorded(client, &session_info, &settings);
     match apply_unrecorded(context, Some(create), &steps, Mode::Commit).await {
         Ok(()) => Ok(()),
         Err(error) => Err(error.into_failure().map_or_else(Error::from, Error::Failed)),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::keeper::{Failed, Keeper};
-use super::name::{self, Found};
+use super::name::{self, FoundDatabase};
 use crate::testing::TestingError;
 
 /// The databases that this role may drop, with their comments, and the advisory locks of whoever is connected. One
@@ -17,7 +17,7 @@ const LOOK: &str = "SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_
 impl Keeper {
     /// Drops what nobody will ask for any more. Returns the names.
     pub(in crate::testing) async fn sweep(&self) -> Result<Vec<String>, TestingError> {
-        let (found, locks, now) = self.look().await?;
+        let (found, locks, now) = self.probe().await?;
         let stale = name::stale(&found, &locks, now);
         for name in &stale {
             // Another process may be at it too.
@@ -28,7 +28,7 @@ impl Keeper {
 
     /// Drops what a test kept when it failed the last time.
     pub(in crate::testing) async fn forget(&self, test: &str) -> Result<(), TestingError> {
-        let (found, _, _) = self.look().await?;
+        let (found, _, _) = self.probe().await?;
         for found in found {
             if found.comment.as_deref().and_then(name::kept_by) == Some(test) {
                 drop(self.drop_database(&found.name).await);
@@ -37,12 +37,12 @@ impl Keeper {
         Ok(())
     }
 
-    async fn look(&self) -> Result<(Vec<Found>, HashSet<i64>, i64), TestingError> {
+    async fn probe(&self) -> Result<(Vec<FoundDatabase>, HashSet<i64>, i64), TestingError> {
         let rows = self.with(async |client| client.query_typed(LOOK, &[]).await).await;
         let (mut found, mut locks, mut now) = (Vec::new(), HashSet::new(), 0);
         for row in rows.map_err(Failed::told("look for", "migrate_…"))? {
             match row.get(0) {
-                Some(name) => found.push(Found { name, comment: row.get(1) }),
+                Some(name) => found.push(FoundDatabase { name, comment: row.get(1) }),
                 None => drop(locks.insert(row.get(2))),
             }
             now = now.max(row.get(3));

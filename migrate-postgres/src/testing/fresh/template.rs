@@ -4,7 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use super::keeper::{Failed, IN_USE, Keeper};
 use super::key::Key;
-use super::name::{self, Mark};
+use super::name::{self, DatabaseMark};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
@@ -125,8 +125,8 @@ impl Keeper {
         let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
         let rows = rows.map_err(Failed::told("look at", database))?;
         Ok(rows.first().is_some_and(|row| {
-            let mark = row.get::<_, Option<&str>>(0).and_then(Mark::read);
-            matches!(mark, Some(Mark::Used(at)) if row.get::<_, i64>(1) - at < MARKED_FOR)
+            let mark = row.get::<_, Option<&str>>(0).and_then(DatabaseMark::read);
+            matches!(mark, Some(DatabaseMark::Used(at)) if row.get::<_, i64>(1) - at < MARKED_FOR)
         }))
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::testing::TestingError;
 use crate::testing::binaries::Binaries;
-use crate::testing::folder::{Place, fits_a_socket};
+use crate::testing::folder::{ServerFolder, fits_a_socket};
 use crate::testing::postmaster::{conf, make_data};
 use crate::testing::template;
 use crate::testing::user::{User, command};
@@ -25,7 +25,7 @@ const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) path: PathBuf,
-    pub(super) place: Place,
+    pub(super) place: ServerFolder,
     /// What the data depends on, with the boot of the machine: nothing is written through to the disk.
     pub(super) key: String,
     base: PathBuf,
@@ -48,7 +48,7 @@ impl Home {
         let mut hasher = DefaultHasher::new();
         (template::key(binaries), &settings).hash(&mut hasher);
         let path = base.join(format!("{PREFIX}{own_uid}-{:08x}", hasher.finish() as u32));
-        let place = Place { path: path.join("run"), own_uid, user };
+        let place = ServerFolder { path: path.join("run"), own_uid, user };
         fits_a_socket(&place.path, base)?;
         // The server's user has to get through.
         let mode = if place.user.is_some() { 0o711 } else { 0o700 };
@@ -191,7 +191,7 @@ mod tests {
     use super::{Home, PREFIX, STALE, is_stale};
     use crate::testing::TestingError;
     use crate::testing::binaries::Binaries;
-    use crate::testing::folder::Folder;
+    use crate::testing::folder::LockedFolder;
 
     fn made_long_ago(file: &Path) {
         let long_ago = FileTimes::new().set_modified(SystemTime::now() - STALE * 2);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_folder_goes_when_it_was_not_used_for_long_and_nothing_runs_in_it() {
-        let base = Folder::create().unwrap();
+        let base = LockedFolder::create().unwrap();
         let own = fs::metadata(base.path().join("lock")).unwrap().uid();
         let [used, running, stale] = ["used", "running", "stale"].map(|name| base.path().join(name));
         for home in [&used, &running, &stale] {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_may_write_to_is_not_used() {
-        let base = Folder::create().unwrap();
+        let base = LockedFolder::create().unwrap();
         fs::set_permissions(base.path(), Permissions::from_mode(0o711)).unwrap();
         let binaries = Binaries::find().unwrap();
         let home = Home::open_in(base.path(), &binaries).unwrap();

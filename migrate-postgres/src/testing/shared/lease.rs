@@ -14,7 +14,7 @@ use super::watchdog;
 use crate::testing::TestingError;
 use crate::testing::binaries::Binaries;
 use crate::testing::database::block_on;
-use crate::testing::folder::{Place, pid, stop_orphan};
+use crate::testing::folder::{ServerFolder, pid, stop_orphan};
 use crate::testing::postmaster::{self, DEADLINE, POLL, is_running};
 
 /// What the system says of a pipe that nobody reads from.
@@ -90,7 +90,7 @@ impl Lease {
         drop(self.tell("keep"));
     }
 
-    pub(in crate::testing) fn place(&self) -> &Place {
+    pub(in crate::testing) fn place(&self) -> &ServerFolder {
         &self.home.place
     }
 

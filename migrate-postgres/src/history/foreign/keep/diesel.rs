@@ -1,13 +1,13 @@
 //! `__diesel_schema_migrations`, written as `diesel_migrations/src/migration_harness.rs` does.
 
 use super::{CLOCK, version};
-use crate::history::{Entry, Keeps};
+use crate::history::{Entry, ForeignWriter};
 use migrate_core::history::foreign::Tool;
 
 #[derive(Debug)]
 pub(super) struct Diesel;
 
-impl Keeps for Diesel {
+impl ForeignWriter for Diesel {
     fn columns(&self) -> &'static [&'static str] {
         &["version", "run_on"]
     }

@@ -5,16 +5,16 @@ mod prisma;
 mod refinery;
 mod sqlx;
 
-use crate::history::Keeps;
-use crate::history::foreign::table::KeptTable;
+use crate::history::ForeignWriter;
+use crate::history::foreign::table::ForeignTable;
 use crate::sql::quote::quote_literal;
 use migrate_core::history::foreign::Tool;
 use migrate_core::plan::Step;
 use migrate_core::{Script, Set};
 
-impl KeptTable {
+impl ForeignTable {
     /// How the tool writes.
-    pub(crate) fn keeps(&self) -> &'static dyn Keeps {
+    pub(crate) fn keeps(&self) -> &'static dyn ForeignWriter {
         of(self.0.tool).unwrap_or(&sqlx::Sqlx)
     }
 
@@ -41,7 +41,7 @@ impl KeptTable {
 }
 
 /// How a tool writes, where its table can be kept.
-pub(super) fn of(tool: Tool) -> Option<&'static dyn Keeps> {
+pub(super) fn of(tool: Tool) -> Option<&'static dyn ForeignWriter> {
     match tool {
         Tool::Prisma => Some(&prisma::Prisma),
         Tool::Sqlx => Some(&sqlx::Sqlx),

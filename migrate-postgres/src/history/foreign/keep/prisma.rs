@@ -1,7 +1,7 @@
 //! `_prisma_migrations`, written as `sql_migration_persistence.rs` of prisma-engines does.
 
 use super::{CLOCK, text};
-use crate::history::{Checkpoint, Checkpoints, Entry, Keeps};
+use crate::history::{Checkpoint, Checkpoints, Entry, ForeignWriter};
 use crate::sql::quote::quote_literal;
 use migrate_core::history::foreign::Tool;
 use migrate_core::history::foreign::prisma::{STOPPED, UNFINISHED, checksum};
@@ -17,7 +17,7 @@ fn name(entry: Entry<'_>) -> String {
     quote_literal(&entry.step.name)
 }
 
-impl Keeps for Prisma {
+impl ForeignWriter for Prisma {
     fn columns(&self) -> &'static [&'static str] {
         &[
             "id",

@@ -1,7 +1,7 @@
 //! `refinery_schema_history`, written as `refinery_core/src/traits/mod.rs` does.
 
 use super::text;
-use crate::history::{Entry, Keeps};
+use crate::history::{Entry, ForeignWriter};
 use crate::sql::quote::quote_literal;
 use migrate_core::history::foreign::Tool;
 use migrate_core::history::foreign::refinery::{checksums, name_and_version};
@@ -12,7 +12,7 @@ pub(super) struct Refinery;
 /// RFC 3339, as refinery reads it back.
 const RFC_3339: &str = "pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
-impl Keeps for Refinery {
+impl ForeignWriter for Refinery {
     fn columns(&self) -> &'static [&'static str] {
         &["version", "name", "applied_on", "checksum"]
     }

@@ -1,7 +1,7 @@
 //! `_sqlx_migrations`, written as `sqlx-postgres/src/migrate.rs` does.
 
 use super::{CLOCK, text};
-use crate::history::{Checkpoint, Checkpoints, Entry, Keeps};
+use crate::history::{Checkpoint, Checkpoints, Entry, ForeignWriter};
 use crate::sql::quote::quote_literal;
 use migrate_core::history::foreign::Tool;
 use migrate_core::history::foreign::sqlx::{checksum, description, execution_time};
@@ -27,7 +27,7 @@ impl Sqlx {
     }
 }
 
-impl Keeps for Sqlx {
+impl ForeignWriter for Sqlx {
     fn columns(&self) -> &'static [&'static str] {
         &["version", "description", "installed_on", "success", "checksum", "execution_time"]
     }

@@ -29,7 +29,7 @@ pub(super) struct Point {
 
 /// Where a box stands, and how wide it is there: all of a column are as wide as its widest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BoxPosition {
     pub(super) x: i32,
     pub(super) y: i32,
     pub(super) width: i32,
@@ -47,7 +47,7 @@ pub(super) struct Lane {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) size: Size,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<BoxPosition>,
     /// The lanes that each edge takes on its way.
     pub(super) lanes: Vec<Vec<Lane>>,
 }
@@ -75,7 +75,7 @@ mod tests {
             || apart(b.0.y, b.1.height, a.0.y))
     }
 
-    fn placed((place, size): (&Place, &Size)) -> (Point, Size) {
+    fn placed((place, size): (&BoxPosition, &Size)) -> (Point, Size) {
         assert!(place.width >= size.width, "{place:?} {size:?}");
         (Point { x: place.x, y: place.y }, Size { width: place.width, ..*size })
     }

@@ -1,7 +1,7 @@
 //! Parts beside and below each other.
 
-use super::part::Part;
-use super::{GAP, Layout, Place, Point, Size};
+use super::part::Component;
+use super::{BoxPosition, GAP, Layout, Point, Size};
 
 /// Between parts.
 const BETWEEN: i32 = 2 * GAP;
@@ -10,12 +10,12 @@ const BETWEEN: i32 = 2 * GAP;
 const SHAPE: f64 = 1.8;
 
 /// Puts parts into rows, the tallest first, and loose boxes into a grid below them.
-pub(super) fn pack(mut parts: Vec<Part>, loose: &[usize], sizes: &[Size], edges: usize) -> Layout {
+pub(super) fn pack(mut parts: Vec<Component>, loose: &[usize], sizes: &[Size], edges: usize) -> Layout {
     let width = width_for(&parts, loose, sizes);
     parts.sort_by_key(|part| std::cmp::Reverse(part.size.height));
     let mut layout = Layout {
         size: Size { width: 0, height: 0 },
-        places: vec![Place::default(); sizes.len()],
+        places: vec![BoxPosition::default(); sizes.len()],
         lanes: vec![Vec::new(); edges],
     };
     let (mut corner, mut row_height) = (Point::default(), 0);
@@ -35,7 +35,7 @@ pub(super) fn pack(mut parts: Vec<Part>, loose: &[usize], sizes: &[Size], edges:
 }
 
 /// The width of the widest part, or what gives the whole a pleasant shape.
-fn width_for(parts: &[Part], loose: &[usize], sizes: &[Size]) -> i32 {
+fn width_for(parts: &[Component], loose: &[usize], sizes: &[Size]) -> i32 {
     let all = parts.iter().map(|part| part.size).chain(loose.iter().map(|index| sizes[*index]));
     let area: f64 = all.map(|size| f64::from(size.width + BETWEEN) * f64::from(size.height + BETWEEN)).sum();
     let widest = parts.iter().map(|part| part.size.width).max().unwrap_or(0);
@@ -43,9 +43,9 @@ fn width_for(parts: &[Part], loose: &[usize], sizes: &[Size]) -> i32 {
 }
 
 impl Layout {
-    fn put(&mut self, part: Part, corner: Point) {
+    fn put(&mut self, part: Component, corner: Point) {
         for (index, place) in part.places {
-            self.places[index] = Place { x: corner.x + place.x, y: corner.y + place.y, ..place };
+            self.places[index] = BoxPosition { x: corner.x + place.x, y: corner.y + place.y, ..place };
         }
         for (edge, mut lanes) in part.lanes {
             for lane in &mut lanes {
@@ -66,7 +66,7 @@ impl Layout {
             let (column, y) =
                 ends.iter().copied().enumerate().min_by_key(|(_, end)| *end).expect("at least one");
             let (x, height) = (column as i32 * step, sizes[*index].height);
-            self.places[*index] = Place { x, y, width: widest };
+            self.places[*index] = BoxPosition { x, y, width: widest };
             self.reach(x + widest, y + height);
             ends[column] = y + height + GAP;
         }

@@ -1,14 +1,14 @@
 //! A connected part of a drawing, in its place.
 
 use super::grid::{Grid, Route};
-use super::{Lane, Place, Size};
+use super::{BoxPosition, Lane, Size};
 use std::collections::HashMap;
 
 /// Boxes that hang together, in their places.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Component {
     pub(super) size: Size,
-    pub(super) places: Vec<(usize, Place)>,
+    pub(super) places: Vec<(usize, BoxPosition)>,
     /// The edges of the part, and the lanes that each takes.
     pub(super) lanes: Vec<(usize, Vec<Lane>)>,
 }
@@ -17,7 +17,7 @@ pub(super) struct Part {
 const AISLE: i32 = 72;
 
 /// Places boxes that hang together.
-pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) -> Part {
+pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) -> Component {
     let local: HashMap<usize, usize> =
         boxes.iter().enumerate().map(|(local, global)| (*global, local)).collect();
     let inside: Vec<(usize, (usize, usize))> = edges
@@ -36,7 +36,7 @@ pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) ->
     let placed = Placed::of(&grid);
     let lanes = inside.iter().zip(&routes).map(|((edge, _), route)| (*edge, placed.lanes(route)));
     let places = boxes.iter().enumerate().map(|(local, global)| (*global, placed.place(local)));
-    Part { size: placed.size, places: places.collect(), lanes: lanes.collect() }
+    Component { size: placed.size, places: places.collect(), lanes: lanes.collect() }
 }
 
 /// A grid with its columns beside each other.
@@ -61,9 +61,9 @@ impl<'g> Placed<'g> {
         Placed { grid, bounds, highest, size }
     }
 
-    fn place(&self, slot: usize) -> Place {
+    fn place(&self, slot: usize) -> BoxPosition {
         let (left, right) = self.bounds[self.grid.column(slot)];
-        Place { x: left, y: self.grid.top(slot) - self.highest, width: right - left }
+        BoxPosition { x: left, y: self.grid.top(slot) - self.highest, width: right - left }
     }
 
     fn lanes(&self, route: &Route) -> Vec<Lane> {

@@ -81,7 +81,7 @@ async fn row(client: &Client) -> (String, i32) {
 }
 
 /// Everything is applied, recorded once, and the next boot finds that out without the lock.
-async fn is_settled(migrator: &Migrator, database: &Database) {
+async fn surely_done(migrator: &Migrator, database: &Database) {
     let admin = database.connect().await.unwrap();
     let unsettled =
         "SELECT count(*) FROM migrate_history WHERE live AND outcome <> 'done' OR outcome = 'unfinished'";
@@ -122,7 +122,7 @@ async fn a_prisma_folder_with_one_lone_concurrent_index_just_works() {
     assert_eq!(prisma.run(database.url()).await.unwrap().steps.len(), 2);
     let admin = database.connect().await.unwrap();
     assert_eq!(indexes(&admin).await, "User_email_key User_pkey");
-    is_settled(&prisma, &database).await;
+    surely_done(&prisma, &database).await;
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn an_index_whose_builder_was_killed_is_dropped_and_built_again_and_nothin
     it.run(database.url()).await.unwrap();
     assert_eq!(indexes(&admin).await, "I 1 i3 t_b_idx");
     assert_eq!(count(&admin, "SELECT count(*) FROM app.n").await, 4);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn an_index_that_was_built_before_the_checkpoint_moved_is_not_built_again(
     it.run(database.url()).await.unwrap();
     assert_eq!(count(&admin, "SELECT 'late'::regclass::oid::int8").await, oid);
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn an_index_without_a_name_that_was_built_is_known_by_its_columns_and_its_
         let it = after(&tables, "CREATE INDEX CONCURRENTLY ON t (a);");
         let admin = database.connect().await.unwrap();
         // Killed before anything is in the catalog: the table is locked.
-        let tables_only = it.clone().target("1");
+        let tables_only = it.clone().up_to("1");
         tables_only.run(database.url()).await.unwrap();
         let blocker = open_transaction(&database, "LOCK TABLE t IN SHARE MODE").await;
         kill_waiting(&admin, "CREATE INDEX CONCURRENTLY", run(&it, &database)).await;
@@ -203,7 +203,7 @@ async fn an_index_without_a_name_that_was_built_is_known_by_its_columns_and_its_
         match (it.run(database.url()).await, expected) {
             (Ok(_), Ok(expected)) => {
                 assert_eq!(indexes(&admin).await, expected, "{made}");
-                is_settled(&it, &database).await;
+                surely_done(&it, &database).await;
             }
             (Err(error), Err(names)) => {
                 let failure = failure(error);
@@ -220,7 +220,7 @@ async fn a_run_waits_for_the_statement_that_a_lost_client_left_running() {
     let database = database().await;
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a); INSERT INTO t VALUES (3, 3);");
     let admin = database.connect().await.unwrap();
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     // The zombie: a session of the first run, whose client can't be heard of any more.
     let blocker = open_transaction(&database, "").await;
     kill_waiting(&admin, "CREATE INDEX CONCURRENTLY", run(&it, &database)).await;
@@ -246,7 +246,7 @@ async fn a_run_waits_for_the_statement_that_a_lost_client_left_running() {
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
     let told = told.lock().unwrap().join("\n");
     assert!(told.contains("2_it: has waited for") && told.contains("which pid"), "{told}");
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn a_statement_that_does_not_end_is_waited_for_only_so_long() {
     let text = format!("CREATE INDEX CONCURRENTLY i ON t (a) WHERE a::text <> '{}'", "ä".repeat(2000));
     let it = after(TABLE, &text).lock_wait(Duration::from_millis(300));
     let admin = database.connect().await.unwrap();
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     let blocker = open_transaction(&database, "").await;
     let zombie = database.connect().await.unwrap();
     let zombie = tokio::spawn(async move { zombie.batch_execute(&text).await });
@@ -271,7 +271,7 @@ async fn a_statement_that_does_not_end_is_waited_for_only_so_long() {
     assert_eq!(said(&it, &database).await, "42P07");
     admin.batch_execute("DROP INDEX i").await.unwrap();
     it.run(database.url()).await.unwrap();
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -292,14 +292,14 @@ async fn a_unique_index_that_met_duplicates_is_built_again_when_they_are_gone() 
     it.run(database.url()).await.unwrap();
     assert_eq!(indexes(&admin).await, "u");
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 2);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
 async fn if_not_exists_does_not_pass_over_an_invalid_index() {
     let database = database().await;
     let it = after(TABLE, "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS u ON t (a);");
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     admin.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
     admin.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY u ON t (a)").await.unwrap_err();
@@ -307,14 +307,14 @@ async fn if_not_exists_does_not_pass_over_an_invalid_index() {
     assert_eq!(indexes(&admin).await, "!u");
     it.run(database.url()).await.unwrap();
     assert_eq!(indexes(&admin).await, "u");
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
 async fn an_index_of_the_name_that_the_script_did_not_make_stays() {
     let database = database().await;
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a);");
-    let tables = it.clone().target("1");
+    let tables = it.clone().up_to("1");
     tables.run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     admin.batch_execute("CREATE INDEX i ON t (b)").await.unwrap();
@@ -325,7 +325,7 @@ async fn an_index_of_the_name_that_the_script_did_not_make_stays() {
     admin.batch_execute("ALTER INDEX i RENAME TO j").await.unwrap();
     it.run(database.url()).await.unwrap();
     assert_eq!(indexes(&admin).await, "i j");
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 /// Interrupts the migration while it waits for a table's lock, before its statement has done anything.
@@ -343,7 +343,7 @@ async fn after_a_kill_an_older_index_of_the_name_is_in_the_way_whatever_its_defi
     for older in ["CREATE INDEX i ON t (b)", "CREATE INDEX i ON t (a)"] {
         let database = database().await;
         let it = after(&format!("{TABLE} {older};"), "CREATE INDEX CONCURRENTLY i ON t (a);");
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
         // Renaming writes a row of the catalog anew, and makes no new index.
         admin.batch_execute("ALTER INDEX i RENAME TO j; ALTER INDEX j RENAME TO i").await.unwrap();
@@ -354,7 +354,7 @@ async fn after_a_kill_an_older_index_of_the_name_is_in_the_way_whatever_its_defi
         admin.batch_execute("DROP INDEX i").await.unwrap();
         it.run(database.url()).await.unwrap();
         assert_eq!(count(&admin, "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(a)'").await, 1);
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
     }
 }
 
@@ -385,12 +385,12 @@ async fn after_a_kill_an_index_of_the_name_counts_as_done_only_with_every_part_o
     for (made, is_same) in others.iter().map(|other| (other.as_str(), false)).chain([(same, true)]) {
         let database = database().await;
         let it = after(tables, script);
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
         admin.batch_execute(made).await.unwrap();
         let oid = count(&admin, "SELECT 'i'::regclass::oid::int8").await;
         match (it.run(database.url()).await, is_same) {
-            (Ok(_), true) => is_settled(&it, &database).await,
+            (Ok(_), true) => surely_done(&it, &database).await,
             (Err(error), false) => assert_eq!(failure(error).code.as_deref(), Some("42P07"), "{made}"),
             (outcome, _) => panic!("{made}: {outcome:?}"),
         }
@@ -407,7 +407,7 @@ async fn after_a_kill_an_index_that_can_not_be_compared_is_in_doubt() {
     let database = database().await;
     // The copy that is compared with has another name than the table.
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a) WHERE t.b > 0;");
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
     admin.batch_execute("CREATE INDEX i ON t (a) WHERE b > 0").await.unwrap();
     let failure = failure(it.run(database.url()).await.unwrap_err());
@@ -419,7 +419,7 @@ async fn after_a_kill_an_index_that_can_not_be_compared_is_in_doubt() {
 async fn an_invalid_index_of_another_definition_is_not_dropped() {
     let database = database().await;
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a);");
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     admin.batch_execute("INSERT INTO t VALUES (3, 1)").await.unwrap();
     admin.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY i ON t (b)").await.unwrap_err();
@@ -444,7 +444,7 @@ async fn dropping_an_index_is_gone_on_with_where_it_was_left() {
             "SET search_path = public, other; DROP INDEX CONCURRENTLY i; INSERT INTO t VALUES (3, 3);",
         );
         let admin = database.connect().await.unwrap();
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let blocker = open_transaction(&database, "SELECT FROM t").await;
         kill_waiting(&admin, "DROP INDEX CONCURRENTLY", run(&it, &database)).await;
         drop(blocker);
@@ -453,7 +453,7 @@ async fn dropping_an_index_is_gone_on_with_where_it_was_left() {
             (Ok(_), Ok(expected)) => {
                 assert_eq!(indexes(&admin).await, expected, "{then}");
                 assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
-                is_settled(&it, &database).await;
+                surely_done(&it, &database).await;
             }
             (Err(error), Err(name)) => {
                 let failure = failure(error);
@@ -503,7 +503,7 @@ async fn detaching_a_partition_is_finished() {
         let database = database().await;
         let it = after(tables, script);
         let admin = database.connect().await.unwrap();
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let blocker = open_transaction(&database, "SELECT FROM p").await;
         kill_waiting(&admin, "ALTER TABLE p DETACH", run(&it, &database)).await;
         drop(blocker);
@@ -512,7 +512,7 @@ async fn detaching_a_partition_is_finished() {
         it.run(database.url()).await.unwrap();
         assert_eq!(count(&admin, "SELECT count(*) FROM pg_inherits").await, 0);
         assert_eq!(count(&admin, "SELECT count(*) FROM n").await, 2);
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
     }
 }
 
@@ -522,14 +522,14 @@ async fn a_reindex_runs_again_and_what_the_first_left_is_dropped() {
         let database = database().await;
         let it = after(&format!("{TABLE} CREATE INDEX i ON t (a);"), statement);
         let admin = database.connect().await.unwrap();
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let blocker = open_transaction(&database, "SELECT FROM t").await;
         kill_waiting(&admin, "REINDEX", run(&it, &database)).await;
         drop(blocker);
         assert_eq!(indexes(&admin).await, "i !i_ccnew");
         it.run(database.url()).await.unwrap();
         assert_eq!(indexes(&admin).await, "i");
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
     }
 }
 
@@ -544,14 +544,14 @@ async fn what_can_be_done_twice_is_run_again() {
         let admin = interrupted_before(&it, &database, 1).await;
         it.run(database.url()).await.unwrap();
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 4, "{statement}");
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
     }
 }
 
 /// Makes the database what it is when a client is lost before the statement after the first `done` was sent, whose
 /// client then never moved the checkpoint.
 async fn interrupted_before(it: &Migrator, database: &Database, done: i32) -> Client {
-    it.clone().target("1").run(database.url()).await.unwrap();
+    it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     // The step runs as it would, but every UPDATE of the checkpoint beyond `done` fails: the run ends there.
     admin
@@ -581,14 +581,14 @@ async fn a_database_that_is_there_is_made_and_one_that_is_gone_is_dropped() {
     assert_eq!(count(&admin, &there).await, 1);
     create.run(database.url()).await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
-    is_settled(&create, &database).await;
+    surely_done(&create, &database).await;
 
     admin.batch_execute("DROP TABLE t, migrate_history, migrate_history_head").await.unwrap();
     let drop = after(TABLE, &format!("DROP DATABASE \"{other}\";"));
     interrupted_before(&drop, &database, 0).await;
     assert_eq!(count(&admin, &there).await, 0);
     drop.run(database.url()).await.unwrap();
-    is_settled(&drop, &database).await;
+    surely_done(&drop, &database).await;
 }
 
 #[tokio::test]
@@ -612,7 +612,7 @@ async fn a_database_counts_as_made_or_dropped_by_its_age_and_its_options() {
     admin.batch_execute(&gone).await.unwrap();
     admin.batch_execute(&make(7)).await.unwrap();
     create.run(database.url()).await.unwrap();
-    is_settled(&create, &database).await;
+    surely_done(&create, &database).await;
 
     admin.batch_execute("DROP TABLE t, migrate_history, migrate_history_head").await.unwrap();
     let drop_it = after(TABLE, &format!("{gone};"));
@@ -623,7 +623,7 @@ async fn a_database_counts_as_made_or_dropped_by_its_age_and_its_options() {
     assert_eq!(count(&admin, &there).await, 1);
     admin.batch_execute(&gone).await.unwrap();
     drop_it.run(database.url()).await.unwrap();
-    is_settled(&drop_it, &database).await;
+    surely_done(&drop_it, &database).await;
 }
 
 #[tokio::test]
@@ -653,7 +653,7 @@ async fn a_tablespace_counts_as_made_by_its_age_and_its_folder() {
     admin.batch_execute("DROP TABLESPACE s").await.unwrap();
     admin.batch_execute(&make("a")).await.unwrap();
     it.run(database.url()).await.unwrap();
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
     admin.batch_execute("DROP TABLESPACE s").await.unwrap();
     let remove = format!("COPY (SELECT) TO PROGRAM 'rm -r {folder}'");
     admin.batch_execute(&remove).await.unwrap();
@@ -684,7 +684,7 @@ async fn a_subscription_counts_as_made_by_its_age_and_its_definition() {
     admin.batch_execute("DROP SUBSCRIPTION s").await.unwrap();
     admin.batch_execute(&make(1, "q, p")).await.unwrap();
     it.run(database.url()).await.unwrap();
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
     admin.batch_execute("DROP SUBSCRIPTION s").await.unwrap();
 }
 
@@ -705,14 +705,14 @@ async fn a_prepared_transaction_is_ended_once() {
         let server = testing::Server::builder().setting("max_prepared_transactions", "4").start().unwrap();
         let database = server.database().await.unwrap();
         let it = after(TABLE, &format!("{end} PREPARED 'it''s';"));
-        it.clone().target("1").run(database.url()).await.unwrap();
+        it.clone().up_to("1").run(database.url()).await.unwrap();
         let admin = database.connect().await.unwrap();
         admin.batch_execute("BEGIN; INSERT INTO t VALUES (3, 3); PREPARE TRANSACTION 'it''s'").await.unwrap();
         interrupted_before(&it, &database, 0).await;
         assert_eq!(count(&admin, "SELECT count(*) FROM pg_prepared_xacts").await, 0);
         it.run(database.url()).await.unwrap();
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, rows);
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
         // One that was never there is the server's to miss.
         admin.batch_execute("DROP TABLE t, migrate_history, migrate_history_head").await.unwrap();
         for _ in 0..2 {
@@ -749,7 +749,7 @@ async fn a_subscription_that_is_there_is_not_made_again() {
     let admin = interrupted_before(&it, &database, 1).await;
     assert_eq!(count(&admin, "SELECT count(*) FROM pg_subscription").await, 0);
     it.run(database.url()).await.unwrap();
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -777,7 +777,7 @@ async fn a_call_in_doubt_is_for_a_person_to_decide() {
     admin.batch_execute("UPDATE migrate_history SET outcome = 'failed' WHERE checkpoint = 0").await.unwrap();
     it.run(database.url()).await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 5);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -799,7 +799,7 @@ async fn an_ordinary_statement_that_a_lost_client_left_running_is_done_once() {
     drop(first.await.unwrap());
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
     assert_eq!(indexes(&admin).await, "i");
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -819,7 +819,7 @@ async fn a_lock_timeout_inside_is_contention_and_the_index_is_built_in_the_end()
     assert!(report.steps[1].attempts > 1, "{report:?}");
     assert_eq!(indexes(&admin).await, "i");
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -844,7 +844,7 @@ async fn a_revert_is_gone_on_with_too() {
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 1);
     it.run(database.url()).await.unwrap();
     assert_eq!(indexes(&admin).await, "i j");
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -885,7 +885,7 @@ async fn code_that_failed_before_it_committed_anything_is_not_done_and_runs_agai
     admin.batch_execute("INSERT INTO gate VALUES (1)").await.unwrap();
     it.run(database.url()).await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -903,7 +903,7 @@ async fn an_ordinary_statement_comes_before_its_checkpoint() {
     // The slot could be made by a second try, outside of a transaction.
     assert_eq!(count(&admin, "SELECT count(*) FROM t WHERE a = 4").await, 1, "nothing was written before it");
     admin.batch_execute("SELECT pg_drop_replication_slot('s')").await.unwrap();
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -915,7 +915,7 @@ async fn a_statement_that_refuses_a_block_without_showing_it_is_sent_alone() {
     it.run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 2);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -953,7 +953,7 @@ async fn a_scripts_role_without_rights_on_the_history_builds_its_index_and_does_
         assert_eq!(count(&admin, "SELECT sum(a) FROM app.t").await, 6);
         let by = "SELECT count(*) FROM migrate_history WHERE done_by <> session_user";
         assert_eq!(count(&admin, by).await, 0);
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
         admin
             .batch_execute(&format!("DROP SCHEMA app CASCADE; DROP TABLE migrate_history, migrate_history_head; DROP ROLE \"{role}\""))
             .await

@@ -1,6 +1,6 @@
 //! Indexes in doubt: the definition and the age of an index tell whether an earlier try of a statement made it.
 
-use super::{Before, Doubtful, Unsettled, Verdict};
+use super::{Before, InDoubtStatement, RecoveryAction, Unsettled};
 use crate::execute::batch::is_contention;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::BEGIN;
@@ -10,7 +10,7 @@ use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{Oid, ToSql, Type};
 
 /// An index that may be what a `CREATE INDEX CONCURRENTLY` has made.
-struct Found {
+struct FoundIndex {
     oid: Oid,
     schema: String,
     name: String,
@@ -29,7 +29,7 @@ enum Likeness {
     Unknown(String),
 }
 
-fn likeness(same: &Same, found: &Found) -> Likeness {
+fn likeness(same: &Same, found: &FoundIndex) -> Likeness {
     match same {
         Ok(same) if same.contains(&found.oid) => Likeness::Same,
         Ok(_) => Likeness::Different,
@@ -61,9 +61,13 @@ fn shape(i: &str) -> String {
     )
 }
 
-impl Doubtful<'_> {
+impl InDoubtStatement<'_> {
     /// The indexes of a table, of one name if it is given; not those that another session is building.
-    async fn indexes(&self, table: &str, name: Option<&str>) -> Result<Vec<Found>, tokio_postgres::Error> {
+    async fn indexes(
+        &self,
+        table: &str,
+        name: Option<&str>,
+    ) -> Result<Vec<FoundIndex>, tokio_postgres::Error> {
         let sql = format!(
             "SELECT i.indexrelid, n.nspname::text, c.relname::text, i.indisvalid, {is_newer} \
              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
@@ -77,7 +81,7 @@ impl Doubtful<'_> {
         );
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&name, Type::TEXT)];
         let rows = self.context.ask(&sql, &parameters).await?;
-        let found = |row: &tokio_postgres::Row| Found {
+        let found = |row: &tokio_postgres::Row| FoundIndex {
             oid: row.get(0),
             schema: row.get(1),
             name: row.get(2),
@@ -90,7 +94,7 @@ impl Doubtful<'_> {
     /// Which of some indexes are the same as the one that the statement makes. The server says so: it builds that one on an
     /// empty copy of the table, in a transaction that is rolled back. The copy stands beside the table, since whoever may
     /// index a table may create in its schema.
-    async fn same_as(&self, subject: &Subject, found: &[&Found]) -> Result<Same, tokio_postgres::Error> {
+    async fn same_as(&self, subject: &Subject, found: &[&FoundIndex]) -> Result<Same, tokio_postgres::Error> {
         let Subject::CreateIndex { table, unique, method, definition, .. } = subject else {
             return Ok(Ok(Vec::new()));
         };
@@ -131,21 +135,25 @@ impl Doubtful<'_> {
     /// of another definition, is not: the server says that it is in the way. An INVALID one that this statement would make
     /// is of no use, whoever left it, and with IF NOT EXISTS it would stay for good. The same holds for one that the wrong
     /// statement would make which this one corrects.
-    pub(super) async fn named_index(&self, subject: &Subject, name: &str) -> Result<Verdict, Unsettled> {
-        let Subject::CreateIndex { table, .. } = subject else { return Ok(Verdict::Run) };
+    pub(super) async fn named_index(
+        &self,
+        subject: &Subject,
+        name: &str,
+    ) -> Result<RecoveryAction, Unsettled> {
+        let Subject::CreateIndex { table, .. } = subject else { return Ok(RecoveryAction::Run) };
         let indexes = self.indexes(table, Some(name)).await?;
-        let Some(found) = indexes.first() else { return Ok(Verdict::Run) };
+        let Some(found) = indexes.first() else { return Ok(RecoveryAction::Run) };
         if found.is_valid && (self.before != Before::Unknown || found.is_newer == Some(false)) {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         let likeness = likeness(&self.same_as(subject, &[found]).await?, found);
         if !found.is_valid && self.is_of_wrong(table, name, found).await? {
             self.drop_index(found).await?;
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         match (found.is_valid, likeness, found.is_newer) {
-            (_, Likeness::Different, _) => Ok(Verdict::Run),
-            (true, Likeness::Same, Some(true)) => Ok(Verdict::Done),
+            (_, Likeness::Different, _) => Ok(RecoveryAction::Run),
+            (true, Likeness::Same, Some(true)) => Ok(RecoveryAction::Done),
             (true, Likeness::Same, _) => {
                 self.undecidable(format!("the index {name} is there, and nothing tells since when"))
             }
@@ -154,9 +162,9 @@ impl Doubtful<'_> {
             )),
             (false, Likeness::Same, _) | (false, Likeness::Unknown(_), Some(true)) => {
                 self.drop_index(found).await?;
-                Ok(Verdict::Run)
+                Ok(RecoveryAction::Run)
             }
-            (false, Likeness::Unknown(_), _) => Ok(Verdict::Run),
+            (false, Likeness::Unknown(_), _) => Ok(RecoveryAction::Run),
         }
     }
 
@@ -165,7 +173,7 @@ impl Doubtful<'_> {
         &self,
         table: &str,
         name: &str,
-        found: &Found,
+        found: &FoundIndex,
     ) -> Result<bool, tokio_postgres::Error> {
         let Some(wrong) = self.wrong.and_then(sql::subject) else { return Ok(false) };
         let is_meant = matches!(&wrong, Subject::CreateIndex { table: of, name: Some(called), .. } if of == table && called == name);
@@ -173,26 +181,27 @@ impl Doubtful<'_> {
     }
 
     /// The server has given it a name that we don't know: definition and age tell which one it could be.
-    pub(super) async fn unnamed_index(&self, subject: &Subject) -> Result<Verdict, Unsettled> {
-        let Subject::CreateIndex { table, .. } = subject else { return Ok(Verdict::Run) };
+    pub(super) async fn unnamed_index(&self, subject: &Subject) -> Result<RecoveryAction, Unsettled> {
+        let Subject::CreateIndex { table, .. } = subject else { return Ok(RecoveryAction::Run) };
         if self.before == Before::Nothing {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         let indexes = self.indexes(table, None).await?;
-        let newer: Vec<&Found> = indexes.iter().filter(|found| found.is_newer != Some(false)).collect();
+        let newer: Vec<&FoundIndex> = indexes.iter().filter(|found| found.is_newer != Some(false)).collect();
         let same = self.same_as(subject, &newer).await?;
         let could_be =
             newer.into_iter().filter(|found| !matches!(likeness(&same, found), Likeness::Different));
-        let (valid, invalid): (Vec<&Found>, Vec<&Found>) = could_be.partition(|found| found.is_valid);
-        let is_certain = |found: &Found| same.is_ok() && found.is_newer == Some(true);
+        let (valid, invalid): (Vec<&FoundIndex>, Vec<&FoundIndex>) =
+            could_be.partition(|found| found.is_valid);
+        let is_certain = |found: &FoundIndex| same.is_ok() && found.is_newer == Some(true);
         match (valid.as_slice(), invalid.as_slice()) {
-            ([], []) => Ok(Verdict::Run),
+            ([], []) => Ok(RecoveryAction::Run),
             ([], [left]) if is_certain(left) => {
                 self.drop_index(left).await?;
-                Ok(Verdict::Run)
+                Ok(RecoveryAction::Run)
             }
-            (_, []) if self.before == Before::Failed => Ok(Verdict::Run),
-            ([made], []) if is_certain(made) => Ok(Verdict::Done),
+            (_, []) if self.before == Before::Failed => Ok(RecoveryAction::Run),
+            ([made], []) if is_certain(made) => Ok(RecoveryAction::Done),
             (valid, invalid) => {
                 let names: Vec<&str> = valid.iter().chain(invalid).map(|found| found.name.as_str()).collect();
                 self.undecidable(format!(
@@ -217,7 +226,7 @@ impl Doubtful<'_> {
         }
     }
 
-    async fn drop_index(&self, found: &Found) -> Result<(), tokio_postgres::Error> {
+    async fn drop_index(&self, found: &FoundIndex) -> Result<(), tokio_postgres::Error> {
         self.drop_leftover(&found.schema, &found.name).await
     }
 
@@ -228,15 +237,15 @@ impl Doubtful<'_> {
 
     /// An index that is gone is done. One that is there is to be dropped, if it is the one that was: another one may have
     /// been made since, or the name could mean another one now, further down the search path.
-    pub(super) async fn dropped_indexes(&self, names: &[String]) -> Result<Verdict, Unsettled> {
+    pub(super) async fn dropped_indexes(&self, names: &[String]) -> Result<RecoveryAction, Unsettled> {
         if self.before != Before::Unknown {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         let sql = format!("{INDEXES_LEFT_BEGIN} {} {INDEXES_LEFT_END}", self.is_newer(AGE));
         let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
         let rows = self.context.ask(&sql, &parameters).await?;
         if rows.is_empty() {
-            return Ok(Verdict::Done);
+            return Ok(RecoveryAction::Done);
         }
         for row in &rows {
             let (name, is_further, is_newer): (&str, bool, Option<bool>) =
@@ -253,14 +262,14 @@ impl Doubtful<'_> {
                 ));
             }
         }
-        Ok(Verdict::Run)
+        Ok(RecoveryAction::Run)
     }
 
     /// Runs again: what it rebuilds it can rebuild twice. But the new indexes of the first time are in the way of none, and
     /// cost every write.
-    pub(super) async fn reindexed(&self, name: &str, is_index: bool) -> Result<Verdict, Unsettled> {
+    pub(super) async fn reindexed(&self, name: &str, is_index: bool) -> Result<RecoveryAction, Unsettled> {
         if self.refuses != Some(Refusal::ReindexConcurrently) {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         // The old index has been renamed since, the new one made.
         let is_newer = self.is_newer("pg_catalog.age(c.xmin)");
@@ -269,7 +278,7 @@ impl Doubtful<'_> {
         for row in self.context.ask(&sql, &parameters).await? {
             self.drop_leftover(row.get(0), row.get(1)).await?;
         }
-        Ok(Verdict::Run)
+        Ok(RecoveryAction::Run)
     }
 }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 /// Rings when something has taken a certain time, and each time that has doubled: what takes hours is told of a dozen times
 /// and not of thousands.
 #[derive(Clone, Copy, Debug)]
-pub struct Alarm {
+pub struct SlowThreshold {
     after: Option<Duration>,
     next: Option<Duration>,
 }
 
-impl Alarm {
+impl SlowThreshold {
     /// Rings after this time, or never.
-    pub fn new(after: Option<Duration>) -> Alarm {
+    pub fn new(after: Option<Duration>) -> SlowThreshold {
         // Nothing has doubled often enough to be longer than any time.
         let after = after.map(|after| after.max(Duration::from_millis(1)));
-        Alarm { after, next: after }
+        SlowThreshold { after, next: after }
     }
 
     /// Something else is under way from now on.
@@ -24,7 +24,7 @@ impl Alarm {
     }
 
     /// Whether it rings at this age, for the first time since it did at an earlier one.
-    pub fn rings(&mut self, age: Duration) -> bool {
+    pub fn is_exceeded(&mut self, age: Duration) -> bool {
         let Some(mut next) = self.next.filter(|next| age >= *next) else { return false };
         while next <= age {
             next = next.saturating_mul(2);
@@ -48,29 +48,29 @@ mod tests {
 
     #[test]
     fn it_rings_when_the_time_is_over_and_each_time_it_has_doubled() {
-        let mut alarm = Alarm::new(Some(SECOND * 10));
-        let rung: Vec<u32> = (0..100).filter(|seconds| alarm.rings(SECOND * *seconds)).collect();
+        let mut alarm = SlowThreshold::new(Some(SECOND * 10));
+        let rung: Vec<u32> = (0..100).filter(|seconds| alarm.is_exceeded(SECOND * *seconds)).collect();
         assert_eq!(rung, [10, 20, 40, 80]);
         alarm.reset();
-        assert!(!alarm.rings(SECOND * 9) && alarm.rings(SECOND * 10));
+        assert!(!alarm.is_exceeded(SECOND * 9) && alarm.is_exceeded(SECOND * 10));
     }
 
     #[test]
     fn one_that_is_off_never_rings() {
-        let mut alarm = Alarm::new(None);
-        assert!(!alarm.rings(Duration::MAX));
+        let mut alarm = SlowThreshold::new(None);
+        assert!(!alarm.is_exceeded(Duration::MAX));
         assert_eq!(alarm.pause(SECOND, SECOND), SECOND);
     }
 
     proptest! {
         #[test]
         fn who_looks_when_it_says_so_hears_it_ring(after in 0_u64..10_000, looks in 1_usize..20) {
-            let mut alarm = Alarm::new(Some(Duration::from_millis(after)));
+            let mut alarm = SlowThreshold::new(Some(Duration::from_millis(after)));
             let mut age = Duration::ZERO;
             for _ in 0..looks {
                 age += alarm.pause(age, Duration::MAX);
-                prop_assert!(alarm.rings(age));
-                prop_assert!(!alarm.rings(age));
+                prop_assert!(alarm.is_exceeded(age));
+                prop_assert!(!alarm.is_exceeded(age));
             }
         }
     }

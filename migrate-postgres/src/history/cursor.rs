@@ -5,7 +5,7 @@ use migrate_core::plan::Step;
 
 /// Where the history stands while steps are applied.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct HistoryCursor {
     /// The number of the last row.
     pub(crate) last_row: i64,
     /// The digest of all that is applied.
@@ -14,9 +14,13 @@ pub(crate) struct Standing {
     pub(crate) is_unended: bool,
 }
 
-impl Standing {
+impl HistoryCursor {
     /// After a step that was done, with a row of its own.
-    pub(crate) fn after(self, step: &Step<'_>) -> Standing {
-        Standing { last_row: self.last_row + 1, digest: step.digest_after(self.digest), is_unended: false }
+    pub(crate) fn after(self, step: &Step<'_>) -> HistoryCursor {
+        HistoryCursor {
+            last_row: self.last_row + 1,
+            digest: step.digest_after(self.digest),
+            is_unended: false,
+        }
     }
 }

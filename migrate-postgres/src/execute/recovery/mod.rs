@@ -32,7 +32,7 @@ pub(super) enum Before {
 
 /// What is to be done with a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RecoveryAction {
     /// It is not done: run it.
     Run,
     /// It is done.
@@ -44,7 +44,7 @@ pub(super) enum Verdict {
 pub(super) enum Unsettled {
     /// A session whose client is gone, or somebody else, still runs it.
     #[error("{}", migrate_core::clean!("another session still runs this statement, and did not end it in {waited:.0?}"))]
-    Running {
+    RunningStatement {
         /// How long that was waited for.
         waited: Duration,
         /// Who they are.
@@ -69,7 +69,7 @@ pub(super) enum Unsettled {
 
 /// A statement that can't share a transaction with its checkpoint.
 #[derive(Clone)]
-pub(super) struct Doubtful<'d> {
+pub(super) struct InDoubtStatement<'d> {
     pub(super) context: Context<'d>,
     pub(super) step: &'d Step<'d>,
     /// Its place in the script, the first being 0.
@@ -85,23 +85,23 @@ pub(super) struct Doubtful<'d> {
     pub(super) since: Option<String>,
 }
 
-impl Doubtful<'_> {
+impl InDoubtStatement<'_> {
     /// Finds out what is to be done with the statement, and clears away what an earlier try of it left.
-    pub(super) async fn settle(&self, progress: &mut Progress<'_>) -> Result<Verdict, Unsettled> {
+    pub(super) async fn settle(&self, progress: &mut Progress<'_>) -> Result<RecoveryAction, Unsettled> {
         let subject = sql::subject(self.text);
         if self.before == Before::Nothing && !matches!(subject, Some(Subject::CreateIndex { .. })) {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         self.wait_until_nobody_runs_it(subject.as_ref(), progress).await?;
         match subject {
-            Some(subject) => self.look(&subject).await,
+            Some(subject) => self.probe(&subject).await,
             // Of a CREATE or DROP that can't be read the server will say what is wrong with it.
-            None if self.refuses.is_some() || self.before != Before::Unknown => Ok(Verdict::Run),
+            None if self.refuses.is_some() || self.before != Before::Unknown => Ok(RecoveryAction::Run),
             None => self.undecidable("nothing in the catalog tells whether it was done"),
         }
     }
 
-    async fn look(&self, subject: &Subject) -> Result<Verdict, Unsettled> {
+    async fn probe(&self, subject: &Subject) -> Result<RecoveryAction, Unsettled> {
         match subject {
             Subject::CreateIndex { name: Some(name), .. } => self.named_index(subject, name).await,
             Subject::CreateIndex { .. } => self.unnamed_index(subject).await,
@@ -122,8 +122,8 @@ impl Doubtful<'_> {
 
     /// What the catalog shows as done is done by the try that nobody has heard of. One that the server answered with an
     /// error has not done it: then it was there before, and the server is to say so again.
-    fn done_if(&self, is_done: bool) -> Verdict {
-        if is_done && self.before == Before::Unknown { Verdict::Done } else { Verdict::Run }
+    fn done_if(&self, is_done: bool) -> RecoveryAction {
+        if is_done && self.before == Before::Unknown { RecoveryAction::Done } else { RecoveryAction::Run }
     }
 
     /// Whether what has these ages (SQL, of its rows in the catalogs) was made after the checkpoint came to this statement,
@@ -144,7 +144,7 @@ impl Doubtful<'_> {
 }
 
 /// Waiting.
-impl Doubtful<'_> {
+impl InDoubtStatement<'_> {
     /// Waits until no other session runs the same statement: it will end, in one way or the other, though its client
     /// is gone. What is waited for must not wait for us, so there is no transaction while we wait.
     async fn wait_until_nobody_runs_it(
@@ -160,14 +160,14 @@ impl Doubtful<'_> {
             let waited = began.elapsed();
             let Some(first) = holders.first() else { return Ok(()) };
             if waited > settings.lock_wait {
-                return Err(Unsettled::Running { waited, holders });
+                return Err(Unsettled::RunningStatement { waited, holders });
             }
             if told.is_none_or(|told| told.elapsed() > TELL_WAITING_EVERY) {
                 progress.statement_awaited(self.step, self.index + 1, waited, first);
                 told = Some(Instant::now());
             }
             let pausing = tokio::time::sleep(backoff.pause());
-            alive_until(self.client(), self.context.survey.idle_limit, pausing).await;
+            alive_until(self.client(), self.context.session_info.idle_limit, pausing).await;
         }
     }
 
@@ -218,10 +218,10 @@ fn holder(row: &Row) -> Holder {
     holder
 }
 
-impl Doubtful<'_> {
+impl InDoubtStatement<'_> {
     /// Whether this server can be trusted with the statement.
     pub(super) fn check_server(&self) -> Result<(), Unsettled> {
-        match self.refuses.and_then(|refusal| danger(refusal, self.context.survey.server_version)) {
+        match self.refuses.and_then(|refusal| danger(refusal, self.context.session_info.server_version)) {
             Some(why) => Err(Unsettled::Unsafe { why }),
             None => Ok(()),
         }

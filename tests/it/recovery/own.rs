@@ -1,6 +1,6 @@
 //! Transactions of a script's own: begun, ended and shaped by its statements.
 
-use super::{count, database, failure, is_settled, migrator};
+use super::{count, database, failure, migrator, surely_done};
 use migrate_postgres::{Error, Left, Migrator};
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -29,7 +29,7 @@ async fn a_pair_around_the_whole_script_is_the_runs_own_transaction() {
     assert_eq!(it.run(&admin).await.unwrap().steps.len(), 4);
     let expected = ["plain", "pair", "modes", "open"].map(|name| (name.to_owned(), true));
     assert_eq!(made_with_their_rows(&admin).await, expected);
-    is_settled(&it, &database).await;
+    surely_done(&it, &database).await;
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn folders_of_prisma_and_of_golang_migrate_that_begin_and_commit_just_run(
         ),
     ]);
     assert_eq!(prisma.run(database.url()).await.unwrap().steps.len(), 2);
-    is_settled(&prisma, &database).await;
+    surely_done(&prisma, &database).await;
     let other = super::database().await;
     let golang_migrate = migrator(&[
         (
@@ -76,7 +76,7 @@ async fn folders_of_prisma_and_of_golang_migrate_that_begin_and_commit_just_run(
         ("000002_x.down.sql", "UPDATE t SET c = 'a'; COMMIT; SELECT 1;"),
     ]);
     golang_migrate.run(other.url()).await.unwrap();
-    is_settled(&golang_migrate, &other).await;
+    surely_done(&golang_migrate, &other).await;
     let admin = other.connect().await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t WHERE c = 'x'").await, 1);
     golang_migrate.down(other.url(), migrate_postgres::Down::all()).await.unwrap();
@@ -91,7 +91,7 @@ async fn levels(script: &str) -> Vec<String> {
         let it = migrator(&[("1_a.sql", "CREATE TABLE levels (of text);"), ("2_b.sql", script)]);
         let it = if is_watched { it.on_event(|_| {}) } else { it };
         it.run(database.url()).await.unwrap_or_else(|error| panic!("{script}: {error}"));
-        is_settled(&it, &database).await;
+        surely_done(&it, &database).await;
         let client = database.connect().await.unwrap();
         let sql = "SELECT string_agg(of, ' ') FROM levels";
         levels

@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 
 /// A database that is empty but for extensions, locked for as long as the value lives, and emptied with it.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct BorrowedScratch {
     config: Endpoint,
     name: String,
     marker: Marker,
@@ -29,9 +29,9 @@ pub(super) struct Given {
 /// What all comparisons on a database agree on: "mgscratc" in ASCII.
 const KEY: i64 = 0x6d67_7363_7261_7463;
 
-impl Given {
+impl BorrowedScratch {
     /// Locks it, and makes sure that it is empty and not the database of `live`.
-    pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<Given, Error> {
+    pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<BorrowedScratch, Error> {
         let failed = |source| Error::server("looking at the scratch database", source);
         // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
         let id = run_id();
@@ -58,7 +58,7 @@ impl Given {
         marker.put(&session).await;
         session.close().await;
         let config = config.clone();
-        Ok(Given { config, name: database, marker, guard: Some(guard), counted: Counted::new() })
+        Ok(BorrowedScratch { config, name: database, marker, guard: Some(guard), counted: Counted::new() })
     }
 
     /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
@@ -79,7 +79,7 @@ impl Given {
     }
 }
 
-impl Drop for Given {
+impl Drop for BorrowedScratch {
     fn drop(&mut self) {
         if let Some(guard) = self.guard.take() {
             let (config, name, marker) = (self.config.clone(), self.name.clone(), self.marker.clone());

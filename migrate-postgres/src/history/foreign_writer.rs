@@ -14,7 +14,7 @@ pub(crate) struct Entry<'e> {
     /// The table of checkpoints beside it, as SQL.
     pub(crate) checkpoints: &'e str,
     /// How the tool writes its table.
-    pub(crate) keeps: &'static dyn Keeps,
+    pub(crate) keeps: &'static dyn ForeignWriter,
     /// A random UUID that stays the same for the step's row, as text.
     pub(crate) id: &'e str,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Checkpoint {
 
 /// How another tool writes its history. Every text is one statement, and what is written is what the tool itself would
 /// write.
-pub(crate) trait Keeps: Debug + Send + Sync {
+pub(crate) trait ForeignWriter: Debug + Send + Sync {
     /// The columns that the table must have.
     fn columns(&self) -> &'static [&'static str];
 
@@ -51,7 +51,7 @@ pub(crate) trait Keeps: Debug + Send + Sync {
     /// Records a migration as applied, or marked as applied, in the transaction that this begins.
     fn insert(&self, entry: Entry<'_>) -> String;
 
-    /// Ends what [`Keeps::insert`] began, and returns how many seconds it took. It ends in a list of values, to which one more may be added.
+    /// Ends what [`ForeignWriter::insert`] began, and returns how many seconds it took. It ends in a list of values, to which one more may be added.
     fn finish(&self, entry: Entry<'_>) -> String;
 
     /// Records a migration as not applied any more.

@@ -3,7 +3,7 @@
 use crate::connection::protect::{self, SessionTimeouts, TIMEOUTS};
 use crate::error::Error;
 use crate::history::foreign::{BesideTables, needed_tables};
-use crate::history::format::{self, FORMAT, Found};
+use crate::history::format::{self, FORMAT, TableColumns};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::settings::RunSettings;
@@ -19,13 +19,13 @@ use tokio_postgres::{Client, Row};
 
 /// What has to be known about a session before it writes: asked once, with the lock held.
 #[derive(Clone, Debug)]
-pub(crate) struct Survey {
+pub(crate) struct SessionInfo {
     /// The history's table.
     pub(crate) table: HistoryTable,
     /// Whether it exists.
     pub(crate) exists: bool,
     /// What it has of this release's format.
-    format: Found,
+    format: TableColumns,
     /// The head table, where there is one or can be.
     pub(crate) head: Option<HeadTable>,
     /// Whether that is there already.
@@ -48,7 +48,7 @@ pub(crate) struct Survey {
     pub(crate) idle_limit: Option<Duration>,
     /// The server process that was asked.
     pub(crate) pid: i32,
-    /// What of the session [`Survey::restore`] goes by.
+    /// What of the session [`SessionInfo::restore`] goes by.
     state: String,
     role: String,
     /// The tables that may be histories of the set beside this one.
@@ -104,7 +104,7 @@ fn state() -> String {
 
 /// The schema, other than `s.schema`, in which the search path has or names a table of the history's name, one that the
 /// role may not use included: `current_schema()` skips those. Names with commas in them are not found.
-fn elsewhere(settings: &RunSettings) -> String {
+fn other_schema(settings: &RunSettings) -> String {
     let name = &settings.history_table;
     format!(
         "(SELECT o.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace o ON o.oid = c.relnamespace, \
@@ -121,7 +121,7 @@ fn elsewhere(settings: &RunSettings) -> String {
 /// Each query of the transaction sees what the first one sees.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-impl Survey {
+impl SessionInfo {
     /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
     /// and are not answered.
     ///
@@ -133,7 +133,7 @@ impl Survey {
         condition: &str,
     ) -> String {
         let elsewhere = match whereabouts {
-            Whereabouts::Unknown if settings.history_schema.is_none() => elsewhere(settings),
+            Whereabouts::Unknown if settings.history_schema.is_none() => other_schema(settings),
             _ => "NULL".to_owned(),
         };
         let schema = format!(
@@ -175,43 +175,43 @@ impl Survey {
     }
 
     /// Asks the server.
-    pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<Survey, Error> {
-        match simple_query(client, &Survey::message(settings)).await {
-            Ok(answers) => Survey::answered(settings, Answers::of(answers)),
+    pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<SessionInfo, Error> {
+        match simple_query(client, &SessionInfo::message(settings)).await {
+            Ok(answers) => SessionInfo::answered(settings, Answers::of(answers)),
             // `to_regclass` looks into the schema, for which it takes USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
         }
     }
 
     /// Begins a transaction that sees the database as it is now, and asks in the same message; none where that was refused.
-    pub(crate) async fn begin(client: &Client, settings: &RunSettings) -> Option<Result<Survey, Error>> {
-        let message = format!("{BEGIN_SNAPSHOT}; {}", Survey::message(settings));
+    pub(crate) async fn begin(client: &Client, settings: &RunSettings) -> Option<Result<SessionInfo, Error>> {
+        let message = format!("{BEGIN_SNAPSHOT}; {}", SessionInfo::message(settings));
         let mut answers = Answers::of(simple_query(client, &message).await.ok()?);
         answers.next();
-        Some(Survey::answered(settings, answers))
+        Some(SessionInfo::answered(settings, answers))
     }
 
     fn message(settings: &RunSettings) -> String {
-        let questions = Survey::questions(settings, Whereabouts::Unknown, true, "true");
+        let questions = SessionInfo::questions(settings, Whereabouts::Unknown, true, "true");
         format!("{}; {questions}", protect::no_timeouts())
     }
 
-    fn answered(settings: &RunSettings, mut answers: Answers) -> Result<Survey, Error> {
+    fn answered(settings: &RunSettings, mut answers: Answers) -> Result<SessionInfo, Error> {
         answers.next();
-        Survey::read(settings, &mut answers)
+        SessionInfo::read(settings, &mut answers)
     }
 
-    /// The same for queries in a transaction that [`Survey::begin`] began: they are under no timeout already.
-    pub(crate) fn in_snapshot(&self) -> Survey {
-        Survey { timeouts: SessionTimeouts { are_on: false }, ..self.clone() }
+    /// The same for queries in a transaction that [`SessionInfo::begin`] began: they are under no timeout already.
+    pub(crate) fn in_snapshot(&self) -> SessionInfo {
+        SessionInfo { timeouts: SessionTimeouts { are_on: false }, ..self.clone() }
     }
 
-    /// Reads the answers to [`Survey::questions`].
+    /// Reads the answers to [`SessionInfo::questions`].
     ///
     /// # Errors
     ///
     /// When there is no schema for the history, when it is in another one, or when its table is somebody else's.
-    pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<Survey, Error> {
+    pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<SessionInfo, Error> {
         let (session, changed, columns) = (answers.next(), answers.next(), answers.next());
         let beside = BesideTables::read(answers);
         let session = session.first().ok_or(Error::NoSchema)?;
@@ -224,8 +224,9 @@ impl Survey {
             Some(columns) if head_exists => columns == head_table::COLUMNS.len(),
             _ => may_create && (!exists || is_true(session, 18)),
         };
-        let format = if exists && table.keeps().is_none() { Found::read(&columns) } else { Found::NEW };
-        let survey = Survey {
+        let format =
+            if exists && table.keeps().is_none() { TableColumns::read(&columns) } else { TableColumns::NEW };
+        let session_info = SessionInfo {
             exists,
             head: (may_have_head && table.keeps().is_none()).then(|| table.head()),
             head_exists,
@@ -251,43 +252,44 @@ impl Survey {
             table: table.in_format(format.number).beside_which(may_create).ruled(format.has_rules),
             format,
         };
-        if let Some(found) = text(session, 13).filter(|_| !survey.exists) {
+        if let Some(found) = text(session, 13).filter(|_| !session_info.exists) {
             return Err(Error::OtherSchema {
-                table: survey.table.name().to_owned(),
-                own: survey.table.name().to_owned(),
+                table: session_info.table.name().to_owned(),
+                own: session_info.table.name().to_owned(),
                 found: found.to_owned(),
-                first: survey.table.schema().to_owned(),
+                first: session_info.table.schema().to_owned(),
             });
         }
         if is_true(session, 19) {
-            let [schema, name] = [survey.table.schema(), survey.table.name()].map(quote_if_needed);
-            return Err(Error::RowSecurity { table: format!("{schema}.{name}"), role: survey.role });
+            let [schema, name] =
+                [session_info.table.schema(), session_info.table.name()].map(quote_if_needed);
+            return Err(Error::RowSecurity { table: format!("{schema}.{name}"), role: session_info.role });
         }
-        if survey.exists {
+        if session_info.exists {
             let has = columns.iter().filter_map(|row| text(row, 0).zip(parsed(row, 1))).collect();
-            let missing = match survey.table.keeps() {
+            let missing = match session_info.table.keeps() {
                 Some(keeps) => lacking_names(keeps.columns(), &has),
-                None => lacking_columns(survey.format.number.min(FORMAT), &has),
+                None => lacking_columns(session_info.format.number.min(FORMAT), &has),
             };
             if !missing.is_empty() {
-                return Err(no_history(survey.table.shown(), missing));
+                return Err(no_history(session_info.table.shown(), missing));
             }
-            if !survey.format.is_table {
-                return Err(Error::NotATable { table: survey.table.shown() });
+            if !session_info.format.is_table {
+                return Err(Error::NotATable { table: session_info.table.shown() });
             }
         }
-        Ok(survey)
+        Ok(session_info)
     }
 
     /// What is known without being asked of a session that was just opened, by us and for scripts that a run has applied:
     /// without limits, and as its defaults make it.
     #[cfg(feature = "testing")]
-    pub(crate) fn of_new_session(table: HistoryTable, server_version: i32) -> Survey {
+    pub(crate) fn of_new_session(table: HistoryTable, server_version: i32) -> SessionInfo {
         let restore = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"];
-        Survey {
+        SessionInfo {
             table,
             exists: true,
-            format: Found::NEW,
+            format: TableColumns::NEW,
             head: None,
             head_exists: true,
             schema_exists: true,
@@ -379,9 +381,9 @@ impl Survey {
         Some(begin.chain(head.create()).chain(["COMMIT".to_owned()]).collect())
     }
 
-    /// The same when [`Survey::create`] was done.
-    pub(crate) fn created(&self) -> Survey {
-        Survey { exists: true, table: self.table.clone().in_format(FORMAT), ..self.clone() }
+    /// The same when [`SessionInfo::create`] was done.
+    pub(crate) fn created(&self) -> SessionInfo {
+        SessionInfo { exists: true, table: self.table.clone().in_format(FORMAT), ..self.clone() }
     }
 
     /// The role of the session.

@@ -1,6 +1,6 @@
 //! Other objects in doubt: databases, tablespaces, subscriptions, partitions, prepared transactions.
 
-use super::{Before, Doubtful, Unsettled, Verdict};
+use super::{Before, InDoubtStatement, RecoveryAction, Unsettled};
 use crate::sql::quote::quote_literal;
 use migrate_core::sql::Subject;
 use tokio_postgres::types::Type;
@@ -164,14 +164,14 @@ fn created(subject: &Subject) -> Option<(Class, &str, String)> {
     })
 }
 
-impl Doubtful<'_> {
+impl InDoubtStatement<'_> {
     /// What a statement creates is done when it is there, is what the statement makes, and was made since. One that was
     /// there before is in the way, and the server says so. One that was made since and is something else, or may be, is
     /// another session's, or what an earlier try made of it.
-    pub(super) async fn created(&self, subject: &Subject) -> Result<Verdict, Unsettled> {
-        let Some((class, name, is_same)) = created(subject) else { return Ok(Verdict::Run) };
+    pub(super) async fn created(&self, subject: &Subject) -> Result<RecoveryAction, Unsettled> {
+        let Some((class, name, is_same)) = created(subject) else { return Ok(RecoveryAction::Run) };
         if self.before != Before::Unknown {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         // Only a superuser may read a subscription's connection string.
         let is_readable = self.may_read(class).await?;
@@ -183,10 +183,10 @@ impl Doubtful<'_> {
             class.condition()
         );
         let rows = self.context.ask(&sql, &[(&name, Type::TEXT)]).await?;
-        let Some(row) = rows.first() else { return Ok(Verdict::Run) };
+        let Some(row) = rows.first() else { return Ok(RecoveryAction::Run) };
         match (row.get::<_, Option<bool>>(0), row.get::<_, Option<bool>>(1)) {
-            (Some(false), _) => Ok(Verdict::Run),
-            (Some(true), Some(true)) => Ok(Verdict::Done),
+            (Some(false), _) => Ok(RecoveryAction::Run),
+            (Some(true), Some(true)) => Ok(RecoveryAction::Done),
             _ => self.undecidable(format!(
                 "the {} {name} is there, and nothing tells whether this statement made it",
                 class.word()
@@ -196,9 +196,9 @@ impl Doubtful<'_> {
 
     /// What a statement drops is done when it is gone. One of its name that was made since is not the one that was to be
     /// dropped.
-    pub(super) async fn dropped(&self, class: Class, name: &str) -> Result<Verdict, Unsettled> {
+    pub(super) async fn dropped(&self, class: Class, name: &str) -> Result<RecoveryAction, Unsettled> {
         if self.before != Before::Unknown {
-            return Ok(Verdict::Run);
+            return Ok(RecoveryAction::Run);
         }
         let sql = format!(
             "SELECT {} FROM {} WHERE {}",
@@ -208,8 +208,8 @@ impl Doubtful<'_> {
         );
         let rows = self.context.ask(&sql, &[(&name, Type::TEXT)]).await?;
         match rows.first().map(|row| row.get::<_, Option<bool>>(0)) {
-            None => Ok(Verdict::Done),
-            Some(Some(false)) => Ok(Verdict::Run),
+            None => Ok(RecoveryAction::Done),
+            Some(Some(false)) => Ok(RecoveryAction::Run),
             Some(_) => self.undecidable(format!(
                 "the {} {name} may have been made since, and be another one than the one that was to be dropped",
                 class.word()
@@ -226,7 +226,7 @@ impl Doubtful<'_> {
 
     /// Detaching takes two transactions; what is between them is finished by a statement of its own. The second one writes
     /// the partition's row anew: a table that is no partition and whose row is older was none before.
-    pub(super) async fn detached(&self, table: &str, partition: &str) -> Result<Verdict, Unsettled> {
+    pub(super) async fn detached(&self, table: &str, partition: &str) -> Result<RecoveryAction, Unsettled> {
         let sql = format!(
             "SELECT i.inhdetachpending, c.relispartition, {} FROM pg_catalog.pg_class c \
              LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = pg_catalog.to_regclass($1) \
@@ -234,23 +234,23 @@ impl Doubtful<'_> {
             self.is_newer("pg_catalog.age(c.xmin)")
         );
         let rows = self.context.ask(&sql, &[(&table, Type::TEXT), (&partition, Type::TEXT)]).await?;
-        let Some(row) = rows.first() else { return Ok(Verdict::Run) };
+        let Some(row) = rows.first() else { return Ok(RecoveryAction::Run) };
         match (row.get::<_, Option<bool>>(0), row.get::<_, bool>(1), row.get::<_, Option<bool>>(2)) {
             (Some(true), ..) => {
                 let finalize = format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE");
                 self.context.run_alone(&finalize).await?;
-                Ok(Verdict::Done)
+                Ok(RecoveryAction::Done)
             }
             (None, false, Some(true)) => Ok(self.done_if(true)),
             (None, false, None) => self
                 .undecidable(format!("{partition} is no partition of {table}, and nothing tells since when")),
-            _ => Ok(Verdict::Run),
+            _ => Ok(RecoveryAction::Run),
         }
     }
 
     /// A prepared transaction that is gone has been committed or rolled back, by whom is all one: it can be done once. One
     /// of the name that began since is another.
-    pub(super) async fn prepared(&self, transaction: &str) -> Result<Verdict, Unsettled> {
+    pub(super) async fn prepared(&self, transaction: &str) -> Result<RecoveryAction, Unsettled> {
         // The constant is one token of the script, so it can stand here as it stands there.
         let sql = format!(
             "SELECT {} FROM pg_catalog.pg_prepared_xacts p \
@@ -263,7 +263,7 @@ impl Doubtful<'_> {
             Some(Some(true)) if self.before == Before::Unknown => self.undecidable(format!(
                 "the prepared transaction {transaction} began since, and is another one"
             )),
-            Some(_) => Ok(Verdict::Run),
+            Some(_) => Ok(RecoveryAction::Run),
         }
     }
 }

@@ -16,7 +16,7 @@ const DOWN_TEMPLATES: [&str; 2] =
 
 /// Why a script has no statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wordless {
+pub(super) enum EmptyScript {
     /// It has no comment either, or none but options and the marks of tools.
     Blank,
     /// It is as `migrate new` made it.
@@ -28,40 +28,40 @@ pub(super) enum Wordless {
 }
 
 /// Why a text has no statement, none where it has one.
-pub(super) fn wordless(text: &str) -> Option<Wordless> {
-    let mut found = Wordless::Blank;
+pub(super) fn empty_script(text: &str) -> Option<EmptyScript> {
+    let mut found = EmptyScript::Blank;
     for token in sql::tokens(text) {
         let comment = token.text(text);
         let kind = match token.kind {
             TokenKind::LineComment => of_comment(comment),
-            TokenKind::BlockComment => Wordless::OnPurpose,
-            _ if token.is_trivia() || token.kind == TokenKind::Semicolon => Wordless::Blank,
+            TokenKind::BlockComment => EmptyScript::OnPurpose,
+            _ if token.is_trivia() || token.kind == TokenKind::Semicolon => EmptyScript::Blank,
             _ => return None,
         };
         found = match (found, kind) {
-            (found, Wordless::Blank) => found,
-            (Wordless::Unwritten, _) | (_, Wordless::Unwritten) => Wordless::Unwritten,
-            (Wordless::Blank, kind) => kind,
+            (found, EmptyScript::Blank) => found,
+            (EmptyScript::Unwritten, _) | (_, EmptyScript::Unwritten) => EmptyScript::Unwritten,
+            (EmptyScript::Blank, kind) => kind,
             // A word of the author's beside a tool's is meant.
-            (Wordless::DownTemplate, Wordless::DownTemplate) => Wordless::DownTemplate,
-            _ => Wordless::OnPurpose,
+            (EmptyScript::DownTemplate, EmptyScript::DownTemplate) => EmptyScript::DownTemplate,
+            _ => EmptyScript::OnPurpose,
         };
     }
     Some(found)
 }
 
 /// What a comment says of the script, if there is no other.
-fn of_comment(text: &str) -> Wordless {
+fn of_comment(text: &str) -> EmptyScript {
     let comment = Comment { start: 0, line: text.trim_end(), is_flush: true };
     let words = comment.words();
     if words.is_empty() || marks::of(comment).is_some() || options::is_directive(text) {
-        Wordless::Blank
+        EmptyScript::Blank
     } else if words.starts_with(UNWRITTEN.trim_end()) {
-        Wordless::Unwritten
+        EmptyScript::Unwritten
     } else if DOWN_TEMPLATES.contains(&words) {
-        Wordless::DownTemplate
+        EmptyScript::DownTemplate
     } else {
-        Wordless::OnPurpose
+        EmptyScript::OnPurpose
     }
 }
 
@@ -72,23 +72,23 @@ mod tests {
     #[test]
     fn a_script_without_a_statement_tells_why() {
         for (text, expected) in [
-            ("", Some(Wordless::Blank)),
-            ("\u{feff} \r\n;;--\n---", Some(Wordless::Blank)),
+            ("", Some(EmptyScript::Blank)),
+            ("\u{feff} \r\n;;--\n---", Some(EmptyScript::Blank)),
             (
                 "-- migrate: lock_timeout=1s\n--no-transaction\n-- +goose Up\n-- migrate:up",
-                Some(Wordless::Blank),
+                Some(EmptyScript::Blank),
             ),
-            ("-- To be written: what takes the schema forward.\n", Some(Wordless::Unwritten)),
-            ("-- a table\n;\n--To be written:\n-- and more", Some(Wordless::Unwritten)),
-            ("-- Add down migration script here\n\n", Some(Wordless::DownTemplate)),
-            ("-- This file should undo anything in `up.sql`", Some(Wordless::DownTemplate)),
-            ("-- Add down migration script here\n-- nothing to take back", Some(Wordless::OnPurpose)),
-            ("-- migrate: transaction=none\n-- No-op on Postgres", Some(Wordless::OnPurpose)),
-            ("/* No-op */", Some(Wordless::OnPurpose)),
+            ("-- To be written: what takes the schema forward.\n", Some(EmptyScript::Unwritten)),
+            ("-- a table\n;\n--To be written:\n-- and more", Some(EmptyScript::Unwritten)),
+            ("-- Add down migration script here\n\n", Some(EmptyScript::DownTemplate)),
+            ("-- This file should undo anything in `up.sql`", Some(EmptyScript::DownTemplate)),
+            ("-- Add down migration script here\n-- nothing to take back", Some(EmptyScript::OnPurpose)),
+            ("-- migrate: transaction=none\n-- No-op on Postgres", Some(EmptyScript::OnPurpose)),
+            ("/* No-op */", Some(EmptyScript::OnPurpose)),
             ("-- no-op\nSELECT 1", None),
             ("-- To be written: tables\nCREATE TABLE t ()", None),
         ] {
-            assert_eq!(wordless(text), expected, "{text:?}");
+            assert_eq!(empty_script(text), expected, "{text:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 /// A database of a random name, dropped with the value.
-pub(super) struct Made {
+pub(super) struct OwnedScratch {
     /// How to connect to the database beside it.
     admin: Endpoint,
     name: String,
@@ -31,7 +31,7 @@ pub(super) struct Made {
     counted: Counted,
 }
 
-impl std::fmt::Debug for Made {
+impl std::fmt::Debug for OwnedScratch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Made").field("name", &self.name).finish_non_exhaustive()
     }
@@ -61,9 +61,9 @@ const LIKE: &str = "\
         AND name <> ALL ('{statement_timeout,lock_timeout,idle_in_transaction_session_timeout,transaction_timeout}')) \
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
-impl Made {
+impl OwnedScratch {
     /// Makes it, and says how to connect to it.
-    pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(Made, Endpoint), Error> {
+    pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(OwnedScratch, Endpoint), Error> {
         let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
         let failed = |source| Error::server("looking at the database", source);
         let timeouts = SessionTimeouts::of(live).await.map_err(failed)?;
@@ -75,13 +75,13 @@ impl Made {
         let settings = like.get::<_, Option<Vec<String>>>(6).unwrap_or_default();
         // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
         // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
-        let made = Made { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
+        let made = OwnedScratch { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
         let creating = tokio::spawn(async move { made.make(&role, &sql, &settings).await });
         let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         Ok((made, config))
     }
 
-    async fn make(mut self, role: &str, sql: &str, settings: &[String]) -> Result<Made, Error> {
+    async fn make(mut self, role: &str, sql: &str, settings: &[String]) -> Result<OwnedScratch, Error> {
         let session = connect(&self.admin).await?;
         sweep(&session).await;
         let key = i64::from_str_radix(&self.name[self.name.len() - DIGITS..], 16).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Made {
     }
 }
 
-impl Drop for Made {
+impl Drop for OwnedScratch {
     fn drop(&mut self) {
         if !self.is_dropped {
             let (admin, name, guard) = (self.admin.clone(), self.name.clone(), self.guard.take());

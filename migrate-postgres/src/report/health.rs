@@ -1,0 +1,71 @@
+//! What a report comes to.
+
+use crate::{AttemptOutcome, MigrationStatus, Status, StatusRow};
+use std::fmt;
+
+/// What a report comes to, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DatabaseHealth {
+    /// All migrations of the set are applied.
+    UpToDate,
+    /// Migrations are pending.
+    Pending,
+    /// Set and history contradict each other: a run would be refused.
+    Refused,
+    /// The next migration failed when it was last tried.
+    Failed,
+    /// A migration stands between two of its statements, and only a look tells whether the next one was done.
+    InDoubt,
+}
+
+impl DatabaseHealth {
+    pub(super) fn of(status: &Status, is_refused: bool) -> DatabaseHealth {
+        let worst =
+            status.rows.iter().map(|row| of_state(&row.state)).max().unwrap_or(DatabaseHealth::UpToDate);
+        if is_refused { worst.max(DatabaseHealth::Refused) } else { worst }
+    }
+
+    /// A word for programs: `up_to_date`.
+    pub fn word(self) -> &'static str {
+        match self {
+            DatabaseHealth::UpToDate => "up_to_date",
+            DatabaseHealth::Pending => "pending",
+            DatabaseHealth::Refused => "refused",
+            DatabaseHealth::Failed => "failed",
+            DatabaseHealth::InDoubt => "in_doubt",
+        }
+    }
+}
+
+impl fmt::Display for DatabaseHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            DatabaseHealth::UpToDate => "up to date",
+            DatabaseHealth::Pending => "migrations are pending",
+            DatabaseHealth::Refused => "a run would be refused",
+            DatabaseHealth::Failed => "a migration failed",
+            DatabaseHealth::InDoubt => "a migration is in doubt",
+        })
+    }
+}
+
+fn of_state(state: &MigrationStatus) -> DatabaseHealth {
+    match state {
+        MigrationStatus::Interrupted { last: Some(AttemptOutcome::Failed { .. }), .. }
+        | MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => DatabaseHealth::Failed,
+        // What a resolve has settled goes on by itself.
+        MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
+        | MigrationStatus::RunningStatement(_)
+        | MigrationStatus::Pending { .. }
+        | MigrationStatus::Outdated { .. } => DatabaseHealth::Pending,
+        MigrationStatus::Interrupted { .. } => DatabaseHealth::InDoubt,
+        MigrationStatus::Applied { .. } => DatabaseHealth::UpToDate,
+    }
+}
+
+/// The migration to report first: the one that is in doubt, or failed.
+pub(super) fn stopped(status: &Status) -> Option<&StatusRow> {
+    let rows = status.rows.iter().filter(|row| of_state(&row.state) >= DatabaseHealth::Failed);
+    rows.max_by_key(|row| of_state(&row.state))
+}
