@@ -76,7 +76,7 @@ def without_psql(split, text):
         text = blank(text, *match.span())
     text = VARIABLE.sub(" ", text)
     while True:
-        found = [offset for offset, message in Ours(split, text).faults if "command for psql" in message]
+        found = [offset for offset, message in Ours(split, text).faults if "a psql command" in message]
         if not found:
             return text
         for offset in reversed(found):

@@ -1,10 +1,12 @@
 //! Statements that begin, end or shape a transaction, and those that a migration can't hold although the server would
 //! take them.
 
-use super::cursor::Cursor;
 use super::fault::FaultKind;
 use super::setting::is_true;
-use super::token::TokenKind;
+use super::statement::{
+    CopyEndpoint, LexedStatement, ParsedStatement, SetParameter, SettingTarget, StatementKind,
+    TransactionControl, TransactionModes,
+};
 
 /// A statement that has to do with the transaction it runs in, as far as running it depends on that.
 ///
@@ -72,21 +74,24 @@ impl Control {
 
     /// What this one statement does to its transaction, or `None` if it leaves that alone.
     pub fn of(statement: &str) -> Option<Control> {
-        let mut cursor = Cursor::new(statement);
-        let cursor = &mut cursor;
-        if cursor.word("BEGIN") {
-            let _either = cursor.word("WORK") || cursor.word("TRANSACTION");
-            Some(Control::Begin(modes(cursor)))
-        } else if cursor.words(&["START", "TRANSACTION"]) {
-            Some(Control::Begin(modes(cursor)))
-        } else if cursor.word("SET") {
-            set(cursor)
-        } else if cursor.word("COMMIT") || cursor.word("END") {
-            chain(cursor).map(|chain| Control::Commit { chain })
-        } else if cursor.word("ROLLBACK") || cursor.word("ABORT") {
-            chain(cursor).map(|chain| Control::Rollback { chain })
-        } else {
-            (cursor.word("CALL") || cursor.word("DO")).then_some(Control::Code)
+        Control::of_parsed(&LexedStatement::new(statement).parse())
+    }
+
+    /// The same of a statement that was parsed.
+    pub fn of_parsed(statement: &ParsedStatement<'_>) -> Option<Control> {
+        match &statement.kind {
+            StatementKind::Transaction(TransactionControl::Begin(modes)) => {
+                Some(Control::Begin(Modes::of(*modes)))
+            }
+            StatementKind::Transaction(TransactionControl::Commit { chain }) => {
+                Some(Control::Commit { chain: *chain })
+            }
+            StatementKind::Transaction(TransactionControl::Rollback { chain }) => {
+                Some(Control::Rollback { chain: *chain })
+            }
+            StatementKind::Set(set) => of_setting(set),
+            StatementKind::Call(_) | StatementKind::Do(_) => Some(Control::Code),
+            _ => None,
         }
     }
 
@@ -120,81 +125,42 @@ impl Control {
     }
 }
 
-/// The modes up to the end of the statement; the last one that says so decides about writing.
-fn modes(cursor: &mut Cursor<'_>) -> Modes {
-    let mut modes = Modes::None;
-    while !cursor.at_end() {
-        if cursor.words(&["READ", "ONLY"]) {
-            modes = Modes::ReadOnly;
-        } else if cursor.words(&["READ", "WRITE"]) {
-            modes = Modes::ReadWrite;
-        } else {
-            cursor.take();
-            if modes == Modes::None {
-                modes = Modes::Some;
-            }
+impl Modes {
+    fn of(modes: TransactionModes) -> Modes {
+        match modes.read_only {
+            Some(true) => Modes::ReadOnly,
+            Some(false) => Modes::ReadWrite,
+            None if modes.any => Modes::Some,
+            None => Modes::None,
         }
     }
-    modes
 }
 
-/// `SET` has been taken. The parameters are for the transaction whether `LOCAL` is said or not (guc_tables.c).
-fn set(cursor: &mut Cursor<'_>) -> Option<Control> {
-    let _either = cursor.word("LOCAL") || cursor.word("SESSION");
-    if cursor.word("TRANSACTION") {
-        return Some(Control::Set(modes(cursor)));
-    }
-    let name = cursor.peek()?;
-    let name = cursor.written(name).trim_matches('"').to_ascii_lowercase();
-    if !matches!(name.as_str(), "transaction_isolation" | "transaction_read_only" | "transaction_deferrable")
-    {
-        return None;
-    }
-    cursor.take();
-    let _either = cursor.sign("=") || cursor.word("TO");
-    let is_on = cursor.peek().is_some_and(|value| is_true(cursor.written(value)));
-    Some(Control::Set(match (name.as_str(), is_on) {
-        ("transaction_read_only", true) => Modes::ReadOnly,
-        ("transaction_read_only", false) => Modes::ReadWrite,
-        _ => Modes::Some,
+/// The parameters are for the transaction whether `LOCAL` is said or not (guc_tables.c).
+fn of_setting(set: &SetParameter<'_>) -> Option<Control> {
+    let name = match &set.target {
+        SettingTarget::Transaction(modes) => return Some(Control::Set(Modes::of(*modes))),
+        SettingTarget::Parameter(name) => name.folded(),
+        _ => return None,
+    };
+    let value = set.value.tokens().first();
+    let is_on = value.is_some_and(|value| is_true(set.value.written(*value)));
+    // Names of parameters are the same in quotes and in any case.
+    Some(Control::Set(match name.to_ascii_lowercase().as_str() {
+        "transaction_read_only" if is_on => Modes::ReadOnly,
+        "transaction_read_only" => Modes::ReadWrite,
+        "transaction_isolation" | "transaction_deferrable" => Modes::Some,
+        _ => return None,
     }))
 }
 
-/// The command that ends a transaction has been taken. Whether the next one begins with it; none where it ends none:
-/// `ROLLBACK TO` a savepoint, `COMMIT PREPARED`.
-fn chain(cursor: &mut Cursor<'_>) -> Option<bool> {
-    let _either = cursor.word("WORK") || cursor.word("TRANSACTION");
-    (!cursor.sees("TO") && !cursor.sees("PREPARED")).then(|| cursor.words(&["AND", "CHAIN"]))
-}
-
 /// Why this statement has no place in a migration.
-pub(super) fn misplaced(statement: &str) -> Option<FaultKind> {
-    let mut cursor = Cursor::new(statement);
-    if cursor.words(&["PREPARE", "TRANSACTION"]) {
-        return Some(FaultKind::PrepareTransaction);
-    }
-    copy(cursor)
-}
-
-/// `COPY` from or to the client. The server takes STDIN and STDOUT for the same thing (gram.y, `copy_file_name`).
-fn copy(mut cursor: Cursor<'_>) -> Option<FaultKind> {
-    if !cursor.word("COPY") {
-        return None;
-    }
-    // BINARY can't be a table's name unless it is quoted.
-    cursor.word("BINARY");
-    if !cursor.parentheses() {
-        cursor.qualified_name();
-        if cursor.peek()?.kind == TokenKind::LeftParenthesis {
-            cursor.parentheses();
+pub(super) fn misplaced(statement: &ParsedStatement<'_>) -> Option<FaultKind> {
+    match &statement.kind {
+        StatementKind::Transaction(TransactionControl::Prepare(_)) => Some(FaultKind::PrepareTransaction),
+        StatementKind::Copy(copy) if copy.endpoint == CopyEndpoint::Client => {
+            Some(if copy.is_from { FaultKind::CopyFromStdin } else { FaultKind::CopyToStdout })
         }
+        _ => None,
     }
-    let fault = if cursor.word("FROM") {
-        FaultKind::CopyFromStdin
-    } else if cursor.word("TO") {
-        FaultKind::CopyToStdout
-    } else {
-        return None;
-    };
-    (cursor.word("STDIN") || cursor.word("STDOUT")).then_some(fault)
 }

@@ -111,30 +111,6 @@ impl<'a> Cursor<'a> {
         seen
     }
 
-    /// Takes a name, quoted or not.
-    pub(super) fn name(&mut self) -> bool {
-        match self.next.map(|token| token.kind) {
-            Some(TokenKind::Word | TokenKind::QuotedIdentifier) => self.advance(),
-            Some(TokenKind::UnicodeIdentifier) => {
-                self.advance();
-                if self.word("UESCAPE") {
-                    self.advance();
-                }
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// Takes a name with as many qualifiers as it has.
-    pub(super) fn qualified_name(&mut self) -> bool {
-        let mut found = self.name();
-        while found && self.sign(".") {
-            found = self.name();
-        }
-        found
-    }
-
     /// Takes everything between parentheses, if they are next.
     pub(super) fn parentheses(&mut self) -> bool {
         if !self.kind(TokenKind::LeftParenthesis) {

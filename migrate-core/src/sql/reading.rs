@@ -5,9 +5,10 @@
 //! statement at a time, has it take effect: other data, in silence. The split goes by `standard_conforming_strings = on`, too.
 //! So a script may change these settings, but may not hold text behind that which depends on them.
 
-use super::cursor::Cursor;
 use super::fault::FaultKind;
-use super::lexer::tokens;
+use super::statement::{
+    Fragment, ParsedStatement, QualifiedName, SetParameter, SettingTarget, StatementKind,
+};
 use super::token::TokenKind;
 
 const STRINGS: &str = "standard_conforming_strings";
@@ -31,71 +32,78 @@ impl Reading {
     }
 
     /// The first place of a statement that the server may read in another way than it stands there.
-    pub(super) fn fault(self, statement: &str) -> Option<(FaultKind, usize)> {
+    pub(super) fn fault(self, statement: &ParsedStatement<'_>) -> Option<(FaultKind, usize)> {
+        let all = statement.all;
         let escape = || {
             let is_plain = |kind| matches!(kind, TokenKind::String | TokenKind::NationalString);
-            let mut found = tokens(statement).filter(|token| is_plain(token.kind));
-            found.find(|token| token.text(statement).contains('\\')).map(|token| token.start)
+            let mut plain = all.tokens().iter().filter(|token| is_plain(token.kind));
+            plain.find(|token| all.written(**token).contains('\\')).map(|token| token.start)
         };
-        let beyond_ascii = || statement.find(|c: char| !c.is_ascii());
+        let beyond_ascii = || all.text().find(|c: char| !c.is_ascii()).map(|at| all.span().start + at);
         let escape = self.escapes.then(escape).flatten().map(|at| (FaultKind::EscapesInString, at));
         let other = self.encoded.then(beyond_ascii).flatten().map(|at| (FaultKind::OtherEncoding, at));
         escape.into_iter().chain(other).min_by_key(|(_, at)| *at)
     }
 
     /// Goes on behind a statement.
-    pub(super) fn pass(&mut self, statement: &str) {
-        let mut cursor = Cursor::new(statement);
-        if cursor.word("SET") {
-            let _either = cursor.word("SESSION") || cursor.word("LOCAL");
-            self.set(&mut cursor);
-        } else if cursor.word("RESET") {
-            let all = cursor.sees("ALL");
-            self.escapes &= !(all || sees_name(&cursor, STRINGS));
-            self.encoded &= !(all || sees_name(&cursor, ENCODING));
-        } else if cursor.words(&["DISCARD", "ALL"]) {
-            *self = Reading::default();
-        } else if !["CREATE", "ALTER", "SHOW", "COMMENT"].iter().any(|word| cursor.sees(word)) {
-            self.escapes |= sets_somehow(statement, STRINGS, is_on);
-            self.encoded |= sets_somehow(statement, ENCODING, is_utf8);
+    pub(super) fn pass(&mut self, statement: &ParsedStatement<'_>) {
+        match &statement.kind {
+            StatementKind::Set(set) => self.set(set),
+            StatementKind::Reset(reset) => {
+                let resets = |parameter| match &reset.target {
+                    SettingTarget::All => true,
+                    SettingTarget::Parameter(name) => is_called(name, parameter),
+                    _ => false,
+                };
+                self.escapes &= !resets(STRINGS);
+                self.encoded &= !resets(ENCODING);
+            }
+            StatementKind::Discard { all: true } => *self = Reading::default(),
+            _ if ["CREATE", "ALTER", "SHOW", "COMMENT"]
+                .iter()
+                .any(|verb| statement.verb().eq_ignore_ascii_case(verb)) => {}
+            _ => {
+                self.escapes |= sets_somehow(statement.all, STRINGS, is_on);
+                self.encoded |= sets_somehow(statement.all, ENCODING, is_utf8);
+            }
         }
     }
 
-    fn set(&mut self, cursor: &mut Cursor<'_>) {
-        let (strings, encoding) = (sees_name(cursor, STRINGS), sees_name(cursor, ENCODING));
-        let names = cursor.word("NAMES");
-        if !names && !cursor.name() {
-            return;
-        }
-        let _either = cursor.sign("=") || cursor.word("TO");
-        let value = cursor.peek().map(|token| value_of(cursor.written(token)));
+    fn set(&mut self, set: &SetParameter<'_>) {
+        let (strings, encoding) = match &set.target {
+            SettingTarget::Names => (false, true),
+            SettingTarget::Parameter(name) => (is_called(name, STRINGS), is_called(name, ENCODING)),
+            _ => return,
+        };
+        let value = set.value.tokens().first().map(|token| value_of(set.value.written(*token)));
         let is =
             |known: fn(&str) -> bool| value.as_deref().is_none_or(|value| value == "default" || known(value));
         if strings {
             self.escapes = !is(is_on);
         }
-        if encoding || names {
+        if encoding {
             self.encoded = !is(is_utf8);
         }
     }
 }
 
-/// Whether the next token names a parameter, quoted or not.
-fn sees_name(cursor: &Cursor<'_>, name: &str) -> bool {
-    cursor.peek().is_some_and(|token| value_of(cursor.written(token)) == name)
+/// Whether a parameter is this one: names of parameters are the same in quotes and in any case.
+fn is_called(parameter: &QualifiedName<'_>, name: &str) -> bool {
+    parameter.folded().eq_ignore_ascii_case(name)
 }
 
 /// Whether a statement that is no `SET` may set a parameter: by `set_config`, by an update of `pg_settings`, or in a block.
 /// Not where the only value beside the name is the one that changes nothing.
-fn sets_somehow(statement: &str, name: &str, keeps: fn(&str) -> bool) -> bool {
-    let lower = statement.to_ascii_lowercase();
+fn sets_somehow(statement: Fragment<'_>, name: &str, keeps: fn(&str) -> bool) -> bool {
+    let lower = statement.text().to_ascii_lowercase();
     let sets = ["set_config", "pg_settings", "set "].iter().any(|word| lower.contains(word));
     if !sets || !lower.contains(name) {
         return false;
     }
-    let mut strings = tokens(statement).filter(|token| token.kind == TokenKind::String);
-    let named = strings.any(|token| value_of(token.text(statement)) == name);
-    let value = strings.next().map(|token| value_of(token.text(statement)));
+    let strings = statement.tokens().iter().filter(|token| token.kind == TokenKind::String);
+    let mut strings = strings.map(|token| value_of(statement.written(*token)));
+    let named = strings.any(|string| string == name);
+    let value = strings.next();
     !(named && lower.contains("set_config") && value.is_some_and(|value| keeps(&value)))
 }
 

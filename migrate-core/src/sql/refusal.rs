@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::cursor::{Cursor, ListedOption};
-use super::token::TokenKind;
+use super::statement::{
+    AlterActionKind, LexedStatement, ListedOption, ObjectKind, ParsedStatement, Reindex, StatementKind,
+    SubscriptionChange, TransactionControl,
+};
 
 /// One list for the variants, their names in Rust and their names in PostgreSQL's messages.
 macro_rules! refusals {
@@ -112,28 +114,38 @@ impl Refusal {
     /// assert_eq!(Refusal::of("CREATE INDEX \"concurrently\" ON t (a)"), None);
     /// ```
     pub fn of(statement: &str) -> Option<Self> {
-        let mut cursor = Cursor::new(statement);
-        let cursor = &mut cursor;
-        if cursor.word("CREATE") {
-            create(cursor)
-        } else if cursor.word("ALTER") {
-            alter(cursor)
-        } else if cursor.word("DROP") {
-            drop(cursor)
-        } else if cursor.word("REINDEX") {
-            reindex(cursor)
-        } else if cursor.word("CLUSTER") {
-            cluster(cursor)
-        } else if cursor.word("VACUUM") {
-            Some(Self::Vacuum)
-        } else if cursor.words(&["DISCARD", "ALL"]) {
-            Some(Self::DiscardAll)
-        } else if cursor.words(&["COMMIT", "PREPARED"]) {
-            Some(Self::CommitPrepared)
-        } else if cursor.words(&["ROLLBACK", "PREPARED"]) {
-            Some(Self::RollbackPrepared)
-        } else {
-            None
+        Self::of_parsed(&LexedStatement::new(statement).parse())
+    }
+
+    /// The same of a statement that was parsed.
+    pub fn of_parsed(statement: &ParsedStatement<'_>) -> Option<Self> {
+        use StatementKind as Kind;
+        match &statement.kind {
+            Kind::CreateDatabase(_) => Some(Self::CreateDatabase),
+            Kind::CreateTablespace(_) => Some(Self::CreateTablespace),
+            Kind::CreateSubscription(create) => {
+                makes_slot(&create.options).then_some(Self::CreateSubscription)
+            }
+            Kind::CreateIndex(create) => create.concurrently.map(|_| Self::CreateIndexConcurrently),
+            Kind::AlterSystem => Some(Self::AlterSystem),
+            Kind::AlterDatabase(alter) => alter.sets_tablespace.then_some(Self::AlterDatabaseTablespace),
+            Kind::AlterSubscription(alter) => of_subscription_change(&alter.change),
+            Kind::AlterRelation(alter) => alter.actions.first().and_then(|action| of_action(&action.kind)),
+            Kind::Drop(drop) => match drop.kind {
+                ObjectKind::Database => Some(Self::DropDatabase),
+                ObjectKind::Tablespace => Some(Self::DropTablespace),
+                ObjectKind::Subscription => Some(Self::DropSubscription),
+                _ => drop.concurrently.map(|_| Self::DropIndexConcurrently),
+            },
+            Kind::Reindex(reindex) => of_reindex(reindex),
+            Kind::Cluster(cluster) => {
+                (cluster.table.is_none() && statement.unread.is_none()).then_some(Self::ClusterAll)
+            }
+            Kind::Vacuum(_) => Some(Self::Vacuum),
+            Kind::Discard { all: true } => Some(Self::DiscardAll),
+            Kind::Transaction(TransactionControl::CommitPrepared(_)) => Some(Self::CommitPrepared),
+            Kind::Transaction(TransactionControl::RollbackPrepared(_)) => Some(Self::RollbackPrepared),
+            _ => None,
         }
     }
 }
@@ -144,130 +156,51 @@ impl fmt::Display for Refusal {
     }
 }
 
-fn create(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    if cursor.word("DATABASE") {
-        Some(Refusal::CreateDatabase)
-    } else if cursor.word("TABLESPACE") {
-        Some(Refusal::CreateTablespace)
-    } else if cursor.word("SUBSCRIPTION") {
-        create_subscription(cursor)
-    } else {
-        cursor.word("UNIQUE");
-        // CONCURRENTLY can't be an index's name unless it is quoted (manual, appendix C).
-        cursor.words(&["INDEX", "CONCURRENTLY"]).then_some(Refusal::CreateIndexConcurrently)
-    }
-}
-
 /// The statement refuses if it makes a slot, which is the default. `connect = false` turns that default around,
 /// and `slot_name = NONE` is refused for another reason while `create_slot` is true
 /// (`parse_subscription_options` in subscriptioncmds.c).
-fn create_subscription(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    let makes_no_slot = |option: &ListedOption| match option.name.as_str() {
+fn makes_slot(options: &[ListedOption<'_>]) -> bool {
+    let makes_none = |option: &ListedOption<'_>| match option.name.as_str() {
         "connect" | "create_slot" => !option.is_on(),
-        "slot_name" => option.value.as_deref() == Some("none"),
+        "slot_name" => option.value_text().as_deref() == Some("none"),
         _ => false,
     };
-    let options = trailing_options(cursor);
-    (!options.iter().any(makes_no_slot)).then_some(Refusal::CreateSubscription)
+    !options.iter().any(makes_none)
 }
 
-/// The options of the `WITH (…)` that ends a statement on subscriptions.
-fn trailing_options(cursor: &mut Cursor<'_>) -> Vec<ListedOption> {
-    while !cursor.at_end() {
-        if cursor.word("WITH") {
-            return cursor.options().unwrap_or_default();
+fn of_subscription_change(change: &SubscriptionChange<'_>) -> Option<Refusal> {
+    match change {
+        SubscriptionChange::Refresh => Some(Refusal::AlterSubscriptionRefresh),
+        SubscriptionChange::Publications(options) => {
+            let stays = |option: &ListedOption<'_>| option.name == "refresh" && !option.is_on();
+            (!options.iter().any(stays)).then_some(Refusal::AlterSubscriptionPublication)
         }
-        cursor.take();
-    }
-    Vec::new()
-}
-
-fn drop(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    if cursor.word("DATABASE") {
-        Some(Refusal::DropDatabase)
-    } else if cursor.word("TABLESPACE") {
-        Some(Refusal::DropTablespace)
-    } else if cursor.word("SUBSCRIPTION") {
-        Some(Refusal::DropSubscription)
-    } else {
-        cursor.words(&["INDEX", "CONCURRENTLY"]).then_some(Refusal::DropIndexConcurrently)
-    }
-}
-
-fn alter(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    if cursor.word("SYSTEM") {
-        Some(Refusal::AlterSystem)
-    } else if cursor.word("DATABASE") {
-        // `WITH TABLESPACE x` and `TABLESPACE x` are the older ways to say it (gram.y, AlterDatabaseStmt).
-        let named = cursor.name();
-        let _either = cursor.word("SET") || cursor.word("WITH");
-        (named && cursor.word("TABLESPACE")).then_some(Refusal::AlterDatabaseTablespace)
-    } else if cursor.word("SUBSCRIPTION") {
-        alter_subscription(cursor)
-    } else if cursor.word("TABLE") {
-        detaches_concurrently(cursor).then_some(Refusal::DetachPartitionConcurrently)
-    } else {
-        None
-    }
-}
-
-fn alter_subscription(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    cursor.name();
-    if cursor.word("REFRESH") {
-        return Some(Refusal::AlterSubscriptionRefresh);
-    }
-    if ["SET", "ADD", "DROP"].iter().any(|verb| cursor.words(&[verb, "PUBLICATION"])) {
-        let stays = |option: &ListedOption| option.name == "refresh" && !option.is_on();
-        return (!trailing_options(cursor).iter().any(stays))
-            .then_some(Refusal::AlterSubscriptionPublication);
-    }
-    if cursor.word("SET") {
         // What changes the slot refuses; turning two_phase on does not (`CheckAlterSubOption`, since 18).
-        let options = cursor.options().unwrap_or_default();
-        if options.iter().any(|option| option.name == "two_phase" && !option.is_on()) {
-            return Some(Refusal::AlterSubscriptionTwoPhase);
+        SubscriptionChange::SetOptions(options) => {
+            if options.iter().any(|option| option.name == "two_phase" && !option.is_on()) {
+                return Some(Refusal::AlterSubscriptionTwoPhase);
+            }
+            let failover = options.iter().any(|option| option.name == "failover");
+            failover.then_some(Refusal::AlterSubscriptionFailover)
         }
-        let failover = options.iter().any(|option| option.name == "failover");
-        return failover.then_some(Refusal::AlterSubscriptionFailover);
+        SubscriptionChange::Object(_) => None,
     }
-    None
 }
 
-/// `ALTER TABLE` has been taken. DETACH PARTITION can't stand in a list of other changes (gram.y, AlterTableStmt).
-fn detaches_concurrently(cursor: &mut Cursor<'_>) -> bool {
-    cursor.words(&["IF", "EXISTS"]);
-    let only = cursor.word("ONLY") && cursor.kind(TokenKind::LeftParenthesis);
-    cursor.qualified_name();
-    if only {
-        cursor.kind(TokenKind::RightParenthesis);
-    }
-    cursor.sign("*");
-    cursor.words(&["DETACH", "PARTITION"]) && cursor.qualified_name() && cursor.word("CONCURRENTLY")
+/// DETACH PARTITION can't stand in a list of other changes (gram.y, AlterTableStmt).
+fn of_action(action: &AlterActionKind<'_>) -> Option<Refusal> {
+    let detaches = matches!(action, AlterActionKind::DetachPartition { concurrently: Some(_), .. });
+    detaches.then_some(Refusal::DetachPartitionConcurrently)
 }
 
-/// CONCURRENTLY is looked at before the kind of thing that is reindexed (`ExecReindex` in indexcmds.c), and
-/// the word behind the kind counts after the options in parentheses (gram.y, ReindexStmt).
-fn reindex(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    let options = cursor.options().unwrap_or_default();
-    let concurrently = options.iter().rfind(|option| option.name == "concurrently");
-    let kinds = [
-        ("INDEX", None),
-        ("TABLE", None),
-        ("SCHEMA", Some(Refusal::ReindexSchema)),
-        ("DATABASE", Some(Refusal::ReindexDatabase)),
-        ("SYSTEM", Some(Refusal::ReindexSystem)),
-    ];
-    let (_, refusal) = kinds.into_iter().find(|(kind, _)| cursor.word(kind))?;
-    if cursor.word("CONCURRENTLY") || concurrently.is_some_and(ListedOption::is_on) {
+fn of_reindex(reindex: &Reindex<'_>) -> Option<Refusal> {
+    if reindex.concurrently {
         return Some(Refusal::ReindexConcurrently);
     }
-    refusal
-}
-
-/// VERBOSE can't be a table's name unless it is quoted; in parentheses it takes no table since PostgreSQL 17.
-fn cluster(cursor: &mut Cursor<'_>) -> Option<Refusal> {
-    if cursor.options().is_none() {
-        cursor.word("VERBOSE");
+    match reindex.kind {
+        ObjectKind::Schema => Some(Refusal::ReindexSchema),
+        ObjectKind::Database => Some(Refusal::ReindexDatabase),
+        ObjectKind::System => Some(Refusal::ReindexSystem),
+        _ => None,
     }
-    cursor.at_end().then_some(Refusal::ClusterAll)
 }

@@ -7,6 +7,7 @@ use super::lexer::{Tokens, tokens};
 use super::position::newlines;
 use super::reading::Reading;
 use super::refusal::Refusal;
+use super::statement::{ParsedStatement, StatementTokens};
 use super::token::{Construct, Token, TokenKind};
 
 /// A script, split: its statements and everything that is wrong with it.
@@ -160,6 +161,8 @@ struct Splitter<'a> {
     text: &'a str,
     tokens: Tokens<'a>,
     open: Option<Open>,
+    /// The tokens of the open statement: what it is parsed from.
+    kept: StatementTokens,
     split: Split,
     /// The line of the byte at `counted`.
     line: usize,
@@ -172,15 +175,18 @@ struct Splitter<'a> {
 
 impl<'a> Splitter<'a> {
     fn new(text: &'a str) -> Self {
+        let reading = Reading::may_change(text).then(Reading::default);
         Self {
             text,
             tokens: tokens(text),
             open: None,
+            // How rows are read may depend on the statements before them.
+            kept: StatementTokens::new(reading.is_some()),
             split: Split::default(),
             line: 1,
             counted: 0,
             may_hold_rows: true,
-            reading: Reading::may_change(text).then(Reading::default),
+            reading,
         }
     }
 
@@ -249,12 +255,8 @@ impl<'a> Splitter<'a> {
         } else if matches!(open.head, Head::Begin(_)) {
             open.head = Head::Routine;
         }
-        let means_nothing = match open.head {
-            Head::Other => true,
-            Head::Begin(_) => false,
-            _ => open.depth > 0,
-        };
-        if means_nothing && let Some(end) = self.tokens.skip_plain() {
+        let wants_more = self.kept.push(self.text, token);
+        if !wants_more && let Some(end) = self.tokens.skip_plain() {
             open.end = end;
         }
         self.open = Some(open);
@@ -269,6 +271,7 @@ impl<'a> Splitter<'a> {
             Some(open) if open.bodies > 0 => {
                 open.end = token.end;
                 open.head = Head::Start;
+                self.kept.push(self.text, token);
             }
             _ => self.finish(),
         }
@@ -299,27 +302,25 @@ impl<'a> Splitter<'a> {
         let Some(Open { start, end, .. }) = self.open.take() else {
             return;
         };
-        let statement = &self.text[start..end];
         self.line += newlines(&self.text[self.counted..start]);
         self.counted = start;
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let (refuses, line) = (Refusal::of(statement), offset(self.line));
-        let control = if refuses.is_none() { Control::of(statement) } else { None };
-        let statement_of_script = Statement::new(offset(start), offset(end), line, refuses);
-        self.split.statements.push(statement_of_script.with_control(control));
+        let parsed = ParsedStatement::of_tokens(self.text, &self.kept.tokens);
+        let (refuses, line) = (Refusal::of_parsed(&parsed), offset(self.line));
+        let statement = Statement::new(offset(start), offset(end), line, refuses);
+        self.split.statements.push(statement.with_control(Control::of_parsed(&parsed)));
+        let mut faults = Vec::new();
         if let Some(reading) = &mut self.reading {
-            let found = reading.fault(statement);
-            reading.pass(statement);
-            if let Some((kind, at)) = found {
-                self.fault(kind, start + at);
-            }
+            faults.extend(reading.fault(&parsed));
+            reading.pass(&parsed);
         }
-        if let Some(fault) = control::misplaced(statement) {
-            if fault == FaultKind::CopyFromStdin {
-                self.skip_rows(end);
-            }
-            self.fault(fault, start);
+        let misplaced = control::misplaced(&parsed);
+        if misplaced == Some(FaultKind::CopyFromStdin) {
+            self.skip_rows(end);
         }
+        faults.extend(misplaced.map(|fault| (fault, start)));
+        self.kept.clear();
+        faults.into_iter().for_each(|(kind, at)| self.fault(kind, at));
     }
 
     /// What does not end takes the rest of the text with it.

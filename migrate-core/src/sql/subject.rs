@@ -1,7 +1,12 @@
 //! What a statement that refuses a transaction block is about.
 
-use super::cursor::Cursor;
-use super::token::TokenKind;
+use std::borrow::Cow;
+
+use super::statement::{
+    AlterActionKind, AlterRelation, CreateDatabase, CreateIndex, CreateSubscription, CreateTablespace,
+    DropObjects, Fragment, LexedStatement, Name, ObjectKind, ParsedStatement, QualifiedName, Reindex,
+    StatementKind, TransactionControl,
+};
 
 /// What a statement that refuses a transaction block is about, so that the catalog can be asked whether it was done.
 ///
@@ -107,219 +112,125 @@ pub enum Subject {
 /// assert_eq!(subject("VACUUM users"), None);
 /// ```
 pub fn subject(statement: &str) -> Option<Subject> {
-    let mut cursor = Cursor::new(statement);
-    let cursor = &mut cursor;
-    if cursor.word("CREATE") {
-        create(cursor, statement)
-    } else if cursor.word("DROP") {
-        drop(cursor)
-    } else if cursor.word("REINDEX") {
-        reindex(cursor)
-    } else if cursor.words(&["ALTER", "TABLE"]) {
-        detach(cursor)
-    } else if cursor.words(&["COMMIT", "PREPARED"]) || cursor.words(&["ROLLBACK", "PREPARED"]) {
-        Some(Subject::EndPrepared { transaction: string(cursor)? })
-    } else {
-        None
+    let lexed = LexedStatement::new(statement);
+    let statement = lexed.parse();
+    if statement.unread.is_some() { None } else { of_parsed(&statement) }
+}
+
+fn of_parsed(statement: &ParsedStatement<'_>) -> Option<Subject> {
+    match &statement.kind {
+        StatementKind::CreateIndex(create) => of_index(create),
+        StatementKind::CreateDatabase(create) => of_database(create),
+        StatementKind::CreateTablespace(create) => of_tablespace(create),
+        StatementKind::CreateSubscription(create) => of_subscription(create),
+        StatementKind::Drop(drop) => of_drop(drop),
+        StatementKind::Reindex(reindex) => of_reindex(reindex),
+        StatementKind::AlterRelation(alter) => of_detach(alter),
+        StatementKind::Transaction(
+            TransactionControl::CommitPrepared(transaction)
+            | TransactionControl::RollbackPrepared(transaction),
+        ) => Some(Subject::EndPrepared { transaction: string((*transaction)?) }),
+        _ => None,
     }
 }
 
-fn create(cursor: &mut Cursor<'_>, statement: &str) -> Option<Subject> {
-    if cursor.word("DATABASE") {
-        return Some(Subject::CreateDatabase { name: name(cursor)?, options: database_options(cursor)? });
-    }
-    if cursor.word("TABLESPACE") {
-        return create_tablespace(cursor);
-    }
-    if cursor.word("SUBSCRIPTION") {
-        return create_subscription(cursor);
-    }
-    let unique = cursor.word("UNIQUE");
-    if !cursor.words(&["INDEX", "CONCURRENTLY"]) {
-        return None;
-    }
-    let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
-    // ON is reserved: it can't be an index's name unless it is quoted.
-    let index = if cursor.sees("ON") { None } else { Some(name(cursor)?) };
-    if !cursor.word("ON") {
-        return None;
-    }
-    let table = relation(cursor)?;
-    let method = if cursor.word("USING") { Some(name(cursor)?) } else { None };
-    let definition = cursor.peek().map_or("", |token| &statement[token.start..]);
-    let definition = definition.trim_end().trim_end_matches(';').to_owned();
-    Some(Subject::CreateIndex { name: index, table, unique, method, definition, if_not_exists })
-}
-
-/// `createdb_opt_list` of the server's grammar: `[WITH] name [=] value …`.
-fn database_options(cursor: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
-    cursor.word("WITH");
-    let mut options = Vec::new();
-    while !cursor.at_end() {
-        let mut option = name(cursor)?.to_ascii_lowercase();
-        if option == "connection" && cursor.word("LIMIT") {
-            option = "connection_limit".to_owned();
-        }
-        cursor.sign("=");
-        options.push((option, value(cursor)?));
-    }
-    Some(options)
-}
-
-/// The value of an option: a string constant, a name, a number.
-fn value(cursor: &mut Cursor<'_>) -> Option<String> {
-    if let Some(text) = string(cursor).or_else(|| name(cursor)) {
-        return Some(text);
-    }
-    let minus = if cursor.sign("-") { "-" } else { "" };
-    let token = cursor.take()?;
-    Some(format!("{minus}{}", cursor.written(token)))
-}
-
-fn create_tablespace(cursor: &mut Cursor<'_>) -> Option<Subject> {
-    let name = self::name(cursor)?;
-    let owner = if cursor.word("OWNER") { Some(self::name(cursor)?) } else { None };
-    let location = if cursor.word("LOCATION") { string(cursor) } else { None };
-    Some(Subject::CreateTablespace { name, owner, location })
-}
-
-fn create_subscription(cursor: &mut Cursor<'_>) -> Option<Subject> {
-    let name = self::name(cursor)?;
-    let connection = if cursor.word("CONNECTION") { string(cursor) } else { None };
-    let mut publications = Vec::new();
-    if cursor.word("PUBLICATION") {
-        publications.push(self::name(cursor)?);
-        while cursor.sign(",") {
-            publications.push(self::name(cursor)?);
-        }
-    }
-    Some(Subject::CreateSubscription { name, connection, publications })
-}
-
-fn drop(cursor: &mut Cursor<'_>) -> Option<Subject> {
-    if cursor.words(&["INDEX", "CONCURRENTLY"]) {
-        cursor.words(&["IF", "EXISTS"]);
-        let mut names = vec![qualified_name(cursor)?];
-        while cursor.sign(",") {
-            names.push(qualified_name(cursor)?);
-        }
-        return Some(Subject::DropIndex { names });
-    }
-    let kind = ["DATABASE", "TABLESPACE", "SUBSCRIPTION"].into_iter().find(|kind| cursor.word(kind))?;
-    cursor.words(&["IF", "EXISTS"]);
-    let name = name(cursor)?;
-    Some(match kind {
-        "DATABASE" => Subject::DropDatabase { name },
-        "TABLESPACE" => Subject::DropTablespace { name },
-        _ => Subject::DropSubscription { name },
+fn of_index(create: &CreateIndex<'_>) -> Option<Subject> {
+    create.concurrently?;
+    let index = match &create.name {
+        Some(name) => Some(qualified(name)?),
+        None => None,
+    };
+    Some(Subject::CreateIndex {
+        name: index,
+        table: qualified(&create.table.name)?,
+        unique: create.is_unique,
+        method: optional(create.method)?,
+        definition: create.definition.text().to_owned(),
+        if_not_exists: create.if_not_exists.is_some(),
     })
 }
 
-fn reindex(cursor: &mut Cursor<'_>) -> Option<Subject> {
-    cursor.options();
-    let index = cursor.word("INDEX");
-    if !index && !cursor.word("TABLE") {
-        return None;
-    }
-    cursor.word("CONCURRENTLY");
-    let name = qualified_name(cursor)?;
-    Some(if index { Subject::ReindexIndex { name } } else { Subject::ReindexTable { name } })
+fn of_database(create: &CreateDatabase<'_>) -> Option<Subject> {
+    let options = create.options.iter().map(|(name, value)| Some((name.clone(), option_value(*value)?)));
+    Some(Subject::CreateDatabase { name: name(create.name)?, options: options.collect::<Option<_>>()? })
 }
 
-fn detach(cursor: &mut Cursor<'_>) -> Option<Subject> {
-    cursor.words(&["IF", "EXISTS"]);
-    let table = relation(cursor)?;
-    if !cursor.words(&["DETACH", "PARTITION"]) {
-        return None;
+/// The value of an option: a string constant, a name, a number.
+fn option_value(value: Fragment<'_>) -> Option<String> {
+    match value.name() {
+        Some(written) => name(written),
+        None if value.tokens().len() == 1 => Some(string(value)),
+        None => Some(value.tokens().iter().map(|token| value.written(*token)).collect()),
     }
-    let partition = qualified_name(cursor)?;
-    cursor.word("CONCURRENTLY").then_some(Subject::DetachPartition { table, partition })
 }
 
-/// `relation_expr` of the server's grammar: `t`, `t *`, `ONLY t`, `ONLY (t)`.
-fn relation(cursor: &mut Cursor<'_>) -> Option<String> {
-    let parentheses = cursor.word("ONLY") && cursor.kind(TokenKind::LeftParenthesis);
-    let name = qualified_name(cursor)?;
-    if parentheses && !cursor.kind(TokenKind::RightParenthesis) {
-        return None;
-    }
-    cursor.sign("*");
-    Some(name)
+fn of_tablespace(create: &CreateTablespace<'_>) -> Option<Subject> {
+    Some(Subject::CreateTablespace {
+        name: name(create.name)?,
+        owner: optional(create.owner)?,
+        location: create.location.map(string),
+    })
 }
 
-fn qualified_name(cursor: &mut Cursor<'_>) -> Option<String> {
-    let mut written = name(cursor)?;
-    while cursor.sign(".") {
-        written = format!("{written}.{}", name(cursor)?);
-    }
-    Some(written)
+fn of_subscription(create: &CreateSubscription<'_>) -> Option<Subject> {
+    Some(Subject::CreateSubscription {
+        name: name(create.name)?,
+        connection: create.connection.map(string),
+        publications: create
+            .publications
+            .iter()
+            .map(|publication| name(*publication))
+            .collect::<Option<_>>()?,
+    })
 }
 
-fn name(cursor: &mut Cursor<'_>) -> Option<String> {
-    let token = cursor.peek()?;
-    let written = cursor.written(token);
-    match token.kind {
-        TokenKind::Word | TokenKind::QuotedIdentifier => {
-            cursor.take();
-            Some(written.to_owned())
-        }
-        TokenKind::UnicodeIdentifier => {
-            cursor.take();
-            let escape = unicode_escape(cursor)?;
-            let inner = written.get(3..written.len().checked_sub(1)?)?.replace("\"\"", "\"");
-            unescape(&inner, escape).map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
+fn of_drop(drop: &DropObjects<'_>) -> Option<Subject> {
+    let names: Vec<String> = drop.names.iter().map(qualified).collect::<Option<_>>()?;
+    let name = names.first()?.clone();
+    Some(match drop.kind {
+        ObjectKind::Index if drop.concurrently.is_some() => Subject::DropIndex { names },
+        ObjectKind::Database => Subject::DropDatabase { name },
+        ObjectKind::Tablespace => Subject::DropTablespace { name },
+        ObjectKind::Subscription => Subject::DropSubscription { name },
+        _ => return None,
+    })
+}
+
+fn of_reindex(reindex: &Reindex<'_>) -> Option<Subject> {
+    let name = qualified(reindex.name.as_ref()?)?;
+    match reindex.kind {
+        ObjectKind::Index => Some(Subject::ReindexIndex { name }),
+        ObjectKind::Table => Some(Subject::ReindexTable { name }),
+        _ => None,
+    }
+}
+
+fn of_detach(alter: &AlterRelation<'_>) -> Option<Subject> {
+    let [action] = alter.actions.as_slice() else { return None };
+    match &action.kind {
+        AlterActionKind::DetachPartition { partition, concurrently: Some(_), .. } => {
+            Some(Subject::DetachPartition {
+                table: qualified(&alter.relation.name)?,
+                partition: qualified(partition)?,
+            })
         }
         _ => None,
     }
 }
 
+fn name(written: Name<'_>) -> Option<String> {
+    written.to_sql().map(Cow::into_owned)
+}
+
+fn optional(written: Option<Name<'_>>) -> Option<Option<String>> {
+    written.map_or(Some(None), |written| name(written).map(Some))
+}
+
+fn qualified(written: &QualifiedName<'_>) -> Option<String> {
+    written.to_sql()
+}
+
 /// A string constant as it is written.
-fn string(cursor: &mut Cursor<'_>) -> Option<String> {
-    let token = cursor.peek().filter(|token| token.kind.is_string())?;
-    cursor.take();
-    let written = cursor.written(token).to_owned();
-    if token.kind != TokenKind::UnicodeString || !cursor.sees("UESCAPE") {
-        return Some(written);
-    }
-    let escape = unicode_escape(cursor)?;
-    Some(format!("{written} UESCAPE '{escape}'"))
-}
-
-/// The character that escapes in what was taken just now.
-fn unicode_escape(cursor: &mut Cursor<'_>) -> Option<char> {
-    if !cursor.word("UESCAPE") {
-        return Some('\\');
-    }
-    let token = cursor.take()?;
-    let mut inner = cursor.written(token).strip_prefix('\'')?.strip_suffix('\'')?.chars();
-    inner.next().filter(|_| inner.next().is_none())
-}
-
-/// The text that `\0061`, `\+000061` and `\\` stand for, with any escape character. A pair of surrogates is one character.
-fn unescape(text: &str, escape: char) -> Option<String> {
-    let mut units = Vec::new();
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        rest = &rest[next.len_utf8()..];
-        if next != escape {
-            units.extend(next.encode_utf16(&mut [0; 2]).iter());
-            continue;
-        }
-        if let Some(after) = rest.strip_prefix(escape) {
-            units.extend(escape.encode_utf16(&mut [0; 2]).iter());
-            rest = after;
-            continue;
-        }
-        let (digits, after) = match rest.strip_prefix('+') {
-            Some(long) => long.split_at_checked(6)?,
-            None => rest.split_at_checked(4)?,
-        };
-        let code = u32::from_str_radix(digits, 16).ok()?;
-        match char::from_u32(code) {
-            Some(c) => units.extend(c.encode_utf16(&mut [0; 2]).iter()),
-            None => units.push(u16::try_from(code).ok()?),
-        }
-        rest = after;
-    }
-    String::from_utf16(&units).ok()
+fn string(constant: Fragment<'_>) -> String {
+    constant.text().to_owned()
 }

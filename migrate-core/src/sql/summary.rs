@@ -1,7 +1,6 @@
 //! What a statement does, in a few words.
 
-use super::cursor::Cursor;
-use super::token::TokenKind;
+use super::statement::{LexedStatement, ParsedStatement, QualifiedName, StatementKind};
 
 /// The longest summary, in characters. The conventions of OpenTelemetry give this limit.
 const MOST: usize = 255;
@@ -21,100 +20,25 @@ const MOST: usize = 255;
 /// assert_eq!(summary("VACUUM (FULL) t"), "VACUUM");
 /// ```
 pub fn summary(statement: &str) -> String {
-    let mut cursor = Cursor::new(statement);
-    let Some(verb) = word(&mut cursor) else { return String::new() };
-    let mut words = vec![verb];
-    match words[0].as_str() {
-        "CREATE" | "ALTER" | "DROP" => {
-            words.extend(kind(&mut cursor));
-            skip(&mut cursor, &["CONCURRENTLY", "IF", "NOT", "EXISTS", "ONLY", "ON"]);
-            words.extend(target(&mut cursor));
-        }
-        "INSERT" | "MERGE" => {
-            skip(&mut cursor, &["INTO", "ONLY"]);
-            words.extend(target(&mut cursor));
-        }
-        "UPDATE" | "DELETE" | "TRUNCATE" => {
-            skip(&mut cursor, &["FROM", "TABLE", "ONLY"]);
-            words.extend(target(&mut cursor));
-        }
-        "REFRESH" => {
-            words.extend(kind(&mut cursor));
-            skip(&mut cursor, &["CONCURRENTLY"]);
-            words.extend(target(&mut cursor));
-        }
-        _ => {}
+    let lexed = LexedStatement::new(statement);
+    let statement = lexed.parse();
+    let mut words = vec![statement.verb().to_uppercase()];
+    words.retain(|verb| !verb.is_empty());
+    // The kind of what a WITH stands before is another one.
+    if statement.with.is_empty() {
+        words.extend(statement.object_kind().map(|kind| kind.to_string()));
+        words.extend(target(&statement).map(|name| name.to_string()));
     }
     words.join(" ").chars().take(MOST).collect()
 }
 
-/// Words between a verb and the kind of object, which say nothing of what kind that is.
-const ADJECTIVES: &[&str] = &[
-    "OR",
-    "REPLACE",
-    "UNIQUE",
-    "GLOBAL",
-    "LOCAL",
-    "TEMP",
-    "TEMPORARY",
-    "UNLOGGED",
-    "RECURSIVE",
-    "TRUSTED",
-    "PROCEDURAL",
-    "DEFAULT",
-    "CONSTRAINT",
-];
-
-/// First words of kinds that have two, or three.
-const LONG_KINDS: &[&[&str]] = &[
-    &["MATERIALIZED", "VIEW"],
-    &["FOREIGN", "TABLE"],
-    &["FOREIGN", "DATA", "WRAPPER"],
-    &["EVENT", "TRIGGER"],
-    &["ACCESS", "METHOD"],
-    &["OPERATOR", "CLASS"],
-    &["OPERATOR", "FAMILY"],
-    &["TEXT", "SEARCH", "CONFIGURATION"],
-    &["TEXT", "SEARCH", "DICTIONARY"],
-    &["TEXT", "SEARCH", "PARSER"],
-    &["TEXT", "SEARCH", "TEMPLATE"],
-    &["USER", "MAPPING"],
-];
-
-/// The kind of object: `TABLE`, `MATERIALIZED VIEW`.
-fn kind(cursor: &mut Cursor<'_>) -> Option<String> {
-    skip(cursor, ADJECTIVES);
-    let long = LONG_KINDS.iter().find(|words| cursor.words(words));
-    long.map(|words| words.join(" ")).or_else(|| word(cursor))
-}
-
-/// The next keyword, in capitals.
-fn word(cursor: &mut Cursor<'_>) -> Option<String> {
-    let token = cursor.peek().filter(|token| token.kind == TokenKind::Word)?;
-    let word = cursor.written(token).to_uppercase();
-    cursor.take();
-    Some(word)
-}
-
-fn skip(cursor: &mut Cursor<'_>, words: &[&str]) {
-    while words.iter().any(|word| cursor.word(word)) {}
-}
-
-/// The next name with its qualifiers, as it is written.
-fn target(cursor: &mut Cursor<'_>) -> Option<String> {
-    let mut written = String::new();
-    loop {
-        let token = cursor.peek()?;
-        if !matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier) {
-            return None;
-        }
-        written.push_str(cursor.written(token));
-        cursor.take();
-        if !cursor.sign(".") {
-            return Some(written);
-        }
-        written.push('.');
-    }
+/// The object, or the table of an index or of statistics without a name.
+fn target<'t>(statement: &ParsedStatement<'t>) -> Option<QualifiedName<'t>> {
+    statement.target().or_else(|| match &statement.kind {
+        StatementKind::CreateIndex(index) => Some(index.table.name.clone()),
+        StatementKind::CreateStatistics(statistics) => Some(statistics.table.name.clone()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +59,12 @@ mod tests {
             ("CREATE UNLOGGED TABLE t ()", "CREATE TABLE t"),
             ("CREATE TEXT SEARCH CONFIGURATION c (COPY = simple)", "CREATE TEXT SEARCH CONFIGURATION c"),
             ("CREATE ROLE app PASSWORD 'hunter2'", "CREATE ROLE app"),
+            ("ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO b", "ALTER DEFAULT PRIVILEGES"),
+            ("CREATE USER MAPPING FOR app SERVER s", "CREATE USER MAPPING"),
+            ("CREATE SCHEMA AUTHORIZATION app", "CREATE SCHEMA"),
+            ("ALTER SYSTEM SET work_mem = '4MB'", "ALTER SYSTEM"),
+            ("DROP OWNED BY app", "DROP OWNED app"),
+            ("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "WITH"),
             ("DELETE FROM ONLY t WHERE a = 1", "DELETE t"),
             ("UPDATE t SET a = 'hunter2'", "UPDATE t"),
             ("TRUNCATE TABLE a, b", "TRUNCATE a"),

@@ -2,8 +2,8 @@
 
 use super::boundary::Statement;
 use super::control::{Control, Modes};
-use super::cursor::Cursor;
-use super::setting::is_session_setting;
+use super::setting::sets_session;
+use super::statement::{LexedStatement, StatementKind, TransactionControl};
 use super::statements::Statements;
 use crate::sql::TransactionMode;
 use std::ops::Range;
@@ -229,8 +229,10 @@ pub(crate) fn settings_before<'t>(
                 continue;
             }
             let statement = statement.text(text);
-            match savepoint(statement) {
-                None if is_session_setting(statement) => settings.push(statement),
+            let lexed = LexedStatement::new(statement);
+            let parsed = lexed.parse();
+            match savepoint(&parsed.kind) {
+                None if sets_session(&parsed) => settings.push(statement),
                 None => {}
                 Some(Savepoint::Set(name)) => savepoints.push((name, settings.len())),
                 Some(Savepoint::Release(name)) => {
@@ -258,24 +260,14 @@ enum Savepoint {
     RollBackTo(String),
 }
 
-fn savepoint(statement: &str) -> Option<Savepoint> {
-    let mut cursor = Cursor::new(statement);
-    let make = if cursor.word("SAVEPOINT") {
-        Savepoint::Set
-    } else if cursor.word("RELEASE") {
-        cursor.word("SAVEPOINT");
-        Savepoint::Release
-    } else if cursor.word("ROLLBACK") {
-        let _either = cursor.word("WORK") || cursor.word("TRANSACTION");
-        if !cursor.word("TO") {
-            return None;
-        }
-        cursor.word("SAVEPOINT");
-        Savepoint::RollBackTo
-    } else {
-        return None;
-    };
-    cursor.folded().map(make)
+fn savepoint(statement: &StatementKind<'_>) -> Option<Savepoint> {
+    let StatementKind::Transaction(control) = statement else { return None };
+    match control {
+        TransactionControl::Savepoint(name) => Some(Savepoint::Set(name.folded().into_owned())),
+        TransactionControl::Release(name) => Some(Savepoint::Release(name.folded().into_owned())),
+        TransactionControl::RollbackTo(name) => Some(Savepoint::RollBackTo(name.folded().into_owned())),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

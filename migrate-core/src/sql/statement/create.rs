@@ -579,8 +579,8 @@ pub(super) fn create_database<'t>(reader: &mut Reader<'t>) -> Option<CreateDatab
     let name = reader.name()?;
     reader.word("WITH");
     let mut options = Vec::new();
-    while !reader.at_end() {
-        let mut option = reader.name()?.written().to_ascii_lowercase();
+    while let Some(name) = reader.name() {
+        let mut option = name.written().to_ascii_lowercase();
         if option == "connection" && reader.word("LIMIT") {
             option = "connection_limit".to_owned();
         }
@@ -589,7 +589,7 @@ pub(super) fn create_database<'t>(reader: &mut Reader<'t>) -> Option<CreateDatab
         if reader.string().is_none() {
             reader.sign("-");
             if reader.name().is_none() {
-                reader.take()?;
+                reader.take();
             }
         }
         options.push((option, reader.since(mark)));

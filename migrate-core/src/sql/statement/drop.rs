@@ -18,7 +18,8 @@ pub struct DropObjects<'t> {
     pub concurrently: Option<Span>,
     /// `IF EXISTS`
     pub if_exists: bool,
-    /// The objects. Of functions without their parameters; none of a cast, a transform or a user mapping; of `DROP OWNED BY` the roles.
+    /// The objects. Of functions without their parameters; none of a cast, an operator, a transform or a user mapping; of
+    /// `DROP OWNED BY` the roles.
     pub names: Vec<QualifiedName<'t>>,
     /// The table of a trigger, a policy or a rule; the access method of an operator's class or family comes behind `USING`, and is not
     /// here.
@@ -39,12 +40,14 @@ pub(super) fn drop_objects<'t>(reader: &mut Reader<'t>) -> Option<DropObjects<'t
         reader.word("BY");
     }
     let if_exists = reader.words(&["IF", "EXISTS"]);
-    let has_names = !matches!(kind, ObjectKind::Cast | ObjectKind::Transform | ObjectKind::UserMapping);
+    use ObjectKind::{Cast, Operator, Transform, UserMapping};
+    let has_names = !matches!(kind, Cast | Operator | Transform | UserMapping);
     let names = if has_names { reader.list(signature) } else { Vec::new() };
-    let on = if reader.word("ON") { reader.qualified_name() } else { None };
     if !has_names {
         reader.until_word(&["CASCADE", "RESTRICT"]);
-    } else if reader.word("USING") {
+    }
+    let on = if reader.word("ON") { reader.qualified_name() } else { None };
+    if reader.word("USING") {
         reader.name();
     }
     let cascade = cascade(reader);

@@ -1,6 +1,6 @@
 //! A run of tokens, and its place in the text.
 
-use super::name::QualifiedName;
+use super::name::{Name, QualifiedName};
 use super::parse::ParsedStatement;
 use super::reader::Reader;
 use crate::sql::token::{Token, TokenKind};
@@ -84,6 +84,12 @@ impl<'t> Fragment<'t> {
     /// A token of the statement as it is written.
     pub fn written(&self, token: Token) -> &'t str {
         token.text(self.text)
+    }
+
+    /// The name that it is, if it is one without qualifiers and nothing else.
+    pub fn name(&self) -> Option<Name<'t>> {
+        let mut reader = self.reader();
+        reader.name().filter(|_| reader.is_exhausted())
     }
 
     /// Whether one of its tokens, inside parentheses too, is this keyword or this name without quotes.

@@ -74,6 +74,7 @@ pub use maintain::{ClusterTable, LockTables, RefreshView, Reindex, Vacuum, Wrapp
 pub use name::{Name, QualifiedName, RelationRef};
 pub use object::{ObjectKind, Persistence};
 pub use options::ListedOption;
+pub(in crate::sql) use parse::StatementTokens;
 pub use parse::{LexedStatement, ParsedStatement, StatementKind};
 pub use privileges::{ChangePrivileges, CommentOn, PrivilegeTarget};
 pub use rows::{

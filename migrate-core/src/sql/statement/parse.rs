@@ -13,10 +13,10 @@ use super::create::{
     CreateTrigger, CreateType, CreateView,
 };
 use super::drop::{DropObjects, drop_objects};
-use super::fragment::{Fragment, Span};
+use super::fragment::{Fragment, Span, is_word};
 use super::index::{CreateIndex, create_index};
 use super::maintain::{self, ClusterTable, LockTables, RefreshView, Reindex, Vacuum, Wrapped};
-use super::name::QualifiedName;
+use super::name::{Name, QualifiedName};
 use super::object::{ObjectKind, object_kind};
 use super::privileges::{ChangePrivileges, CommentOn, change_privileges, comment_on};
 use super::reader::Reader;
@@ -51,14 +51,62 @@ pub struct LexedStatement<'a> {
 }
 
 impl<'a> LexedStatement<'a> {
-    /// Reads the tokens of a statement.
+    /// Reads the tokens of a statement, but for the rows of an `INSERT … VALUES`.
     pub fn new(text: &'a str) -> LexedStatement<'a> {
-        LexedStatement { text, tokens: tokens(text).filter(|token| !token.is_trivia()).collect() }
+        let mut kept = StatementTokens::default();
+        for token in tokens(text).filter(|token| !token.is_trivia()) {
+            if !kept.push(text, token) {
+                break;
+            }
+        }
+        LexedStatement { text, tokens: kept.tokens }
     }
 
     /// The statement.
     pub fn parse(&self) -> ParsedStatement<'_> {
         ParsedStatement::of_tokens(self.text, &self.tokens)
+    }
+}
+
+/// Keeps the tokens of a statement, but for the rows of an `INSERT … VALUES`: nothing is to be known of them, and of no
+/// other tokens there are as many.
+#[derive(Clone, Debug, Default)]
+pub(in crate::sql) struct StatementTokens {
+    pub(in crate::sql) tokens: Vec<Token>,
+    depth: usize,
+    is_insert: bool,
+    has_all: bool,
+    keeps_rows: bool,
+}
+
+impl StatementTokens {
+    /// None so far; and whether rows are kept, too.
+    pub(in crate::sql) fn new(keeps_rows: bool) -> StatementTokens {
+        StatementTokens { keeps_rows, ..StatementTokens::default() }
+    }
+
+    /// Takes the next token. Whether further ones are wanted.
+    pub(in crate::sql) fn push(&mut self, text: &str, token: Token) -> bool {
+        if self.has_all {
+            return false;
+        }
+        match token.kind {
+            TokenKind::LeftParenthesis => self.depth += 1,
+            TokenKind::RightParenthesis => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Word if self.tokens.is_empty() => self.is_insert = is_word(text, token, "INSERT"),
+            TokenKind::Word if self.is_insert && self.depth == 0 => {
+                self.has_all = !self.keeps_rows && is_word(text, token, "VALUES");
+            }
+            _ => {}
+        }
+        self.tokens.push(token);
+        !self.has_all
+    }
+
+    /// Forgets the statement.
+    pub(in crate::sql) fn clear(&mut self) {
+        self.tokens.clear();
+        (self.depth, self.is_insert, self.has_all) = (0, false, false);
     }
 }
 
@@ -70,7 +118,7 @@ pub struct ParsedStatement<'t> {
     pub kind: StatementKind<'t>,
     /// The tables of a `WITH` before it.
     pub with: Vec<CommonTable<'t>>,
-    /// All of its tokens, but for a semicolon at its end.
+    /// All of its tokens, but for a semicolon at its end and the rows of an `INSERT … VALUES`.
     pub all: Fragment<'t>,
     /// What stands at its end and was not understood.
     pub unread: Option<Span>,
@@ -86,7 +134,10 @@ impl<'t> ParsedStatement<'t> {
         };
         let with = rows::common_tables(&mut reader);
         let first = reader;
-        let kind = kind(&mut reader).unwrap_or_else(|| {
+        const AFTER_WITH: [&str; 7] = ["SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE"];
+        let is_alone = with.is_empty() || reader.sees_any(&AFTER_WITH) || reader.sees_sign("(");
+        let kind = if is_alone { kind(&mut reader) } else { None };
+        let kind = kind.unwrap_or_else(|| {
             reader = first;
             StatementKind::Other
         });
@@ -99,6 +150,80 @@ impl<'t> ParsedStatement<'t> {
     pub fn verb(&self) -> &'t str {
         let first = self.all.tokens().first().filter(|token| token.kind == TokenKind::Word);
         first.map_or("", |token| self.all.written(*token))
+    }
+
+    /// The kind of object that it makes, changes or drops; none where it does something else.
+    pub fn object_kind(&self) -> Option<ObjectKind> {
+        use StatementKind as Kind;
+        Some(match &self.kind {
+            Kind::CreateTable(table) if table.is_foreign => ObjectKind::ForeignTable,
+            Kind::CreateTable(_) => ObjectKind::Table,
+            Kind::CreateIndex(_) => ObjectKind::Index,
+            Kind::CreateView(view) if view.is_materialized => ObjectKind::MaterializedView,
+            Kind::CreateView(_) => ObjectKind::View,
+            Kind::CreateRoutine(routine) if routine.is_procedure => ObjectKind::Procedure,
+            Kind::CreateRoutine(_) => ObjectKind::Function,
+            Kind::CreateTrigger(_) => ObjectKind::Trigger,
+            Kind::CreateType(_) | Kind::AlterType(_) => ObjectKind::Type,
+            Kind::CreateDomain(_) | Kind::AlterDomain(_) => ObjectKind::Domain,
+            Kind::CreateSequence(_) => ObjectKind::Sequence,
+            Kind::CreateSchema(_) => ObjectKind::Schema,
+            Kind::CreateExtension(_) => ObjectKind::Extension,
+            Kind::CreateOnTable(made) => made.kind,
+            Kind::CreateStatistics(_) => ObjectKind::Statistics,
+            Kind::CreatePublication(_) => ObjectKind::Publication,
+            Kind::CreateSubscription(_) | Kind::AlterSubscription(_) => ObjectKind::Subscription,
+            Kind::CreateDatabase(_) | Kind::AlterDatabase(_) => ObjectKind::Database,
+            Kind::CreateTablespace(_) => ObjectKind::Tablespace,
+            Kind::CreateObject(made) => made.kind,
+            Kind::AlterRelation(alter) => alter.kind,
+            Kind::AlterAllInTablespace(alter) => alter.kind,
+            Kind::AlterSystem => ObjectKind::System,
+            Kind::DefaultPrivileges(_) => ObjectKind::DefaultPrivileges,
+            Kind::AlterObject(alter) => alter.kind,
+            Kind::Drop(drop) => drop.kind,
+            Kind::Refresh(_) => ObjectKind::MaterializedView,
+            _ => return None,
+        })
+    }
+
+    /// The name of the first object that it makes, changes, drops or fills, if it names one.
+    pub fn target(&self) -> Option<QualifiedName<'t>> {
+        use StatementKind as Kind;
+        let of_name = |name: Name<'t>| Some(QualifiedName::new(vec![name]));
+        match &self.kind {
+            Kind::CreateTable(table) => Some(table.name.clone()),
+            Kind::CreateIndex(index) => index.name.clone(),
+            Kind::CreateView(view) => Some(view.name.clone()),
+            Kind::CreateRoutine(routine) => Some(routine.name.clone()),
+            Kind::CreateTrigger(trigger) => of_name(trigger.name),
+            Kind::CreateType(made) => Some(made.name.clone()),
+            Kind::CreateDomain(domain) => Some(domain.name.clone()),
+            Kind::CreateSequence(sequence) => Some(sequence.name.clone()),
+            Kind::CreateSchema(schema) => schema.name.and_then(of_name),
+            Kind::CreateExtension(extension) => of_name(extension.name),
+            Kind::CreateOnTable(made) => of_name(made.name),
+            Kind::CreateStatistics(statistics) => statistics.name.clone(),
+            Kind::CreatePublication(publication) => of_name(publication.name),
+            Kind::CreateSubscription(subscription) => of_name(subscription.name),
+            Kind::CreateDatabase(database) => of_name(database.name),
+            Kind::CreateTablespace(tablespace) => of_name(tablespace.name),
+            Kind::CreateObject(made) => made.name.clone(),
+            Kind::AlterRelation(alter) => Some(alter.relation.name.clone()),
+            Kind::AlterType(alter) => Some(alter.name.clone()),
+            Kind::AlterDomain(alter) => Some(alter.name.clone()),
+            Kind::AlterSubscription(alter) => of_name(alter.name),
+            Kind::AlterDatabase(alter) => of_name(alter.name),
+            Kind::AlterObject(alter) => alter.name.clone(),
+            Kind::Drop(drop) => drop.names.first().cloned(),
+            Kind::Truncate(truncate) => truncate.tables.first().map(|table| table.name.clone()),
+            Kind::Insert(insert) => Some(insert.table.clone()),
+            Kind::Update(update) => Some(update.table.name.clone()),
+            Kind::Delete(delete) => Some(delete.table.name.clone()),
+            Kind::Merge(merge) => Some(merge.table.name.clone()),
+            Kind::Refresh(refresh) => Some(refresh.name.clone()),
+            _ => None,
+        }
     }
 
     /// Whether all of it was understood.
@@ -237,6 +362,18 @@ pub enum StatementKind<'t> {
     Unlisten,
     /// `CHECKPOINT`
     Checkpoint,
+    /// `FETCH`
+    Fetch,
+    /// `MOVE`
+    Move,
+    /// `CLOSE`
+    Close,
+    /// `DEALLOCATE`
+    Deallocate,
+    /// `LOAD`
+    Load,
+    /// `IMPORT FOREIGN SCHEMA`
+    ImportForeignSchema,
     /// Anything else, and what the grammar does not have.
     Other,
 }
@@ -303,6 +440,12 @@ fn kind<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
         "notify" => whole(reader, Kind::Notify),
         "unlisten" => whole(reader, Kind::Unlisten),
         "checkpoint" => Kind::Checkpoint,
+        "fetch" => whole(reader, Kind::Fetch),
+        "move" => whole(reader, Kind::Move),
+        "close" => whole(reader, Kind::Close),
+        "deallocate" => whole(reader, Kind::Deallocate),
+        "load" => whole(reader, Kind::Load),
+        "import" if reader.words(&["FOREIGN", "SCHEMA"]) => whole(reader, Kind::ImportForeignSchema),
         _ => return None,
     })
 }

@@ -176,8 +176,24 @@ impl<'t> Reader<'t> {
                 let character = inner.next().filter(|_| inner.next().is_none()).unwrap_or('\0');
                 Some(name.escaped_with(character, self.last_span().end))
             }
+            TokenKind::Other => self.placeholder(),
             _ => None,
         }
+    }
+
+    /// `${name}` where a name can stand: the value is put in later.
+    fn placeholder(&mut self) -> Option<Name<'t>> {
+        let first = self.peek()?;
+        let rest = &self.text[first.start..];
+        let length = rest.strip_prefix("${")?.find(['}', '\n'])? + "${}".len();
+        let end = first.start + length;
+        if !rest[..length].ends_with('}') {
+            return None;
+        }
+        while self.peek().is_some_and(|token| token.start < end) {
+            self.take();
+        }
+        Some(Name::new(self.text, Token { end, ..first }))
     }
 
     /// Takes a name with as many qualifiers as it has.

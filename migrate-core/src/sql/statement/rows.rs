@@ -14,25 +14,19 @@ pub struct InsertRows<'t> {
     /// The columns, if they are given.
     pub columns: Vec<Name<'t>>,
     /// Where the rows come from.
-    pub source: InsertSource,
-    /// The source: all from `VALUES`, or the first word of the query, to `ON CONFLICT`, `RETURNING` or the end.
-    pub rows: Fragment<'t>,
-    /// `ON CONFLICT`
-    pub on_conflict: Option<Fragment<'t>>,
-    /// `RETURNING`
-    pub returning: bool,
+    pub source: InsertSource<'t>,
 }
 
 /// Where the rows of an `INSERT` come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum InsertSource {
-    /// `VALUES`
+pub enum InsertSource<'t> {
+    /// `VALUES`: the rows, and what is behind them, are no tokens of the statement, however many they are.
     Values,
     /// `DEFAULT VALUES`
     DefaultValues,
     /// A query.
-    Query,
+    Query(Fragment<'t>),
 }
 
 /// `UPDATE`
@@ -138,18 +132,15 @@ pub(super) fn insert_rows<'t>(reader: &mut Reader<'t>) -> Option<InsertRows<'t>>
         let _either = reader.word("SYSTEM") || reader.word("USER");
         reader.word("VALUE");
     }
-    let mark = reader.mark();
     let source = if reader.words(&["DEFAULT", "VALUES"]) {
         InsertSource::DefaultValues
-    } else if reader.sees("VALUES") {
+    } else if reader.word("VALUES") {
         InsertSource::Values
     } else {
-        InsertSource::Query
+        InsertSource::Query(reader.until_words(&[&["ON", "CONFLICT"], &["RETURNING"]]))
     };
-    reader.until_words(&[&["ON", "CONFLICT"], &["RETURNING"]]);
-    let rows = reader.since(mark);
-    let on_conflict = reader.words(&["ON", "CONFLICT"]).then(|| reader.until_word(&["RETURNING"]));
-    Some(InsertRows { table, columns, source, rows, on_conflict, returning: returning(reader) })
+    reader.rest();
+    Some(InsertRows { table, columns, source })
 }
 
 fn begins_query(mut reader: Reader<'_>) -> bool {
@@ -283,12 +274,23 @@ pub(super) fn common_tables<'t>(reader: &mut Reader<'t>) -> Vec<CommonTable<'t>>
         reader.word("NOT");
         reader.word("MATERIALIZED");
         let query = reader.group()?;
-        // SEARCH and CYCLE.
-        reader.until(|reader| {
-            reader.sees_any(&["SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE"])
-        });
+        search_and_cycle(reader);
         Some(CommonTable { name, query })
     })
+}
+
+/// `SEARCH DEPTH FIRST BY a, b SET c` and `CYCLE a, b SET c TO 1 DEFAULT 0 USING d`, which may follow a table of a `WITH`.
+fn search_and_cycle(reader: &mut Reader<'_>) {
+    if reader.word("SEARCH") {
+        reader.until_word(&["SET"]);
+        reader.take();
+        reader.name();
+    }
+    if reader.word("CYCLE") {
+        reader.until_word(&["USING"]);
+        reader.take();
+        reader.name();
+    }
 }
 
 /// `SELECT`, `VALUES`, `TABLE` or a query in parentheses.
@@ -341,7 +343,10 @@ fn set_config_calls(mut reader: Reader<'_>) -> Option<Vec<SetConfig<'_>>> {
         if reader.word("pg_catalog") && !reader.sign(".") || !reader.word("set_config") {
             return None;
         }
+        let open = reader.mark();
         let inside = reader.group()?;
+        // The parenthesis is closed.
+        (reader.mark() - open == inside.tokens().len() + 2).then_some(())?;
         calls.push(set_config(inside, reader.span_since(mark)));
         if reader.word("AS") {
             reader.name();

@@ -118,18 +118,14 @@ pub(super) fn transaction_control<'t>(reader: &mut Reader<'t>, verb: &str) -> Op
             reader.word("TRANSACTION").then_some(())?;
             Control::Begin(modes(reader))
         }
+        "commit" if reader.word("PREPARED") => Control::CommitPrepared(reader.string()),
+        "rollback" if reader.word("PREPARED") => Control::RollbackPrepared(reader.string()),
         "commit" | "end" => {
             noise(reader);
-            if reader.word("PREPARED") {
-                return Some(Control::CommitPrepared(reader.string()));
-            }
             Control::Commit { chain: chain(reader) }
         }
         "rollback" | "abort" => {
             noise(reader);
-            if reader.word("PREPARED") {
-                return Some(Control::RollbackPrepared(reader.string()));
-            }
             if reader.word("TO") {
                 reader.word("SAVEPOINT");
                 return Some(Control::RollbackTo(reader.name()?));
