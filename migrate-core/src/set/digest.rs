@@ -196,6 +196,26 @@ mod tests {
         assert_eq!(chain.position(&(chain.of_all() + chain.of_all())), None);
     }
 
+    #[test]
+    fn a_chains_bytes_are_the_digests_of_its_beginnings() {
+        let versions = ["1", "2"].map(Version::numeric);
+        let chain = DigestChain::of(versions.iter().map(|version| (version, Checksum::of("x"))));
+        let bytes: Vec<u8> = (0..=2).flat_map(|count| *chain.of_first(count).as_bytes()).collect();
+        assert_eq!((chain.as_bytes(), chain.migrations()), (&bytes[..], 2));
+        let bytes: &'static [u8] = bytes.leak();
+        assert_eq!(DigestChain::from_static(bytes).of_all(), chain.of_all());
+    }
+
+    #[test]
+    fn a_digest_is_shown_in_hexadecimal_digits_to_people_and_developers() {
+        let digits = format!("{}01", "0".repeat(62));
+        let digest: Digest = digits.parse().unwrap();
+        assert_eq!(
+            (digest.to_string(), format!("{digest:?}")),
+            (digits.clone(), format!("Digest({digits})"))
+        );
+    }
+
     proptest! {
         #[test]
         fn subtraction_undoes_addition(a: [u8; 32], b: [u8; 32]) {

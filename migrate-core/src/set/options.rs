@@ -468,6 +468,18 @@ mod tests {
     }
 
     #[test]
+    fn dbmates_marks_are_no_options_and_words_that_begin_like_them_are() {
+        for mark in ["-- migrate:up", "-- migrate:down", "--migrate:up transaction:false", "-- migrate:down;"]
+        {
+            assert_eq!(words(mark), None, "{mark}");
+        }
+        for options in ["-- migrate:upper=1", "-- migrate:up_to=1", "-- migrate:up2=1", "-- migrate:downs=1"]
+        {
+            assert!(words(options).is_some(), "{options}");
+        }
+    }
+
+    #[test]
     fn one_version_is_replaced_as_a_range_of_one() {
         let options = header("-- migrate: replaces=0004\nSELECT 1;");
         let one = Replaces { first: "0004".into(), last: "0004".into() };

@@ -4,6 +4,7 @@ mod accept;
 #[cfg(feature = "histories")]
 mod adopt;
 mod deployments;
+mod embedded;
 mod engine;
 mod folder;
 mod placeholders;
@@ -12,3 +13,4 @@ mod repeatable;
 mod resolve;
 mod resume;
 mod support;
+mod values;
