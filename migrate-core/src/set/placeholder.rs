@@ -315,6 +315,7 @@ mod tests {
                 "DO $x$ BEGIN -- ${c}\n PERFORM ${a}.f('it''s', $y$ ${b} $y$); END $x$;",
                 &["a in a body", "b in a body"],
             ),
+            ("DO $x$a$ ${a} ; $x$", &["a in a body"]),
             ("SELECT '{1,2}', '$', '${', '${not a name}', $1", &[]),
         ] {
             assert_eq!(names(text), expected, "{text}");
@@ -342,6 +343,11 @@ mod tests {
             ("DO $$ SELECT '${a}' $$", F::Quoted),
             ("SELECT app_${a}", F::Glued),
             ("SELECT ${a}_app", F::Glued),
+            ("SELECT x${a}", F::Glued),
+            ("SELECT ${a}1", F::Glued),
+            ("SELECT é${a}", F::Glued),
+            ("SELECT \u{2013}${a}", F::Glued),
+            ("SELECT ${a} \n'b'", F::Glued),
             ("SELECT ${a}''", F::Glued),
             ("SELECT U&${a}", F::Glued),
             ("SELECT ${a}$$b$$", F::Glued),
@@ -363,7 +369,7 @@ mod tests {
         for value in ["$$", "'a$$b'", "\"$x$\"", "$1$"] {
             assert!(may_end_body(value), "{value}");
         }
-        for value in ["$", "'5 $'", "'$ and $'", "\"a$b\"", ""] {
+        for value in ["$", "'5 $'", "'$ and $'", "$ $a", "\"a$b\"", ""] {
             assert!(!may_end_body(value), "{value}");
         }
     }

@@ -165,11 +165,43 @@ mod tests {
 
     #[test]
     fn numbers_compare_as_numbers_whatever_their_length() {
-        let sorted =
-            ["0", "1", "1.0.1", "1.2", "1.10", "02", "9", "10", "20240101120000", "99999999999999999999999"];
+        let sorted = [
+            "0",
+            "1",
+            "1.0.1",
+            "1.2",
+            "1.10",
+            "02",
+            "9",
+            "10",
+            "20240101120000",
+            "99999999999999999999999",
+            "1a",
+            "1a.2",
+            "10a",
+        ];
         for pair in sorted.windows(2) {
             assert!(Version::numeric(pair[0]) < Version::numeric(pair[1]), "{pair:?}");
         }
+    }
+
+    #[test]
+    fn versions_that_differ_have_hashes_that_differ() {
+        use std::hash::BuildHasher;
+        let state = std::hash::RandomState::new();
+        let versions = (0..100).map(|number: u32| Version::numeric(number.to_string()));
+        let hashes: std::collections::HashSet<u64> =
+            versions.map(|version| state.hash_one(version)).collect();
+        assert_eq!(hashes.len(), 100);
+    }
+
+    #[test]
+    fn the_name_of_a_repeatable_migration_is_its_version_as_it_is_written() {
+        for order in [VersionOrder::Numeric, VersionOrder::Text] {
+            assert_eq!(Version::new("R__0a.0", order).to_string(), "R__0a.0");
+        }
+        assert_eq!(Version::text("01.0").to_string(), "01.0");
+        assert_eq!(Version::numeric("01.0").to_string(), "1");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod deployments;
 mod embedded;
 mod engine;
 mod folder;
+mod grouping;
 mod placeholders;
 mod plans;
 mod repeatable;

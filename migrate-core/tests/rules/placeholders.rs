@@ -35,10 +35,20 @@ fn what_is_run_has_the_values_and_what_is_kept_has_the_names() {
     assert_eq!(filled.line_at(filled.text().find("oops").unwrap()), "SELECT 'é', ${b}, oops;");
     let in_value = filled.line_column(filled.text().find("'v', oops").unwrap() + 1);
     assert_eq!((in_value.line, in_value.column), (2, 13));
+    let behind_value = filled.line_column(filled.text().find(", oops").unwrap());
+    assert_eq!((behind_value.line, behind_value.column), (2, 17));
     assert_eq!(
         filled.filled(&values("other", "w")).text(),
         script(written).filled(&values("other", "w")).text()
     );
+}
+
+#[test]
+fn a_script_is_shown_to_developers_with_its_place_and_without_values_and_secrets() {
+    let filled = script("SELECT ${b}; ALTER ROLE a PASSWORD 'hunter2';").filled(&values("s", "swordfish"));
+    let shown = format!("{filled:?}");
+    assert!(shown.contains("1_a.sql") && shown.contains("${b}"), "{shown}");
+    assert!(!shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
 }
 
 fn pieces() -> impl Strategy<Value = String> {
