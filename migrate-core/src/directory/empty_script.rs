@@ -82,6 +82,10 @@ mod tests {
             ("-- a table\n;\n--To be written:\n-- and more", Some(EmptyScript::Unwritten)),
             ("-- Add down migration script here\n\n", Some(EmptyScript::DownTemplate)),
             ("-- This file should undo anything in `up.sql`", Some(EmptyScript::DownTemplate)),
+            (
+                "-- This file should undo anything in `up.sql`\n-- Add down migration script here",
+                Some(EmptyScript::DownTemplate),
+            ),
             ("-- Add down migration script here\n-- nothing to take back", Some(EmptyScript::OnPurpose)),
             ("-- migrate: transaction=none\n-- No-op on Postgres", Some(EmptyScript::OnPurpose)),
             ("/* No-op */", Some(EmptyScript::OnPurpose)),

@@ -13,5 +13,6 @@ mod plans;
 mod repeatable;
 mod resolve;
 mod resume;
+mod states;
 mod support;
 mod values;
