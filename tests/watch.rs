@@ -101,7 +101,7 @@ async fn a_statement_that_waits_is_told_of_while_it_does<T: Target + ?Sized>(
     can_look: bool,
 ) {
     let keeper = keeper(database).await;
-    let (migrator, mut events) = listening(migrator(BATCH).slow_after(SOON).lock_timeout(Duration::ZERO));
+    let (migrator, mut events) = listening(migrator(BATCH).slow_after(SOON).lock_timeout(None));
     let run = migrator.run(target);
     let watch = async {
         let before = until(&mut events, |heard| matches!(heard, Heard::Slow { .. })).await;

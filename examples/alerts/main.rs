@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::{Client, NoTls};
 
-const MIGRATIONS: Migrator = migrate!("alerts/migrations");
+static MIGRATIONS: Migrator = migrate!("alerts/migrations");
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -31,7 +31,8 @@ async fn main() -> anyhow::Result<()> {
     let (alerts, inbox) = unbounded_channel();
     let is_alerted = Arc::new(Notify::new());
     let webhook = tokio::spawn(send_alerts(inbox, is_alerted.clone()));
-    let migrator = MIGRATIONS.slow_after(Duration::from_millis(300)).lock_timeout(Duration::from_secs(20));
+    let migrator =
+        MIGRATIONS.clone().slow_after(Duration::from_millis(300)).lock_timeout(Duration::from_secs(20));
     let migrator = migrator.on_event(move |event| {
         if matches!(event, Event::Slow { .. } | Event::Failed { .. } | Event::Stopped { .. }) {
             // Sending takes time, and this stands between two messages to the server: somebody else does it.

@@ -18,14 +18,14 @@ use axum::routing::get;
 use axum::{Json, Router};
 use deadpool_postgres::{Manager, Pool};
 use migrate_examples::Database;
-use migrate_postgres::{Migrator, Position, migrate};
+use migrate_postgres::{Migrator, SetPosition, migrate};
 use serde_json::{Value, json};
 use std::env;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: Migrator = migrate!("axum_service/migrations");
+static MIGRATIONS: Migrator = migrate!("axum_service/migrations");
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -57,10 +57,11 @@ async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
         }
     };
     let schema = match &position {
-        Position::Beginning { applied: 0, .. } => None,
-        Position::Beginning { applied, .. } => MIGRATIONS.set().get(applied - 1).map(|m| m.name().to_owned()),
+        SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => {
+            applied.checked_sub(1).and_then(|last| MIGRATIONS.set().get(last)).map(|m| m.name().to_owned())
+        }
         // A newer release was here already; its migrations are no hindrance to this one.
-        Position::Ahead { newer } => newer.last().map(|newer| newer.name.clone()),
+        SetPosition::Ahead { newer } => newer.last().map(|newer| newer.name.clone()),
         _ => None,
     };
     let ready = position.is_up_to_date();

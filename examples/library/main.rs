@@ -14,7 +14,7 @@ use migrate_postgres::{Migrator, migrate};
 use tokio_postgres::NoTls;
 
 /// The application's own set, `default`.
-const MIGRATIONS: Migrator = migrate!("library/migrations");
+static MIGRATIONS: Migrator = migrate!("library/migrations");
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use migrate_examples::Database;
 use migrate_postgres::{Migrator, Report, migrate};
 
 /// The scripts in `examples/quickstart/migrations`, read and checked when this is compiled.
-const MIGRATIONS: Migrator = migrate!("quickstart/migrations");
+static MIGRATIONS: Migrator = migrate!("quickstart/migrations");
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -1,16 +1,28 @@
 //! The arguments of `migrate!`.
 
 use proc_macro2::TokenStream;
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, LitStr, Token};
+use syn::{Ident, LitBool, LitStr, Token};
 
-/// `migrate!("dir", set = "name", placeholders = ["name", …])`, each part of it optional.
+/// `migrate!("dir", set = "name", placeholders = ["name", …], history_schema = "ops", …)`, each part of it optional.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) directory: Option<LitStr>,
     pub(crate) set: Option<LitStr>,
     pub(crate) placeholders: Option<Vec<LitStr>>,
+    pub(crate) settings: Vec<Setting>,
 }
+
+/// A setting of the set, with its value as the output names it.
+pub(crate) struct Setting {
+    pub(crate) key: Ident,
+    pub(crate) value: TokenStream,
+}
+
+/// The keys, for the error of an unknown one.
+const KEYS: &str = "the keys are `set`, `placeholders`, `history_schema`, `history_table`, `program`, `lock_timeout`, \
+                    `statement_timeout`, `allow_out_of_order`, `allow_ahead`, `allow_missing` and `ignore_foreign_history`";
 
 /// What stands before the arguments: the crate whose paths the output names.
 pub(crate) struct Call {
@@ -59,26 +71,71 @@ impl Args {
         let is_given = match key.to_string().as_str() {
             "set" => self.set.is_some(),
             "placeholders" => self.placeholders.is_some(),
-            _ => {
-                let message = format!("unknown key `{key}`: the keys are `set` and `placeholders`");
-                return Err(syn::Error::new(key.span(), message));
-            }
+            _ => self.settings.iter().any(|setting| setting.key == key),
         };
         if is_given {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
         input.parse::<Token![=]>()?;
-        if key == "placeholders" {
-            self.placeholders = Some(names(input)?);
-            return Ok(());
+        match key.to_string().as_str() {
+            "placeholders" => self.placeholders = Some(names(input)?),
+            "set" => self.set = Some(name(input, "the name of the set")?),
+            _ => {
+                let value = setting(&key, input)?;
+                self.settings.push(Setting { key, value });
+            }
         }
-        let set = text(input, "the name of the set")?;
-        if set.value().trim().is_empty() {
-            return Err(syn::Error::new(set.span(), "the name of the set is empty"));
-        }
-        self.set = Some(set);
         Ok(())
     }
+}
+
+/// The value of a setting.
+fn setting(key: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    Ok(match key.to_string().as_str() {
+        "history_schema" => {
+            let schema = name(input, "the schema of the history")?;
+            quote!(::core::option::Option::Some(#schema))
+        }
+        "history_table" => {
+            let table = name(input, "the name of the history's table")?;
+            quote!(#table)
+        }
+        "program" => {
+            let program = name(input, "the name of the program")?;
+            quote!(#program)
+        }
+        "lock_timeout" | "statement_timeout" => timeout(input)?,
+        "allow_out_of_order" | "allow_ahead" | "allow_missing" | "ignore_foreign_history" => {
+            let span = input.span();
+            let value: LitBool =
+                input.parse().map_err(|_| syn::Error::new(span, "expected `true` or `false`"))?;
+            quote!(#value)
+        }
+        _ => return Err(syn::Error::new(key.span(), format!("unknown key `{key}`: {KEYS}"))),
+    })
+}
+
+/// A timeout as scripts write it, `"500ms"`, `"2s"` or `"5min"`; `"off"` is no timeout.
+fn timeout(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let span = input.span();
+    let expected = "expected a time such as \"500ms\", \"2s\" or \"5min\", or \"off\"";
+    let text: LitStr = input.parse().map_err(|_| syn::Error::new(span, expected))?;
+    if text.value() == "off" {
+        return Ok(quote!(::core::option::Option::None));
+    }
+    let duration = migrate_core::set::options::duration(&text.value());
+    let duration = duration.ok_or_else(|| syn::Error::new(text.span(), expected))?;
+    let millis = u64::try_from(duration.as_millis()).expect("a timeout of PostgreSQL's fits");
+    Ok(quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis))))
+}
+
+/// A name, which has at least one character that can be seen.
+fn name(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {
+    let name = text(input, what)?;
+    if name.value().trim().is_empty() {
+        return Err(syn::Error::new(name.span(), format!("{what} is empty")));
+    }
+    Ok(name)
 }
 
 /// `["name", …]`, each a name for a placeholder, and each once.

@@ -1,5 +1,6 @@
 //! The set of a directory as constants.
 
+use crate::args::Setting;
 use migrate_core::directory::Directory;
 use migrate_core::set::embedded::Packing;
 use migrate_core::{DigestChain, Migration as _, SqlMigration, VersionOrder};
@@ -8,7 +9,13 @@ use quote::quote;
 use std::path::Path;
 
 /// An expression of literals only. The texts are `include_str!`, so that Cargo and the compiler track each file.
-pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Directory) -> TokenStream {
+pub(crate) fn set(
+    krate: &TokenStream,
+    name: &str,
+    chosen: &[Setting],
+    folder: &Path,
+    directory: &Directory,
+) -> TokenStream {
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let settings = directory.settings.iter().map(|file| path(file));
     let migrations: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
@@ -22,6 +29,11 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
     let placeholders = &directory.placeholders;
     let notices = directory.notices();
     let folder = folder.to_str().expect("checked before");
+    let (keys, values) =
+        (chosen.iter().map(|setting| &setting.key), chosen.iter().map(|setting| &setting.value));
+    let program = (!chosen.iter().any(|setting| setting.key == "program")).then(|| {
+        quote!(program: ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")),)
+    });
     quote! { {
         #[allow(unused_imports)]
         use ::core::include_str as I;
@@ -40,7 +52,11 @@ pub(crate) fn set(krate: &TokenStream, name: &str, folder: &Path, directory: &Di
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
             const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
             const { &[#(::std::borrow::Cow::Borrowed(#notices)),*] },
-        ), ::core::concat!(::core::env!("CARGO_PKG_NAME"), " ", ::core::env!("CARGO_PKG_VERSION")))
+        ), #krate::__private::SetSettings {
+            #(#keys: #values,)*
+            #program
+            ..#krate::__private::SetSettings::DEFAULT
+        })
     } }
 }
 

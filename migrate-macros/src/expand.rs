@@ -27,7 +27,7 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     match read(&folder, &relative, &reading) {
         Ok(directory) => {
             let set = call.args.set.map_or(DEFAULT_SET.to_owned(), |set| set.value());
-            emit::set(&call.krate, &set, &folder, &directory)
+            emit::set(&call.krate, &set, &call.args.settings, &folder, &directory)
         }
         Err(messages) => errors(span, &messages),
     }

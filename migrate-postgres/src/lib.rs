@@ -73,7 +73,7 @@ pub use migrate_core::engine::event::{
 };
 pub use migrate_core::engine::report::{Report, StepReport};
 pub use migrate_core::history::Notice;
-pub use migrate_core::history::{AppliedRef, Position};
+pub use migrate_core::history::{AppliedRef, SetPosition};
 pub use migrate_core::plan::{Accept, Action, Down, Refused, Resolution, Step};
 pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
 pub use migrate_macros::test;

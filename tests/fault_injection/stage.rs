@@ -2,7 +2,7 @@
 
 use migrate_core::Set;
 use migrate_postgres::testing::Server;
-use migrate_postgres::{AttemptOutcome, Migrator, Position, Target};
+use migrate_postgres::{AttemptOutcome, Migrator, SetPosition, Target};
 use migrate_tests::history_head;
 use migrate_tests::sets::{self, Scripts};
 use std::future::Future;
@@ -282,8 +282,8 @@ impl Stage {
         self.inspect(expected).await
     }
 
-    fn end(&self) -> Position {
-        Position::Beginning { applied: self.act.applied(), total: 6 }
+    fn end(&self) -> SetPosition {
+        SetPosition::at(self.act.applied(), 6)
     }
 
     /// Whether the history says that everything is done.

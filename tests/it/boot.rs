@@ -1,11 +1,11 @@
 //! What a service does at boot, over every kind of target.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Migrator, Position, Target, migrate};
+use migrate_postgres::{Migrator, SetPosition, Target, migrate};
 use std::sync::{Arc, Mutex};
 
-const FLAT: Migrator = migrate!("fixtures/flat");
-const PRISMA: Migrator = migrate!("fixtures/prisma", set = "prisma");
+static FLAT: Migrator = migrate!("fixtures/flat");
+static PRISMA: Migrator = migrate!("fixtures/prisma", set = "prisma");
 
 async fn database() -> Database {
     testing::server().unwrap().database().await.unwrap()
@@ -57,7 +57,7 @@ async fn events_tell_what_happens_in_order() {
     let database = database().await;
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = told.clone();
-    let migrator = FLAT.on_event(move |event| heard.lock().unwrap().push(event.to_string()));
+    let migrator = FLAT.clone().on_event(move |event| heard.lock().unwrap().push(event.to_string()));
     migrator.run(database.url()).await.unwrap();
     let told = told.lock().unwrap();
     assert_eq!(told[0], "4 steps to take");
@@ -74,7 +74,7 @@ async fn prismas_folder_goes_up_and_down_and_up() {
     let report = PRISMA.run(database.url()).await.unwrap();
     assert_eq!(report.steps.len(), 5);
     let position = PRISMA.position(database.url()).await.unwrap();
-    assert_eq!(position, Position::Beginning { applied: 5, total: 5 });
+    assert_eq!(position, SetPosition::UpToDate { applied: 5 });
     assert_eq!(PRISMA.down(database.url(), 5).await.unwrap().steps.len(), 5);
     assert_eq!(PRISMA.run(database.url()).await.unwrap().steps.len(), 5);
     let status = PRISMA.status(database.url()).await.unwrap();
@@ -114,4 +114,60 @@ async fn prismas_folder_gives_the_schema_that_psql_gives() {
     let dumped = dump(ours.url());
     assert!(dumped.lines().count() > 300);
     assert_eq!(dumped, dump(theirs.url()));
+}
+
+static OPS: Migrator = migrate!(
+    "fixtures/flat",
+    history_schema = "ops",
+    history_table = "flat_history",
+    program = "shop 7",
+    lock_timeout = "350ms",
+    statement_timeout = "off",
+    allow_out_of_order = true,
+    ignore_foreign_history = true,
+);
+
+#[tokio::test]
+async fn settings_in_the_macro_hold_for_every_call() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    client.batch_execute("CREATE SCHEMA ops").await.unwrap();
+    assert_eq!(OPS.run(database.url()).await.unwrap().steps.len(), 4);
+    assert!(OPS.position(database.url()).await.unwrap().is_up_to_date());
+    assert_eq!(OPS.history(database.url()).await.unwrap()[0].program, "shop 7");
+    let rows = client.query_one("SELECT count(*) FROM ops.flat_history", &[]).await.unwrap();
+    assert!(rows.get::<_, i64>(0) >= 4);
+    let settings = format!("{OPS:?}");
+    for expected in
+        ["lock_timeout: 350ms", "statement_timeout: 0ns", "allow_out_of_order: true", "ignores_foreign: true"]
+    {
+        assert!(settings.contains(expected), "{expected} is not in {settings}");
+    }
+}
+
+#[tokio::test]
+async fn a_later_setting_replaces_that_of_the_macro() {
+    let database = database().await;
+    let migrator = OPS.clone().history_schema("public").history_table("other").program("shop 8");
+    migrator.run(database.url()).await.unwrap();
+    assert_eq!(migrator.history(database.url()).await.unwrap()[0].program, "shop 8");
+    assert!(database.connect().await.unwrap().query("SELECT 1 FROM public.other", &[]).await.is_ok());
+}
+
+/// There is no runtime here but the one that makes the database, which is gone when the run begins.
+#[test]
+fn a_program_without_a_runtime_migrates() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(database());
+    drop(runtime);
+    assert_eq!(FLAT.run_blocking(database.url()).unwrap().steps.len(), 4);
+    assert!(FLAT.run_blocking(&database.config()).unwrap().is_noop());
+    let error = migrate!("fixtures/flat", history_table = "users").run_blocking(database.url()).unwrap_err();
+    assert!(matches!(error, migrate_postgres::Error::NotOurTable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_blocking_run_works_within_a_runtime_too() {
+    let database = database().await;
+    assert_eq!(FLAT.run_blocking(database.url()).unwrap().steps.len(), 4);
 }

@@ -4,7 +4,7 @@ use migrate_core::history::foreign::{refinery, sqlx};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::tools::{self, ForeignTable, Tool};
 use migrate_postgres::{
-    Action, AttemptOutcome, Error, MigrationStatus, Migrator, Position, Refused, Resolution, Set,
+    Action, AttemptOutcome, Error, MigrationStatus, Migrator, Refused, Resolution, Set, SetPosition,
 };
 use migrate_tests::histories::{Case, DIESEL, POSTS, PRISMA, REFINERY, SQLX, TAGS, USERS};
 use migrate_tests::proxy::Proxy;
@@ -350,7 +350,7 @@ async fn a_revert_that_was_stopped_between_its_statements_goes_on_there_or_is_se
             let name = migrator.set().iter().next().unwrap().name().to_owned();
             assert_eq!(migrator.down(database.url(), 1).await.unwrap_err().sqlstate(), Some("42704"));
             let position = migrator.position(database.url()).await.unwrap();
-            assert!(matches!(position, Position::Interrupted { .. }), "{position:?}");
+            assert!(matches!(position, SetPosition::Interrupted { .. }), "{position:?}");
             let refused = migrator.run(database.url()).await.unwrap_err();
             assert!(matches!(&refused, Error::Refused(Refused::Interrupted { .. })), "{refused}");
             match resolution {

@@ -3,7 +3,9 @@
 use migrate_core::Set;
 use migrate_core::plan::Interruption;
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{AttemptOutcome, Down, Error, Left, Migrator, Position, Refused, Report, Resolution};
+use migrate_postgres::{
+    AttemptOutcome, Down, Error, Left, Migrator, Refused, Report, Resolution, SetPosition,
+};
 use migrate_tests::sets::{Scripts, set};
 use std::time::Duration;
 
@@ -44,7 +46,7 @@ async fn a_half_reverted_migration_is_no_up_to_date_database() {
     let migrator = half_reverted(&database).await;
     let url = database.url();
     let position = migrator.position(url).await.unwrap();
-    assert!(matches!(position, Position::Interrupted { .. }) && !position.is_up_to_date(), "{position:?}");
+    assert!(matches!(position, SetPosition::Interrupted { .. }) && !position.is_up_to_date(), "{position:?}");
     let reverting =
         |outcome| assert_eq!(refusal(outcome), ("00002_step".to_owned(), Interruption::Reverting));
     reverting(migrator.run(url).await);
@@ -413,7 +415,7 @@ async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
         assert_eq!(rows[1], open);
         assert_eq!(rows[attempt - 1..], [format!("{attempt} apply failed deploy reached 1 after 2")]);
         let position = migrator.position(database.url()).await.unwrap();
-        assert!(matches!(position, Position::Interrupted { .. }), "{position:?}");
+        assert!(matches!(position, SetPosition::Interrupted { .. }), "{position:?}");
     }
     let attempts = migrator.history(database.url()).await.unwrap();
     match &attempts[8].outcome {

@@ -227,7 +227,7 @@ fn names_of_the_callers_do_not_meet_those_of_the_output() {
         pub(crate) struct M;
         pub(crate) mod core {}
         pub(crate) mod std {}
-        pub(crate) const SET: migrate_postgres::Migrator = migrate_postgres::migrate!("fixtures/diesel");
+        pub(crate) static SET: migrate_postgres::Migrator = migrate_postgres::migrate!("fixtures/diesel");
     }
     assert_eq!(hostile::SET.set().len(), 3);
 }

@@ -5,7 +5,7 @@ use migrate_postgres::testing::Database;
 use migrate_postgres::{Migrator, migrate};
 use tokio_postgres::{Client, Config, NoTls};
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 async fn migrations(client: &Client) -> usize {
     client.query("SELECT FROM migrate_history", &[]).await.unwrap().len()

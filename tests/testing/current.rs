@@ -5,7 +5,7 @@ use migrate_postgres::{Migrator, Set, migrate};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 mod generated {
     migrate_postgres::current_test!(super::SET);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 fn set_of(sql: &str) -> Migrator {
     let script = Script::of_text("0001_one.sql", sql.to_owned()).unwrap();
@@ -103,7 +103,7 @@ async fn another_set_has_another_template() {
     let server = Server::start().unwrap();
     let all = server.fresh_database(&SET).await.unwrap();
     let first = SET.set().get(0).unwrap().version().as_written().to_owned();
-    let some = server.fresh_database(&SET.up_to(first)).await.unwrap();
+    let some = server.fresh_database(&SET.clone().up_to(first)).await.unwrap();
     assert_eq!(applied(&some.connect().await.unwrap()).await.len(), 1);
     assert_eq!(applied(&all.connect().await.unwrap()).await.len(), SET.set().len());
     assert_eq!(databases(&server, "migrate_template_%").await.len(), 2);

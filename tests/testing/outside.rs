@@ -33,7 +33,7 @@ async fn a_test_of_what_only_tests_have(database: &only_in_tests::Database) {
 mod only_in_tests {
     pub(crate) use migrate_postgres::testing::Database;
 
-    pub(crate) const MIGRATIONS: migrate_postgres::Migrator = migrate_postgres::migrate!();
+    pub(crate) static MIGRATIONS: migrate_postgres::Migrator = migrate_postgres::migrate!();
 }
 ";
 

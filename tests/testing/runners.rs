@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 use tokio_postgres::NoTls;
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 const TOLD: &str = "attribute::a_test_that_does_as_it_is_told";
 

@@ -6,7 +6,7 @@ use migrate_postgres::{Migration, Migrator, Set, Version, migrate};
 use std::sync::Arc;
 use tokio_postgres::NoTls;
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 fn set(scripts: &[&str]) -> Migrator {
     let migration = |(n, sql): (usize, &&str)| -> Arc<dyn Migration> {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::thread;
 use tokio_postgres::NoTls;
 
-const SET: Migrator = migrate!("fixtures/flat");
+static SET: Migrator = migrate!("fixtures/flat");
 
 const PLAYER: &str = "shared::a_process_with_a_database";
 

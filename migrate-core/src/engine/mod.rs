@@ -22,7 +22,7 @@ use crate::engine::error::Error;
 use crate::engine::event::{Activity, Event, Observer};
 use crate::engine::report::Report;
 use crate::history::Notice;
-use crate::history::{HistoryHead, HistoryState, Position};
+use crate::history::{HistoryHead, HistoryState, SetPosition};
 use crate::plan::{Plan, Policies, Refused, Steps};
 use crate::set::Set;
 use crate::set::migration::Migration;
@@ -184,7 +184,7 @@ impl Run<'_> {
         if self.surely_done(&position) {
             return Ok(self.settled(&position));
         }
-        let is_interrupted = matches!(position, Position::Interrupted { .. });
+        let is_interrupted = matches!(position, SetPosition::Interrupted { .. });
         // Whoever is at what was begun has the lock: with it in hand the plan decides what becomes of that.
         if !is_interrupted && !self.plan.surely_pending(self.set, &position) {
             // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
@@ -197,7 +197,7 @@ impl Run<'_> {
         self.lock_and_apply(history).await
     }
 
-    fn surely_done(&self, position: &Position) -> bool {
+    fn surely_done(&self, position: &SetPosition) -> bool {
         self.plan.surely_done(self.set, position, &self.settings.policies)
     }
 
@@ -292,12 +292,11 @@ impl Run<'_> {
             Some((_, position)) if self.surely_done(&position) => {
                 return Ok(Turn::Ended(self.settled(&position)));
             }
-            Some((end, Position::Beginning { applied, .. }))
-                if self
-                    .plan
-                    .surely_pending(self.set, &Position::Beginning { applied, total: self.set.len() }) =>
-            {
-                HistoryState::of_beginning(self.set, applied, end)
+            Some((end, position)) if self.plan.surely_pending(self.set, &position) => {
+                match position.applied() {
+                    Some(applied) => HistoryState::of_beginning(self.set, applied, end),
+                    None => locked.load().await?,
+                }
             }
             _ => locked.load().await?,
         };
@@ -365,11 +364,11 @@ impl Run<'_> {
     }
 
     /// The report of a run that one look at the history's end has settled.
-    fn settled(&mut self, position: &Position) -> Report {
+    fn settled(&mut self, position: &SetPosition) -> Report {
         let (applied, newer) = match position {
-            Position::Beginning { applied, .. } => (*applied, &[][..]),
-            Position::Ahead { newer } => (self.set.len(), newer.as_slice()),
-            Position::Interrupted { .. } | Position::Other => (0, &[][..]),
+            SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => (*applied, &[][..]),
+            SetPosition::Ahead { newer } => (self.set.len(), newer.as_slice()),
+            SetPosition::Interrupted { .. } | SetPosition::Diverged => (0, &[][..]),
         };
         let beginning = || self.set.iter().take(applied).rev();
         let versioned = beginning().find(|migration| !migration.version().is_repeatable());
@@ -425,7 +424,7 @@ fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option
 /// # Errors
 ///
 /// As [`History::head`].
-pub async fn position(history: &mut dyn History, set: &Set) -> Result<(HistoryHead, Position), Error> {
+pub async fn position(history: &mut dyn History, set: &Set) -> Result<(HistoryHead, SetPosition), Error> {
     let head = history.head(set).await?;
     let position = head.position(set);
     Ok((head, position))

@@ -8,5 +8,5 @@ pub mod stored;
 pub use notice::Notice;
 pub(crate) use notice::{list, numbered};
 pub use state::{
-    Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept, LostRows, Position,
+    Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept, LostRows, SetPosition,
 };

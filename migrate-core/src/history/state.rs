@@ -27,14 +27,14 @@ impl HistoryHead {
     /// Where the database stands, seen from a set.
     ///
     /// A migration that is newer than all of the set is a newer release's, and so is what becomes of it.
-    pub fn position(&self, set: &Set) -> Position {
+    pub fn position(&self, set: &Set) -> SetPosition {
         if let Some(version) =
             self.interrupted.as_ref().filter(|version| Some(*version) <= set.last_version())
         {
-            return Position::Interrupted { version: version.clone() };
+            return SetPosition::Interrupted { version: version.clone() };
         }
         if let Some(applied) = set.digests().position(&self.digest) {
-            return Position::Beginning { applied, total: set.len() };
+            return SetPosition::at(applied, set.len());
         }
         match &self.since {
             Some(newer) => {
@@ -45,9 +45,13 @@ impl HistoryHead {
                 let mut seen = std::collections::HashSet::new();
                 newer.retain(|newer| seen.insert(newer.version.clone()));
                 let is_ahead = newer.iter().all(|newer| Some(&newer.version) > set.last_version());
-                if is_ahead && !newer.is_empty() { Position::Ahead { newer } } else { Position::Other }
+                if is_ahead && !newer.is_empty() {
+                    SetPosition::Ahead { newer }
+                } else {
+                    SetPosition::Diverged
+                }
             }
-            None => Position::Other,
+            None => SetPosition::Diverged,
         }
     }
 }
@@ -69,7 +73,7 @@ impl HistoryTail {
     pub const NONE: HistoryTail = HistoryTail { digest: Digest::EMPTY, last_row: 0, is_unended: false };
 
     /// Where the database stands, seen from a set.
-    pub fn position(&self, set: &Set) -> Position {
+    pub fn position(&self, set: &Set) -> SetPosition {
         HistoryHead { digest: self.digest, ..HistoryHead::NONE }.position(set)
     }
 }
@@ -83,43 +87,65 @@ pub struct AppliedRef {
     pub name: String,
 }
 
-/// Where a database stands, seen from a set, as far as one look at the history's end can tell.
+/// A database's position in a set, as far as one read of the history's end can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Position {
-    /// The first `applied` migrations of the set's `total` are applied, unchanged, and nothing else.
-    Beginning {
-        /// How many are applied.
+pub enum SetPosition {
+    /// All migrations of the set are applied, unchanged, and nothing else.
+    UpToDate {
+        /// The number of migrations, all applied.
         applied: usize,
-        /// How many there are.
-        total: usize,
     },
-    /// All of the set is applied, unchanged, and newer migrations that it does not have: a newer release was here.
+    /// The first `applied` migrations of the set are applied, unchanged, and nothing else; the others are pending.
+    Behind {
+        /// The number of applied migrations.
+        applied: usize,
+        /// The number of pending ones, at least one.
+        pending: usize,
+    },
+    /// All of the set is applied, unchanged, and newer migrations that the set lacks: a newer release migrated this database.
     Ahead {
-        /// What the set does not have, in the order of application.
+        /// The newer migrations, in the order of application.
         newer: Vec<AppliedRef>,
     },
-    /// A migration was begun, or begun to be reverted, and not finished: a run is at it, or was interrupted.
+    /// The last migration was begun, or begun to be reverted, and not finished: a run is in progress, or was interrupted.
     Interrupted {
-        /// Its version.
+        /// The migration's version.
         version: Version,
     },
-    /// Something else: migrations edited, missing or applied out of order. Only the whole history tells.
-    Other,
+    /// The history is no beginning of the set: migrations were edited, are missing, or were applied out of order. Only the whole
+    /// history tells which.
+    Diverged,
 }
 
-impl Position {
-    /// Whether all of the set is applied.
-    pub fn is_up_to_date(&self) -> bool {
-        matches!(self, Position::Ahead { .. }) || self.pending() == Some(0)
+impl SetPosition {
+    /// The position after the first `applied` of `total` migrations.
+    pub const fn at(applied: usize, total: usize) -> SetPosition {
+        match total.saturating_sub(applied) {
+            0 => SetPosition::UpToDate { applied },
+            pending => SetPosition::Behind { applied, pending },
+        }
     }
 
-    /// How many migrations are pending, where one look tells.
+    /// True if all of the set is applied.
+    pub fn is_up_to_date(&self) -> bool {
+        self.pending() == Some(0)
+    }
+
+    /// The number of applied migrations, if they are the set's first ones and nothing else is applied.
+    pub fn applied(&self) -> Option<usize> {
+        match self {
+            SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => Some(*applied),
+            SetPosition::Ahead { .. } | SetPosition::Interrupted { .. } | SetPosition::Diverged => None,
+        }
+    }
+
+    /// The number of pending migrations, if the history's end tells.
     pub fn pending(&self) -> Option<usize> {
         match self {
-            Position::Beginning { applied, total } => Some(total - applied),
-            Position::Ahead { .. } => Some(0),
-            Position::Interrupted { .. } | Position::Other => None,
+            SetPosition::UpToDate { .. } | SetPosition::Ahead { .. } => Some(0),
+            SetPosition::Behind { pending, .. } => Some(*pending),
+            SetPosition::Interrupted { .. } | SetPosition::Diverged => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Accepting an edit: the text that an applied migration has now becomes the one that counts.
 
-use crate::history::{Applied, HistoryState, Position};
+use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::check::{applied_text, missing};
 use crate::plan::refused::Diff;
 use crate::plan::up::unknown;
@@ -138,7 +138,7 @@ fn check_writing(migration: &dyn Migration, applied: &Applied) -> Result<(), Ref
 }
 
 impl Plan for Accept {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         false
     }
 

@@ -4,7 +4,7 @@ use crate::history::Notice;
 use crate::history::foreign::{
     ForeignHistory, ForeignMigration, ForeignMigrationState, Obstacle, Tool, UnusableHistory,
 };
-use crate::history::{Applied, HistoryState, Position};
+use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::step::Adopted;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
@@ -29,13 +29,13 @@ impl Adopt {
 }
 
 impl Plan for Adopt {
-    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &SetPosition, policies: &Policies) -> bool {
         self.0.surely_done(set, position, policies)
     }
 
-    fn surely_pending(&self, set: &Set, position: &Position) -> bool {
+    fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
         // Where nothing of ours is applied, only the whole look tells what there is to adopt.
-        !matches!(position, Position::Beginning { applied: 0, .. }) && self.0.surely_pending(set, position)
+        position.applied() != Some(0) && self.0.surely_pending(set, position)
     }
 
     fn may_replan(&self) -> bool {

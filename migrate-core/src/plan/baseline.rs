@@ -1,6 +1,6 @@
 //! For a database whose schema was there first.
 
-use crate::history::{HistoryState, Position};
+use crate::history::{HistoryState, SetPosition};
 use crate::plan::check::check_rows;
 use crate::plan::up::unknown;
 use crate::plan::{Plan, Policies, Refused, Step, Steps};
@@ -20,9 +20,9 @@ impl Baseline {
 }
 
 impl Plan for Baseline {
-    fn surely_done(&self, set: &Set, position: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &SetPosition, _: &Policies) -> bool {
         // Asked for again, by another replica perhaps: it stands already.
-        matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
+        position.applied().is_some_and(|applied| set.position(&self.0).is_some_and(|i| i + 1 == applied))
     }
 
     fn may_replan(&self) -> bool {

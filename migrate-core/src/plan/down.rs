@@ -1,7 +1,7 @@
 //! Backward.
 
 use crate::history::stored;
-use crate::history::{Applied, HistoryState, Position};
+use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::check::check_rows;
 use crate::plan::{Plan, Policies, Refused, Step, Steps, repeatable};
 use crate::set::Set;
@@ -190,7 +190,7 @@ impl From<usize> for Down {
 }
 
 impl Plan for Down {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         // Where nothing is applied, a newer release's migration may still be half applied: the history tells.
         self.is_nothing()
     }

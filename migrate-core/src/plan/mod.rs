@@ -30,7 +30,7 @@ pub use step::{Action, Adopted, Settled, Step, Steps, Superseded};
 pub use to::To;
 pub use up::Up;
 
-use crate::history::{HistoryState, Position};
+use crate::history::{HistoryState, SetPosition};
 use crate::set::Set;
 use std::fmt::Debug;
 
@@ -41,7 +41,7 @@ use std::fmt::Debug;
 /// A plan of one's own is a few lines: this one applies nothing, and lets the history be checked.
 ///
 /// ```
-/// use migrate_core::history::{Position, HistoryState};
+/// use migrate_core::history::{SetPosition, HistoryState};
 /// use migrate_core::plan::{Plan, Policies, Refused, Steps, check};
 /// use migrate_core::Set;
 ///
@@ -49,7 +49,7 @@ use std::fmt::Debug;
 /// struct CheckOnly;
 ///
 /// impl Plan for CheckOnly {
-///     fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+///     fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
 ///         false
 ///     }
 ///     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
@@ -60,11 +60,11 @@ use std::fmt::Debug;
 pub trait Plan: Debug + Send + Sync {
     /// Whether there is certainly nothing to do for a database that stands there, so that a run may end without
     /// loading its history.
-    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool;
+    fn surely_done(&self, set: &Set, position: &SetPosition, policies: &Policies) -> bool;
 
     /// Whether there is certainly something to do, so that a run may go for the lock without loading the history
     /// first.
-    fn surely_pending(&self, set: &Set, position: &Position) -> bool {
+    fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
         let _ = (set, position);
         false
     }

@@ -1,6 +1,6 @@
 //! Back and forward again.
 
-use crate::history::{Applied, HistoryState, Position};
+use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::down::{not_while_interrupted, only_run, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
@@ -29,7 +29,7 @@ impl Redo {
 }
 
 impl Plan for Redo {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         self.count == 0
     }
 

@@ -1,6 +1,6 @@
 //! Settling by hand what a program can't tell.
 
-use crate::history::{HistoryState, Interrupted, Position};
+use crate::history::{HistoryState, Interrupted, SetPosition};
 use crate::plan::repeatable::superseded;
 use crate::plan::step::Settled;
 use crate::plan::up::unknown;
@@ -124,7 +124,7 @@ fn resume_at(
 }
 
 impl Plan for Resolve {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         false
     }
 

@@ -1,6 +1,6 @@
 //! To a version, whichever way that is.
 
-use crate::history::{HistoryState, Position};
+use crate::history::{HistoryState, SetPosition};
 use crate::plan::{Down, Plan, Policies, Refused, Steps, Up};
 use crate::set::Set;
 use crate::set::version::Version;
@@ -17,8 +17,8 @@ impl To {
 }
 
 impl Plan for To {
-    fn surely_done(&self, set: &Set, position: &Position, _: &Policies) -> bool {
-        matches!(position, Position::Beginning { applied, .. } if set.position(&self.0).is_some_and(|i| i + 1 == *applied))
+    fn surely_done(&self, set: &Set, position: &SetPosition, _: &Policies) -> bool {
+        position.applied().is_some_and(|applied| set.position(&self.0).is_some_and(|i| i + 1 == applied))
     }
 
     fn may_replan(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::history::Notice;
 use crate::history::stored;
-use crate::history::{HistoryState, Interrupted, Position};
+use crate::history::{HistoryState, Interrupted, SetPosition};
 use crate::plan::check::AppliedVersions;
 use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash};
 use crate::set::Set;
@@ -38,16 +38,18 @@ impl Up {
 }
 
 impl Plan for Up {
-    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &SetPosition, policies: &Policies) -> bool {
         match position {
-            Position::Beginning { applied, .. } => self.count(set).is_some_and(|count| *applied >= count),
-            Position::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
-            Position::Interrupted { .. } | Position::Other => false,
+            SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => {
+                self.count(set).is_some_and(|count| *applied >= count)
+            }
+            SetPosition::Ahead { .. } => policies.allow_ahead && self.count(set).is_some(),
+            SetPosition::Interrupted { .. } | SetPosition::Diverged => false,
         }
     }
 
-    fn surely_pending(&self, set: &Set, position: &Position) -> bool {
-        matches!((position, self.count(set)), (Position::Beginning { applied, .. }, Some(count)) if *applied < count)
+    fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
+        matches!((position.applied(), self.count(set)), (Some(applied), Some(count)) if applied < count)
     }
 
     fn may_replan(&self) -> bool {

@@ -302,7 +302,15 @@ fn is_rule_id(id: &str) -> bool {
 
 /// A time as PostgreSQL reads it for `lock_timeout`: milliseconds when it has no unit. What PostgreSQL would round
 /// down to 0, which is no limit, is refused.
-fn duration(value: &str) -> Option<Duration> {
+///
+/// ```
+/// use migrate_core::set::options::duration;
+/// use std::time::Duration;
+///
+/// assert_eq!(duration("2s"), Some(Duration::from_secs(2)));
+/// assert_eq!(duration("soon"), None);
+/// ```
+pub fn duration(value: &str) -> Option<Duration> {
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
     let number: u128 = value[..value.len() - unit.len()].parse().ok()?;
     let unit = if unit.is_empty() { "ms" } else { unit };

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::{Settings, decide, run};
-use migrate_core::history::{HistoryState, Notice, Position};
+use migrate_core::history::{HistoryState, Notice, SetPosition};
 use migrate_core::plan::{
     Accept, Interruption, Plan, Policies, Refused, Resolution, Resolve, Step, Steps, Up,
 };
@@ -109,7 +109,7 @@ fn a_failed_migration_that_runs_statement_by_statement_goes_on_at_its_checkpoint
 struct Only(&'static str);
 
 impl Plan for Only {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         false
     }
 

@@ -2,7 +2,7 @@
 
 use crate::support::{self, block_on, set, set_of, steps, take, with_text};
 use migrate_core::engine::MemoryDatabase;
-use migrate_core::history::{AppliedRef, HistoryHead, HistoryState, Position};
+use migrate_core::history::{AppliedRef, HistoryHead, HistoryState, SetPosition};
 use migrate_core::plan::{
     Accept, Action, Adopted, Baseline, Down, Plan, Policies, Redo, Refused, Resolution, Resolve, Step, Steps,
     Superseded, To, Up,
@@ -106,7 +106,7 @@ fn what_contradicts_the_set_is_refused_by_name() {
 }
 
 /// Where a database stands that the first `applied` migrations of a set were applied to.
-fn at(set: &Set, applied: usize) -> Position {
+fn at(set: &Set, applied: usize) -> SetPosition {
     HistoryHead { digest: set.digests().of_first(applied), ..HistoryHead::NONE }.position(set)
 }
 
@@ -134,7 +134,7 @@ fn one_look_tells_whether_a_plan_has_certainly_nothing_or_certainly_something_to
     }
 }
 
-fn told(plan: &dyn Plan, set: &Set, position: &Position) -> char {
+fn told(plan: &dyn Plan, set: &Set, position: &SetPosition) -> char {
     match (plan.surely_done(set, position, &Policies::DEFAULT), plan.surely_pending(set, position)) {
         (true, false) => '=',
         (false, true) => '!',
@@ -373,7 +373,7 @@ proptest! {
         let digest = state.digest();
         let since = (applied.len() >= total as usize).then(|| applied[total as usize..].iter().map(|v| AppliedRef { version: version(*v), name: String::new() }).collect());
         let position = migrate_core::history::HistoryHead { digest, since, interrupted: None }.position(&set);
-        prop_assert!(position != Position::Other);
+        prop_assert!(position != SetPosition::Diverged);
         let target = version(target.min(total - 1));
         let plans: [&dyn Plan; 5] = [&Up::ALL, &Up::to(target.clone()), &To::version(target.clone()), &Down::count(0), &Baseline::at(target.clone())];
         for plan in plans {

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::reset;
 use crate::connection::target::{Target as _, describe};
-use migrate_core::history::{HistoryState, Position};
+use migrate_core::history::{HistoryState, SetPosition};
 use migrate_core::plan::{Action, Plan, Policies, Refused, Steps};
 use migrate_core::{Set, Version};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -91,7 +91,7 @@ struct AsShown {
 }
 
 impl Plan for AsShown {
-    fn surely_done(&self, set: &Set, position: &Position, policies: &Policies) -> bool {
+    fn surely_done(&self, set: &Set, position: &SetPosition, policies: &Policies) -> bool {
         self.plan.surely_done(set, position, policies)
     }
 

@@ -5,7 +5,7 @@ use crate::history::session_info::SessionInfo;
 use crate::history::table::{OPEN, Relation, UNENDED};
 use crate::sql::answers::{Answers, is_true, parsed, text};
 use crate::sql::quote::quote_literal;
-use migrate_core::history::{HistoryTail, Position};
+use migrate_core::history::HistoryTail;
 use migrate_core::{Digest, Set};
 use sha2::{Digest as _, Sha256};
 
@@ -76,7 +76,7 @@ pub(crate) fn read(
         problem: format!("its digest has {} bytes, not 32", digest.len() / 2),
     })?;
     let end = HistoryTail { digest, last_row: row, is_unended: is_true(last, 3) };
-    let Position::Beginning { applied, .. } = end.position(set) else { return Ok(Some(end)) };
+    let Some(applied) = end.position(set).applied() else { return Ok(Some(end)) };
     let found = rows.first().and_then(|row| text(row, 0));
     let is_sound = if applied == 0 { found.is_none() } else { found == Some(&*sum(set, applied)) };
     Ok(is_sound.then_some(end))

@@ -3,9 +3,9 @@
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
 use crate::history::{ForeignWriter, HistoryTable, Relation};
-use crate::settings::Inspect;
-use crate::settings::LockKind;
+use crate::settings::{Inspect, LockKind, SetSettings};
 use migrate_core::engine::Settings;
+use migrate_core::plan::Policies;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -50,28 +50,46 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
-    pub(crate) const DEFAULT: RunSettings = RunSettings {
-        engine: Settings::DEFAULT,
-        history_schema: None,
-        history_table: Cow::Borrowed("migrate_history"),
-        ignores_foreign: false,
-        lock: None,
-        lock_timeout: Duration::from_secs(2),
-        statement_timeout: Duration::ZERO,
-        inspect: None,
-        run: None,
-        program: Cow::Borrowed(""),
-        #[cfg(feature = "tracing")]
-        traces_text: false,
-        #[cfg(feature = "operate")]
-        backups: None,
-        #[cfg(feature = "catalog")]
-        keeps_schema: false,
-        #[cfg(feature = "histories")]
-        adopting: None,
-        #[cfg(feature = "histories")]
-        keeping: None,
-    };
+    pub(crate) const DEFAULT: RunSettings = RunSettings::of_set(SetSettings::DEFAULT);
+
+    /// The settings that are given with a set, and the defaults of the others.
+    pub(crate) const fn of_set(chosen: SetSettings) -> RunSettings {
+        let SetSettings { allow_out_of_order, allow_ahead, allow_missing, .. } = chosen;
+        RunSettings {
+            engine: Settings {
+                policies: Policies { allow_out_of_order, allow_ahead, allow_missing },
+                ..Settings::DEFAULT
+            },
+            history_schema: match chosen.history_schema {
+                Some(schema) => Some(Cow::Borrowed(schema)),
+                None => None,
+            },
+            history_table: Cow::Borrowed(chosen.history_table),
+            ignores_foreign: chosen.ignore_foreign_history,
+            lock: None,
+            lock_timeout: match chosen.lock_timeout {
+                Some(timeout) => timeout,
+                None => Duration::ZERO,
+            },
+            statement_timeout: match chosen.statement_timeout {
+                Some(timeout) => timeout,
+                None => Duration::ZERO,
+            },
+            inspect: None,
+            run: None,
+            program: Cow::Borrowed(chosen.program),
+            #[cfg(feature = "tracing")]
+            traces_text: false,
+            #[cfg(feature = "operate")]
+            backups: None,
+            #[cfg(feature = "catalog")]
+            keeps_schema: false,
+            #[cfg(feature = "histories")]
+            adopting: None,
+            #[cfg(feature = "histories")]
+            keeping: None,
+        }
+    }
 
     /// The history's table, where its schema is given.
     pub(crate) fn table(&self) -> Option<HistoryTable> {

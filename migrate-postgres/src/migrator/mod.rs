@@ -16,7 +16,7 @@ use crate::history::run_id;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, attempts, check_end};
 use crate::observe::{Callback, Listeners, OnEvent};
-use crate::settings::LockKind;
+use crate::settings::{LockKind, SetSettings};
 #[cfg(feature = "cli")]
 use crate::sql::transaction::BEGIN;
 
@@ -28,7 +28,7 @@ use migrate_core::Options;
 use migrate_core::engine;
 use migrate_core::engine::History;
 use migrate_core::engine::event::Event;
-use migrate_core::history::Position;
+use migrate_core::history::SetPosition;
 #[cfg(feature = "histories")]
 use migrate_core::history::foreign::ForeignHistory;
 use migrate_core::plan::{
@@ -96,11 +96,8 @@ impl Migrator {
     }
 
     /// The value of `migrate!`.
-    #[doc(hidden)]
-    pub const fn embedded(set: Set, program: &'static str) -> Migrator {
-        let mut settings = RunSettings::DEFAULT;
-        // A `const fn` can't assign: the old value would have to be dropped.
-        settings = RunSettings { program: Cow::Borrowed(program), ..settings };
+    pub(crate) const fn embedded(set: Set, chosen: SetSettings) -> Migrator {
+        let settings = RunSettings::of_set(chosen);
         Migrator { set, settings, target: None, values: Values::NONE, empty: None, on_event: None }
     }
 
@@ -186,11 +183,11 @@ impl Migrator {
     }
 
     /// How long a statement waits for a lock on a table before its migration is rolled back and retried. The default is 2 s;
-    /// zero waits forever. All traffic on the table queues behind a waiting statement.
+    /// `None` waits forever. All traffic on the table queues behind a waiting statement.
     ///
     /// A script's own `-- migrate: lock_timeout=…` takes precedence.
-    pub fn lock_timeout(mut self, duration: Duration) -> Migrator {
-        self.settings.lock_timeout = duration;
+    pub fn lock_timeout(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.lock_timeout = duration.into().unwrap_or(Duration::ZERO);
         self
     }
 
@@ -223,11 +220,11 @@ impl Migrator {
         self
     }
 
-    /// How long a statement may run. The default is no limit, as is zero, whatever the role's own setting is.
+    /// How long a statement may run. The default is `None`, no limit, whatever the role's own setting is.
     ///
     /// A script's own `-- migrate: statement_timeout=…` takes precedence.
-    pub fn statement_timeout(mut self, duration: Duration) -> Migrator {
-        self.settings.statement_timeout = duration;
+    pub fn statement_timeout(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.statement_timeout = duration.into().unwrap_or(Duration::ZERO);
         self
     }
 
@@ -459,6 +456,40 @@ impl Migrator {
         self.run_plan(target, &*self.forward()).await
     }
 
+    /// Does the same as [`run`](Migrator::run) in a program without an async runtime, and blocks until it is done. The run has a
+    /// thread and a runtime of its own, so it may also be called where a runtime exists, at the price of blocking its thread.
+    ///
+    /// A `Client` or a pool belongs to the runtime that made it: pass a URL or a `Config`.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{Migrator, migrate};
+    ///
+    /// static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+    ///
+    /// fn main() -> Result<(), migrate_postgres::Error> {
+    ///     let report = MIGRATIONS.run_blocking("postgres://app@localhost/app")?;
+    ///     println!("{report}");
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Migrator::run).
+    ///
+    /// # Panics
+    ///
+    /// If the operating system gives no thread or no event queue.
+    pub fn run_blocking<T: Target + ?Sized>(&self, target: &T) -> Result<Report, Error> {
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("an event queue of the operating system").block_on(self.run(target))
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     /// The plan of [`run`](Migrator::run).
     pub(crate) fn forward(&self) -> Box<dyn Plan> {
         let up = match &self.target {
@@ -640,7 +671,7 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn position<T: Target + ?Sized>(&self, target: &T) -> Result<Position, Error> {
+    pub async fn position<T: Target + ?Sized>(&self, target: &T) -> Result<SetPosition, Error> {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let head = history.head(&self.set).await;
         history.close().await;

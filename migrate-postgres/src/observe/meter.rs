@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::observe::outcome::Outcome;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use migrate_core::engine::event::{Event, Severity};
-use migrate_core::history::Position;
+use migrate_core::history::SetPosition;
 use migrate_core::{Report, Set};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -171,11 +171,11 @@ impl Drop for Meter<'_> {
 }
 
 /// Takes note of where a database stands.
-pub(crate) fn position(set: &Set, position: &Position) {
+pub(crate) fn position(set: &Set, position: &SetPosition) {
     describe();
     match position {
-        Position::Beginning { applied, total } => set_pending(set, total.saturating_sub(*applied)),
-        Position::Ahead { .. } => set_pending(set, 0),
+        SetPosition::Behind { pending, .. } => set_pending(set, *pending),
+        SetPosition::UpToDate { .. } | SetPosition::Ahead { .. } => set_pending(set, 0),
         _ => {}
     }
 }

@@ -4,8 +4,10 @@
 mod backups;
 mod inspect;
 mod lock_kind;
+mod set_settings;
 
 #[cfg(feature = "operate")]
 pub use backups::Backups;
 pub(crate) use inspect::Inspect;
 pub use lock_kind::LockKind;
+pub use set_settings::SetSettings;

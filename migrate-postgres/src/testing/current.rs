@@ -115,7 +115,7 @@ fn same(a: &dyn Migration, b: &dyn Migration) -> bool {
 /// ```no_run
 /// use migrate_postgres::{Migrator, migrate};
 ///
-/// const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+/// static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 ///
 /// #[cfg(test)]
 /// migrate_postgres::current_test!(MIGRATIONS);

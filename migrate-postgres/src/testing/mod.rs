@@ -10,7 +10,7 @@
 //! use migrate_postgres::{Migrator, migrate};
 //! use tokio_postgres::Client;
 //!
-//! const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+//! static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 //!
 //! #[migrate_postgres::test(set = MIGRATIONS)]
 //! async fn a_user_is_found_by_name(client: Client) -> Result<(), tokio_postgres::Error> {

@@ -29,7 +29,7 @@ use tokio_postgres::Statement;
 /// use migrate_postgres::{Migrator, migrate};
 /// use migrate_postgres::testing::assert_reversible;
 ///
-/// const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+/// static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 ///
 /// #[tokio::test]
 /// async fn each_migration_can_be_taken_back() {
@@ -44,7 +44,7 @@ use tokio_postgres::Statement;
 /// # use migrate_postgres::testing::assert_reversible;
 /// use migrate_postgres::testing::RoundTrip;
 ///
-/// # const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+/// # static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 /// # async fn test() {
 /// let some = RoundTrip::of(MIGRATIONS)
 ///     .allow_irreversible("0001_create_greetings")

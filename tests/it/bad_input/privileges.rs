@@ -2,7 +2,7 @@
 
 use crate::bad_input::support::{Folder, assert_error, assert_snapshot, database, holds};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
-use migrate_postgres::{Error, Position};
+use migrate_postgres::{Error, SetPosition};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use tokio_postgres::{Client, Config, NoTls};
@@ -139,7 +139,7 @@ async fn a_history_schema_that_does_not_exist_is_made() {
     let migrator = folder.migrator().history_schema("ops \"1\"").history_table("migrate history");
     assert_eq!(
         migrator.position(&database.config()).await.unwrap(),
-        Position::Beginning { applied: 0, total: 3 }
+        SetPosition::Behind { applied: 0, pending: 3 }
     );
     migrator.run(&database.config()).await.unwrap();
     assert!(migrator.run(&database.config()).await.unwrap().is_noop());

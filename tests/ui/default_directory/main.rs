@@ -1,3 +1,3 @@
-pub const SET: migrate_postgres::Migrator = migrate_postgres::migrate!();
+pub static SET: migrate_postgres::Migrator = migrate_postgres::migrate!();
 
 pub fn main() {}

@@ -1,4 +1,4 @@
 //! What is wrong in a half of a file has the lines of the file.
 use migrate_postgres::{Migrator, migrate};
 
-pub const MIGRATIONS: Migrator = migrate!();
+pub static MIGRATIONS: Migrator = migrate!();

@@ -1,8 +1,8 @@
 //! Placeholders that are not known, or stand where there are none.
 use migrate_postgres::{Migrator, migrate};
 
-pub const SOME: Migrator = migrate!("migrations", placeholders = ["schema"]);
-pub const NONE: Migrator = migrate!("migrations", placeholders = []);
-pub const BAD: Migrator = migrate!("migrations", placeholders = ["1st"]);
-pub const TWICE: Migrator = migrate!("migrations", placeholders = ["a", "a"]);
-pub const NO_LIST: Migrator = migrate!("migrations", placeholders = "a");
+pub static SOME: Migrator = migrate!("migrations", placeholders = ["schema"]);
+pub static NONE: Migrator = migrate!("migrations", placeholders = []);
+pub static BAD: Migrator = migrate!("migrations", placeholders = ["1st"]);
+pub static TWICE: Migrator = migrate!("migrations", placeholders = ["a", "a"]);
+pub static NO_LIST: Migrator = migrate!("migrations", placeholders = "a");

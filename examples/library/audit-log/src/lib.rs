@@ -7,7 +7,7 @@ use migrate_postgres::{Error, Migrator, Report, Target, migrate};
 use tokio_postgres::Client;
 
 /// The migrations of this library, for an application that wants to set more than [`migrate()`] does.
-pub const MIGRATIONS: Migrator = migrate!("migrations", set = "audit_log");
+pub static MIGRATIONS: Migrator = migrate!("migrations", set = "audit_log");
 
 /// Brings the tables of this library up to date. To be called at boot.
 ///

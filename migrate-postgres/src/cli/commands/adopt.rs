@@ -10,7 +10,7 @@ use crate::cli::problem::Problem;
 use crate::tools::{self, ToolTable};
 use clap::ValueEnum;
 use migrate_core::Set;
-use migrate_core::history::{HistoryState, Position};
+use migrate_core::history::{HistoryState, SetPosition};
 use migrate_core::plan::{Plan, Policies, Refused, Steps, adoption};
 use serde_json::json;
 
@@ -99,7 +99,7 @@ impl Args {
 struct Adoption;
 
 impl Plan for Adoption {
-    fn surely_done(&self, _: &Set, _: &Position, _: &Policies) -> bool {
+    fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
         false
     }
 

@@ -8,7 +8,7 @@
 //! use migrate_postgres::drift::Comparison;
 //! use migrate_postgres::{Migrator, migrate};
 //!
-//! const MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+//! static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 //!
 //! # async fn probe(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let comparison = Comparison::new().ignore("extension:pg_stat_statements".parse()?);
@@ -67,7 +67,7 @@ use crate::schema::scratch::{PhaseCallback, Replay, ReplaySource, Replayed, Scra
 use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
 use migrate_core::history::stored;
-use migrate_core::history::{Applied, HistoryState, Position};
+use migrate_core::history::{Applied, HistoryState};
 use migrate_core::plan::{Baseline, Plan};
 use migrate_core::{Report, Script, Set, SqlMigration, Version};
 use std::fmt;
@@ -285,7 +285,7 @@ impl Migrator {
         version: &str,
         comparison: &Comparison,
     ) -> Result<Report, Error> {
-        if matches!(self.position(target).await?, Position::Beginning { applied: 0, .. }) {
+        if self.position(target).await?.applied() == Some(0) {
             let differences = self.check_baseline(target, version, comparison).await?;
             if !differences.is_empty() {
                 let version = self.version(version);
