@@ -1,7 +1,9 @@
 //! What a history's end and its rows say: where a database stands, what was lost, what is worth a notice.
 
 use crate::support::{applied, interrupted, migration, set, set_of, state_of, with_text};
-use migrate_core::history::{AppliedRef, HistoryHead, HistoryState, HistoryTail, LostRows, Notice, Position};
+use migrate_core::history::{
+    AppliedRef, HistoryHead, HistoryState, HistoryTail, LostRows, Notice, SetPosition,
+};
 use migrate_core::{Digest, Set, SqlMigration, Version};
 
 fn version(number: &'static str) -> Version {
@@ -16,7 +18,7 @@ fn newer(versions: &[&'static str]) -> Vec<AppliedRef> {
 }
 
 /// Where a database stands whose history has this digest, and these rows since all of the set was applied.
-fn position(set: &Set, digest: Digest, since: Option<&[&'static str]>) -> Position {
+fn position(set: &Set, digest: Digest, since: Option<&[&'static str]>) -> SetPosition {
     HistoryHead { digest, since: since.map(newer), interrupted: None }.position(set)
 }
 
@@ -30,7 +32,7 @@ fn each_beginning_of_a_set_is_a_place_and_tells_what_is_pending() {
     let set = set(1..=3);
     for applied in 0..=3 {
         let position = position(&set, set.digests().of_first(applied), None);
-        assert_eq!(position, Position::Beginning { applied, total: 3 });
+        assert_eq!(position, SetPosition::at(applied, 3));
         assert_eq!((position.pending(), position.is_up_to_date()), (Some(3 - applied), applied == 3));
         let end = HistoryTail { digest: set.digests().of_first(applied), ..HistoryTail::NONE };
         assert_eq!(end.position(&set), position);
@@ -43,12 +45,12 @@ fn a_database_is_ahead_where_only_newer_migrations_came_after_the_whole_set() {
     let set = set(1..=3);
     let ahead = |since: &[&'static str]| position(&set, strange(), Some(since));
     let position = ahead(&["4", "5"]);
-    assert_eq!(position, Position::Ahead { newer: newer(&["4", "5"]) });
+    assert_eq!(position, SetPosition::Ahead { newer: newer(&["4", "5"]) });
     assert_eq!((position.pending(), position.is_up_to_date()), (Some(0), true));
     // A migration whose text was accepted since has two rows, and repeatable ones are run again.
-    assert_eq!(ahead(&["4", "4", "R__v", "5"]), Position::Ahead { newer: newer(&["4", "5"]) });
+    assert_eq!(ahead(&["4", "4", "R__v", "5"]), SetPosition::Ahead { newer: newer(&["4", "5"]) });
     for since in [&["4", "2"][..], &["3"], &["R__v"], &[]] {
-        assert_eq!(ahead(since), Position::Other, "{since:?}");
+        assert_eq!(ahead(since), SetPosition::Diverged, "{since:?}");
     }
     let other = self::position(&set, strange(), None);
     assert_eq!((other.pending(), other.is_up_to_date()), (None, false));
@@ -63,10 +65,10 @@ fn an_interruption_counts_unless_it_is_a_newer_releases() {
     };
     for number in ["1", "3"] {
         let position = at(number);
-        assert_eq!(position, Position::Interrupted { version: version(number) });
+        assert_eq!(position, SetPosition::Interrupted { version: version(number) });
         assert_eq!((position.pending(), position.is_up_to_date()), (None, false));
     }
-    assert_eq!(at("4"), Position::Beginning { applied: 2, total: 3 });
+    assert_eq!(at("4"), SetPosition::at(2, 3));
 }
 
 #[test]
