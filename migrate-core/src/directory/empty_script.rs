@@ -2,7 +2,7 @@
 
 use super::layouts::marks::{self, Comment};
 use crate::set::options;
-use crate::sql::{self, TokenKind};
+use crate::sql::{Token, TokenKind};
 
 /// How the comment begins that stands in for a script which is still to be written; `migrate new` writes it.
 ///
@@ -27,10 +27,10 @@ pub(super) enum EmptyScript {
     OnPurpose,
 }
 
-/// Why a text has no statement, none where it has one.
-pub(super) fn empty_script(text: &str) -> Option<EmptyScript> {
+/// Why a text has no statement, none where it has one. Of its tokens the comments are needed, and the first that is no semicolon.
+pub(super) fn empty_script(text: &str, tokens: &[Token]) -> Option<EmptyScript> {
     let mut found = EmptyScript::Blank;
-    for token in sql::tokens(text) {
+    for token in tokens {
         let comment = token.text(text);
         let kind = match token.kind {
             TokenKind::LineComment => of_comment(comment),
@@ -92,7 +92,7 @@ mod tests {
             ("-- no-op\nSELECT 1", None),
             ("-- To be written: tables\nCREATE TABLE t ()", None),
         ] {
-            assert_eq!(empty_script(text), expected, "{text:?}");
+            assert_eq!(empty_script(text, &crate::sql::split(text).outline), expected, "{text:?}");
         }
     }
 }

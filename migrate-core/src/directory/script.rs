@@ -13,7 +13,7 @@ use crate::set::placeholder::{self, Placeholder};
 use crate::set::problem::{Problem, ProblemKind, Problems};
 use crate::set::script::{Script, grouping, units};
 use crate::sql::TransactionMode;
-use crate::sql::{self, Ending, FaultKind, Invisible, Split, Statements};
+use crate::sql::{self, Ending, FaultKind, Invisible, LocalSetting, Split, Statements};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -45,10 +45,11 @@ impl Scripts<'_> {
             return None;
         }
         let whole = 0..text.len();
-        if self.is_left_out(&file.path, text, role) {
+        let split = sql::split(text);
+        if self.is_left_out(&file.path, text, &split, role) {
             return None;
         }
-        let found = self.check(&file.path, text, whole, role, asked)?;
+        let found = self.check(&file.path, text, whole, split, role, asked)?;
         let text = match file.bytes {
             Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
@@ -76,20 +77,22 @@ impl Scripts<'_> {
             at: Some(sql::line_column(text, offset)),
             ..Note::of_file(&file.path, NoteKind::RepeatedMark)
         }));
-        let up_range = 0..down_at.unwrap_or(text.len());
-        if self.is_left_out(&file.path, &text[up_range.clone()], Role::Up) {
+        let split = |range: Range<usize>| (range.clone(), sql::split(&text[range]));
+        let up = split(0..down_at.unwrap_or(text.len()));
+        if self.is_left_out(&file.path, &text[up.0.clone()], &up.1, Role::Up) {
             return None;
         }
-        let down = down_at.map(|at| at..text.len());
-        let down = down.filter(|range| !self.is_left_out(&file.path, &text[range.clone()], Role::Down));
-        let mut half = |range: Range<usize>, role, mode: Option<Mark>| {
+        let down = down_at
+            .map(|at| split(at..text.len()))
+            .filter(|(range, split)| !self.is_left_out(&file.path, &text[range.clone()], split, Role::Down));
+        let mut half = |(range, split): (Range<usize>, Split), role, mode: Option<Mark>| {
             let asked = mode.map(|mark| asked_by(&mark, text));
-            let found = self.check(&file.path, text, range.clone(), role, asked.as_ref())?;
+            let found = self.check(&file.path, text, range.clone(), split, role, asked.as_ref())?;
             let line = sql::line_column(text, range.start).line;
             Some(found.script(file.path.clone(), part(file, range.clone())).in_part(range.start, line))
         };
-        let up = half(up_range, Role::Up, up_mode);
-        let down = down.map(|range| half(range, Role::Down, down_mode));
+        let up = half(up, Role::Up, up_mode);
+        let down = down.map(|down| half(down, Role::Down, down_mode));
         match (up, down) {
             (Some(up), None) => Some((up, None)),
             (Some(up), Some(Some(down))) => Some((up, Some(down))),
@@ -98,8 +101,8 @@ impl Scripts<'_> {
     }
 
     /// Whether a script counts as none, which is noted where it may surprise.
-    fn is_left_out(&mut self, path: &str, text: &str, role: Role) -> bool {
-        let why = match (empty_script(text), role) {
+    fn is_left_out(&mut self, path: &str, text: &str, split: &Split, role: Role) -> bool {
+        let why = match (empty_script(text, &split.outline), role) {
             (Some(EmptyScript::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
             // A revert would take nothing back, and say that it did.
             (Some(EmptyScript::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
@@ -115,8 +118,8 @@ impl Scripts<'_> {
     }
 
     /// Notes a script that does nothing, or reports it where that can't be meant.
-    fn check_wordless(&mut self, path: &str, text: &str, role: Role) -> Option<ProblemKind> {
-        let why = match (empty_script(text)?, role) {
+    fn check_wordless(&mut self, path: &str, text: &str, split: &Split, role: Role) -> Option<ProblemKind> {
+        let why = match (empty_script(text, &split.outline)?, role) {
             (EmptyScript::Unwritten, _) => return Some(ProblemKind::Unwritten),
             (EmptyScript::Blank, Role::Verify) => return Some(ProblemKind::Empty),
             (EmptyScript::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
@@ -136,15 +139,16 @@ impl Scripts<'_> {
         path: &str,
         file: &str,
         range: Range<usize>,
+        split: Split,
         role: Role,
         asked: Option<&Asked>,
     ) -> Option<ScriptContents> {
         let before = self.problems.len();
         let text = &file[range.clone()];
-        let header = options::read_header(text, role);
-        let Split { mut statements, faults, .. } = sql::split(text);
-        let no_statement = statements.is_empty() && faults.is_empty();
-        let wrong = if no_statement { self.check_wordless(path, text, role) } else { None };
+        let header = options::header_of(text, split.outline.iter().copied(), role);
+        let no_statement = split.statements.is_empty() && split.faults.is_empty();
+        let wrong = if no_statement { self.check_wordless(path, text, &split, role) } else { None };
+        let Split { mut statements, faults, invisible, local_settings, .. } = split;
         let mut report =
             |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
         wrong.into_iter().for_each(|kind| report(0, kind));
@@ -167,11 +171,12 @@ impl Scripts<'_> {
             self.notes.push(Note { at, ..Note::of_file(path, why) });
         };
         let line = |offset: usize| sql::line_column(file, range.start + offset).line;
-        transactions(text, &statements, &options, role, line, &mut report, &mut note);
+        let split = (statements.as_slice(), local_settings.as_slice());
+        transactions(text, split, &options, role, line, &mut report, &mut note);
         // Where quotes are not closed, what stands in them can't be told.
         let is_whole = faults.is_empty();
         faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
-        for Invisible { offset, character, is_refused } in sql::invisible(text) {
+        for Invisible { offset, character, is_refused } in invisible {
             if is_refused {
                 report(offset, ProblemKind::Sql(FaultKind::InvisibleCharacter { character }));
             } else {
@@ -180,7 +185,7 @@ impl Scripts<'_> {
                 self.notes.push(Note { at, ..Note::of_file(path, why) });
             }
         }
-        let names = self.placeholders.filter(|_| is_whole);
+        let names = self.placeholders.filter(|_| is_whole && text.contains("${"));
         let placeholders = names.map(|names| placeholder::find(text, names)).unwrap_or_default();
         for (offset, text, fault) in placeholders.faults {
             report(offset, ProblemKind::BadPlaceholder { text, fault });
@@ -195,7 +200,7 @@ impl Scripts<'_> {
 /// Looks at the transactions of a script's own, and at those that it runs in.
 fn transactions(
     text: &str,
-    statements: &[sql::Statement],
+    (statements, local_settings): (&[sql::Statement], &[LocalSetting]),
     options: &Options,
     role: Role,
     line: impl Fn(usize) -> u32,
@@ -215,15 +220,18 @@ fn transactions(
     let mut idle = None;
     for unit in units(text, options, statements).iter().filter(|_| by_statement) {
         let opened = unit.opening().first().map(|index| statements.at(*index).range().start);
-        for statement in unit.statements().map(|index| statements.at(index)) {
+        for index in unit.statements() {
+            let statement = statements.at(index);
             let (at, text) = (statement.range().start, statement.text(text));
+            let local = local_settings.binary_search_by_key(&index, |setting| setting.statement);
+            let local = local.ok().map(|place| local_settings[place]);
             match opened {
                 Some(opened) if statement.refuses().is_some() => {
                     let begun = line(opened);
                     report(at, ProblemKind::RefusesOwnBlock { statement: beginning(text), begun });
                 }
-                None if sql::is_limiting_local(text) => idle = idle.or(Some(at)),
-                None if sql::is_local_setting(text) && statement.control().is_none() => {
+                None if local.is_some_and(|setting| setting.is_limit) => idle = idle.or(Some(at)),
+                None if local.is_some() => {
                     let statement = beginning(&sql::redact(text));
                     report(at, ProblemKind::LocalSetting { statement });
                 }

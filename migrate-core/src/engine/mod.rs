@@ -429,3 +429,59 @@ pub async fn position(history: &mut dyn History, set: &Set) -> Result<(HistoryHe
     let position = head.position(set);
     Ok((head, position))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::event::Unobserved;
+    use super::*;
+    use crate::directory::source::SourceFile;
+    use crate::directory::{self, Directory};
+    use crate::plan::Up;
+    use crate::set::embedded::{LAZY_MIGRATION, Literals, Packing};
+    use crate::set::migration::Migration as _;
+    use crate::{DigestChain, sql};
+
+    const FILES: [(&str, &str); 2] = [
+        ("1_a.sql", "-- migrate: lock_timeout=5s\nCREATE TABLE t (a int); INSERT INTO t VALUES (1);"),
+        ("2_b.sql", "CREATE INDEX CONCURRENTLY i ON t (a);"),
+    ];
+
+    /// A set as `migrate!` embeds it.
+    fn embedded() -> Set {
+        let file =
+            |(path, text): (&'static str, &'static str)| SourceFile::new(path, text.as_bytes().to_vec());
+        let Directory { migrations, layout, .. } = directory::read(FILES.map(file).to_vec()).unwrap();
+        let packing = Packing::of(migrations.iter());
+        let files = FILES.map(|(_, text)| text).to_vec().leak();
+        let literals = Literals { order: layout.order(), files, packed: packing.bytes.leak() };
+        let made = [LAZY_MIGRATION; FILES.len()].to_vec().leak();
+        let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
+        let digests = digests.as_bytes().to_vec().leak();
+        Set::from_static("app", Box::leak(Box::new(literals)), made, digests, "", &[], &[])
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        loop {
+            if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+        }
+    }
+
+    #[test]
+    fn a_boot_lexes_nothing() {
+        let database = MemoryDatabase::default();
+        let boot = |set: &Set| {
+            let mut history = database.history();
+            block_on(run(&mut history, set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved)).unwrap()
+        };
+        let (set, again) = (embedded(), embedded());
+        let (lexed, report) = sql::counted::during(|| boot(&set));
+        assert_eq!((report.steps.len(), lexed), (2, 0));
+        let (lexed, report) = sql::counted::during(|| boot(&again));
+        assert!(report.is_noop());
+        assert_eq!(lexed, 0);
+    }
+}

@@ -20,7 +20,7 @@
 
 use crate::set::Role;
 use crate::set::problem::ProblemKind;
-use crate::sql::{self, TokenKind, TransactionMode};
+use crate::sql::{self, Token, TokenKind, TransactionMode};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -67,7 +67,9 @@ impl Options {
 
     /// The options that are displayed like this.
     pub(crate) fn of_words(words: &str) -> Options {
-        let header = read_header(&format!("-- migrate: {words}"), Role::Up);
+        let text = format!("-- migrate: {words}");
+        let comment = Token { kind: TokenKind::LineComment, start: 0, end: text.len() };
+        let header = header_of(&text, std::iter::once(comment), Role::Up);
         debug_assert!(header.faults.is_empty(), "{words}: {:?}", header.faults);
         header.options
     }
@@ -155,13 +157,18 @@ pub(crate) struct Header {
 
 /// Reads the comments at the top of a script, and looks below them for what was meant to stand there.
 pub(crate) fn read_header(text: &str, role: Role) -> Header {
+    header_of(text, sql::tokens(text), role)
+}
+
+/// The same of the tokens of a text; but for the first one, all that are no comments may be left out.
+pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: Role) -> Header {
     let header = Header { options: Options::NONE, replaces_at: 0, transaction_at: 0, faults: Vec::new() };
     let mut reader = HeaderReader { text, role, given: Vec::new(), header };
     let mut is_header = true;
     // Where no option stands anywhere, none stands too late.
     // One character is sought much faster than a word.
     let is_to_be_read = text.match_indices(':').any(|(colon, _)| text[..colon].ends_with("migrate"));
-    for token in sql::tokens(text) {
+    for token in tokens {
         if !is_header && !is_to_be_read {
             break;
         }

@@ -154,11 +154,11 @@ impl Script {
         text: String,
         role: crate::set::Role,
     ) -> Result<Script, String> {
-        let header = crate::set::options::read_header(&text, role);
+        let split = sql::split(&text);
+        let header = crate::set::options::header_of(&text, split.outline.iter().copied(), role);
         if let Some((_, fault)) = header.faults.first() {
             return Err(fault.to_string());
         }
-        let split = sql::split(&text);
         match split.faults.first() {
             Some(fault) => Err(fault.kind.to_string()),
             None => Ok(Script::new(path, text, split.statements, header.options)),

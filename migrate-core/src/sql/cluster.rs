@@ -4,11 +4,13 @@
 //! A script that is replayed on a scratch database of the same server must not change any of them. These functions tell
 //! which statements would, by their text, and edit the ones that name roles the server does not have.
 
-use super::cursor::Cursor;
 use super::lexer::tokens;
+use super::statement::{
+    AlterActionKind, AlterRelation, DomainChange, Fragment, LexedStatement, Name, ObjectChange, ObjectKind,
+    ParsedStatement, SetParameter, SettingTarget, Span, StatementKind, SubscriptionChange, TypeChange,
+};
 use super::token::{Token, TokenKind};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// The kinds of objects that a server's databases share.
 const SHARED: [&str; 6] = ["ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCRIPTION"];
@@ -49,87 +51,58 @@ const FUNCTIONS: [&str; 17] = [
 /// assert!(!is_cluster_wide("CREATE USER MAPPING FOR app SERVER s"));
 /// ```
 pub fn is_cluster_wide(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement);
-    if cursor.word("CREATE") || cursor.word("DROP") {
-        return is_shared(&mut cursor);
-    }
-    if cursor.word("ALTER") {
-        return cursor.sees("SYSTEM") || is_shared(&mut cursor);
-    }
-    if cursor.words(&["COMMENT", "ON"]) {
-        return is_shared(&mut cursor);
-    }
-    if cursor.words(&["SECURITY", "LABEL"]) {
-        while !cursor.at_end() && !cursor.word("ON") {
-            cursor.take();
-        }
-        return is_shared(&mut cursor);
-    }
-    if cursor.word("GRANT") || cursor.word("REVOKE") {
-        return is_grant_of_shared(&mut cursor);
-    }
-    runs_queries(statement) && calls_shared_function(statement)
-}
-
-/// Whether the next word is a kind of object that the databases share.
-fn is_shared(cursor: &mut Cursor<'_>) -> bool {
-    let is_mapping = cursor.clone().words(&["USER", "MAPPING"]);
-    !is_mapping && SHARED.iter().any(|kind| cursor.sees(kind))
-}
-
-/// Whether a GRANT or REVOKE is one of roles, or of privileges on what the databases share.
-fn is_grant_of_shared(cursor: &mut Cursor<'_>) -> bool {
-    loop {
-        if cursor.word("ON") {
-            let kind = ["DATABASE", "TABLESPACE", "PARAMETER"].iter().any(|kind| cursor.word(kind));
-            // A table may be called so.
-            return kind
-                && !cursor.sees("TO")
-                && !cursor.sees("FROM")
-                && !cursor.sign(",")
-                && !cursor.sign(".");
-        }
-        if cursor.at_end() || cursor.sees("TO") || cursor.sees("FROM") {
-            return !cursor.at_end();
-        }
-        if !cursor.parentheses() {
-            cursor.take();
+    use ObjectKind::{Database, Parameter, Tablespace};
+    let lexed = LexedStatement::new(statement);
+    let statement = lexed.parse();
+    match &statement.kind {
+        StatementKind::AlterSystem => true,
+        StatementKind::Comment(comment) | StatementKind::SecurityLabel(comment) => comment.kind.is_shared(),
+        // A membership in roles has nothing that it is on.
+        StatementKind::Privileges(change) => match &change.on {
+            Some(on) => matches!(on.kind, Database | Tablespace | Parameter),
+            None => !change.grantees.is_empty(),
+        },
+        _ => {
+            statement.object_kind().is_some_and(ObjectKind::is_shared)
+                || runs_queries(&statement) && calls_shared_function(statement.all)
         }
     }
 }
 
 /// Whether a statement begins as a query does.
-fn runs_queries(statement: &str) -> bool {
-    let cursor = Cursor::new(statement);
-    let begins = ["SELECT", "WITH", "VALUES", "TABLE", "EXECUTE"].iter().any(|word| cursor.sees(word));
-    begins || cursor.peek().is_some_and(|token| token.kind == TokenKind::LeftParenthesis)
+fn runs_queries(statement: &ParsedStatement<'_>) -> bool {
+    let begins = matches!(statement.kind, StatementKind::Query(_) | StatementKind::Execute);
+    begins || statement.verb().eq_ignore_ascii_case("WITH")
 }
 
-fn calls_shared_function(statement: &str) -> bool {
-    tokens(statement).filter(|token| token.kind == TokenKind::Word).any(|token| {
-        let word = token.text(statement);
-        FUNCTIONS.iter().any(|function| word.eq_ignore_ascii_case(function))
-    })
+fn calls_shared_function(statement: Fragment<'_>) -> bool {
+    let words = statement.tokens().iter().filter(|token| token.kind == TokenKind::Word);
+    words
+        .map(|token| statement.written(*token))
+        .any(|word| FUNCTIONS.iter().any(|function| word.eq_ignore_ascii_case(function)))
 }
 
 /// Whether a statement runs code that its text does not show, or takes away what a role owns wherever that is: it may
 /// change what the databases share.
 pub fn may_be_cluster_wide(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement);
-    let runs_code = ["DO", "CALL"].iter().any(|word| cursor.sees(word)) || runs_queries(statement);
-    runs_code || is_of_owned(&mut cursor)
+    let lexed = LexedStatement::new(statement);
+    let statement = lexed.parse();
+    let runs_code = matches!(statement.kind, StatementKind::Do(_) | StatementKind::Call(_));
+    runs_code || runs_queries(&statement) || is_of_owned(&statement)
 }
 
 /// Whether it is `DROP OWNED` or `REASSIGN OWNED`.
-fn is_of_owned(cursor: &mut Cursor<'_>) -> bool {
-    cursor.words(&["DROP", "OWNED"]) || cursor.words(&["REASSIGN", "OWNED"])
+fn is_of_owned(statement: &ParsedStatement<'_>) -> bool {
+    match &statement.kind {
+        StatementKind::Drop(drop) => drop.kind == ObjectKind::Owned,
+        kind => matches!(kind, StatementKind::ReassignOwned { .. }),
+    }
 }
 
 /// Whether a statement changes what the databases share according to a text in it, a `DO` block's say: for where it can't
 /// be tried.
 pub fn quotes_cluster_wide(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement);
-    is_of_owned(&mut cursor)
+    is_of_owned(&LexedStatement::new(statement).parse())
         || words_of(statement).windows(2).any(|pair| {
             let [verb, object] = pair else { return false };
             let verb = ["create", "alter", "drop", "grant", "revoke"].contains(&verb.as_str());
@@ -182,18 +155,21 @@ fn is_word(text: &str, token: &Token, words: &[&str]) -> bool {
     token.kind == TokenKind::Word && words.iter().any(|word| token.text(text).eq_ignore_ascii_case(word))
 }
 
-/// The role that a token names; none where it is a word for one, `PUBLIC` say.
+/// The role that a token names; none where it is a word for one, as `PUBLIC` is.
 fn role_name(text: &str, token: &Token) -> Option<String> {
-    const WORDS: [&str; 7] =
-        ["CURRENT_ROLE", "CURRENT_USER", "DEFAULT", "GROUP", "NONE", "PUBLIC", "SESSION_USER"];
     let written = token.text(text);
     match token.kind {
-        TokenKind::Word if is_word(text, token, &WORDS) => None,
-        TokenKind::Word => Some(written.to_lowercase()),
-        TokenKind::QuotedIdentifier => Some(written[1..written.len() - 1].replace("\"\"", "\"")),
         TokenKind::String => Some(written[1..written.len() - 1].replace("''", "'")),
+        TokenKind::Word | TokenKind::QuotedIdentifier => role_of(Name::new(text, *token)),
         _ => None,
     }
+}
+
+fn role_of(name: Name<'_>) -> Option<String> {
+    const WORDS: [&str; 7] =
+        ["CURRENT_ROLE", "CURRENT_USER", "DEFAULT", "GROUP", "NONE", "PUBLIC", "SESSION_USER"];
+    let is_word_for_one = WORDS.iter().any(|word| name.is_keyword(word));
+    (!is_word_for_one).then(|| name.folded().into_owned())
 }
 
 /// What becomes of a statement without a role that it names.
@@ -211,21 +187,25 @@ enum Without {
 
 /// A role that a statement names, or a list of them.
 #[derive(Clone, Debug)]
-struct Naming {
-    /// The places among its tokens.
-    tokens: Range<usize>,
+struct Naming<'t> {
+    roles: Vec<NamedRole<'t>>,
+    /// The place of all of them.
+    span: Span,
     without: Without,
+}
+
+#[derive(Clone, Debug)]
+struct NamedRole<'t> {
+    written: &'t str,
+    /// None where it is a word for one.
+    name: Option<String>,
 }
 
 /// The roles that a statement names where it grants to them, gives them something, or becomes one of them.
 pub fn roles_named(statement: &str) -> Vec<String> {
-    if !may_name_roles(statement) {
-        return Vec::new();
-    }
-    let tokens = significant(statement);
-    let namings = namings(statement, &tokens);
-    let named = namings.iter().flat_map(|naming| &tokens[naming.tokens.clone()]);
-    named.filter_map(|token| role_name(statement, token)).collect()
+    let lexed = LexedStatement::new(statement);
+    let namings = namings(&lexed.parse());
+    namings.into_iter().flat_map(|naming| naming.roles).filter_map(|role| role.name).collect()
 }
 
 /// The same statement without roles that are not there: a grant to them, or what makes them owners, is left out of it.
@@ -242,106 +222,134 @@ pub fn roles_named(statement: &str) -> Vec<String> {
 /// assert_eq!(without_roles("ALTER TABLE t OWNER TO gone", &gone).unwrap(), "ALTER TABLE t OWNER TO CURRENT_USER");
 /// ```
 pub fn without_roles<'a>(statement: &'a str, is_missing: &dyn Fn(&str) -> bool) -> Option<Cow<'a, str>> {
-    if !may_name_roles(statement) {
-        return Some(Cow::Borrowed(statement));
-    }
-    let tokens = significant(statement);
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    for Naming { tokens: range, without } in namings(statement, &tokens) {
-        let named = tokens[range.clone()].iter().filter(|token| is_a_name(statement, token));
-        let named: Vec<&Token> = named.collect();
-        let missing = |token: &Token| role_name(statement, token).is_some_and(|role| is_missing(&role));
-        if !named.iter().any(|token| missing(token)) {
+    let lexed = LexedStatement::new(statement);
+    let mut edits: Vec<(Span, String)> = Vec::new();
+    for Naming { roles, span, without } in namings(&lexed.parse()) {
+        let missing = |role: &&NamedRole<'_>| role.name.as_deref().is_some_and(is_missing);
+        if !roles.iter().any(|role| missing(&role)) {
             continue;
         }
-        let left: Vec<&str> =
-            named.iter().filter(|token| !missing(token)).map(|token| token.text(statement)).collect();
+        let left: Vec<&str> = roles.iter().filter(|role| !missing(role)).map(|role| role.written).collect();
         let text = match (without, left.is_empty()) {
             (Without::Nothing, _) | (Without::Shorter, true) => return None,
             (Without::Ours, _) | (Without::ShorterOrOurs, true) => "CURRENT_USER".to_owned(),
             (Without::Shorter | Without::ShorterOrOurs, false) => left.join(", "),
         };
-        edits.push((tokens[range.start].start..tokens[range.end - 1].end, text));
+        edits.push((span, text));
     }
     if edits.is_empty() {
         return Some(Cow::Borrowed(statement));
     }
     let mut edited = statement.to_owned();
-    for (range, text) in edits.into_iter().rev() {
-        edited.replace_range(range, &text);
+    for (span, text) in edits.into_iter().rev() {
+        edited.replace_range(span.range(), &text);
     }
     Some(Cow::Owned(edited))
 }
 
-fn is_a_name(text: &str, token: &Token) -> bool {
-    let named = matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier | TokenKind::String);
-    named && !is_word(text, token, &["GROUP"])
-}
-
-/// Whether a statement is of those that name roles: the others are not read to their end.
-fn may_name_roles(statement: &str) -> bool {
-    const VERBS: [&str; 7] = ["ALTER", "CREATE", "DROP", "GRANT", "REASSIGN", "REVOKE", "SET"];
-    let cursor = Cursor::new(statement);
-    VERBS.iter().any(|verb| cursor.sees(verb))
-}
-
-/// Where a statement names roles.
-fn namings(text: &str, tokens: &[Token]) -> Vec<Naming> {
-    let sees = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| is_word(text, token, words));
-    let list = |at: usize, without| Naming { tokens: at..end_of_list(text, tokens, at), without };
-    let after =
-        |words: &[&str], from: usize| (from..tokens.len()).find(|at| sees(*at, words)).map(|at| at + 1);
+/// Where a statement names roles, in the order of its text.
+fn namings<'t>(statement: &ParsedStatement<'t>) -> Vec<Naming<'t>> {
     let mut found = Vec::new();
-    if sees(0, &["GRANT", "REVOKE"]) {
-        found.extend(after(&["TO", "FROM"], 1).map(|at| list(at, Without::Shorter)));
-    } else if sees(0, &["ALTER"]) && sees(1, &["DEFAULT"]) && sees(2, &["PRIVILEGES"]) {
-        if sees(3, &["FOR"]) {
-            found.push(list(5, Without::Shorter));
+    match &statement.kind {
+        StatementKind::Privileges(change) => found.push(list(change.grantees, Without::Shorter)),
+        StatementKind::DefaultPrivileges(change) => {
+            found.extend(change.creators.map(|creators| list(creators, Without::Shorter)));
+            found.push(list(change.grantees, Without::Shorter));
         }
-        found.extend(after(&["TO", "FROM"], 3).map(|at| list(at, Without::Shorter)));
-    } else if sees(0, &["CREATE", "ALTER"]) && sees(1, &["POLICY"]) {
-        found.extend(
-            after(&["TO"], 2)
-                .filter(|at| !sees(at - 2, &["RENAME"]))
-                .map(|at| list(at, Without::ShorterOrOurs)),
-        );
-    } else if sees(0, &["CREATE"]) && sees(1, &["SCHEMA"]) {
-        found.extend(after(&["AUTHORIZATION"], 3).map(|at| one(tokens, at)));
-    } else if sees(0, &["CREATE", "ALTER", "DROP"]) && sees(1, &["USER"]) && sees(2, &["MAPPING"]) {
-        found.extend(after(&["FOR"], 3).map(|at| one(tokens, at)));
-    } else if sees(0, &["ALTER"]) {
-        let owners = (1..tokens.len()).filter(|at| sees(*at, &["OWNER"]) && sees(at + 1, &["TO"]));
-        found.extend(owners.map(|at| one(tokens, at + 2)));
-    } else if sees(0, &["SET"]) {
-        let at = (1..tokens.len()).find(|at| !sees(*at, &["SESSION", "LOCAL"])).unwrap_or(1);
-        let at = if sees(at, &["ROLE", "AUTHORIZATION"]) { at + 1 } else { tokens.len() };
-        let assigned = sees(at, &["TO"]) || tokens.get(at).is_some_and(|token| token.text(text) == "=");
-        found.push(Naming { without: Without::Nothing, ..one(tokens, at + usize::from(assigned)) });
-    } else if sees(0, &["DROP", "REASSIGN"]) && sees(1, &["OWNED"]) {
-        found.push(Naming { without: Without::Nothing, ..list(3, Without::Shorter) });
-        found.extend(after(&["TO"], 3).map(|at| Naming { without: Without::Nothing, ..one(tokens, at) }));
+        StatementKind::CreateOnTable(made) if made.kind == ObjectKind::Policy => {
+            found.extend(made.definition.roles_behind("TO").map(|roles| list(roles, Without::ShorterOrOurs)));
+        }
+        // Without a name of its own it is called as its owner is.
+        StatementKind::CreateSchema(schema) => found.extend(schema.name.and(schema.owner).map(one)),
+        StatementKind::AlterRelation(alter) => found.extend(owners(alter)),
+        StatementKind::AlterType(alter) => {
+            if let TypeChange::Object(change) = &alter.change {
+                found.extend(owner(change));
+            }
+        }
+        StatementKind::AlterDomain(alter) => {
+            if let DomainChange::Object(change) = &alter.change {
+                found.extend(owner(change));
+            }
+        }
+        StatementKind::AlterSubscription(alter) => {
+            if let SubscriptionChange::Object(change) = &alter.change {
+                found.extend(owner(change));
+            }
+        }
+        StatementKind::AlterDatabase(alter) => found.extend(owner(&alter.change)),
+        StatementKind::AlterObject(alter) => match (&alter.change, alter.kind) {
+            (ObjectChange::Other(change), ObjectKind::Policy) => {
+                found.extend(change.roles_behind("TO").map(|roles| list(roles, Without::ShorterOrOurs)));
+            }
+            (_, ObjectKind::UserMapping) => found.extend(of_mapping(statement)),
+            (change, _) => found.extend(owner(change)),
+        },
+        StatementKind::Set(set) => found.extend(becomes(set)),
+        StatementKind::Drop(drop) if drop.kind == ObjectKind::Owned => {
+            let roles = drop.names.iter().map(|name| named(name.name())).collect();
+            found.extend(drop.names.first().zip(drop.names.last()).map(|(first, last)| {
+                let span = Span { start: first.span().start, end: last.span().end };
+                Naming { roles, span, without: Without::Nothing }
+            }));
+        }
+        StatementKind::ReassignOwned { from, to } => {
+            found.extend([list(*from, Without::Nothing), list(*to, Without::Nothing)]);
+        }
+        _ if statement.object_kind() == Some(ObjectKind::UserMapping) => found.extend(of_mapping(statement)),
+        _ => {}
     }
-    found.retain(|naming| naming.tokens.start < naming.tokens.end);
+    found.retain(|naming| !naming.roles.is_empty());
     found
 }
 
-/// One role at a place among the tokens.
-fn one(tokens: &[Token], at: usize) -> Naming {
-    let end = (at + 1).min(tokens.len());
-    Naming { tokens: at.min(end)..end, without: Without::Ours }
+/// A list of roles. `GROUP`, which may stand before each, is no role.
+fn list(roles: Fragment<'_>, without: Without) -> Naming<'_> {
+    let is_role = |token: &&Token| {
+        let named = matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier | TokenKind::String);
+        named && !roles.written(**token).eq_ignore_ascii_case("GROUP")
+    };
+    let written = roles.tokens().iter().filter(is_role);
+    let written = written
+        .map(|token| NamedRole { written: roles.written(*token), name: role_name(roles.source(), token) });
+    Naming { roles: written.collect(), span: roles.span(), without }
 }
 
-/// Where a list of roles ends that begins at a place among the tokens. `GROUP`, which may stand before each, is no role.
-fn end_of_list(text: &str, tokens: &[Token], start: usize) -> usize {
-    let mut at = start;
-    loop {
-        if tokens.get(at).is_some_and(|token| is_word(text, token, &["GROUP"])) {
-            at += 1;
-        }
-        at += 1;
-        if tokens.get(at).is_none_or(|token| token.text(text) != ",") {
-            return at.min(tokens.len());
-        }
-        at += 1;
+/// One role.
+fn one(name: Name<'_>) -> Naming<'_> {
+    Naming { roles: vec![named(name)], span: name.span(), without: Without::Ours }
+}
+
+fn named(name: Name<'_>) -> NamedRole<'_> {
+    NamedRole { written: name.written(), name: role_of(name) }
+}
+
+fn owners<'t>(alter: &AlterRelation<'t>) -> Vec<Naming<'t>> {
+    let owners = alter.actions.iter().filter_map(|action| match action.kind {
+        AlterActionKind::OwnerTo { role } => Some(one(role)),
+        _ => None,
+    });
+    owners.collect()
+}
+
+fn owner<'t>(change: &ObjectChange<'t>) -> Option<Naming<'t>> {
+    match change {
+        ObjectChange::OwnerTo { role } => Some(one(*role)),
+        _ => None,
     }
+}
+
+/// The role of a user mapping.
+fn of_mapping<'t>(statement: &ParsedStatement<'t>) -> Option<Naming<'t>> {
+    statement.all.roles_behind("FOR").map(|roles| list(roles, Without::Ours))
+}
+
+/// The role that the session becomes.
+fn becomes<'t>(set: &SetParameter<'t>) -> Option<Naming<'t>> {
+    let is_role = match &set.target {
+        SettingTarget::Role | SettingTarget::SessionAuthorization => true,
+        SettingTarget::Parameter(name) => ["role", "session_authorization"].contains(&name.folded().as_str()),
+        _ => false,
+    };
+    is_role.then(|| list(set.value, Without::Nothing))
 }

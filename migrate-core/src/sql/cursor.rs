@@ -111,23 +111,6 @@ impl<'a> Cursor<'a> {
         seen
     }
 
-    /// Takes everything between parentheses, if they are next.
-    pub(super) fn parentheses(&mut self) -> bool {
-        if !self.kind(TokenKind::LeftParenthesis) {
-            return false;
-        }
-        let mut depth = 1_usize;
-        while depth > 0 {
-            match self.take().map(|token| token.kind) {
-                Some(TokenKind::LeftParenthesis) => depth += 1,
-                Some(TokenKind::RightParenthesis) => depth -= 1,
-                Some(_) => {}
-                None => return false,
-            }
-        }
-        true
-    }
-
     /// Takes a list of options in parentheses, if one is next.
     pub(super) fn options(&mut self) -> Option<Vec<ListedOption>> {
         let mut options = Vec::new();

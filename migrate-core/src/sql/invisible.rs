@@ -4,7 +4,7 @@
 //! a no-break space before a name becomes part of the name, which the server accepts, and one between two keywords makes one
 //! unknown word of them, which it refuses. Only what no server accepts is refused here.
 
-use super::{Token, TokenKind, tokens};
+use super::{Token, TokenKind};
 
 /// An invisible character in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,33 +16,43 @@ pub(crate) struct Invisible {
     pub(crate) is_refused: bool,
 }
 
-/// The invisible characters of a text, the first one of each word.
-pub(crate) fn invisible(text: &str) -> Vec<Invisible> {
-    let mut found = Vec::new();
-    if text.is_ascii() {
-        return found;
+/// Finds the invisible characters of a text, the first one of each word.
+#[derive(Debug, Default)]
+pub(super) struct InvisibleFinder {
+    pub(super) found: Vec<Invisible>,
+    /// The tokens of the statement so far; two are enough to tell.
+    before: Vec<Token>,
+}
+
+impl InvisibleFinder {
+    /// None for a text that can't hold any.
+    pub(super) fn of(text: &str) -> Option<InvisibleFinder> {
+        (!text.is_ascii()).then(InvisibleFinder::default)
     }
-    // The tokens of the statement so far; two are enough to tell.
-    let mut before: Vec<Token> = Vec::new();
-    for token in tokens(text).filter(|token| !token.is_trivia()) {
+
+    /// Looks at the next token of the text.
+    pub(super) fn token(&mut self, text: &str, token: Token) {
+        if token.is_trivia() {
+            return;
+        }
         if token.kind == TokenKind::Semicolon {
-            before.clear();
-            continue;
+            return self.before.clear();
         }
         let is_word = matches!(token.kind, TokenKind::Word | TokenKind::Number | TokenKind::Parameter);
         let word = token.text(text);
         let first = word.char_indices().find(|(_, c)| name(*c).is_some()).filter(|_| is_word);
         if let Some((at, character)) = first {
-            let is_refused = match before.as_slice() {
+            let is_refused = match self.before.as_slice() {
                 [] => true,
                 [verb] => wants_keyword(verb.text(text)),
                 _ => false,
             };
-            found.push(Invisible { offset: token.start + at, character, is_refused });
+            self.found.push(Invisible { offset: token.start + at, character, is_refused });
         }
-        before.push(token);
+        if self.before.len() < 2 {
+            self.before.push(token);
+        }
     }
-    found
 }
 
 /// Whether a statement that begins with this word goes on with a keyword, in every form that it has.
@@ -96,7 +106,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<(usize, char, bool)> {
-        invisible(text).into_iter().map(|i| (i.offset, i.character, i.is_refused)).collect()
+        crate::sql::split(text).invisible.into_iter().map(|i| (i.offset, i.character, i.is_refused)).collect()
     }
 
     #[test]

@@ -57,6 +57,8 @@ impl Tokens<'_> {
         while at > start && is(bytes[at - 1], CONTINUES_WORD) {
             at -= 1;
         }
+        #[cfg(test)]
+        counted::add(at - start);
         self.at = at;
         while at > start && is(bytes[at - 1], SPACE) {
             at -= 1;
@@ -240,12 +242,35 @@ impl Iterator for Tokens<'_> {
         }
         let (kind, end) = self.read(start);
         let end = if matches!(kind, TokenKind::Unterminated(_)) { self.text.len() } else { end };
+        #[cfg(test)]
+        counted::add(end - start);
         self.at = end;
         Some(Token { kind, start, end })
     }
 }
 
 impl FusedIterator for Tokens<'_> {}
+
+/// How many bytes were read: each byte of a script is to be read once.
+#[cfg(test)]
+pub(crate) mod counted {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add(bytes: usize) {
+        BYTES.with(|count| count.set(count.get() + bytes));
+    }
+
+    /// The bytes that this thread reads while something is done.
+    pub(crate) fn during<R>(something: impl FnOnce() -> R) -> (usize, R) {
+        let before = BYTES.with(Cell::get);
+        let result = something();
+        (BYTES.with(Cell::get) - before, result)
+    }
+}
 
 /// A token of `kind` up to the end that was found, or the unterminated one.
 fn ended(kind: TokenKind, end: Result<usize, Construct>) -> (TokenKind, usize) {

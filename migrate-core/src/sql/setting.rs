@@ -48,15 +48,18 @@ pub(super) fn sets_session(statement: &ParsedStatement<'_>) -> bool {
 /// assert!(!is_local_setting("SET lock_timeout = '5s'"));
 /// ```
 pub fn is_local_setting(statement: &str) -> bool {
-    let lexed = LexedStatement::new(statement);
-    matches!(lexed.parse().kind, StatementKind::Set(set) if set.scope == SettingScope::Local)
+    sets_locally(&LexedStatement::new(statement).parse())
 }
 
-/// Whether a statement is a `SET LOCAL` of a limit, of memory or of what is logged: a script does the same without it.
-pub(crate) fn is_limiting_local(statement: &str) -> bool {
-    let lexed = LexedStatement::new(statement);
-    let StatementKind::Set(set) = lexed.parse().kind else { return false };
-    let (SettingScope::Local, SettingTarget::Parameter(name)) = (set.scope, set.target) else { return false };
+/// The same of a statement that was parsed.
+pub(super) fn sets_locally(statement: &ParsedStatement<'_>) -> bool {
+    matches!(&statement.kind, StatementKind::Set(set) if set.scope == SettingScope::Local)
+}
+
+/// Whether a statement sets a limit, memory or what is logged: a script does the same without it.
+pub(super) fn sets_limit(statement: &ParsedStatement<'_>) -> bool {
+    let StatementKind::Set(set) = &statement.kind else { return false };
+    let SettingTarget::Parameter(name) = &set.target else { return false };
     let name = name.folded();
     ["_timeout", "_mem", "_messages"].iter().any(|ending| name.ends_with(ending))
         || ["log_", "max_parallel_"].iter().any(|beginning| name.starts_with(beginning))

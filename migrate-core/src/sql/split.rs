@@ -3,10 +3,12 @@
 use super::boundary::Statement;
 use super::control::{self, Control};
 use super::fault::{Fault, FaultKind};
+use super::invisible::{Invisible, InvisibleFinder};
 use super::lexer::{Tokens, tokens};
 use super::position::newlines;
 use super::reading::Reading;
 use super::refusal::Refusal;
+use super::setting::{sets_limit, sets_locally};
 use super::statement::{ParsedStatement, StatementTokens};
 use super::token::{Construct, Token, TokenKind};
 
@@ -18,6 +20,21 @@ pub struct Split {
     /// What is wrong, in the script's order. If this is not empty, the statements are a best effort and not
     /// to be run.
     pub faults: Vec<Fault>,
+    /// The comments; and among them the first token that is no comment, and the first that is no semicolon either.
+    pub(crate) outline: Vec<Token>,
+    /// Characters outside of quotes and comments that are not seen.
+    pub(crate) invisible: Vec<Invisible>,
+    /// The statements that are a `SET LOCAL`.
+    pub(crate) local_settings: Vec<LocalSetting>,
+}
+
+/// A statement that is a `SET LOCAL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LocalSetting {
+    /// Its index in the script.
+    pub(crate) statement: usize,
+    /// Whether it sets a limit, memory or what is logged, and nothing that a statement's work depends on.
+    pub(crate) is_limit: bool,
 }
 
 /// Splits a script into statements where the server would.
@@ -56,7 +73,7 @@ pub struct Split {
 pub fn split(text: &str) -> Split {
     if u32::try_from(text.len()).is_err() {
         let fault = Fault { kind: FaultKind::TooLarge, offset: u32::MAX as usize };
-        return Split { statements: Vec::new(), faults: vec![fault] };
+        return Split { faults: vec![fault], ..Split::default() };
     }
     let Some(nul) = text.find('\0') else {
         return Splitter::new(text).split();
@@ -171,6 +188,11 @@ struct Splitter<'a> {
     may_hold_rows: bool,
     /// How the server would read what follows, where the script can change that.
     reading: Option<Reading>,
+    /// Where the text can have characters that are not seen.
+    invisible: Option<InvisibleFinder>,
+    /// Whether a token was read that is no comment, and one that is no semicolon either.
+    has_token: bool,
+    has_statement: bool,
 }
 
 impl<'a> Splitter<'a> {
@@ -187,11 +209,15 @@ impl<'a> Splitter<'a> {
             counted: 0,
             may_hold_rows: true,
             reading,
+            invisible: InvisibleFinder::of(text),
+            has_token: false,
+            has_statement: false,
         }
     }
 
     fn split(mut self) -> Split {
         while let Some(token) = self.tokens.next() {
+            self.note(token);
             match token.kind {
                 TokenKind::Unterminated(construct) => self.unterminated(construct, token),
                 TokenKind::LineComment if is_statement_end(token.text(self.text)) => self.marked_end(),
@@ -209,7 +235,23 @@ impl<'a> Splitter<'a> {
             self.finish();
         }
         self.split.faults.sort_by_key(|fault| fault.offset);
+        self.split.invisible = self.invisible.map(|finder| finder.found).unwrap_or_default();
         self.split
+    }
+
+    /// Keeps of a token what others have to know.
+    fn note(&mut self, token: Token) {
+        let is_statement = !token.is_trivia() && token.kind != TokenKind::Semicolon;
+        let is_comment = matches!(token.kind, TokenKind::LineComment | TokenKind::BlockComment);
+        let is_first = !token.is_trivia() && !self.has_token || is_statement && !self.has_statement;
+        if is_comment || is_first {
+            self.split.outline.push(token);
+        }
+        self.has_token |= !token.is_trivia();
+        self.has_statement |= is_statement;
+        if let Some(finder) = &mut self.invisible {
+            finder.token(self.text, token);
+        }
     }
 
     fn fault(&mut self, kind: FaultKind, offset: usize) {
@@ -255,7 +297,7 @@ impl<'a> Splitter<'a> {
         } else if matches!(open.head, Head::Begin(_)) {
             open.head = Head::Routine;
         }
-        let wants_more = self.kept.push(self.text, token);
+        let wants_more = self.kept.push(self.text, token) || self.invisible.is_some();
         if !wants_more && let Some(end) = self.tokens.skip_plain() {
             open.end = end;
         }
@@ -308,7 +350,13 @@ impl<'a> Splitter<'a> {
         let parsed = ParsedStatement::of_tokens(self.text, &self.kept.tokens);
         let (refuses, line) = (Refusal::of_parsed(&parsed), offset(self.line));
         let statement = Statement::new(offset(start), offset(end), line, refuses);
-        self.split.statements.push(statement.with_control(Control::of_parsed(&parsed)));
+        let control = Control::of_parsed(&parsed);
+        if control.is_none() && sets_locally(&parsed) {
+            let index = self.split.statements.len();
+            let setting = LocalSetting { statement: index, is_limit: sets_limit(&parsed) };
+            self.split.local_settings.push(setting);
+        }
+        self.split.statements.push(statement.with_control(control));
         let mut faults = Vec::new();
         if let Some(reading) = &mut self.reading {
             faults.extend(reading.fault(&parsed));

@@ -95,6 +95,16 @@ fn a_statement_without_a_missing_role_does_the_rest() {
         ("ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO gone", None),
         ("ALTER TABLE t ADD a int, OWNER TO Gone", Some("ALTER TABLE t ADD a int, OWNER TO CURRENT_USER")),
         ("CREATE SCHEMA s AUTHORIZATION gone", Some("CREATE SCHEMA s AUTHORIZATION CURRENT_USER")),
+        ("CREATE SCHEMA AUTHORIZATION gone", Some("CREATE SCHEMA AUTHORIZATION gone")),
+        (
+            "ALTER OPERATOR @+@ (int, int) OWNER TO gone",
+            Some("ALTER OPERATOR @+@ (int, int) OWNER TO CURRENT_USER"),
+        ),
+        (
+            "ALTER OPERATOR FAMILY f USING hash OWNER TO gone",
+            Some("ALTER OPERATOR FAMILY f USING hash OWNER TO CURRENT_USER"),
+        ),
+        ("ALTER LARGE OBJECT 42 OWNER TO gone", Some("ALTER LARGE OBJECT 42 OWNER TO CURRENT_USER")),
         (
             "CREATE POLICY p ON t FOR SELECT TO gone USING (true)",
             Some("CREATE POLICY p ON t FOR SELECT TO CURRENT_USER USING (true)"),

@@ -45,7 +45,14 @@ pub(in crate::directory) fn comments(text: &str) -> impl Iterator<Item = Comment
 
 /// Whether a text holds a word of any mark, of sql-migrate's too. Few do, and the others need not be read for marks.
 pub(in crate::directory) fn has_traces(text: &str) -> bool {
-    let traces = [("migrate", ':', ""), ("", '+', "goose"), ("", '+', "migrate"), ("create above ", '/', "")];
+    // `-- migrate: name=value` is an option of ours, and no mark.
+    let traces = [
+        ("migrate", ':', "up"),
+        ("migrate", ':', "down"),
+        ("", '+', "goose"),
+        ("", '+', "migrate"),
+        ("create above ", '/', ""),
+    ];
     traces.into_iter().any(|trace| mentions(text, trace))
 }
 

@@ -231,3 +231,26 @@ fn of_a_file_that_is_divided_in_doubt_only_the_mark_is_reported() {
     let problems = problems(&[("1_a.sql", text)]);
     assert!(problems.len() == 1 && problems[0].contains("-- +goose Elsewhere"), "{problems:?}");
 }
+
+#[test]
+fn each_byte_of_a_script_is_lexed_once() {
+    let files: Files<'_> = &[
+        (
+            "1_a.up.sql",
+            "-- migrate: lock_timeout=5s\n/* größe */ CREATE TABLE t (a int DEFAULT 1 NOT NULL);\n;INSERT INTO t VALUES (1), ('é;');",
+        ),
+        ("1_a.down.sql", "DROP TABLE t; -- Gone."),
+        ("2_b.sql", "SET LOCAL lock_timeout = '1s';\nCREATE INDEX CONCURRENTLY ON t (a);\nSET ROLE app;"),
+        (
+            "3_c.up.sql",
+            "BEGIN; UPDATE t SET a = f(a) WHERE a > 0; COMMIT; SELECT set_config('a.b', 'c', false)",
+        ),
+        ("3_c.down.sql", "-- Nothing to take back.\n"),
+        ("4_d.sql", "SET client_encoding = 'UTF8'; INSERT INTO t VALUES ('a');"),
+        ("5_e.sql", "CREATE FUNCTION f(a int) RETURNS int BEGIN ATOMIC SELECT a; SELECT 1; END;"),
+    ];
+    let sources = sources(files);
+    let (lexed, read) = crate::sql::counted::during(|| super::read(sources));
+    assert_eq!(read.unwrap_or_else(|problems| panic!("{problems}")).migrations.len(), 5);
+    assert_eq!(lexed, files.iter().map(|(_, text)| text.len()).sum::<usize>());
+}

@@ -136,8 +136,8 @@ pub struct AlterDatabase<'t> {
     pub name: Name<'t>,
     /// `SET TABLESPACE`
     pub sets_tablespace: bool,
-    /// All behind the name.
-    pub change: Fragment<'t>,
+    /// The change.
+    pub change: ObjectChange<'t>,
 }
 
 /// `ALTER` of any other object.
@@ -297,7 +297,7 @@ pub(super) fn alter_database<'t>(reader: &mut Reader<'t>) -> Option<AlterDatabas
     let name = reader.name()?;
     let mut ahead = *reader;
     let _either = ahead.word("SET") || ahead.word("WITH");
-    Some(AlterDatabase { name, sets_tablespace: ahead.sees("TABLESPACE"), change: reader.rest() })
+    Some(AlterDatabase { name, sets_tablespace: ahead.sees("TABLESPACE"), change: object_change(reader) })
 }
 
 /// `ALTER DEFAULT PRIVILEGES` has been taken.
@@ -305,18 +305,11 @@ pub(super) fn default_privileges<'t>(reader: &mut Reader<'t>) -> DefaultPrivileg
     let mut creators = None;
     if reader.word("FOR") {
         let _either = reader.word("ROLE") || reader.word("USER");
-        let mark = reader.mark();
-        reader.list(Reader::name);
-        creators = Some(reader.since(mark));
+        creators = Some(reader.roles());
     }
     reader.until_word(&["TO", "FROM"]);
     let _either = reader.word("TO") || reader.word("FROM");
-    let mark = reader.mark();
-    reader.list(|reader| {
-        reader.word("GROUP");
-        reader.name()
-    });
-    let grantees = reader.since(mark);
+    let grantees = reader.roles();
     reader.rest();
     DefaultPrivileges { creators, grantees }
 }
@@ -328,7 +321,12 @@ pub(super) fn alter_object<'t>(reader: &mut Reader<'t>) -> Option<AlterObject<'t
     let if_exists = reader.words(&["IF", "EXISTS"]);
     let has_name = !matches!(kind, ObjectKind::Operator | ObjectKind::LargeObject | ObjectKind::UserMapping);
     let name = if has_name { reader.qualified_name() } else { None };
-    if reader.sees_sign("(") {
+    if !has_name && kind != ObjectKind::UserMapping {
+        // What is written with signs, or as a number.
+        reader.until_word(&["OWNER", "SET"]);
+    } else if reader.word("USING") {
+        reader.name();
+    } else if reader.sees_sign("(") {
         reader.group();
     }
     let is_of_table = matches!(kind, ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule);

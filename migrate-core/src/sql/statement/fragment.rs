@@ -81,6 +81,11 @@ impl<'t> Fragment<'t> {
         self.span().text(self.text)
     }
 
+    /// The text that its tokens were read from.
+    pub(in crate::sql) const fn source(&self) -> &'t str {
+        self.text
+    }
+
     /// A token of the statement as it is written.
     pub fn written(&self, token: Token) -> &'t str {
         token.text(self.text)
@@ -117,6 +122,13 @@ impl<'t> Fragment<'t> {
             is_type = name.is_word() && name.folded() == "as";
         }
         calls
+    }
+
+    /// The roles behind the first of a keyword outside of parentheses.
+    pub(in crate::sql) fn roles_behind(&self, keyword: &str) -> Option<Fragment<'t>> {
+        let mut reader = self.reader();
+        reader.until_word(&[keyword]);
+        reader.word(keyword).then(|| reader.roles())
     }
 
     /// What it is when it is read as a statement: of the body of a `WITH`, or of a query in parentheses.

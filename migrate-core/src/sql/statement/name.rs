@@ -19,7 +19,7 @@ pub struct Name<'t> {
 }
 
 impl<'t> Name<'t> {
-    pub(super) fn new(text: &'t str, token: Token) -> Name<'t> {
+    pub(in crate::sql) fn new(text: &'t str, token: Token) -> Name<'t> {
         Name { token: token.text(text), kind: token.kind, escape: '\\', span: token.into() }
     }
 

@@ -49,12 +49,7 @@ pub(super) fn change_privileges<'t>(reader: &mut Reader<'t>, is_grant: bool) -> 
     let privileges = reader.until_word(&["ON", "TO", "FROM"]);
     let on = if reader.word("ON") { Some(target(reader, ends)?) } else { None };
     let _either = reader.word("TO") || reader.word("FROM");
-    let mark = reader.mark();
-    reader.list(|reader| {
-        reader.word("GROUP");
-        reader.name().map(|_| ()).or_else(|| reader.string().map(|_| ()))
-    });
-    let grantees = reader.since(mark);
+    let grantees = reader.roles();
     reader.rest();
     Some(ChangePrivileges { is_grant, privileges, on, grantees })
 }

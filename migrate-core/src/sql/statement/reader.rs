@@ -245,6 +245,16 @@ impl<'t> Reader<'t> {
         self.list(Self::qualified_name)
     }
 
+    /// Takes roles with commas between them, each with the `GROUP` that may stand before it.
+    pub(in crate::sql) fn roles(&mut self) -> Fragment<'t> {
+        let mark = self.mark();
+        self.list(|reader| {
+            reader.word("GROUP");
+            reader.name().map(|_| ()).or_else(|| reader.string().map(|_| ()))
+        });
+        self.since(mark)
+    }
+
     /// Takes the brackets that are next, and gives what is inside. What is not closed reaches to the end.
     pub(in crate::sql) fn group(&mut self) -> Option<Fragment<'t>> {
         if !self.sees_sign("(") && !self.sees_sign("[") {
