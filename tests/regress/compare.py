@@ -228,7 +228,7 @@ def main():
         # behind a parenthesis without a partner, which is a fault with us.
         for start, end, message in refused:
             piece = text[start:end]
-            if any(start <= offset < end and "partner" in fault for offset, fault in ours.faults):
+            if any(start <= offset < end and "unmatched" in fault for offset, fault in ours.faults):
                 counts["unbalanced"] += 1
             elif any(token.kind != "NO_KEYWORD" for token in scan(piece)):
                 seen = parser.split(piece + ";\nSELECT 1", with_parser=False)

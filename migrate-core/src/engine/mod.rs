@@ -438,7 +438,6 @@ mod tests {
     use crate::directory::{self, Directory};
     use crate::plan::Up;
     use crate::set::embedded::{LAZY_MIGRATION, Literals, Packing};
-    use crate::set::migration::Migration as _;
     use crate::{DigestChain, sql};
 
     const FILES: [(&str, &str); 2] = [

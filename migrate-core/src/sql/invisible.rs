@@ -103,7 +103,6 @@ pub(crate) fn name(character: char) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     fn found(text: &str) -> Vec<(usize, char, bool)> {
         crate::sql::split(text).invisible.into_iter().map(|i| (i.offset, i.character, i.is_refused)).collect()

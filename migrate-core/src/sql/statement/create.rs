@@ -290,6 +290,7 @@ pub(super) fn prefix(reader: &mut Reader<'_>) -> Prefix {
     let mut prefix = Prefix { or_replace: reader.words(&["OR", "REPLACE"]), ..Prefix::default() };
     loop {
         match reader.keyword().as_str() {
+            "table" | "index" | "view" | "function" => return prefix,
             "temp" | "temporary" => prefix.persistence = Persistence::Temporary,
             "unlogged" => prefix.persistence = Persistence::Unlogged,
             "unique" => prefix.is_unique = true,

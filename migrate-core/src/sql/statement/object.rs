@@ -161,5 +161,7 @@ impl fmt::Display for ObjectKind {
 
 /// Takes the kind of object that is next.
 pub(super) fn object_kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
-    KINDS.iter().find(|(_, words)| reader.words(words)).map(|(kind, _)| *kind)
+    let length = reader.peek().map_or(0, |token| token.end - token.start);
+    let mut kinds = KINDS.iter().filter(|(_, words)| words[0].len() == length);
+    kinds.find(|(_, words)| reader.words(words)).map(|(kind, _)| *kind)
 }

@@ -4,6 +4,13 @@ use super::fragment::{Fragment, Span, is_word};
 use super::name::{Name, QualifiedName, RelationRef};
 use crate::sql::token::{Token, TokenKind};
 
+/// A round or a square one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    Opening,
+    Closing,
+}
+
 /// A place among the tokens of a statement. Copies are cheap, so a look ahead is a copy that is thrown away.
 #[derive(Clone, Copy)]
 pub(in crate::sql) struct Reader<'t> {
@@ -107,12 +114,15 @@ impl<'t> Reader<'t> {
 
     /// Takes the keywords if they are next, or else nothing.
     pub(in crate::sql) fn words(&mut self, keywords: &[&str]) -> bool {
-        let mut ahead = *self;
-        let seen = keywords.iter().all(|keyword| ahead.word(keyword));
-        if seen {
-            *self = ahead;
+        for (index, keyword) in keywords.iter().enumerate() {
+            let is_next =
+                self.tokens.get(self.at + index).is_some_and(|token| is_word(self.text, *token, keyword));
+            if !is_next {
+                return false;
+            }
         }
-        seen
+        self.at += keywords.len();
+        true
     }
 
     /// The same with the place of them.
@@ -129,10 +139,13 @@ impl<'t> Reader<'t> {
     /// Whether the next token is written like this: punctuation, a parenthesis or an operator.
     pub(in crate::sql) fn sees_sign(&self, sign: &str) -> bool {
         use TokenKind::{LeftParenthesis, Operator, Punctuation, RightParenthesis};
-        self.peek().is_some_and(|token| {
-            matches!(token.kind, Punctuation | Operator | LeftParenthesis | RightParenthesis)
-                && self.written(token) == sign
-        })
+        match self.peek() {
+            Some(token) => {
+                matches!(token.kind, Punctuation | Operator | LeftParenthesis | RightParenthesis)
+                    && self.written(token) == sign
+            }
+            None => false,
+        }
     }
 
     /// Takes the next token if it is written like this.
@@ -257,32 +270,47 @@ impl<'t> Reader<'t> {
 
     /// Takes the brackets that are next, and gives what is inside. What is not closed reaches to the end.
     pub(in crate::sql) fn group(&mut self) -> Option<Fragment<'t>> {
-        if !self.sees_sign("(") && !self.sees_sign("[") {
+        if self.bracket(self.at) != Some(Bracket::Opening) {
             return None;
         }
-        self.take();
+        self.at += 1;
         let mark = self.mark();
         let mut depth = 1_usize;
-        while let Some(token) = self.peek() {
-            match self.written(token) {
-                "(" | "[" => depth += 1,
-                ")" | "]" => depth -= 1,
-                _ => {}
+        while self.at < self.tokens.len() {
+            match self.bracket(self.at) {
+                Some(Bracket::Opening) => depth += 1,
+                Some(Bracket::Closing) => depth -= 1,
+                None => {}
             }
             if depth == 0 {
                 let inside = self.since(mark);
-                self.take();
+                self.at += 1;
                 return Some(inside);
             }
-            self.take();
+            self.at += 1;
         }
         Some(self.since(mark))
     }
 
+    /// Which bracket a token is. Its kind decides for nearly all: a macro runs unoptimized.
+    fn bracket(&self, at: usize) -> Option<Bracket> {
+        let token = self.tokens.get(at)?;
+        match token.kind {
+            TokenKind::LeftParenthesis => Some(Bracket::Opening),
+            TokenKind::RightParenthesis => Some(Bracket::Closing),
+            TokenKind::Punctuation => match self.text.as_bytes()[token.start] {
+                b'[' => Some(Bracket::Opening),
+                b']' => Some(Bracket::Closing),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Takes the next token, with all that is inside where it is a bracket.
     pub(in crate::sql) fn skip(&mut self) {
-        if self.group().is_none() {
-            self.take();
+        if self.group().is_none() && self.at < self.tokens.len() {
+            self.at += 1;
         }
     }
 
@@ -302,18 +330,14 @@ impl<'t> Reader<'t> {
         let mark = self.mark();
         let mut cases = 0_usize;
         while let Some(token) = self.peek() {
-            if token.kind == TokenKind::Semicolon
-                || token.kind == TokenKind::RightParenthesis
-                || self.sees_sign(",") && cases == 0
-                || self.sees_sign("]")
-                || cases == 0 && stop(self)
-            {
-                break;
-            }
-            if self.sees("CASE") {
-                cases += 1;
-            } else if self.sees("END") {
-                cases = cases.saturating_sub(1);
+            match token.kind {
+                TokenKind::Semicolon | TokenKind::RightParenthesis => break,
+                TokenKind::Punctuation if self.bracket(self.at) == Some(Bracket::Closing) => break,
+                TokenKind::Punctuation if cases == 0 && self.written(token) == "," => break,
+                TokenKind::Word if cases == 0 && stop(self) => break,
+                TokenKind::Word if is_word(self.text, token, "CASE") => cases += 1,
+                TokenKind::Word if is_word(self.text, token, "END") => cases = cases.saturating_sub(1),
+                _ => {}
             }
             self.skip();
         }
@@ -323,8 +347,12 @@ impl<'t> Reader<'t> {
     /// Takes all up to one of the keywords outside of brackets, commas too.
     pub(in crate::sql) fn until_word(&mut self, keywords: &[&str]) -> Fragment<'t> {
         let mark = self.mark();
-        while !self.at_end() && !self.sees_any(keywords) {
-            self.skip();
+        while let Some(token) = self.peek() {
+            match token.kind {
+                TokenKind::Semicolon => break,
+                TokenKind::Word if keywords.iter().any(|keyword| is_word(self.text, token, keyword)) => break,
+                _ => self.skip(),
+            }
         }
         self.since(mark)
     }
@@ -332,8 +360,12 @@ impl<'t> Reader<'t> {
     /// Takes all up to one of these sequences of keywords outside of brackets, commas too.
     pub(in crate::sql) fn until_words(&mut self, sequences: &[&[&str]]) -> Fragment<'t> {
         let mark = self.mark();
-        while !self.at_end() && !sequences.iter().any(|words| self.sees_words(words)) {
-            self.skip();
+        while let Some(token) = self.peek() {
+            match token.kind {
+                TokenKind::Semicolon => break,
+                TokenKind::Word if sequences.iter().any(|words| self.sees_words(words)) => break,
+                _ => self.skip(),
+            }
         }
         self.since(mark)
     }
