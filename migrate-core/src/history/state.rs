@@ -365,3 +365,33 @@ impl HistoryState {
         self.applied.iter().max_by_key(|applied| (!applied.version.is_repeatable(), &applied.version))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::migration::SqlMigration;
+    use crate::set::script::Script;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_state_of_a_beginning_has_its_migrations_and_the_end_of_its_history() {
+        let migration = |number: &'static str| {
+            let up = Script::of_text(number, "SELECT 1".to_owned()).unwrap();
+            Arc::new(SqlMigration::new(Version::numeric(number), number, up)) as Arc<dyn Migration>
+        };
+        let set = Set::new("app", ["1", "2", "3"].map(migration).into()).unwrap();
+        let end = HistoryTail { digest: set.digests().of_first(2), last_row: 7, is_unended: true };
+        let state = HistoryState::of_beginning(&set, 2, end);
+        assert_eq!((state.digest(), state.last_row, state.is_unended), (set.digests().of_first(2), 7, true));
+        assert_eq!(state.applied.iter().map(|applied| applied.name.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn an_applied_migration_knows_by_which_run_when_and_how_long() {
+        let applied = Applied::new(Version::numeric("1"), "1_a", Checksum::of("A"));
+        assert_eq!((applied.marked, applied.clone().as_marked().marked), (false, true));
+        let (at, took) = (SystemTime::UNIX_EPOCH + Duration::from_secs(9), Duration::from_secs(3));
+        let applied = applied.with_run("run", at, took);
+        assert_eq!((applied.run.as_str(), applied.at, applied.took), ("run", at, took));
+    }
+}

@@ -104,6 +104,30 @@ mod tests {
     }
 
     #[test]
+    fn a_down_script_is_kept_with_the_transaction_mode_that_stands_elsewhere() {
+        use crate::directory::{self, source::SourceFile};
+        let kept = |files: &[(&str, &str)]| {
+            let source =
+                |(path, text): &(&str, &str)| SourceFile::new((*path).to_owned(), text.as_bytes().to_vec());
+            let read = directory::read(files.iter().map(source).collect()).unwrap();
+            let script = read.migrations[0].down_script().unwrap();
+            let kept = down(script);
+            let again = Script::of_text("kept", kept.clone()).unwrap();
+            assert_eq!(again.transaction(), script.transaction(), "{kept}");
+            kept
+        };
+        let two = |down: &str| kept(&[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", down)]);
+        assert_eq!(two("SELECT 2;\r\n"), "SELECT 2;\n");
+        let header = "-- migrate: transaction=none lock_timeout=1s\nSELECT 2;";
+        assert_eq!(two(header), header);
+        let halves = "-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;";
+        assert_eq!(
+            kept(&[("1_a.sql", halves)]),
+            "-- migrate: transaction=none\n-- migrate:down transaction:false\nSELECT 2;"
+        );
+    }
+
+    #[test]
     fn a_text_without_secrets_is_whole() {
         assert!(is_whole("-- and so on … '…'\nSELECT 'a … b', \"…\";"));
         for script in [

@@ -7,6 +7,8 @@ mod deployments;
 mod embedded;
 mod engine;
 mod folder;
+#[cfg(feature = "histories")]
+mod foreign;
 mod grouping;
 mod placeholders;
 mod plans;

@@ -229,9 +229,9 @@ fn the_rest_is_not_touched() {
 
 #[test]
 fn what_is_quoted_too_deeply_is_hidden() {
-    let nested = (0..50_000).map(|tag| format!("$t{tag}$")).collect::<String>();
+    let nested = (0..20_000).map(|tag| format!("$t{tag}$")).collect::<String>();
     assert!(redact(&format!("{nested} PASSWORD 'x'")).ends_with("$t7$'…'"));
     // Brackets within each other cost no more than beside each other.
-    let brackets = format!("SELECT {}'x'{}", "(".repeat(50_000), " = password)".repeat(50_000));
+    let brackets = format!("SELECT {}'x'{}", "(".repeat(20_000), " = password)".repeat(20_000));
     assert!(!redact(&brackets).contains("'x'"));
 }
