@@ -6,14 +6,13 @@ use migrate_postgres::{AttemptOutcome, Migrator, SetPosition, Target};
 use migrate_tests::history_head;
 use migrate_tests::sets::{self, Scripts};
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// How many cases are under way at once.
-const AT_ONCE: usize = 6;
+/// The cases that are under way at once, of all tests together: more would only slow each other down.
+static TURNS: Semaphore = Semaphore::const_new(12);
 
 /// How long a case may take before it counts as hanging, on a machine that has much else to do.
 pub(crate) const HANGING: Duration = Duration::from_secs(90);
@@ -387,12 +386,10 @@ pub(crate) async fn play<F>(cases: impl IntoIterator<Item = (String, F)>)
 where
     F: Future<Output = Verdict> + Send + 'static,
 {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut playing = JoinSet::new();
     for (name, case) in cases {
-        let turns = turns.clone();
         playing.spawn(async move {
-            let _turn = turns.acquire_owned().await.unwrap();
+            let _turn = TURNS.acquire().await.unwrap();
             let verdict =
                 tokio::time::timeout(HANGING, case).await.unwrap_or_else(|_| Err("it hangs".to_owned()));
             verdict.map_err(|problem| format!("{name}: {problem}"))

@@ -137,6 +137,13 @@ fn a_folder_with_several_bad_files_and_a_bad_name_is_one_problem() {
 }
 
 #[test]
+fn a_placeholder_where_none_is_declared_asks_for_the_declaration() {
+    let reading = Reading::default().placeholders([""; 0]);
+    let problems = reading.read(sources(&[("1_a.sql", "SELECT ${schema}")])).unwrap_err();
+    assert!(problems.to_string().contains("help: declare it"), "{problems}");
+}
+
+#[test]
 fn a_script_of_another_role_names_the_up_script_that_it_lacks() {
     for (files, expected) in [
         (&[("V1__a.sql", UP), ("V3__c.verify.sql", UP)][..], "`V3__c.sql`"),
