@@ -6,6 +6,7 @@ mod adopt;
 mod deployments;
 mod embedded;
 mod engine;
+mod events;
 mod folder;
 #[cfg(feature = "histories")]
 mod foreign;
