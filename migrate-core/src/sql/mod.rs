@@ -10,7 +10,6 @@ mod boundary;
 mod cluster;
 mod compare;
 mod control;
-mod cursor;
 mod fault;
 mod invisible;
 mod lexer;
@@ -42,7 +41,8 @@ pub(crate) use self::invisible::{Invisible, name as invisible_name};
 #[cfg(test)]
 pub(crate) use self::lexer::counted;
 pub use self::lexer::{Tokens, tokens};
-pub use self::locks::{LockMode, Locks, RelationLock, TableScan, locks};
+pub use self::locks::facts;
+pub use self::locks::{LockMode, Locks, Loss, LossKind, RelationLock, TableScan, locks, locks_with, losses};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub(crate) use self::redact::redact_in_ascii;
 pub use self::redact::{redact, redact_detail, secrets};

@@ -34,7 +34,7 @@ pub use crate::error::BackupError;
 pub use crate::settings::Backups;
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
-pub use explain::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation};
+pub use explain::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock};
 pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep};
 pub use sizes::RelationSize;

@@ -1,12 +1,14 @@
 //! The page of reports that are made up.
 
 use super::*;
-use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, RelationSize};
+use crate::operate::{
+    ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, HeldLock, RelationSize,
+};
 use crate::schema::catalog::{Catalog, Kind, Object};
 use crate::{Action, MigrationStatus, StatusRow, Version};
 use migrate_core::history::Notice;
 use migrate_core::sql::TransactionMode;
-use migrate_core::sql::{LockMode, TableScan};
+use migrate_core::sql::{LockMode, LossKind, TableScan};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -88,8 +90,10 @@ fn explanation(text: &str) -> Explanation {
         relation: text.to_owned(),
         mode,
         toll,
-        note: None,
+        otherwise: Some(TableScan::Catalog),
+        note: Some(text.to_owned().into()),
         size: Some(size.clone()),
+        lookup: None,
     };
     let statement = |number: usize, locks| ExplainedStatement {
         number,
@@ -98,6 +102,13 @@ fn explanation(text: &str) -> Explanation {
         text: text.to_owned(),
         refuses: None,
         locks,
+        held: vec![HeldLock {
+            relation: text.to_owned(),
+            mode: LockMode::AccessExclusive,
+            line: 1,
+            is_defeating: true,
+            size: None,
+        }],
     };
     let locks =
         vec![lock(LockMode::AccessExclusive, TableScan::Rewrite), lock(LockMode::Share, TableScan::Build)];
@@ -114,6 +125,15 @@ fn explanation(text: &str) -> Explanation {
             is_resumed: false,
         }],
         notices: vec![Notice::Missing { name: text.to_owned() }],
+        losses: vec![ExplainedLoss {
+            kind: LossKind::Table,
+            name: text.to_owned(),
+            goes_along: true,
+            size: Some(size.clone()),
+            migration: text.to_owned(),
+            line: 1,
+            lookup: None,
+        }],
         running: None,
     }
 }

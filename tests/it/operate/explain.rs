@@ -68,7 +68,7 @@ async fn what_does_not_exist_yet_has_no_size_and_partitions_count_for_what_they_
     let sizes: Vec<Option<u64>> =
         explanation.locks().map(|lock| lock.size.as_ref().map(|size| size.bytes)).collect();
     let bytes: i64 = value(&client, "SELECT pg_total_relation_size('p1')").await;
-    assert_eq!(sizes, [None, Some(bytes as u64)]);
+    assert_eq!(sizes, [None, Some(bytes as u64), Some(bytes as u64)]);
     assert!(explanation.to_string().contains("new: ACCESS EXCLUSIVE; does not exist yet"), "{explanation}");
 }
 
@@ -100,4 +100,153 @@ async fn nothing_pending_is_said_and_a_revert_can_be_looked_at_too() {
     assert!(nothing.is_empty() && nothing.to_string() == "nothing to do", "{nothing}");
     let revert = both.explain_of(database.url(), &Down::count(1)).await.unwrap();
     assert!(revert.to_string().starts_with("revert 1_a (1_a.down.sql)\n  line 1: DROP TABLE a"), "{revert}");
+}
+
+const ORDERS: &str = "CREATE TABLE customers (id bigint PRIMARY KEY, name varchar(20));
+    CREATE TABLE orders (id bigint PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, note text);
+    CREATE VIEW notes AS SELECT id, note FROM orders; CREATE MATERIALIZED VIEW counts AS SELECT count(note) FROM orders;
+    INSERT INTO customers VALUES (1, 'x'); INSERT INTO orders VALUES (1, 1, 'x'); ANALYZE";
+
+/// What is told of a script's statements, by their lines: locks and held locks, sizes left out.
+async fn shown(files: &[(&str, &str)]) -> Vec<String> {
+    let database = database().await;
+    database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
+    let explanation = migrator(files).explain(database.url()).await.unwrap();
+    let statements = explanation.steps.iter().flat_map(|step| &step.statements);
+    statements
+        .map(|statement| {
+            let locks = statement.locks.as_ref().unwrap().iter();
+            let locks = locks.map(|lock| format!("{} {}, {}", lock.relation, lock.mode, lock.toll));
+            let held = statement.held.iter().map(|held| format!("held: {held}"));
+            locks.chain(held).collect::<Vec<_>>().join("; ")
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_lock_is_held_through_the_statements_that_follow_it_in_its_transaction() {
+    let script = "ALTER TABLE orders ADD paid boolean;\nALTER TABLE orders ALTER paid SET DEFAULT false;\nUPDATE orders SET paid = false;";
+    assert_eq!(
+        shown(&[("1_paid.sql", script)]).await,
+        [
+            "orders ACCESS EXCLUSIVE, catalog only",
+            "orders ACCESS EXCLUSIVE, catalog only",
+            "orders ROW EXCLUSIVE, rows; held: orders: ACCESS EXCLUSIVE, held since line 1",
+        ]
+    );
+    // Each migration is a transaction of its own, and so is each statement outside of one.
+    let apart = [
+        ("1_paid.sql", "ALTER TABLE orders ADD paid boolean;"),
+        ("2_paid.sql", "UPDATE orders SET paid = false;"),
+    ];
+    assert_eq!(shown(&apart).await[1], "orders ROW EXCLUSIVE, rows");
+    let none = format!("-- migrate: transaction=none\n{script}");
+    assert_eq!(shown(&[("1_paid.sql", &none)]).await[2], "orders ROW EXCLUSIVE, rows");
+    let own = "BEGIN; LOCK orders; COMMIT; BEGIN; LOCK customers; UPDATE orders SET note = NULL; COMMIT; UPDATE orders SET note = '';";
+    let own = shown(&[("1_own.sql", own)]).await;
+    assert_eq!(own[5], "orders ROW EXCLUSIVE, rows; held: customers: ACCESS EXCLUSIVE, held since line 1");
+    assert_eq!(own[7], "orders ROW EXCLUSIVE, rows");
+}
+
+#[tokio::test]
+async fn validating_in_the_transaction_of_the_constraint_is_told_to_gain_nothing() {
+    let add = "ALTER TABLE orders ADD CONSTRAINT short CHECK (length(note) < 9) NOT VALID;";
+    let validate = "ALTER TABLE orders VALIDATE CONSTRAINT short;";
+    let together = shown(&[("1_short.sql", &format!("{add}\n{validate}"))]).await;
+    let expected = "orders SHARE UPDATE EXCLUSIVE, scanned; held: orders: ACCESS EXCLUSIVE, held since line 1, \
+                    so the weaker lock of this statement gains nothing: run it in a later migration";
+    assert_eq!(together[1], expected);
+    let apart = shown(&[("1_short.sql", add), ("2_validate.sql", validate)]).await;
+    assert_eq!(apart[1], "orders SHARE UPDATE EXCLUSIVE, scanned");
+}
+
+#[tokio::test]
+async fn a_later_statement_is_judged_by_what_the_earlier_ones_will_have_made() {
+    let script = "ALTER TABLE customers RENAME TO people;
+        ALTER TABLE people ALTER name TYPE varchar(50);
+        CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+        ALTER TABLE people ADD age positive;
+        ALTER TABLE people ADD CHECK (name IS NOT NULL);
+        ALTER TABLE people ALTER name SET NOT NULL;
+        CREATE SCHEMA app; SET search_path = app; CREATE TABLE orders (id int);
+        ALTER TABLE orders ADD CHECK (id > 0);
+        ALTER TABLE public.orders ALTER customer TYPE numeric;";
+    let files = [("1_people.sql", script), ("2_orders.sql", "CREATE INDEX ON orders (note);")];
+    let shown = shown(&files).await;
+    assert_eq!(shown[1], "people ACCESS EXCLUSIVE, catalog only");
+    assert!(shown[3].starts_with("people ACCESS EXCLUSIVE, rewritten"), "{shown:?}");
+    assert!(shown[5].starts_with("people ACCESS EXCLUSIVE, catalog only"), "{shown:?}");
+    assert!(
+        shown[10].starts_with("public.orders ACCESS EXCLUSIVE, rewritten; public.people ACCESS EXCLUSIVE"),
+        "{shown:?}"
+    );
+    // The next script finds the session's own search path.
+    assert_eq!(shown[11], "orders SHARE, index built");
+
+    let database = database().await;
+    database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
+    let explanation = migrator(&files).explain(database.url()).await.unwrap();
+    let statements = &explanation.steps[0].statements;
+    let size = |index: usize| {
+        statements[index].locks.as_ref().unwrap()[0].size.as_ref().map(|size| size.name.as_str())
+    };
+    // A table that is renamed is as large as before, and one that is made has no size, though another has its name.
+    assert_eq!((size(1), size(9), size(10)), (Some("public.customers"), None, Some("public.orders")));
+}
+
+#[tokio::test]
+async fn a_plan_ends_with_what_is_lost_by_name_and_size() {
+    let database = database().await;
+    database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
+    let files = [
+        ("1_new.sql", "CREATE TABLE scratch (id int); ALTER TABLE orders ADD extra int;"),
+        (
+            "2_lossy.sql",
+            "DROP TABLE scratch; ALTER TABLE orders DROP extra;
+            ALTER TABLE orders DROP COLUMN note CASCADE;
+            DELETE FROM orders WHERE id = 7; DELETE FROM orders WHERE true;
+            TRUNCATE customers CASCADE;
+            DROP TABLE IF EXISTS nowhere, customers CASCADE;",
+        ),
+    ];
+    let explanation = migrator(&files).explain(database.url()).await.unwrap();
+    let lost: Vec<String> = explanation
+        .losses
+        .iter()
+        .map(|loss| {
+            let rows = loss.size.as_ref().and_then(|size| size.rows);
+            format!(
+                "{} {} {rows:?} {} {}{}",
+                loss.kind,
+                loss.name,
+                loss.migration,
+                loss.line,
+                if loss.goes_along { " +" } else { "" }
+            )
+        })
+        .collect();
+    assert_eq!(
+        lost,
+        [
+            "column orders.note Some(1) 2_lossy 2",
+            "materialized view counts Some(1) 2_lossy 2 +",
+            "view notes None 2_lossy 2 +",
+            "rows orders Some(1) 2_lossy 3",
+            "rows customers Some(1) 2_lossy 4",
+            "rows orders Some(1) 2_lossy 4 +",
+            "table customers Some(1) 2_lossy 5",
+            "constraint orders.orders_customer_fkey None 2_lossy 5 +",
+        ]
+    );
+    let shown = explanation.to_string();
+    assert!(
+        shown.ends_with("constraint orders.orders_customer_fkey (2_lossy, line 5, goes along)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\nlost for good:\n  column orders.note; 32 kB, about 1 rows (2_lossy, line 2)\n"),
+        "{shown}"
+    );
+    let harmless = migrator(&files[..1]).explain(database.url()).await.unwrap();
+    assert!(harmless.losses.is_empty() && !harmless.to_string().contains("lost"), "{harmless}");
 }

@@ -1,346 +1,193 @@
-//! `ALTER …`
+//! `ALTER` of relations and of domains.
 
-use super::super::cursor::Cursor;
-use super::super::token::TokenKind;
-use super::{LockMode, LockSet, TableScan, name, relation, skip_item};
+use super::analysis::{Analysis, Cost, Target};
+use super::column;
+use super::constraint;
+use super::facts::{ConstraintKind as Kind, RelationKind};
+use super::partition;
+use super::{LockMode, TableScan};
+use crate::sql::statement::{AlterAction, AlterActionKind as Action, AlterRelation, Name, ObjectKind};
+use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 
-pub(super) fn alter(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
-    if cursor.words(&["FOREIGN", "TABLE"]) || cursor.word("TABLE") {
-        return table(cursor, found);
-    }
-    if cursor.words(&["MATERIALIZED", "VIEW"]) || cursor.word("VIEW") {
-        cursor.words(&["IF", "EXISTS"]);
-        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
+pub(super) fn relation(analysis: &mut Analysis<'_>, alter: &AlterRelation<'_>) -> Option<()> {
+    let target = analysis.named(&alter.relation);
+    if alter.if_exists && target.is_missing() {
         return Some(());
     }
-    if cursor.word("INDEX") {
-        cursor.words(&["IF", "EXISTS"]);
-        let index = relation(cursor)?;
-        let mode = if cursor.words(&["SET", "TABLESPACE"]) {
-            (LockMode::AccessExclusive, TableScan::Rewrite)
-        } else {
-            (LockMode::ShareUpdateExclusive, TableScan::Catalog)
-        };
-        found.add(index, mode.0, mode.1);
-        return Some(());
-    }
-    if cursor.word("SEQUENCE") {
-        cursor.words(&["IF", "EXISTS"]);
-        found.add(relation(cursor)?, LockMode::ShareRowExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("POLICY") || cursor.word("RULE") {
-        cursor.words(&["IF", "EXISTS"]);
-        name(cursor)?;
-        cursor.word("ON").then_some(())?;
-        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("TRIGGER") {
-        name(cursor)?;
-        cursor.word("ON").then_some(())?;
-        found.add(relation(cursor)?, LockMode::AccessExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("DOMAIN") {
-        // A constraint of a domain is checked against every table that uses it: only the catalog knows which.
-        name(cursor)?;
-        return (!cursor.word("ADD") && !cursor.words(&["VALIDATE", "CONSTRAINT"])).then_some(());
-    }
-    let catalog_only = [
-        "TYPE",
-        "FUNCTION",
-        "PROCEDURE",
-        "ROUTINE",
-        "AGGREGATE",
-        "SCHEMA",
-        "ROLE",
-        "USER",
-        "GROUP",
-        "DATABASE",
-        "SYSTEM",
-        "DEFAULT",
-        "EXTENSION",
-        "COLLATION",
-        "OPERATOR",
-        "LANGUAGE",
-        "EVENT",
-        "STATISTICS",
-        "SERVER",
-        "LARGE",
-        "TEXT",
-        "CONVERSION",
-    ];
-    catalog_only.iter().any(|kind| cursor.word(kind)).then_some(())
-}
-
-fn table(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
-    cursor.words(&["IF", "EXISTS"]);
-    if cursor.word("ALL") {
-        return None;
-    }
-    let table = relation(cursor)?;
-    loop {
-        action(cursor, &table, found)?;
-        skip_item(cursor, |_, _| {});
-        if !cursor.sign(",") {
-            return cursor.at_end().then_some(());
+    // ALTER TABLE takes other relations, too.
+    let kind = match target.relation().map(|relation| relation.kind) {
+        Some(RelationKind::Index) => ObjectKind::Index,
+        Some(RelationKind::Sequence) => ObjectKind::Sequence,
+        Some(RelationKind::View) => ObjectKind::View,
+        Some(RelationKind::MaterializedView) => ObjectKind::MaterializedView,
+        _ => alter.kind,
+    };
+    let is_only = alter.relation.only;
+    for action in &alter.actions {
+        match kind {
+            ObjectKind::Index => index(analysis, &target, action)?,
+            ObjectKind::Sequence => sequence(analysis, &target, action),
+            ObjectKind::View => analysis.catalog(&target, AccessExclusive),
+            _ => table(analysis, &target, is_only, &action.kind)?,
         }
     }
+    Some(())
 }
 
-fn action(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
-    use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
-    let catalog = |found: &mut LockSet, mode| found.add(table, mode, TableScan::Catalog);
-    if cursor.word("ADD") {
-        return add(cursor, table, found);
-    }
-    if cursor.word("DROP") {
-        let note =
-            cursor.sees("CONSTRAINT").then_some("the table that a foreign key refers to is locked too");
-        found.add_noted(table, AccessExclusive, TableScan::Catalog, note);
-        return Some(());
-    }
-    if cursor.word("VALIDATE") {
-        found.add_noted(
-            table,
-            ShareUpdateExclusive,
-            TableScan::Scan,
-            Some("a foreign key locks the table it refers to in ROW SHARE mode"),
-        );
-        return Some(());
-    }
-    if cursor.word("ALTER") {
-        if cursor.word("CONSTRAINT") {
-            catalog(found, AccessExclusive);
-            return Some(());
+fn index<'f>(analysis: &mut Analysis<'f>, index: &Target<'f>, action: &AlterAction<'_>) -> Option<()> {
+    match &action.kind {
+        Action::SetTablespace { tablespace } => move_to(analysis, index, &tablespace.folded()),
+        Action::AttachPartition { partition, .. } => {
+            analysis.catalog(index, ShareUpdateExclusive);
+            let partition = analysis.target(partition);
+            analysis.catalog(&partition, AccessExclusive);
         }
-        cursor.word("COLUMN");
-        name(cursor)?;
-        return column(cursor, table, found);
+        Action::Other(_) => return None,
+        _ => analysis.catalog(index, ShareUpdateExclusive),
     }
-    if cursor.word("RENAME") || cursor.word("OWNER") || cursor.words(&["REPLICA", "IDENTITY"]) {
-        catalog(found, AccessExclusive);
-        return Some(());
-    }
-    if cursor.word("ENABLE")
-        || cursor.word("DISABLE")
-        || cursor.word("FORCE")
-        || cursor.words(&["NO", "FORCE"])
-    {
-        let _ = cursor.word("ALWAYS") || cursor.word("REPLICA");
-        catalog(found, if cursor.sees("TRIGGER") { ShareRowExclusive } else { AccessExclusive });
-        return Some(());
-    }
-    if cursor.word("SET") {
-        return set(cursor, table, found);
-    }
-    if cursor.word("RESET") || cursor.words(&["CLUSTER", "ON"]) {
-        catalog(found, ShareUpdateExclusive);
-        return Some(());
-    }
-    if cursor.words(&["ATTACH", "PARTITION"]) {
-        catalog(found, ShareUpdateExclusive);
-        let note = "unless a CHECK constraint implies its bounds; a default partition is scanned too";
-        found.add_noted(name(cursor)?, AccessExclusive, TableScan::Scan, Some(note));
-        return Some(());
-    }
-    if cursor.words(&["DETACH", "PARTITION"]) {
-        let partition = name(cursor)?;
-        let concurrently = cursor.word("CONCURRENTLY");
-        catalog(found, if concurrently { ShareUpdateExclusive } else { AccessExclusive });
-        found.add(partition, AccessExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("INHERIT") || cursor.words(&["NO", "INHERIT"]) {
-        catalog(found, AccessExclusive);
-        found.add(name(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("OF") || cursor.words(&["NOT", "OF"]) {
-        catalog(found, AccessExclusive);
-        return Some(());
-    }
-    None
+    Some(())
 }
 
-fn set(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
-    use LockMode::{AccessExclusive, ShareUpdateExclusive};
-    let rewrites = ["TABLESPACE", "LOGGED", "UNLOGGED", "ACCESS"];
-    if rewrites.iter().any(|word| cursor.word(word)) {
-        found.add_noted(table, AccessExclusive, TableScan::Rewrite, Some("unless that is how it is already"));
-    } else if cursor.word("SCHEMA") || cursor.word("WITHOUT") || cursor.word("WITH") {
-        found.add(table, AccessExclusive, TableScan::Catalog);
-    } else if cursor.peek()?.kind == TokenKind::LeftParenthesis {
-        found.add(table, ShareUpdateExclusive, TableScan::Catalog);
+fn sequence<'f>(analysis: &mut Analysis<'f>, sequence: &Target<'f>, action: &AlterAction<'_>) {
+    let mode = match action.kind {
+        Action::SequenceOptions(_) => ShareRowExclusive,
+        _ => AccessExclusive,
+    };
+    analysis.catalog(sequence, mode);
+}
+
+fn table<'f>(
+    analysis: &mut Analysis<'f>,
+    table: &Target<'f>,
+    is_only: bool,
+    action: &Action<'_>,
+) -> Option<()> {
+    match action {
+        Action::AddColumn { if_not_exists, column } => {
+            column::add(analysis, table, is_only, *if_not_exists, column);
+        }
+        Action::DropColumn { column, cascade, .. } => {
+            drop_column(analysis, table, is_only, &column.folded(), *cascade);
+        }
+        Action::AlterColumn { column, change } => {
+            let column = column.as_ref().map(Name::folded);
+            column::alter(analysis, table, is_only, column.as_deref(), change)?;
+        }
+        Action::AddConstraint(added) => constraint::add(analysis, table, is_only, added),
+        Action::DropConstraint { name, cascade, .. } => {
+            constraint::drop(analysis, table, is_only, &name.folded(), *cascade);
+        }
+        Action::ValidateConstraint { name } => constraint::validate(analysis, table, is_only, &name.folded()),
+        Action::AttachPartition { partition, bound } => {
+            partition::attach(analysis, table, partition, bound.as_ref());
+        }
+        Action::DetachPartition { partition, concurrently, finalize } => {
+            partition::detach(analysis, table, partition, concurrently.is_some() || *finalize);
+        }
+        Action::Inherit { parent } => {
+            analysis.catalog(table, AccessExclusive);
+            let parent = analysis.target(parent);
+            analysis.catalog(&parent, ShareUpdateExclusive);
+        }
+        Action::RenameColumn { .. } | Action::RenameConstraint { .. } => {
+            analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG);
+        }
+        Action::Trigger { .. } => analysis.tree(table, is_only, ShareRowExclusive, &Cost::CATALOG),
+        Action::SetLogged => set_logged(analysis, table, true),
+        Action::SetUnlogged => set_logged(analysis, table, false),
+        Action::SetAccessMethod { method } => {
+            let has = table.relation().and_then(|table| table.access_method.as_deref());
+            let is_same = has.map(|has| has == method.folded());
+            rewrite(analysis, table, is_same, "unless it has that access method already");
+        }
+        Action::SetTablespace { tablespace } => move_to(analysis, table, &tablespace.folded()),
+        Action::SetOptions(_)
+        | Action::ResetOptions(_)
+        | Action::ClusterOn { .. }
+        | Action::SetWithoutCluster => {
+            analysis.catalog(table, ShareUpdateExclusive);
+        }
+        Action::OwnerTo { .. } | Action::SetSchema { .. } => {
+            analysis.catalog(table, AccessExclusive);
+            sequences(analysis, table);
+        }
+        Action::Other(_) => return None,
+        _ => analysis.catalog(table, AccessExclusive),
+    }
+    Some(())
+}
+
+/// Copies a relation to another tablespace.
+fn move_to(analysis: &mut Analysis<'_>, relation: &Target<'_>, tablespace: &str) {
+    let is_in = relation.relation().and_then(|relation| relation.tablespace.as_deref());
+    let is_same = is_in.map(|is_in| is_in == tablespace);
+    rewrite(analysis, relation, is_same, "unless it is in that tablespace already");
+}
+
+fn rewrite(analysis: &mut Analysis<'_>, relation: &Target<'_>, is_same: Option<bool>, unless: &'static str) {
+    let cost = match is_same {
+        Some(true) => Cost::CATALOG,
+        Some(false) => Cost::of(TableScan::Rewrite),
+        None => Cost::or(TableScan::Rewrite, TableScan::Catalog, unless),
+    };
+    analysis.lock(relation, AccessExclusive, cost);
+}
+
+fn set_logged<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, logged: bool) {
+    let cost = match table.relation().and_then(|relation| relation.is_unlogged) {
+        Some(is_unlogged) if is_unlogged == logged => Cost::of(TableScan::Rewrite),
+        Some(_) => Cost::CATALOG,
+        None => Cost::or(TableScan::Rewrite, TableScan::Catalog, "unless it is so already"),
+    };
+    analysis.lock(table, AccessExclusive, cost);
+    sequences(analysis, table);
+}
+
+/// The sequences that belong to a table: they go with it.
+fn sequences<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>) {
+    let facts = analysis.facts;
+    for (name, _) in facts.sequences(&table.object) {
+        let sequence = analysis.at(name);
+        analysis.catalog(&sequence, AccessExclusive);
+    }
+}
+
+/// `DROP COLUMN`: what is on the column goes with it, and with CASCADE what reads it.
+fn drop_column<'f>(
+    analysis: &mut Analysis<'f>,
+    table: &Target<'f>,
+    is_only: bool,
+    column: &str,
+    cascade: bool,
+) {
+    let facts = analysis.facts;
+    let note = (!analysis.knows(table)).then_some(if cascade {
+        "and what depends on the column; the table that a foreign key on it refers to is locked, too"
     } else {
-        return None;
-    }
-    Some(())
-}
-
-/// What comes after `ALTER COLUMN c`.
-fn column(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
-    use LockMode::{AccessExclusive, ShareUpdateExclusive};
-    if cursor.words(&["SET", "NOT", "NULL"]) {
-        let note = "unless a valid CHECK constraint shows that there is no null";
-        found.add_noted(table, AccessExclusive, TableScan::Scan, Some(note));
-    } else if cursor.words(&["SET", "STATISTICS"]) || {
-        let mut ahead = cursor.clone();
-        (ahead.word("SET") || ahead.word("RESET")) && ahead.kind(TokenKind::LeftParenthesis)
-    } {
-        found.add(table, ShareUpdateExclusive, TableScan::Catalog);
-    } else if cursor.word("TYPE") || cursor.words(&["SET", "DATA", "TYPE"]) {
-        let note = "unless the old type can be read as the new one; its indexes are built anew where they have to be";
-        found.add_noted(table, AccessExclusive, TableScan::Rewrite, Some(note));
-    } else if cursor.words(&["SET", "EXPRESSION"]) {
-        found.add(table, AccessExclusive, TableScan::Rewrite);
-    } else if cursor.word("SET") || cursor.word("DROP") || cursor.word("ADD") || cursor.word("RESTART") {
-        found.add(table, AccessExclusive, TableScan::Catalog);
-    } else {
-        return None;
-    }
-    Some(())
-}
-
-/// What comes after `ADD`: a constraint or a column.
-fn add(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
-    if cursor.word("CONSTRAINT") {
-        name(cursor)?;
-        return constraint(cursor, table, found);
-    }
-    let is_constraint =
-        ["CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE"].iter().any(|word| cursor.sees(word));
-    if is_constraint || cursor.clone().words(&["NOT", "NULL"]) {
-        return constraint(cursor, table, found);
-    }
-    cursor.word("COLUMN");
-    cursor.words(&["IF", "NOT", "EXISTS"]);
-    name(cursor)?;
-    new_column(cursor, table, found);
-    Some(())
-}
-
-fn constraint(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) -> Option<()> {
-    use LockMode::{AccessExclusive, ShareRowExclusive};
-    if cursor.word("FOREIGN") {
-        let mut referenced = None;
-        let mut validated = true;
-        skip_item(cursor, |cursor, depth| {
-            if depth == 0 && cursor.word("REFERENCES") {
-                referenced = name(cursor);
-            } else if depth == 0 && cursor.words(&["NOT", "VALID"]) {
-                validated = false;
-            }
-        });
-        let toll = if validated { TableScan::Scan } else { TableScan::Catalog };
-        found.add(table, ShareRowExclusive, toll);
-        found.add(referenced?, ShareRowExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    let mut toll = TableScan::Scan;
-    if cursor.word("UNIQUE") || cursor.words(&["PRIMARY", "KEY"]) || cursor.word("EXCLUDE") {
-        toll = TableScan::Build;
-    } else if !cursor.word("CHECK") && !cursor.words(&["NOT", "NULL"]) {
-        return None;
-    }
-    skip_item(cursor, |cursor, depth| {
-        if depth == 0
-            && (cursor.words(&["NOT", "VALID"])
-                || cursor.words(&["USING", "INDEX"]) && !cursor.sees("TABLESPACE"))
-        {
-            toll = TableScan::Catalog;
-        }
+        "the table that a foreign key on the column refers to is locked, too"
     });
-    found.add(table, AccessExclusive, toll);
-    Some(())
-}
-
-/// A column's type and constraints.
-fn new_column(cursor: &mut Cursor<'_>, table: &str, found: &mut LockSet) {
-    let serial = ["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"];
-    let (mut toll, mut note) = (TableScan::Catalog, None);
-    if serial.iter().any(|kind| cursor.word(kind)) {
-        (toll, note) = (TableScan::Rewrite, Some("each row gets a number of its own"));
-    }
-    let mut referenced = None;
-    let mut has_default = false;
-    skip_item(cursor, |cursor, depth| {
-        if depth > 0 {
-            return;
+    let cost = Cost { note: note.map(Into::into), ..Cost::CATALOG };
+    analysis.tree(table, is_only, AccessExclusive, &cost);
+    for (name, sequence) in facts.sequences(&table.object) {
+        if sequence.table_columns.iter().any(|of| of == column) {
+            let sequence = analysis.at(name);
+            analysis.catalog(&sequence, AccessExclusive);
         }
-        if cursor.word("DEFAULT") {
-            has_default = true;
-            if may_be_volatile(cursor) && toll < TableScan::Rewrite {
-                (toll, note) = (TableScan::Rewrite, Some("if what the default calls is volatile"));
-            }
-        } else if cursor.words(&["GENERATED"]) {
-            let virtual_column = cursor.clone();
-            (toll, note) = (TableScan::Rewrite, generated(virtual_column));
-        } else if cursor.words(&["PRIMARY", "KEY"]) || cursor.word("UNIQUE") {
-            toll = toll.max(TableScan::Build);
-        } else if cursor.word("CHECK") {
-            toll = toll.max(TableScan::Scan);
-        } else if cursor.word("REFERENCES") {
-            referenced = name(cursor);
-        }
-    });
-    if has_default && referenced.is_some() {
-        toll = toll.max(TableScan::Scan);
     }
-    if toll == TableScan::Rewrite && note == Some("virtual") {
-        (toll, note) = (TableScan::Catalog, None);
+    let keys = table.relation().map(|relation| relation.constraints.as_slice()).unwrap_or_default();
+    for key in keys.iter().filter(|key| key.columns.iter().any(|of| of == column)) {
+        constraint::referenced(analysis, key);
     }
-    found.add_noted(table, LockMode::AccessExclusive, toll, note);
-    if let Some(referenced) = referenced {
-        found.add(referenced, LockMode::ShareRowExclusive, TableScan::Catalog);
+    if !cascade {
+        return;
     }
-}
-
-/// Why a generated column needs a rewrite; `virtual` for one that needs none.
-fn generated(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    let mut note = Some("virtual");
-    skip_item(&mut cursor, |cursor, depth| {
-        if depth == 0 && cursor.word("IDENTITY") {
-            note = Some("each row gets a number of its own");
-        } else if depth == 0 && cursor.word("STORED") {
-            note = Some("the value of each row is stored");
+    for (child, key) in facts.referencing(&table.object) {
+        let on_primary_key = key.referenced_columns.is_empty()
+            && keys.iter().any(|of| of.kind == Kind::PrimaryKey && of.columns.iter().any(|of| of == column));
+        if on_primary_key || key.referenced_columns.iter().any(|of| of == column) {
+            let child = analysis.at(child);
+            analysis.catalog(&child, AccessExclusive);
         }
-    });
-    note
-}
-
-/// Whether a default may be volatile: it calls a function that is not known to be the same for all rows.
-fn may_be_volatile(cursor: &Cursor<'_>) -> bool {
-    let stable =
-        ["now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_database"];
-    let mut ahead = cursor.clone();
-    let mut volatile = false;
-    let mut last_word: Option<String> = None;
-    let mut qualified = false;
-    skip_item(&mut ahead, |cursor, depth| {
-        let Some(token) = cursor.peek() else { return };
-        match token.kind {
-            TokenKind::Word => {
-                let word = cursor.written(token).to_ascii_lowercase();
-                // The next constraint of the column ends the default.
-                last_word = Some(word);
-            }
-            TokenKind::QuotedIdentifier => last_word = Some(String::from("\"")),
-            TokenKind::LeftParenthesis => {
-                let words = ["check", "numeric", "decimal", "varchar", "char", "character", "varying", "bit"];
-                if let Some(word) = last_word.take() {
-                    let known = stable.contains(&word.as_str()) || words.contains(&word.as_str());
-                    volatile |= !known || qualified;
-                }
-            }
-            TokenKind::Punctuation if cursor.written(token) == "." => {
-                qualified = last_word.as_deref() != Some("pg_catalog");
-                return;
-            }
-            _ => last_word = None,
-        }
-        let _ = depth;
-    });
-    volatile
+    }
+    analysis.readers(&table.object, Some(column));
 }

@@ -1,157 +1,119 @@
 //! `CREATE …`
 
-use super::super::cursor::Cursor;
-use super::super::token::TokenKind;
-use super::{LockMode, LockSet, TableScan, name, relation, skip_item};
+use super::analysis::{Analysis, Cost};
+use super::facts::RelationKind;
+use super::partition;
+use super::{LockMode, TableScan};
+use crate::sql::statement::{
+    ConstraintKind, CreateIndex, CreateOnTable, CreatePublication, CreateStatistics, CreateTable,
+    CreateTrigger, CreateView, Fragment, RelationRef,
+};
+use LockMode::{AccessExclusive, AccessShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 
-pub(super) fn create(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
-    use LockMode::{AccessExclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
-    cursor.words(&["OR", "REPLACE"]);
-    let unique = cursor.word("UNIQUE");
-    if cursor.word("INDEX") {
-        let concurrently = cursor.word("CONCURRENTLY");
-        cursor.words(&["IF", "NOT", "EXISTS"]);
-        if !cursor.sees("ON") {
-            name(cursor)?;
+pub(super) fn index(analysis: &mut Analysis<'_>, create: &CreateIndex<'_>) {
+    let table = analysis.named(&create.table);
+    let mode = if create.concurrently.is_some() { ShareUpdateExclusive } else { Share };
+    let named = create.name.as_ref().filter(|_| create.if_not_exists.is_some());
+    let is_there = named.and_then(|name| {
+        let index = analysis.beside(&table, &name.name().folded());
+        analysis.exists(&index)
+    });
+    let cost = match (is_there, named.is_some(), create.table.only) {
+        (Some(true), ..) => return analysis.catalog(&table, mode),
+        (None, true, _) => {
+            Cost::or(TableScan::Build, TableScan::Catalog, "unless an index of that name is there already")
         }
-        cursor.word("ON").then_some(())?;
-        let mode = if concurrently { ShareUpdateExclusive } else { Share };
-        found.add(relation(cursor)?, mode, TableScan::Build);
+        // ONLY matters to a partitioned table, whose partitions get the index later.
+        (_, _, true) if table.is(RelationKind::Partitioned) => return analysis.catalog(&table, mode),
+        (_, _, true) if !analysis.knows(&table) => {
+            Cost::or(TableScan::Catalog, TableScan::Build, "built unless the table is partitioned")
+        }
+        _ => Cost::of(TableScan::Build),
+    };
+    analysis.tree(&table, create.table.only, mode, &cost);
+}
+
+pub(super) fn table(analysis: &mut Analysis<'_>, create: &CreateTable<'_>) -> Option<()> {
+    let new = analysis.target(&create.name);
+    if create.if_not_exists && analysis.exists(&new) == Some(true) {
         return Some(());
     }
-    if unique {
-        return None;
+    if let Some(of) = &create.partition_of {
+        partition::create(analysis, &of.parent, &of.bound);
     }
-    let constraint = cursor.word("CONSTRAINT");
-    if cursor.word("TRIGGER") {
-        name(cursor)?;
-        return on(cursor, ShareRowExclusive, found);
+    let own = create.constraints.iter();
+    let of_columns = create.columns.iter().flat_map(|column| &column.constraints);
+    for constraint in own.chain(of_columns) {
+        if let ConstraintKind::ForeignKey(key) = &constraint.kind {
+            let referenced = analysis.target(&key.table);
+            if referenced.object != new.object {
+                analysis.tree(&referenced, false, ShareRowExclusive, &Cost::CATALOG);
+            }
+        }
     }
-    if constraint {
-        return None;
+    for like in &create.likes {
+        let like = analysis.target(&like.table);
+        analysis.catalog(&like, AccessShare);
     }
-    if cursor.word("POLICY") {
-        name(cursor)?;
-        return on(cursor, AccessExclusive, found);
+    for parent in &create.inherits {
+        let parent = analysis.target(parent);
+        analysis.catalog(&parent, ShareUpdateExclusive);
     }
-    if cursor.word("RULE") {
-        return to(cursor, "TO").and_then(|()| {
-            found.add(relation(cursor)?, AccessExclusive, TableScan::Catalog);
-            Some(())
-        });
-    }
-    let temporary = ["GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED"];
-    while temporary.iter().any(|word| cursor.word(word)) {}
-    if cursor.words(&["FOREIGN", "TABLE"]) || cursor.word("TABLE") {
-        return table(cursor, found);
-    }
-    if cursor.words(&["MATERIALIZED", "VIEW"]) {
+    // `CREATE TABLE … AS` runs a query.
+    create.query.is_none().then_some(())
+}
+
+pub(super) fn view(analysis: &mut Analysis<'_>, create: &CreateView<'_>) -> Option<()> {
+    let view = analysis.target(&create.name);
+    if create.is_materialized {
         // It runs a query.
-        return None;
+        return (create.if_not_exists && analysis.exists(&view) == Some(true)).then_some(());
     }
-    let nothing_of_others = [
-        "SCHEMA",
-        "SEQUENCE",
-        "TYPE",
-        "DOMAIN",
-        "FUNCTION",
-        "PROCEDURE",
-        "AGGREGATE",
-        "ROLE",
-        "USER",
-        "GROUP",
-        "DATABASE",
-        "TABLESPACE",
-        "EXTENSION",
-        "COLLATION",
-        "OPERATOR",
-        "CAST",
-        "LANGUAGE",
-        "VIEW",
-        "RECURSIVE",
-        "EVENT",
-        "SERVER",
-        "FOREIGN",
-        "TEXT",
-        "ACCESS",
-        "CONVERSION",
-        "TRANSFORM",
-        "SUBSCRIPTION",
-        "TRUSTED",
-        "PROCEDURAL",
-    ];
-    if nothing_of_others.iter().any(|kind| cursor.word(kind)) {
-        return Some(());
-    }
-    if cursor.word("STATISTICS") {
-        to(cursor, "FROM")?;
-        found.add(relation(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
-        return Some(());
-    }
-    if cursor.word("PUBLICATION") {
-        name(cursor)?;
-        if cursor.words(&["FOR", "TABLE"]) {
-            loop {
-                found.add(relation(cursor)?, ShareUpdateExclusive, TableScan::Catalog);
-                skip_item(cursor, |_, _| {});
-                if !cursor.sign(",") {
-                    break;
-                }
-            }
-        }
-        return Some(());
-    }
-    None
-}
-
-/// Goes on behind a keyword.
-fn to(cursor: &mut Cursor<'_>, keyword: &str) -> Option<()> {
-    while !cursor.at_end() {
-        if cursor.word(keyword) {
-            return Some(());
-        }
-        cursor.take();
-    }
-    None
-}
-
-/// The relation after `ON`.
-fn on(cursor: &mut Cursor<'_>, mode: LockMode, found: &mut LockSet) -> Option<()> {
-    to(cursor, "ON")?;
-    found.add(relation(cursor)?, mode, TableScan::Catalog);
-    Some(())
-}
-
-/// A new table locks what it refers to, is a partition of, inherits from or is made like.
-fn table(cursor: &mut Cursor<'_>, found: &mut LockSet) -> Option<()> {
-    cursor.words(&["IF", "NOT", "EXISTS"]);
-    let table = name(cursor)?;
-    if cursor.words(&["PARTITION", "OF"]) {
-        let note = "a default partition is scanned, under the same lock";
-        found.add_noted(name(cursor)?, LockMode::AccessExclusive, TableScan::Catalog, Some(note));
-        return Some(());
-    }
-    while !cursor.at_end() {
-        if cursor.word("REFERENCES") {
-            let referenced = name(cursor)?;
-            if referenced != table {
-                found.add(referenced, LockMode::ShareRowExclusive, TableScan::Catalog);
-            }
-        } else if cursor.word("LIKE") {
-            found.add(name(cursor)?, LockMode::AccessShare, TableScan::Catalog);
-        } else if cursor.word("INHERITS") && cursor.kind(TokenKind::LeftParenthesis) {
-            loop {
-                found.add(name(cursor)?, LockMode::ShareUpdateExclusive, TableScan::Catalog);
-                if !cursor.sign(",") {
-                    break;
-                }
-            }
-        } else if cursor.word("SELECT") || cursor.word("EXECUTE") {
-            // CREATE TABLE … AS runs a query.
-            return None;
-        } else {
-            cursor.take();
-        }
+    if create.or_replace && !view.is_missing() {
+        let note = (!analysis.knows(&view)).then_some("if it exists");
+        analysis.lock(&view, AccessExclusive, Cost { note: note.map(Into::into), ..Cost::CATALOG });
     }
     Some(())
+}
+
+pub(super) fn trigger(analysis: &mut Analysis<'_>, create: &CreateTrigger<'_>) {
+    let table = analysis.target(&create.table);
+    analysis.tree(&table, !create.for_each_row, ShareRowExclusive, &Cost::CATALOG);
+    if let Some(from) = &create.from {
+        let from = analysis.target(from);
+        analysis.catalog(&from, AccessShare);
+    }
+}
+
+/// Policies and rules.
+pub(super) fn on_table(analysis: &mut Analysis<'_>, create: &CreateOnTable<'_>) {
+    let table = analysis.target(&create.table);
+    analysis.catalog(&table, AccessExclusive);
+}
+
+pub(super) fn statistics(analysis: &mut Analysis<'_>, create: &CreateStatistics<'_>) {
+    let table = analysis.named(&create.table);
+    analysis.catalog(&table, ShareUpdateExclusive);
+}
+
+pub(super) fn publication(analysis: &mut Analysis<'_>, create: &CreatePublication<'_>) {
+    for table in &create.tables {
+        let table = analysis.named(table);
+        analysis.catalog(&table, ShareUpdateExclusive);
+    }
+}
+
+/// The tables that an `ALTER PUBLICATION` names.
+pub(super) fn published(change: Fragment<'_>) -> Vec<RelationRef<'_>> {
+    let mut reader = change.reader();
+    let is_of_tables = ["ADD", "SET", "DROP"].iter().any(|verb| reader.words(&[verb, "TABLE"]));
+    if !is_of_tables {
+        return Vec::new();
+    }
+    reader.list(|reader| {
+        reader.word("TABLE");
+        let table = reader.relation()?;
+        reader.item();
+        Some(table)
+    })
 }

@@ -1,32 +1,60 @@
 //! What a statement locks, and what it does to whole tables.
 //!
 //! The rules are those of the manual's chapter "Explicit Locking" and of `AlterTableGetLockLevel` in the server's
-//! `tablecmds.c`, checked against what real servers show in `pg_locks`. Where only the catalog can tell (whether a cast
-//! needs a rewrite, say), the heavier case is given, with the reason.
+//! `tablecmds.c`, checked against what real servers show in `pg_locks` (`tests/it/shapes`). What the text leaves open is looked
+//! up among [`Facts`]; where they don't have it, what is likely is given, and what it depends on.
 
 mod alter;
+mod analysis;
+mod column;
+mod constraint;
 mod create;
+mod domain;
+mod drop;
+pub mod facts;
+mod loss;
+mod maintain;
 mod mode;
-mod other;
+mod partition;
+mod types;
+mod volatile;
 
+pub use loss::{Loss, LossKind, losses};
 pub use mode::{LockMode, TableScan};
 
-use super::cursor::Cursor;
-use super::token::TokenKind;
+use super::statement::{AlterObject, LexedStatement, ObjectChange, ObjectKind, StatementKind, Wrapped};
+use analysis::{Analysis, Cost};
+use facts::{Facts, ObjectName};
+use std::borrow::Cow;
 
 /// A lock on a relation, and what a statement does while it holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelationLock {
-    /// The relation as the statement writes it, qualifiers and quotes included. For `DROP INDEX`, `ALTER INDEX` and
-    /// `REINDEX INDEX` it is the index, whose table is locked too.
+    /// The relation as the statement writes it, qualifiers and quotes included, or as it might: partitions, tables joined by
+    /// foreign keys and what else is locked beside it.
     pub relation: String,
+    /// The relation as the database knew it before the first statement that was followed, where that is known.
+    pub origin: Option<ObjectName>,
+    /// Whether `relation` is a name, or else words for relations that only the catalog knows.
+    pub is_named: bool,
+    /// Whether it is known that an earlier statement of those that were followed has made it, so that nobody else uses it.
+    pub is_new: bool,
     /// The mode.
     pub mode: LockMode,
     /// What is done to the whole of the relation.
     pub toll: TableScan,
+    /// What is done instead, where that depends on what is not known: the note says on what.
+    pub otherwise: Option<TableScan>,
     /// Why it is so, or what it depends on, where the statement alone does not show it.
-    pub note: Option<&'static str>,
+    pub note: Option<Cow<'static, str>>,
+}
+
+impl RelationLock {
+    /// Whether others wait for as long as the relation is large: writers at least, while all of it is read or written.
+    pub fn is_heavy(&self) -> bool {
+        self.mode.blocks_writes() && self.toll >= TableScan::Scan
+    }
 }
 
 /// What a statement locks.
@@ -50,7 +78,7 @@ impl Locks {
     }
 }
 
-/// What a statement locks, and what it scans or rewrites.
+/// What a statement locks, and what it scans or rewrites, by its text alone.
 ///
 /// # Examples
 ///
@@ -63,48 +91,91 @@ impl Locks {
 /// assert!(LockMode::ShareRowExclusive.blocks_writes() && !LockMode::ShareRowExclusive.blocks_reads());
 /// ```
 pub fn locks(statement: &str) -> Locks {
-    let mut cursor = Cursor::new(statement);
-    let cursor = &mut cursor;
-    let mut found = LockSet::default();
-    let known = if cursor.word("ALTER") {
-        alter::alter(cursor, &mut found)
-    } else if cursor.word("CREATE") {
-        create::create(cursor, &mut found)
-    } else {
-        other::other(cursor, &mut found)
-    };
-    match known {
-        Some(()) => Locks::Known(found.0),
+    locks_with(statement, &Facts::none())
+}
+
+/// What a statement locks, and what it scans or rewrites, by what is known of the schema.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::sql::facts::Facts;
+/// use migrate_core::sql::{locks, locks_with};
+///
+/// let mut facts = Facts::none();
+/// facts.apply("CREATE TABLE users (id bigint, CHECK (id IS NOT NULL))");
+/// let statement = "ALTER TABLE users ALTER id SET NOT NULL";
+/// assert!(locks(statement).known()[0].is_heavy());
+/// assert!(!locks_with(statement, &facts).known()[0].is_heavy());
+/// ```
+pub fn locks_with(statement: &str, facts: &Facts) -> Locks {
+    let lexed = LexedStatement::new(statement);
+    let mut analysis = Analysis::new(facts);
+    match of_kind(&mut analysis, &lexed.parse().kind) {
+        Some(()) => Locks::Known(analysis.into_locks()),
         None => Locks::Unknown,
     }
 }
 
-/// The locks found so far: one for each relation, the strongest.
-#[derive(Debug, Default)]
-struct LockSet(Vec<RelationLock>);
-
-impl LockSet {
-    fn add(&mut self, relation: impl Into<String>, mode: LockMode, toll: TableScan) {
-        self.add_noted(relation, mode, toll, None);
-    }
-
-    fn add_noted(
-        &mut self,
-        relation: impl Into<String>,
-        mode: LockMode,
-        toll: TableScan,
-        note: Option<&'static str>,
-    ) {
-        let relation = relation.into();
-        let Some(lock) = self.0.iter_mut().find(|lock| lock.relation == relation) else {
-            self.0.push(RelationLock { relation, mode, toll, note });
-            return;
-        };
-        lock.mode = lock.mode.max(mode);
-        if toll >= lock.toll {
-            (lock.toll, lock.note) = (toll, note.or(lock.note));
+fn of_kind(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) -> Option<()> {
+    use StatementKind as Kind;
+    match kind {
+        Kind::CreateTable(create) => return create::table(analysis, create),
+        Kind::CreateIndex(create) => create::index(analysis, create),
+        Kind::CreateView(create) => return create::view(analysis, create),
+        Kind::CreateTrigger(create) => create::trigger(analysis, create),
+        Kind::CreateOnTable(create) => create::on_table(analysis, create),
+        Kind::CreateStatistics(create) => create::statistics(analysis, create),
+        Kind::CreatePublication(create) => create::publication(analysis, create),
+        Kind::AlterRelation(alter) => return alter::relation(analysis, alter),
+        Kind::AlterDomain(alter) => domain::alter(analysis, alter),
+        Kind::AlterObject(alter) => return alter_object(analysis, alter),
+        Kind::Drop(drop) => return drop::objects(analysis, drop),
+        Kind::Truncate(truncate) => maintain::truncate(analysis, truncate),
+        Kind::Insert(insert) => maintain::rows(analysis, &insert.table),
+        Kind::Update(update) => maintain::rows(analysis, &update.table.name),
+        Kind::Delete(delete) => maintain::rows(analysis, &delete.table.name),
+        Kind::Merge(merge) => maintain::rows(analysis, &merge.table.name),
+        Kind::Copy(copy) if copy.is_from => maintain::rows(analysis, copy.table.as_ref()?),
+        Kind::Reindex(reindex) => return maintain::reindex(analysis, reindex),
+        Kind::Cluster(cluster) => return maintain::cluster(analysis, cluster),
+        Kind::Vacuum(vacuum) | Kind::Analyze(vacuum) => return maintain::vacuum(analysis, vacuum),
+        Kind::Refresh(refresh) => maintain::refresh(analysis, refresh),
+        Kind::Lock(lock) => maintain::lock(analysis, lock),
+        Kind::Comment(comment) | Kind::SecurityLabel(comment) => return maintain::comment(analysis, comment),
+        Kind::Explain(Wrapped { runs: true, statement, .. }) => {
+            return of_kind(analysis, &statement.statement().kind);
         }
+        // They run code, or act on all that there is of something.
+        Kind::Copy(_)
+        | Kind::Query(_)
+        | Kind::Execute
+        | Kind::Do(_)
+        | Kind::Call(_)
+        | Kind::AlterAllInTablespace(_)
+        | Kind::ReassignOwned { .. }
+        | Kind::Other => return None,
+        _ => {}
     }
+    Some(())
+}
+
+/// Triggers, policies and rules are altered under their table's lock, publications under that of the tables they name.
+fn alter_object(analysis: &mut Analysis<'_>, alter: &AlterObject<'_>) -> Option<()> {
+    if let Some(on) = &alter.on {
+        let table = analysis.target(on);
+        analysis.tree(&table, alter.kind != ObjectKind::Trigger, LockMode::AccessExclusive, &Cost::CATALOG);
+        return Some(());
+    }
+    let change = match &alter.change {
+        ObjectChange::Other(change) if alter.kind == ObjectKind::Publication => *change,
+        _ => return Some(()),
+    };
+    for table in create::published(change) {
+        let table = analysis.named(&table);
+        analysis.catalog(&table, LockMode::ShareUpdateExclusive);
+    }
+    Some(())
 }
 
 impl std::fmt::Display for RelationLock {
@@ -113,66 +184,6 @@ impl std::fmt::Display for RelationLock {
         if self.toll != TableScan::Catalog {
             write!(f, ", {}", self.toll)?;
         }
-        self.note.map_or(Ok(()), |note| write!(f, " ({note})"))
-    }
-}
-
-/// A name with its qualifiers, as it is written but without white space.
-fn name(cursor: &mut Cursor<'_>) -> Option<String> {
-    let mut written = String::new();
-    loop {
-        let token = cursor.peek()?;
-        match token.kind {
-            TokenKind::Word | TokenKind::QuotedIdentifier => {
-                written.push_str(cursor.written(token));
-                cursor.take();
-            }
-            _ => return None,
-        }
-        if !cursor.sign(".") {
-            return Some(written);
-        }
-        written.push('.');
-    }
-}
-
-/// `relation_expr` of the server's grammar: `t`, `t *`, `ONLY t`, `ONLY (t)`.
-fn relation(cursor: &mut Cursor<'_>) -> Option<String> {
-    let parentheses = cursor.word("ONLY") && cursor.kind(TokenKind::LeftParenthesis);
-    let name = name(cursor)?;
-    if parentheses {
-        cursor.kind(TokenKind::RightParenthesis);
-    }
-    cursor.sign("*");
-    Some(name)
-}
-
-/// Names with commas between them.
-fn names(cursor: &mut Cursor<'_>) -> Option<Vec<String>> {
-    let mut names = vec![relation(cursor)?];
-    while cursor.sign(",") {
-        names.push(relation(cursor)?);
-    }
-    Some(names)
-}
-
-/// Skips to the end of an item of a list: a comma outside of parentheses, a closing parenthesis that was not opened in it, or
-/// the end. Tells each token on the way.
-fn skip_item<'a>(cursor: &mut Cursor<'a>, mut see: impl FnMut(&mut Cursor<'a>, usize)) {
-    let mut depth = 0_usize;
-    while let Some(token) = cursor.peek() {
-        match token.kind {
-            TokenKind::LeftParenthesis => depth += 1,
-            TokenKind::RightParenthesis if depth == 0 => return,
-            TokenKind::RightParenthesis => depth -= 1,
-            TokenKind::Semicolon => return,
-            TokenKind::Punctuation if depth == 0 && cursor.written(token) == "," => return,
-            _ => {}
-        }
-        let before = token.start;
-        see(cursor, depth);
-        if cursor.peek().is_some_and(|token| token.start == before) {
-            cursor.take();
-        }
+        self.note.as_ref().map_or(Ok(()), |note| write!(f, " ({note})"))
     }
 }

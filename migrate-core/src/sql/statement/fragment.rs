@@ -149,7 +149,7 @@ impl<'t> Fragment<'t> {
         items
     }
 
-    pub(super) const fn reader(&self) -> Reader<'t> {
+    pub(in crate::sql) const fn reader(&self) -> Reader<'t> {
         Reader::new(self.text, self.tokens)
     }
 }

@@ -85,4 +85,4 @@ pub use session::{
     ResetParameter, SetParameter, SettingScope, SettingTarget, TransactionControl, TransactionModes,
 };
 pub use table::{CreateTable, LikeClause, PartitionBound, PartitionBy, PartitionOf};
-pub use types::TypeName;
+pub use types::{IntervalField, TypeName};

@@ -27,6 +27,7 @@ use super::session::{
     ResetParameter, SetParameter, TransactionControl, reset_parameter, set_parameter, transaction_control,
 };
 use super::table::{CreateTable, create_table};
+use super::types::{TypeName, type_name};
 use crate::sql::lexer::tokens;
 use crate::sql::token::{Token, TokenKind};
 
@@ -65,6 +66,17 @@ impl<'a> LexedStatement<'a> {
     /// The statement.
     pub fn parse(&self) -> ParsedStatement<'_> {
         ParsedStatement::of_tokens(self.text, &self.tokens)
+    }
+
+    /// The type that the text is the name of, as a column definition or `format_type` has it.
+    pub fn parse_type(&self) -> Option<TypeName<'_>> {
+        let mut reader = Reader::new(self.text, &self.tokens);
+        type_name(&mut reader).filter(|_| reader.at_end())
+    }
+
+    /// The text as an expression.
+    pub fn expression(&self) -> Fragment<'_> {
+        Reader::new(self.text, &self.tokens).rest()
     }
 }
 

@@ -15,12 +15,32 @@ pub struct TypeName<'t> {
     keyword: Option<&'static str>,
     /// What stands in parentheses, by commas: `10` and `2` of `numeric(10, 2)`.
     pub modifiers: Vec<Fragment<'t>>,
+    /// The largest and the smallest field of an `interval DAY TO SECOND`, where they are given.
+    pub fields: Option<(IntervalField, IntervalField)>,
     /// Whether it is an array.
     pub is_array: bool,
     /// Whether it says `SETOF`.
     pub is_set: bool,
     /// All of it.
     pub span: Span,
+}
+
+/// A field of an interval, the smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum IntervalField {
+    /// `SECOND`
+    Second,
+    /// `MINUTE`
+    Minute,
+    /// `HOUR`
+    Hour,
+    /// `DAY`
+    Day,
+    /// `MONTH`
+    Month,
+    /// `YEAR`
+    Year,
 }
 
 impl<'t> TypeName<'t> {
@@ -51,7 +71,7 @@ impl<'t> TypeName<'t> {
 pub(super) fn type_name<'t>(reader: &mut Reader<'t>) -> Option<TypeName<'t>> {
     let mark = reader.mark();
     let is_set = reader.word("SETOF");
-    let (name, keyword, modifiers) = simple(reader)?;
+    let Simple { name, keyword, fields, modifiers } = simple(reader)?;
     let mut is_array = false;
     if reader.word("ARRAY") {
         is_array = true;
@@ -63,10 +83,15 @@ pub(super) fn type_name<'t>(reader: &mut Reader<'t>) -> Option<TypeName<'t>> {
         is_array = true;
         reader.group();
     }
-    Some(TypeName { name, keyword, modifiers, is_array, is_set, span: reader.span_since(mark) })
+    Some(TypeName { name, keyword, modifiers, fields, is_array, is_set, span: reader.span_since(mark) })
 }
 
-type Simple<'t> = (Option<QualifiedName<'t>>, Option<&'static str>, Vec<Fragment<'t>>);
+struct Simple<'t> {
+    name: Option<QualifiedName<'t>>,
+    keyword: Option<&'static str>,
+    fields: Option<(IntervalField, IntervalField)>,
+    modifiers: Vec<Fragment<'t>>,
+}
 
 fn simple<'t>(reader: &mut Reader<'t>) -> Option<Simple<'t>> {
     let word = reader.keyword();
@@ -77,15 +102,16 @@ fn simple<'t>(reader: &mut Reader<'t>) -> Option<Simple<'t>> {
         && let Some(keyword) = spelled(&word, &mut ahead)
     {
         *reader = ahead;
+        let fields = if keyword == "interval" { fields(reader) } else { None };
         let modifiers = modifiers(reader);
-        return Some((None, Some(with_zone(keyword, reader)), modifiers));
+        return Some(Simple { name: None, keyword: Some(with_zone(keyword, reader)), fields, modifiers });
     }
     let name = reader.qualified_name()?;
     // `t.c%TYPE`
     if reader.sign("%") {
         reader.word("TYPE");
     }
-    Some((Some(name), None, modifiers(reader)))
+    Some(Simple { name: Some(name), keyword: None, fields: None, modifiers: modifiers(reader) })
 }
 
 fn modifiers<'t>(reader: &mut Reader<'t>) -> Vec<Fragment<'t>> {
@@ -116,10 +142,7 @@ fn spelled(word: &str, reader: &mut Reader<'_>) -> Option<&'static str> {
         "varchar" => "varchar",
         "time" => "time",
         "timestamp" => "timestamp",
-        "interval" => {
-            fields(reader);
-            "interval"
-        }
+        "interval" => "interval",
         _ => return None,
     })
 }
@@ -135,11 +158,22 @@ fn float(mut reader: Reader<'_>) -> &'static str {
 }
 
 /// `YEAR TO MONTH`, `DAY TO SECOND` and their like.
-fn fields(reader: &mut Reader<'_>) {
-    const FIELDS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
-    if reader.any(&FIELDS).is_some() && reader.word("TO") {
-        reader.any(&FIELDS);
+fn fields(reader: &mut Reader<'_>) -> Option<(IntervalField, IntervalField)> {
+    use IntervalField::{Day, Hour, Minute, Month, Second, Year};
+    let fields = [
+        ("YEAR", Year),
+        ("MONTH", Month),
+        ("DAY", Day),
+        ("HOUR", Hour),
+        ("MINUTE", Minute),
+        ("SECOND", Second),
+    ];
+    let largest = fields.iter().find(|(word, _)| reader.word(word))?.1;
+    if !reader.word("TO") {
+        return Some((largest, largest));
     }
+    let smallest = fields.iter().find(|(word, _)| reader.word(word))?.1;
+    Some((largest, smallest))
 }
 
 fn with_zone(keyword: &'static str, reader: &mut Reader<'_>) -> &'static str {

@@ -1,7 +1,10 @@
 //! The statements of a plan, as text and JSON: what each one locks, what it does to the table, and how large the table is now.
 
 use crate::cli::page::{Page, Tone};
-use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, RelationSize, done};
+use crate::operate::{
+    ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock, RelationSize,
+    done,
+};
 use migrate_core::TransactionMode;
 use migrate_core::sql::{LockMode, TableScan};
 use serde_json::{Value, json};
@@ -23,17 +26,71 @@ fn step_page(step: &ExplainedStep) -> Page {
 
 fn statement_page(statement: &ExplainedStatement) -> Page {
     let page = Page::default().prose(format!("  {}", at_line(statement.line, &statement.text)), Tone::Plain);
-    let Some(locks) = &statement.locks else {
-        return page.toned("      locks: not known from its text", Tone::Warning);
+    let page = match &statement.locks {
+        None => page.toned("      locks: not known from its text", Tone::Warning),
+        Some(locks) => locks_page(page, locks),
     };
+    statement
+        .held
+        .iter()
+        .fold(page, |page, held| page.prose(format!("      {}", held_since(held)), Tone::Bad))
+}
+
+/// The most relations that are listed for a statement: a table may have a thousand partitions.
+const MOST: usize = 12;
+
+fn locks_page(page: Page, locks: &[ExplainedLock]) -> Page {
     let there: Vec<&ExplainedLock> = locks.iter().filter(|lock| lock.size.is_some()).collect();
     if there.is_empty() {
         return page.toned("      locks no existing table", Tone::Faint);
     }
-    there.into_iter().fold(page, |page, lock| {
+    let page = there.iter().take(MOST).fold(page, |page, lock| {
         let page = page.prose(format!("      {}", told(lock)), tone(lock));
         lock.note.iter().fold(page, |page, note| page.prose(format!("        {note}"), Tone::Faint))
+    });
+    match there.len().saturating_sub(MOST) {
+        0 => page,
+        more => page.toned(format!("      and {more} more relations"), Tone::Warning),
+    }
+}
+
+/// A lock of an earlier statement that lasts through this one.
+fn held_since(held: &HeldLock) -> String {
+    let HeldLock { relation, mode, line, .. } = held;
+    let since = format!("meanwhile {relation} stays locked since line {line}, {mode}: {}", meaning(*mode));
+    if held.is_defeating {
+        format!("{since}; the weaker lock of this statement gains nothing: run it in a later migration")
+    } else {
+        since
+    }
+}
+
+/// What is gone for good, at the end.
+pub(super) fn losses_page(explanation: &Explanation) -> Page {
+    if explanation.losses.is_empty() {
+        return Page::default();
+    }
+    let page = Page::default().toned("lost for good:", Tone::Bad);
+    explanation.losses.iter().fold(page, |page, loss| page.prose(format!("  {loss}"), Tone::Bad))
+}
+
+pub(super) fn losses_json(explanation: &Explanation) -> Vec<Value> {
+    explanation.losses.iter().map(loss_json).collect()
+}
+
+fn loss_json(loss: &ExplainedLoss) -> Value {
+    json!({
+        "kind": loss.kind.word(),
+        "name": loss.name,
+        "goes_along": loss.goes_along,
+        "migration": loss.migration,
+        "line": loss.line,
+        "size": loss.size.as_ref().map(size_json),
     })
+}
+
+fn size_json(size: &RelationSize) -> Value {
+    json!({ "relation": size.name, "bytes": size.bytes, "rows": size.rows })
 }
 
 /// A statement in a list: its line number and its text on one line, shortened if it is long.
@@ -117,25 +174,36 @@ fn statement_json(statement: &ExplainedStatement) -> Value {
         "text": statement.text,
         "refuses_transaction": statement.refuses,
         "locks": locks,
+        "held": statement.held.iter().map(held_json).collect::<Vec<_>>(),
+    })
+}
+
+fn held_json(held: &HeldLock) -> Value {
+    json!({
+        "relation": held.relation,
+        "mode": held.mode.as_sql(),
+        "blocks": blocks(held.mode),
+        "line": held.line,
+        "defeats_weaker_lock": held.is_defeating,
     })
 }
 
 fn lock_json(lock: &ExplainedLock) -> Value {
-    let does = match lock.toll {
+    let word = |toll| match toll {
         TableScan::Rows => "rows",
         TableScan::Scan => "scan",
         TableScan::Build => "build",
         TableScan::Rewrite => "rewrite",
         _ => "catalog",
     };
-    let size = |size: &RelationSize| json!({ "relation": size.name, "bytes": size.bytes, "rows": size.rows });
     json!({
         "relation": lock.relation,
         "mode": lock.mode.as_sql(),
         "blocks": blocks(lock.mode),
-        "does": does,
+        "does": word(lock.toll),
+        "otherwise": lock.otherwise.map(word),
         "note": lock.note,
-        "size": lock.size.as_ref().map(size),
+        "size": lock.size.as_ref().map(size_json),
     })
 }
 

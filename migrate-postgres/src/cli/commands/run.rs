@@ -46,9 +46,11 @@ pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
     let data = json!({
         "steps": steps.steps.iter().map(explained::json).collect::<Vec<_>>(),
         "notices": json::notices(&steps.notices),
+        "lost": explained::losses_json(steps),
         "running": steps.running.as_ref().map(json::running),
     });
-    Answer { exit, ..Answer::done(Page::default().table(table).append(count_page(steps)), data) }
+    let page = Page::default().table(table).append(count_page(steps)).append(explained::losses_page(steps));
+    Answer { exit, ..Answer::done(page, data) }
 }
 
 /// The number of steps, and the notices.

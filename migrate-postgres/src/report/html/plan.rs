@@ -2,7 +2,7 @@
 
 use super::text::{count, name, shown};
 use super::{Tone, badge, section as framed};
-use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, done};
+use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, HeldLock, done};
 use crate::report::DatabaseReport;
 use crate::{Action, MigrationStatus};
 use maud::{Markup, html};
@@ -23,7 +23,7 @@ pub(super) fn section(report: &DatabaseReport) -> Markup {
         }
         @match &report.pending {
             Ok(plan) if plan.is_empty() => p.nothing { "There is nothing to do." },
-            Ok(plan) => (steps(plan)),
+            Ok(plan) => { (steps(plan)) (losses(plan)) }
             Err(refused) => div.verdict.bad { @for line in refused.to_string().lines() { p { (shown(line)) } } },
         }
     };
@@ -58,6 +58,18 @@ fn notes(report: &DatabaseReport) -> Vec<String> {
 
 fn steps(plan: &Explanation) -> Markup {
     html! { @for (index, each) in plan.steps.iter().enumerate() { (step(each, index < OPEN)) } }
+}
+
+/// What is gone for good.
+fn losses(plan: &Explanation) -> Markup {
+    html! {
+        @if !plan.losses.is_empty() {
+            div.verdict.bad {
+                p { "Lost for good:" }
+                @for loss in &plan.losses { p { (shown(&loss.to_string())) } }
+            }
+        }
+    }
 }
 
 fn committed(transaction: Option<TransactionMode>) -> &'static str {
@@ -122,6 +134,22 @@ fn statement(statement: &ExplainedStatement) -> Markup {
                 Some(locks) if locks.is_empty() => p.aside { "It locks no existing table." },
                 Some(locks) => ul.locks { @for each in locks { (lock(each)) } },
             }
+            @if !statement.held.is_empty() { ul.locks { @for each in &statement.held { (held(each)) } } }
+        }
+    }
+}
+
+/// A lock of an earlier statement of the same transaction.
+fn held(lock: &HeldLock) -> Markup {
+    html! {
+        li {
+            code { (name(&lock.relation)) }
+            span.mode { (lock.mode) }
+            (blocked(lock.mode))
+            span.aside {
+                "held since line " (lock.line)
+                @if lock.is_defeating { "; the weaker lock of this statement gains nothing" }
+            }
         }
     }
 }
@@ -140,7 +168,7 @@ fn lock(lock: &ExplainedLock) -> Markup {
             }
             span.aside {
                 @match &lock.size { Some(size) => (size), None => "does not exist yet" }
-                @if let Some(note) = lock.note { "; " (note) }
+                @if let Some(note) = &lock.note { "; " (note) }
             }
         }
     }

@@ -1,0 +1,318 @@
+//! `ADD COLUMN`, and the changes of a column.
+
+use super::analysis::{Analysis, Cost, Target};
+use super::facts::{ConstraintKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
+use super::types::{FromUnknown, Rewrites, SqlType, change};
+use super::{LockMode, TableScan};
+use crate::sql::statement::{
+    ColumnChange, ColumnDefinition, Constraint, ConstraintKind, Fragment, QualifiedName, TypeName,
+};
+use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
+
+const NUMBERED: &str = "each row gets a number of its own";
+const COMPUTED: &str = "USING is computed for each row";
+const COLUMN_EXISTS: &str = "unless the column is there already";
+
+/// `ADD COLUMN`
+pub(super) fn add<'f>(
+    analysis: &mut Analysis<'f>,
+    table: &Target<'f>,
+    is_only: bool,
+    if_not_exists: bool,
+    column: &ColumnDefinition<'_>,
+) {
+    let is_there = table
+        .relation()
+        .and_then(|relation| relation.columns.as_ref())
+        .map(|columns| columns.iter().any(|there| there.name == column.name.folded()));
+    if if_not_exists && is_there == Some(true) {
+        return analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG);
+    }
+    let mut cost = new_column(analysis.facts, column);
+    if if_not_exists && is_there.is_none() && cost.toll > TableScan::Catalog && cost.otherwise.is_none() {
+        cost = Cost::or(cost.toll, TableScan::Catalog, COLUMN_EXISTS);
+    }
+    analysis.tree(table, is_only, AccessExclusive, &cost);
+    for constraint in &column.constraints {
+        if let ConstraintKind::ForeignKey(key) = &constraint.kind {
+            let referenced = analysis.target(&key.table);
+            analysis.tree(&referenced, false, ShareRowExclusive, &Cost::CATALOG);
+        }
+    }
+}
+
+/// What a new column costs its table.
+fn new_column(facts: &Facts, column: &ColumnDefinition<'_>) -> Cost {
+    let mut cost = Cost::CATALOG;
+    if let Some(type_name) = &column.type_name {
+        cost = cost.and(new_type(facts, type_name));
+    }
+    if column.identity.is_some() {
+        cost = cost.and(Cost::noted(TableScan::Rewrite, NUMBERED));
+    }
+    if column.generated.as_ref().is_some_and(|generated| generated.is_stored) {
+        cost = cost.and(Cost::noted(TableScan::Rewrite, "the value of each row is stored"));
+    }
+    if let Some(default) = &column.default {
+        cost = cost.and(new_default(facts, default.expression));
+    }
+    column
+        .constraints
+        .iter()
+        .fold(cost, |cost, constraint| cost.and(new_constraint(constraint, column.default.is_some())))
+}
+
+fn new_type(facts: &Facts, type_name: &TypeName<'_>) -> Cost {
+    if type_name.is_serial() {
+        return Cost::noted(TableScan::Rewrite, NUMBERED);
+    }
+    let data_type = SqlType::of(type_name);
+    match facts.without_domains(&data_type) {
+        Some((_, true)) => Cost::noted(TableScan::Rewrite, "its type is a domain with a constraint"),
+        Some((_, false)) => Cost::CATALOG,
+        None => Cost::or(
+            TableScan::Catalog,
+            TableScan::Rewrite,
+            format!("rewritten if {data_type} is a domain with a constraint"),
+        ),
+    }
+}
+
+fn new_default(facts: &Facts, expression: Fragment<'_>) -> Cost {
+    match facts.volatile(expression.text()) {
+        Volatile::Yes => Cost::noted(TableScan::Rewrite, "its default is computed for each row"),
+        Volatile::No => Cost::CATALOG,
+        Volatile::If(function) => Cost::or(
+            TableScan::Catalog,
+            TableScan::Rewrite,
+            format!("rewritten if {function} is a volatile function"),
+        ),
+    }
+}
+
+fn new_constraint(constraint: &Constraint<'_>, has_default: bool) -> Cost {
+    let is_checked = constraint.not_valid.is_none() && constraint.enforced != Some(false);
+    Cost::of(match &constraint.kind {
+        ConstraintKind::Unique(_) | ConstraintKind::PrimaryKey(_) | ConstraintKind::Exclude(_) => {
+            TableScan::Build
+        }
+        ConstraintKind::Check { .. } if is_checked => TableScan::Scan,
+        ConstraintKind::ForeignKey(_) if is_checked && has_default => TableScan::Scan,
+        _ => TableScan::Catalog,
+    })
+}
+
+/// `ALTER COLUMN`
+pub(super) fn alter<'f>(
+    analysis: &mut Analysis<'f>,
+    table: &Target<'f>,
+    is_only: bool,
+    column: Option<&str>,
+    written: &ColumnChange<'_>,
+) -> Option<()> {
+    match written {
+        ColumnChange::SetType { type_name, collation, using } => {
+            let new = NewType { type_name, collation: collation.as_ref(), using: *using };
+            set_type(analysis, table, column?, &new);
+        }
+        ColumnChange::SetNotNull => {
+            let column = column?;
+            analysis.lock(table, AccessExclusive, set_not_null(table, column));
+            if !is_only {
+                analysis.below(table, AccessExclusive, |child| set_not_null(child, column));
+            }
+        }
+        ColumnChange::SetExpression(_) => {
+            let known = column.and_then(|column| table.relation()?.column(column)?.is_virtual);
+            let cost = match known {
+                Some(true) => Cost::CATALOG,
+                Some(false) => Cost::of(TableScan::Rewrite),
+                None => Cost::or(TableScan::Rewrite, TableScan::Catalog, "unless the column is virtual"),
+            };
+            analysis.tree(table, is_only, AccessExclusive, &cost);
+        }
+        ColumnChange::SetStatistics | ColumnChange::SetOptions(_) | ColumnChange::ResetOptions(_) => {
+            analysis.tree(table, is_only, ShareUpdateExclusive, &Cost::CATALOG);
+        }
+        ColumnChange::Other(_) => return None,
+        _ => analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG),
+    }
+    Some(())
+}
+
+/// What `SET NOT NULL` costs a table: a scan, unless a check that holds for all rows makes it needless.
+pub(super) fn set_not_null(table: &Target<'_>, column: &str) -> Cost {
+    match table.relation() {
+        Some(relation) if relation.columns.is_some() => {
+            let is_stored = relation.kind != RelationKind::Partitioned;
+            if Facts::is_proven_not_null(relation, column) || !is_stored {
+                Cost::CATALOG
+            } else {
+                Cost::of(TableScan::Scan)
+            }
+        }
+        _ => Cost::or(
+            TableScan::Scan,
+            TableScan::Catalog,
+            "unless a valid CHECK constraint shows that there is no null",
+        ),
+    }
+}
+
+struct NewType<'a, 't> {
+    type_name: &'a TypeName<'t>,
+    collation: Option<&'a QualifiedName<'t>>,
+    using: Option<Fragment<'t>>,
+}
+
+impl NewType<'_, '_> {
+    /// Whether `USING` leaves the conversion to the types: it is the column, or a cast of it to the new type.
+    fn is_plain(&self, column: &str) -> bool {
+        let Some(using) = self.using else { return true };
+        let words: Vec<String> =
+            using.tokens().iter().map(|token| using.written(*token).to_ascii_lowercase()).collect();
+        let Some((first, rest)) = words.split_first() else { return true };
+        let is_column = first.trim_matches('"') == column;
+        let cast = rest.split_first().filter(|(sign, _)| *sign == "::").map(|(_, cast)| cast.join(" "));
+        let is_cast =
+            |cast: String| SqlType::read(&cast).is_some_and(|cast| cast == SqlType::of(self.type_name));
+        is_column && (rest.is_empty() || cast.is_some_and(is_cast))
+    }
+}
+
+/// `ALTER COLUMN … TYPE`: it goes to all children, even if ONLY is said.
+fn set_type<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, column: &str, new: &NewType<'_, '_>) {
+    let facts = analysis.facts;
+    let children: Vec<Target<'f>> =
+        facts.descendants(&table.object).into_iter().map(|name| analysis.at(name)).collect();
+    for table in std::iter::once(table).chain(&children) {
+        let changed = changed(facts, table, column, new);
+        analysis.lock(table, AccessExclusive, changed.cost);
+        if let Some(relation) = table.relation() {
+            joined(analysis, &table.object, relation, column, changed.is_compatible);
+        }
+    }
+}
+
+/// A change of a column's type.
+struct Changed {
+    cost: Cost,
+    /// Whether foreign keys compare as before, so that they need no new check.
+    is_compatible: bool,
+}
+
+fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_>) -> Changed {
+    let written = SqlType::of(new.type_name);
+    let old = table.relation().and_then(|relation| {
+        let column = relation.column(column)?;
+        Some((column, facts.stored_type(column.data_type.as_ref()?)?))
+    });
+    let new_base = facts.without_domains(&written);
+    let (Some((old_column, old)), Some((base, is_constrained))) = (old, new_base) else {
+        return Changed { cost: from_unknown(&written, new, column), is_compatible: false };
+    };
+    let relation = table.relation().filter(|relation| relation.kind != RelationKind::Partitioned);
+    let is_same = old_column.data_type.as_ref() == Some(&written);
+    let is_constrained = is_constrained && !is_same;
+    if is_constrained || !new.is_plain(column) {
+        let note = if is_constrained { "the new type is a domain with a constraint" } else { COMPUTED };
+        let toll = if relation.is_some() { TableScan::Rewrite } else { TableScan::Catalog };
+        return Changed { cost: Cost::noted(toll, note), is_compatible: false };
+    }
+    let collation = new.collation.map(|name| name.name().folded().into_owned());
+    let old = if is_same { base.clone() } else { old };
+    let change = change(&old, &base, old_column.collation != collation);
+    let is_compatible = change.rewrites == Rewrites::No && !change.rebuilds_indexes;
+    let Some(relation) = relation else { return Changed { cost: Cost::CATALOG, is_compatible } };
+    let kept = if_not_rewritten(facts, &table.object, relation, column, change.rebuilds_indexes);
+    let cost = match (change.rewrites, facts.is_utc) {
+        (Rewrites::Yes, _) | (Rewrites::UnlessUtc, Some(false)) => Cost::of(TableScan::Rewrite),
+        (Rewrites::No, _) | (Rewrites::UnlessUtc, Some(true)) => kept,
+        (Rewrites::UnlessUtc, None) => {
+            Cost::or(TableScan::Rewrite, kept.toll, "unless the time zone of the session is UTC")
+        }
+    };
+    Changed { cost, is_compatible }
+}
+
+/// What a change costs that leaves the rows as they are: checks on the column hold for what they held for, but the server
+/// looks; so it builds indexes again that it does not see to be the same.
+fn if_not_rewritten(
+    facts: &Facts,
+    table: &ObjectName,
+    relation: &Relation,
+    column: &str,
+    rebuilds: bool,
+) -> Cost {
+    let has = |index: &Relation| index.table_columns.iter().any(|indexed| indexed == column);
+    let built = facts.indexes(table).any(|(_, index)| has(index) && (rebuilds || index.has_expression));
+    if built {
+        return Cost::noted(TableScan::Build, "an index on the column is rebuilt");
+    }
+    let checked = relation.constraints.iter().any(|constraint| {
+        constraint.kind == Kind::Check
+            && constraint.is_validated
+            && constraint.columns.iter().any(|checked| checked == column)
+    });
+    if checked {
+        Cost::noted(TableScan::Scan, "a CHECK on the column is verified again")
+    } else {
+        Cost::CATALOG
+    }
+}
+
+/// What the new type alone tells.
+fn from_unknown(written: &SqlType, new: &NewType<'_, '_>, column: &str) -> Cost {
+    if !new.is_plain(column) {
+        return Cost::noted(TableScan::Rewrite, COMPUTED);
+    }
+    // The column as it is: then its type is not one that has to be converted.
+    let is_as_it_is = new.using.is_some_and(|using| using.tokens().len() == 1);
+    match written.change_from_unknown() {
+        _ if is_as_it_is => Cost::or(
+            TableScan::Catalog,
+            TableScan::Rewrite,
+            "rewritten unless the column has that type already; a CHECK on it is verified again",
+        ),
+        FromUnknown::Likely => Cost::or(
+            TableScan::Rewrite,
+            TableScan::Catalog,
+            "unless the old type is stored alike; a CHECK on the column is verified again",
+        ),
+        FromUnknown::Unlikely => Cost::or(
+            TableScan::Catalog,
+            TableScan::Rewrite,
+            "rewritten unless the old type is a shorter one of its kind; a CHECK on the column is verified again",
+        ),
+    }
+}
+
+/// The other sides of the foreign keys that a column is in: the server makes these anew.
+fn joined(
+    analysis: &mut Analysis<'_>,
+    table: &ObjectName,
+    relation: &Relation,
+    column: &str,
+    is_compatible: bool,
+) {
+    let facts = analysis.facts;
+    for key in relation.constraints.iter().filter(|key| key.columns.iter().any(|of| of == column)) {
+        if let Some(referenced) = &key.references {
+            let referenced = analysis.at(referenced);
+            analysis.catalog(&referenced, AccessExclusive);
+        }
+    }
+    for (child, key) in facts.referencing(table) {
+        if !key.referenced_columns.iter().any(|referenced| referenced == column) {
+            continue;
+        }
+        let is_checked = key.is_validated && !is_compatible;
+        let cost = if is_checked {
+            Cost::noted(TableScan::Scan, "its foreign key is verified again")
+        } else {
+            Cost::CATALOG
+        };
+        let child = analysis.at(child);
+        analysis.lock(&child, AccessExclusive, cost);
+    }
+}

@@ -1,0 +1,299 @@
+//! Finding things among the facts.
+
+use super::{Constraint, ConstraintKind, Facts, ObjectName, Relation, RelationKind};
+use crate::sql::locks::types::{SqlType, TypeKind};
+use crate::sql::locks::volatile::{Volatility, inlined, is_volatile_built_in};
+use crate::sql::statement::{LexedStatement, QualifiedName};
+use std::collections::BTreeSet;
+
+/// Domains over domains and functions that call functions, more deeply nested than anyone writes them.
+const DEEPEST: usize = 16;
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sql::locks) enum Presence<'f> {
+    Known(&'f Relation),
+    /// There is no such relation.
+    Missing,
+    Unknown,
+}
+
+impl Facts {
+    /// No facts: a statement's text has to do.
+    pub fn none() -> Facts {
+        Facts::default()
+    }
+
+    /// The object that a name means, whether it exists or not: one of no schema is looked up in the search path.
+    pub fn resolve(&self, schema: Option<&str>, name: &str) -> ObjectName {
+        self.found(schema, name, |object| self.relations.contains_key(object))
+    }
+
+    fn found(&self, schema: Option<&str>, name: &str, exists: impl Fn(&ObjectName) -> bool) -> ObjectName {
+        if let Some(schema) = schema {
+            return ObjectName::new(schema, name);
+        }
+        let mut places = self.search_path.iter().map(|schema| ObjectName::new(schema, name));
+        let first = || ObjectName::new(self.search_path.first().map_or("", String::as_str), name);
+        places.find(exists).unwrap_or_else(first)
+    }
+
+    pub(in crate::sql::locks) fn presence(&self, name: &ObjectName) -> Presence<'_> {
+        match self.relations.get(name) {
+            Some(relation) => Presence::Known(relation),
+            None if self.is_complete => Presence::Missing,
+            None => Presence::Unknown,
+        }
+    }
+
+    /// A name as a statement may write it: with its schema where the search path does not lead to it.
+    pub(in crate::sql::locks) fn shown(&self, object: &ObjectName) -> String {
+        let name = quoted(&object.name);
+        let is_visible = self.resolve(None, &object.name) == *object;
+        if is_visible { name } else { format!("{}.{name}", quoted(&object.schema)) }
+    }
+
+    pub(in crate::sql::locks) fn indexes<'f>(
+        &'f self,
+        table: &ObjectName,
+    ) -> impl Iterator<Item = (&'f ObjectName, &'f Relation)> {
+        self.relations.iter().filter(move |(_, relation)| {
+            relation.kind == RelationKind::Index && relation.table.as_ref() == Some(table)
+        })
+    }
+
+    /// The sequences that belong to a table.
+    pub(in crate::sql::locks) fn sequences<'f>(
+        &'f self,
+        table: &ObjectName,
+    ) -> impl Iterator<Item = (&'f ObjectName, &'f Relation)> {
+        self.relations.iter().filter(move |(_, relation)| {
+            relation.kind == RelationKind::Sequence && relation.table.as_ref() == Some(table)
+        })
+    }
+
+    /// The foreign keys that refer to a table, with the tables that they are of.
+    pub(in crate::sql::locks) fn referencing<'f>(
+        &'f self,
+        table: &ObjectName,
+    ) -> impl Iterator<Item = (&'f ObjectName, &'f Constraint)> {
+        self.relations.iter().flat_map(move |(name, relation)| {
+            let refers = move |constraint: &&Constraint| constraint.references.as_ref() == Some(table);
+            relation.constraints.iter().filter(refers).map(move |constraint| (name, constraint))
+        })
+    }
+
+    pub(in crate::sql::locks) fn children<'f>(
+        &'f self,
+        parent: &ObjectName,
+    ) -> impl Iterator<Item = (&'f ObjectName, &'f Relation)> {
+        self.relations.iter().filter(move |(_, relation)| relation.parents.contains(parent))
+    }
+
+    /// Partitions and tables that inherit, at any depth.
+    pub(in crate::sql::locks) fn descendants(&self, table: &ObjectName) -> Vec<&ObjectName> {
+        let mut found: Vec<&ObjectName> = Vec::new();
+        let mut next: Vec<&ObjectName> = self.children(table).map(|(name, _)| name).collect();
+        while let Some(name) = next.pop() {
+            if !found.contains(&name) {
+                found.push(name);
+                next.extend(self.children(name).map(|(name, _)| name));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    pub(in crate::sql::locks) fn default_partition(&self, parent: &ObjectName) -> Option<&ObjectName> {
+        self.children(parent).find(|(_, child)| child.is_default_partition).map(|(name, _)| name)
+    }
+
+    /// The views that read a relation, or one column of it, and those that read these views.
+    pub(in crate::sql::locks) fn readers(
+        &self,
+        of: &ObjectName,
+        column: Option<&str>,
+    ) -> BTreeSet<&ObjectName> {
+        let mut found = BTreeSet::new();
+        let mut next: Vec<(&ObjectName, Option<&str>)> = vec![(of, column)];
+        while let Some((of, column)) = next.pop() {
+            for (name, relation) in &self.relations {
+                let reads = relation.reads.iter().any(|(read, columns)| {
+                    read == of
+                        && column
+                            .is_none_or(|column| columns.is_empty() || columns.iter().any(|c| c == column))
+                });
+                if reads && found.insert(name) {
+                    next.push((name, None));
+                }
+            }
+        }
+        found
+    }
+
+    /// The tables that refer to these by foreign keys, at any distance: what `TRUNCATE … CASCADE` empties.
+    pub(in crate::sql::locks) fn referencing_tables(&self, tables: &[ObjectName]) -> Vec<ObjectName> {
+        let mut found: Vec<ObjectName> = tables.to_vec();
+        let mut at = 0;
+        while let Some(table) = found.get(at).cloned() {
+            at += 1;
+            for (child, _) in self.referencing(&table) {
+                if !found.contains(child) {
+                    found.push(child.clone());
+                }
+            }
+            for descendant in self.descendants(&table) {
+                if !found.contains(descendant) {
+                    found.push(descendant.clone());
+                }
+            }
+        }
+        found.split_off(tables.len())
+    }
+
+    pub(in crate::sql::locks) fn type_kind(&self, data_type: &SqlType) -> Option<&TypeKind> {
+        let (schema, name) = data_type.name();
+        self.types.get(&self.found(schema, name, |object| self.types.contains_key(object)))
+    }
+
+    /// The type under a domain, and whether the domain has a constraint; none where it may be a domain and that is not known.
+    pub(in crate::sql::locks) fn without_domains(&self, data_type: &SqlType) -> Option<(SqlType, bool)> {
+        let (mut data_type, mut is_constrained) = (data_type.clone(), false);
+        for _ in 0..DEEPEST {
+            match self.type_kind(&data_type) {
+                Some(TypeKind::Domain { base, is_constrained: own }) if !data_type.is_array() => {
+                    is_constrained |= own;
+                    data_type = base.clone();
+                }
+                Some(_) => return Some((data_type, is_constrained)),
+                None if data_type.is_built_in() || self.is_complete => {
+                    return Some((data_type, is_constrained));
+                }
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// The type that a column's values have before they are changed to another one.
+    pub(in crate::sql::locks) fn stored_type(&self, data_type: &SqlType) -> Option<SqlType> {
+        let (base, _) = self.without_domains(data_type)?;
+        Some(if base == *data_type { base } else { base.without_modifiers() })
+    }
+
+    /// The tables and materialized views with a column of a domain, or of a domain over it.
+    pub(in crate::sql::locks) fn tables_with(&self, domain: &ObjectName) -> Vec<(&ObjectName, &Relation)> {
+        let uses = |column: &super::Column| {
+            column.data_type.as_ref().is_some_and(|data_type| self.is_over(data_type, domain))
+        };
+        let stores = |kind| matches!(kind, RelationKind::Table | RelationKind::MaterializedView);
+        let relations = self.relations.iter();
+        relations
+            .filter(|(_, relation)| stores(relation.kind) && relation.columns.iter().flatten().any(uses))
+            .collect()
+    }
+
+    fn is_over(&self, data_type: &SqlType, domain: &ObjectName) -> bool {
+        let mut data_type = data_type;
+        for _ in 0..DEEPEST {
+            let (schema, name) = data_type.name();
+            let object = self.found(schema, name, |object| self.types.contains_key(object));
+            if object == *domain {
+                return true;
+            }
+            match self.types.get(&object) {
+                Some(TypeKind::Domain { base, .. }) => data_type = base,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// The columns of a type, with the tables that they are of.
+    pub(in crate::sql::locks) fn columns_of(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+    ) -> Vec<(&ObjectName, &str)> {
+        let found = |written: (Option<&str>, &str)| {
+            self.found(written.0, written.1, |object| self.types.contains_key(object))
+        };
+        let wanted = found((schema, name));
+        let mut columns = Vec::new();
+        for (table, relation) in &self.relations {
+            for column in relation.columns.iter().flatten() {
+                let is_of = column.data_type.as_ref().is_some_and(|of| found(of.name()) == wanted);
+                if is_of && relation.table.is_none() && relation.reads.is_empty() {
+                    columns.push((table, column.name.as_str()));
+                }
+            }
+        }
+        columns
+    }
+
+    /// The domain that a name means.
+    pub(in crate::sql::locks) fn domain(&self, schema: Option<&str>, name: &str) -> ObjectName {
+        self.found(schema, name, |object| self.types.contains_key(object))
+    }
+
+    /// Whether an expression is volatile; none where it calls what is not known, with that function's name.
+    pub(in crate::sql::locks) fn volatile(&self, expression: &str) -> Volatile {
+        self.volatile_within(expression, DEEPEST)
+    }
+
+    fn volatile_within(&self, expression: &str, depth: usize) -> Volatile {
+        let mut unknown = None;
+        for call in LexedStatement::new(expression).expression().calls() {
+            match self.call(&call, depth) {
+                Volatile::Yes => return Volatile::Yes,
+                Volatile::No => {}
+                Volatile::If(function) => unknown = unknown.or(Some(function)),
+            }
+        }
+        unknown.map_or(Volatile::No, Volatile::If)
+    }
+
+    fn call(&self, call: &QualifiedName<'_>, depth: usize) -> Volatile {
+        let (schema, name) = (call.schema().map(|schema| schema.folded()), call.name().folded());
+        if is_volatile_built_in(schema.as_deref(), &name) {
+            return Volatile::Yes;
+        }
+        let object = self.found(schema.as_deref(), &name, |object| self.functions.contains_key(object));
+        match self.functions.get(&object) {
+            Some(function) if function.volatility < Volatility::Volatile => Volatile::No,
+            Some(function) => match function.body.as_deref().and_then(inlined) {
+                Some(body) if depth > 0 => self.volatile_within(body, depth - 1),
+                _ => Volatile::Yes,
+            },
+            None if self.is_complete || schema.as_deref() == Some("pg_catalog") => Volatile::No,
+            None => Volatile::If(call.written()),
+        }
+    }
+
+    /// Whether a column holds no null, as far as its own mark and the checks on it tell.
+    pub(in crate::sql::locks) fn is_proven_not_null(relation: &Relation, column: &str) -> bool {
+        relation.column(column).is_some_and(|column| column.is_not_null)
+            || relation
+                .constraints
+                .iter()
+                .filter(|constraint| constraint.kind == ConstraintKind::Check && constraint.is_validated)
+                .filter_map(|constraint| constraint.expression.as_deref())
+                .any(|expression| super::proof::excludes_null(expression, column))
+    }
+}
+
+/// Whether an expression is volatile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sql::locks) enum Volatile {
+    Yes,
+    No,
+    /// If this function is.
+    If(String),
+}
+
+/// A name as a statement has to write it.
+fn quoted(name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}

@@ -1,0 +1,203 @@
+//! What CHECK constraints prove, by their text: the server's `predicate_implied_by` for the forms that people write.
+
+use crate::sql::lexer::tokens;
+use crate::sql::token::{Token, TokenKind};
+
+/// Whether a check can only hold for a row in which this column is not null.
+pub(in crate::sql::locks) fn excludes_null(expression: &str, column: &str) -> bool {
+    let wanted = [column, "is", "not", "null"];
+    conjuncts(&words(expression)).iter().any(|terms| terms.iter().map(String::as_str).eq(wanted))
+}
+
+/// The bounds of a partition of a table that is partitioned by one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sql::locks) struct Bounds {
+    pub(in crate::sql::locks) column: String,
+    pub(in crate::sql::locks) from: Option<String>,
+    pub(in crate::sql::locks) to: Option<String>,
+}
+
+impl Bounds {
+    /// Of a key such as `RANGE (id)` and bounds such as `FROM (200) TO (300)`; none for other ways to partition.
+    pub(in crate::sql::locks) fn read(key: &str, bounds: &str) -> Option<Bounds> {
+        let key = words(key);
+        let [range, open, column, close] = key.as_slice() else { return None };
+        if range != "range" || open != "(" || close != ")" {
+            return None;
+        }
+        let bounds = words(bounds);
+        let bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
+        let bounds = bounds.strip_prefix(&["for", "values"]).unwrap_or(&bounds);
+        let bound = |value: &str, open: &str| (value != open).then(|| value.to_owned());
+        let ["from", "(", from @ .., ")"] = bounds else { return None };
+        let at = from.windows(3).position(|window| window == [")", "to", "("])?;
+        let (from, to) = (from[..at].concat(), from[at + 3..].concat());
+        Some(Bounds { column: column.clone(), from: bound(&from, "minvalue"), to: bound(&to, "maxvalue") })
+    }
+
+    /// Whether a check shows that every row is within the bounds.
+    pub(in crate::sql::locks) fn are_implied_by(&self, expression: &str) -> bool {
+        let terms = conjuncts(&words(expression));
+        let has = |signs: &[&str], wanted: &Option<String>, is_within: fn(i128, i128) -> bool| {
+            wanted.as_ref().is_none_or(|wanted| {
+                terms.iter().any(|term| {
+                    compared(term, &self.column).is_some_and(|(sign, value)| {
+                        signs.contains(&sign) && (value == *wanted || are_numbers(&value, wanted, is_within))
+                    })
+                })
+            })
+        };
+        has(&[">=", ">"], &self.from, |value, from| value >= from)
+            && has(&["<"], &self.to, |value, to| value <= to)
+    }
+
+    /// Whether a check shows that no row is within the bounds, as it must be of a default partition.
+    pub(in crate::sql::locks) fn are_excluded_by(&self, expression: &str) -> bool {
+        conjuncts(&words(expression)).iter().any(|term| self.excludes(term))
+    }
+
+    fn excludes(&self, term: &[String]) -> bool {
+        let halves = split(term, "or");
+        let half = |sign: &str, wanted: &Option<String>, is_within: fn(i128, i128) -> bool| {
+            wanted.as_ref().is_none_or(|wanted| {
+                halves.iter().any(|half| {
+                    compared(without_parentheses(half), &self.column).is_some_and(|(found, value)| {
+                        found == sign && (value == *wanted || are_numbers(&value, wanted, is_within))
+                    })
+                })
+            })
+        };
+        let is_outside = half("<", &self.from, |value, from| value <= from)
+            && half(">=", &self.to, |value, to| value >= to);
+        halves.len() <= 2 && is_outside || self.is_negated(term)
+    }
+
+    /// `NOT (id >= 300 AND id < 400)`
+    fn is_negated(&self, term: &[String]) -> bool {
+        let Some((not, inner)) = term.split_first() else { return false };
+        if not != "not" {
+            return false;
+        }
+        let inner = conjuncts(inner);
+        let same = |sign: &str, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| {
+                inner.iter().any(|term| {
+                    compared(term, &self.column)
+                        .is_some_and(|(found, value)| found == sign && value == *wanted)
+                })
+            })
+        };
+        let is_known = inner.iter().all(|term| {
+            compared(term, &self.column).is_some()
+                || term.iter().map(String::as_str).eq([&*self.column, "is", "not", "null"])
+        });
+        is_known && same(">=", &self.from) && same("<", &self.to)
+    }
+}
+
+fn are_numbers(value: &str, wanted: &str, holds: fn(i128, i128) -> bool) -> bool {
+    matches!((value.parse(), wanted.parse()), (Ok(value), Ok(wanted)) if holds(value, wanted))
+}
+
+/// `column sign value`
+fn compared<'t>(term: &'t [String], column: &str) -> Option<(&'t str, String)> {
+    let (name, rest) = term.split_first()?;
+    let (sign, value) = rest.split_first()?;
+    (name == column && !value.is_empty()).then(|| (sign.as_str(), constant(value)))
+}
+
+/// A constant without the cast that `pg_get_constraintdef` writes behind it.
+fn constant(value: &[String]) -> String {
+    let end = value.iter().position(|word| word == "::").unwrap_or(value.len());
+    without_parentheses(&value[..end]).concat()
+}
+
+/// The words of an expression, folded; strings and quoted names as they are read.
+fn words(expression: &str) -> Vec<String> {
+    let word = |token: Token| {
+        let written = token.text(expression);
+        match token.kind {
+            TokenKind::QuotedIdentifier => written[1..written.len() - 1].replace("\"\"", "\""),
+            TokenKind::Word => written.to_ascii_lowercase(),
+            _ => written.to_owned(),
+        }
+    };
+    tokens(expression).filter(|token| !token.is_trivia()).map(word).collect()
+}
+
+/// The terms that AND joins, without the parentheses around them.
+fn conjuncts(terms: &[String]) -> Vec<Vec<String>> {
+    let terms = without_parentheses(terms);
+    let parts = split(terms, "and");
+    if parts.len() == 1 {
+        return vec![terms.to_vec()];
+    }
+    parts.into_iter().flat_map(conjuncts).collect()
+}
+
+fn split<'t>(terms: &'t [String], by: &str) -> Vec<&'t [String]> {
+    let mut depth = 0_usize;
+    terms
+        .split(|word| {
+            match word.as_str() {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && word == by
+        })
+        .collect()
+}
+
+fn without_parentheses(mut terms: &[String]) -> &[String] {
+    while let [open, inner @ .., close] = terms {
+        if open != "(" || close != ")" || !is_balanced(inner) {
+            break;
+        }
+        terms = inner;
+    }
+    terms
+}
+
+/// Whether no parenthesis closes that was not opened among these.
+fn is_balanced(terms: &[String]) -> bool {
+    let mut depth = 0_i32;
+    terms.iter().all(|word| {
+        depth += match word.as_str() {
+            "(" => 1,
+            ")" => -1,
+            _ => 0,
+        };
+        depth >= 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_excludes_null_only_where_it_says_so() {
+        assert!(excludes_null("((a IS NOT NULL) AND (b > 0))", "a"));
+        assert!(!excludes_null("a IS NOT NULL OR b > 0", "a"));
+        assert!(!excludes_null("a > 0", "a"));
+        assert!(excludes_null("(\"A b\" IS NOT NULL)", "A b"));
+    }
+
+    #[test]
+    fn a_check_implies_bounds() {
+        let bounds = Bounds::read("RANGE (id)", "FOR VALUES FROM (300) TO (400)").unwrap();
+        assert!(bounds.are_implied_by("((id >= 300) AND (id < 400))"));
+        assert!(bounds.are_implied_by("id >= 310 AND id < 400 AND v > 0"));
+        assert!(!bounds.are_implied_by("id >= 300"));
+        assert!(!bounds.are_implied_by("id >= 200 AND id < 400"));
+        assert!(bounds.are_excluded_by("((id < 300) OR (id >= 400))"));
+        assert!(bounds.are_excluded_by("(NOT ((id >= 300) AND (id < 400)))"));
+        assert!(!bounds.are_excluded_by("(id < 300)") && !bounds.are_excluded_by("(id < 350 OR id >= 400)"));
+        let open = Bounds::read("RANGE (id)", "FROM (MINVALUE) TO (10)").unwrap();
+        assert!(open.are_implied_by("id < 10") && open.are_excluded_by("id >= 10"));
+        let date = Bounds::read("RANGE (at)", "FROM ('2024-01-01') TO ('2025-01-01')").unwrap();
+        assert!(date.are_implied_by("((at >= '2024-01-01'::date) AND (at < '2025-01-01'::date))"));
+        assert_eq!(Bounds::read("LIST (id)", "FOR VALUES IN (1)"), None);
+    }
+}

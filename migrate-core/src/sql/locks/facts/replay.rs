@@ -1,0 +1,646 @@
+//! What is known after a statement.
+
+use super::{
+    Column, Constraint, ConstraintKind as Kind, Facts, FunctionFacts, ObjectName, Relation, RelationKind,
+};
+use crate::sql::locks::types::{SqlType, TypeKind};
+use crate::sql::locks::volatile::Volatility;
+use crate::sql::statement::{
+    self, AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition,
+    ConstraintKind, CreateDomain, CreateIndex, CreateRoutine, CreateTable, CreateView, DomainChange,
+    DropObjects, Fragment, LexedStatement, ObjectChange, ObjectKind, PartitionBound, Persistence,
+    QualifiedName, RoutineBody, SetParameter, SettingTarget, StatementKind, TypeChange,
+};
+use crate::sql::token::TokenKind;
+
+impl Facts {
+    /// Adds what a statement makes, and takes away what it drops. What can't be told from its text is left as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_core::sql::facts::Facts;
+    /// use migrate_core::sql::locks_with;
+    ///
+    /// let mut facts = Facts::none();
+    /// facts.apply("CREATE TABLE users (name varchar(20))");
+    /// facts.apply("CREATE DOMAIN age AS int CHECK (VALUE >= 0)");
+    /// let locks = |statement| locks_with(statement, &facts).known()[0].to_string();
+    /// assert_eq!(locks("ALTER TABLE users ALTER name TYPE varchar(50)"), "users: ACCESS EXCLUSIVE");
+    /// assert_eq!(
+    ///     locks("ALTER TABLE users ADD age age"),
+    ///     "users: ACCESS EXCLUSIVE, rewritten (its type is a domain with a constraint)"
+    /// );
+    /// ```
+    pub fn apply(&mut self, statement: &str) {
+        let lexed = LexedStatement::new(statement);
+        match lexed.parse().kind {
+            StatementKind::CreateTable(create) => self.create_table(&create),
+            StatementKind::CreateIndex(create) => self.create_index(&create),
+            StatementKind::CreateView(create) => self.create_view(&create),
+            StatementKind::CreateRoutine(create) => self.create_routine(&create),
+            StatementKind::CreateDomain(create) => self.create_domain(&create),
+            StatementKind::CreateType(create) => {
+                let name = self.new_name(&create.name);
+                self.types.insert(name, TypeKind::Other);
+            }
+            StatementKind::CreateSequence(create) => {
+                let name = self.new_name(&create.name);
+                self.relations.entry(name).or_insert_with(|| Relation::new(RelationKind::Sequence));
+            }
+            StatementKind::AlterRelation(alter) => self.alter_relation(&alter),
+            StatementKind::AlterDomain(alter) => self.alter_domain(&alter),
+            StatementKind::AlterType(alter) => {
+                if let TypeChange::Object(change) = &alter.change {
+                    self.alter_type(&alter.name, change);
+                }
+            }
+            StatementKind::Drop(drop) => self.drop_objects(&drop),
+            StatementKind::Set(set) => self.set(&set),
+            // It may have made anything.
+            StatementKind::Do(_) | StatementKind::Call(_) | StatementKind::Execute => {
+                self.is_complete = false;
+            }
+            _ => {}
+        }
+    }
+
+    /// The object that a statement makes: without a schema it is made in the first one of the search path.
+    fn new_name(&self, name: &QualifiedName<'_>) -> ObjectName {
+        let schema = name.schema().map(|schema| schema.folded().into_owned());
+        let first = || self.search_path.first().cloned().unwrap_or_default();
+        ObjectName::new(schema.unwrap_or_else(first), name.name().folded())
+    }
+
+    fn existing(&self, name: &QualifiedName<'_>) -> ObjectName {
+        let schema = name.schema().map(|schema| schema.folded().into_owned());
+        self.resolve(schema.as_deref(), &name.name().folded())
+    }
+
+    fn create_table(&mut self, create: &CreateTable<'_>) {
+        let name = self.new_name(&create.name);
+        if self.relations.contains_key(&name) {
+            return;
+        }
+        let kind = match (&create.partition_by, create.is_foreign) {
+            (Some(_), _) => RelationKind::Partitioned,
+            (None, true) => RelationKind::Foreign,
+            (None, false) => RelationKind::Table,
+        };
+        let mut table = Relation::new(kind);
+        table.is_unlogged = Some(create.persistence == Persistence::Unlogged);
+        table.partition_key =
+            create.partition_by.as_ref().map(|by| format!("{} ({})", by.strategy.written(), by.key.text()));
+        let mut templates: Vec<ObjectName> =
+            create.inherits.iter().map(|parent| self.existing(parent)).collect();
+        if let Some(of) = &create.partition_of {
+            templates.push(self.existing(&of.parent));
+            table.is_default_partition = matches!(of.bound, PartitionBound::Default);
+        }
+        table.parents.clone_from(&templates);
+        templates.extend(create.likes.iter().map(|like| self.existing(&like.table)));
+        table.columns = self.columns_of_new(create, &templates);
+        self.relations.insert(name.clone(), table);
+        for column in &create.columns {
+            self.add_column_parts(&name, column);
+        }
+        for constraint in &create.constraints {
+            self.add_constraint(&name, constraint, None);
+        }
+    }
+
+    /// None where they are not known: of a query, of a type, of a table that is not known.
+    fn columns_of_new(&self, create: &CreateTable<'_>, templates: &[ObjectName]) -> Option<Vec<Column>> {
+        if create.query.is_some() || create.of_type.is_some() {
+            return None;
+        }
+        let mut columns = Vec::new();
+        for template in templates {
+            columns.extend(self.relations.get(template)?.columns.clone()?);
+        }
+        let own = create.columns.iter().filter(|column| column.type_name.is_some());
+        columns.extend(own.map(new_column));
+        Some(columns)
+    }
+
+    /// What comes with a column: its constraints and its sequence.
+    fn add_column_parts(&mut self, table: &ObjectName, column: &ColumnDefinition<'_>) {
+        let name = column.name.folded().into_owned();
+        let is_serial = column.type_name.as_ref().is_some_and(statement::TypeName::is_serial);
+        if is_serial || column.identity.is_some() {
+            let mut sequence = Relation::new(RelationKind::Sequence);
+            sequence.table = Some(table.clone());
+            sequence.table_columns = vec![name.clone()];
+            let object = ObjectName::new(table.schema.clone(), format!("{}_{name}_seq", table.name));
+            self.relations.insert(object, sequence);
+        }
+        for constraint in &column.constraints {
+            self.add_constraint(table, constraint, Some(&name));
+        }
+    }
+
+    /// `column` is the one that a column's own constraint is of.
+    fn add_constraint(
+        &mut self,
+        table: &ObjectName,
+        written: &statement::Constraint<'_>,
+        column: Option<&str>,
+    ) {
+        let (kind, mut columns) = kind_and_columns(&written.kind);
+        columns.extend(column.map(str::to_owned));
+        let mut constraint =
+            Constraint::new(written.name.map(|name| name.folded().into_owned()), kind, columns);
+        constraint.is_validated = written.not_valid.is_none() && written.enforced != Some(false);
+        match &written.kind {
+            ConstraintKind::Check { expression } => {
+                constraint.expression = Some(expression.text().to_owned());
+                constraint.columns = self.columns_named(table, *expression);
+            }
+            ConstraintKind::ForeignKey(key) => {
+                constraint.references = Some(self.existing(&key.table));
+                constraint.referenced_columns =
+                    key.referenced_columns.iter().map(|name| name.folded().into_owned()).collect();
+            }
+            ConstraintKind::Unique(index) | ConstraintKind::PrimaryKey(index) => {
+                if let Some(index) = index.using_index {
+                    let object = ObjectName::new(table.schema.clone(), index.folded());
+                    let name = constraint.name.clone().unwrap_or_else(|| object.name.clone());
+                    constraint.columns = self
+                        .relations
+                        .get(&object)
+                        .map(|index| index.table_columns.clone())
+                        .unwrap_or_default();
+                    self.rename(&object, &ObjectName::new(table.schema.clone(), name));
+                }
+            }
+            _ => {}
+        }
+        let name =
+            constraint.name.get_or_insert_with(|| chosen_name(table, kind, &constraint.columns)).clone();
+        let is_index = matches!(kind, Kind::Unique | Kind::PrimaryKey | Kind::Exclusion);
+        if is_index {
+            let mut index = Relation::new(RelationKind::Index);
+            index.table = Some(table.clone());
+            index.table_columns.clone_from(&constraint.columns);
+            index.is_unique = kind != Kind::Exclusion;
+            self.relations.entry(ObjectName::new(table.schema.clone(), name)).or_insert(index);
+        }
+        let Some(relation) = self.relations.get_mut(table) else { return };
+        if matches!(kind, Kind::PrimaryKey | Kind::NotNull) && constraint.is_validated {
+            for column in &constraint.columns {
+                if let Some(column) = relation.column_mut(column) {
+                    column.is_not_null = true;
+                }
+            }
+        }
+        relation.constraints.push(constraint);
+    }
+
+    /// The columns of a table that an expression names.
+    fn columns_named(&self, table: &ObjectName, expression: Fragment<'_>) -> Vec<String> {
+        let columns = self.relations.get(table).and_then(|relation| relation.columns.as_ref());
+        let is_named = |column: &&Column| names_in(expression).any(|name| name == column.name);
+        columns.into_iter().flatten().filter(is_named).map(|column| column.name.clone()).collect()
+    }
+
+    fn create_index(&mut self, create: &CreateIndex<'_>) {
+        let table = self.existing(&create.table.name);
+        if !self.relations.contains_key(&table) {
+            return;
+        }
+        let columns: Vec<String> = create
+            .elements
+            .iter()
+            .filter_map(|element| element.column)
+            .map(|column| column.folded().into_owned())
+            .collect();
+        let name = create.name.as_ref().map(|name| name.name().folded().into_owned());
+        let chosen = || format!("{}_{}_idx", table.name, columns.join("_"));
+        let mut tables = vec![table.clone()];
+        if !create.table.only {
+            tables.extend(self.descendants(&table).into_iter().cloned());
+        }
+        for (at, of) in tables.into_iter().enumerate() {
+            let mut index = Relation::new(RelationKind::Index);
+            index.table_columns.clone_from(&columns);
+            index.has_expression =
+                create.condition.is_some() || create.elements.iter().any(|element| element.column.is_none());
+            if index.has_expression {
+                index.table_columns.extend(self.columns_named(&of, create.definition));
+            }
+            index.is_unique = create.is_unique;
+            let name = match &name {
+                Some(name) if at == 0 => name.clone(),
+                _ if at == 0 => chosen(),
+                _ => format!("{}_{}_idx", of.name, columns.join("_")),
+            };
+            let object = ObjectName::new(of.schema.clone(), name);
+            index.table = Some(of);
+            self.relations.entry(object).or_insert(index);
+        }
+    }
+
+    fn create_view(&mut self, create: &CreateView<'_>) {
+        let name = self.new_name(&create.name);
+        let kind = if create.is_materialized { RelationKind::MaterializedView } else { RelationKind::View };
+        let names: Vec<String> = names_in(create.query).collect();
+        let takes_all = create.query.tokens().iter().any(|token| create.query.written(*token) == "*");
+        let mut reads = Vec::new();
+        for (object, relation) in &self.relations {
+            let is_table = relation.table.is_none() && *object != name;
+            if is_table && names.contains(&object.name) {
+                let columns = relation.columns.iter().flatten().map(|column| &column.name);
+                let read = columns.filter(|column| names.contains(column)).cloned();
+                reads.push((object.clone(), if takes_all { Vec::new() } else { read.collect() }));
+            }
+        }
+        let view = self.relations.entry(name).or_insert_with(|| Relation::new(kind));
+        view.reads = reads;
+    }
+
+    fn create_routine(&mut self, create: &CreateRoutine<'_>) {
+        let volatility = match create.volatility {
+            Some(statement::Volatility::Immutable) => Volatility::Immutable,
+            Some(statement::Volatility::Stable) => Volatility::Stable,
+            _ => Volatility::Volatile,
+        };
+        let is_sql = create.language.as_deref().is_none_or(|language| language == "sql");
+        let body = match &create.body {
+            Some(RoutineBody::Text(text)) if is_sql && !create.is_security_definer => string(*text),
+            Some(RoutineBody::Return(expression)) => Some(format!("SELECT {}", expression.text())),
+            _ => None,
+        };
+        let name = self.new_name(&create.name);
+        self.functions.insert(name, FunctionFacts::new(volatility, body));
+    }
+
+    fn create_domain(&mut self, create: &CreateDomain<'_>) {
+        let name = self.new_name(&create.name);
+        let base = SqlType::of(&create.type_name);
+        let is_constrained = !create.constraints.is_empty();
+        self.types.insert(name, TypeKind::Domain { base, is_constrained });
+    }
+
+    fn alter_domain(&mut self, alter: &AlterDomain<'_>) {
+        let schema = alter.name.schema().map(|schema| schema.folded().into_owned());
+        let name = self.domain(schema.as_deref(), &alter.name.name().folded());
+        match &alter.change {
+            DomainChange::SetNotNull | DomainChange::AddConstraint(_) => {
+                if let Some(TypeKind::Domain { is_constrained, .. }) = self.types.get_mut(&name) {
+                    *is_constrained = true;
+                }
+            }
+            DomainChange::Object(change) => self.alter_type(&alter.name, change),
+            _ => {}
+        }
+    }
+
+    fn alter_type(&mut self, name: &QualifiedName<'_>, change: &ObjectChange<'_>) {
+        let schema = name.schema().map(|schema| schema.folded().into_owned());
+        let old = self.domain(schema.as_deref(), &name.name().folded());
+        let Some(new) = changed_name(&old, change) else { return };
+        if let Some(kind) = self.types.remove(&old) {
+            self.types.insert(new, kind);
+        }
+    }
+
+    fn alter_relation(&mut self, alter: &AlterRelation<'_>) {
+        let name = self.existing(&alter.relation.name);
+        if !self.relations.contains_key(&name) {
+            return;
+        }
+        for action in &alter.actions {
+            let mut tables = vec![name.clone()];
+            if !alter.relation.only {
+                tables.extend(self.descendants(&name).into_iter().cloned());
+            }
+            self.alter(&name, &tables, &action.kind);
+        }
+    }
+
+    fn alter(&mut self, name: &ObjectName, tables: &[ObjectName], action: &Action<'_>) {
+        match action {
+            Action::AddColumn { column, .. } => {
+                for table in tables {
+                    self.add_column(table, column);
+                }
+            }
+            Action::DropColumn { column, .. } => {
+                for table in tables {
+                    self.drop_column(table, &column.folded());
+                }
+            }
+            Action::AlterColumn { column: Some(column), change } => {
+                for table in tables {
+                    self.change_column(table, &column.folded(), change);
+                }
+            }
+            Action::AddConstraint(constraint) => {
+                for table in tables {
+                    self.add_constraint(table, constraint, None);
+                }
+            }
+            Action::DropConstraint { name: constraint, .. } => {
+                for table in tables {
+                    self.drop_constraint(table, &constraint.folded());
+                }
+            }
+            Action::ValidateConstraint { name: constraint } => {
+                for table in tables {
+                    self.validate(table, &constraint.folded());
+                }
+            }
+            Action::AttachPartition { partition, bound } => {
+                let partition = self.existing(partition);
+                if let Some(partition) = self.relations.get_mut(&partition) {
+                    partition.parents.push(name.clone());
+                    partition.is_default_partition = matches!(bound, Some(PartitionBound::Default));
+                }
+            }
+            Action::DetachPartition { partition: child, .. } => {
+                let child = self.existing(child);
+                self.leave(&child, name);
+            }
+            Action::Inherit { parent } => {
+                let parent = self.existing(parent);
+                if let Some(relation) = self.relations.get_mut(name) {
+                    relation.parents.push(parent);
+                }
+            }
+            Action::NoInherit { parent } => {
+                let parent = self.existing(parent);
+                self.leave(name, &parent);
+            }
+            Action::RenameTo { to } => self.rename(name, &ObjectName::new(name.schema.clone(), to.folded())),
+            Action::SetSchema { schema } => {
+                self.rename(name, &ObjectName::new(schema.folded(), name.name.clone()));
+            }
+            Action::RenameColumn { from, to } => {
+                for table in tables {
+                    self.rename_column(table, &from.folded(), &to.folded());
+                }
+            }
+            Action::RenameConstraint { from, to } => {
+                let relation = self.relations.get_mut(name);
+                let mut constraints = relation.into_iter().flat_map(|relation| &mut relation.constraints);
+                if let Some(constraint) = constraints.find(|of| of.name.as_deref() == Some(&*from.folded())) {
+                    constraint.name = Some(to.folded().into_owned());
+                }
+            }
+            Action::SetTablespace { tablespace } => {
+                if let Some(relation) = self.relations.get_mut(name) {
+                    relation.tablespace = Some(tablespace.folded().into_owned());
+                }
+            }
+            Action::SetAccessMethod { method } => {
+                if let Some(relation) = self.relations.get_mut(name) {
+                    relation.access_method = Some(method.folded().into_owned());
+                }
+            }
+            Action::SetLogged | Action::SetUnlogged => {
+                if let Some(relation) = self.relations.get_mut(name) {
+                    relation.is_unlogged = Some(matches!(action, Action::SetUnlogged));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_column(&mut self, table: &ObjectName, column: &ColumnDefinition<'_>) {
+        let Some(relation) = self.relations.get_mut(table) else { return };
+        if relation.column(&column.name.folded()).is_some() {
+            return;
+        }
+        if let Some(columns) = &mut relation.columns {
+            columns.push(new_column(column));
+        }
+        self.add_column_parts(table, column);
+    }
+
+    fn drop_column(&mut self, table: &ObjectName, column: &str) {
+        let Some(relation) = self.relations.get_mut(table) else { return };
+        relation.columns.iter_mut().for_each(|columns| columns.retain(|of| of.name != column));
+        relation.constraints.retain(|constraint| !constraint.columns.iter().any(|of| of == column));
+        self.relations.retain(|_, of| {
+            of.table.as_ref() != Some(table) || !of.table_columns.iter().any(|indexed| indexed == column)
+        });
+    }
+
+    fn change_column(&mut self, table: &ObjectName, column: &str, change: &ColumnChange<'_>) {
+        let column = self.relations.get_mut(table).and_then(|relation| relation.column_mut(column));
+        let Some(column) = column else { return };
+        match change {
+            ColumnChange::SetType { type_name, collation, .. } => {
+                column.data_type = Some(SqlType::of(type_name));
+                column.collation = collation.as_ref().map(|name| name.name().folded().into_owned());
+            }
+            ColumnChange::SetNotNull => column.is_not_null = true,
+            ColumnChange::DropNotNull => column.is_not_null = false,
+            _ => {}
+        }
+    }
+
+    fn drop_constraint(&mut self, table: &ObjectName, name: &str) {
+        if let Some(relation) = self.relations.get_mut(table) {
+            relation.constraints.retain(|constraint| constraint.name.as_deref() != Some(name));
+        }
+        self.relations.remove(&ObjectName::new(table.schema.clone(), name));
+    }
+
+    fn validate(&mut self, table: &ObjectName, name: &str) {
+        let Some(relation) = self.relations.get_mut(table) else { return };
+        let mut constraints = relation.constraints.iter_mut();
+        let Some(constraint) = constraints.find(|of| of.name.as_deref() == Some(name)) else { return };
+        constraint.is_validated = true;
+        if constraint.kind == Kind::NotNull {
+            let columns = constraint.columns.clone();
+            for column in columns {
+                if let Some(column) = relation.column_mut(&column) {
+                    column.is_not_null = true;
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, child: &ObjectName, parent: &ObjectName) {
+        if let Some(child) = self.relations.get_mut(child) {
+            child.parents.retain(|of| of != parent);
+            child.is_default_partition = false;
+        }
+    }
+
+    fn rename(&mut self, old: &ObjectName, new: &ObjectName) {
+        let Some(relation) = self.relations.remove(old) else { return };
+        self.relations.insert(new.clone(), relation);
+        let replace = |name: &mut ObjectName| {
+            if name == old {
+                name.clone_from(new);
+            }
+        };
+        for relation in self.relations.values_mut() {
+            relation.parents.iter_mut().for_each(replace);
+            relation.table.iter_mut().for_each(replace);
+            relation.reads.iter_mut().for_each(|(name, _)| replace(name));
+            let references = relation.constraints.iter_mut().filter_map(|of| of.references.as_mut());
+            references.for_each(replace);
+        }
+    }
+
+    fn rename_column(&mut self, table: &ObjectName, from: &str, to: &str) {
+        let replace = |name: &mut String| {
+            if name == from {
+                to.clone_into(name);
+            }
+        };
+        for (name, relation) in &mut self.relations {
+            if name == table {
+                relation.columns.iter_mut().flatten().for_each(|column| replace(&mut column.name));
+                relation.constraints.iter_mut().flat_map(|of| &mut of.columns).for_each(replace);
+            }
+            if relation.table.as_ref() == Some(table) {
+                relation.table_columns.iter_mut().for_each(replace);
+            }
+            for key in &mut relation.constraints {
+                if key.references.as_ref() == Some(table) {
+                    key.referenced_columns.iter_mut().for_each(replace);
+                }
+            }
+        }
+    }
+
+    fn drop_objects(&mut self, drop: &DropObjects<'_>) {
+        for name in &drop.names {
+            match drop.kind {
+                ObjectKind::Table
+                | ObjectKind::ForeignTable
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+                | ObjectKind::Sequence
+                | ObjectKind::Index => {
+                    let name = self.existing(name);
+                    self.drop_relation(&name);
+                }
+                ObjectKind::Schema => {
+                    let schema = name.name().folded();
+                    let gone: Vec<ObjectName> =
+                        self.relations.keys().filter(|name| name.schema == schema).cloned().collect();
+                    gone.iter().for_each(|name| self.drop_relation(name));
+                }
+                ObjectKind::Type | ObjectKind::Domain => {
+                    let schema = name.schema().map(|schema| schema.folded().into_owned());
+                    let name = self.domain(schema.as_deref(), &name.name().folded());
+                    self.types.remove(&name);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Drops a relation, its partitions, indexes and sequences, the views that read it, and the foreign keys that refer to it.
+    fn drop_relation(&mut self, name: &ObjectName) {
+        let mut gone: Vec<ObjectName> = vec![name.clone()];
+        gone.extend(self.descendants(name).into_iter().cloned());
+        gone.extend(self.readers(name, None).into_iter().cloned());
+        self.relations.retain(|name, relation| {
+            !gone.contains(name) && !relation.table.as_ref().is_some_and(|table| gone.contains(table))
+        });
+        for relation in self.relations.values_mut() {
+            relation.constraints.retain(|of| !of.references.as_ref().is_some_and(|of| gone.contains(of)));
+        }
+    }
+
+    fn set(&mut self, set: &SetParameter<'_>) {
+        let is_path = match &set.target {
+            SettingTarget::Parameter(name) => name.is_word() && name.is_called("search_path"),
+            SettingTarget::Schema => true,
+            _ => false,
+        };
+        if is_path {
+            self.search_path = names_in(set.value).chain(strings_in(set.value)).collect();
+        }
+    }
+}
+
+fn new_column(definition: &ColumnDefinition<'_>) -> Column {
+    let mut column = Column::new(definition.name.folded(), definition.type_name.as_ref().map(SqlType::of));
+    column.is_new = true;
+    column.is_virtual = definition.generated.as_ref().map(|generated| !generated.is_stored);
+    column.collation = definition.collation.as_ref().map(|name| name.name().folded().into_owned());
+    let is_serial = definition.type_name.as_ref().is_some_and(statement::TypeName::is_serial);
+    column.is_not_null =
+        definition.is_not_null() || definition.is_primary_key() || definition.identity.is_some() || is_serial;
+    column
+}
+
+fn kind_and_columns(kind: &ConstraintKind<'_>) -> (Kind, Vec<String>) {
+    let names = |names: &[statement::Name<'_>]| names.iter().map(|name| name.folded().into_owned()).collect();
+    match kind {
+        ConstraintKind::NotNull { column } => (Kind::NotNull, names(column.as_slice())),
+        ConstraintKind::Check { .. } => (Kind::Check, Vec::new()),
+        ConstraintKind::Unique(index) => (Kind::Unique, names(&index.columns)),
+        ConstraintKind::PrimaryKey(index) => (Kind::PrimaryKey, names(&index.columns)),
+        ConstraintKind::Exclude(_) => (Kind::Exclusion, Vec::new()),
+        ConstraintKind::ForeignKey(key) => (Kind::ForeignKey, names(&key.columns)),
+    }
+}
+
+/// The name that the server gives a constraint without one (`ChooseConstraintName`), unless it is taken.
+fn chosen_name(table: &ObjectName, kind: Kind, columns: &[String]) -> String {
+    let suffix = match kind {
+        Kind::PrimaryKey => return format!("{}_pkey", table.name),
+        Kind::Check => "check",
+        Kind::NotNull => "not_null",
+        Kind::Unique => "key",
+        Kind::Exclusion => "excl",
+        Kind::ForeignKey => "fkey",
+    };
+    let mut parts = vec![table.name.as_str()];
+    // A check on several columns is called after none of them.
+    if kind != Kind::Check || columns.len() == 1 {
+        parts.extend(columns.iter().map(String::as_str));
+    }
+    parts.push(suffix);
+    parts.join("_")
+}
+
+fn changed_name(old: &ObjectName, change: &ObjectChange<'_>) -> Option<ObjectName> {
+    match change {
+        ObjectChange::RenameTo { to } => Some(ObjectName::new(old.schema.clone(), to.folded())),
+        ObjectChange::SetSchema { schema } => Some(ObjectName::new(schema.folded(), old.name.clone())),
+        _ => None,
+    }
+}
+
+/// The words and quoted names of a fragment, as the server reads them.
+fn names_in<'t>(fragment: Fragment<'t>) -> impl Iterator<Item = String> + use<'t> {
+    fragment.tokens().iter().filter_map(move |token| {
+        let written = fragment.written(*token);
+        match token.kind {
+            TokenKind::Word => Some(written.to_ascii_lowercase()),
+            TokenKind::QuotedIdentifier => Some(written[1..written.len() - 1].replace("\"\"", "\"")),
+            _ => None,
+        }
+    })
+}
+
+fn strings_in<'t>(fragment: Fragment<'t>) -> impl Iterator<Item = String> + use<'t> {
+    let strings = fragment.tokens().iter().filter(|token| token.kind == TokenKind::String);
+    strings.map(move |token| {
+        let written = fragment.written(*token);
+        written[1..written.len() - 1].replace("''", "'")
+    })
+}
+
+/// What a string constant stands for, of those that functions are written in.
+fn string(fragment: Fragment<'_>) -> Option<String> {
+    let token = fragment.tokens().first()?;
+    let written = fragment.written(*token);
+    match token.kind {
+        TokenKind::String => Some(written[1..written.len() - 1].replace("''", "'")),
+        TokenKind::DollarString => {
+            let tag = written[1..].find('$')? + 2;
+            written.get(tag..written.len() - tag).map(str::to_owned)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,326 @@
+//! What a statement takes away for good: tables, columns, rows, and what CASCADE takes along.
+
+use super::drop::in_schema;
+use super::facts::{ConstraintKind, Facts, ObjectName, Relation, RelationKind};
+use crate::sql::statement::{
+    AlterActionKind as Action, AlterRelation, DropObjects, Fragment, LexedStatement, ObjectKind,
+    QualifiedName, StatementKind, TruncateTables, UpdateRows,
+};
+use std::fmt;
+
+/// Something that is gone when a statement is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// What it is.
+    pub kind: LossKind,
+    /// Its name as a statement writes it, a column with its table: `users.email`. Of rows and values their table.
+    pub name: String,
+    /// The relation that it is, or is of, as the database knew it before the first statement that was followed.
+    pub origin: Option<ObjectName>,
+    /// Whether it goes because of something else that the statement names: by CASCADE, or as a partition.
+    pub goes_along: bool,
+}
+
+/// The kinds of things that can be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum LossKind {
+    /// A database.
+    Database,
+    /// A schema with all that is in it.
+    Schema,
+    /// A table with its rows.
+    Table,
+    /// A materialized view.
+    MaterializedView,
+    /// A view.
+    View,
+    /// A column with its values.
+    Column,
+    /// All rows of a table.
+    Rows,
+    /// All values of a column, which are overwritten.
+    Values,
+    /// A constraint.
+    Constraint,
+    /// A sequence.
+    Sequence,
+    /// A type or a domain.
+    Type,
+    /// An extension with all that is in it.
+    Extension,
+    /// All that a role owns.
+    Owned,
+}
+
+impl LossKind {
+    /// The kind as a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            LossKind::Database => "database",
+            LossKind::Schema => "schema",
+            LossKind::Table => "table",
+            LossKind::MaterializedView => "materialized view",
+            LossKind::View => "view",
+            LossKind::Column => "column",
+            LossKind::Rows => "rows",
+            LossKind::Values => "values",
+            LossKind::Constraint => "constraint",
+            LossKind::Sequence => "sequence",
+            LossKind::Type => "type",
+            LossKind::Extension => "extension",
+            LossKind::Owned => "objects of role",
+        }
+    }
+}
+
+impl fmt::Display for LossKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What a statement takes away for good, as far as its text and the facts tell. What an earlier statement of those that were
+/// followed has made is no loss.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::sql::facts::Facts;
+/// use migrate_core::sql::losses;
+///
+/// let mut facts = Facts::none();
+/// let lost = |statement, facts: &Facts| -> Vec<String> {
+///     losses(statement, facts).iter().map(|loss| format!("{} {}", loss.kind, loss.name)).collect()
+/// };
+/// assert_eq!(lost("ALTER TABLE users DROP COLUMN email", &facts), ["column users.email"]);
+/// assert_eq!(lost("DELETE FROM users", &facts), ["rows users"]);
+/// assert!(lost("DELETE FROM users WHERE id = 1", &facts).is_empty());
+/// facts.apply("CREATE TABLE scratch (id bigint)");
+/// assert!(lost("DROP TABLE scratch", &facts).is_empty());
+/// ```
+pub fn losses(statement: &str, facts: &Facts) -> Vec<Loss> {
+    let lexed = LexedStatement::new(statement);
+    let mut finder = Finder { facts, lost: Vec::new() };
+    match &lexed.parse().kind {
+        StatementKind::Drop(drop) => finder.drop(drop),
+        StatementKind::AlterRelation(alter) => finder.alter(alter),
+        StatementKind::Truncate(truncate) => finder.truncate(truncate),
+        StatementKind::Delete(delete) if is_always_true(delete.condition) && delete.using.is_none() => {
+            let table = finder.existing(&delete.table.name);
+            finder.add(LossKind::Rows, &table, delete.table.name.written(), false);
+        }
+        StatementKind::Update(update) if is_always_true(update.condition) && update.from.is_none() => {
+            finder.update(update);
+        }
+        _ => {}
+    }
+    finder.lost
+}
+
+/// Whether a condition leaves no row out: none, `true` or `1 = 1`.
+fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
+    let Some(condition) = condition else { return true };
+    let words: Vec<String> =
+        condition.tokens().iter().map(|token| condition.written(*token).to_ascii_lowercase()).collect();
+    match words.iter().map(String::as_str).filter(|word| !matches!(*word, "(" | ")")).collect::<Vec<_>>()[..]
+    {
+        ["true"] => true,
+        [left, "=", right] => left == right && left.starts_with(|c: char| c.is_ascii_digit() || c == '\''),
+        _ => false,
+    }
+}
+
+struct Finder<'f> {
+    facts: &'f Facts,
+    lost: Vec<Loss>,
+}
+
+impl<'f> Finder<'f> {
+    fn existing(&self, name: &QualifiedName<'_>) -> ObjectName {
+        let schema = name.schema().map(|schema| schema.folded().into_owned());
+        self.facts.resolve(schema.as_deref(), &name.name().folded())
+    }
+
+    fn relation(&self, name: &ObjectName) -> Option<&'f Relation> {
+        self.facts.relations.get(name)
+    }
+
+    /// Whether it is known not to be there, or that only the statements that were followed have made it.
+    fn is_no_loss(&self, name: &ObjectName) -> bool {
+        match self.relation(name) {
+            Some(relation) => relation.origin.is_none(),
+            None => self.facts.is_complete,
+        }
+    }
+
+    fn add(&mut self, kind: LossKind, relation: &ObjectName, shown: String, goes_along: bool) {
+        if self.is_no_loss(relation) {
+            return;
+        }
+        let origin = self.relation(relation).and_then(|relation| relation.origin.clone());
+        let loss = Loss { kind, name: shown, origin, goes_along };
+        if !self.lost.iter().any(|lost| lost.kind == loss.kind && lost.name == loss.name) {
+            self.lost.push(loss);
+        }
+    }
+
+    /// What no relation is.
+    fn add_object(&mut self, kind: LossKind, name: String) {
+        self.lost.push(Loss { kind, name, origin: None, goes_along: false });
+    }
+
+    /// A relation that goes along.
+    fn along(&mut self, name: &ObjectName) {
+        let kind = match self.relation(name).map(|relation| relation.kind) {
+            Some(RelationKind::View) => LossKind::View,
+            Some(RelationKind::MaterializedView) => LossKind::MaterializedView,
+            Some(RelationKind::Sequence) => LossKind::Sequence,
+            Some(RelationKind::Index) => return,
+            _ => LossKind::Table,
+        };
+        self.add(kind, name, self.facts.shown(name), true);
+    }
+
+    fn drop(&mut self, drop: &DropObjects<'_>) {
+        for name in &drop.names {
+            match drop.kind {
+                ObjectKind::Table | ObjectKind::ForeignTable => {
+                    self.table(LossKind::Table, name, drop.cascade);
+                }
+                ObjectKind::MaterializedView => self.table(LossKind::MaterializedView, name, drop.cascade),
+                ObjectKind::View => self.table(LossKind::View, name, drop.cascade),
+                ObjectKind::Sequence => self.table(LossKind::Sequence, name, false),
+                ObjectKind::Schema => self.schema(name, drop.cascade),
+                ObjectKind::Type | ObjectKind::Domain => self.type_of_columns(name, drop.cascade),
+                ObjectKind::Database => self.add_object(LossKind::Database, name.written()),
+                ObjectKind::Extension => self.add_object(LossKind::Extension, name.written()),
+                ObjectKind::Owned => self.add_object(LossKind::Owned, name.written()),
+                _ => {}
+            }
+        }
+    }
+
+    fn table(&mut self, kind: LossKind, name: &QualifiedName<'_>, cascade: bool) {
+        let object = self.existing(name);
+        self.add(kind, &object, name.written(), false);
+        let facts = self.facts;
+        for child in facts.descendants(&object) {
+            self.along(child);
+        }
+        if cascade {
+            self.keys(&object);
+            for reader in facts.readers(&object, None) {
+                self.along(reader);
+            }
+        }
+    }
+
+    /// The foreign keys that refer to what is dropped.
+    fn keys(&mut self, table: &ObjectName) {
+        let facts = self.facts;
+        for (child, key) in facts.referencing(table) {
+            let name = key.name.as_deref().unwrap_or("foreign key");
+            self.add(LossKind::Constraint, child, format!("{}.{name}", facts.shown(child)), true);
+        }
+    }
+
+    fn schema(&mut self, name: &QualifiedName<'_>, cascade: bool) {
+        self.add_object(LossKind::Schema, name.written());
+        if cascade {
+            for (relation, _) in in_schema(self.facts, &name.name().folded()) {
+                let belongs = self.relation(relation).is_some_and(|relation| relation.table.is_some());
+                if !belongs {
+                    self.along(relation);
+                }
+            }
+        }
+    }
+
+    fn type_of_columns(&mut self, name: &QualifiedName<'_>, cascade: bool) {
+        self.add_object(LossKind::Type, name.written());
+        if cascade {
+            let schema = name.schema().map(|schema| schema.folded().into_owned());
+            for (table, column) in self.facts.columns_of(schema.as_deref(), &name.name().folded()) {
+                let shown = format!("{}.{column}", self.facts.shown(table));
+                self.add(LossKind::Column, table, shown, true);
+            }
+        }
+    }
+
+    fn alter(&mut self, alter: &AlterRelation<'_>) {
+        let table = self.existing(&alter.relation.name);
+        for action in &alter.actions {
+            match &action.kind {
+                Action::DropColumn { column, cascade, .. } => {
+                    self.column(alter, &table, &column.folded(), &column.to_string(), *cascade);
+                }
+                Action::DropConstraint { name, .. } => {
+                    let kind = self.relation(&table).and_then(|table| table.constraint(&name.folded()));
+                    let is_key = kind.is_some_and(|constraint| {
+                        matches!(constraint.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique)
+                    });
+                    if is_key {
+                        let shown = format!("{}.{name}", alter.relation.name);
+                        self.add(LossKind::Constraint, &table, shown, false);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn column(
+        &mut self,
+        alter: &AlterRelation<'_>,
+        table: &ObjectName,
+        column: &str,
+        written: &str,
+        cascade: bool,
+    ) {
+        let columns = self.relation(table).and_then(|table| table.columns.as_ref());
+        let is_new = columns.is_some_and(|columns| {
+            columns.iter().find(|of| of.name == column).is_none_or(|column| column.is_new)
+        });
+        if is_new {
+            return;
+        }
+        self.add(LossKind::Column, table, format!("{}.{written}", alter.relation.name), false);
+        if cascade {
+            for reader in self.facts.readers(table, Some(column)) {
+                self.along(reader);
+            }
+        }
+    }
+
+    fn truncate(&mut self, truncate: &TruncateTables<'_>) {
+        let mut tables = Vec::new();
+        for table in &truncate.tables {
+            let object = self.existing(&table.name);
+            self.add(LossKind::Rows, &object, table.name.written(), false);
+            let facts = self.facts;
+            for child in facts.descendants(&object) {
+                self.add(LossKind::Rows, child, facts.shown(child), true);
+            }
+            tables.push(object);
+        }
+        if truncate.cascade {
+            for table in self.facts.referencing_tables(&tables) {
+                self.add(LossKind::Rows, &table, self.facts.shown(&table), true);
+            }
+        }
+    }
+
+    fn update(&mut self, update: &UpdateRows<'_>) {
+        let table = self.existing(&update.table.name);
+        let columns = self.relation(&table).and_then(|table| table.columns.as_ref());
+        for column in &update.columns {
+            let name = column.folded();
+            let is_new = columns.is_some_and(|columns| columns.iter().any(|of| of.name == name && of.is_new));
+            if !is_new {
+                self.add(LossKind::Values, &table, format!("{}.{column}", update.table.name), false);
+            }
+        }
+    }
+}

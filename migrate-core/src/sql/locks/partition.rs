@@ -1,0 +1,150 @@
+//! Partitions: what comes and goes, and the default partition beside it.
+
+use super::analysis::{Analysis, Cost, Target};
+use super::facts::{Bounds, ConstraintKind as Kind, Facts, Relation, RelationKind};
+use super::{LockMode, TableScan};
+use crate::sql::statement::{PartitionBound, QualifiedName};
+use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
+
+const MAY_IMPLY: &str = "unless a CHECK constraint implies its bounds";
+
+/// `ATTACH PARTITION`
+pub(super) fn attach<'f>(
+    analysis: &mut Analysis<'f>,
+    parent: &Target<'f>,
+    partition: &QualifiedName<'_>,
+    bound: Option<&PartitionBound<'_>>,
+) {
+    analysis.catalog(parent, ShareUpdateExclusive);
+    let partition = analysis.target(partition);
+    let bounds = read(parent, bound);
+    let is_default = matches!(bound, Some(PartitionBound::Default));
+    let cost = match partition.relation() {
+        // With others beside it, a default partition is checked for rows that belong to these.
+        Some(_) if is_default && analysis.facts.children(&parent.object).next().is_none() => Cost::CATALOG,
+        Some(relation) => match (&bounds, is_default) {
+            (Some(bounds), false) if implied(relation, bounds) => Cost::CATALOG,
+            (Some(_), false) => Cost::of(TableScan::Scan),
+            _ => Cost::or(TableScan::Scan, TableScan::Catalog, MAY_IMPLY),
+        },
+        None => Cost::or(
+            TableScan::Scan,
+            TableScan::Catalog,
+            "unless a CHECK constraint implies its bounds; a default partition is scanned, too",
+        ),
+    };
+    let built = missing_index(analysis.facts, parent, &partition);
+    let keyed = foreign_keys(analysis, parent);
+    let cost = cost.and(built).and(keyed);
+    analysis.tree(&partition, false, AccessExclusive, &cost);
+    if !is_default {
+        default_partition(analysis, parent, bounds.as_ref());
+    }
+}
+
+/// An index of the parent that a partition lacks is built.
+fn missing_index<'f>(facts: &Facts, parent: &Target<'f>, partition: &Target<'f>) -> Cost {
+    let lacks = |(_, wanted): (_, &Relation)| {
+        let same = |(_, index): (_, &Relation)| {
+            index.table_columns == wanted.table_columns
+                && (index.is_unique || !wanted.is_unique)
+                && !wanted.has_expression
+        };
+        !facts.indexes(&partition.object).any(same)
+    };
+    if partition.relation().is_some() && facts.indexes(&parent.object).any(lacks) {
+        Cost::noted(TableScan::Build, "an index of the partitioned table is built for it")
+    } else {
+        Cost::CATALOG
+    }
+}
+
+/// The tables that the parent's foreign keys refer to: a partition gets these keys, too.
+fn foreign_keys<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>) -> Cost {
+    let keys = parent.relation().map(|relation| relation.constraints.as_slice()).unwrap_or_default();
+    let mut cost = Cost::CATALOG;
+    for referenced in keys.iter().filter_map(|key| key.references.as_ref()) {
+        let referenced = analysis.at(referenced);
+        analysis.catalog(&referenced, ShareRowExclusive);
+        cost = Cost::noted(TableScan::Scan, "the foreign key of the partitioned table is verified");
+    }
+    cost
+}
+
+/// `CREATE TABLE … PARTITION OF`
+pub(super) fn create<'f>(
+    analysis: &mut Analysis<'f>,
+    parent: &QualifiedName<'_>,
+    bound: &PartitionBound<'_>,
+) {
+    let parent = analysis.target(parent);
+    let note = (!analysis.knows(&parent)).then_some("a default partition is scanned, under the same lock");
+    analysis.lock(&parent, AccessExclusive, Cost { note: note.map(Into::into), ..Cost::CATALOG });
+    if !matches!(bound, PartitionBound::Default) {
+        let bounds = read(&parent, Some(bound));
+        default_partition(analysis, &parent, bounds.as_ref());
+    }
+    foreign_keys(analysis, &parent);
+}
+
+/// The default partition: its rows must not belong to a new one.
+fn default_partition<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>, bounds: Option<&Bounds>) {
+    let facts = analysis.facts;
+    let Some(default) = facts.default_partition(&parent.object) else { return };
+    let default = analysis.at(default);
+    let excluded = default.relation().is_some_and(|relation| {
+        bounds.is_some_and(|bounds| checks(relation).any(|check| bounds.are_excluded_by(check)))
+    });
+    let cost = match (excluded, bounds) {
+        (true, _) => Cost::CATALOG,
+        (false, Some(_)) => {
+            Cost::noted(TableScan::Scan, "no row of the default partition may belong to the new one")
+        }
+        (false, None) => {
+            Cost::or(TableScan::Scan, TableScan::Catalog, "unless a CHECK constraint excludes the new bounds")
+        }
+    };
+    analysis.tree(&default, false, AccessExclusive, &cost);
+}
+
+/// `DETACH PARTITION`
+pub(super) fn detach<'f>(
+    analysis: &mut Analysis<'f>,
+    parent: &Target<'f>,
+    partition: &QualifiedName<'_>,
+    concurrently: bool,
+) {
+    let mode = if concurrently { ShareUpdateExclusive } else { AccessExclusive };
+    let note = (!concurrently && !analysis.knows(parent)).then_some("a default partition is locked, too");
+    analysis.lock(parent, mode, Cost { note: note.map(Into::into), ..Cost::CATALOG });
+    let partition = analysis.target(partition);
+    analysis.catalog(&partition, AccessExclusive);
+    let facts = analysis.facts;
+    if let (Some(default), false) = (facts.default_partition(&parent.object), concurrently) {
+        let default = analysis.at(default);
+        analysis.catalog(&default, AccessExclusive);
+    }
+}
+
+fn read(parent: &Target<'_>, bound: Option<&PartitionBound<'_>>) -> Option<Bounds> {
+    let key = parent.relation()?.partition_key.as_deref()?;
+    match bound? {
+        PartitionBound::Values(values) => Bounds::read(key, values.text()),
+        _ => None,
+    }
+}
+
+fn checks(relation: &Relation) -> impl Iterator<Item = &str> {
+    let valid = relation
+        .constraints
+        .iter()
+        .filter(|constraint| constraint.kind == Kind::Check && constraint.is_validated);
+    valid.filter_map(|constraint| constraint.expression.as_deref())
+}
+
+fn implied(relation: &Relation, bounds: &Bounds) -> bool {
+    let is_empty = relation.kind == RelationKind::Partitioned;
+    !is_empty
+        && Facts::is_proven_not_null(relation, &bounds.column)
+        && checks(relation).any(|check| bounds.are_implied_by(check))
+}

@@ -1,0 +1,412 @@
+//! Types of columns, and which change of type rewrites a table.
+
+use crate::sql::statement::{IntervalField, LexedStatement, QualifiedName, TypeName};
+use std::fmt;
+
+/// A type as a column has it: `varchar(50)`, `timestamp(3) with time zone`, `app.status[]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlType {
+    /// The name by which the catalog knows it: `int4`, `varchar`; of any other type as it is written, folded.
+    base: String,
+    /// The schema, where one is written.
+    schema: Option<String>,
+    /// The modifiers in parentheses: a length, a precision and a scale.
+    modifiers: Vec<u32>,
+    /// The largest and the smallest field of an interval; none for all of them.
+    fields: Option<(IntervalField, IntervalField)>,
+    is_array: bool,
+}
+
+/// What a type stands for, beside what its name tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TypeKind {
+    /// A domain over another type, and whether a constraint (a CHECK or NOT NULL) holds for its values.
+    Domain {
+        /// The type that it is over, which may be a domain itself.
+        base: SqlType,
+        /// Whether it has a constraint of its own.
+        is_constrained: bool,
+    },
+    /// An enum, a composite, a range or a type of an extension.
+    Other,
+}
+
+/// What a change of a column's type does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TypeChange {
+    pub(super) rewrites: Rewrites,
+    /// Whether indexes on the column have to be rebuilt where the table isn't.
+    pub(super) rebuilds_indexes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rewrites {
+    Yes,
+    No,
+    /// Unless the TimeZone is UTC.
+    UnlessUtc,
+}
+
+impl TypeChange {
+    const FREE: TypeChange = TypeChange { rewrites: Rewrites::No, rebuilds_indexes: false };
+    const REINDEX: TypeChange = TypeChange { rewrites: Rewrites::No, rebuilds_indexes: true };
+    const REWRITE: TypeChange = TypeChange { rewrites: Rewrites::Yes, rebuilds_indexes: true };
+}
+
+/// Types of `pg_catalog` that a column may have, sorted.
+const BUILT_IN: [&str; 76] = [
+    "aclitem",
+    "bit",
+    "bool",
+    "box",
+    "bpchar",
+    "bytea",
+    "char",
+    "cid",
+    "cidr",
+    "circle",
+    "date",
+    "datemultirange",
+    "daterange",
+    "float4",
+    "float8",
+    "gtsvector",
+    "inet",
+    "int2",
+    "int2vector",
+    "int4",
+    "int4multirange",
+    "int4range",
+    "int8",
+    "int8multirange",
+    "int8range",
+    "interval",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "line",
+    "lseg",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "name",
+    "numeric",
+    "nummultirange",
+    "numrange",
+    "oid",
+    "oidvector",
+    "path",
+    "pg_lsn",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+    "text",
+    "tid",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "tsmultirange",
+    "tsquery",
+    "tsrange",
+    "tstzmultirange",
+    "tstzrange",
+    "tsvector",
+    "txid_snapshot",
+    "uuid",
+    "varbit",
+    "varchar",
+    "xid",
+    "xid8",
+    "xml",
+];
+
+impl SqlType {
+    /// Reads a type as statements and `format_type` write it; none for what is no type.
+    pub fn read(written: &str) -> Option<SqlType> {
+        LexedStatement::new(written).parse_type().map(|name| SqlType::of(&name))
+    }
+
+    /// The type that a statement names.
+    pub(super) fn of(name: &TypeName<'_>) -> SqlType {
+        let schema =
+            name.name.as_ref().and_then(QualifiedName::schema).map(|schema| schema.folded().into_owned());
+        let schema = schema.filter(|schema| schema != "pg_catalog");
+        let mut base = match (&name.name, name.is_serial()) {
+            (Some(written), false) => written.name().folded().into_owned(),
+            _ => name.base().into_owned(),
+        };
+        let mut modifiers: Vec<u32> =
+            name.modifiers.iter().filter_map(|modifier| modifier.text().parse().ok()).collect();
+        if name.is_serial() {
+            base = serial(&base).to_owned();
+        }
+        match base.as_str() {
+            "float4" | "float8" => modifiers.clear(),
+            "numeric" if modifiers.len() == 1 => modifiers.push(0),
+            // `char` and `bit` have one place where they say nothing; `bpchar` by this name has as many as there are.
+            "bpchar" | "bit" if modifiers.is_empty() && name.name.is_none() => modifiers.push(1),
+            _ => {}
+        }
+        SqlType { base, schema, modifiers, fields: name.fields, is_array: name.is_array }
+    }
+
+    /// Whether it is a type of PostgreSQL's own, and no domain therefore.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.is_array
+            || self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+                && BUILT_IN.binary_search(&self.base.as_str()).is_ok()
+    }
+
+    /// The schema and the name of a type that is not built in, by which a catalog finds it.
+    pub(super) fn name(&self) -> (Option<&str>, &str) {
+        (self.schema.as_deref(), &self.base)
+    }
+
+    pub(super) fn is_array(&self) -> bool {
+        self.is_array
+    }
+
+    /// The type as the server has it of a column whose type is a domain over it: without modifiers.
+    pub(super) fn without_modifiers(self) -> SqlType {
+        SqlType { modifiers: Vec::new(), fields: None, ..self }
+    }
+
+    fn is(&self, base: &str) -> bool {
+        !self.is_array && self.schema.is_none() && self.base == base
+    }
+
+    /// Whether a column of this type has a collation.
+    fn is_collatable(&self) -> bool {
+        self.is("text") || self.is("varchar") || self.is("bpchar")
+    }
+
+    /// The digits after the point of a time, `None` for as many as there are (six).
+    fn precision(&self) -> Option<u32> {
+        self.modifiers.first().copied().filter(|precision| *precision < 6)
+    }
+
+    /// What the type alone tells of a column's change to it.
+    pub(super) fn change_from_unknown(&self) -> FromUnknown {
+        let widens = ["text", "varchar", "numeric", "inet", "varbit", "interval", "time", "timetz"];
+        if self.is_built_in() && !self.is_array && widens.contains(&self.base.as_str()) {
+            FromUnknown::Unlikely
+        } else {
+            FromUnknown::Likely
+        }
+    }
+}
+
+/// What can be said of a change of which only the new type is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FromUnknown {
+    /// Of most old types, it rewrites the table.
+    Likely,
+    /// Of the old types that are commonly changed to it, it does not.
+    Unlikely,
+}
+
+/// What the change of a column from one type to another does. Both are without domains: see `Facts::without_domains`.
+pub(super) fn change(old: &SqlType, new: &SqlType, is_collation_changed: bool) -> TypeChange {
+    let change = change_of_type(old, new);
+    if is_collation_changed && new.is_collatable() && change.rewrites == Rewrites::No {
+        return TypeChange { rebuilds_indexes: true, ..change };
+    }
+    change
+}
+
+fn change_of_type(old: &SqlType, new: &SqlType) -> TypeChange {
+    if old == new || old.base == "interval" && is_wider_interval(old, new) {
+        return TypeChange::FREE;
+    }
+    if old.is_array || new.is_array {
+        let is_without_length =
+            old.is_array && new.is_array && new.modifiers.is_empty() && old.base == new.base;
+        // An array's elements are cast one by one, unless the cast has nothing to do.
+        return if is_without_length && old.schema == new.schema {
+            TypeChange::FREE
+        } else {
+            TypeChange::REWRITE
+        };
+    }
+    if old.schema != new.schema {
+        return TypeChange::REWRITE;
+    }
+    match (old.base.as_str(), new.base.as_str()) {
+        ("varchar" | "text", "text") | ("text", "varchar") if new.modifiers.is_empty() => TypeChange::FREE,
+        ("varchar", "varchar") | ("varbit", "varbit") if is_longer(old, new) => TypeChange::FREE,
+        ("numeric", "numeric") if is_more_precise(old, new) => TypeChange::FREE,
+        ("cidr", "inet") | ("xml", "text") => TypeChange::FREE,
+        ("xml", "varchar") if new.modifiers.is_empty() => TypeChange::FREE,
+        ("bit", "varbit") if new.modifiers.is_empty() => TypeChange::REINDEX,
+        ("time", "time")
+        | ("timetz", "timetz")
+        | ("timestamp", "timestamp")
+        | ("timestamptz", "timestamptz")
+            if is_at_least_as_fine(old, new) =>
+        {
+            TypeChange::FREE
+        }
+        ("timestamp", "timestamptz") | ("timestamptz", "timestamp") if new.precision().is_none() => {
+            TypeChange { rewrites: Rewrites::UnlessUtc, rebuilds_indexes: true }
+        }
+        (old, new) if is_oid(old) && is_oid(new) && (old == "oid" || new == "oid") => TypeChange::FREE,
+        ("int4", new) if is_oid(new) => TypeChange::REINDEX,
+        (old, "int4") if is_oid(old) => TypeChange::REINDEX,
+        _ => TypeChange::REWRITE,
+    }
+}
+
+fn is_oid(base: &str) -> bool {
+    base == "oid" || base.starts_with("reg")
+}
+
+fn is_longer(old: &SqlType, new: &SqlType) -> bool {
+    match (old.modifiers.first(), new.modifiers.first()) {
+        (_, None) => true,
+        (Some(old), Some(new)) => new >= old,
+        (None, Some(_)) => false,
+    }
+}
+
+/// More digits, of which as many stand behind the point.
+fn is_more_precise(old: &SqlType, new: &SqlType) -> bool {
+    let scale = |of: &SqlType| of.modifiers.get(1).copied().unwrap_or_default();
+    match (old.modifiers.first(), new.modifiers.first()) {
+        (_, None) => true,
+        (Some(before), Some(after)) => after >= before && scale(old) == scale(new),
+        (None, Some(_)) => false,
+    }
+}
+
+fn is_at_least_as_fine(old: &SqlType, new: &SqlType) -> bool {
+    match (old.precision(), new.precision()) {
+        (_, None) => true,
+        (Some(old), Some(new)) => new >= old,
+        (None, Some(_)) => false,
+    }
+}
+
+/// `interval_support` of the server: the smallest field that is kept is no larger, and its digits are no fewer.
+fn is_wider_interval(old: &SqlType, new: &SqlType) -> bool {
+    let smallest = |of: &SqlType| of.fields.map_or(IntervalField::Second, |(_, smallest)| smallest);
+    new.base == "interval"
+        && !old.is_array
+        && !new.is_array
+        && smallest(new) <= smallest(old)
+        && (smallest(old) > IntervalField::Second || is_at_least_as_fine(old, new))
+}
+
+impl fmt::Display for SqlType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}.")?;
+        }
+        f.write_str(&self.base)?;
+        if !self.modifiers.is_empty() {
+            let modifiers: Vec<String> = self.modifiers.iter().map(u32::to_string).collect();
+            write!(f, "({})", modifiers.join(","))?;
+        }
+        f.write_str(if self.is_array { "[]" } else { "" })
+    }
+}
+
+/// The type of a column that is declared with one of the serial types.
+fn serial(name: &str) -> &'static str {
+    match name {
+        "bigserial" | "serial8" => "int8",
+        "smallserial" | "serial2" => "int2",
+        _ => "int4",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::facts::Facts;
+    use crate::sql::{TableScan, locks_with};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// The changes that rewrite no table, among all pairs of the types that are named there, as real servers do them.
+    const FREE: &str = include_str!("type-changes.txt");
+
+    const DOMAINS: &str = "CREATE DOMAIN d_int AS int; CREATE DOMAIN d_int_chk AS int CHECK (VALUE > 0);
+        CREATE DOMAIN d_int_nn AS int NOT NULL; CREATE DOMAIN d_text AS text; CREATE DOMAIN d_vc AS varchar(20);
+        CREATE DOMAIN d_text_chk AS text CHECK (VALUE <> '')";
+
+    /// What is told of the change of a column of a type, in the time zone UTC.
+    fn told(old: &str, new: &str, is_indexed: bool) -> TableScan {
+        let mut facts = Facts::none();
+        facts.search_path = vec!["public".to_owned()];
+        facts.is_utc = Some(true);
+        DOMAINS.split(';').for_each(|domain| facts.apply(domain));
+        facts.apply(&format!("CREATE TABLE t (c {old})"));
+        if is_indexed {
+            facts.apply("CREATE INDEX ON t (c)");
+        }
+        let locks = locks_with(&format!("ALTER TABLE t ALTER c TYPE {new}"), &facts);
+        assert_eq!(locks.known()[0].otherwise, None, "{old} -> {new}");
+        locks.known()[0].toll
+    }
+
+    #[test]
+    fn each_change_of_type_is_told_to_cost_what_it_costs() {
+        let mut free = BTreeMap::new();
+        let mut types = BTreeSet::new();
+        for line in FREE.lines().filter(|line| !line.starts_with('#')) {
+            let (change, costs) = line.split_once(" | plain:none | indexed:").unwrap();
+            let (old, new) = change.split_once(" -> ").unwrap();
+            types.extend([old, new]);
+            free.insert((old, new), costs);
+        }
+        let mut wrong = Vec::new();
+        for old in &types {
+            for new in types.iter().filter(|new| *new != old) {
+                let expected = match free.get(&(*old, *new)).copied() {
+                    None => (TableScan::Rewrite, TableScan::Rewrite),
+                    Some("index") => (TableScan::Catalog, TableScan::Build),
+                    Some(_) => (TableScan::Catalog, TableScan::Catalog),
+                };
+                let found = (told(old, new, false), told(old, new, true));
+                // There is no index on XML.
+                if found != expected && !(*old == "xml" && found.0 == expected.0) {
+                    wrong.push(format!("{old} -> {new}: {found:?}, but expected is {expected:?}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn types_are_read_by_all_their_names() {
+        let same = [
+            ("int", "pg_catalog.int4"),
+            ("character varying (20)", "VARCHAR(20)"),
+            ("timestamp(3) with time zone", "timestamptz(3)"),
+            ("numeric(10)", "decimal(10, 0)"),
+            ("char", "character(1)"),
+            ("bigserial", "bigint"),
+            ("int ARRAY", "integer[]"),
+            ("float(10)", "real"),
+            ("App.Mood", "app.\"mood\""),
+        ];
+        for (one, other) in same {
+            assert_eq!(SqlType::read(one).unwrap(), SqlType::read(other).unwrap(), "{one}");
+        }
+        assert_ne!(SqlType::read("\"char\"").unwrap(), SqlType::read("char").unwrap());
+        assert_eq!(SqlType::read("numeric(10, 2)[]").unwrap().to_string(), "numeric(10,2)[]");
+    }
+}

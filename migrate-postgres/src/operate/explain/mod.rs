@@ -1,0 +1,343 @@
+//! What is pending, what it locks, and how large that is now.
+
+mod catalog;
+mod held;
+mod show;
+
+#[cfg(any(feature = "cli", feature = "report"))]
+pub(crate) use show::done;
+pub(super) use show::first_line;
+
+use super::sizes::{RelationSize, sizes};
+use crate::RunningAttempt;
+use crate::connection::session::Session;
+use crate::connection::target::Target;
+use crate::error::Error;
+use crate::migrator::Migrator;
+use crate::migrator::snapshot::Snapshot;
+use crate::sql::quote::quote_ident;
+use catalog::Wanted;
+use migrate_core::history::Notice;
+use migrate_core::plan::{Action, Plan, Step};
+use migrate_core::sql::TransactionMode;
+use migrate_core::sql::facts::{Facts, ObjectName};
+use migrate_core::sql::{self, LockMode, Locks, Loss, LossKind, RelationLock, Statement, TableScan};
+use migrate_core::{Script, Version};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use tokio_postgres::Client;
+
+/// What a plan would do, statement by statement.
+///
+/// [`Display`](fmt::Display) shows it:
+///
+/// ```text
+/// apply 0002_email (0002_email.sql)
+///   line 1: ALTER TABLE users ADD COLUMN email text
+///     users: ACCESS EXCLUSIVE; 16 kB, about 3 rows
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The set.
+    pub set: String,
+    /// The steps, in order.
+    pub steps: Vec<ExplainedStep>,
+    /// What was noticed.
+    pub notices: Vec<Notice>,
+    /// What is gone for good when the steps are done, in order.
+    pub losses: Vec<ExplainedLoss>,
+    /// The migration that a run in another process is at.
+    pub running: Option<RunningAttempt>,
+}
+
+/// Something that a statement takes away for good: a table, a column, all rows of a table, and what CASCADE takes along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedLoss {
+    /// What it is.
+    pub kind: LossKind,
+    /// Its name, as the statement writes it where it does: `users`, `users.email`.
+    pub name: String,
+    /// Whether it goes because of something else that the statement names: by CASCADE, or as a partition.
+    pub goes_along: bool,
+    /// How large the table is now that it is, or is of.
+    pub size: Option<RelationSize>,
+    /// The name of the migration that the statement is in.
+    pub migration: String,
+    /// The line of the statement's first token in the file, from 1.
+    pub line: u32,
+    /// The name by which the size is looked up.
+    pub(crate) lookup: Option<String>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedStep {
+    /// What it does with its migration.
+    pub action: Action,
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// The file, relative to the migration directory; none where nothing is run.
+    pub path: Option<String>,
+    /// How it is committed; none where nothing is run.
+    pub transaction: Option<TransactionMode>,
+    /// The statements that are to be run, in order.
+    pub statements: Vec<ExplainedStatement>,
+    /// How many statements before them an interrupted attempt has done and committed.
+    pub statements_done: usize,
+    /// Whether it goes on with an interrupted attempt.
+    pub is_resumed: bool,
+}
+
+/// One statement of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedStatement {
+    /// Its place in the script, from 1.
+    pub number: usize,
+    /// The line of its first token in the file, from 1.
+    pub line: u32,
+    /// The column of its first token, in characters, from 1.
+    pub column: u32,
+    /// Its text, secrets left out.
+    pub text: String,
+    /// The command that a transaction block would refuse (`CREATE INDEX CONCURRENTLY`), if it is one.
+    pub refuses: Option<&'static str>,
+    /// What it locks; none where its text does not tell, because it runs code (`DO`, `CALL`, functions).
+    pub locks: Option<Vec<ExplainedLock>>,
+    /// The locks that block others and that earlier statements of the same transaction have taken, where this one takes a while:
+    /// a transaction holds its locks to its end.
+    pub held: Vec<HeldLock>,
+}
+
+/// A lock that an earlier statement of the transaction has taken, and that is held while a later one runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldLock {
+    /// The relation as the earlier statement writes it.
+    pub relation: String,
+    /// The mode.
+    pub mode: LockMode,
+    /// The line of the statement that took it.
+    pub line: u32,
+    /// Whether the later statement reads all of the relation, and would itself let others write meanwhile: a `VALIDATE` gains
+    /// nothing in the transaction of its `NOT VALID`.
+    pub is_defeating: bool,
+    /// How large the relation is now.
+    pub size: Option<RelationSize>,
+}
+
+/// A lock that a statement takes, and on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedLock {
+    /// The relation as the statement writes it, or as it might: partitions, tables joined by foreign keys, views of a column that is
+    /// dropped with CASCADE.
+    pub relation: String,
+    /// The mode.
+    pub mode: LockMode,
+    /// What is done to the whole of the relation under the lock.
+    pub toll: TableScan,
+    /// What is done instead, where that depends on what the catalog does not tell: the note says on what.
+    pub otherwise: Option<TableScan>,
+    /// Why it is so, or what it depends on.
+    pub note: Option<Cow<'static, str>>,
+    /// How large the relation is now; none where there is none of that name yet. Names without a schema are looked up on the
+    /// session's search path, not on one that the script sets.
+    pub size: Option<RelationSize>,
+    /// The name by which the size is looked up.
+    pub(crate) lookup: Option<String>,
+}
+
+impl Migrator {
+    /// What [`run`](Migrator::run) would do, statement by statement: what each locks in which mode, whether it scans or rewrites
+    /// that, and how large it is now. Nothing is written, and no lock is taken but those of reading.
+    ///
+    /// Locks are told from the statements' text and from what the catalog has of the relations that they name: types of columns,
+    /// constraints, indexes, partitions, foreign keys, views ([`sql::locks_with`]). A later statement is judged by what the
+    /// earlier ones will have made.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn probe() -> Result<(), migrate_postgres::Error> {
+    /// let pending = migrate!("tests/fixtures/quickstart").explain("postgres://app@localhost/app").await?;
+    /// println!("{pending}");
+    /// for lock in pending.locks().filter(|lock| lock.mode.blocks_reads()) {
+    ///     println!("nobody reads {} meanwhile", lock.relation);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn explain<T: Target + ?Sized>(&self, target: &T) -> Result<Explanation, Error> {
+        self.explain_of(target, &*self.forward()).await
+    }
+
+    /// The same of any plan.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`], as far as reading goes.
+    pub async fn explain_of<T: Target + ?Sized>(
+        &self,
+        target: &T,
+        plan: &dyn Plan,
+    ) -> Result<Explanation, Error> {
+        self.check_values()?;
+        let mut session = target.open().await?;
+        let explained = self.explain_over(&mut session, plan).await;
+        session.close().await;
+        explained
+    }
+
+    async fn explain_over(&self, session: &mut Session<'_>, plan: &dyn Plan) -> Result<Explanation, Error> {
+        let snapshot = self.snapshot_over(session).await?;
+        self.explain_snapshot(session, &snapshot, plan).await
+    }
+
+    /// The same of a history that was read over this connection.
+    pub(crate) async fn explain_snapshot(
+        &self,
+        client: &Client,
+        snapshot: &Snapshot,
+        plan: &dyn Plan,
+    ) -> Result<Explanation, Error> {
+        self.check_values()?;
+        let steps = self.decide(plan, &snapshot.state)?;
+        let facts = catalog::read(client, &Wanted::by(&steps.steps), self.settings.lock_timeout).await?;
+        let mut explainer = Explainer::new(facts);
+        let mut explanation = Explanation {
+            set: self.set().name().to_owned(),
+            steps: steps.steps.iter().map(|step| explainer.step(step)).collect(),
+            notices: steps.notices,
+            losses: explainer.losses,
+            running: snapshot.running.clone(),
+        };
+        let losses = explanation.losses.iter().filter_map(|loss| loss.lookup.as_deref());
+        let names = explanation.locks().filter_map(|lock| lock.lookup.as_deref()).chain(losses);
+        let found = sizes(client, names, self.settings.lock_timeout).await?;
+        explanation.fill(&found);
+        held::fill(&mut explanation);
+        Ok(explanation)
+    }
+}
+
+impl Explanation {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// All locks that are known, of all statements in order.
+    pub fn locks(&self) -> impl Iterator<Item = &ExplainedLock> {
+        let statements = self.steps.iter().flat_map(|step| &step.statements);
+        statements.flat_map(|statement| statement.locks.iter().flatten())
+    }
+
+    fn fill(&mut self, sizes: &BTreeMap<String, RelationSize>) {
+        let size = |lookup: &Option<String>| lookup.as_ref().and_then(|name| sizes.get(name)).cloned();
+        let statements = self.steps.iter_mut().flat_map(|step| &mut step.statements);
+        for lock in statements.flat_map(|statement| statement.locks.iter_mut().flatten()) {
+            lock.size = size(&lock.lookup);
+        }
+        for loss in &mut self.losses {
+            loss.size = size(&loss.lookup);
+        }
+    }
+}
+
+/// Goes through the statements in order: what one makes or drops, those after it find so.
+struct Explainer {
+    facts: Facts,
+    /// The search path of the session, which each script starts with.
+    search_path: Vec<String>,
+    losses: Vec<ExplainedLoss>,
+}
+
+impl Explainer {
+    fn new(facts: Facts) -> Self {
+        let search_path = facts.search_path.clone();
+        Explainer { facts, search_path, losses: Vec::new() }
+    }
+
+    fn step(&mut self, step: &Step<'_>) -> ExplainedStep {
+        self.facts.search_path.clone_from(&self.search_path);
+        let script = step.script();
+        let statements = script.map(|script| self.statements(&step.name, script, step.statements_done));
+        ExplainedStep {
+            action: step.action,
+            version: step.version.clone(),
+            name: step.name.clone().into_owned(),
+            path: script.map(|script| script.path().to_owned()),
+            transaction: script.map(Script::transaction),
+            statements: statements.unwrap_or_default(),
+            statements_done: step.statements_done,
+            is_resumed: step.is_resumed,
+        }
+    }
+
+    fn statements(&mut self, migration: &str, script: &Script, done: usize) -> Vec<ExplainedStatement> {
+        let statements = script.statements().iter().enumerate().skip(done);
+        statements.map(|(index, statement)| self.statement(migration, script, index, &statement)).collect()
+    }
+
+    fn statement(
+        &mut self,
+        migration: &str,
+        script: &Script,
+        index: usize,
+        statement: &Statement,
+    ) -> ExplainedStatement {
+        let text = statement.text(script.text());
+        let locks = match sql::locks_with(text, &self.facts) {
+            Locks::Known(locks) => Some(locks.into_iter().map(unsized_lock).collect()),
+            _ => None,
+        };
+        let lost = sql::losses(text, &self.facts).into_iter();
+        self.losses.extend(lost.map(|loss| unsized_loss(loss, migration, statement.line())));
+        self.facts.apply(text);
+        ExplainedStatement {
+            number: index + 1,
+            line: statement.line(),
+            column: script.line_column(statement.range().start).column,
+            text: sql::redact(text).into_owned(),
+            refuses: statement.refuses().map(sql::Refusal::command),
+            locks,
+            held: Vec::new(),
+        }
+    }
+}
+
+fn unsized_lock(lock: RelationLock) -> ExplainedLock {
+    let RelationLock { relation, origin, is_named, is_new, mode, toll, otherwise, note, .. } = lock;
+    let lookup = match origin {
+        Some(origin) => Some(quoted(&origin)),
+        None => (is_named && !is_new).then(|| relation.clone()),
+    };
+    ExplainedLock { relation, mode, toll, otherwise, note, size: None, lookup }
+}
+
+fn unsized_loss(loss: Loss, migration: &str, line: u32) -> ExplainedLoss {
+    let Loss { kind, name, origin, goes_along, .. } = loss;
+    let has_size = matches!(
+        kind,
+        LossKind::Table | LossKind::MaterializedView | LossKind::Rows | LossKind::Column | LossKind::Values
+    );
+    let lookup = origin.filter(|_| has_size).map(|origin| quoted(&origin));
+    ExplainedLoss { kind, name, goes_along, size: None, migration: migration.to_owned(), line, lookup }
+}
+
+/// A name that is found whatever the search path is.
+fn quoted(name: &ObjectName) -> String {
+    format!("{}.{}", quote_ident(&name.schema), quote_ident(&name.name))
+}

@@ -1,0 +1,35 @@
+-- The relations that shapes.tsv is about.
+CREATE TABLE r (id bigint PRIMARY KEY, code text UNIQUE);
+INSERT INTO r SELECT g, g::text FROM generate_series(1,50) g;
+CREATE TABLE t (id bigint PRIMARY KEY, a int, b varchar(50), c text, d numeric(10,2), e timestamp, f timestamptz, n int NOT NULL, j json, u uuid, ci "char", fk bigint REFERENCES r, chk int, CONSTRAINT chk_ok CHECK (chk IS NOT NULL), nv int, CONSTRAINT nv_c CHECK (nv > 0) NOT VALID, ip cidr, iv interval(3), bt varbit(5), arr int[], tm time(2));
+INSERT INTO t (id,a,b,c,d,e,f,n,j,u,fk,chk,nv,ip) SELECT g,g,g::text,g::text,g,now(),now(),g,'{}',gen_random_uuid(),g,g,g,'10.0.0.0/8' FROM generate_series(1,50) g;
+ALTER TABLE t ADD CONSTRAINT t_fk_nv FOREIGN KEY (a) REFERENCES r(id) NOT VALID;
+CREATE INDEX t_a ON t (a); CREATE INDEX t_b ON t (b); CREATE INDEX t_e ON t (e); CREATE UNIQUE INDEX t_u ON t (n); CREATE UNIQUE INDEX t_u2 ON t (a, n);
+CREATE TABLE child (id int PRIMARY KEY, r_id bigint REFERENCES r);
+CREATE TABLE p (id int NOT NULL, v text) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100); INSERT INTO p SELECT g,'x' FROM generate_series(1,50) g;
+CREATE TABLE pd PARTITION OF p DEFAULT; INSERT INTO p SELECT g,'x' FROM generate_series(1000,1050) g;
+CREATE TABLE px (id int NOT NULL, v text); INSERT INTO px SELECT g,'x' FROM generate_series(200,250) g;
+CREATE TABLE px_ok (id int NOT NULL, v text, CONSTRAINT k CHECK (id >= 300 AND id < 400)); INSERT INTO px_ok SELECT g,'x' FROM generate_series(300,350) g;
+CREATE VIEW vw AS SELECT id, n FROM t; CREATE MATERIALIZED VIEW mv AS SELECT id, n FROM t; CREATE UNIQUE INDEX mv_id ON mv(id);
+CREATE TYPE mood AS ENUM ('a','b'); CREATE DOMAIN dm AS int; CREATE DOMAIN dmc AS int CHECK (VALUE > 0); CREATE TABLE dt (x dm); INSERT INTO dt VALUES (1);
+CREATE FUNCTION f_stable() RETURNS int STABLE LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION f_vol() RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER tg BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION trg();
+CREATE SEQUENCE sq; CREATE TABLE ul (x int); INSERT INTO ul VALUES (1); CREATE UNLOGGED TABLE ulx (x int); INSERT INTO ulx VALUES (1);
+CREATE TABLE inh (id bigint); CREATE SCHEMA other; CREATE PUBLICATION pubx FOR TABLE r;
+-- Beside these, for further shapes.
+CREATE FUNCTION f_vol_plpgsql() RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+ALTER TABLE t ADD COLUMN chk2 varchar(20), ADD COLUMN checked varchar(20) CONSTRAINT checked_c CHECK (checked <> 'x');
+CREATE TABLE inh_parent (id bigint, v text); CREATE TABLE inh_child () INHERITS (inh_parent); INSERT INTO inh_child VALUES (1);
+CREATE TABLE owner (id bigserial PRIMARY KEY, v text); INSERT INTO owner (v) VALUES ('x');
+CREATE TABLE ex (x varchar(20)); INSERT INTO ex VALUES ('x'); CREATE INDEX ex_x ON ex (lower(x));
+CREATE TABLE ids (id int PRIMARY KEY); INSERT INTO ids SELECT generate_series(0, 2000);
+CREATE TABLE pk (x int); INSERT INTO pk VALUES (1); CREATE UNIQUE INDEX pk_x ON pk (x);
+CREATE TABLE pk_ok (x int NOT NULL); INSERT INTO pk_ok VALUES (1); CREATE UNIQUE INDEX pk_ok_x ON pk_ok (x);
+CREATE TABLE q (id int NOT NULL, v text) PARTITION BY RANGE (id); CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (10); INSERT INTO q VALUES (1, 'x');
+CREATE TABLE qi (id int NOT NULL, v text) PARTITION BY RANGE (id); CREATE INDEX qi_v ON qi (v);
+CREATE TABLE qd (id int NOT NULL, v text) PARTITION BY RANGE (id); CREATE TABLE qdd PARTITION OF qd DEFAULT; INSERT INTO qd VALUES (1, 'x'); ALTER TABLE qdd ADD CONSTRAINT not_300 CHECK (id < 300 OR id >= 400);
+CREATE TABLE moody (id bigint, m mood); INSERT INTO moody VALUES (1, 'a');
+CREATE DOMAIN dmv AS int; CREATE TABLE dtv (x dmv); INSERT INTO dtv VALUES (1); ALTER DOMAIN dmv ADD CONSTRAINT dmv_c CHECK (VALUE > 0) NOT VALID;
+CREATE TABLE other.there (id bigint); INSERT INTO other.there VALUES (1);
+CREATE TABLE gen (id int, twice int GENERATED ALWAYS AS (id * 2) STORED); INSERT INTO gen VALUES (1); CREATE TABLE inh_like (id bigint);
