@@ -4,6 +4,7 @@
 //! from a [`Set`] and what a database remembers, and a [`History`](engine::History) is that memory and the lock that
 //! guards it. The [`engine`] drives them. Users depend on `migrate-postgres`, which re-exports what they need.
 
+pub mod advice;
 pub mod build;
 pub mod directory;
 pub mod display;
@@ -13,8 +14,9 @@ pub mod plan;
 pub mod set;
 pub mod sql;
 
+pub use advice::{Advice, Left};
 pub use directory::source::folder::FolderError;
-pub use engine::error::{Error, Failure};
+pub use engine::error::Failure;
 pub use engine::event::{Event, Observer};
 pub use engine::report::{Report, StepReport};
 pub use set::Layout;

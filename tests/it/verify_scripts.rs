@@ -1,6 +1,6 @@
 //! Verify scripts run under their own options, and a refutation says what the database holds.
 
-use migrate_core::engine::error::Left;
+use migrate_core::advice::Left;
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Failure, Migrator};
 use migrate_tests::sets::{Scripts, set};

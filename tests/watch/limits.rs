@@ -1,9 +1,9 @@
 //! Migrations and runs that take long: they are told of, and ended at their limits.
 
 use super::{Heard, database, keeper, listening, migrator, until};
+use migrate_postgres::Left;
+use migrate_postgres::advice::{Cause, Words};
 use migrate_postgres::migrate_core::Failure;
-use migrate_postgres::migrate_core::engine::advice::{Cause, Words};
-use migrate_postgres::migrate_core::engine::error::Left;
 use migrate_postgres::testing::{Database, Server};
 use migrate_postgres::{AttemptOutcome, Error, Migrator, Report, Target};
 use migrate_tests::pgbouncer::PgBouncer;
@@ -90,7 +90,8 @@ async fn a_migration_ends_at_its_limit<T: Target + ?Sized>(database: &Database, 
         assert!(text.contains("\nnext: allow the migration more time (`migration_limit`), or split it into several, and run again"), "{text}");
         assert!(
             failure
-                .next(Words::CommandLine)
+                .advice()
+                .text(Words::CommandLine)
                 .starts_with("allow the migration more time (`--migration-limit`)")
         );
         assert!(is_there(database, "a").await && !is_there(database, "slept").await);

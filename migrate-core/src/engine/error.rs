@@ -1,88 +1,57 @@
 //! The errors of a run.
 
+use crate::advice::{self, Advice, Again, Cause, Explain, Left, MissingRight, NextStep};
 use crate::display::printable::Printable;
 use crate::engine::Holder;
-use crate::engine::advice::{self, Cause, Words};
 use crate::engine::report::Report;
 use crate::plan::{Action, Refused};
 use crate::set::version::Version;
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// The error of a run. Each variant says what state the database is in.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-
+/// The error of a backend, which has room for the errors of the engine.
+pub trait RunError: std::error::Error + From<Refused> + From<Box<Failure>> + Send + Sync + 'static {
     /// Another run held the migration lock for longer than this one was to wait. Nothing was changed.
-    #[error("{}", crate::clean!(
-        "another run holds the migration lock: waited {waited:.1?} for {holder}; nothing was changed\n\
-         next: wait for it to end, or allow a longer wait"
-    ))]
-    LockWait {
-        /// How long the run waited.
-        waited: Duration,
-        /// The holder of the lock at the end of the wait.
-        holder: Holder,
-    },
+    fn lock_wait(waited: Duration, holder: Holder) -> Self;
 
-    /// The lock was lost, so the run stopped before its next step.
-    #[error("{}", crate::clean!(
-        "the migration lock was lost, so the run stopped before its next step; {done} of its steps are done\n\
-         next: run again; the next run continues where this one stopped"
-    ))]
-    LockLost {
-        /// How many steps are done.
-        done: usize,
-    },
+    /// The lock was lost, so the run stopped before its next step; `done` of its steps are done.
+    fn lock_lost(done: usize) -> Self;
 
-    /// A migration failed.
-    #[error(transparent)]
-    Failed(Box<Failure>),
-
-    /// The backend failed.
-    #[error(transparent)]
-    Backend(BackendError),
+    /// The failure of a migration, if it is one.
+    fn failure(&self) -> Option<&Failure>;
 }
-
-crate::debug_as_display!(Error);
-
-/// An error of the backend's own type.
-pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The error of [`crate::engine::Locked::apply`].
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum ApplyError {
+pub enum ApplyError<E> {
     /// A step failed, and was rolled back or stopped at its checkpoint.
     Failed(Box<Failure>),
     /// A step ran into a lock timeout or a deadlock and was rolled back: it may be retried.
     Contended(Box<Failure>),
+    /// The lock is lost: another run may have begun.
+    LockLost,
     /// The history changed after the steps were planned: a run whose client was lost is still ending on the server. Nothing of
     /// the next step was done. The error is reported if the history turns out to be unchanged.
-    HistoryChanged(Error),
+    HistoryChanged(E),
     /// Another writer, such as another tool, is using the history; the run waits for it. Nothing of the next step was done.
-    ForeignToolActive(Error),
+    ForeignToolActive(E),
     /// No connection is left to work with, and nothing of any step was done. The run releases the lock and tries again within its
     /// `lock_wait`; the error is reported if that does not help.
-    Crowded(Error),
+    Crowded(E),
     /// Something other than a step failed.
-    Other(Error),
+    Other(E),
 }
 
-impl ApplyError {
+impl<E: RunError> ApplyError<E> {
     /// The failure of a step.
     ///
     /// # Errors
     ///
     /// The error, if something other than a step failed.
-    pub fn into_failure(self) -> Result<Box<Failure>, Error> {
+    pub fn into_failure(self) -> Result<Box<Failure>, E> {
         match self {
             ApplyError::Failed(failure) | ApplyError::Contended(failure) => Ok(failure),
+            ApplyError::LockLost => Err(E::lock_lost(0)),
             ApplyError::HistoryChanged(error)
             | ApplyError::ForeignToolActive(error)
             | ApplyError::Crowded(error)
@@ -91,8 +60,8 @@ impl ApplyError {
     }
 }
 
-impl From<Error> for ApplyError {
-    fn from(error: Error) -> ApplyError {
+impl<E> From<E> for ApplyError<E> {
+    fn from(error: E) -> ApplyError<E> {
         ApplyError::Other(error)
     }
 }
@@ -112,6 +81,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// The cause, if it is known and the SQLSTATE does not tell it.
     pub cause: Option<Cause>,
+    /// The right that the role lacks, if that is the cause and the server names it.
+    pub missing_right: Option<MissingRight>,
     /// The server's message, or the problem with the result of a verify query.
     pub message: String,
     /// The server's detail.
@@ -131,10 +102,10 @@ pub struct Failure {
     /// The steps that the run took before it.
     pub report: Report,
     /// The backend's error.
-    pub source: Option<BackendError>,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-crate::debug_as_display!(Failure);
+crate::display_as_explained!(Failure);
 
 /// A place in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,30 +152,6 @@ impl Place {
     }
 }
 
-/// The changes that a failed migration left in the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Left {
-    /// Nothing: it was rolled back.
-    Nothing,
-    /// All of it: it is applied, and was only verified.
-    Applied,
-    /// It runs statement by statement: `done` of them are committed, and the next run resumes after them.
-    Statements {
-        /// The number of statements that are known to be done.
-        done: usize,
-        /// The number of statements it has.
-        total: usize,
-    },
-    /// It runs statement by statement: `done` of them are committed, and only a person can tell whether the next one is done.
-    InDoubt {
-        /// The number of statements that are known to be done.
-        done: usize,
-        /// The number of statements it has.
-        total: usize,
-    },
-}
-
 impl Failure {
     /// A failure with only a message; the backend fills in what it knows.
     pub fn new(
@@ -220,6 +167,7 @@ impl Failure {
             place: None,
             code: None,
             cause: None,
+            missing_right: None,
             message: message.into(),
             detail: None,
             hint: None,
@@ -247,17 +195,8 @@ impl std::error::Error for Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let f = &mut Printable(f);
-        self.write_what(f)?;
-        self.write_state(f)?;
-        write!(f, "\nnext: {}", self.next(Words::Library))
-    }
-}
-
-impl Failure {
-    fn write_what(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+impl Explain for Failure {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         write!(f, "migration {} {}", self.name, self.verb())?;
         if let Some(place) = &self.place {
             write!(f, " at {}:{}:{}", place.path, place.line, place.column)?;
@@ -282,6 +221,74 @@ impl Failure {
         }
         Ok(())
     }
+
+    fn left(&self) -> Left {
+        self.left
+    }
+
+    fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        let Failure { name, report, .. } = self;
+        f.write_str("\ndatabase: ")?;
+        match (self.left, self.action) {
+            (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
+            (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
+            (Left::Applied, _) => write!(f, "{name} is applied, and was only verified")?,
+            (Left::Statements { done, total }, _) if done == total => {
+                let (all, are) = if total == 1 { ("the statement", "is") } else { ("all statements", "are") };
+                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
+            }
+            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
+            (Left::Statements { done: 0, total }, _) => {
+                write!(f, "none of the {total} statements of {name} is done")?;
+            }
+            (Left::Statements { done, total }, _) => {
+                let are = if done == 1 { "is" } else { "are" };
+                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
+            }
+            (Left::InDoubt { done, total }, _) => write!(
+                f,
+                "{done} of the {total} statements of {name} {} done and committed; \
+                 statement {} may or may not have been done",
+                if done == 1 { "is" } else { "are" },
+                done + 1
+            )?,
+            (left @ (Left::Steps { .. } | Left::Earlier | Left::Unknown), _) => write!(f, "{left}")?,
+        }
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        if self.left == Left::Applied {
+            return Ok(());
+        }
+        match report.steps.as_slice() {
+            [] => f.write_str("; this run did nothing before it"),
+            [step] => write!(f, "; this run did one step before it: {step}"),
+            [.., last] => {
+                let count = report.steps.len();
+                write!(f, "; this run did {count} steps before it, the last: {last}")
+            }
+        }
+    }
+
+    fn advice(&self) -> Advice {
+        let again = match (self.left, self.action) {
+            (Left::InDoubt { done, total }, _) => {
+                return Advice::of(NextStep::Settle {
+                    version: self.version.as_written().to_owned(),
+                    name: self.name.clone(),
+                    done,
+                    statements: Some(total),
+                    is_in_doubt: true,
+                });
+            }
+            (Left::Applied, _) => Again::Verify,
+            (Left::Statements { done, total }, _) if done == total => Again::VerifyScript,
+            (Left::Nothing, Action::Revert) => Again::Revert,
+            (Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown, _) => Again::ThisMigration,
+            (Left::Statements { .. }, _) => Again::ThisStatement,
+        };
+        self.remedy().then(NextStep::Again(again))
+    }
 }
 
 /// Writes the line of the script with a mark under the place.
@@ -302,104 +309,37 @@ fn write_excerpt(f: &mut Printable<'_, '_>, place: &Place) -> fmt::Result {
 }
 
 impl Failure {
-    fn write_state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
-        let Failure { name, report, .. } = self;
-        f.write_str("\ndatabase: ")?;
-        match (&self.left, self.action) {
-            (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
-            (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
-            (Left::Applied, _) => write!(f, "{name} is applied, and was only verified")?,
-            (Left::Statements { done, total }, _) if done == total => {
-                let (all, are) =
-                    if *total == 1 { ("the statement", "is") } else { ("all statements", "are") };
-                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
-            }
-            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
-            (Left::Statements { done: 0, total }, _) => {
-                write!(f, "none of the {total} statements of {name} is done")?;
-            }
-            (Left::Statements { done, total }, _) => {
-                let are = if *done == 1 { "is" } else { "are" };
-                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
-            }
-            (Left::InDoubt { done, total }, _) => write!(
-                f,
-                "{done} of the {total} statements of {name} {} done and committed; \
-                 statement {} may or may not have been done",
-                if *done == 1 { "is" } else { "are" },
-                done + 1
-            )?,
-        }
-        if self.attempts > 1 {
-            write!(f, " after {} attempts", self.attempts)?;
-        }
-        if self.left == Left::Applied {
-            return Ok(());
-        }
-        match report.steps.as_slice() {
-            [] => f.write_str("; this run did nothing before it"),
-            [step] => write!(f, "; this run did one step before it: {step}"),
-            [.., last] => {
-                let count = report.steps.len();
-                write!(f, "; this run did {count} steps before it, the last: {last}")
-            }
-        }
+    /// The advice on what to do next.
+    pub fn advice(&self) -> Advice {
+        Explain::advice(self)
     }
 
-    /// The advice on what to do next, for the library or the command line.
-    pub fn next(&self, words: Words) -> String {
-        if let Left::InDoubt { done, .. } = self.left {
-            return format!(
-                "check what the statement did, and call `resolve({:?}, …)` with \
-                 `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to resume after it, \
-                 `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
-                self.version.as_written(),
-                done + 1,
-                done + 2,
-                name = self.name,
-            );
-        }
-        let goes_on = match (&self.left, self.action) {
-            (Left::Applied, _) => "verify again",
-            (Left::Statements { done, total }, _) if done == total => {
-                "run again; the run continues with its verify script"
-            }
-            (Left::Nothing, Action::Revert) => "revert again; it continues with this migration",
-            (Left::Nothing, _) => "run again; the run continues with this migration",
-            (Left::Statements { .. } | Left::InDoubt { .. }, _) => {
-                "run again; the run resumes at this statement"
-            }
-        };
-        format!("{}, and {goes_on}", self.remedy(words))
-    }
-
-    /// What to fix before another attempt: a clause without a full stop.
-    pub fn remedy(&self, words: Words) -> Cow<'static, str> {
+    /// What to fix before another attempt.
+    pub fn remedy(&self) -> Advice {
         let code = self.code.as_deref().unwrap_or_default();
-        let prepared = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref());
-        if let Some(gid) = prepared {
-            return format!(
-                "end the blocking prepared transaction: ROLLBACK PREPARED '{0}', or COMMIT PREPARED '{0}'",
-                gid.replace('\'', "''")
-            )
-            .into();
+        if let Some(gid) = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref()) {
+            let gid = gid.replace('\'', "''");
+            let end = "end the blocking prepared transaction";
+            return Advice::of(NextStep::sql_to(end, format!("ROLLBACK PREPARED '{gid}'")))
+                .or(NextStep::sql(format!("COMMIT PREPARED '{gid}'")));
         }
         let is_revert = self.action == Action::Revert;
-        let is_over_limit = matches!(self.cause, Some(Cause::MigrationLimit | Cause::RunLimit));
-        if !self.blockers.is_empty() && !is_over_limit {
-            return advice::find("55P03").map_or("", |advice| advice.text(words, is_revert)).into();
+        if !self.blockers.is_empty() && !self.cause.is_some_and(Cause::is_limit) {
+            return advice::find("55P03").map(|advice| advice.advice(is_revert)).unwrap_or_default();
         }
-        if let Some(grant) = advice::grant(&self.message).filter(|_| code == "42501") {
-            return grant.into();
+        if let Some(right) = &self.missing_right {
+            return right.advice();
         }
         // A migration that runs statement by statement is already outside of transactions.
         let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
         if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
-            return advice.text(words, is_revert).into();
+            return advice.advice(is_revert);
         }
-        let default = match &self.left {
-            Left::Nothing if is_revert => "correct the down script",
-            Left::Nothing => "correct the script",
+        Advice::fix(match self.left {
+            Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown if is_revert => {
+                "correct the down script"
+            }
+            Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown => "correct the script",
             Left::Applied => "fix what the verify script checks, or the verify script itself",
             Left::Statements { done, total } if done == total => {
                 "fix what the verify script checks, or the verify script itself"
@@ -407,19 +347,7 @@ impl Failure {
             Left::Statements { .. } | Left::InDoubt { .. } => {
                 "correct the statement, or fix what it ran into"
             }
-        };
-        default.into()
-    }
-
-    /// What went wrong and where, without the state of the database and the advice, which depend on the request.
-    pub fn what(&self) -> impl fmt::Display + '_ {
-        struct What<'f>(&'f Failure);
-        impl fmt::Display for What<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.write_what(&mut Printable(f))
-            }
-        }
-        What(self)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::display::printable::Printable;
 use crate::engine::Holder;
-use crate::engine::error::{Error, Failure};
+use crate::engine::error::Failure;
 use crate::engine::report::{Report, StepReport};
 use crate::history::Notice;
 use crate::plan::{Action, Step};
@@ -163,7 +163,7 @@ pub enum Event<'a> {
     #[non_exhaustive]
     Stopped {
         /// The error.
-        error: &'a Error,
+        error: &'a (dyn std::error::Error + 'static),
     },
     /// The run succeeded.
     #[non_exhaustive]

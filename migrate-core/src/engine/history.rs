@@ -1,7 +1,7 @@
 //! The [`History`] trait: what the engine needs of a database.
 
 use super::Progress;
-use super::error::{ApplyError, Error};
+use super::error::{ApplyError, RunError};
 use crate::display::printable::Printable;
 use crate::history::{HistoryHead, HistoryState, HistoryTail};
 use crate::plan::Step;
@@ -15,6 +15,9 @@ use std::time::Duration;
 /// whatever writes is a method of [`Locked`], which only [`History::try_lock`] gives out.
 #[async_trait]
 pub trait History: Send {
+    /// The error of the backend.
+    type Error: RunError;
+
     /// Looks at the history in one round trip, without a lock and without writing: the boot with nothing to do ends
     /// here.
     ///
@@ -22,14 +25,14 @@ pub trait History: Send {
     ///
     /// When the database can't be asked, or its history is not ours to read. A database without a history is not an
     /// error: its head is [`HistoryHead::NONE`].
-    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error>;
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Self::Error>;
 
     /// Loads the applied migrations, oldest first, without a lock and without writing.
     ///
     /// # Errors
     ///
     /// When the database can't be asked, or a row of the history is damaged.
-    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error>;
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, Self::Error>;
 
     /// Tries to take the history's lock and returns at once, never waiting on the server: a session that waits in
     /// `pg_advisory_lock()` holds a snapshot, which the holder's `CREATE INDEX CONCURRENTLY` would wait for.
@@ -37,21 +40,21 @@ pub trait History: Send {
     /// # Errors
     ///
     /// When the database can't be asked, or can't be written to.
-    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, Error>;
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, Self::Error>, Self::Error>;
 
     /// Sleeps. Here because this crate knows no async runtime, and the backend does.
     async fn pause(&self, duration: Duration);
 }
 
 /// The outcome of an attempt to take the lock.
-pub enum Locking<'a> {
+pub enum Locking<'a, E> {
     /// The lock is ours until it is released or dropped.
-    Acquired(Box<dyn Locked + 'a>),
+    Acquired(Box<dyn Locked<Error = E> + 'a>),
     /// Another session holds it.
     Held(Holder),
     /// It was free, but there is no connection left to work with: other replicas have them all. The error is for when
     /// that stays so.
-    Crowded(Error),
+    Crowded(E),
 }
 
 /// The session that holds a lock or blocks it, as far as the backend can tell.
@@ -101,6 +104,15 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// The outcome of releasing the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// It was ours until now.
+    Held,
+    /// It was lost before: another run may have worked at the same time.
+    Lost,
+}
+
 /// A history under its lock: the only thing that can be written.
 ///
 /// # Cancel safety
@@ -109,6 +121,9 @@ impl std::fmt::Display for Holder {
 /// applying is rolled back or committed as a whole, or stands at a checkpoint.
 #[async_trait]
 pub trait Locked: Send {
+    /// The error of the backend.
+    type Error: RunError;
+
     /// The history's end as it was when nobody else could change it any more, if taking the lock has shown it; none where
     /// a migration was interrupted. It saves loading the history where what is applied is a beginning of the set.
     fn end(&self) -> Option<HistoryTail> {
@@ -120,7 +135,7 @@ pub trait Locked: Send {
     /// # Errors
     ///
     /// When the database can't be asked, or a row of the history is damaged.
-    async fn load(&mut self) -> Result<HistoryState, Error>;
+    async fn load(&mut self) -> Result<HistoryState, Self::Error>;
 
     /// Takes the steps, in order, each with its record, and tells `progress` of each that is done. How many messages
     /// that becomes is the backend's business.
@@ -133,7 +148,7 @@ pub trait Locked: Send {
         steps: &[Step<'_>],
         state: &HistoryState,
         progress: &mut Progress<'_>,
-    ) -> Result<(), ApplyError>;
+    ) -> Result<(), ApplyError<Self::Error>>;
 
     /// Sleeps, with the lock kept.
     async fn pause(&mut self, duration: Duration);
@@ -142,6 +157,6 @@ pub trait Locked: Send {
     ///
     /// # Errors
     ///
-    /// When the lock turns out not to have been ours any more.
-    async fn release(self: Box<Self>) -> Result<(), Error>;
+    /// When the database can't be asked.
+    async fn release(self: Box<Self>) -> Result<Released, Self::Error>;
 }

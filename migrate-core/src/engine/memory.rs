@@ -1,10 +1,11 @@
 //! A history in memory: for the tests of the engine and of plans.
 
+use crate::advice::Left;
 use crate::engine::Progress;
-use crate::engine::error::{ApplyError, Error, Failure, Left, Place};
-use crate::engine::{History, Holder, Locked, Locking};
+use crate::engine::error::{ApplyError, Failure, Place, RunError};
+use crate::engine::{History, Holder, Locked, Locking, Released};
 use crate::history::{Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept};
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Refused, Step};
 use crate::set::Set;
 use crate::set::checksum::normalized;
 use crate::set::digest::Digest;
@@ -137,6 +138,49 @@ impl Inner {
     }
 }
 
+/// The error of a run in memory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Another run held the migration lock for longer than this one was to wait. Nothing was changed.
+    #[error("another run holds the migration lock: waited {waited:.1?} for {holder}")]
+    LockWait {
+        /// How long the run waited.
+        waited: Duration,
+        /// The holder of the lock at the end of the wait.
+        holder: Holder,
+    },
+    /// The lock was lost, so the run stopped before its next step.
+    #[error("the migration lock was lost; {done} steps are done")]
+    LockLost {
+        /// How many steps are done.
+        done: usize,
+    },
+    /// A migration failed.
+    #[error(transparent)]
+    Failed(#[from] Box<Failure>),
+    /// There is no connection left to work with.
+    #[error("no connection left")]
+    NoConnection,
+}
+
+impl RunError for MemoryError {
+    fn lock_wait(waited: Duration, holder: Holder) -> MemoryError {
+        MemoryError::LockWait { waited, holder }
+    }
+
+    fn lock_lost(done: usize) -> MemoryError {
+        MemoryError::LockLost { done }
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        if let MemoryError::Failed(failure) = self { Some(failure) } else { None }
+    }
+}
+
 /// One session with a [`MemoryDatabase`].
 #[derive(Debug)]
 pub struct MemoryHistory {
@@ -145,7 +189,9 @@ pub struct MemoryHistory {
 
 #[async_trait]
 impl History for MemoryHistory {
-    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error> {
+    type Error = MemoryError;
+
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, MemoryError> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(set.name());
         let digest = recorded.digest();
@@ -157,11 +203,11 @@ impl History for MemoryHistory {
         Ok(HistoryHead { digest, since, interrupted })
     }
 
-    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error> {
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, MemoryError> {
         Ok(load(&self.database, set.name()))
     }
 
-    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, Error> {
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, MemoryError>, MemoryError> {
         let mut inner = self.database.inner();
         if std::mem::replace(&mut inner.locked, true) {
             return Ok(Locking::Held(Holder::default()));
@@ -198,6 +244,8 @@ impl Drop for MemoryLocked<'_> {
 
 #[async_trait]
 impl Locked for MemoryLocked<'_> {
+    type Error = MemoryError;
+
     fn end(&self) -> Option<HistoryTail> {
         let mut inner = self.database.inner();
         let recorded = inner.recorded(self.set);
@@ -206,7 +254,7 @@ impl Locked for MemoryLocked<'_> {
         recorded.interrupted.is_none().then_some(HistoryTail { digest, last_row, is_unended: false })
     }
 
-    async fn load(&mut self) -> Result<HistoryState, Error> {
+    async fn load(&mut self) -> Result<HistoryState, MemoryError> {
         Ok(load(&self.database, self.set))
     }
 
@@ -215,12 +263,12 @@ impl Locked for MemoryLocked<'_> {
         steps: &[Step<'_>],
         state: &HistoryState,
         progress: &mut Progress<'_>,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<(), ApplyError<MemoryError>> {
         {
             let mut inner = self.database.inner();
             if let Some(left) = inner.crowded.checked_sub(1) {
                 inner.crowded = left;
-                return Err(ApplyError::Crowded(Error::Backend("no connection left".into())));
+                return Err(ApplyError::Crowded(MemoryError::NoConnection));
             }
         }
         for step in steps {
@@ -236,12 +284,17 @@ impl Locked for MemoryLocked<'_> {
         std::thread::sleep(duration.min(Duration::from_millis(1)));
     }
 
-    async fn release(self: Box<Self>) -> Result<(), Error> {
-        Ok(())
+    async fn release(self: Box<Self>) -> Result<Released, MemoryError> {
+        Ok(Released::Held)
     }
 }
 
-fn apply_step(inner: &mut Inner, set: &str, step: &Step<'_>, state: &HistoryState) -> Result<(), ApplyError> {
+fn apply_step(
+    inner: &mut Inner,
+    set: &str,
+    step: &Step<'_>,
+    state: &HistoryState,
+) -> Result<(), ApplyError<MemoryError>> {
     if let Some(script) = step.script() {
         run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
     }
@@ -284,7 +337,7 @@ fn run_script(
     step: &Step<'_>,
     script: &Script,
     resume_at: usize,
-) -> Result<(), ApplyError> {
+) -> Result<(), ApplyError<MemoryError>> {
     let checkpoints = script.transaction() != TransactionMode::Block;
     let committed = inner.statements.len();
     for (index, statement) in script.statements().iter().enumerate().skip(resume_at) {

@@ -1,6 +1,5 @@
 //! The one engine: fast path, lock, load, plan, apply, report.
 
-pub mod advice;
 pub mod error;
 pub mod event;
 mod history;
@@ -11,14 +10,14 @@ mod retry;
 mod slow_threshold;
 mod stepping;
 
-pub use history::{History, Holder, Locked, Locking};
-pub use memory::{MemoryDatabase, MemoryHistory};
+pub use history::{History, Holder, Locked, Locking, Released};
+pub use memory::{MemoryDatabase, MemoryError, MemoryHistory};
 pub use progress::Progress;
 pub use retry::Backoff;
 pub use slow_threshold::SlowThreshold;
-use stepping::{Stepped, Stepping};
+use stepping::Stepping;
 
-use crate::engine::error::Error;
+use crate::engine::error::{ApplyError, RunError};
 use crate::engine::event::{Activity, Event, Observer};
 use crate::engine::report::Report;
 use crate::history::Notice;
@@ -84,7 +83,7 @@ pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 ///
-/// See [`Error`]; steps before a failed one stay, and the error holds their report.
+/// See [`RunError`]; steps before a failed one stay, and the error holds their report.
 ///
 /// # Examples
 ///
@@ -115,20 +114,22 @@ pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 /// #     }
 /// # }
 /// ```
-pub async fn run(
-    history: &mut dyn History,
+pub async fn run<E: RunError>(
+    history: &mut dyn History<Error = E>,
     set: &Set,
     plan: &dyn Plan,
     settings: &Settings,
     observer: &mut dyn Observer,
-) -> Result<Report, Error> {
+) -> Result<Report, E> {
     let started = Instant::now();
     let mut run = Run { set, plan, settings, observer, started, waited: Duration::ZERO, announced: None };
     let report = run.take(history).await;
     match &report {
         Ok(report) => run.observer.event(&Event::Finished { report }),
-        Err(Error::Failed(failure)) => run.observer.event(&Event::Failed { failure }),
-        Err(error) => run.observer.event(&Event::Stopped { error }),
+        Err(error) => match error.failure() {
+            Some(failure) => run.observer.event(&Event::Failed { failure }),
+            None => run.observer.event(&Event::Stopped { error }),
+        },
     }
     report
 }
@@ -170,15 +171,15 @@ struct Run<'r> {
 }
 
 /// The outcome of a run's turn with the lock.
-enum Turn {
+enum Turn<E> {
     /// The run is at its end.
     Ended(Report),
     /// There was no connection left to work with, and nothing was done.
-    Crowded(Error),
+    Crowded(E),
 }
 
 impl Run<'_> {
-    async fn take(&mut self, history: &mut dyn History) -> Result<Report, Error> {
+    async fn take<E: RunError>(&mut self, history: &mut dyn History<Error = E>) -> Result<Report, E> {
         let head = history.head(self.set).await?;
         let position = head.position(self.set);
         if self.surely_done(&position) {
@@ -202,7 +203,10 @@ impl Run<'_> {
     }
 
     /// Tries for the lock until it has it or need not have it any more.
-    async fn lock_and_apply(&mut self, history: &mut dyn History) -> Result<Report, Error> {
+    async fn lock_and_apply<E: RunError>(
+        &mut self,
+        history: &mut dyn History<Error = E>,
+    ) -> Result<Report, E> {
         let (set, since) = (self.set, Instant::now());
         let mut backoff = Backoff::new(Duration::from_millis(20), self.settings.poll);
         let (mut told, mut held, mut alarm) = (None, false, SlowThreshold::new(self.settings.slow));
@@ -222,7 +226,7 @@ impl Run<'_> {
             self.waited = since.elapsed();
             if self.waited >= self.settings.lock_wait {
                 return Err(match in_the_way {
-                    Ok(holder) => Error::LockWait { waited: self.waited, holder },
+                    Ok(holder) => E::lock_wait(self.waited, holder),
                     Err(error) => error,
                 });
             }
@@ -239,7 +243,7 @@ impl Run<'_> {
     }
 
     /// Tells of a wait that takes long.
-    fn tell_slow(&mut self, alarm: &mut SlowThreshold, in_the_way: &Result<Holder, Error>) {
+    fn tell_slow<E>(&mut self, alarm: &mut SlowThreshold, in_the_way: &Result<Holder, E>) {
         if alarm.is_exceeded(self.waited) {
             let blockers = in_the_way.as_ref().map_or(&[][..], std::slice::from_ref);
             self.observer.event(&Event::Slow { work: Activity::Lock, age: self.waited, blockers });
@@ -247,7 +251,7 @@ impl Run<'_> {
     }
 
     /// Tells of a wait, at first and from time to time.
-    fn tell_waiting(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, Error>) {
+    fn tell_waiting<E: RunError>(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, E>) {
         if told.map_or(self.waited < TELL_WAITING_AFTER, |told| told.elapsed() < TELL_WAITING_EVERY) {
             return;
         }
@@ -262,7 +266,10 @@ impl Run<'_> {
         }
     }
 
-    async fn under_lock<'l>(&mut self, mut locked: Box<dyn Locked + 'l>) -> Result<Turn, Error> {
+    async fn under_lock<E: RunError>(
+        &mut self,
+        mut locked: Box<dyn Locked<Error = E> + '_>,
+    ) -> Result<Turn<E>, E> {
         let applied = self.apply(&mut *locked).await;
         let released = locked.release().await;
         // Why a run failed is worth more than that its lock was gone in the end; and where all is done and committed,
@@ -271,21 +278,20 @@ impl Run<'_> {
             Turn::Ended(report) => report,
             crowded @ Turn::Crowded(_) => return Ok(crowded),
         };
-        if let Err(error) = released {
-            let what = match error {
-                Error::LockLost { .. } => {
-                    "all is done, but the lock was gone before the end: another run may have worked at the same time. It \
-                     is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
-                        .to_owned()
-                }
-                error => format!("all is done, but the lock could not be given back: {error}"),
-            };
-            report.notices.push(Notice::Backend(what));
-        }
+        let notice = match released {
+            Ok(Released::Held) => return Ok(Turn::Ended(report)),
+            Ok(Released::Lost) => {
+                "all is done, but the lock was gone before the end: another run may have worked at the same time. It \
+                 is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
+                    .to_owned()
+            }
+            Err(error) => format!("all is done, but the lock could not be given back: {error}"),
+        };
+        report.notices.push(Notice::Backend(notice));
         Ok(Turn::Ended(report))
     }
 
-    async fn apply(&mut self, locked: &mut dyn Locked) -> Result<Turn, Error> {
+    async fn apply<E: RunError>(&mut self, locked: &mut dyn Locked<Error = E>) -> Result<Turn<E>, E> {
         let end = locked.end().map(|end| (end, end.position(self.set)));
         let before = match end {
             // Somebody else was faster, between the look and the lock.
@@ -333,14 +339,18 @@ impl Run<'_> {
         };
         (report.applied, report.last) = standing(self.set, &before, &report);
         match outcome {
-            Ok(Stepped::Done) => Ok(Turn::Ended(report)),
-            Ok(Stepped::Crowded(error)) => Ok(Turn::Crowded(error)),
-            Err(Error::Failed(mut failure)) => {
+            Ok(()) => Ok(Turn::Ended(report)),
+            Err(ApplyError::Crowded(error)) => Ok(Turn::Crowded(error)),
+            Err(ApplyError::Failed(mut failure) | ApplyError::Contended(mut failure)) => {
                 failure.report = report;
-                Err(Error::Failed(failure))
+                Err(failure.into())
             }
-            Err(Error::LockLost { .. }) => Err(Error::LockLost { done: report.steps.len() }),
-            Err(error) => Err(error),
+            Err(ApplyError::LockLost) => Err(E::lock_lost(report.steps.len())),
+            Err(
+                ApplyError::HistoryChanged(error)
+                | ApplyError::ForeignToolActive(error)
+                | ApplyError::Other(error),
+            ) => Err(error),
         }
     }
 
@@ -424,7 +434,10 @@ fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option
 /// # Errors
 ///
 /// As [`History::head`].
-pub async fn position(history: &mut dyn History, set: &Set) -> Result<(HistoryHead, SetPosition), Error> {
+pub async fn position<E: RunError>(
+    history: &mut dyn History<Error = E>,
+    set: &Set,
+) -> Result<(HistoryHead, SetPosition), E> {
     let head = history.head(set).await?;
     let position = head.position(set);
     Ok((head, position))

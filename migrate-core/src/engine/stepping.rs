@@ -1,8 +1,8 @@
 //! Taking the steps of a plan, and taking them again.
 
 use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
-use crate::engine::advice::Cause;
-use crate::engine::error::{ApplyError, Error};
+use crate::advice::Cause;
+use crate::engine::error::{ApplyError, RunError};
 use crate::engine::event::Event;
 use crate::engine::{Holder, Locked};
 use crate::history::HistoryState;
@@ -13,14 +13,6 @@ use std::time::{Duration, Instant};
 /// How often the steps are decided anew because the history has moved, at least: whoever moves it may take as long as a run
 /// waits for another one.
 const MOST_MOVES: u32 = 50;
-
-/// How the steps ended, where none of them failed.
-pub(super) enum Stepped {
-    /// All of them are done.
-    Done,
-    /// None was begun: there was no connection left to work with.
-    Crowded(Error),
-}
 
 /// The steps of a run under way.
 pub(super) struct Stepping<'s, 'r> {
@@ -33,11 +25,11 @@ pub(super) struct Stepping<'s, 'r> {
 
 impl Stepping<'_, '_> {
     /// Takes the steps, and those that run into lock timeouts again, until their budget is used up.
-    pub(super) async fn take(
+    pub(super) async fn take<E: RunError>(
         &mut self,
-        locked: &mut dyn Locked,
+        locked: &mut dyn Locked<Error = E>,
         progress: &mut Progress<'_>,
-    ) -> Result<Stepped, Error> {
+    ) -> Result<(), ApplyError<E>> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut trying = (0, Instant::now());
         let (mut taken, mut moves, began) = (0, 0, Instant::now());
@@ -51,19 +43,23 @@ impl Stepping<'_, '_> {
                 trying = (progress.done_count(), Instant::now());
                 backoff.reset();
             }
-            match applied {
-                Ok(()) => return Ok(Stepped::Done),
-                Err(ApplyError::Crowded(error)) if progress.done_count() == 0 => {
-                    return Ok(Stepped::Crowded(error));
+            let (error, may_wait) = match applied {
+                Ok(()) => return Ok(()),
+                // Where steps are done, another try of the run would begin behind them with a report that lacks them.
+                Err(ApplyError::Crowded(error)) if progress.done_count() > 0 => {
+                    return Err(ApplyError::Other(error));
                 }
-                Err(ApplyError::Crowded(error)) => return Err(error),
-                Err(ApplyError::Failed(failure)) => return Err(Error::Failed(failure)),
-                Err(ApplyError::Other(error)) => return Err(error),
+                Err(
+                    stopped @ (ApplyError::Crowded(_)
+                    | ApplyError::Failed(_)
+                    | ApplyError::LockLost
+                    | ApplyError::Other(_)),
+                ) => return Err(stopped),
                 Err(ApplyError::Contended(mut failure)) => {
                     failure.attempts = progress.count_attempt();
                     let pause = backoff.pause();
                     if trying.1.elapsed() + pause > self.settings.retry {
-                        return Err(Error::Failed(failure));
+                        return Err(ApplyError::Failed(failure));
                     }
                     if let Some(limit) =
                         self.settings.run_limit.filter(|limit| progress.age() + pause > *limit)
@@ -73,43 +69,40 @@ impl Stepping<'_, '_> {
                             failure.message
                         );
                         failure.cause = Some(Cause::RunLimit);
-                        return Err(Error::Failed(failure));
+                        return Err(ApplyError::Failed(failure));
                     }
                     let attempts = failure.attempts;
                     progress.observer().event(&Event::Retrying { failure: &failure, attempts, pause });
                     locked.pause(pause).await;
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
+                    continue;
                 }
-                Err(stopped @ (ApplyError::HistoryChanged(_) | ApplyError::ForeignToolActive(_))) => {
-                    let may_wait = matches!(stopped, ApplyError::ForeignToolActive(_));
-                    let (ApplyError::HistoryChanged(error) | ApplyError::ForeignToolActive(error)) = stopped
-                    else {
-                        unreachable!()
-                    };
-                    moves += 1;
-                    let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
-                    if !self.plan.may_replan() || gives_up {
-                        return Err(Error::LockLost { done: progress.done_count() });
-                    }
-                    // Who moves it once is most likely done by now.
-                    if moves > 1 && told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
-                        told = Some(Instant::now());
-                        let (waited, holder) = (began.elapsed(), &Holder::default());
-                        progress.observer().event(&Event::WaitingForLock { waited, holder });
-                    }
-                    locked.pause(backoff.pause()).await;
-                    let found = locked.load().await?;
-                    let is_moved = found != self.state;
-                    if !is_moved && (!may_wait || trying.1.elapsed() > self.settings.retry) {
-                        return Err(error);
-                    }
-                    self.state = found;
-                    self.decided = decide(self.plan, self.set, &self.state, &self.settings.policies)?;
-                    taken = 0;
-                    progress.expect(self.decided.steps.len());
-                }
+                Err(ApplyError::HistoryChanged(error)) => (error, false),
+                Err(ApplyError::ForeignToolActive(error)) => (error, true),
+            };
+            moves += 1;
+            let gives_up = moves > MOST_MOVES && began.elapsed() > self.settings.lock_wait;
+            if !self.plan.may_replan() || gives_up {
+                return Err(ApplyError::LockLost);
             }
+            // Who moves it once is most likely done by now.
+            if moves > 1 && told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
+                told = Some(Instant::now());
+                let (waited, holder) = (began.elapsed(), &Holder::default());
+                progress.observer().event(&Event::WaitingForLock { waited, holder });
+            }
+            locked.pause(backoff.pause()).await;
+            let found = locked.load().await?;
+            let is_moved = found != self.state;
+            if !is_moved && (!may_wait || trying.1.elapsed() > self.settings.retry) {
+                return Err(ApplyError::Other(error));
+            }
+            self.state = found;
+            self.decided =
+                decide(self.plan, self.set, &self.state, &self.settings.policies).map_err(E::from)?;
+            taken = 0;
+            progress.expect(self.decided.steps.len());
         }
     }
 }

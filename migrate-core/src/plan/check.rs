@@ -2,7 +2,7 @@
 
 use crate::history::Notice;
 use crate::history::stored;
-use crate::history::{Applied, HistoryState};
+use crate::history::{Applied, AppliedRef, HistoryState};
 use crate::plan::refused::{Diff, Refused};
 use crate::plan::squash;
 use crate::set::Set;
@@ -147,7 +147,8 @@ fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<V
                 .applied
                 .iter()
                 .find(|applied| set.find(&applied.version).is_none() && is_renumbered(hole, applied, state));
-            let applied_as = applied_as.map(|applied| applied.name.clone());
+            let applied_as = applied_as
+                .map(|applied| AppliedRef { version: applied.version.clone(), name: applied.name.clone() });
             return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after, applied_as });
         }
         notices.push(Notice::OutOfOrder { name, after });

@@ -1,21 +1,18 @@
 //! Refusals: the reasons not to make a plan.
 
-use crate::display::printable::printable;
-use crate::history::{Interrupted, LostRows, list, numbered};
+use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
+use crate::display::printable::{Printable, printable};
+use crate::history::{AppliedRef, Interrupted, LostRows, list, numbered};
 use crate::set::checksum::Checksum;
 use crate::set::version::Version;
 use similar::TextDiff;
 use std::fmt;
 
 /// A refusal: the history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
     /// An applied migration was edited.
-    #[error("{}", crate::clean!(
-        "migration {name} was edited after it was applied{}; nothing was changed{diff}\nnext: {}",
-        edited(applied_name, name, (applied, now), diff), after_edit(applied_name, name)
-    ))]
     Edited {
         /// The migration's version.
         version: Version,
@@ -32,12 +29,6 @@ pub enum Refused {
     },
 
     /// An edit can't be accepted: it changed statements, not only comments and formatting.
-    #[error("{}", crate::clean!(
-        "migration {name} was edited in more than comments and formatting{}; nothing was changed{diff}\n\
-         next: restore the applied text and make the change in a new migration; or, if the database matches the new text, accept it \
-         by force",
-        if diff.as_str().is_empty() { ", or may have been: the applied text is not known" } else { "" }
-    ))]
     OtherStatements {
         /// The migration's version.
         version: Version,
@@ -48,10 +39,6 @@ pub enum Refused {
     },
 
     /// An edit can't be accepted: the migration is not applied.
-    #[error("{}", crate::clean!(
-        "migration {name} is not applied, so there is no applied text to replace; nothing was changed\n\
-         next: `run` applies it as it is now"
-    ))]
     NotApplied {
         /// The migration's version.
         version: Version,
@@ -60,11 +47,6 @@ pub enum Refused {
     },
 
     /// An applied migration is missing from the set, which has newer ones.
-    #[error("{}", crate::clean!(
-        "migration {name} is applied, but it is missing from the set, which has migrations up to {newest}{}; nothing was changed\n\
-         next: {}",
-        same_text(renumbered.as_deref()), after_missing(name, renumbered.as_deref())
-    ))]
     Missing {
         /// The missing version.
         version: Version,
@@ -77,12 +59,6 @@ pub enum Refused {
     },
 
     /// A migration replaces a range of others, of which some are applied and the others are missing from the set.
-    #[error("{}", crate::clean!(
-        "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and those after \
-         it are missing from the set; nothing was changed\n\
-         next: start the release before the one that removed them, which applies them, and then this one",
-        missing.as_written()
-    ))]
     PartlyReplaced {
         /// The version of the migration that replaces them.
         version: Version,
@@ -95,11 +71,6 @@ pub enum Refused {
     },
 
     /// A migration is pending although a later one is applied.
-    #[error("{}", crate::clean!(
-        "migration {name} is not applied, but {after}, which comes after it, is{}; nothing was changed\n\
-         next: {}",
-        same_text(applied_as.as_deref()), after_hole(name, after, applied_as.as_deref())
-    ))]
     OutOfOrder {
         /// The version that is pending.
         version: Version,
@@ -107,26 +78,17 @@ pub enum Refused {
         name: String,
         /// The name of the applied migration that comes after it.
         after: String,
-        /// The name of an applied migration that the set does not have, and that has the same text.
-        applied_as: Option<String>,
+        /// An applied migration that the set does not have, and that has the same text.
+        applied_as: Option<AppliedRef>,
     },
 
     /// The database has migrations from a newer release, and the policy is to refuse that.
-    #[error("{}", crate::clean!(
-        "the database is ahead of the set: {} applied by a newer release; nothing was changed\n\
-         next: start the newer release, or revert with `down` (the history stores the down scripts)",
-        list(newer)
-    ))]
     Ahead {
         /// The names of the newer migrations.
         newer: Vec<String>,
     },
 
     /// A migration to revert has no down script, neither in the set nor in the history.
-    #[error("{}", crate::clean!(
-        "migration {name} can't be reverted: it has no down script; nothing was reverted\n\
-         next: write one beside its up script, or stop before {name}"
-    ))]
     NoDown {
         /// The version without one.
         version: Version,
@@ -135,11 +97,6 @@ pub enum Refused {
     },
 
     /// A stored down script can't be run.
-    #[error("{}", crate::clean!(
-        "migration {name} can't be reverted: the down script stored in the history can't be run: {problem}; \
-         nothing was reverted\n\
-         next: revert with a release that has {name}"
-    ))]
     KeptDown {
         /// Its name.
         name: String,
@@ -148,10 +105,6 @@ pub enum Refused {
     },
 
     /// Neither the set nor the history has the given version.
-    #[error("{}", crate::clean!(
-        "there is no migration {}: {}; nothing was changed\nnext: name a version that `status` shows",
-        version.as_written(), match last { Some(last) => format!("the last is {last}"), None => "there are no migrations".to_owned() }
-    ))]
     UnknownVersion {
         /// The version asked for.
         version: Version,
@@ -160,13 +113,6 @@ pub enum Refused {
     },
 
     /// No migration applied by the run to revert is still applied.
-    #[error("{}", crate::clean!(
-        "no migration that the run {run} applied is still applied; nothing was reverted\nnext: {}",
-        match last {
-            Some(last) => format!("choose a run from the history: the last is {last}"),
-            None => "there is nothing to revert".to_owned(),
-        }
-    ))]
     UnknownRun {
         /// The run asked for.
         run: String,
@@ -175,47 +121,24 @@ pub enum Refused {
     },
 
     /// The run to revert marked migrations as applied and ran none: a baseline or an adoption.
-    #[error("{}", crate::clean!(
-        "the run {run} marked migrations as applied and ran none, so it is not a deployment; nothing was reverted\n\
-         next: revert by number or to a version, if their down scripts may drop what existed before"
-    ))]
     MarkedRun {
         /// The run.
         run: String,
     },
 
     /// Migrations to revert were marked as applied, not run by this library.
-    #[error("{}", crate::clean!(
-        "{} marked as applied by a baseline, an adoption, a squash or a resolve, not run by this library: a down script would drop \
-         what existed before; nothing was reverted\n\
-         next: revert only what came after {}; or, if what existed before may be dropped, use `Down::including_marked`",
-        list(names), names[0]
-    ))]
     Marked {
         /// Their names, in the order of reverting.
         names: Vec<String>,
     },
 
     /// The migrations to revert are not those that were shown and confirmed.
-    #[error(
-        "the migrations to revert are no longer those that were shown: the history has changed; nothing was reverted\n\
-         next: check the state of the database, and decide again"
-    )]
     NotAsShown,
 
     /// A run can't be reverted: the history does not record runs.
-    #[error(
-        "this history does not record which run applied a migration, so there is no deployment to revert; nothing was reverted\n\
-         next: revert by number or to a version"
-    )]
     NoRuns,
 
     /// A run can't be reverted: later runs have applied migrations after it.
-    #[error("{}", crate::clean!(
-        "the run {run} can't be reverted alone: {}; nothing was reverted\n\
-         next: revert the later migrations first, or all of them at once by naming the version to go back to",
-        if *later == 1 { format!("{first} was applied after it") } else { format!("{later} migrations were applied after it, the first {first}") }
-    ))]
     RunBeneath {
         /// The run asked for.
         run: String,
@@ -227,20 +150,12 @@ pub enum Refused {
 
     /// Rows were deleted from the middle of the history, and the remaining rows do not add up to what its end says is applied:
     /// a run would apply their migrations a second time.
-    #[error("{}", crate::clean!(
-        "the history {} lacks its {}{}: deleted by hand; nothing was changed\nnext: {}",
-        lost.table, numbered(&lost.rows), lost_names(lost), after_loss(lost)
-    ))]
     RowsLost {
         /// Which rows.
         lost: LostRows,
     },
 
     /// A baseline was requested, but migrations are already applied.
-    #[error("{}", crate::clean!(
-        "the database already has a history ({applied} applied, the last is {last}), so it can't be given a baseline; nothing was changed\n\
-         next: `run` applies pending migrations; a baseline is for a database whose schema was created without this library"
-    ))]
     NotEmpty {
         /// How many migrations are applied.
         applied: usize,
@@ -249,11 +164,6 @@ pub enum Refused {
     },
 
     /// A migration can't resume at a statement: it was not interrupted.
-    #[error("{}", crate::clean!(
-        "migration {name} was not interrupted: it is {}\n\
-         next: `run` applies pending migrations; only a migration that stopped between two statements can resume at one",
-        if *applied { "applied" } else { "pending" }
-    ))]
     NotInterrupted {
         /// The version.
         version: Version,
@@ -264,9 +174,6 @@ pub enum Refused {
     },
 
     /// A migration can't resume at a statement that its script does not have.
-    #[error("{}", crate::clean!(
-        "migration {name} can't resume at statement {statement}: its script has statements 1 to {statements}"
-    ))]
     NoSuchStatement {
         /// Its name.
         name: String,
@@ -278,15 +185,10 @@ pub enum Refused {
 
     /// Another tool's history can't be taken over.
     #[cfg(feature = "histories")]
-    #[error(transparent)]
-    UnusableHistory(#[from] crate::history::foreign::UnusableHistory),
+    UnusableHistory(crate::history::foreign::UnusableHistory),
 
     /// A migration that runs statement by statement is unfinished, and was edited or removed since, or another request
     /// came before it was finished.
-    #[error("{}", crate::clean!(
-        "migration {name} was interrupted after {}, and {}; nothing was changed\nnext: {}",
-        statements(*statements_done), problem.what(), problem.next()
-    ))]
     Interrupted {
         /// The version.
         version: Version,
@@ -299,7 +201,233 @@ pub enum Refused {
     },
 }
 
-crate::debug_as_display!(Refused);
+crate::display_as_explained!(Refused);
+
+impl std::error::Error for Refused {}
+
+#[cfg(feature = "histories")]
+impl From<crate::history::foreign::UnusableHistory> for Refused {
+    fn from(unusable: crate::history::foreign::UnusableHistory) -> Refused {
+        Refused::UnusableHistory(unusable)
+    }
+}
+
+impl Explain for Refused {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            Refused::Edited { name, applied_name, applied, now, diff, .. } => {
+                write!(f, "migration {name} was edited after it was applied")?;
+                if applied_name != name {
+                    write!(f, "; it was {applied_name} then")?;
+                }
+                if diff.as_str().is_empty() {
+                    write!(f, ": it was applied with {applied} and is now {now}")?;
+                }
+                Ok(())
+            }
+            Refused::OtherStatements { name, diff, .. } => {
+                write!(f, "migration {name} was edited in more than comments and formatting")?;
+                if diff.as_str().is_empty() {
+                    f.write_str(", or may have been: the applied text is not known")?;
+                }
+                Ok(())
+            }
+            Refused::NotApplied { name, .. } => {
+                write!(f, "migration {name} is not applied, so there is no applied text to replace")
+            }
+            Refused::Missing { name, newest, renumbered, .. } => {
+                write!(
+                    f,
+                    "migration {name} is applied, but it is missing from the set, which has migrations up to {newest}"
+                )?;
+                write_same_text(f, renumbered.as_deref())
+            }
+            Refused::PartlyReplaced { name, applied, missing, .. } => write!(
+                f,
+                "migration {name} replaces migrations up to version {}, but the last of them that is applied is {applied}, and \
+                 those after it are missing from the set",
+                missing.as_written()
+            ),
+            Refused::OutOfOrder { name, after, applied_as, .. } => {
+                write!(f, "migration {name} is not applied, but {after}, which comes after it, is")?;
+                write_same_text(f, applied_as.as_ref().map(|applied| &*applied.name))
+            }
+            Refused::Ahead { newer } => {
+                write!(f, "the database is ahead of the set: {} applied by a newer release", list(newer))
+            }
+            Refused::NoDown { name, .. } => {
+                write!(f, "migration {name} can't be reverted: it has no down script")
+            }
+            Refused::KeptDown { name, problem } => write!(
+                f,
+                "migration {name} can't be reverted: the down script stored in the history can't be run: {problem}"
+            ),
+            Refused::UnknownVersion { version, last } => {
+                write!(f, "there is no migration {}: ", version.as_written())?;
+                match last {
+                    Some(last) => write!(f, "the last is {last}"),
+                    None => f.write_str("there are no migrations"),
+                }
+            }
+            Refused::UnknownRun { run, .. } => {
+                write!(f, "no migration that the run {run} applied is still applied")
+            }
+            Refused::MarkedRun { run } => write!(
+                f,
+                "the run {run} marked migrations as applied and ran none, so it is not a deployment"
+            ),
+            Refused::Marked { names } => write!(
+                f,
+                "{} marked as applied by a baseline, an adoption, a squash or a resolve, not run by this library: a down script \
+                 would drop what existed before",
+                list(names)
+            ),
+            Refused::NotAsShown => f.write_str(
+                "the migrations to revert are no longer those that were shown: the history has changed",
+            ),
+            Refused::NoRuns => f.write_str(
+                "this history does not record which run applied a migration, so there is no deployment to revert",
+            ),
+            Refused::RunBeneath { run, later, first } => {
+                write!(f, "the run {run} can't be reverted alone: ")?;
+                match later {
+                    1 => write!(f, "{first} was applied after it"),
+                    later => write!(f, "{later} migrations were applied after it, the first {first}"),
+                }
+            }
+            Refused::RowsLost { lost } => {
+                write!(f, "the history {} lacks its {}", lost.table, numbered(&lost.rows))?;
+                match lost.names.as_slice() {
+                    [] => f.write_str(", and the remaining rows do not add up to what its end says is applied")?,
+                    names => write!(f, ", which said that {} applied", list(names))?,
+                }
+                f.write_str(": deleted by hand")
+            }
+            Refused::NotEmpty { applied, last } => write!(
+                f,
+                "the database already has a history ({applied} applied, the last is {last}), so it can't be given a baseline"
+            ),
+            Refused::NotInterrupted { name, applied, .. } => write!(
+                f,
+                "migration {name} was not interrupted: it is {}",
+                if *applied { "applied" } else { "pending" }
+            ),
+            Refused::NoSuchStatement { name, statement, statements } => write!(
+                f,
+                "migration {name} can't resume at statement {statement}: its script has statements 1 to {statements}"
+            ),
+            #[cfg(feature = "histories")]
+            Refused::UnusableHistory(unusable) => unusable.fact(f),
+            Refused::Interrupted { name, statements_done, problem, .. } => {
+                let (done, s) = (statements_done, if *statements_done == 1 { "" } else { "s" });
+                write!(f, "migration {name} was interrupted after {done} statement{s}, and {}", problem.what())
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            Refused::Edited { diff, .. } | Refused::OtherStatements { diff, .. } => write!(f, "{diff}"),
+            #[cfg(feature = "histories")]
+            Refused::UnusableHistory(unusable) => unusable.details(f),
+            _ => Ok(()),
+        }
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            Refused::Edited { name, applied_name, .. } => {
+                let accept = Call::Accept { name: name.clone(), is_forced: false };
+                let advice = Advice::fix(RESTORE)
+                    .or_if("only comments or formatting changed", NextStep::call(accept, "accept the edit"));
+                if applied_name == name {
+                    return advice;
+                }
+                let name = NextStep::set(Setting::SetName, "give one of them a name");
+                advice.or_if("these are two sets in one database", name)
+            }
+            Refused::OtherStatements { name, .. } => {
+                let accept = Call::Accept { name: name.clone(), is_forced: true };
+                Advice::fix(RESTORE)
+                    .or_if("the database matches the new text", NextStep::call(accept, "accept it by force"))
+            }
+            Refused::NotApplied { .. } => Advice::of(NextStep::call(Call::Run, "apply it as it is now")),
+            Refused::Missing { version, name, renumbered: Some(now), .. } => {
+                Advice::of(back_to(name, version, now))
+            }
+            Refused::Missing { renumbered: None, .. } => Advice::fix("restore its file").or_if(
+                "it was removed on purpose",
+                NextStep::set(Setting::AllowMissing, "allow it to be missing"),
+            ),
+            Refused::PartlyReplaced { .. } => Advice::fix(
+                "start the release before the one that removed them, which applies them, and then this one",
+            ),
+            Refused::OutOfOrder { name, applied_as: Some(applied), .. } => {
+                Advice::of(back_to(&applied.name, &applied.version, name))
+            }
+            Refused::OutOfOrder { name, after, applied_as: None, .. } => {
+                let later = format!("give {name} a version after {after}");
+                let out_of_order = "apply it after the later one";
+                Advice::of(NextStep::rename(name, None, later))
+                    .or(NextStep::set(Setting::AllowOutOfOrder, out_of_order))
+            }
+            Refused::Ahead { .. } => Advice::fix("start the newer release")
+                .or(NextStep::call(Call::Down, "revert with the down scripts that the history stores")),
+            Refused::NoDown { name, .. } => {
+                Advice::fix("write one beside its up script").or(NextStep::fix(format!("stop before {name}")))
+            }
+            Refused::KeptDown { name, .. } => Advice::fix(format!("revert with a release that has {name}")),
+            Refused::UnknownVersion { .. } => {
+                Advice::of(NextStep::call(Call::Status, "name a version that is there"))
+            }
+            Refused::UnknownRun { last: Some(last), .. } => Advice::of(NextStep::call(
+                Call::History,
+                format!("choose a run from the history: the last is {last}"),
+            )),
+            Refused::UnknownRun { last: None, .. } => {
+                Advice::of(NextStep::call(Call::History, "check the history: there is nothing to revert"))
+            }
+            Refused::MarkedRun { .. } => Advice::NONE.or_if(
+                "their down scripts may drop what existed before",
+                NextStep::call(Call::History, "revert by number or to a version"),
+            ),
+            Refused::Marked { names } => {
+                let last = names.first().map_or("", String::as_str);
+                Advice::fix(format!("revert only what came after {last}")).or_if(
+                    "what existed before may be dropped",
+                    NextStep::set(Setting::IncludingMarked, "revert them too"),
+                )
+            }
+            Refused::NotAsShown => Advice::fix("check the state of the database, and decide again"),
+            Refused::NoRuns => Advice::fix("revert by number or to a version"),
+            Refused::RunBeneath { .. } => Advice::of(NextStep::call(
+                Call::History,
+                "revert the later migrations first, or all of them at once by naming the version to go back to",
+            )),
+            Refused::RowsLost { lost } => after_loss(lost),
+            Refused::NotEmpty { .. } => Advice::of(NextStep::call(
+                Call::Run,
+                "apply what is pending; a baseline is for a database whose schema was created without this library",
+            )),
+            Refused::NotInterrupted { .. } => Advice::of(NextStep::call(
+                Call::Run,
+                "apply what is pending; only a migration that stopped between two statements can resume at one",
+            )),
+            Refused::NoSuchStatement { statements, .. } => {
+                Advice::fix(format!("name one of its statements, from 1 to {statements}"))
+            }
+            #[cfg(feature = "histories")]
+            Refused::UnusableHistory(unusable) => unusable.advice(),
+            Refused::Interrupted { version, name, statements_done, problem } => {
+                problem.advice().or(NextStep::settle(version.as_written(), name, *statements_done, None))
+            }
+        }
+    }
+}
 
 impl Refused {
     /// The refusal of any other request before an interrupted migration is finished.
@@ -315,6 +443,117 @@ impl Refused {
             name: interrupted.name.clone(),
             statements_done: interrupted.statements_done,
             problem,
+        }
+    }
+}
+
+/// The kind of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RefusedKind {
+    /// An applied migration was edited.
+    Edited,
+    /// An edit changed statements.
+    OtherStatements,
+    /// The migration is not applied.
+    NotApplied,
+    /// An applied migration is missing from the set.
+    Missing,
+    /// A range of migrations is replaced, and some of it is not applied.
+    PartlyReplaced,
+    /// A migration is pending although a later one is applied.
+    OutOfOrder,
+    /// The database has migrations from a newer release.
+    Ahead,
+    /// A migration has no down script.
+    NoDown,
+    /// A stored down script can't be run.
+    KeptDown,
+    /// Nothing has the given version.
+    UnknownVersion,
+    /// Nothing is left of the run.
+    UnknownRun,
+    /// The run marked migrations as applied.
+    MarkedRun,
+    /// Migrations were marked as applied.
+    Marked,
+    /// The migrations to revert are not those that were shown.
+    NotAsShown,
+    /// The history does not record runs.
+    NoRuns,
+    /// Later runs have applied migrations.
+    RunBeneath,
+    /// Rows of the history were deleted.
+    RowsLost,
+    /// The database has a history already.
+    NotEmpty,
+    /// The migration was not interrupted.
+    NotInterrupted,
+    /// The script has no such statement.
+    NoSuchStatement,
+    /// Another tool's history can't be taken over.
+    UnusableHistory,
+    /// A migration is unfinished.
+    Interrupted,
+}
+
+impl RefusedKind {
+    /// A word for JSON and for labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            RefusedKind::Edited => "edited",
+            RefusedKind::OtherStatements => "other_statements",
+            RefusedKind::NotApplied => "not_applied",
+            RefusedKind::Missing => "missing",
+            RefusedKind::PartlyReplaced => "partly_replaced",
+            RefusedKind::OutOfOrder => "out_of_order",
+            RefusedKind::Ahead => "ahead",
+            RefusedKind::NoDown => "no_down",
+            RefusedKind::KeptDown => "kept_down",
+            RefusedKind::UnknownVersion => "unknown_version",
+            RefusedKind::UnknownRun => "unknown_run",
+            RefusedKind::MarkedRun => "marked_run",
+            RefusedKind::Marked => "marked",
+            RefusedKind::NotAsShown => "not_as_shown",
+            RefusedKind::NoRuns => "no_runs",
+            RefusedKind::RunBeneath => "run_beneath",
+            RefusedKind::RowsLost => "rows_lost",
+            RefusedKind::NotEmpty => "not_empty",
+            RefusedKind::NotInterrupted => "not_interrupted",
+            RefusedKind::NoSuchStatement => "no_such_statement",
+            RefusedKind::UnusableHistory => "unusable_history",
+            RefusedKind::Interrupted => "interrupted_migration",
+        }
+    }
+}
+
+impl Refused {
+    /// The kind of the refusal.
+    pub fn kind(&self) -> RefusedKind {
+        match self {
+            Refused::Edited { .. } => RefusedKind::Edited,
+            Refused::OtherStatements { .. } => RefusedKind::OtherStatements,
+            Refused::NotApplied { .. } => RefusedKind::NotApplied,
+            Refused::Missing { .. } => RefusedKind::Missing,
+            Refused::PartlyReplaced { .. } => RefusedKind::PartlyReplaced,
+            Refused::OutOfOrder { .. } => RefusedKind::OutOfOrder,
+            Refused::Ahead { .. } => RefusedKind::Ahead,
+            Refused::NoDown { .. } => RefusedKind::NoDown,
+            Refused::KeptDown { .. } => RefusedKind::KeptDown,
+            Refused::UnknownVersion { .. } => RefusedKind::UnknownVersion,
+            Refused::UnknownRun { .. } => RefusedKind::UnknownRun,
+            Refused::MarkedRun { .. } => RefusedKind::MarkedRun,
+            Refused::Marked { .. } => RefusedKind::Marked,
+            Refused::NotAsShown => RefusedKind::NotAsShown,
+            Refused::NoRuns => RefusedKind::NoRuns,
+            Refused::RunBeneath { .. } => RefusedKind::RunBeneath,
+            Refused::RowsLost { .. } => RefusedKind::RowsLost,
+            Refused::NotEmpty { .. } => RefusedKind::NotEmpty,
+            Refused::NotInterrupted { .. } => RefusedKind::NotInterrupted,
+            Refused::NoSuchStatement { .. } => RefusedKind::NoSuchStatement,
+            #[cfg(feature = "histories")]
+            Refused::UnusableHistory(_) => RefusedKind::UnusableHistory,
+            Refused::Interrupted { .. } => RefusedKind::Interrupted,
         }
     }
 }
@@ -349,100 +588,57 @@ impl Interruption {
         }
     }
 
-    fn next(self) -> &'static str {
+    fn advice(self) -> Advice {
         match self {
-            Interruption::Edited => {
-                "restore the statements that are done and the one in doubt, and `run` resumes where it stopped; or settle it with \
-                 `resolve`"
-            }
+            Interruption::Edited => Advice::of(NextStep::call(
+                Call::Run,
+                "restore the statements that are done and the one in doubt, and resume where it stopped",
+            )),
             Interruption::Missing => {
-                "restore its file, and `run` resumes where it stopped; or settle it with `resolve`"
+                Advice::of(NextStep::call(Call::Run, "restore its file, and resume where it stopped"))
             }
-            Interruption::Reverting => "`down` resumes where it stopped; or settle it with `resolve`",
+            Interruption::Reverting => Advice::of(NextStep::call(Call::Down, "resume where it stopped")),
             Interruption::Applying => {
-                "`run` finishes it, and then it can be reverted; or settle it with `resolve`"
+                Advice::of(NextStep::call(Call::Run, "finish it, so that it can be reverted"))
             }
-            Interruption::Transaction => {
-                "check whether its statements are done, and settle it with `resolve`: as applied, or as reverted to run it again"
-            }
+            Interruption::Transaction => Advice::fix(
+                "check whether its statements are done, and settle it: as applied, or as reverted to run it again",
+            ),
         }
     }
 }
 
+const RESTORE: &str = "restore the applied text and make the change in a new migration";
+
 /// A hint at a renumbering: the same text under two versions.
-fn same_text(other: Option<&str>) -> String {
-    other.map_or_else(String::new, |other| {
-        format!("; {other} has the same text, so it was probably renumbered")
-    })
-}
-
-fn after_missing(name: &str, renumbered: Option<&str>) -> String {
-    match renumbered {
-        Some(now) => back_to(name, now),
-        None => "restore its file, or set `allow_missing` if it was removed on purpose".to_owned(),
-    }
-}
-
-fn after_hole(name: &str, after: &str, applied_as: Option<&str>) -> String {
-    match applied_as {
-        Some(applied) => back_to(applied, name),
-        None => format!("give {name} a version after {after}, or set `allow_out_of_order`"),
+fn write_same_text(f: &mut Printable<'_, '_>, other: Option<&str>) -> fmt::Result {
+    match other {
+        Some(other) => write!(f, "; {other} has the same text, so it was probably renumbered"),
+        None => Ok(()),
     }
 }
 
 /// The advice to keep an applied migration's version: under another one it would be applied a second time.
-fn back_to(applied: &str, now: &str) -> String {
-    format!(
+fn back_to(applied: &str, version: &Version, now: &str) -> NextStep {
+    let what = format!(
         "rename {now} back to {applied}, under which it is applied; as {now} it would be applied a second time"
-    )
-}
-
-fn statements(done: usize) -> String {
-    if done == 1 { "1 statement".to_owned() } else { format!("{done} statements") }
-}
-
-/// Details of an edit: the former name, and the checksums if there is no diff.
-fn edited(applied_name: &str, name: &str, (applied, now): (&Checksum, &Checksum), diff: &Diff) -> String {
-    let mut text = String::new();
-    if applied_name != name {
-        text = format!("; it was {applied_name} then");
-    }
-    if diff.as_str().is_empty() {
-        text = format!("{text}: it was applied with {applied} and is now {now}");
-    }
-    text
-}
-
-fn after_edit(applied_name: &str, name: &str) -> String {
-    let put_back = "restore the applied text and make the change in a new migration; or, if only comments or formatting changed, `accept` it";
-    if applied_name == name {
-        return put_back.to_owned();
-    }
-    format!(
-        "{put_back}; or, if these are two sets in one database, give one of them a name: migrate!(…, set = \"…\")"
-    )
-}
-
-/// The migrations of the lost rows.
-fn lost_names(lost: &LostRows) -> String {
-    match lost.names.as_slice() {
-        [] => ", and the remaining rows do not add up to what its end says is applied".to_owned(),
-        names => format!(", which said that {} applied", list(names)),
-    }
+    );
+    NextStep::rename(now, Some(version.as_written().to_owned()), what)
 }
 
 /// The advice after a loss of rows.
-fn after_loss(lost: &LostRows) -> String {
+fn after_loss(lost: &LostRows) -> Advice {
+    let restore = "restore the deleted rows from a backup of the table";
     match lost.names.as_slice() {
-        [] => format!(
-            "restore the deleted rows from a backup of the table; or let the remaining rows count: {}",
-            lost.remedy
-        ),
-        [first, rest @ ..] => format!(
-            "restore the deleted rows from a backup of the table; or, if {first} is in this database, record that with \
-             `resolve {first} --applied`{}",
-            if rest.is_empty() { "" } else { ", and likewise for each of them" },
-        ),
+        [] => Advice::fix(restore).or(NextStep::sql_to("let the remaining rows count", &lost.remedy)),
+        [first, rest @ ..] => {
+            let what = match rest {
+                [] => "record that",
+                _ => "record that, and likewise for each of them",
+            };
+            let call = Call::Applied { migration: first.clone() };
+            Advice::fix(restore).or_if(format!("{first} is in this database"), NextStep::call(call, what))
+        }
     }
 }
 

@@ -18,6 +18,8 @@
 //! A value is one token in the place of another, so statements begin and end where they did. The checksum covers the script as it is
 //! written, and so does what the history keeps; errors name places of the file.
 
+use crate::advice::{Advice, Explain, Left, NextStep, Setting};
+use crate::display::printable::Printable;
 use crate::set::problem::PlaceholderFault;
 use crate::sql::{self, Token, TokenKind};
 use std::borrow::Cow;
@@ -239,23 +241,15 @@ pub(crate) fn may_end_body(value: &str) -> bool {
 }
 
 /// A value is missing, or is none that its placeholder can have. Nothing was run.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlaceholderError {
     /// A declared placeholder has no value.
-    #[error("{}", crate::clean!(
-        "the placeholder `{name}` has no value; nothing was changed\n\
-         next: give it one before the call: `.placeholder({name:?}, Value::Identifier(…))`, or `Value::Literal(…)`"
-    ))]
     NoValue {
         /// Its name.
         name: String,
     },
     /// A value is given to a placeholder that the set does not declare.
-    #[error("{}", crate::clean!(
-        "the set declares no placeholder `{name}`; nothing was changed\nnext: {}",
-        if declared.is_empty() { "declare it: `migrate!(…, placeholders = [\"…\"])`".to_owned() } else { format!("give values to {}", list(declared)) }
-    ))]
     Undeclared {
         /// The name.
         name: String,
@@ -263,16 +257,11 @@ pub enum PlaceholderError {
         declared: Vec<String>,
     },
     /// An identifier without a character.
-    #[error("{}", crate::clean!("the placeholder `{name}` is an empty identifier; nothing was changed\nnext: give it a name"))]
     Empty {
         /// Its name.
         name: String,
     },
     /// A value holds what could end the dollar-quoted body that it stands in.
-    #[error("{}", crate::clean!(
-        "the value of the placeholder `{name}` holds a delimiter like `$$`, and could end the dollar-quoted body that it \
-         stands in, in `{path}`; nothing was changed\nnext: give it another value, or use it outside of the body only"
-    ))]
     EndsBody {
         /// Its name.
         name: String,
@@ -281,7 +270,51 @@ pub enum PlaceholderError {
     },
 }
 
-crate::debug_as_display!(PlaceholderError);
+crate::display_as_explained!(PlaceholderError);
+
+impl std::error::Error for PlaceholderError {}
+
+impl Explain for PlaceholderError {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            PlaceholderError::NoValue { name } => write!(f, "the placeholder `{name}` has no value"),
+            PlaceholderError::Undeclared { name, .. } => {
+                write!(f, "the set declares no placeholder `{name}`")
+            }
+            PlaceholderError::Empty { name } => {
+                write!(f, "the placeholder `{name}` is an empty identifier")
+            }
+            PlaceholderError::EndsBody { name, path } => write!(
+                f,
+                "the value of the placeholder `{name}` holds a delimiter like `$$`, and could end the dollar-quoted body that it \
+                 stands in, in `{path}`"
+            ),
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            PlaceholderError::NoValue { name } => {
+                let setting = (Setting::Placeholder, Some(name.clone()));
+                Advice::of(NextStep::settings(vec![setting], "give it a value"))
+            }
+            PlaceholderError::Undeclared { declared, .. } if declared.is_empty() => {
+                Advice::of(NextStep::set(Setting::Placeholders, "declare it"))
+            }
+            PlaceholderError::Undeclared { declared, .. } => {
+                Advice::fix(format!("give values to {}", list(declared)))
+            }
+            PlaceholderError::Empty { .. } => Advice::fix("give it a name"),
+            PlaceholderError::EndsBody { .. } => {
+                Advice::fix("give it another value, or use it outside of the body only")
+            }
+        }
+    }
+}
 
 /// Names in a row, for a message.
 pub(crate) fn list(names: &[String]) -> String {

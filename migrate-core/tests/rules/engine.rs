@@ -5,12 +5,13 @@ use crate::support::{
     with_text,
 };
 use migrate_core::engine::MemoryDatabase;
+use migrate_core::engine::MemoryError as Error;
 use migrate_core::engine::{Settings, decide, run};
 use migrate_core::history::{HistoryState, Notice, SetPosition};
 use migrate_core::plan::{
     Accept, Interruption, Plan, Policies, Refused, Resolution, Resolve, Step, Steps, Up,
 };
-use migrate_core::{Error, Event, Set, Version};
+use migrate_core::{Event, Set, Version};
 use std::time::Duration;
 
 fn impatient() -> Settings {

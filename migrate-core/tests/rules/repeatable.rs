@@ -4,8 +4,9 @@ use crate::support::{steps, take, take_with};
 use migrate_core::directory;
 use migrate_core::directory::source::SourceFile;
 use migrate_core::engine::MemoryDatabase;
+use migrate_core::engine::MemoryError as Error;
 use migrate_core::plan::{Down, Policies, Redo, Refused, Resolution, Resolve, To, Up};
-use migrate_core::{Error, Set, Version};
+use migrate_core::{Set, Version};
 use proptest::prelude::*;
 
 fn set(files: &[(&str, &str)]) -> Set {

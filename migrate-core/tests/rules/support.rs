@@ -1,12 +1,13 @@
 //! Sets in a line, and a way to run a future that never waits.
 
 use migrate_core::engine::MemoryDatabase;
+use migrate_core::engine::MemoryError as Error;
 use migrate_core::engine::event::Unobserved;
 use migrate_core::engine::{Settings, run};
 use migrate_core::history::{Applied, HistoryState, Interrupted};
 use migrate_core::plan::{Plan, Step};
 use migrate_core::{
-    Digest, Error, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,
+    Digest, Migration, Options, Report, Script, Set, SqlMigration, TransactionMode, Version, sql,
 };
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

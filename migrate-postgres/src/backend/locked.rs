@@ -2,7 +2,8 @@
 
 use crate::connection::protect::alive_until;
 use crate::connection::session::Session;
-use crate::error::Error;
+use crate::error::wording::is_turned_away;
+use crate::error::{ApplyError, Error};
 use crate::execute::{
     BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_statements, apply_transactions,
     check_claim, is_contention, is_strange, server_failure, timeouts,
@@ -13,17 +14,15 @@ use crate::history::load;
 use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::history::table::{RunIdentity, Said, is_statement_by_statement};
-use crate::lock::{Crowd, Crowded, Lock, is_turned_away, turned_away};
+use crate::lock::{Crowd, Crowded, Lock, turned_away};
 use crate::sql::answers::simple_query;
 use crate::sql::transaction::BEGIN;
 use async_trait::async_trait;
 use futures_util::future::{Either, join, select};
-use migrate_core::engine::Locked;
-use migrate_core::engine::Progress;
-use migrate_core::engine::error::ApplyError;
+use migrate_core::engine::{Locked, Progress, Released};
 use migrate_core::history::{HistoryState, HistoryTail};
 use migrate_core::plan::Step;
-use migrate_core::{Error as EngineError, Options, Set};
+use migrate_core::{Options, Set};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -128,7 +127,9 @@ impl PgLocked<'_, '_> {
             Either::Right((Some(crowded), _)) => return StepsOutcome::Crowded(crowded),
         };
         match (applied, crowd) {
-            (Err(ApplyError::Other(EngineError::Backend(error))), Some(crowd)) if waited_in_vain(&error) => {
+            (Err(ApplyError::Other(Error::Server { source, .. })), Some(crowd))
+                if is_turned_away(&source) =>
+            {
                 StepsOutcome::Crowded(Crowded { error: crowd.error(false), may_retry: true })
             }
             (applied, _) => StepsOutcome::Applied(applied),
@@ -149,11 +150,6 @@ enum StepsOutcome {
     Crowded(Crowded),
     /// The lock is lost.
     Lost,
-}
-
-/// Whether a pooler has ended the wait of a message for a server connection.
-fn waited_in_vain(error: &migrate_core::engine::error::BackendError) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Server { source, .. }) if is_turned_away(source))
 }
 
 /// What applies steps while something else keeps the lock.
@@ -194,9 +190,10 @@ impl Applier<'_, '_> {
             };
             if self.session_info.table.is_being_made(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
-                return Err(ApplyError::ForeignToolActive(
-                    Error::server("creating the history's table", error).into(),
-                ));
+                return Err(ApplyError::ForeignToolActive(Error::server(
+                    "creating the history's table",
+                    error,
+                )));
             }
             if !is_made_meanwhile(&error) {
                 drop(self.client.batch_execute("ROLLBACK").await);
@@ -278,7 +275,7 @@ impl Applier<'_, '_> {
         }
         while let Some(first) = rest.first() {
             if self.holder.is_closed() {
-                return Err(Error::LockLost { done: 0 }.into_apply());
+                return Err(ApplyError::LockLost);
             }
             let statement_by_statement = is_statement_by_statement(first);
             if statement_by_statement {
@@ -326,15 +323,17 @@ impl Applier<'_, '_> {
 
 #[async_trait]
 impl Locked for PgLocked<'_, '_> {
+    type Error = Error;
+
     fn end(&self) -> Option<HistoryTail> {
         self.end
     }
 
-    async fn load(&mut self) -> Result<HistoryState, EngineError> {
+    async fn load(&mut self) -> Result<HistoryState, Error> {
         // The table may have been made or upgraded since.
         let created = self.preamble.create.is_none().then(|| self.session_info.created());
         let session_info = created.as_ref().unwrap_or(&self.session_info);
-        Ok(load::load_all(self.worker(), session_info, self.settings, self.set).await?)
+        load::load_all(self.worker(), session_info, self.settings, self.set).await
     }
 
     async fn apply(
@@ -348,13 +347,13 @@ impl Locked for PgLocked<'_, '_> {
             StepsOutcome::Crowded(Crowded { error, may_retry }) => {
                 self.drop_worker();
                 *self.has_given_way = true;
-                Err(if may_retry { ApplyError::Crowded(error.into()) } else { error.into_apply() })
+                Err(if may_retry { ApplyError::Crowded(error) } else { error.into_apply() })
             }
             StepsOutcome::Lost => {
                 // Somebody else may begin now.
                 self.lost = true;
                 self.drop_worker();
-                Err(Error::LockLost { done: 0 }.into_apply())
+                Err(ApplyError::LockLost)
             }
         }
     }
@@ -364,9 +363,9 @@ impl Locked for PgLocked<'_, '_> {
         alive_until(self.worker(), self.session_info.idle_limit, pausing).await;
     }
 
-    async fn release(mut self: Box<Self>) -> Result<(), EngineError> {
+    async fn release(mut self: Box<Self>) -> Result<Released, Error> {
         if self.lost {
-            return Ok(());
+            return Ok(Released::Lost);
         }
         let said = self.monitor.take_counts();
         if self.session_info.conform.is_some() {
@@ -386,6 +385,6 @@ impl Locked for PgLocked<'_, '_> {
             }
         };
         self.holder.unmark();
-        if still_ours { Ok(()) } else { Err(EngineError::LockLost { done: 0 }) }
+        Ok(if still_ours { Released::Held } else { Released::Lost })
     }
 }

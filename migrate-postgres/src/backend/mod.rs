@@ -10,7 +10,7 @@ use crate::backend::locked::PgLocked;
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
-use crate::error::Error;
+use crate::error::{Error, LimitOwner};
 use crate::execute::{BlockerMonitor, Preamble};
 use crate::history::settings::RunSettings;
 use crate::history::{SessionInfo, Whereabouts, end, head, load, run_id};
@@ -18,11 +18,11 @@ use crate::lock::{
     Crowd, Key, LOCKED, LeaseLock, Lock, LockAttempt, SessionLock, TransactionLock, same_server,
 };
 use crate::settings::LockKind;
-use crate::sql::answers::{parsed, text};
+use crate::sql::answers::{is_true, parsed, text};
 use async_trait::async_trait;
 use migrate_core::engine::{History, Holder, Locking};
 use migrate_core::history::{HistoryHead, HistoryState};
-use migrate_core::{Digest, Error as EngineError, Set};
+use migrate_core::{Digest, Set};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
@@ -151,17 +151,19 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
     }
 
     /// The limit of connections that the role or the database has, the smaller one, and whose it is.
-    async fn connection_limit(&self) -> Option<(String, i32)> {
-        const LIMIT: &str = "SELECT l.owner, l.most FROM ( \
-            SELECT 'role ' || pg_catalog.quote_ident(r.rolname) AS owner, r.rolconnlimit AS most \
+    async fn connection_limit(&self) -> Option<(LimitOwner, i32)> {
+        const LIMIT: &str = "SELECT l.owner, l.is_role, l.most FROM ( \
+            SELECT pg_catalog.quote_ident(r.rolname) AS owner, true AS is_role, r.rolconnlimit AS most \
             FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND NOT r.rolsuper \
             UNION ALL \
-            SELECT 'database ' || pg_catalog.quote_ident(d.datname), d.datconnlimit \
+            SELECT pg_catalog.quote_ident(d.datname), false, d.datconnlimit \
             FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) l \
             WHERE l.most >= 0 ORDER BY l.most LIMIT 1";
         let rows = protect::ask(&self.session, LIMIT).await.ok()?;
         let row = rows.first()?;
-        Some((text(row, 0)?.to_owned(), parsed(row, 1)?))
+        let name = text(row, 0)?.to_owned();
+        let owner = if is_true(row, 1) { LimitOwner::Role(name) } else { LimitOwner::Database(name) };
+        Some((owner, parsed(row, 2)?))
     }
 
     /// How the lock is held: a transaction can hold it only where another connection does the work.
@@ -254,19 +256,21 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
 
 #[async_trait]
 impl<T: Target + ?Sized> History for PgHistory<'_, T> {
-    async fn head(&mut self, set: &Set) -> Result<HistoryHead, EngineError> {
+    type Error = Error;
+
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error> {
         match self.probe(set).await {
-            Err(error) if error.is_of_a_timeout() => Ok(self.probe_without_timeouts(set, error).await?),
-            looked => Ok(looked?),
+            Err(error) if error.is_of_a_timeout() => self.probe_without_timeouts(set, error).await,
+            looked => looked,
         }
     }
 
-    async fn load(&mut self, set: &Set) -> Result<HistoryState, EngineError> {
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error> {
         let session_info = self.session_info().await?;
-        Ok(load::load_all(&self.session, &session_info, self.settings, set).await?)
+        load::load_all(&self.session, &session_info, self.settings, set).await
     }
 
-    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a>, EngineError> {
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, Error>, Error> {
         let (kind, run) = (self.lock_kind()?, self.settings.run.clone().unwrap_or_else(run_id));
         #[cfg(feature = "operate")]
         let backup = crate::backup::Due::of(self.settings, self.target)?;
@@ -277,7 +281,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             match is_free.map_err(|error| self.unanswered(error))? {
                 Ok(true) => {}
                 Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
-                Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+                Err(error) => return Err(lock_error(&self.session, self.settings, error).await),
             }
         }
         if lock.outlives_session() {
@@ -296,13 +300,13 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             Ok(LockAttempt::InTransaction) => {
                 // What would end our transaction would end its owner's.
                 self.session.unmark();
-                return Err(Error::InTransaction.into());
+                return Err(Error::InTransaction);
             }
             Ok(LockAttempt::NoSchema) => {
                 self.session.unmark();
-                return Err(Error::NoSchema.into());
+                return Err(Error::NoSchema);
             }
-            Err(error) => return Err(lock_error(&self.session, self.settings, error).await.into()),
+            Err(error) => return Err(lock_error(&self.session, self.settings, error).await),
         };
         let read = SessionInfo::read(self.settings, &mut answers);
         let mark = read.as_ref().ok().and_then(|session_info| lock.mark(session_info.pid));
@@ -319,12 +323,12 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 self.session.unmark();
                 // So many replicas that there is no connection left to work with: some of them will be done soon.
                 if !error.is_too_many_connections() {
-                    return Err(error.into());
+                    return Err(error);
                 }
                 return match self.connection_limit().await {
                     // Nobody but this run itself is in its way, however long it waits.
-                    Some((owner, 1)) => Err(error.with_limit(owner).into()),
-                    _ => Ok(Locking::Crowded(error.into())),
+                    Some((owner, 1)) => Err(error.with_limit(owner)),
+                    _ => Ok(Locking::Crowded(error)),
                 };
             }
         };

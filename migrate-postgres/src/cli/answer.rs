@@ -8,6 +8,7 @@ use super::page::{Page, Tone};
 use super::problem::Problem;
 use crate::operate::Bytes;
 use anstream::{AutoStream, ColorChoice};
+use migrate_core::advice::message;
 use serde_json::Value;
 use std::io::Write;
 
@@ -65,7 +66,7 @@ fn backup_page(context: &Context) -> Page {
 
 /// A problem: what went wrong, the state of the database, and the advice.
 fn problem_page(problem: &Problem, next: &Next, backup: Page) -> Page {
-    let (what, _) = problem.told();
+    let what = message(problem).to_string();
     let mut lines = what.lines();
     let first = lines.next().unwrap_or_default();
     Page::default()

@@ -2,9 +2,11 @@
 
 use super::problem::Problem;
 use super::signals::Signal;
-use crate::error::Error;
-use migrate_core::engine::error::{Failure, Left};
+use crate::error::{Error, ErrorClass};
+use migrate_core::advice::Left;
+use migrate_core::engine::error::Failure;
 use std::process::ExitCode;
+use tokio_postgres::error::SqlState;
 
 /// The outcome of a command. Its number is the exit code.
 ///
@@ -96,39 +98,25 @@ impl Exit {
 
     /// The exit code of a library error.
     fn of_error(error: &Error) -> Exit {
-        match error {
-            Error::Refused(_)
-            | Error::ClaimContradicted { .. }
-            | Error::InTransaction
-            | Error::SeveralHistories { .. }
-            | Error::ForeignHistory { .. }
-            | Error::ForeignTable { .. }
-            | Error::Placeholder(_)
-            | Error::DamagedTable { .. }
-            | Error::NewerFormat { .. }
-            | Error::NotATable { .. }
-            | Error::WrongDigest { .. }
-            | Error::OneConnection { .. }
-            | Error::OtherSchema { .. }
-            | Error::RowSecurity { .. }
-            | Error::NotOurTable { .. }
-            | Error::RowNotKept { .. }
-            | Error::Stale { .. } => Exit::Refused,
-            #[cfg(feature = "deadpool")]
-            Error::Pool { .. } => Exit::Refused,
-            Error::Differs { .. } => Exit::Drift,
-            Error::LockWait { .. } => Exit::LockNotGot,
-            Error::Backup(_) => Exit::NoBackup,
-            Error::Failed(failure) => Exit::of_failure(failure),
-            _ => Exit::Error,
+        match (error.kind().class(), error) {
+            (_, Error::Failed(failure)) => Exit::of_failure(failure),
+            (ErrorClass::Failed, _) => Exit::Failed,
+            (ErrorClass::Refused, _) => Exit::Refused,
+            (ErrorClass::Drift, _) => Exit::Drift,
+            (ErrorClass::Locked, _) => Exit::LockNotGot,
+            (ErrorClass::Backup, _) => Exit::NoBackup,
+            (ErrorClass::Other, _) => Exit::Error,
         }
     }
 
     pub(super) fn of_failure(failure: &Failure) -> Exit {
-        match (&failure.left, failure.code.as_deref()) {
-            (Left::InDoubt { .. }, _) => Exit::InDoubt,
-            (Left::Nothing, Some("55P03")) => Exit::LockNotGot,
-            _ => Exit::Failed,
+        let is_lock_timeout = failure.code.as_deref() == Some(SqlState::LOCK_NOT_AVAILABLE.code());
+        if failure.left.is_in_doubt() {
+            Exit::InDoubt
+        } else if is_lock_timeout && failure.left == Left::Nothing {
+            Exit::LockNotGot
+        } else {
+            Exit::Failed
         }
     }
 
@@ -148,7 +136,12 @@ impl Exit {
             Problem::Interrupted(Signal::Interrupt) => Exit::Interrupted,
             Problem::Interrupted(Signal::Terminate) => Exit::Terminated,
             Problem::Interrupted(Signal::HangUp) => Exit::HungUp,
-            _ => Exit::Error,
+            Problem::Connection(_)
+            | Problem::Folder(_)
+            | Problem::File { .. }
+            | Problem::Exists { .. }
+            | Problem::NotKept
+            | Problem::KeptEarlier { .. } => Exit::Error,
         }
     }
 }

@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::schema::catalog::Difference;
 use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
 use migrate_core::FolderError;
+use migrate_core::advice::{self, Cause, Choice, Explain, Left, NextStep, StepValue};
 use migrate_core::display::printable::is_obeyed;
 use migrate_core::engine::Holder;
-use migrate_core::engine::advice::Cause;
-use migrate_core::engine::error::{Failure, Left, Place};
+use migrate_core::engine::error::{Failure, Place};
 use migrate_core::history::Notice;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -79,13 +79,45 @@ pub(super) fn text(document: &Value) -> String {
 
 fn next_steps(next: &Next) -> Value {
     let commands = next.commands.iter().map(|(command, what)| json!({ "command": command, "does": what }));
-    json!({ "advice": next.advice, "commands": commands.collect::<Vec<_>>() })
+    json!({
+        "advice": next.advice,
+        "library": next.library,
+        "steps": next.steps.choices.iter().map(choice).collect::<Vec<_>>(),
+        "then": next.steps.then.as_ref().map(step),
+        "commands": commands.collect::<Vec<_>>(),
+    })
+}
+
+/// A way out, as data.
+fn choice(choice: &Choice) -> Value {
+    let mut value = step(&choice.step);
+    value["about"] = json!(choice.about);
+    value["if"] = json!(choice.when);
+    value
+}
+
+/// A step of advice, as data.
+fn step(step: &NextStep) -> Value {
+    let mut value = json!({ "step": step.word() });
+    for (name, content) in step.values() {
+        value[name] = match content {
+            StepValue::Text(text) => json!(text),
+            StepValue::Number(number) => json!(number),
+            StepValue::Flag(flag) => json!(flag),
+            StepValue::Settings(settings) => settings
+                .into_iter()
+                .map(|(setting, value)| (setting.word().to_owned(), json!(value)))
+                .collect(),
+            other => json!(format!("{other:?}")),
+        };
+    }
+    value
 }
 
 /// What went wrong.
 pub(super) fn error(problem: &Problem) -> Value {
-    let (message, _) = problem.told();
-    let mut value = json!({ "kind": problem.kind(), "message": message });
+    let message = advice::message(problem).to_string();
+    let mut value = json!({ "kind": problem.kind(), "message": message, "left": left(problem.left()) });
     match problem {
         Problem::Migrate(Error::Failed(failure)) | Problem::Refuted(failure) => {
             value["failure"] = self::failure(failure);
@@ -135,7 +167,7 @@ pub(super) fn failure(failure: &Failure) -> Value {
         "constraint": failure.names.constraint,
         "blockers": failure.blockers.iter().map(holder).collect::<Vec<_>>(),
         "attempts": failure.attempts,
-        "left": left(&failure.left),
+        "left": left(failure.left),
         "report": report(&failure.report),
     })
 }
@@ -151,13 +183,15 @@ fn place(place: &Place) -> Value {
     })
 }
 
-fn left(left: &Left) -> Value {
-    match left {
-        Left::Statements { done, total } => json!({ "state": "statements", "done": done, "total": total }),
-        Left::InDoubt { done, total } => json!({ "state": "in_doubt", "done": done, "total": total }),
-        Left::Applied => json!({ "state": "applied" }),
-        _ => json!({ "state": "nothing" }),
+fn left(left: Left) -> Value {
+    let (done, total) = left.counts();
+    let mut value = json!({ "state": left.word() });
+    for (name, count) in [("done", done), ("total", total)] {
+        if let Some(count) = count {
+            value[name] = json!(count);
+        }
     }
+    value
 }
 
 fn holder(holder: &Holder) -> Value {

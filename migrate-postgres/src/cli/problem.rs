@@ -5,35 +5,28 @@ use super::signals::Signal;
 use super::standalone::RenumberProblem;
 use crate::error::Error;
 use migrate_core::FolderError;
-use migrate_core::engine::advice::Words;
+use migrate_core::advice::{Advice, Explain, Left, NextStep};
+use migrate_core::display::printable::Printable;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// The error of a command.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum Problem {
     /// The library's own errors.
-    #[error(transparent)]
-    Migrate(#[from] Error),
+    Migrate(Error),
 
     /// A verify script, run on its own, failed.
-    #[error("{}", migrate_core::clean!(
-        "{}\ndatabase: {} is applied as before; nothing was changed\n\
-         next: find out what changed since it was applied, or correct the verify script",
-        without_state(_0), _0.name
-    ))]
     Refuted(Box<migrate_core::Failure>),
 
     /// The connection is not configured, or not correctly.
-    #[error(transparent)]
-    Connection(#[from] ConnectionProblem),
+    Connection(ConnectionProblem),
 
     /// The folder can't be read as a set.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
+    Folder(FolderError),
 
     /// A file can't be read or written.
-    #[error("{}", migrate_core::clean!("can't {what} `{}`: {source}", path.display()))]
     File {
         /// What was to be done with it.
         what: &'static str,
@@ -44,47 +37,30 @@ pub(crate) enum Problem {
     },
 
     /// A file to be created already exists.
-    #[error("{}", migrate_core::clean!("`{}` already exists; nothing was written\nnext: give the migration another name", path.display()))]
     Exists {
         /// The file.
         path: PathBuf,
     },
 
     /// A name without letters and digits.
-    #[error("{}", migrate_core::clean!(
-        "`{name}` has no letter or digit; nothing was written\nnext: name what the migration does, for example create_users"
-    ))]
     NewName {
         /// The name as it was given.
         name: String,
     },
 
     /// A layout in which `new` creates no files.
-    #[error("{}", migrate_core::clean!(
-        "can't create a migration in the {layout} layout; nothing was written\nnext: write the migration by hand"
-    ))]
     NewLayout {
         /// The layout's name.
         layout: String,
     },
 
     /// A reset of a database that is not marked as a development database.
-    #[error("{}", migrate_core::clean!(
-        "the database {database} is not marked as a development database, and a reset drops everything in it; nothing was changed\n\
-         next: mark it once, or repeat its name"
-    ))]
     NotDevelopment {
         /// Its name.
         database: String,
     },
 
     /// A revert that was not confirmed.
-    #[error("{}", migrate_core::clean!(
-        "reverting {} in the database {database} ({server}) was not confirmed: {}; nothing was reverted\nnext: {}",
-        names.join(", "),
-        if *asked { "the answer was not yes" } else { "there is no terminal to ask on" },
-        if *asked { "check the steps with `--dry-run`" } else { "give `--yes` if everything that the down scripts drop may be lost, rows included" }
-    ))]
     NotConfirmed {
         /// Its name.
         database: String,
@@ -97,9 +73,6 @@ pub(crate) enum Problem {
     },
 
     /// A reset with the name of another database.
-    #[error("{}", migrate_core::clean!(
-        "the database is {database}, not {confirmed}; nothing was changed\nnext: check which database the connection leads to"
-    ))]
     OtherDatabase {
         /// Its name.
         database: String,
@@ -108,11 +81,6 @@ pub(crate) enum Problem {
     },
 
     /// A reset of a database that subscribes to others.
-    #[error("{}", migrate_core::clean!(
-        "the database {database} has subscriptions ({}); a reset would leave their slots on the publisher, which would keep its WAL; \
-         nothing was changed\nnext: drop them first: DROP SUBSCRIPTION {}",
-        names.join(", "), crate::sql::quote::quote_if_needed(&names[0])
-    ))]
     Subscriptions {
         /// Its name.
         database: String,
@@ -121,9 +89,6 @@ pub(crate) enum Problem {
     },
 
     /// The seed script failed.
-    #[error("{}", migrate_core::clean!(
-        "the seed script failed{place}: {message}\ndatabase: rebuilt; the seed script left nothing behind\nnext: correct the script, and reset again"
-    ))]
     Seed {
         /// Where in it: ` at seed.sql:3:1`.
         place: String,
@@ -132,32 +97,18 @@ pub(crate) enum Problem {
     },
 
     /// No schema is recorded.
-    #[error(
-        "no schema is recorded to compare with; nothing was changed\n\
-         next: record it in each run with `--snapshot-schema`, record the current one with `drift --keep`, or compare without `--kept`"
-    )]
     NotKept,
 
     /// The recorded schema is older than the last migrations that were applied or reverted.
-    #[error("{}", migrate_core::clean!(
-        "the schema recorded at {at} is outdated: a later run recorded none; nothing was changed\n\
-         next: compare without `--kept`, and record the schema with `drift --keep` if all is well"
-    ))]
     KeptEarlier {
         /// When it was recorded.
         at: String,
     },
 
     /// A migration keeps its version.
-    #[error(transparent)]
-    Renumber(#[from] RenumberProblem),
+    Renumber(RenumberProblem),
 
     /// Ended by a signal.
-    #[error("{}", migrate_core::clean!(
-        "{}; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement\n\
-         next: check the state of the database",
-        _0.past()
-    ))]
     Interrupted(Signal),
 }
 
@@ -165,7 +116,7 @@ impl Problem {
     /// Its name in the JSON output.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Problem::Migrate(error) => kind_of(error),
+            Problem::Migrate(error) => error.kind().word(),
             Problem::Refuted(_) => "refuted",
             Problem::Connection(_) => "connection",
             Problem::Folder(FolderError::Problems { .. }) => "problems",
@@ -189,117 +140,156 @@ impl Problem {
             Problem::Interrupted(_) => "interrupted",
         }
     }
+}
 
-    /// What was wrong, and what to do about it.
-    pub(super) fn told(&self) -> (String, Option<String>) {
-        if let Problem::Migrate(Error::Failed(failure)) = self {
-            let (what, _) = self.parted();
-            return (what, Some(failure.next(Words::CommandLine)));
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        Problem::Migrate(error)
+    }
+}
+
+impl From<ConnectionProblem> for Problem {
+    fn from(problem: ConnectionProblem) -> Problem {
+        Problem::Connection(problem)
+    }
+}
+
+impl From<FolderError> for Problem {
+    fn from(error: FolderError) -> Problem {
+        Problem::Folder(error)
+    }
+}
+
+impl From<RenumberProblem> for Problem {
+    fn from(problem: RenumberProblem) -> Problem {
+        Problem::Renumber(problem)
+    }
+}
+
+impl Explain for Problem {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            Problem::Migrate(error) => error.fact(f),
+            Problem::Refuted(failure) => failure.fact(f),
+            Problem::Connection(problem) => problem.fact(f),
+            Problem::Folder(error) => write!(f, "{error}"),
+            Problem::File { what, path, source } => write!(f, "can't {what} `{}`: {source}", path.display()),
+            Problem::Exists { path } => write!(f, "`{}` already exists", path.display()),
+            Problem::NewName { name } => write!(f, "`{name}` has no letter or digit"),
+            Problem::NewLayout { layout } => write!(f, "can't create a migration in the {layout} layout"),
+            Problem::NotDevelopment { database } => write!(
+                f,
+                "the database {database} is not marked as a development database, and a reset drops everything in it"
+            ),
+            Problem::NotConfirmed { database, server, names, asked } => write!(
+                f,
+                "reverting {} in the database {database} ({server}) was not confirmed: {}",
+                names.join(", "),
+                if *asked { "the answer was not yes" } else { "there is no terminal to ask on" }
+            ),
+            Problem::OtherDatabase { database, confirmed } => {
+                write!(f, "the database is {database}, not {confirmed}")
+            }
+            Problem::Subscriptions { database, names } => write!(
+                f,
+                "the database {database} has subscriptions ({}); a reset would leave their slots on the publisher, which would \
+                 keep its WAL",
+                names.join(", ")
+            ),
+            Problem::Seed { place, message } => write!(f, "the seed script failed{place}: {message}"),
+            Problem::NotKept => f.write_str("no schema is recorded to compare with"),
+            Problem::KeptEarlier { at } => {
+                write!(f, "the schema recorded at {at} is outdated: a later run recorded none")
+            }
+            Problem::Renumber(problem) => problem.fact(f),
+            Problem::Interrupted(signal) => f.write_str(signal.past()),
         }
-        let (what, next) = self.parted();
-        (what, next.as_deref().map(in_options))
     }
 
-    fn parted(&self) -> (String, Option<String>) {
-        let text = self.to_string();
-        match text.rsplit_once("\nnext: ") {
-            Some((what, next)) => (what.to_owned(), Some(next.to_owned())),
-            None => (text, None),
+    fn left(&self) -> Left {
+        match self {
+            Problem::Migrate(error) => error.left(),
+            Problem::Interrupted(_) => Left::Unknown,
+            Problem::Refuted(_)
+            | Problem::Connection(_)
+            | Problem::Folder(_)
+            | Problem::File { .. }
+            | Problem::Exists { .. }
+            | Problem::NewName { .. }
+            | Problem::NewLayout { .. }
+            | Problem::NotDevelopment { .. }
+            | Problem::NotConfirmed { .. }
+            | Problem::OtherDatabase { .. }
+            | Problem::Subscriptions { .. }
+            | Problem::Seed { .. }
+            | Problem::NotKept
+            | Problem::KeptEarlier { .. }
+            | Problem::Renumber(_) => Left::Nothing,
         }
     }
-}
 
-fn kind_of(error: &Error) -> &'static str {
-    match error {
-        Error::Url { .. } | Error::Connect { .. } => "connection",
-        Error::Login { .. } => "login",
-        Error::ConnectionLimit { .. } => "connection_limit",
-        Error::ReadOnly { .. } => "read_only",
-        Error::Privilege { .. } => "privilege",
-        Error::InTransaction => "in_transaction",
-        Error::ClaimContradicted { .. } => "not_so",
-        Error::NoSchema => "no_schema",
-        Error::DamagedTable { .. } => "damaged_table",
-        Error::NotATable { .. } => "not_a_table",
-        Error::WrongDigest { .. } => "wrong_digest",
-        Error::NewerFormat { .. } => "newer_format",
-        #[cfg(feature = "deadpool")]
-        Error::Pool { .. } => "pool",
-        Error::OneConnection { .. } => "one_connection",
-        Error::NoServerConnection { .. } => "no_server_connection",
-        Error::RowSecurity { .. } => "row_security",
-        Error::NotOurTable { .. } => "not_our_table",
-        Error::RowNotKept { .. } => "row_not_kept",
-        Error::DamagedRow { .. } => "damaged_row",
-        Error::Refused(refused) => refusal(refused),
-        Error::LockWait { .. } => "lock_wait",
-        Error::LockLost { .. } => "lock_lost",
-        Error::Failed(_) => "failed",
-        Error::Stale { .. } => "stale",
-        Error::Differs { .. } => "differs",
-        Error::Scratch(_) => "scratch",
-        Error::SeveralHistories { .. } => "several_histories",
-        Error::ForeignTable { .. } => "foreign_table",
-        Error::ForeignHistory { .. } => "foreign_history",
-        Error::OtherSchema { .. } => "other_schema",
-        Error::NotForTool { .. } => "not_for_tool",
-        Error::NoCheckpoints { .. } => "no_checkpoints",
-        Error::Placeholder(_) => "placeholder",
-        Error::Backup(_) => "backup",
-        _ => "server",
+    fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            Problem::Migrate(error) => error.state(f),
+            Problem::Refuted(failure) => {
+                write!(f, "\ndatabase: {} is applied as before; nothing was changed", failure.name)
+            }
+            Problem::Seed { .. } => f.write_str("\ndatabase: rebuilt; the seed script left nothing behind"),
+            Problem::Interrupted(_) => f.write_str(
+                "; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement",
+            ),
+            Problem::Exists { .. } | Problem::NewName { .. } | Problem::NewLayout { .. } => {
+                f.write_str("; nothing was written")
+            }
+            Problem::Renumber(_) => f.write_str("; nothing was renamed"),
+            // They are about files or settings, and no database was asked.
+            Problem::Connection(_) | Problem::Folder(_) | Problem::File { .. } => Ok(()),
+            Problem::NotDevelopment { .. }
+            | Problem::NotConfirmed { .. }
+            | Problem::OtherDatabase { .. }
+            | Problem::Subscriptions { .. }
+            | Problem::NotKept
+            | Problem::KeptEarlier { .. } => write!(f, "; {}", self.left()),
+        }
     }
-}
 
-fn refusal(refused: &crate::Refused) -> &'static str {
-    use crate::Refused as R;
-    match refused {
-        R::Edited { .. } => "edited",
-        R::OtherStatements { .. } => "other_statements",
-        R::NotApplied { .. } => "not_applied",
-        R::Missing { .. } => "missing",
-        R::OutOfOrder { .. } => "out_of_order",
-        R::Ahead { .. } => "ahead",
-        R::NoDown { .. } => "no_down",
-        R::KeptDown { .. } => "kept_down",
-        R::UnknownVersion { .. } => "unknown_version",
-        R::UnknownRun { .. } => "unknown_run",
-        R::RunBeneath { .. } => "run_beneath",
-        R::MarkedRun { .. } => "marked_run",
-        R::Marked { .. } => "marked",
-        R::NotAsShown => "not_as_shown",
-        R::NoRuns => "no_runs",
-        R::UnusableHistory(_) => "unusable_history",
-        R::NotEmpty { .. } => "not_empty",
-        R::NotInterrupted { .. } => "not_interrupted",
-        R::NoSuchStatement { .. } => "no_such_statement",
-        R::Interrupted { .. } => "interrupted_migration",
-        _ => "refused",
+    fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        if let Problem::Migrate(error) = self { error.details(f) } else { Ok(()) }
     }
-}
 
-/// What went wrong in a failure, without what it says about a run.
-fn without_state(failure: &migrate_core::Failure) -> String {
-    failure.what().to_string()
-}
-
-/// The library's advice, with options in place of the calls.
-fn in_options(advice: &str) -> String {
-    const WORDS: [(&str, &str); 15] = [
-        ("`drift_since_snapshot`", "`drift --kept`"),
-        ("`run` ", "`up` "),
-        ("`lock_wait`", "`--lock-wait`"),
-        ("`lock_timeout`", "`--lock-timeout`"),
-        ("`allow_missing`", "`--allow-missing`"),
-        ("`allow_out_of_order`", "`--allow-out-of-order`"),
-        ("`Down::including_marked`", "`--including-marked`"),
-        ("`ignore_foreign_history`", "`--ignore-foreign-history`"),
-        ("`history_schema`", "`--history-schema`"),
-        ("`history_table`", "`--history-table`"),
-        ("`Comparison::scratch`", "`--scratch`"),
-        ("`adopt_from`", "`--from`"),
-        ("`Backups::programs`", "`--pg-bin`"),
-        ("set `--", "give `--"),
-        ("with `--history", "by `--history"),
-    ];
-    WORDS.iter().fold(advice.to_owned(), |advice, (call, option)| advice.replace(call, option))
+    fn advice(&self) -> Advice {
+        match self {
+            Problem::Migrate(error) => error.advice(),
+            Problem::Refuted(_) => Advice::fix("find out what changed since it was applied")
+                .or(NextStep::fix("correct the verify script")),
+            Problem::Connection(problem) => problem.advice(),
+            Problem::Folder(_) | Problem::File { .. } => Advice::NONE,
+            Problem::Exists { .. } => Advice::fix("give the migration another name"),
+            Problem::NewName { .. } => Advice::fix("name what the migration does, for example create_users"),
+            Problem::NewLayout { .. } => Advice::fix("write the migration by hand"),
+            Problem::NotDevelopment { .. } => {
+                Advice::fix("mark it once").or(NextStep::fix("repeat its name"))
+            }
+            Problem::NotConfirmed { asked: true, .. } => Advice::fix("check the steps with `--dry-run`"),
+            Problem::NotConfirmed { asked: false, .. } => Advice::NONE.or_if(
+                "everything that the down scripts drop may be lost, rows included",
+                NextStep::fix("give `--yes`"),
+            ),
+            Problem::OtherDatabase { .. } => Advice::fix("check which database the connection leads to"),
+            Problem::Subscriptions { names, .. } => {
+                let first = names.first().map_or("", String::as_str);
+                let drop = format!("DROP SUBSCRIPTION {}", crate::sql::quote::quote_if_needed(first));
+                Advice::of(NextStep::sql_to("drop them first", drop))
+            }
+            Problem::Seed { .. } => Advice::fix("correct the script, and reset again"),
+            Problem::NotKept => Advice::fix("record it in each run with `--snapshot-schema`")
+                .or(NextStep::fix("record the current one with `drift --keep`"))
+                .or(NextStep::fix("compare without `--kept`")),
+            Problem::KeptEarlier { .. } => Advice::fix(
+                "compare without `--kept`, and record the schema with `drift --keep` if all is well",
+            ),
+            Problem::Renumber(problem) => problem.advice(),
+            Problem::Interrupted(_) => Advice::fix("check the state of the database"),
+        }
+    }
 }

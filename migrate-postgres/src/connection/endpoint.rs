@@ -1,7 +1,8 @@
 //! Where to connect, and how TLS is done there.
 
 use crate::connection::tls::{TlsOptions, TlsParameters};
-use crate::error::{Error, url_problem};
+use crate::error::Error;
+use crate::error::wording::url_problem;
 use std::ops::{Deref, DerefMut};
 use tokio_postgres::Config;
 

@@ -1,24 +1,17 @@
 //! The errors of a backup.
 
 use crate::display::units::Bytes;
+use migrate_core::advice::{Advice, Again, Explain, Left, NextStep, Setting};
+use migrate_core::display::printable::Printable;
+use std::fmt;
 use std::path::PathBuf;
 
 /// The error of a backup. Nothing was applied or reverted.
-#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
     /// `pg_dump` makes its own connection, and a client or a pool does not say how.
-    #[error(
-        "a backup needs a URL or a Config, and there is only a connection; nothing was changed\n\
-         next: migrate with a URL or a tokio_postgres::Config"
-    )]
     NoUrl,
     /// No `pg_dump` with its `pg_restore` is at least as new as the server.
-    #[error("{}", migrate_core::clean!(
-        "pg_dump and pg_restore of version {server} or newer are not installed (found: {}); nothing was changed\n\
-         next: install postgresql-client-{server}, or name the folder with `Backups::programs`",
-        if found.is_empty() { "none".to_owned() } else { found.join(", ") }
-    ))]
     NoProgram {
         /// The server's major version.
         server: u32,
@@ -26,10 +19,6 @@ pub enum BackupError {
         found: Vec<String>,
     },
     /// The disk may be too small for the backup.
-    #[error("{}", migrate_core::clean!(
-        "{} has {} free, and {} may be needed; nothing was changed\nnext: free some space, or name another folder",
-        folder.display(), Bytes(*free), Bytes(*needed)
-    ))]
     TooLittleSpace {
         /// The folder.
         folder: PathBuf,
@@ -39,7 +28,6 @@ pub enum BackupError {
         needed: u64,
     },
     /// The folder or a file in it can't be used.
-    #[error("{}", migrate_core::clean!("{}: {source}; nothing was changed\nnext: check that the folder exists and is writable", path.display()))]
     Folder {
         /// The path.
         path: PathBuf,
@@ -47,7 +35,6 @@ pub enum BackupError {
         source: std::io::Error,
     },
     /// A program failed; its file was removed.
-    #[error("{}", migrate_core::clean!("{} failed: {said}; nothing was changed\nnext: fix the cause, and run again", program.display()))]
     Program {
         /// The program.
         program: PathBuf,
@@ -56,4 +43,53 @@ pub enum BackupError {
     },
 }
 
-migrate_core::debug_as_display!(BackupError);
+migrate_core::display_as_explained!(BackupError);
+
+impl std::error::Error for BackupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let BackupError::Folder { source, .. } = self { Some(source) } else { None }
+    }
+}
+
+impl Explain for BackupError {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            BackupError::NoUrl => {
+                f.write_str("a backup needs a URL or a Config, and there is only a connection")
+            }
+            BackupError::NoProgram { server, found } => write!(
+                f,
+                "pg_dump and pg_restore of version {server} or newer are not installed (found: {})",
+                if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+            ),
+            BackupError::TooLittleSpace { folder, free, needed } => write!(
+                f,
+                "{} has {} free, and {} may be needed",
+                folder.display(),
+                Bytes(*free),
+                Bytes(*needed)
+            ),
+            BackupError::Folder { path, source } => write!(f, "{}: {source}", path.display()),
+            BackupError::Program { program, said } => write!(f, "{} failed: {said}", program.display()),
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            BackupError::NoUrl => Advice::fix("migrate with a URL or a tokio_postgres::Config"),
+            BackupError::NoProgram { server, .. } => {
+                Advice::fix(format!("install postgresql-client-{server}"))
+                    .or(NextStep::set(Setting::BackupPrograms, "name the folder"))
+            }
+            BackupError::TooLittleSpace { .. } => {
+                Advice::fix("free some space").or(NextStep::fix("name another folder"))
+            }
+            BackupError::Folder { .. } => Advice::fix("check that the folder exists and is writable"),
+            BackupError::Program { .. } => Advice::fix("fix the cause").then(NextStep::Again(Again::Run)),
+        }
+    }
+}

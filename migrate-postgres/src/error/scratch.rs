@@ -1,24 +1,18 @@
 //! The errors of scratch databases.
 
-use crate::error::{Error, cause, without_advice};
+use crate::error::{Error, cause};
+use migrate_core::advice::{Advice, Call, Explain, Left, NextStep, Setting};
+use migrate_core::display::printable::Printable;
+use std::fmt;
+use tokio_postgres::error::SqlState;
 
 /// The error of a comparison on a scratch database. The target was not changed.
-#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ScratchError {
     /// A connection or a pool does not say how to connect to another database of its server.
-    #[error(
-        "a comparison needs a scratch database, and an open connection or a pool does not say how to reach one; \
-         nothing was changed\n\
-         next: give the URL of an empty database with `Comparison::scratch`, or a URL as the target"
-    )]
     NoUrl,
 
     /// The role may not create databases.
-    #[error("{}", migrate_core::clean!(
-        "the role {role} may not create the scratch database that a comparison needs: {message}; nothing was changed\n\
-         next: give the URL of an empty database with `Comparison::scratch`, or ALTER ROLE {role} CREATEDB;"
-    ))]
     NotAllowed {
         /// The role.
         role: String,
@@ -27,10 +21,6 @@ pub enum ScratchError {
     },
 
     /// The given database is not empty.
-    #[error("{}", migrate_core::clean!(
-        "the scratch database {database} is not empty (objects: {count}, for example {first}); nothing was changed there\n\
-         next: give one that is empty except for extensions; anything else is dropped afterwards"
-    ))]
     NotEmpty {
         /// Its name.
         database: String,
@@ -41,11 +31,6 @@ pub enum ScratchError {
     },
 
     /// The given database has the remains of a comparison whose process was killed, and newer objects.
-    #[error("{}", migrate_core::clean!(
-        "the scratch database {database} was left by a comparison whose process was killed, and has objects created since: \
-         {count} in all, for example {first}; nothing was changed there\n\
-         next: save what you need of it, then drop and create it, or give another one"
-    ))]
     LeftBehind {
         /// Its name.
         database: String,
@@ -56,31 +41,18 @@ pub enum ScratchError {
     },
 
     /// The given database is the one to compare.
-    #[error("{}", migrate_core::clean!(
-        "the scratch database {database} is the database itself; nothing was changed\n\
-         next: give another, empty database"
-    ))]
     Same {
         /// Its name.
         database: String,
     },
 
     /// Another comparison uses the given database.
-    #[error("{}", migrate_core::clean!(
-        "the scratch database {database} is in use by another comparison; nothing was changed\n\
-         next: wait for it to end, or give another database"
-    ))]
     InUse {
         /// Its name.
         database: String,
     },
 
     /// The applied text is not available.
-    #[error("{}", migrate_core::clean!(
-        "can't determine what migration {name} made: the set does not have the text that was applied, and the history \
-         {problem}; nothing was changed\n\
-         next: compare with a release that has {name} as it was applied"
-    ))]
     NoText {
         /// The migration's name.
         name: String,
@@ -89,31 +61,18 @@ pub enum ScratchError {
     },
 
     /// The migrations do not run on an empty database.
-    #[error("{}", migrate_core::clean!(
-        "on the scratch database, not on the target: {}\n\
-         next: {}",
-        without_advice(source),
-        after_replay(source)
-    ))]
     Migrating {
         /// The cause.
         source: Box<Error>,
     },
 
     /// Code in a migration changes objects that all databases of the server share, without its text saying so.
-    #[error("{}", migrate_core::clean!(
-        "migration {name} changes objects that all databases of the server share (roles, databases, settings) in code that its text \
-         does not show, for example a trigger; this was rolled back on the scratch database, so it is unknown what {name} makes; \
-         nothing was changed\n\
-         next: move the change of shared objects to a statement of its own, which a comparison leaves out"
-    ))]
     Shared {
         /// The migration's name.
         name: String,
     },
 
     /// The server reported an error, or the connection was lost.
-    #[error("{}", migrate_core::clean!("{doing} the scratch database {database}: {}\nnext: {next}", cause(source)))]
     Server {
         /// The operation in progress.
         doing: &'static str,
@@ -122,23 +81,132 @@ pub enum ScratchError {
         /// The cause.
         source: tokio_postgres::Error,
         /// The advice.
-        next: &'static str,
+        advice: Advice,
     },
 }
 
-migrate_core::debug_as_display!(ScratchError);
+migrate_core::display_as_explained!(ScratchError);
+
+impl std::error::Error for ScratchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ScratchError::Migrating { source } => Some(source),
+            ScratchError::Server { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl ScratchError {
+    /// The SQLSTATE, if the server gave one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            ScratchError::Migrating { source } => source.sqlstate(),
+            ScratchError::Server { source, .. } => source.code().map(SqlState::code),
+            ScratchError::NoUrl
+            | ScratchError::NotAllowed { .. }
+            | ScratchError::NotEmpty { .. }
+            | ScratchError::LeftBehind { .. }
+            | ScratchError::Same { .. }
+            | ScratchError::InUse { .. }
+            | ScratchError::NoText { .. }
+            | ScratchError::Shared { .. } => None,
+        }
+    }
+}
+
+impl Explain for ScratchError {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            ScratchError::NoUrl => f.write_str(
+                "a comparison needs a scratch database, and an open connection or a pool does not say how to reach one",
+            ),
+            ScratchError::NotAllowed { role, message } => write!(
+                f,
+                "the role {role} may not create the scratch database that a comparison needs: {message}"
+            ),
+            ScratchError::NotEmpty { database, count, first } => write!(
+                f,
+                "the scratch database {database} is not empty (objects: {count}, for example {first})"
+            ),
+            ScratchError::LeftBehind { database, count, first } => write!(
+                f,
+                "the scratch database {database} was left by a comparison whose process was killed, and has objects created since: \
+                 {count} in all, for example {first}"
+            ),
+            ScratchError::Same { database } => {
+                write!(f, "the scratch database {database} is the database itself")
+            }
+            ScratchError::InUse { database } => {
+                write!(f, "the scratch database {database} is in use by another comparison")
+            }
+            ScratchError::NoText { name, problem } => write!(
+                f,
+                "can't determine what migration {name} made: the set does not have the text that was applied, and the history \
+                 {problem}"
+            ),
+            ScratchError::Migrating { source } => {
+                f.write_str("on the scratch database, not on the target: ")?;
+                source.fact(f)
+            }
+            ScratchError::Shared { name } => write!(
+                f,
+                "migration {name} changes objects that all databases of the server share (roles, databases, settings) in code that \
+                 its text does not show, for example a trigger; this was rolled back on the scratch database, so it is unknown what \
+                 {name} makes"
+            ),
+            ScratchError::Server { doing, database, source, .. } => {
+                write!(f, "{doing} the scratch database {database}: {}", cause(source))
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn advice(&self) -> Advice {
+        let another = |what| NextStep::set(Setting::Scratch, what);
+        match self {
+            ScratchError::NoUrl => Advice::of(another("give the URL of an empty database"))
+                .or(NextStep::fix("give a URL as the target")),
+            ScratchError::NotAllowed { role, .. } => Advice::of(another("give the URL of an empty database"))
+                .or(NextStep::sql(format!("ALTER ROLE {role} CREATEDB"))),
+            ScratchError::NotEmpty { .. } => Advice::fix(
+                "give one that is empty except for extensions; anything else is dropped afterwards",
+            ),
+            ScratchError::LeftBehind { .. } => {
+                Advice::fix("save what you need of it, then drop and create it")
+                    .or(another("give another one"))
+            }
+            ScratchError::Same { .. } => Advice::of(another("give another, empty database")),
+            ScratchError::InUse { .. } => {
+                Advice::of(NextStep::wait("wait for it to end")).or(another("give another database"))
+            }
+            ScratchError::NoText { name, .. } => {
+                Advice::fix(format!("compare with a release that has {name} as it was applied"))
+            }
+            ScratchError::Migrating { source } => after_replay(source),
+            ScratchError::Shared { .. } => Advice::fix(
+                "move the change of shared objects to a statement of its own, which a comparison leaves out",
+            ),
+            ScratchError::Server { advice, .. } => advice.clone(),
+        }
+    }
+}
 
 /// The advice if migrations that ran on the target do not run again.
-fn after_replay(error: &Error) -> &'static str {
-    let code = if let Error::Failed(failure) = error { failure.code.as_deref() } else { None };
-    match code {
-        Some("42704") => {
-            "find out what the database has that the scratch database lacks: a role of its server, an object that no migration creates"
-        }
-        Some("42501") => "compare as a role that may do what the migrations do",
-        _ => {
-            "find out what it needs that the migrations do not create, for example data; the schema can also be compared without \
-             running them, with the one that a run recorded (`drift_since_snapshot`)"
-        }
+fn after_replay(error: &Error) -> Advice {
+    match error.sqlstate() {
+        Some("42704") => Advice::fix(
+            "find out what the database has that the scratch database lacks: a role of its server, an object that no migration creates",
+        ),
+        Some("42501") => Advice::fix("compare as a role that may do what the migrations do"),
+        _ => Advice::fix("find out what it needs that the migrations do not create, for example data").or(
+            NextStep::call(
+                Call::DriftKept,
+                "compare with the schema that a run recorded, without running them",
+            ),
+        ),
     }
 }

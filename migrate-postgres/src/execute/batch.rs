@@ -9,16 +9,18 @@ use super::mode::Mode;
 use super::preamble::{Halt, RunBookkeeping, is_strange};
 use super::verify::verify;
 use super::watch::{At, PID, Pid, Received, Underway, next, tell, watch};
+use crate::error::ApplyError;
 use crate::error::Error;
+use crate::error::wording::is_turned_away;
 use crate::history::HistoryCursor;
 use crate::history::is_made_meanwhile;
-use crate::lock::{is_turned_away, turned_away};
+use crate::lock::turned_away;
 use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::Stream as _;
+use migrate_core::advice::Cause;
 use migrate_core::engine::Progress;
-use migrate_core::engine::advice::Cause;
-use migrate_core::engine::error::{ApplyError, Failure};
+use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 use migrate_core::sql::{Control, Unit};
 use migrate_core::{Options, Script};
@@ -625,9 +627,7 @@ impl Transactions<'_, '_, '_, '_> {
         if part.purpose == Purpose::Create {
             drop(self.context.client.batch_execute("ROLLBACK").await);
             if self.context.table.is_being_made(&error) {
-                return ApplyError::ForeignToolActive(
-                    Error::server("creating the history's table", error).into(),
-                );
+                return ApplyError::ForeignToolActive(Error::server("creating the history's table", error));
             }
             if !is_contention(&error) {
                 return self.context.session_info.create_error(error).into_apply();
@@ -797,9 +797,9 @@ pub(super) fn record_failure(
     }
     let error = context.session_info.write_error("writing the history", error);
     match code {
-        _ if is_moved => ApplyError::HistoryChanged(error.into()),
-        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::HistoryChanged(error.into()),
-        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::ForeignToolActive(error.into()),
+        _ if is_moved => ApplyError::HistoryChanged(error),
+        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::HistoryChanged(error),
+        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::ForeignToolActive(error),
         _ => error.into_apply(),
     }
 }

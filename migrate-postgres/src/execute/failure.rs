@@ -1,6 +1,6 @@
 //! From the server's error to a failure that names file, line and column.
 
-use migrate_core::engine::advice::Cause;
+use crate::error::wording;
 use migrate_core::engine::error::{Failure, Place};
 use migrate_core::plan::Step;
 use migrate_core::{Script, sql};
@@ -31,7 +31,8 @@ pub(crate) fn server_failure(
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, clean(db.message()));
     failure.place = place;
     failure.code = Some(code.to_owned());
-    failure.cause = cause_of(db);
+    failure.cause = wording::cause(db);
+    failure.missing_right = wording::missing_right(code, db.message());
     let owned = |name: Option<&str>| name.map(str::to_owned);
     failure.names.schema = owned(db.schema());
     failure.names.table = owned(db.table());
@@ -46,16 +47,6 @@ pub(crate) fn server_failure(
         said(db).any(|text| clean_context(text) != text) || failure.detail.as_deref() != db.detail();
     failure.source = (!shows_secret).then(|| Box::new(error) as _);
     failure
-}
-
-/// The function of the server that looks for the files of an extension: its name is the same in every language.
-const READS_EXTENSION: &str = "parse_extension_control_file";
-
-fn cause_of(db: &DbError) -> Option<Cause> {
-    let codes = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::UNDEFINED_FILE];
-    let is_extension = db.routine() == Some(READS_EXTENSION) && codes.contains(db.code());
-    let cause = is_extension.then_some(Cause::MissingExtension);
-    cause.or_else(|| Cause::of_message(db.code().code(), db.message()))
 }
 
 /// The byte of the script where the character is that the database's encoding does not have. The server gives its bytes, and

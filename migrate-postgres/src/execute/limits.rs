@@ -5,8 +5,8 @@
 //! before each of them: the transaction's begin is `now()`, the message's arrival `statement_timestamp()`. It needs no round trip.
 
 use crate::history::settings::RunSettings;
+use migrate_core::advice::Cause;
 use migrate_core::engine::Progress;
-use migrate_core::engine::advice::Cause;
 use migrate_core::engine::error::Failure;
 use migrate_core::{Options, Script};
 use std::time::Duration;

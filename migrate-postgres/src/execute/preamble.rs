@@ -1,7 +1,7 @@
 //! What a run's first message begins with, and its last one ends with.
 
 use super::mode::Mode;
-use migrate_core::engine::error::ApplyError;
+use crate::error::ApplyError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::error::SqlState;

@@ -11,6 +11,7 @@ use super::recovery::{Before, InDoubtStatement, RecoveryAction, Unsettled};
 use super::spent::{self, Spent};
 use super::verify::verify_committed;
 use super::watch::{At, FLUSH, PID, Pid, Underway, watch};
+use crate::error::ApplyError;
 use crate::error::Error;
 use crate::history::HistoryCursor;
 use crate::history::{Ended, Resumed};
@@ -18,9 +19,10 @@ use crate::sql::answers;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use futures_util::StreamExt;
 use futures_util::future::{join, join4};
+use migrate_core::advice::Cause;
+use migrate_core::advice::Left;
 use migrate_core::engine::Progress;
-use migrate_core::engine::advice::Cause;
-use migrate_core::engine::error::{ApplyError, Failure, Left};
+use migrate_core::engine::error::Failure;
 use migrate_core::history::Interrupted;
 use migrate_core::plan::{Settled, Step};
 use migrate_core::sql::{self, Control, Ending, Unit};
@@ -592,7 +594,7 @@ impl StepwiseStatements<'_, '_> {
         let unsettled = match stopped {
             StatementStopped::HistoryChanged(error) => {
                 self.restore("").await;
-                return ApplyError::HistoryChanged(Error::server("writing the history", error).into());
+                return ApplyError::HistoryChanged(Error::server("writing the history", error));
             }
             StatementStopped::Server { offset, error } => {
                 return self.stop_at_error(index, offset, error).await;

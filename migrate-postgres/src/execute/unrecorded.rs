@@ -1,13 +1,13 @@
 //! Steps of which no history tells.
 
 use super::{BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_transactions};
+use crate::error::ApplyError;
 use crate::error::Error;
 use crate::history::HistoryCursor;
 use crate::history::settings::RunSettings;
 use crate::history::{RunIdentity, SessionInfo};
 use migrate_core::Digest;
 use migrate_core::engine::Progress;
-use migrate_core::engine::error::ApplyError;
 use migrate_core::engine::event::Unobserved;
 use migrate_core::plan::Step;
 use tokio_postgres::Client;

@@ -8,6 +8,7 @@ use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::history::table::{HistoryTable, LAST_ROWS};
 use crate::sql::quote::quote_if_needed;
+use migrate_core::advice::{Advice, NextStep};
 use migrate_core::history::{AppliedRef, HistoryHead};
 use migrate_core::{Digest, Set, Version};
 use std::collections::HashMap;
@@ -278,9 +279,9 @@ pub(crate) async fn read_error(
     let tables = head_table::beside(&settings.history_table, settings.keeps().is_none());
     let tables: Vec<String> =
         tables.iter().map(|table| format!("{prefix}{}", quote_if_needed(table))).collect();
-    let next = format!("{usage}GRANT SELECT ON {} TO {to};", tables.join(", "));
+    let advice = Advice::of(NextStep::sql(format!("{usage}GRANT SELECT ON {} TO {to}", tables.join(", "))));
     let message = error.as_db_error().map_or_else(String::new, |db| db.message().to_owned());
-    Error::Privilege { role, what: "read the history", message, next }
+    Error::Privilege { role, what: "read the history", message, advice }
 }
 
 /// The columns that a table lacks to be a history of ours, those of another type included.

@@ -12,6 +12,7 @@ use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
 use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
 use crate::sql::transaction::{BEGIN, milliseconds};
 use migrate_core::Set;
+use migrate_core::advice::{Advice, NextStep};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
@@ -404,7 +405,8 @@ impl SessionInfo {
         if self.read_only {
             return Err(Error::ReadOnly {
                 reason: "default_transaction_read_only is on for this session",
-                next: "set it to off for this role, database or connection, or let another instance migrate first",
+                advice: Advice::fix("set it to off for this role, database or connection")
+                    .or(NextStep::fix("let another instance migrate first")),
             });
         }
         if !self.exists && !self.may_create {
@@ -412,19 +414,20 @@ impl SessionInfo {
             let (message, grant) = if self.schema_exists {
                 (
                     format!("permission denied for schema {}", self.table.schema()),
-                    format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};"),
+                    format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}"),
                 )
             } else {
                 (
                     format!("the schema {} does not exist, and it may not make one", self.table.schema()),
-                    format!("CREATE SCHEMA {schema} AUTHORIZATION {role};"),
+                    format!("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
                 )
             };
             return Err(Error::Privilege {
                 role: self.role.clone(),
                 what: "create the history's table",
                 message,
-                next: format!("{grant} or let a role that may do so migrate first"),
+                advice: Advice::of(NextStep::sql(grant))
+                    .or(NextStep::fix("let a role that may do so migrate first")),
             });
         }
         Ok(())
@@ -439,9 +442,8 @@ impl SessionInfo {
                 role: self.role.clone(),
                 what: "upgrade the history's table to the format of this release",
                 message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-                next: format!(
-                    "let the owner of the table migrate with this release first, or ALTER TABLE {schema}.{table} OWNER TO {role};"
-                ),
+                advice: Advice::fix("let the owner of the table migrate with this release first")
+                    .or(NextStep::sql(format!("ALTER TABLE {schema}.{table} OWNER TO {role}"))),
             };
         }
         self.write_error("creating the history's table", error)
@@ -465,7 +467,7 @@ impl SessionInfo {
             role: self.role.clone(),
             what,
             message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-            next: format!("GRANT {rights} ON {} TO {role};", tables.join(", ")),
+            advice: Advice::of(NextStep::sql(format!("GRANT {rights} ON {} TO {role}", tables.join(", ")))),
         }
     }
 

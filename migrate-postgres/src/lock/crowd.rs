@@ -12,7 +12,6 @@ use migrate_core::engine::Backoff;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
 /// The key of the advisory lock of the one run that stays.
 const FIRST: i64 = i64::from_be_bytes(*b"migrate1");
@@ -57,13 +56,6 @@ pub(super) fn may_try(has_given_way: bool) -> String {
 /// The keys of the locks that keep others from the lock of a key, the one of the run that stays last.
 pub(super) fn in_the_way(key: &str) -> String {
     format!("IN ({key}, {FIRST}) ORDER BY ((l.classid::int8 << 32) | l.objid::int8) = {FIRST}")
-}
-
-/// Whether the pooler has ended a wait for a server connection.
-pub(crate) fn is_turned_away(error: &tokio_postgres::Error) -> bool {
-    error
-        .as_db_error()
-        .is_some_and(|db| *db.code() == SqlState::PROTOCOL_VIOLATION && db.message() == "query_wait_timeout")
 }
 
 /// The error of such a wait.

@@ -19,7 +19,7 @@ use crate::sql::transaction::IS_FREE;
 use async_trait::async_trait;
 use migrate_core::engine::Holder;
 
-pub(crate) use crowd::{Crowd, Crowded, is_turned_away, turned_away};
+pub(crate) use crowd::{Crowd, Crowded, turned_away};
 pub(crate) use lease::LeaseLock;
 pub(crate) use session::SessionLock;
 use tokio_postgres::{Client, SimpleQueryMessage};

@@ -1,11 +1,13 @@
 //! The status of each migration.
 
 use crate::backend::RunningAttempt;
+#[cfg(any(feature = "cli", feature = "report"))]
+use crate::error::wording;
 use crate::history::{Attempt, AttemptOutcome};
 #[cfg(any(feature = "cli", feature = "report"))]
-use migrate_core::engine::advice::Cause;
+use migrate_core::advice::Left;
 #[cfg(any(feature = "cli", feature = "report"))]
-use migrate_core::engine::error::{Failure, Left};
+use migrate_core::engine::error::Failure;
 use migrate_core::history::HistoryState;
 use migrate_core::history::Notice;
 use migrate_core::plan::Action;
@@ -91,7 +93,8 @@ impl StatusRow {
         let AttemptOutcome::Failed { sqlstate, message, .. } = last else { return None };
         let mut failure =
             Failure::new(self.version.clone(), self.name.clone(), Action::Apply, message.clone());
-        failure.cause = sqlstate.as_deref().and_then(|code| Cause::of_message(code, message));
+        failure.cause = sqlstate.as_deref().and_then(|code| wording::cause_of_message(code, message));
+        failure.missing_right = sqlstate.as_deref().and_then(|code| wording::missing_right(code, message));
         failure.code.clone_from(sqlstate);
         failure.left = left;
         Some(failure)

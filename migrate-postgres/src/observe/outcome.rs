@@ -1,6 +1,6 @@
 //! What a run came to, in words that telemetry can group by.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorClass};
 #[cfg(feature = "metrics")]
 use migrate_core::Report;
 
@@ -49,11 +49,11 @@ impl Outcome {
     }
 
     pub(crate) fn of_error(error: &Error) -> Outcome {
-        match error {
-            Error::Refused(_) => Outcome::Refused,
-            Error::LockWait { .. } => Outcome::LockNotGot,
-            Error::Failed(_) => Outcome::Failed,
-            _ => Outcome::Error,
+        match error.kind().class() {
+            ErrorClass::Refused => Outcome::Refused,
+            ErrorClass::Locked => Outcome::LockNotGot,
+            ErrorClass::Failed => Outcome::Failed,
+            ErrorClass::Drift | ErrorClass::Backup | ErrorClass::Other => Outcome::Error,
         }
     }
 
@@ -68,20 +68,4 @@ impl Outcome {
             Outcome::Dropped => "dropped",
         }
     }
-}
-
-/// The SQLSTATE that an error of the server's came with.
-#[cfg(feature = "tracing")]
-pub(crate) fn sqlstate(error: &Error) -> Option<&str> {
-    if let Error::Failed(failure) = error {
-        return failure.code.as_deref();
-    }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(server) = error.downcast_ref::<tokio_postgres::Error>() {
-            return server.code().map(tokio_postgres::error::SqlState::code);
-        }
-        cause = error.source();
-    }
-    None
 }

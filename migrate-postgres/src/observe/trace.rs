@@ -5,7 +5,7 @@
 
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::observe::outcome::{Outcome, sqlstate};
+use crate::observe::outcome::Outcome;
 use migrate_core::engine::error::Failure;
 use migrate_core::engine::event::{Activity, Event, RunningStatement, ServerMessage, Severity};
 use migrate_core::{Report, Set};
@@ -110,7 +110,7 @@ impl RunSpan {
             Ok(report) => {
                 self.span.record("migrate.waited_seconds", report.waited.as_secs_f64());
             }
-            Err(error) => fail(&self.span, sqlstate(error), Outcome::of_error(error).word()),
+            Err(error) => fail(&self.span, error.sqlstate(), Outcome::of_error(error).word()),
         }
         outcome
     }

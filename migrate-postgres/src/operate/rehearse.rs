@@ -5,6 +5,7 @@ use super::taken::{HELD, TakenLock, Watch};
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::display::units::Time;
+use crate::error::ApplyError;
 use crate::error::Error;
 use crate::execute::{Context, Mode, Rehearsed, apply_unrecorded};
 use crate::history::SessionInfo;
@@ -14,8 +15,9 @@ use crate::settings::Inspect;
 use crate::sql::answers::{Answers, is_true};
 use crate::sql::transaction::BEGIN;
 use crate::sql::transaction::IS_FREE;
-use migrate_core::engine::advice::Words;
-use migrate_core::engine::error::{ApplyError, Failure};
+use migrate_core::advice::{Advice, Again, Explain, Left, NextStep, Setting};
+use migrate_core::display::printable::Printable;
+use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, TransactionMode};
 use migrate_core::{Options, Script, Version};
@@ -307,31 +309,52 @@ impl fmt::Display for RehearsedStatement {
 
 impl fmt::Display for RehearsalStopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let f = &mut migrate_core::display::printable::Printable(f);
+        write!(f, "{}", migrate_core::advice::explained(self, migrate_core::advice::Words::Library))
+    }
+}
+
+impl Explain for RehearsalStopped {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             RehearsalStopped::Refuses { name, left_out } => write!(
                 f,
-                "{name} commits before its end and can't be rolled back; it is left out with everything after it, \
-                 {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
+                "{name} commits before its end and can't be rolled back; it is left out with everything after it, {left_out} in \
+                 all"
             ),
             RehearsalStopped::NeedsCommit { name, left_out } => write!(
                 f,
-                "{name} uses an enum value that an earlier migration adds, which must be committed first; it is left out \
-                 with everything after it, {left_out} in all\nnext: apply the migrations before it, or rehearse it on a copy"
+                "{name} uses an enum value that an earlier migration adds, which must be committed first; it is left out with \
+                 everything after it, {left_out} in all"
             ),
-            RehearsalStopped::TimeUp { name, limit } => write!(
-                f,
-                "the rehearsal exceeded its limit of {} in {name}; nothing was changed\nnext: allow more time, or rehearse on a copy",
-                Time(*limit)
-            ),
-            RehearsalStopped::Failed(failure) => {
-                write!(
-                    f,
-                    "it would fail: {}\nnext: {}, and rehearse again",
-                    failure.what(),
-                    failure.remedy(Words::Library)
-                )
+            RehearsalStopped::TimeUp { name, limit } => {
+                write!(f, "the rehearsal exceeded its limit of {} in {name}", Time(*limit))
             }
+            RehearsalStopped::Failed(failure) => {
+                f.write_str("it would fail: ")?;
+                failure.fact(f)
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    /// A rehearsal changes nothing, whatever stops it.
+    fn state(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn advice(&self) -> Advice {
+        let on_a_copy = NextStep::fix("rehearse on a copy");
+        match self {
+            RehearsalStopped::Refuses { .. } | RehearsalStopped::NeedsCommit { .. } => {
+                Advice::fix("apply the migrations before it").or(NextStep::fix("rehearse it on a copy"))
+            }
+            RehearsalStopped::TimeUp { .. } => {
+                Advice::of(NextStep::set(Setting::RehearsalLimit, "allow more time")).or(on_a_copy)
+            }
+            RehearsalStopped::Failed(failure) => failure.remedy().then(NextStep::Again(Again::Rehearsal)),
         }
     }
 }

@@ -5,10 +5,11 @@ use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::connection::url;
-use crate::error::{Error, without_advice};
+use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::schema::catalog::read;
 use crate::sql::answers::{parsed, text};
+use migrate_core::advice;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Config};
 
@@ -60,7 +61,7 @@ impl Migrator {
             false => (None, None),
             true => match self.drift_over(target, session, &options.comparison).await {
                 Ok(drift) => (Some(drift), None),
-                Err(error) => (None, Some(without_advice(&error))),
+                Err(error) => (None, Some(advice::fact(&error).to_string())),
             },
         };
         let (status, attempts) = (snapshot.status(self.set()), snapshot.attempts);

@@ -5,13 +5,13 @@ use std::fmt;
 use super::{Database, TestingError, server};
 use crate::backend::PgHistory;
 use crate::connection::session::Session;
-use crate::error::without_advice;
 use crate::schema::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
 use crate::schema::scratch::{Phase, PhaseCallback, Replay, empty_all, is_empty};
 #[cfg(feature = "cli")]
 use crate::schema::scratch::{ReplaySource, Replayed, Scratch};
 use crate::{Down, Error, Migration, Migrator, Set, Target};
-use migrate_core::engine::error::Left;
+use migrate_core::advice::Left;
+use migrate_core::advice::fact;
 use tokio_postgres::Statement;
 
 /// Asserts that every migration of a set can be reverted and applied again: on a database of its own each one, in order, is
@@ -505,14 +505,14 @@ impl fmt::Display for ReversibleProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            ReversibleProblem::Up { error } => write!(f, "can't be applied: {}", without_advice(error)),
+            ReversibleProblem::Up { error } => write!(f, "can't be applied: {}", fact(error)),
             ReversibleProblem::NoDown => f.write_str(
                 "has no down script\nnext: write one, or allow it to have none with `allow_irreversible`",
             ),
             ReversibleProblem::Down { error } => write!(
                 f,
                 "has a down script that fails: {}\nnext: correct it, or allow it to fail with `allow_irreversible`",
-                without_advice(error)
+                fact(error)
             ),
             ReversibleProblem::Left { differences } => {
                 write!(
@@ -521,7 +521,7 @@ impl fmt::Display for ReversibleProblem {
                 )
             }
             ReversibleProblem::UpAgain { error } => {
-                write!(f, "can't be applied again after its down script: {}", without_advice(error))
+                write!(f, "can't be applied again after its down script: {}", fact(error))
             }
             ReversibleProblem::Other { differences } => {
                 write!(f, "makes another schema the second time, compared with the first:\n{differences}")

@@ -1,7 +1,7 @@
 //! Advice by SQLSTATE.
 
 use crate::bad_input::support::{Folder, database};
-use migrate_core::engine::advice::{ADVICE, Cause};
+use migrate_core::advice::{ADVICE, Cause, Words};
 use migrate_postgres::{Down, Error};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::{env, fs};
 
 /// A script, the SQLSTATE that it ends with, and words of the advice.
 const CASES: &[(&str, &str, &str)] = &[
-    ("CREATE TABLE users ();", "42P07", "mark migrations whose objects already exist with `baseline`"),
+    ("CREATE TABLE users ();", "42P07", "mark migrations whose objects already exist (`baseline`)"),
     ("ALTER TABLE users ADD COLUMN id int;", "42701", "`baseline`"),
     ("CREATE SCHEMA s; CREATE SCHEMA s;", "42P06", "`baseline`"),
     ("CREATE TYPE e AS ENUM ('a'); CREATE TYPE e AS ENUM ('a');", "42710", "`baseline`"),
@@ -134,10 +134,15 @@ fn the_page_of_errors_shows_the_table() {
     for advice in ADVICE {
         let code =
             if advice.code.len() == 2 { format!("{}xxx", advice.code) } else { advice.code.to_owned() };
+        let [library, command] =
+            [Words::Library, Words::CommandLine].map(|words| advice.advice(false).text(words));
         let command =
-            advice.command.map(|command| format!(" (at the command line: {command})")).unwrap_or_default();
-        let revert = advice.revert.unwrap_or("the same");
-        _ = writeln!(table, "| {code} | {} | {}{command} | {revert} |", advice.meaning, advice.library);
+            if command == library { String::new() } else { format!(" (at the command line: {command})") };
+        let revert = match advice.differs_for_revert() {
+            true => advice.advice(true).text(Words::Library),
+            false => "the same".to_owned(),
+        };
+        _ = writeln!(table, "| {code} | {} | {library}{command} | {revert} |", advice.meaning);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrate-postgres/docs/errors.md");
     let page = fs::read_to_string(&path).unwrap();
@@ -181,7 +186,7 @@ async fn a_role_that_may_have_one_connection_is_named_at_once() {
     let migrator = Folder::good().migrator().lock_wait(Duration::from_secs(20));
     let error = migrator.run(&config).await.unwrap_err();
     let Error::ConnectionLimit { owner, .. } = &error else { panic!("{error}") };
-    assert_eq!(*owner, format!("role {role}"));
+    assert_eq!(owner.to_string(), format!("role {role}"));
     assert!(error.to_string().contains(&format!("next: ALTER ROLE {role} CONNECTION LIMIT 2")), "{error}");
     client.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await.unwrap();
 }

@@ -13,8 +13,9 @@ const FILES: [(&str, &str); 3] = [
 /// The gravest verdict of a check, and all that it says.
 fn of(preflight: &Preflight, check: Check) -> (Verdict, String) {
     let findings = || preflight.findings.iter().filter(move |finding| finding.check == check);
-    let texts = findings()
-        .map(|finding| format!("{} {}", finding.found, finding.next.as_deref().unwrap_or_default()));
+    let texts = findings().map(|finding| {
+        format!("{} {}", finding.found, finding.next.text(migrate_postgres::advice::Words::Library))
+    });
     (findings().map(|finding| finding.verdict).max().unwrap(), texts.collect::<Vec<_>>().join("\n"))
 }
 

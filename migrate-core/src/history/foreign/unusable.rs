@@ -1,11 +1,12 @@
 //! Why another tool's history can't be taken over, and what to do about each reason.
 
 use super::{ForeignMigration, Tool, ToolChecksum};
+use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
+use crate::display::printable::Printable;
 use std::fmt;
 
 /// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", crate::clean!("there is no going on from the history {table} of {tool}; nothing was changed{}", list(self)))]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableHistory {
     /// The tool.
@@ -16,7 +17,32 @@ pub struct UnusableHistory {
     pub obstacles: Vec<Obstacle>,
 }
 
-crate::debug_as_display!(UnusableHistory);
+crate::display_as_explained!(UnusableHistory);
+
+impl std::error::Error for UnusableHistory {}
+
+impl Explain for UnusableHistory {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        write!(f, "there is no going on from the history {} of {}", self.table, self.tool)
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        self.obstacles.iter().try_for_each(|obstacle| {
+            f.write_str("\n- ")?;
+            obstacle.write(f, self.tool)
+        })
+    }
+
+    fn advice(&self) -> Advice {
+        self.obstacles.iter().fold(Advice::NONE, |advice, obstacle| {
+            advice.about(obstacle.name(), obstacle.advice(self.tool, &self.table))
+        })
+    }
+}
 
 /// What stands in the way of taking another tool's history over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,72 +76,96 @@ pub enum Obstacle {
     },
 }
 
-fn list(not: &UnusableHistory) -> String {
-    not.obstacles.iter().map(|obstacle| format!("\n{}", ObstacleLine { obstacle, not })).collect()
-}
+impl Obstacle {
+    /// The migration's name.
+    fn name(&self) -> String {
+        match self {
+            Obstacle::Edited { name, .. } | Obstacle::Interrupted { name } | Obstacle::Missing { name } => {
+                name.clone()
+            }
+            Obstacle::Failed { migration, .. } => migration.to_string(),
+        }
+    }
 
-/// An obstacle with what to do about it.
-struct ObstacleLine<'o> {
-    obstacle: &'o Obstacle,
-    not: &'o UnusableHistory,
-}
-
-impl fmt::Display for ObstacleLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let UnusableHistory { tool, table, .. } = self.not;
-        match self.obstacle {
+    fn write(&self, f: &mut Printable<'_, '_>, tool: Tool) -> fmt::Result {
+        match self {
             Obstacle::Edited { name, then, now } => {
                 write!(
                     f,
-                    "- {name} was edited after {tool} applied it: {} was {}",
+                    "{name} was edited after {tool} applied it: {} was {}",
                     then.describe(),
                     short(then)
                 )?;
-                if let Some(now) = now {
-                    write!(f, ", and is {} now", short(now))?;
+                match now {
+                    Some(now) => write!(f, ", and is {} now", short(now)),
+                    None => Ok(()),
                 }
-                write!(
-                    f,
-                    "\n  next: put the applied text back and make the change in a new migration; or, if the database is as the new text \
-                     would have it, write the new checksum into {table}"
-                )
             }
             Obstacle::Failed { migration, logs } => {
-                write!(f, "- {migration} failed, says {tool}, and may be half applied")?;
-                if let Some(line) = logs.as_deref().and_then(|logs| logs.trim().lines().next()) {
-                    write!(f, " ({line})")?;
+                write!(f, "{migration} failed, says {tool}, and may be half applied")?;
+                match logs.as_deref().and_then(|logs| logs.trim().lines().next()) {
+                    Some(line) => write!(f, " ({line})"),
+                    None => Ok(()),
                 }
-                write!(f, "\n  next: {}", after_failure(*tool, table, &migration.version))
             }
-            Obstacle::Interrupted { name } => write!(
-                f,
-                "- {name} was interrupted between its statements\n  next: `run` it to its end with {table} as the history"
-            ),
-            Obstacle::Missing { name } => write!(
-                f,
-                "- {name} was applied by {tool}, but it is missing from the set\n  \
-                 next: restore its file, or start the newest release first; or set `allow_missing` if it was removed on purpose"
-            ),
+            Obstacle::Interrupted { name } => write!(f, "{name} was interrupted between its statements"),
+            Obstacle::Missing { name } => {
+                write!(f, "{name} was applied by {tool}, but it is missing from the set")
+            }
+        }
+    }
+
+    fn advice(&self, tool: Tool, table: &str) -> Advice {
+        match self {
+            Obstacle::Edited { .. } => {
+                Advice::fix("restore the applied text and make the change in a new migration").or_if(
+                    "the database matches the new text",
+                    NextStep::fix(format!("write the new checksum into {table}")),
+                )
+            }
+            Obstacle::Failed { migration, .. } => after_failure(tool, table, &migration.version),
+            Obstacle::Interrupted { .. } => Advice::of(NextStep::call(
+                Call::Run,
+                format!("run it to its end with {table} as the history"),
+            )),
+            Obstacle::Missing { .. } => Advice::fix("restore its file, or start the newest release first")
+                .or_if(
+                    "it was removed on purpose",
+                    NextStep::set(Setting::AllowMissing, "allow it to be missing"),
+                ),
         }
     }
 }
 
 /// How each tool wants a failed migration to be settled.
-fn after_failure(tool: Tool, table: &str, version: &str) -> String {
+fn after_failure(tool: Tool, table: &str, version: &str) -> Advice {
+    let settle = |done: String, undone: String| {
+        Advice::NONE
+            .or_if("all of it is there", NextStep::fix(done))
+            .or_if("nothing of it is there", NextStep::fix(undone))
+    };
     match tool {
-        Tool::Prisma => format!(
-            "if all that it does is there, `prisma migrate resolve --applied {version}`; if nothing of it is, \
-             `prisma migrate resolve --rolled-back {version}`"
+        Tool::Prisma => settle(
+            format!("run `prisma migrate resolve --applied {version}`"),
+            format!("run `prisma migrate resolve --rolled-back {version}`"),
         ),
-        Tool::Sqlx => format!(
-            "if all that it does is there, UPDATE {table} SET success = true WHERE version = {version}; if nothing of it is, \
-             DELETE FROM {table} WHERE version = {version}"
+        Tool::Sqlx => Advice::NONE
+            .or_if(
+                "all of it is there",
+                NextStep::sql(format!("UPDATE {table} SET success = true WHERE version = {version}")),
+            )
+            .or_if(
+                "nothing of it is there",
+                NextStep::sql(format!("DELETE FROM {table} WHERE version = {version}")),
+            ),
+        Tool::GolangMigrate => settle(
+            format!("run `migrate force {version}`"),
+            "run `migrate force` with the version before it".to_owned(),
         ),
-        Tool::GolangMigrate => format!(
-            "if all that it does is there, `migrate force {version}`; if nothing of it is, `migrate force` with the version before it"
-        ),
-        Tool::Flyway => "take back what it did, and run `flyway repair`".to_owned(),
-        _ => format!("complete it or take it back, and put its row in {table} right"),
+        Tool::Flyway => Advice::fix("take back what it did, and run `flyway repair`"),
+        Tool::Refinery | Tool::Diesel | Tool::Tern | Tool::Dbmate | Tool::Rails | Tool::Goose => {
+            Advice::fix(format!("complete it or take it back, and correct its row in {table}"))
+        }
     }
 }
 

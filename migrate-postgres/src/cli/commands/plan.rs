@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::problem::Problem;
+use migrate_core::advice::Explain;
 use migrate_core::plan::Up;
 use serde_json::json;
 use std::time::Duration;
@@ -61,8 +62,8 @@ impl Args {
             None => context.migrator.clone(),
         };
         let rehearsal = migrator.rehearse(&context.target()?, self.limit).await?;
-        let next = match rehearsed::advice(&rehearsal) {
-            Some(advice) => Next::advice(advice),
+        let next = match &rehearsal.stopped {
+            Some(stopped) => Next::of(stopped.advice(), context),
             None if rehearsal.steps.is_empty() => Next::default(),
             None => {
                 let up = context.invocation.command(&format!("up{}", self.to()));

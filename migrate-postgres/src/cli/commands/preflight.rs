@@ -9,6 +9,7 @@ use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::cli::size::parse_size;
 use crate::operate::{Finding, Preflight, Thresholds, Verdict};
+use migrate_core::advice::Words;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ fn page(preflight: &Preflight) -> Page {
             Piece::plain(finding.check.word()),
             Piece::new(finding.verdict.word(), tone(finding.verdict)),
             Piece::plain(one_line(&finding.found)),
-            Piece::plain(one_line(finding.next.as_deref().unwrap_or_default())),
+            Piece::plain(one_line(&finding.next.text(Words::CommandLine))),
         ]);
     }
     Page::default().table(table).toned(summary(preflight), tone(preflight.verdict()))
@@ -112,6 +113,6 @@ fn finding_json(finding: &Finding) -> Value {
         "check": finding.check.word(),
         "verdict": finding.verdict.word(),
         "found": finding.found,
-        "next": finding.next,
+        "next": (!finding.next.is_empty()).then(|| finding.next.text(Words::CommandLine)),
     })
 }

@@ -5,7 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
 use crate::operate::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep, TakenLock};
-use migrate_core::engine::advice::Words;
+use migrate_core::advice::message;
 use serde_json::{Value, json};
 
 /// The exit code. Migrations that were left out are no failure, but not a success either.
@@ -46,26 +46,9 @@ fn stopped_page(stopped: &RehearsalStopped) -> Page {
         RehearsalStopped::Refuses { .. } | RehearsalStopped::NeedsCommit { .. } => Tone::Warning,
         RehearsalStopped::TimeUp { .. } | RehearsalStopped::Failed(_) => Tone::Bad,
     };
-    let text = told(stopped);
+    let text = message(stopped).to_string();
     let mut lines = text.lines();
     Page::default().prose(lines.next().unwrap_or_default(), tone).lines(lines)
-}
-
-/// What stopped it, without the advice, and without what a failure says about a run: nothing was applied.
-fn told(stopped: &RehearsalStopped) -> String {
-    let text = stopped.to_string();
-    text[..text.rfind("\nnext: ").unwrap_or(text.len())].to_owned()
-}
-
-/// What to do about it.
-pub(super) fn advice(rehearsal: &Rehearsal) -> Option<String> {
-    let text = rehearsal.stopped.as_ref()?.to_string();
-    match &rehearsal.stopped {
-        Some(RehearsalStopped::Failed(failure)) => {
-            Some(format!("{}, and rehearse again", failure.remedy(Words::CommandLine)))
-        }
-        _ => text.rsplit_once("\nnext: ").map(|(_, next)| next.to_owned()),
-    }
 }
 
 fn step_page(step: &RehearsedStep) -> Page {
@@ -123,7 +106,7 @@ fn statement_json(statement: &RehearsedStatement) -> Value {
 }
 
 fn stopped_json(stopped: &RehearsalStopped) -> Value {
-    let mut value = json!({ "message": told(stopped) });
+    let mut value = json!({ "message": message(stopped).to_string() });
     let mut put = |key: &str, content: Value| value[key] = content;
     match stopped {
         RehearsalStopped::Refuses { name, left_out } => {

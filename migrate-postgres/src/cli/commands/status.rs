@@ -10,7 +10,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{AttemptOutcome, Error, MigrationStatus, Status, StatusRow};
-use migrate_core::engine::advice::Words;
+use migrate_core::advice::{Advice, Again, Call, NextStep, message};
 use migrate_core::sql;
 use serde_json::json;
 
@@ -58,7 +58,7 @@ impl Args {
 
 /// The answer for a database on which a run would be refused.
 fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
-    let (what, _) = problem.told();
+    let what = message(problem).to_string();
     let mut data = answer.data;
     data["refusal"] = json::error(problem);
     Answer {
@@ -160,7 +160,12 @@ fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> 
             lines.extend(last.as_ref().map(|outcome| format!("{} {}", row.name, what(outcome))));
             lines.extend(last.as_ref().zip(text).and_then(|(outcome, text)| statement(text, outcome)));
             lines.extend(last.iter().flat_map(more));
-            lines.push(left(row, *statements_done, statements_of(context, &row.version), is_failed));
+            lines.push(left(
+                row,
+                *statements_done,
+                statements_of(context, row.version.as_written()),
+                is_failed,
+            ));
         }
         _ => {}
     }
@@ -230,22 +235,19 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
             Next::default().or(up, "resumes there")
         }
         Some((row, MigrationStatus::Interrupted { statements_done, .. })) => {
-            let statements = statements_of(context, &row.version);
+            let statements = statements_of(context, row.version.as_written());
+            let settle = NextStep::settle(row.version.as_written(), &row.name, *statements_done, statements);
             let advice = match row.failure(statements) {
-                Some(failure) => format!("{}; or settle it by hand", failure.next(Words::CommandLine)),
-                None => {
-                    "run `up`: it finds out what the statement did and continues; if it can't tell, settle the migration by hand".to_owned()
-                }
+                Some(failure) => failure.remedy().then(NextStep::Again(Again::ThisStatement)),
+                None => Advice::of(NextStep::call(
+                    Call::Run,
+                    "run again: the run finds out what the statement did and continues",
+                )),
             };
-            Next::advice(advice).or(up, "continues with it").resolving(
-                &context.invocation,
-                &row.version,
-                *statements_done,
-                statements,
-            )
+            Next::of(advice.or_if("it can't continue", settle), context)
         }
         Some((row, _)) => match row.failure(None) {
-            Some(failure) => Next::advice(failure.next(Words::CommandLine)).or(up, "continues with it"),
+            Some(failure) => Next::of(failure.advice(), context),
             None => Next::default().or(up, "runs it again"),
         },
         None if status.pending().next().is_some() => Next::default().or(up, "applies pending migrations"),

@@ -9,20 +9,19 @@ pub(super) use dotenv::Dotenv;
 use crate::connection::connection_string;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::tls::TlsParameters;
-use crate::error::url_problem;
+use crate::error::wording::url_problem;
+use migrate_core::advice::{Advice, Explain, Left, NextStep};
+use migrate_core::display::printable::Printable;
 use parameters::Parameters;
+use std::fmt;
 use std::path::PathBuf;
 use std::{env, fs, io};
 use tokio_postgres::Config;
 
 /// A connection that is not configured, or not correctly.
-#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ConnectionProblem {
     /// A connection string that can't be read.
-    #[error("{}", migrate_core::clean!(
-        "{origin} is not a valid connection string: {problem}\nnext: write it as postgres://user@host:port/database"
-    ))]
     Url {
         /// Where it was given.
         origin: &'static str,
@@ -30,9 +29,6 @@ pub(crate) enum ConnectionProblem {
         problem: String,
     },
     /// A service that no file has.
-    #[error("{}", migrate_core::clean!(
-        "there is no service `{service}` in {files}\nnext: add it there, or name the file with PGSERVICEFILE"
-    ))]
     NoService {
         /// Its name.
         service: String,
@@ -40,7 +36,6 @@ pub(crate) enum ConnectionProblem {
         files: String,
     },
     /// A file that can't be read.
-    #[error("{}", migrate_core::clean!("can't read `{}`: {source}", path.display()))]
     File {
         /// The file.
         path: PathBuf,
@@ -48,7 +43,6 @@ pub(crate) enum ConnectionProblem {
         source: io::Error,
     },
     /// A setting that can't be kept.
-    #[error("{}", migrate_core::clean!("{origin} can't be used here: {why}\nnext: {next}"))]
     Setting {
         /// The variable, or the line of a service.
         origin: String,
@@ -58,10 +52,49 @@ pub(crate) enum ConnectionProblem {
         next: &'static str,
     },
     /// Nothing says which database is meant.
-    #[error(
-        "no database is given\nnext: set DATABASE_URL, or give --database-url, --service, or libpq's PGHOST and PGDATABASE"
-    )]
     Nothing,
+}
+
+migrate_core::display_as_explained!(ConnectionProblem);
+
+impl Explain for ConnectionProblem {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            ConnectionProblem::Url { origin, problem } => {
+                write!(f, "{origin} is not a valid connection string: {problem}")
+            }
+            ConnectionProblem::NoService { service, files } => {
+                write!(f, "there is no service `{service}` in {files}")
+            }
+            ConnectionProblem::File { path, source } => {
+                write!(f, "can't read `{}`: {source}", path.display())
+            }
+            ConnectionProblem::Setting { origin, why, .. } => write!(f, "{origin} can't be used here: {why}"),
+            ConnectionProblem::Nothing => f.write_str("no database is given"),
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    /// No database was asked.
+    fn state(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            ConnectionProblem::Url { .. } => Advice::fix("write it as postgres://user@host:port/database"),
+            ConnectionProblem::NoService { .. } => {
+                Advice::fix("add it there").or(NextStep::fix("name the file with PGSERVICEFILE"))
+            }
+            ConnectionProblem::File { .. } => Advice::NONE,
+            ConnectionProblem::Setting { next, .. } => Advice::fix(*next),
+            ConnectionProblem::Nothing => Advice::fix("set DATABASE_URL")
+                .or(NextStep::fix("give --database-url, --service, or libpq's PGHOST and PGDATABASE")),
+        }
+    }
 }
 
 /// Reads one variable of the environment.

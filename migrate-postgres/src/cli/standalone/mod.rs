@@ -5,7 +5,7 @@ mod new;
 mod renumber;
 mod stub;
 
-pub(super) use renumber::{RenumberProblem, migration_of, version_of};
+pub(super) use renumber::{RenumberProblem, migration_of};
 
 use super::answer;
 use super::commands::Command;

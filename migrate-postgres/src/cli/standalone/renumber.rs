@@ -9,10 +9,13 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
+use migrate_core::advice::{Advice, Explain, Left, NextStep};
 use migrate_core::directory::source::folder;
+use migrate_core::display::printable::Printable;
 use migrate_core::{FolderError, directory};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -39,10 +42,9 @@ pub(super) struct Args {
 }
 
 /// Why a migration keeps its version.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum RenumberProblem {
     /// No file has that version or name.
-    #[error("{}", migrate_core::clean!("`{}` has no migration {migration}; nothing was renamed\nnext: give a version or a name that is there", folder.display()))]
     Unknown {
         /// The folder.
         folder: PathBuf,
@@ -50,7 +52,6 @@ pub(crate) enum RenumberProblem {
         migration: String,
     },
     /// Several migrations have that version.
-    #[error("{}", migrate_core::clean!("several migrations have version {version}: {}; nothing was renamed\nnext: name the one to renumber", names.join(", ")))]
     Several {
         /// Their version.
         version: String,
@@ -58,9 +59,6 @@ pub(crate) enum RenumberProblem {
         names: Vec<String>,
     },
     /// Another migration has the new version.
-    #[error("{}", migrate_core::clean!(
-        "version {version} is taken by {name}; nothing was renamed\nnext: choose another version, or omit it to use the next free one"
-    ))]
     Taken {
         /// The new version.
         version: String,
@@ -68,22 +66,56 @@ pub(crate) enum RenumberProblem {
         name: String,
     },
     /// The new version is none.
-    #[error("{}", migrate_core::clean!(
-        "`{version}` is not a version: a version is digits, separated by dots, dashes or underscores; nothing was renamed\nnext: write it like those in the folder"
-    ))]
     NoVersion {
         /// The new version.
         version: String,
     },
     /// The database has applied it.
-    #[error("{}", migrate_core::clean!(
-        "migration {name} is applied in the database: under another version it would be missing there and be applied again; nothing was renamed\n\
-         next: keep its version, and renumber migrations that are not applied"
-    ))]
     Applied {
         /// The migration.
         name: String,
     },
+}
+
+impl Explain for RenumberProblem {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            RenumberProblem::Unknown { folder, migration } => {
+                write!(f, "`{}` has no migration {migration}", folder.display())
+            }
+            RenumberProblem::Several { version, names } => {
+                write!(f, "several migrations have version {version}: {}", names.join(", "))
+            }
+            RenumberProblem::Taken { version, name } => write!(f, "version {version} is taken by {name}"),
+            RenumberProblem::NoVersion { version } => write!(
+                f,
+                "`{version}` is not a version: a version is digits, separated by dots, dashes or underscores"
+            ),
+            RenumberProblem::Applied { name } => write!(
+                f,
+                "migration {name} is applied in the database: under another version it would be missing there and be applied \
+                 again"
+            ),
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            RenumberProblem::Unknown { .. } => Advice::fix("give a version or a name that is there"),
+            RenumberProblem::Several { .. } => Advice::fix("name the one to renumber"),
+            RenumberProblem::Taken { .. } => {
+                Advice::fix("choose another version").or(NextStep::fix("omit it to use the next free one"))
+            }
+            RenumberProblem::NoVersion { .. } => Advice::fix("write it like those in the folder"),
+            RenumberProblem::Applied { .. } => {
+                Advice::fix("keep its version, and renumber migrations that are not applied")
+            }
+        }
+    }
 }
 
 /// A migration's name in a folder: `V`, version, what is between, and what it does.
@@ -202,11 +234,6 @@ fn next_version(folder: &Path, name: &str) -> Result<String, Problem> {
 pub(crate) fn migration_of(path: &Path) -> Option<String> {
     let entry = |path: &Path| Some(Name::of(path.file_name()?.to_str()?)?.0.whole());
     entry(path).or_else(|| entry(path.parent()?))
-}
-
-/// The version in a migration's name, as it is written there.
-pub(crate) fn version_of(name: &str) -> Option<&str> {
-    Name::of(name).map(|(name, _)| name.version)
 }
 
 /// What a folder of migrations has: files, and the folders of those layouts that have one for each migration.

@@ -8,6 +8,7 @@ use crate::history::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::sql::answers::Answers;
 use crate::sql::quote::{quote_ident, quote_if_needed};
+use migrate_core::advice::{Advice, NextStep, Setting};
 use migrate_core::history::Notice;
 use migrate_core::history::foreign::{ForeignHistory, Tool};
 use migrate_core::{Migration, Set};
@@ -123,8 +124,9 @@ fn unreadable(session_info: &SessionInfo, tool: Tool, shown: &str, table: &str) 
     Error::Privilege {
         what: "see whether another tool has applied this set's migrations",
         message: format!("permission denied for {shown}, the history of {tool}"),
-        next: format!(
-            "GRANT SELECT ON {table} TO {to}; or, if it lists another set's migrations, say so with `ignore_foreign_history`"
+        advice: Advice::of(NextStep::sql(format!("GRANT SELECT ON {table} TO {to}"))).or_if(
+            "it lists another set's migrations",
+            NextStep::set(Setting::IgnoreForeignHistory, "ignore it"),
         ),
         role,
     }

@@ -17,6 +17,7 @@ use crate::history::SessionInfo;
 use crate::lock::Key;
 use crate::migrator::Migrator;
 use crate::sql::answers::{is_true, parsed, text};
+use migrate_core::advice::{self, Advice, NextStep, Words};
 use migrate_core::sql::{self, LockMode, Subject, TableScan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -43,8 +44,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
-    /// What to do, where there is something.
-    pub next: Option<String>,
+    /// What to do; empty if there is nothing to do.
+    pub next: Advice,
 }
 
 /// What is looked at.
@@ -116,27 +117,19 @@ impl Preflight {
         self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Pass)
     }
 
-    fn add(
-        &mut self,
-        check: Check,
-        verdict: Verdict,
-        found: impl Into<String>,
-        next: impl Into<Option<String>>,
-    ) {
-        self.findings.push(Finding { check, verdict, found: found.into(), next: next.into() });
+    fn add(&mut self, check: Check, verdict: Verdict, found: impl Into<String>, next: Advice) {
+        self.findings.push(Finding { check, verdict, found: found.into(), next });
     }
 
-    /// The same for an error, whose text says what to do behind `next:`.
+    /// The same for an error.
     fn stop(&mut self, check: Check, error: &Error) {
-        let shown = error.to_string();
-        let (found, next) = shown.split_once("\nnext: ").unwrap_or((&shown, ""));
-        self.add(check, Verdict::Stop, found, (!next.is_empty()).then(|| next.to_owned()));
+        self.add(check, Verdict::Stop, advice::message(error).to_string(), error.advice());
     }
 
     /// A pass where a check has found nothing else.
     fn pass_unless_found(&mut self, check: Check, found: &str) {
         if self.findings.iter().all(|finding| finding.check != check) {
-            self.add(check, Verdict::Pass, found, None);
+            self.add(check, Verdict::Pass, found, Advice::NONE);
         }
     }
 }
@@ -153,8 +146,8 @@ impl fmt::Display for Preflight {
                 finding.check.word(),
                 finding.found
             )?;
-            if let Some(next) = &finding.next {
-                write!(f, "\n         next: {next}")?;
+            if !finding.next.is_empty() {
+                write!(f, "\n         next: {}", finding.next.text(Words::Library))?;
             }
         }
         Ok(())
@@ -221,7 +214,7 @@ impl Migrator {
     ) -> Result<(), Error> {
         let server = ask(session, queries::SERVER).await?;
         let server = server.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
-        preflight.add(Check::Connection, Verdict::Pass, server, None);
+        preflight.add(Check::Connection, Verdict::Pass, server, Advice::NONE);
         let (session_info, explanation) = match self.explained(session).await {
             Ok(explained) => explained,
             // Where another history counts, no check of this one means anything.
@@ -236,7 +229,7 @@ impl Migrator {
             0 => "nothing to do".to_owned(),
             count => format!("{} to do", steps(count)),
         };
-        preflight.add(Check::Plan, Verdict::Pass, pending, None);
+        preflight.add(Check::Plan, Verdict::Pass, pending, Advice::NONE);
         self.check_all(session, &session_info, &explanation, thresholds, preflight).await
     }
 
@@ -272,15 +265,15 @@ impl Migrator {
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
         if let Some(running) = running {
-            let next = "wait for that run to end".to_owned();
+            let next = Advice::of(NextStep::wait("wait for that run to end"));
             preflight.add(Check::Lock, Verdict::Stop, format!("{} {running}", running.name), next);
             return Ok(());
         }
         let key = Key::new(&self.settings, self.set().name());
         if key.is_free(client).await.map_err(failed)? {
-            preflight.add(Check::Lock, Verdict::Pass, "no other run holds the migration lock", None);
+            preflight.add(Check::Lock, Verdict::Pass, "no other run holds the migration lock", Advice::NONE);
         } else {
-            let next = "wait for that run to end".to_owned();
+            let next = Advice::of(NextStep::wait("wait for that run to end"));
             let found = format!("another run holds the migration lock: {}", key.holder(client).await?);
             preflight.add(Check::Lock, Verdict::Stop, found, next);
         }
@@ -298,7 +291,8 @@ impl Migrator {
             Ok(backups) => backups.into_iter().next_back(),
             // The table of backups belongs to whoever made the first.
             Err(error) => {
-                preflight.add(Check::Backup, Verdict::Warning, error.to_string(), None);
+                let found = advice::message(&error).to_string();
+                preflight.add(Check::Backup, Verdict::Warning, found, error.advice());
                 return Ok(());
             }
         };
@@ -314,14 +308,15 @@ impl Migrator {
         let too_old = limit.filter(|limit| last.as_ref().is_none_or(|backup| age(backup) > *limit));
         match too_old {
             Some(limit) => {
-                let next = format!("make a backup: the last one may not be older than {}", Time(limit));
+                let next =
+                    Advice::fix(format!("make a backup: the last one may not be older than {}", Time(limit)));
                 preflight.add(Check::Backup, Verdict::Stop, found, next);
             }
             None if last.is_none() && preflight.pending != Some(0) => {
-                let next = "make a backup, unless another program did".to_owned();
+                let next = Advice::fix("make a backup, unless another program did");
                 preflight.add(Check::Backup, Verdict::Warning, found, next);
             }
-            None => preflight.add(Check::Backup, Verdict::Pass, found, None),
+            None => preflight.add(Check::Backup, Verdict::Pass, found, Advice::NONE),
         }
         Ok(())
     }
@@ -341,14 +336,15 @@ async fn check_rights(
         if rows.first().is_some_and(|row| !is_true(row, 0)) {
             let grant =
                 format!("GRANT SELECT, INSERT, UPDATE ON {} TO that role", session_info.table.qualified());
-            preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", grant);
+            let next = Advice::of(NextStep::sql(grant));
+            preflight.add(Check::Rights, Verdict::Stop, "the role may not write the history", next);
         }
     }
     let strangers = ask(client, &queries::not_owned(&touched.oids())).await?;
     for row in &strangers {
         let found =
             format!("{} belongs to {}", text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default());
-        let next = "to alter it, migrate as its owner or as a member of that role".to_owned();
+        let next = Advice::fix("to alter it, migrate as its owner or as a member of that role");
         preflight.add(Check::Rights, Verdict::Warning, found, next);
     }
     preflight.pass_unless_found(Check::Rights, "the server accepts writes, and the role may write");
@@ -466,13 +462,15 @@ async fn check_sessions(
             Check::Sessions,
             verdict,
             found,
-            format!("wait for it to end, or SELECT pg_terminate_backend({})", shown(3)),
+            Advice::of(NextStep::wait("wait for it to end"))
+                .or(NextStep::sql(format!("SELECT pg_terminate_backend({})", shown(3)))),
         );
     }
     check_transactions(client, touched, thresholds, preflight).await?;
     let unseen = ask(client, queries::UNSEEN).await?;
     if let Some(count) = unseen.first().and_then(|row| parsed::<u64>(row, 0)).filter(|count| *count > 0) {
-        let next = "GRANT pg_read_all_stats TO that role, or check as a role that has it".to_owned();
+        let next = Advice::fix("GRANT pg_read_all_stats TO that role")
+            .or(NextStep::fix("check as a role that has it"));
         preflight.add(
             Check::Sessions,
             Verdict::Warning,
@@ -494,7 +492,7 @@ async fn check_transactions(
     for row in &ask(client, queries::PREPARED).await? {
         let gid = text(row, 0).unwrap_or_default();
         let verdict = if touched.concurrently { Verdict::Stop } else { Verdict::Warning };
-        let next = "COMMIT PREPARED or ROLLBACK PREPARED it".to_owned();
+        let next = Advice::fix("COMMIT PREPARED or ROLLBACK PREPARED it");
         preflight.add(Check::Sessions, verdict, format!("the prepared transaction {gid} is open"), next);
     }
     if !touched.concurrently {
@@ -510,7 +508,8 @@ async fn check_transactions(
             shown(0),
             shown(1)
         );
-        preflight.add(Check::Sessions, Verdict::Warning, found, "wait for it to end".to_owned());
+        let next = Advice::of(NextStep::wait("wait for it to end"));
+        preflight.add(Check::Sessions, Verdict::Warning, found, next);
     }
     Ok(())
 }
@@ -520,11 +519,12 @@ async fn check_indexes(client: &Client, touched: &Touched, preflight: &mut Prefl
         let index = text(row, 0).unwrap_or_default();
         if touched.rebuilds(index) {
             let found = format!("the index {index} is invalid; the run rebuilds it");
-            preflight.add(Check::Indexes, Verdict::Pass, found, None);
+            preflight.add(Check::Indexes, Verdict::Pass, found, Advice::NONE);
             continue;
         }
         let found = format!("the index {index} of {} is invalid", text(row, 1).unwrap_or_default());
-        let next = format!("REINDEX INDEX CONCURRENTLY {index}, or drop it");
+        let next = Advice::of(NextStep::sql(format!("REINDEX INDEX CONCURRENTLY {index}")))
+            .or(NextStep::fix("drop it"));
         preflight.add(Check::Indexes, Verdict::Warning, found, next);
     }
     preflight.pass_unless_found(Check::Indexes, "all indexes are valid");
@@ -545,7 +545,7 @@ async fn check_replication(
                     Check::Replication,
                     Verdict::Warning,
                     found,
-                    "wait for it to catch up".to_owned(),
+                    Advice::of(NextStep::wait("wait for it to catch up")),
                 );
             }
             _ => {}
@@ -558,7 +558,7 @@ async fn check_replication(
             Check::Replication,
             Verdict::Stop,
             found,
-            "reconnect the standby, or set synchronous_standby_names".to_owned(),
+            Advice::fix("reconnect the standby").or(NextStep::fix("set synchronous_standby_names")),
         );
     }
     for row in &ask(client, queries::SLOTS).await? {
@@ -571,7 +571,7 @@ async fn check_replication(
             Check::Replication,
             Verdict::Warning,
             found,
-            "drop it if its consumer does not come back".to_owned(),
+            Advice::fix("drop it if its consumer does not come back"),
         );
     }
     preflight.pass_unless_found(Check::Replication, "no standby visible to this role is far behind");
@@ -600,10 +600,10 @@ async fn check_disk(
             Check::Disk,
             Verdict::Warning,
             found,
-            "make sure that the server's disk has that much free space".to_owned(),
+            Advice::fix("make sure that the server's disk has that much free space"),
         );
     } else {
-        preflight.add(Check::Disk, Verdict::Pass, found, None);
+        preflight.add(Check::Disk, Verdict::Pass, found, Advice::NONE);
     }
     Ok(())
 }

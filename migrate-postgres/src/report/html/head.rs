@@ -7,7 +7,7 @@ use crate::report::health::stopped;
 use crate::report::{DatabaseHealth, DatabaseReport};
 use crate::{AttemptOutcome, MigrationStatus, StatusRow};
 use maud::{Markup, html};
-use migrate_core::engine::advice::Words;
+use migrate_core::advice::Words;
 use migrate_core::engine::error::Failure;
 
 pub(super) fn head(report: &DatabaseReport) -> Markup {
@@ -129,7 +129,7 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
 }
 
 fn next(failure: &Failure) -> String {
-    format!("Next: {}", failure.next(Words::CommandLine))
+    format!("Next: {}", failure.advice().text(Words::CommandLine))
 }
 
 fn facts(report: &DatabaseReport) -> Markup {

@@ -12,6 +12,7 @@ use crate::error::ScratchError;
 use crate::history::run_id;
 use crate::sql::answers::text;
 use crate::sql::quote::quote_literal;
+use migrate_core::advice::Advice;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -176,7 +177,7 @@ async fn empty(client: &Client, database: &str, stays: &[String]) -> Result<(), 
         doing: "emptying",
         database: database.to_owned(),
         source,
-        next: "empty it by hand; the comparison itself was done",
+        advice: Advice::fix("empty it by hand; the comparison itself was done"),
     };
     let drops = drops(client).await.map_err(failed)?;
     for Dropping { sql, .. } in drops.iter().filter(|drop| !stays.contains(&drop.sql)) {

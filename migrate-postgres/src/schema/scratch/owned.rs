@@ -14,6 +14,7 @@ use crate::error::ScratchError;
 use crate::history::run_id;
 use crate::sql::answers::text;
 use crate::sql::quote::{quote_ident, quote_literal};
+use migrate_core::advice::{Advice, NextStep, Setting};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -173,7 +174,7 @@ async fn drop_database(guard: Option<Guard>, admin: &Endpoint, name: &str) -> Re
         doing: "dropping",
         database: name.to_owned(),
         source,
-        next: "drop it by hand; the comparison itself was done",
+        advice: Advice::fix("drop it by hand; the comparison itself was done"),
     };
     dropped.map_err(|source| failed(source).into())
 }
@@ -188,7 +189,7 @@ fn refusal(role: &str, database: String, source: tokio_postgres::Error) -> Scrat
             doing: "creating",
             database,
             source,
-            next: "give the URL of an empty database with `Comparison::scratch`",
+            advice: Advice::of(NextStep::set(Setting::Scratch, "give the URL of an empty database")),
         },
     }
 }

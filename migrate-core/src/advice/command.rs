@@ -1,0 +1,142 @@
+//! The command lines that carry out a step.
+
+use super::next_step::{Again, Call, NextStep, Setting};
+
+/// A command line, without the program and its options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandLine {
+    /// The command and its arguments, to be quoted for a shell.
+    pub words: Vec<String>,
+    /// True if it takes a reason, which only its user can give.
+    pub takes_reason: bool,
+    /// True if it works on the files of a folder, which a service does not have.
+    pub needs_folder: bool,
+    /// The effect, in a few words.
+    pub does: &'static str,
+}
+
+impl CommandLine {
+    fn new<const N: usize>(words: [&str; N], does: &'static str) -> CommandLine {
+        let words = words.into_iter().map(str::to_owned).collect();
+        CommandLine { words, takes_reason: false, needs_folder: false, does }
+    }
+
+    fn with_reason(self) -> CommandLine {
+        CommandLine { takes_reason: true, ..self }
+    }
+}
+
+const SHOWS: &str = "shows the state of each migration";
+
+impl NextStep {
+    /// The command lines that carry it out, to choose from; none if it is not a matter of commands.
+    pub fn commands(&self) -> Vec<CommandLine> {
+        match self {
+            NextStep::Fix { .. } | NextStep::Wait { .. } | NextStep::RunSql { .. } => Vec::new(),
+            NextStep::Again(again) => again.command().into_iter().collect(),
+            NextStep::Set { settings, .. } => {
+                settings.iter().filter_map(|(setting, _)| setting.command()).collect()
+            }
+            NextStep::Call { call, .. } => call.commands(),
+            NextStep::Rename { name, version, .. } => {
+                let mut line = CommandLine::new(
+                    ["renumber", name],
+                    match version {
+                        Some(_) => "restores its version",
+                        None => "gives it a version after the later one",
+                    },
+                );
+                line.words.extend(version.clone());
+                vec![CommandLine { needs_folder: true, ..line }]
+            }
+            NextStep::Settle { version, done, statements, .. } => settling(version, *done, *statements),
+        }
+    }
+}
+
+/// The ways to settle a migration, `done` of whose statements are done.
+fn settling(version: &str, done: usize, statements: Option<usize>) -> Vec<CommandLine> {
+    let resolve = |option: &str, does| CommandLine::new(["resolve", version, option], does).with_reason();
+    let this = resolve(&format!("--resume={}", done + 1), "runs that statement (again)");
+    let has_more = statements.is_none_or(|statements| done + 1 < statements);
+    let next = resolve(&format!("--resume={}", done + 2), "that statement is done: resumes after it");
+    let whole =
+        [resolve("--applied", "the whole migration is done"), resolve("--reverted", "nothing of it is left")];
+    std::iter::once(this).chain(has_more.then_some(next)).chain(whole).collect()
+}
+
+impl Again {
+    fn command(self) -> Option<CommandLine> {
+        match self {
+            Again::ThisMigration | Again::ThisStatement | Again::VerifyScript => {
+                Some(CommandLine::new(["up"], "continues with it"))
+            }
+            Again::Revert => Some(CommandLine::new(["down"], "continues with it")),
+            Again::Verify => Some(CommandLine::new(["verify"], "checks again")),
+            Again::WhereItStopped => Some(CommandLine::new(["status"], SHOWS)),
+            Again::AfterCommitted | Again::Run | Again::Rehearsal => None,
+        }
+    }
+}
+
+impl Setting {
+    /// The command that is most likely given with it, for the settings that need no value.
+    fn command(self) -> Option<CommandLine> {
+        match self {
+            Setting::AllowMissing => {
+                Some(CommandLine::new(["up", "--allow-missing"], "continues without its file"))
+            }
+            Setting::AllowOutOfOrder => {
+                Some(CommandLine::new(["up", "--allow-out-of-order"], "applies it after the later one"))
+            }
+            Setting::IgnoreForeignHistory => Some(CommandLine::new(
+                ["status", "--ignore-foreign-history"],
+                "uses this set's own history alone",
+            )),
+            Setting::LockWait => Some(CommandLine::new(["status"], SHOWS)),
+            Setting::RetryFor
+            | Setting::StatementTimeout
+            | Setting::MigrationLimit
+            | Setting::RunLimit
+            | Setting::IncludingMarked
+            | Setting::HistorySchema
+            | Setting::HistoryTable
+            | Setting::AdoptFrom
+            | Setting::Scratch
+            | Setting::BackupPrograms
+            | Setting::SetName
+            | Setting::Placeholder
+            | Setting::Placeholders
+            | Setting::RehearsalLimit => None,
+        }
+    }
+}
+
+impl Call {
+    fn commands(&self) -> Vec<CommandLine> {
+        let line = match self {
+            Call::Run => CommandLine::new(["up"], "applies pending migrations"),
+            Call::Down => CommandLine::new(["down", "--dry-run"], "shows what would be reverted"),
+            Call::Status => CommandLine::new(["status"], SHOWS),
+            Call::History => CommandLine::new(["history"], "shows each run"),
+            Call::Verify => CommandLine::new(["verify"], "checks again"),
+            Call::Accept { name, is_forced: false } => {
+                let does = "records its new text, if only the writing differs";
+                CommandLine::new(["accept", name], does).with_reason()
+            }
+            Call::Accept { name, is_forced: true } => {
+                CommandLine::new(["accept", name, "--force"], "records its new text anyway").with_reason()
+            }
+            Call::Applied { migration } => {
+                let does = "records that it is applied";
+                CommandLine::new(["resolve", migration, "--applied"], does).with_reason()
+            }
+            Call::Adopt => CommandLine::new(["adopt", "--dry-run"], "shows what would be taken over"),
+            Call::DriftKept => CommandLine::new(["drift", "--kept"], "compares with the recorded schema"),
+            // Which version is for its user to say.
+            Call::Baseline => return Vec::new(),
+        };
+        vec![line]
+    }
+}

@@ -1,0 +1,252 @@
+//! What an error says beside the fact, as data: the state that it leaves behind, and the next steps.
+//!
+//! An error implements [`Explain`]: the fact, what is [left behind](Left), and [`Advice`]. Every text for people is made of these parts in
+//! one place, [`message`] and [`explained`], so nothing has to be read back from a text. Advice is printed for a [reader](Words): a
+//! program that calls the library, or a person at a command line.
+
+mod command;
+mod left;
+mod next_step;
+mod sqlstate;
+
+pub use command::CommandLine;
+pub use left::Left;
+pub use next_step::{Again, Call, NextStep, Setting, StepValue};
+pub use sqlstate::{ADVICE, Cause, CodeAdvice, MissingRight, find, find_cause};
+
+use crate::display::printable::Printable;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The reader of advice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Words {
+    /// A program that calls the library.
+    Library,
+    /// A person at a command line.
+    CommandLine,
+}
+
+/// The next steps after an error: one of the choices, and then a last step.
+///
+/// # Examples
+///
+/// ```
+/// use migrate_core::advice::{Advice, Again, NextStep, Setting, Words};
+///
+/// let more_time = NextStep::set(Setting::RetryFor, "allow more time for retries");
+/// let advice = Advice::of(NextStep::wait("wait until the blocking session ends"))
+///     .or(more_time)
+///     .then(NextStep::Again(Again::ThisMigration));
+/// assert_eq!(
+///     advice.text(Words::CommandLine),
+///     "wait until the blocking session ends, or allow more time for retries (`--retry-for`), and run again; the run continues \
+///      with this migration"
+/// );
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Advice {
+    /// The choices, the most likely one first.
+    pub choices: Vec<Choice>,
+    /// The step after any of them.
+    pub then: Option<NextStep>,
+}
+
+/// One of the ways out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Choice {
+    /// The object that this and the next choices are about, if an error is about several: each of them takes a choice.
+    pub about: Option<String>,
+    /// The condition under which it is right: a clause for behind "if".
+    pub when: Option<Cow<'static, str>>,
+    /// The step.
+    pub step: NextStep,
+}
+
+impl Advice {
+    /// No advice.
+    pub const NONE: Advice = Advice { choices: Vec::new(), then: None };
+
+    /// A step.
+    pub fn of(step: NextStep) -> Advice {
+        Advice::NONE.or(step)
+    }
+
+    /// Something to fix outside of this library, in words that hold for every reader.
+    pub fn fix(what: impl Into<Cow<'static, str>>) -> Advice {
+        Advice::of(NextStep::fix(what))
+    }
+
+    /// A further choice.
+    #[must_use]
+    pub fn or(mut self, step: NextStep) -> Advice {
+        self.choices.push(Choice { about: None, when: None, step });
+        self
+    }
+
+    /// A further choice under a condition.
+    #[must_use]
+    pub fn or_if(mut self, when: impl Into<Cow<'static, str>>, step: NextStep) -> Advice {
+        self.choices.push(Choice { about: None, when: Some(when.into()), step });
+        self
+    }
+
+    /// The step after any of the choices.
+    #[must_use]
+    pub fn then(self, step: NextStep) -> Advice {
+        Advice { then: Some(step), ..self }
+    }
+
+    /// Adds the choices for one of several objects.
+    #[must_use]
+    pub fn about(mut self, object: impl Into<String>, advice: Advice) -> Advice {
+        let begin = self.choices.len();
+        self.choices.extend(advice.choices);
+        if let Some(first) = self.choices.get_mut(begin) {
+            first.about = Some(object.into());
+        }
+        self
+    }
+
+    /// True if there is no advice.
+    pub fn is_empty(&self) -> bool {
+        self.choices.is_empty() && self.then.is_none()
+    }
+
+    /// All steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &NextStep> {
+        self.choices.iter().map(|choice| &choice.step).chain(&self.then)
+    }
+
+    /// The advice as a clause without a full stop.
+    pub fn text(&self, words: Words) -> String {
+        Shown { advice: self, words }.to_string()
+    }
+
+    /// The command lines that carry it out, to choose from.
+    pub fn commands(&self) -> Vec<CommandLine> {
+        self.steps().flat_map(NextStep::commands).collect()
+    }
+}
+
+/// Advice for a reader.
+struct Shown<'a> {
+    advice: &'a Advice,
+    words: Words,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Printable(f);
+        let Advice { choices, then } = self.advice;
+        let is_plain = choices.iter().all(|choice| choice.about.is_none() && choice.when.is_none());
+        for (index, Choice { about, when, step }) in choices.iter().enumerate() {
+            let is_first = index == 0;
+            match about {
+                Some(about) if is_first => write!(f, "settle each of these:\n- {about}: ")?,
+                Some(about) => write!(f, "\n- {about}: ")?,
+                None if is_first => {}
+                None => f.write_str(if is_plain { ", or " } else { "; or" })?,
+            }
+            match when {
+                Some(when) if is_first || about.is_some() => write!(f, "if {when}, ")?,
+                Some(when) => write!(f, ", if {when}, ")?,
+                None if is_first || is_plain || about.is_some() => {}
+                None => f.write_str(" ")?,
+            }
+            step.write(f, self.words)?;
+        }
+        match then {
+            Some(then) if choices.is_empty() => then.write(f, self.words),
+            Some(then) => {
+                f.write_str(", and ")?;
+                then.write(f, self.words)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// An error that says the fact, the state that it leaves behind, and the next steps.
+pub trait Explain {
+    /// The fact: what is wrong, and where.
+    ///
+    /// # Errors
+    ///
+    /// As the formatter.
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result;
+
+    /// The changes that are left behind.
+    fn left(&self) -> Left;
+
+    /// The state of the database, as it follows the fact.
+    ///
+    /// # Errors
+    ///
+    /// As the formatter.
+    fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        write!(f, "; {}", self.left())
+    }
+
+    /// Lines behind the state, such as the differences, each after a line feed.
+    ///
+    /// # Errors
+    ///
+    /// As the formatter.
+    fn details(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
+        Ok(())
+    }
+
+    /// The next steps.
+    fn advice(&self) -> Advice;
+}
+
+/// Text that a function writes.
+struct FromFn<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for FromFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
+/// An error's fact, state and details, without the advice.
+pub fn message<E: Explain + ?Sized>(error: &E) -> impl fmt::Display + '_ {
+    FromFn(move |f: &mut fmt::Formatter<'_>| {
+        let f = &mut Printable(f);
+        error.fact(f)?;
+        error.state(f)?;
+        error.details(f)
+    })
+}
+
+/// An error's fact alone: for what ran on another database than the user's, or was not a run.
+pub fn fact<E: Explain + ?Sized>(error: &E) -> impl fmt::Display + '_ {
+    FromFn(move |f: &mut fmt::Formatter<'_>| error.fact(&mut Printable(f)))
+}
+
+/// The whole text of an error, with the advice for a reader.
+pub fn explained<E: Explain + ?Sized>(error: &E, words: Words) -> impl fmt::Display + '_ {
+    FromFn(move |f: &mut fmt::Formatter<'_>| {
+        write!(f, "{}", message(error))?;
+        let advice = error.advice();
+        if advice.is_empty() { Ok(()) } else { write!(f, "\nnext: {}", advice.text(words)) }
+    })
+}
+
+/// Gives errors their text as `Display` and `Debug`: that of [`explained`], for the library.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! display_as_explained {
+    ($($error:ty),+ $(,)?) => {
+        $(impl ::std::fmt::Display for $error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::write!(f, "{}", $crate::advice::explained(self, $crate::advice::Words::Library))
+            }
+        })+
+        $crate::debug_as_display!($($error),+);
+    };
+}

@@ -1,0 +1,551 @@
+//! One step of advice, and how it reads in Rust and at a command line.
+
+use super::Words;
+use crate::display::printable::Printable;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A step of advice, with its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextStep {
+    /// Fix something outside of this library: a script, the data, the server. The clause holds for every reader.
+    #[non_exhaustive]
+    Fix {
+        /// The clause.
+        what: Cow<'static, str>,
+    },
+    /// Wait for something.
+    #[non_exhaustive]
+    Wait {
+        /// The clause.
+        what: Cow<'static, str>,
+    },
+    /// Run a statement.
+    #[non_exhaustive]
+    RunSql {
+        /// The statement, without a semicolon.
+        sql: String,
+        /// The effect, as an imperative clause, if the statement does not tell it.
+        what: Option<Cow<'static, str>>,
+    },
+    /// Do again what failed.
+    Again(Again),
+    /// Change settings.
+    #[non_exhaustive]
+    Set {
+        /// The settings, with the value of each where it is known.
+        settings: Vec<(Setting, Option<String>)>,
+        /// The effect, as an imperative clause.
+        what: Cow<'static, str>,
+    },
+    /// Make a call, or give a command.
+    #[non_exhaustive]
+    Call {
+        /// The call.
+        call: Call,
+        /// The effect, as an imperative clause.
+        what: Cow<'static, str>,
+    },
+    /// Rename the files of a migration, so that it has another version.
+    #[non_exhaustive]
+    Rename {
+        /// The migration's name.
+        name: String,
+        /// The version that it is to have; the next free one if none is given.
+        version: Option<String>,
+        /// The effect, as an imperative clause.
+        what: Cow<'static, str>,
+    },
+    /// Settle a migration that stopped between two statements.
+    #[non_exhaustive]
+    Settle {
+        /// The migration's version.
+        version: String,
+        /// The migration's name.
+        name: String,
+        /// The number of statements that are known to be done.
+        done: usize,
+        /// The number of its statements, if it is known.
+        statements: Option<usize>,
+        /// True if there is no other way: only a person can tell whether the next statement is done.
+        is_in_doubt: bool,
+    },
+}
+
+/// Doing again what failed: with what effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Again {
+    /// The run continues with the migration that failed.
+    ThisMigration,
+    /// The run resumes at the statement that failed.
+    ThisStatement,
+    /// The run continues with the verify script of the migration.
+    VerifyScript,
+    /// The next run continues where this one stopped.
+    WhereItStopped,
+    /// Committed migrations stay, and the run continues after them.
+    AfterCommitted,
+    /// A run.
+    Run,
+    /// A revert, which continues with the migration that failed.
+    Revert,
+    /// The verify scripts.
+    Verify,
+    /// A rehearsal.
+    Rehearsal,
+}
+
+impl Again {
+    /// A word for JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Again::ThisMigration => "this_migration",
+            Again::ThisStatement => "this_statement",
+            Again::VerifyScript => "verify_script",
+            Again::WhereItStopped => "where_it_stopped",
+            Again::AfterCommitted => "after_committed",
+            Again::Run => "run",
+            Again::Revert => "revert",
+            Again::Verify => "verify",
+            Again::Rehearsal => "rehearsal",
+        }
+    }
+
+    fn clause(self) -> &'static str {
+        match self {
+            Again::ThisMigration => "run again; the run continues with this migration",
+            Again::ThisStatement => "run again; the run resumes at this statement",
+            Again::VerifyScript => "run again; the run continues with its verify script",
+            Again::WhereItStopped => "run again; the next run continues where this one stopped",
+            Again::AfterCommitted => "run again; the run continues after the committed migrations",
+            Again::Run => "run again",
+            Again::Revert => "revert again; it continues with this migration",
+            Again::Verify => "verify again",
+            Again::Rehearsal => "rehearse again",
+        }
+    }
+}
+
+/// A setting that advice names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Setting {
+    /// How long a run waits for another one.
+    LockWait,
+    /// How long a migration that runs into lock timeouts is retried.
+    RetryFor,
+    /// How long a statement may run.
+    StatementTimeout,
+    /// How long a migration may take.
+    MigrationLimit,
+    /// How long a run may take.
+    RunLimit,
+    /// Applied migrations may be missing from the set.
+    AllowMissing,
+    /// Pending migrations may come before applied ones.
+    AllowOutOfOrder,
+    /// A revert includes migrations that were marked as applied.
+    IncludingMarked,
+    /// Another tool's table is that of another set.
+    IgnoreForeignHistory,
+    /// The schema of the history.
+    HistorySchema,
+    /// The table of the history.
+    HistoryTable,
+    /// The tool whose history is adopted.
+    AdoptFrom,
+    /// The scratch database of a comparison.
+    Scratch,
+    /// The folder of `pg_dump`.
+    BackupPrograms,
+    /// The name of the set.
+    SetName,
+    /// The value of a placeholder.
+    Placeholder,
+    /// The placeholders that the set declares.
+    Placeholders,
+    /// The time that a rehearsal may take.
+    RehearsalLimit,
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Setting; 18] = [
+        Setting::LockWait,
+        Setting::RetryFor,
+        Setting::StatementTimeout,
+        Setting::MigrationLimit,
+        Setting::RunLimit,
+        Setting::AllowMissing,
+        Setting::AllowOutOfOrder,
+        Setting::IncludingMarked,
+        Setting::IgnoreForeignHistory,
+        Setting::HistorySchema,
+        Setting::HistoryTable,
+        Setting::AdoptFrom,
+        Setting::Scratch,
+        Setting::BackupPrograms,
+        Setting::SetName,
+        Setting::Placeholder,
+        Setting::Placeholders,
+        Setting::RehearsalLimit,
+    ];
+
+    /// A word for JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Setting::LockWait => "lock_wait",
+            Setting::RetryFor => "retry_for",
+            Setting::StatementTimeout => "statement_timeout",
+            Setting::MigrationLimit => "migration_limit",
+            Setting::RunLimit => "run_limit",
+            Setting::AllowMissing => "allow_missing",
+            Setting::AllowOutOfOrder => "allow_out_of_order",
+            Setting::IncludingMarked => "including_marked",
+            Setting::IgnoreForeignHistory => "ignore_foreign_history",
+            Setting::HistorySchema => "history_schema",
+            Setting::HistoryTable => "history_table",
+            Setting::AdoptFrom => "adopt_from",
+            Setting::Scratch => "scratch",
+            Setting::BackupPrograms => "backup_programs",
+            Setting::SetName => "set",
+            Setting::Placeholder => "placeholder",
+            Setting::Placeholders => "placeholders",
+            Setting::RehearsalLimit => "rehearsal_limit",
+        }
+    }
+
+    /// The setting in Rust, with its value if it is known.
+    pub fn in_rust(self, value: Option<&str>) -> String {
+        let call = |name: &str| match value {
+            Some(value) => format!("{name}({value:?})"),
+            None => name.to_owned(),
+        };
+        match self {
+            Setting::LockWait
+            | Setting::RetryFor
+            | Setting::StatementTimeout
+            | Setting::MigrationLimit
+            | Setting::RunLimit
+            | Setting::AllowMissing
+            | Setting::AllowOutOfOrder
+            | Setting::IgnoreForeignHistory
+            | Setting::HistorySchema
+            | Setting::HistoryTable => call(self.word()),
+            Setting::AdoptFrom => match value {
+                Some(tool) => format!("adopt_from(tools::{tool}())"),
+                None => "adopt_from".to_owned(),
+            },
+            Setting::IncludingMarked => "Down::including_marked".to_owned(),
+            Setting::Scratch => "Comparison::scratch".to_owned(),
+            Setting::BackupPrograms => "Backups::programs".to_owned(),
+            Setting::SetName => "migrate!(…, set = \"…\")".to_owned(),
+            Setting::Placeholder => match value {
+                Some(name) => format!(".placeholder({name:?}, Value::Identifier(…))"),
+                None => "placeholder".to_owned(),
+            },
+            Setting::Placeholders => "migrate!(…, placeholders = [\"…\"])".to_owned(),
+            Setting::RehearsalLimit => "limit".to_owned(),
+        }
+    }
+
+    /// The option of the command line.
+    pub fn option(self) -> &'static str {
+        match self {
+            Setting::LockWait => "--lock-wait",
+            Setting::RetryFor => "--retry-for",
+            Setting::StatementTimeout => "--statement-timeout",
+            Setting::MigrationLimit => "--migration-limit",
+            Setting::RunLimit => "--run-limit",
+            Setting::AllowMissing => "--allow-missing",
+            Setting::AllowOutOfOrder => "--allow-out-of-order",
+            Setting::IncludingMarked => "--including-marked",
+            Setting::IgnoreForeignHistory => "--ignore-foreign-history",
+            Setting::HistorySchema => "--history-schema",
+            Setting::HistoryTable => "--history-table",
+            Setting::AdoptFrom => "--from",
+            Setting::Scratch => "--scratch",
+            Setting::BackupPrograms => "--pg-bin",
+            Setting::SetName => "--set",
+            Setting::Placeholder | Setting::Placeholders => "--placeholder",
+            Setting::RehearsalLimit => "--limit",
+        }
+    }
+
+    /// The option with its value if it is known.
+    fn at_command_line(self, value: Option<&str>) -> String {
+        match (self, value) {
+            (Setting::Placeholder | Setting::Placeholders, Some(name)) => format!("--placeholder {name}=…"),
+            (Setting::AdoptFrom, Some(tool)) => format!("--from {}", tool.replace('_', "-")),
+            (_, Some(value)) => format!("{} {value}", self.option()),
+            (_, None) => self.option().to_owned(),
+        }
+    }
+}
+
+/// A call of the library that advice names, and its command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Call {
+    /// Apply what is pending.
+    Run,
+    /// Revert.
+    Down,
+    /// The status of each migration.
+    Status,
+    /// The attempts, run by run.
+    History,
+    /// The verify scripts.
+    Verify,
+    /// Accept an edit of a migration.
+    #[non_exhaustive]
+    Accept {
+        /// The migration's name.
+        name: String,
+        /// True if its statements were changed.
+        is_forced: bool,
+    },
+    /// Record that a migration is applied.
+    #[non_exhaustive]
+    Applied {
+        /// The migration's name or version.
+        migration: String,
+    },
+    /// Mark migrations as applied whose objects exist.
+    Baseline,
+    /// Take over another tool's history.
+    Adopt,
+    /// Compare with the schema that a run recorded.
+    DriftKept,
+}
+
+impl Call {
+    /// A word for JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Call::Run => "run",
+            Call::Down => "down",
+            Call::Status => "status",
+            Call::History => "history",
+            Call::Verify => "verify",
+            Call::Accept { .. } => "accept",
+            Call::Applied { .. } => "resolve_applied",
+            Call::Baseline => "baseline",
+            Call::Adopt => "adopt",
+            Call::DriftKept => "drift_kept",
+        }
+    }
+
+    /// The call in Rust.
+    pub fn in_rust(&self) -> String {
+        match self {
+            Call::Run => "run".to_owned(),
+            Call::Down => "down".to_owned(),
+            Call::Status => "status".to_owned(),
+            Call::History => "attempts".to_owned(),
+            Call::Verify => "verify".to_owned(),
+            Call::Accept { name, is_forced: false } => format!("Accept::each([{name:?}])"),
+            Call::Accept { name, is_forced: true } => format!("Accept::each([{name:?}]).forced()"),
+            Call::Applied { migration } => format!("resolve({migration:?}, Resolution::Applied, …)"),
+            Call::Baseline => "baseline".to_owned(),
+            Call::Adopt => "adopt".to_owned(),
+            Call::DriftKept => "drift_since_snapshot".to_owned(),
+        }
+    }
+
+    /// The command.
+    pub fn command(&self) -> String {
+        match self {
+            Call::Run => "up".to_owned(),
+            Call::Down => "down".to_owned(),
+            Call::Status => "status".to_owned(),
+            Call::History => "history".to_owned(),
+            Call::Verify => "verify".to_owned(),
+            Call::Accept { name, is_forced: false } => format!("accept {name}"),
+            Call::Accept { name, is_forced: true } => format!("accept {name} --force"),
+            Call::Applied { migration } => format!("resolve {migration} --applied"),
+            Call::Baseline => "baseline VERSION".to_owned(),
+            Call::Adopt => "adopt".to_owned(),
+            Call::DriftKept => "drift --kept".to_owned(),
+        }
+    }
+}
+
+/// A value of a step, for programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StepValue {
+    /// A text, or nothing.
+    Text(Option<String>),
+    /// A number, or nothing.
+    Number(Option<usize>),
+    /// True or false.
+    Flag(bool),
+    /// Settings, with the value of each where it is known.
+    Settings(Vec<(Setting, Option<String>)>),
+}
+
+impl NextStep {
+    /// Something to fix outside of this library.
+    pub fn fix(what: impl Into<Cow<'static, str>>) -> NextStep {
+        NextStep::Fix { what: what.into() }
+    }
+
+    /// Something to wait for.
+    pub fn wait(what: impl Into<Cow<'static, str>>) -> NextStep {
+        NextStep::Wait { what: what.into() }
+    }
+
+    /// A statement to run.
+    pub fn sql(sql: impl Into<String>) -> NextStep {
+        NextStep::RunSql { sql: sql.into(), what: None }
+    }
+
+    /// A statement to run, with its effect.
+    pub fn sql_to(what: impl Into<Cow<'static, str>>, sql: impl Into<String>) -> NextStep {
+        NextStep::RunSql { sql: sql.into(), what: Some(what.into()) }
+    }
+
+    /// A setting to change.
+    pub fn set(setting: Setting, what: impl Into<Cow<'static, str>>) -> NextStep {
+        NextStep::settings(vec![(setting, None)], what)
+    }
+
+    /// Settings to change, with their values.
+    pub fn settings(
+        settings: Vec<(Setting, Option<String>)>,
+        what: impl Into<Cow<'static, str>>,
+    ) -> NextStep {
+        NextStep::Set { settings, what: what.into() }
+    }
+
+    /// A call to make.
+    pub fn call(call: Call, what: impl Into<Cow<'static, str>>) -> NextStep {
+        NextStep::Call { call, what: what.into() }
+    }
+
+    /// Another version for a migration.
+    pub fn rename(
+        name: impl Into<String>,
+        version: Option<String>,
+        what: impl Into<Cow<'static, str>>,
+    ) -> NextStep {
+        NextStep::Rename { name: name.into(), version, what: what.into() }
+    }
+
+    /// A migration to settle, `done` of whose statements are done.
+    pub fn settle(
+        version: impl Into<String>,
+        name: impl Into<String>,
+        done: usize,
+        statements: Option<usize>,
+    ) -> NextStep {
+        NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: false }
+    }
+
+    /// The kind of the step, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            NextStep::Fix { .. } => "fix",
+            NextStep::Wait { .. } => "wait",
+            NextStep::RunSql { .. } => "run_sql",
+            NextStep::Again(_) => "again",
+            NextStep::Set { .. } => "set",
+            NextStep::Call { .. } => "call",
+            NextStep::Rename { .. } => "rename",
+            NextStep::Settle { .. } => "settle",
+        }
+    }
+
+    /// The values of the step by name, for programs.
+    pub fn values(&self) -> Vec<(&'static str, StepValue)> {
+        let text = |text: &str| StepValue::Text(Some(text.to_owned()));
+        match self {
+            NextStep::Fix { what } | NextStep::Wait { what } => vec![("what", text(what))],
+            NextStep::RunSql { sql, what } => {
+                vec![("sql", text(sql)), ("what", StepValue::Text(what.as_deref().map(str::to_owned)))]
+            }
+            NextStep::Again(again) => vec![("continues_with", text(again.word()))],
+            NextStep::Set { settings, what } => {
+                vec![("settings", StepValue::Settings(settings.clone())), ("what", text(what))]
+            }
+            NextStep::Call { call, what } => {
+                let mut values = vec![("call", text(call.word())), ("what", text(what))];
+                match call {
+                    Call::Accept { name, is_forced } => {
+                        values.extend([("name", text(name)), ("forced", StepValue::Flag(*is_forced))]);
+                    }
+                    Call::Applied { migration } => values.push(("migration", text(migration))),
+                    Call::Run
+                    | Call::Down
+                    | Call::Status
+                    | Call::History
+                    | Call::Verify
+                    | Call::Baseline
+                    | Call::Adopt
+                    | Call::DriftKept => {}
+                }
+                values
+            }
+            NextStep::Rename { name, version, what } => {
+                vec![
+                    ("name", text(name)),
+                    ("version", StepValue::Text(version.clone())),
+                    ("what", text(what)),
+                ]
+            }
+            NextStep::Settle { version, name, done, statements, is_in_doubt } => vec![
+                ("version", text(version)),
+                ("name", text(name)),
+                ("done", StepValue::Number(Some(*done))),
+                ("statements", StepValue::Number(*statements)),
+                ("in_doubt", StepValue::Flag(*is_in_doubt)),
+            ],
+        }
+    }
+
+    /// Writes the step as a clause for a reader.
+    pub(super) fn write(&self, f: &mut Printable<'_, '_>, words: Words) -> fmt::Result {
+        match self {
+            NextStep::Fix { what } | NextStep::Wait { what } | NextStep::Rename { what, .. } => {
+                f.write_str(what)
+            }
+            NextStep::RunSql { sql, what: Some(what) } => write!(f, "{what}: {sql}"),
+            NextStep::RunSql { sql, what: None } => f.write_str(sql),
+            NextStep::Again(again) => f.write_str(again.clause()),
+            NextStep::Set { settings, what } => {
+                let shown = |(setting, value): &(Setting, Option<String>)| match words {
+                    Words::Library => format!("`{}`", setting.in_rust(value.as_deref())),
+                    Words::CommandLine => format!("`{}`", setting.at_command_line(value.as_deref())),
+                };
+                write!(f, "{what} ({})", settings.iter().map(shown).collect::<Vec<_>>().join(" and "))
+            }
+            NextStep::Call { call, what } => match words {
+                Words::Library => write!(f, "{what} (`{}`)", call.in_rust()),
+                Words::CommandLine => write!(f, "{what} (`{}`)", call.command()),
+            },
+            NextStep::Settle { version, name, done, is_in_doubt: true, .. } => match words {
+                Words::Library => write!(
+                    f,
+                    "check what the statement did, and call `resolve({version:?}, …)` with \
+                     `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to resume after it, \
+                     `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
+                    done + 1,
+                    done + 2,
+                ),
+                Words::CommandLine => {
+                    write!(
+                        f,
+                        "check whether statement {} took effect, and settle {name} accordingly",
+                        done + 1
+                    )
+                }
+            },
+            NextStep::Settle { name, is_in_doubt: false, .. } => {
+                write!(f, "settle {name} by hand (`resolve`)")
+            }
+        }
+    }
+}
