@@ -69,7 +69,7 @@ fn settling(version: &str, done: usize, statements: Option<usize>) -> Vec<Comman
 impl Again {
     fn command(self) -> Option<CommandLine> {
         match self {
-            Again::ThisMigration | Again::ThisStatement | Again::VerifyScript => {
+            Again::ThisMigration | Again::ThisStatement | Again::VerifyScript | Again::FindsOut => {
                 Some(CommandLine::new(["up"], "continues with it"))
             }
             Again::Revert => Some(CommandLine::new(["down"], "continues with it")),
@@ -135,7 +135,7 @@ impl Call {
             Call::Adopt => CommandLine::new(["adopt", "--dry-run"], "shows what would be taken over"),
             Call::DriftKept => CommandLine::new(["drift", "--kept"], "compares with the recorded schema"),
             // Which version is for its user to say.
-            Call::Baseline => return Vec::new(),
+            Call::Baseline | Call::WatchFolder => return Vec::new(),
         };
         vec![line]
     }

@@ -8,6 +8,8 @@ mod command;
 mod left;
 mod next_step;
 mod sqlstate;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use command::CommandLine;
 pub use left::Left;
@@ -26,6 +28,16 @@ pub enum Words {
     Library,
     /// A person at a command line.
     CommandLine,
+}
+
+impl Words {
+    /// A word for JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Words::Library => "library",
+            Words::CommandLine => "command_line",
+        }
+    }
 }
 
 /// The next steps after an error: one of the choices, and then a last step.
@@ -52,6 +64,8 @@ pub struct Advice {
     pub choices: Vec<Choice>,
     /// The step after any of them.
     pub then: Option<NextStep>,
+    /// The step instead of all of them, if they are of no use.
+    pub otherwise: Option<NextStep>,
 }
 
 /// One of the ways out.
@@ -60,6 +74,8 @@ pub struct Advice {
 pub struct Choice {
     /// The object that this and the next choices are about, if an error is about several: each of them takes a choice.
     pub about: Option<String>,
+    /// The reader that it is for, if it is of no use to the other.
+    pub only: Option<Words>,
     /// The condition under which it is right: a clause for behind "if".
     pub when: Option<Cow<'static, str>>,
     /// The step.
@@ -68,7 +84,7 @@ pub struct Choice {
 
 impl Advice {
     /// No advice.
-    pub const NONE: Advice = Advice { choices: Vec::new(), then: None };
+    pub const NONE: Advice = Advice { choices: Vec::new(), then: None, otherwise: None };
 
     /// A step.
     pub fn of(step: NextStep) -> Advice {
@@ -83,14 +99,21 @@ impl Advice {
     /// A further choice.
     #[must_use]
     pub fn or(mut self, step: NextStep) -> Advice {
-        self.choices.push(Choice { about: None, when: None, step });
+        self.choices.push(Choice { about: None, only: None, when: None, step });
+        self
+    }
+
+    /// A further choice for one reader.
+    #[must_use]
+    pub fn or_for(mut self, reader: Words, step: NextStep) -> Advice {
+        self.choices.push(Choice { about: None, only: Some(reader), when: None, step });
         self
     }
 
     /// A further choice under a condition.
     #[must_use]
     pub fn or_if(mut self, when: impl Into<Cow<'static, str>>, step: NextStep) -> Advice {
-        self.choices.push(Choice { about: None, when: Some(when.into()), step });
+        self.choices.push(Choice { about: None, only: None, when: Some(when.into()), step });
         self
     }
 
@@ -98,6 +121,12 @@ impl Advice {
     #[must_use]
     pub fn then(self, step: NextStep) -> Advice {
         Advice { then: Some(step), ..self }
+    }
+
+    /// The step instead of all the others.
+    #[must_use]
+    pub fn otherwise(self, step: NextStep) -> Advice {
+        Advice { otherwise: Some(step), ..self }
     }
 
     /// Adds the choices for one of several objects.
@@ -113,12 +142,12 @@ impl Advice {
 
     /// True if there is no advice.
     pub fn is_empty(&self) -> bool {
-        self.choices.is_empty() && self.then.is_none()
+        self.choices.is_empty() && self.then.is_none() && self.otherwise.is_none()
     }
 
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &NextStep> {
-        self.choices.iter().map(|choice| &choice.step).chain(&self.then)
+        self.choices.iter().map(|choice| &choice.step).chain(&self.then).chain(&self.otherwise)
     }
 
     /// The advice as a clause without a full stop.
@@ -141,15 +170,19 @@ struct Shown<'a> {
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Printable(f);
-        let Advice { choices, then } = self.advice;
+        let Advice { choices, then, otherwise } = self.advice;
+        let is_for = |choice: &&Choice| choice.only.is_none_or(|reader| reader == self.words);
+        let choices: Vec<&Choice> = choices.iter().filter(is_for).collect();
         let is_plain = choices.iter().all(|choice| choice.about.is_none() && choice.when.is_none());
-        for (index, Choice { about, when, step }) in choices.iter().enumerate() {
+        for (index, Choice { about, when, step, .. }) in choices.iter().enumerate() {
             let is_first = index == 0;
             match about {
                 Some(about) if is_first => write!(f, "settle each of these:\n- {about}: ")?,
                 Some(about) => write!(f, "\n- {about}: ")?,
                 None if is_first => {}
-                None => f.write_str(if is_plain { ", or " } else { "; or" })?,
+                None if !is_plain => f.write_str("; or")?,
+                None if index + 1 < choices.len() => f.write_str(", ")?,
+                None => f.write_str(", or ")?,
             }
             match when {
                 Some(when) if is_first || about.is_some() => write!(f, "if {when}, ")?,
@@ -159,14 +192,15 @@ impl fmt::Display for Shown<'_> {
             }
             step.write(f, self.words)?;
         }
-        match then {
-            Some(then) if choices.is_empty() => then.write(f, self.words),
-            Some(then) => {
-                f.write_str(", and ")?;
-                then.write(f, self.words)
-            }
-            None => Ok(()),
+        if let Some(then) = then {
+            f.write_str(if choices.is_empty() { "" } else { ", and " })?;
+            then.write(f, self.words)?;
         }
+        if let Some(otherwise) = otherwise {
+            f.write_str(if choices.is_empty() && then.is_none() { "" } else { "; or " })?;
+            otherwise.write(f, self.words)?;
+        }
+        Ok(())
     }
 }
 

@@ -83,6 +83,8 @@ pub enum Again {
     ThisStatement,
     /// The run continues with the verify script of the migration.
     VerifyScript,
+    /// The run finds out what an interrupted statement did, and continues.
+    FindsOut,
     /// The next run continues where this one stopped.
     WhereItStopped,
     /// Committed migrations stay, and the run continues after them.
@@ -104,6 +106,7 @@ impl Again {
             Again::ThisMigration => "this_migration",
             Again::ThisStatement => "this_statement",
             Again::VerifyScript => "verify_script",
+            Again::FindsOut => "finds_out",
             Again::WhereItStopped => "where_it_stopped",
             Again::AfterCommitted => "after_committed",
             Again::Run => "run",
@@ -118,6 +121,7 @@ impl Again {
             Again::ThisMigration => "run again; the run continues with this migration",
             Again::ThisStatement => "run again; the run resumes at this statement",
             Again::VerifyScript => "run again; the run continues with its verify script",
+            Again::FindsOut => "run again; the run finds out what the statement did, and continues",
             Again::WhereItStopped => "run again; the next run continues where this one stopped",
             Again::AfterCommitted => "run again; the run continues after the committed migrations",
             Again::Run => "run again",
@@ -319,9 +323,21 @@ pub enum Call {
     Adopt,
     /// Compare with the schema that a run recorded.
     DriftKept,
+    /// Watch the folder of migrations in `build.rs`.
+    WatchFolder,
 }
 
 impl Call {
+    /// Accepting an edit of a migration, by force if its statements were changed.
+    pub fn accept(name: impl Into<String>, is_forced: bool) -> Call {
+        Call::Accept { name: name.into(), is_forced }
+    }
+
+    /// Recording that a migration is applied.
+    pub fn applied(migration: impl Into<String>) -> Call {
+        Call::Applied { migration: migration.into() }
+    }
+
     /// A word for JSON.
     pub fn word(&self) -> &'static str {
         match self {
@@ -335,6 +351,7 @@ impl Call {
             Call::Baseline => "baseline",
             Call::Adopt => "adopt",
             Call::DriftKept => "drift_kept",
+            Call::WatchFolder => "watch_folder",
         }
     }
 
@@ -352,12 +369,13 @@ impl Call {
             Call::Baseline => "baseline".to_owned(),
             Call::Adopt => "adopt".to_owned(),
             Call::DriftKept => "drift_since_snapshot".to_owned(),
+            Call::WatchFolder => "migrate_postgres::build::watch(\"migrations\")".to_owned(),
         }
     }
 
-    /// The command.
-    pub fn command(&self) -> String {
-        match self {
+    /// The command, if there is one.
+    pub fn command(&self) -> Option<String> {
+        Some(match self {
             Call::Run => "up".to_owned(),
             Call::Down => "down".to_owned(),
             Call::Status => "status".to_owned(),
@@ -369,13 +387,13 @@ impl Call {
             Call::Baseline => "baseline VERSION".to_owned(),
             Call::Adopt => "adopt".to_owned(),
             Call::DriftKept => "drift --kept".to_owned(),
-        }
+            Call::WatchFolder => return None,
+        })
     }
 }
 
 /// A value of a step, for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum StepValue {
     /// A text, or nothing.
     Text(Option<String>),
@@ -445,6 +463,16 @@ impl NextStep {
         NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: false }
     }
 
+    /// A migration to settle because only a person can tell whether the statement after the first `done` ones was done.
+    pub fn settle_in_doubt(
+        version: impl Into<String>,
+        name: impl Into<String>,
+        done: usize,
+        statements: Option<usize>,
+    ) -> NextStep {
+        NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: true }
+    }
+
     /// The kind of the step, for programs.
     pub fn word(&self) -> &'static str {
         match self {
@@ -485,7 +513,8 @@ impl NextStep {
                     | Call::Verify
                     | Call::Baseline
                     | Call::Adopt
-                    | Call::DriftKept => {}
+                    | Call::DriftKept
+                    | Call::WatchFolder => {}
                 }
                 values
             }
@@ -524,7 +553,10 @@ impl NextStep {
             }
             NextStep::Call { call, what } => match words {
                 Words::Library => write!(f, "{what} (`{}`)", call.in_rust()),
-                Words::CommandLine => write!(f, "{what} (`{}`)", call.command()),
+                Words::CommandLine => match call.command() {
+                    Some(command) => write!(f, "{what} (`{command}`)"),
+                    None => f.write_str(what),
+                },
             },
             NextStep::Settle { version, name, done, is_in_doubt: true, .. } => match words {
                 Words::Library => write!(

@@ -273,13 +273,8 @@ impl Explain for Failure {
     fn advice(&self) -> Advice {
         let again = match (self.left, self.action) {
             (Left::InDoubt { done, total }, _) => {
-                return Advice::of(NextStep::Settle {
-                    version: self.version.as_written().to_owned(),
-                    name: self.name.clone(),
-                    done,
-                    statements: Some(total),
-                    is_in_doubt: true,
-                });
+                let version = self.version.as_written();
+                return Advice::of(NextStep::settle_in_doubt(version, &self.name, done, Some(total)));
             }
             (Left::Applied, _) => Again::Verify,
             (Left::Statements { done, total }, _) if done == total => Again::VerifyScript,
@@ -382,5 +377,50 @@ impl ErrorNames {
             .into_iter()
             .filter_map(|(what, name)| Some((what, name.as_deref()?)))
             .filter(|(what, name)| *what != "schema" && !message.contains(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advice::tests::assert_readers;
+
+    #[test]
+    fn a_failure_has_advice_for_each_state_that_it_leaves() {
+        let states = [
+            Left::Nothing,
+            Left::Applied,
+            Left::Statements { done: 1, total: 2 },
+            Left::Statements { done: 2, total: 2 },
+            Left::InDoubt { done: 1, total: 2 },
+        ];
+        for action in [Action::Apply, Action::Revert] {
+            for left in states {
+                let mut failure = Failure::new(Version::numeric("1"), "1_a", action, "no");
+                failure.left = left;
+                assert_readers(&failure.advice());
+                assert!(!failure.advice().commands().is_empty(), "{failure}");
+                assert!(failure.to_string().contains("\ndatabase: "), "{failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_cause_and_the_missing_right_decide_on_the_remedy() {
+        let mut failure = Failure::new(Version::numeric("1"), "1_a", Action::Apply, "no");
+        let text = |failure: &Failure| failure.remedy().text(crate::advice::Words::CommandLine);
+        failure.code = Some("57014".to_owned());
+        failure.cause = Some(Cause::RunLimit);
+        assert_eq!(text(&failure), "allow the run more time (`--run-limit`)");
+        failure.code = Some("42501".to_owned());
+        failure.cause = None;
+        failure.missing_right =
+            Some(MissingRight::Privileges { privileges: "USAGE", on: "SCHEMA app".to_owned() });
+        assert_eq!(text(&failure), "GRANT USAGE ON SCHEMA app to the role, or migrate as another role");
+        failure.blockers = vec![Holder { prepared: Some("it's".to_owned()), ..Holder::default() }];
+        assert_eq!(
+            text(&failure),
+            "end the blocking prepared transaction: ROLLBACK PREPARED 'it''s', or COMMIT PREPARED 'it''s'"
+        );
     }
 }

@@ -269,8 +269,12 @@ impl Explain for Refused {
                     None => f.write_str("there are no migrations"),
                 }
             }
-            Refused::UnknownRun { run, .. } => {
-                write!(f, "no migration that the run {run} applied is still applied")
+            Refused::UnknownRun { run, last } => {
+                write!(f, "no migration that the run {run} applied is still applied")?;
+                match last {
+                    Some(last) => write!(f, "; the last run is {last}"),
+                    None => Ok(()),
+                }
             }
             Refused::MarkedRun { run } => write!(
                 f,
@@ -305,11 +309,13 @@ impl Explain for Refused {
             }
             Refused::NotEmpty { applied, last } => write!(
                 f,
-                "the database already has a history ({applied} applied, the last is {last}), so it can't be given a baseline"
+                "the database already has a history ({applied} applied, the last is {last}), so it can't be given a baseline, which is for a \
+                 database whose schema was created without this library"
             ),
             Refused::NotInterrupted { name, applied, .. } => write!(
                 f,
-                "migration {name} was not interrupted: it is {}",
+                "migration {name} was not interrupted: it is {}, and only a migration that stopped between two statements can resume \
+                 at one",
                 if *applied { "applied" } else { "pending" }
             ),
             Refused::NoSuchStatement { name, statement, statements } => write!(
@@ -382,19 +388,20 @@ impl Explain for Refused {
             }
             Refused::KeptDown { name, .. } => Advice::fix(format!("revert with a release that has {name}")),
             Refused::UnknownVersion { .. } => {
-                Advice::of(NextStep::call(Call::Status, "name a version that is there"))
+                Advice::of(NextStep::call(Call::Status, "name one of the migrations"))
             }
-            Refused::UnknownRun { last: Some(last), .. } => Advice::of(NextStep::call(
-                Call::History,
-                format!("choose a run from the history: the last is {last}"),
-            )),
+            Refused::UnknownRun { last: Some(_), .. } => {
+                Advice::of(NextStep::call(Call::History, "choose a run from the history"))
+            }
             Refused::UnknownRun { last: None, .. } => {
                 Advice::of(NextStep::call(Call::History, "check the history: there is nothing to revert"))
             }
-            Refused::MarkedRun { .. } => Advice::NONE.or_if(
-                "their down scripts may drop what existed before",
-                NextStep::call(Call::History, "revert by number or to a version"),
-            ),
+            Refused::MarkedRun { .. } => Advice::NONE
+                .or_if(
+                    "their down scripts may drop what existed before",
+                    NextStep::fix("revert by number or to a version"),
+                )
+                .otherwise(NextStep::call(Call::History, "choose another run")),
             Refused::Marked { names } => {
                 let last = names.first().map_or("", String::as_str);
                 Advice::fix(format!("revert only what came after {last}")).or_if(
@@ -404,19 +411,13 @@ impl Explain for Refused {
             }
             Refused::NotAsShown => Advice::fix("check the state of the database, and decide again"),
             Refused::NoRuns => Advice::fix("revert by number or to a version"),
-            Refused::RunBeneath { .. } => Advice::of(NextStep::call(
-                Call::History,
-                "revert the later migrations first, or all of them at once by naming the version to go back to",
-            )),
+            Refused::RunBeneath { .. } => Advice::fix("revert the later migrations first")
+                .or(NextStep::fix("revert all of them at once by naming the version to go back to"))
+                .otherwise(NextStep::call(Call::History, "choose another run")),
             Refused::RowsLost { lost } => after_loss(lost),
-            Refused::NotEmpty { .. } => Advice::of(NextStep::call(
-                Call::Run,
-                "apply what is pending; a baseline is for a database whose schema was created without this library",
-            )),
-            Refused::NotInterrupted { .. } => Advice::of(NextStep::call(
-                Call::Run,
-                "apply what is pending; only a migration that stopped between two statements can resume at one",
-            )),
+            Refused::NotEmpty { .. } | Refused::NotInterrupted { .. } => {
+                Advice::of(NextStep::call(Call::Run, "apply what is pending"))
+            }
             Refused::NoSuchStatement { statements, .. } => {
                 Advice::fix(format!("name one of its statements, from 1 to {statements}"))
             }
@@ -662,5 +663,132 @@ impl Diff {
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "\n{}", printable(self.0.trim_end())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advice::tests::assert_readers;
+
+    /// An example of each variant; the compiler asks for those that the list lacks.
+    macro_rules! each_refusal {
+        ($($(#[$cfg:meta])* $pattern:pat => $($example:expr),+;)+) => {
+            fn is_listed(refused: &Refused) -> bool {
+                match refused {
+                    $($(#[$cfg])* $pattern => true,)+
+                }
+            }
+
+            fn examples() -> Vec<Refused> {
+                let mut examples = Vec::new();
+                $($(#[$cfg])* examples.extend([$($example),+]);)+
+                examples
+            }
+        };
+    }
+
+    fn version() -> Version {
+        Version::numeric("0002")
+    }
+
+    fn name() -> String {
+        "0002_b".to_owned()
+    }
+
+    fn edited(applied_name: &str) -> Refused {
+        let [applied, now] = ["a", "b"].map(Checksum::of);
+        let diff = Diff::between("a\n", "b\n");
+        Refused::Edited {
+            version: version(),
+            name: name(),
+            applied_name: applied_name.to_owned(),
+            applied,
+            now,
+            diff,
+        }
+    }
+
+    fn interrupted(problem: Interruption) -> Refused {
+        Refused::Interrupted { version: version(), name: name(), statements_done: 1, problem }
+    }
+
+    each_refusal! {
+        Refused::Edited { .. } => edited("0002_b"), edited("0002_of_another_set");
+        Refused::OtherStatements { .. } => Refused::OtherStatements { version: version(), name: name(), diff: Diff::default() };
+        Refused::NotApplied { .. } => Refused::NotApplied { version: version(), name: name() };
+        Refused::Missing { .. } =>
+            Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None },
+            Refused::Missing { version: version(), name: name(), newest: name(), renumbered: Some("0003_b".to_owned()) };
+        Refused::PartlyReplaced { .. } =>
+            Refused::PartlyReplaced { version: version(), name: name(), applied: name(), missing: version() };
+        Refused::OutOfOrder { .. } =>
+            Refused::OutOfOrder { version: version(), name: name(), after: name(), applied_as: None },
+            Refused::OutOfOrder {
+                version: version(),
+                name: name(),
+                after: name(),
+                applied_as: Some(AppliedRef { version: version(), name: name() }),
+            };
+        Refused::Ahead { .. } => Refused::Ahead { newer: vec![name()] };
+        Refused::NoDown { .. } => Refused::NoDown { version: version(), name: name() };
+        Refused::KeptDown { .. } => Refused::KeptDown { name: name(), problem: "no".to_owned() };
+        Refused::UnknownVersion { .. } => Refused::UnknownVersion { version: version(), last: None };
+        Refused::UnknownRun { .. } =>
+            Refused::UnknownRun { run: "a".to_owned(), last: None },
+            Refused::UnknownRun { run: "a".to_owned(), last: Some("b".to_owned()) };
+        Refused::MarkedRun { .. } => Refused::MarkedRun { run: "a".to_owned() };
+        Refused::Marked { .. } => Refused::Marked { names: vec![name()] };
+        Refused::NotAsShown => Refused::NotAsShown;
+        Refused::NoRuns => Refused::NoRuns;
+        Refused::RunBeneath { .. } => Refused::RunBeneath { run: "a".to_owned(), later: 2, first: name() };
+        Refused::RowsLost { .. } =>
+            Refused::RowsLost { lost: LostRows::new("t", vec![(1, 2)], "SELECT 1") };
+        Refused::NotEmpty { .. } => Refused::NotEmpty { applied: 1, last: name() };
+        Refused::NotInterrupted { .. } =>
+            Refused::NotInterrupted { version: version(), name: name(), applied: true };
+        Refused::NoSuchStatement { .. } =>
+            Refused::NoSuchStatement { name: name(), statement: 9, statements: 2 };
+        #[cfg(feature = "histories")]
+        Refused::UnusableHistory(_) => Refused::UnusableHistory(unusable());
+        Refused::Interrupted { .. } =>
+            interrupted(Interruption::Edited),
+            interrupted(Interruption::Missing),
+            interrupted(Interruption::Reverting),
+            interrupted(Interruption::Applying),
+            interrupted(Interruption::Transaction);
+    }
+
+    #[cfg(feature = "histories")]
+    fn unusable() -> crate::history::foreign::UnusableHistory {
+        use crate::history::foreign::{Obstacle, Tool, UnusableHistory};
+        let obstacles = vec![Obstacle::Interrupted { name: name() }, Obstacle::Missing { name: name() }];
+        UnusableHistory { tool: Tool::Sqlx, table: "public._sqlx_migrations".to_owned(), obstacles }
+    }
+
+    #[test]
+    fn every_refusal_says_the_state_and_advises_each_reader_in_its_words() {
+        let mut words = std::collections::BTreeSet::new();
+        for refused in examples() {
+            assert!(is_listed(&refused));
+            words.insert(refused.kind().word());
+            assert_eq!(refused.left(), Left::Nothing);
+            assert!(refused.to_string().contains("; nothing was changed"), "{refused}");
+            assert!(refused.to_string().contains("\nnext: "), "{refused}");
+            assert_readers(&refused.advice());
+        }
+        assert_eq!(words.len(), if cfg!(feature = "histories") { 22 } else { 21 }, "{words:?}");
+    }
+
+    #[test]
+    fn the_name_of_a_set_is_an_option_at_the_command_line() {
+        let advice = edited("0002_of_another_set").advice();
+        let command = advice.text(crate::advice::Words::CommandLine);
+        assert!(
+            command.ends_with("if these are two sets in one database, give one of them a name (`--set`)"),
+            "{command}"
+        );
+        let library = advice.text(crate::advice::Words::Library);
+        assert!(library.ends_with("give one of them a name (`migrate!(…, set = \"…\")`)"), "{library}");
     }
 }

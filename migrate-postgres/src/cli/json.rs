@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::schema::catalog::Difference;
 use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
 use migrate_core::FolderError;
-use migrate_core::advice::{self, Cause, Choice, Explain, Left, NextStep, StepValue};
+use migrate_core::advice::{self, Cause, Choice, Explain, Left, NextStep, StepValue, Words};
 use migrate_core::display::printable::is_obeyed;
 use migrate_core::engine::Holder;
 use migrate_core::engine::error::{Failure, Place};
@@ -84,6 +84,7 @@ fn next_steps(next: &Next) -> Value {
         "library": next.library,
         "steps": next.steps.choices.iter().map(choice).collect::<Vec<_>>(),
         "then": next.steps.then.as_ref().map(step),
+        "otherwise": next.steps.otherwise.as_ref().map(step),
         "commands": commands.collect::<Vec<_>>(),
     })
 }
@@ -91,8 +92,11 @@ fn next_steps(next: &Next) -> Value {
 /// A way out, as data.
 fn choice(choice: &Choice) -> Value {
     let mut value = step(&choice.step);
-    value["about"] = json!(choice.about);
-    value["if"] = json!(choice.when);
+    let only = choice.only.map(Words::word);
+    let of = [("about", choice.about.as_deref()), ("if", choice.when.as_deref()), ("only", only)];
+    for (name, text) in of.iter().filter_map(|(name, text)| Some((*name, (*text)?))) {
+        value[name] = json!(text);
+    }
     value
 }
 
@@ -108,7 +112,6 @@ fn step(step: &NextStep) -> Value {
                 .into_iter()
                 .map(|(setting, value)| (setting.word().to_owned(), json!(value)))
                 .collect(),
-            other => json!(format!("{other:?}")),
         };
     }
     value
@@ -356,4 +359,130 @@ pub(super) fn seconds(duration: Duration) -> Value {
 
 pub(super) fn time(time: SystemTime) -> Value {
     json!(humantime::format_rfc3339_millis(time).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migrate_core::advice::{Advice, Again, Call, Setting};
+
+    const CALLS: [fn() -> Call; 9] = [
+        || Call::Run,
+        || Call::Down,
+        || Call::Status,
+        || Call::History,
+        || Call::Verify,
+        || Call::Baseline,
+        || Call::Adopt,
+        || Call::DriftKept,
+        || Call::WatchFolder,
+    ];
+
+    const AGAINS: [Again; 10] = [
+        Again::ThisMigration,
+        Again::ThisStatement,
+        Again::VerifyScript,
+        Again::FindsOut,
+        Again::WhereItStopped,
+        Again::AfterCommitted,
+        Again::Run,
+        Again::Revert,
+        Again::Verify,
+        Again::Rehearsal,
+    ];
+
+    /// The step that a document tells of: as a program reads it.
+    fn read(value: &Value) -> NextStep {
+        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        let number = |name: &str| value[name].as_u64().map(|number| usize::try_from(number).unwrap());
+        match &*text("step") {
+            "fix" => NextStep::fix(text("what")),
+            "wait" => NextStep::wait(text("what")),
+            "run_sql" if value["what"].is_null() => NextStep::sql(text("sql")),
+            "run_sql" => NextStep::sql_to(text("what"), text("sql")),
+            "again" => {
+                let again = AGAINS.into_iter().find(|again| again.word() == text("continues_with"));
+                NextStep::Again(again.unwrap())
+            }
+            "set" => {
+                let settings = value["settings"].as_object().unwrap().iter().map(|(word, value)| {
+                    let setting = Setting::ALL.into_iter().find(|setting| setting.word() == word);
+                    (setting.unwrap(), value.as_str().map(str::to_owned))
+                });
+                NextStep::settings(settings.collect(), text("what"))
+            }
+            "call" => {
+                let is_it = |call: &Call| call.word() == text("call");
+                let call = match &*text("call") {
+                    "accept" => Call::accept(text("name"), value["forced"].as_bool().unwrap()),
+                    "resolve_applied" => Call::applied(text("migration")),
+                    _ => CALLS.iter().map(|call| call()).find(is_it).unwrap(),
+                };
+                NextStep::call(call, text("what"))
+            }
+            "rename" => {
+                NextStep::rename(text("name"), value["version"].as_str().map(str::to_owned), text("what"))
+            }
+            "settle" if value["in_doubt"] == true => NextStep::settle_in_doubt(
+                text("version"),
+                text("name"),
+                number("done").unwrap(),
+                number("statements"),
+            ),
+            "settle" => {
+                NextStep::settle(text("version"), text("name"), number("done").unwrap(), number("statements"))
+            }
+            step => panic!("{step}"),
+        }
+    }
+
+    fn steps() -> Vec<NextStep> {
+        let mut steps = vec![
+            NextStep::fix("correct the script"),
+            NextStep::wait("wait"),
+            NextStep::sql("GRANT a TO b"),
+            NextStep::sql_to("let the rows count", "UPDATE t"),
+            NextStep::settings(
+                vec![(Setting::HistorySchema, Some("ops".to_owned())), (Setting::HistoryTable, None)],
+                "continue",
+            ),
+            NextStep::call(Call::accept("0001_a", true), "accept it"),
+            NextStep::call(Call::applied("0001_a"), "record it"),
+            NextStep::rename("0002_b", None, "give it another version"),
+            NextStep::rename("0002_b", Some("0003".to_owned()), "rename it back"),
+            NextStep::settle("0002", "0002_b", 1, None),
+            NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)),
+        ];
+        steps.extend(AGAINS.map(NextStep::Again));
+        steps.extend(Setting::ALL.map(|setting| NextStep::set(setting, "change it")));
+        steps.extend(CALLS.map(|call| NextStep::call(call(), "call it")));
+        steps
+    }
+
+    #[test]
+    fn each_step_of_advice_comes_back_from_its_document() {
+        for step in steps() {
+            let document = super::step(&step).to_string();
+            assert_eq!(read(&serde_json::from_str(&document).unwrap()), step, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_choice_tells_its_condition_and_its_reader() {
+        let advice = Advice::fix("a")
+            .or_if("b is so", NextStep::fix("c"))
+            .or_for(Words::Library, NextStep::fix("d"))
+            .then(NextStep::Again(Again::Run));
+        let next = Next { steps: advice, ..Next::default() };
+        assert_eq!(
+            next_steps(&next)["steps"],
+            json!([
+                { "step": "fix", "what": "a" },
+                { "step": "fix", "what": "c", "if": "b is so" },
+                { "step": "fix", "what": "d", "only": "library" },
+            ])
+        );
+        assert_eq!(next_steps(&next)["then"], json!({ "step": "again", "continues_with": "run" }));
+        assert_eq!(next_steps(&next)["otherwise"], Value::Null);
+    }
 }

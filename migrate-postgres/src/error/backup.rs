@@ -1,7 +1,7 @@
 //! The errors of a backup.
 
 use crate::display::units::Bytes;
-use migrate_core::advice::{Advice, Again, Explain, Left, NextStep, Setting};
+use migrate_core::advice::{Advice, Again, Explain, Left, NextStep, Setting, Words};
 use migrate_core::display::printable::Printable;
 use std::fmt;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ impl Explain for BackupError {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             BackupError::NoUrl => {
-                f.write_str("a backup needs a URL or a Config, and there is only a connection")
+                f.write_str("a backup needs to know how to connect, and there is only a connection")
             }
             BackupError::NoProgram { server, found } => write!(
                 f,
@@ -80,7 +80,8 @@ impl Explain for BackupError {
 
     fn advice(&self) -> Advice {
         match self {
-            BackupError::NoUrl => Advice::fix("migrate with a URL or a tokio_postgres::Config"),
+            BackupError::NoUrl => Advice::fix("migrate with a URL")
+                .or_for(Words::Library, NextStep::fix("migrate with a tokio_postgres::Config")),
             BackupError::NoProgram { server, .. } => {
                 Advice::fix(format!("install postgresql-client-{server}"))
                     .or(NextStep::set(Setting::BackupPrograms, "name the folder"))

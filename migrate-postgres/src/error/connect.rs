@@ -1,7 +1,7 @@
 //! The errors of connecting: their kind, and the advice.
 
 use super::{Error, wording};
-use migrate_core::advice::{self, Advice, NextStep};
+use migrate_core::advice::{self, Advice, NextStep, Words};
 use std::fmt;
 use tokio_postgres::error::SqlState;
 
@@ -60,8 +60,10 @@ pub(super) fn after_login(error: &tokio_postgres::Error) -> Advice {
 
 pub(super) fn after_connect(error: &tokio_postgres::Error) -> Advice {
     if wording::lacks_tls(error) {
-        return Advice::fix("build with `features = [\"rustls\"]`")
-            .or(NextStep::fix("pass a pool or a `Client` with a connector of your own"));
+        return Advice::NONE
+            .or_for(Words::Library, NextStep::fix("build with `features = [\"rustls\"]`"))
+            .or_for(Words::Library, NextStep::fix("pass a pool or a `Client` with a connector of your own"))
+            .or_for(Words::CommandLine, NextStep::fix("install the program with the feature rustls"));
     }
     if wording::is_tls_handshake(error) {
         return Advice::fix(

@@ -37,7 +37,7 @@ impl Explain for Error {
             ),
             Error::OneConnection { kind } => write!(
                 f,
-                "a lock of kind {kind:?} takes a second connection, and a `Client` is only one"
+                "a lock of kind {kind:?} takes a second connection, and the target is only one"
             ),
             Error::NoServerConnection { waited, holds_lock, .. } => write_no_connection(f, *waited, *holds_lock),
             Error::ClaimContradicted { name, statement, contrary } => {
@@ -198,7 +198,10 @@ impl Explain for Error {
             Error::Connect { source, .. } => connect::after_connect(source),
             Error::Tls { .. } => Advice::fix("correct sslrootcert, sslcert, sslkey or sslcrl, or their files"),
             Error::ConnectionLimit { owner, .. } => Advice::of(NextStep::sql(owner.alter(2)))
-                .or(NextStep::fix("pass one `Client`, which both holds the lock and does the work")),
+                .or_for(
+                Words::Library,
+                NextStep::fix("pass one `Client`, which both holds the lock and does the work"),
+            ),
             Error::Login { source, .. } => connect::after_login(source),
             #[cfg(feature = "deadpool")]
             Error::Pool { .. } => Advice::fix("find out who holds its connections")
@@ -211,7 +214,8 @@ impl Explain for Error {
                     "let every connection go to the primary (target_session_attrs=read-write)",
                 ))
                 .then(NextStep::Again(Again::Run)),
-            Error::OneConnection { .. } => Advice::fix("pass a URL, a `Config` or a pool")
+            Error::OneConnection { .. } => Advice::NONE
+                .or_for(Words::Library, NextStep::fix("pass a URL, a `Config` or a pool"))
                 .or(NextStep::fix("let the run choose the kind")),
             Error::NoServerConnection { holds_lock, only_one, .. } => more_connections(*holds_lock, *only_one),
             Error::ClaimContradicted { .. } => Advice::fix("change the database to match")
@@ -295,10 +299,8 @@ impl Explain for Error {
                 .or(NextStep::set(Setting::LockWait, "allow a longer wait")),
             Error::LockLost { .. } => Advice::NONE.then(NextStep::Again(Again::WhereItStopped)),
             Error::Failed(failure) => failure.advice(),
-            Error::Stale { .. } => Advice::fix(
-                "build again (touch the file that embeds the folder), and let build.rs watch the folder: \
-                 migrate_postgres::build::watch(\"migrations\")",
-            ),
+            Error::Stale { .. } => Advice::fix("build again (touch the file that embeds the folder)")
+                .then(NextStep::call(Call::WatchFolder, "let build.rs watch the folder")),
         }
     }
 }

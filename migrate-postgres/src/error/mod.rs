@@ -8,6 +8,8 @@ mod scratch;
 mod connect;
 mod explain;
 mod kind;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timeout;
 pub(crate) mod wording;
 

@@ -340,9 +340,9 @@ impl Explain for RehearsalStopped {
         Left::Nothing
     }
 
-    /// A rehearsal changes nothing, whatever stops it.
-    fn state(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
-        Ok(())
+    /// A rehearsal changes nothing, whatever stops it: the report around it says so.
+    fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        if let RehearsalStopped::TimeUp { .. } = self { write!(f, "; {}", self.left()) } else { Ok(()) }
     }
 
     fn advice(&self) -> Advice {

@@ -94,7 +94,7 @@ async fn without_a_backup_nothing_is_changed() {
         &stage.transcript(&["up --backup nowhere", "up --backup nowhere --json"]),
     );
     for (line, next) in [
-        ("backup . --pg-bin .", ", or name the folder with `--pg-bin`"),
+        ("backup . --pg-bin .", ", or name the folder (`--pg-bin`)"),
         ("backup . --reserve 8000000TB", "next: free some space, or name another folder"),
     ] {
         let ran = stage.run(line);

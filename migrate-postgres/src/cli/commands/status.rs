@@ -10,7 +10,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{AttemptOutcome, Error, MigrationStatus, Status, StatusRow};
-use migrate_core::advice::{Advice, Again, Call, NextStep, message};
+use migrate_core::advice::{Advice, Again, NextStep, message};
 use migrate_core::sql;
 use serde_json::json;
 
@@ -239,12 +239,9 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
             let settle = NextStep::settle(row.version.as_written(), &row.name, *statements_done, statements);
             let advice = match row.failure(statements) {
                 Some(failure) => failure.remedy().then(NextStep::Again(Again::ThisStatement)),
-                None => Advice::of(NextStep::call(
-                    Call::Run,
-                    "run again: the run finds out what the statement did and continues",
-                )),
+                None => Advice::NONE.then(NextStep::Again(Again::FindsOut)),
             };
-            Next::of(advice.or_if("it can't continue", settle), context)
+            Next::of(advice.otherwise(settle), context)
         }
         Some((row, _)) => match row.failure(None) {
             Some(failure) => Next::of(failure.advice(), context),

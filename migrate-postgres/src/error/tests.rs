@@ -1,0 +1,219 @@
+//! Every error has its kind, what it leaves behind, and advice for each reader in that reader's words.
+
+use super::*;
+use crate::settings::LockKind;
+use migrate_core::Version;
+use migrate_core::advice::{Setting, Words, explained};
+use migrate_core::history::foreign::Tool;
+use migrate_core::plan::Action;
+use std::collections::BTreeMap;
+
+/// Examples of each variant; the compiler asks for those that the list lacks.
+macro_rules! each {
+    ($listed:ident, $examples:ident, $error:ty:
+        $($(#[$cfg:meta])* $pattern:pat => $($example:expr),+;)+) => {
+        fn $listed(error: &$error) -> bool {
+            match error {
+                $($(#[$cfg])* $pattern => true,)+
+            }
+        }
+
+        fn $examples() -> Vec<$error> {
+            let mut examples = Vec::new();
+            $($(#[$cfg])* examples.extend([$($example),+]);)+
+            examples
+        }
+    };
+}
+
+fn text() -> String {
+    "something".to_owned()
+}
+
+fn server_error() -> tokio_postgres::Error {
+    "postgres://h:port/d".parse::<tokio_postgres::Config>().unwrap_err()
+}
+
+fn failure(left: Left) -> Error {
+    let mut failure = Failure::new(Version::numeric("0002"), "0002_b", Action::Apply, "no");
+    failure.left = left;
+    failure.code = Some("42P07".to_owned());
+    Error::Failed(Box::new(failure))
+}
+
+fn no_server_connection(holds_lock: bool, only_one: bool) -> Error {
+    Error::NoServerConnection { waited: Duration::from_secs(1), holds_lock, only_one }
+}
+
+fn other_schema(table: &str) -> Error {
+    Error::OtherSchema {
+        table: table.to_owned(),
+        own: "h".to_owned(),
+        found: "a".to_owned(),
+        first: "b".to_owned(),
+    }
+}
+
+each! { is_listed, examples, Error:
+    Error::Url { .. } => Error::Url { problem: text() };
+    Error::Connect { .. } => Error::Connect { target: text(), source: server_error() };
+    Error::Tls { .. } => Error::Tls { problem: text() };
+    Error::ConnectionLimit { .. } =>
+        Error::ConnectionLimit { owner: LimitOwner::Role("app".to_owned()), source: server_error() },
+        Error::ConnectionLimit { owner: LimitOwner::Database("app".to_owned()), source: server_error() };
+    Error::Login { .. } => Error::Login { target: text(), source: server_error() };
+    #[cfg(feature = "deadpool")]
+    Error::Pool { .. } => Error::Pool { source: deadpool_postgres::PoolError::Closed };
+    Error::ReadOnly { .. } => Error::standby("the server is a hot standby");
+    Error::Privilege { .. } => Error::Privilege {
+        role: text(),
+        what: "read the history",
+        message: text(),
+        advice: Advice::of(NextStep::sql("GRANT SELECT ON history TO app")),
+    };
+    Error::InTransaction => Error::InTransaction;
+    Error::OtherServer => Error::OtherServer;
+    Error::OneConnection { .. } => Error::OneConnection { kind: LockKind::Transaction };
+    Error::NoServerConnection { .. } =>
+        no_server_connection(false, false),
+        no_server_connection(true, false),
+        no_server_connection(true, true);
+    Error::ClaimContradicted { .. } => Error::ClaimContradicted { name: text(), statement: 1, contrary: text() };
+    Error::NoSchema => Error::NoSchema;
+    Error::OtherSchema { .. } => other_schema("h"), other_schema("t");
+    Error::ForeignHistory { .. } =>
+        Error::ForeignHistory { tool: Tool::Sqlx, table: text(), listed: 1, first: text(), total: 2 };
+    Error::NotOurTable { .. } => Error::NotOurTable { table: text(), missing: vec![text()] };
+    Error::NewerFormat { .. } => Error::NewerFormat { table: text(), found: 3, known: 2 };
+    Error::DamagedTable { .. } => Error::DamagedTable { table: text(), missing: vec![text()] };
+    Error::NotATable { .. } => Error::NotATable { table: text() };
+    Error::WrongDigest { .. } =>
+        Error::WrongDigest { table: text(), set: text(), row: 1, remedy: "UPDATE history".to_owned() };
+    Error::RowNotKept { .. } => Error::RowNotKept { table: text(), name: text() };
+    Error::RowSecurity { .. } => Error::RowSecurity { table: text(), role: text() };
+    Error::DamagedRow { .. } => Error::DamagedRow { table: text(), set: text(), row: 1, problem: text() };
+    #[cfg(feature = "operate")]
+    Error::Backup(_) => Error::Backup(BackupError::NoUrl);
+    #[cfg(feature = "histories")]
+    Error::SeveralHistories { .. } =>
+        Error::SeveralHistories { found: vec![(Tool::GolangMigrate, text()), (Tool::Sqlx, text())] };
+    Error::ForeignTable { .. } => Error::ForeignTable { table: text(), tool: Tool::Sqlx, problem: text() };
+    Error::NoCheckpoints { .. } => Error::NoCheckpoints { name: text(), table: text(), statements: 2 };
+    #[cfg(feature = "histories")]
+    Error::NotForTool { .. } => Error::NotForTool { tool: Tool::Sqlx, name: text(), why: "it has no number" };
+    #[cfg(feature = "catalog")]
+    Error::Differs { .. } =>
+        Error::Differs { name: text(), differences: crate::objects::difference::Differences::default() };
+    #[cfg(feature = "catalog")]
+    Error::Scratch(_) => Error::Scratch(ScratchError::NoUrl);
+    Error::Server { .. } => Error::server("reading the history", server_error());
+    Error::Refused(_) => Error::Refused(Refused::NoRuns);
+    Error::Placeholder(_) =>
+        Error::Placeholder(PlaceholderError::NoValue { name: text() }),
+        Error::Placeholder(PlaceholderError::Undeclared { name: text(), declared: Vec::new() }),
+        Error::Placeholder(PlaceholderError::Undeclared { name: text(), declared: vec![text()] }),
+        Error::Placeholder(PlaceholderError::Empty { name: text() }),
+        Error::Placeholder(PlaceholderError::EndsBody { name: text(), path: text() });
+    Error::LockWait { .. } => Error::LockWait { waited: Duration::ZERO, holder: Holder::default() };
+    Error::LockLost { .. } => Error::LockLost { done: 2 };
+    Error::Failed(_) =>
+        failure(Left::Nothing),
+        failure(Left::Applied),
+        failure(Left::Statements { done: 1, total: 2 }),
+        failure(Left::InDoubt { done: 1, total: 2 });
+    Error::Stale { .. } => Error::Stale { folder: text(), missing: text() };
+}
+
+#[cfg(feature = "operate")]
+each! { is_backup, backups, BackupError:
+    BackupError::NoUrl => BackupError::NoUrl;
+    BackupError::NoProgram { .. } => BackupError::NoProgram { server: 18, found: Vec::new() };
+    BackupError::TooLittleSpace { .. } =>
+        BackupError::TooLittleSpace { folder: text().into(), free: 1, needed: 2 };
+    BackupError::Folder { .. } =>
+        BackupError::Folder { path: text().into(), source: std::io::ErrorKind::NotFound.into() };
+    BackupError::Program { .. } => BackupError::Program { program: text().into(), said: text() };
+}
+
+#[cfg(feature = "catalog")]
+each! { is_scratch, scratches, ScratchError:
+    ScratchError::NoUrl => ScratchError::NoUrl;
+    ScratchError::NotAllowed { .. } => ScratchError::NotAllowed { role: text(), message: text() };
+    ScratchError::NotEmpty { .. } => ScratchError::NotEmpty { database: text(), count: 1, first: text() };
+    ScratchError::LeftBehind { .. } => ScratchError::LeftBehind { database: text(), count: 1, first: text() };
+    ScratchError::Same { .. } => ScratchError::Same { database: text() };
+    ScratchError::InUse { .. } => ScratchError::InUse { database: text() };
+    ScratchError::NoText { .. } => ScratchError::NoText { name: text(), problem: text() };
+    ScratchError::Migrating { .. } => ScratchError::Migrating { source: Box::new(failure(Left::Nothing)) };
+    ScratchError::Shared { .. } => ScratchError::Shared { name: text() };
+    ScratchError::Server { .. } => ScratchError::Server {
+        doing: "creating",
+        database: text(),
+        source: server_error(),
+        advice: Advice::of(NextStep::set(Setting::Scratch, "give another one")),
+    };
+}
+
+/// All of them.
+fn every() -> Vec<Error> {
+    let mut every = examples();
+    assert!(every.iter().all(is_listed));
+    #[cfg(feature = "operate")]
+    every.extend(backups().into_iter().inspect(|error| assert!(is_backup(error))).map(Error::Backup));
+    #[cfg(feature = "catalog")]
+    every.extend(scratches().into_iter().inspect(|error| assert!(is_scratch(error))).map(Error::Scratch));
+    every
+}
+
+#[test]
+fn every_error_has_a_kind_with_a_word_of_its_own() {
+    let mut kinds = BTreeMap::new();
+    for error in every() {
+        let (kind, word) = (error.kind(), error.kind().word());
+        assert!(word.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{word}");
+        assert_eq!(*kinds.entry(word).or_insert(kind), kind, "{word} is the word of two kinds");
+    }
+    assert!(kinds.len() > 30, "{kinds:?}");
+}
+
+#[test]
+fn every_error_says_what_it_leaves_behind() {
+    for error in every() {
+        let shown = error.to_string();
+        let state = match &error {
+            Error::Failed(_) => "\ndatabase: 0002_b ".to_owned(),
+            error => format!("; {}", error.left()),
+        };
+        assert!(shown.contains(&state) || shown.contains("\ndatabase: 1 of the 2"), "{state} in {shown}");
+    }
+}
+
+#[test]
+fn every_error_advises_the_library_in_rust_and_the_command_line_in_options() {
+    let rust =
+        ["::", "migrate!(", "history_schema", "history_table", "adopt_from", "`run`", "resolve(", "`Client`"];
+    for error in every() {
+        let advice = error.advice();
+        let [library, command] = [Words::Library, Words::CommandLine].map(|words| advice.text(words));
+        assert!(!library.is_empty() && !command.is_empty(), "{error}");
+        assert!(!library.contains("--"), "{library}");
+        let shown = explained(&error, Words::CommandLine).to_string();
+        for word in rust {
+            assert!(!shown.contains(word), "{word} in {shown}");
+        }
+        assert!(error.to_string().ends_with(&format!("\nnext: {library}")), "{error}");
+        assert!(shown.ends_with(&format!("\nnext: {command}")), "{shown}");
+        assert_eq!(shown.matches("next: ").count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_sqlstate_is_that_of_the_failed_migration_whatever_it_was_applied_to() {
+    assert_eq!(failure(Left::Nothing).sqlstate(), Some("42P07"));
+    #[cfg(feature = "catalog")]
+    assert_eq!(
+        Error::Scratch(ScratchError::Migrating { source: Box::new(failure(Left::Nothing)) }).sqlstate(),
+        Some("42P07")
+    );
+    assert_eq!(Error::NoSchema.sqlstate(), None);
+}
