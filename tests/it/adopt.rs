@@ -277,7 +277,7 @@ async fn with_several_histories_the_one_that_counts_has_to_be_named() {
     client.batch_execute(DBMATE.history).await.unwrap();
     let error = migrator.run(database.url()).await.unwrap_err();
     let expected = "several histories could be adopted: public._sqlx_migrations (sqlx), public.schema_migrations (dbmate); \
-                    nothing was changed\nnext: choose one with `adopt_from`, as in adopt_from(tools::sqlx())";
+                    nothing was changed\nnext: choose one (`adopt_from(tools::sqlx())`)";
     assert_eq!(error.to_string(), expected);
     let named = migrator.clone().adopt_from(tools::sqlx());
     assert_eq!(named.run(database.url()).await.unwrap().steps.len(), 3);

@@ -72,11 +72,11 @@ async fn nothing_is_run_before_each_placeholder_has_a_value_that_it_can_have() {
     for (migrator, expected) in [
         (
             bare,
-            "the placeholder `schema` has no value; nothing was changed\nnext: give it one before the call: `.placeholder(\"schema\", Value::Identifier(…))`, or `Value::Literal(…)`",
+            "the placeholder `schema` has no value; nothing was changed\nnext: give it a value, an identifier or a literal (`.placeholder(\"schema\", Value::Identifier(…))`)",
         ),
         (
             half,
-            "the placeholder `schema` has no value; nothing was changed\nnext: give it one before the call: `.placeholder(\"schema\", Value::Identifier(…))`, or `Value::Literal(…)`",
+            "the placeholder `schema` has no value; nothing was changed\nnext: give it a value, an identifier or a literal (`.placeholder(\"schema\", Value::Identifier(…))`)",
         ),
         (
             unknown,
@@ -89,7 +89,7 @@ async fn nothing_is_run_before_each_placeholder_has_a_value_that_it_can_have() {
         ),
         (
             none,
-            "the set declares no placeholder `schema`; nothing was changed\nnext: declare it: `migrate!(…, placeholders = [\"…\"])`",
+            "the set declares no placeholder `schema`; nothing was changed\nnext: declare it (`migrate!(…, placeholders = [\"…\"])`)",
         ),
     ] {
         let error = migrator.run(database.url()).await.unwrap_err();

@@ -413,7 +413,7 @@ pub const ADVICE: &[CodeAdvice] = &[
             "the statement took longer than statement_timeout",
             &[
                 Remedy::Fix(
-                    "allow the statement more time, with `-- migrate: statement_timeout=…` at the top of its script",
+                    "allow the statement more time (`-- migrate: statement_timeout=…` at the top of its script)",
                 ),
                 Remedy::Set(Setting::StatementTimeout, "allow every statement more time"),
                 Remedy::Fix("make it do less"),

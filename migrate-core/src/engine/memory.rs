@@ -139,7 +139,7 @@ impl Inner {
 }
 
 /// The error of a run in memory.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
     /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
@@ -166,6 +166,8 @@ pub enum MemoryError {
     #[error("no connection left")]
     NoConnection,
 }
+
+crate::debug_as_display!(MemoryError);
 
 impl RunError for MemoryError {
     fn lock_wait(waited: Duration, holder: Holder) -> MemoryError {

@@ -300,7 +300,7 @@ impl Explain for PlaceholderError {
         match self {
             PlaceholderError::NoValue { name } => {
                 let setting = (Setting::Placeholder, Some(name.clone()));
-                Advice::of(NextStep::settings(vec![setting], "give it a value"))
+                Advice::of(NextStep::settings(vec![setting], "give it a value, an identifier or a literal"))
             }
             PlaceholderError::Undeclared { declared, .. } if declared.is_empty() => {
                 Advice::of(NextStep::set(Setting::Placeholders, "declare it"))

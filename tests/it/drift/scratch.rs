@@ -204,7 +204,7 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
         format!(
             "the role {role} may not create the scratch database that a comparison needs: permission denied to create \
              database; nothing was changed\n\
-             next: give the URL of an empty database with `Comparison::scratch`, or ALTER ROLE {role} CREATEDB;"
+             next: give the URL of an empty database (`Comparison::scratch`), or ALTER ROLE {role} CREATEDB"
         )
     );
 
@@ -293,7 +293,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
     assert_eq!(
         error.to_string(),
         format!(
-            "the scratch database {} is not empty (objects: 1, for example TABLE public.precious); nothing was changed there\n\
+            "the scratch database {} is not empty (objects: 1, for example TABLE public.precious); nothing was changed\n\
              next: give one that is empty except for extensions; anything else is dropped afterwards",
             scratch.name()
         )
