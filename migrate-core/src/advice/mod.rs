@@ -63,9 +63,9 @@ pub struct Advice {
     /// The choices, the most likely one first.
     pub choices: Vec<Choice>,
     /// The step after any of them.
-    pub then: Option<NextStep>,
+    pub then: Option<Box<NextStep>>,
     /// The step instead of all of them, if they are of no use.
-    pub otherwise: Option<NextStep>,
+    pub otherwise: Option<Box<NextStep>>,
 }
 
 /// One of the ways out.
@@ -120,13 +120,13 @@ impl Advice {
     /// The step after any of the choices.
     #[must_use]
     pub fn then(self, step: NextStep) -> Advice {
-        Advice { then: Some(step), ..self }
+        Advice { then: Some(Box::new(step)), ..self }
     }
 
     /// The step instead of all the others.
     #[must_use]
     pub fn otherwise(self, step: NextStep) -> Advice {
-        Advice { otherwise: Some(step), ..self }
+        Advice { otherwise: Some(Box::new(step)), ..self }
     }
 
     /// Adds the choices for one of several objects.
@@ -147,7 +147,11 @@ impl Advice {
 
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &NextStep> {
-        self.choices.iter().map(|choice| &choice.step).chain(&self.then).chain(&self.otherwise)
+        self.choices
+            .iter()
+            .map(|choice| &choice.step)
+            .chain(self.then.as_deref())
+            .chain(self.otherwise.as_deref())
     }
 
     /// The advice as a clause without a full stop.

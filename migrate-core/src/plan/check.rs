@@ -147,8 +147,9 @@ fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<V
                 .applied
                 .iter()
                 .find(|applied| set.find(&applied.version).is_none() && is_renumbered(hole, applied, state));
-            let applied_as = applied_as
-                .map(|applied| AppliedRef { version: applied.version.clone(), name: applied.name.clone() });
+            let applied_as = applied_as.map(|applied| {
+                Box::new(AppliedRef { version: applied.version.clone(), name: applied.name.clone() })
+            });
             return Err(Refused::OutOfOrder { version: hole.version().clone(), name, after, applied_as });
         }
         notices.push(Notice::OutOfOrder { name, after });

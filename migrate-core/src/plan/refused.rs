@@ -79,7 +79,7 @@ pub enum Refused {
         /// The name of the applied migration that comes after it.
         after: String,
         /// An applied migration that the set does not have, and that has the same text.
-        applied_as: Option<AppliedRef>,
+        applied_as: Option<Box<AppliedRef>>,
     },
 
     /// The database has migrations from a newer release, and the policy is to refuse that.
@@ -728,7 +728,7 @@ mod tests {
                 version: version(),
                 name: name(),
                 after: name(),
-                applied_as: Some(AppliedRef { version: version(), name: name() }),
+                applied_as: Some(Box::new(AppliedRef { version: version(), name: name() })),
             };
         Refused::Ahead { .. } => Refused::Ahead { newer: vec![name()] };
         Refused::NoDown { .. } => Refused::NoDown { version: version(), name: name() };

@@ -83,8 +83,8 @@ fn next_steps(next: &Next) -> Value {
         "advice": next.advice,
         "library": next.library,
         "steps": next.steps.choices.iter().map(choice).collect::<Vec<_>>(),
-        "then": next.steps.then.as_ref().map(step),
-        "otherwise": next.steps.otherwise.as_ref().map(step),
+        "then": next.steps.then.as_deref().map(step),
+        "otherwise": next.steps.otherwise.as_deref().map(step),
         "commands": commands.collect::<Vec<_>>(),
     })
 }

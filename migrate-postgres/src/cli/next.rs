@@ -33,8 +33,8 @@ impl Next {
             .choices
             .iter_mut()
             .map(|choice| &mut choice.step)
-            .chain(&mut steps.then)
-            .chain(&mut steps.otherwise)
+            .chain(steps.then.as_deref_mut())
+            .chain(steps.otherwise.as_deref_mut())
         {
             if let NextStep::Settle { version, statements: statements @ None, .. } = step {
                 *statements = statements_of(context, version);

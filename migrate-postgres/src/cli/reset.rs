@@ -81,7 +81,7 @@ pub(super) async fn empty_under_lock(
                 break Err(Error::LockWait { waited, holder });
             }
             Locking::Held(holder) => context.ui.wait_for_lock(&holder),
-            Locking::Crowded(error) if waited >= settings.engine.lock_wait => break Err(error.into()),
+            Locking::Crowded(error) if waited >= settings.engine.lock_wait => break Err(error),
             Locking::Crowded(_) => {}
         }
         let pause = backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited));

@@ -627,7 +627,7 @@ impl Migrator {
             Ok(report) => Ok(self.snapshot_schema_after(target, report).await),
             failed => failed,
         };
-        Ok(report?)
+        report
     }
 
     /// The observer of what happens outside of a run.
