@@ -31,6 +31,7 @@ mod search_paths;
 mod session_isolation;
 mod shapes;
 mod sources;
+mod statement;
 mod tls;
 mod two_servers;
 mod ui;

@@ -34,6 +34,7 @@
 //! ```
 
 mod alter;
+mod alter_column;
 mod alter_other;
 mod column;
 mod constraint;
@@ -41,6 +42,7 @@ mod create;
 mod drop;
 mod fragment;
 mod index;
+mod kind;
 mod maintain;
 mod name;
 mod object;
@@ -48,6 +50,7 @@ pub(in crate::sql) mod options;
 mod parse;
 mod privileges;
 mod reader;
+mod routine;
 mod rows;
 mod session;
 mod table;
@@ -55,7 +58,8 @@ mod table;
 mod tests;
 mod types;
 
-pub use alter::{AlterAction, AlterActionKind, AlterRelation, ColumnChange, RowSecurity, SequenceOptions};
+pub use alter::{AlterAction, AlterActionKind, AlterRelation, RowSecurity, SequenceOptions};
+pub use alter_column::ColumnChange;
 pub use alter_other::{
     AlterAllInTablespace, AlterDatabase, AlterDomain, AlterObject, AlterSubscription, AlterType,
     DefaultPrivileges, DomainChange, ObjectChange, SubscriptionChange, TypeChange,
@@ -64,19 +68,21 @@ pub use column::{ColumnDefinition, DefaultClause, GeneratedClause, IdentityClaus
 pub use constraint::{Constraint, ConstraintKind, Exclusion, ForeignKey, IndexConstraint, ReferentialAction};
 pub use create::{
     CreateDatabase, CreateDomain, CreateExtension, CreateObject, CreateOnTable, CreatePublication,
-    CreateRoutine, CreateSchema, CreateSequence, CreateStatistics, CreateSubscription, CreateTablespace,
-    CreateTrigger, CreateType, CreateView, RoutineBody, TypeDefinition, Volatility,
+    CreateSchema, CreateSequence, CreateStatistics, CreateSubscription, CreateTablespace, CreateType,
+    CreateView, TypeDefinition,
 };
 pub use drop::DropObjects;
 pub use fragment::{Fragment, Span};
 pub use index::{CreateIndex, IndexElement};
+pub use kind::StatementKind;
 pub use maintain::{ClusterTable, LockTables, RefreshView, Reindex, Vacuum, Wrapped};
 pub use name::{Name, QualifiedName, RelationRef};
 pub use object::{ObjectKind, Persistence};
 pub use options::ListedOption;
 pub(in crate::sql) use parse::StatementTokens;
-pub use parse::{LexedStatement, ParsedStatement, StatementKind};
+pub use parse::{LexedStatement, ParsedStatement};
 pub use privileges::{ChangePrivileges, CommentOn, PrivilegeTarget};
+pub use routine::{CreateRoutine, CreateTrigger, RoutineBody, Volatility};
 pub use rows::{
     CommonTable, CopyData, CopyEndpoint, DeleteRows, InsertRows, InsertSource, MergeRows, Query, SetConfig,
     TruncateTables, UpdateRows,
