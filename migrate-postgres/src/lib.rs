@@ -63,7 +63,6 @@ pub use connection::target::Target;
 pub use embed::__private;
 pub use error::{Error, ErrorKind, LimitOwner};
 pub use history::{Attempt, AttemptOutcome};
-pub use migrate_core;
 pub use migrate_core::advice::{self, Advice, Left};
 pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Holder;
@@ -76,7 +75,9 @@ pub use migrate_core::engine::report::{Report, StepReport};
 pub use migrate_core::history::Notice;
 pub use migrate_core::history::{AppliedRef, SetPosition};
 pub use migrate_core::plan::{Accept, Action, Down, Refused, RefusedKind, Resolution, Step};
-pub use migrate_core::{Migration, PlaceholderError, Set, Version, build};
+pub use migrate_core::{
+    FolderError, Migration, PlaceholderError, Problem, ProblemKind, Problems, Set, Version, build,
+};
 pub use migrate_macros::test;
 pub use migrator::Migrator;
 pub use migrator::status::{MigrationStatus, Status, StatusRow};
@@ -84,6 +85,19 @@ pub use migrator::status::{MigrationStatus, Status, StatusRow};
 pub use schema::{catalog, drift};
 pub use settings::LockKind;
 pub use sql::value::Value;
+
+/// Plans: the ones of this library, and the trait for one of your own, which [`Migrator::run_plan`] runs.
+pub mod plan {
+    pub use migrate_core::history::{Applied, HistoryState, Interrupted};
+    #[cfg(feature = "histories")]
+    pub use migrate_core::plan::Adopt;
+    pub use migrate_core::plan::{Baseline, Plan, Policies, Redo, Resolve, Steps, To, Up};
+}
+
+/// Migrations as data, for a set that is neither embedded nor read from a folder.
+pub mod migration {
+    pub use migrate_core::{Checksum, Options, Payload, Script, SqlMigration};
+}
 
 /// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::foreign_history`].
 #[cfg(feature = "histories")]

@@ -1,6 +1,6 @@
 //! Databases that are copies of a template, on a server of one process's own.
 
-use migrate_postgres::migrate_core::{Script, SqlMigration};
+use migrate_postgres::migration::{Script, SqlMigration};
 use migrate_postgres::testing::{Server, TestingError};
 use migrate_postgres::{Migrator, Set, Version, migrate};
 use std::collections::HashSet;

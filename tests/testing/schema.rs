@@ -1,6 +1,6 @@
 //! A schema for each test.
 
-use migrate_postgres::migrate_core::{Script, SqlMigration};
+use migrate_postgres::migration::{Script, SqlMigration};
 use migrate_postgres::testing::{Database, Server, TestingError};
 use migrate_postgres::{Migration, Migrator, Set, Version, migrate};
 use std::sync::Arc;

@@ -1,11 +1,10 @@
 //! Migrations and runs that take long: they are told of, and ended at their limits.
 
 use super::{Heard, database, keeper, listening, migrator, until};
-use migrate_postgres::Left;
 use migrate_postgres::advice::{Cause, Words};
-use migrate_postgres::migrate_core::Failure;
 use migrate_postgres::testing::{Database, Server};
 use migrate_postgres::{AttemptOutcome, Error, Migrator, Report, Target};
+use migrate_postgres::{Failure, Left};
 use migrate_tests::pgbouncer::PgBouncer;
 use std::time::Duration;
 

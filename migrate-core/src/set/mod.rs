@@ -5,7 +5,7 @@ pub mod digest;
 #[doc(hidden)]
 pub mod embedded;
 pub(crate) mod filled;
-pub mod layout;
+pub(crate) mod layout;
 pub mod migration;
 pub mod options;
 pub mod placeholder;

@@ -3,7 +3,7 @@
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
-use crate::schema::scratch::{Phase, PhaseCallback};
+use crate::schema::scratch::{ComparisonPhase, PhaseCallback};
 use crate::{Event, RunningStatement};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -103,7 +103,7 @@ impl Ui {
         PhaseCallback::new(move |phase| {
             let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
             let shown = bars.shown.get_or_insert_with(DrawnBars::new);
-            if let Phase::Replaying { number, of, .. } = phase {
+            if let ComparisonPhase::Replaying { number, of, .. } = phase {
                 shown.expect(*of);
                 shown.steps.set_position(*number as u64 - 1);
             }

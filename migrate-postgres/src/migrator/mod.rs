@@ -293,7 +293,7 @@ impl Migrator {
     }
 
     /// Adds the whole text of a statement to its span, in the field `db.query.text`. The default is off, because the text
-    /// contains values. Secrets that [`sql::redact`](crate::migrate_core::sql::redact) recognizes are left out.
+    /// contains values. Secrets that [`sql::redact`](migrate_core::sql::redact) recognizes are left out.
     #[cfg(feature = "tracing")]
     pub fn trace_query_text(mut self, show: bool) -> Migrator {
         self.settings.traces_text = show;

@@ -35,6 +35,7 @@ pub use crate::settings::Backups;
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock};
+pub use migrate_core::sql::{LockMode, TableScan, TransactionMode};
 pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep};
 pub use sizes::RelationSize;

@@ -24,7 +24,7 @@ mod html;
 #[cfg(test)]
 mod tests;
 
-pub use diagram::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
+pub use diagram::{Diagram, DiagramColumn, DiagramForeignKey, DiagramTable};
 pub use health::DatabaseHealth;
 
 use crate::operate::Explanation;

@@ -152,7 +152,7 @@ fn diagram(text: &str) -> Diagram {
         partitions: index,
     };
     let names = || vec![text.to_owned()];
-    let key = |from, to| ForeignKey { from, columns: names(), to, referenced: names() };
+    let key = |from, to| DiagramForeignKey { from, columns: names(), to, referenced: names() };
     Diagram { tables: (0..4).map(table).collect(), foreign_keys: vec![key(1, 2), key(2, 1), key(1, 1)] }
 }
 

@@ -26,7 +26,7 @@ pub enum NotCurrent {
 
     /// The folder can't be read as migrations.
     #[error("{}", migrate_core::clean!("the folder of the embedded set can't be read: {source}"))]
-    LockedFolder {
+    Folder {
         /// What is wrong with it.
         #[from]
         source: FolderError,

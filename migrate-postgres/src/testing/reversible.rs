@@ -6,7 +6,7 @@ use super::{Database, TestingError, server};
 use crate::backend::PgHistory;
 use crate::connection::session::Session;
 use crate::schema::catalog::{Catalog, Differences, Pattern, Scope, prepare, read_with};
-use crate::schema::scratch::{Phase, PhaseCallback, Replay, empty_all, is_empty};
+use crate::schema::scratch::{ComparisonPhase, PhaseCallback, Replay, empty_all, is_empty};
 #[cfg(feature = "cli")]
 use crate::schema::scratch::{ReplaySource, Replayed, Scratch};
 use crate::{Down, Error, Migration, Migrator, Set, Target};
@@ -252,7 +252,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         }
         for (index, migration) in migrations.iter().enumerate().skip(first) {
             let (name, number, of) = (migration.name().to_owned(), index + 1, migrations.len());
-            trip.told.tell(&Phase::Replaying { name, number, of });
+            trip.told.tell(&ComparisonPhase::Replaying { name, number, of });
             match self.try_one(*migration).await? {
                 Tries::Applied(tried) => report.migrations.push(tried),
                 Tries::Ended(tried) => {

@@ -9,7 +9,7 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::schema::drift::ObjectChange;
+use crate::schema::drift::SnapshotChange;
 use serde_json::json;
 
 /// Compare the schema with the applied migrations
@@ -51,7 +51,7 @@ impl Args {
                 at: humantime::format_rfc3339_seconds(since.kept_at).to_string(),
             });
         }
-        let change = |change: &ObjectChange| json!({ "change": change.change.to_string(), "kind": change.kind.to_string(), "identity": change.identity });
+        let change = |change: &SnapshotChange| json!({ "change": change.change.to_string(), "kind": change.kind.to_string(), "identity": change.identity });
         let data = json!({
             "kept_at": json::time(since.kept_at),
             "changes": since.changes.iter().map(change).collect::<Vec<_>>(),

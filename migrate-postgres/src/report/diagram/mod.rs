@@ -33,7 +33,7 @@ pub struct Diagram {
     /// The tables, sorted by name; partitions are told by the table that they are of.
     pub tables: Vec<DiagramTable>,
     /// The foreign keys between them.
-    pub foreign_keys: Vec<ForeignKey>,
+    pub foreign_keys: Vec<DiagramForeignKey>,
 }
 
 /// A table of a diagram.
@@ -67,7 +67,7 @@ pub struct DiagramColumn {
 /// A foreign key of a diagram.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ForeignKey {
+pub struct DiagramForeignKey {
     /// Which of the tables refers.
     pub from: usize,
     /// By which of its columns.
@@ -125,7 +125,7 @@ impl Diagram {
             let Some(&to) = places.get(key.table) else { continue };
             let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
             let (columns, referenced) = (owned(key.columns), owned(key.referenced));
-            self.foreign_keys.push(ForeignKey { from, columns, to, referenced });
+            self.foreign_keys.push(DiagramForeignKey { from, columns, to, referenced });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Drawing a diagram.
 
 use super::layout::{BoxPosition, Lane, Layout, Point, Size, layout};
-use super::{Diagram, DiagramColumn, DiagramTable, ForeignKey};
+use super::{Diagram, DiagramColumn, DiagramForeignKey, DiagramTable};
 use crate::report::html::{count, shown};
 use maud::{Markup, html};
 use std::fmt::Write as _;
@@ -151,7 +151,7 @@ struct Drawn<'d> {
 }
 
 impl Drawn<'_> {
-    fn edge(&self, index: usize, key: &ForeignKey, diagram: &Diagram) -> Markup {
+    fn edge(&self, index: usize, key: &DiagramForeignKey, diagram: &Diagram) -> Markup {
         let (from, to) = (&diagram.tables[key.from].name, &diagram.tables[key.to].name);
         html! {
             path.edge d=(self.way(index, key)) marker-end="url(#arrow)" {
@@ -163,7 +163,7 @@ impl Drawn<'_> {
     }
 
     /// From the line of the column that refers, by the lanes, to the line of the column that it refers to.
-    fn way(&self, index: usize, key: &ForeignKey) -> String {
+    fn way(&self, index: usize, key: &DiagramForeignKey) -> String {
         let [from, to] = [key.from, key.to].map(|index| self.placed.places[index]);
         let y = |table: usize, column: Option<&String>| {
             self.placed.places[table].y + self.boxes[table].line(column)

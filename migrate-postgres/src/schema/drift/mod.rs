@@ -52,7 +52,7 @@
 mod normal;
 mod since;
 
-pub use since::{ObjectChange, SnapshotDrift};
+pub use since::{SnapshotChange, SnapshotDrift};
 
 use crate::connection::protect;
 use crate::connection::session::Session;
@@ -62,7 +62,7 @@ pub use crate::error::ScratchError;
 use crate::history::{HistoryTable, SessionInfo};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Differences, Kind, Pattern, Scope, read};
-pub use crate::schema::scratch::Phase;
+pub use crate::schema::scratch::ComparisonPhase;
 use crate::schema::scratch::{PhaseCallback, Replay, ReplaySource, Replayed, Scratch};
 use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
@@ -142,7 +142,7 @@ impl Comparison {
     }
 
     /// Calls this with each phase of the comparison, since running all migrations may take a while: it should be quick.
-    pub fn on_phase(mut self, callback: impl Fn(&Phase) + Send + Sync + 'static) -> Comparison {
+    pub fn on_phase(mut self, callback: impl Fn(&ComparisonPhase) + Send + Sync + 'static) -> Comparison {
         self.told = PhaseCallback::new(callback);
         self
     }
@@ -358,7 +358,7 @@ async fn differences(
     scope: &Scope,
     live: &Catalog,
 ) -> Result<Differences, Error> {
-    comparison.told.tell(&Phase::Reading);
+    comparison.told.tell(&ComparisonPhase::Reading);
     let mut session = scratch.config().open().await?;
     let compared = async {
         let expected = comparison.of(read(&mut session, scope).await?);

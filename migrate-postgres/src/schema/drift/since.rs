@@ -28,13 +28,13 @@ pub struct SnapshotDrift {
     /// Whether other migrations are applied now than were then: the changes are those of a run that kept nothing, too.
     pub outdated: bool,
     /// What has changed, in the order of a catalog.
-    pub changes: Vec<ObjectChange>,
+    pub changes: Vec<SnapshotChange>,
 }
 
 /// An object that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ObjectChange {
+pub struct SnapshotChange {
     /// What has become of it.
     pub change: Change,
     /// What it is.
@@ -43,7 +43,7 @@ pub struct ObjectChange {
     pub identity: String,
 }
 
-impl fmt::Display for ObjectChange {
+impl fmt::Display for SnapshotChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", Object::new(self.kind, &*self.identity, ""), self.change)
     }
@@ -173,7 +173,7 @@ impl Migrator {
         let applied = history.load(self.set()).await?.digest().to_string();
         let live = comparison.of(digests(history, &session_info).await?);
         let changes = comparison.of(kept.catalog).differences(&live);
-        let change = |difference: &crate::schema::catalog::Difference| ObjectChange {
+        let change = |difference: &crate::schema::catalog::Difference| SnapshotChange {
             change: difference.change,
             kind: difference.object.kind(),
             identity: difference.object.identity().to_owned(),

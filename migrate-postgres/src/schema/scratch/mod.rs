@@ -12,7 +12,7 @@ mod replay;
 pub(crate) use borrowed::{empty_all, is_empty};
 #[cfg(feature = "cli")]
 pub(crate) use emptying::drops;
-pub use phase::Phase;
+pub use phase::ComparisonPhase;
 pub(crate) use phase::PhaseCallback;
 pub(crate) use replay::{Replay, ReplaySource, Replayed};
 

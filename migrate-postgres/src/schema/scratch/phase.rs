@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// What is under way where migrations are tried on a scratch database; [`Display`](fmt::Display) says it in a few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Phase {
+pub enum ComparisonPhase {
     /// A migration is run.
     Replaying {
         /// Its name.
@@ -21,19 +21,19 @@ pub enum Phase {
     Reading,
 }
 
-impl fmt::Display for Phase {
+impl fmt::Display for ComparisonPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         match self {
-            Phase::Replaying { name, number, of } => {
+            ComparisonPhase::Replaying { name, number, of } => {
                 write!(f, "on a scratch database: {number} of {of}: {name}")
             }
-            Phase::Reading => f.write_str("reading the catalogs"),
+            ComparisonPhase::Reading => f.write_str("reading the catalogs"),
         }
     }
 }
 
-type OnPhase = dyn Fn(&Phase) + Send + Sync;
+type OnPhase = dyn Fn(&ComparisonPhase) + Send + Sync;
 
 /// Who is told of phases.
 #[derive(Clone, Default)]
@@ -46,11 +46,11 @@ impl fmt::Debug for PhaseCallback {
 }
 
 impl PhaseCallback {
-    pub(crate) fn new(callback: impl Fn(&Phase) + Send + Sync + 'static) -> PhaseCallback {
+    pub(crate) fn new(callback: impl Fn(&ComparisonPhase) + Send + Sync + 'static) -> PhaseCallback {
         PhaseCallback(Some(Arc::new(callback)))
     }
 
-    pub(crate) fn tell(&self, phase: &Phase) {
+    pub(crate) fn tell(&self, phase: &ComparisonPhase) {
         if let Some(callback) = &self.0 {
             callback(phase);
         }
@@ -59,7 +59,7 @@ impl PhaseCallback {
     /// Tells of a step that a run begins.
     pub(crate) fn event(&self, event: &Event<'_>) {
         if let Event::StepStarted { name, number, of, .. } = event {
-            self.tell(&Phase::Replaying { name: (*name).to_owned(), number: *number, of: *of });
+            self.tell(&ComparisonPhase::Replaying { name: (*name).to_owned(), number: *number, of: *of });
         }
     }
 }
