@@ -14,6 +14,7 @@ mod grouping;
 mod placeholders;
 mod plans;
 mod repeatable;
+mod reports;
 mod resolve;
 mod resume;
 mod states;
