@@ -174,3 +174,26 @@ fn edits(from: &str, to: &str) -> usize {
     }
     row[to.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::edits;
+
+    #[test]
+    fn a_word_is_as_far_from_another_as_it_takes_edits() {
+        for (from, to, distance) in [
+            ("up", "up", 0),
+            ("upp", "up", 1),
+            ("u", "up", 1),
+            ("", "up", 2),
+            ("pu", "up", 2),
+            ("down", "dwon", 2),
+            ("doen", "down", 1),
+            ("verfiy", "verify", 2),
+            ("kitten", "sitting", 3),
+            ("abc", "xyz", 3),
+        ] {
+            assert_eq!((edits(from, to), edits(to, from)), (distance, distance), "{from} {to}");
+        }
+    }
+}

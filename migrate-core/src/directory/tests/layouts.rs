@@ -248,3 +248,69 @@ fn what_is_replaced_stands_aside() {
     assert_eq!((set.len(), set.replaced().count()), (2, 4));
     assert_eq!(set.find(&Version::numeric("2")).map(Migration::name), Some("2_b"));
 }
+
+/// The layout of a directory, its migrations and the files that are noted; or its first problem.
+fn outcome(files: Files<'_>) -> String {
+    match read(sources(files)) {
+        Ok(read) => {
+            let notes: Vec<&str> = read.notes.iter().map(|note| note.path.as_str()).collect();
+            format!("{}: {}; {}", read.layout, summary(&read).join(", "), notes.join(", "))
+        }
+        Err(problems) => problems.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[test]
+fn names_that_are_almost_a_layouts_are_noted_or_refused_and_none_is_taken_for_a_migration() {
+    let stranger = "not a file of the Flyway layout";
+    for (files, expected) in [
+        (&[("V1__a.sql", UP), ("V1__a.down.sql", UP)][..], format!("V1__a.down.sql:1:1: {stranger}")),
+        (&[("V1__a.sql", UP), ("R1__views.sql", UP)], format!("R1__views.sql:1:1: {stranger}")),
+        (&[("V1__a.sql", UP), ("R.sql", UP)], "Flyway: 1 V1__a: V1__a.sql; R.sql".into()),
+        (
+            &[("V1__a.sql", UP), ("Helper.java", ""), ("Views__x.rs", ""), ("V1.java", "")],
+            "Flyway: 1 V1__a: V1__a.sql; Helper.java, V1.java, Views__x.rs".into(),
+        ),
+        (&[("1_a.b.up.sql", UP)], "flat: 1 1_a.b: 1_a.b.up.sql; ".into()),
+        (&[("x/notes.dat", "")], ".:1:1: there are no migrations here: found only `x/`".into()),
+        (&[("1_a.sql", UP), ("notes.dat", "-- +goose Up\n")], "flat: 1 1_a: 1_a.sql; notes.dat".into()),
+        (&[("1_a.sql", "-- +gooseberries\nSELECT 1;")], "flat: 1 1_a: 1_a.sql; ".into()),
+    ] {
+        assert_eq!(outcome(files), expected);
+    }
+}
+
+#[test]
+fn a_mark_that_asks_for_what_is_so_anyway_changes_nothing() {
+    for text in
+        ["-- migrate:up transaction:true\nSELECT 1;\n", "-- +goose ENVSUB OFF\n-- +goose Up\nSELECT 1;\n"]
+    {
+        let read = directory(&[("1_a.sql", text)]);
+        assert_eq!(read.migrations[0].up_script().options().transaction, None, "{text}");
+        assert!(read.notes.is_empty(), "{text}");
+    }
+    let on = outcome(&[("1_a.sql", "-- +goose ENVSUB ON\n-- +goose Up\nSELECT 1;\n")]);
+    assert!(on.contains("environment variables are not substituted"), "{on}");
+}
+
+#[test]
+fn a_file_of_two_halves_beside_files_of_one_half_is_two_layouts() {
+    let tern = ("1_a.sql", "SELECT 1;\n---- create above / drop below ----");
+    let goose = ("2_b.sql", "-- +goose Up\nSELECT 1;");
+    for files in
+        [&[tern, ("2_b.up.sql", UP), ("2_b.down.sql", UP)][..], &[tern, goose], &[tern, ("2_b.up.sql", UP)]]
+    {
+        let outcome = outcome(files);
+        assert!(outcome.contains("two layouts in one directory"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_version_may_be_as_long_as_a_history_holds() {
+    let outcome = |name: String| outcome(&[("V1.0.1__a.sql", UP), (&name, UP)]);
+    assert!(outcome(format!("V1.{}__a.sql", "1".repeat(48))).starts_with("Flyway: "));
+    assert!(outcome(format!("V1.{}__a.sql", "1".repeat(49))).contains("the version has 51 characters"));
+    let views = format!("R__{}.sql", "v".repeat(60));
+    let read = directory(&[("V1__a.sql", UP), (&views, UP)]);
+    assert_eq!(read.migrations.len(), 2, "a name may be longer");
+}

@@ -55,7 +55,8 @@ fn prismas_old_checksums_lack_zeros() {
     let old: String =
         (0..32).map(|i| format!("{:x}", u8::from_str_radix(&full[2 * i..2 * i + 2], 16).unwrap())).collect();
     assert!(old.len() < 64, "no byte of {full} is below 16");
-    assert!(ToolChecksum::Prisma(old).is_of(&migration("1_b", text)));
+    assert!(ToolChecksum::Prisma(old.clone()).is_of(&migration("1_b", text)));
+    assert!(!ToolChecksum::Prisma(old).is_of(&migration("1_b", "SELECT 'c';")));
 }
 
 #[test]
@@ -87,6 +88,54 @@ fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
     ];
     assert_eq!(states, expected);
     assert_eq!(found[1].took, Some(Duration::from_secs(2)));
+    // A failed attempt blocks a deployment also where a later one succeeded; one that is rolled back hides nothing.
+    let state = |rows: [prisma::PrismaRow; 2]| prisma::found(rows)[0].state.clone();
+    assert_eq!(state([row("1_a", 1, false, false), row("1_a", 2, true, false)]), failed);
+    assert_eq!(
+        state([row("1_a", 1, true, false), row("1_a", 2, false, true)]),
+        ForeignMigrationState::Applied
+    );
+    assert_eq!(state([row("1_a", 1, true, false), row("1_a", 2, false, false)]), failed);
+}
+
+#[test]
+fn what_this_library_left_unfinished_in_prismas_table_goes_on_there() {
+    for (logs, expected) in [
+        (Some("migrate-postgres: unfinished"), Some(false)),
+        (Some("migrate-postgres: stopped\nboom"), Some(true)),
+        (Some("boom"), None),
+        (None, None),
+    ] {
+        let row = prisma::PrismaRow {
+            checksum: String::new(),
+            finished_at: None,
+            migration_name: "1_a".to_owned(),
+            logs: logs.map(str::to_owned),
+            rolled_back_at: None,
+            started_at: SystemTime::UNIX_EPOCH,
+            applied_steps_count: 3,
+        };
+        let state = prisma::found([row.clone(), row]).remove(0).state;
+        match (state, expected) {
+            (ForeignMigrationState::Interrupted { statements_done: 3, failed }, Some(expected)) => {
+                assert_eq!(failed, expected, "{logs:?}");
+            }
+            (ForeignMigrationState::Failed { logs: kept }, None) => assert_eq!(kept.as_deref(), logs),
+            (other, _) => panic!("{logs:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_row_of_refinerys_has_name_checksum_and_time() {
+    let at = Some(SystemTime::UNIX_EPOCH);
+    let row = refinery::RefineryRow { version: 7, name: "a".into(), applied_on: at, checksum: Some(5) };
+    let found = refinery::found(row);
+    assert_eq!((found.version.as_str(), found.name.as_deref(), found.at), ("7", Some("a"), at));
+    assert_eq!(
+        (found.checksum, found.state),
+        (Some(ToolChecksum::Refinery(5)), ForeignMigrationState::Applied)
+    );
 }
 
 #[test]
@@ -121,6 +170,8 @@ fn flyways_last_row_of_a_version_counts() {
     ];
     assert_eq!(states, expected);
     assert_eq!(flyway::found([row(None, "SCHEMA", true)]), []);
+    let checksums: Vec<bool> = found.iter().map(|found| found.checksum.is_some()).collect();
+    assert_eq!(checksums, [false, true, false, false, false], "only an applied script has one that counts");
 }
 
 #[test]
@@ -151,6 +202,9 @@ proptest! {
             checksum: Vec::new(),
             execution_time: sqlx::execution_time(done, failed),
         };
+        let mut applied = row.clone();
+        applied.success = true;
+        prop_assert_eq!(sqlx::found(applied).state, ForeignMigrationState::Applied);
         prop_assert_eq!(sqlx::found(row).state, ForeignMigrationState::Interrupted { statements_done: done, failed });
     }
 
