@@ -709,13 +709,31 @@ mod tests {
         }
     }
 
+    /// The same where the history did not keep the text.
+    fn edited_unknown() -> Refused {
+        match edited("0002_b") {
+            Refused::Edited { version, name, applied_name, applied, now, .. } => {
+                Refused::Edited { version, name, applied_name, applied, now, diff: Diff::default() }
+            }
+            other => other,
+        }
+    }
+
+    fn lost(names: &[&str]) -> Refused {
+        let mut lost = LostRows::new("t", vec![(1, 2)], "SELECT 1");
+        lost.names = names.iter().map(|name| (*name).to_owned()).collect();
+        Refused::RowsLost { lost }
+    }
+
     fn interrupted(problem: Interruption) -> Refused {
         Refused::Interrupted { version: version(), name: name(), statements_done: 1, problem }
     }
 
     each_refusal! {
-        Refused::Edited { .. } => edited("0002_b"), edited("0002_of_another_set");
-        Refused::OtherStatements { .. } => Refused::OtherStatements { version: version(), name: name(), diff: Diff::default() };
+        Refused::Edited { .. } => edited("0002_b"), edited("0002_of_another_set"), edited_unknown();
+        Refused::OtherStatements { .. } =>
+            Refused::OtherStatements { version: version(), name: name(), diff: Diff::default() },
+            Refused::OtherStatements { version: version(), name: name(), diff: Diff::between("a\n", "b\n") };
         Refused::NotApplied { .. } => Refused::NotApplied { version: version(), name: name() };
         Refused::Missing { .. } =>
             Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None },
@@ -733,7 +751,9 @@ mod tests {
         Refused::Ahead { .. } => Refused::Ahead { newer: vec![name()] };
         Refused::NoDown { .. } => Refused::NoDown { version: version(), name: name() };
         Refused::KeptDown { .. } => Refused::KeptDown { name: name(), problem: "no".to_owned() };
-        Refused::UnknownVersion { .. } => Refused::UnknownVersion { version: version(), last: None };
+        Refused::UnknownVersion { .. } =>
+            Refused::UnknownVersion { version: version(), last: None },
+            Refused::UnknownVersion { version: version(), last: Some(name()) };
         Refused::UnknownRun { .. } =>
             Refused::UnknownRun { run: "a".to_owned(), last: None },
             Refused::UnknownRun { run: "a".to_owned(), last: Some("b".to_owned()) };
@@ -741,12 +761,14 @@ mod tests {
         Refused::Marked { .. } => Refused::Marked { names: vec![name()] };
         Refused::NotAsShown => Refused::NotAsShown;
         Refused::NoRuns => Refused::NoRuns;
-        Refused::RunBeneath { .. } => Refused::RunBeneath { run: "a".to_owned(), later: 2, first: name() };
-        Refused::RowsLost { .. } =>
-            Refused::RowsLost { lost: LostRows::new("t", vec![(1, 2)], "SELECT 1") };
+        Refused::RunBeneath { .. } =>
+            Refused::RunBeneath { run: "a".to_owned(), later: 1, first: name() },
+            Refused::RunBeneath { run: "a".to_owned(), later: 2, first: name() };
+        Refused::RowsLost { .. } => lost(&[]), lost(&["0002_b"]), lost(&["0002_b", "0003_c"]);
         Refused::NotEmpty { .. } => Refused::NotEmpty { applied: 1, last: name() };
         Refused::NotInterrupted { .. } =>
-            Refused::NotInterrupted { version: version(), name: name(), applied: true };
+            Refused::NotInterrupted { version: version(), name: name(), applied: true },
+            Refused::NotInterrupted { version: version(), name: name(), applied: false };
         Refused::NoSuchStatement { .. } =>
             Refused::NoSuchStatement { name: name(), statement: 9, statements: 2 };
         #[cfg(feature = "histories")]
@@ -756,7 +778,10 @@ mod tests {
             interrupted(Interruption::Missing),
             interrupted(Interruption::Reverting),
             interrupted(Interruption::Applying),
-            interrupted(Interruption::Transaction);
+            interrupted(Interruption::Transaction),
+            Refused::Interrupted {
+                version: version(), name: name(), statements_done: 2, problem: Interruption::Edited
+            };
     }
 
     #[cfg(feature = "histories")]
@@ -778,6 +803,24 @@ mod tests {
             assert_readers(&refused.advice());
         }
         assert_eq!(words.len(), if cfg!(feature = "histories") { 22 } else { 21 }, "{words:?}");
+    }
+
+    #[test]
+    fn every_refusal_has_its_text_in_the_snapshot() {
+        use crate::advice::Words;
+        let text = |refused: &Refused| {
+            let command = refused.advice().text(Words::CommandLine);
+            format!("# {}\n{refused}\nat the command line: {command}\n\n", refused.kind().word())
+        };
+        let found: String = examples().iter().map(text).collect();
+        let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/refusals.txt");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(snapshot, &found).unwrap();
+        }
+        let expected = std::fs::read_to_string(snapshot).unwrap_or_default();
+        if cfg!(feature = "histories") {
+            assert!(found == expected, "{snapshot} differs (UPDATE_SNAPSHOTS=1 writes it anew):\n{found}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a run reports and tells, whichever way it ends, and how often it looks.
 
 use crate::support::{block_on, migration, set, set_of, take, take_with, with_text};
+use migrate_core::engine::MemoryError as Error;
 use migrate_core::engine::{History, MemoryDatabase, Settings, run};
 use migrate_core::history::Notice;
 use migrate_core::plan::{Baseline, Down, Plan, Policies, Refused, Up};
-use migrate_core::{Error, Event, Report, Set, Version};
+use migrate_core::{Event, Report, Set, Version};
 use std::time::Duration;
 
 /// A run's report, and the notices that its observer was told of.
