@@ -1,23 +1,23 @@
-//! A line for `build.rs`: a migration that is added must not be missed.
+//! Rebuild tracking: a line for `build.rs` that makes Cargo notice new migration files.
 
 use std::io::Write as _;
 
-/// Tells Cargo to build the crate again when a file is added to the migration directory, or taken away.
+/// Tells Cargo to rebuild the crate when a file is added to or removed from the migration directory.
 ///
-/// `migrate!` tracks every file that it embeds, so an edit is always seen. On stable Rust a macro can't watch a
-/// folder, though: a *new* file changes nothing that Cargo looks at, and the next build would embed the old set. This line
-/// in the crate's `build.rs` mends that:
+/// `migrate!` tracks every file that it embeds, so Cargo always sees an edit. A macro on stable Rust can't
+/// watch a folder, though: a *new* file changes nothing that Cargo checks, and the next build would embed the
+/// old set. This line in the crate's `build.rs` fixes that:
 ///
 /// ```
 /// // fn main():
 /// migrate_core::build::watch("migrations");
 /// ```
 ///
-/// The directory is relative to the crate's `Cargo.toml`, as `migrate!` has it. The line prints
-/// `cargo::rerun-if-changed=migrations` and does nothing else, so a `build.rs` without a build dependency may print
-/// that itself.
+/// The directory is relative to the crate's `Cargo.toml`, as for `migrate!`. The call prints
+/// `cargo::rerun-if-changed=migrations` and does nothing else, so a `build.rs` without a build dependency can
+/// print that line itself.
 pub fn watch(directory: &str) {
-    // A build script's standard output is Cargo's; when it is closed there is nobody to tell.
+    // Cargo reads a build script's standard output. If it is closed, no one can receive an error.
     let _ = writeln!(std::io::stdout(), "{}", directive(directory));
 }
 

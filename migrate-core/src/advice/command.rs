@@ -1,4 +1,4 @@
-//! The command lines that carry out a step.
+//! The command lines for a step of advice.
 
 use super::next_step::{Again, Call, NextStep, Setting};
 
@@ -6,11 +6,11 @@ use super::next_step::{Again, Call, NextStep, Setting};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandLine {
-    /// The command and its arguments, to be quoted for a shell.
+    /// The command and its arguments, unquoted.
     pub words: Vec<String>,
-    /// True if it takes a reason, which only its user can give.
+    /// True if it accepts a reason, which only the user knows.
     pub takes_reason: bool,
-    /// True if it works on the files of a folder, which a service does not have.
+    /// True if it needs the files of a folder, which a service does not have.
     pub needs_folder: bool,
     /// The effect, in a few words.
     pub does: &'static str,
@@ -30,7 +30,7 @@ impl CommandLine {
 const SHOWS: &str = "shows the state of each migration";
 
 impl NextStep {
-    /// The command lines that carry it out, to choose from; none if it is not a matter of commands.
+    /// The alternative command lines for this step; empty if commands don't help.
     pub fn commands(&self) -> Vec<CommandLine> {
         match self {
             NextStep::Fix { .. } | NextStep::Wait { .. } | NextStep::RunSql { .. } => Vec::new(),
@@ -55,7 +55,7 @@ impl NextStep {
     }
 }
 
-/// The ways to settle a migration, `done` of whose statements are done.
+/// The ways to settle a migration with `done` finished statements.
 fn settling(version: &str, done: usize, statements: Option<usize>) -> Vec<CommandLine> {
     let resolve = |option: &str, does| CommandLine::new(["resolve", version, option], does).with_reason();
     let this = resolve(&format!("--resume={}", done + 1), "runs that statement (again)");
@@ -81,7 +81,7 @@ impl Again {
 }
 
 impl Setting {
-    /// The command that is most likely given with it, for the settings that need no value.
+    /// The command most likely used with this setting, for settings without a value.
     fn command(self) -> Option<CommandLine> {
         match self {
             Setting::AllowMissing => {
@@ -134,7 +134,7 @@ impl Call {
             }
             Call::Adopt => CommandLine::new(["adopt", "--dry-run"], "shows what would be taken over"),
             Call::DriftKept => CommandLine::new(["drift", "--kept"], "compares with the recorded schema"),
-            // Which version is for its user to say.
+            // Only the user knows the version.
             Call::Baseline | Call::WatchFolder => return Vec::new(),
         };
         vec![line]

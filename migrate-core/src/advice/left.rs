@@ -6,38 +6,39 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Left {
-    /// Nothing was changed; a migration that failed was rolled back.
+    /// Nothing was changed; a failed migration was rolled back.
     Nothing,
-    /// All of the migration that failed: it is applied, and was only verified.
+    /// The whole failed migration: it is applied, and only its verification failed.
     Applied,
     /// The migration runs statement by statement: `done` of them are committed, and the next run resumes after them.
     Statements {
-        /// The number of statements that are known to be done.
+        /// The number of statements that are certainly done.
         done: usize,
-        /// The number of statements it has.
+        /// The number of its statements.
         total: usize,
     },
-    /// The migration runs statement by statement: `done` of them are committed, and only a person can tell whether the next one is
-    /// done.
+    /// The migration runs statement by statement: `done` of them are committed, and only an operator can
+    /// determine whether the next one is done.
     InDoubt {
-        /// The number of statements that are known to be done.
+        /// The number of statements that are certainly done.
         done: usize,
-        /// The number of statements it has.
+        /// The number of its statements.
         total: usize,
     },
     /// The first steps of the run: they are committed.
     Steps {
-        /// The number of steps that are done.
+        /// The number of finished steps.
         done: usize,
     },
-    /// Nothing of the migration, but the migrations that the run took before it are committed.
+    /// Nothing of the migration; the migrations that the run took before it are committed.
     Earlier,
-    /// It is not known: the migrations that the run had committed stay, and the next run finds out about the last one.
+    /// Unknown: the migrations that the run committed stay, and the next run determines the state of the last
+    /// one.
     Unknown,
 }
 
 impl Left {
-    /// A word for JSON and for labels.
+    /// The identifier for JSON and for labels.
     pub fn word(self) -> &'static str {
         match self {
             Left::Nothing => "nothing",
@@ -50,7 +51,7 @@ impl Left {
         }
     }
 
-    /// The number of statements or steps that are done, and that of all statements, as far as it tells them.
+    /// The number of finished statements or steps, and the total number of statements, if known.
     pub fn counts(self) -> (Option<usize>, Option<usize>) {
         match self {
             Left::Statements { done, total } | Left::InDoubt { done, total } => (Some(done), Some(total)),
@@ -59,7 +60,7 @@ impl Left {
         }
     }
 
-    /// True if a person has to decide whether a statement was done.
+    /// True if an operator has to decide whether a statement was done.
     pub fn is_in_doubt(self) -> bool {
         matches!(self, Left::InDoubt { .. })
     }

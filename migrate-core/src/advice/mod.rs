@@ -1,8 +1,9 @@
-//! What an error says beside the fact, as data: the state that it leaves behind, and the next steps.
+//! Errors as data: the fact, the state that an error leaves behind, and the next steps.
 //!
-//! An error implements [`Explain`]: the fact, what is [left behind](Left), and [`Advice`]. Every text for people is made of these parts in
-//! one place, [`message`] and [`explained`], so nothing has to be read back from a text. Advice is printed for a [reader](Words): a
-//! program that calls the library, or a person at a command line.
+//! An error implements [`Explain`]: the fact, the [state left behind](Left), and [`Advice`]. Every text for
+//! people is made of these parts in one place, [`message`] and [`explained`], so no text has to be parsed
+//! back. Advice is printed for a [reader](Words): a program that calls the library, or a person at a command
+//! line.
 
 mod command;
 mod left;
@@ -31,7 +32,7 @@ pub enum Words {
 }
 
 impl Words {
-    /// A word for JSON.
+    /// The identifier for JSON.
     pub fn word(self) -> &'static str {
         match self {
             Words::Library => "library",
@@ -40,7 +41,7 @@ impl Words {
     }
 }
 
-/// The next steps after an error: one of the choices, and then a last step.
+/// The next steps after an error: one of the choices, followed by a final step.
 ///
 /// # Examples
 ///
@@ -62,21 +63,22 @@ impl Words {
 pub struct Advice {
     /// The choices, the most likely one first.
     pub choices: Vec<Choice>,
-    /// The step after any of them.
+    /// The step that follows any of them.
     pub then: Option<Box<NextStep>>,
-    /// The step instead of all of them, if they are of no use.
+    /// The step to take if none of them helps.
     pub otherwise: Option<Box<NextStep>>,
 }
 
-/// One of the ways out.
+/// One choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {
-    /// The object that this and the next choices are about, if an error is about several: each of them takes a choice.
+    /// The object of this choice and the following ones, if the error concerns several objects: each of them
+    /// takes a choice.
     pub about: Option<String>,
-    /// The reader that it is for, if it is of no use to the other.
+    /// The only reader for whom it is useful; `None` for all.
     pub only: Option<Words>,
-    /// The condition under which it is right: a clause for behind "if".
+    /// The condition under which it applies: a clause that follows "if".
     pub when: Option<Cow<'static, str>>,
     /// The step.
     pub step: NextStep,
@@ -86,44 +88,44 @@ impl Advice {
     /// No advice.
     pub const NONE: Advice = Advice { choices: Vec::new(), then: None, otherwise: None };
 
-    /// A step.
+    /// Creates advice with one step.
     pub fn of(step: NextStep) -> Advice {
         Advice::NONE.or(step)
     }
 
-    /// Something to fix outside of this library, in words that hold for every reader.
+    /// Creates advice to fix something outside of this library, in words that suit every reader.
     pub fn fix(what: impl Into<Cow<'static, str>>) -> Advice {
         Advice::of(NextStep::fix(what))
     }
 
-    /// A further choice.
+    /// Adds a choice.
     #[must_use]
     pub fn or(mut self, step: NextStep) -> Advice {
         self.choices.push(Choice { about: None, only: None, when: None, step });
         self
     }
 
-    /// A further choice for one reader.
+    /// Adds a choice for one reader.
     #[must_use]
     pub fn or_for(mut self, reader: Words, step: NextStep) -> Advice {
         self.choices.push(Choice { about: None, only: Some(reader), when: None, step });
         self
     }
 
-    /// A further choice under a condition.
+    /// Adds a choice with a condition.
     #[must_use]
     pub fn or_if(mut self, when: impl Into<Cow<'static, str>>, step: NextStep) -> Advice {
         self.choices.push(Choice { about: None, only: None, when: Some(when.into()), step });
         self
     }
 
-    /// The step after any of the choices.
+    /// Adds the step that follows any of the choices.
     #[must_use]
     pub fn then(self, step: NextStep) -> Advice {
         Advice { then: Some(Box::new(step)), ..self }
     }
 
-    /// The step instead of all the others.
+    /// Adds the step to take if no choice helps.
     #[must_use]
     pub fn otherwise(self, step: NextStep) -> Advice {
         Advice { otherwise: Some(Box::new(step)), ..self }
@@ -154,18 +156,18 @@ impl Advice {
             .chain(self.otherwise.as_deref())
     }
 
-    /// The advice as a clause without a full stop.
+    /// The advice as a clause without a period.
     pub fn text(&self, words: Words) -> String {
         Shown { advice: self, words }.to_string()
     }
 
-    /// The command lines that carry it out, to choose from.
+    /// The alternative command lines for it.
     pub fn commands(&self) -> Vec<CommandLine> {
         self.steps().flat_map(NextStep::commands).collect()
     }
 }
 
-/// Advice for a reader.
+/// Advice formatted for a reader.
 struct Shown<'a> {
     advice: &'a Advice,
     words: Words,
@@ -208,32 +210,32 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// An error that says the fact, the state that it leaves behind, and the next steps.
+/// An error that states the fact, the state that it leaves behind, and the next steps.
 pub trait Explain {
-    /// The fact: what is wrong, and where.
+    /// The fact: the problem and its position.
     ///
     /// # Errors
     ///
-    /// As the formatter.
+    /// As the underlying formatter.
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result;
 
-    /// The changes that are left behind.
+    /// The changes left behind.
     fn left(&self) -> Left;
 
-    /// The state of the database, as it follows the fact.
+    /// The state of the database, written after the fact.
     ///
     /// # Errors
     ///
-    /// As the formatter.
+    /// As the underlying formatter.
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         write!(f, "; {}", self.left())
     }
 
-    /// Lines behind the state, such as the differences, each after a line feed.
+    /// Lines after the state, such as a diff, each preceded by a line feed.
     ///
     /// # Errors
     ///
-    /// As the formatter.
+    /// As the underlying formatter.
     fn details(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
         Ok(())
     }
@@ -242,7 +244,7 @@ pub trait Explain {
     fn advice(&self) -> Advice;
 }
 
-/// Text that a function writes.
+/// Text written by a function.
 struct FromFn<F>(F);
 
 impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for FromFn<F> {
@@ -261,12 +263,12 @@ pub fn message<E: Explain + ?Sized>(error: &E) -> impl fmt::Display + '_ {
     })
 }
 
-/// An error's fact alone: for what ran on another database than the user's, or was not a run.
+/// An error's fact alone: for an error in another database than the user's, or outside of a run.
 pub fn fact<E: Explain + ?Sized>(error: &E) -> impl fmt::Display + '_ {
     FromFn(move |f: &mut fmt::Formatter<'_>| error.fact(&mut Printable(f)))
 }
 
-/// The whole text of an error, with the advice for a reader.
+/// The whole text of an error, including the advice for a reader.
 pub fn explained<E: Explain + ?Sized>(error: &E, words: Words) -> impl fmt::Display + '_ {
     FromFn(move |f: &mut fmt::Formatter<'_>| {
         write!(f, "{}", message(error))?;
@@ -275,7 +277,7 @@ pub fn explained<E: Explain + ?Sized>(error: &E, words: Words) -> impl fmt::Disp
     })
 }
 
-/// Gives errors their text as `Display` and `Debug`: that of [`explained`], for the library.
+/// Implements `Display` and `Debug` of errors with [`explained`], for the library.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! display_as_explained {

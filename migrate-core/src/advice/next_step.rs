@@ -1,4 +1,4 @@
-//! One step of advice, and how it reads in Rust and at a command line.
+//! One step of advice, in Rust and at the command line.
 
 use super::Words;
 use crate::display::printable::Printable;
@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextStep {
-    /// Fix something outside of this library: a script, the data, the server. The clause holds for every reader.
+    /// Fix something outside of this library: a script, the data, the server. The clause suits every reader.
     #[non_exhaustive]
     Fix {
         /// The clause.
@@ -26,20 +26,20 @@ pub enum NextStep {
     RunSql {
         /// The statement, without a semicolon.
         sql: String,
-        /// The effect, as an imperative clause, if the statement does not tell it.
+        /// The effect, as an imperative clause, if the statement does not make it obvious.
         what: Option<Cow<'static, str>>,
     },
-    /// Do again what failed.
+    /// Repeat the failed action.
     Again(Again),
     /// Change settings.
     #[non_exhaustive]
     Set {
-        /// The settings, with the value of each where it is known.
+        /// The settings, each with its value if known.
         settings: Vec<(Setting, Option<String>)>,
         /// The effect, as an imperative clause.
         what: Cow<'static, str>,
     },
-    /// Make a call, or give a command.
+    /// Make a call, or run a command.
     #[non_exhaustive]
     Call {
         /// The call.
@@ -47,12 +47,12 @@ pub enum NextStep {
         /// The effect, as an imperative clause.
         what: Cow<'static, str>,
     },
-    /// Rename the files of a migration, so that it has another version.
+    /// Rename the files of a migration to give it another version.
     #[non_exhaustive]
     Rename {
         /// The migration's name.
         name: String,
-        /// The version that it is to have; the next free one if none is given.
+        /// The new version; `None` for the next free one.
         version: Option<String>,
         /// The effect, as an imperative clause.
         what: Cow<'static, str>,
@@ -64,16 +64,16 @@ pub enum NextStep {
         version: String,
         /// The migration's name.
         name: String,
-        /// The number of statements that are known to be done.
+        /// The number of statements that are certainly done.
         done: usize,
-        /// The number of its statements, if it is known.
+        /// The number of its statements, if known.
         statements: Option<usize>,
-        /// True if there is no other way: only a person can tell whether the next statement is done.
+        /// True if this is the only way: only an operator can determine whether the next statement is done.
         is_in_doubt: bool,
     },
 }
 
-/// Doing again what failed: with what effect.
+/// The repetition of a failed action, by its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Again {
@@ -83,7 +83,7 @@ pub enum Again {
     ThisStatement,
     /// The run continues with the verify script of the migration.
     VerifyScript,
-    /// The run finds out what an interrupted statement did, and continues.
+    /// The run determines what an interrupted statement did, and continues.
     FindsOut,
     /// The next run continues where this one stopped.
     WhereItStopped,
@@ -100,7 +100,7 @@ pub enum Again {
 }
 
 impl Again {
-    /// A word for JSON.
+    /// The identifier for JSON.
     pub fn word(self) -> &'static str {
         match self {
             Again::ThisMigration => "this_migration",
@@ -132,27 +132,27 @@ impl Again {
     }
 }
 
-/// A setting that advice names.
+/// A setting named in advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Setting {
-    /// How long a run waits for another one.
+    /// The time to wait for another run.
     LockWait,
-    /// How long a migration that runs into lock timeouts is retried.
+    /// The time for retrying a migration that hits lock timeouts.
     RetryFor,
-    /// How long a statement may run.
+    /// The limit of a statement.
     StatementTimeout,
-    /// How long a migration may take.
+    /// The limit of a migration.
     MigrationLimit,
-    /// How long a run may take.
+    /// The limit of a run.
     RunLimit,
-    /// Applied migrations may be missing from the set.
+    /// The policy that applied migrations may be missing from the set.
     AllowMissing,
-    /// Pending migrations may come before applied ones.
+    /// The policy that pending migrations may come before applied ones.
     AllowOutOfOrder,
-    /// A revert includes migrations that were marked as applied.
+    /// The request to revert migrations that were marked as applied.
     IncludingMarked,
-    /// Another tool's table is that of another set.
+    /// The claim that another tool's table belongs to another set.
     IgnoreForeignHistory,
     /// The schema of the history.
     HistorySchema,
@@ -160,9 +160,9 @@ pub enum Setting {
     HistoryTable,
     /// The tool whose history is adopted.
     AdoptFrom,
-    /// The scratch database of a comparison.
+    /// The scratch database for a comparison.
     Scratch,
-    /// The folder of `pg_dump`.
+    /// The directory of `pg_dump`.
     BackupPrograms,
     /// The name of the set.
     SetName,
@@ -170,12 +170,12 @@ pub enum Setting {
     Placeholder,
     /// The placeholders that the set declares.
     Placeholders,
-    /// The time that a rehearsal may take.
+    /// The limit of a rehearsal.
     RehearsalLimit,
 }
 
 impl Setting {
-    /// All of them.
+    /// All settings.
     pub const ALL: [Setting; 18] = [
         Setting::LockWait,
         Setting::RetryFor,
@@ -197,7 +197,7 @@ impl Setting {
         Setting::RehearsalLimit,
     ];
 
-    /// A word for JSON.
+    /// The identifier for JSON.
     pub fn word(self) -> &'static str {
         match self {
             Setting::LockWait => "lock_wait",
@@ -221,7 +221,7 @@ impl Setting {
         }
     }
 
-    /// The setting in Rust, with its value if it is known.
+    /// The setting in Rust, with its value if known.
     pub fn in_rust(self, value: Option<&str>) -> String {
         let call = |name: &str| match value {
             Some(value) => format!("{name}({value:?})"),
@@ -278,7 +278,7 @@ impl Setting {
         }
     }
 
-    /// The option with its value if it is known.
+    /// The option, with its value if known.
     fn at_command_line(self, value: Option<&str>) -> String {
         match (self, value) {
             (Setting::Placeholder | Setting::Placeholders, Some(name)) => format!("--placeholder {name}=…"),
@@ -289,17 +289,17 @@ impl Setting {
     }
 }
 
-/// A call of the library that advice names, and its command.
+/// A call of the library named in advice, and its command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
-    /// Apply what is pending.
+    /// Apply pending migrations.
     Run,
     /// Revert.
     Down,
     /// The status of each migration.
     Status,
-    /// The attempts, run by run.
+    /// The attempts, grouped by run.
     History,
     /// The verify scripts.
     Verify,
@@ -308,7 +308,7 @@ pub enum Call {
     Accept {
         /// The migration's name.
         name: String,
-        /// True if its statements were changed.
+        /// True if its statements changed.
         is_forced: bool,
     },
     /// Record that a migration is applied.
@@ -317,28 +317,28 @@ pub enum Call {
         /// The migration's name or version.
         migration: String,
     },
-    /// Mark migrations as applied whose objects exist.
+    /// Mark migrations whose objects exist as applied.
     Baseline,
-    /// Take over another tool's history.
+    /// Adopt another tool's history.
     Adopt,
     /// Compare with the schema that a run recorded.
     DriftKept,
-    /// Watch the folder of migrations in `build.rs`.
+    /// Watch the migration folder in `build.rs`.
     WatchFolder,
 }
 
 impl Call {
-    /// Accepting an edit of a migration, by force if its statements were changed.
+    /// The call that accepts an edit of a migration; forced if its statements changed.
     pub fn accept(name: impl Into<String>, is_forced: bool) -> Call {
         Call::Accept { name: name.into(), is_forced }
     }
 
-    /// Recording that a migration is applied.
+    /// The call that records a migration as applied.
     pub fn applied(migration: impl Into<String>) -> Call {
         Call::Applied { migration: migration.into() }
     }
 
-    /// A word for JSON.
+    /// The identifier for JSON.
     pub fn word(&self) -> &'static str {
         match self {
             Call::Run => "run",
@@ -373,7 +373,7 @@ impl Call {
         }
     }
 
-    /// The command, if there is one.
+    /// The command, if any.
     pub fn command(&self) -> Option<String> {
         Some(match self {
             Call::Run => "up".to_owned(),
@@ -392,46 +392,46 @@ impl Call {
     }
 }
 
-/// A value of a step, for programs.
+/// A value in a step, for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepValue {
-    /// A text, or nothing.
+    /// An optional text.
     Text(Option<String>),
-    /// A number, or nothing.
+    /// An optional number.
     Number(Option<usize>),
     /// True or false.
     Flag(bool),
-    /// Settings, with the value of each where it is known.
+    /// Settings, each with its value if known.
     Settings(Vec<(Setting, Option<String>)>),
 }
 
 impl NextStep {
-    /// Something to fix outside of this library.
+    /// Creates advice to fix something outside of this library.
     pub fn fix(what: impl Into<Cow<'static, str>>) -> NextStep {
         NextStep::Fix { what: what.into() }
     }
 
-    /// Something to wait for.
+    /// Creates advice to wait.
     pub fn wait(what: impl Into<Cow<'static, str>>) -> NextStep {
         NextStep::Wait { what: what.into() }
     }
 
-    /// A statement to run.
+    /// Creates advice to run a statement.
     pub fn sql(sql: impl Into<String>) -> NextStep {
         NextStep::RunSql { sql: sql.into(), what: None }
     }
 
-    /// A statement to run, with its effect.
+    /// Creates advice to run a statement, with its effect.
     pub fn sql_to(what: impl Into<Cow<'static, str>>, sql: impl Into<String>) -> NextStep {
         NextStep::RunSql { sql: sql.into(), what: Some(what.into()) }
     }
 
-    /// A setting to change.
+    /// Creates advice to change a setting.
     pub fn set(setting: Setting, what: impl Into<Cow<'static, str>>) -> NextStep {
         NextStep::settings(vec![(setting, None)], what)
     }
 
-    /// Settings to change, with their values.
+    /// Creates advice to change settings, with their values.
     pub fn settings(
         settings: Vec<(Setting, Option<String>)>,
         what: impl Into<Cow<'static, str>>,
@@ -439,12 +439,12 @@ impl NextStep {
         NextStep::Set { settings, what: what.into() }
     }
 
-    /// A call to make.
+    /// Creates advice to make a call.
     pub fn call(call: Call, what: impl Into<Cow<'static, str>>) -> NextStep {
         NextStep::Call { call, what: what.into() }
     }
 
-    /// Another version for a migration.
+    /// Creates advice to give a migration another version.
     pub fn rename(
         name: impl Into<String>,
         version: Option<String>,
@@ -453,7 +453,7 @@ impl NextStep {
         NextStep::Rename { name: name.into(), version, what: what.into() }
     }
 
-    /// A migration to settle, `done` of whose statements are done.
+    /// Creates advice to settle a migration with `done` finished statements.
     pub fn settle(
         version: impl Into<String>,
         name: impl Into<String>,
@@ -463,7 +463,8 @@ impl NextStep {
         NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: false }
     }
 
-    /// A migration to settle because only a person can tell whether the statement after the first `done` ones was done.
+    /// Creates advice to settle a migration because only an operator can determine whether the statement
+    /// after the first `done` ones was done.
     pub fn settle_in_doubt(
         version: impl Into<String>,
         name: impl Into<String>,
@@ -473,7 +474,7 @@ impl NextStep {
         NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: true }
     }
 
-    /// The kind of the step, for programs.
+    /// The identifier of the step's kind, for programs.
     pub fn word(&self) -> &'static str {
         match self {
             NextStep::Fix { .. } => "fix",
@@ -487,7 +488,7 @@ impl NextStep {
         }
     }
 
-    /// The values of the step by name, for programs.
+    /// The named values of the step, for programs.
     pub fn values(&self) -> Vec<(&'static str, StepValue)> {
         let text = |text: &str| StepValue::Text(Some(text.to_owned()));
         match self {

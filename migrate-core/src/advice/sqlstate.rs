@@ -1,26 +1,27 @@
-//! Advice by SQLSTATE: one table of what to do after an error of the server. `docs/errors.md` of `migrate-postgres` shows it.
+//! Advice by SQLSTATE: one table of remedies for the server's errors. `docs/errors.md` of `migrate-postgres`
+//! shows it.
 
 use super::{Advice, Call, NextStep, Setting};
 use std::time::Duration;
 
-/// The cause of an error, if its SQLSTATE does not tell it.
+/// The cause of an error, if its SQLSTATE does not imply it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// A statement took longer than `statement_timeout` allows.
+    /// A statement exceeded `statement_timeout`.
     StatementTimeout,
     /// Another session canceled the statement.
     Canceled,
-    /// The migration took longer than its limit.
+    /// The migration exceeded its limit.
     MigrationLimit,
-    /// The run took longer than its limit.
+    /// The run exceeded its limit.
     RunLimit,
     /// The server lacks the files of an extension.
     MissingExtension,
 }
 
 impl Cause {
-    /// A word for JSON and for labels.
+    /// The identifier for JSON and for labels.
     pub fn word(self) -> &'static str {
         match self {
             Cause::StatementTimeout => "statement_timeout",
@@ -42,13 +43,13 @@ impl Cause {
         }
     }
 
-    /// The message of a migration that was ended at a limit.
+    /// The message of a migration that was ended by a limit.
     pub fn over_limit(self, limit: Duration) -> String {
         let what = if self == Cause::RunLimit { "run" } else { "migration" };
         format!("the {what} took longer than its limit of {limit:?}")
     }
 
-    /// True if a limit of the run's own has ended the statement.
+    /// True if one of the run's own limits ended the statement.
     pub fn is_limit(self) -> bool {
         match self {
             Cause::MigrationLimit | Cause::RunLimit => true,
@@ -57,26 +58,26 @@ impl Cause {
     }
 }
 
-/// The right that a role lacks, as the server names it.
+/// The privilege or ownership that a role lacks, as named by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingRight {
-    /// It does not own an object, as in `table users`.
+    /// It does not own an object, such as `table users`.
     Ownership {
-        /// The object with its kind.
+        /// The object, including its kind.
         object: String,
     },
     /// It lacks privileges.
     Privileges {
-        /// The privileges, as in `USAGE, CREATE`.
+        /// The privileges, such as `USAGE, CREATE`.
         privileges: &'static str,
-        /// The object as GRANT names it, as in `SCHEMA app`.
+        /// The object in the syntax of GRANT, such as `SCHEMA app`.
         on: String,
     },
 }
 
 impl MissingRight {
-    /// How the role gets the right.
+    /// The way to give the role the right.
     pub fn advice(&self) -> Advice {
         match self {
             MissingRight::Ownership { object } => Advice::fix(format!(
@@ -89,23 +90,23 @@ impl MissingRight {
     }
 }
 
-/// The advice for one SQLSTATE, or for a class of them.
+/// The advice for one SQLSTATE or for a class of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodeAdvice {
-    /// The five characters of SQLSTATE, or the two of a class.
+    /// The five characters of a SQLSTATE, or the two of a class.
     pub code: &'static str,
-    /// The cause that it is for, where the code has several.
+    /// The cause, if the code has several.
     pub cause: Option<Cause>,
     /// The meaning of the code.
     pub meaning: &'static str,
-    /// The remedies to choose from, after applying a migration and after every other call.
+    /// The remedies to choose from, after applying a migration and after every call other than a revert.
     remedies: &'static [Remedy],
-    /// The remedy after reverting a migration, where it differs.
+    /// The remedy after reverting a migration, if it differs.
     revert: Option<&'static str>,
 }
 
-/// A step of the table.
+/// A step in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
     Fix(&'static str),
@@ -135,13 +136,13 @@ impl CodeAdvice {
         }
     }
 
-    /// True if a revert has advice of its own.
+    /// True if a revert has its own advice.
     pub fn differs_for_revert(&self) -> bool {
         self.revert.is_some()
     }
 }
 
-/// The advice for a SQLSTATE: its own, or that of its class.
+/// The advice for a SQLSTATE, or else for its class.
 ///
 /// # Examples
 ///
@@ -158,7 +159,7 @@ pub fn find(code: &str) -> Option<&'static CodeAdvice> {
     exact.or_else(|| general.find(|advice| advice.code.len() == 2 && code.starts_with(advice.code)))
 }
 
-/// The advice for a SQLSTATE and the cause behind it: that of the cause, else that of the code.
+/// The advice for a SQLSTATE and its cause: the cause's advice, or else the code's.
 ///
 /// # Examples
 ///
@@ -179,7 +180,7 @@ const fn remedies(code: &'static str, meaning: &'static str, remedies: &'static 
     CodeAdvice { code, cause: None, meaning, remedies, revert: None }
 }
 
-/// The same for one cause of a code.
+/// Restricts advice to one cause of a code.
 const fn because(cause: Cause, advice: CodeAdvice) -> CodeAdvice {
     CodeAdvice { cause: Some(cause), ..advice }
 }
@@ -224,7 +225,7 @@ const INSTALL: &str = "install the extension's package on the server (pg_availab
 
 const SERVER_GONE: &str = "wait until the server is available";
 
-/// The table, in the order of the codes, classes behind their codes.
+/// The table, ordered by code; classes follow their codes.
 pub const ADVICE: &[CodeAdvice] = &[
     remedies(
         "08",
@@ -509,7 +510,7 @@ mod tests {
         assert_eq!(find("23505").map(|advice| advice.code), Some("23505"));
         assert_eq!(find("23999").map(|advice| advice.code), Some("23"));
         assert_eq!(find("00000"), None);
-        // A cause without a row for the code has the advice of the cause.
+        // A cause without a row for the code gets the advice of the cause.
         assert_eq!(
             find_cause("55P03", Some(Cause::RunLimit)).and_then(|advice| advice.cause),
             Some(Cause::RunLimit)
@@ -526,7 +527,7 @@ mod tests {
                 assert!(!text.ends_with('.') && text.starts_with(char::is_lowercase), "{text}");
             }
             assert!(!library.contains("--r") && !library.contains("--m"), "{library}");
-            // After a revert, nothing is said of marking what was there before.
+            // Advice after a revert does not mention marking existing objects.
             assert!(!advice.advice(true).text(Words::CommandLine).contains("baseline"), "{}", advice.code);
         }
     }

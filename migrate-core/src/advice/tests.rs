@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Fails where a text for one reader has the words of the other.
+/// Fails if a text for one reader uses the words of the other.
 pub(crate) fn assert_readers(advice: &Advice) {
     let [library, command] = [Words::Library, Words::CommandLine].map(|words| advice.text(words));
     assert!(!library.is_empty() && !command.is_empty(), "{advice:?}");

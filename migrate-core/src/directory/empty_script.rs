@@ -1,33 +1,35 @@
-//! Scripts without a statement: said so on purpose, forgotten, or as a tool made them.
+//! Scripts without a statement: intentional, forgotten, or a tool's template.
 
 use super::layouts::marks::{self, Comment};
 use crate::set::options;
 use crate::sql::{Token, TokenKind};
 
-/// How the comment begins that stands in for a script which is still to be written; `migrate new` writes it.
+/// The first words of the comment that marks a script as a stub; `migrate new` writes it.
 ///
-/// A script with such a comment and no statement is a [problem](crate::ProblemKind::Unwritten), so that none is forgotten. A script
-/// of other comments says that there is nothing to do.
+/// A script with such a comment and no statement is a [problem](crate::ProblemKind::Unwritten), so that none
+/// is forgotten. A script with only other comments is one that intentionally does nothing.
 pub const UNWRITTEN: &str = "To be written: ";
 
-/// What other tools write into a new down script: sqlx's `migrate add -r` and diesel's `migration generate`.
+/// The templates that other tools write into a new down script: sqlx's `migrate add -r` and diesel's
+/// `migration generate`.
 const DOWN_TEMPLATES: [&str; 2] =
     ["Add down migration script here", "This file should undo anything in `up.sql`"];
 
-/// Why a script has no statement.
+/// The reason why a script has no statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EmptyScript {
-    /// It has no comment either, or none but options and the marks of tools.
+    /// It has no comments except options and the marks of tools.
     Blank,
-    /// It is as `migrate new` made it.
+    /// It is still the stub made by `migrate new`.
     Unwritten,
-    /// It is a down script as another tool made it, which takes nothing back.
+    /// It is a down script that still holds another tool's template, which reverts nothing.
     DownTemplate,
-    /// It says in its comments that there is nothing to do, or why.
+    /// Its comments say that it does nothing, or why.
     OnPurpose,
 }
 
-/// Why a text has no statement, none where it has one. Of its tokens the comments are needed, and the first that is no semicolon.
+/// The reason why a text has no statement; `None` if it has one. The tokens must include the comments and the
+/// first token that is not a semicolon.
 pub(super) fn empty_script(text: &str, tokens: &[Token]) -> Option<EmptyScript> {
     let mut found = EmptyScript::Blank;
     for token in tokens {
@@ -42,7 +44,7 @@ pub(super) fn empty_script(text: &str, tokens: &[Token]) -> Option<EmptyScript> 
             (found, EmptyScript::Blank) => found,
             (EmptyScript::Unwritten, _) | (_, EmptyScript::Unwritten) => EmptyScript::Unwritten,
             (EmptyScript::Blank, kind) => kind,
-            // A word of the author's beside a tool's is meant.
+            // A comment by the author beside a tool's template shows intent.
             (EmptyScript::DownTemplate, EmptyScript::DownTemplate) => EmptyScript::DownTemplate,
             _ => EmptyScript::OnPurpose,
         };
@@ -50,7 +52,7 @@ pub(super) fn empty_script(text: &str, tokens: &[Token]) -> Option<EmptyScript> 
     Some(found)
 }
 
-/// What a comment says of the script, if there is no other.
+/// The reason that one comment gives, taken by itself.
 fn of_comment(text: &str) -> EmptyScript {
     let comment = Comment { start: 0, line: text.trim_end(), is_flush: true };
     let words = comment.words();

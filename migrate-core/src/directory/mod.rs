@@ -1,12 +1,12 @@
-//! What a migration directory may look like, and the one reader of all that it may.
+//! Migration directories: the layouts, and the one reader for all of them.
 //!
-//! [`read`] takes the files of a directory, looks which layout they follow, and gives its migrations in order, or
-//! [everything](Problems) that is wrong with them. A layout is a file of this folder and a line in `LAYOUTS`: it says
-//! which file alone gives it away, and what each file is; all the rest stands here once.
+//! [`read`] takes the files of a directory, detects the layout, and returns the migrations in order or [every
+//! problem](Problems) with the files. A layout is a file in this folder and a line in `LAYOUTS`: it names the
+//! files that identify the layout and classifies each file. Everything else is implemented once, here.
 //!
-//! # Which layout
+//! # Layouts
 //!
-//! | layout | shown by | order |
+//! | layout | identified by | order |
 //! |---|---|---|
 //! | [flat](Layout::Flat): sqlx, golang-migrate | a file `<digits>_<name>.sql`, `.up.sql` in the directory itself | numeric version |
 //! | [Flyway](Layout::Flyway), [refinery](Layout::Refinery) | a file `V<version>__<name>.sql`, `U…`, `R__<name>.sql` | numeric, dotted versions part by part |
@@ -16,46 +16,53 @@
 //! | [dbmate](Layout::Dbmate) | `-- migrate:up` in a file | text of the version |
 //! | [tern](Layout::Tern) | `---- create above / drop below ----` in a file | numeric version |
 //!
-//! Some layouts have room for files of another: tern's for files without its mark, and all but Flyway's for `R__<name>.sql`.
+//! Some layouts accept files of another layout: tern accepts files without its mark, and all but Flyway
+//! accept `R__<name>.sql`.
 //!
-//! Files that show two layouts are a [problem](crate::ProblemKind::MixedLayouts) which names one of each. Prisma and diesel read nothing
-//! beside their folders, so a file `0003_fix.sql` there is no migration where the folders are clearly the layout: where there
-//! are more of them than of such files, or a `migration_lock.toml` says so.
+//! Files of two layouts are a [problem](crate::ProblemKind::MixedLayouts), which names one file of each.
+//! Prisma and diesel ignore files beside their folders, so a file `0003_fix.sql` there is not a migration if
+//! the folders are clearly the layout: if they outnumber such files, or if a `migration_lock.toml` says so.
 //!
-//! # Files that are no migrations
+//! # Other files
 //!
-//! What a folder's own tool leaves alone is left alone. None is silently taken for a migration or silently dropped:
+//! A file that the layout's own tool ignores is ignored here, too. No file is silently read as a migration or
+//! silently dropped:
 //!
-//! - Hidden files (`.gitkeep`, `.gitattributes`, `.DS_Store`), documentation (`README`, `LICENSE`, `*.md`, `*.txt`, `*.rst`, `*.adoc`) and
-//!   what editors leave behind (`*~`, `#…#`) are known, in every layout, and mean nothing.
-//! - Settings of a tool (`tern.conf`, `flyway.toml`), files that the layout's tools ignore (`schema.sql`, `seed.sh`, a folder
-//!   beside numbered files, whatever stands beside or in the folders of Prisma and diesel) are listed in [`Directory::notes`].
-//! - What would be lost is a problem: a name that begins with a version and goes on as no tool reads it (`0004-posts.sql`), what
-//!   another tool would run and this library can't (a migration in Go, a callback), a folder without its up script.
-//! - Where there is no migration at all, everything is a problem.
+//! - Hidden files (`.gitkeep`, `.gitattributes`, `.DS_Store`), documentation (`README`, `LICENSE`, `*.md`,
+//!   `*.txt`, `*.rst`, `*.adoc`) and editors' leftovers (`*~`, `#…#`) are known in every layout and have no
+//!   effect.
+//! - Settings of a tool (`tern.conf`, `flyway.toml`) and files that the layout's tools ignore (`schema.sql`,
+//!   `seed.sh`, a folder beside numbered files, other files beside or in the folders of Prisma and diesel)
+//!   are listed in [`Directory::notes`].
+//! - A file that would be lost is a problem: a name that starts with a version but that no tool reads
+//!   (`0004-posts.sql`), a file that another tool would run and this library can't (a migration in Go, a
+//!   callback), a folder without its up script.
+//! - In a directory without migrations, every file is a problem.
 //!
-//! A directory without any migration gives an empty set when a known file says that it is meant to be there (a
-//! `.gitkeep`, which a new project needs anyway to commit it); a directory with nothing known in it is most likely the
-//! wrong one, and a [problem](crate::ProblemKind::NoMigrations).
+//! A directory without migrations gives an empty set if a known file shows that the directory is intended (a
+//! `.gitkeep`, which a new project needs anyway to commit it). A directory without any known file is most
+//! likely the wrong one, and a [problem](crate::ProblemKind::NoMigrations).
 //!
-//! # Which scripts belong together
+//! # Scripts of one migration
 //!
-//! Those of one folder where each migration has one, and elsewhere those of one version: `0001_create_users.up.sql` and
-//! `1_drop_users.down.sql` are one migration, named after its up script. A file of goose, dbmate or tern holds both: two scripts
-//! that [know their place](crate::Script::part) in it.
+//! Scripts in one folder belong together in layouts with a folder for each migration; elsewhere, scripts with
+//! the same version do. `0001_create_users.up.sql` and `1_drop_users.down.sql` are one migration, named after
+//! its up script. A file of goose, dbmate or tern holds both: two scripts that [know their
+//! part](crate::Script::part) of it.
 //!
-//! A migration that [replaces](crate::set::options) others stands aside of them: [`Directory::replaced`].
+//! Migrations that another one [replaces](crate::set::options) are listed separately, in
+//! [`Directory::replaced`].
 //!
 //! # Scripts that do nothing
 //!
-//! A script without a statement is applied and does nothing, as its tool has it; [`Directory::notes`] lists it. So a down script
-//! without a statement is a revert that changes nothing. It counts as no down script where it is as its tool made it
-//! (sqlx's and diesel's comment, dbmate's mark with nothing below), and where its tool refuses to run it (an empty file of
-//! diesel's, an empty half of tern's). An empty `up.sql` of diesel's is a [problem](crate::ProblemKind::Empty), as it is for diesel, and so
-//! is an empty verify script.
+//! A script without a statement is applied and does nothing, as with its tool; [`Directory::notes`] lists it.
+//! So a down script without a statement is a revert that changes nothing. It counts as missing if it is still
+//! its tool's template (sqlx's and diesel's comment, dbmate's mark with nothing below), or if its tool
+//! refuses to run it (an empty file of diesel's, an empty half of tern's). An empty `up.sql` of diesel's is a
+//! [problem](crate::ProblemKind::Empty), as it is for diesel, and so is an empty verify script.
 //!
-//! A script [as `migrate new` makes it](UNWRITTEN) is a [problem](crate::ProblemKind::Unwritten), unless it is [left
-//! out](Reading::without_unwritten).
+//! A [stub made by `migrate new`](UNWRITTEN) is a [problem](crate::ProblemKind::Unwritten), unless it is
+//! [left out](Reading::without_unwritten).
 
 mod empty_script;
 mod layouts;
@@ -83,7 +90,7 @@ use crate::sql::{self, LineColumn};
 use std::fmt;
 use std::sync::Arc;
 
-/// The layouts that are looked for. refinery's is found among Flyway's.
+/// The layouts to detect. refinery's is told apart from Flyway's afterwards.
 const LAYOUTS: [Rules; 7] = [
     layouts::flat::RULES,
     layouts::flyway::RULES,
@@ -94,21 +101,21 @@ const LAYOUTS: [Rules; 7] = [
     layouts::tern::RULES,
 ];
 
-/// What a migration directory was read into.
+/// The contents of a migration directory.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Directory {
-    /// The layout that it follows.
+    /// The layout.
     pub layout: Layout,
-    /// Its migrations, in order, those left out that others replace.
+    /// The migrations, in order, without those that others replace.
     pub migrations: Vec<SqlMigration>,
     /// The migrations that others replace, in order.
     pub replaced: Vec<SqlMigration>,
-    /// The names of the placeholders that its scripts may have.
+    /// The names of the placeholders that the scripts may use.
     pub placeholders: Vec<String>,
-    /// The files beside the scripts that were read too, `metadata.toml` say: a change of one changes the set.
+    /// Further files that were read, such as `metadata.toml`: a change to one of them changes the set.
     pub settings: Vec<String>,
-    /// Files that were left alone or do nothing, and are worth a word.
+    /// Files that were skipped, do nothing or may surprise.
     pub notes: Vec<Note>,
 }
 
@@ -125,61 +132,61 @@ impl From<Directory> for Set {
     }
 }
 
-/// A file that was left alone, or that may surprise.
+/// A file that was skipped or that may surprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// The file, or the folder with a `/` at its end; relative to the directory.
+    /// The file, or the folder with a trailing `/`; relative to the directory.
     pub path: String,
-    /// The line and the column in the file; none where the note is about the file as a whole.
+    /// The line and the column in the file; `None` if the note is about the file as a whole.
     pub at: Option<LineColumn>,
     /// The reason.
     pub why: NoteKind,
 }
 
 impl Note {
-    /// A note about a file as a whole.
+    /// Creates a note about a file as a whole.
     pub(crate) fn of_file(path: impl Into<String>, why: NoteKind) -> Note {
         Note { path: path.into(), at: None, why }
     }
 }
 
-/// Why a file was left alone, or may surprise.
+/// The reason why a file was skipped or may surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteKind {
-    /// It stands beside the folders of migrations.
+    /// It is beside the folders of migrations.
     BesideFolders,
-    /// It stands in a migration's folder under a name that is none of a script's.
+    /// It is in a migration's folder, but its name is not a script's.
     InMigrationFolder,
     /// A folder beside numbered files.
     Subfolder,
-    /// Its name is none of a migration's.
+    /// Its name is not a migration's.
     NotAMigration,
-    /// It holds another tool's settings, `tern.conf` say.
+    /// It holds another tool's settings, such as `tern.conf`.
     ToolSettings,
-    /// It is a script of comments, which is applied and does nothing.
+    /// It is a script that consists of comments; it is applied and does nothing.
     OnlyComments,
-    /// It is an empty script, which is applied and does nothing.
+    /// It is an empty script; it is applied and does nothing.
     Empty,
     /// It is a down script without a statement.
     DownDoesNothing,
-    /// It is a down script as sqlx or diesel made it, which counts as none.
+    /// It is a down script that still holds sqlx's or diesel's template, and counts as missing.
     UnwrittenDown,
-    /// It is an empty down script, which its tool refuses to run; it counts as none.
+    /// It is an empty down script, which its tool refuses to run; it counts as missing.
     EmptyDown,
     /// It is a down script without an up script.
     DownWithoutUp,
-    /// It is as `migrate new` made it, and was left out.
+    /// It is still the stub made by `migrate new`, and was left out.
     Unwritten,
-    /// A mark of dbmate's that repeats an earlier one, which alone counts.
+    /// A mark of dbmate's that repeats an earlier one; only the first one counts.
     RepeatedMark,
     /// An invisible character is part of a name.
     InvisibleCharacter {
         /// The character.
         character: char,
     },
-    /// It sets a limit for a transaction that ends with the setting.
+    /// It sets a transaction-local limit in a transaction that ends right after the setting.
     IdleLocalSetting,
 }
 
@@ -218,7 +225,7 @@ impl fmt::Display for NoteKind {
     }
 }
 
-/// The file of a note, with line and column where it has them.
+/// The file of a note, with line and column if it has them.
 fn place(note: &Note) -> String {
     match note.at {
         Some(at) => format!("{}:{}:{}", note.path, at.line, at.column),
@@ -226,11 +233,11 @@ fn place(note: &Note) -> String {
     }
 }
 
-/// How many files a notice names.
+/// The number of files that a notice names.
 const NAMED_FILES: usize = 3;
 
 impl Directory {
-    /// The notes in few lines: one for each kind, with the first few of its files.
+    /// Summarizes the notes: one line for each kind, with the first few files.
     pub fn notices(&self) -> Vec<String> {
         let mut kinds: Vec<NoteKind> = Vec::new();
         for note in &self.notes {
@@ -252,11 +259,11 @@ impl Directory {
     }
 }
 
-/// Reads the files of a directory: its layout, and its migrations in order.
+/// Reads the files of a directory: the layout, and the migrations in order.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with them, and not only the first.
+/// Every problem with the files, not only the first.
 ///
 /// # Examples
 ///
@@ -281,7 +288,7 @@ pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
     Reading::default().read(files)
 }
 
-/// How a directory is read, where something is to be other than usual.
+/// Options for reading a directory.
 ///
 /// # Examples
 ///
@@ -304,21 +311,22 @@ pub struct Reading {
     leaves_out_unwritten: bool,
 }
 
-/// The names of a directory's migrations, whatever is wrong with their scripts.
+/// The names of a directory's migrations, even if their scripts have faults.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outline {
     /// The layout.
     pub layout: Layout,
-    /// The names of the versioned migrations, in order: a file's without its ending, or a folder's.
+    /// The names of the versioned migrations, in order: a file's name without its ending, or a folder's name.
     pub names: Vec<String>,
 }
 
-/// Reads the layout of a directory and the names of its migrations. Their scripts may have any fault.
+/// Detects the layout of a directory and lists the names of its migrations. The scripts themselves are not
+/// checked.
 ///
 /// # Errors
 ///
-/// When no layout shows, or two.
+/// If the files follow no layout, or two.
 pub fn outline(mut files: Vec<SourceFile>) -> Result<Outline, Problems> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let rules = layouts::detect::layout(&files)?;
@@ -326,13 +334,14 @@ pub fn outline(mut files: Vec<SourceFile>) -> Result<Outline, Problems> {
 }
 
 impl Reading {
-    /// The same with [placeholders](crate::set::placeholder) of these names. Without, `${name}` is text like any other.
+    /// Declares [placeholders](crate::set::placeholder) with these names. Without this call, `${name}` is
+    /// ordinary text.
     pub fn placeholders(self, names: impl IntoIterator<Item = impl Into<String>>) -> Reading {
         Reading { placeholders: Some(names.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The same without the scripts that are as `migrate new` made them, which are a problem otherwise. They are
-    /// [noted](NoteKind::Unwritten). For what reads a directory and applies nothing of it.
+    /// Leaves out stubs made by `migrate new`, which are a problem otherwise, and
+    /// [notes](NoteKind::Unwritten) them. For callers that read a directory without applying it.
     pub fn without_unwritten(self) -> Reading {
         Reading { leaves_out_unwritten: true, ..self }
     }
@@ -341,7 +350,7 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// As [`read`].
+    /// As for [`read`].
     pub fn read(&self, mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let rules = layouts::detect::layout(&files)?;

@@ -1,14 +1,14 @@
-//! Many files at once.
+//! Parallel processing of many files.
 
 use std::thread;
 
-/// Fewer items than this are not worth a thread.
+/// The number of items from which threads pay off.
 const WORTH_A_THREAD: usize = 32;
 
-/// `each` of the items, in their order, on as many threads as the machine runs at once.
+/// Applies `each` to the items, keeping their order, on as many threads as the machine has cores.
 ///
-/// `migrate!` reads a directory within a build, where a procedural macro is code that nobody optimized: of a thousand
-/// files, that is felt.
+/// `migrate!` reads a directory during a build, and a procedural macro is usually compiled without
+/// optimization: with a thousand files, that is noticeable.
 pub(super) fn map<T: Send, R: Send>(items: Vec<T>, each: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len() / WORTH_A_THREAD);
     if threads < 2 {

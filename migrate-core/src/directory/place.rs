@@ -1,6 +1,6 @@
-//! Where a file stands, and what can be told from that in every layout.
+//! File locations, and the properties of a location that are the same in every layout.
 
-/// Whether any layout may read a file of this name.
+/// Returns true if any layout might read a file of this name.
 pub(crate) fn may_read(path: &str) -> bool {
     matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml" | "conf")
 }
@@ -9,17 +9,17 @@ fn extension(path: &str) -> &str {
     path.rsplit(['/', '.']).next().filter(|_| path.contains('.')).unwrap_or_default()
 }
 
-/// A file's place: its name, and the folder that it is in.
+/// The location of a file: its name and its folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileLocation<'a> {
     pub(super) folder: Option<&'a str>,
-    /// Ends in `/` when it is a folder in a folder, and is empty for an empty folder.
+    /// Ends in `/` if it is a nested folder; empty for an empty folder.
     pub(super) file: &'a str,
 }
 
 impl<'a> FileLocation<'a> {
     pub(super) fn of(path: &'a str) -> FileLocation<'a> {
-        // Folders in folders are looked into for Flyway only; elsewhere they are names in their folder.
+        // Only Flyway's nested folders are searched; elsewhere they are names in their folder.
         let parts = if path.ends_with('/') { path.split_once('/') } else { path.rsplit_once('/') };
         match parts {
             Some((folder, file)) => FileLocation { folder: Some(folder), file },
@@ -32,7 +32,7 @@ impl<'a> FileLocation<'a> {
         self.folder.is_some_and(is_in_hidden) || self.file.starts_with('.')
     }
 
-    /// Whether it stands in migration directories of every kind and means nothing.
+    /// Returns true for files that appear in every kind of migration directory and have no effect.
     pub(super) fn is_known(self) -> bool {
         let documentation = matches!(self.file, "README" | "LICENSE")
             || matches!(extension(self.file), "md" | "txt" | "rst" | "adoc");
@@ -41,7 +41,7 @@ impl<'a> FileLocation<'a> {
         self.is_hidden() || documentation || left_by_an_editor
     }
 
-    /// Whether it is a verify script by its name, beside scripts that hold two halves.
+    /// Returns true if its name is that of a verify script, in layouts whose files hold two halves.
     pub(super) fn is_verify(self) -> bool {
         self.folder.is_none() && self.file.ends_with(".verify.sql")
     }

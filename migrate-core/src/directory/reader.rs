@@ -1,4 +1,4 @@
-//! From the files of a directory, and the rules of its layout, to its migrations.
+//! The reader: turns the files of a directory into migrations by the rules of its layout.
 
 use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
@@ -15,7 +15,7 @@ use crate::set::version::Version;
 use crate::set::{Layout, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The files of one migration, as far as they were found.
+/// The files of one migration that were found so far.
 #[derive(Default)]
 struct Draft {
     name: Option<String>,
@@ -24,16 +24,17 @@ struct Draft {
     verifies: Vec<SourceFile>,
 }
 
-/// Files on their way to migrations.
+/// The state of a directory while its files are turned into migrations.
 pub(super) struct Reader<'r> {
     rules: &'static Rules,
     reading: &'r Reading,
-    /// By version, and by folder in the layouts that have one for each: two folders are two migrations.
+    /// Keyed by version, and by folder in layouts with a folder for each migration: two folders are two
+    /// migrations.
     drafts: BTreeMap<(Version, Option<String>), Draft>,
     folders: BTreeMap<String, MigrationFolder>,
-    /// What settings files say of a folder or of a script, by its path.
+    /// The requests of settings files for a folder or a script, keyed by its path.
     asked: BTreeMap<String, Asked>,
-    /// The settings files of scripts, and those scripts.
+    /// The settings files of scripts, each with its script.
     settings_of: Vec<(String, String)>,
     settings: Vec<String>,
     notes: Vec<Note>,
@@ -44,7 +45,7 @@ pub(super) struct Reader<'r> {
 #[derive(Default)]
 struct MigrationFolder {
     has_script: bool,
-    /// Its name was found wanting, so that it lacks an up script need not be said too.
+    /// Its name was already reported, so a missing up script need not be reported, too.
     is_refused: bool,
 }
 
@@ -64,7 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The migrations of a directory, or all that is wrong with its files.
+    /// Returns the migrations of a directory, or every problem with its files.
     pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
         let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.into_iter().for_each(|file| self.file(file));
@@ -82,7 +83,7 @@ impl Reader<'_> {
             let mut problems = Problems::default();
             let mut notes = Vec::new();
             if notes_lone_downs && draft.ups.is_empty() {
-                // golang-migrate and sqlx go by it as if it weren't there.
+                // golang-migrate and sqlx ignore such a file.
                 let lone =
                     draft.downs.drain(..).map(|file| Note::of_file(file.path, NoteKind::DownWithoutUp));
                 notes.extend(lone);
@@ -178,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The names of the migrations.
+    /// Returns the names of the migrations.
     pub(super) fn outline(mut self, files: Vec<SourceFile>) -> Outline {
         files.into_iter().for_each(|file| self.file(file));
         let drafts = self.drafts.into_iter().filter(|((version, _), _)| !version.is_repeatable());
@@ -189,7 +190,7 @@ impl Reader<'_> {
         self.drafts.values().any(|draft| !draft.ups.is_empty())
     }
 
-    /// Notes the files that the layout's tools ignore. Where there is no migration, none of them is beside any.
+    /// Notes the files that the layout's tools ignore. In a directory without migrations, they are problems.
     fn place_strays(&mut self) {
         let has_ups = self.has_ups();
         let ups = || self.drafts.values().flat_map(|draft| &draft.ups);
@@ -208,7 +209,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A folder without scripts, in layouts where each is a migration.
+    /// Reports folders without scripts, in layouts where each folder is a migration.
     fn check_folders(&mut self) {
         let Some(expected) = self.rules.up else { return };
         for (name, folder) in &self.folders {
@@ -219,7 +220,7 @@ impl Reader<'_> {
         }
     }
 
-    /// dbmate sorts by name, and a run by version.
+    /// Reports names in an order other than their versions': dbmate sorts by name, and a run by version.
     fn check_order(&mut self) {
         let ups = self.drafts.values().filter_map(|draft| draft.ups.first());
         let mut last: Option<&SourceFile> = None;
@@ -233,7 +234,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Two migrations with one version, or with names that are one on some systems.
+    /// Reports two migrations with one version, or with names that some file systems consider equal.
     fn check_names(&mut self) {
         let mut previous: Option<(&Version, &Draft)> = None;
         let mut by_lower_case: BTreeMap<String, (&Version, &SourceFile)> = BTreeMap::new();
@@ -260,7 +261,7 @@ impl Reader<'_> {
 }
 
 impl Draft {
-    /// The migration, if nothing is wrong with it.
+    /// Builds the migration, unless it has a problem.
     fn read(
         self,
         rules: &Rules,
@@ -311,7 +312,7 @@ impl Draft {
     }
 }
 
-/// Whether the range that a migration replaces lies before it.
+/// Checks that the range that a migration replaces precedes it.
 fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
     let Some(Replaces { first, last }) = &up.options().replaces else { return };
     let of = |text: &str| Version::new(text.to_owned(), version.order());
@@ -326,7 +327,7 @@ fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
     }
 }
 
-/// The script of the first of some files; all of them are looked at for what is wrong.
+/// Reads all the given files, to report their problems, and returns the script of the first.
 fn first_script(
     files: Vec<SourceFile>,
     role: Role,
@@ -342,7 +343,7 @@ fn first_script(
     read.into_iter().flatten().next()
 }
 
-/// The up script that a script of another role is missing.
+/// The name of the up script that a script of another role is missing.
 fn expected_up(rules: &Rules, role: Role, path: &str) -> String {
     match (rules.up, FileLocation::of(path).folder) {
         (Some(up), Some(folder)) => format!("{folder}/{up}"),

@@ -1,4 +1,4 @@
-//! One script: its text, its header, its statements, and what is wrong with them.
+//! The reading of one script: its text, header and statements, and its problems.
 
 use super::empty_script::{EmptyScript, empty_script};
 use super::layouts::halves::{Halves, Mark};
@@ -17,29 +17,30 @@ use crate::sql::{self, Ending, FaultKind, Invisible, LocalSetting, Split, Statem
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The most bytes of a script: a message to the server may have one gibibyte (`PQ_LARGE_MESSAGE_LIMIT`), its frame and the
-/// history row included.
+/// The maximum size of a script in bytes. A message to the server may be one gibibyte
+/// (`PQ_LARGE_MESSAGE_LIMIT`), which has to hold its frame and the history row, too.
 pub(crate) const SIZE_LIMIT: usize = (1 << 30) - (1 << 20);
 
-/// Reads scripts, and keeps what is wrong with them.
+/// Reads scripts and collects their problems.
 pub(super) struct Scripts<'r> {
     pub(super) rules: &'static Rules,
-    /// The names of placeholders, where there may be any.
+    /// The declared placeholder names, if placeholders are on.
     pub(super) placeholders: Option<&'r [String]>,
-    /// Whether a script that is still to be written is left out, instead of a problem.
+    /// True if stubs are left out instead of reported.
     pub(super) leaves_out_unwritten: bool,
     pub(super) problems: &'r mut Problems,
-    /// Scripts that do nothing, or that may surprise.
+    /// Notes about scripts that do nothing or may surprise.
     pub(super) notes: &'r mut Vec<Note>,
 }
 
 impl Scripts<'_> {
-    /// The script of a file, if nothing is wrong with it.
+    /// Reads the script of a file; `None` if it has a problem.
     ///
-    /// `asked` is what a settings file says of it.
+    /// `asked` is the request of a settings file for it.
     pub(super) fn read(&mut self, file: SourceFile, role: Role, asked: Option<&Asked>) -> Option<Script> {
         let text = sized_text(&file, self.problems)?;
-        // Halves that go two ways would run one after the other. Nothing else that is found in such a file helps.
+        // An up and a down half in one file would run one after the other. Further problems in such a file
+        // would not help.
         if let Some((offset, kind)) = other_tools_halves(text) {
             self.problems.push(problem(&file.path, text, offset, kind));
             return None;
@@ -57,7 +58,7 @@ impl Scripts<'_> {
         Some(found.script(file.path, text))
     }
 
-    /// The up and the down script of a file that holds both.
+    /// Reads the up and the down script of a file that holds both.
     pub(super) fn read_halves(
         &mut self,
         file: &SourceFile,
@@ -69,7 +70,7 @@ impl Scripts<'_> {
         for (offset, mark, fault) in faults {
             self.problems.push(problem(&file.path, text, offset, ProblemKind::BadMark { mark, fault }));
         }
-        // Where the file is divided in doubt, what is found in its halves says nothing.
+        // If the division of the file is in doubt, problems in its halves mean nothing.
         if self.problems.len() > before {
             return None;
         }
@@ -100,16 +101,16 @@ impl Scripts<'_> {
         }
     }
 
-    /// Whether a script counts as none, which is noted where it may surprise.
+    /// Returns true if a script counts as missing, and notes it if that may surprise.
     fn is_left_out(&mut self, path: &str, text: &str, split: &Split, role: Role) -> bool {
         let why = match (empty_script(text, &split.outline), role) {
             (Some(EmptyScript::Unwritten), _) if self.leaves_out_unwritten => NoteKind::Unwritten,
-            // A revert would take nothing back, and say that it did.
+            // A revert would undo nothing and still report success.
             (Some(EmptyScript::DownTemplate), Role::Down) => NoteKind::UnwrittenDown,
             (Some(EmptyScript::Blank), Role::Down) if text.is_empty() && !self.rules.runs_empty => {
                 NoteKind::EmptyDown
             }
-            // What dbmate writes into a new file, and what tern does not run.
+            // dbmate's template for a new file, and a half that tern does not run.
             (Some(EmptyScript::Blank), Role::Down) => return self.rules.needs_down,
             _ => return false,
         };
@@ -117,7 +118,7 @@ impl Scripts<'_> {
         true
     }
 
-    /// Notes a script that does nothing, or reports it where that can't be meant.
+    /// Notes a script that does nothing, or reports it if that can't be intended.
     fn check_wordless(&mut self, path: &str, text: &str, split: &Split, role: Role) -> Option<ProblemKind> {
         let why = match (empty_script(text, &split.outline)?, role) {
             (EmptyScript::Unwritten, _) => return Some(ProblemKind::Unwritten),
@@ -133,7 +134,7 @@ impl Scripts<'_> {
         None
     }
 
-    /// Looks at a part of a file as one script.
+    /// Reads a part of a file as one script.
     fn check(
         &mut self,
         path: &str,
@@ -173,7 +174,7 @@ impl Scripts<'_> {
         let line = |offset: usize| sql::line_column(file, range.start + offset).line;
         let split = (statements.as_slice(), local_settings.as_slice());
         transactions(text, split, &options, role, line, &mut report, &mut note);
-        // Where quotes are not closed, what stands in them can't be told.
+        // If a quote is not closed, its extent is unknown.
         let is_whole = faults.is_empty();
         faults.into_iter().for_each(|fault| report(fault.offset, ProblemKind::Sql(fault.kind)));
         for Invisible { offset, character, is_refused } in invisible {
@@ -197,7 +198,7 @@ impl Scripts<'_> {
     }
 }
 
-/// Looks at the transactions of a script's own, and at those that it runs in.
+/// Checks the transactions that a script controls itself, and those that it runs in.
 fn transactions(
     text: &str,
     (statements, local_settings): (&[sql::Statement], &[LocalSetting]),
@@ -247,13 +248,13 @@ fn transactions(
     }
 }
 
-/// What a mark asks for.
+/// The request of a mark.
 fn asked_by(mark: &Mark, text: &str) -> Asked {
     let place = format!("line {}", sql::line_column(text, mark.at).line);
     Asked { mode: mark.mode, by: format!("`{}` in {place}", mark.line), place }
 }
 
-/// A part of a file's text: borrowed where the file is, which may be for ever.
+/// A part of a file's text: borrowed if the file is, possibly for `'static`.
 fn part(file: &SourceFile, range: Range<usize>) -> Cow<'static, str> {
     const CHECKED: &str = "the text was looked at before";
     match &file.bytes {
@@ -262,7 +263,7 @@ fn part(file: &SourceFile, range: Range<usize>) -> Cow<'static, str> {
     }
 }
 
-/// What a script consists of, besides its text.
+/// The parts of a script other than its text.
 struct ScriptContents {
     statements: Vec<sql::Statement>,
     options: Options,
@@ -280,7 +281,7 @@ fn problem(path: &str, text: &str, offset: usize, kind: ProblemKind) -> Problem 
     Problem { path: path.to_owned(), line: at.line, column: at.column, kind }
 }
 
-/// The text of a script's file.
+/// Decodes the text of a script's file and checks its size.
 fn sized_text<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
     let text = utf_8(file, problems)?;
     if text.len() > SIZE_LIMIT {
@@ -291,7 +292,7 @@ fn sized_text<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a s
     Some(text)
 }
 
-/// The text of a file.
+/// Decodes the text of a file.
 pub(super) fn utf_8<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
     match std::str::from_utf8(&file.bytes) {
         Ok(text) => Some(text),
@@ -306,7 +307,7 @@ pub(super) fn utf_8<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option
     }
 }
 
-/// The transaction mode of an up or a down script may stand in its header, or where another tool has it.
+/// Merges the transaction mode from the script's header with the one from another tool's setting.
 fn with_asked(
     options: Options,
     role: Role,
@@ -323,7 +324,7 @@ fn with_asked(
     Options { transaction: Some(asked.mode), ..options }
 }
 
-/// The first mark between the halves of another tool's file, in a layout that has none.
+/// Finds the first mark of another tool's two-part file, in a layout that has none.
 fn other_tools_halves(text: &str) -> Option<(usize, ProblemKind)> {
     if !marks::has_traces(text) {
         return None;

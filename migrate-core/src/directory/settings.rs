@@ -1,18 +1,18 @@
-//! The settings files: diesel's `metadata.toml`, Flyway's `<script>.conf` and Prisma's `migration_lock.toml`.
+//! Settings files: diesel's `metadata.toml`, Flyway's `<script>.conf` and Prisma's `migration_lock.toml`.
 //!
-//! Each holds comments, blank lines and a few keys, so they are read by line. What else they hold is a problem where its tool
-//! refuses it.
+//! Each consists of comments, blank lines and a few keys, so they are read line by line. Any other content is
+//! a problem if the tool itself rejects it.
 
 use crate::directory::source::SourceFile;
 use crate::set::problem::{Problem, ProblemKind, Problems};
 use crate::sql::TransactionMode;
 use crate::sql::line_column;
 
-/// A transaction mode that something other than a script's header asks for.
+/// A transaction mode that something other than a script's header requests.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) mode: TransactionMode,
-    /// Where: a file, or a line of the script.
+    /// The position of the request: a file, or a line of the script.
     pub(super) place: String,
     /// The setting and its file, or the mark and its line.
     pub(super) by: String,
@@ -23,10 +23,11 @@ fn asked(file: &SourceFile, key: &str, mode: TransactionMode) -> Asked {
     Asked { mode, by: format!("`{key}` in {place}"), place }
 }
 
-/// What diesel's `metadata.toml` says of a migration's scripts.
+/// Reads the transaction mode from diesel's `metadata.toml`.
 pub(super) fn run_in_transaction(file: &SourceFile, problems: &mut Problems) -> Option<Asked> {
     let key = "run_in_transaction";
-    // Other fields are for programs that ask for them (`additional_fields`), and what follows a table's name belongs to that.
+    // Other fields are for programs that request them (`additional_fields`), and keys after a table header
+    // belong to the table.
     let mode = read(file, &[key], None, problems, |_, value| match value {
         "true" => Ok(Some(TransactionMode::Block)),
         "false" => Ok(Some(TransactionMode::None)),
@@ -37,8 +38,9 @@ pub(super) fn run_in_transaction(file: &SourceFile, problems: &mut Problems) -> 
     mode.map(|mode| asked(file, key, mode))
 }
 
-/// What Flyway's `V1__a.sql.conf` says of its script (`SqlScriptMetadata`). `executeInTransaction=true` is what every script has, where no
-/// statement refuses it, so it asks for nothing.
+/// Reads the transaction mode from Flyway's `V1__a.sql.conf` (`SqlScriptMetadata`).
+/// `executeInTransaction=true` is the default for scripts without a statement that refuses a transaction, so
+/// it requests nothing.
 pub(super) fn execute_in_transaction(file: &SourceFile, problems: &mut Problems) -> Option<Asked> {
     let keys = ["executeInTransaction", "encoding", "placeholderReplacement", "shouldExecute"];
     let expected = "`executeInTransaction=false`";
@@ -59,7 +61,7 @@ pub(super) fn execute_in_transaction(file: &SourceFile, problems: &mut Problems)
     mode.map(|mode| asked(file, keys[0], mode))
 }
 
-/// Whether Prisma's `migration_lock.toml` names PostgreSQL.
+/// Checks that Prisma's `migration_lock.toml` names PostgreSQL.
 pub(super) fn check_provider(file: &SourceFile, problems: &mut Problems) {
     let key = "provider";
     let expected = "`provider = \"postgresql\"`";
@@ -123,7 +125,7 @@ fn read<T>(
     found
 }
 
-/// The line up to a `#` that stands outside of a string.
+/// The line up to a `#` outside of strings.
 fn without_comment(line: &str) -> &str {
     let mut in_string = false;
     for (offset, c) in line.char_indices() {

@@ -1,6 +1,7 @@
 //! `Debug` of errors: the text of `Display`.
 
-/// Gives error types their text as `Debug`, line by line: `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` print it.
+/// Implements `Debug` as `Display`, line by line, because `fn main() -> Result<(), Box<dyn Error>>`, `unwrap`
+/// and `expect` print the `Debug` form of an error.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {

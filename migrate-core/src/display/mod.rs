@@ -1,4 +1,4 @@
-//! Text for people: nothing that others wrote reaches a terminal raw, and `Debug` is readable.
+//! Text for people: untrusted text is escaped before it reaches a terminal, and `Debug` is readable.
 
 pub(crate) mod debug;
 pub mod printable;

@@ -1,16 +1,16 @@
-//! Text of others that reaches a terminal or a log: without the signs that a terminal obeys.
+//! Escaping of untrusted text before it reaches a terminal or a log.
 //!
-//! A server's message, a script, a file's name, an identifier and another session's query may hold escape sequences, which
-//! clear the screen, rename the window or write a line anew, and signs that turn the direction of writing, which let a line
-//! look like another one, and signs without width hide in a name. Where such text is put into words for people, those signs are
-//! written as `\u{1b}` is.
+//! A server's message, a script, a file name, an identifier and another session's query may contain escape
+//! sequences, which clear the screen, rename the window or rewrite a line; bidirectional controls, which make
+//! a line look like another one; and zero-width characters, which hide in a name. Text for people shows such
+//! characters as `\u{1b}`.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Whether a terminal, an editor or a page obeys a character instead of showing it: control characters but for tab and newline,
-/// the signs that turn the direction of writing or begin a line, those without width that join nothing, and what is no
-/// character.
+/// Returns true if a terminal, an editor or a web page interprets the character instead of showing it:
+/// control characters except tab and newline, bidirectional controls and line separators, zero-width
+/// characters that join nothing, and noncharacters.
 pub const fn is_obeyed(character: char) -> bool {
     match character {
         '\t' | '\n' => false,
@@ -22,7 +22,7 @@ pub const fn is_obeyed(character: char) -> bool {
     }
 }
 
-/// A text with `\u{…}` in the place of each character that a terminal obeys; CRLF is LF.
+/// Replaces each character that a terminal interprets with `\u{…}`, and CRLF with LF.
 ///
 /// # Examples
 ///
@@ -48,10 +48,10 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A formatter that escapes what a terminal obeys.
+/// A formatter that escapes what a terminal interprets.
 pub struct Printable<'p, 'f>(pub &'p mut fmt::Formatter<'f>);
 
-/// Formatted text that is [`printable`] when it is shown.
+/// Formatted text that is escaped by [`printable`] when it is displayed.
 pub struct Clean<'t>(pub fmt::Arguments<'t>);
 
 impl fmt::Display for Clean<'_> {
@@ -60,7 +60,7 @@ impl fmt::Display for Clean<'_> {
     }
 }
 
-/// The text of an error, as `format!` takes it, without what a terminal obeys: for `#[error("{}", clean!("…"))]`.
+/// The text of an error from `format!` arguments, escaped for terminals: for `#[error("{}", clean!("…"))]`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! clean {
@@ -68,20 +68,20 @@ macro_rules! clean {
 }
 
 impl Printable<'_, '_> {
-    /// Writes a text.
+    /// Writes a string.
     ///
     /// # Errors
     ///
-    /// As the formatter.
+    /// As the underlying formatter.
     pub fn write_str(&mut self, text: &str) -> fmt::Result {
         fmt::Write::write_str(self, text)
     }
 
-    /// Writes formatted text: what `write!` calls.
+    /// Writes formatted text; `write!` calls this.
     ///
     /// # Errors
     ///
-    /// As the formatter.
+    /// As the underlying formatter.
     pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         fmt::Write::write_fmt(self, text)
     }

@@ -9,15 +9,15 @@ use crate::set::version::Version;
 use std::fmt;
 use std::time::Duration;
 
-/// The error of a backend, which has room for the errors of the engine.
+/// The error of a backend, which can hold the errors of the engine.
 pub trait RunError: std::error::Error + From<Refused> + From<Box<Failure>> + Send + Sync + 'static {
-    /// Another run held the migration lock for longer than this one was to wait. Nothing was changed.
+    /// Another run held the migration lock for longer than this run was allowed to wait. Nothing was changed.
     fn lock_wait(waited: Duration, holder: Holder) -> Self;
 
     /// The lock was lost, so the run stopped before its next step; `done` of its steps are done.
     fn lock_lost(done: usize) -> Self;
 
-    /// The failure of a migration, if it is one.
+    /// The failure of a migration, if the error is one.
     fn failure(&self) -> Option<&Failure>;
 }
 
@@ -26,17 +26,19 @@ pub trait RunError: std::error::Error + From<Refused> + From<Box<Failure>> + Sen
 pub enum ApplyError<E> {
     /// A step failed, and was rolled back or stopped at its checkpoint.
     Failed(Box<Failure>),
-    /// A step ran into a lock timeout or a deadlock and was rolled back: it may be retried.
+    /// A step hit a lock timeout or a deadlock and was rolled back: it may be retried.
     Contended(Box<Failure>),
-    /// The lock is lost: another run may have begun.
+    /// The lock was lost: another run may have begun.
     LockLost,
-    /// The history changed after the steps were planned: a run whose client was lost is still ending on the server. Nothing of
-    /// the next step was done. The error is reported if the history turns out to be unchanged.
+    /// The history changed after the steps were planned: a run that lost its client is still finishing on the
+    /// server. Nothing of the next step was done. The error is reported if the history turns out to be
+    /// unchanged.
     HistoryChanged(E),
-    /// Another writer, such as another tool, is using the history; the run waits for it. Nothing of the next step was done.
+    /// Another writer, such as another tool, is using the history, and the run waits for it. Nothing of the
+    /// next step was done.
     ForeignToolActive(E),
-    /// No connection is left to work with, and nothing of any step was done. The run releases the lock and tries again within its
-    /// `lock_wait`; the error is reported if that does not help.
+    /// No connection is available, and nothing of any step was done. The run releases the lock and retries
+    /// within its `lock_wait`; it reports the error if that does not help.
     Crowded(E),
     /// Something other than a step failed.
     Other(E),
@@ -66,22 +68,22 @@ impl<E> From<E> for ApplyError<E> {
     }
 }
 
-/// A migration that failed: where, why, what the database holds now, and how to go on.
+/// A failed migration: the position, the cause, the state of the database, and the way forward.
 #[non_exhaustive]
 pub struct Failure {
     /// The migration's version.
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// Whether it was being applied or reverted.
+    /// The action that failed.
     pub action: Action,
-    /// Where in the script.
+    /// The position in the script.
     pub place: Option<Place>,
     /// The five characters of SQLSTATE.
     pub code: Option<String>,
-    /// The cause, if it is known and the SQLSTATE does not tell it.
+    /// The cause, if it is known and the SQLSTATE does not imply it.
     pub cause: Option<Cause>,
-    /// The right that the role lacks, if that is the cause and the server names it.
+    /// The privilege that the role lacks, if that is the cause and the server names it.
     pub missing_right: Option<MissingRight>,
     /// The server's message, or the problem with the result of a verify query.
     pub message: String,
@@ -93,13 +95,13 @@ pub struct Failure {
     pub context: Option<String>,
     /// The objects that the server's error names.
     pub names: ErrorNames,
-    /// The sessions that held the lock it waited for in vain.
+    /// The sessions that held the lock that it could not get.
     pub blockers: Vec<Holder>,
     /// The number of attempts.
     pub attempts: u32,
     /// The changes that it left in the database.
     pub left: Left,
-    /// The steps that the run took before it.
+    /// The steps that the run took before the failure.
     pub report: Report,
     /// The backend's error.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -107,28 +109,28 @@ pub struct Failure {
 
 crate::display_as_explained!(Failure);
 
-/// A place in a script.
+/// A position in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
     /// The file, relative to the migration directory.
     pub path: String,
-    /// The line, the first being 1.
+    /// The line, starting at 1.
     pub line: u32,
-    /// The column in characters, the first being 1.
+    /// The column in characters, starting at 1.
     pub column: u32,
-    /// The statement's number in the script, the first being 1.
+    /// The statement's number in the script, starting at 1.
     pub statement: usize,
     /// The number of statements in the script.
     pub statements: usize,
-    /// The line of the script, without secrets.
+    /// The line of the script, with secrets redacted.
     pub excerpt: String,
-    /// The column in the excerpt; it differs from `column` if a secret before it was left out.
+    /// The column in the excerpt; it differs from `column` if a secret before it was redacted.
     pub mark: u32,
 }
 
 impl Place {
-    /// A place in a script.
+    /// Creates a position in a script.
     pub fn new(path: impl Into<String>, line: u32, column: u32) -> Place {
         Place {
             path: path.into(),
@@ -141,19 +143,19 @@ impl Place {
         }
     }
 
-    /// The same place with its statement.
+    /// Adds the statement.
     pub fn in_statement(self, statement: usize, statements: usize, excerpt: impl Into<String>) -> Place {
         Place { statement, statements, excerpt: excerpt.into(), ..self }
     }
 
-    /// The same place with its column in the excerpt.
+    /// Sets the column in the excerpt.
     pub fn marked_at(self, mark: u32) -> Place {
         Place { mark, ..self }
     }
 }
 
 impl Failure {
-    /// A failure with only a message; the backend fills in what it knows.
+    /// Creates a failure with only a message; the backend adds the rest.
     pub fn new(
         version: Version,
         name: impl Into<String>,
@@ -286,7 +288,7 @@ impl Explain for Failure {
     }
 }
 
-/// Writes the line of the script with a mark under the place.
+/// Writes the line of the script, with a marker under the position.
 fn write_excerpt(f: &mut Printable<'_, '_>, place: &Place) -> fmt::Result {
     if place.excerpt.is_empty() {
         return Ok(());
@@ -309,7 +311,7 @@ impl Failure {
         Explain::advice(self)
     }
 
-    /// What to fix before another attempt.
+    /// The problem to fix before another attempt.
     pub fn remedy(&self) -> Advice {
         let code = self.code.as_deref().unwrap_or_default();
         if let Some(gid) = self.blockers.iter().find_map(|blocker| blocker.prepared.as_deref()) {
@@ -325,7 +327,7 @@ impl Failure {
         if let Some(right) = &self.missing_right {
             return right.advice();
         }
-        // A migration that runs statement by statement is already outside of transactions.
+        // A migration that runs statement by statement already runs outside of transactions.
         let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
         if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
             return advice.advice(is_revert);
@@ -346,7 +348,7 @@ impl Failure {
     }
 }
 
-/// The names of the objects that an error of the server is about.
+/// The names of the objects in an error from the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorNames {
@@ -363,7 +365,7 @@ pub struct ErrorNames {
 }
 
 impl ErrorNames {
-    /// The names that a message lacks, each with the kind of its object.
+    /// The names that the message does not contain, each with the kind of its object.
     fn beyond<'n>(&'n self, message: &'n str) -> impl Iterator<Item = (&'static str, &'n str)> {
         let ErrorNames { schema, table, column, data_type, constraint } = self;
         let names = [

@@ -1,4 +1,4 @@
-//! The events of a run, as they happen.
+//! Events: the progress of a run as it happens.
 
 use crate::display::printable::Printable;
 use crate::engine::Holder;
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Another run holds the migration lock; repeated from time to time.
+    /// Another run holds the migration lock; repeated periodically.
     #[non_exhaustive]
     WaitingForLock {
         /// How long the run has waited.
@@ -24,7 +24,7 @@ pub enum Event<'a> {
         /// The holder of the lock.
         holder: &'a Holder,
     },
-    /// The run noticed something that does not stop it.
+    /// A notice that does not stop the run.
     #[non_exhaustive]
     Noticed {
         /// The notice.
@@ -36,7 +36,7 @@ pub enum Event<'a> {
         /// The number of steps.
         steps: usize,
     },
-    /// The database is being backed up before anything is applied; sent at once and from time to time.
+    /// The database is being backed up before anything is applied; sent at once and then periodically.
     #[non_exhaustive]
     BackingUp {
         /// The number of bytes written so far.
@@ -51,7 +51,7 @@ pub enum Event<'a> {
         file: &'a Path,
         /// Its size in bytes.
         bytes: u64,
-        /// How long that took.
+        /// The duration of the backup.
         took: Duration,
     },
     /// A step was started, or sent to the server together with others.
@@ -61,7 +61,7 @@ pub enum Event<'a> {
         name: &'a str,
         /// The action.
         action: Action,
-        /// Its place in the run, the first being 1.
+        /// Its number in the run, starting at 1.
         number: usize,
         /// The number of steps in the run.
         of: usize,
@@ -72,8 +72,8 @@ pub enum Event<'a> {
         /// The statement.
         statement: RunningStatement<'a>,
     },
-    /// The server sent a message beside its answers: a warning, or a notice that a script raised. Only connections that the run
-    /// opened itself report it; with a pool or a `Client`, their owner receives it.
+    /// The server sent a message besides its results: a warning, or a notice that a script raised. Only
+    /// connections that the run opened itself report it; with a pool or a `Client`, their owner receives it.
     #[non_exhaustive]
     ServerSaid {
         /// The message.
@@ -82,7 +82,8 @@ pub enum Event<'a> {
         name: &'a str,
         /// The action.
         action: Action,
-        /// The statement of the script that it belongs to; none if it belongs to the bookkeeping around the script.
+        /// The statement of the script that the message belongs to; `None` for the bookkeeping around the
+        /// script.
         statement: Option<RunningStatement<'a>>,
     },
     /// A statement of a script was done.
@@ -90,27 +91,27 @@ pub enum Event<'a> {
     StatementDone {
         /// The migration's name.
         name: &'a str,
-        /// The statement's place in the script, the first being 1.
+        /// The statement's number in the script, starting at 1.
         number: usize,
         /// The number of statements in the script.
         of: usize,
-        /// How long it took, by this machine's clock; none if the server reported several statements at once.
+        /// Its duration, by this machine's clock; `None` if the server reported several statements at once.
         took: Option<Duration>,
-        /// True if it is committed, in a migration that runs statement by statement. Other statements are committed with their
-        /// migration.
+        /// True if it is committed, as in a migration that runs statement by statement. Other statements are
+        /// committed with their migration.
         is_committed: bool,
     },
-    /// An activity is slow; sent when it reaches the configured time, and each time that doubles.
+    /// An activity is slow; sent when it reaches the configured time, and each time its age has doubled.
     #[non_exhaustive]
     Slow {
         /// The slow activity.
         work: Activity<'a>,
         /// How long it has been running.
         age: Duration,
-        /// The blocking sessions, as far as they could be determined.
+        /// The blocking sessions, if they could be determined.
         blockers: &'a [Holder],
     },
-    /// A step waits for locks of other sessions; sent after a while, and from time to time.
+    /// A step waits for locks of other sessions; sent after a delay and then periodically.
     #[non_exhaustive]
     Blocked {
         /// The migration's name.
@@ -120,19 +121,20 @@ pub enum Event<'a> {
         /// The blocking sessions.
         blockers: &'a [Holder],
     },
-    /// A session whose client is gone still runs the statement that the run is to resume at; repeated from time to time.
+    /// A disconnected client's session is still running the statement at which the run is to resume; repeated
+    /// periodically.
     #[non_exhaustive]
     WaitingForStatement {
         /// The migration's name.
         name: &'a str,
-        /// The statement's place in the script, the first being 1.
+        /// The statement's number in the script, starting at 1.
         number: usize,
         /// How long the run has waited.
         waited: Duration,
         /// The session that runs it.
         holder: &'a Holder,
     },
-    /// A step ran into a lock timeout or a deadlock, was rolled back, and will be retried.
+    /// A step hit a lock timeout or a deadlock, was rolled back, and will be retried.
     #[non_exhaustive]
     Retrying {
         /// The failure.
@@ -147,19 +149,19 @@ pub enum Event<'a> {
     StepDone {
         /// The step.
         step: &'a StepReport,
-        /// Its place in the run, the first being 1.
+        /// Its number in the run, starting at 1.
         number: usize,
         /// The number of steps in the run.
         of: usize,
     },
-    /// A step failed, and the run with it.
+    /// A step failed, and with it the run.
     #[non_exhaustive]
     Failed {
         /// The failure.
         failure: &'a Failure,
     },
-    /// The run ended with an error other than a step's failure: for example, the lock was not released in time, or the history
-    /// and the set contradict each other.
+    /// The run ended with an error other than a failed step: for example, the lock was not released in time,
+    /// or the history and the set contradict each other.
     #[non_exhaustive]
     Stopped {
         /// The error.
@@ -183,14 +185,14 @@ pub enum Severity {
     Log,
     /// Requested by a command.
     Info,
-    /// Worth knowing.
+    /// Information.
     Notice,
     /// A possible problem.
     Warning,
 }
 
 impl Severity {
-    /// The server's word for it.
+    /// The server's name for it.
     pub fn word(self) -> &'static str {
         match self {
             Severity::Debug => "DEBUG",
@@ -202,7 +204,7 @@ impl Severity {
     }
 }
 
-/// A message that the server sent beside its answers, without secrets.
+/// A message that the server sent besides its results, with secrets redacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMessage {
@@ -221,7 +223,7 @@ pub struct ServerMessage {
 }
 
 impl ServerMessage {
-    /// A message without detail, hint and context.
+    /// Creates a message without detail, hint and context.
     pub fn new(severity: Severity, code: impl Into<String>, message: impl Into<String>) -> ServerMessage {
         let (code, message) = (code.into(), message.into());
         ServerMessage { severity, code, message, detail: None, hint: None, context: None }
@@ -249,22 +251,22 @@ pub struct RunningStatement<'a> {
     pub name: &'a str,
     /// The action.
     pub action: Action,
-    /// The statement's place in the script, the first being 1.
+    /// The statement's number in the script, starting at 1.
     pub number: usize,
     /// The number of statements in the script.
     pub of: usize,
     /// The script's file, relative to the migration directory.
     pub path: &'a str,
-    /// The line where the statement begins, the first being 1.
+    /// The line at which the statement begins, starting at 1.
     pub line: u32,
     /// Its text.
     pub text: StatementText<'a>,
-    /// The server process that runs it, if it is known.
+    /// The server process that runs it, if known.
     pub pid: Option<i32>,
 }
 
 impl<'a> RunningStatement<'a> {
-    /// A statement of a step's script, the first being 1.
+    /// Refers to a statement of a step's script, starting at 1.
     pub(crate) fn of(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Option<RunningStatement<'a>> {
         let script = step.script()?;
         let statement = script.statements().get(number.checked_sub(1)?)?;
@@ -288,12 +290,12 @@ impl fmt::Display for RunningStatement<'_> {
     }
 }
 
-/// A statement's text for display: [`sql::redact`] leaves its secrets out.
+/// A statement's text for display: [`sql::redact`] removes its secrets.
 #[derive(Clone, Copy)]
 pub struct StatementText<'a>(&'a str);
 
 impl StatementText<'_> {
-    /// The text without its secrets.
+    /// The text with its secrets redacted.
     pub fn redacted(&self) -> Cow<'_, str> {
         sql::redact(self.0)
     }
@@ -316,15 +318,16 @@ impl fmt::Debug for StatementText<'_> {
     }
 }
 
-/// The activity of a run.
+/// What a run is doing.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Activity<'a> {
-    /// It waits for the migration lock.
+    /// Waiting for the migration lock.
     Lock,
-    /// A statement of a script.
+    /// Running a statement of a script.
     Statement(RunningStatement<'a>),
-    /// The bookkeeping around a step's script: its row in the history, its deferred constraints, its verify script, its commit.
+    /// The bookkeeping around a step's script: its row in the history, its deferred constraints, its verify
+    /// script, its commit.
     #[non_exhaustive]
     Around {
         /// The migration's name.
@@ -332,7 +335,7 @@ pub enum Activity<'a> {
         /// The action.
         action: Action,
     },
-    /// A migration none of whose statements is slow by itself.
+    /// A migration of which no single statement is slow.
     #[non_exhaustive]
     Migration {
         /// The migration's name.
@@ -340,9 +343,9 @@ pub enum Activity<'a> {
         /// The action.
         action: Action,
     },
-    /// The whole run, from when it has the lock, none of whose migrations is slow by itself.
+    /// The whole run, from the moment it has the lock, if no single migration is slow.
     Run,
-    /// Steps that were sent together; the server has not yet reported how far they are.
+    /// Steps that were sent together; the server has not yet reported its progress.
     #[non_exhaustive]
     Batch {
         /// The name of the first migration that is not known to be done.
@@ -353,7 +356,7 @@ pub enum Activity<'a> {
 }
 
 impl<'a> Activity<'a> {
-    /// A statement of a step's script, the first being 1.
+    /// A statement of a step's script, starting at 1.
     pub fn statement(step: &'a Step<'_>, number: usize, pid: Option<i32>) -> Activity<'a> {
         RunningStatement::of(step, number, pid).map_or_else(|| Activity::around(step), Activity::Statement)
     }
@@ -363,14 +366,14 @@ impl<'a> Activity<'a> {
         Activity::Around { name: &step.name, action: step.action }
     }
 
-    /// Steps that were sent together; this is the first that is not known to be done.
+    /// Steps that were sent together; this is the first one that is not known to be done.
     pub fn batch(step: &'a Step<'_>) -> Activity<'a> {
         Activity::Batch { name: &step.name, action: step.action }
     }
 }
 
 impl Activity<'_> {
-    /// A word for labels and fields.
+    /// The identifier for labels and fields.
     pub fn word(&self) -> &'static str {
         match self {
             Activity::Lock => "lock",
@@ -454,10 +457,10 @@ impl Event<'_> {
 
 /// An observer of a run's events. Every `FnMut(&Event)` is one.
 pub trait Observer: Send {
-    /// Receives an event. It runs between two messages to the server, so it should return quickly.
+    /// Receives an event. The call happens between two messages to the server, so it should return quickly.
     fn event(&mut self, event: &Event<'_>);
 
-    /// True if events are used. If not, a backend need not find out what only an observer would need.
+    /// True if events are used. If not, a backend can skip queries that serve only an observer.
     fn is_listening(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! The [`History`] trait: what the engine needs of a database.
+//! The [`History`] trait: the engine's interface to a database.
 
 use super::Progress;
 use super::error::{ApplyError, RunError};
@@ -11,53 +11,54 @@ use std::time::Duration;
 
 /// One set's history in one database.
 ///
-/// The engine ([`crate::engine`]) drives it and never speaks SQL; a history never plans. Reading needs no lock;
-/// whatever writes is a method of [`Locked`], which only [`History::try_lock`] gives out.
+/// The engine ([`crate::engine`]) drives it and never speaks SQL; a history never plans. Reading needs no
+/// lock. Every write is a method of [`Locked`], which only [`History::try_lock`] returns.
 #[async_trait]
 pub trait History: Send {
     /// The error of the backend.
     type Error: RunError;
 
-    /// Looks at the history in one round trip, without a lock and without writing: the boot with nothing to do ends
-    /// here.
+    /// Reads the end of the history in one round trip, without a lock and without writing: the boot with
+    /// nothing to do ends here.
     ///
     /// # Errors
     ///
-    /// When the database can't be asked, or its history is not ours to read. A database without a history is not an
-    /// error: its head is [`HistoryHead::NONE`].
+    /// If the database can't be queried, or if its history is not readable for this library. A database
+    /// without a history is not an error: its head is [`HistoryHead::NONE`].
     async fn head(&mut self, set: &Set) -> Result<HistoryHead, Self::Error>;
 
     /// Loads the applied migrations, oldest first, without a lock and without writing.
     ///
     /// # Errors
     ///
-    /// When the database can't be asked, or a row of the history is damaged.
+    /// If the database can't be queried, or if a row of the history is damaged.
     async fn load(&mut self, set: &Set) -> Result<HistoryState, Self::Error>;
 
-    /// Tries to take the history's lock and returns at once, never waiting on the server: a session that waits in
-    /// `pg_advisory_lock()` holds a snapshot, which the holder's `CREATE INDEX CONCURRENTLY` would wait for.
+    /// Tries to take the history's lock and returns at once, without waiting on the server: a session that
+    /// waits in `pg_advisory_lock()` holds a snapshot, for which the holder's `CREATE INDEX CONCURRENTLY`
+    /// would wait.
     ///
     /// # Errors
     ///
-    /// When the database can't be asked, or can't be written to.
+    /// If the database can't be queried or written to.
     async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, Self::Error>, Self::Error>;
 
-    /// Sleeps. Here because this crate knows no async runtime, and the backend does.
+    /// Sleeps. It belongs to the backend, because this crate has no async runtime.
     async fn pause(&self, duration: Duration);
 }
 
 /// The outcome of an attempt to take the lock.
 pub enum Locking<'a, E> {
-    /// The lock is ours until it is released or dropped.
+    /// The lock is held until it is released or dropped.
     Acquired(Box<dyn Locked<Error = E> + 'a>),
     /// Another session holds it.
     Held(Holder),
-    /// It was free, but there is no connection left to work with: other replicas have them all. The error is for when
-    /// that stays so.
+    /// The lock was free, but no connection is available: other replicas use all of them. The error is
+    /// reported if that does not change.
     Crowded(E),
 }
 
-/// The session that holds a lock or blocks it, as far as the backend can tell.
+/// The session that holds or blocks a lock, as far as the backend knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -65,11 +66,12 @@ pub struct Holder {
     pub pid: Option<i32>,
     /// Its `application_name`.
     pub application: Option<String>,
-    /// How long its transaction, or its session, has lasted.
+    /// The age of its transaction, or of its session.
     pub age: Option<Duration>,
-    /// The beginning of what it runs or ran last, secrets left out.
+    /// The beginning of its current or last query, with secrets redacted.
     pub query: Option<String>,
-    /// The name of a prepared transaction, which belongs to no session: it keeps its locks until it is ended by this name.
+    /// The name of a prepared transaction. It belongs to no session and keeps its locks until it is ended by
+    /// this name.
     pub prepared: Option<String>,
     /// The role that prepared it.
     pub owner: Option<String>,
@@ -104,45 +106,46 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// The outcome of releasing the lock.
+/// The result of releasing the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Released {
-    /// It was ours until now.
+    /// The lock was held until now.
     Held,
-    /// It was lost before: another run may have worked at the same time.
+    /// The lock was lost earlier: another run may have worked at the same time.
     Lost,
 }
 
-/// A history under its lock: the only thing that can be written.
+/// A history under its lock, the only form in which it can be written.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point releases the lock, though perhaps not before the server has noticed; what it was
-/// applying is rolled back or committed as a whole, or stands at a checkpoint.
+/// Dropping it at any point releases the lock, although the server may notice only later. The changes in
+/// progress are rolled back or committed as a whole, or stop at a checkpoint.
 #[async_trait]
 pub trait Locked: Send {
     /// The error of the backend.
     type Error: RunError;
 
-    /// The history's end as it was when nobody else could change it any more, if taking the lock has shown it; none where
-    /// a migration was interrupted. It saves loading the history where what is applied is a beginning of the set.
+    /// The end of the history, read when no other session could change it any longer, if taking the lock
+    /// returned it; `None` if a migration was interrupted. It saves loading the history if the applied
+    /// migrations are a prefix of the set.
     fn end(&self) -> Option<HistoryTail> {
         None
     }
 
-    /// Loads the applied migrations, oldest first, now that nobody else can change them.
+    /// Loads the applied migrations, oldest first, now that no other session can change them.
     ///
     /// # Errors
     ///
-    /// When the database can't be asked, or a row of the history is damaged.
+    /// If the database can't be queried, or if a row of the history is damaged.
     async fn load(&mut self) -> Result<HistoryState, Self::Error>;
 
-    /// Takes the steps, in order, each with its record, and tells `progress` of each that is done. How many messages
-    /// that becomes is the backend's business.
+    /// Takes the steps in order, each with its history row, and reports each finished one to `progress`. The
+    /// backend decides how many messages that takes.
     ///
     /// # Errors
     ///
-    /// At the first step that fails; those before it stay. What was done is in `progress`.
+    /// At the first step that fails; the steps before it stay. `progress` holds the finished ones.
     async fn apply(
         &mut self,
         steps: &[Step<'_>],
@@ -150,13 +153,13 @@ pub trait Locked: Send {
         progress: &mut Progress<'_>,
     ) -> Result<(), ApplyError<Self::Error>>;
 
-    /// Sleeps, with the lock kept.
+    /// Sleeps while keeping the lock.
     async fn pause(&mut self, duration: Duration);
 
     /// Releases the lock.
     ///
     /// # Errors
     ///
-    /// When the database can't be asked.
+    /// If the database can't be queried.
     async fn release(self: Box<Self>) -> Result<Released, Self::Error>;
 }

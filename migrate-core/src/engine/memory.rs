@@ -1,4 +1,4 @@
-//! A history in memory: for the tests of the engine and of plans.
+//! An in-memory history for tests of the engine and of plans.
 
 use crate::advice::Left;
 use crate::engine::Progress;
@@ -15,10 +15,10 @@ use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// A database in memory that remembers which statements were run, and fails on those that it is told to fail on.
+/// An in-memory database that records the statements it ran, and that can be told to fail on some.
 ///
-/// It behaves as a server would where histories are concerned: a script in a transaction block leaves everything or
-/// nothing, one that runs statement by statement stands at its checkpoint, and one lock guards it all.
+/// As a history, it behaves like a server: a script in a transaction block leaves everything or nothing, a
+/// script that runs statement by statement stops at its checkpoint, and one lock guards it all.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDatabase(Arc<Mutex<Inner>>);
 
@@ -61,47 +61,47 @@ enum Fault {
 }
 
 impl MemoryDatabase {
-    /// A history in this database; several may be open at once.
+    /// Opens a history in this database. Several may be open at once.
     pub fn history(&self) -> MemoryHistory {
         MemoryHistory { database: self.clone() }
     }
 
-    /// The statements that were run and committed, in order.
+    /// The statements that ran and were committed, in order.
     pub fn statements(&self) -> Vec<String> {
         self.inner().statements.clone()
     }
 
-    /// From now on every statement that contains `fragment` fails.
+    /// Makes every statement that contains `fragment` fail from now on.
     pub fn fail_on(&self, fragment: &str) {
         self.inner().fail_on.push((fragment.to_owned(), Fault::Error));
     }
 
-    /// The next `times` runs of a statement that contains `fragment` end in a lock timeout.
+    /// Makes the next `times` runs of a statement that contains `fragment` end in a lock timeout.
     pub fn contend_on(&self, fragment: &str, times: usize) {
         self.inner().fail_on.push((fragment.to_owned(), Fault::Contention { times }));
     }
 
-    /// No statement fails from now on.
+    /// Stops all failures.
     pub fn heal(&self) {
         self.inner().fail_on.clear();
     }
 
-    /// Takes the lock away from everybody, or gives it back.
+    /// Takes the lock away from everyone, or makes it free again.
     pub fn set_locked(&self, locked: bool) {
         self.inner().locked = locked;
     }
 
-    /// The next `times` runs that have the lock find no connection left to work with.
+    /// Makes the next `times` runs that have the lock find no connection.
     pub fn crowd_out(&self, times: usize) {
         self.inner().crowded = times;
     }
 
-    /// How often a whole history was loaded.
+    /// The number of times that a whole history was loaded.
     pub fn loads(&self) -> usize {
         self.inner().loads
     }
 
-    /// How often the lock was taken.
+    /// The number of times that the lock was taken.
     pub fn locks(&self) -> usize {
         self.inner().locks
     }
@@ -120,7 +120,7 @@ impl Inner {
         &mut self.sets[index].1
     }
 
-    /// Whether a statement fails, and how.
+    /// The fault of a statement, if it is to fail.
     fn fault(&mut self, statement: &str) -> Option<Fault> {
         for (fragment, fault) in &mut self.fail_on {
             if statement.contains(fragment.as_str()) {
@@ -145,10 +145,10 @@ pub enum MemoryError {
     /// The history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// Another run held the migration lock for longer than this one was to wait. Nothing was changed.
+    /// Another run held the migration lock for longer than this run was allowed to wait. Nothing was changed.
     #[error("another run holds the migration lock: waited {waited:.1?} for {holder}")]
     LockWait {
-        /// How long the run waited.
+        /// The time that the run waited.
         waited: Duration,
         /// The holder of the lock at the end of the wait.
         holder: Holder,
@@ -156,13 +156,13 @@ pub enum MemoryError {
     /// The lock was lost, so the run stopped before its next step.
     #[error("the migration lock was lost; {done} steps are done")]
     LockLost {
-        /// How many steps are done.
+        /// The number of finished steps.
         done: usize,
     },
     /// A migration failed.
     #[error(transparent)]
     Failed(#[from] Box<Failure>),
-    /// There is no connection left to work with.
+    /// No connection is available.
     #[error("no connection left")]
     NoConnection,
 }

@@ -1,4 +1,4 @@
-//! The one engine: fast path, lock, load, plan, apply, report.
+//! The engine: fast path, lock, load, plan, apply, report.
 
 pub mod error;
 pub mod event;
@@ -27,30 +27,30 @@ use crate::set::Set;
 use crate::set::migration::Migration;
 use std::time::{Duration, Instant};
 
-/// How a run waits, and what it puts up with.
+/// The settings of a run: its waits, limits and policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What it puts up with.
+    /// The policies.
     pub policies: Policies,
-    /// How long it waits for somebody else's run to end.
+    /// The time to wait for another run to end.
     pub lock_wait: Duration,
-    /// The longest pause between two looks at whether somebody else's run has ended.
+    /// The longest pause between two checks whether another run has ended.
     pub poll: Duration,
-    /// How long it goes on trying a migration that runs into lock timeouts.
+    /// The time for retrying a migration that hits lock timeouts.
     pub retry: Duration,
-    /// How long a statement, a migration, the run or the wait for another run may take before [`Event::Slow`] tells of it;
-    /// never when there is none.
+    /// The time after which a statement, a migration, the run or the wait for another run is reported as
+    /// [`Event::Slow`]; `None` for never.
     pub slow: Option<Duration>,
-    /// How long a migration may take before it is ended and rolled back; no limit when there is none.
+    /// The time after which a migration is ended and rolled back; `None` for no limit.
     pub migration_limit: Option<Duration>,
-    /// How long a run may take from when it has the lock, a backup aside; no limit when there is none.
+    /// The limit of a run, counted from the moment it has the lock, without the backup; `None` for no limit.
     pub run_limit: Option<Duration>,
 }
 
 impl Settings {
-    /// Waits 10 minutes for another run, looks at least every 500 ms, and goes on for a minute with a migration that
-    /// runs into lock timeouts. What takes longer than 10 s is slow: an ordinary change of a schema takes milliseconds, and by
-    /// then the probes of an orchestrator have begun to fail.
+    /// Waits up to 10 minutes for another run, checks at least every 500 ms, and retries a migration that
+    /// hits lock timeouts for a minute. Anything over 10 s counts as slow: an ordinary schema change takes
+    /// milliseconds, and after that time an orchestrator's probes have begun to fail.
     pub const DEFAULT: Settings = Settings {
         policies: Policies::DEFAULT,
         lock_wait: Duration::from_secs(600),
@@ -68,22 +68,22 @@ impl Default for Settings {
     }
 }
 
-/// How often the observer hears that the run still waits.
+/// The interval at which the observer is told that the run still waits.
 const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
-/// How long the run waits before the observer hears of it: most waits are shorter. Who holds the lock need not be known
-/// before.
+/// The delay before the observer is told of a wait, because most waits are shorter. The holder of the lock
+/// need not be known before.
 pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 
-/// Takes a database from its history to where `plan` wants it.
+/// Takes a database from its history to the state that `plan` requests.
 ///
-/// One look at the history's end decides whether there is anything to do. If there is, the lock is taken, and while
-/// somebody else has it the history's end is looked at again and again: the run that lost the race returns when the
-/// winner is done.
+/// One read of the history's end decides whether anything has to be done. If so, the run takes the lock.
+/// While another run holds it, the run keeps reading the history's end: the run that lost the race returns
+/// when the winner is done.
 ///
 /// # Errors
 ///
-/// See [`RunError`]; steps before a failed one stay, and the error holds their report.
+/// See [`RunError`]. Steps before a failed one stay, and the error holds their report.
 ///
 /// # Examples
 ///
@@ -134,12 +134,12 @@ pub async fn run<E: RunError>(
     report
 }
 
-/// The steps of a plan, from a loaded history. An interrupted migration is finished or settled before anything else,
-/// whatever the plan: only so the history's end shows that there is one.
+/// Decides the steps of a plan from a loaded history. An interrupted migration is finished or settled before
+/// anything else, whatever the plan: otherwise the history's end would no longer show it.
 ///
 /// # Errors
 ///
-/// [`Refused`] where set, history and plan contradict each other.
+/// [`Refused`] if set, history and plan contradict each other.
 pub fn decide<'s>(
     plan: &dyn Plan,
     set: &'s Set,
@@ -158,7 +158,7 @@ pub fn decide<'s>(
     Ok(decided)
 }
 
-/// A run under way.
+/// A run in progress.
 struct Run<'r> {
     set: &'r Set,
     plan: &'r dyn Plan,
@@ -166,15 +166,16 @@ struct Run<'r> {
     observer: &'r mut dyn Observer,
     started: Instant,
     waited: Duration,
-    /// How many steps the observer was told of at their start: not again where they are begun in another try.
+    /// The number of steps announced to the observer. They are not announced again when another attempt
+    /// begins them.
     announced: Option<usize>,
 }
 
-/// The outcome of a run's turn with the lock.
+/// The outcome of one attempt with the lock.
 enum Turn<E> {
-    /// The run is at its end.
+    /// The run has ended.
     Ended(Report),
-    /// There was no connection left to work with, and nothing was done.
+    /// No connection was available, and nothing was done.
     Crowded(E),
 }
 
@@ -186,9 +187,11 @@ impl Run<'_> {
             return Ok(self.settled(&position));
         }
         let is_interrupted = matches!(position, SetPosition::Interrupted { .. });
-        // Whoever is at what was begun has the lock: with it in hand the plan decides what becomes of that.
+        // The run that works on the interrupted migration holds the lock. Once we hold it, the plan decides
+        // how to continue.
         if !is_interrupted && !self.plan.surely_pending(self.set, &position) {
-            // Perhaps there is nothing to do: comments edited, say. Then the lock is not needed, nor the right to write.
+            // Possibly there is nothing to do, for example if only comments were edited. Then neither the
+            // lock nor write access is needed.
             let state = history.load(self.set).await?;
             let decided = decide(self.plan, self.set, &state, &self.settings.policies)?;
             if decided.steps.is_empty() {
@@ -202,7 +205,7 @@ impl Run<'_> {
         self.plan.surely_done(self.set, position, &self.settings.policies)
     }
 
-    /// Tries for the lock until it has it or need not have it any more.
+    /// Tries to take the lock until it has it or no longer needs it.
     async fn lock_and_apply<E: RunError>(
         &mut self,
         history: &mut dyn History<Error = E>,
@@ -242,7 +245,7 @@ impl Run<'_> {
         }
     }
 
-    /// Tells of a wait that takes long.
+    /// Reports a slow wait.
     fn tell_slow<E>(&mut self, alarm: &mut SlowThreshold, in_the_way: &Result<Holder, E>) {
         if alarm.is_exceeded(self.waited) {
             let blockers = in_the_way.as_ref().map_or(&[][..], std::slice::from_ref);
@@ -250,7 +253,7 @@ impl Run<'_> {
         }
     }
 
-    /// Tells of a wait, at first and from time to time.
+    /// Reports a wait, first after a delay and then periodically.
     fn tell_waiting<E: RunError>(&mut self, told: &mut Option<Instant>, in_the_way: Result<Holder, E>) {
         if told.map_or(self.waited < TELL_WAITING_AFTER, |told| told.elapsed() < TELL_WAITING_EVERY) {
             return;
@@ -272,8 +275,8 @@ impl Run<'_> {
     ) -> Result<Turn<E>, E> {
         let applied = self.apply(&mut *locked).await;
         let released = locked.release().await;
-        // Why a run failed is worth more than that its lock was gone in the end; and where all is done and committed,
-        // that is no reason to keep a service from booting.
+        // The reason for a failed run matters more than the loss of its lock. And if everything is done and
+        // committed, a lost lock must not keep a service from booting.
         let mut report = match applied? {
             Turn::Ended(report) => report,
             crowded @ Turn::Crowded(_) => return Ok(crowded),
@@ -294,7 +297,7 @@ impl Run<'_> {
     async fn apply<E: RunError>(&mut self, locked: &mut dyn Locked<Error = E>) -> Result<Turn<E>, E> {
         let end = locked.end().map(|end| (end, end.position(self.set)));
         let before = match end {
-            // Somebody else was faster, between the look and the lock.
+            // Another run was faster, between the first read and the lock.
             Some((_, position)) if self.surely_done(&position) => {
                 return Ok(Turn::Ended(self.settled(&position)));
             }
@@ -373,7 +376,7 @@ impl Run<'_> {
         }
     }
 
-    /// The report of a run that one look at the history's end has settled.
+    /// The report of a run that one read of the history's end has settled.
     fn settled(&mut self, position: &SetPosition) -> Report {
         let (applied, newer) = match position {
             SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => (*applied, &[][..]),
@@ -404,7 +407,7 @@ impl Run<'_> {
     }
 }
 
-/// How many migrations are applied after a run, and the name of the last one.
+/// The number of applied migrations after a run, and the name of the last one.
 fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option<String>) {
     use crate::plan::Action;
     let mut applied: std::collections::BTreeMap<_, &str> =
@@ -429,7 +432,7 @@ fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option
     (applied.len(), last)
 }
 
-/// One look at the history's end: where the database stands, without loading the history.
+/// Reads the database's position from the history's end, without loading the history.
 ///
 /// # Errors
 ///
@@ -458,7 +461,7 @@ mod tests {
         ("2_b.sql", "CREATE INDEX CONCURRENTLY i ON t (a);"),
     ];
 
-    /// A set as `migrate!` embeds it.
+    /// A set as embedded by `migrate!`.
     fn embedded() -> Set {
         let file =
             |(path, text): (&'static str, &'static str)| SourceFile::new(path, text.as_bytes().to_vec());

@@ -1,4 +1,4 @@
-//! How far a run has come.
+//! Progress: the state of a run, its reports, and its events.
 
 use super::SlowThreshold;
 use crate::engine::Holder;
@@ -9,7 +9,8 @@ use crate::plan::{Action, Step};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How far a run has come: a backend tells it of each step, it tells the observer and keeps the reports.
+/// The progress of a run. The backend reports each step to it; it informs the observer and collects the
+/// reports.
 pub struct Progress<'o> {
     observer: &'o mut dyn Observer,
     of: usize,
@@ -17,17 +18,17 @@ pub struct Progress<'o> {
     reports: Vec<StepReport>,
     /// The server's warnings, for the report.
     notices: Vec<Notice>,
-    /// How many notices and warnings the step under way has had.
+    /// The number of notices and warnings of the current step.
     notices_said: u32,
     warnings: u32,
     slow: Option<Duration>,
     run: Age,
     step: Age,
-    /// The step under way.
+    /// The current step.
     underway: Option<(String, Action)>,
 }
 
-/// The age of something under way, and when to report it.
+/// The age of an activity, and the threshold for reporting it.
 struct Age {
     since: Instant,
     alarm: SlowThreshold,
@@ -45,7 +46,7 @@ impl Age {
 }
 
 impl<'o> Progress<'o> {
-    /// The progress of a run of so many steps, none of which is done.
+    /// Creates the progress of a run with this many steps, none of them done.
     pub fn new(observer: &'o mut dyn Observer, of: usize) -> Progress<'o> {
         Progress {
             observer,
@@ -62,23 +63,23 @@ impl<'o> Progress<'o> {
         }
     }
 
-    /// The same, which tells of a migration and of a run that take longer than this.
+    /// Reports a migration or a run that takes longer than this.
     pub fn slow_after(self, slow: Option<Duration>) -> Progress<'o> {
         Progress { slow, run: Age::new(slow), step: Age::new(slow), ..self }
     }
 
-    /// How long the run has been under way: since it has the lock, or since the backup before its first step.
+    /// The age of the run: since it got the lock, or since the end of the backup before its first step.
     pub fn age(&self) -> Duration {
         self.run.since.elapsed()
     }
 
-    /// How long the step has been under way that was begun last.
+    /// The age of the step that was started last.
     pub fn step_age(&self) -> Duration {
         self.step.since.elapsed()
     }
 
-    /// Reports the migration and the run when they take long. Only the smallest slow thing is reported: not the
-    /// migration where its statement does, which has the age `of_statement`, and not the run where its migration does.
+    /// Reports a slow migration or run. Only the smallest slow activity is reported: not the migration if its
+    /// statement is slow, whose age is `of_statement`, and not the run if its migration is slow.
     pub fn check_ages(&mut self, of_statement: Duration, blockers: &[Holder]) {
         let Some(slow) = self.slow else { return };
         let (step_age, run_age) = (self.step_age(), self.age());
@@ -99,24 +100,24 @@ impl<'o> Progress<'o> {
         self.observer.event(&Event::Started { steps: self.of });
     }
 
-    /// So many steps are still to come.
+    /// Sets the number of steps still to come.
     pub(super) fn expect(&mut self, steps: usize) {
         self.of = self.reports.len() + steps;
     }
 
-    /// The database is being dumped: so many bytes are written, and it has so many.
+    /// Reports the progress of a dump: the bytes written so far, and the size of the database.
     pub fn backing_up(&mut self, written: u64, of: u64) {
         self.observer.event(&Event::BackingUp { written, of });
     }
 
-    /// The database is dumped.
+    /// Reports the end of a dump.
     pub fn backed_up(&mut self, file: &Path, bytes: u64, took: Duration) {
-        // A dump takes as long as the database is large, and holds up nobody.
+        // The time of a dump depends on the size of the database, and a dump blocks no one.
         self.run.begin();
         self.observer.event(&Event::BackedUp { file, bytes, took });
     }
 
-    /// A step was begun, or is the next in a message that was sent.
+    /// Reports a step that was started, or that is the next one in a message that was sent.
     pub fn step_started(&mut self, step: &Step<'_>) {
         let number = self.reports.len() + 1;
         self.step.begin();
@@ -129,19 +130,20 @@ impl<'o> Progress<'o> {
         });
     }
 
-    /// Whether anybody hears of it.
+    /// True if an observer receives the events.
     pub fn is_observed(&self) -> bool {
         self.observer.is_listening()
     }
 
-    /// A statement of a step's script is run from now on; `number` counts from 1.
+    /// Reports the start of a statement of a step's script; `number` starts at 1.
     pub fn statement_started(&mut self, step: &Step<'_>, number: usize, pid: Option<i32>) {
         if let Some(statement) = RunningStatement::of(step, number, pid) {
             self.observer.event(&Event::StatementStarted { statement });
         }
     }
 
-    /// The server said something at a statement of a step's script, the first being 1, or around it.
+    /// Reports a message from the server, at a statement of a step's script (starting at 1) or around the
+    /// script.
     pub fn server_said(
         &mut self,
         step: &Step<'_>,
@@ -161,7 +163,7 @@ impl<'o> Progress<'o> {
         }
     }
 
-    /// A statement of a step's script was done; `number` counts from 1.
+    /// Reports the end of a statement of a step's script; `number` starts at 1.
     pub fn statement_done(
         &mut self,
         step: &Step<'_>,
@@ -174,22 +176,22 @@ impl<'o> Progress<'o> {
         self.check_ages(took.unwrap_or_default(), &[]);
     }
 
-    /// Something takes long.
+    /// Reports a slow activity.
     pub fn slow(&mut self, work: Activity<'_>, age: Duration, blockers: &[Holder]) {
         self.observer.event(&Event::Slow { work, age, blockers });
     }
 
-    /// A step waits for others to give up their locks.
+    /// Reports a step that waits for locks of other sessions.
     pub fn blocked(&mut self, step: &Step<'_>, waited: Duration, blockers: &[Holder]) {
         self.observer.event(&Event::Blocked { name: &step.name, waited, blockers });
     }
 
-    /// A statement that is to be run is still run by somebody else; `number` counts from 1.
+    /// Reports that another session is still running a statement that is to run; `number` starts at 1.
     pub fn statement_awaited(&mut self, step: &Step<'_>, number: usize, waited: Duration, holder: &Holder) {
         self.observer.event(&Event::WaitingForStatement { name: &step.name, number, waited, holder });
     }
 
-    /// A step is done and committed; it took so long by the server's clock.
+    /// Reports a finished, committed step and its duration by the server's clock.
     pub fn step_done(&mut self, step: &Step<'_>, took: Duration) {
         self.underway = None;
         self.check_ages(took, &[]);
@@ -208,12 +210,13 @@ impl<'o> Progress<'o> {
         self.reports.push(report);
     }
 
-    /// How many notices and warnings the server has sent at the step that is under way, as far as they were heard.
+    /// The number of notices and warnings that the server sent during the current step, as far as they were
+    /// received.
     pub fn said_count(&self) -> (u32, u32) {
         (self.notices_said, self.warnings)
     }
 
-    /// How many steps are done.
+    /// The number of finished steps.
     pub fn done_count(&self) -> usize {
         self.reports.len()
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The report of a run, step by step.
 ///
-/// [`Display`](fmt::Display) gives one line for a log; the fields are there for everything else.
+/// [`Display`](fmt::Display) gives one line for a log; the fields hold the details.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -16,15 +16,16 @@ pub struct Report {
     pub set: String,
     /// The steps taken, in order; empty if there was nothing to do.
     pub steps: Vec<StepReport>,
-    /// What the run noticed without stopping.
+    /// The notices, which did not stop the run.
     pub notices: Vec<Notice>,
-    /// The number of applied migrations, as far as the run had to know: all of the set's after a boot with nothing to do.
+    /// The number of applied migrations, as far as the run needed to know it: all of the set's after a boot
+    /// with nothing to do.
     pub applied: usize,
     /// The name of the last applied migration, if there is one.
     pub last: Option<String>,
-    /// How long the run waited for another one.
+    /// The time that the run waited for another one.
     pub waited: Duration,
-    /// How long it took altogether, by this machine's clock.
+    /// The total duration, by this machine's clock.
     pub took: Duration,
 }
 
@@ -47,9 +48,9 @@ pub struct StepReport {
     pub name: String,
     /// The number of statements that were run.
     pub statements: usize,
-    /// How long it took, by the server's clock.
+    /// The duration, by the server's clock.
     pub took: Duration,
-    /// The number of attempts, the successful one included.
+    /// The number of attempts, including the successful one.
     pub attempts: u32,
     /// The number of notices the server sent, as far as they were received.
     pub notices: u32,

@@ -1,9 +1,10 @@
-//! Pauses between tries.
+//! Backoff between attempts.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Pauses that grow up to a limit, each shortened by chance, so that many replicas do not try in step.
+/// Pauses that grow up to a limit. Each is shortened by a random amount, so that replicas do not retry in
+/// step.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -11,31 +12,31 @@ pub struct Backoff {
     limit: Duration,
 }
 
-/// How much longer each turn is. The last pause, in which what was waited for has ended already, is then at most half as long as all
-/// before it; where pauses double it is as long as they are.
+/// The growth of each pause. The event may occur right at the beginning of the last pause, whose rest is then
+/// wasted: at most half of the earlier pauses' sum. With a factor of 2 it would be as much as their sum.
 const GROWTH: f64 = 1.5;
 
 impl Backoff {
-    /// Pauses from `first` on, none longer than `limit`.
+    /// Creates pauses that start at `first` and do not exceed `limit`.
     pub fn new(first: Duration, limit: Duration) -> Backoff {
         let first = first.min(limit);
         Backoff { first, next: first, limit }
     }
 
-    /// The next pause: between half and all of what its turn allows.
+    /// The next pause: between half and all of the current length.
     pub fn pause(&mut self) -> Duration {
         let full = self.next;
         self.next = full.mul_f64(GROWTH).min(self.limit);
         full / 2 + full.mul_f64(chance() / 2.0)
     }
 
-    /// Begins anew.
+    /// Starts again at the first pause.
     pub fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
-/// A number from 0 to 1. `RandomState` is seeded by the system: good enough for jitter, and no dependency.
+/// A number from 0 to 1. The system seeds `RandomState`: good enough for jitter, without a dependency.
 fn chance() -> f64 {
     let hash = RandomState::new().hash_one(0_u8);
     f64::from(u32::try_from(hash >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)

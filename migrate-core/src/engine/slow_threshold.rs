@@ -1,9 +1,9 @@
-//! When something takes long.
+//! The threshold for slow activities.
 
 use std::time::Duration;
 
-/// Rings when something has taken a certain time, and each time that has doubled: what takes hours is told of a dozen times
-/// and not of thousands.
+/// A threshold that is exceeded at a certain age, and again each time the age has doubled: an activity that
+/// takes hours is reported a dozen times and not thousands of times.
 #[derive(Clone, Copy, Debug)]
 pub struct SlowThreshold {
     after: Option<Duration>,
@@ -11,19 +11,19 @@ pub struct SlowThreshold {
 }
 
 impl SlowThreshold {
-    /// Rings after this time, or never.
+    /// Creates a threshold with this age; `None` for never.
     pub fn new(after: Option<Duration>) -> SlowThreshold {
-        // Nothing has doubled often enough to be longer than any time.
+        // Zero does not grow by doubling.
         let after = after.map(|after| after.max(Duration::from_millis(1)));
         SlowThreshold { after, next: after }
     }
 
-    /// Something else is under way from now on.
+    /// Starts over for another activity.
     pub fn reset(&mut self) {
         self.next = self.after;
     }
 
-    /// Whether it rings at this age, for the first time since it did at an earlier one.
+    /// Returns true if this age exceeds the threshold for the first time since the last report.
     pub fn is_exceeded(&mut self, age: Duration) -> bool {
         let Some(mut next) = self.next.filter(|next| age >= *next) else { return false };
         while next <= age {
@@ -33,7 +33,7 @@ impl SlowThreshold {
         true
     }
 
-    /// How long until it rings for something of this age, but no longer than `most`.
+    /// The time until an activity of this age exceeds the threshold, but at most `most`.
     pub fn pause(&self, age: Duration, most: Duration) -> Duration {
         self.next.map_or(most, |next| next.saturating_sub(age).min(most))
     }

@@ -1,4 +1,4 @@
-//! Taking the steps of a plan, and taking them again.
+//! The steps of a plan: taking them, and retrying them.
 
 use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
 use crate::advice::Cause;
@@ -10,11 +10,11 @@ use crate::plan::{Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};
 
-/// How often the steps are decided anew because the history has moved, at least: whoever moves it may take as long as a run
-/// waits for another one.
+/// The minimum number of times that the steps are decided again after the history changed. The other writer
+/// may take as long as a run waits for another one.
 const MOST_MOVES: u32 = 50;
 
-/// The steps of a run under way.
+/// The steps of a run in progress.
 pub(super) struct Stepping<'s, 'r> {
     pub(super) set: &'s Set,
     pub(super) plan: &'r dyn Plan,
@@ -24,7 +24,7 @@ pub(super) struct Stepping<'s, 'r> {
 }
 
 impl Stepping<'_, '_> {
-    /// Takes the steps, and those that run into lock timeouts again, until their budget is used up.
+    /// Takes the steps, and retries those that hit lock timeouts until their budget is used up.
     pub(super) async fn take<E: RunError>(
         &mut self,
         locked: &mut dyn Locked<Error = E>,
@@ -39,13 +39,14 @@ impl Stepping<'_, '_> {
             let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
             taken += progress.done_count() - before;
             if trying.0 != progress.done_count() {
-                // Another migration is in the way of others now: it has a budget of its own.
+                // Another migration is blocked now: it has its own budget.
                 trying = (progress.done_count(), Instant::now());
                 backoff.reset();
             }
             let (error, may_wait) = match applied {
                 Ok(()) => return Ok(()),
-                // Where steps are done, another try of the run would begin behind them with a report that lacks them.
+                // If steps are done, another attempt of the run would start after them, and its report would
+                // lack them.
                 Err(ApplyError::Crowded(error)) if progress.done_count() > 0 => {
                     return Err(ApplyError::Other(error));
                 }
@@ -86,7 +87,7 @@ impl Stepping<'_, '_> {
             if !self.plan.may_replan() || gives_up {
                 return Err(ApplyError::LockLost);
             }
-            // Who moves it once is most likely done by now.
+            // A writer that changed the history once is most likely done by now.
             if moves > 1 && told.is_none_or(|told| told.elapsed() >= TELL_WAITING_EVERY) {
                 told = Some(Instant::now());
                 let (waited, holder) = (began.elapsed(), &Holder::default());

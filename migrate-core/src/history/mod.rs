@@ -1,4 +1,4 @@
-//! The history: what a database remembers of the migrations applied to it.
+//! The history: a database's record of the migrations applied to it.
 
 pub mod foreign;
 mod notice;

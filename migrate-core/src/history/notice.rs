@@ -1,8 +1,8 @@
-//! Notices: what is worth knowing though it stops nothing.
+//! Notices: information about a run that does not stop it.
 
 use crate::set::version::Version;
 
-/// What is worth saying though it stops nothing.
+/// Information that does not stop a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Notice {
@@ -14,14 +14,15 @@ pub enum Notice {
         /// The migration's name.
         name: String,
     },
-    /// The server warned of something while a migration was applied or reverted.
+    /// The server issued a warning while a migration was applied or reverted.
     #[error("{}", crate::clean!("{name}: {message}"))]
     Server {
         /// The migration's name.
         name: String,
-        /// The statement of its script, the first being 1; none where it was around the script.
+        /// The statement of its script, starting at 1; `None` for a statement that the run added around the
+        /// script.
         statement: Option<usize>,
-        /// The server's words, with their severity.
+        /// The server's message, with its severity.
         message: String,
     },
     /// The database has migrations that are newer than the binary.
@@ -30,7 +31,7 @@ pub enum Notice {
         /// Their names.
         newer: Vec<String>,
     },
-    /// Rows were deleted from the middle of the history. They told of attempts that count for nothing now.
+    /// Rows were deleted from the middle of the history. They recorded attempts that no longer matter.
     #[error("{}", crate::clean!(
         "the history {table} lacks its {}: deleted by hand; this does not change what is applied",
         numbered(rows)
@@ -38,24 +39,24 @@ pub enum Notice {
     RowsGone {
         /// The history's table, with its schema.
         table: String,
-        /// Their numbers: the first and the last of each gap.
+        /// The numbers of the missing rows: the first and the last of each gap.
         rows: Vec<(i64, i64)>,
     },
-    /// A migration is applied that the set does not have, and the policy is to allow that.
+    /// An applied migration is missing from the set, and the policy allows that.
     #[error("{}", crate::clean!("migration {name} is applied, but missing from the set"))]
     Missing {
         /// Its name when it was applied.
         name: String,
     },
-    /// A migration is applied after later ones, and the policy is to allow that.
+    /// A migration was applied after later ones, and the policy allows that.
     #[error("{}", crate::clean!("migration {name} is out of order: {after}, which comes after it, is already applied"))]
     OutOfOrder {
         /// Its name.
         name: String,
-        /// The name of the applied migration that comes after it.
+        /// The name of the applied migration that follows it in order.
         after: String,
     },
-    /// What another tool has applied is taken over.
+    /// The migrations that another tool applied are taken over.
     #[cfg(feature = "histories")]
     #[error("{}", crate::clean!(
         "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
@@ -67,15 +68,15 @@ pub enum Notice {
         tool: crate::history::foreign::Tool,
         /// Its table, with the schema.
         table: String,
-        /// How many migrations it has applied.
+        /// The number of migrations that the tool applied.
         count: usize,
     },
-    /// Something that the backend noticed.
+    /// A remark from the backend.
     #[error("{}", crate::clean!("{_0}"))]
     Backend(String),
 }
 
-/// How many names a message lists.
+/// The number of names that a message lists.
 const LISTED: usize = 5;
 
 pub(crate) fn list(names: &[String]) -> String {
@@ -88,7 +89,7 @@ pub(crate) fn list(names: &[String]) -> String {
     }
 }
 
-/// Gaps in a history, as far as there is room for them.
+/// Formats the gaps in a history, as many as fit.
 pub(crate) fn numbered(gaps: &[(i64, i64)]) -> String {
     let gap = |(first, last): &(i64, i64)| match first == last {
         true => first.to_string(),

@@ -1,4 +1,4 @@
-//! What a history says.
+//! The state of a history: the applied migrations, and the position that they give the database.
 
 use crate::history::Notice;
 use crate::set::Set;
@@ -8,15 +8,17 @@ use crate::set::migration::Migration;
 use crate::set::version::Version;
 use std::time::{Duration, SystemTime};
 
-/// The end of a history, as one round trip without a lock shows it.
+/// The end of a history, read in one round trip without a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryHead {
-    /// The digest of all that is applied.
+    /// The digest of all applied migrations.
     pub digest: Digest,
-    /// Where the whole set was once applied and nothing was reverted since: what was applied after that, in order.
+    /// The migrations applied after the whole set was, in order; `None` unless the whole set was applied once
+    /// and nothing was reverted since.
     pub since: Option<Vec<AppliedRef>>,
-    /// The version of a migration that was begun, or begun to be reverted, and not finished: it is under way, or was
-    /// interrupted. Nothing comes after it until it is finished or settled, so the history's end shows it.
+    /// The version of a migration whose apply or revert was begun and not finished: it is in progress, or was
+    /// interrupted. No other migration can follow until it is finished or settled, so the history's end shows
+    /// it.
     pub interrupted: Option<Version>,
 }
 
@@ -24,9 +26,10 @@ impl HistoryHead {
     /// The head of a history that does not exist or is empty.
     pub const NONE: HistoryHead = HistoryHead { digest: Digest::EMPTY, since: None, interrupted: None };
 
-    /// Where the database stands, seen from a set.
+    /// The database's position in a set.
     ///
-    /// A migration that is newer than all of the set is a newer release's, and so is what becomes of it.
+    /// A migration that is newer than the whole set belongs to a newer release, and so does anything that
+    /// happens to it.
     pub fn position(&self, set: &Set) -> SetPosition {
         if let Some(version) =
             self.interrupted.as_ref().filter(|version| Some(*version) <= set.last_version())
@@ -38,8 +41,8 @@ impl HistoryHead {
         }
         match &self.since {
             Some(newer) => {
-                // Repeatable migrations that were applied again since are a newer release's where versions are. One whose text
-                // was accepted since has two rows.
+                // A repeatable migration applied again since then belongs to a newer release if a version
+                // does. One whose text was accepted since then has two rows.
                 let mut newer: Vec<AppliedRef> =
                     newer.iter().filter(|n| !n.version.is_repeatable()).cloned().collect();
                 let mut seen = std::collections::HashSet::new();
@@ -56,15 +59,16 @@ impl HistoryHead {
     }
 }
 
-/// The end of a history under its lock: all that has to be known to apply what is pending, where what is applied is a
-/// beginning of the set.
+/// The end of a history, read under its lock: everything needed to apply pending migrations if the applied
+/// ones are a prefix of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryTail {
-    /// The digest of all that is applied.
+    /// The digest of all applied migrations.
     pub digest: Digest,
-    /// The number of the last row, from which the next ones count on; 0 when there is none.
+    /// The number of the last row; new rows continue from it. 0 if there is none.
     pub last_row: i64,
-    /// Whether the last row is of an attempt whose end nobody has recorded: its run was killed, or lost its connection.
+    /// True if the last row belongs to an attempt whose end was not recorded: its run was killed, or lost its
+    /// connection.
     pub is_unended: bool,
 }
 
@@ -72,13 +76,13 @@ impl HistoryTail {
     /// The end of a history that does not exist or is empty.
     pub const NONE: HistoryTail = HistoryTail { digest: Digest::EMPTY, last_row: 0, is_unended: false };
 
-    /// Where the database stands, seen from a set.
+    /// The database's position in a set.
     pub fn position(&self, set: &Set) -> SetPosition {
         HistoryHead { digest: self.digest, ..HistoryHead::NONE }.position(set)
     }
 }
 
-/// An applied migration that is newer than all of a set.
+/// An applied migration that is newer than the whole set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedRef {
     /// Its version.
@@ -87,34 +91,36 @@ pub struct AppliedRef {
     pub name: String,
 }
 
-/// A database's position in a set, as far as one read of the history's end can tell.
+/// A database's position in a set, as far as one read of the history's end shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetPosition {
-    /// All migrations of the set are applied, unchanged, and nothing else.
+    /// All migrations of the set are applied, unchanged, and no others.
     UpToDate {
         /// The number of migrations, all applied.
         applied: usize,
     },
-    /// The first `applied` migrations of the set are applied, unchanged, and nothing else; the others are pending.
+    /// The first `applied` migrations of the set are applied, unchanged, and no others; the rest is pending.
     Behind {
         /// The number of applied migrations.
         applied: usize,
         /// The number of pending ones, at least one.
         pending: usize,
     },
-    /// All of the set is applied, unchanged, and newer migrations that the set lacks: a newer release migrated this database.
+    /// The whole set is applied, unchanged, along with newer migrations that it lacks: a newer release
+    /// migrated this database.
     Ahead {
-        /// The newer migrations, in the order of application.
+        /// The newer migrations, in the order in which they were applied.
         newer: Vec<AppliedRef>,
     },
-    /// The last migration was begun, or begun to be reverted, and not finished: a run is in progress, or was interrupted.
+    /// The apply or revert of the last migration was begun and not finished: a run is in progress, or was
+    /// interrupted.
     Interrupted {
         /// The migration's version.
         version: Version,
     },
-    /// The history is no beginning of the set: migrations were edited, are missing, or were applied out of order. Only the whole
-    /// history tells which.
+    /// The history is not a prefix of the set: migrations were edited, are missing, or were applied out of
+    /// order. Only the whole history tells which.
     Diverged,
 }
 
@@ -127,12 +133,12 @@ impl SetPosition {
         }
     }
 
-    /// True if all of the set is applied.
+    /// True if the whole set is applied.
     pub fn is_up_to_date(&self) -> bool {
         self.pending() == Some(0)
     }
 
-    /// The number of applied migrations, if they are the set's first ones and nothing else is applied.
+    /// The number of applied migrations, if they are a prefix of the set and no others are applied.
     pub fn applied(&self) -> Option<usize> {
         match self {
             SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => Some(*applied),
@@ -140,7 +146,7 @@ impl SetPosition {
         }
     }
 
-    /// The number of pending migrations, if the history's end tells.
+    /// The number of pending migrations, if the history's end shows it.
     pub fn pending(&self) -> Option<usize> {
         match self {
             SetPosition::UpToDate { .. } | SetPosition::Ahead { .. } => Some(0),
@@ -160,21 +166,21 @@ pub struct Applied {
     pub name: String,
     /// Its checksum when it was applied.
     pub checksum: Checksum,
-    /// When, by the server's clock.
+    /// The time of the application, by the server's clock.
     pub at: SystemTime,
-    /// How long it took, by the server's clock.
+    /// The duration of the application, by the server's clock.
     pub took: Duration,
-    /// Which run applied it.
+    /// The run that applied it.
     pub run: String,
-    /// Whether it was marked as applied by a baseline, an adoption or a squash, and not run; what somebody settled by hand was begun by
-    /// a run, and does not count as marked.
+    /// True if a baseline, an adoption or a squash marked it as applied without running it. A migration that
+    /// a run began and an operator settled does not count as marked.
     pub marked: bool,
-    /// Its texts, loaded only where they differ from the set's or the set has none.
+    /// Its texts, loaded only if they differ from the set's or the set has none.
     pub kept: Option<Kept>,
 }
 
 impl Applied {
-    /// An applied migration of which nothing more is known.
+    /// Creates an applied migration with only its identity known.
     pub fn new(version: Version, name: impl Into<String>, checksum: Checksum) -> Applied {
         Applied {
             version,
@@ -188,27 +194,27 @@ impl Applied {
         }
     }
 
-    /// The same with when and how long, and by which run.
+    /// Adds the run, the time and the duration.
     pub fn with_run(self, run: impl Into<String>, at: SystemTime, took: Duration) -> Applied {
         Applied { run: run.into(), at, took, ..self }
     }
 
-    /// The same as one that was marked and not run.
+    /// Turns it into one that was marked and not run.
     pub fn as_marked(self) -> Applied {
         Applied { marked: true, ..self }
     }
 }
 
-/// The texts that a history kept of a migration.
+/// The texts of a migration that a history stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// The up script; none when the migration was marked as applied without its text.
+    /// The up script; `None` if the migration was marked as applied without its text.
     pub up: Option<String>,
     /// The down script, if it had one.
     pub down: Option<String>,
 }
 
-/// A migration that runs statement by statement and was not finished.
+/// An unfinished migration that runs statement by statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interrupted {
@@ -218,21 +224,21 @@ pub struct Interrupted {
     pub name: String,
     /// Its checksum when it was begun.
     pub checksum: Checksum,
-    /// How many of its statements are done for certain; the next may be, or not.
+    /// The number of statements that are certainly done; the next one may or may not be.
     pub statements_done: usize,
-    /// Whether it was being reverted rather than applied.
+    /// True if it was being reverted, not applied.
     pub reverting: bool,
-    /// Whether the server answered its last statement with an error. If it did not, that statement is in doubt: it may
-    /// have been done, be half done, or still be running.
+    /// True if the server answered its last statement with an error. If not, the outcome of that statement is
+    /// unknown: it may be done, half done, or still running.
     pub failed: bool,
     /// The number of its row.
     pub row: i64,
-    /// The up script as it was begun, loaded only where the set's is another one.
+    /// The up script with which it was begun, loaded only if it differs from the set's.
     pub begun: Option<String>,
 }
 
 impl Interrupted {
-    /// An interrupted migration.
+    /// Creates an interrupted migration.
     pub fn new(
         version: Version,
         name: impl Into<String>,
@@ -251,44 +257,46 @@ impl Interrupted {
         }
     }
 
-    /// The same, with the number of its row.
+    /// Sets the number of its row.
     pub fn in_row(self, row: i64) -> Self {
         Interrupted { row, ..self }
     }
 
-    /// The same, stopped by an error of the server's.
+    /// Records that an error from the server stopped it.
     pub fn failed(self) -> Self {
         Interrupted { failed: true, ..self }
     }
 
-    /// The same, interrupted while it was being reverted.
+    /// Records that it was interrupted while being reverted.
     pub fn reverting(self) -> Self {
         Interrupted { reverting: true, ..self }
     }
 }
 
-/// Rows that were deleted from the middle of a history: what is left of it does not make what its end says is applied.
+/// Rows deleted from the middle of a history, so that the remaining ones do not add up to the digest at its
+/// end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LostRows {
     /// The history's table, with its schema.
     pub table: String,
-    /// Their numbers: the first and the last of each gap.
+    /// The numbers of the missing rows: the first and the last of each gap.
     pub rows: Vec<(i64, i64)>,
-    /// The names of the migrations that they said were applied, as far as the history's end proves that.
+    /// The names of the migrations that the missing rows recorded as applied, as far as the history's end
+    /// proves it.
     pub names: Vec<String>,
-    /// The statements that let the rows count that are left.
+    /// The statements that make the remaining rows valid.
     pub remedy: String,
 }
 
 impl LostRows {
-    /// These rows of a table.
+    /// Creates a loss of these rows of a table.
     pub fn new(table: impl Into<String>, rows: Vec<(i64, i64)>, remedy: impl Into<String>) -> LostRows {
         LostRows { table: table.into(), rows, names: Vec::new(), remedy: remedy.into() }
     }
 
-    /// The same with the names of the migrations of a set whose rows they were: those that make what is applied by the
-    /// rest (`state`) what the history's end says.
+    /// Names the migrations of a set that the missing rows recorded: those that, together with the remaining
+    /// rows (`state`), give the digest at the history's end.
     pub fn of_set(self, set: &Set, state: &HistoryState, end: Digest) -> LostRows {
         let own = |m: &dyn Migration| Digest::of_migration(m.version(), &m.checksum());
         let missing: Vec<&dyn Migration> = set.iter().filter(|m| state.find(m.version()).is_none()).collect();
@@ -301,29 +309,30 @@ impl LostRows {
     }
 }
 
-/// All that a history says of one set.
+/// Everything that a history records about one set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryState {
-    /// The migrations that count as applied, in the order of their application.
+    /// The applied migrations, in the order in which they were applied.
     pub applied: Vec<Applied>,
-    /// The migration that was begun and not finished, if there is one.
+    /// The unfinished migration, if any.
     pub interrupted: Option<Interrupted>,
-    /// The number of the last row, from which the next ones count on; 0 when there is none.
+    /// The number of the last row; new rows continue from it. 0 if there is none.
     pub last_row: i64,
-    /// What the backend noticed beside the set's own rows.
+    /// Remarks of the backend beyond the set's own rows.
     pub notices: Vec<Notice>,
-    /// Whether the last row is of an attempt whose end nobody has recorded, and that left nothing: its run was killed, or
-    /// lost its connection. The next run records that.
+    /// True if the last row belongs to an attempt whose end was not recorded and that left nothing behind:
+    /// its run was killed, or lost its connection. The next run records that.
     pub is_unended: bool,
-    /// Rows that are gone from the middle of the history, where what they said of a migration counts.
+    /// Rows missing from the middle of the history, if their content still matters.
     pub lost: Option<LostRows>,
-    /// Another tool's history, where nothing was ever applied by this library and the backend was told to look for one.
+    /// Another tool's history, if this library never applied anything and the backend was told to look for
+    /// one.
     #[cfg(feature = "histories")]
     pub foreign: Option<crate::history::foreign::ForeignHistory>,
 }
 
 impl HistoryState {
-    /// A history of nothing.
+    /// The state of an empty history.
     pub const EMPTY: HistoryState = HistoryState {
         applied: Vec::new(),
         interrupted: None,
@@ -335,32 +344,32 @@ impl HistoryState {
         foreign: None,
     };
 
-    /// The state of a history in which the set's first `count` migrations are applied, unchanged, and nothing else; when
-    /// and by whom is left out.
+    /// The state of a history in which the first `count` migrations of the set are applied, unchanged, and no
+    /// others; without times and runs.
     pub(crate) fn of_beginning(set: &Set, count: usize, end: HistoryTail) -> HistoryState {
         let applied = set.iter().take(count);
         let applied = applied.map(|m| Applied::new(m.version().clone(), m.name(), m.checksum())).collect();
         HistoryState { applied, last_row: end.last_row, is_unended: end.is_unended, ..HistoryState::EMPTY }
     }
 
-    /// How many statements of a migration are done, if it was interrupted.
+    /// The number of finished statements of a migration, if it was interrupted.
     pub fn statements_done(&self, version: &Version) -> Option<usize> {
         self.interrupted.as_ref().filter(|i| i.version == *version).map(|i| i.statements_done)
     }
 
-    /// The digest of all that is applied, made anew from the rows.
+    /// The digest of all applied migrations, recomputed from the rows.
     pub fn digest(&self) -> Digest {
         self.applied.iter().fold(Digest::EMPTY, |digest, applied| {
             digest + Digest::of_migration(&applied.version, &applied.checksum)
         })
     }
 
-    /// The applied migration of a version.
+    /// The applied migration with this version.
     pub fn find(&self, version: &Version) -> Option<&Applied> {
         self.applied.iter().find(|applied| applied.version == *version)
     }
 
-    /// The applied migration of the greatest version; a repeatable one only where there is no other.
+    /// The applied migration with the greatest version; a repeatable one only if there is no other.
     pub fn last(&self) -> Option<&Applied> {
         self.applied.iter().max_by_key(|applied| (!applied.version.is_repeatable(), &applied.version))
     }

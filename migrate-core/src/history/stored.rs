@@ -1,4 +1,4 @@
-//! The texts of scripts as a history keeps them: without secrets.
+//! Stored scripts: the form in which a history keeps them, without secrets.
 
 use crate::set::Role;
 use crate::set::checksum::{Checksum, normalized};
@@ -6,11 +6,12 @@ use crate::set::options;
 use crate::set::script::Script;
 use crate::sql::{self, TokenKind};
 
-/// What stands for a secret: ASCII, which every encoding that a database may have can hold.
+/// The substitute for a secret. It is ASCII, which every database encoding can represent.
 const PLACE: &str = "'[redacted]'";
 
-/// A script's text as a history keeps it: LF for CRLF, no byte order mark, and `'[redacted]'` for what [`sql::redact`] takes
-/// for a secret. Whoever may read the history, or a dump of it, is not to read passwords there.
+/// The stored form of a script's text: LF for CRLF, no byte order mark, and `'[redacted]'` for each secret
+/// that [`sql::redact`] finds. A person who can read the history, or a dump of it, must not find passwords
+/// there.
 ///
 /// # Examples
 ///
@@ -23,8 +24,8 @@ pub fn text(script: &str) -> String {
     sql::redact_in_ascii(&normalized(script)).into_owned()
 }
 
-/// A down script as a history keeps it: its [`text`], which is to be run alone some day. So a transaction mode that does not stand in
-/// it, but in the other half of its file or in a settings file, is put above it.
+/// The stored form of a down script: its [`text`], which has to run by itself some day. A transaction mode
+/// that is not part of it, but of the other half of its file or of a settings file, is written above it.
 pub fn down(script: &Script) -> String {
     let text = text(script.source());
     let said = options::read_header(&text, Role::Down).options.transaction;
@@ -34,7 +35,7 @@ pub fn down(script: &Script) -> String {
     }
 }
 
-/// Whether a kept text can be run: nothing was taken out of it.
+/// Returns true if a stored text can run because nothing was redacted.
 pub fn is_whole(kept: &str) -> bool {
     !sql::tokens(kept).any(|token| {
         let text = token.text(kept);
@@ -45,10 +46,10 @@ pub fn is_whole(kept: &str) -> bool {
     })
 }
 
-/// The text that was kept, with its secrets put back where they are those of `now`, the script as it is now. None where
-/// they are not: the checksum tells.
+/// Restores the secrets of a stored text from `now`, the current script. Returns `None` if they have changed,
+/// which the checksum shows.
 ///
-/// An older release may have taken less out of the text than this one would: what it kept stays.
+/// An older release may have redacted less than this one would; the rest of the stored text stays as it is.
 pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<String> {
     let kept_shown = sql::redact_in_ascii(kept);
     let now_shown = sql::redact_in_ascii(now);
@@ -65,7 +66,7 @@ pub(crate) fn restored(kept: &str, now: &str, checksum: Checksum) -> Option<Stri
     (Checksum::of(&restored) == checksum).then_some(restored)
 }
 
-/// The secrets of a text, in the order in which they are left out of `shown`.
+/// The secrets of a text, in the order in which `shown` omits them.
 fn secrets<'a>(text: &'a str, shown: &str) -> Option<Vec<&'a str>> {
     let mut secrets = Vec::new();
     let mut parts = shown.split(PLACE);

@@ -1,4 +1,4 @@
-//! Accepting an edit: the text that an applied migration has now becomes the one that counts.
+//! Acceptance of an edit: the current text of an applied migration becomes the recorded one.
 
 use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::check::{applied_text, missing};
@@ -11,11 +11,11 @@ use crate::set::migration::Migration;
 use crate::set::version::Version;
 use crate::sql;
 
-/// Records the text that the set has of an applied migration as the one that counts, without running anything. The history keeps the
-/// row of the run, and gains one with the new text.
+/// Records the set's text of an applied migration as the valid one, without running anything. The history
+/// keeps the row of the run and gains one with the new text.
 ///
-/// Refused where the statements differ in more than their writing ([`sql::same_but_for_writing`]): the schema that the new text makes
-/// is another one then, and a database that is made anew would get it.
+/// Refused if the statements differ in more than comments and formatting ([`sql::same_but_for_writing`]): the
+/// new text then makes another schema, which a newly created database would get.
 ///
 /// # Examples
 ///
@@ -39,7 +39,7 @@ use crate::sql;
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Accept {
-    /// None: all that were edited.
+    /// `None` for all edited ones.
     versions: Option<Vec<Version>>,
     reason: Option<String>,
     force: bool,
@@ -51,22 +51,22 @@ impl Accept {
         Accept::each([version])
     }
 
-    /// Accepts the text of several migrations: of all of them, or of none.
+    /// Accepts the texts of several migrations: all of them, or none.
     pub fn each(versions: impl IntoIterator<Item = Version>) -> Accept {
         Accept { versions: Some(versions.into_iter().collect()), reason: None, force: false }
     }
 
-    /// Accepts the text of every applied migration that was edited.
+    /// Accepts the text of every edited migration.
     pub fn all() -> Accept {
         Accept { versions: None, reason: None, force: false }
     }
 
-    /// The same, with a reason for the history to keep.
+    /// Adds a reason, which the history stores.
     pub fn because(self, reason: impl Into<String>) -> Accept {
         Accept { reason: Some(reason.into()), ..self }
     }
 
-    /// The same, also where the statements differ in more than their writing, or where the applied text is not known.
+    /// Also accepts changed statements, and texts whose applied version is not known.
     pub fn forced(self) -> Accept {
         Accept { force: true, ..self }
     }
@@ -92,7 +92,7 @@ impl Accept {
     }
 }
 
-/// An applied migration with what the set has of it now; none where the text is the applied one.
+/// An applied migration and the set's current version of it; `None` if the text is unchanged.
 fn edited<'s, 'h>(
     set: &'s Set,
     state: &'h HistoryState,
@@ -115,7 +115,7 @@ fn edited<'s, 'h>(
     }
 }
 
-/// A repeatable migration with a new text is to be applied, and is no edit.
+/// A repeatable migration with a new text is pending, not edited.
 fn all_edited<'s, 'h>(set: &'s Set, state: &'h HistoryState) -> Vec<(&'s dyn Migration, &'h Applied)> {
     let applied = state.applied.iter().filter(|applied| !applied.version.is_repeatable());
     let both = applied.filter_map(|applied| Some((set.find(&applied.version)?, applied)));

@@ -1,4 +1,4 @@
-//! Taking over what another tool has applied.
+//! Adoption of another tool's history.
 
 use crate::history::Notice;
 use crate::history::foreign::{
@@ -13,16 +13,17 @@ use crate::set::version::Version;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Marks the migrations that another tool has applied as applied, where the history has none of its own yet, and goes on
-/// with another plan.
+/// Marks the migrations that another tool has applied as applied, if this library's history is still empty,
+/// and continues with another plan.
 ///
-/// The other tool's history is [`HistoryState::foreign`], which a backend that was told to looks for. Everything is checked
-/// before anything is written: checksums, failed migrations, and whether the set has what is applied.
+/// The other tool's history is [`HistoryState::foreign`], which a backend loads if it was told to. Everything
+/// is checked before anything is written: checksums, failed migrations, and applied migrations that the set
+/// lacks.
 #[derive(Debug)]
 pub struct Adopt(Box<dyn Plan>);
 
 impl Adopt {
-    /// Adopts, and goes on with this.
+    /// Adopts, then continues with this plan.
     pub fn then(plan: impl Plan + 'static) -> Adopt {
         Adopt(Box::new(plan))
     }
@@ -34,7 +35,8 @@ impl Plan for Adopt {
     }
 
     fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
-        // Where nothing of ours is applied, only the whole look tells what there is to adopt.
+        // If nothing is applied in our history, only the full state shows whether something has to be
+        // adopted.
         position.applied() != Some(0) && self.0.surely_pending(set, position)
     }
 
@@ -66,14 +68,14 @@ impl Plan for Adopt {
     }
 }
 
-/// The steps that take another tool's history over: a mark for each migration that it has applied.
+/// The steps that adopt another tool's history: one mark for each migration that the tool has applied.
 ///
-/// A migration that it has not applied stays pending, also where it lies before others: whether it may be applied late is for
-/// [`Policies::allow_out_of_order`] to say.
+/// A migration that the tool has not applied stays pending, even if it precedes applied ones:
+/// [`Policies::allow_out_of_order`] decides whether it may be applied late.
 ///
 /// # Errors
 ///
-/// Everything that stands in the way, and not only the first.
+/// All obstacles, not only the first.
 pub fn adoption<'s>(
     set: &'s Set,
     foreign: &ForeignHistory,
@@ -129,7 +131,7 @@ impl<'s> Taking<'s, '_> {
         let Some(migration) = found.find(self.set) else { return self.missing(found) };
         match &found.checksum {
             Some(then) if !then.is_of(migration) => {
-                // A repeatable migration with another text is to be applied again, and not edited.
+                // A repeatable migration with another text is applied again, not reported as edited.
                 if !is_repeatable(found) {
                     let (name, now) = (migration.name().to_owned(), then.same_kind_of(migration));
                     self.taken.obstacles.push(Obstacle::Edited { name, then: then.clone(), now });
@@ -140,7 +142,8 @@ impl<'s> Taking<'s, '_> {
     }
 
     fn take_up_to(&mut self, found: &ForeignMigration) {
-        // A baseline of Flyway's need not be a migration; the version where golang-migrate or tern stands is one.
+        // A baseline of Flyway's need not be a migration. The version in golang-migrate's or tern's row has
+        // to be one.
         if matches!(self.foreign.tool, Tool::GolangMigrate | Tool::Tern) && found.find(self.set).is_none() {
             return self.missing(found);
         }

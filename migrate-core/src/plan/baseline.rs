@@ -1,4 +1,4 @@
-//! For a database whose schema was there first.
+//! Baselines: for a database whose schema already existed.
 
 use crate::history::{HistoryState, SetPosition};
 use crate::plan::check::check_rows;
@@ -7,13 +7,13 @@ use crate::plan::{Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
 use crate::set::version::Version;
 
-/// Marks the migrations up to a version as applied without running them, where nothing is applied yet.
+/// Marks the migrations up to a version as applied without running them, if nothing is applied yet.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Baseline(Version);
 
 impl Baseline {
-    /// Marks all migrations up to this version, this one included.
+    /// Marks all migrations up to this version, inclusive.
     pub fn at(version: Version) -> Baseline {
         Baseline(version)
     }
@@ -21,7 +21,7 @@ impl Baseline {
 
 impl Plan for Baseline {
     fn surely_done(&self, set: &Set, position: &SetPosition, _: &Policies) -> bool {
-        // Asked for again, by another replica perhaps: it stands already.
+        // The baseline exists already: it was requested again, possibly by another replica.
         position.applied().is_some_and(|applied| set.position(&self.0).is_some_and(|i| i + 1 == applied))
     }
 

@@ -1,4 +1,4 @@
-//! Whether history and set agree.
+//! The comparison of history and set.
 
 use crate::history::Notice;
 use crate::history::stored;
@@ -10,7 +10,7 @@ use crate::set::checksum::normalized;
 use crate::set::migration::Migration;
 use crate::sql;
 
-/// What a run puts up with.
+/// The policies of a run: the differences between history and set that it tolerates.
 ///
 /// # Examples
 ///
@@ -22,12 +22,14 @@ use crate::sql;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policies {
-    /// Whether a pending migration may be applied after later ones. Off by default: it was tested without them.
+    /// Allows a pending migration to be applied after later ones. Off by default, because it was tested
+    /// without them.
     pub allow_out_of_order: bool,
-    /// Whether the database may have migrations newer than the binary. On by default, with a notice: a rolling
+    /// Allows the database to have migrations newer than the binary. On by default, with a notice: a rolling
     /// deployment restarts old replicas on the new schema.
     pub allow_ahead: bool,
-    /// Whether an applied migration may be missing from the set though the set has newer ones. Off by default.
+    /// Allows an applied migration to be missing from the set although the set has newer ones. Off by
+    /// default.
     pub allow_missing: bool,
 }
 
@@ -38,23 +40,24 @@ impl Default for Policies {
 }
 
 impl Policies {
-    /// What the fields' documentation calls the default.
+    /// The defaults, as documented on the fields.
     pub const DEFAULT: Policies =
         Policies { allow_out_of_order: false, allow_ahead: true, allow_missing: false };
 }
 
-/// Compares every applied migration with the set's, and looks for holes.
+/// Compares every applied migration with the set's, and checks for gaps.
 ///
 /// # Errors
 ///
-/// The first contradiction that `policies` does not allow.
+/// The first difference that `policies` does not allow.
 pub fn check(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     check_rows(state)?;
     let mut notices = Vec::new();
     let mut newer = Vec::new();
     for applied in &state.applied {
         match set.find(&applied.version) {
-            // A new text is no edit of a repeatable migration, and one without its file may be a newer release's.
+            // A new text is not an edit of a repeatable migration, and one without a file may belong to a
+            // newer release.
             _ if applied.version.is_repeatable() => {}
             Some(migration) => notices.extend(check_text(migration, applied)?),
             None if squash::is_replaced(set, &applied.version) => {}
@@ -63,7 +66,7 @@ pub fn check(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec
                 (Refused::Missing { renumbered: None, name, .. }, true) => {
                     notices.push(Notice::Missing { name });
                 }
-                // Its text under another version would be run a second time.
+                // The text would run a second time under the other version.
                 (refused, _) => return Err(refused),
             },
         }
@@ -78,7 +81,7 @@ pub fn check(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec
     Ok(notices)
 }
 
-/// Refuses a history that lacks rows which count.
+/// Refuses a history that lacks rows whose content still matters.
 pub(super) fn check_rows(state: &HistoryState) -> Result<(), Refused> {
     state.lost.clone().map_or(Ok(()), |lost| Err(Refused::RowsLost { lost }))
 }
@@ -90,7 +93,8 @@ pub(super) fn missing(set: &Set, state: &HistoryState, applied: &Applied) -> Ref
     Refused::Missing { version: applied.version.clone(), name: applied.name.clone(), newest, renumbered }
 }
 
-/// Whether a migration that is not applied has the text of one that is. Scripts without a statement are all alike.
+/// Returns true if a migration that is not applied has the text of one that is. Scripts without a statement
+/// are all alike.
 fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &HistoryState) -> bool {
     let does_nothing = migration.up().script().is_some_and(|script| script.statements().is_empty());
     migration.checksum() == applied.checksum
@@ -99,7 +103,7 @@ fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &HistorySt
         && !state.applied.iter().any(|applied| applied.version == *migration.version())
 }
 
-/// Whether a migration still has the text that was applied.
+/// Checks that a migration still has the applied text.
 fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Notice>, Refused> {
     if migration.checksum() == applied.checksum {
         return Ok(None);
@@ -122,14 +126,14 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
 }
 
-/// Whether a migration of the set is pending before one that is applied, by this release or another one: a release beside
-/// it may have had a later migration that the set does not know.
+/// Checks that no migration of the set is pending before an applied one. The applied one may belong to
+/// another release, which this set does not know.
 fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<Vec<Notice>, Refused> {
     let applied = AppliedVersions::of(state);
     let Some(last) = state.last().filter(|last| !last.version.is_repeatable()) else { return Ok(Vec::new()) };
     let after = set.find(&last.version).map_or(&*last.name, |migration| migration.name());
     let mut notices = Vec::new();
-    // What only is to be marked, because the range that it replaces is applied, is no hole.
+    // A migration that will only be marked, because its replaced range is applied, is not a gap.
     let is_replacing = |m: &dyn Migration| {
         m.replaces().is_some_and(|range| state.applied.iter().any(|applied| range.contains(&applied.version)))
     };
@@ -157,14 +161,14 @@ fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<V
     Ok(notices)
 }
 
-/// The text that was applied, as far as the history kept it. Where a password was left out, it is known only if `now` still has the
-/// same one.
+/// The applied text, if the history stored it. If a password was redacted, the text is known only if `now`
+/// still contains the same one.
 pub(super) fn applied_text(applied: &Applied, now: &str) -> Option<String> {
     let kept = applied.kept.as_ref()?.up.as_deref()?;
     Some(stored::restored(kept, now, applied.checksum).unwrap_or_else(|| kept.to_owned()))
 }
 
-/// The applied versions, for many look-ups.
+/// The applied versions, for repeated lookups.
 pub(super) struct AppliedVersions<'a>(std::collections::HashSet<&'a crate::set::version::Version>);
 
 impl<'a> AppliedVersions<'a> {

@@ -1,4 +1,4 @@
-//! Backward.
+//! Reverts.
 
 use crate::history::stored;
 use crate::history::{Applied, HistoryState, SetPosition};
@@ -10,12 +10,12 @@ use crate::set::script::Script;
 use crate::set::version::Version;
 use std::borrow::Cow;
 
-/// Reverts applied migrations, the last applied first, also those that the set never had: the history kept their
-/// down scripts.
+/// Reverts applied migrations, the last applied first, including those that the set never had: the history
+/// stored their down scripts.
 ///
-/// What this library did not run it does not revert, unless it is asked for by name: a migration that was marked as applied,
-/// by a baseline, an adoption, a squash or a resolve, stands for what was there before, and its down script would drop that.
-/// [`Down::including_marked`] asks for it.
+/// Migrations that this library did not run are not reverted unless that is requested explicitly. A migration
+/// that a baseline, an adoption, a squash or a resolve marked as applied represents earlier objects, and its
+/// down script would drop those. [`Down::including_marked`] requests it.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Down {
@@ -38,7 +38,7 @@ impl Down {
         Down::of(Extent::Count(count))
     }
 
-    /// Reverts all that was applied with a later version; `version` itself stays.
+    /// Reverts everything applied with a later version; `version` itself stays.
     pub fn to(version: Version) -> Down {
         Down::of(Extent::To(version))
     }
@@ -48,8 +48,9 @@ impl Down {
         Down::of(Extent::All)
     }
 
-    /// Reverts a whole deployment: all that the last run has applied. What was marked rather than run, by a baseline, an adoption or a squash,
-    /// is no deployment: where the last run did nothing else, that is refused.
+    /// Reverts a whole deployment: everything that the last run applied. Migrations that a baseline, an
+    /// adoption or a squash marked do not form a deployment; if the last run did nothing else, the revert is
+    /// refused.
     ///
     /// # Examples
     ///
@@ -79,16 +80,16 @@ impl Down {
         Down::of(Extent::LastRun)
     }
 
-    /// Reverts all that this run has applied, as a history names its runs; the beginning of a name will do where no other run's
-    /// begins like that. Refused where a later run has applied
-    /// something after it.
+    /// Reverts everything that this run applied. A unique prefix of the run's identifier in the history
+    /// suffices. Refused if a later run has applied something since.
     pub fn run(run: impl Into<String>) -> Down {
         Down::of(Extent::Run(run.into()))
     }
 
-    /// The same, and what was marked as applied is reverted too: its down scripts drop what was there before this library.
+    /// Also reverts migrations that were marked as applied. Their down scripts drop objects that existed
+    /// before this library.
     ///
-    /// A deployment never includes it.
+    /// A deployment never includes those.
     ///
     /// # Examples
     ///
@@ -117,14 +118,14 @@ impl Down {
         Down { extent, including_marked: false }
     }
 
-    /// Whether nothing is to be reverted, whatever is applied.
+    /// Returns true if nothing will be reverted, whatever is applied.
     fn is_nothing(&self) -> bool {
         matches!(self.extent, Extent::Count(0))
     }
 
-    /// What is to be reverted, in the order of reverting.
+    /// The migrations to revert, in the order of reverting.
     fn selected<'a>(&self, state: &'a HistoryState) -> Result<Vec<&'a Applied>, Refused> {
-        // A revert that was interrupted goes on before another begins.
+        // An interrupted revert is finished before another one begins.
         let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
         let (begun, others): (Vec<_>, Vec<_>) =
             state.applied.iter().rev().partition(|applied| Some(&applied.version) == begun);
@@ -146,17 +147,19 @@ impl Down {
     }
 }
 
-/// The run of this name, or the only one whose name begins with it: lists show the beginning only.
+/// The run with this identifier, or the only one with this prefix: lists show only the prefix.
 fn meant<'r>(state: &'r HistoryState, run: &'r str) -> &'r str {
     let mut runs = state.applied.iter().map(|applied| applied.run.as_str());
     let Some(first) = runs.find(|name| !run.is_empty() && name.starts_with(run)) else { return run };
     if runs.all(|name| name == first || !name.starts_with(run)) { first } else { run }
 }
 
-/// What a run has applied, in the order of reverting; nothing that another run applied may come after it.
+/// The migrations that a run applied, in the order of reverting. No other run may have applied migrations
+/// after them.
 ///
-/// Only what was run is a deployment: what was marked, by a baseline or as taken over from another tool, was there before, and a down script
-/// would drop it. Repeatable migrations are let go of with whatever is reverted.
+/// A deployment contains only migrations that were run. Migrations marked by a baseline or adopted from
+/// another tool existed before, and a down script would drop their objects. Repeatable migrations are
+/// released with any revert.
 fn applied_by<'a>(state: &'a HistoryState, run: &str) -> Result<Vec<&'a Applied>, Refused> {
     if run.is_empty() {
         return Err(Refused::NoRuns);
@@ -191,7 +194,8 @@ impl From<usize> for Down {
 
 impl Plan for Down {
     fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
-        // Where nothing is applied, a newer release's migration may still be half applied: the history tells.
+        // Even if nothing is applied, a newer release's migration may be half applied, which the history
+        // shows.
         self.is_nothing()
     }
 
@@ -202,7 +206,7 @@ impl Plan for Down {
         if !self.including_marked {
             only_run(state, &reverted)?;
         }
-        // All of them are looked at before any is reverted: a missing down script must not be found half-way.
+        // Build all steps before any runs: a missing down script must not be found halfway.
         let mut steps = if reverted.is_empty() { Vec::new() } else { repeatable::release(set, state)? };
         for applied in reverted {
             steps.push(revert(set, applied)?);
@@ -211,7 +215,8 @@ impl Plan for Down {
     }
 }
 
-/// Refuses to revert what was marked as applied and never run, but for a revert that was begun: that was asked for.
+/// Refuses to revert migrations that were marked and never run, except in a revert that was already begun:
+/// that was requested.
 pub(super) fn only_run(state: &HistoryState, reverted: &[&Applied]) -> Result<(), Refused> {
     let begun = state.interrupted.as_ref().map(|interrupted| &interrupted.version);
     let is_refused = |applied: &&&Applied| applied.marked && Some(&applied.version) != begun;
@@ -219,7 +224,8 @@ pub(super) fn only_run(state: &HistoryState, reverted: &[&Applied]) -> Result<()
     if names.is_empty() { Ok(()) } else { Err(Refused::Marked { names }) }
 }
 
-/// An interrupted migration is finished first: by going forward, or by the revert that was interrupted.
+/// Refuses while a migration is interrupted. It must be finished first: by going forward, or by finishing its
+/// revert.
 pub(super) fn not_while_interrupted(state: &HistoryState) -> Result<(), Refused> {
     match &state.interrupted {
         Some(interrupted) if !interrupted.reverting => Err(Refused::unfinished(interrupted)),
@@ -227,7 +233,7 @@ pub(super) fn not_while_interrupted(state: &HistoryState) -> Result<(), Refused>
     }
 }
 
-/// The step that reverts an applied migration: by the set's down script, else by the one that the history kept.
+/// The step that reverts an applied migration: with the set's down script, or else with the stored one.
 pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Refused> {
     let (version, name) = (applied.version.clone(), applied.name.clone());
     let payload = match set.find(&applied.version).and_then(Migration::down) {

@@ -1,6 +1,6 @@
-//! The ordered steps that take a database from its history to where it should be.
+//! Plans: the ordered steps that take a database from its history to the requested state.
 //!
-//! A plan is a pure function of set and history: every policy is one small type here.
+//! A plan is a pure function of set and history. Each policy is one small type.
 
 mod accept;
 #[cfg(feature = "histories")]
@@ -34,11 +34,11 @@ use crate::history::{HistoryState, SetPosition};
 use crate::set::Set;
 use std::fmt::Debug;
 
-/// Decides what a run does.
+/// Decides the steps of a run.
 ///
 /// # Examples
 ///
-/// A plan of one's own is a few lines: this one applies nothing, and lets the history be checked.
+/// A custom plan takes a few lines. This one applies nothing, but the history is still checked:
 ///
 /// ```
 /// use migrate_core::history::{SetPosition, HistoryState};
@@ -52,33 +52,34 @@ use std::fmt::Debug;
 ///     fn surely_done(&self, _: &Set, _: &SetPosition, _: &Policies) -> bool {
 ///         false
 ///     }
-///     fn decide<'s>(&self, set: &'s Set, state: &State, policies: &Policies) -> Result<Steps<'s>, Refused> {
+///     fn decide<'s>(&self, set: &'s Set, state: &HistoryState, policies: &Policies) -> Result<Steps<'s>, Refused> {
 ///         Ok(Steps::none(check(set, state, policies)?))
 ///     }
 /// }
 /// ```
 pub trait Plan: Debug + Send + Sync {
-    /// Whether there is certainly nothing to do for a database that stands there, so that a run may end without
+    /// Returns true if a database at this position certainly has nothing to do, so that a run can end without
     /// loading its history.
     fn surely_done(&self, set: &Set, position: &SetPosition, policies: &Policies) -> bool;
 
-    /// Whether there is certainly something to do, so that a run may go for the lock without loading the history
-    /// first.
+    /// Returns true if a database at this position certainly has something to do, so that a run can take the
+    /// lock without loading the history first.
     fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
         let _ = (set, position);
         false
     }
 
-    /// Whether it may be decided anew in the middle of a run, because it leads to a place and not over a distance.
+    /// Returns true if the plan may be decided again in the middle of a run, because it targets a version,
+    /// not a number of steps.
     fn may_replan(&self) -> bool {
         false
     }
 
-    /// The steps, in order.
+    /// Decides the steps, in order.
     ///
     /// # Errors
     ///
-    /// When the history and the set contradict each other, or what is asked for can't be done.
+    /// If the history and the set contradict each other, or if the request can't be fulfilled.
     fn decide<'s>(
         &self,
         set: &'s Set,

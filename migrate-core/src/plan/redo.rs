@@ -1,12 +1,12 @@
-//! Back and forward again.
+//! Redo: a revert followed by an apply.
 
 use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::down::{not_while_interrupted, only_run, revert};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
 use crate::set::Set;
 
-/// Reverts the last applied migrations and applies them again, as the set has them now: for the one that is being
-/// written.
+/// Reverts the last applied migrations and applies the set's current versions of them: for a migration under
+/// development.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Redo {
@@ -20,7 +20,7 @@ impl Redo {
         Redo { count, including_marked: false }
     }
 
-    /// The same, and what was marked as applied is reverted and run, too: see [`Down::including_marked`].
+    /// Also reverts and runs migrations that were marked as applied: see [`Down::including_marked`].
     ///
     /// [`Down::including_marked`]: crate::plan::Down::including_marked
     pub fn including_marked(self) -> Redo {
@@ -46,7 +46,7 @@ impl Plan for Redo {
         if !self.including_marked {
             only_run(state, &redone.iter().rev().collect::<Vec<_>>())?;
         }
-        // An edit of what is redone is the point; an edit of what stays is not.
+        // An edit of a redone migration is the purpose; an edit of any other one is not.
         let rest = HistoryState { applied: stays.to_vec(), ..state.clone() };
         let notices = check(set, &rest, policies)?;
         let mut steps = repeatable::release(set, state)?;

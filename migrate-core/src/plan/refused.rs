@@ -1,4 +1,4 @@
-//! Refusals: the reasons not to make a plan.
+//! Refusals: the reasons why a plan can't be made.
 
 use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
 use crate::display::printable::{Printable, printable};
@@ -24,7 +24,7 @@ pub enum Refused {
         applied: Checksum,
         /// The checksum it has now.
         now: Checksum,
-        /// What changed; empty when the history did not keep the text.
+        /// The change of the text; empty if the history did not store it.
         diff: Diff,
     },
 
@@ -34,7 +34,7 @@ pub enum Refused {
         version: Version,
         /// The migration's name.
         name: String,
-        /// What changed; empty when the history did not keep the text.
+        /// The change of the text; empty if the history did not store it.
         diff: Diff,
     },
 
@@ -54,7 +54,7 @@ pub enum Refused {
         name: String,
         /// The newest migration of the set.
         newest: String,
-        /// The name of a migration of the set that is not applied and has the same text.
+        /// The name of a pending migration of the set with the same text.
         renumbered: Option<String>,
     },
 
@@ -72,13 +72,13 @@ pub enum Refused {
 
     /// A migration is pending although a later one is applied.
     OutOfOrder {
-        /// The version that is pending.
+        /// The pending version.
         version: Version,
         /// Its name.
         name: String,
-        /// The name of the applied migration that comes after it.
+        /// The name of the applied migration that follows it in order.
         after: String,
-        /// An applied migration that the set does not have, and that has the same text.
+        /// An applied migration with the same text that the set does not have.
         applied_as: Option<Box<AppliedRef>>,
     },
 
@@ -100,23 +100,23 @@ pub enum Refused {
     KeptDown {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The fault in it.
         problem: String,
     },
 
     /// Neither the set nor the history has the given version.
     UnknownVersion {
-        /// The version asked for.
+        /// The requested version.
         version: Version,
-        /// The name of the last migration that there is.
+        /// The name of the last existing migration.
         last: Option<String>,
     },
 
     /// No migration applied by the run to revert is still applied.
     UnknownRun {
-        /// The run asked for.
+        /// The requested run.
         run: String,
-        /// The run that applied what was applied last.
+        /// The run that made the last change.
         last: Option<String>,
     },
 
@@ -140,24 +140,24 @@ pub enum Refused {
 
     /// A run can't be reverted: later runs have applied migrations after it.
     RunBeneath {
-        /// The run asked for.
+        /// The requested run.
         run: String,
-        /// How many migrations other runs have applied after it.
+        /// The number of migrations that other runs have applied after it.
         later: usize,
         /// The name of the first of them.
         first: String,
     },
 
-    /// Rows were deleted from the middle of the history, and the remaining rows do not add up to what its end says is applied:
-    /// a run would apply their migrations a second time.
+    /// Rows were deleted from the middle of the history, and the remaining rows do not add up to the digest
+    /// at its end: a run would apply their migrations a second time.
     RowsLost {
-        /// Which rows.
+        /// The missing rows.
         lost: LostRows,
     },
 
     /// A baseline was requested, but migrations are already applied.
     NotEmpty {
-        /// How many migrations are applied.
+        /// The number of applied migrations.
         applied: usize,
         /// The name of the last one.
         last: String,
@@ -169,7 +169,7 @@ pub enum Refused {
         version: Version,
         /// Its name.
         name: String,
-        /// Whether it is applied.
+        /// True if it is applied.
         applied: bool,
     },
 
@@ -177,9 +177,9 @@ pub enum Refused {
     NoSuchStatement {
         /// Its name.
         name: String,
-        /// The statement asked for, the first being 1.
+        /// The requested statement, starting at 1.
         statement: usize,
-        /// How many there are.
+        /// The number of statements.
         statements: usize,
     },
 
@@ -187,14 +187,14 @@ pub enum Refused {
     #[cfg(feature = "histories")]
     UnusableHistory(crate::history::foreign::UnusableHistory),
 
-    /// A migration that runs statement by statement is unfinished, and was edited or removed since, or another request
-    /// came before it was finished.
+    /// A migration that runs statement by statement is unfinished, and was edited or removed since, or
+    /// another action was requested before it was finished.
     Interrupted {
         /// The version.
         version: Version,
         /// Its name.
         name: String,
-        /// How many statements are done.
+        /// The number of finished statements.
         statements_done: usize,
         /// The reason why it can't resume.
         problem: Interruption,
@@ -431,7 +431,7 @@ impl Explain for Refused {
 }
 
 impl Refused {
-    /// The refusal of any other request before an interrupted migration is finished.
+    /// The refusal of any other request while a migration is interrupted.
     pub fn unfinished(interrupted: &Interrupted) -> Refused {
         let problem = if interrupted.reverting { Interruption::Reverting } else { Interruption::Applying };
         Refused::interrupted(interrupted, problem)
@@ -458,7 +458,7 @@ pub enum RefusedKind {
     OtherStatements,
     /// The migration is not applied.
     NotApplied,
-    /// An applied migration is missing from the set.
+    /// The set lacks an applied migration.
     Missing,
     /// A range of migrations is replaced, and some of it is not applied.
     PartlyReplaced,
@@ -470,9 +470,9 @@ pub enum RefusedKind {
     NoDown,
     /// A stored down script can't be run.
     KeptDown,
-    /// Nothing has the given version.
+    /// No migration has the given version.
     UnknownVersion,
-    /// Nothing is left of the run.
+    /// None of the run's migrations is still applied.
     UnknownRun,
     /// The run marked migrations as applied.
     MarkedRun,
@@ -499,7 +499,7 @@ pub enum RefusedKind {
 }
 
 impl RefusedKind {
-    /// A word for JSON and for labels.
+    /// The identifier for JSON and for labels.
     pub fn word(self) -> &'static str {
         match self {
             RefusedKind::Edited => "edited",
@@ -567,12 +567,12 @@ pub enum Interruption {
     Edited,
     /// It is missing from the set.
     Missing,
-    /// It was being reverted, and something else was requested.
+    /// It was being reverted, and another action was requested.
     Reverting,
-    /// It was being applied, and something else was requested.
+    /// It was being applied, and another action was requested.
     Applying,
-    /// It runs in a transaction, but its row in the history is one of a run statement by statement, whose last statement is in
-    /// doubt.
+    /// It runs in a transaction, but its history row was written by a run statement by statement, whose last
+    /// statement has an unknown outcome.
     Transaction,
 }
 
@@ -611,7 +611,7 @@ impl Interruption {
 
 const RESTORE: &str = "restore the applied text and make the change in a new migration";
 
-/// A hint at a renumbering: the same text under two versions.
+/// Adds a hint at a renumbering: the same text under two versions.
 fn write_same_text(f: &mut Printable<'_, '_>, other: Option<&str>) -> fmt::Result {
     match other {
         Some(other) => write!(f, "; {other} has the same text, so it was probably renumbered"),
@@ -619,7 +619,7 @@ fn write_same_text(f: &mut Printable<'_, '_>, other: Option<&str>) -> fmt::Resul
     }
 }
 
-/// The advice to keep an applied migration's version: under another one it would be applied a second time.
+/// The advice to keep an applied migration's version, because it would be applied again under another one.
 fn back_to(applied: &str, version: &Version, now: &str) -> NextStep {
     let what = format!(
         "rename {now} back to {applied}, under which it is applied; as {now} it would be applied a second time"
@@ -627,7 +627,7 @@ fn back_to(applied: &str, version: &Version, now: &str) -> NextStep {
     NextStep::rename(now, Some(version.as_written().to_owned()), what)
 }
 
-/// The advice after a loss of rows.
+/// The advice for missing rows.
 fn after_loss(lost: &LostRows) -> Advice {
     let restore = "restore the deleted rows from a backup of the table";
     match lost.names.as_slice() {
@@ -643,18 +643,18 @@ fn after_loss(lost: &LostRows) -> Advice {
     }
 }
 
-/// A change of text, line by line; [`Display`](fmt::Display) gives it in the unified format, after a line feed.
+/// A line-by-line difference; [`Display`](fmt::Display) writes it in the unified format, after a line feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff(String);
 
 impl Diff {
-    /// The change from one text to the other.
+    /// Computes the difference from one text to the other.
     pub fn between(old: &str, new: &str) -> Diff {
         let diff = TextDiff::from_lines(old, new);
         Diff(diff.unified_diff().context_radius(2).header("applied", "now").to_string())
     }
 
-    /// The change in the unified format; empty if it is not known.
+    /// The difference in the unified format; empty if it is not known.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -671,7 +671,7 @@ mod tests {
     use super::*;
     use crate::advice::tests::assert_readers;
 
-    /// An example of each variant; the compiler asks for those that the list lacks.
+    /// One example of each variant; the compiler reports those that the list lacks.
     macro_rules! each_refusal {
         ($($(#[$cfg:meta])* $pattern:pat => $($example:expr),+;)+) => {
             fn is_listed(refused: &Refused) -> bool {

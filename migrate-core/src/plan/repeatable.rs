@@ -6,7 +6,7 @@ use crate::plan::{Refused, Step, Superseded};
 use crate::set::Set;
 use crate::set::migration::Migration;
 
-/// The steps for the repeatable migrations of a set that are not applied as they are now, in the order of their names.
+/// The steps for repeatable migrations whose current text is not applied, in the order of their names.
 pub(super) fn pending<'s>(set: &'s Set, state: &HistoryState) -> Vec<Step<'s>> {
     let repeatable = set.iter().filter(|migration| migration.version().is_repeatable());
     repeatable.filter_map(|migration| step(migration, state)).collect()
@@ -24,8 +24,9 @@ pub(super) fn superseded(applied: &Applied) -> Superseded {
     Superseded { version: applied.version.clone(), checksum: applied.checksum }
 }
 
-/// The steps before a versioned migration is reverted: what repeatable ones have made may lean on it, and be gone with it. So they
-/// are reverted where they have a down script, and count as applied no more in any case: the next run applies them again.
+/// The steps before a versioned migration is reverted. Objects of repeatable migrations may depend on it and
+/// disappear with it. So repeatable migrations are reverted if they have a down script, and no longer count
+/// as applied in any case: the next run applies them again.
 pub(super) fn release<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refused> {
     let mut applied: Vec<&Applied> = state.applied.iter().filter(|a| a.version.is_repeatable()).collect();
     applied.sort_by(|a, b| b.version.cmp(&a.version));

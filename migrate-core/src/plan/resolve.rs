@@ -1,4 +1,4 @@
-//! Settling by hand what a program can't tell.
+//! Manual resolution of states that a program can't determine.
 
 use crate::history::{HistoryState, Interrupted, SetPosition};
 use crate::plan::repeatable::superseded;
@@ -9,20 +9,20 @@ use crate::set::Set;
 use crate::set::migration::{Migration, Payload};
 use crate::set::version::Version;
 
-/// What a migration comes down to, in the judgement of a person who has looked.
+/// The state of a migration as an operator has determined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resolution {
-    /// It is applied: all that its up script does is there.
+    /// It is applied: all effects of its up script exist.
     Applied,
-    /// It is not applied: nothing that its up script does is there, or no longer.
+    /// It is not applied: no effect of its up script exists, or none does any longer.
     Reverted,
-    /// It was interrupted, and is to go on at this statement of its script, the first being 1: those before it are done,
-    /// this one is not.
+    /// It was interrupted and is to resume at this statement of its script, starting at 1: the statements
+    /// before it are done, and this one is not.
     ResumeAt(usize),
 }
 
-/// Records what a migration comes down to, without running anything.
+/// Records the state of a migration without running anything.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Resolve {
@@ -37,7 +37,7 @@ impl Resolve {
         Resolve { version, resolution, reason: None }
     }
 
-    /// The same, with a reason for the history to keep.
+    /// Adds a reason, which the history stores.
     pub fn because(self, reason: impl Into<String>) -> Resolve {
         Resolve { reason: Some(reason.into()), ..self }
     }
@@ -59,7 +59,7 @@ impl Resolve {
             (Resolution::Reverted, Some(applied), _) => {
                 Ok(Some(Step::unmark(applied.version.clone(), applied.name.clone(), applied.checksum)))
             }
-            // The new text of a repeatable migration is there already.
+            // The new text of a repeatable migration is already in effect.
             (Resolution::Applied, Some(applied), Some(migration))
                 if applied.version.is_repeatable() && applied.checksum != migration.checksum() =>
             {
@@ -78,7 +78,7 @@ impl Resolve {
         }
     }
 
-    /// The step for a migration that was interrupted, which puts an end to the attempt.
+    /// The step for an interrupted migration, which ends the attempt.
     fn settle<'s>(&self, set: &'s Set, interrupted: &Interrupted) -> Result<Step<'s>, Refused> {
         let (version, name) = (interrupted.version.clone(), interrupted.name.clone());
         let migration = set.find(&version);
@@ -86,7 +86,7 @@ impl Resolve {
         let bare = Step::unmark(version, name, interrupted.checksum);
         let step = match self.resolution {
             Resolution::Applied => {
-                // The text that was begun, which need not be the set's, is what counts as applied.
+                // The text with which it was begun, which may differ from the set's, counts as applied.
                 let kept = migration.filter(|m| m.checksum() == interrupted.checksum).map(Step::mark);
                 Step {
                     changes: !interrupted.reverting,
@@ -108,7 +108,7 @@ impl Resolve {
     }
 }
 
-/// How many statements are done when an interrupted migration goes on at one.
+/// The number of finished statements if an interrupted migration resumes at the given one.
 fn resume_at(
     statement: usize,
     migration: Option<&dyn Migration>,

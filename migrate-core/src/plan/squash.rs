@@ -1,4 +1,5 @@
-//! Migrations that replace a range of others: run where none of the range is applied, and marked where all of it is.
+//! Migrations that replace a range of others: run if none of the range is applied, and marked if all of it
+//! is.
 
 use crate::history::{Applied, HistoryState};
 use crate::plan::repeatable::superseded;
@@ -8,7 +9,7 @@ use crate::set::migration::Migration;
 use crate::set::version::Version;
 use std::ops::RangeInclusive;
 
-/// What is to be done for a pending migration, where it replaces others.
+/// The steps for a pending migration that replaces others.
 pub(super) fn steps<'s>(
     set: &'s Set,
     state: &HistoryState,
@@ -20,7 +21,7 @@ pub(super) fn steps<'s>(
         return Ok(vec![Step::apply(migration)]);
     }
     let files: Vec<&dyn Migration> = set.replaced().filter(|m| range.contains(m.version())).collect();
-    // Versions are applied in order, so where the last one is applied all of them are.
+    // Versions are applied in order, so if the last one is applied, all of them are.
     let last = range.end();
     if !files.iter().map(|m| m.version()).chain(applied.iter().map(|a| &a.version)).any(|v| v == last) {
         return Err(Refused::PartlyReplaced {
@@ -41,7 +42,7 @@ pub(super) fn steps<'s>(
     Ok(steps)
 }
 
-/// Whether a migration of the set stands for this version.
+/// Returns true if a migration of the set replaces this version.
 pub(super) fn is_replaced(set: &Set, version: &Version) -> bool {
     set.iter().filter_map(Migration::replaces).any(|range| range.contains(version))
 }

@@ -1,4 +1,4 @@
-//! What a plan consists of.
+//! Steps: the elements of a plan.
 
 use crate::history::Notice;
 use crate::history::{Applied, Interrupted};
@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a step does with its migration.
+/// The action of a step on its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -26,12 +26,12 @@ pub enum Action {
     Unmark,
     /// Moves the checkpoint of an interrupted migration and runs nothing.
     Rewind,
-    /// Records that an applied migration's text is another one now, and runs nothing.
+    /// Records that the text of an applied migration has changed, and runs nothing.
     Accept,
 }
 
 impl Action {
-    /// The word that a history keeps.
+    /// The identifier stored in the history.
     pub fn word(self) -> &'static str {
         match self {
             Action::Apply => "apply",
@@ -43,7 +43,7 @@ impl Action {
         }
     }
 
-    /// What was done, for messages.
+    /// The past participle, for messages.
     pub fn past(self) -> &'static str {
         match self {
             Action::Apply => "applied",
@@ -62,11 +62,11 @@ impl fmt::Display for Action {
     }
 }
 
-/// Apply, revert or mark one migration.
+/// One action on one migration.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step<'s> {
-    /// What is done.
+    /// The action.
     pub action: Action,
     /// The migration's version.
     pub version: Version,
@@ -74,34 +74,35 @@ pub struct Step<'s> {
     pub name: Cow<'s, str>,
     /// The migration's checksum; for a revert, the one it was applied with.
     pub checksum: Checksum,
-    /// What is run; nothing for the actions that only record.
+    /// The work to run; `None` for actions that only record.
     pub payload: Option<Payload<'s>>,
-    /// The queries that prove it right before it is committed; only for [`Action::Apply`].
+    /// The queries that verify the migration before it is committed; only for [`Action::Apply`].
     pub verify: Option<&'s Script>,
-    /// The up script, for the history to keep.
+    /// The up script to store in the history.
     pub up: Option<Cow<'s, Script>>,
-    /// The down script, for the history to keep.
+    /// The down script to store in the history.
     pub down: Option<Cow<'s, Script>>,
-    /// Whether it changes what counts as applied. Not so where somebody settles by hand what a migration that was
-    /// interrupted half-way comes down to.
+    /// True if the step changes which migrations count as applied. False if an operator settles a migration
+    /// that was interrupted halfway.
     pub changes: bool,
-    /// The interrupted attempt that it puts an end to.
+    /// The interrupted attempt that the step ends.
     pub settles: Option<Settled>,
-    /// The applied migrations whose place it takes: the earlier text of a repeatable one, or the range that it replaces.
-    /// They count as applied no more.
+    /// The applied migrations that it supersedes: the earlier text of a repeatable one, or the range that it
+    /// replaces. They no longer count as applied.
     pub supersedes: Vec<Superseded>,
-    /// For a mark that takes over what another tool has applied: when, and how long it took. Such marks are committed
+    /// For a mark that adopts another tool's migration: the time and the duration. Such marks are committed
     /// together.
     pub adopted: Option<Adopted>,
-    /// Why it was taken, in the words of whoever took it by hand.
+    /// The reason that the operator gave.
     pub reason: Option<Cow<'s, str>>,
-    /// How many of its statements an interrupted attempt has done for certain: it goes on after them.
+    /// The number of statements that an interrupted attempt certainly finished: the step continues after
+    /// them.
     pub statements_done: usize,
-    /// Whether it goes on with an interrupted attempt.
+    /// True if it resumes an interrupted attempt.
     pub is_resumed: bool,
 }
 
-/// An applied migration whose place a step takes.
+/// An applied migration that a step supersedes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superseded {
     /// Its version.
@@ -110,38 +111,38 @@ pub struct Superseded {
     pub checksum: Checksum,
 }
 
-/// When another tool applied a migration, as far as it says so.
+/// The time and the duration of another tool's application, if it stores them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Adopted {
-    /// When.
+    /// The time of the application.
     pub at: Option<SystemTime>,
-    /// How long it took.
+    /// Its duration.
     pub took: Option<Duration>,
-    /// What the backend needs to see whether the other tool's history is still as it was read.
+    /// The backend's evidence that the other tool's history is unchanged since it was read.
     pub witness: Arc<[String]>,
 }
 
-/// An interrupted attempt that a step puts an end to.
+/// An interrupted attempt that a step ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settled {
     /// The number of its row.
     pub row: i64,
-    /// For [`Action::Rewind`]: how many statements are done.
+    /// For [`Action::Rewind`]: the number of finished statements.
     pub statements_done: usize,
-    /// Whether it was a revert.
+    /// True if it was a revert.
     pub reverting: bool,
 }
 
 impl Settled {
-    /// This attempt.
+    /// Refers to this attempt.
     pub fn of(interrupted: &Interrupted) -> Settled {
         let Interrupted { row, statements_done, reverting, .. } = *interrupted;
         Settled { row, statements_done, reverting }
     }
 
-    /// The same, to go on after so many statements.
+    /// Sets the number of statements after which the attempt resumes.
     pub fn at(self, statements_done: usize) -> Settled {
         Settled { statements_done, ..self }
     }
@@ -179,8 +180,8 @@ impl<'s> Step<'s> {
         }
     }
 
-    /// Records an applied migration's text of today as the one that counts, without running anything. When it was applied,
-    /// and whether it was run, stays what it was.
+    /// Records the current text of an applied migration as the valid one, without running anything. The time
+    /// of its application stays the same, and so does its mark.
     pub fn accept(migration: &'s dyn Migration, applied: &Applied) -> Step<'s> {
         let accepted = Superseded { version: applied.version.clone(), checksum: applied.checksum };
         Step { action: Action::Accept, ..Step::mark(migration) }.in_place_of(vec![accepted])
@@ -218,34 +219,34 @@ impl<'s> Step<'s> {
         Step { action: Action::Revert, down, payload: Some(payload), ..Step::unmark(version, name, checksum) }
     }
 
-    /// The same step as it goes on after an interrupted attempt.
+    /// Turns the step into one that resumes an interrupted attempt.
     pub(crate) fn resumed(self, interrupted: &Interrupted) -> Step<'s> {
         let done = if self.script().is_some() { interrupted.statements_done } else { 0 };
         Step { statements_done: done, is_resumed: true, ..self }
     }
 
-    /// Whether it goes on with an interrupted migration, or puts an end to the attempt.
+    /// Returns true if the step resumes an interrupted migration or ends the attempt.
     pub(crate) fn goes_on_with(&self, interrupted: &Interrupted) -> bool {
         let direction = if interrupted.reverting { Action::Revert } else { Action::Apply };
         self.version == interrupted.version && (self.settles.is_some() || self.action == direction)
     }
 
-    /// The same in the place of applied migrations.
+    /// Sets the applied migrations that the step supersedes.
     pub fn in_place_of(self, supersedes: Vec<Superseded>) -> Step<'s> {
         Step { supersedes, ..self }
     }
 
-    /// The same as a migration that another tool has applied.
+    /// Marks the migration as applied by another tool.
     pub fn adopted(self, adopted: Adopted, reason: impl Into<Cow<'s, str>>) -> Step<'s> {
         Step { adopted: Some(adopted), reason: Some(reason.into()), ..self }
     }
 
-    /// The script that is run, if any.
+    /// The script to run, if any.
     pub fn script(&self) -> Option<&Script> {
         self.payload.as_ref()?.script()
     }
 
-    /// The digest of all that is applied after this step, given the one before it.
+    /// The digest of all applied migrations after this step, given the digest before it.
     pub fn digest_after(&self, before: Digest) -> Digest {
         if !self.changes {
             return before;
@@ -275,17 +276,17 @@ impl fmt::Display for Step<'_> {
     }
 }
 
-/// A plan's decision: what to do, and what is worth saying though it stops nothing.
+/// A plan's decision: the steps, and notices that do not stop them.
 #[derive(Clone, Debug)]
 pub struct Steps<'s> {
     /// The steps, in order.
     pub steps: Vec<Step<'s>>,
-    /// What was noticed.
+    /// The notices.
     pub notices: Vec<Notice>,
 }
 
 impl<'s> Steps<'s> {
-    /// Nothing to do.
+    /// Creates a decision without steps.
     pub fn none(notices: Vec<Notice>) -> Steps<'s> {
         Steps { steps: Vec::new(), notices }
     }

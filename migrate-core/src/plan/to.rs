@@ -1,16 +1,16 @@
-//! To a version, whichever way that is.
+//! Migration to a version, forward or back.
 
 use crate::history::{HistoryState, SetPosition};
 use crate::plan::{Down, Plan, Policies, Refused, Steps, Up};
 use crate::set::Set;
 use crate::set::version::Version;
 
-/// Takes the database to a version: applies what is missing up to it, or reverts what is beyond it.
+/// Takes the database to a version: applies missing migrations up to it, or reverts those beyond it.
 #[derive(Clone, Debug)]
 pub struct To(Version);
 
 impl To {
-    /// To this version, which is the last applied one afterwards.
+    /// Targets this version, which becomes the last applied one.
     pub fn version(version: Version) -> To {
         To(version)
     }

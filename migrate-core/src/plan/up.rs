@@ -1,4 +1,4 @@
-//! Forward.
+//! Applies.
 
 use crate::history::Notice;
 use crate::history::stored;
@@ -12,7 +12,7 @@ use crate::set::version::Version;
 use crate::sql;
 use crate::sql::TransactionMode;
 
-/// Applies what is pending: all of it, or up to a version.
+/// Applies pending migrations: all of them, or up to a version.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a plan does nothing until it is run"]
 pub struct Up {
@@ -20,15 +20,15 @@ pub struct Up {
 }
 
 impl Up {
-    /// Applies all that is pending.
+    /// Applies all pending migrations.
     pub const ALL: Up = Up { target: None };
 
-    /// Applies what is pending up to a version, this one included.
+    /// Applies pending migrations up to a version, inclusive.
     pub fn to(version: Version) -> Up {
         Up { target: Some(version) }
     }
 
-    /// How many of the set's migrations are to be applied.
+    /// The number of the set's migrations up to the target.
     fn count(&self, set: &Set) -> Option<usize> {
         match &self.target {
             None => Some(set.len()),
@@ -80,7 +80,7 @@ impl Plan for Up {
                 None => steps.push(Step::apply(migration)),
             }
         }
-        // An older release must not put its views in the place of those that a newer one has made.
+        // An older release must not replace a newer release's views with its own.
         let is_ahead = notices.iter().any(|notice| matches!(notice, Notice::Ahead { .. }));
         if self.target.is_none() && !is_ahead {
             let pending = repeatable::pending(set, state);
@@ -90,7 +90,7 @@ impl Plan for Up {
     }
 }
 
-/// The refusal to go to a version that does not exist.
+/// The refusal of a version that does not exist.
 pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
     Refused::UnknownVersion {
         version: version.cloned().unwrap_or_else(|| Version::new("", set.order())),
@@ -98,7 +98,7 @@ pub(super) fn unknown(set: &Set, version: Option<&Version>) -> Refused {
     }
 }
 
-/// The step that goes on with an interrupted migration: before anything else is done.
+/// The step that resumes an interrupted migration, before all others.
 fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refused> {
     let Some(interrupted) = &state.interrupted else { return Ok(Vec::new()) };
     let refuse = |problem| Refused::interrupted(interrupted, problem);
@@ -124,11 +124,12 @@ fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refus
     Ok(vec![Step { settles: Some(Settled::of(interrupted)), ..step }])
 }
 
-/// Whether a script may go on where another text of it failed: the server has refused the statement there, and those before
-/// it are what they were. Of one that holds a secret nobody can tell: the history did not keep it.
+/// Returns true if a script may resume an attempt that failed with another text: the server rejected the
+/// statement, and the statements before it are unchanged. With a secret in the script this is unknown,
+/// because the history did not store it.
 fn is_corrected(interrupted: &Interrupted, script: &Script) -> bool {
     let done = interrupted.statements_done;
-    // Another tool's table has no rows with numbers, in which two texts could stand.
+    // Another tool's table has no numbered rows, which could hold two texts.
     if interrupted.row == 0
         || !interrupted.failed
         || done > 0 && script.transaction() == TransactionMode::Block

@@ -1,11 +1,11 @@
-//! What identifies the text of a migration.
+//! Checksums: the identity of a migration's text.
 
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The checksum of a migration's up script, kept with the algorithm that made it.
+/// The checksum of a migration's up script, together with the algorithm that computed it.
 ///
 /// [`Checksum::of`] is SHA-256 over the text with a leading byte order mark removed and CRLF folded to LF, so a
 /// checkout on Windows gives the same value as one on Linux. Its text form names the algorithm.
@@ -26,24 +26,24 @@ use std::str::FromStr;
 pub enum Checksum {
     /// SHA-256 over the [`normalized`] text.
     Sha256([u8; 32]),
-    /// What sqlx keeps: SHA-384 over the file, of which these are the first bytes.
+    /// sqlx's checksum: SHA-384 over the file, of which these are the first bytes.
     #[cfg(feature = "histories")]
     Sha384([u8; 32]),
-    /// What refinery keeps: SipHash-1-3 over name, version and text.
+    /// refinery's checksum: SipHash-1-3 over name, version and text.
     #[cfg(feature = "histories")]
     SipHash13([u8; 8]),
-    /// What Flyway keeps: CRC32 over the lines.
+    /// Flyway's checksum: CRC32 over the lines.
     #[cfg(feature = "histories")]
     Crc32([u8; 4]),
 }
 
 impl Checksum {
-    /// The checksum of a script's text.
+    /// Computes the checksum of a script's text.
     pub fn of(text: &str) -> Checksum {
         Checksum::Sha256(Sha256::digest(normalized(text).as_bytes()).into())
     }
 
-    /// The name of the algorithm, as the text form writes it.
+    /// The name of the algorithm, as used in the text form.
     pub fn algorithm(&self) -> &'static str {
         match self {
             Checksum::Sha256(_) => "sha256",
@@ -56,7 +56,7 @@ impl Checksum {
         }
     }
 
-    /// The value itself.
+    /// The raw value.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Checksum::Sha256(bytes) => bytes,
@@ -70,12 +70,14 @@ impl Checksum {
     }
 }
 
-/// A script's text without a leading byte order mark and with LF for CRLF: what checksums cover and histories keep.
+/// Normalizes a script's text: removes a leading byte order mark and turns CRLF into LF. Checksums cover this
+/// form, and histories store it.
 ///
-/// Borrows when there is nothing to change.
+/// Borrows if the text needs no change.
 pub fn normalized(text: &str) -> Cow<'_, str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Most texts have no carriage return at all, which is seen much faster than that they have none before a newline.
+    // Most texts have no carriage return at all, and a search for one byte is much faster than a search for
+    // CRLF.
     if text.as_bytes().contains(&b'\r') && text.contains("\r\n") {
         Cow::Owned(text.replace("\r\n", "\n"))
     } else {
@@ -108,7 +110,7 @@ impl FromStr for Checksum {
     }
 }
 
-/// The 32 bytes that 64 hexadecimal digits stand for.
+/// Decodes 64 hexadecimal digits into 32 bytes.
 pub(crate) fn hex_32(digits: &str) -> Option<[u8; 32]> {
     let digits = digits.as_bytes();
     if digits.len() != 64 {
@@ -126,7 +128,7 @@ pub(crate) fn hex_32(digits: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
-    /// The vector of shared test data: Prisma's SHA-256 of the same LF text is this value too.
+    /// Prisma's SHA-256 of the same LF text gives this value, too.
     #[test]
     fn a_known_text_has_its_known_checksum() {
         let checksum = Checksum::of("CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);\n");

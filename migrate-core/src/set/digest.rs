@@ -1,4 +1,4 @@
-//! One value for all that is applied.
+//! Digests: one value that stands for all applied migrations.
 
 use crate::set::checksum::hex_32;
 use crate::{Checksum, Version};
@@ -8,12 +8,12 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 
-/// The digest of a set of applied migrations: the sum, modulo 2^256, of a SHA-256 for each of them.
+/// The digest of a set of applied migrations: the sum, modulo 2^256, of one SHA-256 per migration.
 ///
-/// A history keeps with each row the digest of all that is applied after it: the digest before it, plus (or, for a
-/// revert, minus) the migration's own. So one row tells whether anything is pending, and how much. A sum rather than
-/// a chain, because a database that got the same migrations in another order is in the same state, and must have
-/// the one-round-trip boot too.
+/// Each history row stores the digest of everything applied after it: the digest before it, plus (for a
+/// revert, minus) the migration's own digest. So a single row tells whether anything is pending, and how
+/// much. The digest is a sum and not a chain because the order does not matter: a database that received the
+/// same migrations in another order is in the same state and deserves the same one-round-trip boot.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use std::str::FromStr;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of nothing applied.
+    /// The digest of an empty set.
     pub const EMPTY: Digest = Digest([0; 32]);
 
     /// The digest of one migration: its version and the checksum of its up script.
@@ -44,12 +44,12 @@ impl Digest {
         Digest(hasher.finalize().into())
     }
 
-    /// The bytes, the most significant first.
+    /// The bytes, most significant first.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The digest that [`Digest::as_bytes`] came from.
+    /// Creates a digest from the bytes of [`Digest::as_bytes`].
     pub const fn from_bytes(bytes: [u8; 32]) -> Digest {
         Digest(bytes)
     }
@@ -110,14 +110,15 @@ impl FromStr for Digest {
     }
 }
 
-/// The digests of a set's beginnings: of nothing, of its first migration, of its first two, and so on to all.
+/// The digests of every prefix of a set: of no migration, of the first one, of the first two, and so on up to
+/// all.
 ///
 /// `migrate!` emits it as one constant, so a boot computes no hash.
 #[derive(Clone, Debug)]
 pub struct DigestChain(Cow<'static, [u8]>);
 
 impl DigestChain {
-    /// The chain of migrations in the set's order.
+    /// Computes the chain for migrations in the set's order.
     pub fn of<'a>(migrations: impl IntoIterator<Item = (&'a Version, Checksum)>) -> DigestChain {
         let mut digest = Digest::EMPTY;
         let mut bytes = digest.0.to_vec();
@@ -128,13 +129,13 @@ impl DigestChain {
         DigestChain(Cow::Owned(bytes))
     }
 
-    /// What `migrate!` emits: the digests' bytes, one after the other.
+    /// Wraps the constant that `migrate!` emits: the concatenated bytes of the digests.
     #[doc(hidden)]
     pub const fn from_static(bytes: &'static [u8]) -> DigestChain {
         DigestChain(Cow::Borrowed(bytes))
     }
 
-    /// How many migrations the set has.
+    /// The number of migrations in the set.
     pub(crate) const fn migrations(&self) -> usize {
         let bytes = match &self.0 {
             Cow::Borrowed(bytes) => bytes.len(),
@@ -143,7 +144,7 @@ impl DigestChain {
         bytes / 32 - 1
     }
 
-    /// The bytes of all digests, 32 each.
+    /// The bytes of all digests, 32 bytes each.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -152,7 +153,7 @@ impl DigestChain {
     ///
     /// # Panics
     ///
-    /// When the set has fewer.
+    /// If the set has fewer migrations.
     pub fn of_first(&self, count: usize) -> Digest {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(&self.0[count * 32..count * 32 + 32]);
@@ -164,9 +165,10 @@ impl DigestChain {
         self.of_first(self.0.len() / 32 - 1)
     }
 
-    /// How many of the set's first migrations make up `digest`, if it is the digest of a beginning at all.
+    /// The number of leading migrations whose digest is `digest`, or `None` if it is not the digest of any
+    /// prefix.
     pub fn position(&self, digest: &Digest) -> Option<usize> {
-        // From the end: a database is seldom far behind.
+        // Search from the end, because a database is seldom far behind.
         self.0.chunks(32).rposition(|bytes| bytes == digest.0)
     }
 }

@@ -1,4 +1,4 @@
-//! Migrations with values in the place of their placeholders.
+//! Migrations whose placeholders are replaced with values.
 
 use crate::set::checksum::Checksum;
 use crate::set::migration::{Migration, Payload, SqlMigration};
@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// A migration whose scripts get their values when they are asked for, so that a boot without work fills none.
+/// A migration whose scripts are filled when they are requested, so that a boot with nothing to do fills
+/// none.
 #[derive(Clone, Debug)]
 pub(crate) struct Filled {
     base: Base,
@@ -17,7 +18,7 @@ pub(crate) struct Filled {
     values: Arc<Values>,
 }
 
-/// The migration as it is written.
+/// The migration before its placeholders are filled.
 #[derive(Clone, Debug)]
 pub(crate) enum Base {
     Embedded(&'static SqlMigration),
@@ -39,7 +40,7 @@ impl Filled {
         Filled { base, verify, values }
     }
 
-    /// The migration as it is written.
+    /// The migration before its placeholders are filled.
     pub(crate) fn base(&self) -> Base {
         self.base.clone()
     }

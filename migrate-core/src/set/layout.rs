@@ -3,7 +3,7 @@
 use crate::set::version::VersionOrder;
 use std::fmt;
 
-/// A directory convention that migrations are read from.
+/// A directory convention for migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {
@@ -26,7 +26,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// How the versions of its migrations compare.
+    /// The order of the layout's versions.
     pub fn order(self) -> VersionOrder {
         match self {
             Layout::Flat | Layout::Flyway | Layout::Refinery | Layout::Goose | Layout::Tern => {
@@ -38,7 +38,7 @@ impl Layout {
 }
 
 impl Layout {
-    /// Its name.
+    /// The name of the tool.
     pub(crate) fn tool(self) -> &'static str {
         match self {
             Layout::Flat => "flat",

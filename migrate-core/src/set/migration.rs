@@ -1,4 +1,4 @@
-//! One versioned change.
+//! Migrations: one versioned change each.
 
 use crate::set::checksum::Checksum;
 use crate::set::script::Script;
@@ -7,52 +7,54 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
-/// One versioned change: what takes a schema forward, and optionally what takes it back and what proves it right.
+/// One versioned change: an up script, and optionally a down script and queries that verify the result.
 ///
-/// Implemented by [`SqlMigration`], which is what `migrate!` embeds and what a folder read at run time gives.
+/// [`SqlMigration`] implements it; `migrate!` embeds those, and a folder read at run time yields them.
 pub trait Migration: Debug + Send + Sync {
-    /// Its identity within the set, and its place there.
+    /// The version: the migration's identity and its position within the set.
     fn version(&self) -> &Version;
 
-    /// Its name as people know it: the file's name without endings, or the folder's: `0001_create_users`.
+    /// The display name: the file name without its endings, or the folder name, such as `0001_create_users`.
     fn name(&self) -> &str;
 
-    /// What identifies [`Migration::up`]: an applied migration whose checksum changes was edited.
+    /// The checksum of [`Migration::up`]. If it differs from the recorded one, an applied migration was
+    /// edited.
     fn checksum(&self) -> Checksum;
 
-    /// The versions that it replaces, the last one included: it is run where none of them is applied, and recorded
-    /// without being run where all of them are.
+    /// The range of versions that this migration replaces, inclusive. It runs where none of them is applied,
+    /// and is recorded without running where all of them are.
     fn replaces(&self) -> Option<RangeInclusive<Version>> {
         None
     }
 
-    /// What takes the schema forward.
+    /// Takes the schema forward.
     fn up(&self) -> Payload<'_>;
 
-    /// What takes the schema back, if there is such a thing.
+    /// Takes the schema back, if the migration supports that.
     fn down(&self) -> Option<Payload<'_>>;
 
-    /// Queries that prove the migration right: each returns no row, or a single true.
+    /// Queries that verify the migration: each must return no row, or a single `true`.
     fn verify(&self) -> Option<&Script>;
 }
 
-/// What a step does: an open choice, more kinds will come. What needs a script asks for one, and says what it does without.
+/// The work of a step. More kinds will follow: code that needs a script asks for one, and handles its
+/// absence.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Payload<'a> {
-    /// SQL: borrowed from the set, or owned when it was kept by a history.
+    /// SQL, borrowed from the set or owned if a history stored it.
     Script(Cow<'a, Script>),
 }
 
 impl<'a> Payload<'a> {
-    /// The script that it is, if it is one.
+    /// The script, if this payload is one.
     pub fn script(&self) -> Option<&Script> {
         match self {
             Payload::Script(script) => Some(script),
         }
     }
 
-    /// The same, borrowed from the set where it can be.
+    /// The script, borrowed from the set where possible.
     pub fn into_script(self) -> Option<Cow<'a, Script>> {
         match self {
             Payload::Script(script) => Some(script),
@@ -73,23 +75,23 @@ pub struct SqlMigration {
 }
 
 impl SqlMigration {
-    /// A migration of an up script, identified by the checksum of its text.
+    /// Creates a migration from an up script, identified by the checksum of its text.
     pub fn new(version: Version, name: impl Into<Cow<'static, str>>, up: Script) -> SqlMigration {
         let checksum = Checksum::of(up.source());
         SqlMigration { version, name: name.into(), checksum, up, down: None, verify: None }
     }
 
-    /// The same migration with a down script.
+    /// Adds a down script.
     pub fn with_down(self, down: Script) -> SqlMigration {
         SqlMigration { down: Some(Box::new(down)), ..self }
     }
 
-    /// The same migration with a verify script.
+    /// Adds a verify script.
     pub fn with_verify(self, verify: Script) -> SqlMigration {
         SqlMigration { verify: Some(Box::new(verify)), ..self }
     }
 
-    /// An embedded one.
+    /// Creates an embedded migration.
     pub(crate) fn from_static(
         version: Version,
         name: &'static str,
@@ -108,12 +110,12 @@ impl SqlMigration {
         &self.up
     }
 
-    /// The down script, if there is one.
+    /// The down script, if any.
     pub fn down_script(&self) -> Option<&Script> {
         self.down.as_deref()
     }
 
-    /// The verify script, if there is one.
+    /// The verify script, if any.
     pub fn verify_script(&self) -> Option<&Script> {
         self.verify.as_deref()
     }

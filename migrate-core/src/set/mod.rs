@@ -1,4 +1,4 @@
-//! The ordered migrations that one `migrate!()` embeds.
+//! Migration sets: the ordered migrations that one `migrate!()` embeds.
 
 pub mod checksum;
 pub mod digest;
@@ -28,12 +28,13 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// The name of a set that was not given one.
+/// The name of a set that was given none.
 pub const DEFAULT_SET: &str = "default";
 
 static NO_VALUES: Values = Values::NONE;
 
-/// Ordered migrations with a name, so that several sets (an application's, its libraries') live in one database.
+/// A named, ordered collection of migrations. Because sets have names, several of them (an application's and
+/// its libraries') can live in one database.
 ///
 /// A `Set` is always sorted, and no two of its migrations share a version.
 #[derive(Clone, Debug)]
@@ -41,15 +42,16 @@ pub struct Set {
     name: Cow<'static, str>,
     order: VersionOrder,
     members: Members,
-    /// What other migrations of the set replace: not to be applied where nothing of it is applied yet.
+    /// Migrations that other members of the set replace. They are not applied to a database that has none of
+    /// their range.
     replaced: Members,
     digests: DigestChain,
     folder: Option<Cow<'static, str>>,
-    /// The names of the placeholders that its scripts may have.
+    /// The names of the placeholders that the scripts may use.
     placeholders: Cow<'static, [Cow<'static, str>]>,
-    /// Their values, where they were given.
+    /// The values of the placeholders, if given.
     values: Option<Arc<Values>>,
-    /// What may surprise about the files that it was read from.
+    /// Remarks about the files that the set was read from.
     notices: Cow<'static, [Cow<'static, str>]>,
 }
 
@@ -64,22 +66,22 @@ enum Members {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", crate::clean!("version {version} is both `{first}` and `{second}`: give one of them another version"))]
 pub struct DuplicateVersion {
-    /// The version that both have.
+    /// The shared version.
     pub version: Version,
-    /// The name of one of them.
+    /// The name of one migration.
     pub first: String,
-    /// The name of the other.
+    /// The name of the other migration.
     pub second: String,
 }
 
 crate::debug_as_display!(DuplicateVersion);
 
 impl Set {
-    /// A set of the given migrations, sorted by version.
+    /// Creates a set from the given migrations, sorted by version.
     ///
     /// # Errors
     ///
-    /// When two of them have the same version.
+    /// If two migrations have the same version.
     ///
     /// # Examples
     ///
@@ -125,8 +127,8 @@ impl Set {
         })
     }
 
-    /// What `migrate!` emits: migrations in tables, already sorted, and a place for each that is looked at; the digests of all
-    /// beginnings, and the folder that they came from on the machine that built them.
+    /// Creates the set that `migrate!` emits: packed migrations, already sorted; a cell for each one that is
+    /// unpacked on demand; the digests of all prefixes; and the source folder on the build machine.
     #[doc(hidden)]
     pub const fn from_static(
         name: &'static str,
@@ -152,49 +154,51 @@ impl Set {
         }
     }
 
-    /// The same set under another name.
+    /// Renames the set.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Set {
         Set { name: name.into(), ..self }
     }
 
-    /// The same set with the order of its layout, which an empty one has too.
+    /// Sets the version order of the layout, which an empty set has, too.
     pub(crate) fn ordered(self, order: VersionOrder) -> Set {
         Set { order, ..self }
     }
 
-    /// The same set with the names of its placeholders.
+    /// Declares the names of the placeholders.
     pub(crate) fn declaring(self, placeholders: Vec<String>) -> Set {
         Set { placeholders: placeholders.into_iter().map(Cow::Owned).collect(), ..self }
     }
 
-    /// The same set with what may surprise about its files.
+    /// Attaches remarks about the files.
     pub(crate) fn noting(self, notices: Vec<String>) -> Set {
         Set { notices: notices.into_iter().map(Cow::Owned).collect(), ..self }
     }
 
-    /// What may surprise about the files that it was read from, a line each: files that are no migrations and were left alone, scripts
-    /// that do nothing, invisible characters in names. A macro can't warn of it, so it is shown where the set is run.
+    /// Remarks about the files that the set was read from, one line each: files that were skipped because
+    /// they are not migrations, scripts that do nothing, invisible characters in names. A macro can't emit
+    /// warnings, so they are shown when the set runs.
     pub fn notices(&self) -> impl ExactSizeIterator<Item = &str> {
         self.notices.iter().map(AsRef::as_ref)
     }
 
-    /// The names of the [placeholders](crate::set::placeholder) that its scripts may have.
+    /// The names of the [placeholders](crate::set::placeholder) that the scripts may use.
     pub fn placeholders(&self) -> impl ExactSizeIterator<Item = &str> {
         self.placeholders.iter().map(AsRef::as_ref)
     }
 
-    /// The same set with values in the place of its placeholders, instead of those that it had. Versions, checksums and digests stay.
+    /// Returns the set with these placeholder values, replacing any earlier ones. Versions, checksums and
+    /// digests stay the same.
     pub fn filled(&self, values: Values) -> Set {
         let values = Arc::new(values);
         let (members, replaced) = (self.members.filled(&values), self.replaced.filled(&values));
         Set { members, replaced, values: Some(values), ..self.clone() }
     }
 
-    /// Whether each of its placeholders has a value that it can have.
+    /// Checks that each placeholder has a valid value.
     ///
     /// # Errors
     ///
-    /// The first that is wrong. A set without placeholders has nothing to complain of.
+    /// The first invalid value. A set without placeholders is always valid.
     pub fn check_values(&self) -> Result<(), PlaceholderError> {
         let values = self.values.as_deref().unwrap_or(&NO_VALUES);
         if let Some(name) = values.names().find(|name| !self.placeholders().any(|declared| declared == *name))
@@ -224,11 +228,11 @@ impl Set {
         })
     }
 
-    /// A script that a history kept, with the values of this set.
+    /// Fills a script stored by a history with the values of this set.
     ///
     /// # Errors
     ///
-    /// What is wrong with its placeholders.
+    /// The fault in its placeholders.
     pub fn fill_kept(&self, script: Script) -> Result<Script, String> {
         if self.placeholders.is_empty() {
             return Ok(script);
@@ -244,48 +248,48 @@ impl Set {
         }
     }
 
-    /// The name that tells this set's history from those of other sets in the same database.
+    /// The set's name, which separates its history from those of other sets in the same database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How its versions compare.
+    /// The order of its versions.
     pub fn order(&self) -> VersionOrder {
         self.order
     }
 
-    /// How many migrations it has, those left out that others of it replace.
+    /// The number of migrations, not counting those that others replace.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether it has none.
+    /// True if the set has no migrations.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The migration at a place, the first being 0.
+    /// The migration at an index, starting at 0.
     pub fn get(&self, index: usize) -> Option<&dyn Migration> {
         self.members.get(index)
     }
 
-    /// Its migrations, in order.
+    /// The migrations, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &dyn Migration> + ExactSizeIterator {
         (0..self.len()).map(|index| self.get(index).expect("an index below the length"))
     }
 
-    /// The migrations that others of it replace, in order. They are applied only where the database stands in the
-    /// midst of them.
+    /// The migrations that others replace, in order. They are applied only to a database that has applied
+    /// part of their range.
     pub fn replaced(&self) -> impl Iterator<Item = &dyn Migration> {
         (0..self.replaced.len()).filter_map(|index| self.replaced.get(index))
     }
 
-    /// The place of a version.
+    /// The index of a version.
     pub fn position(&self, version: &Version) -> Option<usize> {
         self.members.position(version)
     }
 
-    /// The migration of a version, also one that another one replaces.
+    /// The migration with this version, including replaced ones.
     pub fn find(&self, version: &Version) -> Option<&dyn Migration> {
         let of = |members: &'_ Members| members.position(version);
         match of(&self.members) {
@@ -294,18 +298,18 @@ impl Set {
         }
     }
 
-    /// The last version, if there is any migration that is not repeatable.
+    /// The last version, ignoring repeatable migrations.
     pub fn last_version(&self) -> Option<&Version> {
         self.iter().rev().map(Migration::version).find(|version| !version.is_repeatable())
     }
 
-    /// The digests of its beginnings.
+    /// The digests of its prefixes.
     pub fn digests(&self) -> &DigestChain {
         &self.digests
     }
 
-    /// The folder that `migrate!` read on the machine that built the binary; none in a release build, which says
-    /// nothing of that machine.
+    /// The folder that `migrate!` read on the build machine. `None` in a release build, which reveals nothing
+    /// about that machine.
     pub fn folder(&self) -> Option<&str> {
         self.folder.as_deref().filter(|folder| !folder.is_empty())
     }
@@ -320,7 +324,7 @@ impl Members {
         }
     }
 
-    /// The same with values.
+    /// Fills the placeholders of all members.
     fn filled(&self, values: &Arc<Values>) -> Members {
         let fill = |base| Filled::new(base, Arc::clone(values));
         Members::Filled(match self {
@@ -352,12 +356,12 @@ impl Members {
     }
 }
 
-/// Divides sorted migrations into those that count and those that others replace. What replaces others may be replaced in its turn;
-/// then its range counts no more.
+/// Divides sorted migrations into active and replaced ones. A migration that replaces others may itself be
+/// replaced; then its own range no longer counts.
 pub fn divide<M>(migrations: Vec<M>, of: impl Fn(&M) -> &dyn Migration) -> (Vec<M>, Vec<M>) {
     let mut ranges: Vec<RangeInclusive<Version>> = Vec::new();
     let (mut count, mut replaced) = (Vec::new(), Vec::new());
-    // From the end: a range lies before what replaces it.
+    // Iterate from the end: a range precedes the migration that replaces it.
     for migration in migrations.into_iter().rev() {
         let version = of(&migration).version();
         if ranges.iter().any(|range| range.contains(version)) {

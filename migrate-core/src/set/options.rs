@@ -11,12 +11,12 @@
 //! | `lock_timeout`, `statement_timeout` | a time as PostgreSQL writes it: `5s`, `10min`, `250` (milliseconds), `0` (no limit) | every script |
 //! | `transaction` | `block` or `none` | up, down |
 //! | `phase` | `expand` or `contract` | up |
-//! | `allow` | ids of lint rules with commas between: `drop-table,drop-column`; `_` is read as `-` | up, down |
-//! | `replaces` | the version that it replaces, `0001`, or the first and the last of several, `0001..0042` | up |
+//! | `allow` | comma-separated ids of lint rules: `drop-table,drop-column`; `_` is read as `-` | up, down |
+//! | `replaces` | the replaced version, `0001`, or the first and the last of a range, `0001..0042` | up |
 //!
-//! The header is what stands before the first statement: comments from `--` to the end of the line, of which those
-//! that begin with `migrate:` hold options, and block comments, which hold none. sqlx's `-- no-transaction` stands for
-//! `transaction=none`. Each script has a header of its own.
+//! The header is everything before the first statement. Comments from `--` to the end of the line hold
+//! options if they begin with `migrate:`; block comments hold none. sqlx's `-- no-transaction` means
+//! `transaction=none`. Each script has its own header.
 
 use crate::set::Role;
 use crate::set::problem::ProblemKind;
@@ -25,32 +25,33 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// What a script asks for in its header, and nothing where it is silent.
+/// The options in a script's header; `None` for each one that the header does not set.
 ///
-/// [`Display`](fmt::Display) gives the words of the header.
+/// [`Display`](fmt::Display) writes them in the syntax of the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long each of its statements may wait for a lock on a table; zero is no limit.
+    /// The lock timeout of each statement; zero means no limit.
     pub lock_timeout: Option<Duration>,
-    /// How long each of its statements may take; zero is no limit.
+    /// The timeout of each statement; zero means no limit.
     pub statement_timeout: Option<Duration>,
-    /// Whether it runs in a transaction block; decided by its statements when not given.
+    /// The requested transaction mode; if absent, the statements decide.
     pub transaction: Option<TransactionMode>,
-    /// When in a rolling deployment it may run. A run applies every phase; the value is for policies that look at it.
+    /// The phase of a rolling deployment in which the script may run. A run applies every phase; the value is
+    /// for policies that read it.
     pub phase: Option<Phase>,
-    /// The ids of the lint rules whose findings its author has accepted, with hyphens: `drop-table`.
+    /// The ids of lint rules whose findings the author has accepted, with hyphens: `drop-table`.
     pub allow: Cow<'static, [Cow<'static, str>]>,
-    /// The range of versions that it replaces.
+    /// The range of versions that the migration replaces.
     pub replaces: Option<Replaces>,
 }
 
-/// A range of versions, as a header writes them.
+/// A range of versions, as written in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaces {
-    /// The first.
+    /// The first version.
     pub first: Cow<'static, str>,
-    /// The last, which is replaced too.
+    /// The last version, inclusive.
     pub last: Cow<'static, str>,
 }
 
@@ -65,7 +66,7 @@ impl Options {
         replaces: None,
     };
 
-    /// The options that are displayed like this.
+    /// Parses options from their `Display` form.
     pub(crate) fn of_words(words: &str) -> Options {
         let text = format!("-- migrate: {words}");
         let comment = Token { kind: TokenKind::LineComment, start: 0, end: text.len() };
@@ -97,12 +98,12 @@ impl fmt::Display for Options {
     }
 }
 
-/// The value of `replaces=`.
+/// Formats the value of `replaces=`.
 pub(crate) fn range_text(first: &str, last: &str) -> String {
     if first == last { first.to_owned() } else { format!("{first}..{last}") }
 }
 
-/// A time in the largest unit that it is a whole number of.
+/// Formats a duration in the largest unit that divides it evenly.
 fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
     match UNITS
@@ -115,7 +116,7 @@ fn duration_text(duration: Duration) -> String {
     }
 }
 
-/// The value of `transaction=`.
+/// Formats the value of `transaction=`.
 pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Block => "block",
@@ -124,17 +125,17 @@ pub(crate) fn transaction_word(mode: TransactionMode) -> &'static str {
     }
 }
 
-/// When in a rolling deployment a migration may run.
+/// The phase of a rolling deployment in which a migration may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Before the new release: what the old release does not mind.
+    /// Before the new release: changes that the old release tolerates.
     Expand,
-    /// After the last instance of the old release is gone: what the old release would miss.
+    /// After the last instance of the old release is gone: changes that would break the old release.
     Contract,
 }
 
-/// PostgreSQL's units of time with their microseconds, as `SET lock_timeout` takes them.
+/// PostgreSQL's time units in microseconds, as `SET lock_timeout` accepts them.
 const UNITS: [(&str, u128); 6] = [
     ("us", 1),
     ("ms", 1000),
@@ -144,29 +145,30 @@ const UNITS: [(&str, u128); 6] = [
     ("d", 86_400_000_000),
 ];
 
-/// What the comments of a script say.
+/// The parsed header of a script.
 pub(crate) struct Header {
     pub(crate) options: Options,
-    /// Where the replaced range was given; 0 when it was not.
+    /// The byte offset of the `replaces` option; 0 if absent.
     pub(crate) replaces_at: usize,
-    /// Where the transaction mode was given; 0 when it was not.
+    /// The byte offset of the transaction mode; 0 if absent.
     pub(crate) transaction_at: usize,
-    /// What is wrong, with its byte offset.
+    /// The faults, each with its byte offset.
     pub(crate) faults: Vec<(usize, ProblemKind)>,
 }
 
-/// Reads the comments at the top of a script, and looks below them for what was meant to stand there.
+/// Reads the comments at the top of a script, and checks the rest for options that are too late.
 pub(crate) fn read_header(text: &str, role: Role) -> Header {
     header_of(text, sql::tokens(text), role)
 }
 
-/// The same of the tokens of a text; but for the first one, all that are no comments may be left out.
+/// Does the same with the tokens of a text. All tokens but the first may be left out unless they are
+/// comments.
 pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: Role) -> Header {
     let header = Header { options: Options::NONE, replaces_at: 0, transaction_at: 0, faults: Vec::new() };
     let mut reader = HeaderReader { text, role, given: Vec::new(), header };
     let mut is_header = true;
-    // Where no option stands anywhere, none stands too late.
-    // One character is sought much faster than a word.
+    // A text without any option has none in the wrong place, either. Searching for one character is much
+    // faster than searching for a word.
     let is_to_be_read = text.match_indices(':').any(|(colon, _)| text[..colon].ends_with("migrate"));
     for token in tokens {
         if !is_header && !is_to_be_read {
@@ -189,7 +191,7 @@ pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: R
     reader.header
 }
 
-/// What stands behind `-- migrate:` in a comment, if it is such a comment and none of dbmate's marks.
+/// The text after `-- migrate:` in a comment, unless the comment is one of dbmate's marks.
 fn words(comment: &str) -> Option<&str> {
     let words = comment.strip_prefix("--")?.trim_start().strip_prefix("migrate:")?;
     let is_mark = |mark| {
@@ -235,7 +237,7 @@ impl OptionName {
         }
     }
 
-    /// The phase is the migration's, and a verify script changes nothing.
+    /// The phase belongs to the migration as a whole, and a verify script changes nothing.
     fn belongs_in(self, role: Role) -> bool {
         match self {
             OptionName::LockTimeout | OptionName::StatementTimeout => true,
@@ -260,7 +262,7 @@ impl OptionName {
         }
     }
 
-    /// Sets the option, if it takes the value.
+    /// Sets the option; `None` if the value is invalid.
     fn set(self, options: &mut Options, value: &str) -> Option<()> {
         match self {
             OptionName::LockTimeout => options.lock_timeout = Some(duration(value)?),
@@ -299,7 +301,8 @@ impl OptionName {
     }
 }
 
-/// Whether a word has the shape of a lint rule's id: words of lower-case letters and digits with hyphens between.
+/// Returns true if a word has the form of a lint rule's id: lowercase letters and digits, separated by
+/// hyphens.
 fn is_rule_id(id: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -307,8 +310,8 @@ fn is_rule_id(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_lowercase()) && id.split('-').all(is_word)
 }
 
-/// A time as PostgreSQL reads it for `lock_timeout`: milliseconds when it has no unit. What PostgreSQL would round
-/// down to 0, which is no limit, is refused.
+/// Parses a duration as PostgreSQL does for `lock_timeout`: milliseconds if there is no unit. Rejects values
+/// that PostgreSQL would round down to 0, because 0 means no limit.
 ///
 /// ```
 /// use migrate_core::set::options::duration;
@@ -340,7 +343,7 @@ impl HeaderReader<'_> {
     /// A comment from `--` to the end of its line.
     fn comment(&mut self, at: usize, line: &str) {
         if let Some(words) = words(line).filter(|words| !words.contains('=')) {
-            // Prose, most likely: one problem, and not one for each word.
+            // Most likely prose: report one problem, not one for each word.
             let word = words.trim();
             if !word.is_empty() {
                 let start = at + line.len() - words.trim_start().len();
@@ -353,7 +356,7 @@ impl HeaderReader<'_> {
                 if !word.is_empty() {
                     self.word(offset, word);
                 }
-                // A space may have more than one byte.
+                // White space may be longer than one byte.
                 offset += word.len()
                     + words[offset - start + word.len()..].chars().next().map_or(0, char::len_utf8);
             }
@@ -397,12 +400,12 @@ impl HeaderReader<'_> {
     }
 }
 
-/// Whether a comment holds options or sqlx's `-- no-transaction`.
+/// Returns true if a comment holds options or sqlx's `-- no-transaction`.
 pub(crate) fn is_directive(comment: &str) -> bool {
     words(comment).is_some() || is_no_transaction(comment)
 }
 
-/// sqlx looks for `-- no-transaction` at the beginning of a file, whatever follows.
+/// sqlx looks for `-- no-transaction` at the beginning of a file and ignores what follows it.
 fn is_no_transaction(line: &str) -> bool {
     let comment = line.trim_start_matches("--").trim_start();
     let rest = comment.strip_prefix("no-transaction");

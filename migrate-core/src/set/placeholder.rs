@@ -1,22 +1,23 @@
-//! Placeholders: `${name}` in a script, for what is known at run time only.
+//! Placeholders: `${name}` in a script, for values that are known only at run time.
 //!
-//! They are off until a set declares names: `migrate!("migrations", placeholders = ["schema"])`. Then every `${…}` in its scripts
-//! must be one of those names, which is checked when the set is read, and each name needs a value before anything is run.
-//! A value is an identifier or a literal, and comes with its quotes, so a placeholder stands by itself, where such a token could:
+//! Placeholders are off until a set declares names: `migrate!("migrations", placeholders = ["schema"])`. Then
+//! every `${…}` in its scripts must be one of those names, which is checked when the set is read, and each
+//! name needs a value before anything runs. A value is an identifier or a literal and includes its quotes, so
+//! a placeholder stands alone, wherever such a token can:
 //!
 //! ```sql
 //! CREATE TABLE ${schema}.users (id bigint, region text DEFAULT ${region});
 //! ```
 //!
-//! | where | what `${name}` is there |
+//! | position | meaning of `${name}` |
 //! |---|---|
 //! | in SQL | replaced |
-//! | in a dollar-quoted body, as of a function | replaced, by the same rules; the body is read as SQL |
-//! | in a string or a quoted identifier | a problem: the value has quotes of its own |
+//! | in a dollar-quoted body, such as a function's | replaced by the same rules; the body is read as SQL |
+//! | in a string or a quoted identifier | a problem: the value has its own quotes |
 //! | in a comment | text |
 //!
-//! A value is one token in the place of another, so statements begin and end where they did. The checksum covers the script as it is
-//! written, and so does what the history keeps; errors name places of the file.
+//! A value replaces one token by another, so statements begin and end where they did. The checksum covers the
+//! script as written, and so does the stored copy in the history; errors give positions in the file.
 
 use crate::advice::{Advice, Explain, Left, NextStep, Setting};
 use crate::display::printable::Printable;
@@ -37,12 +38,12 @@ pub struct Placeholder {
 }
 
 impl Placeholder {
-    /// That of an embedded script.
+    /// Creates the placeholder of an embedded script.
     pub(crate) fn from_static(range: Range<usize>, name: &'static str, in_body: bool) -> Placeholder {
         Placeholder { start: range.start, end: range.end, name: Cow::Borrowed(name), in_body }
     }
 
-    /// Its bytes in the script's text.
+    /// Its byte range in the script's text.
     pub fn range(&self) -> Range<usize> {
         self.start..self.end
     }
@@ -52,26 +53,27 @@ impl Placeholder {
         &self.name
     }
 
-    /// Whether it stands in a dollar-quoted body.
+    /// True if it is inside a dollar-quoted body.
     pub fn in_body(&self) -> bool {
         self.in_body
     }
 }
 
-/// Whether a text can be the name of a placeholder: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first.
+/// Returns true if a text is a valid placeholder name: letters, digits, `_`, `.`, `:` and `-`, starting with
+/// a letter or `_`.
 pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-'))
 }
 
-/// The placeholders of a script, and what is wrong, by byte.
+/// The placeholders of a script, and the faults with their byte offsets.
 #[derive(Debug, Default)]
 pub(crate) struct Placeholders {
     pub(crate) found: Vec<Placeholder>,
     pub(crate) faults: Vec<(usize, String, PlaceholderFault)>,
 }
 
-/// Looks for placeholders with the declared names.
+/// Finds placeholders with the declared names.
 pub(crate) fn find(text: &str, declared: &[String]) -> Placeholders {
     let mut finder = Finder { text, declared, placeholders: Placeholders::default() };
     finder.sql(0..text.len(), false);
@@ -85,9 +87,9 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Looks through SQL: the script, or a body in it.
+    /// Scans SQL: the script, or a body in it.
     fn sql(&mut self, range: Range<usize>, in_body: bool) {
-        // What is plain goes from the end of the last token that is not.
+        // Plain text starts at the end of the last token that is not plain.
         let mut plain = range.start;
         for token in sql::tokens(&self.text[range.clone()]) {
             let token = Token { start: range.start + token.start, end: range.start + token.end, ..token };
@@ -142,7 +144,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Looks through a string or a quoted identifier, where there may be none.
+    /// Scans a string or a quoted identifier, in which placeholders are not allowed.
     fn quoted(&mut self, range: Range<usize>) {
         for (offset, _) in self.text[range.clone()].match_indices("${") {
             let start = range.start + offset;
@@ -165,11 +167,11 @@ impl Finder<'_> {
         PlaceholderFault::Unknown { declared: self.declared.to_vec() }
     }
 
-    /// Whether what stands beside it would become one token with its value.
+    /// Returns true if an adjacent token would merge with the value.
     fn is_glued(&self, range: Range<usize>) -> bool {
         let sticks = |c: char| c.is_alphanumeric() || !c.is_ascii() || matches!(c, '_' | '$' | '\'' | '"');
         let (before, after) = (&self.text[..range.start], &self.text[range.end..]);
-        // `U&"…"` is one token, and so are two strings with a line feed between.
+        // `U&"…"` is one token, and so are two strings separated by a line feed.
         let has_line_feed = |space: &str| space.contains(['\n', '\r']);
         let string_before = before.trim_end();
         let string_after = after.trim_start();
@@ -182,7 +184,7 @@ impl Finder<'_> {
     }
 }
 
-/// Whether a token is neither quoted nor trivia, or trivia that ends nothing.
+/// Returns true if a token is neither quoted nor trivia, or is trivia that does not separate tokens.
 fn is_plain(kind: TokenKind) -> bool {
     !matches!(
         kind,
@@ -201,9 +203,9 @@ fn is_plain(kind: TokenKind) -> bool {
     )
 }
 
-/// The values of placeholders, as SQL with their quotes.
+/// The values of placeholders, as SQL including quotes.
 ///
-/// Its debug form has names only: a value may be a secret.
+/// The `Debug` form lists only the names, because a value may be a secret.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Values(BTreeMap<Cow<'static, str>, String>);
 
@@ -217,7 +219,7 @@ impl Values {
     /// No values.
     pub const NONE: Values = Values(BTreeMap::new());
 
-    /// Gives a placeholder its value: one token of SQL, its quotes included.
+    /// Sets the value of a placeholder: one SQL token, including quotes.
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, sql: String) {
         self.0.insert(name.into(), sql);
     }
@@ -227,20 +229,20 @@ impl Values {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The names that have one.
+    /// The names that have a value.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(AsRef::as_ref)
     }
 }
 
-/// Whether a value could end a dollar-quoted body: whether it holds a delimiter of one.
+/// Returns true if a value could end a dollar-quoted body because it contains a delimiter.
 pub(crate) fn may_end_body(value: &str) -> bool {
     let is_tag = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_' || !c.is_ascii());
     let parts: Vec<&str> = value.split('$').collect();
     parts.len() > 2 && parts[1..parts.len() - 1].iter().any(|part| is_tag(part))
 }
 
-/// A value is missing, or is none that its placeholder can have. Nothing was run.
+/// A missing or invalid placeholder value. Nothing was run.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlaceholderError {
@@ -249,19 +251,19 @@ pub enum PlaceholderError {
         /// Its name.
         name: String,
     },
-    /// A value is given to a placeholder that the set does not declare.
+    /// A value for a placeholder that the set does not declare.
     Undeclared {
         /// The name.
         name: String,
-        /// The names that are declared.
+        /// The declared names.
         declared: Vec<String>,
     },
-    /// An identifier without a character.
+    /// An empty identifier.
     Empty {
         /// Its name.
         name: String,
     },
-    /// A value holds what could end the dollar-quoted body that it stands in.
+    /// A value that could end the dollar-quoted body that contains its placeholder.
     EndsBody {
         /// Its name.
         name: String,
@@ -316,7 +318,7 @@ impl Explain for PlaceholderError {
     }
 }
 
-/// Names in a row, for a message.
+/// Joins names for a message.
 pub(crate) fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

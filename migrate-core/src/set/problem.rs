@@ -1,4 +1,4 @@
-//! The problems of a migration directory: all at once, each with its place and a way to fix it.
+//! The problems of a migration directory: all of them at once, each with its position and a fix.
 
 use crate::display::printable::Printable;
 use crate::set::version::Version;
@@ -8,23 +8,23 @@ use std::fmt;
 
 /// A problem in a migration directory.
 ///
-/// [`Display`](fmt::Display) gives two lines: `path:line:column: problem`, and below it how to fix it.
+/// [`Display`](fmt::Display) gives two lines: `path:line:column: problem`, then the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The file, or the folder with a `/` at its end; relative to the migration directory until [`Problems::under`]
-    /// prepends the directory. Empty for the directory itself.
+    /// The file, or the folder with a trailing `/`; relative to the migration directory until
+    /// [`Problems::under`] prepends the directory. Empty for the directory itself.
     pub path: String,
-    /// The line in the file, the first being 1; also 1 if the problem is the file's name or its absence.
+    /// The line in the file, starting at 1; also 1 if the problem is the file's name or its absence.
     pub line: u32,
-    /// The column in the line, in characters, the first being 1.
+    /// The column in the line, in characters, starting at 1.
     pub column: u32,
     /// The kind of problem.
     pub kind: ProblemKind,
 }
 
 impl Problem {
-    /// A problem of a file as a whole.
+    /// Creates a problem of a file as a whole.
     pub(crate) fn of_file(path: impl Into<String>, kind: ProblemKind) -> Problem {
         Problem { path: path.into(), line: 1, column: 1, kind }
     }
@@ -45,14 +45,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The kinds of problems in a migration directory, with the data to act on.
+/// The kinds of problems in a migration directory, with the data needed to act on them.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
     /// Neither a migration nor a file that is known to accompany migrations.
     #[error("{}", crate::clean!("there are no migrations here{}", found_text(found)))]
     NoMigrations {
-        /// The first few names that were found.
+        /// The first few names in the directory.
         found: Vec<String>,
     },
     /// The files follow two layouts.
@@ -63,15 +63,15 @@ pub enum ProblemKind {
     MixedLayouts {
         /// One layout.
         first: Layout,
-        /// A file that shows it.
+        /// A file that follows it.
         first_path: String,
-        /// How many more do.
+        /// The number of further files that follow it.
         first_more: usize,
         /// The other layout.
         second: Layout,
-        /// A file that shows that one.
+        /// A file that follows it.
         second_path: String,
-        /// How many more do.
+        /// The number of further files that follow it.
         second_more: usize,
     },
     /// A name that does not start with a version.
@@ -99,18 +99,18 @@ pub enum ProblemKind {
     /// A version that is too long for a history.
     #[error("{}", crate::clean!("the version has {length} characters; at most {limit} are allowed"))]
     LongVersion {
-        /// The actual number.
+        /// The actual length.
         length: usize,
-        /// The maximum.
+        /// The maximum length.
         limit: usize,
     },
     /// A control character, or bytes that are not UTF-8, in a name.
     #[error("{}", crate::clean!("the name contains {character:?}, which is not allowed in a name"))]
     OddCharacter {
-        /// The character; U+FFFD for what is not UTF-8.
+        /// The character; U+FFFD if the bytes are not UTF-8.
         character: char,
     },
-    /// An ending such as `.undo.sql`.
+    /// An unknown ending, such as `.undo.sql`.
     #[error("{}", crate::clean!("`{ending}` is not a known ending"))]
     UnknownEnding {
         /// The ending.
@@ -121,7 +121,7 @@ pub enum ProblemKind {
     UnknownFile {
         /// The layout of the directory.
         layout: Layout,
-        /// Possible names, if it is meant to be a script.
+        /// Possible names, in case it is meant to be a script.
         names: &'static str,
     },
     /// A file in a subfolder, where the layout has none.
@@ -141,7 +141,7 @@ pub enum ProblemKind {
     WithoutUp {
         /// The script's role.
         role: Role,
-        /// The file that is missing.
+        /// The missing file.
         expected: String,
     },
     /// Two migrations with the same version.
@@ -152,18 +152,18 @@ pub enum ProblemKind {
         /// The up script of the other migration.
         other: String,
     },
-    /// Two scripts of the same role in one migration.
+    /// Two scripts with the same role in one migration.
     #[error("{}", crate::clean!("a second {role} script beside `{other}`"))]
     DuplicateScript {
-        /// Their role.
+        /// The role.
         role: Role,
-        /// The other one.
+        /// The other script.
         other: String,
     },
-    /// Two names that Windows and macOS treat as the same.
+    /// Two names that Windows and macOS consider equal.
     #[error("{}", crate::clean!("differs from `{other}` only in upper and lower case"))]
     SameButForCase {
-        /// The other one.
+        /// The other name.
         other: String,
     },
     /// A feature of another tool that is not supported.
@@ -179,7 +179,7 @@ pub enum ProblemKind {
     /// A mark that divides a file, and that its tool would reject or misread.
     #[error("{}", crate::clean!("{}{fault}", if mark.is_empty() { String::new() } else { format!("`{mark}`: ") }))]
     BadMark {
-        /// The mark; empty where there is none.
+        /// The mark; empty if it is missing.
         mark: String,
         /// The fault.
         fault: MarkFault,
@@ -189,7 +189,7 @@ pub enum ProblemKind {
         "dbmate, which sorts by name, would apply it before `{other}`, which has an earlier version"
     ))]
     OrderByName {
-        /// The up script that would come after it.
+        /// The up script that should come after it.
         other: String,
     },
     /// Settings for a script that does not exist.
@@ -207,9 +207,9 @@ pub enum ProblemKind {
     /// A script that is too large for one message to the server.
     #[error("{}", crate::clean!("the script has {length} bytes; at most {limit} are allowed"))]
     TooLarge {
-        /// The actual number.
+        /// The actual size in bytes.
         length: usize,
-        /// The maximum.
+        /// The maximum size in bytes.
         limit: usize,
     },
     /// Bytes that are not UTF-8.
@@ -293,7 +293,7 @@ pub enum ProblemKind {
         /// Where the block was requested.
         asked: String,
     },
-    /// A transaction-local setting in a transaction that ends with it.
+    /// A transaction-local setting in a transaction that ends right after it.
     #[error("{}", crate::clean!(
         "`{statement}` has no effect here, where each statement runs in its own transaction, but has one if a tool sends the \
          statements together"
@@ -302,7 +302,7 @@ pub enum ProblemKind {
         /// The beginning of the statement.
         statement: String,
     },
-    /// A statement that can't run in a transaction block, inside a block of the script's own.
+    /// A statement that can't run in a transaction block, inside the script's own block.
     #[error("{}", crate::clean!(
         "`{statement}` can't run in a transaction block, and the script's own BEGIN in line {begun} opens one"
     ))]
@@ -450,13 +450,13 @@ impl MarkFault {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceholderFault {
-    /// Its name is not declared.
+    /// The name is not declared.
     #[error("there is no such placeholder")]
     Unknown {
-        /// The names that are.
+        /// The declared names.
         declared: Vec<String>,
     },
-    /// It has no end, or no name.
+    /// The end or the name is missing.
     #[error("this is not a placeholder")]
     Malformed,
     /// It is inside a string or a quoted identifier.
@@ -614,7 +614,7 @@ impl Problems {
         self
     }
 
-    /// The same problems with the directory before each path, so that an editor finds the files.
+    /// Prepends the directory to each path, so that an editor can open the files.
     pub fn under(mut self, directory: &str) -> Problems {
         let directory = directory.trim_end_matches('/');
         for problem in &mut self.0 {
@@ -626,7 +626,7 @@ impl Problems {
         self
     }
 
-    /// The problems, by path and line.
+    /// The problems, ordered by path and line.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }

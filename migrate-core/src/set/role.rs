@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// What a script is to its migration.
+/// The role of a script in its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// It takes the schema forward.
+    /// Takes the schema forward.
     Up,
-    /// It takes the schema back.
+    /// Takes the schema back.
     Down,
-    /// It proves the migration right.
+    /// Verifies the migration.
     Verify,
 }
 

@@ -1,4 +1,4 @@
-//! A script: text, the boundaries of its statements, and how it is committed.
+//! Scripts: the text, the boundaries of the statements, and the transaction mode.
 
 use crate::set::options::Options;
 use crate::set::placeholder::{Placeholder, Values};
@@ -8,21 +8,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// The text of one script with all that was found out about it when it was read, so that a run parses no SQL.
+/// The text of one script with everything learned from reading it, so that a run parses no SQL.
 #[derive(Clone)]
 pub struct Script {
     path: Cow<'static, str>,
     text: Cow<'static, str>,
     statements: StoredStatements,
-    /// None is none: few scripts have any, and embedded scripts have room for them in the binary.
+    /// `None` for no options: few scripts have any, and embedded scripts spend space in the binary on them.
     options: Option<Box<Options>>,
     part: FilePart,
     placeholders: Vec<Placeholder>,
-    /// Where the placeholders have their values: the text as it was.
+    /// The original text, if the placeholders have been filled.
     source: Option<Box<TemplateSource>>,
 }
 
-/// The statements, as they came.
+/// The statements, in one of two representations.
 #[derive(Clone)]
 enum StoredStatements {
     Owned(Cow<'static, [Statement]>),
@@ -33,12 +33,13 @@ enum StoredStatements {
 #[derive(Clone, Debug)]
 struct TemplateSource {
     text: Cow<'static, str>,
-    /// Each value: its bytes in the text that is run, and those of its placeholder.
+    /// For each value, its byte range in the filled text and the range of its placeholder.
     values: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl TemplateSource {
-    /// The byte that a byte of the text that is run comes from: within a value, the beginning of its placeholder.
+    /// Maps a byte offset in the filled text to the original; inside a value, to the beginning of its
+    /// placeholder.
     fn offset(&self, offset: usize) -> usize {
         let before = self.values.partition_point(|(run, _)| run.start <= offset);
         match before.checked_sub(1).map(|index| &self.values[index]) {
@@ -49,16 +50,16 @@ impl TemplateSource {
     }
 }
 
-/// Where a script's text stands in its file.
+/// The part of its file that a script occupies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FilePart {
-    /// It is all of it.
+    /// The whole file.
     Whole,
-    /// It is one half: from this byte, which is the first of this line.
+    /// One half: it starts at this byte, which is the first of this line.
     Half { start: usize, line: u32 },
 }
 
-/// Passwords are left out of the text, since this turns up in logs.
+/// Omits passwords from the text, because the `Debug` form ends up in logs.
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Script")
@@ -71,7 +72,7 @@ impl fmt::Debug for Script {
 }
 
 impl Script {
-    /// A script from its parts; [`crate::directory`] makes them from files.
+    /// Creates a script from its parts; [`crate::directory`] builds them from files.
     pub fn new(
         path: impl Into<Cow<'static, str>>,
         text: impl Into<Cow<'static, str>>,
@@ -91,13 +92,13 @@ impl Script {
         }
     }
 
-    /// The same with the placeholders that stand in its text, in order.
+    /// Adds the placeholders in its text, in order.
     pub(crate) fn with_placeholders(self, placeholders: Vec<Placeholder>) -> Script {
         Script { placeholders, ..self }
     }
 
-    /// The same with values in the place of its placeholders: statements, lines and columns are still those of the file,
-    /// and so is [`Script::source`]. A placeholder without a value stays.
+    /// Replaces the placeholders with values. Statements, lines and columns still refer to the file, and so
+    /// does [`Script::source`]. A placeholder without a value stays.
     pub fn filled(&self, values: &Values) -> Script {
         let source = self.source();
         let mut text = String::with_capacity(source.len());
@@ -125,26 +126,26 @@ impl Script {
         Script { text: text.into(), statements, source, ..self.clone() }
     }
 
-    /// The same as a part of its file: `start` is the byte of the file that its text begins at, the first one of `line`.
-    /// The lines of its statements are those of the file.
+    /// Marks the script as a part of its file: `start` is the byte offset in the file at which the text
+    /// begins, and that byte is the first of `line`. The lines of its statements then refer to the file.
     pub fn in_part(self, start: usize, line: u32) -> Script {
         Script { part: FilePart::Half { start, line }, ..self }
     }
 
-    /// Reads a script that did not come from a file: one that a history kept.
+    /// Reads a script that was stored by a history and not read from a file.
     ///
     /// # Errors
     ///
-    /// What is wrong with the text.
+    /// The fault in the text.
     pub fn of_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
         Script::of_role(path, text, crate::set::Role::Down)
     }
 
-    /// The same for an up script, which has options that others don't have.
+    /// Reads an up script, which accepts options that other scripts don't.
     ///
     /// # Errors
     ///
-    /// What is wrong with the text.
+    /// The fault in the text.
     pub fn of_up_text(path: impl Into<Cow<'static, str>>, text: String) -> Result<Script, String> {
         Script::of_role(path, text, crate::set::Role::Up)
     }
@@ -165,8 +166,8 @@ impl Script {
         }
     }
 
-    /// An embedded one: the text of a file, or of a part of it these bytes, the first of which is the first of this line; its
-    /// statements, [packed](Statements::packed).
+    /// Creates an embedded script: the text of a file or of a part of it, the byte and line at which the part
+    /// starts, and the [packed](Statements::packed) statements.
     pub(crate) fn from_static(
         path: &'static str,
         file: &'static str,
@@ -190,18 +191,18 @@ impl Script {
         }
     }
 
-    /// The file it came from, relative to the migration directory, with `/` between folders.
+    /// The source file, relative to the migration directory, with `/` between folders.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The text that is run: as the file has it, or where that holds an up and a down script, this one's half of it; with values in
-    /// the place of placeholders.
+    /// The text to run, with placeholders replaced. If the file holds both an up and a down script, this is
+    /// only this script's half.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text before placeholders were replaced: what checksums cover and histories keep.
+    /// The text before placeholders were replaced. Checksums cover it, and histories store it.
     pub fn source(&self) -> &str {
         self.source.as_ref().map_or(&self.text, |source| &source.text)
     }
@@ -211,7 +212,7 @@ impl Script {
         &self.placeholders
     }
 
-    /// The byte of its file that the text begins at and the line of that byte, when the text is not all of the file.
+    /// The byte offset and the line at which the text begins in its file, if it is not the whole file.
     pub fn part(&self) -> Option<(usize, u32)> {
         match self.part {
             FilePart::Whole => None,
@@ -219,7 +220,7 @@ impl Script {
         }
     }
 
-    /// The line and column of a byte of its text, as its file has them.
+    /// The line and column in the file of a byte offset in the text.
     pub fn line_column(&self, offset: usize) -> LineColumn {
         let at = sql::line_column(self.source(), self.written_at(offset));
         match self.part {
@@ -232,13 +233,13 @@ impl Script {
         self.source.as_ref().map_or(offset, |source| source.offset(offset))
     }
 
-    /// The line of its file that a byte of its text stands in.
+    /// The line of the file that contains a byte offset in the text.
     pub fn line_at(&self, offset: usize) -> &str {
         let line = sql::line_column(self.source(), self.written_at(offset)).line;
         self.source().lines().nth(line as usize - 1).unwrap_or_default()
     }
 
-    /// Its statements, in order; none is empty.
+    /// The statements, in order; none is empty.
     pub fn statements(&self) -> Statements<'_> {
         match &self.statements {
             StoredStatements::Owned(statements) => Statements::of(statements),
@@ -246,10 +247,11 @@ impl Script {
         }
     }
 
-    /// The text in pieces, each with the number of its statements: the server splits it as [`Script::statements`] does when a
-    /// semicolon is put between them.
+    /// Divides the text into pieces, each with its number of statements. The server splits the text as
+    /// [`Script::statements`] does if a semicolon is inserted between the pieces.
     ///
-    /// There is one piece, unless a statement ends without a semicolon above another one: goose's `StatementEnd` may end it.
+    /// There is one piece unless a statement in the middle lacks its semicolon, as goose's `StatementEnd`
+    /// permits.
     pub fn pieces(&self) -> Vec<(Range<usize>, usize)> {
         let mut pieces = Vec::new();
         let (mut start, mut count) = (0, 0);
@@ -267,29 +269,29 @@ impl Script {
         pieces
     }
 
-    /// What its header asks for.
+    /// The options in its header.
     pub fn options(&self) -> &Options {
         self.options.as_deref().unwrap_or(&Options::NONE)
     }
 
-    /// How it is committed: in one transaction, as its own statements say, or statement by statement: when its header says so,
-    /// or when one of them refuses a transaction block.
+    /// The transaction mode: one transaction, transactions by the script's own statements, or statement by
+    /// statement if the header requests it or a statement refuses a transaction block.
     pub fn transaction(&self) -> TransactionMode {
         transaction_mode(self.text(), self.options(), self.statements())
     }
 
-    /// The parts of it that are committed one by one.
+    /// The units of the script, each of which is committed separately.
     pub fn units(&self) -> Vec<Unit> {
         units(self.text(), self.options(), self.statements())
     }
 
-    /// Whether it begins, ends or shapes a transaction itself.
+    /// True if the script begins, ends or otherwise controls transactions itself.
     pub fn controls_transactions(&self) -> bool {
         controls(self.statements(), |control| control != Control::Code)
     }
 
-    /// The statements, before the one of this index, that have set the session and are not undone again: in another session
-    /// they have to be run again for the rest to run as it would have.
+    /// The statements before this index that changed session settings and were not undone. A new session has
+    /// to run them again before it runs the rest.
     pub fn settings_before(&self, index: usize) -> Vec<&str> {
         sql::settings_before(self.text(), self.statements(), &self.units(), index)
     }
@@ -303,13 +305,14 @@ fn controls(statements: Statements<'_>, is_sought: impl Fn(Control) -> bool) -> 
     statements.iter().any(|statement| statement.control().is_some_and(&is_sought))
 }
 
-/// How the statements outside of a script's own transaction blocks are grouped: all together, or each by itself.
+/// The grouping of the statements outside the script's own transaction blocks: all together, or each by
+/// itself.
 pub(crate) fn grouping(text: &str, options: &Options, statements: Statements<'_>) -> TransactionMode {
     options.transaction.unwrap_or_else(|| {
         let refuses = |statement: &Statement| statement.refuses().is_some();
         let ends = |statement: &Statement| statement.control().is_some_and(Control::is_end);
         match statements.iter().find(|statement| refuses(statement) || ends(statement)) {
-            // Behind the end of goose's transaction there is none that could refuse it.
+            // After the end of goose's transaction, no transaction is left that the statement could refuse.
             Some(first) if !refuses(&first) && goose_queries(text, statements).is_some() => {
                 TransactionMode::Block
             }
@@ -319,7 +322,7 @@ pub(crate) fn grouping(text: &str, options: &Options, statements: Statements<'_>
     })
 }
 
-/// The parts of a script that are committed one by one.
+/// The units of a script, each of which is committed separately.
 pub(crate) fn units(text: &str, options: &Options, statements: Statements<'_>) -> Vec<Unit> {
     let mode = grouping(text, options, statements);
     let is_sent_in_parts = mode == TransactionMode::None || controls(statements, Control::is_end);
@@ -327,8 +330,8 @@ pub(crate) fn units(text: &str, options: &Options, statements: Statements<'_>) -
     sql::units_sent(statements, mode, queries.as_deref())
 }
 
-/// What goose sends as one query though it is several statements, where the script is one of goose's: what stands between
-/// `StatementBegin` and `StatementEnd`. An annotation is a comment at the beginning of a line.
+/// The ranges of several statements that goose sends as one query: those between `StatementBegin` and
+/// `StatementEnd`, if the script is one of goose's. An annotation is a comment at the beginning of a line.
 fn goose_queries(text: &str, statements: Statements<'_>) -> Option<Vec<Range<usize>>> {
     let before =
         |offset: usize| statements.iter().filter(|statement| statement.range().start < offset).count();
@@ -343,20 +346,20 @@ fn goose_queries(text: &str, statements: Statements<'_>) -> Option<Vec<Range<usi
         is_goose |= comment.starts_with("+goose ");
         offset += line.len();
     }
-    // What refuses a block has to be alone, whatever stands around it.
+    // A statement that refuses a transaction block must be alone, even inside such a range.
     queries.retain(|query| {
         query.len() > 1 && query.clone().all(|index| statements.at(index).refuses().is_none())
     });
     is_goose.then_some(queries)
 }
 
-/// How a script is committed that asks for this and has these statements.
+/// The transaction mode of a script with these options and statements.
 fn transaction_mode(text: &str, options: &Options, statements: Statements<'_>) -> TransactionMode {
     if !controls(statements, |control| control != Control::Code) {
         return grouping(text, options, statements);
     }
     match (units(text, options, statements).as_slice(), grouping(text, options, statements)) {
-        // The transaction is the run's own, whoever begins and ends it.
+        // The transaction is the run's, no matter who begins and ends it.
         ([unit], TransactionMode::Block) if unit.can_record() => TransactionMode::Block,
         ([unit], _) if unit.can_record() && !unit.opening().is_empty() => TransactionMode::Block,
         (_, TransactionMode::None) => TransactionMode::None,

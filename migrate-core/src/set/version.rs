@@ -1,30 +1,30 @@
-//! Versions, and the order that their layout gives them.
+//! Versions, and the order that their layout defines.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// How the versions of a layout compare.
+/// The order of versions in a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum VersionOrder {
     /// As numbers, dotted versions part by part: `2` before `10`, `1.2` before `1.10`, `001` equal to `1`.
     Numeric,
-    /// As text, byte by byte: what Prisma and diesel do with the names of their folders.
+    /// As text, byte by byte: Prisma and diesel order their folders this way.
     Text,
 }
 
-/// What the version of a repeatable migration begins with, and no other one.
+/// The prefix of a repeatable migration's version; no other version starts with it.
 pub(crate) const REPEATABLE: &str = "R__";
 
-/// The version of a migration: its identity within a set, and its place there.
+/// The version of a migration: its identity and its position within a set.
 ///
 /// Equality, order and hash follow the [`VersionOrder`]; [`Display`](fmt::Display) gives the canonical text,
-/// which is what a history stores.
+/// which histories store.
 ///
-/// A repeatable migration has a name in place of a version, `R__views`: it comes after all versions, and among
-/// others of its kind in the text order of their names.
+/// A repeatable migration has a name instead of a version, such as `R__views`. Repeatable migrations come
+/// after all versions, in the text order of their names.
 ///
 /// # Examples
 ///
@@ -45,40 +45,40 @@ pub struct Version {
 }
 
 impl Version {
-    /// A version that compares as a number, or as dotted numbers part by part, of any length.
+    /// Creates a version that compares as a number, or as dotted numbers part by part, of any length.
     ///
-    /// Parts that are not digits compare as text after all numbers, so any text makes a version; layouts accept
-    /// digits and dots only.
+    /// Parts that are not digits compare as text, after all numbers, so any text makes a version; layouts
+    /// accept only digits and dots.
     pub fn numeric(text: impl Into<Cow<'static, str>>) -> Version {
         Version { text: text.into(), order: VersionOrder::Numeric }
     }
 
-    /// A version that compares as text.
+    /// Creates a version that compares as text.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Version {
         Version { text: text.into(), order: VersionOrder::Text }
     }
 
-    /// A version of the given order.
+    /// Creates a version with the given order.
     pub fn new(text: impl Into<Cow<'static, str>>, order: VersionOrder) -> Version {
         Version { text: text.into(), order }
     }
 
-    /// Whether it is that of a repeatable migration.
+    /// True if it belongs to a repeatable migration.
     pub fn is_repeatable(&self) -> bool {
         self.text.starts_with(REPEATABLE)
     }
 
-    /// The version as its file writes it: `0001`, say.
+    /// The version as its file name spells it, such as `0001`.
     pub fn as_written(&self) -> &str {
         &self.text
     }
 
-    /// How this version compares with others.
+    /// The order of this version.
     pub fn order(&self) -> VersionOrder {
         self.order
     }
 
-    /// The text that equal versions share: `1` for `0001` and for `1.0`.
+    /// The text that equal versions share, such as `1` for `0001` and `1.0`.
     pub fn canonical(&self) -> Cow<'_, str> {
         match self.order {
             VersionOrder::Numeric if !self.is_repeatable() => canonical_number(&self.text),
@@ -103,7 +103,7 @@ fn without_leading_zeros(digits: &str) -> &str {
     if rest.is_empty() && !digits.is_empty() { &digits[digits.len() - 1..] } else { rest }
 }
 
-/// Compares two canonical numbers part by part; a number of more digits is the greater one.
+/// Compares two canonical numbers part by part. The number with more digits is greater.
 fn compare_numbers(a: &str, b: &str) -> Ordering {
     let key = |part: &str| (!part.bytes().all(|byte| byte.is_ascii_digit()), part.len());
     let (mut a_parts, mut b_parts) = (a.split('.'), b.split('.'));

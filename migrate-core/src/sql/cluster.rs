@@ -1,8 +1,9 @@
-//! Statements that reach beyond their database: to roles, databases, tablespaces, subscriptions and parameters, which all
-//! databases of a server share.
+//! Statements with effects beyond their database: on roles, databases, tablespaces, subscriptions and
+//! parameters, which all databases of a server share.
 //!
-//! A script that is replayed on a scratch database of the same server must not change any of them. These functions tell
-//! which statements would, by their text, and edit the ones that name roles the server does not have.
+//! A script that is replayed on a scratch database of the same server must not change any of these. The
+//! functions here detect such statements by their text, and edit statements that name roles the server does
+//! not have.
 
 use super::lexer::tokens;
 use super::statement::{
@@ -12,10 +13,10 @@ use super::statement::{
 use super::token::{Token, TokenKind};
 use std::borrow::Cow;
 
-/// The kinds of objects that a server's databases share.
+/// The kinds of objects that all databases of a server share.
 const SHARED: [&str; 6] = ["ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCRIPTION"];
 
-/// Functions that change what the databases share, or end other sessions.
+/// Functions that change shared objects or end other sessions.
 const FUNCTIONS: [&str; 17] = [
     "pg_backup_start",
     "pg_backup_stop",
@@ -36,8 +37,9 @@ const FUNCTIONS: [&str; 17] = [
     "pg_terminate_backend",
 ];
 
-/// Whether the text of a statement says that it changes what all databases of the server share: roles, memberships and
-/// settings of roles, databases, tablespaces, subscriptions, the server's parameters, replication slots and origins.
+/// Returns true if a statement's text shows that it changes something shared by all databases of the server:
+/// roles, role memberships and settings, databases, tablespaces, subscriptions, server parameters,
+/// replication slots and origins.
 ///
 /// # Examples
 ///
@@ -57,7 +59,7 @@ pub fn is_cluster_wide(statement: &str) -> bool {
     match &statement.kind {
         StatementKind::AlterSystem => true,
         StatementKind::Comment(comment) | StatementKind::SecurityLabel(comment) => comment.kind.is_shared(),
-        // A membership in roles has nothing that it is on.
+        // A grant of role membership has no object after ON.
         StatementKind::Privileges(change) => match &change.on {
             Some(on) => matches!(on.kind, Database | Tablespace | Parameter),
             None => !change.grantees.is_empty(),
@@ -69,7 +71,7 @@ pub fn is_cluster_wide(statement: &str) -> bool {
     }
 }
 
-/// Whether a statement begins as a query does.
+/// Returns true if a statement starts like a query.
 fn runs_queries(statement: &ParsedStatement<'_>) -> bool {
     let begins = matches!(statement.kind, StatementKind::Query(_) | StatementKind::Execute);
     begins || statement.verb().eq_ignore_ascii_case("WITH")
@@ -82,8 +84,8 @@ fn calls_shared_function(statement: Fragment<'_>) -> bool {
         .any(|word| FUNCTIONS.iter().any(|function| word.eq_ignore_ascii_case(function)))
 }
 
-/// Whether a statement runs code that its text does not show, or takes away what a role owns wherever that is: it may
-/// change what the databases share.
+/// Returns true if a statement runs code that its text does not contain, or drops a role's objects wherever
+/// they are: it might change shared objects.
 pub fn may_be_cluster_wide(statement: &str) -> bool {
     let lexed = LexedStatement::new(statement);
     let statement = lexed.parse();
@@ -91,7 +93,7 @@ pub fn may_be_cluster_wide(statement: &str) -> bool {
     runs_code || runs_queries(&statement) || is_of_owned(&statement)
 }
 
-/// Whether it is `DROP OWNED` or `REASSIGN OWNED`.
+/// Returns true for `DROP OWNED` and `REASSIGN OWNED`.
 fn is_of_owned(statement: &ParsedStatement<'_>) -> bool {
     match &statement.kind {
         StatementKind::Drop(drop) => drop.kind == ObjectKind::Owned,
@@ -99,8 +101,8 @@ fn is_of_owned(statement: &ParsedStatement<'_>) -> bool {
     }
 }
 
-/// Whether a statement changes what the databases share according to a text in it, a `DO` block's say: for where it can't
-/// be tried.
+/// Returns true if a statement changes shared objects according to a text that it quotes, such as a `DO`
+/// block's: for callers that can't try the statement.
 pub fn quotes_cluster_wide(statement: &str) -> bool {
     is_of_owned(&LexedStatement::new(statement).parse())
         || words_of(statement).windows(2).any(|pair| {
@@ -111,24 +113,24 @@ pub fn quotes_cluster_wide(statement: &str) -> bool {
         })
 }
 
-/// The words of a text, in quotes or not, in lower case.
+/// The words of a text, quoted or not, in lowercase.
 fn words_of(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
     words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-/// The roles that a statement makes: by `CREATE ROLE`, or in a text that it quotes, as a `DO` block does.
+/// The roles that a statement creates, with `CREATE ROLE` itself or in a quoted text such as a `DO` block's.
 pub fn roles_made(statement: &str) -> Vec<String> {
     let own = significant(statement);
     let mut made = made_by(statement, &own);
     for quoted in own.iter().filter(|token| token.kind.is_string()) {
-        // What a block executes may be a string in its text.
+        // A block may execute a string inside its text.
         made.extend(roles_made(inside(quoted.text(statement))));
     }
     made
 }
 
-/// What stands between the quotes of `'…'` or `$tag$…$tag$`: nothing where something stands before them.
+/// The text inside the quotes of `'…'` or `$tag$…$tag$`; empty if anything precedes the quotes.
 fn inside(quoted: &str) -> &str {
     let quote = match quoted.strip_prefix('$') {
         Some(tag) => tag.find('$').map_or(0, |end| end + 2),
@@ -155,7 +157,7 @@ fn is_word(text: &str, token: &Token, words: &[&str]) -> bool {
     token.kind == TokenKind::Word && words.iter().any(|word| token.text(text).eq_ignore_ascii_case(word))
 }
 
-/// The role that a token names; none where it is a word for one, as `PUBLIC` is.
+/// The role that a token names; `None` for keywords such as `PUBLIC`.
 fn role_name(text: &str, token: &Token) -> Option<String> {
     let written = token.text(text);
     match token.kind {
@@ -172,24 +174,24 @@ fn role_of(name: Name<'_>) -> Option<String> {
     (!is_word_for_one).then(|| name.folded().into_owned())
 }
 
-/// What becomes of a statement without a role that it names.
+/// The effect of a missing role on a statement that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
-    /// It has nothing to do.
+    /// The statement is dropped.
     Nothing,
-    /// The role goes out of the list, and the statement with the last one.
+    /// The role is removed from the list; if it was the last one, the statement is dropped.
     Shorter,
-    /// The same out of the roles of a policy, which has some in any case.
+    /// The same for the roles of a policy, which needs at least one.
     ShorterOrOurs,
-    /// The role that runs it stands in.
+    /// The executing role takes its place.
     Ours,
 }
 
-/// A role that a statement names, or a list of them.
+/// A mention of one role or of a list of roles.
 #[derive(Clone, Debug)]
 struct Naming<'t> {
     roles: Vec<NamedRole<'t>>,
-    /// The place of all of them.
+    /// The span of the whole list.
     span: Span,
     without: Without,
 }
@@ -197,19 +199,19 @@ struct Naming<'t> {
 #[derive(Clone, Debug)]
 struct NamedRole<'t> {
     written: &'t str,
-    /// None where it is a word for one.
+    /// `None` for a keyword.
     name: Option<String>,
 }
 
-/// The roles that a statement names where it grants to them, gives them something, or becomes one of them.
+/// The roles that a statement names as grantees, as owners, or as the role to become.
 pub fn roles_named(statement: &str) -> Vec<String> {
     let lexed = LexedStatement::new(statement);
     let namings = namings(&lexed.parse());
     namings.into_iter().flat_map(|naming| naming.roles).filter_map(|role| role.name).collect()
 }
 
-/// The same statement without roles that are not there: a grant to them, or what makes them owners, is left out of it.
-/// None where nothing is left of it.
+/// Removes missing roles from a statement: grants to them, and clauses that make them owners. Returns `None`
+/// if nothing of the statement remains.
 ///
 /// # Examples
 ///
@@ -247,7 +249,7 @@ pub fn without_roles<'a>(statement: &'a str, is_missing: &dyn Fn(&str) -> bool) 
     Some(Cow::Owned(edited))
 }
 
-/// Where a statement names roles, in the order of its text.
+/// The mentions of roles in a statement, in the order of its text.
 fn namings<'t>(statement: &ParsedStatement<'t>) -> Vec<Naming<'t>> {
     let mut found = Vec::new();
     match &statement.kind {
@@ -259,7 +261,7 @@ fn namings<'t>(statement: &ParsedStatement<'t>) -> Vec<Naming<'t>> {
         StatementKind::CreateOnTable(made) if made.kind == ObjectKind::Policy => {
             found.extend(made.definition.roles_behind("TO").map(|roles| list(roles, Without::ShorterOrOurs)));
         }
-        // Without a name of its own it is called as its owner is.
+        // A schema without a name is named after its owner.
         StatementKind::CreateSchema(schema) => found.extend(schema.name.and(schema.owner).map(one)),
         StatementKind::AlterRelation(alter) => found.extend(owners(alter)),
         StatementKind::AlterType(alter) => {
@@ -303,7 +305,7 @@ fn namings<'t>(statement: &ParsedStatement<'t>) -> Vec<Naming<'t>> {
     found
 }
 
-/// A list of roles. `GROUP`, which may stand before each, is no role.
+/// A list of roles. `GROUP` may precede each of them and is not a role.
 fn list(roles: Fragment<'_>, without: Without) -> Naming<'_> {
     let is_role = |token: &&Token| {
         let named = matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier | TokenKind::String);
@@ -315,7 +317,7 @@ fn list(roles: Fragment<'_>, without: Without) -> Naming<'_> {
     Naming { roles: written.collect(), span: roles.span(), without }
 }
 
-/// One role.
+/// A single role.
 fn one(name: Name<'_>) -> Naming<'_> {
     Naming { roles: vec![named(name)], span: name.span(), without: Without::Ours }
 }

@@ -1,13 +1,14 @@
-//! Whether two scripts say the same.
+//! Comparison of scripts.
 
 use super::lexer::tokens;
 use super::token::{Token, TokenKind};
 
-/// Whether two scripts are the same to the server: token by token, whatever the comments and the white space between the
-/// tokens. A byte order mark does not count, and neither does CR LF in one where the other has LF, in quotes too.
+/// Returns true if two scripts are the same to the server: equal token by token, whatever the comments and
+/// white space between tokens. A byte order mark does not matter, and neither does CR LF in one script and LF
+/// in the other, even inside quotes.
 ///
-/// Quoted text is otherwise compared as it stands, and so a comment in a function's body does count. So
-/// does the case of keywords, and the white space inside a string constant that goes on on the next line.
+/// Other differences in quoted text do matter, such as a comment in a function's body. So do the case of
+/// keywords and the white space between the parts of a string constant that continues on the next line.
 ///
 /// # Examples
 ///
@@ -21,8 +22,9 @@ pub fn same_but_for_comments(a: &str, b: &str) -> bool {
     all_same((meant(a), a), (meant(b), b), same)
 }
 
-/// Whether two scripts are the same statements, written otherwise: [`same_but_for_comments`], and whatever the case of keywords and of
-/// names without quotes, and the semicolons at the end.
+/// Returns true if two scripts consist of the same statements in a different spelling: in addition to
+/// [`same_but_for_comments`], the case of keywords and unquoted names does not matter, and neither do
+/// semicolons at the end.
 ///
 /// # Examples
 ///
@@ -44,7 +46,7 @@ pub fn same_but_for_writing(a: &str, b: &str) -> bool {
     all_same((statements(a), a), (statements(b), b), same_written_otherwise)
 }
 
-/// What the server sees of a script.
+/// The tokens of a script that the server sees.
 fn meant(text: &str) -> impl Iterator<Item = Token> {
     tokens(text).filter(|token| !token.is_trivia())
 }
@@ -63,8 +65,8 @@ fn all_same(
     }
 }
 
-/// Letters other than those of ASCII count as they stand: whether the server folds them is a question of its encoding. So does the
-/// name of a placeholder, `${name}`.
+/// Letters outside ASCII are compared exactly, because the server folds their case depending on its encoding.
+/// So is the name of a placeholder, `${name}`.
 fn same_written_otherwise(x: (Token, &str), y: (Token, &str)) -> bool {
     let is_word = x.0.kind == TokenKind::Word && y.0.kind == TokenKind::Word;
     let is_placeholder = x.1[..x.0.start].ends_with("${");

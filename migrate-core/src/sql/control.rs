@@ -1,5 +1,5 @@
-//! Statements that begin, end or shape a transaction, and those that a migration can't hold although the server would
-//! take them.
+//! Transaction control: statements that begin, end or configure a transaction, and statements that the server
+//! accepts but a migration can't contain.
 
 use super::fault::FaultKind;
 use super::setting::is_true;
@@ -8,7 +8,7 @@ use super::statement::{
     TransactionControl, TransactionModes,
 };
 
-/// A statement that has to do with the transaction it runs in, as far as running it depends on that.
+/// The effect of a statement on its transaction, as far as the execution depends on it.
 ///
 /// # Examples
 ///
@@ -25,23 +25,24 @@ use super::statement::{
 pub enum Control {
     /// `BEGIN` or `START TRANSACTION`.
     Begin(Modes),
-    /// `SET TRANSACTION`, or `SET` of one of the parameters that it stands for: to be the first of its transaction.
+    /// `SET TRANSACTION`, or `SET` of one of the parameters behind it: it has to come first in its
+    /// transaction.
     Set(Modes),
     /// `COMMIT` or `END`.
     Commit {
         /// `AND CHAIN`: the next transaction begins at once, with the same modes.
         chain: bool,
     },
-    /// `ROLLBACK` or `ABORT`, but not to a savepoint.
+    /// `ROLLBACK` or `ABORT`, except to a savepoint.
     Rollback {
         /// `AND CHAIN`: the next transaction begins at once, with the same modes.
         chain: bool,
     },
-    /// `CALL` or `DO`, whose code may commit when it runs outside of a transaction block.
+    /// `CALL` or `DO`, whose code may commit if it runs outside of a transaction block.
     Code,
 }
 
-/// The modes that a statement gives its transaction.
+/// The modes that a statement sets on its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Modes {
@@ -49,14 +50,14 @@ pub enum Modes {
     None,
     /// An isolation level, a snapshot or `[NOT] DEFERRABLE`.
     Some,
-    /// `READ ONLY`, whatever else.
+    /// `READ ONLY`, possibly with others.
     ReadOnly,
-    /// `READ WRITE`, whatever else.
+    /// `READ WRITE`, possibly with others.
     ReadWrite,
 }
 
 impl Control {
-    /// All of them.
+    /// All variants.
     pub const ALL: &'static [Control] = &[
         Control::Begin(Modes::None),
         Control::Begin(Modes::Some),
@@ -72,12 +73,12 @@ impl Control {
         Control::Code,
     ];
 
-    /// What this one statement does to its transaction, or `None` if it leaves that alone.
+    /// The effect of a single statement on its transaction, or `None` if it has none.
     pub fn of(statement: &str) -> Option<Control> {
         Control::of_parsed(&LexedStatement::new(statement).parse())
     }
 
-    /// The same of a statement that was parsed.
+    /// Does the same for a parsed statement.
     pub fn of_parsed(statement: &ParsedStatement<'_>) -> Option<Control> {
         match &statement.kind {
             StatementKind::Transaction(TransactionControl::Begin(modes)) => {
@@ -95,17 +96,17 @@ impl Control {
         }
     }
 
-    /// Whether it ends the transaction.
+    /// True if it ends the transaction.
     pub const fn is_end(self) -> bool {
         matches!(self, Control::Commit { .. } | Control::Rollback { .. })
     }
 
-    /// Whether it begins or ends a transaction.
+    /// True if it begins or ends a transaction.
     pub const fn is_boundary(self) -> bool {
         self.is_end() || matches!(self, Control::Begin(_))
     }
 
-    /// The modes that it gives its transaction.
+    /// The modes that it sets on its transaction.
     pub const fn modes(self) -> Modes {
         match self {
             Control::Begin(modes) | Control::Set(modes) => modes,
@@ -113,7 +114,7 @@ impl Control {
         }
     }
 
-    /// How a message calls it.
+    /// Its name in messages.
     pub const fn command(self) -> &'static str {
         match self {
             Control::Begin(_) => "BEGIN",
@@ -136,7 +137,7 @@ impl Modes {
     }
 }
 
-/// The parameters are for the transaction whether `LOCAL` is said or not (guc_tables.c).
+/// These parameters apply to the transaction with or without `LOCAL` (guc_tables.c).
 fn of_setting(set: &SetParameter<'_>) -> Option<Control> {
     let name = match &set.target {
         SettingTarget::Transaction(modes) => return Some(Control::Set(Modes::of(*modes))),
@@ -145,7 +146,7 @@ fn of_setting(set: &SetParameter<'_>) -> Option<Control> {
     };
     let value = set.value.tokens().first();
     let is_on = value.is_some_and(|value| is_true(set.value.written(*value)));
-    // Names of parameters are the same in quotes and in any case.
+    // Parameter names are equal in quotes and in any case.
     Some(Control::Set(match name.to_ascii_lowercase().as_str() {
         "transaction_read_only" if is_on => Modes::ReadOnly,
         "transaction_read_only" => Modes::ReadWrite,
@@ -154,7 +155,7 @@ fn of_setting(set: &SetParameter<'_>) -> Option<Control> {
     }))
 }
 
-/// Why this statement has no place in a migration.
+/// The reason why a statement is not allowed in a migration.
 pub(super) fn misplaced(statement: &ParsedStatement<'_>) -> Option<FaultKind> {
     match &statement.kind {
         StatementKind::Transaction(TransactionControl::Prepare(_)) => Some(FaultKind::PrepareTransaction),

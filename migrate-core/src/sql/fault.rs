@@ -1,11 +1,11 @@
-//! Faults of a script that show before a server sees it.
+//! Faults that are detected in a script before a server sees it.
 
 use std::borrow::Cow;
 
 use super::invisible_name;
 use thiserror::Error;
 
-/// A fault in a script, and its place.
+/// A fault in a script, with its position.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[error("{}", crate::clean!("{kind}"))]
 pub struct Fault {
@@ -28,40 +28,40 @@ impl Fault {
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// A string constant that begins here and does not end.
+    /// A string constant without its end; the fault is at its beginning.
     #[error("this string has no closing quote")]
     UnterminatedString,
-    /// A bit string constant that begins here and does not end.
+    /// A bit string constant without its end.
     #[error("this bit string has no closing quote")]
     UnterminatedBitString,
-    /// A quoted identifier that begins here and does not end.
+    /// A quoted identifier without its end.
     #[error("this quoted identifier has no closing quote")]
     UnterminatedIdentifier,
-    /// A dollar-quoted string constant that begins here and does not end.
+    /// A dollar-quoted string constant without its end.
     #[error("{}", crate::clean!("this dollar-quoted string has no closing ${tag}$"))]
     UnterminatedDollarQuote {
         /// The text between the dollar signs; often empty.
         tag: String,
     },
-    /// A block comment that begins here and does not end.
+    /// A block comment without its end.
     #[error("this comment has no closing */")]
     UnterminatedComment,
-    /// The `BEGIN ATOMIC` of a function or procedure whose body does not end.
+    /// The `BEGIN ATOMIC` of a function or procedure whose body has no end.
     #[error("this BEGIN ATOMIC has no END")]
     UnterminatedBody,
     /// An unmatched parenthesis.
     #[error("{}", crate::clean!("this {parenthesis} is unmatched"))]
     UnbalancedParenthesis {
-        /// The one that is there: `(` or `)`.
+        /// The unmatched one: `(` or `)`.
         parenthesis: char,
     },
     /// `PREPARE TRANSACTION`.
     #[error("PREPARE TRANSACTION leaves the migration's transaction open on the server, with all its locks")]
     PrepareTransaction,
-    /// A command for psql.
+    /// A psql command.
     #[error("{}", crate::clean!("{command} is a psql command, which the server does not know"))]
     PsqlMetaCommand {
-        /// The command, its backslash included.
+        /// The command, including its backslash.
         command: String,
     },
     /// `COPY … FROM STDIN`.
@@ -70,12 +70,12 @@ pub enum FaultKind {
     /// `COPY … TO STDOUT`.
     #[error("COPY TO STDOUT sends rows that a migration can't receive")]
     CopyToStdout,
-    /// A backslash in a plain string, where `standard_conforming_strings` is not on.
+    /// A backslash in a plain string while `standard_conforming_strings` may be off.
     #[error(
         "the meaning of a backslash in this string depends on standard_conforming_strings, which the script turns off before it"
     )]
     EscapesInString,
-    /// A character outside of ASCII, where `client_encoding` is not UTF-8.
+    /// A character outside ASCII while `client_encoding` may differ from UTF-8.
     #[error(
         "this character depends on client_encoding, which the script sets to something other than UTF8 before it"
     )]
@@ -83,13 +83,13 @@ pub enum FaultKind {
     /// A zero byte. The text after it was not read.
     #[error("a zero byte can't be sent to the server")]
     NulByte,
-    /// A word that contains an invisible character, so that no statement has it.
+    /// An invisible character in a word that then matches no keyword.
     #[error("{}", crate::clean!("this word contains the invisible character {}, which the server refuses", character_text(*character)))]
     InvisibleCharacter {
         /// The character.
         character: char,
     },
-    /// A script of 4 GiB or more, which was not read.
+    /// A script of 4 GiB or more. It was not read.
     #[error("the script is 4 GiB or larger")]
     TooLarge,
 }
@@ -97,7 +97,7 @@ pub enum FaultKind {
 crate::debug_as_display!(FaultKind);
 
 impl FaultKind {
-    /// How to fix it, in one sentence or two.
+    /// How to fix it, in one or two sentences.
     ///
     /// # Examples
     ///
@@ -144,7 +144,7 @@ impl FaultKind {
     }
 }
 
-/// An invisible character, by its number and name.
+/// An invisible character by its code point and name.
 pub(crate) fn character_text(character: char) -> String {
     let name = invisible_name(character).unwrap_or("without a name");
     format!("U+{:04X} {name}", u32::from(character))

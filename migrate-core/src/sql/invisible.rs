@@ -1,8 +1,9 @@
 //! Invisible characters outside of quotes and comments.
 //!
-//! To the server every byte above 127 is part of a word (`ident_start` and `ident_cont` of `scan.l`), spaces that are not ASCII included. So
-//! a no-break space before a name becomes part of the name, which the server accepts, and one between two keywords makes one
-//! unknown word of them, which it refuses. Only what no server accepts is refused here.
+//! To the server, every byte above 127 is part of a word (`ident_start` and `ident_cont` of `scan.l`),
+//! including non-ASCII spaces. So a no-break space before a name becomes part of the name, which the server
+//! accepts, and one between two keywords joins them into one unknown word, which it rejects. Only words that
+//! every server rejects are refused here.
 
 use super::{Token, TokenKind};
 
@@ -12,25 +13,25 @@ pub(crate) struct Invisible {
     /// The byte offset of the character.
     pub(crate) offset: usize,
     pub(crate) character: char,
-    /// Whether the server certainly refuses the word where it stands. Elsewhere it may be a name.
+    /// True if the server certainly rejects the word in this position. Elsewhere it may be a name.
     pub(crate) is_refused: bool,
 }
 
-/// Finds the invisible characters of a text, the first one of each word.
+/// Finds the invisible characters of a text, at most one per word.
 #[derive(Debug, Default)]
 pub(super) struct InvisibleFinder {
     pub(super) found: Vec<Invisible>,
-    /// The tokens of the statement so far; two are enough to tell.
+    /// The tokens of the statement so far; two suffice to decide.
     before: Vec<Token>,
 }
 
 impl InvisibleFinder {
-    /// None for a text that can't hold any.
+    /// `None` for a text that can't contain any.
     pub(super) fn of(text: &str) -> Option<InvisibleFinder> {
         (!text.is_ascii()).then(InvisibleFinder::default)
     }
 
-    /// Looks at the next token of the text.
+    /// Examines the next token of the text.
     pub(super) fn token(&mut self, text: &str, token: Token) {
         if token.is_trivia() {
             return;
@@ -55,14 +56,14 @@ impl InvisibleFinder {
     }
 }
 
-/// Whether a statement that begins with this word goes on with a keyword, in every form that it has.
+/// Returns true if a keyword follows this word in every form of the statement that starts with it.
 fn wants_keyword(verb: &str) -> bool {
     const VERBS: [&str; 9] =
         ["ALTER", "COMMENT", "CREATE", "DELETE", "DROP", "IMPORT", "INSERT", "MERGE", "REFRESH"];
     VERBS.iter().any(|word| word.eq_ignore_ascii_case(verb))
 }
 
-/// The Unicode name of a character that shows nothing, or a space that is not the ASCII one.
+/// The Unicode name of an invisible character, or of a space other than the ASCII one.
 pub(crate) fn name(character: char) -> Option<&'static str> {
     Some(match character {
         '\u{a0}' => "NO-BREAK SPACE",

@@ -1,18 +1,19 @@
-//! The lexer: PostgreSQL's `src/backend/parser/scan.l`, of version 15 and later, rule by rule.
+//! The lexer: a rule-by-rule implementation of PostgreSQL's `src/backend/parser/scan.l`, version 15 and
+//! later.
 //!
-//! Two things are left out, since they do not move a token's end: what escapes in a string stand for,
-//! and the server's complaints about junk after a number, names of zero length or operators of 64 bytes.
-//! `standard_conforming_strings` is taken to be `on`, the default since 9.1: a backslash in `'…'` is just a
-//! backslash. A connection that runs scripts split here has to make sure of that.
+//! Two things are left out because they do not move the end of a token: the meaning of escapes in a string,
+//! and the server's errors about junk after a number, empty names or operators of 64 bytes.
+//! `standard_conforming_strings` is assumed to be `on`, the default since 9.1: a backslash in `'…'` is an
+//! ordinary character. A connection that runs scripts split here has to ensure that.
 
 use std::iter::FusedIterator;
 
 use super::token::{Construct, Token, TokenKind};
 
-/// Reads `text` into tokens, white space and comments included: the tokens' ranges follow each other
-/// without a gap from the text's first byte to its last.
+/// Splits `text` into tokens, including white space and comments. The tokens' ranges are contiguous, from the
+/// text's first byte to its last.
 ///
-/// No text is refused. What the server would stumble over comes out as [`TokenKind::Other`],
+/// Every text is accepted. Text that the server would reject becomes [`TokenKind::Other`],
 /// [`TokenKind::Backslash`] or [`TokenKind::Unterminated`].
 ///
 /// # Examples
@@ -37,20 +38,20 @@ pub fn tokens(text: &str) -> Tokens<'_> {
 pub struct Tokens<'a> {
     text: &'a str,
     at: usize,
-    /// Up to here stand only `+` and `-` that were cut off an operator: each is a token. Remembering it
-    /// keeps `+-+-+-…` from being scanned once per sign.
+    /// Up to this offset, the text consists only of `+` and `-` cut off an operator, each of which is a
+    /// token. Without it, `+-+-+-…` would be scanned once per sign.
     signs_until: usize,
 }
 
 impl Tokens<'_> {
-    /// Goes on at a later offset. It has to be a character boundary.
+    /// Continues at a later offset, which has to be a character boundary.
     pub(super) fn skip_to(&mut self, offset: usize) {
         debug_assert!(offset >= self.at && self.text.is_char_boundary(offset));
         self.at = offset;
     }
 
-    /// Goes on behind as many words, numbers, commas and white space as follow, but for the last word: a quote behind it may
-    /// belong to it. Gives the end of the last token that was passed and is not white space.
+    /// Skips any words, numbers, commas and white space that follow, except for the last word: a quote after
+    /// it may belong to it. Returns the end of the last skipped token other than white space.
     pub(super) fn skip_plain(&mut self) -> Option<usize> {
         let (bytes, start) = (self.text.as_bytes(), self.at);
         let mut at = run(bytes, start, PLAIN);
@@ -104,12 +105,12 @@ impl Tokens<'_> {
             b',' | b'.' | b':' | b'[' | b']' => (TokenKind::Punctuation, start + 1),
             b'\\' => (TokenKind::Backslash, start + 1),
             byte if is(byte, OPERATOR) => (TokenKind::Operator, self.operator(start)),
-            // Every byte of a character outside ASCII begins a word, so this is one ASCII character.
+            // Every byte of a non-ASCII character begins a word, so this is a single ASCII character.
             _ => (TokenKind::Other, start + 1),
         }
     }
 
-    /// The end of a string constant in which only quotes are special, from inside its opening quote.
+    /// The end of a string constant in which only quotes are special, starting after its opening quote.
     fn plain_string(&self, mut at: usize) -> Result<usize, Construct> {
         loop {
             at += self.text[at..].find('\'').ok_or(Construct::String)? + 1;
@@ -120,7 +121,8 @@ impl Tokens<'_> {
         }
     }
 
-    /// The end of a bit string constant, from inside its opening quote. A doubled quote means nothing in it.
+    /// The end of a bit string constant, starting after its opening quote. A doubled quote has no meaning in
+    /// it.
     fn bit_string(&self, mut at: usize) -> Result<usize, Construct> {
         loop {
             at += self.text[at..].find('\'').ok_or(Construct::BitString)? + 1;
@@ -131,12 +133,12 @@ impl Tokens<'_> {
         }
     }
 
-    /// The end of an `E'…'`, from inside its opening quote.
+    /// The end of an `E'…'`, starting after its opening quote.
     fn escape_string(&self, mut at: usize) -> Result<usize, Construct> {
         let bytes = self.text.as_bytes();
         loop {
             match bytes.get(at).ok_or(Construct::String)? {
-                // Octal, hexadecimal and Unicode escapes are longer, but no quote stands in them.
+                // Octal, hexadecimal and Unicode escapes are longer but contain no quote.
                 b'\\' => at += 2,
                 b'\'' => match self.doubled(at + 1).or_else(|| self.continued(at + 1)) {
                     Some(inside) => at = inside,
@@ -147,13 +149,13 @@ impl Tokens<'_> {
         }
     }
 
-    /// Where a string constant goes on if the closing quote before `at` was the first of two.
+    /// The offset at which a string constant continues if the closing quote before `at` was the first of two.
     fn doubled(&self, at: usize) -> Option<usize> {
         (self.text.as_bytes().get(at) == Some(&b'\'')).then_some(at + 1)
     }
 
-    /// Where a string constant goes on behind a closing quote if nothing but white space with a newline in it,
-    /// and line comments, stands before the next quote (`quotecontinue` in scan.l; manual, section 4.1.2.1).
+    /// The offset at which a string constant continues after a closing quote: only line comments and white
+    /// space with a newline may precede the next quote (`quotecontinue` in scan.l; manual, section 4.1.2.1).
     fn continued(&self, at: usize) -> Option<usize> {
         let bytes = self.text.as_bytes();
         let mut end = at;
@@ -166,14 +168,14 @@ impl Tokens<'_> {
                     end += 1;
                 }
                 byte if is(*byte, SPACE) => end += 1,
-                // A comment ends at a newline or at the end of the text, where there is no quote to come.
+                // A comment ends at a newline or at the end of the text, after which no quote follows.
                 b'-' if bytes.get(end + 1) == Some(&b'-') => end = line_comment(bytes, end),
                 _ => return None,
             }
         }
     }
 
-    /// The end of a quoted identifier, from inside its opening quote.
+    /// The end of a quoted identifier, starting after its opening quote.
     fn identifier(&self, mut at: usize) -> Result<usize, Construct> {
         loop {
             at += self.text[at..].find('"').ok_or(Construct::Identifier)? + 1;
@@ -203,9 +205,9 @@ impl Tokens<'_> {
         ended(TokenKind::DollarString, close.ok_or(Construct::DollarString))
     }
 
-    /// The end of an operator: before a comment's beginning, and before trailing `+` and `-` unless
-    /// the operator holds a character that no operator of standard SQL has. The aim, says scan.l, is
-    /// "to lex '=-' as two operators, but not to forbid operator names like '?-'".
+    /// The end of an operator: before the beginning of a comment, and before trailing `+` and `-` unless the
+    /// operator contains a character that no operator of standard SQL has. According to scan.l, the purpose
+    /// is "to lex '=-' as two operators, but not to forbid operator names like '?-'".
     fn operator(&mut self, start: usize) -> usize {
         if start < self.signs_until {
             return start + 1;
@@ -251,7 +253,7 @@ impl Iterator for Tokens<'_> {
 
 impl FusedIterator for Tokens<'_> {}
 
-/// How many bytes were read: each byte of a script is to be read once.
+/// A counter of the bytes that were read, because each byte of a script should be read once.
 #[cfg(test)]
 pub(crate) mod counted {
     use std::cell::Cell;
@@ -264,7 +266,7 @@ pub(crate) mod counted {
         BYTES.with(|count| count.set(count.get() + bytes));
     }
 
-    /// The bytes that this thread reads while something is done.
+    /// Counts the bytes that this thread reads during a call.
     pub(crate) fn during<R>(something: impl FnOnce() -> R) -> (usize, R) {
         let before = BYTES.with(Cell::get);
         let result = something();
@@ -272,7 +274,7 @@ pub(crate) mod counted {
     }
 }
 
-/// A token of `kind` up to the end that was found, or the unterminated one.
+/// A token of `kind` up to the end that was found, or an unterminated one.
 fn ended(kind: TokenKind, end: Result<usize, Construct>) -> (TokenKind, usize) {
     match end {
         Ok(end) => (kind, end),
@@ -280,7 +282,7 @@ fn ended(kind: TokenKind, end: Result<usize, Construct>) -> (TokenKind, usize) {
     }
 }
 
-/// The end of the run of bytes that begins at `start` and whose every byte is of one of these kinds.
+/// The end of the run of bytes from `start` that all belong to one of these kinds.
 fn run(bytes: &[u8], start: usize, kinds: u8) -> usize {
     let mut at = start;
     while at < bytes.len() && KINDS[bytes[at] as usize] & kinds != 0 {
@@ -289,7 +291,7 @@ fn run(bytes: &[u8], start: usize, kinds: u8) -> usize {
     at
 }
 
-/// Either character ends a line comment: scan.l takes CR LF for two newlines and a lone CR for one.
+/// Either character ends a line comment: scan.l treats CR LF as two newlines and a lone CR as one.
 fn line_comment(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while at < bytes.len() && !is(bytes[at], NEWLINE) {
@@ -321,8 +323,8 @@ fn block_comment(bytes: &[u8], start: usize) -> Result<usize, Construct> {
     Err(Construct::Comment)
 }
 
-/// The end of a number. `1..10` is `1`, `..`, `10`; letters that stick to a number belong to it, and the
-/// server (15 and later) refuses the whole; that also reads `0x1F` as one token.
+/// The end of a number. `1..10` is `1`, `..`, `10`. Letters that follow a number directly belong to it, and
+/// the server (15 and later) rejects the whole; this also reads `0x1F` as one token.
 fn number(bytes: &[u8], start: usize) -> usize {
     let mut at = digits(bytes, start);
     if bytes.get(at) == Some(&b'.') && bytes.get(at + 1) != Some(&b'.') {
@@ -330,7 +332,7 @@ fn number(bytes: &[u8], start: usize) -> usize {
     }
     if matches!(bytes.get(at), Some(b'e' | b'E')) {
         match bytes.get(at + 1) {
-            // `1e+` without digits is refused, but as one token: `realfail` in scan.l.
+            // `1e+` without digits is rejected, but as one token: `realfail` in scan.l.
             Some(b'+' | b'-') => at = digits(bytes, at + 2),
             Some(b'0'..=b'9') => at = digits(bytes, at + 1),
             _ => {}
@@ -339,7 +341,7 @@ fn number(bytes: &[u8], start: usize) -> usize {
     junk(bytes, at)
 }
 
-/// Digits, with single underscores between them, as PostgreSQL 16 has it.
+/// Digits, with single underscores between them as in PostgreSQL 16.
 fn digits(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
@@ -352,7 +354,7 @@ fn digits(bytes: &[u8], start: usize) -> usize {
     }
 }
 
-/// The end of an identifier that sticks to a number or a parameter.
+/// The end of an identifier that directly follows a number or a parameter.
 fn junk(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at) {
         Some(byte) if is(*byte, BEGINS_WORD) => run(bytes, at, CONTINUES_WORD),
@@ -360,9 +362,9 @@ fn junk(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// `space` in scan.l, with the vertical tab that version 16 added.
+/// `space` in scan.l, plus the vertical tab that version 16 added.
 const SPACE: u8 = 1;
-/// `ident_start` in scan.l: every byte beyond ASCII counts, a no-break space's too.
+/// `ident_start` in scan.l: every byte beyond ASCII counts, including those of a no-break space.
 const BEGINS_WORD: u8 = 1 << 1;
 /// `ident_cont` in scan.l: `a$b$c` is one identifier.
 const CONTINUES_WORD: u8 = 1 << 2;
@@ -370,15 +372,16 @@ const CONTINUES_WORD: u8 = 1 << 2;
 const DIGIT: u8 = 1 << 3;
 /// `op_chars` in scan.l.
 const OPERATOR: u8 = 1 << 4;
-/// The characters of operators that standard SQL's operators don't have.
+/// The operator characters that standard SQL does not use.
 const FOREIGN_OPERATOR: u8 = 1 << 5;
-/// What ends no statement and no string: a space, a comma, and what words and numbers are of, but for the dollar sign.
+/// A character that ends neither a statement nor a string: a space, a comma, or a character of words and
+/// numbers other than the dollar sign.
 const PLAIN: u8 = 1 << 6;
 /// `newline` in scan.l.
 const NEWLINE: u8 = 1 << 7;
 
-/// Of each byte what it can be. A table, because a macro is built without optimization: there, a look into it is a fifth of
-/// the comparisons.
+/// The kinds of each byte. It is a table because a macro is built without optimization, where a lookup costs
+/// a fifth of the comparisons.
 static KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut byte = 0;
@@ -403,7 +406,7 @@ const fn kinds_of(byte: u8) -> u8 {
     }
 }
 
-/// Whether a byte can be one of these kinds.
+/// Returns true if a byte belongs to one of these kinds.
 fn is(byte: u8, kinds: u8) -> bool {
     KINDS[byte as usize] & kinds != 0
 }
@@ -416,8 +419,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// From whichever token on: what is passed over are whole words, numbers, commas and white space, and what follows is
-        /// read as if nothing had been passed over.
+        /// From any token on: only whole words, numbers, commas and white space are skipped, and the rest is
+        /// read as if nothing had been skipped.
         #[test]
         fn what_is_passed_over_moves_no_token(
             text in "([a-zé_]{1,3}|[0-9]|1\\.|[ ,\n]|[eEbBnNxXuU]'|[uU]&\"|[()';$\"&.+@-]|--|/\\*|\\*/|\\$a\\$){0,24}"

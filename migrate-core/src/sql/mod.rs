@@ -1,10 +1,10 @@
-//! Reading SQL as PostgreSQL reads it.
+//! SQL text, read as PostgreSQL reads it.
 //!
-//! A script is read by a lexer that follows the server's own, rule by rule, and [`split()`] into statements where
-//! the server would split it. What could not run, or not as meant, is a [`Fault`] with a place; a
-//! statement that can't run in a transaction is known by its [`Refusal`].
+//! A lexer that follows the server's own rule by rule reads a script, and [`split()`] divides it into
+//! statements at the same points as the server. Text that could not run, or not as intended, is a [`Fault`]
+//! with a position. A statement that can't run in a transaction has a [`Refusal`].
 //!
-//! Nothing here does any I/O, and nothing needs more time than grows with the script's length.
+//! Nothing here does I/O, and every function takes time linear in the script's length.
 
 mod boundary;
 mod cluster;

@@ -1,13 +1,13 @@
-//! Places in a text, as people and as the server count them.
+//! Positions in a text, as people and as the server count them.
 
 use std::fmt;
 
-/// A place in a text as an editor shows it. Displayed as `line:column`.
+/// A position in a text as editors show it. Displayed as `line:column`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineColumn {
-    /// The line, counted from 1.
+    /// The line, starting at 1.
     pub line: u32,
-    /// The character in the line, counted from 1.
+    /// The character in the line, starting at 1.
     pub column: u32,
 }
 
@@ -17,11 +17,11 @@ impl fmt::Display for LineColumn {
     }
 }
 
-/// The line and column of a byte offset.
+/// Converts a byte offset to a line and a column.
 ///
-/// A newline ends a line; a carriage return is a character of its line. A byte order mark at the text's
-/// beginning is no character. An offset inside a character stands for that character, one beyond the text
-/// for its end.
+/// A newline ends a line; a carriage return is a character of its line. A byte order mark at the beginning of
+/// the text does not count. An offset inside a character stands for that character, and an offset beyond the
+/// text for its end.
 ///
 /// # Examples
 ///
@@ -41,9 +41,8 @@ pub fn line_column(text: &str, byte_offset: usize) -> LineColumn {
     LineColumn { line: saturating(lines + 1), column: saturating(rest.chars().count() + 1) }
 }
 
-/// The byte offset of the character that the server names in an error's position field, which counts characters
-/// from 1 in the text that was sent. A position beyond the end, as of "syntax error at end of input", gives the
-/// text's length.
+/// Converts the position in a server error, which counts characters from 1 in the text that was sent, to a
+/// byte offset. A position beyond the end, as of "syntax error at end of input", gives the text's length.
 ///
 /// # Examples
 ///
@@ -56,7 +55,7 @@ pub fn char_to_byte(text: &str, position: usize) -> usize {
     text.char_indices().nth(position.saturating_sub(1)).map_or(text.len(), |(offset, _)| offset)
 }
 
-/// How many lines end in `text`.
+/// The number of lines that end in `text`.
 pub(super) fn newlines(text: &str) -> usize {
     text.matches('\n').count()
 }

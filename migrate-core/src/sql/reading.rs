@@ -1,9 +1,11 @@
-//! Settings by which the server reads the text of later statements: `standard_conforming_strings` and `client_encoding`.
+//! Settings that change how the server reads later statements: `standard_conforming_strings` and
+//! `client_encoding`.
 //!
-//! A migration is sent in as few messages as can be. The server decodes a message and reads all strings in it before it runs
-//! the first statement, so such a setting would come too late for the rest of the message, where psql, which sends one
-//! statement at a time, has it take effect: other data, in silence. The split goes by `standard_conforming_strings = on`, too.
-//! So a script may change these settings, but may not hold text behind that which depends on them.
+//! A migration is sent in as few messages as possible. The server decodes a message and reads all strings in
+//! it before it runs the first statement, so such a setting takes effect too late for the rest of the
+//! message. In psql, which sends one statement at a time, it takes effect at once. The result would be
+//! different data without any error. The splitter also assumes `standard_conforming_strings = on`. So a
+//! script may change these settings, but may not contain text after them that depends on them.
 
 use super::fault::FaultKind;
 use super::statement::{
@@ -14,24 +16,24 @@ use super::token::TokenKind;
 const STRINGS: &str = "standard_conforming_strings";
 const ENCODING: &str = "client_encoding";
 
-/// How the server would read what follows, as far as the statements before it say.
+/// The server's reading of the text that follows, as far as the previous statements determine it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reading {
-    /// Whether a backslash may be an escape in a plain string.
+    /// True if a backslash might be an escape in a plain string.
     escapes: bool,
-    /// Whether the text may be in another encoding than UTF-8.
+    /// True if the text might be in an encoding other than UTF-8.
     encoded: bool,
 }
 
 impl Reading {
-    /// Whether a script can change it at all: most can't, and need not be looked at.
+    /// Returns true if a script might change the settings at all. Most can't, and need no check.
     pub(super) fn may_change(script: &str) -> bool {
         ["onforming_", "ONFORMING_", "lient_encod", "LIENT_ENCOD", "names ", "NAMES ", "Names "]
             .iter()
             .any(|part| script.contains(part))
     }
 
-    /// The first place of a statement that the server may read in another way than it stands there.
+    /// The first position in a statement that the server might read differently.
     pub(super) fn fault(self, statement: &ParsedStatement<'_>) -> Option<(FaultKind, usize)> {
         let all = statement.all;
         let escape = || {
@@ -45,7 +47,7 @@ impl Reading {
         escape.into_iter().chain(other).min_by_key(|(_, at)| *at)
     }
 
-    /// Goes on behind a statement.
+    /// Applies the effect of a statement.
     pub(super) fn pass(&mut self, statement: &ParsedStatement<'_>) {
         match &statement.kind {
             StatementKind::Set(set) => self.set(set),
@@ -87,13 +89,13 @@ impl Reading {
     }
 }
 
-/// Whether a parameter is this one: names of parameters are the same in quotes and in any case.
+/// Returns true if a parameter has this name. Parameter names are equal in quotes and in any case.
 fn is_called(parameter: &QualifiedName<'_>, name: &str) -> bool {
     parameter.folded().eq_ignore_ascii_case(name)
 }
 
-/// Whether a statement that is no `SET` may set a parameter: by `set_config`, by an update of `pg_settings`, or in a block.
-/// Not where the only value beside the name is the one that changes nothing.
+/// Returns true if a statement other than `SET` might set a parameter: with `set_config`, by an update of
+/// `pg_settings`, or in a block. False if the only value beside the name is the one that changes nothing.
 fn sets_somehow(statement: Fragment<'_>, name: &str, keeps: fn(&str) -> bool) -> bool {
     let lower = statement.text().to_ascii_lowercase();
     let sets = ["set_config", "pg_settings", "set "].iter().any(|word| lower.contains(word));
@@ -107,7 +109,7 @@ fn sets_somehow(statement: Fragment<'_>, name: &str, keeps: fn(&str) -> bool) ->
     !(named && lower.contains("set_config") && value.is_some_and(|value| keeps(&value)))
 }
 
-/// A value or a name without its quotes, in lower case.
+/// A value or a name without its quotes, in lowercase.
 fn value_of(written: &str) -> String {
     written.trim_matches(['\'', '"']).trim().to_ascii_lowercase()
 }
@@ -117,7 +119,7 @@ fn is_on(value: &str) -> bool {
     matches!(value, "on" | "t" | "tr" | "tru" | "true" | "y" | "ye" | "yes" | "1")
 }
 
-/// The spellings of UTF-8, of whose letters and digits alone the server makes a name (`clean_encoding_name`).
+/// The spellings of UTF-8. The server compares only letters and digits (`clean_encoding_name`).
 fn is_utf8(value: &str) -> bool {
     let name: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
     matches!(name.as_str(), "utf8" | "unicode")

@@ -1,4 +1,4 @@
-//! The statements that refuse a transaction block.
+//! Statements that refuse a transaction block.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use super::statement::{
     SubscriptionChange, TransactionControl,
 };
 
-/// One list for the variants, their names in Rust and their names in PostgreSQL's messages.
+/// One list for the variants, their Rust names and their names in PostgreSQL's messages.
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident => $command:literal,)*) => {
         /// A statement that PostgreSQL refuses to run inside a transaction block, and therefore also in one
         /// message with other statements (error 25001, "… cannot run inside a transaction block").
         ///
-        /// The list is that of the calls of `PreventInTransactionBlock` in the server's source, versions 12 to
-        /// 18. Some statements refuse only when they meet something in the database, or in the procedure
-        /// that they call, and [`Refusal::of`] can't know that:
+        /// The list follows the calls of `PreventInTransactionBlock` in the server's source, versions 12 to
+        /// 18. Some statements refuse only depending on objects in the database, or on the code of the
+        ///     procedure that they call, which [`Refusal::of`] can't know:
         ///
         /// - `CLUSTER t` and `REINDEX TABLE t` or `REINDEX INDEX i` when `t` or `i` is partitioned: not in the list;
         /// - `CALL p()` and `DO …` when the code in them commits or rolls back (error 2D000): not in the list;
@@ -28,17 +28,17 @@ macro_rules! refusals {
         }
 
         impl Refusal {
-            /// Every refusal there is.
+            /// All refusals.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// PostgreSQL's name for the statement: how its message begins.
+            /// PostgreSQL's name for the statement, as at the beginning of its message.
             pub const fn command(self) -> &'static str {
                 match self {
                     $(Self::$variant => $command,)*
                 }
             }
 
-            /// The variant's own name, for code that writes code: `Refusal::Vacuum.variant_name()` is `"Vacuum"`.
+            /// The variant's name, for code generators: `Refusal::Vacuum.variant_name()` is `"Vacuum"`.
             pub const fn variant_name(self) -> &'static str {
                 match self {
                     $(Self::$variant => stringify!($variant),)*
@@ -67,7 +67,7 @@ refusals! {
     CreateIndexConcurrently => "CREATE INDEX CONCURRENTLY",
     /// `DROP INDEX CONCURRENTLY`
     DropIndexConcurrently => "DROP INDEX CONCURRENTLY",
-    /// `REINDEX … CONCURRENTLY`, of whatever
+    /// `REINDEX … CONCURRENTLY`, of any object
     ReindexConcurrently => "REINDEX CONCURRENTLY",
     /// `REINDEX SCHEMA`
     ReindexSchema => "REINDEX SCHEMA",
@@ -77,11 +77,11 @@ refusals! {
     ReindexSystem => "REINDEX SYSTEM",
     /// `CLUSTER` without a table
     ClusterAll => "CLUSTER",
-    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`. (`… FINALIZE` takes a transaction.)
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`. (`… FINALIZE` accepts a transaction.)
     DetachPartitionConcurrently => "ALTER TABLE ... DETACH CONCURRENTLY",
     /// `DISCARD ALL`
     DiscardAll => "DISCARD ALL",
-    /// `CREATE SUBSCRIPTION` that makes a replication slot
+    /// `CREATE SUBSCRIPTION` that creates a replication slot
     CreateSubscription => "CREATE SUBSCRIPTION ... WITH (create_slot = true)",
     /// `DROP SUBSCRIPTION`
     DropSubscription => "DROP SUBSCRIPTION",
@@ -100,7 +100,7 @@ refusals! {
 }
 
 impl Refusal {
-    /// Why a transaction block would refuse this one statement, or `None` if it would not.
+    /// The reason why a transaction block refuses a single statement, or `None` if it does not.
     ///
     /// # Examples
     ///
@@ -117,7 +117,7 @@ impl Refusal {
         Self::of_parsed(&LexedStatement::new(statement).parse())
     }
 
-    /// The same of a statement that was parsed.
+    /// Does the same for a parsed statement.
     pub fn of_parsed(statement: &ParsedStatement<'_>) -> Option<Self> {
         use StatementKind as Kind;
         match &statement.kind {
@@ -156,8 +156,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The statement refuses if it makes a slot, which is the default. `connect = false` turns that default around,
-/// and `slot_name = NONE` is refused for another reason while `create_slot` is true
+/// The statement refuses if it creates a slot, which is the default. `connect = false` inverts that default,
+/// and `slot_name = NONE` is rejected for another reason while `create_slot` is true
 /// (`parse_subscription_options` in subscriptioncmds.c).
 fn makes_slot(options: &[ListedOption<'_>]) -> bool {
     let makes_none = |option: &ListedOption<'_>| match option.name.as_str() {
@@ -175,7 +175,7 @@ fn of_subscription_change(change: &SubscriptionChange<'_>) -> Option<Refusal> {
             let stays = |option: &ListedOption<'_>| option.name == "refresh" && !option.is_on();
             (!options.iter().any(stays)).then_some(Refusal::AlterSubscriptionPublication)
         }
-        // What changes the slot refuses; turning two_phase on does not (`CheckAlterSubOption`, since 18).
+        // A change of the slot refuses; turning two_phase on does not (`CheckAlterSubOption`, since 18).
         SubscriptionChange::SetOptions(options) => {
             if options.iter().any(|option| option.name == "two_phase" && !option.is_on()) {
                 return Some(Refusal::AlterSubscriptionTwoPhase);
@@ -187,7 +187,7 @@ fn of_subscription_change(change: &SubscriptionChange<'_>) -> Option<Refusal> {
     }
 }
 
-/// DETACH PARTITION can't stand in a list of other changes (gram.y, AlterTableStmt).
+/// DETACH PARTITION can't be part of a list of actions (gram.y, AlterTableStmt).
 fn of_action(action: &AlterActionKind<'_>) -> Option<Refusal> {
     let detaches = matches!(action, AlterActionKind::DetachPartition { concurrently: Some(_), .. });
     detaches.then_some(Refusal::DetachPartitionConcurrently)

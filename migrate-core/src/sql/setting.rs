@@ -1,14 +1,14 @@
-//! Statements that change the session they run in.
+//! Statements that change the settings of their session.
 
 use super::statement::{LexedStatement, ParsedStatement, SettingScope, SettingTarget, StatementKind};
 
-/// Whether a statement sets a run-time parameter, or the role, for the rest of the session: `SET`, `RESET`, or a
-/// `SELECT` of nothing but calls of `set_config`. When a script that runs statement by statement is
-/// resumed, these have to be run again for the rest to run as it would have.
+/// Returns true if a statement sets a run-time parameter, or the role, for the rest of the session: `SET`,
+/// `RESET`, or a `SELECT` that only calls `set_config`. When a script that runs statement by statement
+/// resumes, these have to run again so that the rest has the same effect.
 ///
-/// `SET LOCAL`, `SET TRANSACTION` and `SET CONSTRAINTS` end with the transaction and are not meant, nor is
-/// `set_config(…, true)`. Other things that a session has are not settings: temporary tables, prepared
-/// statements, what `DISCARD` discards.
+/// `SET LOCAL`, `SET TRANSACTION` and `SET CONSTRAINTS` end with the transaction and do not count, nor does
+/// `set_config(…, true)`. Other session state does not count as a setting: temporary tables, prepared
+/// statements, and whatever else `DISCARD` discards.
 ///
 /// # Examples
 ///
@@ -23,7 +23,7 @@ pub fn is_session_setting(statement: &str) -> bool {
     sets_session(&LexedStatement::new(statement).parse())
 }
 
-/// The same of a statement that was parsed.
+/// Does the same for a parsed statement.
 pub(super) fn sets_session(statement: &ParsedStatement<'_>) -> bool {
     match &statement.kind {
         StatementKind::Set(set) => {
@@ -37,7 +37,8 @@ pub(super) fn sets_session(statement: &ParsedStatement<'_>) -> bool {
     }
 }
 
-/// Whether a statement sets a run-time parameter, or the role, for the rest of its transaction: `SET LOCAL`.
+/// Returns true if a statement sets a run-time parameter, or the role, for the rest of its transaction:
+/// `SET LOCAL`.
 ///
 /// # Examples
 ///
@@ -51,12 +52,13 @@ pub fn is_local_setting(statement: &str) -> bool {
     sets_locally(&LexedStatement::new(statement).parse())
 }
 
-/// The same of a statement that was parsed.
+/// Does the same for a parsed statement.
 pub(super) fn sets_locally(statement: &ParsedStatement<'_>) -> bool {
     matches!(&statement.kind, StatementKind::Set(set) if set.scope == SettingScope::Local)
 }
 
-/// Whether a statement sets a limit, memory or what is logged: a script does the same without it.
+/// Returns true if a statement sets a limit, memory or logging, so that the script has the same effect
+/// without it.
 pub(super) fn sets_limit(statement: &ParsedStatement<'_>) -> bool {
     let StatementKind::Set(set) = &statement.kind else { return false };
     let SettingTarget::Parameter(name) = &set.target else { return false };

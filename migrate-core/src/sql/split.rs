@@ -1,4 +1,4 @@
-//! Splitting a script into statements.
+//! The splitter: divides a script into statements.
 
 use super::boundary::Statement;
 use super::control::{self, Control};
@@ -12,44 +12,47 @@ use super::setting::{sets_limit, sets_locally};
 use super::statement::{ParsedStatement, StatementTokens};
 use super::token::{Construct, Token, TokenKind};
 
-/// A script, split: its statements and everything that is wrong with it.
+/// A split script: its statements and all its faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
-    /// The statements, in the script's order. Empty ones, as between `;;`, are none.
+    /// The statements, in the script's order. Empty statements, as between `;;`, are left out.
     pub statements: Vec<Statement>,
-    /// What is wrong, in the script's order. If this is not empty, the statements are a best effort and not
-    /// to be run.
+    /// The faults, in the script's order. If there are any, the statements are a best effort and must not be
+    /// run.
     pub faults: Vec<Fault>,
-    /// The comments; and among them the first token that is no comment, and the first that is no semicolon either.
+    /// The comments, plus the first token that is not a comment and the first one that is not a semicolon
+    /// either.
     pub(crate) outline: Vec<Token>,
-    /// Characters outside of quotes and comments that are not seen.
+    /// Invisible characters outside of quotes and comments.
     pub(crate) invisible: Vec<Invisible>,
-    /// The statements that are a `SET LOCAL`.
+    /// The `SET LOCAL` statements.
     pub(crate) local_settings: Vec<LocalSetting>,
 }
 
-/// A statement that is a `SET LOCAL`.
+/// A `SET LOCAL` statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LocalSetting {
     /// Its index in the script.
     pub(crate) statement: usize,
-    /// Whether it sets a limit, memory or what is logged, and nothing that a statement's work depends on.
+    /// True if it sets a limit, memory or logging, and nothing on which a statement's effect depends.
     pub(crate) is_limit: bool,
 }
 
-/// Splits a script into statements where the server would.
+/// Splits a script into statements at the same points as the server.
 ///
-/// A semicolon ends a statement unless it stands in quotes or in a comment, in the body of a `CREATE FUNCTION` or
-/// `CREATE PROCEDURE` between `BEGIN ATOMIC` and `END`, or between the parentheses of a `CREATE RULE`: the
-/// server's grammar has it nowhere else (gram.y: `stmtmulti`, `routine_body_stmt_list`, `RuleActionMulti`).
+/// A semicolon ends a statement, except in quotes, in a comment, between `BEGIN ATOMIC` and `END` in the body
+/// of a `CREATE FUNCTION` or `CREATE PROCEDURE`, and between the parentheses of a `CREATE RULE`: the server's
+/// grammar allows it nowhere else (gram.y: `stmtmulti`, `routine_body_stmt_list`, `RuleActionMulti`).
 ///
-/// So does goose's `-- +goose StatementEnd`: goose sends what stands above it, and many files have no semicolon there.
+/// goose's `-- +goose StatementEnd` ends a statement, too: goose sends the text above it, and many files have
+/// no semicolon there.
 ///
-/// All faults are reported, not only the first. After one that leaves the rest readable the reading goes on
-/// where psql's would: behind the line of a meta-command, behind the rows of a `COPY … FROM STDIN`.
+/// All faults are reported, not only the first. After a fault that leaves the rest readable, reading
+/// continues where psql's would: after the line of a meta-command, after the rows of a `COPY … FROM STDIN`.
 ///
-/// Whether a statement follows the grammar is for the server to say; it is split off in any case.
-/// `standard_conforming_strings` is taken to be on: a script that turns it off may hold no backslash in a plain string behind that. psql's variables (`:name`) are not known.
+/// The server decides whether a statement follows the grammar; it is split off in any case.
+/// `standard_conforming_strings` is assumed to be on: a script that turns it off may not contain a backslash
+/// in a plain string after that. psql's variables (`:name`) are not supported.
 ///
 /// # Examples
 ///
@@ -78,7 +81,7 @@ pub fn split(text: &str) -> Split {
     let Some(nul) = text.find('\0') else {
         return Splitter::new(text).split();
     };
-    // What the byte cuts off in the middle might end well behind it, so that is not worth a word.
+    // A construct cut off by this byte might well end after it, so it is not reported.
     let mut split = Splitter::new(&text[..nul]).split();
     split.faults.retain(|fault| !fault.kind.comes_of_an_early_end());
     split.faults.push(Fault { kind: FaultKind::NulByte, offset: nul });
@@ -86,7 +89,7 @@ pub fn split(text: &str) -> Split {
 }
 
 impl FaultKind {
-    /// Whether more text could mend it.
+    /// Returns true if more text could fix it.
     fn comes_of_an_early_end(&self) -> bool {
         matches!(
             self,
@@ -101,10 +104,10 @@ impl FaultKind {
     }
 }
 
-/// What the first words of a statement say about semicolons further on.
+/// The first words of a statement, as far as they affect later semicolons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
-    /// Nothing read yet.
+    /// Nothing has been read yet.
     Start,
     /// `CREATE`
     Create,
@@ -114,16 +117,16 @@ enum Head {
     CreateOrReplace,
     /// `CREATE FUNCTION` or `CREATE PROCEDURE`: a `BEGIN ATOMIC` may follow.
     Routine,
-    /// The same with a `BEGIN` as its last token, at this offset.
+    /// A routine whose last token is a `BEGIN`, at this offset.
     Begin(usize),
-    /// `CREATE RULE`: semicolons may stand between parentheses.
+    /// `CREATE RULE`: semicolons may appear between parentheses.
     Rule,
     /// Any other statement.
     Other,
 }
 
 impl Head {
-    /// The head with one more token, except for what opens or closes a body.
+    /// The head after one more token, unless that opens or closes a body.
     fn with(self, word: Option<&str>, offset: usize) -> Self {
         let is = |keyword: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(keyword));
         match self {
@@ -140,20 +143,20 @@ impl Head {
     }
 }
 
-/// The statement that is being read.
+/// The statement being read.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     start: usize,
     end: usize,
-    /// Of the statement, or of the innermost one in a body.
+    /// The head of the statement, or of the innermost one in a body.
     head: Head,
-    /// How many bodies are open. The grammar lets a body hold a `CREATE FUNCTION` with a body.
+    /// The number of open bodies. The grammar allows a body to contain a `CREATE FUNCTION` with a body.
     bodies: usize,
-    /// Where the outermost of them begins.
+    /// The offset of the outermost body.
     body_at: usize,
-    /// How many parentheses are open.
+    /// The number of open parentheses.
     depth: usize,
-    /// Where the outermost of them stands.
+    /// The offset of the outermost parenthesis.
     parenthesis_at: usize,
 }
 
@@ -163,12 +166,12 @@ impl Open {
     }
 }
 
-/// Whether a semicolon stands in what is between two statements.
+/// Returns true if the text between two statements contains a semicolon.
 pub(crate) fn has_semicolon(between: &str) -> bool {
     between.starts_with(';') || tokens(between).any(|token| token.kind == TokenKind::Semicolon)
 }
 
-/// Whether a comment is goose's mark below a statement.
+/// Returns true if a comment is goose's mark after a statement.
 fn is_statement_end(comment: &str) -> bool {
     let annotation = comment.trim_start_matches('-').trim_start().strip_prefix("+goose");
     annotation.is_some_and(|annotation| annotation.trim().eq_ignore_ascii_case("StatementEnd"))
@@ -178,19 +181,19 @@ struct Splitter<'a> {
     text: &'a str,
     tokens: Tokens<'a>,
     open: Option<Open>,
-    /// The tokens of the open statement: what it is parsed from.
+    /// The tokens of the open statement, from which it is parsed.
     kept: StatementTokens,
     split: Split,
-    /// The line of the byte at `counted`.
+    /// The line at the byte offset `counted`.
     line: usize,
     counted: usize,
-    /// Cleared when no `\.` stands further on, so that it is not sought again and again.
+    /// Cleared once no `\.` follows, so that it is not searched for repeatedly.
     may_hold_rows: bool,
-    /// How the server would read what follows, where the script can change that.
+    /// The server's reading of the text that follows, if the script can change it.
     reading: Option<Reading>,
-    /// Where the text can have characters that are not seen.
+    /// The finder of invisible characters, if the text might contain any.
     invisible: Option<InvisibleFinder>,
-    /// Whether a token was read that is no comment, and one that is no semicolon either.
+    /// True once a token other than a comment was read; `has_statement` excludes semicolons, too.
     has_token: bool,
     has_statement: bool,
 }
@@ -202,7 +205,7 @@ impl<'a> Splitter<'a> {
             text,
             tokens: tokens(text),
             open: None,
-            // How rows are read may depend on the statements before them.
+            // The reading of rows may depend on earlier statements.
             kept: StatementTokens::new(reading.is_some()),
             split: Split::default(),
             line: 1,
@@ -239,7 +242,7 @@ impl<'a> Splitter<'a> {
         self.split
     }
 
-    /// Keeps of a token what others have to know.
+    /// Records a token for callers that need it.
     fn note(&mut self, token: Token) {
         let is_statement = !token.is_trivia() && token.kind != TokenKind::Semicolon;
         let is_comment = matches!(token.kind, TokenKind::LineComment | TokenKind::BlockComment);
@@ -258,7 +261,7 @@ impl<'a> Splitter<'a> {
         self.split.faults.push(Fault { kind, offset });
     }
 
-    /// One more token of the statement.
+    /// Adds a token to the statement.
     fn extend(&mut self, token: Token) {
         let mut open = self.open.unwrap_or_else(|| Open::at(token.start));
         open.end = token.end;
@@ -286,8 +289,8 @@ impl<'a> Splitter<'a> {
                     open.bodies += 1;
                     open.head = Head::Start;
                 }
-                // No statement begins with END but the one that ends a transaction, which a body can't hold.
-                // So this END is the body's, and that of a CASE never stands here.
+                // No statement begins with END except the one that ends a transaction, which a body can't
+                // contain. So this END closes the body. The END of a CASE never appears here.
                 Head::Start if open.bodies > 0 && is("END") => {
                     open.bodies -= 1;
                     open.head = Head::Other;
@@ -319,7 +322,7 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// goose sends what stands above its mark, with a semicolon or without.
+    /// goose sends the text above its mark, with or without a semicolon.
     fn marked_end(&mut self) {
         self.close_parentheses();
         if let Some(open) = self.open.filter(|open| open.bodies > 0) {
@@ -328,7 +331,7 @@ impl<'a> Splitter<'a> {
         self.finish();
     }
 
-    /// Reports a parenthesis that is open where none can be, and goes on as if it were closed.
+    /// Reports an open parenthesis where none is allowed, and continues as if it were closed.
     fn close_parentheses(&mut self) {
         if let Some(open) = &mut self.open
             && open.depth > 0
@@ -339,7 +342,7 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// The statement has been read.
+    /// Finishes the statement.
     fn finish(&mut self) {
         let Some(Open { start, end, .. }) = self.open.take() else {
             return;
@@ -371,7 +374,7 @@ impl<'a> Splitter<'a> {
         faults.into_iter().for_each(|(kind, at)| self.fault(kind, at));
     }
 
-    /// What does not end takes the rest of the text with it.
+    /// An unterminated construct extends to the end of the text.
     fn unterminated(&mut self, construct: Construct, token: Token) {
         let kind = match construct {
             Construct::Comment => FaultKind::UnterminatedComment,
@@ -387,18 +390,19 @@ impl<'a> Splitter<'a> {
         if !token.is_trivia() {
             self.extend(token);
         }
-        // Whatever else is open might be closed in there.
+        // Any other open construct might be closed inside it.
         if let Some(open) = &mut self.open {
             (open.bodies, open.depth) = (0, 0);
         }
     }
 
-    /// A backslash. The server takes none outside quotes; psql takes it and the rest of the line for a command.
+    /// A backslash. The server accepts none outside of quotes; psql treats it and the rest of the line as a
+    /// command.
     fn meta_command(&mut self, backslash: Token) {
         let line_end = self.line_end(backslash.end);
         let line = &self.text[backslash.start..line_end];
         let name = line[1..].find(|c: char| c.is_whitespace() || c == '\\').map_or(line, |end| &line[..=end]);
-        // `\\` separates commands, and `\;` may have something right behind it.
+        // `\\` separates commands, and text may follow `\;` directly.
         let name = match line[1..].chars().next() {
             Some('\\' | ';') => &line[..2],
             _ => name,
@@ -413,7 +417,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// Skips the rows of a `COPY … FROM STDIN`: the lines behind the statement's up to one that is `\.`, if there is one.
+    /// Skips the rows of a `COPY … FROM STDIN`: the lines after the statement up to a line `\.`, if one
+    /// exists.
     fn skip_rows(&mut self, from: usize) {
         if !self.may_hold_rows {
             return;
@@ -428,7 +433,7 @@ impl<'a> Splitter<'a> {
         self.may_hold_rows = false;
     }
 
-    /// The end of the line that `at` stands in, its CR or LF excluded.
+    /// The end of the line that contains `at`, without its CR or LF.
     fn line_end(&self, at: usize) -> usize {
         self.text[at..].find(['\n', '\r']).map_or(self.text.len(), |found| at + found)
     }

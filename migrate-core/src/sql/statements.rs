@@ -5,15 +5,16 @@ use super::control::Control;
 use super::refusal::Refusal;
 use std::fmt;
 
-/// How many bytes a packed statement has: where it begins, where it ends and its line as little-endian numbers, and why it refuses
-/// a transaction or what it does to one. The numbers have four bytes, or in scripts short enough for it, two.
+/// The size of a packed statement in bytes: start, end and line as little-endian numbers, and one byte for
+/// its refusal of a transaction or its effect on one. The numbers take four bytes each, or two in short
+/// scripts.
 const LONG: usize = 13;
 const SHORT: usize = 7;
 
 /// The statements of a script, in order.
 ///
-/// Those of an embedded script are bytes, and made statements when they are looked at: to a compiler, twenty thousand
-/// statements in a constant are seconds of work, and a literal of bytes is none.
+/// The statements of an embedded script are bytes, decoded on access: twenty thousand statements in a
+/// constant cost a compiler seconds, and a byte literal costs nothing.
 ///
 /// # Examples
 ///
@@ -39,12 +40,12 @@ enum Stored<'s> {
 }
 
 impl<'s> Statements<'s> {
-    /// These statements.
+    /// Wraps these statements.
     pub const fn of(statements: &'s [Statement]) -> Statements<'s> {
         Statements(Stored::Made(statements))
     }
 
-    /// Statements that were packed.
+    /// Wraps packed statements.
     pub const fn packed(bytes: &'s [u8]) -> Statements<'s> {
         match bytes {
             [] => Statements(Stored::Made(&[])),
@@ -55,7 +56,7 @@ impl<'s> Statements<'s> {
         }
     }
 
-    /// The statements as bytes.
+    /// Packs the statements into bytes.
     pub fn pack(self) -> Vec<u8> {
         let is_short = |number: usize| u16::try_from(number).is_ok();
         let short = self.iter().all(|s| is_short(s.range().end) && is_short(s.line() as usize));
@@ -71,7 +72,7 @@ impl<'s> Statements<'s> {
         bytes
     }
 
-    /// How many there are.
+    /// The number of statements.
     pub const fn len(self) -> usize {
         match self.0 {
             Stored::Made(made) => made.len(),
@@ -80,12 +81,12 @@ impl<'s> Statements<'s> {
         }
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The statement of an index, if there is one.
+    /// The statement at an index, if it exists.
     pub fn get(self, index: usize) -> Option<Statement> {
         match self.0 {
             Stored::Made(made) => made.get(index).copied(),
@@ -100,17 +101,18 @@ impl<'s> Statements<'s> {
         }
     }
 
-    /// The statement of an index.
+    /// The statement at an index.
     ///
     /// # Panics
     ///
-    /// When there is none.
+    /// If the index is out of bounds.
     pub fn at(self, index: usize) -> Statement {
         self.get(index)
             .unwrap_or_else(|| panic!("the script has {} statements, and none of index {index}", self.len()))
     }
 
-    /// How many of them come before the first for which `is_before` is false; for those behind it, it is false, too.
+    /// The number of statements before the first one for which `is_before` is false; it has to be false for
+    /// the following ones, too.
     pub fn partition_point(self, is_before: impl Fn(&Statement) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -124,12 +126,12 @@ impl<'s> Statements<'s> {
         low
     }
 
-    /// The last one, if there is any.
+    /// The last statement, if any.
     pub fn last(self) -> Option<Statement> {
         self.get(self.len().checked_sub(1)?)
     }
 
-    /// All of them, in order.
+    /// Iterates over the statements, in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Statement> + DoubleEndedIterator + use<'s> {
         (0..self.len()).map(move |index| self.at(index))
     }
@@ -149,8 +151,8 @@ impl fmt::Debug for Statements<'_> {
     }
 }
 
-/// One byte for why a statement refuses a transaction, or what it does to it: no statement does both. 0 is for those that
-/// do neither.
+/// One byte for a statement's refusal of a transaction or its effect on one: no statement has both. 0 means
+/// neither.
 fn nature(statement: Statement) -> u8 {
     let refuses = |refusal| Refusal::ALL.iter().position(|each| *each == refusal);
     let controls = |control| Control::ALL.iter().position(|each| *each == control);

@@ -1,4 +1,4 @@
-//! What a statement that refuses a transaction block is about.
+//! Subjects: the objects of statements that refuse a transaction block.
 
 use std::borrow::Cow;
 
@@ -8,31 +8,32 @@ use super::statement::{
     StatementKind, TransactionControl,
 };
 
-/// What a statement that refuses a transaction block is about, so that the catalog can be asked whether it was done.
+/// The object of a statement that refuses a transaction block, so that the catalog can show whether the
+/// statement was done.
 ///
-/// Names are as the statement writes them, qualifiers and quotes included, and mean to `to_regclass` and `parse_ident`
-/// what they mean there. (Those do not know `U&"…"`; such a name is written in plain quotes.)
+/// Names are spelled as in the statement, including qualifiers and quotes, and mean the same to `to_regclass`
+/// and `parse_ident`. (Those don't support `U&"…"`; such a name is written in plain quotes.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Subject {
     /// `CREATE [UNIQUE] INDEX CONCURRENTLY`
     CreateIndex {
-        /// The index, if it is given a name.
+        /// The index, if named.
         name: Option<String>,
         /// The table.
         table: String,
-        /// Whether it is a unique one.
+        /// True if it is unique.
         unique: bool,
-        /// The access method, if it is given.
+        /// The access method, if given.
         method: Option<String>,
-        /// What follows: columns, parameters, predicate.
+        /// The rest: columns, parameters, predicate.
         definition: String,
-        /// Whether it says `IF NOT EXISTS`.
+        /// True if it has `IF NOT EXISTS`.
         if_not_exists: bool,
     },
     /// `DROP INDEX CONCURRENTLY`
     DropIndex {
-        /// The indexes; the server takes one at a time.
+        /// The indexes; the server accepts only one at a time.
         names: Vec<String>,
     },
     /// `REINDEX INDEX`
@@ -56,7 +57,7 @@ pub enum Subject {
     CreateDatabase {
         /// The database.
         name: String,
-        /// The options as written, their names in lower case.
+        /// The options as written, with their names in lowercase.
         options: Vec<(String, String)>,
     },
     /// `DROP DATABASE`
@@ -68,9 +69,9 @@ pub enum Subject {
     CreateTablespace {
         /// The tablespace.
         name: String,
-        /// The owner, if it is given.
+        /// The owner, if given.
         owner: Option<String>,
-        /// The folder, as a string constant.
+        /// The directory, as a string constant.
         location: Option<String>,
     },
     /// `DROP TABLESPACE`
@@ -99,8 +100,8 @@ pub enum Subject {
     },
 }
 
-/// What a statement that refuses a transaction block is about; `None` for the others, for those that can be run again
-/// whatever became of them (`VACUUM`, `ALTER SYSTEM`, `REINDEX SCHEMA`, …), and for what has a syntax error.
+/// The subject of a statement that refuses a transaction block. `None` for other statements, for those that
+/// can be run again in any case (`VACUUM`, `ALTER SYSTEM`, `REINDEX SCHEMA`, …), and for syntax errors.
 ///
 /// # Examples
 ///
@@ -230,7 +231,7 @@ fn qualified(written: &QualifiedName<'_>) -> Option<String> {
     written.to_sql()
 }
 
-/// A string constant as it is written.
+/// A string constant as written.
 fn string(constant: Fragment<'_>) -> String {
     constant.text().to_owned()
 }

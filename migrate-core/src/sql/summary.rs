@@ -1,14 +1,15 @@
-//! What a statement does, in a few words.
+//! Statement summaries.
 
 use super::statement::{LexedStatement, ParsedStatement, QualifiedName, StatementKind};
 
-/// The longest summary, in characters. The conventions of OpenTelemetry give this limit.
+/// The maximum length of a summary in characters, from OpenTelemetry's conventions.
 const MOST: usize = 255;
 
-/// What a statement does and to what, in a few words without any value: `CREATE INDEX posts_author`, `UPDATE posts`.
+/// The operation and the target of a statement, without any values: `CREATE INDEX posts_author`,
+/// `UPDATE posts`.
 ///
-/// It follows OpenTelemetry's rules for `db.query.summary`: the operation, then its target as it is written. Statements whose
-/// target can't be told from their beginning have the operation alone.
+/// The format follows OpenTelemetry's rules for `db.query.summary`: the operation, then its target as
+/// written. If the beginning of a statement does not show its target, the summary is the operation alone.
 ///
 /// # Examples
 ///
@@ -24,7 +25,7 @@ pub fn summary(statement: &str) -> String {
     let statement = lexed.parse();
     let mut words = vec![statement.verb().to_uppercase()];
     words.retain(|verb| !verb.is_empty());
-    // The kind of what a WITH stands before is another one.
+    // After a WITH, the object belongs to another operation than the first word.
     if statement.with.is_empty() {
         words.extend(statement.object_kind().map(|kind| kind.to_string()));
         words.extend(target(&statement).map(|name| name.to_string()));
@@ -32,7 +33,7 @@ pub fn summary(statement: &str) -> String {
     words.join(" ").chars().take(MOST).collect()
 }
 
-/// The object, or the table of an index or of statistics without a name.
+/// The object, or the table of an unnamed index or of unnamed statistics.
 fn target<'t>(statement: &ParsedStatement<'t>) -> Option<QualifiedName<'t>> {
     statement.target().or_else(|| match &statement.kind {
         StatementKind::CreateIndex(index) => Some(index.table.name.clone()),

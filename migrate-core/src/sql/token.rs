@@ -1,11 +1,11 @@
-//! A token and its kinds.
+//! Tokens and their kinds.
 
 use std::ops::Range;
 
-/// One token of a script: its kind, and where it stands in the text.
+/// One token of a script: its kind and its position in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What the token is.
+    /// The kind.
     pub kind: TokenKind,
     /// The byte offset of its first byte.
     pub start: usize,
@@ -14,17 +14,17 @@ pub struct Token {
 }
 
 impl Token {
-    /// The token's bytes as a range into the script.
+    /// The token's byte range in the script.
     pub const fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// The token as it is written in `script`, the text that it was read from.
+    /// The token's text in `script`, from which it was read.
     pub fn text<'a>(&self, script: &'a str) -> &'a str {
         &script[self.range()]
     }
 
-    /// Whether the server sees nothing of this token: white space, comments and the byte order mark.
+    /// True if the server ignores the token: white space, comments and the byte order mark.
     pub const fn is_trivia(&self) -> bool {
         use TokenKind::{BlockComment, ByteOrderMark, LineComment, Whitespace};
         matches!(
@@ -38,25 +38,25 @@ impl Token {
     }
 }
 
-/// What a [`Token`] is, by the rules of PostgreSQL's `scan.l`.
+/// The kinds of tokens, following PostgreSQL's `scan.l`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
     /// U+FEFF as the first character of the text, as some editors write it. Like psql, which skips it at the
-    /// start of a file, we take it for nothing; anywhere else the server reads it as part of an identifier.
+    /// start of a file, the lexer ignores it; anywhere else the server reads it as part of an identifier.
     ByteOrderMark,
     /// A run of spaces, tabs, newlines, carriage returns, form feeds and vertical tabs. (The last
     /// since PostgreSQL 16; before that, a vertical tab outside quotes is a syntax error.)
     Whitespace,
-    /// `-- …` up to the end of the line, the newline excluded.
+    /// `-- …` up to the end of the line, without the newline.
     LineComment,
-    /// `/* … */`, with whatever comments are nested in it.
+    /// `/* … */`, including nested comments.
     BlockComment,
-    /// A keyword or an identifier without quotes; which of the two is a question of grammar.
+    /// A keyword or an unquoted identifier; the grammar decides which.
     Word,
     /// `"…"`.
     QuotedIdentifier,
-    /// `U&"…"`. A `UESCAPE '!'` behind it is two tokens of its own, as in the server.
+    /// `U&"…"`. A `UESCAPE '!'` after it is two separate tokens, as in the server.
     UnicodeIdentifier,
     /// `'…'`, where a backslash is an ordinary character.
     String,
@@ -72,7 +72,7 @@ pub enum TokenKind {
     HexString,
     /// `$$…$$` or `$tag$…$tag$`.
     DollarString,
-    /// `1`, `1.5e-3`, `0x1F`, `1_000`; also a number with letters stuck to it, which the server refuses.
+    /// `1`, `1.5e-3`, `0x1F`, `1_000`; also a number directly followed by letters, which the server rejects.
     Number,
     /// `$1`.
     Parameter,
@@ -86,16 +86,16 @@ pub enum TokenKind {
     RightParenthesis,
     /// `;`
     Semicolon,
-    /// `\`, which means something to psql and nothing to the server.
+    /// `\`, which has a meaning in psql and none in the server.
     Backslash,
-    /// A character that the server has no use for: `{`, `}`, a lone `$`, a control character.
+    /// A character that the server does not accept: `{`, `}`, a lone `$`, a control character.
     Other,
-    /// Something that begins and does not end. It is the last token, and reaches to the end of the text.
+    /// An unterminated construct. It is the last token and extends to the end of the text.
     Unterminated(Construct),
 }
 
 impl TokenKind {
-    /// Whether this is a string constant of any kind, bit strings included.
+    /// True for string constants of any kind, including bit strings.
     pub const fn is_string(self) -> bool {
         use TokenKind::{
             BitString, DollarString, EscapeString, HexString, NationalString, String, UnicodeString,
@@ -107,7 +107,7 @@ impl TokenKind {
     }
 }
 
-/// What it is that begins and does not end.
+/// A construct without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Construct {

@@ -1,4 +1,4 @@
-//! Units: the parts of a script that are committed one by one.
+//! Units: the parts of a script that are committed separately.
 
 use super::boundary::Statement;
 use super::control::{Control, Modes};
@@ -8,7 +8,7 @@ use super::statements::Statements;
 use crate::sql::TransactionMode;
 use std::ops::Range;
 
-/// A part of a script that is committed, or rolled back, by itself.
+/// A part of a script that is committed, or rolled back, as a whole.
 ///
 /// # Examples
 ///
@@ -24,8 +24,8 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     statements: Range<usize>,
-    /// The statements that open its transaction: a `BEGIN` of its own, or what it inherits by `AND CHAIN`. None where the
-    /// transaction is the runner's.
+    /// The statements that open its transaction: its own `BEGIN`, or the modes that it inherits through
+    /// `AND CHAIN`. Empty if the runner opens the transaction.
     opening: Vec<usize>,
     ending: Ending,
     is_bare: bool,
@@ -33,14 +33,14 @@ pub struct Unit {
     is_shaped: bool,
 }
 
-/// How a unit's transaction ends.
+/// The end of a unit's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With a COMMIT of the runner's.
+    /// The runner commits.
     Runner,
-    /// With its last statement, which commits.
+    /// The unit's last statement commits.
     Commit,
-    /// With its last statement, which rolls back.
+    /// The unit's last statement rolls back.
     Rollback,
 }
 
@@ -56,23 +56,23 @@ impl Unit {
         }
     }
 
-    /// Its statements, as indexes of the script's.
+    /// The indexes of its statements in the script.
     pub fn statements(&self) -> Range<usize> {
         self.statements.clone()
     }
 
-    /// The statements that open its transaction, in order: some of its own, or of an earlier unit that it is chained to. None
-    /// where the runner opens it.
+    /// The statements that open its transaction, in order: its own, or those of an earlier unit to which it
+    /// is chained. Empty if the runner opens it.
     pub fn opening(&self) -> &[usize] {
         &self.opening
     }
 
-    /// How its transaction ends.
+    /// The end of its transaction.
     pub fn ending(&self) -> Ending {
         self.ending
     }
 
-    /// What is to run between the statements that open the transaction and the one that ends it.
+    /// The statements between those that open the transaction and the one that ends it.
     pub fn body(&self) -> Vec<Range<usize>> {
         let Range { mut start, end } = self.statements;
         let end = if self.ending == Ending::Runner { end } else { end - 1 };
@@ -86,27 +86,27 @@ impl Unit {
         body
     }
 
-    /// Whether it is one statement that is sent alone, outside of any transaction block.
+    /// True if it is a single statement that is sent alone, outside of any transaction block.
     pub fn is_bare(&self) -> bool {
         self.is_bare
     }
 
-    /// Whether a record of ours can be committed with it: not where it is rolled back or can't write.
+    /// True if a checkpoint can be committed with it: not if it is rolled back or can't write.
     pub fn can_record(&self) -> bool {
         !self.is_bare && self.ending != Ending::Rollback && !self.is_read_only()
     }
 
-    /// Whether its transaction is `READ ONLY`.
+    /// True if its transaction is `READ ONLY`.
     pub fn is_read_only(&self) -> bool {
         self.modes == Modes::ReadOnly
     }
 
-    /// Whether it gives its transaction modes, which has to be done before any query.
+    /// True if it sets modes on its transaction, which has to happen before any query.
     pub fn is_shaped(&self) -> bool {
         self.is_shaped
     }
 
-    /// What is left of it behind the statement before `from`: it opens its transaction as it did.
+    /// The rest of the unit from the statement `from` on: it opens its transaction as the whole unit did.
     pub fn rest(&self, from: usize, statements: Statements<'_>) -> Unit {
         let mut rest = self.clone();
         if from <= self.statements.start {
@@ -121,7 +121,7 @@ impl Unit {
         rest
     }
 
-    /// Takes one more statement into its transaction.
+    /// Adds a statement to its transaction.
     fn take(&mut self, index: usize, control: Option<Control>) {
         self.statements.end = index + 1;
         match control {
@@ -137,7 +137,7 @@ impl Unit {
         }
     }
 
-    /// The unit behind it, which inherits its modes where it ends with `AND CHAIN`.
+    /// The unit after it, which inherits its modes if it ends with `AND CHAIN`.
     fn next(&self, statements: Statements<'_>) -> Unit {
         let mut next = Unit::new(self.statements.end);
         let end = self.statements.end.checked_sub(1).and_then(|last| statements.at(last).control());
@@ -156,22 +156,22 @@ impl Unit {
     }
 }
 
-/// The units of a script, in order; together they are all of its statements.
+/// The units of a script, in order; together they contain all its statements.
 ///
-/// A script that says nothing else is grouped as the server groups the statements of one query: all up to a `COMMIT` or
-/// `ROLLBACK` are one transaction, a `BEGIN` in the midst of them begins no other one, and what follows is the next one
-/// (manual, "Multiple Statements in a Simple Query"). So do the tools that send a file as one query, in a transaction of
-/// theirs or in none.
+/// By default, a script is grouped as the server groups the statements of one query: everything up to a
+/// `COMMIT` or `ROLLBACK` is one transaction, a `BEGIN` inside it does not begin another one, and the next
+/// transaction follows (manual, "Multiple Statements in a Simple Query"). Tools that send a file as one query
+/// have the same effect, with or without their own transaction.
 ///
-/// A script that runs statement by statement ([`TransactionMode::None`]) has a unit for each of its own blocks, and one
-/// for each statement outside of them.
+/// A script that runs statement by statement ([`TransactionMode::None`]) has one unit for each of its own
+/// blocks, and one for each statement outside of them.
 pub fn units(statements: Statements<'_>, mode: TransactionMode) -> Vec<Unit> {
     units_sent(statements, mode, None)
 }
 
-/// The units of a script whose tool sends it query by query within a transaction of its own, as goose does: where the script
-/// ends that transaction, each query behind it is one by itself. The `queries` of more than one statement are given; every
-/// other statement is one.
+/// The units of a script whose tool, like goose, sends it query by query within its own transaction. If the
+/// script ends that transaction, each query after it is a separate unit. `queries` holds the queries of more
+/// than one statement; every other statement is one query.
 pub(crate) fn units_sent(
     statements: Statements<'_>,
     mode: TransactionMode,
@@ -204,13 +204,13 @@ pub(crate) fn units_sent(
     units
 }
 
-/// Whether a statement is sent alone, outside of any transaction block. Of procedures and `DO` blocks nobody knows whether
-/// they commit; in a script that runs statement by statement they may.
+/// Returns true if a statement is sent alone, outside of any transaction block. A procedure or a
+/// `DO` block might commit; in a script that runs statement by statement it is allowed to.
 fn is_bare(statement: Statement) -> bool {
     statement.refuses().is_some() || statement.control() == Some(Control::Code)
 }
 
-/// The statements, before the one of this index, that have set the session and are not undone again.
+/// The statements before this index that changed session settings and were not undone.
 pub(crate) fn settings_before<'t>(
     text: &'t str,
     statements: Statements<'_>,
@@ -252,7 +252,7 @@ pub(crate) fn settings_before<'t>(
     settings
 }
 
-/// What a statement does to a savepoint.
+/// The effect of a statement on a savepoint.
 #[derive(Debug, PartialEq, Eq)]
 enum Savepoint {
     Set(String),
@@ -327,7 +327,7 @@ mod tests {
             (12..13, false),
         ];
         assert_eq!(parts, expected);
-        // Nothing ends it, or the next one is chained to it.
+        // Nothing ends the transaction, or the next one is chained to it.
         for text in ["a; b; SAVEPOINT s; c", "a; COMMIT AND CHAIN; b; c"] {
             let split = crate::sql::split(text).statements;
             let mode = TransactionMode::Block;
@@ -372,8 +372,8 @@ mod tests {
         assert_eq!(settings(text, TransactionMode::Block, 5), ["SET a.a = 1", "SET a.b = 2"]);
     }
 
-    /// The transactions of a session that gets these statements in one query, or one by one: of each statement the number of
-    /// its transaction, and of each transaction whether it was rolled back.
+    /// The transactions of a session that receives these statements in one query, or one by one: for each
+    /// statement the number of its transaction, and for each transaction whether it was rolled back.
     fn simulate(controls: &[Option<Control>], by_statement: bool) -> Vec<(usize, bool)> {
         let (mut transaction, mut in_block, mut numbers) = (0, false, Vec::new());
         let mut rolled_back = Vec::new();
@@ -413,7 +413,7 @@ mod tests {
                 .flat_map(|(number, unit)| unit.statements().map(move |_| (number, unit.ending() == Ending::Rollback)))
                 .collect();
             prop_assert_eq!(found, simulate(&controls, by_statement));
-            // They follow each other, and each one's parts are all of it.
+            // The units are contiguous, and the parts of each one make up the whole.
             let mut next = 0;
             for unit in &units {
                 prop_assert_eq!(unit.statements().start, next);

@@ -1,14 +1,14 @@
-//! What the directory reader of each tool accepts: a table, each row with the rule of the tool's own source.
+//! The directories that each tool accepts: a table, each row with the rule from the tool's own source.
 
 use crate::directory::*;
 use crate::set::migration::Migration;
 
 type Files<'a> = &'a [(&'a str, &'a str)];
 
-/// A directory that its tool accepts, the names of the migrations that the tool finds in it, and what is noted.
+/// A directory that its tool accepts, the names of the migrations that the tool finds in it, and the notes.
 struct Accepted {
     tool: &'static str,
-    /// What the tool's reader does, and where its source says so.
+    /// The rule that the tool's reader follows, and its place in the source.
     rule: &'static str,
     files: Files<'static>,
     names: &'static [&'static str],
@@ -275,7 +275,7 @@ fn what_a_tool_accepts_is_accepted_and_what_it_passes_over_is_noted() {
     }
 }
 
-/// What its tool would pass over too, but that is more likely a migration under a wrong name than anything else.
+/// The tool would ignore these files, too, but each is more likely a misnamed migration than anything else.
 #[test]
 fn a_misnamed_migration_is_a_problem_and_not_lost() {
     for (there, text, misnamed) in [
@@ -283,7 +283,7 @@ fn a_misnamed_migration_is_a_problem_and_not_lost() {
         ("1_a.sql", UP, "0005.sql"),
         ("1_a.sql", UP, "0006_posts.SQL"),
         ("1_a.sql", UP, "0006_posts.dwon.sql"),
-        // sqlx refuses it.
+        // sqlx rejects it.
         ("1_a.sql", UP, "create_posts.sql"),
         ("1_a.sql", GOOSE, "2.sql"),
         ("1_a.sql", GOOSE, "2_b.go"),
@@ -293,7 +293,7 @@ fn a_misnamed_migration_is_a_problem_and_not_lost() {
         ("V1__a.sql", UP, "V2__b.rs"),
         ("1_a/up.sql", UP, "2_b/down.sql"),
         ("1_a/migration.sql", UP, "2_b/README.md"),
-        // Which of the two layouts is meant can't be told.
+        // The intended layout is ambiguous.
         ("1_a/migration.sql", UP, "2_b.sql"),
         ("1_a/up.sql", UP, "2_b.sql"),
     ] {

@@ -1,9 +1,9 @@
 //! dbmate: `<version>_<name>.sql` with `-- migrate:up` and `-- migrate:down`, each with `transaction:false` where it
 //! refuses one.
 //!
-//! dbmate applies its files in the text order of their names (`FindMigrations` sorts by `FileName`), and keeps the digits as
-//! written: `001` and `1` are two versions. So versions compare as text; where names would come in
-//! another order than their versions, which takes versions of several lengths, that is a problem.
+//! dbmate applies its files in the text order of their names (`FindMigrations` sorts by `FileName`), and
+//! keeps the digits as written: `001` and `1` are two versions. So versions compare as text. If names sort
+//! differently than their versions, which requires versions of different lengths, that is a problem.
 
 use crate::directory::layouts::flat::{classify_halves, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
@@ -36,7 +36,7 @@ fn divide(text: &str) -> Halves {
             halves.fault(mark.start, mark.line, MarkFault::Indented);
         }
         match *seen {
-            // dbmate looks for the first of each (`getMatchPosition`).
+            // dbmate uses the first of each mark (`getMatchPosition`).
             Some(_) => halves.repeated.push(mark.start),
             None => {
                 *seen = Some(mark.start);
@@ -50,7 +50,8 @@ fn divide(text: &str) -> Halves {
     halves
 }
 
-/// The pairs behind a mark, `transaction:false` say. Words that are no pairs are prose, for dbmate too.
+/// The mode in the key-value pairs after a mark, such as `transaction:false`. Other words are prose, for
+/// dbmate as well.
 fn mode(options: &str, mark: Comment<'_>, halves: &mut Halves) -> Option<Mark> {
     let mut found = None;
     for (key, value) in options.split_whitespace().filter_map(|word| word.split_once(':')) {
@@ -69,6 +70,6 @@ fn mode(options: &str, mark: Comment<'_>, halves: &mut Halves) -> Option<Mark> {
         };
         found = Some(Mark { at: mark.start, line: mark.line.to_owned(), mode });
     }
-    // What every script has anyway is no wish of its own: a statement that refuses a transaction is told apart.
+    // A request for the default has no effect: a statement that refuses a transaction is detected anyway.
     found.filter(|mark| mark.mode == TransactionMode::None)
 }

@@ -1,11 +1,11 @@
-//! Which layout a directory follows.
+//! Layout detection from the files of a directory.
 
 use crate::directory::LAYOUTS;
 use crate::directory::layouts::rules::{FileMatch, Rules};
 use crate::directory::source::SourceFile;
 use crate::set::problem::{Problem, ProblemKind, Problems};
 
-/// The layout that the files show.
+/// Detects the layout of the files.
 pub(in crate::directory) fn layout(files: &[SourceFile]) -> Result<&'static Rules, Problems> {
     let looks: Vec<FileMatch<'_>> =
         files.iter().map(FileMatch::at).filter(|look| !look.place.is_known()).collect();
@@ -33,11 +33,11 @@ pub(in crate::directory) fn layout(files: &[SourceFile]) -> Result<&'static Rule
     Err(Problems::of([Problem::of_file("", ProblemKind::NoMigrations { found })]))
 }
 
-/// A layout, and the files that show it.
+/// A layout and the files that identify it.
 type LayoutEvidence<'a> = (&'static Rules, Vec<FileMatch<'a>>);
 
-/// Each layout that a file shows, with all such files. A layout is left out when another one that is shown has
-/// room for all of its files.
+/// Each layout that a file identifies, with all such files. A layout is left out if another detected layout
+/// accepts all of its files.
 fn shown<'a>(looks: &[FileMatch<'a>]) -> Vec<LayoutEvidence<'a>> {
     let of = |rules: &'static Rules| {
         looks.iter().copied().filter(move |look| (rules.shows)(*look)).collect::<Vec<_>>()

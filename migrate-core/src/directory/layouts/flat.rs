@@ -1,10 +1,11 @@
 //! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`: sqlx and golang-migrate.
 //!
-//! Both sort by the number. sqlx leaves alone what does not end in `.sql` or has no `_`, and golang-migrate what is neither `.up` nor
-//! `.down`, and both what stands in folders. Such a file is noted here, unless its name begins with a version: then it
-//! would be lost. sqlx refuses what has a `_` and no version before it (`resolve_blocking`). sqlx's `-- no-transaction` is read with [the options](crate::set::options).
+//! Both sort by number. sqlx ignores files that do not end in `.sql` or have no `_`, golang-migrate ignores
+//! files that are neither `.up` nor `.down`, and both ignore folders. Such a file is noted here, unless its
+//! name starts with a version: then it would be lost. sqlx rejects a name with a `_` and no version before it
+//! (`resolve_blocking`). sqlx's `-- no-transaction` is read with [the options](crate::set::options).
 //!
-//! The layouts whose files hold two halves name them in the same way, so their names are read here too.
+//! Layouts whose files hold two halves use the same names, so their names are read here, too.
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::flyway::{Kind, Name};
@@ -28,7 +29,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-/// Whether a file is a repeatable migration, which the layouts of numbered files have besides Flyway's.
+/// Returns true for a repeatable migration, which layouts with numbered files accept in Flyway's naming.
 pub(in crate::directory) fn takes_repeatable(look: FileMatch<'_>) -> bool {
     look.marks.is_none() && is_repeatable(look.place)
 }
@@ -38,13 +39,13 @@ pub(in crate::directory) fn is_repeatable(place: FileLocation<'_>) -> bool {
     place.folder.is_none() && name.is_some_and(|name| name.kind == Kind::Repeatable)
 }
 
-/// The repeatable migration that a file is.
+/// Classifies a file as a repeatable migration.
 pub(in crate::directory) fn repeatable(place: FileLocation<'_>, layout: Layout) -> Option<FileKind> {
     let name = Name::of(place.file).ok().flatten().filter(|name| name.kind == Kind::Repeatable)?;
     Some(FileKind::Script(Version::new(name.stem.clone(), layout.order()), name.stem, name.role))
 }
 
-/// The longer ones first: `.sql` alone is an up script.
+/// Longer endings first: `.sql` alone is an up script.
 const ENDINGS: [(&str, Role); 4] =
     [(".up.sql", Role::Up), (".down.sql", Role::Down), (".verify.sql", Role::Verify), (".sql", Role::Up)];
 
@@ -52,7 +53,7 @@ fn classify(place: FileLocation<'_>) -> FileKind {
     classify_by(place, Layout::Flat, &ENDINGS)
 }
 
-/// What a file is in a layout of numbered files that hold two halves each.
+/// Classifies a file in a layout of numbered files with two halves each.
 pub(in crate::directory) fn classify_halves(place: FileLocation<'_>, layout: Layout) -> FileKind {
     classify_by(place, layout, &ENDINGS[2..])
 }
@@ -61,7 +62,7 @@ fn classify_by(place: FileLocation<'_>, layout: Layout, endings: &[(&str, Role)]
     if place.folder.is_some() {
         return Stray::ignored(NoteKind::Subfolder, ProblemKind::InFolder { layout });
     }
-    // tern's, whose directory is a flat one where nothing goes back.
+    // tern's settings; a tern directory without down halves looks like a flat one.
     if place.file == "tern.conf" {
         return FileKind::Note(NoteKind::ToolSettings);
     }
@@ -99,12 +100,12 @@ fn begins_with_version(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Whether a name without its ending begins with a version.
+/// Returns true if a name without its ending starts with a version.
 pub(in crate::directory) fn is_numbered(stem: &str) -> bool {
     version(stem).is_ok()
 }
 
-/// The digits that a name of dbmate's starts with, whatever follows them: its `^(\d+).*\.sql$`.
+/// The leading digits of a dbmate file name, whatever follows them: `^(\d+).*\.sql$`.
 fn digits(stem: &str) -> Result<&str, ProblemKind> {
     let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
     match &stem[..stem.len() - rest.len()] {
@@ -113,7 +114,7 @@ fn digits(stem: &str) -> Result<&str, ProblemKind> {
     }
 }
 
-/// The digits that the name starts with.
+/// The leading digits of a name.
 fn version(stem: &str) -> Result<&str, ProblemKind> {
     let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
     let version = &stem[..stem.len() - rest.len()];
@@ -141,8 +142,8 @@ fn version(stem: &str) -> Result<&str, ProblemKind> {
     }
 }
 
-/// A revert of another name, `0001_users.undo.sql` or a misspelt `.dwon.sql`, must not be taken for an up script. Other words
-/// behind a dot are part of the name, as for sqlx.
+/// A down script with another ending, such as `0001_users.undo.sql` or a misspelled `.dwon.sql`, must not be
+/// taken for an up script. Other words after a dot are part of the name, as for sqlx.
 fn check_ending(stem: &str) -> Result<(), ProblemKind> {
     match stem.rsplit_once('.') {
         Some((_, word)) if is_like_a_role(&word.to_ascii_lowercase()) => {
@@ -152,7 +153,7 @@ fn check_ending(stem: &str) -> Result<(), ProblemKind> {
     }
 }
 
-/// Whether a word says what `up`, `down` or `verify` say, or nearly looks like one of them.
+/// Returns true if a word is a synonym of `up`, `down` or `verify`, or resembles one of them.
 fn is_like_a_role(word: &str) -> bool {
     const SYNONYMS: [&str; 9] =
         ["undo", "revert", "reverse", "rollback", "rolback", "back", "backward", "drop", "downgrade"];
@@ -160,7 +161,7 @@ fn is_like_a_role(word: &str) -> bool {
         || [("up", 1), ("down", 2), ("verify", 2)].into_iter().any(|(role, most)| edits(word, role) <= most)
 }
 
-/// How many letters have to be put in, taken out or replaced to make one word of another (Levenshtein).
+/// The edit distance between two words: the letters to insert, delete or replace (Levenshtein).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

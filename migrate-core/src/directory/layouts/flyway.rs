@@ -1,12 +1,15 @@
 //! Flyway: `V<version>__<name>.sql`, `U<version>__<name>.sql` to undo it, `R__<name>.sql` whenever it changes.
 //!
-//! Versions are numbers with dots, or underscores in their place: `V1_1__a.sql` is 1.1. They compare part by part
-//! (`MigrationVersion`). Flyway looks into folders, so files may stand in them here, to any depth; which one does not matter. Beside a script there may be a
-//! settings file: `V1__a.sql.conf`. Prefixes and separators are Flyway's defaults.
+//! Versions are numbers with dots, or with underscores instead: `V1_1__a.sql` is 1.1. They compare part by
+//! part (`MigrationVersion`). Flyway searches nested folders, so files may be at any depth; the folder does
+//! not matter. A script may have a settings file beside it: `V1__a.sql.conf`. Prefixes and separators are
+//! Flyway's defaults.
 //!
-//! Two things that Flyway has not may stand beside its files: `V1__a.verify.sql`, and `R__a.down.sql`.
+//! Two kinds of files that Flyway does not have are accepted beside its own: `V1__a.verify.sql` and
+//! `R__a.down.sql`.
 //!
-//! Flyway leaves alone what its names don't fit, and so does refinery: such a file is noted, unless it is nearly a name of theirs.
+//! Flyway and refinery ignore files whose names don't match. Such a file is noted, unless its name nearly
+//! matches.
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::refinery;
@@ -27,7 +30,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-/// What the first letter of a name says.
+/// The kind that the first letter of a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::directory) enum Kind {
     Versioned,
@@ -35,7 +38,7 @@ pub(in crate::directory) enum Kind {
     Repeatable,
 }
 
-/// The name of a script, taken apart.
+/// The parsed name of a script.
 #[derive(Clone, Debug)]
 pub(in crate::directory) struct Name {
     pub(in crate::directory) kind: Kind,
@@ -47,7 +50,7 @@ pub(in crate::directory) struct Name {
 }
 
 impl Name {
-    /// The parts of a name; none when it is no name of Flyway's, and what is wrong with it when it is nearly one.
+    /// Parses a name: `None` if it is not one of Flyway's, and a problem if it nearly is.
     pub(in crate::directory) fn of(file: &str) -> Result<Option<Name>, ProblemKind> {
         let Some(stem) = file.strip_suffix(".sql") else { return Ok(None) };
         let (stem, ending) = [".verify", ".down"]
@@ -65,7 +68,7 @@ impl Name {
         let role = match (kind, ending) {
             (_, ".verify") => Role::Verify,
             (Kind::Repeatable, ".down") => Role::Down,
-            // `U<version>__` it is called here.
+            // Flyway names a down script `U<version>__`.
             (_, ".down") => return Ok(None),
             (Kind::Undo, _) => Role::Down,
             _ => Role::Up,
@@ -94,14 +97,14 @@ impl Name {
     }
 }
 
-/// `description VARCHAR(200)` of Flyway's history, which a repeatable migration is known by.
+/// The length of `description VARCHAR(200)` in Flyway's history, which identifies a repeatable migration.
 const NAME_LIMIT: usize = 200;
 
 pub(in crate::directory) fn classify(place: FileLocation<'_>) -> FileKind {
     if matches!(place.file, "flyway.conf" | "flyway.toml") {
         return FileKind::Note(NoteKind::ToolSettings);
     }
-    // An empty folder; what is in others was looked at.
+    // An empty folder. Files in other folders are classified separately.
     if place.file.is_empty() || place.file.ends_with('/') {
         return FileKind::Nothing;
     }
@@ -116,12 +119,12 @@ pub(in crate::directory) fn classify(place: FileLocation<'_>) -> FileKind {
     }
 }
 
-/// Whether a directory in which these files were found is one to look into to its depth, as Flyway and refinery do.
+/// Returns true if a directory with these files is to be searched at every depth, as Flyway and refinery do.
 pub(crate) fn has_depth<'p>(mut paths: impl Iterator<Item = &'p str>) -> bool {
     paths.any(|path| matches!(Name::of(FileLocation::of(path).file), Ok(Some(_))))
 }
 
-/// What a file is whose name is none of Flyway's for scripts.
+/// Classifies a file whose name is not a script's in Flyway.
 fn stranger(place: FileLocation<'_>) -> FileKind {
     let other = |tool, what: &str, mend: &str| {
         FileKind::Problem(ProblemKind::OtherTool { tool, what: what.into(), mend: mend.into() })
@@ -168,7 +171,8 @@ fn stranger(place: FileLocation<'_>) -> FileKind {
     }
 }
 
-/// Whether a name begins as Flyway's do: with a letter of theirs, in upper or lower case, and a version or a separator.
+/// Returns true if a name starts like Flyway's: a prefix letter in either case, then a version or a
+/// separator.
 fn is_nearly_a_name(stem: &str) -> bool {
     let rest = stem.strip_prefix(['V', 'v', 'U', 'u', 'R', 'r', 'B', 'b']);
     rest.is_some_and(|rest| rest.starts_with("__") || rest.starts_with(|c: char| c.is_ascii_digit()))

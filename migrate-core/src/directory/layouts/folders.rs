@@ -1,7 +1,8 @@
-//! `<version>_<name>/up.sql` with optional `down.sql`, `verify.sql` and `metadata.toml`, as diesel has it.
+//! `<version>_<name>/up.sql` with optional `down.sql`, `verify.sql` and `metadata.toml`: diesel's layout.
 //!
-//! The version is the folder's name up to its first `_`, without dashes, and compares as text: diesel's `MigrationVersion`. diesel looks at
-//! nothing beside its folders, and in them at these files only (`migrations_internals`); it refuses to run an empty script.
+//! The version is the folder's name up to its first `_`, without dashes, and compares as text
+//! (`MigrationVersion`). diesel ignores everything beside its folders, and reads only these files in them
+//! (`migrations_internals`). It refuses to run an empty script.
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
@@ -47,11 +48,12 @@ fn classify(place: FileLocation<'_>) -> FileKind {
     }
 }
 
-/// The version of a folder: all of its name before the first `_`, dashes left out (`version_from_string`). diesel asks for no digit.
+/// The version of a folder: its name before the first `_`, without dashes (`version_from_string`). diesel
+/// requires no digit.
 fn version(folder: &str) -> Result<String, ProblemKind> {
     let version = folder.split('_').next().unwrap_or_default().replace('-', "");
     let example = || format!("0001_{}/up.sql", folder.trim_start_matches(['_', '-']));
-    // A name `R__…` is a repeatable migration's, and an empty version is none for any history.
+    // A name `R__…` belongs to a repeatable migration, and no history accepts an empty version.
     if version.is_empty() || folder.starts_with(crate::set::version::REPEATABLE) {
         return Err(ProblemKind::MissingVersion { example: example() });
     }

@@ -1,9 +1,10 @@
 //! goose: `<version>_<name>.sql` with `-- +goose Up` and `-- +goose Down`.
 //!
-//! Read as goose's `internal/sqlparser` does: an annotation is a comment at the beginning of a line, in upper or lower
-//! case; `Up` comes first and once, `Down` once or never; `NO TRANSACTION`, anywhere, is for both.
-//! `StatementBegin` and `StatementEnd` tell goose, which splits at semicolons, where not to. Here statements end where the server
-//! ends them, so all that these have to be is paired; a `StatementEnd` also ends a statement that has no semicolon, as in goose.
+//! Files are read as in goose's `internal/sqlparser`: an annotation is a comment at the beginning of a line,
+//! in either case; `Up` comes first and once, `Down` at most once; `NO TRANSACTION`, anywhere, applies to
+//! both halves. goose splits at semicolons, and `StatementBegin` and `StatementEnd` tell it where not to.
+//! Here, statements end where the server ends them, so these marks only have to be paired. A `StatementEnd`
+//! also ends a statement without a semicolon, as in goose.
 
 use crate::directory::layouts::flat::{classify_halves, is_numbered, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
@@ -18,7 +19,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     shows: |look| look.place.folder.is_none() && look.marks == Some(Layout::Goose),
     takes: |look| takes_repeatable(look) || look.place.is_verify(),
     classify: |place| match place.file.strip_suffix(".go") {
-        // Registered by its own code, or a helper: both are for goose only.
+        // A Go file that registers migrations, or a helper: both are for goose only.
         Some(stem) if is_numbered(stem) && !stem.ends_with("_test") => {
             FileKind::Problem(ProblemKind::OtherTool {
                 tool: "goose",
@@ -43,7 +44,7 @@ struct GooseReader<'a> {
     halves: Halves,
     up: Option<usize>,
     down: Option<usize>,
-    /// A `StatementBegin` without its end so far.
+    /// A `StatementBegin` whose end has not been found yet.
     open: Option<Comment<'a>>,
 }
 

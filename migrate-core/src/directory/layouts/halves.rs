@@ -1,40 +1,40 @@
-//! Files that hold an up and a down script.
+//! Files that hold both an up and a down script.
 
 use crate::set::problem::MarkFault;
 use crate::sql;
 use crate::sql::TransactionMode;
 
-/// Where a file is divided, and what its marks ask for. The up script is what stands before the down script.
+/// The division of a file, and the requests of its marks. The up script precedes the down script.
 #[derive(Debug, Default)]
 pub(in crate::directory) struct Halves {
-    /// Where the down script begins.
+    /// The byte offset at which the down script begins.
     pub(in crate::directory) down_at: Option<usize>,
-    /// What the marks ask for the up script and for the down script.
+    /// The requests of the marks for the up script and the down script.
     pub(in crate::directory) modes: [Option<Mark>; 2],
-    /// Where a mark is repeated that counts once.
+    /// The offsets of repeated marks, of which only the first counts.
     pub(in crate::directory) repeated: Vec<usize>,
-    /// What is wrong with a mark, and its place.
+    /// The faults of marks: offset, mark and fault.
     pub(in crate::directory) faults: Vec<(usize, String, MarkFault)>,
 }
 
-/// A mark that asks for a transaction mode.
+/// A mark that requests a transaction mode.
 #[derive(Clone, Debug)]
 pub(in crate::directory) struct Mark {
-    /// Where it stands.
+    /// Its byte offset.
     pub(in crate::directory) at: usize,
-    /// The mark itself.
+    /// Its text.
     pub(in crate::directory) line: String,
-    /// What it asks for.
+    /// The requested mode.
     pub(in crate::directory) mode: TransactionMode,
 }
 
 impl Halves {
-    /// Adds a fault of a mark.
+    /// Records a fault of a mark.
     pub(in crate::directory) fn fault(&mut self, at: usize, mark: &str, fault: MarkFault) {
         self.faults.push((at, mark.to_owned(), fault));
     }
 
-    /// Looks whether the up script is marked, and marked before anything else.
+    /// Checks that the up script has a mark, and that no statement precedes it.
     pub(in crate::directory) fn check_up(&mut self, text: &str, expected: &'static str, up: Option<usize>) {
         let line = |at: usize| text[at..].lines().next().unwrap_or_default().trim_end();
         match (up, self.down_at) {

@@ -1,7 +1,7 @@
-//! Comments by which other tools divide a file.
+//! Marks: the comments with which other tools divide a file.
 //!
-//! A mark counts where it is a comment to PostgreSQL. The tools themselves look at lines alone, so for them a mark in a string or in a
-//! function's body would divide the file there, and break it.
+//! A mark counts only if it is a comment to PostgreSQL. The tools themselves look at single lines, so a mark
+//! in a string or in a function's body would make them divide the file there, and break it.
 
 use crate::set::Layout;
 use crate::sql::{self, TokenKind};
@@ -9,21 +9,21 @@ use crate::sql::{self, TokenKind};
 /// A comment from `--` to the end of its line.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::directory) struct Comment<'a> {
-    /// The byte that it begins at.
+    /// The byte offset at which it begins.
     pub(in crate::directory) start: usize,
-    /// All of it, white space at its end left out.
+    /// Its text, without trailing white space.
     pub(in crate::directory) line: &'a str,
-    /// Whether it is at the beginning of its line.
+    /// True if it starts its line.
     pub(in crate::directory) is_flush: bool,
 }
 
 impl<'a> Comment<'a> {
-    /// What it says, without dashes and white space before it.
+    /// Its text, without the dashes and the white space after them.
     pub(in crate::directory) fn words(&self) -> &'a str {
         self.line.trim_start_matches('-').trim_start()
     }
 
-    /// What follows a mark, if it begins with that mark as a whole word.
+    /// The text after a mark, if the comment starts with that mark as a whole word.
     pub(in crate::directory) fn after(&self, mark: &str) -> Option<&'a str> {
         let rest = self.words().strip_prefix(mark)?;
         let is_other_word = rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '='));
@@ -31,7 +31,7 @@ impl<'a> Comment<'a> {
     }
 }
 
-/// The comments of a text.
+/// Iterates over the comments of a text.
 pub(in crate::directory) fn comments(text: &str) -> impl Iterator<Item = Comment<'_>> {
     sql::tokens(text).filter(|token| token.kind == TokenKind::LineComment).map(|token| {
         let before = text[..token.start].trim_start_matches('\u{feff}');
@@ -43,9 +43,10 @@ pub(in crate::directory) fn comments(text: &str) -> impl Iterator<Item = Comment
     })
 }
 
-/// Whether a text holds a word of any mark, of sql-migrate's too. Few do, and the others need not be read for marks.
+/// Returns true if a text contains a word of any mark, including sql-migrate's. Few do; the others need not
+/// be read for marks.
 pub(in crate::directory) fn has_traces(text: &str) -> bool {
-    // `-- migrate: name=value` is an option of ours, and no mark.
+    // `-- migrate: name=value` is one of our options and not a mark.
     let traces = [
         ("migrate", ':', "up"),
         ("migrate", ':', "down"),
@@ -56,7 +57,7 @@ pub(in crate::directory) fn has_traces(text: &str) -> bool {
     traces.into_iter().any(|trace| mentions(text, trace))
 }
 
-/// Whether a text holds a sign between two words, in letters of any case.
+/// Returns true if a text contains a sign between two words, ignoring case.
 fn mentions(text: &str, (before, sign, after): (&str, char, &str)) -> bool {
     let is =
         |part: Option<&[u8]>, word: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()));
@@ -68,7 +69,7 @@ fn mentions(text: &str, (before, sign, after): (&str, char, &str)) -> bool {
     })
 }
 
-/// The layout whose marks a file holds: that of the first mark.
+/// The layout of the first mark in a file.
 pub(in crate::directory) fn layout(bytes: &[u8]) -> Option<Layout> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -77,7 +78,7 @@ pub(in crate::directory) fn layout(bytes: &[u8]) -> Option<Layout> {
     if has_traces(text) { comments(text).find_map(of) } else { None }
 }
 
-/// The layout that a comment is a mark of.
+/// The layout to which a mark belongs.
 pub(in crate::directory) fn of(comment: Comment<'_>) -> Option<Layout> {
     let starts = |mark| comment.after(mark).is_some();
     if starts("+goose") {

@@ -1,4 +1,4 @@
-//! The layouts: one file for each convention that a migration directory may follow.
+//! The layouts: one file for each directory convention.
 
 #[cfg(test)]
 pub(crate) mod accepted;

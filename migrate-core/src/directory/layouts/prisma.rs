@@ -1,7 +1,8 @@
 //! `<name>/migration.sql` with optional `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
 //!
-//! Prisma applies its folders in the text order of their whole names, and makes no demand on those: `0_init`, its own
-//! baseline, `20250125_initial` and `20260126014942_add_models` may stand side by side. So the whole name is the version.
+//! Prisma applies its folders in the text order of their full names and has no rules for those: `0_init`, its
+//! own baseline, `20250125_initial` and `20260126014942_add_models` may coexist. So the full name is the
+//! version.
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::flat::{self, takes_repeatable};
@@ -26,7 +27,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-/// `migration_name varchar(255)` of Prisma's own history.
+/// The length of `migration_name varchar(255)` in Prisma's own history.
 const NAME_LIMIT: usize = 255;
 
 fn classify(place: FileLocation<'_>) -> FileKind {

@@ -1,8 +1,9 @@
 //! refinery: `V<version>__<name>.sql`, and `U<version>__<name>.sql` for migrations that may come late.
 //!
-//! A `V` file is the same for Flyway, and a directory that has nothing else is read by [Flyway's rules](crate::directory::layouts::flyway). A `U` file
-//! is not: Flyway's undoes the `V` of its version, refinery's is a migration of its own ("unversioned", not
-//! strictly in order). So what tells is whether there is a `V` of that version.
+//! A `V` file means the same to Flyway, and a directory with only such files is read by [Flyway's
+//! rules](crate::directory::layouts::flyway). A `U` file differs: Flyway's undoes the `V` of its version,
+//! while refinery's is a separate migration ("unversioned", not strictly in order). A `V` file with the same
+//! version tells them apart.
 
 use crate::directory::layouts::flyway::{self, Kind, Name};
 use crate::directory::layouts::rules::{FileKind, FileMatch, PLAIN, Rules};
@@ -13,14 +14,14 @@ use std::collections::BTreeSet;
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Refinery,
     classify: |place| match flyway::classify(place) {
-        // There are no repeatable migrations here, so a down script is a `U` file.
+        // refinery has no repeatable migrations, so a down script is a `U` file.
         FileKind::Script(version, name, Role::Down) => FileKind::Script(version, name, Role::Up),
         other => other,
     },
     ..PLAIN
 };
 
-/// Flyway's rules or refinery's, by what the files have in common.
+/// Chooses between Flyway's rules and refinery's by looking at all files.
 pub(in crate::directory) fn settle(looks: &[FileMatch<'_>]) -> Result<&'static Rules, Problem> {
     let named = |look: &FileMatch<'_>| {
         Name::of(look.place.file).ok().flatten().map(|name| (look.path.to_owned(), name))

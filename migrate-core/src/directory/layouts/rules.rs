@@ -1,4 +1,4 @@
-//! What a layout has to say: the table that each of them fills in.
+//! Layout rules: the table that each layout fills in.
 
 use crate::directory::NoteKind;
 use crate::directory::layouts::halves::Halves;
@@ -9,37 +9,39 @@ use crate::set::problem::{Problem, ProblemKind};
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
 
-/// A layout: how it is told from others, and what its files are.
+/// A layout: its distinguishing features, and the classification of its files.
 pub(in crate::directory) struct Rules {
     pub(in crate::directory) layout: Layout,
-    /// The name of the up script, where it is the same for every migration and each has a folder of its own.
+    /// The name of the up script, if it is the same in every migration's folder.
     pub(in crate::directory) up: Option<&'static str>,
-    /// Whether a file, looked at alone, shows that the directory follows this layout.
+    /// Returns true if a file, taken alone, identifies this layout.
     pub(in crate::directory) shows: fn(FileMatch<'_>) -> bool,
-    /// Whether a file would do so where nothing else shows a layout: a down script, say, whose up script is missing.
+    /// Returns true if a file suggests the layout when no file identifies one, such as a down script without
+    /// its up script.
     pub(in crate::directory) hints: fn(FileLocation<'_>) -> bool,
-    /// Whether a file that shows another layout is at home in this one too.
+    /// Returns true if this layout accepts a file that identifies another layout.
     pub(in crate::directory) takes: fn(FileMatch<'_>) -> bool,
-    /// Whether its tool ignores a file that shows another layout.
+    /// Returns true if the layout's tool ignores a file that identifies another layout.
     pub(in crate::directory) ignores: fn(FileMatch<'_>) -> bool,
-    /// Whether a file proves the layout, however many files show another one.
+    /// Returns true if a file proves the layout, however many files identify another one.
     pub(in crate::directory) proves: fn(FileLocation<'_>) -> bool,
-    /// For a layout that shares its files' names with another one: which of the two it is.
+    /// Chooses between two layouts that share file names.
     pub(in crate::directory) settle: Option<Settle>,
-    /// What a file is. Not asked about files that are known everywhere.
+    /// Classifies a file. Not called for files that are known in every layout.
     pub(in crate::directory) classify: fn(FileLocation<'_>) -> FileKind,
-    /// Where an up script's file is divided, in the layouts whose files hold the down script too.
+    /// Divides the file of an up script, in layouts whose files hold the down script, too.
     pub(in crate::directory) divide: Option<fn(&str) -> Halves>,
-    /// Whether its tool runs an empty script, as one that does nothing.
+    /// True if the tool runs an empty script as one that does nothing.
     pub(in crate::directory) runs_empty: bool,
-    /// Whether a down half with nothing below its mark is one that nobody wrote, or that its tool refuses to run.
+    /// True if an empty down half counts as missing, because it is a template or because the tool refuses to
+    /// run it.
     pub(in crate::directory) needs_down: bool,
 }
 
 /// Tells two layouts apart by all files of a directory.
 pub(in crate::directory) type Settle = fn(&[FileMatch<'_>]) -> Result<&'static Rules, Problem>;
 
-/// What most layouts have in common.
+/// The defaults that most layouts share.
 pub(in crate::directory) const PLAIN: Rules = Rules {
     layout: Layout::Flat,
     up: None,
@@ -55,12 +57,12 @@ pub(in crate::directory) const PLAIN: Rules = Rules {
     needs_down: false,
 };
 
-/// A file as the search for a layout sees it.
+/// A file during layout detection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::directory) struct FileMatch<'a> {
     pub(in crate::directory) path: &'a str,
     pub(in crate::directory) place: FileLocation<'a>,
-    /// The layout whose marks stand in it.
+    /// The layout whose marks it contains.
     pub(in crate::directory) marks: Option<Layout>,
 }
 
@@ -72,47 +74,47 @@ impl<'a> FileMatch<'a> {
     }
 }
 
-/// What a layout says of a file.
+/// The classification of a file.
 pub(in crate::directory) enum FileKind {
     /// A script of the migration of this version and name.
     Script(Version, String, Role),
-    /// What says something of the migration in the same folder.
+    /// Settings for the migration in the same folder.
     Metadata,
-    /// What says something of the script of this path.
+    /// Settings for the script at this path.
     MetadataOf(String),
-    /// What says something of all.
+    /// Settings for the whole directory.
     Lock,
-    /// Nothing by itself; the folder that it stands in is looked at as a whole.
+    /// No meaning by itself; its folder is checked as a whole.
     Nothing,
-    /// A file to leave alone, with a note.
+    /// A file to skip, with a note.
     Note(NoteKind),
-    /// A file to leave alone beside migrations, with a note; a problem where there is none.
+    /// A file to skip with a note in a directory with migrations; a problem in one without.
     Stray(Stray),
-    /// A file that should not be there under this name.
+    /// A misnamed or misplaced file.
     Problem(ProblemKind),
-    /// A folder that should not be there under this name.
+    /// A misnamed or misplaced folder.
     FolderProblem(ProblemKind),
 }
 
-/// A file that is no migration by its name.
+/// A file whose name is not a migration's.
 pub(in crate::directory) struct Stray {
     pub(in crate::directory) note: NoteKind,
     pub(in crate::directory) problem: ProblemKind,
-    /// Whether sqlx refuses it, which golang-migrate ignores.
+    /// True if sqlx rejects the file, although golang-migrate ignores it.
     pub(in crate::directory) is_refused_by_sqlx: bool,
 }
 
 impl Stray {
-    /// A file that all tools of the layout ignore.
+    /// Creates a stray file that all tools of the layout ignore.
     pub(in crate::directory) fn ignored(note: NoteKind, problem: ProblemKind) -> FileKind {
         FileKind::Stray(Stray { note, problem, is_refused_by_sqlx: false })
     }
 }
 
-/// The most characters of a version, as diesel's and Flyway's histories have it.
+/// The maximum length of a version in characters, from diesel's and Flyway's histories.
 pub(in crate::directory) const VERSION_LIMIT: usize = 50;
 
-/// Whether a version fits into every history.
+/// Checks that a version fits into every history.
 pub(in crate::directory) fn check_length(version: &str, limit: usize) -> Result<(), ProblemKind> {
     let length = version.chars().count();
     if length > limit { Err(ProblemKind::LongVersion { length, limit }) } else { Ok(()) }

@@ -1,8 +1,8 @@
 //! tern, the Go tool of pgx's author: `<version>_<name>.sql` with `---- create above / drop below ----` between its halves.
 //!
-//! A file without the line goes forward only, and `---- tern: disable-tx ----` on a line of a half keeps that half out of a
-//! transaction. tern's files are templates of Go's `text/template` too; those are not evaluated here, so what
-//! would be one is a problem.
+//! A file without this line has only an up script, and `---- tern: disable-tx ----` on a line of a half runs
+//! that half without a transaction. tern's files are also templates of Go's `text/template`. Those are not
+//! evaluated here, so a template is a problem.
 
 use crate::directory::layouts::flat::{classify_halves, is_numbered, takes_repeatable};
 use crate::directory::layouts::halves::{Halves, Mark};
@@ -45,7 +45,7 @@ fn divide(text: &str) -> Halves {
     let mut halves = Halves::default();
     for mark in marks::comments(text) {
         if marks::of(mark) == Some(Layout::Tern) {
-            // All that tern looks for is this text: without it, it would run both halves, one after the other.
+            // tern searches only for this text: without it, tern would run both halves, one after the other.
             match halves.down_at {
                 _ if mark.line != SEPARATOR => {
                     halves.fault(

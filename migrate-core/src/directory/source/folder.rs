@@ -1,4 +1,4 @@
-//! A folder of the file system: the one place of this crate that reads files.
+//! Folders in the file system: the only module of this crate that reads files.
 
 use crate::directory::source::SourceFile;
 use crate::directory::{self, Reading};
@@ -10,25 +10,25 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Why a folder gave no set.
+/// The reason why a folder gave no set.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// There is no such folder.
+    /// The folder does not exist.
     #[error("{}", crate::clean!("there is no folder `{}`", path.display()))]
     NotFound {
-        /// The folder, as it was looked for.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// The folder, or a file in it, can't be read.
     #[error("{}", crate::clean!("can't read `{}`: {source}", path.display()))]
     Io {
-        /// What was to be read.
+        /// The path.
         path: PathBuf,
-        /// Why it can't be.
+        /// The cause.
         source: io::Error,
     },
-    /// A device, a pipe or a socket under the name of a script.
+    /// A device, a pipe or a socket with the name of a script.
     #[error("{}", crate::clean!("`{}` is {what}, and not a file: it is not read", path.display()))]
     NotAFile {
         /// Its path.
@@ -36,20 +36,20 @@ pub enum FolderError {
         /// Its type.
         what: &'static str,
     },
-    /// A file that is larger than a server takes.
+    /// A file that is larger than the server accepts.
     #[error("{}", crate::clean!("`{}` has more than {limit} bytes, the most that a server takes in one message", path.display()))]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most bytes that a script may have.
+        /// The maximum size of a script in bytes.
         limit: u64,
     },
-    /// Its files are no migrations.
+    /// Its files are not valid migrations.
     #[error("{}", crate::clean!("{} problem{} in `{}`:\n{problems}", problems.len(), if problems.len() == 1 { "" } else { "s" }, path.display()))]
     Problems {
         /// The folder.
         path: PathBuf,
-        /// All that is wrong with its files.
+        /// Every problem with its files.
         problems: Problems,
     },
 }
@@ -57,11 +57,11 @@ pub enum FolderError {
 crate::debug_as_display!(FolderError);
 
 impl Set {
-    /// The migrations of a folder, read at run time: the same set that `migrate!` embeds.
+    /// Reads the migrations of a folder at run time: the same set that `migrate!` embeds.
     ///
     /// # Errors
     ///
-    /// When the folder or a file in it can't be read, and when something is wrong with the files: all of it at once.
+    /// If the folder or a file in it can't be read, or if the files have problems: all of them at once.
     ///
     /// # Examples
     ///
@@ -78,11 +78,11 @@ impl Set {
         Set::from_folder_as(folder, &Reading::default())
     }
 
-    /// The same, read in another way: with placeholders, say.
+    /// Does the same with other options, such as placeholders.
     ///
     /// # Errors
     ///
-    /// As [`Set::from_folder`].
+    /// As for [`Set::from_folder`].
     pub fn from_folder_as(folder: impl AsRef<Path>, reading: &Reading) -> Result<Set, FolderError> {
         let folder = folder.as_ref();
         let directory = reading.read(collect(folder)?).map_err(|problems| FolderError::Problems {
@@ -93,11 +93,11 @@ impl Set {
     }
 }
 
-/// The files of a folder and of the folders in it, sorted by path; of the folders in those too, where names like Flyway's
-/// were found.
+/// Lists the files of a folder and of its direct subfolders, sorted by path. Deeper folders are included if
+/// names like Flyway's were found.
 ///
-/// Symbolic links are followed. Hidden files are named and not read, and of the others only what a layout may read, so
-/// that a link of an editor that leads nowhere, or a large file that strayed here, does no harm.
+/// Symbolic links are followed. Hidden files are listed but not read, and other files are read only if a
+/// layout might read them, so that an editor's dangling link or a large stray file does no harm.
 ///
 /// # Errors
 ///
@@ -138,7 +138,7 @@ pub fn collect(folder: &Path) -> Result<Vec<SourceFile>, FolderError> {
     Ok(files)
 }
 
-/// The same files, with those of the folders that were not looked into.
+/// Adds the files of the folders that were not searched yet.
 fn deepened(folder: &Path, files: Vec<SourceFile>) -> Result<Vec<SourceFile>, FolderError> {
     // A link may lead back up.
     let known = files.iter().filter_map(|file| Some(folder.join(file.path.split_once('/')?.0)));
@@ -152,13 +152,13 @@ fn deepened(folder: &Path, files: Vec<SourceFile>) -> Result<Vec<SourceFile>, Fo
             continue;
         };
         let path = folder.join(name);
-        // Where it can't be told, its name is the problem: bytes that are no UTF-8.
+        // If the path can't be resolved, its name is the problem: bytes that are not UTF-8.
         let Ok(identity) = fs::canonicalize(&path) else {
             all.push(found);
             continue;
         };
         if !seen.insert(identity) {
-            // One beside the files, which is empty, or a link.
+            // A folder beside the files: it is empty, or a link.
             if !name.contains('/') {
                 all.push(found);
             }
@@ -181,7 +181,8 @@ fn deepened(folder: &Path, files: Vec<SourceFile>) -> Result<Vec<SourceFile>, Fo
     Ok(all)
 }
 
-/// Names and paths. A name that is not UTF-8 keeps U+FFFD in place of what is not, which no layout takes.
+/// The names and paths in a folder. In a name that is not UTF-8, U+FFFD replaces the invalid bytes; no layout
+/// accepts it.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
     let failed = |source| FolderError::Io { path: folder.to_owned(), source };
     fs::read_dir(folder)
@@ -209,7 +210,7 @@ fn file(name: String, path: &Path) -> Result<SourceFile, FolderError> {
     Ok(SourceFile::new(name, read(path)?))
 }
 
-/// The bytes of a regular file. A pipe would be waited for, and a device may have no end.
+/// Reads the bytes of a regular file. Reading a pipe would block, and a device may have no end.
 fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
     let failed = |source| FolderError::Io { path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(failed)?;
@@ -222,7 +223,7 @@ fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    // It may grow, or be one of those of `/proc`, which have no length.
+    // The file may grow, or be in `/proc`, where files have no length.
     let file = fs::File::open(path).map_err(failed)?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }

@@ -1,4 +1,4 @@
-//! A folder embedded by the `include_dir` crate.
+//! Folders embedded by the `include_dir` crate.
 
 use crate::directory::source::SourceFile;
 use crate::directory::{self, Reading};
@@ -10,18 +10,18 @@ use std::path::Path;
 impl TryFrom<&Dir<'static>> for Set {
     type Error = Problems;
 
-    /// The same set that `migrate!` embeds from that folder, but found at run time.
+    /// Reads the same set that `migrate!` embeds from that folder, but at run time.
     fn try_from(dir: &Dir<'static>) -> Result<Set, Problems> {
         Set::from_include_dir(dir, &Reading::default())
     }
 }
 
 impl Set {
-    /// The migrations of an embedded folder, read in another way than usual: with placeholders, say.
+    /// Reads the migrations of an embedded folder with other options, such as placeholders.
     ///
     /// # Errors
     ///
-    /// All that is wrong with its files.
+    /// Every problem with its files.
     pub fn from_include_dir(dir: &Dir<'static>, reading: &Reading) -> Result<Set, Problems> {
         let mut files = Vec::new();
         collect(dir, "", 1, &mut files);
@@ -33,7 +33,7 @@ impl Set {
     }
 }
 
-/// The files of a folder, and of the folders in it down to a depth.
+/// Collects the files of a folder and of its subfolders down to a depth.
 fn collect(dir: &Dir<'static>, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) {
     for entry in dir.entries() {
         let name = format!("{prefix}{}", name(entry.path()));
@@ -47,7 +47,7 @@ fn collect(dir: &Dir<'static>, prefix: &str, depth: usize, files: &mut Vec<Sourc
     }
 }
 
-/// Paths in a `Dir` are relative to its root; their last part is the name.
+/// The name in a path. Paths in a `Dir` are relative to its root; the last component is the name.
 fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Which files each layout reads, and the migrations that they are.
+//! The files that each layout reads, and the resulting migrations.
 
 use super::*;
 use crate::set::version::{Version, VersionOrder};
@@ -205,7 +205,7 @@ fn a_file_of_two_halves_is_two_scripts_with_the_lines_of_the_file() {
             assert_eq!(script.line_column(only.range().start).line, line);
             assert_eq!(script.line_at(only.range().start).trim_end(), format!("{statement};"));
         }
-        // What a history keeps of a half can be read again.
+        // A half stored by a history can be read again.
         assert_eq!(Script::of_text("kept", down.text().to_owned()).unwrap().options(), down.options());
     }
 }

@@ -1,4 +1,4 @@
-//! What directories are read into, and what is wrong with some of them.
+//! Reading of directories: valid ones, and the problems of others.
 
 mod layouts;
 mod problems;

@@ -1,4 +1,4 @@
-//! The text of everything that can be wrong with a directory.
+//! The text of every problem that a directory can have.
 
 use super::wrong::{WRONG, wrong_bytes};
 use super::*;
@@ -43,7 +43,7 @@ fn everything_that_is_wrong_has_its_text_in_the_snapshot() {
     assert_eq!(missing, [0; 0], "kinds without a case");
 }
 
-/// The variants of an enum, from its source.
+/// Lists the variants of an enum from its source.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
     let body = source.split(&format!("pub enum {name} {{")).nth(1).and_then(|rest| rest.split("\n}").next());
     let lines = body.expect("the enum is there").lines().filter_map(|line| line.strip_prefix("    "));
@@ -73,7 +73,7 @@ fn every_refusal_has_its_row_in_the_table_of_the_docs_and_every_row_its_refusal(
 
 const KINDS: usize = 43;
 
-/// The place of each kind in the enum: without a wildcard, so that a new kind asks for a case.
+/// The position of each kind in the enum, without a wildcard, so that a new kind requires a case.
 fn place_of(kind: &ProblemKind) -> usize {
     use ProblemKind as K;
     match kind {

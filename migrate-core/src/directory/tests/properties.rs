@@ -1,10 +1,10 @@
-//! Properties of the reader, whatever the files.
+//! Properties of the reader that hold for any files.
 
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// A name that some tool would give, or nearly.
+/// A name that some tool would use, or nearly.
 fn path() -> impl Strategy<Value = String> {
     let folder = "(|db/|2026-01-01_a/|R__x/|\\.git/)";
     let version = "(V|U|R|B|v|)[0-9]{0,3}([._-][0-9]{1,2})?";
@@ -32,7 +32,8 @@ fn text() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    /// Each file of a directory is a script, a settings file, noted, known everywhere, or part of a problem.
+    /// Each file of a directory is a script, a settings file, noted, known in every layout, or part of a
+    /// problem.
     #[test]
     fn no_file_is_silently_dropped(files in proptest::collection::btree_map(path(), text(), 0..6)) {
         let files: Vec<SourceFile> = files
@@ -53,7 +54,7 @@ proptest! {
         let is_in_noted_folder = |path: &str| {
             path.split_once('/').is_some_and(|(folder, _)| read_paths.contains(format!("{folder}/").as_str()))
         };
-        // Flyway's folders mean nothing themselves.
+        // Flyway's folders have no meaning of their own.
         for path in paths.iter().filter(|path| !path.ends_with('/')) {
             let is_known = place::FileLocation::of(path).is_known();
             let is_read = read_paths.contains(path.as_str()) || is_in_noted_folder(path);
@@ -63,7 +64,7 @@ proptest! {
         prop_assert!(versions.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
-    /// A directory with a problem names a file of it, or the folder of one.
+    /// Each problem of a directory names one of its files, or the folder of one.
     #[test]
     fn every_problem_names_something_of_the_directory(files in proptest::collection::btree_map(path(), text(), 1..6)) {
         let files: Vec<SourceFile> = files.into_iter().map(|(path, text)| SourceFile::new(path, text.as_bytes())).collect();
@@ -75,7 +76,7 @@ proptest! {
         }
     }
 
-    /// The two halves of a file are all of it, and each statement stands where the file has it.
+    /// The two halves of a file make up the whole file, and each statement is at its position in the file.
     #[test]
     fn halves_are_the_whole_file(lines in proptest::collection::vec("(SELECT [0-9];|-- +goose Down|-- +goose StatementBegin|-- +goose StatementEnd|-- a|é\r|)", 0..8)) {
         let text = format!("-- +goose Up\n{}", lines.join("\n"));

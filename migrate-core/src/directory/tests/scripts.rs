@@ -1,4 +1,4 @@
-//! What each script says of itself: its options, its transactions, and that there is nothing to do.
+//! Scripts: their options, their transactions, and those that do nothing.
 
 use super::*;
 use crate::sql::TransactionMode;

@@ -1,8 +1,8 @@
-//! Directories with which something is wrong, each with its title in the snapshot.
+//! Directories with problems, each with its title in the snapshot.
 
 use super::*;
 
-/// Directories with something wrong. The snapshot `tests/problems.txt` has the text of each.
+/// Directories with problems. The snapshot `tests/problems.txt` has the text of each.
 pub(super) const WRONG: &[(&str, Files<'_>)] = &[
     ("an empty directory", &[]),
     (

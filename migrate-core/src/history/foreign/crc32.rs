@@ -1,6 +1,6 @@
 //! CRC-32 as zlib computes it: reflected, with the polynomial 0xEDB88320.
 
-/// A CRC-32 under way.
+/// A CRC-32 computation in progress.
 pub(super) struct Crc32(u32);
 
 impl Default for Crc32 {
@@ -10,7 +10,7 @@ impl Default for Crc32 {
 }
 
 impl Crc32 {
-    /// Takes further bytes in.
+    /// Feeds further bytes.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (0..8).fold(self.0 ^ u32::from(*byte), |crc, _| {
@@ -19,7 +19,7 @@ impl Crc32 {
         }
     }
 
-    /// The value over all bytes so far.
+    /// The value of all bytes so far.
     pub(super) fn value(&self) -> u32 {
         !self.0
     }

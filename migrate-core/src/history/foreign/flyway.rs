@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 /// A row of `flyway_schema_history`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlywayRow {
-    /// `version`; none for a repeatable migration.
+    /// `version`; `None` for a repeatable migration.
     pub version: Option<String>,
     /// `description`.
     pub description: String,
@@ -26,10 +26,11 @@ pub struct FlywayRow {
     pub success: bool,
 }
 
-/// What rows say, given in the order of `installed_rank`: the last row of a version counts, or of a description where there is no version.
+/// Interprets the rows, in the order of `installed_rank`: the last row of each version counts, or of each
+/// description if there is no version.
 ///
-/// `<< Flyway Schema Creation >>` is no migration; `<< Flyway Baseline >>` stands for all up to its version; a deleted or
-/// undone one counts as not applied.
+/// `<< Flyway Schema Creation >>` is not a migration; `<< Flyway Baseline >>` covers everything up to its
+/// version; a deleted or undone migration counts as not applied.
 pub fn found(rows: impl IntoIterator<Item = FlywayRow>) -> Vec<ForeignMigration> {
     let mut found: Vec<ForeignMigration> = Vec::new();
     for row in rows.into_iter().filter(|row| row.kind != "SCHEMA") {
@@ -63,16 +64,17 @@ pub fn found(rows: impl IntoIterator<Item = FlywayRow>) -> Vec<ForeignMigration>
     found
 }
 
-/// The version of a repeatable migration: the name of its file, in which Flyway's description has blanks for underscores.
+/// The version of a repeatable migration: the name of its file, in which Flyway's description has spaces for
+/// underscores.
 fn repeatable(description: &str) -> String {
     format!("R__{}", description.replace(' ', "_"))
 }
 
-/// The checksum that Flyway writes for a text: CRC32 over its lines without their endings, and without a byte order mark.
+/// Flyway's checksum of a text: CRC32 over its lines without line endings, and without a byte order mark.
 pub fn checksum(text: &str) -> i32 {
     let mut crc = Crc32::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Java's BufferedReader ends a line at \n, at \r, and at both together.
+    // Java's BufferedReader ends a line at \n, at \r, and at the pair.
     text.split(['\n', '\r']).for_each(|line| crc.update(line.as_bytes()));
     crc.value().cast_signed()
 }

@@ -17,7 +17,7 @@ pub struct GooseRow {
     pub tstamp: Option<SystemTime>,
 }
 
-/// What rows say, given in the order of `id`.
+/// Interprets the rows, in the order of `id`.
 pub fn found(rows: impl IntoIterator<Item = GooseRow>) -> Vec<ForeignMigration> {
     let mut found: Vec<ForeignMigration> = Vec::new();
     for row in rows.into_iter().filter(|row| row.version_id != 0) {

@@ -1,4 +1,4 @@
-//! Which migrations of a set another tool's history lists.
+//! The migrations of a set that another tool's history lists.
 
 use super::{ForeignHistory, ForeignMigration, ForeignMigrationState, Tool};
 use crate::set::Set;
@@ -6,11 +6,11 @@ use crate::set::migration::Migration;
 use crate::set::version::Version;
 
 impl ForeignHistory {
-    /// The migrations of a set that the history lists as applied, or as begun, in the set's order.
+    /// The migrations of a set that the history lists as applied or as begun, in the set's order.
     ///
-    /// A migration is listed by its version. Where the tool keeps names or checksums, one listed migration must agree with
-    /// the set's in either: so a file that was edited counts, and the `0001` of another set does not. Where the tool keeps
-    /// versions only, the version decides.
+    /// A migration is listed by its version. If the tool stores names or checksums, at least one listed
+    /// migration must match the set in either: so an edited file counts, and the `0001` of another set does
+    /// not. If the tool stores only versions, the version decides.
     ///
     /// # Examples
     ///
@@ -32,7 +32,7 @@ impl ForeignHistory {
         let counts = self.found.iter().filter(|found| found.state != ForeignMigrationState::Reverted);
         let (marks, rows): (Vec<_>, Vec<_>) = counts.partition(|found| self.stands_for_earlier(found));
         let known: Vec<_> = rows.iter().filter_map(|found| Some((*found, found.find(set)?))).collect();
-        // A mark without rows beside it has no name to go by.
+        // A mark without other rows has no name to compare.
         if !rows.is_empty() && !known.iter().any(|(found, migration)| found.agrees_with(*migration)) {
             return Vec::new();
         }
@@ -45,7 +45,7 @@ impl ForeignHistory {
         set.replaced().chain(set.iter()).filter(is_listed).collect()
     }
 
-    /// Whether a row stands for all versions up to its own.
+    /// Returns true if a row covers all versions up to its own.
     fn stands_for_earlier(&self, found: &ForeignMigration) -> bool {
         found.state == ForeignMigrationState::AppliedUpTo
             || matches!(self.tool, Tool::GolangMigrate | Tool::Tern)
@@ -53,7 +53,8 @@ impl ForeignHistory {
 }
 
 impl ForeignMigration {
-    /// Whether the name or the checksum is that of a migration of the same version, as far as the tool keeps either.
+    /// Returns true if the name or the checksum matches a migration of the same version, as far as the tool
+    /// stores either.
     fn agrees_with(&self, migration: &dyn Migration) -> bool {
         let name = self
             .name
@@ -67,13 +68,13 @@ impl ForeignMigration {
     }
 }
 
-/// What follows the version in the name of a file: `users` of `V1__users` and of `0001_users`.
+/// The part of a file name after the version: `users` in `V1__users` and in `0001_users`.
 fn without_version(name: &str) -> &str {
     let rest = name.split_once("__").filter(|_| name.starts_with(['V', 'U', 'R']));
     rest.or_else(|| name.split_once('_')).map_or(name, |(_, rest)| rest)
 }
 
-/// A name as sqlx and Flyway write it, with blanks for underscores.
+/// A name as sqlx and Flyway write it, with spaces for underscores.
 fn words(name: &str) -> String {
     name.replace('_', " ")
 }

@@ -1,7 +1,8 @@
-//! What other tools' histories say: their rows, and their checksums over the bytes that they cover.
+//! Foreign histories: other tools' rows and checksums as data.
 //!
-//! A row of another tool's table becomes a [`ForeignMigration`], by the rules by which that tool reads it itself; one file here for each tool, with
-//! the source that it follows. [`Adopt`](crate::plan::Adopt) takes them over into a history of ours.
+//! A row of another tool's table becomes a [`ForeignMigration`], by the rules with which that tool reads its
+//! own table. Each tool has a file here, which names its source. [`Adopt`](crate::plan::Adopt) takes the rows
+//! over into this library's history.
 //!
 //! | tool | table | checksum |
 //! |---|---|---|
@@ -44,11 +45,11 @@ use std::time::{Duration, SystemTime};
 pub enum Tool {
     /// Prisma Migrate, up to version 7.
     Prisma,
-    /// sqlx, its `migrate!` and its command line.
+    /// sqlx: its `migrate!` and its command line.
     Sqlx,
     /// refinery.
     Refinery,
-    /// diesel, its `diesel_migrations` and its command line.
+    /// diesel: its `diesel_migrations` and its command line.
     Diesel,
     /// golang-migrate.
     GolangMigrate,
@@ -56,7 +57,7 @@ pub enum Tool {
     Tern,
     /// dbmate.
     Dbmate,
-    /// Rails, that is Active Record.
+    /// Rails (Active Record).
     Rails,
     /// goose.
     Goose,
@@ -65,7 +66,7 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// All of them.
+    /// All tools.
     pub const ALL: [Tool; 10] = [
         Tool::Prisma,
         Tool::Sqlx,
@@ -79,7 +80,7 @@ impl Tool {
         Tool::Flyway,
     ];
 
-    /// The name of its history's table, where it was not given another one.
+    /// The default name of its history table.
     pub fn table(self) -> &'static str {
         match self {
             Tool::Prisma => "_prisma_migrations",
@@ -111,7 +112,7 @@ impl fmt::Display for Tool {
     }
 }
 
-/// Another tool's history, as its table has it.
+/// Another tool's history, as recorded in its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignHistory {
@@ -119,19 +120,20 @@ pub struct ForeignHistory {
     pub tool: Tool,
     /// The table, with its schema.
     pub table: String,
-    /// What it says of each migration, in the tool's order; at most one entry for each.
+    /// The migrations that it records, in the tool's order; at most one entry for each.
     pub found: Vec<ForeignMigration>,
-    /// What the backend that has read it needs to see whether it is still as it was; of no meaning to anybody else.
+    /// The backend's evidence that the history is unchanged since it was read. It has no meaning to other
+    /// code.
     pub witness: Vec<String>,
 }
 
 impl ForeignHistory {
-    /// A history of the given migrations.
+    /// Creates a history of the given migrations.
     pub fn new(tool: Tool, table: impl Into<String>, found: Vec<ForeignMigration>) -> ForeignHistory {
         ForeignHistory { tool, table: table.into(), found, witness: Vec::new() }
     }
 
-    /// The same with what the backend needs to see whether it is still as it was.
+    /// Adds the backend's evidence that the history is unchanged.
     pub fn witnessed(self, witness: Vec<String>) -> ForeignHistory {
         ForeignHistory { witness, ..self }
     }
@@ -150,7 +152,7 @@ impl fmt::Display for ForeignHistory {
         let applied: Vec<&ForeignMigration> = self.applied().collect();
         write!(f, "{} of {}: ", self.table, self.tool)?;
         match applied.last() {
-            // One row stands for all migrations before it.
+            // This row covers all migrations before it.
             Some(last) if last.state == ForeignMigrationState::AppliedUpTo => {
                 write!(f, "all up to {last} applied")
             }
@@ -166,20 +168,20 @@ impl fmt::Display for ForeignHistory {
 pub struct ForeignMigration {
     /// Its version, as the tool writes it; for a repeatable migration of Flyway's, `R__` and its description.
     pub version: String,
-    /// Its name, where the tool keeps one.
+    /// Its name, if the tool stores one.
     pub name: Option<String>,
-    /// The tool's checksum, where it keeps one.
+    /// The tool's checksum, if it stores one.
     pub checksum: Option<ToolChecksum>,
-    /// When it was applied, where the tool says so.
+    /// The time of its application, if the tool stores it.
     pub at: Option<SystemTime>,
-    /// How long that took, where the tool says so.
+    /// The duration of its application, if the tool stores it.
     pub took: Option<Duration>,
-    /// What the tool thinks of it.
+    /// Its state in the tool's view.
     pub state: ForeignMigrationState,
 }
 
 impl ForeignMigration {
-    /// An applied migration of which only the version is known.
+    /// Creates an applied migration with only its version known.
     pub fn applied(version: impl Into<String>) -> ForeignMigration {
         ForeignMigration {
             version: version.into(),
@@ -191,30 +193,30 @@ impl ForeignMigration {
         }
     }
 
-    /// The same with its name.
+    /// Sets its name.
     pub fn named(self, name: impl Into<String>) -> ForeignMigration {
         ForeignMigration { name: Some(name.into()), ..self }
     }
 
-    /// The same with the tool's checksum.
+    /// Sets the tool's checksum.
     pub fn with_checksum(self, checksum: ToolChecksum) -> ForeignMigration {
         ForeignMigration { checksum: Some(checksum), ..self }
     }
 
-    /// The same with when it was applied.
+    /// Sets the time of its application.
     pub fn at(self, at: SystemTime) -> ForeignMigration {
         ForeignMigration { at: Some(at), ..self }
     }
 
-    /// The same in another state.
+    /// Sets its state.
     pub fn in_state(self, state: ForeignMigrationState) -> ForeignMigration {
         ForeignMigration { state, ..self }
     }
 
-    /// The set's migration that it is: of that version, or else of that name.
+    /// Finds the corresponding migration of the set, by version or else by name.
     ///
-    /// A version that differs only as the tool's does from the file's is the same one: leading zeros, trailing zero
-    /// parts, diesel's dashes.
+    /// Versions match even if the tool spells them differently than the file does: leading zeros, trailing
+    /// zero parts, diesel's dashes.
     pub fn find<'s>(&self, set: &'s Set) -> Option<&'s dyn Migration> {
         let version = Version::new(self.version.clone(), set.order());
         set.find(&version).or_else(|| {
@@ -235,33 +237,33 @@ impl fmt::Display for ForeignMigration {
     }
 }
 
-/// What a tool thinks of a migration.
+/// The state of a migration in a tool's view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ForeignMigrationState {
     /// It is applied.
     Applied,
-    /// It is applied, and all that come before it count as applied too: the one row of golang-migrate and tern, a
-    /// baseline of Flyway's.
+    /// It is applied, and all migrations before it count as applied, too: the single row of golang-migrate
+    /// and tern, and a baseline of Flyway's.
     AppliedUpTo,
-    /// It was begun and did not end well: the tool applies nothing more until somebody has looked.
+    /// It was begun and failed: the tool applies nothing more until an operator has settled it.
     Failed {
-        /// The tool's own note of what went wrong, if it keeps one.
+        /// The tool's own note about the failure, if it stores one.
         logs: Option<String>,
     },
-    /// This library keeps the tool's table as its history, and was interrupted between the statements of a migration that
-    /// runs statement by statement.
+    /// This library uses the tool's table as its history, and was interrupted in a migration that runs
+    /// statement by statement.
     Interrupted {
-        /// How many of its statements are done for certain.
+        /// The number of statements that are certainly done.
         statements_done: usize,
-        /// Whether the server answered the next one with an error.
+        /// True if the server answered the next one with an error.
         failed: bool,
     },
-    /// It was applied once, and is not any more.
+    /// It was applied once and is no longer.
     Reverted,
 }
 
-/// A checksum as another tool makes it.
+/// A checksum as another tool computes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ToolChecksum {
@@ -276,10 +278,10 @@ pub enum ToolChecksum {
 }
 
 impl ToolChecksum {
-    /// Whether it is the checksum of a migration's up script as it is now. That line endings were changed, or a byte
-    /// order mark added, is no edit: git does so.
+    /// Returns true if this is the checksum of a migration's current up script. Changed line endings or an
+    /// added byte order mark are not an edit, because git makes such changes.
     pub fn is_of(&self, migration: &dyn Migration) -> bool {
-        // No other tool has a checksum of what is no script.
+        // No tool computes a checksum for anything but a script.
         let Some(script) = migration.up().into_script() else { return false };
         let text = script.source();
         match self {
@@ -295,17 +297,18 @@ impl ToolChecksum {
                 spellings(text)
                     .any(|text| refinery::checksums(name, version, &text).contains(&Some(*checksum)))
             }
-            // It covers the name too, so the name alone tells as much.
+            // This checksum covers the name, too, so the name alone says as much.
             #[cfg(not(feature = "histories"))]
             ToolChecksum::Refinery(_) => false,
-            // Of a repeatable migration Flyway takes the text with the values of its placeholders, and accepts the other.
+            // For a repeatable migration, Flyway computes the checksum with placeholders replaced, and
+            // accepts the other one.
             ToolChecksum::Flyway(checksum) => {
                 [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
             }
         }
     }
 
-    /// The checksum of the same kind that the tool would write for a migration's up script as it is now.
+    /// Computes the tool's checksum of a migration's current up script.
     #[cfg(feature = "histories")]
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
         let script = migration.up().into_script()?;
@@ -322,7 +325,7 @@ impl ToolChecksum {
         })
     }
 
-    /// The same value as a checksum of this library's.
+    /// Converts it to this library's checksum type.
     #[cfg(feature = "histories")]
     pub fn to_checksum(&self) -> Checksum {
         let bytes = |digits: &str| crate::set::checksum::hex_32(digits);
@@ -338,7 +341,7 @@ impl ToolChecksum {
         }
     }
 
-    /// The algorithm and what it covers.
+    /// The algorithm, and the data that it covers.
     pub fn describe(&self) -> &'static str {
         match self {
             ToolChecksum::Prisma(_) => "SHA-256 of the file",
@@ -360,8 +363,9 @@ impl fmt::Display for ToolChecksum {
     }
 }
 
-/// A text as it is, and as git or an editor may have had it: with LF, with CRLF, with and without a byte order mark, and without any
-/// carriage return or mark at all, as sqlx's `ignored-chars` leaves them out.
+/// A text and the variants that git or an editor may have made of it: with LF, with CRLF, with and without a
+/// byte order mark, and without any carriage return or byte order mark at all, as with sqlx's
+/// `ignored-chars`.
 fn spellings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     const MARK: char = '\u{feff}';
     let bare = text.strip_prefix(MARK).unwrap_or(text);

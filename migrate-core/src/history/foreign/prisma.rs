@@ -27,15 +27,16 @@ pub struct PrismaRow {
     pub applied_steps_count: i32,
 }
 
-/// What `logs` begins with where this library keeps the table and runs a migration statement by statement: to Prisma it is one that has
-/// failed, and `applied_steps_count` says how many statements are done.
+/// The prefix of `logs` in a table that this library uses as its history, for a migration that runs statement
+/// by statement. Prisma considers it failed, and `applied_steps_count` holds the number of finished
+/// statements.
 pub const UNFINISHED: &str = "migrate-postgres: unfinished";
 
-/// The same where the server answered the next statement with an error.
+/// The same prefix if the server answered the next statement with an error.
 pub const STOPPED: &str = "migrate-postgres: stopped";
 
-/// What rows say, given in the order of `started_at`: there may be several of one migration, and a row that is rolled back
-/// counts for nothing.
+/// Interprets the rows, in the order of `started_at`. A migration may have several; a row that was rolled
+/// back does not count.
 pub fn found(rows: impl IntoIterator<Item = PrismaRow>) -> Vec<ForeignMigration> {
     let mut found: Vec<ForeignMigration> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -55,7 +56,8 @@ pub fn found(rows: impl IntoIterator<Item = PrismaRow>) -> Vec<ForeignMigration>
             state,
         };
         match places.get(&next.version) {
-            // Failed attempts block a deployment also where a later one succeeded; one that is rolled back hides nothing.
+            // A failed attempt blocks a deployment even if a later one succeeded. A rolled back attempt hides
+            // nothing.
             Some(place) if next.state != ForeignMigrationState::Reverted && !is_failed(&found[*place]) => {
                 found[*place] = next;
             }
@@ -82,13 +84,13 @@ fn is_failed(found: &ForeignMigration) -> bool {
     matches!(found.state, ForeignMigrationState::Failed { .. } | ForeignMigrationState::Interrupted { .. })
 }
 
-/// The checksum that Prisma writes for a text.
+/// Prisma's checksum of a text.
 pub fn checksum(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether Prisma takes a checksum for that of a text: as it is, or with the line endings of another system. Rows of old versions lack the
-/// zeros of bytes below 16.
+/// Returns true if Prisma accepts a checksum for a text: with the text as it is, or with the line endings of
+/// another system. Old versions wrote bytes below 16 without the leading zero.
 pub(super) fn is_checksum_of(checksum: &str, text: &str) -> bool {
     super::spellings(text).any(|text| {
         let bytes = Sha256::digest(text.as_bytes());

@@ -16,13 +16,13 @@ pub struct RefineryRow {
     pub version: i64,
     /// `name`, without the version.
     pub name: String,
-    /// `applied_on`, as far as it is a time.
+    /// `applied_on`, if it is a valid time.
     pub applied_on: Option<SystemTime>,
-    /// `checksum`, as far as it is a number.
+    /// `checksum`, if it is a valid number.
     pub checksum: Option<u64>,
 }
 
-/// What a row says.
+/// Interprets a row.
 pub fn found(row: RefineryRow) -> ForeignMigration {
     ForeignMigration {
         name: Some(row.name),
@@ -32,23 +32,23 @@ pub fn found(row: RefineryRow) -> ForeignMigration {
     }
 }
 
-/// The name and the version that refinery reads from a file's name without its ending: `V1__initial`, and from a plain
-/// `1_initial` too, for a directory that was renamed.
+/// The name and the version that refinery reads from a file name without its ending: from `V1__initial`, and
+/// also from a plain `1_initial`, for a directory that was renamed.
 pub fn name_and_version(stem: &str) -> Option<(&str, i64)> {
     let rest = stem.strip_prefix(['V', 'U']).unwrap_or(stem);
     let (version, name) = rest.split_once("__").or_else(|| rest.split_once('_'))?;
     Some((name, version.parse().ok()?))
 }
 
-/// The checksums that refinery may have written: with versions of 32 bits, where the version fits, and of 64 bits, which is a feature of
-/// its.
+/// The checksums that refinery may have written: with 32-bit versions, if the version fits, and with 64-bit
+/// versions, which are one of its features.
 #[cfg(feature = "histories")]
 pub fn checksums(name: &str, version: i64, text: &str) -> [Option<u64>; 2] {
     let of_32 = i32::try_from(version).ok().map(|version| checksum(name, version, text));
     [of_32, Some(checksum(name, version, text))]
 }
 
-/// SipHash-1-3 with a key of zeros, as Rust hashes a text, a number and a text.
+/// SipHash-1-3 with a zero key, over a string, a number and a string as Rust hashes them.
 #[cfg(feature = "histories")]
 pub fn checksum(name: &str, version: impl Hash, text: &str) -> u64 {
     let mut hasher = SipHasher13::new();

@@ -20,11 +20,11 @@ pub struct SqlxRow {
     pub success: bool,
     /// `checksum`.
     pub checksum: Vec<u8>,
-    /// `execution_time` in nanoseconds; −1 where it was not written.
+    /// `execution_time` in nanoseconds; −1 if it was not written.
     pub execution_time: i64,
 }
 
-/// What a row says.
+/// Interprets a row.
 pub fn found(row: SqlxRow) -> ForeignMigration {
     ForeignMigration {
         version: row.version.to_string(),
@@ -40,31 +40,32 @@ pub fn found(row: SqlxRow) -> ForeignMigration {
     }
 }
 
-/// What stands for a duration in a row without success where this library keeps the table and runs a migration statement by statement: how
-/// many statements are done, and whether the server answered the next one with an error. To sqlx the row is one of a
-/// migration that has failed.
+/// Encodes a checkpoint as a duration, for a row without success in a table that this library uses as its
+/// history: the number of finished statements, and whether the server answered the next one with an error.
+/// sqlx considers the migration failed.
 pub fn execution_time(statements_done: usize, failed: bool) -> i64 {
     -2 - 2 * i64::try_from(statements_done).unwrap_or(i64::MAX / 4) - i64::from(failed)
 }
 
-/// The opposite of [`execution_time`].
+/// Decodes a checkpoint; the inverse of [`execution_time`].
 fn checkpoint(execution_time: i64) -> Option<(usize, bool)> {
     let sum = execution_time.checked_add(2).and_then(i64::checked_neg).filter(|sum| *sum >= 0)?;
     Some((usize::try_from(sum / 2).ok()?, sum % 2 == 1))
 }
 
-/// The checksum that sqlx writes for a text.
+/// sqlx's checksum of a text.
 pub fn checksum(text: &str) -> [u8; 48] {
     Sha384::digest(text).into()
 }
 
-/// The description that sqlx writes for a migration of this name: what follows the version, without `.up`, and with blanks for
-/// underscores.
+/// sqlx's description of a migration with this name: the part after the version, without `.up`, and with
+/// spaces for underscores.
 pub fn description(name: &str) -> String {
     name.split_once('_').map_or(name, |(_, description)| description).replace('_', " ")
 }
 
-/// The key of the advisory lock that sqlx takes in a database: a number of its own times the CRC-32 of the name.
+/// The key of the advisory lock that sqlx takes in a database: a constant times the CRC-32 of the database's
+/// name.
 pub fn lock_key(database: &str) -> i64 {
     let mut crc = Crc32::default();
     crc.update(database.as_bytes());

@@ -1,4 +1,4 @@
-//! Another tool's history as that of a set, where its table is kept.
+//! Another tool's table as the history of a set.
 
 use super::{ForeignHistory, ForeignMigration, ForeignMigrationState};
 use crate::history::foreign::{Obstacle, UnusableHistory};
@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 impl ForeignHistory {
-    /// What the history says of a set, where the tool's table is the set's history.
+    /// The state of a set whose history is the tool's table.
     ///
     /// # Errors
     ///
-    /// When the tool has failed with a migration: then it does not go on, and neither does this library.
+    /// If a migration of the tool's has failed: then neither the tool nor this library continues.
     pub fn state(&self, set: &Set) -> Result<HistoryState, UnusableHistory> {
         let mut state = HistoryState::EMPTY;
         let mut obstacles = Vec::new();
@@ -42,8 +42,8 @@ impl ForeignHistory {
         Err(UnusableHistory { tool: self.tool, table: self.table.clone(), obstacles })
     }
 
-    /// The end of the history, as [`History::head`](crate::engine::History::head) gives it. Where a migration has failed it is
-    /// one that no set has, so that the whole history is asked for.
+    /// The end of the history, as [`History::head`](crate::engine::History::head) returns it. If a migration
+    /// has failed, it is a head that matches no set, so that the caller loads the whole history.
     pub fn head(&self, set: &Set) -> HistoryHead {
         let Ok(state) = self.state(set) else {
             let digest = Digest::of_migration(&Version::text("failed"), &Checksum::of(&self.table));
@@ -63,7 +63,7 @@ impl ForeignHistory {
     }
 }
 
-/// A migration that counts as applied: with the set's checksum where the tool's is that of the set's text.
+/// Creates an applied migration, with the set's checksum if the tool's checksum matches the set's text.
 fn applied(set: &Set, found: &ForeignMigration) -> Applied {
     let (at, took) = (found.at.unwrap_or(SystemTime::UNIX_EPOCH), found.took.unwrap_or_default());
     let applied = match (found.find(set), &found.checksum) {

@@ -5,7 +5,7 @@ use crate::sql;
 use crate::{SqlMigration, Version};
 use proptest::prelude::*;
 
-/// The text that the values of `other-tools.md`, and of the tools themselves, were made from.
+/// The text from which the values of `other-tools.md` and of the tools themselves were computed.
 const TEXT: &str = "CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);\n";
 
 fn migration(name: &str, text: &str) -> SqlMigration {
@@ -49,7 +49,7 @@ fn a_byte_order_mark_or_other_line_endings_are_no_edit() {
 
 #[test]
 fn prismas_old_checksums_lack_zeros() {
-    // SHA-256 of "b" is 3e23e8160039…: its bytes 00 and 03, say, were written as 0 and 3.
+    // SHA-256 of "b" is 3e23e8160039…: old versions wrote a byte such as 00 or 03 as 0 or 3.
     let text = "SELECT 'b';";
     let full = prisma::checksum(text);
     let old: String =

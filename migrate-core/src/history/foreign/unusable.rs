@@ -1,11 +1,11 @@
-//! Why another tool's history can't be taken over, and what to do about each reason.
+//! Obstacles to the adoption of another tool's history, and the way around each.
 
 use super::{ForeignMigration, Tool, ToolChecksum};
 use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
 use crate::display::printable::Printable;
 use std::fmt;
 
-/// Another tool's history can't be taken over, or gone on with. Nothing was changed, neither here nor there.
+/// Another tool's history can't be adopted or continued. Nothing was changed in either history.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableHistory {
@@ -13,7 +13,7 @@ pub struct UnusableHistory {
     pub tool: Tool,
     /// Its table, with the schema.
     pub table: String,
-    /// Everything that stands in the way.
+    /// All obstacles.
     pub obstacles: Vec<Obstacle>,
 }
 
@@ -44,34 +44,34 @@ impl Explain for UnusableHistory {
     }
 }
 
-/// What stands in the way of taking another tool's history over.
+/// An obstacle to the adoption of another tool's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// A migration's file is not the one that was applied.
+    /// A migration's file differs from the applied one.
     Edited {
         /// The migration's name.
         name: String,
-        /// The checksum that the tool has.
+        /// The checksum in the tool's table.
         then: ToolChecksum,
-        /// The one of the file as it is now.
+        /// The checksum of the current file.
         now: Option<ToolChecksum>,
     },
-    /// A migration was begun and did not end well.
+    /// A migration was begun and failed.
     Failed {
-        /// What the tool says of it.
+        /// The tool's entry for it.
         migration: ForeignMigration,
-        /// The tool's note of what went wrong.
+        /// The tool's note about the failure.
         logs: Option<String>,
     },
-    /// This library was interrupted in a migration while it kept the tool's table as its history.
+    /// This library was interrupted in a migration while it used the tool's table as its history.
     Interrupted {
-        /// Its version, and its name where the tool keeps it.
+        /// Its version, and its name if the tool stores it.
         name: String,
     },
-    /// The tool has applied a migration that the set does not have.
+    /// The set lacks a migration that the tool has applied.
     Missing {
-        /// Its version, and its name where the tool keeps it.
+        /// Its version, and its name if the tool stores it.
         name: String,
     },
 }
@@ -137,7 +137,7 @@ impl Obstacle {
     }
 }
 
-/// How each tool wants a failed migration to be settled.
+/// The advice for a failed migration, in the way of each tool.
 fn after_failure(tool: Tool, table: &str, version: &str) -> Advice {
     let settle = |done: String, undone: String| {
         Advice::NONE
@@ -169,7 +169,7 @@ fn after_failure(tool: Tool, table: &str, version: &str) -> Advice {
     }
 }
 
-/// The beginning of a checksum.
+/// A shortened checksum.
 fn short(checksum: &ToolChecksum) -> String {
     let text = checksum.to_string();
     match text.char_indices().nth(20) {

@@ -1,8 +1,8 @@
-//! Migrations as literals: how a macro hands a set of them to the compiler.
+//! Embedded migrations: how the macro passes a set to the compiler as literals.
 //!
-//! To a compiler, a thousand migrations that are an expression each are most of a second's work, however small each one is; one
-//! literal of bytes is next to none. So a migration is made of those bytes when it is first looked at: a boot with nothing to do
-//! makes few.
+//! A thousand migrations, each an expression, cost the compiler most of a second, however small they are; one
+//! byte literal costs next to nothing. So a migration is unpacked from those bytes on first access, and a
+//! boot with nothing to do unpacks few.
 
 mod packing;
 
@@ -13,7 +13,7 @@ use crate::set::version::VersionOrder;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// The migrations of a set: those that count, in order, and behind them those that others replace.
+/// The migrations of a set: the active ones in order, followed by those that others replace.
 #[derive(Clone, Copy)]
 pub struct Literals {
     /// How versions are ordered.
@@ -24,24 +24,24 @@ pub struct Literals {
     pub packed: &'static [u8],
 }
 
-/// A migration that may have been looked at.
+/// A cell for a migration that is unpacked on first access.
 pub type LazyMigration = OnceLock<SqlMigration>;
 
-/// A migration that has not been looked at.
+/// A migration that has not been unpacked.
 #[allow(clippy::declare_interior_mutable_const, reason = "it is what each of many statics begins as")]
 pub const LAZY_MIGRATION: LazyMigration = OnceLock::new();
 
-/// Migrations that are made of their literals when they are looked at.
+/// Migrations that are unpacked from their literals on first access.
 #[derive(Clone, Copy)]
 pub(crate) struct Embedded {
     literals: &'static Literals,
-    /// The place of the first of them among all that are packed.
+    /// The index of the first one among all packed migrations.
     first: usize,
     made: &'static [LazyMigration],
 }
 
 impl Embedded {
-    /// The first `count` migrations, and the others.
+    /// Divides the migrations into the first `count` and the rest.
     pub(crate) const fn divided(
         literals: &'static Literals,
         made: &'static [LazyMigration],
@@ -65,7 +65,7 @@ impl Embedded {
     }
 }
 
-/// As the migrations show themselves: the literals have texts with passwords.
+/// Shows the migrations and not the literals, whose texts contain passwords.
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()

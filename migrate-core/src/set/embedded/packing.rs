@@ -1,4 +1,4 @@
-//! Migrations as bytes, but for the texts of their files.
+//! The packed form of migrations: bytes for everything except the texts of the files.
 
 use super::Literals;
 use crate::set::migration::{Migration as _, SqlMigration};
@@ -10,18 +10,18 @@ use crate::set::version::Version;
 const HAS_DOWN: u8 = 1;
 const HAS_VERIFY: u8 = 1 << 1;
 
-/// How many bytes of the index tell where a migration begins.
+/// The number of bytes of each index entry, the offset of a migration.
 const PLACE: usize = 4;
 
-/// How many bytes a checksum has.
+/// The number of bytes of a checksum.
 const CHECKSUM: usize = 32;
 
 /// Migrations as bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Packing<'m> {
-    /// The files of the scripts, in the order that the bytes refer to them: the path of each.
+    /// The paths of the script files, in the order in which the bytes refer to them.
     pub files: Vec<&'m str>,
-    /// All else: where each migration begins, and then the migrations.
+    /// Everything else: the index of offsets, then the migrations.
     pub bytes: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl<'m> Packing<'m> {
     }
 
     fn script(&mut self, script: &'m Script) {
-        // Two halves of a file follow each other.
+        // Two halves of one file follow each other.
         if self.files.last() != Some(&script.path()) {
             self.files.push(script.path());
         }
@@ -80,7 +80,7 @@ impl<'m> Packing<'m> {
         self.bytes.extend(text.bytes());
     }
 
-    /// Seven bits to a byte, the lowest first; the highest bit says that there are more.
+    /// Writes seven bits per byte, lowest first; the highest bit says that more follow.
     fn number(&mut self, mut number: usize) {
         while number > 0x7f {
             self.bytes.push(number as u8 | 0x80);
@@ -90,7 +90,7 @@ impl<'m> Packing<'m> {
     }
 }
 
-/// Makes a migration of its bytes.
+/// Unpacks one migration.
 pub(super) fn unpack(literals: &Literals, index: usize) -> SqlMigration {
     let place = literals.packed.as_chunks().0.get(index).copied().expect("each migration has a place");
     let bytes = &literals.packed[u32::from_le_bytes(place) as usize..];
@@ -104,7 +104,7 @@ pub(super) fn unpack(literals: &Literals, index: usize) -> SqlMigration {
     SqlMigration::from_static(version, name, checksum, up, other(HAS_DOWN), other(HAS_VERIFY))
 }
 
-/// What is left of a migration.
+/// The bytes of a migration that are still to be read.
 struct Unpacking {
     files: &'static [&'static str],
     bytes: &'static [u8],
@@ -167,7 +167,7 @@ mod tests {
     use crate::directory::{Directory, Reading};
     use std::borrow::Cow;
 
-    /// A migration, with all that it has.
+    /// All fields of a migration, as text.
     fn shown(migration: &SqlMigration) -> String {
         let scripts = [Some(migration.up_script()), migration.down_script(), migration.verify_script()];
         let more = scripts.map(|script| {

@@ -14,7 +14,7 @@ pub(super) fn relation(analysis: &mut Analysis<'_>, alter: &AlterRelation<'_>) -
     if alter.if_exists && target.is_missing() {
         return Some(());
     }
-    // ALTER TABLE takes other relations, too.
+    // ALTER TABLE accepts other relations, too.
     let kind = match target.relation().map(|relation| relation.kind) {
         Some(RelationKind::Index) => ObjectKind::Index,
         Some(RelationKind::Sequence) => ObjectKind::Sequence,
@@ -117,7 +117,7 @@ fn table<'f>(
     Some(())
 }
 
-/// Copies a relation to another tablespace.
+/// The cost of copying a relation to another tablespace.
 fn move_to(analysis: &mut Analysis<'_>, relation: &Target<'_>, tablespace: &str) {
     let is_in = relation.relation().and_then(|relation| relation.tablespace.as_deref());
     let is_same = is_in.map(|is_in| is_in == tablespace);
@@ -143,7 +143,7 @@ fn set_logged<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, logged: bool)
     sequences(analysis, table);
 }
 
-/// The sequences that belong to a table: they go with it.
+/// Locks the sequences that a table owns, which follow it.
 fn sequences<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>) {
     let facts = analysis.facts;
     for (name, _) in facts.sequences(&table.object) {
@@ -152,7 +152,7 @@ fn sequences<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>) {
     }
 }
 
-/// `DROP COLUMN`: what is on the column goes with it, and with CASCADE what reads it.
+/// `DROP COLUMN`: drops the objects on the column, and with CASCADE those that read it.
 fn drop_column<'f>(
     analysis: &mut Analysis<'f>,
     table: &Target<'f>,

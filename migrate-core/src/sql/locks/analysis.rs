@@ -1,11 +1,11 @@
-//! The locks of one statement, as they are found.
+//! The analysis of one statement, which collects its locks.
 
 use super::facts::{Facts, ObjectName, Presence, Relation, RelationKind};
 use super::{LockMode, RelationLock, TableScan};
 use crate::sql::statement::{QualifiedName, RelationRef};
 use std::borrow::Cow;
 
-/// What is done to a relation under a lock.
+/// The work on a relation under a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cost {
     pub(super) toll: TableScan,
@@ -24,12 +24,12 @@ impl Cost {
         Cost { toll, otherwise: None, note: Some(note.into()) }
     }
 
-    /// One that depends on what is not known: as the note says, it is the other one.
+    /// A cost that depends on an unknown fact: if the note applies, it is the other one.
     pub(super) fn or(toll: TableScan, otherwise: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
         Cost { toll, otherwise: Some(otherwise), note: Some(note.into()) }
     }
 
-    /// Both together.
+    /// The sum of both costs.
     pub(super) fn and(self, other: Cost) -> Cost {
         let is_heavier = |one: &Cost, other: &Cost| {
             (one.toll, one.otherwise.is_none(), one.otherwise)
@@ -43,10 +43,10 @@ impl Cost {
     }
 }
 
-/// A relation that a statement is about.
+/// A relation that a statement concerns.
 #[derive(Clone, Debug)]
 pub(super) struct Target<'f> {
-    /// As the statement writes it.
+    /// The name as written in the statement.
     pub(super) shown: String,
     pub(super) object: ObjectName,
     pub(super) presence: Presence<'f>,
@@ -69,7 +69,7 @@ impl<'f> Target<'f> {
     }
 }
 
-/// The locks that are found, by the facts that there are.
+/// The locks found so far, and the facts that they are based on.
 #[derive(Debug)]
 pub(super) struct Analysis<'f> {
     pub(super) facts: &'f Facts,
@@ -85,14 +85,15 @@ impl<'f> Analysis<'f> {
         self.found
     }
 
-    /// A relation by the name that a statement gives it.
+    /// The relation for a name in the statement.
     pub(super) fn target(&self, name: &QualifiedName<'_>) -> Target<'f> {
         let schema = name.schema().map(|schema| schema.folded().into_owned());
         let object = self.facts.resolve(schema.as_deref(), &name.name().folded());
         Target { shown: name.written(), presence: self.facts.presence(&object), object }
     }
 
-    /// An object of the schema that a relation is in: the grammar gives an index or a constraint's index no other.
+    /// An object in the same schema as a relation: the grammar does not allow a schema for an index or a
+    /// constraint's index.
     pub(super) fn beside(&self, target: &Target<'f>, name: &str) -> Target<'f> {
         self.at(&ObjectName::new(target.object.schema.clone(), name))
     }
@@ -108,7 +109,7 @@ impl<'f> Analysis<'f> {
 
     pub(super) fn lock(&mut self, target: &Target<'_>, mode: LockMode, cost: Cost) {
         let origin = target.relation().and_then(|relation| relation.origin.clone());
-        // The rows are in the partitions.
+        // The partitions hold the rows.
         let is_of_parts = target.is(RelationKind::Partitioned) && cost.toll >= TableScan::Scan;
         let cost = if is_of_parts { Cost::CATALOG } else { cost };
         self.add(RelationLock {
@@ -123,12 +124,12 @@ impl<'f> Analysis<'f> {
         });
     }
 
-    /// A lock by which only the catalog changes.
+    /// Adds a lock under which only the catalog changes.
     pub(super) fn catalog(&mut self, target: &Target<'_>, mode: LockMode) {
         self.lock(target, mode, Cost::CATALOG);
     }
 
-    /// A lock on relations that are not known by name, in words.
+    /// Adds a lock on relations described in words, because their names are not known.
     pub(super) fn described(&mut self, relations: impl Into<String>, mode: LockMode, cost: Cost) {
         self.add(RelationLock {
             relation: relations.into(),
@@ -162,7 +163,7 @@ impl<'f> Analysis<'f> {
         (before.toll, before.otherwise, before.note) = (both.toll, both.otherwise, both.note);
     }
 
-    /// The lock on a table, and the same on its partitions and on the tables that inherit from it.
+    /// Adds a lock on a table, its partitions, and the tables that inherit from it.
     pub(super) fn tree(&mut self, target: &Target<'f>, is_only: bool, mode: LockMode, cost: &Cost) {
         self.lock(target, mode, cost.clone());
         if !is_only {
@@ -170,12 +171,13 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// A lock on the partitions of a table and on the tables that inherit from it, at what cost it is for each.
+    /// Adds a lock on the partitions of a table and the tables that inherit from it, with the same cost for
+    /// each.
     pub(super) fn below(&mut self, target: &Target<'f>, mode: LockMode, cost: impl Fn(&Target<'f>) -> Cost) {
         self.below_in(target, |child| (mode, cost(child)));
     }
 
-    /// The same, each in a mode of its own.
+    /// Does the same with a separate mode for each.
     pub(super) fn below_in(&mut self, target: &Target<'f>, lock: impl Fn(&Target<'f>) -> (LockMode, Cost)) {
         let facts = self.facts;
         for name in facts.descendants(&target.object) {
@@ -185,12 +187,12 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// The table that a statement names with its children.
+    /// The target of a relation with its `ONLY` or `*`.
     pub(super) fn named(&self, relation: &RelationRef<'_>) -> Target<'f> {
         self.target(&relation.name)
     }
 
-    /// The views that read a relation, or a column of it, all in the mode that drops them.
+    /// Adds locks on the views that read a relation, or one of its columns, in the mode for dropping them.
     pub(super) fn readers(&mut self, object: &ObjectName, column: Option<&str>) {
         let facts = self.facts;
         for name in facts.readers(object, column) {
@@ -199,7 +201,7 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// Whether a relation exists; none where that is not known.
+    /// Returns whether a relation exists, or `None` if that is not known.
     pub(super) fn exists(&self, target: &Target<'_>) -> Option<bool> {
         match target.presence {
             Presence::Known(_) => Some(true),
@@ -208,7 +210,7 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// Whether more is known of it than its name.
+    /// Returns true if more than the relation's name is known.
     pub(super) fn knows(&self, target: &Target<'_>) -> bool {
         target.relation().is_some()
     }

@@ -1,4 +1,4 @@
-//! `ADD COLUMN`, and the changes of a column.
+//! `ADD COLUMN`, and changes of a column.
 
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{ConstraintKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
@@ -41,7 +41,7 @@ pub(super) fn add<'f>(
     }
 }
 
-/// What a new column costs its table.
+/// The cost of a new column.
 fn new_column(facts: &Facts, column: &ColumnDefinition<'_>) -> Cost {
     let mut cost = Cost::CATALOG;
     if let Some(type_name) = &column.type_name {
@@ -140,7 +140,7 @@ pub(super) fn alter<'f>(
     Some(())
 }
 
-/// What `SET NOT NULL` costs a table: a scan, unless a check that holds for all rows makes it needless.
+/// The cost of `SET NOT NULL`: a scan, unless a check constraint valid for all rows makes it unnecessary.
 pub(super) fn set_not_null(table: &Target<'_>, column: &str) -> Cost {
     match table.relation() {
         Some(relation) if relation.columns.is_some() => {
@@ -166,7 +166,8 @@ struct NewType<'a, 't> {
 }
 
 impl NewType<'_, '_> {
-    /// Whether `USING` leaves the conversion to the types: it is the column, or a cast of it to the new type.
+    /// Returns true if `USING` leaves the conversion to the types: it is the column itself, or a cast of it
+    /// to the new type.
     fn is_plain(&self, column: &str) -> bool {
         let Some(using) = self.using else { return true };
         let words: Vec<String> =
@@ -180,7 +181,7 @@ impl NewType<'_, '_> {
     }
 }
 
-/// `ALTER COLUMN … TYPE`: it goes to all children, even if ONLY is said.
+/// `ALTER COLUMN … TYPE`: it applies to all children, even with ONLY.
 fn set_type<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, column: &str, new: &NewType<'_, '_>) {
     let facts = analysis.facts;
     let children: Vec<Target<'f>> =
@@ -197,7 +198,7 @@ fn set_type<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, column: &str, n
 /// A change of a column's type.
 struct Changed {
     cost: Cost,
-    /// Whether foreign keys compare as before, so that they need no new check.
+    /// True if foreign keys compare as before, so that they need no new check.
     is_compatible: bool,
 }
 
@@ -235,8 +236,8 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
     Changed { cost, is_compatible }
 }
 
-/// What a change costs that leaves the rows as they are: checks on the column hold for what they held for, but the server
-/// looks; so it builds indexes again that it does not see to be the same.
+/// The cost of a change that does not rewrite the rows. Check constraints on the column stay valid, but the
+/// server verifies them; and it rebuilds the indexes that it can't recognize as unchanged.
 fn if_not_rewritten(
     facts: &Facts,
     table: &ObjectName,
@@ -261,12 +262,12 @@ fn if_not_rewritten(
     }
 }
 
-/// What the new type alone tells.
+/// The cost as far as the new type alone determines it.
 fn from_unknown(written: &SqlType, new: &NewType<'_, '_>, column: &str) -> Cost {
     if !new.is_plain(column) {
         return Cost::noted(TableScan::Rewrite, COMPUTED);
     }
-    // The column as it is: then its type is not one that has to be converted.
+    // The column is used unchanged, so its type needs no conversion.
     let is_as_it_is = new.using.is_some_and(|using| using.tokens().len() == 1);
     match written.change_from_unknown() {
         _ if is_as_it_is => Cost::or(
@@ -287,7 +288,7 @@ fn from_unknown(written: &SqlType, new: &NewType<'_, '_>, column: &str) -> Cost 
     }
 }
 
-/// The other sides of the foreign keys that a column is in: the server makes these anew.
+/// The other tables of the foreign keys on a column: the server recreates these keys.
 fn joined(
     analysis: &mut Analysis<'_>,
     table: &ObjectName,

@@ -1,4 +1,4 @@
-//! Constraints of tables.
+//! Table constraints.
 
 use super::analysis::{Analysis, Cost, Target};
 use super::column::set_not_null;
@@ -57,7 +57,7 @@ fn with_index<'f>(
     if !table.is(RelationKind::Partitioned) {
         return analysis.tree(table, is_only, AccessExclusive, &cost);
     }
-    // The indexes of partitions are built one by one, since version 18 under the lock of ALTER TABLE.
+    // The indexes of partitions are built one by one; since version 18 under the lock of ALTER TABLE.
     let first = analysis.facts.server_version.is_none_or(|version| version >= 18);
     analysis.lock(table, AccessExclusive, cost.clone());
     let columns: Vec<_> = constraint.columns.iter().map(Name::folded).collect();
@@ -70,7 +70,7 @@ fn with_index<'f>(
     });
 }
 
-/// `PRIMARY KEY USING INDEX`: columns that may be null are checked.
+/// `PRIMARY KEY USING INDEX`: nullable columns are checked.
 fn using_index<'f>(analysis: &Analysis<'f>, table: &Target<'f>, index: &str) -> Cost {
     let index = analysis.beside(table, index);
     let columns = index.relation().map(|index| &index.table_columns);
@@ -108,7 +108,7 @@ pub(super) fn drop<'f>(
     }
 }
 
-/// The table that a foreign key refers to, when the key is dropped: its triggers there go.
+/// The table referenced by a foreign key that is dropped: its triggers there are dropped, too.
 pub(super) fn referenced(analysis: &mut Analysis<'_>, constraint: &facts::Constraint) {
     if let Some(referenced) = &constraint.references {
         let referenced = analysis.at(referenced);
@@ -128,7 +128,7 @@ pub(super) fn validate<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, is_o
         }
     };
     let is_key = constraint.flatten().is_some_and(|constraint| constraint.kind == Kind::ForeignKey);
-    // The rows of a partitioned table are checked by one query, for a foreign key.
+    // For a foreign key, one query checks all rows of a partitioned table.
     analysis.lock(table, ShareUpdateExclusive, cost.clone());
     if !is_only && (!is_key || table.is(RelationKind::Partitioned)) {
         analysis.below(table, ShareUpdateExclusive, |_| cost.clone());

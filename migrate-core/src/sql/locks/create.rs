@@ -1,4 +1,4 @@
-//! `CREATE …`
+//! `CREATE` statements.
 
 use super::analysis::{Analysis, Cost};
 use super::facts::RelationKind;
@@ -23,7 +23,7 @@ pub(super) fn index(analysis: &mut Analysis<'_>, create: &CreateIndex<'_>) {
         (None, true, _) => {
             Cost::or(TableScan::Build, TableScan::Catalog, "unless an index of that name is there already")
         }
-        // ONLY matters to a partitioned table, whose partitions get the index later.
+        // For a partitioned table, ONLY means that its partitions get the index later.
         (_, _, true) if table.is(RelationKind::Partitioned) => return analysis.catalog(&table, mode),
         (_, _, true) if !analysis.knows(&table) => {
             Cost::or(TableScan::Catalog, TableScan::Build, "built unless the table is partitioned")
@@ -66,7 +66,7 @@ pub(super) fn table(analysis: &mut Analysis<'_>, create: &CreateTable<'_>) -> Op
 pub(super) fn view(analysis: &mut Analysis<'_>, create: &CreateView<'_>) -> Option<()> {
     let view = analysis.target(&create.name);
     if create.is_materialized {
-        // It runs a query.
+        // The statement runs a query.
         return (create.if_not_exists && analysis.exists(&view) == Some(true)).then_some(());
     }
     if create.or_replace && !view.is_missing() {
@@ -103,7 +103,7 @@ pub(super) fn publication(analysis: &mut Analysis<'_>, create: &CreatePublicatio
     }
 }
 
-/// The tables that an `ALTER PUBLICATION` names.
+/// The tables in an `ALTER PUBLICATION`.
 pub(super) fn published(change: Fragment<'_>) -> Vec<RelationRef<'_>> {
     let mut reader = change.reader();
     let is_of_tables = ["ADD", "SET", "DROP"].iter().any(|verb| reader.words(&[verb, "TABLE"]));

@@ -1,4 +1,4 @@
-//! `ALTER DOMAIN`: a constraint of a domain is checked against every table that uses it.
+//! `ALTER DOMAIN`: a domain constraint is checked against every table that uses the domain.
 
 use super::analysis::{Analysis, Cost};
 use super::{LockMode, TableScan};

@@ -1,4 +1,4 @@
-//! `DROP …`: what goes, and what goes with it.
+//! `DROP` statements: the dropped objects and their dependents.
 
 use super::LockMode;
 use super::analysis::{Analysis, Cost, Target};
@@ -20,7 +20,7 @@ pub(super) fn objects(analysis: &mut Analysis<'_>, drop: &DropObjects<'_>) -> Op
             }
         }
         Kind::Schema => return schema(analysis, drop),
-        // All that is in it.
+        // Everything that belongs to it.
         Kind::Owned | Kind::Extension => return None,
         Kind::Type | Kind::Domain if drop.cascade => return types(analysis, drop),
         // CASCADE may drop columns and views of other tables.
@@ -64,7 +64,7 @@ fn relations(analysis: &mut Analysis<'_>, drop: &DropObjects<'_>) {
     }
 }
 
-/// What a relation takes along.
+/// The objects dropped along with a relation.
 fn dropped<'f>(analysis: &mut Analysis<'f>, relation: &Target<'f>, cascade: bool) {
     let Some(facts_of_it) = relation.relation() else { return };
     let facts = analysis.facts;
@@ -76,7 +76,8 @@ fn dropped<'f>(analysis: &mut Analysis<'f>, relation: &Target<'f>, cascade: bool
         analysis.catalog(&table, AccessExclusive);
         gone_with(analysis, &table, cascade);
     }
-    // The other partitions hold more or less than before: the server looks at their parent and at the default.
+    // The other partitions accept more rows or fewer than before: the server locks their parent and the
+    // default partition.
     for parent in &facts_of_it.parents {
         let parent = analysis.at(parent);
         if parent.is(RelationKind::Partitioned) {
@@ -89,7 +90,7 @@ fn dropped<'f>(analysis: &mut Analysis<'f>, relation: &Target<'f>, cascade: bool
     }
 }
 
-/// Keys, sequences and readers of one table.
+/// The keys, sequences and readers of one table.
 fn gone_with<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, cascade: bool) {
     let facts = analysis.facts;
     let keys = table.relation().map(|relation| relation.constraints.as_slice()).unwrap_or_default();

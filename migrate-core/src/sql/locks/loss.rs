@@ -1,4 +1,5 @@
-//! What a statement takes away for good: tables, columns, rows, and what CASCADE takes along.
+//! Losses: the tables, columns and rows that a statement removes for good, including those removed by
+//! CASCADE.
 
 use super::drop::in_schema;
 use super::facts::{ConstraintKind, Facts, ObjectName, Relation, RelationKind};
@@ -8,27 +9,28 @@ use crate::sql::statement::{
 };
 use std::fmt;
 
-/// Something that is gone when a statement is committed.
+/// An object or data that is gone once a statement is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
-    /// What it is.
+    /// The kind.
     pub kind: LossKind,
-    /// Its name as a statement writes it, a column with its table: `users.email`. Of rows and values their table.
+    /// The name as a statement would write it; a column with its table: `users.email`. For rows and values,
+    /// their table.
     pub name: String,
-    /// The relation that it is, or is of, as the database knew it before the first statement that was followed.
+    /// The relation, under the name that the database knew before the first statement that was followed.
     pub origin: Option<ObjectName>,
-    /// Whether it goes because of something else that the statement names: by CASCADE, or as a partition.
+    /// True if it is removed because of another object in the statement: by CASCADE, or as a partition.
     pub goes_along: bool,
 }
 
-/// The kinds of things that can be lost.
+/// The kinds of losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LossKind {
     /// A database.
     Database,
-    /// A schema with all that is in it.
+    /// A schema with everything in it.
     Schema,
     /// A table with its rows.
     Table,
@@ -40,7 +42,7 @@ pub enum LossKind {
     Column,
     /// All rows of a table.
     Rows,
-    /// All values of a column, which are overwritten.
+    /// All values of a column, because they are overwritten.
     Values,
     /// A constraint.
     Constraint,
@@ -48,9 +50,9 @@ pub enum LossKind {
     Sequence,
     /// A type or a domain.
     Type,
-    /// An extension with all that is in it.
+    /// An extension with everything in it.
     Extension,
-    /// All that a role owns.
+    /// Everything that a role owns.
     Owned,
 }
 
@@ -81,8 +83,8 @@ impl fmt::Display for LossKind {
     }
 }
 
-/// What a statement takes away for good, as far as its text and the facts tell. What an earlier statement of those that were
-/// followed has made is no loss.
+/// The losses that a statement causes, as far as its text and the facts show them. Objects created by an
+/// earlier followed statement do not count.
 ///
 /// # Examples
 ///
@@ -119,7 +121,7 @@ pub fn losses(statement: &str, facts: &Facts) -> Vec<Loss> {
     finder.lost
 }
 
-/// Whether a condition leaves no row out: none, `true` or `1 = 1`.
+/// Returns true if a condition excludes no row: it is absent, `true` or `1 = 1`.
 fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
     let Some(condition) = condition else { return true };
     let words: Vec<String> =
@@ -147,7 +149,7 @@ impl<'f> Finder<'f> {
         self.facts.relations.get(name)
     }
 
-    /// Whether it is known not to be there, or that only the statements that were followed have made it.
+    /// Returns true if the object is known not to exist, or if only followed statements created it.
     fn is_no_loss(&self, name: &ObjectName) -> bool {
         match self.relation(name) {
             Some(relation) => relation.origin.is_none(),
@@ -166,12 +168,12 @@ impl<'f> Finder<'f> {
         }
     }
 
-    /// What no relation is.
+    /// Adds an object that is not a relation.
     fn add_object(&mut self, kind: LossKind, name: String) {
         self.lost.push(Loss { kind, name, origin: None, goes_along: false });
     }
 
-    /// A relation that goes along.
+    /// Adds a relation that is dropped along with another object.
     fn along(&mut self, name: &ObjectName) {
         let kind = match self.relation(name).map(|relation| relation.kind) {
             Some(RelationKind::View) => LossKind::View,
@@ -217,7 +219,7 @@ impl<'f> Finder<'f> {
         }
     }
 
-    /// The foreign keys that refer to what is dropped.
+    /// Adds the foreign keys that reference a dropped table.
     fn keys(&mut self, table: &ObjectName) {
         let facts = self.facts;
         for (child, key) in facts.referencing(table) {

@@ -1,4 +1,4 @@
-//! Rows, and what looks after tables.
+//! Statements on rows, and maintenance of tables.
 
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::RelationKind;

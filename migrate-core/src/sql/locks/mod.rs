@@ -1,8 +1,9 @@
-//! What a statement locks, and what it does to whole tables.
+//! Lock analysis: the locks that a statement takes, and the work it does on whole tables.
 //!
-//! The rules are those of the manual's chapter "Explicit Locking" and of `AlterTableGetLockLevel` in the server's
-//! `tablecmds.c`, checked against what real servers show in `pg_locks` (`tests/it/shapes`). What the text leaves open is looked
-//! up among [`Facts`]; where they don't have it, what is likely is given, and what it depends on.
+//! The rules follow the manual's chapter "Explicit Locking" and `AlterTableGetLockLevel` in the server's
+//! `tablecmds.c`, checked against `pg_locks` of real servers (`tests/it/shapes`). Questions that the text
+//! leaves open are answered from [`Facts`]. If those have no answer, the result is the likely case, with a
+//! note about its condition.
 
 mod alter;
 mod analysis;
@@ -27,49 +28,53 @@ use analysis::{Analysis, Cost};
 use facts::{Facts, ObjectName};
 use std::borrow::Cow;
 
-/// A lock on a relation, and what a statement does while it holds it.
+/// A lock on a relation, and the work that a statement does while it holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelationLock {
-    /// The relation as the statement writes it, qualifiers and quotes included, or as it might: partitions, tables joined by
-    /// foreign keys and what else is locked beside it.
+    /// The relation as written in the statement, including qualifiers and quotes, or as it would be written:
+    /// for partitions, tables connected by foreign keys, and other relations locked along with it.
     pub relation: String,
-    /// The relation as the database knew it before the first statement that was followed, where that is known.
+    /// The relation, under the name that the database knew before the first statement that was followed, if
+    /// known.
     pub origin: Option<ObjectName>,
-    /// Whether `relation` is a name, or else words for relations that only the catalog knows.
+    /// True if `relation` is a name; false if it describes relations that only the catalog knows.
     pub is_named: bool,
-    /// Whether it is known that an earlier statement of those that were followed has made it, so that nobody else uses it.
+    /// True if an earlier followed statement certainly created the relation, so that no other session uses
+    /// it.
     pub is_new: bool,
     /// The mode.
     pub mode: LockMode,
-    /// What is done to the whole of the relation.
+    /// The work on the whole relation.
     pub toll: TableScan,
-    /// What is done instead, where that depends on what is not known: the note says on what.
+    /// The alternative, if it depends on an unknown fact that the note names.
     pub otherwise: Option<TableScan>,
-    /// Why it is so, or what it depends on, where the statement alone does not show it.
+    /// The reason or the condition, if the statement alone does not show it.
     pub note: Option<Cow<'static, str>>,
 }
 
 impl RelationLock {
-    /// Whether others wait for as long as the relation is large: writers at least, while all of it is read or written.
+    /// Returns true if other sessions wait for a time proportional to the size of the relation: at least
+    /// writers, while all of it is read or written.
     pub fn is_heavy(&self) -> bool {
         self.mode.blocks_writes() && self.toll >= TableScan::Scan
     }
 }
 
-/// What a statement locks.
+/// The locks of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Locks {
-    /// These relations, and none that others use beside them; none at all for what only makes something new.
+    /// Exactly these relations, apart from those that no other session uses; none if the statement only
+    /// creates something new.
     Known(Vec<RelationLock>),
-    /// What it locks can't be told from its text: it runs code (`DO`, `CALL`, functions in a query), or it is a statement
-    /// that is not known here.
+    /// The text does not show the locks: the statement runs code (`DO`, `CALL`, functions in a query), or it
+    /// is not known here.
     Unknown,
 }
 
 impl Locks {
-    /// The locks that are known.
+    /// The known locks.
     pub fn known(&self) -> &[RelationLock] {
         match self {
             Locks::Known(locks) => locks,
@@ -78,7 +83,7 @@ impl Locks {
     }
 }
 
-/// What a statement locks, and what it scans or rewrites, by its text alone.
+/// The locks, scans and rewrites of a statement, by its text alone.
 ///
 /// # Examples
 ///
@@ -94,7 +99,7 @@ pub fn locks(statement: &str) -> Locks {
     locks_with(statement, &Facts::none())
 }
 
-/// What a statement locks, and what it scans or rewrites, by what is known of the schema.
+/// The locks, scans and rewrites of a statement, given facts about the schema.
 ///
 /// # Examples
 ///
@@ -146,7 +151,7 @@ fn of_kind(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) -> Option<()> 
         Kind::Explain(Wrapped { runs: true, statement, .. }) => {
             return of_kind(analysis, &statement.statement().kind);
         }
-        // They run code, or act on all that there is of something.
+        // These run code, or act on all objects of a kind.
         Kind::Copy(_)
         | Kind::Query(_)
         | Kind::Execute
@@ -160,7 +165,8 @@ fn of_kind(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) -> Option<()> 
     Some(())
 }
 
-/// Triggers, policies and rules are altered under their table's lock, publications under that of the tables they name.
+/// Triggers, policies and rules are altered under their table's lock, publications under the locks of their
+/// tables.
 fn alter_object(analysis: &mut Analysis<'_>, alter: &AlterObject<'_>) -> Option<()> {
     if let Some(on) = &alter.on {
         let table = analysis.target(on);

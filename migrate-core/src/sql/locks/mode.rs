@@ -1,35 +1,35 @@
-//! Lock modes, and what is done under them.
+//! Lock modes, and the work done under a lock.
 
 use std::fmt;
 
 /// A table-level lock mode, from the weakest to the strongest (manual, section 13.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockMode {
-    /// What a `SELECT` takes.
+    /// Taken by `SELECT`.
     AccessShare,
-    /// What `SELECT … FOR UPDATE` takes.
+    /// Taken by `SELECT … FOR UPDATE`.
     RowShare,
-    /// What `INSERT`, `UPDATE` and `DELETE` take.
+    /// Taken by `INSERT`, `UPDATE` and `DELETE`.
     RowExclusive,
-    /// What `VACUUM`, `ANALYZE`, `CREATE INDEX CONCURRENTLY` and `VALIDATE CONSTRAINT` take.
+    /// Taken by `VACUUM`, `ANALYZE`, `CREATE INDEX CONCURRENTLY` and `VALIDATE CONSTRAINT`.
     ShareUpdateExclusive,
-    /// What `CREATE INDEX` takes.
+    /// Taken by `CREATE INDEX`.
     Share,
-    /// What `CREATE TRIGGER` and foreign keys take.
+    /// Taken by `CREATE TRIGGER` and by foreign keys.
     ShareRowExclusive,
-    /// What `REFRESH MATERIALIZED VIEW CONCURRENTLY` takes.
+    /// Taken by `REFRESH MATERIALIZED VIEW CONCURRENTLY`.
     Exclusive,
-    /// What most forms of `ALTER TABLE` take.
+    /// Taken by most forms of `ALTER TABLE`.
     AccessExclusive,
 }
 
 impl LockMode {
-    /// Whether `SELECT` has to wait for it.
+    /// True if `SELECT` has to wait for it.
     pub const fn blocks_reads(self) -> bool {
         matches!(self, LockMode::AccessExclusive)
     }
 
-    /// Whether `INSERT`, `UPDATE` and `DELETE` have to wait for it.
+    /// True if `INSERT`, `UPDATE` and `DELETE` have to wait for it.
     pub const fn blocks_writes(self) -> bool {
         matches!(
             self,
@@ -37,7 +37,7 @@ impl LockMode {
         )
     }
 
-    /// The mode as `pg_locks` names it: `AccessExclusiveLock`.
+    /// Parses the mode as `pg_locks` spells it: `AccessExclusiveLock`.
     pub fn from_pg_locks(mode: &str) -> Option<LockMode> {
         Some(match mode {
             "AccessShareLock" => LockMode::AccessShare,
@@ -52,7 +52,7 @@ impl LockMode {
         })
     }
 
-    /// The mode as `LOCK TABLE` takes it: `ACCESS EXCLUSIVE`.
+    /// The mode as `LOCK TABLE` spells it: `ACCESS EXCLUSIVE`.
     pub const fn as_sql(self) -> &'static str {
         match self {
             LockMode::AccessShare => "ACCESS SHARE",
@@ -73,19 +73,20 @@ impl fmt::Display for LockMode {
     }
 }
 
-/// What a statement does to the whole of a relation while it holds its lock: how long that takes depends on its size.
+/// The work of a statement on a relation while it holds its lock, whose duration depends on the relation's
+/// size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TableScan {
     /// Only the catalog changes.
     Catalog,
-    /// Rows are read or changed, as many as the statement finds.
+    /// Rows are read or changed, as many as the statement matches.
     Rows,
-    /// It is read from beginning to end.
+    /// A full scan.
     Scan,
-    /// It is read, and an index is built.
+    /// A full scan that builds an index.
     Build,
-    /// It and its indexes are written anew.
+    /// A rewrite of the relation and its indexes.
     Rewrite,
 }
 

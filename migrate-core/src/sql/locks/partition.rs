@@ -1,4 +1,4 @@
-//! Partitions: what comes and goes, and the default partition beside it.
+//! Partitions: attaching, creating and detaching them, and the effect on the default partition.
 
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{Bounds, ConstraintKind as Kind, Facts, Relation, RelationKind};
@@ -20,7 +20,7 @@ pub(super) fn attach<'f>(
     let bounds = read(parent, bound);
     let is_default = matches!(bound, Some(PartitionBound::Default));
     let cost = match partition.relation() {
-        // With others beside it, a default partition is checked for rows that belong to these.
+        // If other partitions exist, a default partition is checked for rows that belong to them.
         Some(_) if is_default && analysis.facts.children(&parent.object).next().is_none() => Cost::CATALOG,
         Some(relation) => match (&bounds, is_default) {
             (Some(bounds), false) if implied(relation, bounds) => Cost::CATALOG,
@@ -42,7 +42,7 @@ pub(super) fn attach<'f>(
     }
 }
 
-/// An index of the parent that a partition lacks is built.
+/// The cost of building an index of the parent that a partition lacks.
 fn missing_index<'f>(facts: &Facts, parent: &Target<'f>, partition: &Target<'f>) -> Cost {
     let lacks = |(_, wanted): (_, &Relation)| {
         let same = |(_, index): (_, &Relation)| {
@@ -59,7 +59,7 @@ fn missing_index<'f>(facts: &Facts, parent: &Target<'f>, partition: &Target<'f>)
     }
 }
 
-/// The tables that the parent's foreign keys refer to: a partition gets these keys, too.
+/// The tables referenced by the parent's foreign keys, which a partition inherits.
 fn foreign_keys<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>) -> Cost {
     let keys = parent.relation().map(|relation| relation.constraints.as_slice()).unwrap_or_default();
     let mut cost = Cost::CATALOG;
@@ -87,7 +87,7 @@ pub(super) fn create<'f>(
     foreign_keys(analysis, &parent);
 }
 
-/// The default partition: its rows must not belong to a new one.
+/// The default partition: its rows must not belong to a new partition.
 fn default_partition<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>, bounds: Option<&Bounds>) {
     let facts = analysis.facts;
     let Some(default) = facts.default_partition(&parent.object) else { return };

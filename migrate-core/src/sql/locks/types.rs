@@ -1,42 +1,42 @@
-//! Types of columns, and which change of type rewrites a table.
+//! Column types, and the type changes that rewrite a table.
 
 use crate::sql::statement::{IntervalField, LexedStatement, QualifiedName, TypeName};
 use std::fmt;
 
-/// A type as a column has it: `varchar(50)`, `timestamp(3) with time zone`, `app.status[]`.
+/// The type of a column: `varchar(50)`, `timestamp(3) with time zone`, `app.status[]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlType {
-    /// The name by which the catalog knows it: `int4`, `varchar`; of any other type as it is written, folded.
+    /// The catalog name: `int4`, `varchar`. For other types, the name as written, folded.
     base: String,
-    /// The schema, where one is written.
+    /// The schema, if given.
     schema: Option<String>,
     /// The modifiers in parentheses: a length, a precision and a scale.
     modifiers: Vec<u32>,
-    /// The largest and the smallest field of an interval; none for all of them.
+    /// The largest and the smallest field of an interval; `None` for all fields.
     fields: Option<(IntervalField, IntervalField)>,
     is_array: bool,
 }
 
-/// What a type stands for, beside what its name tells.
+/// The nature of a type that its name does not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TypeKind {
-    /// A domain over another type, and whether a constraint (a CHECK or NOT NULL) holds for its values.
+    /// A domain.
     Domain {
-        /// The type that it is over, which may be a domain itself.
+        /// The underlying type, which may be a domain itself.
         base: SqlType,
-        /// Whether it has a constraint of its own.
+        /// True if the domain has a constraint of its own (a CHECK or NOT NULL).
         is_constrained: bool,
     },
     /// An enum, a composite, a range or a type of an extension.
     Other,
 }
 
-/// What a change of a column's type does.
+/// The effect of a change of a column's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TypeChange {
     pub(super) rewrites: Rewrites,
-    /// Whether indexes on the column have to be rebuilt where the table isn't.
+    /// True if indexes on the column have to be rebuilt even without a table rewrite.
     pub(super) rebuilds_indexes: bool,
 }
 
@@ -54,7 +54,7 @@ impl TypeChange {
     const REWRITE: TypeChange = TypeChange { rewrites: Rewrites::Yes, rebuilds_indexes: true };
 }
 
-/// Types of `pg_catalog` that a column may have, sorted.
+/// The types of `pg_catalog` that a column may have, sorted.
 const BUILT_IN: [&str; 76] = [
     "aclitem",
     "bit",
@@ -135,12 +135,12 @@ const BUILT_IN: [&str; 76] = [
 ];
 
 impl SqlType {
-    /// Reads a type as statements and `format_type` write it; none for what is no type.
+    /// Parses a type as statements and `format_type` write it; `None` for anything else.
     pub fn read(written: &str) -> Option<SqlType> {
         LexedStatement::new(written).parse_type().map(|name| SqlType::of(&name))
     }
 
-    /// The type that a statement names.
+    /// Converts the type in a statement.
     pub(super) fn of(name: &TypeName<'_>) -> SqlType {
         let schema =
             name.name.as_ref().and_then(QualifiedName::schema).map(|schema| schema.folded().into_owned());
@@ -157,21 +157,21 @@ impl SqlType {
         match base.as_str() {
             "float4" | "float8" => modifiers.clear(),
             "numeric" if modifiers.len() == 1 => modifiers.push(0),
-            // `char` and `bit` have one place where they say nothing; `bpchar` by this name has as many as there are.
+            // `char` and `bit` default to a length of 1; a type named `bpchar` has no limit by default.
             "bpchar" | "bit" if modifiers.is_empty() && name.name.is_none() => modifiers.push(1),
             _ => {}
         }
         SqlType { base, schema, modifiers, fields: name.fields, is_array: name.is_array }
     }
 
-    /// Whether it is a type of PostgreSQL's own, and no domain therefore.
+    /// True for PostgreSQL's own types, which are not domains.
     pub(super) fn is_built_in(&self) -> bool {
         self.is_array
             || self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
                 && BUILT_IN.binary_search(&self.base.as_str()).is_ok()
     }
 
-    /// The schema and the name of a type that is not built in, by which a catalog finds it.
+    /// The schema and the name of a type that is not built in, for a lookup in a catalog.
     pub(super) fn name(&self) -> (Option<&str>, &str) {
         (self.schema.as_deref(), &self.base)
     }
@@ -180,7 +180,7 @@ impl SqlType {
         self.is_array
     }
 
-    /// The type as the server has it of a column whose type is a domain over it: without modifiers.
+    /// The stored type of a column with a domain over this type: without modifiers.
     pub(super) fn without_modifiers(self) -> SqlType {
         SqlType { modifiers: Vec::new(), fields: None, ..self }
     }
@@ -189,17 +189,17 @@ impl SqlType {
         !self.is_array && self.schema.is_none() && self.base == base
     }
 
-    /// Whether a column of this type has a collation.
+    /// True if a column of this type has a collation.
     fn is_collatable(&self) -> bool {
         self.is("text") || self.is("varchar") || self.is("bpchar")
     }
 
-    /// The digits after the point of a time, `None` for as many as there are (six).
+    /// The fractional digits of a time; `None` for the maximum (six).
     fn precision(&self) -> Option<u32> {
         self.modifiers.first().copied().filter(|precision| *precision < 6)
     }
 
-    /// What the type alone tells of a column's change to it.
+    /// The effect of a change to this type, as far as the new type alone determines it.
     pub(super) fn change_from_unknown(&self) -> FromUnknown {
         let widens = ["text", "varchar", "numeric", "inet", "varbit", "interval", "time", "timetz"];
         if self.is_built_in() && !self.is_array && widens.contains(&self.base.as_str()) {
@@ -210,16 +210,17 @@ impl SqlType {
     }
 }
 
-/// What can be said of a change of which only the new type is known.
+/// The effect of a change of which only the new type is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FromUnknown {
-    /// Of most old types, it rewrites the table.
+    /// It rewrites the table for most old types.
     Likely,
-    /// Of the old types that are commonly changed to it, it does not.
+    /// It does not rewrite the table for the old types from which such a change is common.
     Unlikely,
 }
 
-/// What the change of a column from one type to another does. Both are without domains: see `Facts::without_domains`.
+/// The effect of a column's change from one type to another. Both are without domains: see
+/// `Facts::without_domains`.
 pub(super) fn change(old: &SqlType, new: &SqlType, is_collation_changed: bool) -> TypeChange {
     let change = change_of_type(old, new);
     if is_collation_changed && new.is_collatable() && change.rewrites == Rewrites::No {
@@ -235,7 +236,7 @@ fn change_of_type(old: &SqlType, new: &SqlType) -> TypeChange {
     if old.is_array || new.is_array {
         let is_without_length =
             old.is_array && new.is_array && new.modifiers.is_empty() && old.base == new.base;
-        // An array's elements are cast one by one, unless the cast has nothing to do.
+        // The elements of an array are cast one by one, unless the cast does nothing.
         return if is_without_length && old.schema == new.schema {
             TypeChange::FREE
         } else {
@@ -282,7 +283,7 @@ fn is_longer(old: &SqlType, new: &SqlType) -> bool {
     }
 }
 
-/// More digits, of which as many stand behind the point.
+/// Returns true for a larger precision with the same scale.
 fn is_more_precise(old: &SqlType, new: &SqlType) -> bool {
     let scale = |of: &SqlType| of.modifiers.get(1).copied().unwrap_or_default();
     match (old.modifiers.first(), new.modifiers.first()) {
@@ -300,7 +301,7 @@ fn is_at_least_as_fine(old: &SqlType, new: &SqlType) -> bool {
     }
 }
 
-/// `interval_support` of the server: the smallest field that is kept is no larger, and its digits are no fewer.
+/// The server's `interval_support`: the smallest field is no larger than before, and the digits are no fewer.
 fn is_wider_interval(old: &SqlType, new: &SqlType) -> bool {
     let smallest = |of: &SqlType| of.fields.map_or(IntervalField::Second, |(_, smallest)| smallest);
     new.base == "interval"
@@ -324,7 +325,7 @@ impl fmt::Display for SqlType {
     }
 }
 
-/// The type of a column that is declared with one of the serial types.
+/// The type of a column declared with a serial type.
 fn serial(name: &str) -> &'static str {
     match name {
         "bigserial" | "serial8" => "int8",
@@ -340,14 +341,15 @@ mod tests {
     use crate::sql::{TableScan, locks_with};
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// The changes that rewrite no table, among all pairs of the types that are named there, as real servers do them.
+    /// The type changes that rewrite no table, among all pairs of the types in the file, as observed on real
+    /// servers.
     const FREE: &str = include_str!("type-changes.txt");
 
     const DOMAINS: &str = "CREATE DOMAIN d_int AS int; CREATE DOMAIN d_int_chk AS int CHECK (VALUE > 0);
         CREATE DOMAIN d_int_nn AS int NOT NULL; CREATE DOMAIN d_text AS text; CREATE DOMAIN d_vc AS varchar(20);
         CREATE DOMAIN d_text_chk AS text CHECK (VALUE <> '')";
 
-    /// What is told of the change of a column of a type, in the time zone UTC.
+    /// The predicted effect of a column's type change, in the time zone UTC.
     fn told(old: &str, new: &str, is_indexed: bool) -> TableScan {
         let mut facts = Facts::none();
         facts.search_path = vec!["public".to_owned()];
@@ -381,7 +383,7 @@ mod tests {
                     Some(_) => (TableScan::Catalog, TableScan::Catalog),
                 };
                 let found = (told(old, new, false), told(old, new, true));
-                // There is no index on XML.
+                // XML can't be indexed.
                 if found != expected && !(*old == "xml" && found.0 == expected.0) {
                     wrong.push(format!("{old} -> {new}: {found:?}, but expected is {expected:?}"));
                 }

@@ -3,26 +3,26 @@
 use crate::sql::lexer::tokens;
 use crate::sql::token::TokenKind;
 
-/// How a function's result may change (`pg_proc.provolatile`).
+/// The volatility of a function (`pg_proc.provolatile`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Volatility {
-    /// It depends on nothing but the arguments.
+    /// The result depends only on the arguments.
     Immutable,
-    /// It is the same for all rows of a statement.
+    /// The result is the same for all rows of a statement.
     Stable,
-    /// It may differ from row to row.
+    /// The result may differ from row to row.
     Volatile,
 }
 
-/// The functions of `pg_catalog` that are volatile, sorted: of PostgreSQL 14 to 18, by
+/// The volatile functions of `pg_catalog` in PostgreSQL 14 to 18, sorted. Source:
 ///
 /// ```sql
 /// SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
 /// GROUP BY proname HAVING bool_or(provolatile = 'v') ORDER BY proname COLLATE "C"
 /// ```
 ///
-/// `timezone` is left out, of which one form of six is volatile in PostgreSQL 14.
+/// `timezone` is left out: only one of its six forms is volatile in PostgreSQL 14.
 pub const VOLATILE_FUNCTIONS: [&str; 254] = [
     "RI_FKey_cascade_del",
     "RI_FKey_cascade_upd",
@@ -280,13 +280,13 @@ pub const VOLATILE_FUNCTIONS: [&str; 254] = [
     "uuidv7",
 ];
 
-/// Whether a function is a volatile one of PostgreSQL's own, as far as the name tells.
+/// Returns true if a function is one of PostgreSQL's own volatile ones, as far as its name shows.
 pub(super) fn is_volatile_built_in(schema: Option<&str>, name: &str) -> bool {
     schema.is_none_or(|schema| schema == "pg_catalog") && VOLATILE_FUNCTIONS.binary_search(&name).is_ok()
 }
 
-/// The only expression of a query `SELECT …` without any clause: what the server puts in the place of a call of a function
-/// in the language SQL whose body it is (`inline_function` in its `clauses.c`).
+/// The only expression of a query `SELECT …` without any clause. The server replaces the call of a
+/// `LANGUAGE sql` function with such a body by the expression (`inline_function` in its `clauses.c`).
 pub(super) fn inlined(body: &str) -> Option<&str> {
     let mut tokens = tokens(body).filter(|token| !token.is_trivia());
     let select = tokens.next().filter(|token| token.text(body).eq_ignore_ascii_case("SELECT"))?;

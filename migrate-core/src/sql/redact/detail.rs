@@ -1,16 +1,16 @@
-//! Values of rows in the server's DETAIL and CONTEXT.
+//! Redaction of row values in the server's DETAIL and CONTEXT.
 
 use super::names::speaks_of_secret;
 use std::borrow::Cow;
 
-/// Codes whose DETAIL quotes a whole row: not null, check, exclusion and a view's check option.
+/// The codes whose DETAIL quotes a whole row: not null, check, exclusion and a view's check option.
 const ROW_CODES: [&str; 4] = ["23502", "23514", "44000", "23P01"];
 
-/// Takes secrets out of a DETAIL or CONTEXT of the server's, whose SQLSTATE is given: the values of a key of which a column
-/// speaks of a secret, the value of such a column in a line of `COPY`, and of a failing row all but the first value, where
-/// that is a number, a UUID or null. Nothing says which columns the others are of.
+/// Redacts secrets in the server's DETAIL or CONTEXT for this SQLSTATE: the values of a key with a column
+/// named like a secret; the value of such a column in a line of `COPY`; and in a failing row all values
+/// except the first one, if that is a number, a UUID or null. The columns of the other values are not known.
 ///
-/// Whatever language the server speaks: only the signs between names and values are looked at.
+/// It works in every language of the server, because it reads only the punctuation around names and values.
 ///
 /// # Examples
 ///
@@ -31,8 +31,8 @@ pub fn redact_detail<'a>(code: &str, detail: &'a str) -> Cow<'a, str> {
     copied_columns(detail)
 }
 
-/// `Key (name, token)=(ada, hunter2) …`, perhaps with another key behind it. A value may hold any sign: from the first key
-/// that speaks of a secret on, nothing of the values is shown.
+/// `Key (name, token)=(ada, hunter2) …`, possibly followed by another key. A value may contain any character:
+/// from the first key named like a secret on, no value is shown.
 fn keys(detail: &str) -> Cow<'_, str> {
     let is_secret = |at: usize| {
         let columns = detail[..at].rfind('(').map_or("", |open| &detail[open + 1..at]);
@@ -61,7 +61,7 @@ fn row(detail: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{shown}{}", &detail[..=open], &detail[close..]))
 }
 
-/// Whether a value is the kind that keys are made of, a number or a UUID, or none.
+/// Returns true if a value is typical of a key (a number or a UUID) or null.
 fn is_key(value: &str) -> bool {
     let is_uuid = value.len() == 36 && value.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     is_uuid
@@ -69,7 +69,7 @@ fn is_key(value: &str) -> bool {
         || !value.is_empty() && value.len() <= 20 && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `COPY users, line 3, column password: "hunter2"`, in a line of its own.
+/// `COPY users, line 3, column password: "hunter2"`, on a separate line.
 fn copied_columns(detail: &str) -> Cow<'_, str> {
     let hides = |line: &str| {
         line.split_once(": \"")

@@ -1,4 +1,4 @@
-//! Taking secrets out of a statement that is to be shown.
+//! Redaction: removes secrets from statements before they are shown.
 
 mod detail;
 mod names;
@@ -15,29 +15,33 @@ use tree::Tree;
 
 pub use detail::redact_detail;
 
-/// Takes secrets out of a statement that is to be shown in an error or a log, and puts `'…'` in their place.
+/// Replaces the secrets in a statement with `'…'`, so that an error or a log can show it.
 ///
-/// A name speaks of a secret if it contains `password`, `passwd`, `pwd`, `passfile`, `passphrase`, `passcode`, `secret`,
-/// `token`, `credential`, or `key` behind `api`, `private`, `access`, `signing` or `encryption`, in any spelling (`apiKey`,
-/// `api_key`). Every string constant goes, of whatever kind, that stands in
+/// A name denotes a secret if it contains `password`, `passwd`, `pwd`, `passfile`, `passphrase`, `passcode`,
+/// `secret`, `token`, `credential`, or `key` after `api`, `private`, `access`, `signing` or `encryption`, in
+/// any spelling (`apiKey`, `api_key`). String constants of every kind are redacted in
 ///
-/// - the expression that such a name governs: `PASSWORD '…'`, `OPTIONS (sslpassword '…')`, `password = crypt('…', …)`,
-///   `secret IN ('…')`, `'…' = token`, `secret text DEFAULT '…'`, `'…' AS password`; in a `SET` also a value without quotes;
-/// - a row at the place of such a column: `(name, password) VALUES ('a', '…')`, `… SELECT 'a', '…'`, `= ('a', '…')`;
-/// - a row of a table that such a name is the name of: `INSERT INTO secrets VALUES ('…')`;
-/// - a column `value` of a statement in which a string is such a name: `(key, value) VALUES ('smtp_password', '…')`;
-/// - a call of a function that such a name is the name of, or of one that takes a key: `pgp_sym_encrypt`, `crypt`, `hmac`;
-/// - the value that goes with such a name in `set_config`, `jsonb_build_object` and their like;
-/// - a subscription's `CONNECTION '…'`, and a command line behind `PROGRAM`.
+/// - the expression that such a name governs: `PASSWORD '…'`, `OPTIONS (sslpassword '…')`,
+///   `password = crypt('…', …)`, `secret IN ('…')`, `'…' = token`, `secret text DEFAULT '…'`,
+///   `'…' AS password`; in a `SET`, an unquoted value, too;
+/// - a row, at the position of such a column: `(name, password) VALUES ('a', '…')`, `… SELECT 'a', '…'`,
+///   `= ('a', '…')`;
+/// - a row of a table with such a name: `INSERT INTO secrets VALUES ('…')`;
+/// - a column `value` in a statement with a string that is such a name:
+///   `(key, value) VALUES ('smtp_password', '…')`;
+/// - a call of a function with such a name, or of one that takes a key: `pgp_sym_encrypt`, `crypt`, `hmac`;
+/// - the value paired with such a name in `set_config`, `jsonb_build_object` and similar functions;
+/// - a subscription's `CONNECTION '…'`, and a command line after `PROGRAM`.
 ///
-/// So does a string that holds a secret itself (`'host=db password=…'`, `'postgres://me:…@db'`, `'… PASSWORD ''…'''`), and
-/// every further string of a statement in which a string asks for one, as `format('… PASSWORD %L', '…')` does. A number goes
-/// where it is all that such a name is set to or compared with: `pin_secret = 1234`.
+/// A string that itself contains a secret (`'host=db password=…'`, `'postgres://me:…@db'`,
+/// `'… PASSWORD ''…'''`) is redacted, too, and so is every further string in a statement in which a string
+/// expects one, as `format('… PASSWORD %L', '…')` does. A number is redacted if it is the whole value to
+/// which such a name is set or compared: `pin_secret = 1234`.
 ///
 /// The bodies of dollar-quoted strings are read in the same way.
 ///
-/// Rather too much is taken than too little; but a secret that nothing around it names, as in
-/// `INSERT INTO users VALUES ('me', '…')` or in a comment, is not recognised.
+/// It rather removes too much than too little. But it does not recognize a secret without a name near it, as
+/// in `INSERT INTO users VALUES ('me', '…')` or in a comment.
 ///
 /// # Examples
 ///
@@ -51,12 +55,12 @@ pub fn redact(statement: &str) -> Cow<'_, str> {
     redact_nested(statement, 0, RedactionMark::SHOWN)
 }
 
-/// The same for a text that is kept, in whatever encoding a database has: with `'[redacted]'`.
+/// Does the same for stored text, in any encoding that a database may have: with `'[redacted]'`.
 pub(crate) fn redact_in_ascii(statement: &str) -> Cow<'_, str> {
     redact_nested(statement, 0, RedactionMark::KEPT)
 }
 
-/// The text that stands for a secret.
+/// The replacement for a secret.
 #[derive(Clone, Copy, Debug)]
 struct RedactionMark {
     string: &'static str,
@@ -68,11 +72,10 @@ impl RedactionMark {
     const KEPT: RedactionMark = RedactionMark { string: "'[redacted]'", bare: "'[redacted]'" };
 }
 
-/// How many strings may stand within each other before the innermost are hidden unread. It keeps the stack and the time
-/// within bounds.
+/// The nesting depth of strings from which on they are hidden unread. It bounds the stack and the time.
 const DEEPEST: usize = 8;
 
-/// The secrets that [`redact`] takes out of a statement, without their quotes.
+/// The secrets that [`redact`] removes from a statement, without their quotes.
 ///
 /// # Examples
 ///
@@ -92,12 +95,12 @@ fn redact_nested(text: &str, nesting: usize, mark: RedactionMark) -> Cow<'_, str
 /// A text that is copied without its secrets.
 struct Redaction<'a> {
     text: &'a str,
-    /// How many strings are around the text.
+    /// The number of strings around the text.
     nesting: usize,
     mark: RedactionMark,
     shown: String,
     copied: usize,
-    /// The tokens that were left out, as they are written.
+    /// The removed tokens as written.
     secrets: Vec<&'a str>,
 }
 
@@ -123,7 +126,7 @@ impl<'a> Redaction<'a> {
 
     fn statement(&mut self, tokens: &[Token]) {
         let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
-        // The body of a string is looked at by itself, but this look sees it too.
+        // The body of a string is checked separately, but this check covers it, too.
         if !names::is_suspect(&self.text[first.start..last.end]) && self.nesting < DEEPEST {
             return;
         }
@@ -134,7 +137,7 @@ impl<'a> Redaction<'a> {
         }
         let tree = Tree::new(self.text, tokens);
         let rules = Rules::read(&tree);
-        // A string asked for a secret, so every further one of the statement might be it.
+        // A string expected a secret, so every further one in the statement might be it.
         let mut is_asked = false;
         for (index, token) in tokens.iter().enumerate() {
             let is_hidden = rules.is_hidden(index) || is_asked && is_string(token.kind);
@@ -146,7 +149,7 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    /// The text to show instead of a token, if not the token itself.
+    /// The replacement for a token, if it is not shown itself.
     fn replacement(&mut self, token: Token, is_hidden: bool, is_asked: &mut bool) -> Option<Cow<'a, str>> {
         let written = token.text(self.text);
         match token.kind {
@@ -169,7 +172,7 @@ impl<'a> Redaction<'a> {
         Cow::Borrowed(replacement)
     }
 
-    /// A body is read as SQL, if it is to be shown at all.
+    /// Reads a body as SQL, unless it is hidden altogether.
     fn dollar_string(
         &mut self,
         written: &'a str,
@@ -178,7 +181,7 @@ impl<'a> Redaction<'a> {
     ) -> Option<Cow<'a, str>> {
         let range = strings::dollar_body(written);
         let body = &written[range.clone()];
-        // Without a semicolon the body may well be no SQL at all, but a connection string.
+        // A body without a semicolon may well be something other than SQL, such as a connection string.
         if is_hidden || self.nesting == DEEPEST || !body.contains(';') && strings::holds_value(body) {
             return Some(self.hide(written, self.mark.string));
         }
@@ -193,7 +196,7 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    /// Whether a string in single quotes is SQL that holds a secret in quotes of its own.
+    /// Returns true if a single-quoted string is SQL that contains a quoted secret.
     fn is_sql_with_secret(&self, content: &str) -> bool {
         if !content.contains('\'') {
             return false;
@@ -211,12 +214,12 @@ impl<'a> Redaction<'a> {
     }
 }
 
-/// Whether a statement that begins with this word may set something to a value without quotes.
+/// Returns true if a statement that begins with this word might set something to an unquoted value.
 fn can_set(first: &str) -> bool {
     ["SET", "ALTER", "BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
-/// Whether a token is a string constant, one that breaks off included.
+/// Returns true for string constants, including unterminated ones.
 fn is_string(kind: TokenKind) -> bool {
     kind.is_string()
         || matches!(

@@ -1,6 +1,6 @@
-//! Names that speak of a secret.
+//! Names that denote secrets.
 
-/// The stems of names that speak of a secret, without their underscores and in lower case.
+/// The stems of names that denote secrets, in lowercase without underscores.
 const STEMS: [&str; 14] = [
     "password",
     "passwd",
@@ -18,8 +18,8 @@ const STEMS: [&str; 14] = [
     "encryptionkey",
 ];
 
-/// Words behind a stem that make of it something about a secret: `token_type`, `password_encryption`, `token_count`. As they
-/// stand behind the stem without underscores.
+/// Words after a stem that turn it into a property of a secret: `token_type`, `password_encryption`,
+/// `token_count`. They are spelled without underscores.
 const ABOUT: [&str; 31] = [
     "type",
     "kind",
@@ -54,7 +54,7 @@ const ABOUT: [&str; 31] = [
     "izer",
 ];
 
-/// Functions that take a key, a password or what is to be encrypted.
+/// Functions that take a key, a password or a text to encrypt.
 const SECRET_FUNCTIONS: [&str; 8] = [
     "crypt",
     "hmac",
@@ -66,7 +66,7 @@ const SECRET_FUNCTIONS: [&str; 8] = [
     "pgp_pub_decrypt_bytea",
 ];
 
-/// Functions that take a name and, behind it, the value of that name.
+/// Functions that take a name followed by its value.
 const NAMING_FUNCTIONS: [&str; 8] = [
     "set_config",
     "json_build_object",
@@ -78,7 +78,7 @@ const NAMING_FUNCTIONS: [&str; 8] = [
     "hstore",
 ];
 
-/// Fragments of which a text has one if any rule may have something to say of it.
+/// Fragments of which a text contains at least one if any rule might apply to it.
 const FRAGMENTS: [&str; 12] = [
     "pass",
     "pwd",
@@ -94,13 +94,14 @@ const FRAGMENTS: [&str; 12] = [
     "://",
 ];
 
-/// Whether a text may hold, or speak of, a secret: a quick look that spares most texts a closer one.
+/// Returns true if a text might contain or mention a secret: a quick check that spares most texts a closer
+/// one.
 pub(super) fn is_suspect(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     FRAGMENTS.iter().any(|fragment| lower.contains(fragment))
 }
 
-/// Whether a name, or a string that is one, speaks of a secret.
+/// Returns true if a name, or a string that is one, denotes a secret.
 pub(super) fn speaks_of_secret(name: &str) -> bool {
     if !is_suspect(name) {
         return false;
@@ -113,14 +114,15 @@ pub(super) fn speaks_of_secret(name: &str) -> bool {
     last.is_some_and(|rest| !is_about(rest))
 }
 
-/// Whether the rest of a name behind its stem says that the secret itself is not meant.
+/// Returns true if the rest of a name after its stem shows that the name does not denote the secret itself.
 fn is_about(rest: &str) -> bool {
     let rest = rest.strip_prefix('s').unwrap_or(rest);
     let is_time = rest.strip_suffix("at").is_some_and(|rest| rest.ends_with("ed") || rest.ends_with('s'));
     ABOUT.contains(&rest) || is_time || rest.starts_with("iz")
 }
 
-/// Whether a name is that of a secret or of many: `user_password`, `api_tokens`, but not `token_count`.
+/// Returns true if a name denotes one secret or several: `user_password`, `api_tokens`, but not
+/// `token_count`.
 pub(super) fn names_secret(name: &str) -> bool {
     if !is_suspect(name) {
         return false;
@@ -130,13 +132,13 @@ pub(super) fn names_secret(name: &str) -> bool {
     STEMS.iter().any(|stem| plain.ends_with(stem) || singular.ends_with(stem))
 }
 
-/// The same for one secret: `max_tokens` may well be a number.
+/// Does the same for a single secret: `max_tokens` may well be a number.
 pub(super) fn names_one_secret(name: &str) -> bool {
     let plain = plain(name);
     STEMS.iter().any(|stem| plain.ends_with(stem))
 }
 
-/// Whether a string is nothing but a name that speaks of a secret, perhaps with signs that paths are made of.
+/// Returns true if a string consists only of a name that denotes a secret, possibly as part of a path.
 pub(super) fn is_secret_name(string: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || "_-.{}$[],\"".contains(c);
     !string.is_empty()
@@ -145,23 +147,23 @@ pub(super) fn is_secret_name(string: &str) -> bool {
         && names_secret(string.trim_end_matches(['}', '"', ']']))
 }
 
-/// Whether a function takes a key or a secret whatever its arguments are called.
+/// Returns true if a function takes a key or a secret, whatever the names of its arguments.
 pub(super) fn takes_secret(function: &str) -> bool {
     let name = function.to_ascii_lowercase();
     name.starts_with("pgp_sym_") || SECRET_FUNCTIONS.contains(&name.as_str())
 }
 
-/// Whether a function takes names with their values.
+/// Returns true if a function takes names with their values.
 pub(super) fn takes_names(function: &str) -> bool {
     NAMING_FUNCTIONS.iter().any(|name| function.eq_ignore_ascii_case(name))
 }
 
-/// A name in lower case, without quotes and what its words are joined with.
+/// A name in lowercase, without quotes and word separators.
 pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | '"')).flat_map(char::to_lowercase).collect()
 }
 
-/// The ends of the stems in a text, underscores and all, with where each begins.
+/// The start and the end of each stem in a text, including spellings with an underscore.
 pub(super) fn stems(text: &str) -> Vec<(usize, usize)> {
     if !is_suspect(text) {
         return Vec::new();

@@ -1,11 +1,11 @@
-//! The expressions of a statement that a name of a secret governs.
+//! Redaction rules: the expressions in a statement that the name of a secret governs.
 
 use super::names;
 use super::strings;
 use super::tree::Tree;
 use std::ops::Range;
 
-/// Words before a name that is that of an object, so that the parentheses behind it are no call's.
+/// Words before the name of an object, so that the parentheses after it are not a call.
 const OBJECTS: [&str; 18] = [
     "TABLE",
     "INTO",
@@ -27,27 +27,28 @@ const OBJECTS: [&str; 18] = [
     "UPDATE",
 ];
 
-/// Words before the name that an element of a list of columns, parameters or variables begins with.
+/// Words before the name at the beginning of an element in a list of columns, parameters or variables.
 const BEGINS_ELEMENT: [&str; 10] =
     ["ADD", "COLUMN", "EXISTS", "ALTER", "DECLARE", "IN", "OUT", "INOUT", "VARIADIC", "CONSTANT"];
 
-/// Operators in words, behind which an expression follows.
+/// Operators spelled as words, after which an expression follows.
 const WORD_OPERATORS: [&str; 6] = ["IN", "LIKE", "ILIKE", "SIMILAR", "BETWEEN", "TO"];
 
-/// The tokens of a statement that are to be hidden.
+/// The tokens of a statement that are hidden.
 pub(super) struct Rules<'t> {
     tree: &'t Tree<'t>,
-    /// The tokens whose strings are hidden: while it is read, by how much the number of expressions around each grows.
+    /// The tokens whose strings are hidden. While rules are collected, these are the changes in the number of
+    /// governing expressions.
     governed: Vec<i32>,
-    /// The tokens that are hidden whatever they are.
+    /// The tokens that are hidden whatever their kind.
     hidden: Vec<bool>,
-    /// Behind it nothing is governed yet: names in what is need not be looked at.
+    /// Nothing after this token is governed yet. Names before it need no check.
     governed_until: usize,
-    /// Names that speak of a secret in this statement only.
+    /// Names that denote secrets only in this statement.
     contextual: &'static [&'static str],
-    /// The statement sets a parameter, where a value may stand without quotes.
+    /// True if the statement sets a parameter, whose value may be unquoted.
     sets: bool,
-    /// The last clause that was opened at each depth: whether it is a list of what is selected.
+    /// For the last clause opened at each depth, whether it is a select list.
     selects: Vec<bool>,
 }
 
@@ -74,7 +75,7 @@ impl<'t> Rules<'t> {
         rules
     }
 
-    /// Whether a token is to be hidden.
+    /// Returns true if a token is hidden.
     pub(super) fn is_hidden(&self, index: usize) -> bool {
         self.hidden[index]
             || self.governed[index] > 0 && self.tree.is_string(index) && !is_harmless(self.tree, index)
@@ -106,7 +107,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// Notes which clause begins with a word.
+    /// Records the clause that begins with a word.
     fn clause(&mut self, index: usize) {
         let selects = self.tree.is(index, &["SELECT", "RETURNING"]);
         let is_within = self.tree.is(index, &["AS", "END", "WHEN", "THEN", "ELSE", "AND", "OR"]);
@@ -129,7 +130,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// The same for what stands ahead, where names need not be looked at again.
+    /// Does the same ahead of the current token, where names need not be checked again.
     fn govern_ahead(&mut self, range: Range<usize>) {
         self.governed_until = self.governed_until.max(range.end);
         self.govern(range);
@@ -178,7 +179,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// The expression before a name: what it is the name of, or is compared with it.
+    /// The expression before a name, which it names or is compared with.
     fn before(&mut self, index: usize) {
         let (tree, Some(last)) = (self.tree, qualified_start(self.tree, index).checked_sub(1)) else {
             return;
@@ -195,7 +196,7 @@ impl<'t> Rules<'t> {
         self.govern(start..end);
     }
 
-    /// The expression behind a name that speaks of a secret.
+    /// The expression after a name that denotes a secret.
     fn behind(&mut self, index: usize) {
         let tree = self.tree;
         let mut at = index + 1;
@@ -235,14 +236,14 @@ impl<'t> Rules<'t> {
         is_to && tree.is(at, &WORD_OPERATORS) || sets_default || is_negated || is_distinct
     }
 
-    /// Whether a name is the first of the definition of a column, a parameter or a variable.
+    /// Returns true if a name starts the definition of a column, a parameter or a variable.
     fn begins_element(&self, index: usize) -> bool {
         index.checked_sub(1).is_none_or(|before| {
             matches!(self.tree.written(before), "(" | ",") || self.tree.is(before, &BEGINS_ELEMENT)
         })
     }
 
-    /// The value that a name is set to or compared with.
+    /// The value to which a name is set or compared.
     fn value(&mut self, name: usize, from: usize) {
         let tree = self.tree;
         let is_set = self.sets
@@ -258,7 +259,7 @@ impl<'t> Rules<'t> {
         self.govern_ahead(from..end);
     }
 
-    /// The values of a parameter, with or without quotes, and a further one behind each comma.
+    /// The values of a parameter, with or without quotes, including those after commas.
     fn settings(&mut self, from: usize) {
         let tree = self.tree;
         let mut at = from;
@@ -276,7 +277,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// The rows that are put, without a list of columns, into a table that a name of secrets is the name of.
+    /// The rows inserted, without a list of columns, into a table whose name denotes secrets.
     fn rows_of_table(&mut self, index: usize, from: usize) {
         let tree = self.tree;
         let is_table = tree.is(qualified_start(tree, index).wrapping_sub(1), &["INTO"]);
@@ -290,7 +291,7 @@ impl<'t> Rules<'t> {
         self.govern(from..end);
     }
 
-    /// A list of names, of which one speaks of a secret: the values at its place.
+    /// A list of names of which one denotes a secret: the values at the same position.
     fn list(&mut self, opening: usize) {
         let tree = self.tree;
         let elements = tree.elements(tree.inside(opening));
@@ -362,7 +363,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// The rows of a query: what its lists have at these places, and all of what it reads from.
+    /// The rows of a query: the elements of its lists at these positions, and everything it reads from.
     fn query(&mut self, query: Range<usize>, places: &[usize]) {
         let tree = self.tree;
         let mut at = query.start;
@@ -385,7 +386,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// The end of what is selected.
+    /// The end of a select list.
     fn list_end(&self, from: usize, until: usize) -> usize {
         let tree = self.tree;
         let mut at = from;
@@ -412,7 +413,7 @@ impl<'t> Rules<'t> {
         }
     }
 
-    /// Governs a query in parentheses whole; gives the token behind it.
+    /// Governs a whole query in parentheses; returns the token after it.
     fn subquery(&mut self, at: usize) -> usize {
         let tree = self.tree;
         if tree.opens(at) && tree.is(at + 1, &["SELECT", "VALUES", "WITH"]) {
@@ -422,7 +423,7 @@ impl<'t> Rules<'t> {
     }
 }
 
-/// The first part of the qualified name that a name is the last part of.
+/// The first part of the qualified name whose last part is at `index`.
 fn qualified_start(tree: &Tree<'_>, index: usize) -> usize {
     let mut first = index;
     while first >= 2 && tree.written(first - 1) == "." {
@@ -431,8 +432,8 @@ fn qualified_start(tree: &Tree<'_>, index: usize) -> usize {
     first
 }
 
-/// Names of columns that speak of a secret since another name in the statement does: a string that is such a name, or the
-/// table that is written to.
+/// Names of columns that denote secrets because of another name in the statement: a string that is a secret's
+/// name, or the target table.
 fn contextual(tree: &Tree<'_>) -> &'static [&'static str] {
     if !(0..tree.len()).any(|index| tree.is(index, &["INSERT", "UPDATE", "MERGE"])) {
         return &[];
@@ -452,7 +453,7 @@ fn contextual(tree: &Tree<'_>) -> &'static [&'static str] {
     }
 }
 
-/// Strings that functions take for what to do, and that nobody takes for a secret.
+/// Strings that functions take as a method, and that no one mistakes for a secret.
 const METHODS: [&str; 17] = [
     "escape",
     "hex",
@@ -473,14 +474,15 @@ const METHODS: [&str; 17] = [
     "sql_ascii",
 ];
 
-/// Whether a string in a governed expression is no secret: an empty one, the key of a value in JSON, or the method of a call.
+/// Returns true if a string in a governed expression is not a secret: an empty string, a key in JSON, or the
+/// method of a call.
 fn is_harmless(tree: &Tree<'_>, index: usize) -> bool {
     let content = strings::content(tree.written(index));
     let before = index.checked_sub(1).map_or("", |before| tree.written(before));
     let is_key = ["->", "->>", "#>", "#>>", "?"].contains(&before);
     let is_method =
         matches!(before, "," | "(") && METHODS.iter().any(|method| content.eq_ignore_ascii_case(method));
-    // That a role has no password is one, too.
+    // An empty password is not harmless: it shows that the role has none.
     let is_empty =
         content.is_empty() && !tree.written(index).contains('$') && !names::speaks_of_secret(before);
     is_empty || is_key || is_method

@@ -3,13 +3,13 @@
 use super::names::stems;
 use std::ops::Range;
 
-/// The text between a string's quotes, as it is written there.
+/// The text between a string's quotes, as written.
 pub(super) fn content(written: &str) -> &str {
     let content = written.split_once('\'').map_or(written, |(_, content)| content);
     content.strip_suffix('\'').unwrap_or(content)
 }
 
-/// The text between the quotes of a string of whatever kind; of anything else all of it.
+/// The text between the quotes of a string of any kind; the whole text of anything else.
 pub(super) fn any_content(written: &str) -> &str {
     match written.as_bytes().first() {
         Some(b'$') => &written[dollar_body(written)],
@@ -17,7 +17,7 @@ pub(super) fn any_content(written: &str) -> &str {
     }
 }
 
-/// Where the body of a dollar-quoted string stands in it.
+/// The range of the body in a dollar-quoted string.
 pub(super) fn dollar_body(written: &str) -> Range<usize> {
     let delimiter = written[1..].find('$').map_or(written.len(), |at| at + 2);
     let is_closed = written.len() >= 2 * delimiter && written.ends_with(&written[..delimiter]);
@@ -25,12 +25,12 @@ pub(super) fn dollar_body(written: &str) -> Range<usize> {
     delimiter..end
 }
 
-/// Whether a string holds a secret: with its name, in a URL, or in a piece of SQL.
+/// Returns true if a string contains a secret: with its name, in a URL, or in a piece of SQL.
 pub(super) fn holds_secret(string: &str) -> bool {
     holds_value(string) || behind_stems(string).any(|(_, rest)| rest.starts_with('\''))
 }
 
-/// Whether a string holds a secret with its name, or a URL with a password in it.
+/// Returns true if a string contains a secret with its name, or a URL with a password.
 pub(super) fn holds_value(string: &str) -> bool {
     behind_stems(string).any(|(_, rest)| rest.starts_with(['=', '"', ':']))
         || string.match_indices("://").any(|(at, _)| {
@@ -39,13 +39,13 @@ pub(super) fn holds_value(string: &str) -> bool {
         })
 }
 
-/// Whether a string is a piece of SQL that wants a secret put in or behind it.
+/// Returns true if a string is a piece of SQL that expects a secret in it or after it.
 pub(super) fn asks_for_secret(string: &str) -> bool {
     behind_stems(string)
         .any(|(before, rest)| before.contains(' ') && (rest.is_empty() || rest.starts_with('%')))
 }
 
-/// For each stem in a string: the text before it, and that behind its word and the white space there.
+/// For each stem in a string: the text before it, and the text after its word and the white space there.
 fn behind_stems(string: &str) -> impl Iterator<Item = (&str, &str)> {
     stems(string).into_iter().map(move |(at, end)| {
         let rest = string[end..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');

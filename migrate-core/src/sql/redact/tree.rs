@@ -1,18 +1,18 @@
-//! The tokens of one statement, with the parentheses that belong together.
+//! The tokens of one statement with their matching parentheses.
 
 use super::is_string;
 use crate::sql::token::{Token, TokenKind};
 use std::ops::Range;
 
-/// A statement's tokens, comments and white space left out, and its nesting.
+/// A statement's tokens, without comments and white space, and their nesting.
 pub(super) struct Tree<'a> {
     text: &'a str,
     tokens: &'a [Token],
-    /// For each bracket, round or square, the index of the one that belongs to it: the number of tokens where none does.
+    /// For each bracket, round or square, the index of its partner; the number of tokens if it has none.
     partners: Vec<usize>,
 }
 
-/// Words that end an expression, unless a parenthesis makes functions of them.
+/// Words that end an expression, unless a parenthesis turns them into functions.
 const ENDS: [&str; 41] = [
     "WHERE",
     "FROM",
@@ -79,7 +79,7 @@ impl<'a> Tree<'a> {
         self.tokens.len()
     }
 
-    /// A token as it is written; nothing behind the last one.
+    /// A token as written; empty after the last one.
     pub(super) fn written(&self, index: usize) -> &'a str {
         self.tokens.get(index).map_or("", |token| token.text(self.text))
     }
@@ -105,17 +105,17 @@ impl<'a> Tree<'a> {
         self.kind(index) == Some(TokenKind::Number)
     }
 
-    /// Whether a token is one of these keywords.
+    /// Returns true if a token is one of these keywords.
     pub(super) fn is(&self, index: usize, keywords: &[&str]) -> bool {
         self.is_word(index) && keywords.iter().any(|word| self.written(index).eq_ignore_ascii_case(word))
     }
 
-    /// An operator, or `:=`.
+    /// Returns true for an operator or `:=`.
     pub(super) fn is_operator(&self, index: usize) -> bool {
         self.kind(index) == Some(TokenKind::Operator) || self.written(index) == ":="
     }
 
-    /// Whether a token compares what stands at its two sides.
+    /// Returns true if a token compares its two operands.
     pub(super) fn compares(&self, index: usize) -> bool {
         let compares =
             ["=", "<>", "!=", "<", ">", "<=", ">=", "~", "~*", "!~", "!~*"].contains(&self.written(index));
@@ -130,7 +130,7 @@ impl<'a> Tree<'a> {
         matches!(self.written(index), ")" | "]")
     }
 
-    /// The bracket that belongs to one.
+    /// The partner of a bracket.
     pub(super) fn partner(&self, index: usize) -> usize {
         self.partners.get(index).copied().unwrap_or(self.len())
     }
@@ -140,18 +140,18 @@ impl<'a> Tree<'a> {
         opening + 1..self.partner(opening)
     }
 
-    /// The token behind one, and behind the brackets that it opens.
+    /// The next token, after the closing bracket if this token opens one.
     pub(super) fn after(&self, index: usize) -> usize {
         if self.opens(index) { self.partner(index) + 1 } else { index + 1 }
     }
 
-    /// Whether a keyword ends an expression.
+    /// Returns true if a keyword ends an expression.
     pub(super) fn ends_expression(&self, index: usize) -> bool {
         let is_function = self.is(index, &["LEFT", "RIGHT"]) && self.written(index + 1) == "(";
         self.is(index, &ENDS) && !is_function
     }
 
-    /// The end of the expression that begins at a token.
+    /// The end of the expression that starts at a token.
     pub(super) fn expression_end(&self, from: usize) -> usize {
         let (mut at, mut cases, mut betweens) = (from, 0_usize, 0_usize);
         while at < self.len() && !self.closes(at) && self.written(at) != "," {
@@ -175,7 +175,7 @@ impl<'a> Tree<'a> {
         self.is(index, &["FROM"]) && index > 0 && self.is(index - 1, &["DISTINCT"])
     }
 
-    /// The end of a constant with what is appended to it or cast from it.
+    /// The end of a constant, including concatenations and casts.
     pub(super) fn constant_end(&self, from: usize) -> usize {
         let mut at = self.after(from);
         while self.is_operator(at) || self.written(at) == "::" {
@@ -187,7 +187,8 @@ impl<'a> Tree<'a> {
         at.min(self.len())
     }
 
-    /// The end of the element of a list that a token is in: at its comma, its closing bracket, or the statement's end.
+    /// The end of the list element that contains a token: its comma, its closing bracket, or the end of the
+    /// statement.
     pub(super) fn element_end(&self, from: usize) -> usize {
         let mut at = from;
         while at < self.len() && !self.closes(at) && self.written(at) != "," {
@@ -196,7 +197,7 @@ impl<'a> Tree<'a> {
         at.min(self.len())
     }
 
-    /// The beginning of the expression that ends before a token.
+    /// The start of the expression that ends before a token.
     pub(super) fn expression_start(&self, before: usize) -> usize {
         let (mut at, mut cases) = (before, 0_usize);
         while at > 0 {
@@ -216,7 +217,7 @@ impl<'a> Tree<'a> {
         at
     }
 
-    /// Whether a keyword stands before the beginning of an expression.
+    /// Returns true if a keyword precedes the start of an expression.
     fn ends_backward(&self, index: usize) -> bool {
         self.ends_expression(index) || self.is(index, &["BY", "DISTINCT", "NOT"])
     }

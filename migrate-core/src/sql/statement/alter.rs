@@ -1,4 +1,4 @@
-//! `ALTER` of tables and of what is altered like one: indexes, views, sequences.
+//! `ALTER` of tables and of relations that are altered like tables: indexes, views, sequences.
 
 use super::alter_column::{ColumnChange, column_change};
 use super::column::{ColumnDefinition, column_definition};
@@ -15,7 +15,7 @@ use super::types::{TypeName, type_name};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AlterRelation<'t> {
-    /// The kind of relation that it says it is.
+    /// The kind of relation that the statement names.
     pub kind: ObjectKind,
     /// `IF EXISTS`
     pub if_exists: bool,
@@ -25,19 +25,19 @@ pub struct AlterRelation<'t> {
     pub actions: Vec<AlterAction<'t>>,
 }
 
-/// One of the changes that an `ALTER TABLE` makes.
+/// One action of an `ALTER TABLE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AlterAction<'t> {
     /// The change.
     pub kind: AlterActionKind<'t>,
-    /// All of it, without the comma behind it.
+    /// Its span, without the comma after it.
     pub span: Span,
-    /// Whether all of it was understood.
+    /// True if it was understood completely.
     pub is_complete: bool,
 }
 
-/// The changes that an `ALTER TABLE` can make.
+/// The actions of an `ALTER TABLE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AlterActionKind<'t> {
@@ -59,18 +59,18 @@ pub enum AlterActionKind<'t> {
     },
     /// `ALTER COLUMN`
     AlterColumn {
-        /// The column. None where an index's is given by its number.
+        /// The column; `None` for an index column given by its number.
         column: Option<Name<'t>>,
         /// The change.
         change: ColumnChange<'t>,
     },
-    /// `ADD CONSTRAINT`, or `ADD` of one without a name
+    /// `ADD CONSTRAINT`, or `ADD` of an unnamed one
     AddConstraint(Box<Constraint<'t>>),
     /// `ALTER CONSTRAINT`
     AlterConstraint {
         /// The constraint.
         name: Name<'t>,
-        /// What is said of it.
+        /// Its new attributes.
         attributes: Fragment<'t>,
     },
     /// `DROP CONSTRAINT`
@@ -87,7 +87,7 @@ pub enum AlterActionKind<'t> {
         /// The constraint.
         name: Name<'t>,
     },
-    /// `ATTACH PARTITION`, of an index too
+    /// `ATTACH PARTITION`, including that of an index
     AttachPartition {
         /// The partition.
         partition: QualifiedName<'t>,
@@ -141,7 +141,7 @@ pub enum AlterActionKind<'t> {
     },
     /// `OWNER TO`
     OwnerTo {
-        /// The role, or the word that stands for one.
+        /// The role, or a keyword that stands for one.
         role: Name<'t>,
     },
     /// `SET SCHEMA`
@@ -180,19 +180,19 @@ pub enum AlterActionKind<'t> {
     ReplicaIdentity(Fragment<'t>),
     /// `ENABLE TRIGGER` and `DISABLE TRIGGER`
     Trigger {
-        /// `ENABLE`, or not: `DISABLE`.
+        /// True for `ENABLE`, false for `DISABLE`.
         enable: bool,
-        /// The trigger, or one of the words `ALL` and `USER`.
+        /// The trigger, or one of the keywords `ALL` and `USER`.
         name: Name<'t>,
     },
     /// `ENABLE RULE` and `DISABLE RULE`
     Rule {
-        /// `ENABLE`, or not: `DISABLE`.
+        /// True for `ENABLE`, false for `DISABLE`.
         enable: bool,
         /// The rule.
         name: Name<'t>,
     },
-    /// `ENABLE ROW LEVEL SECURITY` and its like
+    /// `ENABLE ROW LEVEL SECURITY` and similar actions
     RowSecurity(RowSecurity),
     /// `AS`, `INCREMENT`, `RESTART`, `OWNED BY` and the other options of a sequence
     SequenceOptions(SequenceOptions<'t>),
@@ -203,11 +203,11 @@ pub enum AlterActionKind<'t> {
         /// The extension.
         extension: Name<'t>,
     },
-    /// What is not known here.
+    /// An unknown action.
     Other(Fragment<'t>),
 }
 
-/// What becomes of a table's row-level security.
+/// A change of a table's row-level security.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RowSecurity {
@@ -229,13 +229,13 @@ pub struct SequenceOptions<'t> {
     pub data_type: Option<TypeName<'t>>,
     /// `RESTART`
     pub restart: bool,
-    /// `OWNED BY`: a column, or the word `NONE`.
+    /// `OWNED BY`: a column, or the keyword `NONE`.
     pub owned_by: Option<QualifiedName<'t>>,
-    /// `SET LOGGED` or `SET UNLOGGED` apart, all that is said.
+    /// All options, except for `SET LOGGED` and `SET UNLOGGED`.
     pub all: Fragment<'t>,
 }
 
-/// `ALTER` and the kind of relation have been taken.
+/// Parses the rest after `ALTER` and the kind of relation.
 pub(super) fn alter_relation<'t>(reader: &mut Reader<'t>, kind: ObjectKind) -> Option<AlterRelation<'t>> {
     let if_exists = reader.words(&["IF", "EXISTS"]);
     let relation = reader.relation()?;
@@ -325,7 +325,7 @@ fn action_kind<'t>(reader: &mut Reader<'t>, kind: ObjectKind) -> Option<AlterAct
     }
 }
 
-/// `ADD` has been taken: a constraint or a column.
+/// Parses a constraint or a column after `ADD`.
 fn add<'t>(reader: &mut Reader<'t>) -> Option<AlterActionKind<'t>> {
     if sees_table_constraint(*reader) {
         return table_constraint(reader)
@@ -352,7 +352,7 @@ fn drop<'t>(reader: &mut Reader<'t>) -> Option<AlterActionKind<'t>> {
     })
 }
 
-/// `CASCADE` or `RESTRICT`, if it is next.
+/// Takes `CASCADE` or `RESTRICT`, if it is next; true for `CASCADE`.
 pub(super) fn cascade(reader: &mut Reader<'_>) -> bool {
     reader.word("CASCADE") || {
         reader.word("RESTRICT");
@@ -391,7 +391,7 @@ fn rename<'t>(reader: &mut Reader<'t>) -> Option<AlterActionKind<'t>> {
     })
 }
 
-/// `ENABLE` or `DISABLE` has been taken.
+/// Parses the rest after `ENABLE` or `DISABLE`.
 fn switch<'t>(reader: &mut Reader<'t>, enable: bool) -> Option<AlterActionKind<'t>> {
     let security = if enable { RowSecurity::Enable } else { RowSecurity::Disable };
     if reader.sees("ROW") {
@@ -431,7 +431,7 @@ fn set<'t>(reader: &mut Reader<'t>) -> Option<AlterActionKind<'t>> {
     })
 }
 
-/// The options of a sequence, as far as they go.
+/// Parses the options of a sequence, as far as they reach.
 pub(super) fn sequence_options<'t>(reader: &mut Reader<'t>) -> SequenceOptions<'t> {
     let mark = reader.mark();
     let (mut data_type, mut restart, mut owned_by) = (None, false, None);

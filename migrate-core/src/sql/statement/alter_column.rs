@@ -7,7 +7,7 @@ use super::options::{ListedOption, options};
 use super::reader::Reader;
 use super::types::{TypeName, type_name};
 
-/// The changes that an `ALTER COLUMN` can make.
+/// The changes of an `ALTER COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ColumnChange<'t> {
@@ -50,7 +50,7 @@ pub enum ColumnChange<'t> {
     ResetOptions(Vec<ListedOption<'t>>),
     /// `OPTIONS (…)` of a foreign table's column
     ForeignOptions(Fragment<'t>),
-    /// What is not known here.
+    /// An unknown change.
     Other(Fragment<'t>),
 }
 

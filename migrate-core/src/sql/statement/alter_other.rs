@@ -1,4 +1,4 @@
-//! `ALTER` of what is no relation.
+//! `ALTER` of objects other than relations.
 
 use super::alter::cascade;
 use super::constraint::{Constraint, table_constraint};
@@ -19,7 +19,7 @@ pub struct AlterType<'t> {
     pub change: TypeChange<'t>,
 }
 
-/// The changes that an `ALTER TYPE` can make.
+/// The changes of an `ALTER TYPE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TypeChange<'t> {
@@ -34,14 +34,14 @@ pub enum TypeChange<'t> {
     RenameValue {
         /// The value, as a string constant.
         from: Fragment<'t>,
-        /// The new one.
+        /// The new value.
         to: Fragment<'t>,
     },
-    /// `ADD`, `DROP` and `ALTER ATTRIBUTE`: all of them.
+    /// `ADD`, `DROP` and `ALTER ATTRIBUTE`: one or more of them.
     Attributes {
-        /// All of them.
+        /// The changes.
         changes: Fragment<'t>,
-        /// `CASCADE`, of any of them
+        /// `CASCADE`, on any of them
         cascade: bool,
     },
     /// `RENAME ATTRIBUTE`
@@ -51,7 +51,7 @@ pub enum TypeChange<'t> {
         /// The new name.
         to: Name<'t>,
     },
-    /// What any object can be altered in.
+    /// A change that any object supports.
     Object(ObjectChange<'t>),
 }
 
@@ -65,7 +65,7 @@ pub struct AlterDomain<'t> {
     pub change: DomainChange<'t>,
 }
 
-/// The changes that an `ALTER DOMAIN` can make.
+/// The changes of an `ALTER DOMAIN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DomainChange<'t> {
@@ -77,7 +77,7 @@ pub enum DomainChange<'t> {
     SetNotNull,
     /// `DROP NOT NULL`
     DropNotNull,
-    /// `ADD CONSTRAINT`, or `ADD` of one without a name
+    /// `ADD CONSTRAINT`, or `ADD` of an unnamed one
     AddConstraint(Box<Constraint<'t>>),
     /// `DROP CONSTRAINT`
     DropConstraint {
@@ -100,7 +100,7 @@ pub enum DomainChange<'t> {
         /// The constraint.
         name: Name<'t>,
     },
-    /// What any object can be altered in.
+    /// A change that any object supports.
     Object(ObjectChange<'t>),
 }
 
@@ -114,17 +114,17 @@ pub struct AlterSubscription<'t> {
     pub change: SubscriptionChange<'t>,
 }
 
-/// The changes that an `ALTER SUBSCRIPTION` can make.
+/// The changes of an `ALTER SUBSCRIPTION`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscriptionChange<'t> {
     /// `REFRESH PUBLICATION`
     Refresh,
-    /// `SET`, `ADD` and `DROP PUBLICATION`: the options behind it.
+    /// `SET`, `ADD` and `DROP PUBLICATION`, with the options after it.
     Publications(Vec<ListedOption<'t>>),
     /// `SET (…)`
     SetOptions(Vec<ListedOption<'t>>),
-    /// What any object can be altered in.
+    /// A change that any object supports.
     Object(ObjectChange<'t>),
 }
 
@@ -148,7 +148,7 @@ pub struct AlterObject<'t> {
     pub kind: ObjectKind,
     /// `IF EXISTS`
     pub if_exists: bool,
-    /// The object; none of an operator, a large object or a user mapping.
+    /// The object; `None` for an operator, a large object or a user mapping.
     pub name: Option<QualifiedName<'t>>,
     /// The table of a trigger, a policy or a rule.
     pub on: Option<QualifiedName<'t>>,
@@ -156,7 +156,7 @@ pub struct AlterObject<'t> {
     pub change: ObjectChange<'t>,
 }
 
-/// The changes that an `ALTER` can make to an object of whatever kind.
+/// The changes that an `ALTER` can make to an object of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ObjectChange<'t> {
@@ -167,7 +167,7 @@ pub enum ObjectChange<'t> {
     },
     /// `OWNER TO`
     OwnerTo {
-        /// The role, or the word that stands for one.
+        /// The role, or a keyword that stands for one.
         role: Name<'t>,
     },
     /// `SET SCHEMA`
@@ -175,7 +175,7 @@ pub enum ObjectChange<'t> {
         /// The schema.
         schema: Name<'t>,
     },
-    /// Any other.
+    /// Any other change.
     Other(Fragment<'t>),
 }
 
@@ -183,13 +183,13 @@ pub enum ObjectChange<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DefaultPrivileges<'t> {
-    /// The roles of `FOR ROLE`, with commas between them.
+    /// The roles of `FOR ROLE`, separated by commas.
     pub creators: Option<Fragment<'t>>,
-    /// The roles that privileges are given to or taken from, with commas between them.
+    /// The grantees, separated by commas.
     pub grantees: Fragment<'t>,
 }
 
-/// The change that an `ALTER` makes, up to its end.
+/// Parses the change of an `ALTER`, up to its end.
 fn object_change<'t>(reader: &mut Reader<'t>) -> ObjectChange<'t> {
     let first = *reader;
     let known = if reader.words(&["RENAME", "TO"]) {
@@ -292,7 +292,7 @@ pub(super) fn alter_subscription<'t>(reader: &mut Reader<'t>) -> Option<AlterSub
     Some(AlterSubscription { name, change })
 }
 
-/// `WITH TABLESPACE x` and `TABLESPACE x` are the older ways to say it (gram.y, AlterDatabaseStmt).
+/// `WITH TABLESPACE x` and `TABLESPACE x` are older spellings (gram.y, AlterDatabaseStmt).
 pub(super) fn alter_database<'t>(reader: &mut Reader<'t>) -> Option<AlterDatabase<'t>> {
     let name = reader.name()?;
     let mut ahead = *reader;
@@ -300,7 +300,7 @@ pub(super) fn alter_database<'t>(reader: &mut Reader<'t>) -> Option<AlterDatabas
     Some(AlterDatabase { name, sets_tablespace: ahead.sees("TABLESPACE"), change: object_change(reader) })
 }
 
-/// `ALTER DEFAULT PRIVILEGES` has been taken.
+/// Parses the rest after `ALTER DEFAULT PRIVILEGES`.
 pub(super) fn default_privileges<'t>(reader: &mut Reader<'t>) -> DefaultPrivileges<'t> {
     let mut creators = None;
     if reader.word("FOR") {
@@ -314,7 +314,7 @@ pub(super) fn default_privileges<'t>(reader: &mut Reader<'t>) -> DefaultPrivileg
     DefaultPrivileges { creators, grantees }
 }
 
-/// `ALTER` has been taken.
+/// Parses the rest after `ALTER`.
 pub(super) fn alter_object<'t>(reader: &mut Reader<'t>) -> Option<AlterObject<'t>> {
     reader.word("PROCEDURAL");
     let kind = object_kind(reader)?;
@@ -322,7 +322,7 @@ pub(super) fn alter_object<'t>(reader: &mut Reader<'t>) -> Option<AlterObject<'t
     let has_name = !matches!(kind, ObjectKind::Operator | ObjectKind::LargeObject | ObjectKind::UserMapping);
     let name = if has_name { reader.qualified_name() } else { None };
     if !has_name && kind != ObjectKind::UserMapping {
-        // What is written with signs, or as a number.
+        // A name made of operator characters, or a number.
         reader.until_word(&["OWNER", "SET"]);
     } else if reader.word("USING") {
         reader.name();
@@ -334,7 +334,7 @@ pub(super) fn alter_object<'t>(reader: &mut Reader<'t>) -> Option<AlterObject<'t
     Some(AlterObject { kind, if_exists, name, on, change: object_change(reader) })
 }
 
-/// `ALTER TABLE ALL IN TABLESPACE`: whatever is in one.
+/// `ALTER TABLE ALL IN TABLESPACE`: all relations in a tablespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AlterAllInTablespace<'t> {

@@ -1,4 +1,4 @@
-//! Definitions of columns.
+//! Column definitions.
 
 use super::constraint::{Constraint, ConstraintKind, column_constraint, constraint_name};
 use super::fragment::{Fragment, Span};
@@ -6,13 +6,14 @@ use super::name::{Name, QualifiedName};
 use super::reader::Reader;
 use super::types::{TypeName, type_name};
 
-/// The definition of a column: in `CREATE TABLE`, or behind `ADD COLUMN`.
+/// A column definition, in `CREATE TABLE` or after `ADD COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ColumnDefinition<'t> {
     /// The column.
     pub name: Name<'t>,
-    /// Its type. None where the table has it from elsewhere: a partition, a table of a type, `CREATE TABLE … AS`.
+    /// The type. `None` if it comes from elsewhere: in a partition, in a table of a type, in
+    /// `CREATE TABLE … AS`.
     pub type_name: Option<TypeName<'t>>,
     /// `COLLATE`
     pub collation: Option<QualifiedName<'t>>,
@@ -24,19 +25,19 @@ pub struct ColumnDefinition<'t> {
     pub identity: Option<IdentityClause<'t>>,
     /// Its constraints, in order.
     pub constraints: Vec<Constraint<'t>>,
-    /// All of it.
+    /// The span of the whole definition.
     pub span: Span,
-    /// Whether all of it was understood.
+    /// True if it was understood completely.
     pub is_complete: bool,
 }
 
 impl<'t> ColumnDefinition<'t> {
-    /// Whether it says `NOT NULL`. A primary key and an identity column are so without saying it.
+    /// True if it has `NOT NULL`. A primary key and an identity column are not null even without it.
     pub fn is_not_null(&self) -> bool {
         self.has(|kind| matches!(kind, ConstraintKind::NotNull { .. }))
     }
 
-    /// Whether it says `PRIMARY KEY`.
+    /// True if it has `PRIMARY KEY`.
     pub fn is_primary_key(&self) -> bool {
         self.has(|kind| matches!(kind, ConstraintKind::PrimaryKey(_)))
     }
@@ -52,7 +53,7 @@ impl<'t> ColumnDefinition<'t> {
 pub struct DefaultClause<'t> {
     /// The expression.
     pub expression: Fragment<'t>,
-    /// The expression with `DEFAULT`.
+    /// The span of the expression, including `DEFAULT`.
     pub span: Span,
 }
 
@@ -60,11 +61,11 @@ pub struct DefaultClause<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GeneratedClause<'t> {
-    /// What is inside the parentheses.
+    /// The expression in the parentheses.
     pub expression: Fragment<'t>,
-    /// `STORED`, or not: `VIRTUAL`, which is the default since PostgreSQL 18.
+    /// True for `STORED`, false for `VIRTUAL`, which is the default since PostgreSQL 18.
     pub is_stored: bool,
-    /// All of it.
+    /// The span of the whole clause.
     pub span: Span,
 }
 
@@ -72,15 +73,15 @@ pub struct GeneratedClause<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IdentityClause<'t> {
-    /// `ALWAYS`, or not: `BY DEFAULT`.
+    /// True for `ALWAYS`, false for `BY DEFAULT`.
     pub is_always: bool,
     /// The options of its sequence.
     pub options: Option<Fragment<'t>>,
-    /// All of it.
+    /// The span of the whole clause.
     pub span: Span,
 }
 
-/// What stands behind the type of a column.
+/// The clauses after the type of a column.
 #[derive(Default)]
 struct Clauses<'t> {
     collation: Option<QualifiedName<'t>>,
@@ -90,7 +91,7 @@ struct Clauses<'t> {
     constraints: Vec<Constraint<'t>>,
 }
 
-/// `columnDef` of the server's grammar, and the forms of it that have no type.
+/// Parses `columnDef` of the server's grammar, and its forms without a type.
 pub(super) fn column_definition<'t>(reader: &mut Reader<'t>, has_type: bool) -> Option<ColumnDefinition<'t>> {
     let mark = reader.mark();
     let name = reader.name()?;
@@ -125,7 +126,7 @@ pub(super) fn column_definition<'t>(reader: &mut Reader<'t>, has_type: bool) -> 
     })
 }
 
-/// The default and the constraints of a domain, which are written as those of a column.
+/// Parses the default and the constraints of a domain, which are written like those of a column.
 pub(super) fn domain_clauses<'t>(
     reader: &mut Reader<'t>,
 ) -> (Option<DefaultClause<'t>>, Vec<Constraint<'t>>) {
@@ -134,7 +135,7 @@ pub(super) fn domain_clauses<'t>(
     (clauses.default, clauses.constraints)
 }
 
-/// One of the clauses behind the type, if one is next.
+/// Parses one of the clauses after the type, if one is next.
 fn clause<'t>(reader: &mut Reader<'t>, column: &mut Clauses<'t>) -> bool {
     if let Some(constraint) = column_constraint(reader) {
         column.constraints.push(constraint);
@@ -145,7 +146,7 @@ fn clause<'t>(reader: &mut Reader<'t>, column: &mut Clauses<'t>) -> bool {
         column.collation = reader.qualified_name();
         return column.collation.is_some();
     }
-    // The other clauses may have a name, too.
+    // The other clauses may have a name, as well.
     let mut ahead = *reader;
     constraint_name(&mut ahead);
     if ahead.word("NULL") {
@@ -190,7 +191,7 @@ fn generated_clause<'t>(reader: &mut Reader<'t>, mark: usize) -> Option<Generate
     Some((Some(GeneratedClause { expression, is_stored, span: reader.span_since(mark) }), None))
 }
 
-/// `b_expr` of the server's grammar: it ends before what a column definition may go on with.
+/// Parses `b_expr` of the server's grammar: it ends before the next part of a column definition.
 fn restricted_expression<'t>(reader: &mut Reader<'t>) -> Fragment<'t> {
     const ENDS: [&str; 10] = [
         "CONSTRAINT",
@@ -205,7 +206,7 @@ fn restricted_expression<'t>(reader: &mut Reader<'t>) -> Fragment<'t> {
         "DEFAULT",
     ];
     let mark = reader.mark();
-    // The first token is an operand: NULL, say, or DEFAULT of a wrong statement.
+    // The first token is an operand: for example NULL, or DEFAULT in an invalid statement.
     if !reader.at_end() && !reader.sees_sign(",") && !reader.sees_sign(")") && !reader.sees("CASE") {
         reader.skip();
     }

@@ -9,36 +9,36 @@ use super::reader::Reader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Constraint<'t> {
-    /// The name, if it is given one.
+    /// The name, if given.
     pub name: Option<Name<'t>>,
     /// The kind of constraint.
     pub kind: ConstraintKind<'t>,
-    /// `NOT VALID`: rows that are there are not checked.
+    /// `NOT VALID`: existing rows are not checked.
     pub not_valid: Option<Span>,
     /// `NO INHERIT`
     pub no_inherit: bool,
-    /// `DEFERRABLE`, or `NOT DEFERRABLE`, where it says so.
+    /// `DEFERRABLE` or `NOT DEFERRABLE`, if given.
     pub deferrable: Option<bool>,
     /// `INITIALLY DEFERRED`
     pub initially_deferred: bool,
-    /// `ENFORCED`, or `NOT ENFORCED`, where it says so (since PostgreSQL 18).
+    /// `ENFORCED` or `NOT ENFORCED`, if given (since PostgreSQL 18).
     pub enforced: Option<bool>,
-    /// From its name or its first word to its last attribute.
+    /// The span from its name or its first word to its last attribute.
     pub span: Span,
 }
 
-/// The kinds of constraints. Columns are none where the constraint is a column's own.
+/// The kinds of constraints. A column's own constraint lists no columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConstraintKind<'t> {
     /// `NOT NULL`, or since PostgreSQL 18 `NOT NULL c`.
     NotNull {
-        /// The column, where it is a table's constraint.
+        /// The column, for a table constraint.
         column: Option<Name<'t>>,
     },
     /// `CHECK (…)`
     Check {
-        /// What is inside the parentheses.
+        /// The expression in the parentheses.
         expression: Fragment<'t>,
     },
     /// `UNIQUE`
@@ -55,9 +55,9 @@ pub enum ConstraintKind<'t> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexConstraint<'t> {
-    /// The columns, where it is a table's constraint.
+    /// The columns, for a table constraint.
     pub columns: Vec<Name<'t>>,
-    /// The index of `USING INDEX`, which is there already.
+    /// The existing index of `USING INDEX`.
     pub using_index: Option<Name<'t>>,
     /// The columns of `INCLUDE`.
     pub include: Vec<Name<'t>>,
@@ -87,19 +87,19 @@ pub struct Exclusion<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignKey<'t> {
-    /// The columns, where it is a table's constraint.
+    /// The columns, for a table constraint.
     pub columns: Vec<Name<'t>>,
-    /// The table that it refers to.
+    /// The referenced table.
     pub table: QualifiedName<'t>,
-    /// The columns that it refers to, if they are given.
+    /// The referenced columns, if given.
     pub referenced_columns: Vec<Name<'t>>,
-    /// `ON DELETE`, if it is given.
+    /// `ON DELETE`, if given.
     pub on_delete: Option<ReferentialAction>,
-    /// `ON UPDATE`, if it is given.
+    /// `ON UPDATE`, if given.
     pub on_update: Option<ReferentialAction>,
 }
 
-/// What becomes of the rows that refer to one that is deleted or updated.
+/// The action on referencing rows when the referenced row is deleted or updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReferentialAction {
@@ -115,7 +115,7 @@ pub enum ReferentialAction {
     SetDefault,
 }
 
-/// Whether a constraint of a table is next, and not a column or a `LIKE`.
+/// Returns true if a table constraint is next, and not a column or a `LIKE`.
 pub(super) fn sees_table_constraint(reader: Reader<'_>) -> bool {
     let mut ahead = reader;
     if reader.sees_any(&["CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN"])
@@ -123,11 +123,11 @@ pub(super) fn sees_table_constraint(reader: Reader<'_>) -> bool {
     {
         return true;
     }
-    // A column may be called so.
+    // It may also be the name of a column.
     ahead.word("EXCLUDE") && (ahead.sees("USING") || ahead.sees_sign("("))
 }
 
-/// A constraint of a table or a domain.
+/// Parses a constraint of a table or a domain.
 pub(super) fn table_constraint<'t>(reader: &mut Reader<'t>) -> Option<Constraint<'t>> {
     let mark = reader.mark();
     let name = constraint_name(reader);
@@ -153,7 +153,7 @@ pub(super) fn table_constraint<'t>(reader: &mut Reader<'t>) -> Option<Constraint
     Some(with_attributes(reader, mark, name, kind))
 }
 
-/// A constraint of a column, if one is next.
+/// Parses a constraint of a column, if one is next.
 pub(super) fn column_constraint<'t>(reader: &mut Reader<'t>) -> Option<Constraint<'t>> {
     let mark = reader.mark();
     let mut ahead = *reader;
@@ -196,7 +196,7 @@ fn index_constraint<'t>(reader: &mut Reader<'t>) -> IndexConstraint<'t> {
     IndexConstraint { without_overlaps, ..constraint }
 }
 
-/// `NULLS [NOT] DISTINCT`
+/// Takes `NULLS [NOT] DISTINCT`, if it is next; true for `NOT DISTINCT`.
 pub(super) fn nulls_not_distinct(reader: &mut Reader<'_>) -> bool {
     reader.words(&["NULLS", "NOT", "DISTINCT"]) || {
         reader.words(&["NULLS", "DISTINCT"]);
@@ -204,7 +204,7 @@ pub(super) fn nulls_not_distinct(reader: &mut Reader<'_>) -> bool {
     }
 }
 
-/// What may follow the columns.
+/// Parses the attributes after the columns.
 fn index_attributes<'t>(
     reader: &mut Reader<'t>,
     columns: Vec<Name<'t>>,
@@ -232,7 +232,7 @@ fn exclusion<'t>(reader: &mut Reader<'t>) -> Option<Exclusion<'t>> {
     Some(Exclusion { method, elements, condition })
 }
 
-/// `REFERENCES` has been taken.
+/// Parses the rest after `REFERENCES`.
 fn foreign_key<'t>(reader: &mut Reader<'t>, columns: Vec<Name<'t>>) -> Option<ForeignKey<'t>> {
     let table = reader.qualified_name()?;
     let referenced_columns = if reader.sees_sign("(") { reader.columns() } else { Vec::new() };
@@ -265,7 +265,7 @@ fn referential_action(reader: &mut Reader<'_>) -> Option<ReferentialAction> {
         } else {
             return None;
         };
-        // The columns that it is for.
+        // The columns to set.
         if reader.sees_sign("(") {
             reader.group();
         }

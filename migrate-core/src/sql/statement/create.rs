@@ -1,4 +1,4 @@
-//! `CREATE` of what is neither a table nor an index.
+//! `CREATE` of objects other than tables and indexes.
 
 use super::alter::{SequenceOptions, sequence_options};
 use super::column::{DefaultClause, domain_clauses};
@@ -19,13 +19,13 @@ pub struct CreateView<'t> {
     pub or_replace: bool,
     /// `MATERIALIZED`
     pub is_materialized: bool,
-    /// Whether it is a temporary one.
+    /// Temporary or permanent.
     pub persistence: Persistence,
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
     /// The view.
     pub name: QualifiedName<'t>,
-    /// The columns, if they are given.
+    /// The columns, if given.
     pub columns: Vec<Name<'t>>,
     /// `WITH (…)`
     pub options: Vec<ListedOption<'t>>,
@@ -41,11 +41,11 @@ pub struct CreateView<'t> {
 pub struct CreateType<'t> {
     /// The type.
     pub name: QualifiedName<'t>,
-    /// What it is made of.
+    /// The definition.
     pub definition: TypeDefinition<'t>,
 }
 
-/// What a type is made of.
+/// The definition of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TypeDefinition<'t> {
@@ -57,7 +57,7 @@ pub enum TypeDefinition<'t> {
     Range(Fragment<'t>),
     /// A base type, with its functions.
     Base(Fragment<'t>),
-    /// A name for a type that is still to come.
+    /// A shell type: a name whose definition follows later.
     Shell,
 }
 
@@ -67,7 +67,7 @@ pub enum TypeDefinition<'t> {
 pub struct CreateDomain<'t> {
     /// The domain.
     pub name: QualifiedName<'t>,
-    /// The type below it.
+    /// The underlying type.
     pub type_name: TypeName<'t>,
     /// `DEFAULT`
     pub default: Option<DefaultClause<'t>>,
@@ -79,7 +79,7 @@ pub struct CreateDomain<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateSequence<'t> {
-    /// Whether it is a temporary or an unlogged one.
+    /// Temporary, unlogged or permanent.
     pub persistence: Persistence,
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
@@ -95,11 +95,11 @@ pub struct CreateSequence<'t> {
 pub struct CreateSchema<'t> {
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
-    /// The schema; none where it is called as its owner.
+    /// The schema; `None` if it is named after its owner.
     pub name: Option<Name<'t>>,
     /// `AUTHORIZATION`
     pub owner: Option<Name<'t>>,
-    /// What is made in it by the same statement.
+    /// The objects created in it by the same statement.
     pub elements: Fragment<'t>,
 }
 
@@ -123,13 +123,13 @@ pub struct CreateExtension<'t> {
 pub struct CreateOnTable<'t> {
     /// `OR REPLACE`
     pub or_replace: bool,
-    /// A policy or a rule.
+    /// The kind: a policy or a rule.
     pub kind: ObjectKind,
     /// Its name.
     pub name: Name<'t>,
     /// The table.
     pub table: QualifiedName<'t>,
-    /// All behind the table.
+    /// The rest after the table.
     pub definition: Fragment<'t>,
 }
 
@@ -139,7 +139,7 @@ pub struct CreateOnTable<'t> {
 pub struct CreateStatistics<'t> {
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
-    /// The object, if it is given a name.
+    /// The object, if named.
     pub name: Option<QualifiedName<'t>>,
     /// The table.
     pub table: RelationRef<'t>,
@@ -151,7 +151,7 @@ pub struct CreateStatistics<'t> {
 pub struct CreatePublication<'t> {
     /// The publication.
     pub name: Name<'t>,
-    /// The tables, where it is for some.
+    /// The tables, if it is restricted to some.
     pub tables: Vec<RelationRef<'t>>,
 }
 
@@ -175,7 +175,7 @@ pub struct CreateSubscription<'t> {
 pub struct CreateDatabase<'t> {
     /// The database.
     pub name: Name<'t>,
-    /// The options: their names in lower case, and their values.
+    /// The options: names in lowercase, with their values.
     pub options: Vec<(String, Fragment<'t>)>,
 }
 
@@ -191,7 +191,7 @@ pub struct CreateTablespace<'t> {
     pub location: Option<Fragment<'t>>,
 }
 
-/// `CREATE` of any other kind.
+/// `CREATE` of an object of any other kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateObject<'t> {
@@ -201,13 +201,13 @@ pub struct CreateObject<'t> {
     pub kind: ObjectKind,
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
-    /// The object; none of a cast, a transform, an operator or a user mapping.
+    /// The object; `None` for a cast, a transform, an operator or a user mapping.
     pub name: Option<QualifiedName<'t>>,
-    /// All behind the name.
+    /// The rest after the name.
     pub definition: Fragment<'t>,
 }
 
-/// What stands between `CREATE` and the kind of object.
+/// The words between `CREATE` and the kind of object.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Prefix {
     pub(super) or_replace: bool,
@@ -288,7 +288,7 @@ pub(super) fn create_type<'t>(reader: &mut Reader<'t>) -> Option<CreateType<'t>>
 pub(super) fn create_domain<'t>(reader: &mut Reader<'t>) -> Option<CreateDomain<'t>> {
     let name = reader.qualified_name()?;
     reader.word("AS");
-    // What is behind the name is the definition of a column: type, collation, default, constraints.
+    // The rest after the name is a column definition: type, collation, default, constraints.
     let type_name = type_name(reader)?;
     let (default, constraints) = domain_clauses(reader);
     Some(CreateDomain { name, type_name, default, constraints })
@@ -351,7 +351,7 @@ pub(super) fn create_statistics<'t>(reader: &mut Reader<'t>) -> Option<CreateSta
     reader.until_word(&["FROM"]);
     reader.word("FROM").then_some(())?;
     let table = reader.relation()?;
-    // What is no table is refused by the server, behind its grammar.
+    // Anything but a single table is rejected by the server after parsing.
     reader.rest();
     Some(CreateStatistics { if_not_exists, name, table })
 }
@@ -361,7 +361,7 @@ pub(super) fn create_publication<'t>(reader: &mut Reader<'t>) -> Option<CreatePu
     let mut tables = Vec::new();
     if reader.words(&["FOR", "TABLE"]) {
         tables = reader.list(|reader| {
-            // TABLES IN SCHEMA, and the words that a list may repeat.
+            // TABLES IN SCHEMA, and the keywords that a list may repeat.
             reader.word("TABLE");
             if reader.sees_words(&["TABLES", "IN"]) {
                 return None;
@@ -383,13 +383,13 @@ pub(super) fn create_subscription<'t>(reader: &mut Reader<'t>) -> Option<CreateS
     Some(CreateSubscription { name, connection, publications, options })
 }
 
-/// The options of the `WITH (…)` that ends a statement on subscriptions.
+/// The options of a trailing `WITH (…)` in a statement on subscriptions.
 pub(super) fn trailing_options<'t>(reader: &mut Reader<'t>) -> Vec<ListedOption<'t>> {
     reader.until_word(&["WITH"]);
     with_options(reader)
 }
 
-/// `createdb_opt_list` of the server's grammar: `[WITH] name [=] value …`.
+/// Parses `createdb_opt_list` of the server's grammar: `[WITH] name [=] value …`.
 pub(super) fn create_database<'t>(reader: &mut Reader<'t>) -> Option<CreateDatabase<'t>> {
     let name = reader.name()?;
     reader.word("WITH");
@@ -420,7 +420,7 @@ pub(super) fn create_tablespace<'t>(reader: &mut Reader<'t>) -> Option<CreateTab
     Some(CreateTablespace { name, owner, location })
 }
 
-/// `CREATE` and its prefix have been taken.
+/// Parses the rest after `CREATE` and its prefix.
 pub(super) fn create_object<'t>(reader: &mut Reader<'t>, prefix: Prefix) -> Option<CreateObject<'t>> {
     let kind = object_kind(reader)?;
     let if_not_exists = reader.words(&["IF", "NOT", "EXISTS"]);

@@ -1,4 +1,4 @@
-//! `DROP` of objects of whatever kind.
+//! `DROP` of objects of any kind.
 
 use super::alter::cascade;
 use super::fragment::Span;
@@ -12,25 +12,25 @@ use super::reader::Reader;
 pub struct DropObjects<'t> {
     /// The kind of objects.
     pub kind: ObjectKind,
-    /// The last of its words: `CONCURRENTLY` goes behind `INDEX`.
+    /// The last word of the kind: `CONCURRENTLY` goes after `INDEX`.
     pub keyword: Span,
     /// `CONCURRENTLY`
     pub concurrently: Option<Span>,
     /// `IF EXISTS`
     pub if_exists: bool,
-    /// The objects. Of functions without their parameters; none of a cast, an operator, a transform or a user mapping; of
-    /// `DROP OWNED BY` the roles.
+    /// The objects: functions without their parameters; for `DROP OWNED BY`, the roles. Empty for a cast, an
+    /// operator, a transform or a user mapping.
     pub names: Vec<QualifiedName<'t>>,
-    /// The table of a trigger, a policy or a rule; the access method of an operator's class or family comes behind `USING`, and is not
-    /// here.
+    /// The table of a trigger, a policy or a rule. The access method of an operator class or family, which
+    /// follows `USING`, is not included.
     pub on: Option<QualifiedName<'t>>,
     /// `CASCADE`
     pub cascade: bool,
 }
 
-/// `DROP` has been taken.
+/// Parses the rest after `DROP`.
 pub(super) fn drop_objects<'t>(reader: &mut Reader<'t>) -> Option<DropObjects<'t>> {
-    // As in CREATE, words that say nothing of the kind may stand before it.
+    // As in CREATE, words that do not affect the kind may precede it.
     let _either = reader.word("TRUSTED") || reader.word("PROCEDURAL");
     let kind = object_kind(reader)?;
     let keyword = reader.last_span();
@@ -58,7 +58,7 @@ pub(super) fn drop_objects<'t>(reader: &mut Reader<'t>) -> Option<DropObjects<'t
     Some(DropObjects { kind, keyword, concurrently, if_exists, names, on, cascade })
 }
 
-/// A name, with the types of parameters that it may have.
+/// Parses a name and its parameter types, if given.
 fn signature<'t>(reader: &mut Reader<'t>) -> Option<QualifiedName<'t>> {
     let name = reader.qualified_name()?;
     if reader.sees_sign("(") {

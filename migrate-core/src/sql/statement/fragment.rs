@@ -1,4 +1,4 @@
-//! A run of tokens, and its place in the text.
+//! Fragments: runs of tokens, and spans of text.
 
 use super::name::{Name, QualifiedName};
 use super::parse::ParsedStatement;
@@ -7,7 +7,7 @@ use crate::sql::token::{Token, TokenKind};
 use std::fmt;
 use std::ops::Range;
 
-/// A place in the text that a statement was parsed from, in bytes. Both ends are character boundaries.
+/// A byte range in the text from which a statement was parsed. Both ends are character boundaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The first byte.
@@ -21,12 +21,12 @@ impl Span {
         Span { start, end }
     }
 
-    /// The same as a range.
+    /// The span as a range.
     pub const fn range(self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// The text at this place of `text`, the text that was parsed.
+    /// The text of this span in `text`, from which it was parsed.
     ///
     /// # Panics
     ///
@@ -44,12 +44,12 @@ impl From<Token> for Span {
 
 /// A run of tokens of a statement: an expression, a query, the inside of parentheses.
 ///
-/// Comments and white space are no tokens here, but [`Fragment::text`] has those between its tokens.
+/// Comments and white space are not tokens, but [`Fragment::text`] includes those between its tokens.
 #[derive(Clone, Copy)]
 pub struct Fragment<'t> {
     text: &'t str,
     tokens: &'t [Token],
-    /// Where an empty one stands.
+    /// The position of an empty fragment.
     at: usize,
 }
 
@@ -58,17 +58,17 @@ impl<'t> Fragment<'t> {
         Fragment { text, tokens, at }
     }
 
-    /// Its tokens, whose places are bytes of the text that was parsed.
+    /// The tokens, whose positions are byte offsets in the parsed text.
     pub const fn tokens(&self) -> &'t [Token] {
         self.tokens
     }
 
-    /// Whether it has no token.
+    /// True if it has no tokens.
     pub const fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// Its place: from its first token to its last.
+    /// The span from its first token to its last.
     pub fn span(&self) -> Span {
         match (self.tokens.first(), self.tokens.last()) {
             (Some(first), Some(last)) => Span::new(first.start, last.end),
@@ -81,29 +81,29 @@ impl<'t> Fragment<'t> {
         self.span().text(self.text)
     }
 
-    /// The text that its tokens were read from.
+    /// The text from which its tokens were read.
     pub(in crate::sql) const fn source(&self) -> &'t str {
         self.text
     }
 
-    /// A token of the statement as it is written.
+    /// The text of one of the statement's tokens.
     pub fn written(&self, token: Token) -> &'t str {
         token.text(self.text)
     }
 
-    /// The name that it is, if it is one without qualifiers and nothing else.
+    /// The name, if it consists of one unqualified name and nothing else.
     pub fn name(&self) -> Option<Name<'t>> {
         let mut reader = self.reader();
         reader.name().filter(|_| reader.is_exhausted())
     }
 
-    /// Whether one of its tokens, inside parentheses too, is this keyword or this name without quotes.
+    /// Returns true if one of its tokens, even inside parentheses, is this keyword or this unquoted name.
     pub fn has_word(&self, word: &str) -> bool {
         self.tokens.iter().any(|token| is_word(self.text, *token, word))
     }
 
-    /// The functions that it calls, inside parentheses too: each name with a `(` behind it that is not a type's. Keywords that the
-    /// grammar takes for no name (`IN`, `AND`) are none.
+    /// The functions that it calls, even inside parentheses: each name followed by a `(` that does not belong
+    /// to a type. Keywords that the grammar does not accept as names (`IN`, `AND`) do not count.
     pub fn calls(&self) -> Vec<QualifiedName<'t>> {
         let mut reader = self.reader();
         let mut calls = Vec::new();
@@ -124,19 +124,19 @@ impl<'t> Fragment<'t> {
         calls
     }
 
-    /// The roles behind the first of a keyword outside of parentheses.
+    /// The roles after the first occurrence of a keyword outside of parentheses.
     pub(in crate::sql) fn roles_behind(&self, keyword: &str) -> Option<Fragment<'t>> {
         let mut reader = self.reader();
         reader.until_word(&[keyword]);
         reader.word(keyword).then(|| reader.roles())
     }
 
-    /// What it is when it is read as a statement: of the body of a `WITH`, or of a query in parentheses.
+    /// Parses it as a statement: for the body of a `WITH`, or for a query in parentheses.
     pub fn statement(&self) -> ParsedStatement<'t> {
         ParsedStatement::of_tokens(self.text, self.tokens)
     }
 
-    /// The parts that commas outside of brackets divide it into. Nothing has no parts.
+    /// The parts separated by commas outside of brackets. An empty fragment has none.
     pub fn items(&self) -> Vec<Fragment<'t>> {
         let mut reader = self.reader();
         let mut items = Vec::new();
@@ -154,7 +154,7 @@ impl<'t> Fragment<'t> {
     }
 }
 
-/// Keywords that a parenthesis may follow, and that are no functions.
+/// Keywords that a parenthesis may follow and that are not functions.
 const NO_FUNCTIONS: &[&str] = &[
     "all",
     "and",
@@ -204,7 +204,7 @@ pub(super) fn is_word(text: &str, token: Token, word: &str) -> bool {
         && token.text(text).eq_ignore_ascii_case(word)
 }
 
-/// Fragments are equal that have the same tokens, whatever is written between these.
+/// Fragments are equal if they have the same tokens, whatever is written between them.
 impl PartialEq for Fragment<'_> {
     fn eq(&self, other: &Fragment<'_>) -> bool {
         let written = |fragment: &Fragment<'_>, at: usize| {

@@ -12,19 +12,19 @@ use super::reader::Reader;
 pub struct CreateIndex<'t> {
     /// `UNIQUE`
     pub is_unique: bool,
-    /// The word `INDEX`: `CONCURRENTLY` goes behind it.
+    /// The word `INDEX`: `CONCURRENTLY` goes after it.
     pub keyword: Span,
     /// `CONCURRENTLY`
     pub concurrently: Option<Span>,
     /// `IF NOT EXISTS`
     pub if_not_exists: Option<Span>,
-    /// The index, if it is given a name.
+    /// The index, if named.
     pub name: Option<QualifiedName<'t>>,
     /// The table.
     pub table: RelationRef<'t>,
-    /// The access method, if it is given.
+    /// The access method, if given.
     pub method: Option<Name<'t>>,
-    /// What is indexed, in order.
+    /// The indexed columns and expressions, in order.
     pub elements: Vec<IndexElement<'t>>,
     /// The columns of `INCLUDE`.
     pub include: Vec<Name<'t>>,
@@ -34,9 +34,9 @@ pub struct CreateIndex<'t> {
     pub options: Vec<ListedOption<'t>>,
     /// `TABLESPACE`
     pub tablespace: Option<Name<'t>>,
-    /// The predicate behind `WHERE`.
+    /// The predicate after `WHERE`.
     pub condition: Option<Fragment<'t>>,
-    /// All behind the table and the method: columns, parameters, predicate.
+    /// The rest after the table and the method: columns, parameters, predicate.
     pub definition: Fragment<'t>,
 }
 
@@ -44,13 +44,13 @@ pub struct CreateIndex<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexElement<'t> {
-    /// The column; none where it is an expression.
+    /// The column; `None` for an expression.
     pub column: Option<Name<'t>>,
-    /// All of it.
+    /// The whole element.
     pub definition: Fragment<'t>,
 }
 
-/// `CREATE [UNIQUE] INDEX` has been taken; the place of its last word is given.
+/// Parses the rest after `CREATE [UNIQUE] INDEX`, given the span of its last word.
 pub(super) fn create_index<'t>(
     reader: &mut Reader<'t>,
     is_unique: bool,
@@ -98,7 +98,7 @@ fn elements<'t>(reader: &mut Reader<'t>) -> Vec<IndexElement<'t>> {
         .into_iter()
         .map(|definition| {
             let mut reader = definition.reader();
-            // A name with a parenthesis or a dot behind it is a function's.
+            // A name followed by a parenthesis or a dot belongs to a function.
             let column = reader.name().filter(|_| !reader.sees_sign("(") && !reader.sees_sign("."));
             IndexElement { column, definition }
         })

@@ -27,11 +27,11 @@ use super::session::{
 };
 use super::table::{CreateTable, create_table};
 
-/// What a statement does.
+/// The kinds of statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatementKind<'t> {
-    /// `CREATE TABLE`, with `AS` too
+    /// `CREATE TABLE`, including `CREATE TABLE … AS`
     CreateTable(Box<CreateTable<'t>>),
     /// `CREATE INDEX`
     CreateIndex(Box<CreateIndex<'t>>),
@@ -63,11 +63,11 @@ pub enum StatementKind<'t> {
     CreateDatabase(CreateDatabase<'t>),
     /// `CREATE TABLESPACE`
     CreateTablespace(CreateTablespace<'t>),
-    /// `CREATE` of anything else
+    /// `CREATE` of any other object
     CreateObject(CreateObject<'t>),
     /// `ALTER TABLE`, and `ALTER` of an index, a view, a materialized view, a sequence or a foreign table
     AlterRelation(AlterRelation<'t>),
-    /// `ALTER TABLE ALL IN TABLESPACE` and its like
+    /// `ALTER TABLE ALL IN TABLESPACE` and similar statements
     AlterAllInTablespace(AlterAllInTablespace<'t>),
     /// `ALTER TYPE`
     AlterType(AlterType<'t>),
@@ -81,15 +81,15 @@ pub enum StatementKind<'t> {
     AlterSystem,
     /// `ALTER DEFAULT PRIVILEGES`
     DefaultPrivileges(DefaultPrivileges<'t>),
-    /// `ALTER` of anything else
+    /// `ALTER` of any other object
     AlterObject(AlterObject<'t>),
     /// `DROP`
     Drop(DropObjects<'t>),
     /// `REASSIGN OWNED`
     ReassignOwned {
-        /// The roles that own it, with commas between them.
+        /// The current owners, separated by commas.
         from: Fragment<'t>,
-        /// The role that is to own it.
+        /// The new owner.
         to: Fragment<'t>,
     },
     /// `TRUNCATE`
@@ -136,7 +136,7 @@ pub enum StatementKind<'t> {
     SecurityLabel(CommentOn<'t>),
     /// `GRANT` and `REVOKE`
     Privileges(ChangePrivileges<'t>),
-    /// `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT` and their like
+    /// `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT` and similar statements
     Transaction(TransactionControl<'t>),
     /// `SET`
     Set(SetParameter<'t>),
@@ -169,11 +169,11 @@ pub enum StatementKind<'t> {
     Load,
     /// `IMPORT FOREIGN SCHEMA`
     ImportForeignSchema,
-    /// Anything else, and what the grammar does not have.
+    /// Any other statement, including those that the grammar does not have.
     Other,
 }
 
-/// The kind of the statement that is next.
+/// Parses the next statement.
 pub(super) fn kind<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
     use StatementKind as Kind;
     let first = *reader;
@@ -246,13 +246,13 @@ pub(super) fn kind<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
     })
 }
 
-/// A kind of statement of which nothing else is kept.
+/// Skips the rest of a statement whose kind is all that matters.
 fn whole<'t>(reader: &mut Reader<'t>, kind: StatementKind<'t>) -> StatementKind<'t> {
     reader.rest();
     kind
 }
 
-/// The code of a `DO`, before or behind the language.
+/// Parses the code of a `DO`, before or after the language.
 fn code<'t>(reader: &mut Reader<'t>) -> Option<Fragment<'t>> {
     let mut code = None;
     while !reader.at_end() {
@@ -267,7 +267,7 @@ fn code<'t>(reader: &mut Reader<'t>) -> Option<Fragment<'t>> {
     code
 }
 
-/// `CREATE` has been taken.
+/// Parses the rest after `CREATE`.
 fn create<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
     use StatementKind as Kind;
     let prefix = create::prefix(reader);
@@ -309,7 +309,7 @@ fn create<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
     })
 }
 
-/// `ALTER` has been taken.
+/// Parses the rest after `ALTER`.
 fn alter<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
     use StatementKind as Kind;
     let before = *reader;

@@ -1,4 +1,5 @@
-//! Statements that look after tables: `VACUUM`, `REINDEX`, `CLUSTER`, `REFRESH`, `LOCK`.
+//! Maintenance statements: `VACUUM`, `REINDEX`, `CLUSTER`, `REFRESH`, `LOCK`; and statements that contain
+//! another one.
 
 use super::fragment::{Fragment, Span};
 use super::name::{Name, QualifiedName, RelationRef};
@@ -11,15 +12,15 @@ use crate::sql::LockMode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reindex<'t> {
-    /// What stands in parentheses.
+    /// The options in parentheses.
     pub options: Vec<ListedOption<'t>>,
-    /// An index, a table, a schema, a database or a system.
+    /// The kind: index, table, schema, database or system.
     pub kind: ObjectKind,
-    /// The word for the kind: `CONCURRENTLY` goes behind it.
+    /// The keyword of the kind: `CONCURRENTLY` goes after it.
     pub keyword: Span,
-    /// Whether it runs concurrently: by the word, or by an option that is on.
+    /// True if it runs concurrently, by the keyword or by an enabled option.
     pub concurrently: bool,
-    /// What is built anew. None where it is the database.
+    /// The object to rebuild; `None` for the database.
     pub name: Option<QualifiedName<'t>>,
 }
 
@@ -27,13 +28,13 @@ pub struct Reindex<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Vacuum<'t> {
-    /// What stands in parentheses.
+    /// The options in parentheses.
     pub options: Vec<ListedOption<'t>>,
-    /// Whether it is an `ANALYZE` alone.
+    /// True for an `ANALYZE` without `VACUUM`.
     pub is_analyze: bool,
-    /// `FULL`, by the word or by an option that is on.
+    /// `FULL`, by the keyword or by an enabled option.
     pub is_full: bool,
-    /// The tables; all where there are none.
+    /// The tables; empty for all.
     pub tables: Vec<RelationRef<'t>>,
 }
 
@@ -41,7 +42,7 @@ pub struct Vacuum<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterTable<'t> {
-    /// The table; all that were clustered before where there is none.
+    /// The table; `None` for all tables that were clustered before.
     pub table: Option<QualifiedName<'t>>,
     /// The index.
     pub index: Option<Name<'t>>,
@@ -51,7 +52,7 @@ pub struct ClusterTable<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshView<'t> {
-    /// The word `VIEW`: `CONCURRENTLY` goes behind it.
+    /// The word `VIEW`: `CONCURRENTLY` goes after it.
     pub keyword: Span,
     /// `CONCURRENTLY`
     pub concurrently: Option<Span>,
@@ -67,14 +68,14 @@ pub struct RefreshView<'t> {
 pub struct LockTables<'t> {
     /// The tables.
     pub tables: Vec<RelationRef<'t>>,
-    /// The mode: `ACCESS EXCLUSIVE` where nothing is said.
+    /// The mode; `ACCESS EXCLUSIVE` by default.
     pub mode: LockMode,
     /// `NOWAIT`
     pub no_wait: bool,
 }
 
-/// CONCURRENTLY is looked at before the kind of thing that is reindexed (`ExecReindex` in indexcmds.c), and
-/// the word behind the kind counts after the options in parentheses (gram.y, ReindexStmt).
+/// The server reads CONCURRENTLY before the kind of object (`ExecReindex` in indexcmds.c), and the keyword
+/// after the kind counts after the options in parentheses (gram.y, ReindexStmt).
 pub(super) fn reindex<'t>(reader: &mut Reader<'t>) -> Option<Reindex<'t>> {
     let options = options(reader).unwrap_or_default();
     let kind = object_kind(reader)?;
@@ -88,7 +89,7 @@ pub(super) fn reindex<'t>(reader: &mut Reader<'t>) -> Option<Reindex<'t>> {
     Some(Reindex { options, kind, keyword, concurrently, name: reader.qualified_name() })
 }
 
-/// `VACUUM` has been taken.
+/// Parses the rest after `VACUUM`.
 pub(super) fn vacuum<'t>(reader: &mut Reader<'t>) -> Vacuum<'t> {
     let listed = options(reader);
     let options = listed.unwrap_or_default();
@@ -98,14 +99,14 @@ pub(super) fn vacuum<'t>(reader: &mut Reader<'t>) -> Vacuum<'t> {
     Vacuum { options, is_analyze: false, is_full, tables: tables(reader) }
 }
 
-/// `ANALYZE` has been taken.
+/// Parses the rest after `ANALYZE`.
 pub(super) fn analyze<'t>(reader: &mut Reader<'t>) -> Vacuum<'t> {
     let options = options(reader).unwrap_or_default();
     reader.word("VERBOSE");
     Vacuum { options, is_analyze: true, is_full: false, tables: tables(reader) }
 }
 
-/// Tables, each with the columns that are meant.
+/// Parses tables, each with an optional list of columns.
 fn tables<'t>(reader: &mut Reader<'t>) -> Vec<RelationRef<'t>> {
     reader.list(|reader| {
         let table = reader.relation()?;
@@ -114,7 +115,7 @@ fn tables<'t>(reader: &mut Reader<'t>) -> Vec<RelationRef<'t>> {
     })
 }
 
-/// `CLUSTER` has been taken. VERBOSE can't be a table's name unless it is quoted.
+/// Parses the rest after `CLUSTER`. VERBOSE can't be a table's name unless it is quoted.
 pub(super) fn cluster<'t>(reader: &mut Reader<'t>) -> ClusterTable<'t> {
     if options(reader).is_none() {
         reader.word("VERBOSE");
@@ -124,14 +125,14 @@ pub(super) fn cluster<'t>(reader: &mut Reader<'t>) -> ClusterTable<'t> {
     if reader.word("USING") {
         index = reader.name();
     } else if reader.word("ON") {
-        // The older way: CLUSTER index ON table.
+        // The older syntax: CLUSTER index ON table.
         index = table.as_ref().map(QualifiedName::name);
         table = reader.qualified_name();
     }
     ClusterTable { table, index }
 }
 
-/// `REFRESH MATERIALIZED VIEW` has been taken.
+/// Parses the rest after `REFRESH MATERIALIZED VIEW`.
 pub(super) fn refresh<'t>(reader: &mut Reader<'t>) -> Option<RefreshView<'t>> {
     let keyword = reader.last_span();
     let concurrently = reader.word_span("CONCURRENTLY");
@@ -141,7 +142,7 @@ pub(super) fn refresh<'t>(reader: &mut Reader<'t>) -> Option<RefreshView<'t>> {
     Some(RefreshView { keyword, concurrently, name, with_no_data })
 }
 
-/// `LOCK` has been taken.
+/// Parses the rest after `LOCK`.
 pub(super) fn lock_tables<'t>(reader: &mut Reader<'t>) -> Option<LockTables<'t>> {
     reader.word("TABLE");
     let tables = reader.list(Reader::relation);
@@ -170,19 +171,19 @@ fn lock_mode(reader: &mut Reader<'_>) -> Option<LockMode> {
     })
 }
 
-/// `EXPLAIN`, `PREPARE` and `DECLARE`: a statement within another one.
+/// `EXPLAIN`, `PREPARE` and `DECLARE`: a statement inside another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wrapped<'t> {
-    /// Whether the statement runs now: `EXPLAIN ANALYZE`.
+    /// True if the statement runs immediately, as with `EXPLAIN ANALYZE`.
     pub runs: bool,
     /// The statement; see [`Fragment::statement`].
     pub statement: Fragment<'t>,
 }
 
-/// `EXPLAIN` has been taken.
+/// Parses the rest after `EXPLAIN`.
 pub(super) fn explain<'t>(reader: &mut Reader<'t>) -> Wrapped<'t> {
-    // A query may stand in parentheses, too.
+    // The parentheses may also contain a query.
     let mut ahead = *reader;
     let listed = options(&mut ahead).filter(|_| !ahead.at_end());
     let mut runs = false;
@@ -196,7 +197,7 @@ pub(super) fn explain<'t>(reader: &mut Reader<'t>) -> Wrapped<'t> {
     Wrapped { runs, statement: reader.rest() }
 }
 
-/// `PREPARE` or `DECLARE` has been taken.
+/// Parses the rest after `PREPARE` or `DECLARE`.
 pub(super) fn prepare<'t>(reader: &mut Reader<'t>, before: &[&str]) -> Option<Wrapped<'t>> {
     reader.name()?;
     reader.until_word(before);

@@ -1,15 +1,17 @@
-//! The one parsed form of a statement, which everything reads that has to know what a statement does.
+//! The parsed form of a statement, shared by all code that needs to know what a statement does.
 //!
-//! [`LexedStatement::parse`] makes a [`ParsedStatement`] of a statement's tokens. It never fails: its [kind](StatementKind) is
-//! [`StatementKind::Other`] where the statement is not known, an [`AlterAction`] or a [`ColumnChange`] has a variant `Other`, and
-//! what stands at the end and was not understood is [`ParsedStatement::unread`]. It checks no grammar: the server does that.
+//! [`LexedStatement::parse`] turns a statement's tokens into a [`ParsedStatement`]. It never fails: the
+//! [kind](StatementKind) of an unknown statement is [`StatementKind::Other`], [`AlterAction`] and
+//! [`ColumnChange`] have a variant `Other`, and an unread rest is in [`ParsedStatement::unread`]. It does not
+//! check the grammar, because the server does.
 //!
-//! - A [`Name`] is kept as it is written; [`Name::folded`] is what the server makes of it. A [`QualifiedName`] is one with its
-//!   qualifiers.
-//! - Expressions, queries and whatever else has no form of its own are [`Fragment`]s: tokens, with a text and a place. Of an expression
-//!   [`Fragment::calls`] has the functions, and of a query or the body of a `WITH` [`Fragment::statement`] is the statement.
-//! - Every part that an edit may be about has a [`Span`]: bytes of the text that the tokens were read from. Where a word can be
-//!   put in, as `CONCURRENTLY`, the word before it is kept (`keyword`).
+//! - A [`Name`] is stored as written; [`Name::folded`] is the name as the server reads it. A
+//!   [`QualifiedName`] includes the qualifiers.
+//! - Expressions, queries and everything else without a specific form are [`Fragment`]s: tokens, with a text
+//!   and a position. [`Fragment::calls`] lists the functions in an expression, and [`Fragment::statement`]
+//!   parses a query or the body of a `WITH`.
+//! - Each part that an edit may concern has a [`Span`]: a byte range in the text of the tokens. For a keyword
+//!   that may be inserted, such as `CONCURRENTLY`, the form contains the word before it (`keyword`).
 //!
 //! # Examples
 //!

@@ -1,17 +1,17 @@
-//! Names, as they are written and as the server reads them.
+//! Names as written, and as the server reads them.
 
 use super::fragment::Span;
 use crate::sql::token::{Token, TokenKind};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The most bytes of a name; the server cuts longer ones off (`NAMEDATALEN`).
+/// The maximum length of a name in bytes; the server truncates longer ones (`NAMEDATALEN`).
 const LONGEST: usize = 63;
 
-/// A name: an identifier with or without quotes.
+/// A name: a quoted or unquoted identifier.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name<'t> {
-    /// The identifier, a `UESCAPE` behind it excluded.
+    /// The identifier, without a `UESCAPE` after it.
     token: &'t str,
     kind: TokenKind,
     escape: char,
@@ -27,30 +27,30 @@ impl<'t> Name<'t> {
         Name { escape, span: Span::new(self.span.start, end), ..self }
     }
 
-    /// The place of the name, with the `UESCAPE` behind it.
+    /// The span of the name, including a `UESCAPE` after it.
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// The identifier as it is written, quotes included.
+    /// The identifier as written, including quotes.
     pub const fn written(&self) -> &'t str {
         self.token
     }
 
-    /// Whether it is written without quotes.
+    /// True if it is unquoted.
     pub fn is_word(&self) -> bool {
         self.kind == TokenKind::Word
     }
 
-    /// Whether it is this keyword, or this name without quotes.
+    /// True if it is this keyword or this unquoted name.
     pub fn is_keyword(&self, word: &str) -> bool {
         self.is_word() && self.token.eq_ignore_ascii_case(word)
     }
 
-    /// The name that the server makes of it: quotes off, the letters A to Z in lower case where there are none, cut off after 63 bytes.
-    /// Letters outside of ASCII stay as they are, as in a database whose encoding is UTF-8.
+    /// The name as the server reads it: without quotes; with A to Z in lowercase if it was unquoted;
+    /// truncated after 63 bytes. Letters outside of ASCII stay as they are, as in a UTF-8 database.
     ///
-    /// What has an escape that means nothing stays as it is written.
+    /// A name with an invalid escape stays as written.
     pub fn folded(&self) -> Cow<'t, str> {
         match self.kind {
             TokenKind::QuotedIdentifier => cut(undoubled(&self.token[1..self.token.len() - 1])),
@@ -64,8 +64,8 @@ impl<'t> Name<'t> {
         }
     }
 
-    /// The name as SQL that `to_regclass` and `parse_ident` read, too: as it is written, but for `U&"…"`, which is written in
-    /// plain quotes. None where that has an escape that means nothing.
+    /// The name as SQL that `to_regclass` and `parse_ident` also accept: as written, except that `U&"…"`
+    /// becomes a plain quoted name. `None` if that contains an invalid escape.
     pub fn to_sql(&self) -> Option<Cow<'t, str>> {
         if self.kind != TokenKind::UnicodeIdentifier {
             return Some(Cow::Borrowed(self.token));
@@ -73,7 +73,7 @@ impl<'t> Name<'t> {
         self.unescaped().map(|name| Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))))
     }
 
-    /// What `U&"…"` stands for.
+    /// The text that `U&"…"` stands for.
     fn unescaped(&self) -> Option<String> {
         let inner = undoubled(&self.token[3..self.token.len() - 1]);
         unescape(&inner, self.escape)
@@ -92,19 +92,19 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// A name with its qualifiers: `t`, `app.t`, `shop.app.t`, and of a column `app.t.c`.
+/// A name with its qualifiers: `t`, `app.t`, `shop.app.t`; for a column `app.t.c`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct QualifiedName<'t> {
     parts: Vec<Name<'t>>,
 }
 
 impl<'t> QualifiedName<'t> {
-    /// There is at least one part.
+    /// Creates a name from its parts, of which there must be at least one.
     pub(super) const fn new(parts: Vec<Name<'t>>) -> QualifiedName<'t> {
         QualifiedName { parts }
     }
 
-    /// All parts, the name itself last.
+    /// All parts, ending with the name itself.
     pub fn parts(&self) -> &[Name<'t>] {
         &self.parts
     }
@@ -114,34 +114,34 @@ impl<'t> QualifiedName<'t> {
         self.parts[self.parts.len() - 1]
     }
 
-    /// The qualifier before the name: the schema, or of a column the table.
+    /// The qualifier before the name: the schema, or for a column the table.
     pub fn schema(&self) -> Option<Name<'t>> {
         self.parts.len().checked_sub(2).map(|at| self.parts[at])
     }
 
-    /// All but the last part: the table of a column's name.
+    /// All parts except the last: the table of a column.
     pub fn qualifier(&self) -> Option<QualifiedName<'t>> {
         let parts = self.parts[..self.parts.len() - 1].to_vec();
         (!parts.is_empty()).then_some(QualifiedName { parts })
     }
 
-    /// Whether it is one name without quotes.
+    /// True if it is a single unquoted name.
     pub fn is_word(&self) -> bool {
         self.parts.len() == 1 && self.parts[0].is_word()
     }
 
-    /// The place from the first part to the last.
+    /// The span from the first part to the last.
     pub fn span(&self) -> Span {
         Span::new(self.parts[0].span.start, self.name().span.end)
     }
 
-    /// The parts as they are written, with nothing but dots between them.
+    /// The parts as written, separated only by dots.
     pub fn written(&self) -> String {
         self.to_string()
     }
 
-    /// The parts as the server reads them, with dots between them. Names that are equal are the same to the server, and the other way
-    /// round unless one holds a dot.
+    /// The parts as the server reads them, separated by dots. Names with equal results are the same to the
+    /// server, and the reverse holds unless a name contains a dot.
     pub fn folded(&self) -> String {
         let mut folded = String::new();
         for part in &self.parts {
@@ -159,7 +159,7 @@ impl<'t> QualifiedName<'t> {
         Some(parts?.join("."))
     }
 
-    /// Whether it is this name, in whatever schema.
+    /// True if it has this name, in any schema.
     pub fn is_called(&self, name: &str) -> bool {
         self.name().folded() == name
     }
@@ -183,15 +183,15 @@ impl fmt::Display for QualifiedName<'_> {
     }
 }
 
-/// A table, or what can stand for one, with what is said about its children.
+/// A table or another relation, with its `ONLY` or `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelationRef<'t> {
-    /// Whether it says `ONLY`: its children and partitions are left out.
+    /// True for `ONLY`: children and partitions are excluded.
     pub only: bool,
     /// The relation.
     pub name: QualifiedName<'t>,
-    /// From `ONLY` to the name, or to the `*` behind it.
+    /// The span from `ONLY` to the name, or to the `*` after it.
     pub span: Span,
 }
 
@@ -201,12 +201,12 @@ impl<'t> RelationRef<'t> {
     }
 }
 
-/// A text in which doubled quotes stand for one.
+/// A text with doubled quotes turned into single ones.
 fn undoubled(text: &str) -> Cow<'_, str> {
     if text.contains("\"\"") { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) }
 }
 
-/// A name that is cut off where the server does (`truncate_identifier`): no character is cut in two.
+/// A name truncated as by the server (`truncate_identifier`), without splitting a character.
 fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
     if name.len() <= LONGEST {
         return name;
@@ -224,7 +224,8 @@ fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The text that `\0061`, `\+000061` and `\\` stand for, with any escape character. A pair of surrogates is one character.
+/// The text that `\0061`, `\+000061` and `\\` stand for, with any escape character. A surrogate pair is one
+/// character.
 pub(in crate::sql) fn unescape(text: &str, escape: char) -> Option<String> {
     let mut units = Vec::new();
     let mut rest = text;

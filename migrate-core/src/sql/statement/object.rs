@@ -3,14 +3,14 @@
 use super::reader::Reader;
 use std::fmt;
 
-/// How long an object lives, and whether a crash empties it.
+/// The lifetime of an object: across sessions, and across a crash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Persistence {
-    /// It stays.
+    /// It is permanent.
     #[default]
     Permanent,
-    /// `TEMPORARY`: it ends with the session.
+    /// `TEMPORARY`: it is dropped at the end of the session.
     Temporary,
     /// `UNLOGGED`: a crash empties it.
     Unlogged,
@@ -25,7 +25,7 @@ macro_rules! kinds {
             $($(#[$doc])* $variant,)*
         }
 
-        /// The kinds with their keywords; what begins like another one stands before it.
+        /// The kinds with their keywords. A kind precedes others whose keywords start its own.
         const KINDS: &[(ObjectKind, &[&str])] = &[$((ObjectKind::$variant, &$words),)*];
     };
 }
@@ -57,7 +57,7 @@ kinds! {
     Extension => ["EXTENSION"],
     /// `FOREIGN DATA WRAPPER`
     ForeignDataWrapper => ["FOREIGN", "DATA", "WRAPPER"],
-    /// `FOREIGN SERVER`, as `GRANT` has it
+    /// `FOREIGN SERVER`, as in `GRANT`
     ForeignServer => ["FOREIGN", "SERVER"],
     /// `FOREIGN TABLE`
     ForeignTable => ["FOREIGN", "TABLE"],
@@ -134,19 +134,19 @@ kinds! {
 }
 
 impl ObjectKind {
-    /// PostgreSQL's words for it, in capitals.
+    /// Its name in PostgreSQL, in uppercase.
     pub fn as_sql(self) -> String {
         let words = KINDS.iter().find(|(kind, _)| *kind == self).map(|(_, words)| *words);
         words.unwrap_or_default().join(" ")
     }
 
-    /// Whether it is a relation: what a statement locks by its name, an index included.
+    /// True for relations, including indexes: objects that statements lock by name.
     pub const fn is_relation(self) -> bool {
         use ObjectKind::{ForeignTable, Index, MaterializedView, Sequence, Table, View};
         matches!(self, ForeignTable | Index | MaterializedView | Sequence | Table | View)
     }
 
-    /// Whether all databases of a server share what is of this kind.
+    /// True if all databases of a server share objects of this kind.
     pub const fn is_shared(self) -> bool {
         use ObjectKind::{Database, Group, Role, Subscription, Tablespace, User};
         matches!(self, Database | Group | Role | Subscription | Tablespace | User)
@@ -159,7 +159,7 @@ impl fmt::Display for ObjectKind {
     }
 }
 
-/// Takes the kind of object that is next.
+/// Takes the kind of object, if one is next.
 pub(super) fn object_kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
     let length = reader.peek().map_or(0, |token| token.end - token.start);
     let mut kinds = KINDS.iter().filter(|(_, words)| words[0].len() == length);

@@ -4,33 +4,34 @@ use super::fragment::{Fragment, Span};
 use super::reader::Reader;
 use crate::sql::token::{Token, TokenKind};
 
-/// An option of a list.
+/// One option in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedOption<'t> {
-    /// In lower case unless it is quoted, as the server has it. One with a qualifier is `toast.autovacuum_enabled`.
+    /// The name, in lowercase unless quoted, as the server reads it; with its qualifier, such as
+    /// `toast.autovacuum_enabled`.
     pub name: String,
-    /// The value, if one is given.
+    /// The value, if given.
     pub value: Option<Fragment<'t>>,
-    /// All of it.
+    /// The span of the whole option.
     pub span: Span,
 }
 
 impl ListedOption<'_> {
-    /// The first token of the value as the server reads it: in lower case, without quotes.
+    /// The first token of the value as the server reads it: in lowercase, without quotes.
     pub fn value_text(&self) -> Option<String> {
         let value = self.value?;
         value.tokens().first().map(|token| folded(value.written(*token), *token))
     }
 
-    /// Whether the server's `defGetBoolean` takes the value for true; no value means true.
+    /// True if the server's `defGetBoolean` reads the value as true. An absent value is true.
     pub fn is_on(&self) -> bool {
         let off = ["false", "off", "0"];
         !self.value_text().is_some_and(|value| off.iter().any(|word| value.eq_ignore_ascii_case(word)))
     }
 }
 
-/// The last option of a name: it counts.
+/// The last option with a name, which is the one that counts.
 pub(in crate::sql) fn last<'o, 't>(
     options: &'o [ListedOption<'t>],
     name: &str,
@@ -38,7 +39,7 @@ pub(in crate::sql) fn last<'o, 't>(
     options.iter().rfind(|option| option.name == name)
 }
 
-/// Takes a list of options in parentheses, if one is next.
+/// Parses a list of options in parentheses, if one is next.
 pub(super) fn options<'t>(reader: &mut Reader<'t>) -> Option<Vec<ListedOption<'t>>> {
     if !reader.sees_sign("(") {
         return None;
@@ -47,7 +48,7 @@ pub(super) fn options<'t>(reader: &mut Reader<'t>) -> Option<Vec<ListedOption<'t
     Some(inside.items().into_iter().filter_map(option).collect())
 }
 
-/// `WITH (…)`, if it is next.
+/// Parses `WITH (…)`, if it is next.
 pub(super) fn with_options<'t>(reader: &mut Reader<'t>) -> Vec<ListedOption<'t>> {
     let mut ahead = *reader;
     if !ahead.word("WITH") {
@@ -71,7 +72,7 @@ fn option(item: Fragment<'_>) -> Option<ListedOption<'_>> {
     Some(ListedOption { name, value: (!value.is_empty()).then_some(value), span: item.span() })
 }
 
-/// The string that the server makes of a token in an option list.
+/// The server's string for a token in an option list.
 pub(in crate::sql) fn folded(written: &str, token: Token) -> String {
     match token.kind {
         TokenKind::QuotedIdentifier => written[1..written.len() - 1].replace("\"\"", "\""),

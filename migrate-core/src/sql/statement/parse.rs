@@ -1,4 +1,4 @@
-//! A statement, parsed.
+//! Parsing of statements.
 
 use super::fragment::{Fragment, Span, is_word};
 use super::kind::{StatementKind, kind};
@@ -10,7 +10,7 @@ use super::types::{TypeName, type_name};
 use crate::sql::lexer::tokens;
 use crate::sql::token::{Token, TokenKind};
 
-/// The tokens of one statement, without white space and comments: what a statement is parsed from.
+/// The tokens of one statement, without white space and comments.
 ///
 /// # Examples
 ///
@@ -31,7 +31,7 @@ pub struct LexedStatement<'a> {
 }
 
 impl<'a> LexedStatement<'a> {
-    /// Reads the tokens of a statement, but for the rows of an `INSERT … VALUES`.
+    /// Reads the tokens of a statement, except for the rows of an `INSERT … VALUES`.
     pub fn new(text: &'a str) -> LexedStatement<'a> {
         let mut kept = StatementTokens::default();
         for token in tokens(text).filter(|token| !token.is_trivia()) {
@@ -42,12 +42,12 @@ impl<'a> LexedStatement<'a> {
         LexedStatement { text, tokens: kept.tokens }
     }
 
-    /// The statement.
+    /// Parses the statement.
     pub fn parse(&self) -> ParsedStatement<'_> {
         ParsedStatement::of_tokens(self.text, &self.tokens)
     }
 
-    /// The type that the text is the name of, as a column definition or `format_type` has it.
+    /// Parses the text as a type, as in a column definition or in the output of `format_type`.
     pub fn parse_type(&self) -> Option<TypeName<'_>> {
         let mut reader = Reader::new(self.text, &self.tokens);
         type_name(&mut reader).filter(|_| reader.at_end())
@@ -59,8 +59,8 @@ impl<'a> LexedStatement<'a> {
     }
 }
 
-/// Keeps the tokens of a statement, but for the rows of an `INSERT … VALUES`: nothing is to be known of them, and of no
-/// other tokens there are as many.
+/// Collects the tokens of a statement, except for the rows of an `INSERT … VALUES`: nothing needs them, and
+/// they are far more numerous than any other tokens.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sql) struct StatementTokens {
     pub(in crate::sql) tokens: Vec<Token>,
@@ -71,12 +71,12 @@ pub(in crate::sql) struct StatementTokens {
 }
 
 impl StatementTokens {
-    /// None so far; and whether rows are kept, too.
+    /// Creates an empty collection; `keeps_rows` includes the rows.
     pub(in crate::sql) fn new(keeps_rows: bool) -> StatementTokens {
         StatementTokens { keeps_rows, ..StatementTokens::default() }
     }
 
-    /// Takes the next token. Whether further ones are wanted.
+    /// Adds the next token. Returns true if more tokens are wanted.
     pub(in crate::sql) fn push(&mut self, text: &str, token: Token) -> bool {
         if self.has_all {
             return false;
@@ -94,29 +94,30 @@ impl StatementTokens {
         !self.has_all
     }
 
-    /// Forgets the statement.
+    /// Removes the tokens.
     pub(in crate::sql) fn clear(&mut self) {
         self.tokens.clear();
         (self.depth, self.is_insert, self.has_all) = (0, false, false);
     }
 }
 
-/// A statement, parsed: what it does and to what, with the place of each part in the text.
+/// A parsed statement: the operation and its objects, with the span of each part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParsedStatement<'t> {
-    /// What it does.
+    /// The kind of statement.
     pub kind: StatementKind<'t>,
-    /// The tables of a `WITH` before it.
+    /// The tables of a preceding `WITH`.
     pub with: Vec<CommonTable<'t>>,
-    /// All of its tokens, but for a semicolon at its end and the rows of an `INSERT … VALUES`.
+    /// All tokens, except for a final semicolon and the rows of an `INSERT … VALUES`.
     pub all: Fragment<'t>,
-    /// What stands at its end and was not understood.
+    /// The span of a rest that was not understood.
     pub unread: Option<Span>,
 }
 
 impl<'t> ParsedStatement<'t> {
-    /// Parses the tokens of a statement, without white space and comments, in the text that they were read from.
+    /// Parses the tokens of a statement, without white space and comments, given the text that they were read
+    /// from.
     pub(in crate::sql) fn of_tokens(text: &'t str, tokens: &'t [Token]) -> ParsedStatement<'t> {
         let mut reader = Reader::new(text, tokens);
         let all = {
@@ -137,13 +138,13 @@ impl<'t> ParsedStatement<'t> {
         ParsedStatement { kind, with, all, unread }
     }
 
-    /// The word that it begins with, as it is written; nothing where it begins with no word.
+    /// Its first word as written; empty if it starts with something else.
     pub fn verb(&self) -> &'t str {
         let first = self.all.tokens().first().filter(|token| token.kind == TokenKind::Word);
         first.map_or("", |token| self.all.written(*token))
     }
 
-    /// The kind of object that it makes, changes or drops; none where it does something else.
+    /// The kind of object that it creates, changes or drops; `None` for other statements.
     pub fn object_kind(&self) -> Option<ObjectKind> {
         use StatementKind as Kind;
         Some(match &self.kind {
@@ -178,7 +179,7 @@ impl<'t> ParsedStatement<'t> {
         })
     }
 
-    /// The name of the first object that it makes, changes, drops or fills, if it names one.
+    /// The name of the first object that it creates, changes, drops or fills, if named.
     pub fn target(&self) -> Option<QualifiedName<'t>> {
         use StatementKind as Kind;
         let of_name = |name: Name<'t>| Some(QualifiedName::new(vec![name]));
@@ -217,7 +218,7 @@ impl<'t> ParsedStatement<'t> {
         }
     }
 
-    /// Whether all of it was understood.
+    /// True if it was understood completely.
     pub fn is_complete(&self) -> bool {
         self.unread.is_none() && self.kind != StatementKind::Other
     }

@@ -9,23 +9,23 @@ use super::reader::Reader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangePrivileges<'t> {
-    /// `GRANT`, or not: `REVOKE`.
+    /// True for `GRANT`, false for `REVOKE`.
     pub is_grant: bool,
-    /// The privileges, or where nothing is behind `ON` the roles.
+    /// The privileges; the roles if there is no `ON`.
     pub privileges: Fragment<'t>,
-    /// What they are of. None where it is about the membership in roles.
+    /// The objects; `None` for a membership in roles.
     pub on: Option<PrivilegeTarget<'t>>,
-    /// The roles that they are given to or taken from, with commas between them.
+    /// The grantees, separated by commas.
     pub grantees: Fragment<'t>,
 }
 
-/// What privileges are of.
+/// The objects of privileges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrivilegeTarget<'t> {
-    /// The kind of objects: tables where nothing is said.
+    /// The kind of objects; tables by default.
     pub kind: ObjectKind,
-    /// `ALL TABLES IN SCHEMA` and its like: the names are schemas.
+    /// True for `ALL TABLES IN SCHEMA` and similar forms, whose names are schemas.
     pub in_schema: bool,
     /// The objects.
     pub names: Vec<QualifiedName<'t>>,
@@ -37,13 +37,13 @@ pub struct PrivilegeTarget<'t> {
 pub struct CommentOn<'t> {
     /// The kind of object.
     pub kind: ObjectKind,
-    /// The object, of a column with its table; none of a cast, a transform or an operator.
+    /// The object, for a column including its table; `None` for a cast, a transform or an operator.
     pub name: Option<QualifiedName<'t>>,
-    /// The table, where it is a part of one that `ON` names: a constraint, a trigger, a policy, a rule.
+    /// The table after `ON`, for an object that belongs to one: a constraint, a trigger, a policy, a rule.
     pub on: Option<QualifiedName<'t>>,
 }
 
-/// `GRANT` or `REVOKE` has been taken.
+/// Parses the rest after `GRANT` or `REVOKE`.
 pub(super) fn change_privileges<'t>(reader: &mut Reader<'t>, is_grant: bool) -> Option<ChangePrivileges<'t>> {
     let ends = if is_grant { "TO" } else { "FROM" };
     let privileges = reader.until_word(&["ON", "TO", "FROM"]);
@@ -69,7 +69,7 @@ fn target<'t>(reader: &mut Reader<'t>, ends: &str) -> Option<PrivilegeTarget<'t>
         reader.words(&["IN", "SCHEMA"]);
         return Some(PrivilegeTarget { kind, in_schema, names: reader.qualified_names() });
     }
-    // A table may be called as a kind of object is.
+    // A kind of object may also be the name of a table.
     let mut ahead = *reader;
     let kind = object_kind(&mut ahead).filter(|_| {
         !ahead.sees(ends)
@@ -96,7 +96,7 @@ fn target<'t>(reader: &mut Reader<'t>, ends: &str) -> Option<PrivilegeTarget<'t>
     Some(PrivilegeTarget { kind: kind.unwrap_or(ObjectKind::Table), in_schema, names })
 }
 
-/// `COMMENT` or `SECURITY LABEL` has been taken.
+/// Parses the rest after `COMMENT` or `SECURITY LABEL`.
 pub(super) fn comment_on<'t>(reader: &mut Reader<'t>) -> Option<CommentOn<'t>> {
     reader.until_word(&["ON"]);
     reader.word("ON").then_some(())?;

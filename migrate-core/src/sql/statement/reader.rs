@@ -1,17 +1,17 @@
-//! Walking over a statement's tokens as its grammar does.
+//! The reader of a statement's tokens, with the operations that the grammar needs.
 
 use super::fragment::{Fragment, Span, is_word};
 use super::name::{Name, QualifiedName, RelationRef};
 use crate::sql::token::{Token, TokenKind};
 
-/// A round or a square one.
+/// The shapes of brackets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bracket {
     Opening,
     Closing,
 }
 
-/// A place among the tokens of a statement. Copies are cheap, so a look ahead is a copy that is thrown away.
+/// A position in the tokens of a statement. Copies are cheap, so a lookahead is a copy that is discarded.
 #[derive(Clone, Copy)]
 pub(in crate::sql) struct Reader<'t> {
     text: &'t str,
@@ -24,7 +24,7 @@ impl<'t> Reader<'t> {
         Reader { text, tokens, at: 0 }
     }
 
-    /// The next token, which stays the next one.
+    /// The next token, without taking it.
     pub(in crate::sql) fn peek(&self) -> Option<Token> {
         self.tokens.get(self.at).copied()
     }
@@ -36,39 +36,39 @@ impl<'t> Reader<'t> {
         Some(token)
     }
 
-    /// How many tokens were taken: a mark for [`Reader::since`].
+    /// The number of tokens taken so far: a mark for [`Reader::since`].
     pub(in crate::sql) const fn mark(&self) -> usize {
         self.at
     }
 
-    /// The tokens that were taken since a mark.
+    /// The tokens taken since a mark.
     pub(in crate::sql) fn since(&self, mark: usize) -> Fragment<'t> {
         let place = self.tokens.get(mark).map_or(self.text.len(), |token| token.start);
         Fragment::new(self.text, &self.tokens[mark.min(self.at)..self.at], place)
     }
 
-    /// The place of what was taken since a mark.
+    /// The span of the tokens taken since a mark.
     pub(in crate::sql) fn span_since(&self, mark: usize) -> Span {
         self.since(mark).span()
     }
 
-    /// The place of the token that was taken last.
+    /// The span of the last token taken.
     pub(in crate::sql) fn last_span(&self) -> Span {
         self.span_since(self.at.saturating_sub(1))
     }
 
-    /// The token that was taken last, as it is written.
+    /// The text of the last token taken.
     pub(in crate::sql) fn last_token(&self) -> Option<&'t str> {
         let last = self.at.checked_sub(1)?;
         self.tokens.get(last).map(|token| self.written(*token))
     }
 
-    /// Whether there is no further token.
+    /// True if no token is left.
     pub(in crate::sql) const fn is_exhausted(&self) -> bool {
         self.at >= self.tokens.len()
     }
 
-    /// Whether the statement, a last semicolon aside, ends here.
+    /// True if the statement ends here, apart from a final semicolon.
     pub(in crate::sql) fn at_end(&self) -> bool {
         self.peek().is_none_or(|token| token.kind == TokenKind::Semicolon)
     }
@@ -77,7 +77,7 @@ impl<'t> Reader<'t> {
         token.text(self.text)
     }
 
-    /// The next token in lower case, if it is a word. A quoted identifier is never a keyword.
+    /// The next token in lowercase, if it is a word. A quoted identifier is never a keyword.
     pub(in crate::sql) fn keyword(&self) -> String {
         match self.peek() {
             Some(token) if token.kind == TokenKind::Word => self.written(token).to_ascii_lowercase(),
@@ -85,17 +85,17 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether the next token is this keyword.
+    /// Returns true if the next token is this keyword.
     pub(in crate::sql) fn sees(&self, keyword: &str) -> bool {
         self.peek().is_some_and(|token| is_word(self.text, token, keyword))
     }
 
-    /// Whether the next token is one of these keywords.
+    /// Returns true if the next token is one of these keywords.
     pub(in crate::sql) fn sees_any(&self, keywords: &[&str]) -> bool {
         keywords.iter().any(|keyword| self.sees(keyword))
     }
 
-    /// Whether these keywords are next.
+    /// Returns true if the next tokens are these keywords.
     pub(in crate::sql) fn sees_words(mut self, keywords: &[&str]) -> bool {
         self.words(keywords)
     }
@@ -107,12 +107,12 @@ impl<'t> Reader<'t> {
         seen
     }
 
-    /// Takes the keyword if it is next, and gives its place.
+    /// Takes the keyword if it is next, and returns its span.
     pub(in crate::sql) fn word_span(&mut self, keyword: &str) -> Option<Span> {
         self.word(keyword).then(|| self.last_span())
     }
 
-    /// Takes the keywords if they are next, or else nothing.
+    /// Takes all the keywords if they are next, or else nothing.
     pub(in crate::sql) fn words(&mut self, keywords: &[&str]) -> bool {
         for (index, keyword) in keywords.iter().enumerate() {
             let is_next =
@@ -125,7 +125,7 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// The same with the place of them.
+    /// Does the same, and returns their span.
     pub(in crate::sql) fn words_span(&mut self, keywords: &[&str]) -> Option<Span> {
         let mark = self.mark();
         self.words(keywords).then(|| self.span_since(mark))
@@ -136,7 +136,7 @@ impl<'t> Reader<'t> {
         keywords.iter().copied().find(|keyword| self.word(keyword))
     }
 
-    /// Whether the next token is written like this: punctuation, a parenthesis or an operator.
+    /// Returns true if the next token is this punctuation, parenthesis or operator.
     pub(in crate::sql) fn sees_sign(&self, sign: &str) -> bool {
         use TokenKind::{LeftParenthesis, Operator, Punctuation, RightParenthesis};
         match self.peek() {
@@ -148,14 +148,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes the next token if it is written like this.
+    /// Takes the next token if it is this sign.
     pub(in crate::sql) fn sign(&mut self, sign: &str) -> bool {
         let seen = self.sees_sign(sign);
         self.at += usize::from(seen);
         seen
     }
 
-    /// Takes a string constant of whatever kind, with the `UESCAPE` behind it.
+    /// Takes a string constant of any kind, including a `UESCAPE` after it.
     pub(in crate::sql) fn string(&mut self) -> Option<Fragment<'t>> {
         let mark = self.mark();
         let token = self.peek().filter(|token| token.kind.is_string())?;
@@ -166,7 +166,7 @@ impl<'t> Reader<'t> {
         Some(self.since(mark))
     }
 
-    /// Takes a name, quoted or not, keywords included.
+    /// Takes a name: a quoted identifier, or a word including keywords.
     pub(in crate::sql) fn name(&mut self) -> Option<Name<'t>> {
         let token = self.peek()?;
         match token.kind {
@@ -185,7 +185,7 @@ impl<'t> Reader<'t> {
                     .and_then(|token| self.written(token).strip_prefix('\'')?.strip_suffix('\''))
                     .unwrap_or_default()
                     .chars();
-                // What is longer is a syntax error, and then nothing is escaped by it.
+                // A longer string is a syntax error, and then it escapes nothing.
                 let character = inner.next().filter(|_| inner.next().is_none()).unwrap_or('\0');
                 Some(name.escaped_with(character, self.last_span().end))
             }
@@ -194,7 +194,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `${name}` where a name can stand: the value is put in later.
+    /// Takes a `${name}` in the position of a name, which is replaced later.
     fn placeholder(&mut self) -> Option<Name<'t>> {
         let first = self.peek()?;
         let rest = &self.text[first.start..];
@@ -209,7 +209,7 @@ impl<'t> Reader<'t> {
         Some(Name::new(self.text, Token { end, ..first }))
     }
 
-    /// Takes a name with as many qualifiers as it has.
+    /// Takes a name with all its qualifiers.
     pub(in crate::sql) fn qualified_name(&mut self) -> Option<QualifiedName<'t>> {
         let mut parts = vec![self.name()?];
         while self.sees_sign(".") {
@@ -222,7 +222,7 @@ impl<'t> Reader<'t> {
         Some(QualifiedName::new(parts))
     }
 
-    /// `relation_expr` of the server's grammar: `t`, `t *`, `ONLY t`, `ONLY (t)`.
+    /// Parses `relation_expr` of the server's grammar: `t`, `t *`, `ONLY t`, `ONLY (t)`.
     pub(in crate::sql) fn relation(&mut self) -> Option<RelationRef<'t>> {
         let mark = self.mark();
         let only = self.word("ONLY");
@@ -235,7 +235,7 @@ impl<'t> Reader<'t> {
         Some(RelationRef::new(only, name, self.span_since(mark)))
     }
 
-    /// Takes a list with commas between its elements: those up to the first that is none.
+    /// Takes a comma-separated list, up to the first item that `element` does not parse.
     pub(in crate::sql) fn list<T>(&mut self, mut element: impl FnMut(&mut Self) -> Option<T>) -> Vec<T> {
         let mut elements = Vec::new();
         loop {
@@ -253,12 +253,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes names with commas between them.
+    /// Takes names separated by commas.
     pub(in crate::sql) fn qualified_names(&mut self) -> Vec<QualifiedName<'t>> {
         self.list(Self::qualified_name)
     }
 
-    /// Takes roles with commas between them, each with the `GROUP` that may stand before it.
+    /// Takes roles separated by commas, each with an optional `GROUP` before it.
     pub(in crate::sql) fn roles(&mut self) -> Fragment<'t> {
         let mark = self.mark();
         self.list(|reader| {
@@ -268,7 +268,7 @@ impl<'t> Reader<'t> {
         self.since(mark)
     }
 
-    /// Takes the brackets that are next, and gives what is inside. What is not closed reaches to the end.
+    /// Takes a group in brackets and returns its inside. An unclosed group extends to the end.
     pub(in crate::sql) fn group(&mut self) -> Option<Fragment<'t>> {
         if self.bracket(self.at) != Some(Bracket::Opening) {
             return None;
@@ -292,7 +292,8 @@ impl<'t> Reader<'t> {
         Some(self.since(mark))
     }
 
-    /// Which bracket a token is. Its kind decides for nearly all: a macro runs unoptimized.
+    /// The bracket at an index, if any. The token's kind decides in nearly all cases, because a macro runs
+    /// unoptimized.
     fn bracket(&self, at: usize) -> Option<Bracket> {
         let token = self.tokens.get(at)?;
         match token.kind {
@@ -307,25 +308,26 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes the next token, with all that is inside where it is a bracket.
+    /// Takes the next token, or a whole group if it is a bracket.
     pub(in crate::sql) fn skip(&mut self) {
         if self.group().is_none() && self.at < self.tokens.len() {
             self.at += 1;
         }
     }
 
-    /// Takes names in parentheses: a list of columns.
+    /// Takes a list of columns: names in parentheses.
     pub(in crate::sql) fn columns(&mut self) -> Vec<Name<'t>> {
         let Some(inside) = self.group() else { return Vec::new() };
         inside.items().into_iter().filter_map(|item| item.reader().name()).collect()
     }
 
-    /// Takes all up to the end of an item of a list: a comma outside of brackets, a bracket that was not opened in it, or the end.
+    /// Takes a list item: everything up to a comma outside of brackets, an unmatched closing bracket, or the
+    /// end.
     pub(in crate::sql) fn item(&mut self) -> Fragment<'t> {
         self.until(|_| false)
     }
 
-    /// The same, up to a token before which `stop` holds outside of brackets and of `CASE … END`.
+    /// Does the same, up to a token outside of brackets and of `CASE … END` for which `stop` returns true.
     pub(in crate::sql) fn until(&mut self, stop: impl Fn(&Self) -> bool) -> Fragment<'t> {
         let mark = self.mark();
         let mut cases = 0_usize;
@@ -344,7 +346,7 @@ impl<'t> Reader<'t> {
         self.since(mark)
     }
 
-    /// Takes all up to one of the keywords outside of brackets, commas too.
+    /// Takes everything, including commas, up to one of the keywords outside of brackets.
     pub(in crate::sql) fn until_word(&mut self, keywords: &[&str]) -> Fragment<'t> {
         let mark = self.mark();
         while let Some(token) = self.peek() {
@@ -357,7 +359,7 @@ impl<'t> Reader<'t> {
         self.since(mark)
     }
 
-    /// Takes all up to one of these sequences of keywords outside of brackets, commas too.
+    /// Takes everything, including commas, up to one of these sequences of keywords outside of brackets.
     pub(in crate::sql) fn until_words(&mut self, sequences: &[&[&str]]) -> Fragment<'t> {
         let mark = self.mark();
         while let Some(token) = self.peek() {
@@ -370,7 +372,7 @@ impl<'t> Reader<'t> {
         self.since(mark)
     }
 
-    /// Takes all up to the last of these keywords.
+    /// Takes everything up to the last of these keywords.
     pub(in crate::sql) fn until_last(&mut self, keyword: &str) -> Fragment<'t> {
         let mark = self.mark();
         let last =
@@ -379,7 +381,7 @@ impl<'t> Reader<'t> {
         self.since(mark)
     }
 
-    /// Takes all that is left of the statement, and semicolons in it.
+    /// Takes the rest of the statement, including semicolons.
     pub(in crate::sql) fn rest(&mut self) -> Fragment<'t> {
         let mark = self.mark();
         let mut end = self.tokens.len();

@@ -1,4 +1,4 @@
-//! `CREATE` of what runs code: functions, procedures, triggers.
+//! `CREATE` of objects with code: functions, procedures, triggers.
 
 use super::create::Prefix;
 use super::fragment::Fragment;
@@ -13,23 +13,23 @@ use super::types::type_name;
 pub struct CreateRoutine<'t> {
     /// `OR REPLACE`
     pub or_replace: bool,
-    /// Whether it is a procedure.
+    /// True for a procedure.
     pub is_procedure: bool,
     /// The function.
     pub name: QualifiedName<'t>,
-    /// What is inside the parentheses behind the name.
+    /// The parameters in the parentheses after the name.
     pub parameters: Fragment<'t>,
-    /// `LANGUAGE`: `sql` where nothing is said and there is no text.
+    /// `LANGUAGE`; `sql` by default for a body that is not a string.
     pub language: Option<String>,
-    /// `IMMUTABLE`, `STABLE` or `VOLATILE`, where it says so.
+    /// `IMMUTABLE`, `STABLE` or `VOLATILE`, if given.
     pub volatility: Option<Volatility>,
     /// `SECURITY DEFINER`
     pub is_security_definer: bool,
-    /// What it does.
+    /// The body.
     pub body: Option<RoutineBody<'t>>,
 }
 
-/// What a function promises about its results.
+/// The volatility of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Volatility {
@@ -41,13 +41,13 @@ pub enum Volatility {
     Volatile,
 }
 
-/// What a function or a procedure does.
+/// The body of a function or a procedure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoutineBody<'t> {
     /// `AS '…'`: the string constant, or the library and the symbol.
     Text(Fragment<'t>),
-    /// What stands between `BEGIN ATOMIC` and `END`.
+    /// The statements between `BEGIN ATOMIC` and `END`.
     Atomic(Fragment<'t>),
     /// The expression of `RETURN`.
     Return(Fragment<'t>),
@@ -63,7 +63,7 @@ pub struct CreateTrigger<'t> {
     pub is_constraint: bool,
     /// The trigger.
     pub name: Name<'t>,
-    /// `BEFORE INSERT OR UPDATE OF a` and its like.
+    /// The events, such as `BEFORE INSERT OR UPDATE OF a`.
     pub events: Fragment<'t>,
     /// The table.
     pub table: QualifiedName<'t>,
@@ -125,7 +125,7 @@ fn routine_clause<'t>(reader: &mut Reader<'t>, routine: &mut CreateRoutine<'t>) 
             reader.take();
             routine.is_security_definer = reader.word("DEFINER");
         }
-        // A parameter's value: not a body, whatever its words are.
+        // The value of a parameter, which is not a body whatever it contains.
         "set" => {
             reader.take();
             reader.qualified_name();

@@ -11,17 +11,17 @@ use super::reader::Reader;
 pub struct InsertRows<'t> {
     /// The table.
     pub table: QualifiedName<'t>,
-    /// The columns, if they are given.
+    /// The columns, if given.
     pub columns: Vec<Name<'t>>,
-    /// Where the rows come from.
+    /// The source of the rows.
     pub source: InsertSource<'t>,
 }
 
-/// Where the rows of an `INSERT` come from.
+/// The source of the rows of an `INSERT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertSource<'t> {
-    /// `VALUES`: the rows, and what is behind them, are no tokens of the statement, however many they are.
+    /// `VALUES`: the rows and everything after them are not included in the tokens of the statement.
     Values,
     /// `DEFAULT VALUES`
     DefaultValues,
@@ -35,13 +35,13 @@ pub enum InsertSource<'t> {
 pub struct UpdateRows<'t> {
     /// The table.
     pub table: RelationRef<'t>,
-    /// The columns that are set, in order.
+    /// The assigned columns, in order.
     pub columns: Vec<Name<'t>>,
-    /// All between `SET` and what follows it.
+    /// Everything between `SET` and the next clause.
     pub assignments: Fragment<'t>,
-    /// What is behind `FROM`.
+    /// The tables after `FROM`.
     pub from: Option<Fragment<'t>>,
-    /// The condition behind `WHERE`.
+    /// The condition after `WHERE`.
     pub condition: Option<Fragment<'t>>,
     /// `RETURNING`
     pub returning: bool,
@@ -53,9 +53,9 @@ pub struct UpdateRows<'t> {
 pub struct DeleteRows<'t> {
     /// The table.
     pub table: RelationRef<'t>,
-    /// What is behind `USING`.
+    /// The tables after `USING`.
     pub using: Option<Fragment<'t>>,
-    /// The condition behind `WHERE`.
+    /// The condition after `WHERE`.
     pub condition: Option<Fragment<'t>>,
     /// `RETURNING`
     pub returning: bool,
@@ -67,11 +67,11 @@ pub struct DeleteRows<'t> {
 pub struct MergeRows<'t> {
     /// The table.
     pub table: RelationRef<'t>,
-    /// What is behind `USING`.
+    /// The source after `USING`.
     pub source: Fragment<'t>,
-    /// The condition behind `ON`.
+    /// The condition after `ON`.
     pub condition: Fragment<'t>,
-    /// All from the first `WHEN`.
+    /// Everything from the first `WHEN` on.
     pub actions: Fragment<'t>,
 }
 
@@ -91,41 +91,41 @@ pub struct TruncateTables<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyData<'t> {
-    /// The table; none where it is a query.
+    /// The table; `None` for a query.
     pub table: Option<QualifiedName<'t>>,
-    /// The columns, if they are given.
+    /// The columns, if given.
     pub columns: Vec<Name<'t>>,
-    /// The query, where it is no table.
+    /// The query, if it is used instead of a table.
     pub query: Option<Fragment<'t>>,
-    /// `FROM`, or not: `TO`.
+    /// True for `FROM`, false for `TO`.
     pub is_from: bool,
-    /// The other end.
+    /// The other end of the copy.
     pub endpoint: CopyEndpoint<'t>,
-    /// `WITH (…)`, and the options without parentheses of before version 9.0.
+    /// The options: those of `WITH (…)`, or those without parentheses from before version 9.0.
     pub options: Vec<ListedOption<'t>>,
-    /// The condition behind `WHERE`.
+    /// The condition after `WHERE`.
     pub condition: Option<Fragment<'t>>,
 }
 
-/// Where a `COPY` reads from or writes to.
+/// The source or destination of a `COPY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyEndpoint<'t> {
     /// `STDIN` or `STDOUT`, which are the same to the server (gram.y, `copy_file_name`).
     Client,
-    /// A file of the server.
+    /// A file on the server.
     File(Fragment<'t>),
     /// `PROGRAM`
     Program(Fragment<'t>),
 }
 
-/// `INSERT INTO` has been taken.
+/// Parses the rest after `INSERT INTO`.
 pub(super) fn insert_rows<'t>(reader: &mut Reader<'t>) -> Option<InsertRows<'t>> {
     let table = reader.qualified_name()?;
     if reader.word("AS") {
         reader.name();
     }
-    // A query may stand in parentheses, too.
+    // The parentheses may also contain a query.
     let columns =
         if reader.sees_sign("(") && !begins_query(*reader) { target_columns(reader) } else { Vec::new() };
     if reader.word("OVERRIDING") {
@@ -148,7 +148,7 @@ fn begins_query(mut reader: Reader<'_>) -> bool {
     reader.sees_any(&["SELECT", "VALUES", "WITH", "TABLE"])
 }
 
-/// Columns, each with the fields and elements that it may have.
+/// Parses columns, each with optional fields and elements.
 fn target_columns<'t>(reader: &mut Reader<'t>) -> Vec<Name<'t>> {
     let inside = reader.group().map(|inside| inside.items()).unwrap_or_default();
     inside.into_iter().filter_map(|item| item.reader().name()).collect()
@@ -162,14 +162,14 @@ fn returning(reader: &mut Reader<'_>) -> bool {
     returning
 }
 
-/// The name that a table may have in the statement.
+/// Skips the alias of the target table, if it has one.
 fn alias(reader: &mut Reader<'_>, unless: &[&str]) {
     if reader.word("AS") || !reader.sees_any(unless) {
         reader.name();
     }
 }
 
-/// `UPDATE` has been taken.
+/// Parses the rest after `UPDATE`.
 pub(super) fn update_rows<'t>(reader: &mut Reader<'t>) -> Option<UpdateRows<'t>> {
     let table = reader.relation()?;
     alias(reader, &["SET"]);
@@ -190,7 +190,7 @@ fn condition<'t>(reader: &mut Reader<'t>) -> Option<Fragment<'t>> {
     reader.word("WHERE").then(|| reader.until_word(&["RETURNING"]))
 }
 
-/// `DELETE FROM` has been taken.
+/// Parses the rest after `DELETE FROM`.
 pub(super) fn delete_rows<'t>(reader: &mut Reader<'t>) -> Option<DeleteRows<'t>> {
     let table = reader.relation()?;
     if !reader.at_end() {
@@ -201,7 +201,7 @@ pub(super) fn delete_rows<'t>(reader: &mut Reader<'t>) -> Option<DeleteRows<'t>>
     Some(DeleteRows { table, using, condition, returning: returning(reader) })
 }
 
-/// `MERGE INTO` has been taken.
+/// Parses the rest after `MERGE INTO`.
 pub(super) fn merge_rows<'t>(reader: &mut Reader<'t>) -> Option<MergeRows<'t>> {
     let table = reader.relation()?;
     alias(reader, &["USING"]);
@@ -212,7 +212,7 @@ pub(super) fn merge_rows<'t>(reader: &mut Reader<'t>) -> Option<MergeRows<'t>> {
     Some(MergeRows { table, source, condition, actions: reader.rest() })
 }
 
-/// `TRUNCATE` has been taken.
+/// Parses the rest after `TRUNCATE`.
 pub(super) fn truncate_tables<'t>(reader: &mut Reader<'t>) -> Option<TruncateTables<'t>> {
     reader.word("TABLE");
     let tables = reader.list(Reader::relation);
@@ -224,7 +224,7 @@ pub(super) fn truncate_tables<'t>(reader: &mut Reader<'t>) -> Option<TruncateTab
     Some(TruncateTables { tables, restart_identity, cascade: super::alter::cascade(reader) })
 }
 
-/// `COPY` has been taken.
+/// Parses the rest after `COPY`.
 pub(super) fn copy_data<'t>(reader: &mut Reader<'t>) -> Option<CopyData<'t>> {
     // BINARY can't be a table's name unless it is quoted.
     reader.word("BINARY");
@@ -255,11 +255,11 @@ pub(super) fn copy_data<'t>(reader: &mut Reader<'t>) -> Option<CopyData<'t>> {
 pub struct CommonTable<'t> {
     /// The name.
     pub name: Name<'t>,
-    /// The query, or the statement that changes rows: see [`Fragment::statement`].
+    /// The query or data-modifying statement: see [`Fragment::statement`].
     pub query: Fragment<'t>,
 }
 
-/// `WITH`, if it is next.
+/// Parses `WITH`, if it is next.
 pub(super) fn common_tables<'t>(reader: &mut Reader<'t>) -> Vec<CommonTable<'t>> {
     if !reader.word("WITH") {
         return Vec::new();
@@ -279,7 +279,8 @@ pub(super) fn common_tables<'t>(reader: &mut Reader<'t>) -> Vec<CommonTable<'t>>
     })
 }
 
-/// `SEARCH DEPTH FIRST BY a, b SET c` and `CYCLE a, b SET c TO 1 DEFAULT 0 USING d`, which may follow a table of a `WITH`.
+/// Skips `SEARCH DEPTH FIRST BY a, b SET c` and `CYCLE a, b SET c TO 1 DEFAULT 0 USING d`, which may follow a
+/// table of a `WITH`.
 fn search_and_cycle(reader: &mut Reader<'_>) {
     if reader.word("SEARCH") {
         reader.until_word(&["SET"]);
@@ -297,11 +298,11 @@ fn search_and_cycle(reader: &mut Reader<'_>) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Query<'t> {
-    /// All of it.
+    /// The whole query.
     pub all: Fragment<'t>,
-    /// The table of `SELECT … INTO`, which is made.
+    /// The new table of `SELECT … INTO`.
     pub into: Option<QualifiedName<'t>>,
-    /// The calls of `set_config`, where these are all that is selected.
+    /// The calls of `set_config`, if the query selects nothing else.
     pub set_config: Vec<SetConfig<'t>>,
 }
 
@@ -313,9 +314,9 @@ pub struct SetConfig<'t> {
     pub setting: Option<Fragment<'t>>,
     /// The value.
     pub value: Option<Fragment<'t>>,
-    /// Whether it is for the transaction only. What can only be computed counts as false.
+    /// True if it applies to the transaction only. An argument that has to be computed counts as false.
     pub is_local: bool,
-    /// The call.
+    /// The span of the call.
     pub span: Span,
 }
 
@@ -334,7 +335,7 @@ fn select_into(mut reader: Reader<'_>) -> Option<QualifiedName<'_>> {
     reader.qualified_name()
 }
 
-/// The calls of `set_config`, if there is nothing else.
+/// The calls of `set_config`, if the query selects nothing else.
 fn set_config_calls(mut reader: Reader<'_>) -> Option<Vec<SetConfig<'_>>> {
     reader.word("SELECT").then_some(())?;
     let mut calls = Vec::new();
@@ -345,7 +346,7 @@ fn set_config_calls(mut reader: Reader<'_>) -> Option<Vec<SetConfig<'_>>> {
         }
         let open = reader.mark();
         let inside = reader.group()?;
-        // The parenthesis is closed.
+        // The parenthesis must be closed.
         (reader.mark() - open == inside.tokens().len() + 2).then_some(())?;
         calls.push(set_config(inside, reader.span_since(mark)));
         if reader.word("AS") {

@@ -34,13 +34,13 @@ pub enum TransactionControl<'t> {
     RollbackPrepared(Option<Fragment<'t>>),
 }
 
-/// The modes that a statement gives a transaction.
+/// The modes that a statement sets on a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TransactionModes {
-    /// `READ ONLY`, or `READ WRITE`; the last one that says so.
+    /// `READ ONLY` or `READ WRITE`, whichever comes last.
     pub read_only: Option<bool>,
-    /// Whether anything is said: an isolation level, a snapshot, `DEFERRABLE`.
+    /// True if any mode is given, including an isolation level, a snapshot or `DEFERRABLE`.
     pub any: bool,
 }
 
@@ -48,25 +48,25 @@ pub struct TransactionModes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetParameter<'t> {
-    /// How long it lasts.
+    /// The scope.
     pub scope: SettingScope,
-    /// What is set.
+    /// The target.
     pub target: SettingTarget<'t>,
-    /// All behind what is set, `TO` and `=` excluded: empty where there is nothing, as in `FROM CURRENT`.
+    /// Everything after the target, without `TO` or `=`; empty if nothing follows, as in `FROM CURRENT`.
     pub value: Fragment<'t>,
 }
 
-/// How long a `SET` lasts.
+/// The scope of a `SET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SettingScope {
-    /// `SESSION`, or nothing.
+    /// `SESSION`, or no keyword.
     Session,
     /// `LOCAL`
     Local,
 }
 
-/// What a `SET` or a `RESET` is about.
+/// The target of a `SET` or a `RESET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingTarget<'t> {
@@ -94,7 +94,7 @@ pub enum SettingTarget<'t> {
     Constraints,
     /// `ALL`, of `RESET`
     All,
-    /// Something that is not known here.
+    /// An unknown target.
     Unknown,
 }
 
@@ -102,11 +102,11 @@ pub enum SettingTarget<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResetParameter<'t> {
-    /// What is reset.
+    /// The target.
     pub target: SettingTarget<'t>,
 }
 
-/// `BEGIN` and its like.
+/// Parses `BEGIN` and similar statements.
 pub(super) fn transaction_control<'t>(reader: &mut Reader<'t>, verb: &str) -> Option<TransactionControl<'t>> {
     use TransactionControl as Control;
     Some(match verb {
@@ -152,7 +152,7 @@ fn chain(reader: &mut Reader<'_>) -> bool {
     chain
 }
 
-/// The modes up to the end of the statement; the last one that says so decides about writing.
+/// Parses the modes up to the end of the statement; the last access mode counts.
 fn modes(reader: &mut Reader<'_>) -> TransactionModes {
     let mut modes = TransactionModes::default();
     while !reader.at_end() {
@@ -168,7 +168,7 @@ fn modes(reader: &mut Reader<'_>) -> TransactionModes {
     modes
 }
 
-/// `SET` has been taken.
+/// Parses the rest after `SET`.
 pub(super) fn set_parameter<'t>(reader: &mut Reader<'t>) -> SetParameter<'t> {
     let scope = if reader.word("LOCAL") {
         SettingScope::Local
@@ -189,7 +189,7 @@ pub(super) fn set_parameter<'t>(reader: &mut Reader<'t>) -> SetParameter<'t> {
     SetParameter { scope, target, value }
 }
 
-/// `RESET` has been taken.
+/// Parses the rest after `RESET`.
 pub(super) fn reset_parameter<'t>(reader: &mut Reader<'t>) -> ResetParameter<'t> {
     let target = if reader.word("ALL") { SettingTarget::All } else { target(reader) };
     ResetParameter { target }

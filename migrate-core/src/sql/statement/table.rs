@@ -1,4 +1,4 @@
-//! `CREATE TABLE`, with `AS` too.
+//! `CREATE TABLE`, including `CREATE TABLE … AS`.
 
 use super::column::{ColumnDefinition, column_definition};
 use super::constraint::{Constraint, sees_table_constraint, table_constraint};
@@ -8,11 +8,11 @@ use super::object::Persistence;
 use super::options::{ListedOption, with_options};
 use super::reader::Reader;
 
-/// `CREATE TABLE` and `CREATE FOREIGN TABLE`, with the form that fills it from a query.
+/// `CREATE TABLE` and `CREATE FOREIGN TABLE`, including the form that fills the table from a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateTable<'t> {
-    /// Whether it is a temporary or an unlogged one.
+    /// Temporary, unlogged or permanent.
     pub persistence: Persistence,
     /// `CREATE FOREIGN TABLE`
     pub is_foreign: bool,
@@ -22,7 +22,7 @@ pub struct CreateTable<'t> {
     pub name: QualifiedName<'t>,
     /// The columns, in order.
     pub columns: Vec<ColumnDefinition<'t>>,
-    /// The constraints of the table, in order; those of columns are with these.
+    /// The table constraints, in order; those of columns are in `columns`.
     pub constraints: Vec<Constraint<'t>>,
     /// The tables of `LIKE`.
     pub likes: Vec<LikeClause<'t>>,
@@ -40,9 +40,9 @@ pub struct CreateTable<'t> {
     pub options: Vec<ListedOption<'t>>,
     /// `TABLESPACE`
     pub tablespace: Option<Name<'t>>,
-    /// The query of `AS`, or an `EXECUTE`.
+    /// The query or the `EXECUTE` after `AS`.
     pub query: Option<Fragment<'t>>,
-    /// `WITH NO DATA` behind the query.
+    /// `WITH NO DATA` after the query.
     pub with_no_data: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct LikeClause<'t> {
     pub table: QualifiedName<'t>,
     /// `INCLUDING …` and `EXCLUDING …`
     pub options: Fragment<'t>,
-    /// All of it.
+    /// The span of the whole clause.
     pub span: Span,
 }
 
@@ -68,13 +68,13 @@ pub struct PartitionOf<'t> {
     pub bound: PartitionBound<'t>,
 }
 
-/// What a partition holds.
+/// The bounds of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartitionBound<'t> {
-    /// `DEFAULT`: what no other partition takes.
+    /// `DEFAULT`: rows that belong to no other partition.
     Default,
-    /// `FOR VALUES …`: what is behind these words.
+    /// `FOR VALUES …`: the tokens after these words.
     Values(Fragment<'t>),
 }
 
@@ -84,11 +84,11 @@ pub enum PartitionBound<'t> {
 pub struct PartitionBy<'t> {
     /// `RANGE`, `LIST` or `HASH`.
     pub strategy: Name<'t>,
-    /// What is inside the parentheses.
+    /// The key in the parentheses.
     pub key: Fragment<'t>,
 }
 
-/// `CREATE … TABLE` has been taken.
+/// Parses the rest after `CREATE … TABLE`.
 pub(super) fn create_table<'t>(
     reader: &mut Reader<'t>,
     persistence: Persistence,
@@ -128,7 +128,7 @@ pub(super) fn create_table<'t>(
     Some(table)
 }
 
-/// `FOR VALUES …` or `DEFAULT`.
+/// Parses `FOR VALUES …` or `DEFAULT`.
 pub(super) fn partition_bound<'t>(reader: &mut Reader<'t>) -> Option<PartitionBound<'t>> {
     if reader.word("DEFAULT") {
         return Some(PartitionBound::Default);
@@ -143,7 +143,7 @@ pub(super) fn partition_bound<'t>(reader: &mut Reader<'t>) -> Option<PartitionBo
     Some(PartitionBound::Values(reader.since(mark)))
 }
 
-/// What stands in the parentheses behind the name.
+/// Parses the elements in the parentheses after the name.
 fn elements<'t>(reader: &mut Reader<'t>, table: &mut CreateTable<'t>, has_types: bool) {
     if !reader.sees_sign("(") {
         return;
@@ -164,7 +164,7 @@ fn elements<'t>(reader: &mut Reader<'t>, table: &mut CreateTable<'t>, has_types:
     }
 }
 
-/// What may follow the columns.
+/// Parses the clauses after the columns.
 fn clauses<'t>(reader: &mut Reader<'t>, table: &mut CreateTable<'t>) {
     loop {
         if reader.word("INHERITS") {
@@ -200,7 +200,7 @@ fn clauses<'t>(reader: &mut Reader<'t>, table: &mut CreateTable<'t>) {
     }
 }
 
-/// A query, and the `WITH [NO] DATA` behind it.
+/// Parses a query and the `WITH [NO] DATA` after it.
 pub(super) fn query_with_data<'t>(reader: &mut Reader<'t>) -> (Option<Fragment<'t>>, bool) {
     let query = reader.until_words(&[&["WITH", "DATA"], &["WITH", "NO", "DATA"]]);
     let with_no_data = reader.words(&["WITH", "NO", "DATA"]);

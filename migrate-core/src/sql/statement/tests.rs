@@ -2,7 +2,7 @@ use super::*;
 use crate::sql::{LockMode, Token, tokens};
 use proptest::prelude::*;
 
-/// Looks at a statement, all of which has to be understood.
+/// Parses a statement, which has to be understood completely.
 fn parsed<R>(text: &str, look: impl FnOnce(ParsedStatement<'_>) -> R) -> R {
     let lexed = LexedStatement::new(text);
     let statement = lexed.parse();
@@ -27,7 +27,7 @@ fn qualified(names: &[QualifiedName<'_>]) -> Vec<String> {
     names.iter().map(QualifiedName::folded).collect()
 }
 
-/// The only change of an `ALTER TABLE`.
+/// The only action of an `ALTER TABLE`.
 fn action<R>(change: &str, look: impl FnOnce(AlterActionKind<'_>) -> R) -> R {
     let text = format!("ALTER TABLE IF EXISTS ONLY app.t {change}");
     parsed_as!(AlterRelation, &text, |alter: AlterRelation<'_>| {
@@ -827,7 +827,7 @@ fn what_is_not_understood_is_left_and_the_rest_stays_known() {
     }
 }
 
-/// Words and signs of which statements are made.
+/// The words and signs from which statements are generated.
 const PIECES: &[&str] = &[
     "ALTER",
     "CREATE",
@@ -976,7 +976,7 @@ proptest! {
         let gap = " /* ; */ -- x\n ";
         let wide: String = pieces.iter().map(|token| format!("{gap}{}", token.text(&text))).collect();
         let again: Vec<_> = tokens(&wide).filter(|token| !token.is_trivia()).map(|token| token.text(&wide).to_owned()).collect();
-        // What is not closed takes in all that follows.
+        // An unclosed construct swallows everything after it.
         prop_assume!(again == pieces.iter().map(|token| token.text(&text).to_owned()).collect::<Vec<_>>());
         let (a, b) = (LexedStatement::new(&text), LexedStatement::new(&wide));
         let (a, b) = (a.parse(), b.parse());
@@ -985,7 +985,7 @@ proptest! {
     }
 }
 
-/// Every `Span { start: a, end: b }` that a form shows.
+/// Checks every `Span { start: a, end: b }` in the debug form.
 fn check_spans(text: &str, shown: &str) -> Result<(), TestCaseError> {
     for part in shown.split("Span { start: ").skip(1) {
         let numbers = part.split(" }").next().unwrap_or_default();

@@ -1,31 +1,32 @@
-//! Names of types, as column definitions and casts have them.
+//! Type names, as in column definitions and casts.
 
 use super::fragment::{Fragment, Span};
 use super::name::QualifiedName;
 use super::reader::Reader;
 use std::borrow::Cow;
 
-/// A type as a statement writes it: `varchar(20)`, `timestamp with time zone`, `app.mood[]`.
+/// A type as written: `varchar(20)`, `timestamp with time zone`, `app.mood[]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TypeName<'t> {
-    /// The name as it is written where it is not spelled by the grammar's own words (`int`, `double precision`, …).
+    /// The name as written, unless the grammar has its own keywords for the type (`int`, `double precision`,
+    /// …).
     pub name: Option<QualifiedName<'t>>,
-    /// The name in the catalog of a type that is spelled by the grammar's own words: `int4` of `integer`.
+    /// The catalog name of a type for which the grammar has its own keywords: `int4` for `integer`.
     keyword: Option<&'static str>,
-    /// What stands in parentheses, by commas: `10` and `2` of `numeric(10, 2)`.
+    /// The modifiers in parentheses: `10` and `2` in `numeric(10, 2)`.
     pub modifiers: Vec<Fragment<'t>>,
-    /// The largest and the smallest field of an `interval DAY TO SECOND`, where they are given.
+    /// The largest and the smallest field of an `interval DAY TO SECOND`, if given.
     pub fields: Option<(IntervalField, IntervalField)>,
-    /// Whether it is an array.
+    /// True for an array.
     pub is_array: bool,
-    /// Whether it says `SETOF`.
+    /// True for `SETOF`.
     pub is_set: bool,
-    /// All of it.
+    /// The span of the whole type.
     pub span: Span,
 }
 
-/// A field of an interval, the smallest first.
+/// A field of an interval, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IntervalField {
@@ -44,8 +45,9 @@ pub enum IntervalField {
 }
 
 impl<'t> TypeName<'t> {
-    /// The type's name in the catalog, of an array that of its elements: `int4` of `integer`, `timestamptz` of `timestamp with time
-    /// zone`, `bpchar` of `char`. Other names are folded, with their schema unless it is `pg_catalog`.
+    /// The catalog name of the type, for an array that of its elements: `int4` for `integer`, `timestamptz`
+    /// for `timestamp with time zone`, `bpchar` for `char`. Other names are folded, with their schema unless
+    /// it is `pg_catalog`.
     pub fn base(&self) -> Cow<'t, str> {
         match (&self.name, self.keyword) {
             (_, Some(keyword)) => Cow::Borrowed(keyword),
@@ -57,7 +59,7 @@ impl<'t> TypeName<'t> {
         }
     }
 
-    /// Whether it is `serial` or one of its sizes: not a type, but an integer with a sequence of its own.
+    /// True for `serial` and its variants: an integer with its own sequence, not a type.
     pub fn is_serial(&self) -> bool {
         const SERIALS: [&str; 6] = ["serial", "serial2", "serial4", "serial8", "bigserial", "smallserial"];
         !self.is_array
@@ -67,7 +69,7 @@ impl<'t> TypeName<'t> {
     }
 }
 
-/// `Typename` of the server's grammar.
+/// Parses `Typename` of the server's grammar.
 pub(super) fn type_name<'t>(reader: &mut Reader<'t>) -> Option<TypeName<'t>> {
     let mark = reader.mark();
     let is_set = reader.word("SETOF");
@@ -97,7 +99,8 @@ fn simple<'t>(reader: &mut Reader<'t>) -> Option<Simple<'t>> {
     let word = reader.keyword();
     let mut ahead = *reader;
     ahead.take();
-    // `numeric.x` is a type of a schema that is called so only with quotes, but nothing is lost by taking it for one.
+    // `numeric.x` can only be a type in a schema named `numeric` if it is quoted, but accepting it unquoted
+    // does no harm.
     if !ahead.sees_sign(".")
         && let Some(keyword) = spelled(&word, &mut ahead)
     {
@@ -121,7 +124,7 @@ fn modifiers<'t>(reader: &mut Reader<'t>) -> Vec<Fragment<'t>> {
     reader.group().map(|inside| inside.items()).unwrap_or_default()
 }
 
-/// The types that the grammar spells itself. The first word has been taken.
+/// The types that have their own keywords in the grammar. The first word has been taken.
 fn spelled(word: &str, reader: &mut Reader<'_>) -> Option<&'static str> {
     Some(match word {
         "int" | "integer" => "int4",
@@ -151,13 +154,13 @@ fn character(reader: &mut Reader<'_>) -> &'static str {
     if reader.word("VARYING") { "varchar" } else { "bpchar" }
 }
 
-/// Up to 24 digits are a `float4`.
+/// A precision of up to 24 binary digits means `float4`.
 fn float(mut reader: Reader<'_>) -> &'static str {
     let digits = reader.group().and_then(|inside| inside.text().parse::<u32>().ok());
     if digits.is_some_and(|digits| digits <= 24) { "float4" } else { "float8" }
 }
 
-/// `YEAR TO MONTH`, `DAY TO SECOND` and their like.
+/// Parses the fields of an interval: `YEAR TO MONTH`, `DAY TO SECOND` and similar.
 fn fields(reader: &mut Reader<'_>) -> Option<(IntervalField, IntervalField)> {
     use IntervalField::{Day, Hour, Minute, Month, Second, Year};
     let fields = [

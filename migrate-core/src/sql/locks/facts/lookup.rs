@@ -1,4 +1,4 @@
-//! Finding things among the facts.
+//! Lookups in the facts.
 
 use super::{Constraint, ConstraintKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::locks::types::{SqlType, TypeKind};
@@ -6,25 +6,26 @@ use crate::sql::locks::volatile::{Volatility, inlined, is_volatile_built_in};
 use crate::sql::statement::{LexedStatement, QualifiedName};
 use std::collections::BTreeSet;
 
-/// Domains over domains and functions that call functions, more deeply nested than anyone writes them.
+/// A limit for nested domains and nested function calls that no real schema exceeds.
 const DEEPEST: usize = 16;
 
-/// What is known of a name.
+/// The knowledge about a name.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sql::locks) enum Presence<'f> {
     Known(&'f Relation),
-    /// There is no such relation.
+    /// The relation does not exist.
     Missing,
     Unknown,
 }
 
 impl Facts {
-    /// No facts: a statement's text has to do.
+    /// No facts: only a statement's own text counts.
     pub fn none() -> Facts {
         Facts::default()
     }
 
-    /// The object that a name means, whether it exists or not: one of no schema is looked up in the search path.
+    /// The object that a name refers to, whether it exists or not. A name without a schema is looked up in
+    /// the search path.
     pub fn resolve(&self, schema: Option<&str>, name: &str) -> ObjectName {
         self.found(schema, name, |object| self.relations.contains_key(object))
     }
@@ -46,7 +47,7 @@ impl Facts {
         }
     }
 
-    /// A name as a statement may write it: with its schema where the search path does not lead to it.
+    /// A name as a statement may write it: with its schema, unless the search path finds it.
     pub(in crate::sql::locks) fn shown(&self, object: &ObjectName) -> String {
         let name = quoted(&object.name);
         let is_visible = self.resolve(None, &object.name) == *object;
@@ -62,7 +63,7 @@ impl Facts {
         })
     }
 
-    /// The sequences that belong to a table.
+    /// The sequences that a table owns.
     pub(in crate::sql::locks) fn sequences<'f>(
         &'f self,
         table: &ObjectName,
@@ -72,7 +73,7 @@ impl Facts {
         })
     }
 
-    /// The foreign keys that refer to a table, with the tables that they are of.
+    /// The foreign keys that reference a table, with their tables.
     pub(in crate::sql::locks) fn referencing<'f>(
         &'f self,
         table: &ObjectName,
@@ -90,7 +91,7 @@ impl Facts {
         self.relations.iter().filter(move |(_, relation)| relation.parents.contains(parent))
     }
 
-    /// Partitions and tables that inherit, at any depth.
+    /// The partitions and inheriting tables, at any depth.
     pub(in crate::sql::locks) fn descendants(&self, table: &ObjectName) -> Vec<&ObjectName> {
         let mut found: Vec<&ObjectName> = Vec::new();
         let mut next: Vec<&ObjectName> = self.children(table).map(|(name, _)| name).collect();
@@ -108,7 +109,7 @@ impl Facts {
         self.children(parent).find(|(_, child)| child.is_default_partition).map(|(name, _)| name)
     }
 
-    /// The views that read a relation, or one column of it, and those that read these views.
+    /// The views that read a relation or one of its columns, and the views that read those.
     pub(in crate::sql::locks) fn readers(
         &self,
         of: &ObjectName,
@@ -131,7 +132,8 @@ impl Facts {
         found
     }
 
-    /// The tables that refer to these by foreign keys, at any distance: what `TRUNCATE … CASCADE` empties.
+    /// The tables that reference these by foreign keys, directly or indirectly: those that
+    /// `TRUNCATE … CASCADE` empties.
     pub(in crate::sql::locks) fn referencing_tables(&self, tables: &[ObjectName]) -> Vec<ObjectName> {
         let mut found: Vec<ObjectName> = tables.to_vec();
         let mut at = 0;
@@ -156,7 +158,8 @@ impl Facts {
         self.types.get(&self.found(schema, name, |object| self.types.contains_key(object)))
     }
 
-    /// The type under a domain, and whether the domain has a constraint; none where it may be a domain and that is not known.
+    /// The type under a domain, and whether the domain has a constraint; `None` if the type may be an unknown
+    /// domain.
     pub(in crate::sql::locks) fn without_domains(&self, data_type: &SqlType) -> Option<(SqlType, bool)> {
         let (mut data_type, mut is_constrained) = (data_type.clone(), false);
         for _ in 0..DEEPEST {
@@ -175,7 +178,7 @@ impl Facts {
         None
     }
 
-    /// The type that a column's values have before they are changed to another one.
+    /// The stored type of a column's values before a change of type.
     pub(in crate::sql::locks) fn stored_type(&self, data_type: &SqlType) -> Option<SqlType> {
         let (base, _) = self.without_domains(data_type)?;
         Some(if base == *data_type { base } else { base.without_modifiers() })
@@ -209,7 +212,7 @@ impl Facts {
         false
     }
 
-    /// The columns of a type, with the tables that they are of.
+    /// The columns of a type, with their tables.
     pub(in crate::sql::locks) fn columns_of(
         &self,
         schema: Option<&str>,
@@ -231,12 +234,13 @@ impl Facts {
         columns
     }
 
-    /// The domain that a name means.
+    /// The domain that a name refers to.
     pub(in crate::sql::locks) fn domain(&self, schema: Option<&str>, name: &str) -> ObjectName {
         self.found(schema, name, |object| self.types.contains_key(object))
     }
 
-    /// Whether an expression is volatile; none where it calls what is not known, with that function's name.
+    /// Determines whether an expression is volatile. If it calls an unknown function, the result names that
+    /// function.
     pub(in crate::sql::locks) fn volatile(&self, expression: &str) -> Volatile {
         self.volatile_within(expression, DEEPEST)
     }
@@ -270,7 +274,7 @@ impl Facts {
         }
     }
 
-    /// Whether a column holds no null, as far as its own mark and the checks on it tell.
+    /// Returns true if a column contains no null, as far as its own constraint and its checks show.
     pub(in crate::sql::locks) fn is_proven_not_null(relation: &Relation, column: &str) -> bool {
         relation.column(column).is_some_and(|column| column.is_not_null)
             || relation
@@ -282,16 +286,16 @@ impl Facts {
     }
 }
 
-/// Whether an expression is volatile.
+/// The volatility of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql::locks) enum Volatile {
     Yes,
     No,
-    /// If this function is.
+    /// Volatile if this function is.
     If(String),
 }
 
-/// A name as a statement has to write it.
+/// A name quoted as a statement requires.
 fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');

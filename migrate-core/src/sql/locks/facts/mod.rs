@@ -1,8 +1,9 @@
-//! Facts about a schema: what a statement's text leaves open.
+//! Facts about a schema, which a statement's text does not show.
 //!
-//! There are three levels of knowledge. With [`Facts::none`] only a statement's own text counts. [`Facts::apply`] follows the
-//! statements of a set, one after the other, so that a later one is judged by what the earlier ones made. And the catalog of a
-//! live database gives all of them at once, [`complete`](Facts::is_complete).
+//! Facts come from three levels of knowledge. With [`Facts::none`], only a statement's own text counts.
+//! [`Facts::apply`] follows the statements of a set one after the other, so that a later one is judged by the
+//! results of the earlier ones. The catalog of a live database provides all facts at once,
+//! [`complete`](Facts::is_complete).
 
 mod lookup;
 mod proof;
@@ -15,7 +16,7 @@ pub(super) use proof::Bounds;
 
 use std::collections::BTreeMap;
 
-/// The name of an object in a schema, as the catalog has it.
+/// The name of an object in a schema, as in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName {
     /// The schema, without quotes.
@@ -25,75 +26,77 @@ pub struct ObjectName {
 }
 
 impl ObjectName {
-    /// A name in a schema.
+    /// Creates the name of an object in a schema.
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
     }
 }
 
-/// What is known of a schema.
+/// The known facts about a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
     /// Tables, views, indexes and sequences.
     pub relations: BTreeMap<ObjectName, Relation>,
-    /// Types that are not PostgreSQL's own.
+    /// The types, except PostgreSQL's own.
     pub types: BTreeMap<ObjectName, TypeKind>,
-    /// Functions that are not PostgreSQL's own.
+    /// The functions, except PostgreSQL's own.
     pub functions: BTreeMap<ObjectName, FunctionFacts>,
-    /// The schemas in which names without one are looked up; objects are made in the first one.
+    /// The search path: the schemas for names without one. Objects are created in the first.
     pub search_path: Vec<String>,
-    /// The server's major version, where it is known.
+    /// The server's major version, if known.
     pub server_version: Option<u32>,
-    /// Whether the session's time zone is UTC, which decides whether times with and without a zone are stored alike.
+    /// True if the session's time zone is UTC: then times with and without time zone are stored alike.
     pub is_utc: Option<bool>,
-    /// Whether what is not here does not exist.
+    /// True if objects that are not listed do not exist.
     pub is_complete: bool,
 }
 
-/// What is known of a function.
+/// The known facts about a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FunctionFacts {
-    /// How its result may change; the most volatile of those with this name.
+    /// The volatility; the most volatile one among the functions with this name.
     pub volatility: Volatility,
-    /// The body of a function in the language SQL that may be put in the place of its call.
+    /// The body of a `LANGUAGE sql` function that the server may inline.
     pub body: Option<String>,
 }
 
-/// What is known of a relation.
+/// The known facts about a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Relation {
     /// The kind.
     pub kind: RelationKind,
-    /// The name by which the database knew it before the first statement that was followed; none for a new one.
+    /// The name that the database knew before the first statement that was followed; `None` for a new
+    /// relation.
     pub origin: Option<ObjectName>,
-    /// Whether it is not written to the log; none where that is not known.
+    /// True if it is unlogged; `None` if that is not known.
     pub is_unlogged: Option<bool>,
-    /// The tablespace; none where it is not known.
+    /// The tablespace; `None` if not known.
     pub tablespace: Option<String>,
-    /// The access method of a table; none where it is not known.
+    /// The access method of a table; `None` if not known.
     pub access_method: Option<String>,
-    /// The columns; none where they are not known.
+    /// The columns; `None` if not known.
     pub columns: Option<Vec<Column>>,
     /// The constraints.
     pub constraints: Vec<Constraint>,
-    /// What it is a partition of, or inherits from.
+    /// The parents, as a partition or by inheritance.
     pub parents: Vec<ObjectName>,
-    /// Whether it is a default partition.
+    /// True for a default partition.
     pub is_default_partition: bool,
-    /// The key by which a partitioned table is partitioned, as `pg_get_partkeydef` writes it: `RANGE (id)`.
+    /// The partition key of a partitioned table, as `pg_get_partkeydef` writes it: `RANGE (id)`.
     pub partition_key: Option<String>,
-    /// The relations that a view reads, and the columns of them; no columns where they are not known.
+    /// The relations that a view reads, with the columns; no columns if they are not known.
     pub reads: Vec<(ObjectName, Vec<String>)>,
-    /// The table that an index is of or that a sequence belongs to.
+    /// The table of an index or of an owned sequence.
     pub table: Option<ObjectName>,
-    /// The columns of an index in order, those of its expressions and its predicate after them; the column of a sequence.
+    /// The columns of an index in order, followed by those in its expressions and its predicate; the column
+    /// of a sequence.
     pub table_columns: Vec<String>,
-    /// Whether an index has an expression or a predicate.
+    /// True if an index has an expression or a predicate.
     pub has_expression: bool,
-    /// Whether an index is unique.
+    /// True if an index is unique.
     pub is_unique: bool,
 }
 
@@ -101,7 +104,7 @@ pub struct Relation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RelationKind {
-    /// A table with rows of its own.
+    /// A table with its own rows.
     Table,
     /// A partitioned table.
     Partitioned,
@@ -125,18 +128,18 @@ pub struct Column {
     pub name: String,
     /// The type.
     pub data_type: Option<SqlType>,
-    /// The collation, where it is not that of the type.
+    /// The collation, if it differs from that of the type.
     pub collation: Option<String>,
-    /// Whether it is known to hold no null.
+    /// True if it certainly contains no null.
     pub is_not_null: bool,
-    /// Whether a statement that was followed has added it.
+    /// True if a followed statement added it.
     pub is_new: bool,
-    /// Whether it is a generated column whose values are not stored; none where that is not known.
+    /// True for a generated column whose values are not stored; `None` if that is not known.
     pub is_virtual: Option<bool>,
 }
 
 impl Column {
-    /// A column that may be null.
+    /// Creates a nullable column.
     pub fn new(name: impl Into<String>, data_type: Option<SqlType>) -> Self {
         Self {
             name: name.into(),
@@ -153,19 +156,19 @@ impl Column {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Constraint {
-    /// The name; none where the server chose it and it is not known.
+    /// The name; `None` if the server chose it and it is not known.
     pub name: Option<String>,
     /// The kind.
     pub kind: ConstraintKind,
-    /// The columns that it names.
+    /// The columns.
     pub columns: Vec<String>,
-    /// Whether all rows were checked.
+    /// True if all rows were checked.
     pub is_validated: bool,
     /// The expression of a CHECK.
     pub expression: Option<String>,
-    /// The table that a foreign key refers to.
+    /// The table that a foreign key references.
     pub references: Option<ObjectName>,
-    /// The columns of that table; none for its primary key.
+    /// The referenced columns; empty for the primary key.
     pub referenced_columns: Vec<String>,
 }
 
@@ -188,7 +191,7 @@ pub enum ConstraintKind {
 }
 
 impl Constraint {
-    /// A constraint on these columns that holds for all rows.
+    /// Creates a validated constraint on these columns.
     pub fn new(name: Option<String>, kind: ConstraintKind, columns: Vec<String>) -> Self {
         Self {
             name,
@@ -203,7 +206,7 @@ impl Constraint {
 }
 
 impl Relation {
-    /// A new relation of this kind.
+    /// Creates a relation of this kind.
     pub fn new(kind: RelationKind) -> Self {
         Self {
             kind,
@@ -224,7 +227,7 @@ impl Relation {
         }
     }
 
-    /// The column of this name.
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().flatten().find(|column| column.name == name)
     }
@@ -239,7 +242,7 @@ impl Relation {
 }
 
 impl FunctionFacts {
-    /// A function, with its body where that is an expression of the language SQL.
+    /// Creates a function, with its body if that is a `LANGUAGE sql` expression.
     pub fn new(volatility: Volatility, body: Option<String>) -> Self {
         Self { volatility, body }
     }

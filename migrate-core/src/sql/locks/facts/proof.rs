@@ -1,9 +1,9 @@
-//! What CHECK constraints prove, by their text: the server's `predicate_implied_by` for the forms that people write.
+//! Proofs from the text of CHECK constraints: the server's `predicate_implied_by` for common forms.
 
 use crate::sql::lexer::tokens;
 use crate::sql::token::{Token, TokenKind};
 
-/// Whether a check can only hold for a row in which this column is not null.
+/// Returns true if a check fails for every row in which this column is null.
 pub(in crate::sql::locks) fn excludes_null(expression: &str, column: &str) -> bool {
     let wanted = [column, "is", "not", "null"];
     conjuncts(&words(expression)).iter().any(|terms| terms.iter().map(String::as_str).eq(wanted))
@@ -18,7 +18,8 @@ pub(in crate::sql::locks) struct Bounds {
 }
 
 impl Bounds {
-    /// Of a key such as `RANGE (id)` and bounds such as `FROM (200) TO (300)`; none for other ways to partition.
+    /// Parses a key such as `RANGE (id)` and bounds such as `FROM (200) TO (300)`; `None` for other kinds of
+    /// partitioning.
     pub(in crate::sql::locks) fn read(key: &str, bounds: &str) -> Option<Bounds> {
         let key = words(key);
         let [range, open, column, close] = key.as_slice() else { return None };
@@ -35,7 +36,7 @@ impl Bounds {
         Some(Bounds { column: column.clone(), from: bound(&from, "minvalue"), to: bound(&to, "maxvalue") })
     }
 
-    /// Whether a check shows that every row is within the bounds.
+    /// Returns true if a check proves that every row is within the bounds.
     pub(in crate::sql::locks) fn are_implied_by(&self, expression: &str) -> bool {
         let terms = conjuncts(&words(expression));
         let has = |signs: &[&str], wanted: &Option<String>, is_within: fn(i128, i128) -> bool| {
@@ -51,7 +52,7 @@ impl Bounds {
             && has(&["<"], &self.to, |value, to| value <= to)
     }
 
-    /// Whether a check shows that no row is within the bounds, as it must be of a default partition.
+    /// Returns true if a check proves that no row is within the bounds, as a default partition requires.
     pub(in crate::sql::locks) fn are_excluded_by(&self, expression: &str) -> bool {
         conjuncts(&words(expression)).iter().any(|term| self.excludes(term))
     }
@@ -106,13 +107,13 @@ fn compared<'t>(term: &'t [String], column: &str) -> Option<(&'t str, String)> {
     (name == column && !value.is_empty()).then(|| (sign.as_str(), constant(value)))
 }
 
-/// A constant without the cast that `pg_get_constraintdef` writes behind it.
+/// A constant without the cast that `pg_get_constraintdef` appends.
 fn constant(value: &[String]) -> String {
     let end = value.iter().position(|word| word == "::").unwrap_or(value.len());
     without_parentheses(&value[..end]).concat()
 }
 
-/// The words of an expression, folded; strings and quoted names as they are read.
+/// The words of an expression, folded; strings and quoted names as the server reads them.
 fn words(expression: &str) -> Vec<String> {
     let word = |token: Token| {
         let written = token.text(expression);
@@ -125,7 +126,7 @@ fn words(expression: &str) -> Vec<String> {
     tokens(expression).filter(|token| !token.is_trivia()).map(word).collect()
 }
 
-/// The terms that AND joins, without the parentheses around them.
+/// The terms joined by AND, without the parentheses around them.
 fn conjuncts(terms: &[String]) -> Vec<Vec<String>> {
     let terms = without_parentheses(terms);
     let parts = split(terms, "and");
@@ -159,7 +160,7 @@ fn without_parentheses(mut terms: &[String]) -> &[String] {
     terms
 }
 
-/// Whether no parenthesis closes that was not opened among these.
+/// Returns true if no parenthesis is closed that was not opened within these terms.
 fn is_balanced(terms: &[String]) -> bool {
     let mut depth = 0_i32;
     terms.iter().all(|word| {

@@ -1,4 +1,4 @@
-//! What is known after a statement.
+//! Replay: the effect of a statement on the facts.
 
 use super::{
     Column, Constraint, ConstraintKind as Kind, Facts, FunctionFacts, ObjectName, Relation, RelationKind,
@@ -14,7 +14,8 @@ use crate::sql::statement::{
 use crate::sql::token::TokenKind;
 
 impl Facts {
-    /// Adds what a statement makes, and takes away what it drops. What can't be told from its text is left as it is.
+    /// Adds the objects that a statement creates, and removes those that it drops. Facts that its text does
+    /// not determine stay as they are.
     ///
     /// # Examples
     ///
@@ -57,7 +58,7 @@ impl Facts {
             }
             StatementKind::Drop(drop) => self.drop_objects(&drop),
             StatementKind::Set(set) => self.set(&set),
-            // It may have made anything.
+            // It may have created anything.
             StatementKind::Do(_) | StatementKind::Call(_) | StatementKind::Execute => {
                 self.is_complete = false;
             }
@@ -65,7 +66,7 @@ impl Facts {
         }
     }
 
-    /// The object that a statement makes: without a schema it is made in the first one of the search path.
+    /// The object that a statement creates; without a schema, it is in the first schema of the search path.
     fn new_name(&self, name: &QualifiedName<'_>) -> ObjectName {
         let schema = name.schema().map(|schema| schema.folded().into_owned());
         let first = || self.search_path.first().cloned().unwrap_or_default();
@@ -109,7 +110,8 @@ impl Facts {
         }
     }
 
-    /// None where they are not known: of a query, of a type, of a table that is not known.
+    /// The columns of a new table; `None` if they are not known: from a query, from a type, from an unknown
+    /// table.
     fn columns_of_new(&self, create: &CreateTable<'_>, templates: &[ObjectName]) -> Option<Vec<Column>> {
         if create.query.is_some() || create.of_type.is_some() {
             return None;
@@ -123,7 +125,7 @@ impl Facts {
         Some(columns)
     }
 
-    /// What comes with a column: its constraints and its sequence.
+    /// Adds the parts of a new column: its constraints and its sequence.
     fn add_column_parts(&mut self, table: &ObjectName, column: &ColumnDefinition<'_>) {
         let name = column.name.folded().into_owned();
         let is_serial = column.type_name.as_ref().is_some_and(statement::TypeName::is_serial);
@@ -139,7 +141,7 @@ impl Facts {
         }
     }
 
-    /// `column` is the one that a column's own constraint is of.
+    /// Adds a constraint; `column` is the column to which a column constraint belongs.
     fn add_constraint(
         &mut self,
         table: &ObjectName,
@@ -196,7 +198,7 @@ impl Facts {
         relation.constraints.push(constraint);
     }
 
-    /// The columns of a table that an expression names.
+    /// The columns of a table that an expression mentions.
     fn columns_named(&self, table: &ObjectName, expression: Fragment<'_>) -> Vec<String> {
         let columns = self.relations.get(table).and_then(|relation| relation.columns.as_ref());
         let is_named = |column: &&Column| names_in(expression).any(|name| name == column.name);
@@ -536,7 +538,8 @@ impl Facts {
         }
     }
 
-    /// Drops a relation, its partitions, indexes and sequences, the views that read it, and the foreign keys that refer to it.
+    /// Drops a relation, its partitions, indexes and sequences, the views that read it, and the foreign keys
+    /// that reference it.
     fn drop_relation(&mut self, name: &ObjectName) {
         let mut gone: Vec<ObjectName> = vec![name.clone()];
         gone.extend(self.descendants(name).into_iter().cloned());
@@ -584,7 +587,7 @@ fn kind_and_columns(kind: &ConstraintKind<'_>) -> (Kind, Vec<String>) {
     }
 }
 
-/// The name that the server gives a constraint without one (`ChooseConstraintName`), unless it is taken.
+/// The name that the server gives an unnamed constraint (`ChooseConstraintName`), unless it is taken.
 fn chosen_name(table: &ObjectName, kind: Kind, columns: &[String]) -> String {
     let suffix = match kind {
         Kind::PrimaryKey => return format!("{}_pkey", table.name),
@@ -595,7 +598,7 @@ fn chosen_name(table: &ObjectName, kind: Kind, columns: &[String]) -> String {
         Kind::ForeignKey => "fkey",
     };
     let mut parts = vec![table.name.as_str()];
-    // A check on several columns is called after none of them.
+    // The name of a check on several columns contains none of them.
     if kind != Kind::Check || columns.len() == 1 {
         parts.extend(columns.iter().map(String::as_str));
     }
@@ -631,7 +634,7 @@ fn strings_in<'t>(fragment: Fragment<'t>) -> impl Iterator<Item = String> + use<
     })
 }
 
-/// What a string constant stands for, of those that functions are written in.
+/// The value of a string constant, for the kinds in which function bodies are written.
 fn string(fragment: Fragment<'_>) -> Option<String> {
     let token = fragment.tokens().first()?;
     let written = fragment.written(*token);
