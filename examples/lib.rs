@@ -1,9 +1,9 @@
-//! What the examples share: a database to run against.
+//! Shared code of the examples: a database to run against.
 
 use migrate_postgres::testing::{self, TestingError};
 use std::env;
 
-/// The database that an example runs against.
+/// The database that an example uses.
 #[derive(Debug)]
 pub struct Database {
     url: String,
@@ -12,12 +12,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database that `DATABASE_URL` names, or without it a new one, on a PostgreSQL that is started for this process
-    /// and goes with it.
+    /// Opens the database at `DATABASE_URL`. Without that variable it creates a new one, on a PostgreSQL that
+    /// is started for this process and ends with it.
     ///
     /// # Errors
     ///
-    /// Without `DATABASE_URL` and without PostgreSQL on this machine: the error says what to install.
+    /// If `DATABASE_URL` is not set and this machine has no PostgreSQL: the error says what to install.
     pub async fn open() -> Result<Database, TestingError> {
         if let Some(url) = env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
             return Ok(Database { url, _own: None });

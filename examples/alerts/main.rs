@@ -1,11 +1,12 @@
-//! A service that sends an alert when a migration takes long, while it does, and when one fails; and counters for rules over
-//! metrics to look at.
+//! A service that sends an alert while a migration is slow and when one fails, and that counts metrics for
+//! alerting rules.
 //!
 //! ```sh
 //! cargo run --example alerts
 //! ```
 //!
-//! It takes the database of `DATABASE_URL`. Without one it starts the machine's PostgreSQL for itself and leaves nothing behind.
+//! It uses the database at `DATABASE_URL`. Without that variable it starts the machine's PostgreSQL for
+//! itself and removes it at the end.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -23,7 +24,7 @@ static MIGRATIONS: Migrator = migrate!("alerts/migrations");
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let database = Database::open().await?;
-    // In a service: an exporter, that of Prometheus say.
+    // In a service, this would be an exporter such as Prometheus's.
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install()?;
@@ -35,13 +36,14 @@ async fn main() -> anyhow::Result<()> {
         MIGRATIONS.clone().slow_after(Duration::from_millis(300)).lock_timeout(Duration::from_secs(20));
     let migrator = migrator.on_event(move |event| {
         if matches!(event, Event::Slow { .. } | Event::Failed { .. } | Event::Stopped { .. }) {
-            // Sending takes time, and this stands between two messages to the server: somebody else does it.
+            // Sending takes time, and this call happens between two messages to the server, so another task
+            // does it.
             drop(alerts.send(event.to_string()));
         }
     });
     migrator.clone().up_to("0001_create_orders").run(database.url()).await?;
 
-    // A nightly report reads the orders in one long transaction, which the next migration waits for.
+    // A nightly report reads the orders in one long transaction, for which the next migration has to wait.
     let client = connect(database.url()).await?;
     client.batch_execute("SET application_name = 'nightly report'; BEGIN; TABLE orders").await?;
     let report = tokio::spawn(end_of_report(client, is_alerted.clone()));
@@ -51,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     println!("{}", rules(&snapshotter).join("\n"));
 
     if outcome.is_err() {
-        // Somebody has read the alert, and puts right what was in the way of the third migration.
+        // An operator has read the alert and fixes the data that blocked the third migration.
         connect(database.url()).await?.batch_execute("UPDATE orders SET price = 1 WHERE price = 0").await?;
         println!("{}", migrator.run(database.url()).await?);
     }
@@ -66,13 +68,13 @@ async fn connect(url: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-/// The report ends when somebody has heard that it is in the way.
+/// Ends the report after the alert that it blocks the migration.
 async fn end_of_report(client: Client, is_alerted: Arc<Notify>) -> anyhow::Result<()> {
     is_alerted.notified().await;
     Ok(client.batch_execute("COMMIT").await?)
 }
 
-/// Stands for whatever wakes somebody up.
+/// Stands for a pager.
 async fn send_alerts(mut inbox: UnboundedReceiver<String>, is_alerted: Arc<Notify>) {
     while let Some(text) = inbox.recv().await {
         eprintln!("ALERT {text}");
@@ -80,7 +82,7 @@ async fn send_alerts(mut inbox: UnboundedReceiver<String>, is_alerted: Arc<Notif
     }
 }
 
-/// What rules over the metrics would find: see `docs/observability.md` for those of Prometheus.
+/// The findings of alerting rules: see `docs/observability.md` for those of Prometheus.
 fn rules(snapshotter: &Snapshotter) -> Vec<String> {
     let mut firing = Vec::new();
     for (key, _, _, value) in snapshotter.snapshot().into_vec() {

@@ -1,13 +1,14 @@
-//! An HTTP service that migrates its database before it listens, over the pool that it serves from. Its readiness route tells
-//! which migration the schema is at.
+//! An HTTP service that migrates its database before it listens, over the connection pool that it serves
+//! from. Its readiness route reports the migration that the schema has reached.
 //!
 //! ```sh
 //! cargo run --example axum_service
 //! curl localhost:8080/ready
 //! ```
 //!
-//! It takes the database of `DATABASE_URL`; without one it starts the machine's PostgreSQL for itself. It listens on `PORT`:
-//! 8080 without it, any free port for 0. SIGTERM and Ctrl-C let it answer what it was asked, and stop.
+//! It uses the database at `DATABASE_URL`. Without that variable it starts the machine's PostgreSQL for
+//! itself. It listens on `PORT`: 8080 by default, any free port for 0. On SIGTERM and Ctrl-C it finishes the
+//! open requests and stops.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -32,7 +33,8 @@ async fn main() -> anyhow::Result<()> {
     let database = Database::open().await?;
     let pool = Pool::builder(Manager::new(database.url().parse()?, NoTls)).build()?;
 
-    // Before the first request. Any number of replicas may do so at once: one migrates, the others wait for it.
+    // Migrate before the first request. Any number of replicas may do so at once: one migrates, the others
+    // wait for it.
     let report = MIGRATIONS.run(&pool).await?;
     println!("{report}");
 
@@ -46,12 +48,13 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the schema stands, by one query: 200 when all of this program's migrations are applied, 503 when not.
+/// The state of the schema, from one query: 200 if all of this program's migrations are applied, otherwise
+/// 503.
 async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
     let position = match MIGRATIONS.position(&pool).await {
         Ok(position) => position,
         Err(error) => {
-            // The message names hosts and roles: for the log, not for whoever asks.
+            // The message names hosts and roles, so it goes to the log and not to the client.
             eprintln!("not ready: {error}");
             return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false })));
         }
@@ -60,7 +63,7 @@ async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
         SetPosition::UpToDate { applied } | SetPosition::Behind { applied, .. } => {
             applied.checked_sub(1).and_then(|last| MIGRATIONS.set().get(last)).map(|m| m.name().to_owned())
         }
-        // A newer release was here already; its migrations are no hindrance to this one.
+        // A newer release was here already. Its migrations do not affect this one.
         SetPosition::Ahead { newer } => newer.last().map(|newer| newer.name.clone()),
         _ => None,
     };
@@ -81,7 +84,7 @@ async fn greetings(State(pool): State<Pool>) -> Result<Json<Vec<String>>, Status
     })
 }
 
-/// Ends at SIGTERM or Ctrl-C. Both are listened for from here on.
+/// Completes on SIGTERM or Ctrl-C. The handlers for both are installed immediately.
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

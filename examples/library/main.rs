@@ -1,11 +1,11 @@
-//! An application and a library, each with migrations of its own, in one database.
+//! An application and a library in one database, each with its own migrations.
 //!
 //! ```sh
 //! cargo run --example library
 //! ```
 //!
-//! The library is the crate in `examples/library/audit-log`. It takes the database of `DATABASE_URL`; without one it starts the
-//! machine's PostgreSQL for itself and leaves nothing behind.
+//! The library is the crate in `examples/library/audit-log`. The example uses the database at `DATABASE_URL`.
+//! Without that variable it starts the machine's PostgreSQL for itself and removes it at the end.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await?;
     tokio::spawn(connection);
 
-    // The library knows what its tables are; the application knows when.
+    // The library knows its tables; the application decides when to migrate them.
     println!("audit_log: {}", audit_log::migrate(&client).await?);
     println!("default:   {}", MIGRATIONS.run(&client).await?);
 

@@ -1,11 +1,12 @@
-//! Migrates a database by a directory that is compiled into the program, prints what was done as a table, and boots again:
-//! then there is nothing to do, and one query tells.
+//! Migrates a database with a directory that is compiled into the program, prints the report as a table, and
+//! boots again: the second boot has nothing to do, which one query shows.
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
 //!
-//! It takes the database of `DATABASE_URL`. Without one it starts the machine's PostgreSQL for itself and leaves nothing behind.
+//! It uses the database at `DATABASE_URL`. Without that variable it starts the machine's PostgreSQL for
+//! itself and removes it at the end.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -13,7 +14,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use migrate_examples::Database;
 use migrate_postgres::{Migrator, Report, migrate};
 
-/// The scripts in `examples/quickstart/migrations`, read and checked when this is compiled.
+/// The scripts in `examples/quickstart/migrations`, read and checked at compile time.
 static MIGRATIONS: Migrator = migrate!("quickstart/migrations");
 
 #[tokio::main]
@@ -30,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A report is data; how it looks is the program's own affair.
+/// A report is data; the program decides how to display it.
 fn table(report: &Report) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["migration", "", "statements", "took"]);

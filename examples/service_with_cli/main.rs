@@ -1,4 +1,4 @@
-//! A service with a subcommand that looks after its schema: the commands of the program `migrate`, over the embedded set.
+//! A service with a subcommand for its schema: the commands of the program `migrate`, for the embedded set.
 //!
 //! ```sh
 //! cargo run --example service_with_cli -- migrate --help
@@ -13,8 +13,8 @@ use migrate_postgres::{Migrator, cli, migrate};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The scripts in `examples/service_with_cli/migrations`, read and checked when this is compiled, with all settings: the
-/// boot and the commands call this, so neither can go by settings that the other does not have.
+/// The scripts in `examples/service_with_cli/migrations`, read and checked at compile time, with all
+/// settings. The boot and the commands both call this function, so they can't use different settings.
 fn migrator() -> Migrator {
     migrate!("service_with_cli/migrations").lock_wait(Duration::from_secs(120))
 }
@@ -29,11 +29,11 @@ struct Service {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Migrate, and greet
+    /// Migrate, then greet
     Serve,
-    /// Look after the database's schema
+    /// Manage the database schema
     Migrate(Box<cli::Cli>),
-    /// Print a script that completes command lines in a shell
+    /// Print a shell completion script
     Completions {
         /// The shell
         shell: Shell,
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What the service does at boot, without any command.
+/// The boot of the service, without any subcommand.
 async fn serve() -> ExitCode {
     let Ok(url) = std::env::var("DATABASE_URL") else {
         eprintln!("set DATABASE_URL");

@@ -1,4 +1,4 @@
-//! The examples, run as their readers run them.
+//! The examples, run as readers run them.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// The example as `cargo test` has built it.
+/// The example as built by `cargo test`.
 fn example(name: &str) -> Command {
     let test = env::current_exe().unwrap();
     let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(path.is_file(), "{} is not built: cargo build --examples", path.display());
     let mut command = Command::new(path);
-    // Each example with a server and a database of its own.
+    // Each example gets its own server and database.
     command.env_remove("DATABASE_URL");
     command
 }
@@ -117,7 +117,7 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
-/// Stopped also when the test fails.
+/// Stopped even if the test fails.
 struct Service(Child);
 
 impl Service {

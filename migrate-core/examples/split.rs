@@ -6,8 +6,9 @@
 //! cargo run -p migrate-core --example split -- --parsed migration.sql  # what its statements do, as JSON
 //! ```
 //!
-//! For each statement: byte offsets of its start and end, line, and what makes it refuse a transaction or `-`.
-//! For each fault: byte offset, what is wrong and how to mend it. For each token: byte offsets and kind.
+//! For each statement: the byte offsets of its start and end, its line, and the reason why it refuses a
+//! transaction, or `-`. For each fault: the byte offset, the fault and its fix. For each token: the byte
+//! offsets and the kind.
 
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
@@ -50,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is known of a statement, as members of a JSON object: what `tests/regress/parsed.py` compares.
+/// The properties of a statement as members of a JSON object, which `tests/regress/parsed.py` compares.
 fn parsed(statement: &ParsedStatement<'_>) -> Vec<String> {
     let kind = format!("{:?}", statement.kind);
     let kind = kind.split(['(', ' ']).next().unwrap_or_default();

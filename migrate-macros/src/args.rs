@@ -5,7 +5,8 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, LitBool, LitStr, Token};
 
-/// `migrate!("dir", set = "name", placeholders = ["name", …], history_schema = "ops", …)`, each part of it optional.
+/// `migrate!("dir", set = "name", placeholders = ["name", …], history_schema = "ops", …)`; every part is
+/// optional.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) directory: Option<LitStr>,
@@ -14,17 +15,17 @@ pub(crate) struct Args {
     pub(crate) settings: Vec<Setting>,
 }
 
-/// A setting of the set, with its value as the output names it.
+/// A setting of the set, with its value as an expression in the output.
 pub(crate) struct Setting {
     pub(crate) key: Ident,
     pub(crate) value: TokenStream,
 }
 
-/// The keys, for the error of an unknown one.
+/// The keys, for the error about an unknown one.
 const KEYS: &str = "the keys are `set`, `placeholders`, `history_schema`, `history_table`, `program`, `lock_timeout`, \
                     `statement_timeout`, `allow_out_of_order`, `allow_ahead`, `allow_missing` and `ignore_foreign_history`";
 
-/// What stands before the arguments: the crate whose paths the output names.
+/// The crate whose paths the output names, and the arguments after it.
 pub(crate) struct Call {
     pub(crate) krate: TokenStream,
     pub(crate) args: Args,
@@ -61,7 +62,7 @@ impl Parse for Args {
 }
 
 impl Args {
-    /// `key = value`.
+    /// Parses `key = value`.
     fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let Ok(key) = input.parse::<Ident>() else {
             return Err(
@@ -89,7 +90,7 @@ impl Args {
     }
 }
 
-/// The value of a setting.
+/// Parses the value of a setting.
 fn setting(key: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(match key.to_string().as_str() {
         "history_schema" => {
@@ -115,7 +116,7 @@ fn setting(key: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
     })
 }
 
-/// A timeout as scripts write it, `"500ms"`, `"2s"` or `"5min"`; `"off"` is no timeout.
+/// Parses a timeout as in scripts: `"500ms"`, `"2s"` or `"5min"`; `"off"` means no timeout.
 fn timeout(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let span = input.span();
     let expected = "expected a time such as \"500ms\", \"2s\" or \"5min\", or \"off\"";
@@ -129,7 +130,7 @@ fn timeout(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis))))
 }
 
-/// A name, which has at least one character that can be seen.
+/// Parses a name, which needs at least one visible character.
 fn name(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {
     let name = text(input, what)?;
     if name.value().trim().is_empty() {
@@ -138,7 +139,7 @@ fn name(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {
     Ok(name)
 }
 
-/// `["name", …]`, each a name for a placeholder, and each once.
+/// Parses `["name", …]`: valid placeholder names without duplicates.
 fn names(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
     let expected = "expected the names of placeholders, as in `placeholders = [\"schema\"]`";
     let content;

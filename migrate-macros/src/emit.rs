@@ -1,4 +1,4 @@
-//! The set of a directory as constants.
+//! The output: the set of a directory as constants.
 
 use crate::args::Setting;
 use migrate_core::directory::Directory;
@@ -8,7 +8,8 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use std::path::Path;
 
-/// An expression of literals only. The texts are `include_str!`, so that Cargo and the compiler track each file.
+/// Emits an expression that consists of literals. The texts are `include_str!`, so that Cargo and the
+/// compiler track each file.
 pub(crate) fn set(
     krate: &TokenStream,
     name: &str,

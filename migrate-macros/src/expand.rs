@@ -1,4 +1,4 @@
-//! From the arguments of `migrate!` to its output.
+//! Expansion of `migrate!`.
 
 use crate::args::Call;
 use crate::emit;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const DEFAULT_DIRECTORY: &str = "migrations";
 
-/// What `embed!` expands to: an expression in any case, so that an error brings no second one with it.
+/// Expands `embed!`. The output is always an expression, so that an error does not cause a second one.
 pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     let call: Call = match syn::parse2(input) {
         Ok(call) => call,
@@ -19,7 +19,7 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     };
     let relative = call.args.directory.as_ref().map_or(DEFAULT_DIRECTORY.to_owned(), syn::LitStr::value);
     let span = call.args.directory.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
-    // Without `.` and slashes at the end.
+    // Drops `.` components and trailing slashes.
     let folder: PathBuf = manifest_dir.join(&relative).components().collect();
     let reading = call.args.placeholders.as_ref().map_or(Reading::default(), |names| {
         Reading::default().placeholders(names.iter().map(syn::LitStr::value))
@@ -33,13 +33,14 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     }
 }
 
-/// The migrations of a folder, or what is wrong with it in messages of their own.
+/// Reads the migrations of a folder; each problem becomes a separate message.
 fn read(folder: &Path, relative: &str, reading: &Reading) -> Result<Directory, Vec<String>> {
     if folder.to_str().is_none() {
         return Err(vec![format!("the path `{}` is not UTF-8", folder.display())]);
     }
     let files = folder::collect(folder).map_err(|error| vec![describe(&error)])?;
-    // The path as the call has it, which is relative to the manifest, so that a click on it opens the file.
+    // Use the path as given in the call, which is relative to the manifest, so that a click on it opens the
+    // file.
     reading.read(files).map_err(|problems| problems.under(relative).iter().map(ToString::to_string).collect())
 }
 
@@ -57,7 +58,7 @@ fn describe(error: &FolderError) -> String {
     }
 }
 
-/// Each message as an error of its own, all of them in one build.
+/// Emits each message as a separate error, all in one build.
 fn errors(span: Span, messages: &[String]) -> TokenStream {
     let (last, others) = messages.split_last().expect("a refusal has a reason");
     quote_spanned! { span => {

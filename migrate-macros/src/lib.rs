@@ -1,7 +1,8 @@
 //! The proc macros behind `migrate_postgres::migrate!` and `#[migrate_postgres::test]`.
 //!
-//! Nobody names this crate: the `macro_rules!` shell `migrate!` of `migrate-postgres` hands `embed!` its `$crate` and the arguments, so
-//! that its output names only paths that work through any re-export.
+//! Users do not name this crate. The `macro_rules!` shell `migrate!` in `migrate-postgres` passes its
+//! `$crate` and the arguments to `embed!`, so that the output contains only paths that work through any
+//! re-export.
 
 mod args;
 mod emit;
@@ -10,8 +11,8 @@ mod test_attribute;
 
 use proc_macro::TokenStream;
 
-/// `embed!($crate, <arguments of migrate!>)`: the set of a migration directory as constants, or everything that is
-/// wrong with it as errors.
+/// `embed!($crate, <arguments of migrate!>)`: emits the set of a migration directory as constants, or every
+/// problem as an error.
 #[doc(hidden)]
 #[proc_macro]
 pub fn embed(input: TokenStream) -> TokenStream {
@@ -19,10 +20,10 @@ pub fn embed(input: TokenStream) -> TokenStream {
     expand::embed(input.into(), manifest_dir.as_ref()).into()
 }
 
-/// An `async fn` as a test with a freshly migrated database of its own.
+/// Turns an `async fn` into a test with its own freshly migrated database.
 ///
-/// Tests need the feature `testing`, which belongs into `[dev-dependencies]`. Outside of tests the attribute expands to nothing, so
-/// that `cargo build` does without.
+/// Tests need the feature `testing`, which belongs in `[dev-dependencies]`. Outside of tests the attribute
+/// expands to nothing, so that `cargo build` works without the feature.
 ///
 /// ```text
 /// #[migrate_postgres::test]
@@ -31,20 +32,21 @@ pub fn embed(input: TokenStream) -> TokenStream {
 ///
 /// | option | migrations |
 /// |---|---|
-/// | none | of the folder `migrations`, as `migrate!()` |
-/// | `migrations = "db/migrations"` | of that folder, as `migrate!("db/migrations")` |
-/// | `set = crate::MIGRATIONS` | of a `Migrator` that is embedded elsewhere: compiles quicker, since each `migrate!` embeds its folder |
+/// | none | from the folder `migrations`, as with `migrate!()` |
+/// | `migrations = "db/migrations"` | from that folder, as with `migrate!("db/migrations")` |
+/// | `set = crate::MIGRATIONS` | from a `Migrator` embedded elsewhere: compiles faster, because each `migrate!` embeds its folder |
 ///
-/// With `schema` beside it the test gets a schema of its own in a database that it shares with others, instead of a
-/// database. `crate = path` says where `migrate_postgres` is if it isn't at `::migrate_postgres`.
+/// If `schema` is added, the test gets its own schema in a shared database instead of its own database.
+/// `crate = path` gives the path of `migrate_postgres` if it differs from `::migrate_postgres`.
 ///
-/// The function takes any number of arguments of types that are `FromTestDatabase`: a connected
-/// `tokio_postgres::Client`, a `tokio_postgres::Config`, a `deadpool_postgres::Pool` (feature `deadpool`), a `String` with
-/// the URL, or `&Database`, which gives them all. It returns nothing, or a `Result`. It runs on a tokio runtime of its own, on
-/// the test's thread.
+/// The function takes any number of arguments of types that implement `FromTestDatabase`: a connected
+/// `tokio_postgres::Client`, a `tokio_postgres::Config`, a `deadpool_postgres::Pool` (feature `deadpool`), a
+/// `String` with the URL, or `&Database`, which provides them all. It returns nothing or a `Result`. It runs
+/// on its own tokio runtime, on the test's thread.
 ///
-/// When the test passes, connections that are left are closed and the database is dropped. When it fails, by a panic or an
-/// `Err`, the database is kept and its URL is written to standard error; it goes when the same test runs again.
+/// If the test passes, remaining connections are closed and the database is dropped. If it fails, by a panic
+/// or an `Err`, the database is kept until the same test runs again, and its URL is written to standard
+/// error.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test_attribute::expand(args.into(), item.into()).into()

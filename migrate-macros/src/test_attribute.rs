@@ -1,11 +1,11 @@
-//! `#[migrate_postgres::test]`: from an async function to a test with a database of its own.
+//! `#[migrate_postgres::test]`: turns an async function into a test with its own database.
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{LitStr, Token};
 
-/// `#[test(migrations = "dir", set = path, schema, crate = path)]`, each part of it optional.
+/// `#[test(migrations = "dir", set = path, schema, crate = path)]`; every part is optional.
 #[derive(Default)]
 struct Args {
     migrations: Option<LitStr>,
@@ -14,7 +14,7 @@ struct Args {
     krate: Option<TokenStream>,
 }
 
-/// An async function as it was written. Its types are passed on as they are, so no parser of types is needed.
+/// An async function as written. Its types are passed on unchanged, so no type parser is needed.
 struct Function {
     attributes: TokenStream,
     should_panic: bool,
@@ -22,13 +22,14 @@ struct Function {
     name: Ident,
     /// Each argument's tokens.
     arguments: Vec<TokenStream>,
-    /// The parentheses and what is in them.
+    /// The parentheses and their contents.
     inputs: Group,
     output: TokenStream,
     body: Group,
 }
 
-/// What the attribute expands to. The function stands there in any case, so that an error brings no others with it.
+/// Expands the attribute. The output always contains the function, so that an error does not cause further
+/// ones.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     match (Args::parse.parse2(args), Function::parse.parse2(item)) {
         (Ok(args), Ok(function)) => emit(&args, &function),
@@ -50,13 +51,13 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
     };
     let scope = if args.schema { quote!(Schema) } else { quote!(Database) };
     let keep = !function.should_panic;
-    // With the argument's place, for the error of a type that no database gives.
+    // Use the argument's span, for the error about a type that no database provides.
     let given = arguments.iter().map(|argument| {
         let span = argument.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
         quote_spanned!(span=> #krate::testing::__private::given(database).await?)
     });
-    // `testing` is a feature of the tests' build only. Of every other build `#[test]` takes the function away: "These functions are
-    // only compiled when in test mode" (the Rust reference, the test attribute).
+    // `testing` is a feature of the tests' build only. In every other build `#[test]` removes the function:
+    // "These functions are only compiled when in test mode" (the Rust reference, the test attribute).
     quote! {
         #[::core::prelude::v1::test]
         #attributes
@@ -123,7 +124,7 @@ impl Args {
     }
 }
 
-/// `= tokens`, up to the next comma.
+/// Parses `= tokens`, up to the next comma.
 fn value(input: ParseStream<'_>, what: &str) -> syn::Result<TokenStream> {
     input.parse::<Token![=]>()?;
     let mut tokens = TokenStream::new();
@@ -172,7 +173,7 @@ impl Parse for Function {
     }
 }
 
-/// The attributes above a function, and whether one says that the test is to panic.
+/// The attributes of a function; true if one of them says that the test should panic.
 fn attributes(input: ParseStream<'_>) -> syn::Result<(TokenStream, bool)> {
     let (mut attributes, mut should_panic) = (TokenStream::new(), false);
     while input.peek(Token![#]) {
@@ -193,7 +194,7 @@ fn group(input: ParseStream<'_>, delimiter: Delimiter, what: &str) -> syn::Resul
     }
 }
 
-/// Splits arguments at the commas that are not within `<…>`.
+/// Splits arguments at commas outside of `<…>`.
 fn split(inputs: TokenStream) -> Vec<TokenStream> {
     let (mut arguments, mut current, mut depth) = (Vec::new(), TokenStream::new(), 0_u32);
     let mut is_arrow = false;

@@ -1,4 +1,4 @@
-//! The line that a crate with migrations has in its `build.rs`: a new file is then never missed.
+//! The line for the `build.rs` of a crate with migrations, so that Cargo notices new files.
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");

@@ -1,31 +1,32 @@
-//! Accepting an edit: which texts may become the ones that count, and which are refused.
+//! Acceptance of edits: the texts that are accepted, and those that are refused.
 
 use crate::support::{applied, digest_after, interrupted, set_of, state_of, with_text, words};
 use migrate_core::history::{Applied, HistoryState, Kept};
 use migrate_core::plan::{Accept, Action, Interruption, Plan, Policies, Refused, Superseded};
 use migrate_core::{Checksum, Set, SqlMigration, Version};
 
-/// The text of the migration of version 1 when it was applied.
+/// The text with which the migration of version 1 was applied.
 const APPLIED: &str = "CREATE TABLE a ();\n";
 
 fn version(number: &'static str) -> Version {
     Version::numeric(number)
 }
 
-/// A set whose first migration has this text, with a second and a repeatable one.
+/// A set whose first migration has this text, followed by a second and a repeatable one.
 fn set(first: &str) -> Set {
     let views = SqlMigration::new(version("R__v"), "R__v", crate::support::script("R__v.sql", "VIEW 2"));
     set_of([with_text(1, first), with_text(2, "SELECT 2;"), views])
 }
 
-/// A history in which migration 1 was applied with its first text, which the history kept, and the others as they are.
+/// A history in which migration 1 was applied with its first text, which was stored, and the others with
+/// their current texts.
 fn state(set: &Set) -> HistoryState {
     let mut state = state_of([set]);
     state.applied[0] = edited(&state.applied[0], APPLIED);
     state
 }
 
-/// A migration as it was applied: with another text, which the history kept.
+/// An applied migration with another text, which the history stored.
 fn edited(applied: &Applied, then: &str) -> Applied {
     let mut applied = applied.clone();
     applied.checksum = Checksum::of(then);
@@ -52,7 +53,7 @@ fn another_formatting_is_accepted_and_the_new_text_counts() {
 fn all_accepts_each_edit_of_a_versioned_migration_and_nothing_else() {
     let set = set("create table a ();\n");
     let mut state = state(&set);
-    // A repeatable migration with another text is run again, and one that the set lacks has no text to accept.
+    // A repeatable migration with another text runs again, and one that the set lacks has no text to accept.
     state.applied[2] = edited(&state.applied[2], "VIEW 1");
     state.applied.push(applied(&with_text(3, "SELECT 3;")));
     assert_eq!(words(&Accept::all().decide(&set, &state, &Policies::DEFAULT).unwrap().steps), ["accept 1"]);

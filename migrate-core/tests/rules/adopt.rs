@@ -1,4 +1,4 @@
-//! Adopting another tool's history, as a pure function.
+//! Adoption of another tool's history, as a pure function.
 
 use crate::support::{set, set_of, with_text};
 use migrate_core::history::HistoryState;

@@ -1,4 +1,4 @@
-//! What counts as a deployment, and what reverting one reverts.
+//! Deployments: the migrations that belong to one, and its revert.
 
 use crate::support::set;
 use migrate_core::history::{Applied, HistoryState, Interrupted};
@@ -6,7 +6,7 @@ use migrate_core::plan::{Down, Plan, Policies, Redo, Refused, Step};
 use migrate_core::{Set, Version};
 use std::time::{Duration, SystemTime};
 
-/// What was applied by which run; a run with a `=` before it has marked it.
+/// The migrations applied by each run; `=` before a run means that it marked them.
 fn state(set: &Set, runs: &[&str]) -> HistoryState {
     let applied = set.iter().zip(runs).map(|(migration, run)| {
         let (marked, run) = run.strip_prefix('=').map_or((false, *run), |run| (true, run));
@@ -57,7 +57,7 @@ fn what_was_marked_is_reverted_only_where_it_is_asked_for() {
     for down in [Down::count(3), Down::all(), to("0"), to("1")] {
         match reverted(&down, &["=a", "=a", "b", "b"]) {
             Err(Refused::Marked { names }) => assert_eq!(names[0], "2_m"),
-            // There is no version 0.
+            // Version 0 does not exist.
             Err(Refused::UnknownVersion { .. }) => {}
             other => panic!("{down:?}: {other:?}"),
         }

@@ -1,4 +1,4 @@
-//! A set as `migrate!` embeds it: the same as one that is read at run time.
+//! An embedded set is the same as one read at run time.
 
 use crate::support::words;
 use migrate_core::directory::Directory;
@@ -22,7 +22,7 @@ fn read() -> Directory {
     directory::read(files.into()).unwrap()
 }
 
-/// What a macro would emit for a directory.
+/// The set that a macro would emit for a directory.
 fn embedded(directory: &Directory, folder: &'static str) -> Set {
     let all: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
     let packing = Packing::of(all.iter().copied());

@@ -1,4 +1,4 @@
-//! The engine over a history in memory.
+//! The engine with an in-memory history.
 
 use crate::support::{
     block_on, interrupted, migration, set, set_of, state_of, statement_by_statement, steps, take, take_with,
@@ -105,7 +105,7 @@ fn a_failed_migration_that_runs_statement_by_statement_goes_on_at_its_checkpoint
     assert_eq!(database.statements(), ["A", "B", "C", "CREATE TABLE t2 ()"]);
 }
 
-/// A plan that applies one migration, whatever came before.
+/// A plan that applies one migration, whatever the history.
 #[derive(Debug)]
 struct Only(&'static str);
 
@@ -154,11 +154,11 @@ fn nothing_comes_before_what_was_interrupted() {
             "{plan:?}: {refused}"
         );
     }
-    // To apply what was being reverted is not to go on with it.
+    // Applying a migration whose revert was interrupted does not resume the attempt.
     state.interrupted = Some(attempt.reverting());
     let refused = decide(&Only("1"), &set, &state, &Policies::DEFAULT).unwrap_err();
     assert!(matches!(refused, Refused::Interrupted { problem: Interruption::Reverting, .. }), "{refused}");
-    // To settle it is, whichever way.
+    // Settling it does, in either direction.
     let settle = Resolve::new(Version::numeric("1"), Resolution::Applied);
     assert_eq!(decide(&settle, &set, &state, &Policies::DEFAULT).unwrap().steps.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What an observer of a run is told, and the line that each event is.
+//! Events: those that an observer receives, and the line for each.
 
 use crate::support::{block_on, migration, set_of, statement_by_statement, with_text};
 use migrate_core::engine::event::{Activity, Observer, ServerMessage, Severity, Unobserved};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The lines of the events that a progress sends.
+/// The lines of the events sent by a progress.
 fn lines(of: usize, act: impl FnOnce(&mut Progress<'_>)) -> Vec<String> {
     let mut lines = Vec::new();
     let mut observer = |event: &Event<'_>| lines.push(event.to_string());
@@ -172,7 +172,7 @@ fn what_takes_long_has_a_word_for_programs_and_a_phrase_for_people() {
     assert_eq!([Activity::batch(&step), Activity::Run].map(|work| work.word()), ["batch", "run"]);
 }
 
-/// A statement that is slow tells of itself.
+/// A slow statement is reported itself.
 #[test]
 fn a_run_or_a_migration_that_takes_long_is_told_of_unless_its_statement_is() {
     let set = set();

@@ -1,11 +1,11 @@
-//! A folder read at run time: what it gives, and what it says when it can't.
+//! Folders read at run time: the resulting sets and the errors.
 
 use migrate_core::directory::source::folder::collect;
 use migrate_core::{FolderError, Migration, Set};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder that is gone when its test is over.
+/// A folder that is removed at the end of its test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -21,7 +21,7 @@ impl Folder {
         Folder(path)
     }
 
-    /// The error of reading it, with the path of the folder replaced.
+    /// The error of reading the folder, with its path replaced.
     fn error(&self) -> String {
         let error = Set::from_folder(&self.0).unwrap_err();
         error.to_string().replace(self.0.to_str().unwrap(), "$DIR")
@@ -103,14 +103,14 @@ fn a_link_is_followed_and_one_that_leads_nowhere_is_named() {
     let elsewhere = Folder::new("elsewhere", &[("shared.sql", UP), ("down/down.sql", UP)]);
     let folder = Folder::new("links", &[]);
     symlink(elsewhere.0.join("shared.sql"), folder.0.join("0001_a.sql")).unwrap();
-    // What an editor leaves while a file is open.
+    // An editor leaves this while a file is open.
     symlink("nowhere", folder.0.join(".#0001_a.sql")).unwrap();
     assert_eq!(Set::from_folder(&folder.0).unwrap().get(0).map(Migration::name), Some("0001_a"));
     symlink("nowhere", folder.0.join("0002_b.sql")).unwrap();
     assert_eq!(folder.error(), "can't read `$DIR/0002_b.sql`: No such file or directory (os error 2)");
 }
 
-/// Both would be read forever: a pipe that no program writes to, and a device without an end.
+/// Reading either would never end: a pipe that no program writes to, and a device without an end.
 #[cfg(target_os = "linux")]
 #[test]
 fn only_regular_files_are_read_and_others_are_named() {
@@ -127,7 +127,7 @@ fn only_regular_files_are_read_and_others_are_named() {
         }
         assert_eq!(folder.error(), format!("`$DIR/{name}` is {kind}, and not a file: it is not read"));
     }
-    // No layout reads these.
+    // No layout reads these files.
     let folder = Folder::new("special-others", &[("0001_a.sql", UP)]);
     symlink("/dev/zero", folder.0.join("seed.sh")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(folder.0.join("pipe")).status().unwrap().success());
@@ -138,7 +138,7 @@ fn only_regular_files_are_read_and_others_are_named() {
     );
 }
 
-/// The file has a length and no content: none of it is read.
+/// The file has a length but no content. None of it is read.
 #[test]
 fn a_file_that_no_server_takes_is_named_and_not_read() {
     let folder = Folder::new("large", &[("0001_a.sql", UP)]);

@@ -1,4 +1,4 @@
-//! Another tool's table: what it says of a set, and where a database stands whose history it is.
+//! Another tool's table as a set's history: the state and the position of the database.
 
 use crate::support::{migration, script, set_of, with_text};
 use migrate_core::history::SetPosition;
@@ -17,12 +17,12 @@ fn version(number: &'static str) -> Version {
     Version::numeric(number)
 }
 
-/// The text of the support's migration of this version.
+/// The text of the support module's migration with this version.
 fn text(number: u32) -> String {
     format!("CREATE TABLE t{number} ();")
 }
 
-/// A row of sqlx's for the support's migration of this version.
+/// sqlx's row for the support module's migration with this version.
 fn row(number: u32) -> ForeignMigration {
     row_of(number, &text(number))
 }
@@ -140,7 +140,7 @@ fn a_database_stands_where_the_kept_table_says() {
     assert_eq!(position(vec![failed]), SetPosition::Diverged, "a run loads it, and is refused");
 }
 
-/// The migrations of a set that another tool's history lists, as their versions.
+/// The versions of the set's migrations that another tool's history lists.
 fn listed(set: &Set, tool: Tool, found: Vec<ForeignMigration>) -> Vec<String> {
     history(tool, found).listed(set).iter().map(|migration| migration.version().to_string()).collect()
 }

@@ -1,10 +1,12 @@
-//! What of a script is committed together, what is sent together, and what a part of it takes over from those before.
+//! Grouping of statements: those committed together, those sent together, and the settings that a part
+//! inherits from earlier ones.
 
 use crate::support::script;
 use migrate_core::directory::{self, source::SourceFile};
 use migrate_core::{Script, TransactionMode};
 
-/// How a script is committed, and its units: `[0 1]` for statements in one transaction, `2` for one that is sent alone.
+/// The transaction mode of a script, and its units: `[0 1]` for statements in one transaction, `2` for a
+/// statement sent alone.
 fn committed(script: &Script) -> (TransactionMode, String) {
     let unit = |unit: &migrate_core::sql::Unit| {
         let statements: Vec<String> = unit.statements().map(|index| index.to_string()).collect();
@@ -14,7 +16,7 @@ fn committed(script: &Script) -> (TransactionMode, String) {
     (script.transaction(), script.units().iter().map(unit).collect::<Vec<_>>().join(" "))
 }
 
-/// The up script of a file of goose's.
+/// The up script of a goose file.
 fn goose(text: &str) -> Script {
     let file = SourceFile::new("1_a.sql", text.as_bytes().to_vec());
     let read = directory::read(vec![file]).unwrap_or_else(|problems| panic!("{problems}"));
@@ -39,7 +41,8 @@ fn a_script_is_one_transaction_unless_a_statement_refuses_that_or_it_has_its_own
     }
 }
 
-/// goose runs a script in a transaction, and sends each query by itself: behind the script's own COMMIT there is none.
+/// goose runs a script in a transaction and sends each query separately. After the script's own COMMIT, no
+/// transaction is left.
 #[test]
 fn behind_the_end_of_gooses_transaction_each_of_its_queries_is_committed_alone() {
     let block =
@@ -51,7 +54,7 @@ fn behind_the_end_of_gooses_transaction_each_of_its_queries_is_committed_alone()
         (format!("{}E;", block("C; D;")), "[0 1 2]", "[0 1] [2]"),
         (format!("A;\n{}", block("C;")), "[0 1]", "[0] [1]"),
         ("A; COMMIT; VACUUM;".to_owned(), "[0 1] 2", "[0] [1] 2"),
-        // What refuses a block has to be alone, whatever stands around it.
+        // A statement that refuses a transaction block must be alone, even between goose's marks.
         (format!("A; COMMIT;\n{}", block("C; VACUUM;")), "[0 1] [2] 3", "[0] [1] [2] 3"),
     ] {
         let with = goose(&format!("-- +goose Up\n{body}"));
@@ -60,10 +63,10 @@ fn behind_the_end_of_gooses_transaction_each_of_its_queries_is_committed_alone()
         let without = goose(&format!("-- +goose NO TRANSACTION\n-- +goose Up\n{body}"));
         assert_eq!(committed(&without), (TransactionMode::None, units_without.to_owned()), "{body}");
     }
-    // Where a statement refuses the transaction before it has ended, there is none to end.
+    // If a statement refuses the transaction before the COMMIT, there is none to end.
     let refused = goose("-- +goose Up\nVACUUM; A; COMMIT;");
     assert_eq!(committed(&refused).0, TransactionMode::None);
-    // Only a comment of its own line is one of goose's marks.
+    // A mark of goose's is a comment on a separate line.
     let sql = script("1.sql", "A; COMMIT; -- +goose StatementBegin\nB; C; -- +goose StatementEnd\n");
     assert_eq!(committed(&sql), (TransactionMode::Own, "[0 1] [2 3]".to_owned()));
 }

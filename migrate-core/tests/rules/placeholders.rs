@@ -1,4 +1,4 @@
-//! Values in the place of placeholders: nothing else of a script changes.
+//! Values replace placeholders, and the rest of a script stays the same.
 
 use migrate_core::directory::Reading;
 use migrate_core::directory::source::SourceFile;
@@ -69,7 +69,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Statements end where they would if the text with the values were split, and each byte keeps its line.
+    /// Statements end where they would if the filled text were split, and each byte keeps its line.
     #[test]
     fn values_move_no_boundary(text in pieces(), a in "[a-z\"; .-]{1,6}", b in "[a-z'; é-]{0,6}") {
         let written = script(&text);

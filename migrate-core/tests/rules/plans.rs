@@ -16,7 +16,7 @@ fn version(number: u32) -> Version {
     Version::numeric(number.to_string())
 }
 
-/// The state of a database that the given versions were applied to, one after the other.
+/// The state of a database with these versions applied in order.
 fn state_of(versions: &[u32]) -> HistoryState {
     use migrate_core::engine::History;
     let database = MemoryDatabase::default();
@@ -106,7 +106,7 @@ fn what_contradicts_the_set_is_refused_by_name() {
     }
 }
 
-/// Where a database stands that the first `applied` migrations of a set were applied to.
+/// The position of a database with the first `applied` migrations of a set.
 fn at(set: &Set, applied: usize) -> SetPosition {
     HistoryHead { digest: set.digests().of_first(applied), ..HistoryHead::NONE }.position(set)
 }
@@ -114,7 +114,8 @@ fn at(set: &Set, applied: usize) -> SetPosition {
 #[test]
 fn one_look_tells_whether_a_plan_has_certainly_nothing_or_certainly_something_to_do() {
     let set = set(1..=3);
-    // For 0 to 3 applied migrations: `=` where there is nothing to do, `!` where there is something, `?` where only the history tells.
+    // For 0 to 3 applied migrations: `=` if nothing is to be done, `!` if something is, `?` if only the
+    // history tells.
     let cases: [(&dyn Plan, &str); 12] = [
         (&Up::ALL, "!!!="),
         (&Up::to(version(2)), "!!=="),
@@ -175,8 +176,8 @@ fn going_to_where_the_database_stands_still_compares_it_with_the_set() {
     let edited = set_of([with_text(1, "CREATE TABLE other ();"), support::migration(2)]);
     let refused = decide(&To::version(version(2)), &edited, &[1, 2]).unwrap_err();
     assert!(matches!(refused, Refused::Edited { .. }), "{refused}");
-    // Beyond the target is only what is later than it: to go to a version that is not applied is to go forward, or to revert what
-    // comes after it, which needs it to be there.
+    // Only later versions are beyond the target. Going to a version that is not applied means going forward,
+    // or reverting the versions after it, which need it to exist.
     let refused = decide(&To::version(version(2)), &set(1..=3), &[1, 3]).unwrap_err();
     assert!(matches!(refused, Refused::UnknownVersion { .. }), "{refused}");
 }
@@ -211,7 +212,7 @@ fn a_migration_that_was_renumbered_is_recognized_by_its_text() {
     for ((case, set, expected), newest) in cases.into_iter().zip(newest) {
         let expected = ("1_m".to_owned(), expected.map(str::to_owned), newest.to_owned());
         assert_eq!(renumbered(&set, &state), expected, "{case}");
-        // It would be run a second time, so no policy allows that.
+        // It would run a second time, so no policy allows that.
         let lenient = Policies { allow_missing: true, allow_out_of_order: true, ..Policies::DEFAULT };
         let allowed = up(&set, &state, &lenient);
         assert_eq!(allowed.is_ok(), expected.1.is_none(), "{case}: {allowed:?}");
@@ -219,13 +220,13 @@ fn a_migration_that_was_renumbered_is_recognized_by_its_text() {
     // Scripts without a statement are all alike.
     let comment = "-- nothing here";
     assert_eq!(renumbered(&set_of([with_text(2, comment)]), &applied_as(1, comment)).1, None);
-    // A migration that is applied is no other one's new version.
+    // An applied migration is not another one's new version.
     let twins = set_of([with_text(1, "CREATE TABLE a ();"), with_text(2, "CREATE TABLE a ();")]);
     let second = set_of([with_text(2, "CREATE TABLE a ();")]);
     assert_eq!(renumbered(&second, &support::state_of([&twins])).1, None);
 }
 
-/// A set of a migration of version 2 and a repeatable one with this text.
+/// A set of a migration with version 2 and a repeatable one with this text.
 fn repeatable_beside_2(text: &str) -> Set {
     let views = SqlMigration::new(Version::numeric("R__v"), "R__v", support::script("R__v.sql", text));
     set_of([with_text(2, "SELECT 2;"), views])
@@ -339,7 +340,8 @@ fn a_redo_takes_the_text_as_it_is_now() {
 }
 
 proptest! {
-    /// Whatever is applied in whatever order: going up leaves all of the set applied, and asking again does nothing.
+    /// From any applied migrations in any order, going up applies the whole set, and a second run does
+    /// nothing.
     #[test]
     fn up_always_arrives_and_stays(all in prop::collection::btree_set(0_u32..40, 1..12), part in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
         let versions: Vec<u32> = all.iter().copied().collect();
@@ -352,12 +354,12 @@ proptest! {
         prop_assert_eq!(digest, set.digests().of_all());
         prop_assert_eq!(decided.steps.len(), versions.len() - applied.len());
         prop_assert!(decided.steps.windows(2).all(|pair| pair[0].version < pair[1].version));
-        // The strict policy refuses exactly the histories with a hole.
+        // The strict policy refuses exactly the histories with a gap.
         let in_order = versions.iter().take(applied.len()).all(|version| applied.contains(version));
         prop_assert_eq!(Up::ALL.decide(&set, &state, &Policies::DEFAULT).is_ok(), in_order);
     }
 
-    /// What goes down comes back up: the digest of the state is that of the beginning.
+    /// A revert can be applied again: the state then has the digest of the beginning.
     #[test]
     fn down_undoes_up(total in 1_u32..12, count in 0_usize..14) {
         let set = set(0..total);
@@ -368,7 +370,7 @@ proptest! {
         prop_assert_eq!(digest, set.digests().of_first(left));
     }
 
-    /// The fast path may end a run only where the plan itself would have no step.
+    /// The fast path may end a run only if the plan itself has no steps.
     #[test]
     fn what_is_settled_has_no_steps(total in 1_u32..8, applied in 0_u32..10, target in 0_u32..8) {
         let applied: Vec<u32> = (0..applied).collect();

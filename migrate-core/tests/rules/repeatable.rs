@@ -1,4 +1,4 @@
-//! Repeatable migrations, and those that replace others: as plans, and run by the engine.
+//! Repeatable migrations and squashes: as plans, and run by the engine.
 
 use crate::support::{steps, take, take_with};
 use migrate_core::directory;
@@ -185,7 +185,8 @@ fn the_release_before_a_squash_goes_on_when_the_squash_has_the_newest_version() 
 }
 
 proptest! {
-    /// Whatever was applied, in versions and in repeatable texts: going up leaves exactly the set, and asking again does nothing.
+    /// From any applied versions and repeatable texts, going up leads exactly to the set, and a second run
+    /// does nothing.
     #[test]
     fn up_arrives_at_the_digest_of_the_set(applied in 0_usize..6, texts in prop::collection::vec(0..3, 3), now in prop::collection::vec(0..3, 3)) {
         let files = |versions: usize, texts: &[i32], squash: bool| {

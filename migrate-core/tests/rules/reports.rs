@@ -1,4 +1,4 @@
-//! What a run reports and tells, whichever way it ends, and how often it looks.
+//! Reports and events of a run, for each way in which it can end; and the number of its reads.
 
 use crate::support::{block_on, migration, set, set_of, take, take_with, with_text};
 use migrate_core::engine::MemoryError as Error;
@@ -8,7 +8,7 @@ use migrate_core::plan::{Baseline, Down, Plan, Policies, Refused, Up};
 use migrate_core::{Event, Report, Set, Version};
 use std::time::Duration;
 
-/// A run's report, and the notices that its observer was told of.
+/// A run's report, and the notices that its observer received.
 fn observed(database: &MemoryDatabase, set: &Set, settings: &Settings) -> (Report, Vec<Notice>) {
     let mut told = Vec::new();
     let mut observer = |event: &Event<'_>| {
@@ -20,7 +20,7 @@ fn observed(database: &MemoryDatabase, set: &Set, settings: &Settings) -> (Repor
     (report, told)
 }
 
-/// The set of versions 1 to 3, of which the first has a comment more.
+/// The set of versions 1 to 3, with an additional comment in the first.
 fn commented() -> Set {
     set_of([with_text(1, "CREATE TABLE t1 (); -- more"), migration(2), migration(3)])
 }
@@ -69,7 +69,8 @@ fn a_run_with_something_to_do_goes_for_the_lock_and_loads_nothing() {
     take(&database, &set, &Up::to(Version::numeric("1"))).unwrap();
     take(&database, &set, &Up::ALL).unwrap();
     assert_eq!((database.loads(), database.locks()), (0, 2));
-    // Which migrations the last ones are only the history tells: before the lock is taken, and again with it.
+    // Only the history tells which migrations are the last ones: it is loaded before the lock is taken, and
+    // again under the lock.
     take(&database, &set, &Down::count(1)).unwrap();
     assert_eq!((database.loads(), database.locks()), (2, 3));
 }
@@ -102,7 +103,7 @@ fn an_older_release_boots_with_one_look_after_a_newer_one_was_reverted_and_came_
     assert_eq!((loads, database.loads()), (2, since));
 }
 
-/// Waits for a lock that is held for good, and counts what is told of it meanwhile: the wait, and that it is slow.
+/// Waits for a lock that is never released, and counts the events meanwhile: the wait, and the slow wait.
 fn told_while_waiting(settings: Settings) -> (usize, usize) {
     let database = MemoryDatabase::default();
     database.set_locked(true);
@@ -131,7 +132,8 @@ fn a_wait_for_the_lock_is_told_of_when_it_is_no_longer_short_and_not_again_soon(
 
 #[test]
 fn a_run_that_waited_for_the_lock_reports_for_how_long() {
-    // While it waits, nothing happens; another run applies all; another run applies all but a comment.
+    // Meanwhile nothing happens; another run applies everything; another run applies everything except a
+    // comment.
     for meanwhile in [None, Some(set(1..=3)), Some(commented())] {
         let database = MemoryDatabase::default();
         database.set_locked(true);

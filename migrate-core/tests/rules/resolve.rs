@@ -1,4 +1,4 @@
-//! Settling a migration by hand: what is recorded for each answer, in each state that the migration may be in.
+//! Manual resolution: the record for each answer, in each state of the migration.
 
 use crate::support::{
     applied, digest_after, interrupted, migration, script, set_of, state_of, statement_by_statement,
@@ -8,7 +8,7 @@ use migrate_core::history::{HistoryState, Interrupted};
 use migrate_core::plan::{Plan, Policies, Refused, Resolution, Resolve, Step, Superseded};
 use migrate_core::{Checksum, Set, SqlMigration, Version};
 
-/// The step that settles a version of a set, if there is one.
+/// The step that settles a version of a set, if any.
 fn resolve<'s>(
     set: &'s Set,
     state: &HistoryState,
@@ -32,7 +32,8 @@ fn set() -> Set {
     set_of([statement_by_statement(1, "A; B; C;").with_down(down)])
 }
 
-/// A history in which the set's migration was interrupted after two statements, and whether it is applied.
+/// A history in which the set's migration was interrupted after two statements; `is_applied` says if it
+/// counts as applied.
 fn stopped(set: &Set, reverting: bool, is_applied: bool) -> HistoryState {
     let attempt = interrupted(set.get(0).unwrap(), 2);
     let attempt = if reverting { attempt.reverting() } else { attempt };

@@ -1,4 +1,4 @@
-//! Going on after an interruption: when an attempt resumes, and when it is refused.
+//! Resuming after an interruption, and the refusals to resume.
 
 use crate::support::{
     digest_after, interrupted, migration, set, set_of, state_of, statement_by_statement, with_text, words,
@@ -11,7 +11,7 @@ fn version(number: &'static str) -> Version {
     Version::numeric(number)
 }
 
-/// What a run decides after an interruption: the steps, or why not.
+/// The decision of a run after an interruption: the steps, or the refusal.
 fn up(set: &Set, attempt: Interrupted) -> Result<Vec<String>, Interruption> {
     let state = HistoryState { interrupted: Some(attempt), ..HistoryState::EMPTY };
     match Up::ALL.decide(set, &state, &Policies::DEFAULT) {
@@ -28,13 +28,13 @@ fn up(set: &Set, attempt: Interrupted) -> Result<Vec<String>, Interruption> {
     }
 }
 
-/// An attempt at the first migration of a set, as its history's row tells of it.
+/// An attempt at the first migration of a set, as recorded in its history row.
 fn attempt(set: &Set, done: usize, failed: bool) -> Interrupted {
     let attempt = interrupted(set.get(0).unwrap(), done);
     if failed { attempt.failed() } else { attempt }
 }
 
-/// The same at a table of another tool's, which has no rows with numbers.
+/// The same attempt in another tool's table, which has no numbered rows.
 fn without_row(attempt: Interrupted) -> Interrupted {
     attempt.in_row(0)
 }
@@ -142,7 +142,7 @@ fn an_interrupted_migration_that_is_out_of_order_goes_on_with_a_notice() {
     state.applied.remove(1);
     let strict = |state: &HistoryState| Up::ALL.decide(&set, state, &Policies::DEFAULT);
     assert!(matches!(strict(&state), Err(Refused::OutOfOrder { .. })));
-    // The policy allowed it when it was begun.
+    // The policy allowed it at the beginning of the attempt.
     state.interrupted = Some(interrupted(set.get(1).unwrap(), 0).failed());
     let decided = strict(&state).unwrap();
     assert_eq!((words(&decided.steps), decided.notices.len()), (vec!["apply 2".to_owned()], 1));

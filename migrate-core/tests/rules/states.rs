@@ -1,4 +1,4 @@
-//! What a history's end and its rows say: where a database stands, what was lost, what is worth a notice.
+//! The history's end and its rows: positions, lost rows and notices.
 
 use crate::support::{applied, interrupted, migration, set, set_of, state_of, with_text};
 use migrate_core::history::{
@@ -17,12 +17,12 @@ fn newer(versions: &[&'static str]) -> Vec<AppliedRef> {
         .collect()
 }
 
-/// Where a database stands whose history has this digest, and these rows since all of the set was applied.
+/// The position of a database with this digest, and with these rows since the whole set was applied.
 fn position(set: &Set, digest: Digest, since: Option<&[&'static str]>) -> SetPosition {
     HistoryHead { digest, since: since.map(newer), interrupted: None }.position(set)
 }
 
-/// A digest that none of a set's beginnings has.
+/// A digest that belongs to no prefix of a set.
 fn strange() -> Digest {
     set([77]).digests().of_all()
 }
@@ -47,7 +47,7 @@ fn a_database_is_ahead_where_only_newer_migrations_came_after_the_whole_set() {
     let position = ahead(&["4", "5"]);
     assert_eq!(position, SetPosition::Ahead { newer: newer(&["4", "5"]) });
     assert_eq!((position.pending(), position.is_up_to_date()), (Some(0), true));
-    // A migration whose text was accepted since has two rows, and repeatable ones are run again.
+    // A migration whose text was accepted since then has two rows, and repeatable ones run again.
     assert_eq!(ahead(&["4", "4", "R__v", "5"]), SetPosition::Ahead { newer: newer(&["4", "5"]) });
     for since in [&["4", "2"][..], &["3"], &["R__v"], &[]] {
         assert_eq!(ahead(since), SetPosition::Diverged, "{since:?}");

@@ -1,4 +1,4 @@
-//! Sets in a line, and a way to run a future that never waits.
+//! Test support: sets in one line, and an executor for futures that never wait.
 
 use migrate_core::engine::MemoryDatabase;
 use migrate_core::engine::MemoryError as Error;
@@ -12,24 +12,24 @@ use migrate_core::{
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// A script of the given text.
+/// A script with the given text.
 pub(crate) fn script(path: &str, text: &str) -> Script {
     Script::new(path.to_owned(), text.to_owned(), sql::split(text).statements, Options::NONE)
 }
 
-/// A migration of version `version` whose up and down scripts are one statement each.
+/// A migration with this version, whose up and down scripts have one statement each.
 pub(crate) fn migration(version: u32) -> SqlMigration {
     with_text(version, &format!("CREATE TABLE t{version} ();"))
         .with_down(script(&format!("{version}.down.sql"), &format!("DROP TABLE t{version};")))
 }
 
-/// A migration of version `version` with an up script of the given text and nothing else.
+/// A migration with this version and only an up script with the given text.
 pub(crate) fn with_text(version: u32, text: &str) -> SqlMigration {
     let up = script(&format!("{version}.sql"), text);
     SqlMigration::new(Version::numeric(version.to_string()), format!("{version}_m"), up)
 }
 
-/// The same, committed statement by statement.
+/// Does the same, committed statement by statement.
 pub(crate) fn statement_by_statement(version: u32, text: &str) -> SqlMigration {
     let mut options = Options::NONE;
     options.transaction = Some(TransactionMode::None);
@@ -48,7 +48,7 @@ pub(crate) fn set(versions: impl IntoIterator<Item = u32>) -> Set {
     set_of(versions.into_iter().map(migration))
 }
 
-/// An applied migration, as it was when the set's was applied.
+/// The set's migration as applied.
 pub(crate) fn applied(migration: &dyn Migration) -> Applied {
     Applied::new(migration.version().clone(), migration.name(), migration.checksum())
 }
@@ -59,7 +59,7 @@ pub(crate) fn state_of<'s>(sets: impl IntoIterator<Item = &'s Set>) -> HistorySt
     HistoryState { applied: applied.collect(), ..HistoryState::EMPTY }
 }
 
-/// An attempt at a migration that stopped after so many statements and left a row.
+/// An attempt at a migration that stopped after this many statements and left a row.
 pub(crate) fn interrupted(migration: &dyn Migration, statements_done: usize) -> Interrupted {
     let (version, checksum) = (migration.version().clone(), migration.checksum());
     Interrupted::new(version, migration.name(), checksum, statements_done).in_row(7)
@@ -70,7 +70,7 @@ pub(crate) fn words(steps: &[Step<'_>]) -> Vec<String> {
     steps.iter().map(|step| format!("{} {}", step.action, step.version)).collect()
 }
 
-/// The digest of what is applied after these steps.
+/// The digest of the applied migrations after these steps.
 pub(crate) fn digest_after(state: &HistoryState, steps: &[Step<'_>]) -> Digest {
     steps.iter().fold(state.digest(), |digest, step| step.digest_after(digest))
 }
@@ -90,7 +90,7 @@ pub(crate) fn take_with(
     block_on(run(&mut database.history(), set, plan, settings, &mut Unobserved))
 }
 
-/// Polls a future until it is ready; ours never wait for a waker.
+/// Polls a future until it is ready. These futures never wait for a waker.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,11 +1,11 @@
-//! A set's placeholders and their values: what is filled in, and what is refused before anything is run.
+//! Placeholders and their values: the filled scripts, and the values refused before anything runs.
 
 use migrate_core::directory::Reading;
 use migrate_core::directory::source::SourceFile;
 use migrate_core::set::placeholder::Values;
 use migrate_core::{Payload, PlaceholderError, Script, Set, Version};
 
-/// A set whose scripts may have the placeholders `a` and `b`.
+/// A set whose scripts may use the placeholders `a` and `b`.
 fn set(files: &[(&str, &str)]) -> Set {
     let file = |(path, text): &(&str, &str)| SourceFile::new(*path, text.as_bytes().to_vec());
     let reading = Reading::default().placeholders(["a", "b"]);
@@ -19,7 +19,7 @@ fn values(values: &[(&'static str, &str)]) -> Values {
     })
 }
 
-/// The texts of a migration's scripts as they are run.
+/// The texts of a migration's scripts with placeholders filled.
 fn texts(set: &Set, version: &'static str) -> [Option<String>; 3] {
     let migration = set.find(&Version::numeric(version)).unwrap();
     let text = |payload: Payload<'_>| payload.script().map(|script| script.text().to_owned());

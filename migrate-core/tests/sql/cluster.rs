@@ -1,4 +1,4 @@
-//! What reaches beyond the database, and the roles that a statement names.
+//! Statements with effects beyond their database, and the roles that they name.
 
 use migrate_core::sql::{
     is_cluster_wide, may_be_cluster_wide, quotes_cluster_wide, roles_made, roles_named, without_roles,

@@ -1,8 +1,8 @@
-//! What is wrong with a script is found, all of it, and in the right place.
+//! All faults of a script are found, each at its position.
 
 use migrate_core::sql::{Control, FaultKind, Modes, line_column, split};
 
-/// What is wrong, as `line:column message`.
+/// The faults, as `line:column message`.
 fn faults(script: &str) -> Vec<String> {
     let place = |offset| line_column(script, offset);
     split(script).faults.iter().map(|fault| format!("{} {fault}", place(fault.offset))).collect()
@@ -226,7 +226,7 @@ fn a_backslash_in_a_string_behind_the_setting_that_makes_it_an_escape_is_refused
             [format!("2:8 {ESCAPES}")],
             "{off}"
         );
-        // What has no backslash, or an escape of its own, means the same.
+        // A string without a backslash, or with explicit escapes, keeps its meaning.
         assert!(
             faults(&format!("{off}; INSERT INTO paths VALUES ('C:/data', E'a\\\\b', $$a\\b$$);")).is_empty(),
             "{off}"

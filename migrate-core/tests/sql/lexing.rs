@@ -1,4 +1,4 @@
-//! Tokens end where `scan.l` ends them.
+//! Tokens end at the same bytes as in `scan.l`.
 
 use migrate_core::sql::{Construct, TokenKind, tokens};
 

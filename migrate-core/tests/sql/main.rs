@@ -1,4 +1,4 @@
-//! How `migrate_core::sql` reads SQL, as tables of cases and as properties.
+//! Tests of `migrate_core::sql`: tables of cases, and properties.
 
 mod cluster;
 mod comparing;

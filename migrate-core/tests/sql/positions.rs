@@ -1,4 +1,4 @@
-//! Bytes, characters, lines and columns.
+//! Positions: bytes, characters, lines and columns.
 
 use migrate_core::sql::{LineColumn, char_to_byte, line_column};
 

@@ -1,4 +1,4 @@
-//! What holds for every text.
+//! Properties that hold for every text.
 
 use migrate_core::Checksum;
 use migrate_core::history::stored;
@@ -8,7 +8,7 @@ use migrate_core::sql::{
 };
 use proptest::prelude::*;
 
-/// Pieces that a splitter stumbles over when it is not a lexer.
+/// Fragments that break a splitter without a real lexer.
 const FRAGMENTS: &[&str] = &[
     "'",
     "''",
@@ -108,7 +108,7 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Tokens that are whole, so that what is made of them has no faults.
+/// Complete tokens, so that the generated statements have no faults.
 fn statements() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("'it''s;'".to_owned()),
@@ -132,8 +132,8 @@ fn statements() -> impl Strategy<Value = String> {
         }),
         1 => tail.prop_map(|tail| format!("CREATE RULE r AS ON INSERT TO t DO (SELECT x {tail}; SELECT 1)")),
     ]
-    // A comment at the end would not be part of the statement. Behind a rule or a routine a name is odd, but no
-    // more than that.
+    // A comment at the end would not be part of the statement. A name after a rule or a routine is unusual,
+    // but harmless.
     .prop_map(|statement| statement + " x")
 }
 
@@ -167,7 +167,7 @@ proptest! {
         }
         prop_assert!(at <= text.len());
         if split.faults.is_empty() {
-            // Between the statements there is nothing but white space, comments and semicolons.
+            // Only white space, comments and semicolons separate the statements.
             let mut gaps = String::new();
             let mut at = 0;
             for range in split.statements.iter().map(Statement::range) {
@@ -196,7 +196,7 @@ proptest! {
         prop_assume!(whole.faults.is_empty());
         for statement in &whole.statements {
             let alone = statement.text(&text);
-            // At the beginning of a text it is no letter.
+            // At the beginning of a text, it is not a letter.
             prop_assume!(!alone.starts_with('\u{FEFF}'));
             let again = split(alone);
             prop_assert_eq!(&again.faults, &[]);
@@ -232,7 +232,7 @@ proptest! {
 
     #[test]
     fn a_password_is_never_shown(text in texts(), before in "[ \n]{0,2}") {
-        // Where the text ends in the middle of something, what follows is not a password to anyone.
+        // If the text ends inside a construct, the words after it are not a password.
         let last = tokens(&text).last();
         prop_assume!(last.is_none_or(|token| !matches!(token.kind, TokenKind::Unterminated(_))));
         let statement = format!("{text}\nALTER ROLE a PASSWORD{before}'hunter2'");
@@ -245,7 +245,7 @@ proptest! {
         prop_assume!(last.is_none_or(|token| !matches!(token.kind, TokenKind::Unterminated(_))));
         let shown = redact(&statement).into_owned();
         prop_assert!(!shown.contains("hunter2"), "{shown}");
-        // Whatever stands before it or around it.
+        // The surrounding text does not matter.
         let behind = format!("{before}\n;{statement}; SELECT 1");
         prop_assert!(!redact(&behind).contains("hunter2"), "{behind}");
         let within = format!("DO $body$ BEGIN {statement}; END $body$");
@@ -266,7 +266,7 @@ proptest! {
     }
 }
 
-/// An expression with a secret in it.
+/// An expression that contains a secret.
 fn secret_expressions() -> impl Strategy<Value = String> {
     let literal = prop::sample::select(vec![
         "'hunter2'",
@@ -300,7 +300,7 @@ fn secret_expressions() -> impl Strategy<Value = String> {
     })
 }
 
-/// A statement with a name of a secret that governs an expression.
+/// A statement in which the name of a secret governs an expression.
 fn governing() -> impl Strategy<Value = String> {
     let names = prop::sample::select(vec![
         "password",
@@ -344,12 +344,12 @@ fn governing() -> impl Strategy<Value = String> {
     })
 }
 
-/// Whether the server would see nothing but semicolons.
+/// Returns true if the server sees only semicolons.
 fn holds_nothing(gaps: &str) -> bool {
     tokens(gaps).all(|token| token.is_trivia() || token.kind == TokenKind::Semicolon)
 }
 
-/// The tokens of a text, as the server sees them.
+/// The tokens that the server sees.
 fn squeezed(text: &str) -> Vec<&str> {
     tokens(text).filter(|token| !token.is_trivia()).map(|token| token.text(text)).collect()
 }

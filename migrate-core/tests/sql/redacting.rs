@@ -1,4 +1,4 @@
-//! Secrets are taken out of what is shown.
+//! Secrets are removed from text before it is shown.
 
 use std::borrow::Cow;
 
@@ -75,7 +75,7 @@ fn secrets_are_taken_out() {
     }
 }
 
-/// Statements in which `§` stands for a secret and `°` for an open word.
+/// Statements in which `§` stands for a secret and `°` for an unredacted word.
 const GOVERNED: &[&str] = &[
     "UPDATE users SET password = crypt('§', gen_salt('bf')) WHERE name = '°'",
     "UPDATE users SET password = ('§'), kind = '°'",
@@ -231,7 +231,7 @@ fn the_rest_is_not_touched() {
 fn what_is_quoted_too_deeply_is_hidden() {
     let nested = (0..20_000).map(|tag| format!("$t{tag}$")).collect::<String>();
     assert!(redact(&format!("{nested} PASSWORD 'x'")).ends_with("$t7$'…'"));
-    // Brackets within each other cost no more than beside each other.
+    // Nested brackets cost no more than the same number of brackets in a row.
     let brackets = format!("SELECT {}'x'{}", "(".repeat(20_000), " = password)".repeat(20_000));
     assert!(!redact(&brackets).contains("'x'"));
 }

@@ -1,4 +1,5 @@
-//! What refuses a transaction is known from the text. `tests/regress/refusals.py` tries this table on a server.
+//! The refusal of a transaction is determined from the text. `tests/regress/refusals.py` tries this table on
+//! a server.
 
 use migrate_core::sql::Refusal;
 

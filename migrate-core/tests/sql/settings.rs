@@ -1,4 +1,4 @@
-//! What is set for the session is known from the text.
+//! Session settings are determined from the text.
 
 use migrate_core::sql::is_session_setting;
 

@@ -1,4 +1,4 @@
-//! A script is split where the server splits it.
+//! A script is split at the same points as by the server.
 
 use migrate_core::sql::{Refusal, Statement, split};
 
@@ -126,8 +126,8 @@ fn a_statement_can_be_a_constant() {
 
 #[test]
 fn a_long_script_is_split_in_linear_time() {
-    // What would be quadratic: signs cut off operators, strings that do not go on, COPY without rows, open
-    // parentheses. Fifty thousand of each would take many minutes.
+    // Inputs that a careless lexer reads in quadratic time: signs cut off operators, strings without a
+    // continuation, COPY without rows, open parentheses. Fifty thousand of each would then take many minutes.
     for piece in
         ["+-", "'a' \n -", "COPY t FROM stdin;", "(;", "$a", "E'\\\\'\n", "/**/", "\\x\n", "begin atomic "]
     {

@@ -1,4 +1,4 @@
-//! What a statement is about is known from its tokens.
+//! The subject of a statement is determined from its tokens.
 
 use migrate_core::sql::{Subject, subject};
 
