@@ -1,8 +1,9 @@
 //! Migrations, plans and histories: the engine of `migrate-postgres`, without I/O.
 //!
-//! Three traits are the design: a [`Migration`] is one versioned change, a [`Plan`](plan::Plan) decides what to do
-//! from a [`Set`] and what a database remembers, and a [`History`](engine::History) is that memory and the lock that
-//! guards it. The [`engine`] drives them. Users depend on `migrate-postgres`, which re-exports what they need.
+//! The design rests on three traits: a [`Migration`] is one versioned change; a [`Plan`](plan::Plan) decides
+//! the steps of a run from a [`Set`] and a database's history; and a [`History`](engine::History) is that
+//! record, with the lock that guards it. The [`engine`] drives them. Users depend on `migrate-postgres`,
+//! which re-exports the items they need.
 
 pub mod advice;
 pub mod build;

@@ -10,7 +10,8 @@ pub enum Left {
     Nothing,
     /// The whole failed migration: it is applied, and only its verification failed.
     Applied,
-    /// The migration runs statement by statement: `done` of them are committed, and the next run resumes after them.
+    /// The migration runs statement by statement: `done` of them are committed, and the next run resumes
+    /// after them.
     Statements {
         /// The number of statements that are certainly done.
         done: usize,

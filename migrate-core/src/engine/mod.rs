@@ -71,8 +71,8 @@ impl Default for Settings {
 /// The interval at which the observer is told that the run still waits.
 const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
-/// The delay before the observer is told of a wait, because most waits are shorter. The holder of the lock
-/// need not be known before.
+/// The delay before a wait is reported to the observer, because most waits are shorter. The holder of the
+/// lock need not be known before.
 pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 
 /// Takes a database from its history to the state that `plan` requests.

@@ -74,7 +74,7 @@ impl Down {
     ///
     /// let steps = Down::last_run().decide(&set, &state, &Policies::DEFAULT).unwrap().steps;
     /// assert_eq!(steps.iter().map(|step| step.version.as_written()).collect::<Vec<_>>(), ["3", "2"]);
-    /// assert!(Down::run("monday").decide(&set, &state, &Policies::DEFAULT).is_err(), "others stand on it");
+    /// assert!(Down::run("monday").decide(&set, &state, &Policies::DEFAULT).is_err(), "a later run depends on it");
     /// ```
     pub fn last_run() -> Down {
         Down::of(Extent::LastRun)

@@ -8,7 +8,8 @@ use crate::set::version::Version;
 use similar::TextDiff;
 use std::fmt;
 
-/// A refusal: the history and the set contradict each other, or the request can't be fulfilled. Nothing was changed.
+/// A refusal: the history and the set contradict each other, or the request can't be fulfilled. Nothing was
+/// changed.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -58,7 +59,8 @@ pub enum Refused {
         renumbered: Option<String>,
     },
 
-    /// A migration replaces a range of others, of which some are applied and the others are missing from the set.
+    /// A migration replaces a range of others, of which some are applied and the others are missing from the
+    /// set.
     PartlyReplaced {
         /// The version of the migration that replaces them.
         version: Version,
@@ -709,7 +711,7 @@ mod tests {
         }
     }
 
-    /// The same where the history did not keep the text.
+    /// The same if the history did not store the text.
     fn edited_unknown() -> Refused {
         match edited("0002_b") {
             Refused::Edited { version, name, applied_name, applied, now, .. } => {

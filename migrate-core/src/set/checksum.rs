@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 /// The checksum of a migration's up script, together with the algorithm that computed it.
 ///
-/// [`Checksum::of`] is SHA-256 over the text with a leading byte order mark removed and CRLF folded to LF, so a
-/// checkout on Windows gives the same value as one on Linux. Its text form names the algorithm.
+/// [`Checksum::of`] is SHA-256 over the text with a leading byte order mark removed and CRLF folded to LF, so
+/// a checkout on Windows gives the same value as one on Linux. Its text form names the algorithm.
 ///
 /// # Examples
 ///

@@ -13,9 +13,10 @@ pub enum Layout {
     Folders,
     /// `<name>/migration.sql` with `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
     Prisma,
-    /// `V<version>__<name>.sql` with `U<version>__<name>.sql`, and `R__<name>.sql`: Flyway; refinery, where it has `V` only.
+    /// `V<version>__<name>.sql` with `U<version>__<name>.sql`, and `R__<name>.sql`: Flyway, and refinery with
+    /// only `V` files.
     Flyway,
-    /// `V<version>__<name>.sql`, and `U<version>__<name>.sql` as migrations of their own: refinery.
+    /// `V<version>__<name>.sql`, and `U<version>__<name>.sql` as separate migrations: refinery.
     Refinery,
     /// `<version>_<name>.sql` with `-- +goose Up` and `-- +goose Down`.
     Goose,

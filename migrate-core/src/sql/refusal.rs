@@ -17,10 +17,12 @@ macro_rules! refusals {
         /// 18. Some statements refuse only depending on objects in the database, or on the code of the
         ///     procedure that they call, which [`Refusal::of`] can't know:
         ///
-        /// - `CLUSTER t` and `REINDEX TABLE t` or `REINDEX INDEX i` when `t` or `i` is partitioned: not in the list;
-        /// - `CALL p()` and `DO …` when the code in them commits or rolls back (error 2D000): not in the list;
-        /// - `DROP SUBSCRIPTION s` when `s` has a replication slot, and `ALTER SUBSCRIPTION s …`: in the list, as if
-        ///   it had one. Outside a transaction they run in either case.
+        /// - `CLUSTER t` and `REINDEX TABLE t` or `REINDEX INDEX i` when `t` or `i` is partitioned: not in
+        ///   the list;
+        /// - `CALL p()` and `DO …` when the code in them commits or rolls back (error 2D000): not in the
+        ///   list;
+        /// - `DROP SUBSCRIPTION s` when `s` has a replication slot, and `ALTER SUBSCRIPTION s …`: in the
+        ///   list, as if it had one. Outside a transaction they run in either case.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Refusal {

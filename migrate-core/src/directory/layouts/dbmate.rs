@@ -1,5 +1,5 @@
-//! dbmate: `<version>_<name>.sql` with `-- migrate:up` and `-- migrate:down`, each with `transaction:false` where it
-//! refuses one.
+//! dbmate: `<version>_<name>.sql` with `-- migrate:up` and `-- migrate:down`, each with an optional
+//! `transaction:false`.
 //!
 //! dbmate applies its files in the text order of their names (`FindMigrations` sorts by `FileName`), and
 //! keeps the digits as written: `001` and `1` are two versions. So versions compare as text. If names sort

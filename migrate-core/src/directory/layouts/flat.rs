@@ -1,4 +1,5 @@
-//! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`: sqlx and golang-migrate.
+//! `0001_create_users.sql`, or `.up.sql` with optional `.down.sql` and `.verify.sql`: sqlx and
+//! golang-migrate.
 //!
 //! Both sort by number. sqlx ignores files that do not end in `.sql` or have no `_`, golang-migrate ignores
 //! files that are neither `.up` nor `.down`, and both ignore folders. Such a file is noted here, unless its

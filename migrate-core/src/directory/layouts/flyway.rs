@@ -1,4 +1,5 @@
-//! Flyway: `V<version>__<name>.sql`, `U<version>__<name>.sql` to undo it, `R__<name>.sql` whenever it changes.
+//! Flyway: `V<version>__<name>.sql`, `U<version>__<name>.sql` to undo it, `R__<name>.sql` whenever it
+//! changes.
 //!
 //! Versions are numbers with dots, or with underscores instead: `V1_1__a.sql` is 1.1. They compare part by
 //! part (`MigrationVersion`). Flyway searches nested folders, so files may be at any depth; the folder does

@@ -1,4 +1,5 @@
-//! `<name>/migration.sql` with optional `rollback.sql` or `down.sql`, and `verify.sql`; `migration_lock.toml`.
+//! `<name>/migration.sql` with optional `rollback.sql` or `down.sql`, and `verify.sql`;
+//! `migration_lock.toml`.
 //!
 //! Prisma applies its folders in the text order of their full names and has no rules for those: `0_init`, its
 //! own baseline, `20250125_initial` and `20260126014942_add_models` may coexist. So the full name is the

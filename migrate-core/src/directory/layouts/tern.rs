@@ -1,4 +1,5 @@
-//! tern, the Go tool of pgx's author: `<version>_<name>.sql` with `---- create above / drop below ----` between its halves.
+//! tern, the Go tool of pgx's author: `<version>_<name>.sql` with `---- create above / drop below ----`
+//! between its halves.
 //!
 //! A file without this line has only an up script, and `---- tern: disable-tx ----` on a line of a half runs
 //! that half without a transaction. tern's files are also templates of Go's `text/template`. Those are not

@@ -1,8 +1,8 @@
 //! Sources: the origins of a migration directory's files.
 //!
 //! `migrate!`, [`Set::from_folder`](crate::Set::from_folder) and `TryFrom<&include_dir::Dir>` all pass the
-//! same list of [`SourceFile`]s to the one reader, [`directory::read`](crate::directory::read), so they give the
-//! same set.
+//! same list of [`SourceFile`]s to the one reader, [`directory::read`](crate::directory::read), so they give
+//! the same set.
 
 pub mod folder;
 #[cfg(feature = "include_dir")]

@@ -1,6 +1,6 @@
 //! Flyway: `flyway_schema_history`.
 //!
-//! After `flyway-core/src/main/java/org/flywaydb/core/internal/resolver/ChecksumCalculator.java` and
+//! Follows `flyway-core/src/main/java/org/flywaydb/core/internal/resolver/ChecksumCalculator.java` and
 //! `org/flywaydb/core/internal/info/MigrationInfoServiceImpl.java`.
 
 use super::crc32::Crc32;

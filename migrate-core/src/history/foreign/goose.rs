@@ -1,7 +1,8 @@
 //! goose: `goose_db_version`.
 //!
-//! After `internal/dialect/dialectquery/postgres.go` and `database/store.go`: a row 0 comes first, and the newest row of a version counts.
-//! Old releases write a row `is_applied = false` for a revert, newer ones delete the row.
+//! Follows `internal/dialect/dialectquery/postgres.go` and `database/store.go`: a row 0 comes first, and the
+//! newest row of a version counts. Old releases write a row `is_applied = false` for a revert, newer ones
+//! delete the row.
 
 use super::{ForeignMigration, ForeignMigrationState};
 use std::time::SystemTime;

@@ -1,6 +1,6 @@
 //! Prisma Migrate, up to version 7: `_prisma_migrations`.
 //!
-//! After `schema-engine/connectors/schema-connector/src/{checksum,migration_persistence}.rs` and
+//! Follows `schema-engine/connectors/schema-connector/src/{checksum,migration_persistence}.rs` and
 //! `schema-engine/connectors/sql-schema-connector/src/sql_migration_persistence.rs` of prisma-engines.
 
 use super::{ForeignMigration, ForeignMigrationState, ToolChecksum};

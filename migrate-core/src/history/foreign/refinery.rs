@@ -1,6 +1,6 @@
 //! refinery: `refinery_schema_history`.
 //!
-//! After `refinery_core/src/{runner,util}.rs` and `traits/mod.rs`, version 0.10.
+//! Follows `refinery_core/src/{runner,util}.rs` and `traits/mod.rs`, version 0.10.
 
 use super::{ForeignMigration, ToolChecksum};
 #[cfg(feature = "histories")]

@@ -1,6 +1,6 @@
 //! sqlx: `_sqlx_migrations`.
 //!
-//! After `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
+//! Follows `sqlx-core/src/migrate/{migration,source}.rs` and `sqlx-postgres/src/migrate.rs`, version 0.9.
 
 use super::crc32::Crc32;
 use super::{ForeignMigration, ForeignMigrationState, ToolChecksum};

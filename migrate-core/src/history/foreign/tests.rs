@@ -88,7 +88,8 @@ fn a_row_of_prismas_that_is_rolled_back_counts_for_nothing() {
     ];
     assert_eq!(states, expected);
     assert_eq!(found[1].took, Some(Duration::from_secs(2)));
-    // A failed attempt blocks a deployment also where a later one succeeded; one that is rolled back hides nothing.
+    // A failed attempt blocks a deployment even if a later one succeeded. A rolled back attempt hides
+    // nothing.
     let state = |rows: [prisma::PrismaRow; 2]| prisma::found(rows)[0].state.clone();
     assert_eq!(state([row("1_a", 1, false, false), row("1_a", 2, true, false)]), failed);
     assert_eq!(
