@@ -1,0 +1,138 @@
+//! The way to fix each kind of problem.
+
+use super::fault::{MarkFault, PlaceholderFault};
+use super::kind::ProblemKind;
+use crate::set::Role;
+
+impl MarkFault {
+    pub(super) fn help(&self) -> String {
+        match self {
+            MarkFault::Indented => "remove the white space before it".into(),
+            MarkFault::Again { .. } => {
+                "keep one of them, and move what belongs to neither half to a migration of its own".into()
+            }
+            MarkFault::Unknown { known } => format!("write {known}; a comment that is not a mark must not look like one"),
+            MarkFault::BadOption { known, .. } => format!("write {known}, or remove it"),
+            MarkFault::NoUp { expected } => format!("write `{expected}` on a line of its own above the up script"),
+            MarkFault::UpBehindDown => "put the up script first".into(),
+            MarkFault::StatementBefore => "move the mark to the top of the file, or the statement below it".into(),
+            MarkFault::NotClosed => "write `-- +goose StatementEnd` below the statement, or remove the mark".into(),
+            MarkFault::NotOpen => "remove it, or write `-- +goose StatementBegin` above the statement".into(),
+            MarkFault::Substitution => {
+                "declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, and remove the mark".into()
+            }
+            MarkFault::Template => {
+                "write the text that it produces, or declare a placeholder, `migrate!(…, placeholders = [\"name\"])`, \
+                 for a value; an array of arrays can be written `ARRAY[[…], […]]`"
+                    .into()
+            }
+        }
+    }
+}
+
+impl PlaceholderFault {
+    pub(super) fn help(&self) -> String {
+        match self {
+            PlaceholderFault::Unknown { declared } if declared.is_empty() => {
+                "declare it: `migrate!(…, placeholders = [\"name\"])`".into()
+            }
+            PlaceholderFault::Unknown { declared } => {
+                format!("the set declares {}; write other text as `'$' || '{{…}}'`", crate::set::placeholder::list(declared))
+            }
+            PlaceholderFault::Malformed => "write `${name}`: letters, digits, `_`, `.`, `:` and `-`, a letter or `_` first".into(),
+            PlaceholderFault::Quoted => {
+                "write it without the quotes, because its value has its own; join a part of a string with `||`".into()
+            }
+            PlaceholderFault::Glued => {
+                "write a space between, or let the value be the whole name: `${name}` is replaced by an identifier or a \
+                 literal with its quotes"
+                    .into()
+            }
+        }
+    }
+}
+
+impl ProblemKind {
+    /// How to fix it.
+    pub fn help(&self) -> String {
+        use ProblemKind as K;
+        match self {
+            K::NoMigrations { .. } => "add `0001_name.sql`, `V1__name.sql`, `<version>_name/up.sql` or `<name>/migration.sql`; \
+                a directory that is empty on purpose needs a `.gitkeep` or a `README.md`"
+                .into(),
+            K::MixedLayouts { .. } => {
+                "keep one layout in a directory: rename the files of the other, or move them to a directory (and a \
+                 set) of their own"
+                    .into()
+            }
+            K::MissingVersion { example } => {
+                format!("name it like `{example}`: digits, an underscore, what it does; or move it out of the directory")
+            }
+            K::MissingName { example } => format!("add what it does: `{example}`"),
+            K::OddVersion { example, .. } => format!("name it like `{example}`"),
+            K::LongVersion { .. } => "shorten it: a date with the time of day has 14 digits".into(),
+            K::OddCharacter { .. } => "rename it with letters, digits, `_` and `-`".into(),
+            K::UnknownEnding { .. } => {
+                "end it in `.sql` or `.up.sql`, `.down.sql`, `.verify.sql`; the name itself must not have a dot before a letter".into()
+            }
+            K::UnknownFile { names: "", .. } => "move it out of the directory".into(),
+            K::UnknownFile { names, .. } => format!("rename it to {names} if it is meant to be one, or move it out of the directory"),
+            K::InFolder { .. } => "move it up, beside the other migrations, or out of the directory".into(),
+            K::FolderWithoutUp { expected } => format!("add `{expected}`, or delete the folder"),
+            K::WithoutUp { expected, .. } => format!("add `{expected}`, or delete this file"),
+            K::DuplicateVersion { .. } => "give the newer of the two another version".into(),
+            K::DuplicateScript { .. } => "keep one of the two".into(),
+            K::SameButForCase { .. } => "rename one of them: Windows and macOS treat both as one file".into(),
+            K::OtherTool { mend, .. } => mend.clone(),
+            K::BadMark { fault, .. } => fault.help(),
+            K::OrderByName { .. } => "give all versions the same number of digits; a date with the time of day has 14".into(),
+            K::WithoutScript { .. } => "rename it after its script, or delete it".into(),
+            K::Empty => {
+                "write its statements, or delete the file".into()
+            }
+            K::Unwritten => {
+                "write its statements, or delete the file; if there is nothing to do, say so in a comment of your own"
+                    .into()
+            }
+            K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
+            K::NotUtf8 { .. } => "save the file as UTF-8".into(),
+            K::Sql(kind) => kind.help().into_owned(),
+            K::UnknownOption { .. } => {
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow` and `replaces`".into()
+            }
+            K::NotAnOption { .. } => {
+                "write `option=value` without spaces, and separate several with a space; a comment that is \
+                 not an option must not begin with `migrate:`"
+                    .into()
+            }
+            K::BadValue { option, expected, .. } => format!("`{option}` takes {expected}"),
+            K::DuplicateOption { .. } => "keep one of the two".into(),
+            K::OptionNotHere { role: Role::Verify, .. } => {
+                "a verify script takes only `lock_timeout` and `statement_timeout`".into()
+            }
+            K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
+            K::BadPlaceholder { fault, .. } => fault.help(),
+            K::BadRange { .. } => {
+                "name one version, or the first and the last of several, in this order; all must come before its own".into()
+            }
+            K::LateOptions => "move the line to the top of the file, above the first statement".into(),
+            K::OptionsInBlockComment => "write them after `-- migrate:` on a line of their own".into(),
+            K::RefusesBlock { .. } => {
+                "remove `transaction`, and the script runs statement by statement; or move the statement to a migration of its own".into()
+            }
+            K::LocalSetting { .. } => {
+                "remove `LOCAL`: a `SET` lasts for the rest of the script, and is undone after it".into()
+            }
+            K::RefusesOwnBlock { .. } => "end the block with a COMMIT above the statement".into(),
+            K::UnendedBlock => "end the block with a COMMIT".into(),
+            K::VerifyControl { .. } => {
+                "remove it: a verify script runs in the migration's transaction, or in a read-only one of its own".into()
+            }
+            K::ContradictsMetadata { .. } => "set it in one place only".into(),
+            K::UnknownSetting { expected, .. } => format!("the file may hold comments and {expected}"),
+            K::DuplicateSetting { .. } => "keep one of the two".into(),
+            K::MissingSetting { expected, .. } => format!("write {expected}, or delete the file"),
+            K::OtherProvider { .. } => "the provider must be `postgresql`".into(),
+        }
+    }
+}
