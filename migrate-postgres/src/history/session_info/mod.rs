@@ -1,20 +1,22 @@
 //! What has to be known about a session before it writes.
 
-use crate::connection::protect::{self, SessionTimeouts, TIMEOUTS};
+mod errors;
+mod questions;
+
+use crate::connection::protect::{self, SessionTimeouts};
 use crate::error::Error;
 use crate::history::foreign::{BesideTables, needed_tables};
-use crate::history::format::{self, FORMAT, TableColumns};
+use crate::history::format::{FORMAT, TableColumns};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::settings::RunSettings;
 use crate::history::table::HistoryTable;
 use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
-use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal, quote_nullable};
+use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal};
 use crate::sql::transaction::{BEGIN, milliseconds};
 use migrate_core::Set;
-use migrate_core::advice::{Advice, NextStep};
+use questions::state;
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -72,109 +74,10 @@ pub(crate) enum Whereabouts {
 pub(crate) const CHANGED: &str =
     "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
-/// The same as a query. The timeouts may be off
-/// for this message only ([`protect::no_timeouts`]): what they were before counts.
-fn changed() -> String {
-    let before = protect::timeout("name");
-    format!(
-        "SELECT name, CASE WHEN name = ANY ({TIMEOUTS}) THEN {before} ELSE setting END AS setting FROM pg_catalog.pg_settings \
-         WHERE source = 'session' AND CASE WHEN name = ANY ({TIMEOUTS}) THEN {} <> reset_val::float8 \
-         ELSE name !~ '^transaction_(isolation|read_only|deferrable)$' END",
-        protect::in_milliseconds(&before)
-    )
-}
-
-/// The names of the timeouts that are off, as one text.
-fn off() -> String {
-    format!(
-        "(SELECT pg_catalog.string_agg(t, ',') FROM unnest({TIMEOUTS}) t WHERE {} = '0')",
-        protect::timeout("t")
-    )
-}
-
-/// What of a session decides how it is made what it was, as one text.
-fn state() -> String {
-    format!(
-        "pg_catalog.concat_ws(',', {off}, current_user, session_user, current_setting('role'), \
-         current_setting('standard_conforming_strings'), (SELECT pg_catalog.string_agg(name || '=' || setting, ',' \
-         ORDER BY name) FROM ({changed}) changed))",
-        off = off(),
-        changed = changed()
-    )
-}
-
-/// The schema, other than `s.schema`, in which the search path has or names a table of the history's name, one that the
-/// role may not use included: `current_schema()` skips those. Names with commas in them are not found.
-fn other_schema(settings: &RunSettings) -> String {
-    let name = &settings.history_table;
-    format!(
-        "(SELECT o.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace o ON o.oid = c.relnamespace, \
-         string_to_array(replace(current_setting('search_path'), ' ', ''), ',') path \
-         WHERE c.relname = {name} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND o.nspname <> s.schema \
-         AND (c.oid = to_regclass({ident}) OR '\"' || replace(replace(o.nspname, '\"', '\"\"'), ' ', '') || '\"' = ANY (path) \
-         OR (o.nspname ~ '^[a-z_][a-z0-9_$]*$' AND o.nspname = ANY (path)) OR (o.nspname = current_user AND '\"$user\"' = ANY (path))) \
-         ORDER BY c.oid = to_regclass({ident}) DESC LIMIT 1)",
-        name = quote_literal(name),
-        ident = quote_literal(&quote_ident(name)),
-    )
-}
-
 /// Each query of the transaction sees what the first one sees.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl SessionInfo {
-    /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
-    /// and are not answered.
-    ///
-    /// Where the set's history has something, what is `beside` it need not be asked.
-    pub(crate) fn questions(
-        settings: &RunSettings,
-        whereabouts: Whereabouts,
-        beside: bool,
-        condition: &str,
-    ) -> String {
-        let elsewhere = match whereabouts {
-            Whereabouts::Unknown if settings.history_schema.is_none() => other_schema(settings),
-            _ => "NULL".to_owned(),
-        };
-        let schema = format!(
-            "coalesce({}::text, current_schema()::text)",
-            quote_nullable(settings.history_schema.as_deref())
-        );
-        let table = quote_literal(&format!(".{}", quote_ident(&settings.history_table)));
-        let head = quote_literal(&format!(".{}", quote_ident(&head_table::name(&settings.history_table))));
-        let head_columns = format!("'{{{}}}'", head_table::COLUMNS.join(","));
-        let session = format!(
-            "SELECT s.schema, to_regclass(quote_ident(s.schema) || {table}) IS NOT NULL, n.oid IS NOT NULL, \
-             current_setting('server_version_num'), pg_is_in_recovery(), \
-             current_setting('default_transaction_read_only')::bool, \
-             CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE') \
-                  ELSE has_schema_privilege(n.oid, 'CREATE') END, \
-             current_user, session_user, current_setting('role'), \
-             current_setting('standard_conforming_strings')::bool, version() ~ 'linux', pg_catalog.md5({state}), {elsewhere}, \
-             pg_catalog.pg_backend_pid(), {off}, to_regclass(quote_ident(s.schema) || {head}) IS NOT NULL, \
-             (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(quote_ident(s.schema) || {head}) \
-             AND attname = ANY ({head_columns}) AND NOT attisdropped), \
-             has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES'), \
-             pg_catalog.row_security_active(to_regclass(quote_ident(s.schema) || {table})::oid), \
-             {timeouts}, {idle_timeout} \
-             FROM (SELECT {schema} AS schema) s \
-             LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
-            state = state(),
-            off = off(),
-            timeouts = SessionTimeouts::are_on(),
-            idle_timeout = protect::idle_timeout(),
-        );
-        let changed = format!("{} AND {condition} ORDER BY name", changed());
-        let columns = format::questions(&format!("quote_ident({schema}) || {table}"), condition);
-        let beside = if beside && settings.keeps().is_none() {
-            BesideTables::question(settings, condition)
-        } else {
-            format!("SELECT WHERE {condition} AND false")
-        };
-        format!("{session}; {changed}; {columns}; {beside}")
-    }
-
     /// Asks the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<SessionInfo, Error> {
         match simple_query(client, &SessionInfo::message(settings)).await {
@@ -390,96 +293,6 @@ impl SessionInfo {
     /// The role of the session.
     pub(crate) fn role(&self) -> &str {
         &self.role
-    }
-
-    /// Whether the session can write at all, and make the table where there is none; and whether this release can write
-    /// what the table is.
-    pub(crate) fn check_writable(&self) -> Result<(), Error> {
-        if self.format.number > FORMAT {
-            let (table, found) = (self.table.shown(), self.format.number);
-            return Err(Error::NewerFormat { table, found, known: FORMAT });
-        }
-        if self.in_recovery {
-            return Err(Error::standby("the server is a hot standby"));
-        }
-        if self.read_only {
-            return Err(Error::ReadOnly {
-                reason: "default_transaction_read_only is on for this session",
-                advice: Advice::fix("set it to off for this role, database or connection")
-                    .or(NextStep::fix("let another instance migrate first")),
-            });
-        }
-        if !self.exists && !self.may_create {
-            let (schema, role) = (quote_if_needed(self.table.schema()), quote_if_needed(&self.role));
-            let (message, grant) = if self.schema_exists {
-                (
-                    format!("permission denied for schema {}", self.table.schema()),
-                    format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}"),
-                )
-            } else {
-                (
-                    format!("the schema {} does not exist, and it may not make one", self.table.schema()),
-                    format!("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
-                )
-            };
-            return Err(Error::Privilege {
-                role: self.role.clone(),
-                what: "create the history's table",
-                message,
-                advice: Advice::of(NextStep::sql(grant))
-                    .or(NextStep::fix("let a role that may do so migrate first")),
-            });
-        }
-        Ok(())
-    }
-
-    /// What it means that the history's table could not be made, or upgraded.
-    pub(crate) fn create_error(&self, error: tokio_postgres::Error) -> Error {
-        if self.exists && self.format.is_older() && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            let [schema, table, role] =
-                [self.table.schema(), self.table.name(), &self.role].map(quote_if_needed);
-            return Error::Privilege {
-                role: self.role.clone(),
-                what: "upgrade the history's table to the format of this release",
-                message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-                advice: Advice::fix("let the owner of the table migrate with this release first")
-                    .or(NextStep::sql(format!("ALTER TABLE {schema}.{table} OWNER TO {role}"))),
-            };
-        }
-        self.write_error("creating the history's table", error)
-    }
-
-    /// What a failed read of the history means.
-    pub(crate) fn read_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
-        match error.code() {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => self.lacks("read the history", "SELECT", &error),
-            _ => Error::server(doing, error),
-        }
-    }
-
-    /// The role lacks a right on the history's table.
-    fn lacks(&self, what: &'static str, rights: &str, error: &tokio_postgres::Error) -> Error {
-        let [schema, role] = [self.table.schema(), &self.role].map(quote_if_needed);
-        let tables = head_table::beside(self.table.name(), self.table.keeps().is_none());
-        let tables: Vec<String> =
-            tables.iter().map(|table| format!("{schema}.{}", quote_if_needed(table))).collect();
-        Error::Privilege {
-            role: self.role.clone(),
-            what,
-            message: error.as_db_error().map_or_else(String::new, |db| db.message().to_owned()),
-            advice: Advice::of(NextStep::sql(format!("GRANT {rights} ON {} TO {role}", tables.join(", ")))),
-        }
-    }
-
-    /// What a failed write to the history means.
-    pub(crate) fn write_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
-        match error.code() {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                self.lacks("write the history", "SELECT, INSERT, UPDATE", &error)
-            }
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server has become read-only"),
-            _ => Error::server(doing, error),
-        }
     }
 }
 

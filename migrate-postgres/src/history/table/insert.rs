@@ -1,0 +1,108 @@
+//! Inserting a row for an attempt.
+
+use super::failure::{FAILURE, failure_values, no_failure};
+use super::{HistoryTable, NOW, RunIdentity};
+use crate::sql::quote::{quote_literal, quote_nullable};
+use migrate_core::Digest;
+use migrate_core::engine::error::Failure;
+use migrate_core::history::stored;
+use migrate_core::plan::{Action, Adopted, Step};
+use std::time::{Duration, SystemTime};
+
+impl HistoryTable {
+    /// The row that a step's row goes on from, as an expression.
+    fn continues(&self, set: &str, step: &Step<'_>) -> String {
+        match (step.action, step.settles) {
+            (_, Some(settled)) => settled.row.to_string(),
+            // Where a text was accepted before, the row of the run.
+            (Action::Accept, None) => format!(
+                "(SELECT CASE action WHEN 'accept' THEN continues ELSE seq END FROM {} WHERE set_name = {} AND version = {} AND outcome = 'done' \
+                 AND action IN ('apply', 'mark', 'accept') ORDER BY seq DESC LIMIT 1)",
+                self.qualified(),
+                quote_literal(set),
+                quote_literal(&step.version.canonical()),
+            ),
+            _ => "NULL".to_owned(),
+        }
+    }
+
+    pub(super) fn insert(
+        &self,
+        run: RunIdentity<'_>,
+        seq: i64,
+        step: &Step<'_>,
+        digest: Digest,
+        row: RowKey<'_>,
+    ) -> String {
+        let keep = |text: Option<String>| quote_nullable(text.as_deref());
+        let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
+        let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
+        let (started, finished) = match &step.adopted {
+            Some(adopted) => times(adopted),
+            None if row.failure.is_some() => (NOW.to_owned(), NOW.to_owned()),
+            None => (NOW.to_owned(), "NULL".to_owned()),
+        };
+        let failure = row.failure.map_or_else(no_failure, failure_values);
+        format!(
+            "INSERT INTO {table} AS h (set_name, seq, version, name, action, outcome, live, checksum, digest, statements, \
+             checkpoint, started_at, finished_at, run_id, program, reason, continues, {FAILURE}, up_sql, down_sql) \
+             VALUES ({set}, {seq}, {version}, {name}, '{action}', '{outcome}', {live}, '{checksum}', '\\x{digest}', \
+             {statements}, {checkpoint}, {started}, {finished}, {run_id}, {program}, {reason}, {continues}, {failure}, {up}, {down})",
+            table = self.qualified(),
+            set = quote_literal(run.set),
+            version = quote_literal(&step.version.canonical()),
+            name = quote_literal(&step.name),
+            action = step.action.word(),
+            outcome = row.outcome,
+            live = row.live,
+            checksum = step.checksum,
+            continues = row.continues.map_or_else(|| self.continues(run.set, step), |row| row.to_string()),
+            run_id = quote_literal(run.run),
+            program = quote_literal(run.program),
+            reason = quote_nullable(step.reason.as_deref()),
+            up = keep(step.up.as_deref().map(|script| stored::text(script.source()))),
+            down = keep(step.down.as_deref().map(stored::down)),
+        )
+    }
+}
+
+/// What the server says where a row was not written, in an error that no script makes.
+pub(super) const NOT_KEPT: &str = "migrate: the history does not keep the row";
+
+/// A statement that writes one row, which fails where it writes none: a rule or a trigger has taken it away. See
+/// [`HistoryTable::is_not_kept`].
+pub(super) fn one_row(statement: &str) -> String {
+    format!(
+        "WITH written AS ({statement} RETURNING 1) SELECT (CASE count(*) WHEN 0 THEN '{NOT_KEPT}' ELSE '1' END)::int FROM written"
+    )
+}
+
+/// When a migration that another tool has applied was begun and ended, as far as that is known.
+fn times(adopted: &Adopted) -> (String, String) {
+    let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
+    // Whole microseconds, as the server keeps them, and as a double holds them exactly.
+    let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
+    let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX);
+    let at = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => micros(after),
+        Err(before) => -micros(before.duration()),
+    };
+    let finished = adopted.took.map_or_else(|| "NULL".to_owned(), |took| timestamp(at + micros(took)));
+    (timestamp(at), finished)
+}
+
+/// What tells one row of a step from another.
+#[derive(Clone, Copy)]
+pub(super) struct RowKey<'f> {
+    pub(super) outcome: &'static str,
+    pub(super) live: bool,
+    pub(super) checkpoint: Option<usize>,
+    pub(super) continues: Option<i64>,
+    pub(super) failure: Option<&'f Failure>,
+}
+
+impl RowKey<'_> {
+    /// Of an attempt that is begun.
+    pub(super) const BEGUN: Self =
+        RowKey { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
+}

@@ -1,0 +1,178 @@
+//! Our history's table, as SQL text: how it is looked up, created, loaded and written.
+
+mod checkpoint;
+mod create;
+mod failure;
+mod foreign;
+mod insert;
+mod read;
+mod relation;
+mod transaction;
+
+pub(crate) use checkpoint::{Resumed, is_statement_by_statement};
+pub(crate) use failure::Ended;
+pub(crate) use relation::{LAST_ROWS, Relation};
+
+use crate::history::checkpoint_table;
+use crate::history::foreign_writer::ForeignWriter;
+use crate::history::format::FORMAT;
+use crate::history::head_table::HeadTable;
+use crate::history::is_made_meanwhile;
+use crate::sql::quote::{quote_ident, quote_literal};
+use insert::NOT_KEPT;
+use tokio_postgres::error::SqlState;
+
+/// The table that a set's history is kept in, always written with its schema.
+#[derive(Clone, Debug)]
+pub(crate) struct HistoryTable {
+    schema: String,
+    name: String,
+    /// How it is written, where it is another tool's.
+    keeps: Option<&'static dyn ForeignWriter>,
+    /// Whether a table of checkpoints may be made beside it, where it is another tool's.
+    may_have_checkpoints: bool,
+    /// The format that it is read in; it is written in this release's.
+    format: i32,
+    /// Whether it has rules, with which the server refuses what fails where no row is written.
+    has_rules: bool,
+}
+
+/// What all rows of one run have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunIdentity<'a> {
+    /// The set.
+    pub(crate) set: &'a str,
+    /// What tells the run from others.
+    pub(crate) run: &'a str,
+    /// The program that runs it.
+    pub(crate) program: &'a str,
+}
+
+/// The condition of a row of a migration that runs statement by statement and was begun and not ended, or was told by hand
+/// where to go on. There is one at most.
+pub(super) const OPEN: &str = "(checkpoint IS NOT NULL AND (outcome <> 'done' OR action = 'rewind'))";
+
+/// The condition of a row of an attempt whose end nobody has recorded, in a transaction that is gone with its run.
+pub(super) const UNENDED: &str = "(outcome = 'unfinished' AND checkpoint IS NULL)";
+
+impl HistoryTable {
+    pub(crate) fn new(schema: &str, name: &str) -> HistoryTable {
+        HistoryTable {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            keeps: None,
+            may_have_checkpoints: false,
+            format: FORMAT,
+            has_rules: false,
+        }
+    }
+
+    /// The same as another tool's table.
+    pub(crate) fn kept(self, keeps: Option<&'static dyn ForeignWriter>) -> HistoryTable {
+        HistoryTable { keeps, ..self }
+    }
+
+    /// The same, beside which this session may make a table, or may not.
+    pub(crate) fn beside_which(self, may_make: bool) -> HistoryTable {
+        HistoryTable { may_have_checkpoints: may_make, ..self }
+    }
+
+    /// The same in a format.
+    pub(crate) fn in_format(self, format: i32) -> HistoryTable {
+        HistoryTable { format, ..self }
+    }
+
+    /// The same with rules.
+    pub(crate) fn ruled(self, has_rules: bool) -> HistoryTable {
+        HistoryTable { has_rules, ..self }
+    }
+
+    /// How it is written, where it is another tool's.
+    pub(crate) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
+        self.keeps
+    }
+
+    /// Whether an error at making the table means that another tool, whose table it is, is at work.
+    pub(crate) fn is_being_made(&self, error: &tokio_postgres::Error) -> bool {
+        self.keeps.is_some()
+            && (is_made_meanwhile(error) || error.code() == Some(&SqlState::DIVISION_BY_ZERO))
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table's name with its schema, as SQL.
+    pub(crate) fn qualified(&self) -> String {
+        format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
+    }
+
+    /// The table's name with its schema, for messages.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// The head table beside it.
+    pub(crate) fn head(&self) -> HeadTable {
+        HeadTable::new(&self.schema, &self.name)
+    }
+
+    /// Whether an error means that a rule or a trigger has taken a row away that was to be written.
+    pub(crate) fn is_not_kept(&self, error: &tokio_postgres::Error) -> bool {
+        let is_ours = self.keeps.is_none();
+        is_ours
+            && error.as_db_error().is_some_and(|db| match *db.code() {
+                SqlState::INVALID_TEXT_REPRESENTATION => db.message().contains(NOT_KEPT),
+                SqlState::FEATURE_NOT_SUPPORTED => self.has_rules,
+                _ => false,
+            })
+    }
+
+    /// Whether an error means that a row of the history is not as this run left it: another run has taken it over.
+    pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
+        let violated =
+            if self.keeps.is_some() { SqlState::NOT_NULL_VIOLATION } else { SqlState::CHECK_VIOLATION };
+        let is_ours = |table: &str| {
+            table == self.name || self.keeps.is_some() && table == checkpoint_table::name(&self.name)
+        };
+        error.as_db_error().is_some_and(|db| {
+            *db.code() == violated && db.schema() == Some(&self.schema) && db.table().is_some_and(is_ours)
+        })
+    }
+
+    /// Records how many messages the server sent at a run's rows.
+    pub(crate) fn count(&self, run: RunIdentity<'_>, said: &[Said]) -> String {
+        let rows: Vec<String> = said
+            .iter()
+            .map(|Said { row, notices, warnings }| format!("({row}::bigint, {notices}, {warnings})"))
+            .collect();
+        format!(
+            "UPDATE {} h SET (notices, warnings) = ROW(said.notices, said.warnings) \
+             FROM (VALUES {}) said (seq, notices, warnings) \
+             WHERE h.set_name = {} AND h.seq = said.seq AND h.run_id = {}",
+            self.qualified(),
+            rows.join(", "),
+            quote_literal(run.set),
+            quote_literal(run.run),
+        )
+    }
+}
+
+/// Lets an attempt stand for its version no more, and keeps how far it came; its outcome is left to be told.
+const CLOSE: &str = "live = false, reached = checkpoint, checkpoint = NULL, \
+                     outcome = CASE";
+
+/// The time of the server's clock.
+const NOW: &str = "pg_catalog.clock_timestamp()";
+
+/// How many messages the server sent while a row of the history was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) row: i64,
+    pub(crate) notices: u32,
+    pub(crate) warnings: u32,
+}
