@@ -10,6 +10,7 @@ pub(crate) mod blockers;
 mod carried;
 mod claims;
 mod failure;
+mod history_error;
 mod limits;
 mod message;
 mod mode;
@@ -33,10 +34,11 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-pub(crate) use batch::{apply_transactions, is_contention};
+pub(crate) use batch::apply_transactions;
 pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
 pub(crate) use failure::server_failure;
+pub(crate) use history_error::is_contention;
 pub(crate) use mode::Mode;
 #[cfg(feature = "operate")]
 pub(crate) use mode::Rehearsed;

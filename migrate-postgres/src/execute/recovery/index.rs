@@ -1,7 +1,7 @@
 //! Indexes in doubt: the definition and the age of an index tell whether an earlier try of a statement made it.
 
 use super::{Before, InDoubtStatement, RecoveryAction, Unsettled};
-use crate::execute::batch::is_contention;
+use crate::execute::history_error::is_contention;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::BEGIN;
 use migrate_core::Options;

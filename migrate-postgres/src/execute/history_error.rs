@@ -1,0 +1,47 @@
+//! Errors at a step's row in the history, and contention.
+
+use super::Context;
+use crate::error::{ApplyError, Error};
+use migrate_core::plan::Step;
+use tokio_postgres::error::SqlState;
+
+/// Whether an error means that somebody else was in the way for the moment.
+pub(crate) fn is_contention(error: &tokio_postgres::Error) -> bool {
+    let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| passing.contains(code))
+}
+
+/// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
+/// committed it. In another tool's table a division by zero says so, or that the tool is at work.
+pub(super) fn record_failure(
+    context: &Context<'_>,
+    step: &Step<'_>,
+    error: tokio_postgres::Error,
+) -> ApplyError {
+    let code = error.code().cloned();
+    let is_moved = context.table.is_moved(&error);
+    if context.table.is_not_kept(&error) {
+        return not_kept(context, step);
+    }
+    let error = context.session_info.write_error("writing the history", error);
+    match code {
+        _ if is_moved => ApplyError::HistoryChanged(error),
+        Some(SqlState::UNIQUE_VIOLATION) => ApplyError::HistoryChanged(error),
+        Some(SqlState::DIVISION_BY_ZERO) => ApplyError::ForeignToolActive(error),
+        _ => error.into_apply(),
+    }
+}
+
+/// Whether an error at a step's row says that the history is not as this run left it, or does not take the row.
+pub(super) fn is_record_lost(context: &Context<'_>, error: &tokio_postgres::Error) -> bool {
+    let lost = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+    context.table.is_moved(error)
+        || context.table.is_not_kept(error)
+        || error.code().is_some_and(|code| lost.contains(code))
+}
+
+/// The history's table has let a row be taken away.
+pub(super) fn not_kept(context: &Context<'_>, step: &Step<'_>) -> ApplyError {
+    let (table, name) = (context.table.shown(), step.name.clone().into_owned());
+    Error::RowNotKept { table, name }.into_apply()
+}
