@@ -1,0 +1,238 @@
+//! The settings of a migrator.
+
+use super::Migrator;
+#[cfg(feature = "cli")]
+use crate::history::run_id;
+use crate::settings::LockKind;
+use crate::sql::value::Value;
+use migrate_core::engine::event::Event;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Settings.
+impl Migrator {
+    /// The schema of the history, which is created if it does not exist. The default is the first schema of the search
+    /// path.
+    pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.history_schema = Some(schema.into());
+        self
+    }
+
+    /// The name of the history table. The default is `migrate_history`.
+    pub fn history_table(mut self, table: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.history_table = table.into();
+        self
+    }
+
+    /// Treats the migrations in another tool's table as those of another set.
+    ///
+    /// By default, a call is refused if this set's history is empty and the table of sqlx, Prisma, diesel, refinery,
+    /// golang-migrate, tern, goose, dbmate, Rails or Flyway lists a migration of this set: the migrations would be applied a
+    /// second time. [`adopt`](Migrator::adopt) takes over that table. This setting is for a set that only has the same
+    /// versions, such as a library's set beside an application's. Once the set has a history, other tools' tables are not
+    /// read any more.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").ignore_foreign_history().run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ignore_foreign_history(mut self) -> Migrator {
+        self.settings.ignores_foreign = true;
+        self
+    }
+
+    /// The last version that [`run`](Migrator::run) applies. A migration's whole name works too.
+    pub fn up_to(mut self, version: impl Into<Cow<'static, str>>) -> Migrator {
+        self.target = Some(version.into());
+        self
+    }
+
+    /// How long to wait for another run to end. The default is 10 minutes.
+    pub fn lock_wait(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.lock_wait = duration;
+        self
+    }
+
+    /// The longest interval between checks for the end of another run. The default is 500 ms.
+    pub fn poll_interval(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.poll = duration;
+        self
+    }
+
+    /// How long a statement waits for a lock on a table before its migration is rolled back and retried. The default is 2 s;
+    /// `None` waits forever. All traffic on the table queues behind a waiting statement.
+    ///
+    /// A script's own `-- migrate: lock_timeout=…` takes precedence.
+    pub fn lock_timeout(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.lock_timeout = duration.into().unwrap_or(Duration::ZERO);
+        self
+    }
+
+    /// How long to retry a migration that runs into lock timeouts. The default is one minute.
+    pub fn retry_for(mut self, duration: Duration) -> Migrator {
+        self.settings.engine.retry = duration;
+        self
+    }
+
+    /// The time after which [`Event::Slow`] reports a statement, a migration of many, a run of many migrations, or the wait for
+    /// another run, while it lasts. The event says which it is, for how long, and which sessions block it. It is repeated each time
+    /// that the time has doubled. `None` turns it off. The default is 10 s: an ordinary schema change takes milliseconds, and by then
+    /// the probes of an orchestrator begin to fail.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::{Event, migrate};
+    /// use std::time::Duration;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart")
+    ///     .slow_after(Duration::from_secs(30))
+    ///     .on_event(|event| if let Event::Slow { .. } = event { eprintln!("{event}") })
+    ///     .run("postgres://app@localhost/app")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slow_after(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.slow = duration.into();
+        self
+    }
+
+    /// How long a statement may run. The default is `None`, no limit, whatever the role's own setting is.
+    ///
+    /// A script's own `-- migrate: statement_timeout=…` takes precedence.
+    pub fn statement_timeout(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.statement_timeout = duration.into().unwrap_or(Duration::ZERO);
+        self
+    }
+
+    /// The time limit of a migration. A migration that exceeds it is rolled back, or stops at a checkpoint if it runs statement by
+    /// statement; the history records a failed attempt, and the run ends with [`Error::Failed`](crate::Error::Failed). The default is `None`, no limit. Each
+    /// attempt at a migration has the whole time.
+    ///
+    /// The server enforces the limit: before each statement, `statement_timeout` is set to the remaining time. So it holds behind a
+    /// pooler, and if the client is gone. In a script that sets its own transaction modes (`SET TRANSACTION …`), the statements are
+    /// limited one by one. The COMMIT is not limited.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    /// use std::time::Duration;
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart")
+    ///     .migration_limit(Duration::from_secs(60))
+    ///     .run_limit(Duration::from_secs(300))
+    ///     .run("postgres://app@localhost/app")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn migration_limit(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.migration_limit = duration.into();
+        self
+    }
+
+    /// The time limit of a run, enforced like [`migration_limit`](Migrator::migration_limit): committed migrations stay, and the
+    /// migration in progress is rolled back or stops at a checkpoint. The default is `None`, no limit. The time counts from when the run
+    /// has the lock; [`lock_wait`](Migrator::lock_wait) limits the wait for it. A backup before the first migration is not counted.
+    pub fn run_limit(mut self, duration: impl Into<Option<Duration>>) -> Migrator {
+        self.settings.engine.run_limit = duration.into();
+        self
+    }
+
+    /// Allows a pending migration to be applied after later ones. The default is to refuse.
+    pub fn allow_out_of_order(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_out_of_order = allow;
+        self
+    }
+
+    /// Allows the database to have migrations newer than the set. The default is to allow it, with a notice.
+    pub fn allow_ahead(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_ahead = allow;
+        self
+    }
+
+    /// Allows an applied migration to be missing from the set although the set has newer ones. The default is to refuse.
+    pub fn allow_missing(mut self, allow: bool) -> Migrator {
+        self.settings.engine.policies.allow_missing = allow;
+        self
+    }
+
+    /// How to hold the migration lock. The default depends on the target.
+    pub fn lock(mut self, kind: LockKind) -> Migrator {
+        self.settings.lock = Some(kind);
+        self
+    }
+
+    /// The callback for the events of a run. It runs between two messages to the server, so it should return quickly.
+    pub fn on_event(mut self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        self.on_event = Some(Arc::new(callback));
+        self
+    }
+
+    /// Adds the whole text of a statement to its span, in the field `db.query.text`. The default is off, because the text
+    /// contains values. Secrets that [`sql::redact`](migrate_core::sql::redact) recognizes are left out.
+    #[cfg(feature = "tracing")]
+    pub fn trace_query_text(mut self, show: bool) -> Migrator {
+        self.settings.traces_text = show;
+        self
+    }
+
+    /// The value of a placeholder, which replaces `${name}` in the scripts. The set declares its placeholders,
+    /// `migrate!("migrations", placeholders = ["schema"])`, and nothing runs before each of them has a value.
+    ///
+    /// The value is quoted according to its kind, an identifier or a literal. It is neither part of the checksum nor of the
+    /// history, which stores scripts as they are written.
+    ///
+    /// ```
+    /// use migrate_postgres::{Migrator, Reading, Set, Value};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("migrate-placeholder-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # std::fs::write(folder.join("0001_users.sql"), "CREATE TABLE ${schema}.users (region text DEFAULT ${region});")?;
+    /// let reading = Reading::default().placeholders(["schema", "region"]);
+    /// let migrator = Migrator::new(Set::from_folder_as(&folder, &reading)?)
+    ///     .placeholder("schema", Value::Identifier("tenant_7"))
+    ///     .placeholder("region", Value::Literal("eu"));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn placeholder(mut self, name: impl Into<Cow<'static, str>>, value: Value<'_>) -> Migrator {
+        let name = name.into();
+        if value.is_empty_identifier() {
+            self.empty.get_or_insert_with(|| name.clone().into_owned());
+        }
+        self.values.insert(name, value.sql());
+        self.set = self.set.filled(self.values.clone());
+        self
+    }
+
+    /// Adds a callback for the events of a run, called after the existing one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn also_on_event(self, callback: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        let first = self.on_event.clone();
+        self.on_event(move |event| {
+            if let Some(first) = &first {
+                first(event);
+            }
+            callback(event);
+        })
+    }
+
+    /// The program name to record in the history. The default is the name and version of the crate that calls `migrate!`.
+    pub fn program(mut self, program: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.program = program.into();
+        self
+    }
+
+    /// The same migrator with a run id that is known before the run starts.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_run(mut self) -> Migrator {
+        self.settings.run = Some(run_id());
+        self
+    }
+}
