@@ -11,6 +11,7 @@ pub mod directory;
 pub mod display;
 pub mod engine;
 pub mod history;
+pub mod lint;
 pub mod plan;
 pub mod set;
 pub mod sql;

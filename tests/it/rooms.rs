@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `migrate-core`, from the ground up.
-const CORE: [&str; 8] = ["display", "advice", "sql", "set", "directory", "history", "plan", "engine"];
+const CORE: [&str; 9] = ["display", "advice", "sql", "set", "directory", "history", "plan", "lint", "engine"];
 
 /// The rooms of `migrate-postgres`, from the ground up.
 const POSTGRES: [&str; 19] = [

@@ -42,6 +42,7 @@ pub(crate) use self::invisible::{Invisible, name as invisible_name};
 pub(crate) use self::lexer::counted;
 pub use self::lexer::{Tokens, tokens};
 pub use self::locks::facts;
+pub(crate) use self::locks::is_always_true;
 pub use self::locks::{LockMode, Locks, Loss, LossKind, RelationLock, TableScan, locks, locks_with, losses};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub(crate) use self::redact::redact_in_ascii;

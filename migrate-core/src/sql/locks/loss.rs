@@ -122,7 +122,7 @@ pub fn losses(statement: &str, facts: &Facts) -> Vec<Loss> {
 }
 
 /// Returns true if a condition excludes no row: it is absent, `true` or `1 = 1`.
-fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
+pub(crate) fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
     let Some(condition) = condition else { return true };
     let words: Vec<String> =
         condition.tokens().iter().map(|token| condition.written(*token).to_ascii_lowercase()).collect();

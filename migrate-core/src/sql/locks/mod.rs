@@ -20,6 +20,7 @@ mod partition;
 mod types;
 mod volatile;
 
+pub(crate) use loss::is_always_true;
 pub use loss::{Loss, LossKind, losses};
 pub use mode::{LockMode, TableScan};
 

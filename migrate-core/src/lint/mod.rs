@@ -1,0 +1,93 @@
+//! What is dangerous about a set's migrations, by rules.
+//!
+//! [`lint`] judges the up scripts of a set, statement by statement, and gives a [`Finding`] for each statement that loses data, makes
+//! others wait, or breaks the code that runs. It knows what the text says, and what the earlier migrations of the set made: a table's
+//! columns and their types, constraints and whether they were validated, indexes, domains, partitions. What nobody uses yet is
+//! not judged: a table that the script or a pending migration of the same run makes.
+//!
+//! A [`Rule`] is known by its [id](Rule::id). A script allows what it does in its header: `-- migrate: allow=drop-column`. What the
+//! runner gives, no rule demands: timeouts, a script that is run once, a session that is left as it was.
+//!
+//! # Examples
+//!
+//! ```
+//! use migrate_core::lint::{LintOptions, Risk, lint};
+//! use migrate_core::{Migration, Script, Set, SqlMigration, Version};
+//! use std::sync::Arc;
+//!
+//! let text = "ALTER TABLE users ADD age int;\nCREATE INDEX users_age ON users (age);";
+//! let script = Script::of_up_text("0001_age.sql", text.to_owned())?;
+//! let migration = SqlMigration::new(Version::numeric("0001"), "0001_age", script);
+//! let set = Set::new("app", vec![Arc::new(migration) as Arc<dyn Migration>]).unwrap();
+//!
+//! let findings = lint(&set, &LintOptions::default());
+//! let dangerous: Vec<String> =
+//!     findings.iter().filter(|finding| finding.risk >= Risk::Dangerous).map(ToString::to_string).collect();
+//! assert_eq!(
+//!     dangerous,
+//!     [
+//!         "0001_age.sql:2:1: dangerous: nobody can write users while an index is built [index-not-concurrent]",
+//!         "0001_age.sql:2:1: dangerous: the lock on users of the statement in line 1 is held until the index is built: \
+//!          nobody can read or write it [slow-after-lock]",
+//!     ]
+//! );
+//! # Ok::<(), String>(())
+//! ```
+
+mod allow;
+mod blocking;
+mod column;
+mod compatibility;
+mod design;
+mod finding;
+mod loss;
+mod model;
+mod rule;
+mod script;
+mod transactions;
+
+pub use finding::Finding;
+pub use rule::{Risk, Rule, rule, rules};
+
+use crate::set::Set;
+use crate::set::version::Version;
+use model::Model;
+
+/// What is known beside the set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LintOptions {
+    /// The last migration that is applied where the set is going to run. Those up to it are history and not judged; those behind it
+    /// are judged as migrations of one run. Without it, or where the set lacks it, all are judged, each as if those before it had
+    /// been applied long ago.
+    pub since: Option<Version>,
+    /// The server's major version. Without it what holds for any of 14 to 18 counts.
+    pub server_version: Option<u32>,
+    /// Whether the time zone of a run's session is UTC, which decides whether times with and without a zone are stored alike.
+    pub is_utc: Option<bool>,
+}
+
+/// Judges the up scripts of a set. The findings are in the order of the set and of the statements.
+pub fn lint(set: &Set, options: &LintOptions) -> Vec<Finding> {
+    let applied = options.since.as_ref().and_then(|since| set.position(since)).map(|last| last + 1);
+    let mut model = Model::new(options);
+    let (mut findings, mut keys) = (Vec::new(), Vec::new());
+    for (at, migration) in set.iter().enumerate() {
+        let Some(script) = migration.up().into_script() else { continue };
+        if applied.is_none_or(|applied| at <= applied) {
+            model.settle();
+        }
+        if applied.is_some_and(|applied| at < applied) {
+            model.follow(&script);
+        } else {
+            let found = script::judge(&script, migration.version(), &mut model, &mut keys);
+            findings.push(found);
+        }
+    }
+    for (of, key) in design::without_index(&keys, &model) {
+        if let Some(script) = findings.iter_mut().find(|script: &&mut script::Judged| script.version == of) {
+            script.findings.push(key);
+        }
+    }
+    findings.into_iter().flat_map(script::Judged::into_findings).collect()
+}

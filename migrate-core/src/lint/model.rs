@@ -1,0 +1,98 @@
+//! What is known before a statement.
+
+use super::LintOptions;
+use crate::set::script::Script;
+use crate::sql::facts::{Facts, ObjectName, Relation};
+use crate::sql::statement::{
+    Fragment, LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind,
+};
+use crate::sql::{TokenKind, tokens};
+use std::collections::BTreeSet;
+
+/// What the statements that were followed have made.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) facts: Facts,
+    /// What is new and no relation, by its kind and its folded name.
+    made: BTreeSet<(String, String)>,
+}
+
+impl Model {
+    pub(super) fn new(options: &LintOptions) -> Model {
+        let mut facts = Facts::none();
+        facts.search_path = vec!["public".to_owned()];
+        facts.server_version = options.server_version;
+        facts.is_utc = options.is_utc;
+        Model { facts, made: BTreeSet::new() }
+    }
+
+    /// All that was made so far is in use from now on.
+    pub(super) fn settle(&mut self) {
+        self.made.clear();
+        for (name, relation) in &mut self.facts.relations {
+            relation.origin = Some(name.clone());
+            relation.columns.iter_mut().flatten().for_each(|column| column.is_new = false);
+        }
+    }
+
+    /// Follows a script.
+    pub(super) fn follow(&mut self, script: &Script) {
+        for statement in script.statements().iter() {
+            let text = statement.text(script.text());
+            self.apply(text, &LexedStatement::new(text).parse());
+        }
+    }
+
+    /// Follows a statement.
+    pub(super) fn apply(&mut self, text: &str, parsed: &ParsedStatement<'_>) {
+        self.facts.apply(text);
+        if let (Some(kind), Some(name), true) = (parsed.object_kind(), parsed.target(), makes_anew(parsed)) {
+            self.made.insert((kind.as_sql(), name.folded()));
+        }
+        if let StatementKind::Do(Some(code)) = &parsed.kind {
+            self.forget(*code);
+        }
+    }
+
+    /// What code names may be other than it was.
+    fn forget(&mut self, code: Fragment<'_>) {
+        // The names in it and those in its own strings.
+        let written = code.text().replace(['$', '\''], " ");
+        let words: BTreeSet<String> = tokens(&written)
+            .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier))
+            .map(|token| token.text(&written).trim_matches('"').to_ascii_lowercase())
+            .collect();
+        for (name, relation) in &mut self.facts.relations {
+            if words.contains(&name.name.to_ascii_lowercase()) {
+                relation.columns = None;
+                relation.constraints.clear();
+            }
+        }
+    }
+
+    pub(super) fn object(&self, name: &QualifiedName<'_>) -> ObjectName {
+        let schema = name.schema().map(|schema| schema.folded().into_owned());
+        self.facts.resolve(schema.as_deref(), &name.name().folded())
+    }
+
+    pub(super) fn relation(&self, name: &QualifiedName<'_>) -> Option<&Relation> {
+        self.facts.relations.get(&self.object(name))
+    }
+
+    /// Whether nobody uses a relation yet.
+    pub(super) fn is_new(&self, name: &QualifiedName<'_>) -> bool {
+        self.relation(name).is_some_and(|relation| relation.origin.is_none())
+    }
+
+    /// Whether nobody uses an object yet.
+    pub(super) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
+        self.made.contains(&(kind.as_sql(), name.folded())) || kind.is_relation() && self.is_new(name)
+    }
+}
+
+/// Whether a statement makes something that was not there.
+fn makes_anew(parsed: &ParsedStatement<'_>) -> bool {
+    let words = parsed.all.tokens().iter().take(7).map(|token| parsed.all.written(*token));
+    let may_exist = words.skip(1).any(|word| ["OR", "EXISTS"].iter().any(|of| word.eq_ignore_ascii_case(of)));
+    parsed.verb().eq_ignore_ascii_case("CREATE") && !may_exist
+}

@@ -1,0 +1,375 @@
+//! What statements do to each other in one transaction, and what is left when one fails half-way.
+
+use super::rule::{Risk, family};
+use super::script::{Found, Statement};
+use crate::set::options::Options;
+use crate::set::script::Script;
+use crate::sql::statement::{
+    AlterActionKind as Action, Fragment, InsertSource, LexedStatement, ObjectKind, QualifiedName,
+    SettingTarget, StatementKind as Kind, TransactionControl, TypeChange,
+};
+use crate::sql::{LockMode, TableScan, TokenKind, TransactionMode};
+use std::time::Duration;
+
+family! {
+    VALIDATE_IN_SAME_TRANSACTION = "validate-in-same-transaction", Dangerous, "all",
+        happens: "Everyone who uses the table waits while all of it is checked, though the constraint was added NOT VALID.",
+        why: "The lock of ADD CONSTRAINT is held to the commit, so through the VALIDATE.",
+        safe: "VALIDATE CONSTRAINT in a later script.",
+        silent: "The table is new, or the two statements are committed one by one.";
+    SLOW_AFTER_LOCK = "slow-after-lock", Dangerous, "all",
+        happens: "Everyone who uses the table that an earlier statement locked waits until this one is through.",
+        why: "Locks are held to the commit.",
+        safe: "Give each a script of its own, or put what is slow before what locks.",
+        silent: "The earlier statement's table is new, or the two are committed one by one.";
+    BACKFILL_IN_TRANSACTION = "backfill-in-transaction", Dangerous, "all",
+        happens: "Everyone who writes to a row of the table waits until all rows are written; replicas fall behind.",
+        why: "All rows are locked to the commit, and each leaves a dead one behind.",
+        safe: "Write the rows in batches that are committed one by one.",
+        silent: "The table is new, or there is a condition.";
+    INSERT_SELECT_LARGE = "insert-select", Careful, "all",
+        happens: "VACUUM and CREATE INDEX CONCURRENTLY wait for the statement, in the whole database.",
+        why: "It holds a snapshot for as long as it reads.",
+        safe: "Copy many rows in batches that are committed one by one.",
+        silent: "The rows are written out, or come from no table.";
+    SEVERAL_TABLES_IN_ONE_TRANSACTION = "several-tables-in-one-transaction", Careful, "all",
+        happens: "Queries that use both tables may come to a deadlock with the script, and all wait for both locks.",
+        why: "The first lock is held while the second one is waited for.",
+        safe: "Give each table a script of its own.",
+        silent: "One of the tables is new, or the statements are committed one by one.";
+    LOCK_TIMEOUT_OFF = "lock-timeout-off", Dangerous, "all",
+        happens: "While a statement waits for its lock, everyone who uses the table waits behind it, for as long as that takes.",
+        why: "The run's own limit is taken away.",
+        safe: "Leave the limit to the run, or ask for another one: `-- migrate: lock_timeout=5s`.",
+        silent: "The limit is at most a minute.";
+    CONCURRENTLY_MIXED = "concurrently-mixed", Careful, "all",
+        happens: "Where a statement fails, those before it stay, and the script goes on from there in the next run.",
+        why: "What is CONCURRENTLY can't be rolled back, and the other statements are not in a transaction beside it.",
+        safe: "Give what is CONCURRENTLY a script of its own.",
+        silent: "All statements are CONCURRENTLY.";
+    CONCURRENTLY_IF_NOT_EXISTS = "concurrently-if-not-exists", Careful, "all",
+        happens: "An invalid index that a failed attempt left behind is taken for a good one.",
+        why: "IF NOT EXISTS looks at the name alone.",
+        safe: "Leave IF NOT EXISTS out: the run drops an invalid index that it left itself, and builds it again.",
+        silent: "There is no IF NOT EXISTS, or no CONCURRENTLY.";
+    COMMIT_IN_SCRIPT = "commit-in-script", Careful, "all",
+        happens: "What stands before it stays when a later statement fails.",
+        why: "The script ends its transaction itself.",
+        safe: "Leave the transaction to the run, and split the script where it is to be committed.",
+        silent: "The script has no COMMIT.";
+    ENUM_VALUE_USED_EARLY = "enum-value-used-early", Dangerous, "all",
+        happens: "The statement fails with SQLSTATE 55P04, and the script with it.",
+        why: "A new value of an enum can be used only after the commit, unless the type is new too.",
+        safe: "Use the value in a later script.",
+        silent: "The type is new, or the statements are committed one by one.";
+    DYNAMIC_SQL = "dynamic-sql", Careful, "all",
+        happens: "What the code does is not judged, and what it names is not known from here on.",
+        why: "The code decides what it does when it runs.",
+        safe: "Write the statements out where that is possible.",
+        silent: "The statement runs no code.";
+    SESSION_COMMAND = "session-command", Dangerous, "all",
+        happens: "The run loses its own transaction or session state.",
+        why: "PREPARE TRANSACTION takes the transaction from the run; DISCARD, LISTEN and UNLISTEN change its session.",
+        safe: "Do it outside of migrations.",
+        silent: "Never.";
+    CREATE_TRIGGER = "create-trigger", Careful, "all",
+        happens: "Everyone who writes to the table waits for a moment, and the trigger then runs for the running release, too.",
+        why: "CREATE TRIGGER takes SHARE ROW EXCLUSIVE.",
+        safe: "Give it a script of its own, and make sure that the running release can live with the trigger.",
+        silent: "The table is new.";
+    DISABLE_TRIGGER = "disable-trigger", Dangerous, "all",
+        happens: "What the trigger guarantees holds no more; with ALL no foreign key is checked.",
+        why: "Rows that are written meanwhile are never checked.",
+        safe: "Enable it again in the same transaction; SET LOCAL session_replication_role for the one statement that needs it.",
+        silent: "The table is new.";
+    LOCK_TABLE = "lock-table", Careful, "all",
+        happens: "Others wait until the script is committed.",
+        why: "The lock is held to the commit.",
+        safe: "Keep what stands behind it short.",
+        silent: "The mode keeps nobody from writing, or the table is new.";
+}
+
+/// A transaction, as far as it has come.
+pub(super) struct Transaction {
+    /// Whether it is one statement outside of any transaction block.
+    is_bare: bool,
+    /// The tables that are locked so that nobody else can read or write, and the line of the statement that did.
+    locked: Vec<(String, LockMode, u32)>,
+    /// Constraints that were added NOT VALID, with their tables.
+    unchecked: Vec<(String, String)>,
+    /// Values of enums, as they are written.
+    values: Vec<String>,
+    named: bool,
+}
+
+impl Transaction {
+    pub(super) fn new(is_bare: bool) -> Transaction {
+        Transaction { is_bare, locked: Vec::new(), unchecked: Vec::new(), values: Vec::new(), named: false }
+    }
+
+    fn take(&mut self, statement: &Statement<'_>, line: u32) {
+        if self.is_bare {
+            return;
+        }
+        for lock in statement.locks().iter().filter(|lock| lock.mode.blocks_writes()) {
+            if !self.locked.iter().any(|(relation, mode, _)| *relation == lock.relation && *mode >= lock.mode)
+            {
+                self.locked.push((lock.relation.clone(), lock.mode, line));
+            }
+        }
+        match &statement.parsed.kind {
+            Kind::AlterRelation(alter) => {
+                for action in &alter.actions {
+                    if let Action::AddConstraint(constraint) = &action.kind
+                        && let (Some(_), Some(name)) = (constraint.not_valid, constraint.name)
+                    {
+                        self.unchecked.push((alter.relation.name.folded(), name.folded().into_owned()));
+                    }
+                }
+            }
+            Kind::AlterType(alter) if !statement.model.is_made(ObjectKind::Type, &alter.name) => {
+                if let TypeChange::AddValue { value, .. } = &alter.change {
+                    // `BEFORE` and `AFTER` name a value that is there.
+                    let value = value.tokens().first().map(|token| value.written(*token).to_owned());
+                    self.values.extend(value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn find(
+    statement: &Statement<'_>,
+    line: u32,
+    transaction: &mut Transaction,
+    found: &mut Vec<Found>,
+) {
+    found.extend(alone(statement));
+    rows(statement, found);
+    enum_values(statement, transaction, found);
+    validated(statement, transaction, found);
+    slow(statement, transaction, found);
+    several(statement, transaction, found);
+    transaction.take(statement, line);
+}
+
+/// What a statement does, whatever stands around it.
+fn alone(statement: &Statement<'_>) -> Option<Found> {
+    let span = statement.span();
+    let model = statement.model;
+    match &statement.parsed.kind {
+        Kind::CreateIndex(index) if index.concurrently.is_some() && index.if_not_exists.is_some() => {
+            let name = index.name.as_ref().map(QualifiedName::written).unwrap_or_default();
+            let message = format!("an invalid {name} of a failed attempt is taken for a good one");
+            Some(Found::new(&CONCURRENTLY_IF_NOT_EXISTS, span, name, message))
+        }
+        Kind::Do(_) => {
+            Some(Found::new(&DYNAMIC_SQL, span, "DO", "what the code does is not judged".to_owned()))
+        }
+        Kind::Call(name) => {
+            let message = format!("what {} does is not judged", name.written());
+            Some(Found::new(&DYNAMIC_SQL, span, name.written(), message))
+        }
+        Kind::Transaction(TransactionControl::Commit { .. }) => Some(Found::new(
+            &COMMIT_IN_SCRIPT,
+            span,
+            "COMMIT",
+            "the script ends its transaction itself".to_owned(),
+        )),
+        Kind::Transaction(TransactionControl::Prepare(_))
+        | Kind::Discard { .. }
+        | Kind::Listen
+        | Kind::Unlisten => {
+            let verb = statement.parsed.verb().to_ascii_uppercase();
+            let message = format!("{verb} changes the session or the transaction under the run");
+            Some(Found::new(&SESSION_COMMAND, span, verb, message))
+        }
+        Kind::CreateTrigger(trigger) if !model.is_new(&trigger.table) => {
+            let table = trigger.table.written();
+            let message = format!(
+                "nobody can write {table} for a moment, and {} then runs for all who do",
+                trigger.name
+            );
+            Some(Found::new(&CREATE_TRIGGER, span, table, message))
+        }
+        Kind::AlterRelation(alter) if !model.is_new(&alter.relation.name) => {
+            let disabled = alter.actions.iter().find_map(|action| match &action.kind {
+                Action::Trigger { enable: false, name } => Some((action.span, name)),
+                _ => None,
+            });
+            let (span, name) = disabled?;
+            let table = alter.relation.name.written();
+            let message = format!("the trigger {name} of {table} is off: what it guarantees holds no more");
+            Some(Found::new(&DISABLE_TRIGGER, span, table, message))
+        }
+        Kind::Lock(_) => {
+            let lock = statement.locks().iter().find(|lock| lock.mode.blocks_writes())?;
+            let message = format!("{} is held on {} to the commit", lock.mode, lock.relation);
+            Some(Found::new(&LOCK_TABLE, span, lock.relation.clone(), message))
+        }
+        Kind::Set(set) => {
+            let is_timeout = matches!(&set.target, SettingTarget::Parameter(name) if name.is_word() && name.is_called("lock_timeout"));
+            let value = set.value.text().trim_matches('\'');
+            let limit = crate::set::options::duration(value)?;
+            let is_off = limit.is_zero() || limit > Duration::from_secs(60);
+            (is_timeout && is_off).then(|| {
+                let message = format!(
+                    "a statement waits for its lock without an end in sight: lock_timeout is {value}"
+                );
+                Found::new(&LOCK_TIMEOUT_OFF, span, "lock_timeout", message)
+            })
+        }
+        _ => None,
+    }
+}
+
+/// All rows at once.
+fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
+    let (table, condition, is_alone) = match &statement.parsed.kind {
+        Kind::Update(update) => (&update.table.name, update.condition, update.from.is_none()),
+        Kind::Delete(delete) => (&delete.table.name, delete.condition, delete.using.is_none()),
+        Kind::Insert(insert) => {
+            let InsertSource::Query(query) = &insert.source else { return };
+            if query.has_word("FROM") && !statement.model.is_new(&insert.table) {
+                let table = insert.table.written();
+                let message = format!("{table} is filled in one statement, whose snapshot holds VACUUM back");
+                found.push(Found::new(&INSERT_SELECT_LARGE, statement.span(), table, message));
+            }
+            return;
+        }
+        _ => return,
+    };
+    if is_alone && crate::sql::is_always_true(condition) && !statement.model.is_new(table) {
+        let table = table.written();
+        let message = format!("all rows of {table} are locked to the commit");
+        found.push(Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message));
+    }
+}
+
+fn enum_values(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {
+    if matches!(statement.parsed.kind, Kind::AlterType(_)) || transaction.values.is_empty() {
+        return;
+    }
+    // The rows of an INSERT are not among the tokens of the parsed form.
+    let used = crate::sql::tokens(statement.text).find(|token| {
+        token.kind == TokenKind::String
+            && transaction.values.iter().any(|value| value == token.text(statement.text))
+    });
+    if let Some(token) = used {
+        let value = token.text(statement.text);
+        let message =
+            format!("the value {value} can't be used before the transaction that adds it is committed");
+        let span = crate::sql::statement::Span { start: token.start, end: token.end };
+        found.push(Found::new(&ENUM_VALUE_USED_EARLY, span, value, message));
+    }
+}
+
+/// `VALIDATE` of what the same transaction added.
+fn validated(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {
+    let Kind::AlterRelation(alter) = &statement.parsed.kind else { return };
+    let table = alter.relation.name.folded();
+    for action in &alter.actions {
+        let Action::ValidateConstraint { name } = &action.kind else { continue };
+        let is_here = |(of, constraint): &(String, String)| *of == table && *constraint == name.folded();
+        if transaction.unchecked.iter().any(is_here) && !statement.model.is_new(&alter.relation.name) {
+            let shown = format!("{}.{name}", alter.relation.name);
+            let message =
+                format!("the lock of the statement that added {shown} is held while all rows are checked");
+            found.push(Found::new(&VALIDATE_IN_SAME_TRANSACTION, action.span, shown, message));
+        }
+    }
+}
+
+/// What takes long while an earlier statement's lock is held.
+fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {
+    if found.iter().any(|of| of.rule == &VALIDATE_IN_SAME_TRANSACTION) {
+        return;
+    }
+    let Some((work, risk)) = work(statement) else { return };
+    let strongest = transaction.locked.iter().max_by_key(|(_, mode, _)| *mode);
+    let Some((relation, mode, line)) = strongest else { return };
+    let use_of = if mode.blocks_reads() { "read or write" } else { "write" };
+    let message = format!(
+        "the lock on {relation} of the statement in line {line} is held until {work}: nobody can {use_of} it"
+    );
+    found.push(Found::new(&SLOW_AFTER_LOCK, statement.span(), relation.clone(), message).at_risk(risk));
+}
+
+/// What a statement does that may take long, and how much that puts at stake.
+fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
+    let of_rows = |condition: Option<Fragment<'_>>| {
+        let all = crate::sql::is_always_true(condition);
+        Some(("its rows are written", if all { Risk::Dangerous } else { Risk::Careful }))
+    };
+    match &statement.parsed.kind {
+        Kind::Update(update) if !statement.locks().is_empty() => of_rows(update.condition),
+        Kind::Delete(delete) if !statement.locks().is_empty() => of_rows(delete.condition),
+        Kind::Merge(_) => Some(("its rows are written", Risk::Careful)),
+        Kind::Insert(insert) => match &insert.source {
+            InsertSource::Query(query) if query.has_word("FROM") => {
+                Some(("its rows are written", Risk::Careful))
+            }
+            _ => None,
+        },
+        _ => {
+            let toll = statement.locks().iter().map(|lock| lock.toll).max()?;
+            let work = match toll {
+                TableScan::Scan => "the table is read",
+                TableScan::Build => "the index is built",
+                TableScan::Rewrite => "the table is written anew",
+                _ => return None,
+            };
+            Some((work, Risk::Dangerous))
+        }
+    }
+}
+
+fn several(statement: &Statement<'_>, transaction: &mut Transaction, found: &mut Vec<Found>) {
+    if transaction.named || transaction.is_bare {
+        return;
+    }
+    let is_strong = |mode: LockMode| mode == LockMode::AccessExclusive;
+    let Some((first, _, line)) = transaction.locked.iter().find(|(_, mode, _)| is_strong(*mode)) else {
+        return;
+    };
+    let second = statement.locks().iter().find(|lock| {
+        is_strong(lock.mode)
+            && lock.is_named
+            && !transaction.locked.iter().any(|(of, ..)| *of == lock.relation)
+    });
+    if let Some(second) = second {
+        transaction.named = true;
+        let message = format!(
+            "the lock on {first} of the statement in line {line} is held while the one on {} is waited for",
+            second.relation
+        );
+        found.push(Found::new(
+            &SEVERAL_TABLES_IN_ONE_TRANSACTION,
+            statement.span(),
+            second.relation.clone(),
+            message,
+        ));
+    }
+}
+
+/// A script whose statements are committed one by one though only some of them have to be.
+pub(super) fn mixed(script: &Script, options: &Options) -> Vec<(usize, Found)> {
+    let statements = script.statements();
+    if options.transaction == Some(TransactionMode::Block) || statements.len() < 2 {
+        return Vec::new();
+    }
+    let refuses = |index: usize| statements.at(index).refuses().is_some();
+    let count = (0..statements.len()).filter(|index| refuses(*index)).count();
+    let Some(first) = (0..statements.len()).find(|index| refuses(*index)) else { return Vec::new() };
+    let is_setting = |index: usize| crate::sql::is_session_setting(statements.at(index).text(script.text()));
+    if (0..statements.len()).all(|index| refuses(index) || is_setting(index)) {
+        return Vec::new();
+    }
+    let others = statements.len() - count;
+    let text = statements.at(first).text(script.text());
+    let lexed = LexedStatement::new(text);
+    let message =
+        format!("{others} other statements of the script are committed one by one because of this one");
+    vec![(first, Found::new(&CONCURRENTLY_MIXED, lexed.parse().all.span(), "", message))]
+}

@@ -1,0 +1,121 @@
+//! What the set's earlier migrations tell, and what is new.
+
+use crate::support::{ids, set};
+use migrate_core::Version;
+use migrate_core::lint::{Finding, LintOptions, Risk, lint};
+
+const TABLE: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50), age int)";
+
+#[test]
+fn a_table_that_the_script_makes_is_no_danger() {
+    let script = format!(
+        "{TABLE}; CREATE INDEX ON users (age); ALTER TABLE users ALTER age TYPE bigint; UPDATE users SET age = 1; TRUNCATE users; \
+         ALTER TABLE users DROP email; ALTER TABLE users RENAME TO people; DROP TABLE people"
+    );
+    assert_eq!(ids(&[&script]), [""; 0]);
+}
+
+#[test]
+fn what_is_made_in_a_pending_migration_of_the_same_run_is_no_danger() {
+    let texts = [TABLE, "CREATE INDEX i ON users (age)", "CREATE INDEX j ON posts (age)"];
+    let since = |version: Option<&str>| {
+        let mut options = LintOptions::default();
+        options.since = version.map(|version| Version::numeric(version.to_owned()));
+        let findings = lint(&set(&texts), &options);
+        findings.iter().map(|finding| finding.version.to_string()).collect::<Vec<_>>()
+    };
+    // Each by itself, then 2 and 3 after 1, and 3 alone.
+    assert_eq!(since(None), ["2", "3"]);
+    assert_eq!(since(Some("1")), ["2", "3"]);
+    assert_eq!(since(Some("2")), ["3"]);
+    assert_eq!(since(Some("3")), [""; 0]);
+    // A version that the set lacks says nothing.
+    assert_eq!(since(Some("9")), ["2", "3"]);
+    let pending = ["CREATE TABLE old ()", TABLE, "CREATE INDEX i ON users (age)"];
+    let mut options = LintOptions::default();
+    options.since = Some(Version::numeric("1".to_owned()));
+    assert_eq!(lint(&set(&pending), &options), []);
+}
+
+#[test]
+fn a_check_that_an_earlier_migration_validated_makes_not_null_harmless() {
+    let add = "ALTER TABLE users ADD CONSTRAINT age_set CHECK (age IS NOT NULL) NOT VALID";
+    let validate = "ALTER TABLE users VALIDATE CONSTRAINT age_set";
+    let set_it = "ALTER TABLE users ALTER age SET NOT NULL";
+    assert!(ids(&[TABLE, add, set_it]).contains(&"not-null-scans"));
+    assert!(!ids(&[TABLE, add, validate, set_it]).contains(&"not-null-scans"));
+    let dropped = "ALTER TABLE users DROP CONSTRAINT age_set";
+    assert!(ids(&[TABLE, add, validate, dropped, set_it]).contains(&"not-null-scans"));
+}
+
+#[test]
+fn what_code_may_have_changed_is_not_known() {
+    let check = "ALTER TABLE users ADD CONSTRAINT age_set CHECK (age IS NOT NULL)";
+    let set_it = "ALTER TABLE users ALTER age SET NOT NULL";
+    assert!(!ids(&[TABLE, check, set_it]).contains(&"not-null-scans"));
+    for code in [
+        "DO $$ BEGIN ALTER TABLE users DROP CONSTRAINT age_set; END $$",
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE \"users\" DROP CONSTRAINT age_set'; END $$",
+        "DO 'BEGIN ALTER TABLE Users DROP CONSTRAINT age_set; END'",
+    ] {
+        assert!(ids(&[TABLE, check, code, set_it]).contains(&"not-null-scans"), "{code}");
+    }
+    let other = "DO $$ BEGIN ALTER TABLE posts DROP CONSTRAINT age_set; END $$";
+    assert!(!ids(&[TABLE, check, other, set_it]).contains(&"not-null-scans"));
+}
+
+#[test]
+fn the_old_type_decides_what_a_change_of_it_costs() {
+    let worst = |statement| {
+        let findings = crate::support::found(&[TABLE, statement]);
+        findings
+            .iter()
+            .max_by_key(|finding| finding.risk)
+            .map(|finding: &Finding| (finding.rule.id, finding.risk))
+    };
+    assert_eq!(worst("ALTER TABLE users ALTER age TYPE bigint"), Some(("type-rewrites", Risk::Dangerous)));
+    assert!(worst("ALTER TABLE users ALTER email TYPE text").is_some_and(|(_, risk)| risk == Risk::Careful));
+}
+
+#[test]
+fn the_time_zone_decides_where_it_is_known() {
+    let texts = ["CREATE TABLE e (at timestamp)", "ALTER TABLE e ALTER at TYPE timestamptz"];
+    let rules = |is_utc| {
+        let mut options = LintOptions::default();
+        options.is_utc = is_utc;
+        let findings = lint(&set(&texts), &options);
+        findings
+            .iter()
+            .filter(|finding| finding.risk >= Risk::Dangerous)
+            .map(|finding| finding.rule.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rules(None), ["type-timezone"]);
+    assert_eq!(rules(Some(true)), [""; 0]);
+    assert_eq!(rules(Some(false)), ["type-rewrites"]);
+}
+
+#[test]
+fn an_index_that_a_later_migration_makes_serves_a_foreign_key() {
+    let key = "CREATE TABLE posts (author bigint REFERENCES users (id))";
+    let options = LintOptions::default();
+    let rules = |texts: &[&str]| {
+        lint(&set(texts), &options).iter().map(|finding| finding.rule.id).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&[TABLE, key]), ["fk-without-index"]);
+    assert_eq!(rules(&[TABLE, key, "CREATE INDEX CONCURRENTLY i ON posts (author)"]), [""; 0]);
+}
+
+#[test]
+fn in_one_transaction_a_lock_lasts_to_the_commit() {
+    let script = "ALTER TABLE users ADD seen int;\nUPDATE users SET seen = age;";
+    let findings = crate::support::found(&[TABLE, script]);
+    let slow = findings.iter().find(|finding| finding.rule.id == "slow-after-lock").unwrap();
+    assert_eq!(
+        slow.to_string(),
+        "2.sql:2:1: dangerous: the lock on users of the statement in line 1 is held until its rows are written: nobody can read or \
+         write it [slow-after-lock]"
+    );
+    let alone = format!("-- migrate: transaction=none\n{script}");
+    assert!(!ids(&[TABLE, &alone]).contains(&"slow-after-lock"));
+}

@@ -1,0 +1,28 @@
+//! Sets of scripts, and what is found in them.
+
+use migrate_core::lint::{Finding, LintOptions, lint};
+use migrate_core::{Migration, Script, Set, SqlMigration, Version};
+use std::sync::Arc;
+
+/// The migrations 1, 2, … of these texts.
+pub(crate) fn set(scripts: &[&str]) -> Set {
+    let migrations = scripts.iter().enumerate().map(|(at, text)| {
+        let script = Script::of_up_text(format!("{}.sql", at + 1), (*text).to_owned());
+        let script = script.unwrap_or_else(|problem| panic!("{text}: {problem}"));
+        Arc::new(SqlMigration::new(Version::numeric((at + 1).to_string()), format!("{}", at + 1), script))
+            as Arc<dyn Migration>
+    });
+    Set::new("app", migrations.collect()).unwrap()
+}
+
+/// What is found in the last of these scripts, each judged as if those before it were applied.
+pub(crate) fn found(scripts: &[&str]) -> Vec<Finding> {
+    let last = Version::numeric(scripts.len().to_string());
+    let findings = lint(&set(scripts), &LintOptions::default());
+    findings.into_iter().filter(|finding| finding.version == last).collect()
+}
+
+/// The ids of the rules that find something in the last of these scripts.
+pub(crate) fn ids(scripts: &[&str]) -> Vec<&'static str> {
+    found(scripts).iter().map(|finding| finding.rule.id).collect()
+}
