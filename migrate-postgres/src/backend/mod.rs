@@ -33,19 +33,19 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     target: &'t T,
     session: Session<'t>,
     settings: &'t RunSettings,
-    /// Whether a look has found a table of the history's name.
+    /// True if a table with the history's name was found.
     found: bool,
-    /// Whether it has shown that the history is where a run looks for it.
+    /// `Known` once a table was found in the schema in which a run expects it.
     whereabouts: Whereabouts,
-    /// What it has found.
+    /// The head that was read.
     seen: Option<HistoryHead>,
-    /// Since when somebody else has the lock.
+    /// The time since when another run holds the lock.
     held_since: Option<Instant>,
     /// When it was asked last who holds the lock, and who did.
     holder: Option<(Instant, Holder)>,
     /// Since when the lock is tried for.
     trying_since: Option<Instant>,
-    /// Whether it was given back because there was no connection left to work with.
+    /// True if the lock was released because no connection was left for the work.
     has_given_way: bool,
     /// After how long the server ends the session when it idles; not asked before a wait.
     idle_limit: OnceLock<Option<Duration>>,

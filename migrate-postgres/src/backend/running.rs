@@ -20,7 +20,7 @@ pub struct RunningAttempt {
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// Whether it is being reverted rather than applied.
+    /// True if it is being reverted.
     pub reverting: bool,
     /// The session that holds the lock. Its `age` is the migration's.
     pub holder: Holder,
@@ -29,12 +29,12 @@ pub struct RunningAttempt {
     /// The statement that it is at, the first being 1; none where the script runs in a transaction, which shows nothing before
     /// its end.
     pub statement: Option<usize>,
-    /// How many statements there are.
+    /// The number of statements.
     pub statements: usize,
 }
 
 impl RunningAttempt {
-    /// Whether a server process is one of the run's.
+    /// True if a server process belongs to the run.
     pub fn is_of_run(&self, pid: i32) -> bool {
         [self.holder.pid, self.worker].contains(&Some(pid))
     }
@@ -57,7 +57,7 @@ impl fmt::Display for RunningAttempt {
     }
 }
 
-/// The migration that a run is at, if the last attempt has not ended and somebody holds the lock.
+/// The migration that a run is executing, if the last attempt has not ended and a session holds the lock.
 pub(crate) async fn running(
     client: &Client,
     settings: &RunSettings,

@@ -1,4 +1,4 @@
-//! Who stands in the way of a statement that waits for a lock.
+//! Blocking sessions: those that hold a lock that a statement waits for.
 
 use super::watch::Underway;
 use crate::connection::heard::{Heard, Listening};
@@ -12,10 +12,10 @@ use migrate_core::engine::{Progress, SlowThreshold};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-/// How long a message may be silent before somebody looks, and how often they look from then on.
+/// The silence after which blockers are queried, and the interval between queries from then on.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How often the observer is told.
+/// The interval between reports to the observer.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a look may take: nobody follows the work meanwhile, and a server with no connections left may keep one waiting.
@@ -28,25 +28,25 @@ const REST: Duration = Duration::from_secs(30);
 /// Opens another connection, where the target can.
 pub(crate) type OpenAnother<'t> = Box<dyn Fn() -> Option<Opening<'t>> + Send + Sync + 't>;
 
-/// Looks for who stands in the way, over a connection of its own.
+/// Finds blocking sessions, over its own connection.
 ///
 /// Not over the one that holds the lock: a query takes a snapshot, and a `CREATE INDEX CONCURRENTLY` that sees it would
 /// wait for the end of the whole transaction.
 pub(crate) struct BlockerMonitor<'t> {
     open: OpenAnother<'t>,
     session: Option<Session<'t>>,
-    /// Until when nobody looks.
+    /// The time before which no query is made.
     rests_until: Option<Instant>,
-    /// Who was seen last.
+    /// The blocking sessions found last.
     seen: Vec<Holder>,
-    /// When that was told.
+    /// The time of the last report.
     told: Option<Instant>,
     /// Since when the server is at what it is at.
     since: Instant,
     alarm: SlowThreshold,
-    /// What the server says to the connection that works.
+    /// The server's messages to the working connection.
     heard: Option<Heard>,
-    /// How much it said at each row of the history that was ended, where that is heard.
+    /// The number of messages for each completed row of the history, if messages are received.
     said: Vec<Said>,
 }
 
@@ -92,7 +92,7 @@ const SUSPECTS: &str = "\
      ORDER BY p.prepared LIMIT 5)";
 
 impl<'t> BlockerMonitor<'t> {
-    /// One that tells of what takes longer than `slow`.
+    /// A monitor that reports activities longer than `slow`.
     pub(crate) fn new(open: OpenAnother<'t>, slow: Option<Duration>) -> BlockerMonitor<'t> {
         BlockerMonitor {
             open,
@@ -112,7 +112,7 @@ impl<'t> BlockerMonitor<'t> {
         self.heard = heard;
     }
 
-    /// How many notices and warnings the server has sent at the step under way, where they are heard.
+    /// The number of notices and warnings during the current step, if messages are received.
     pub(super) fn said(&self, progress: &Progress<'_>) -> Option<(u32, u32)> {
         self.heard.as_ref().map(|_| progress.said_count())
     }
@@ -125,7 +125,7 @@ impl<'t> BlockerMonitor<'t> {
         }
     }
 
-    /// What was counted since the last call.
+    /// The counts since the last call.
     pub(crate) fn take_counts(&mut self) -> Vec<Said> {
         std::mem::take(&mut self.said)
     }
@@ -148,7 +148,7 @@ impl<'t> BlockerMonitor<'t> {
         self.since.elapsed()
     }
 
-    /// How long until the next look.
+    /// The time until the next query.
     pub(super) fn pause(&self) -> Duration {
         self.alarm.pause(self.age(), LOOK_EVERY).max(Duration::from_millis(1))
     }
@@ -178,7 +178,7 @@ impl<'t> BlockerMonitor<'t> {
         progress.check_ages(age, &blockers);
     }
 
-    /// Who blocks a server process. Best effort: a run is not to fail because nobody could look.
+    /// The sessions that block a server process. Best effort: a failed query must not fail the run.
     async fn blockers(&mut self, pid: i32) -> Vec<Holder> {
         if self.rests_until.is_some_and(|until| Instant::now() < until) {
             return Vec::new();
@@ -213,7 +213,7 @@ impl<'t> BlockerMonitor<'t> {
     }
 }
 
-/// Who could have stood in the way for so long, when nobody has looked meanwhile.
+/// The sessions that could have blocked for so long, if no query was made meanwhile.
 pub(super) async fn suspects(client: &Client, waited: Duration) -> Vec<Holder> {
     let rows = protect::ask(client, &SUSPECTS.replace("$1", &waited.as_secs_f64().to_string())).await;
     rows.map(|rows| rows.iter().map(read).collect()).unwrap_or_default()

@@ -41,7 +41,7 @@ pub(super) fn changes(before: &[SimpleQueryRow], after: &[SimpleQueryRow]) -> Ve
     };
     let (before, after) = (read(before), read(after));
     let reset = before.keys().filter(|name| !after.contains_key(*name)).map(|name| reset(name));
-    // Who the session is comes before its role.
+    // Session authorization is restored before the role.
     let is_session = |name: &str| name == "session_authorization";
     let mut set: Vec<(&String, &String)> = after
         .iter()

@@ -1,4 +1,4 @@
-//! What somebody claims of an interrupted migration, held against the catalog.
+//! A decision about an interrupted migration, checked against the catalog.
 
 use crate::error::Error;
 use crate::history::SessionInfo;
@@ -55,7 +55,7 @@ fn texts(script: &Script) -> Vec<&str> {
     script.statements().iter().map(|statement| statement.text(script.text())).collect()
 }
 
-/// What the catalog shows that can't be if a statement is done, or is not.
+/// The contradiction between the catalog and the claim that a statement is done, or is not.
 async fn contrary(
     client: &Client,
     session_info: &SessionInfo,

@@ -5,7 +5,7 @@ use crate::error::{ApplyError, Error};
 use migrate_core::plan::Step;
 use tokio_postgres::error::SqlState;
 
-/// Whether an error means that somebody else was in the way for the moment.
+/// True for a lock timeout or a deadlock: another session blocked the statement, and a retry may succeed.
 pub(crate) fn is_contention(error: &tokio_postgres::Error) -> bool {
     let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
     error.code().is_some_and(|code| passing.contains(code))
@@ -32,7 +32,7 @@ pub(super) fn record_failure(
     }
 }
 
-/// Whether an error at a step's row says that the history is not as this run left it, or does not take the row.
+/// True if an error at a step's row means that the history has changed, or does not keep the row.
 pub(super) fn is_record_lost(context: &Context<'_>, error: &tokio_postgres::Error) -> bool {
     let lost = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
     context.table.is_moved(error)
@@ -40,7 +40,7 @@ pub(super) fn is_record_lost(context: &Context<'_>, error: &tokio_postgres::Erro
         || error.code().is_some_and(|code| lost.contains(code))
 }
 
-/// The history's table has let a row be taken away.
+/// The error of a history table in which a rule or a trigger removed the row.
 pub(super) fn not_kept(context: &Context<'_>, step: &Step<'_>) -> ApplyError {
     let (table, name) = (context.table.shown(), step.name.clone().into_owned());
     Error::RowNotKept { table, name }.into_apply()

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::error::SqlState;
 
-/// What is left to a migration and to its run when a message is sent.
+/// The time left to a migration and to its run when a message is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limits {
     migration: Option<Duration>,
@@ -53,7 +53,7 @@ impl Limits {
         self.first().map_or(Cause::MigrationLimit, |(_, cause)| cause)
     }
 
-    /// What is left until the first limit, and which it is.
+    /// The time left until the first limit, and its cause.
     fn first(self) -> Option<(Duration, Cause)> {
         let limits = [(self.migration, Cause::MigrationLimit), (self.run, Cause::RunLimit)];
         limits.into_iter().filter_map(|(left, cause)| Some((left?, cause))).min_by_key(|(left, _)| *left)
@@ -74,7 +74,7 @@ impl Limits {
     pub(super) fn timer(self, script: &Script, settings: &RunSettings, age: Duration) -> Timer {
         let options = self.bound(script.options(), settings);
         let timeout = options.statement_timeout.unwrap_or(settings.statement_timeout);
-        // What a script sets for itself is not known here: then the age tells nothing.
+        // A script's own setting is not known here: then the age decides nothing.
         let sets_own = script.text().to_ascii_lowercase().contains("statement_timeout");
         let (timeout, age) = if sets_own { (Duration::MAX, Duration::MAX) } else { (timeout, age) };
         Timer { governs: self.governs(script.options(), settings), timeout, age }

@@ -48,22 +48,22 @@ pub(crate) use stepwise::apply_statements;
 pub(crate) use unrecorded::apply_unrecorded;
 pub(crate) use verify::verify_applied;
 
-/// What a run of steps is applied with.
+/// The connection, the table and the settings with which steps are applied.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'c> {
     /// The connection that works.
     pub(crate) client: &'c Client,
-    /// Whether several messages of one flush are not answered yet, where steps are run one statement at a time.
+    /// True while several messages of one flush are unanswered, if steps run statement by statement.
     pub(crate) pipelining: Option<&'c AtomicBool>,
     /// The history's table.
     pub(crate) table: &'c HistoryTable,
-    /// What is known about the session.
+    /// The state of the session.
     pub(crate) session_info: &'c SessionInfo,
-    /// What the builder said.
+    /// The settings of the builder.
     pub(crate) settings: &'c RunSettings,
-    /// What the rows have in common.
+    /// The values that all rows of the run share.
     pub(crate) run: RunIdentity<'c>,
-    /// What is asked behind statements.
+    /// The queries to send after statements.
     pub(crate) inspect: Option<Inspect>,
 }
 

@@ -5,11 +5,11 @@ use migrate_core::{Options, Script};
 use std::time::Duration;
 use tokio_postgres::SimpleQueryRow;
 
-/// What becomes of steps that are executed, and what is recorded of them.
+/// The fate of executed steps: committed or rolled back, recorded or not.
 pub(crate) enum Mode<'m> {
     /// Each is committed together with its row in the history.
     Record,
-    /// Each is committed, and no history tells of it.
+    /// Each step is committed; the history does not record it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "a test's schema is made so"))]
     Commit,
     /// All run in one transaction, statement by statement, which the caller has begun and rolls back; no history tells of
@@ -19,17 +19,17 @@ pub(crate) enum Mode<'m> {
 }
 
 impl Mode<'_> {
-    /// Whether steps have rows in the history.
+    /// True if steps have rows in the history.
     pub(super) fn records(&self) -> bool {
         matches!(self, Mode::Record)
     }
 
-    /// Whether each step has a transaction of its own.
+    /// True if each step has its own transaction.
     pub(super) fn commits(&self) -> bool {
         matches!(self, Mode::Record | Mode::Commit)
     }
 
-    /// How many of its statements the server tells of at once, one by one.
+    /// The number of statements whose completion the server reports at once, one by one.
     pub(super) fn flushes(&self, is_observed: bool) -> usize {
         match self {
             Mode::RollBack(_) => usize::MAX,
@@ -38,7 +38,7 @@ impl Mode<'_> {
         }
     }
 
-    /// Who looks on, where statements are sent one by one.
+    /// The observer, if statements are sent one by one.
     pub(super) fn rehearsed(&mut self) -> Option<&mut (dyn Rehearsed + 'static)> {
         match self {
             Mode::RollBack(rehearsed) => Some(&mut **rehearsed),
@@ -47,7 +47,7 @@ impl Mode<'_> {
     }
 }
 
-/// Looks on while steps are rehearsed.
+/// Observes the rehearsal of steps.
 pub(crate) trait Rehearsed: Send {
     /// A step is begun.
     fn began(&mut self, step: &Step<'_>, script: &Script);

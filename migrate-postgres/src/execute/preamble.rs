@@ -1,4 +1,4 @@
-//! What a run's first message begins with, and its last one ends with.
+//! The beginning of a run's first message, and the end of its last one.
 
 use super::mode::Mode;
 use crate::error::ApplyError;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::error::SqlState;
 
-/// What comes before the first step, until it was sent with success.
+/// The statements before the first step, until they have succeeded.
 #[derive(Debug, Default)]
 pub(crate) struct Preamble {
     /// Ends in a query that fails on another server than the one that the lock is held on.
     pub(crate) same_server: Option<Vec<String>>,
-    /// Whether the first message was answered, with success or not: a server works for the run.
+    /// True once the first message was answered, with success or not: a server works for the run.
     pub(crate) is_answered: Arc<AtomicBool>,
     /// Ends in a query that fails in a session of another state than the one that was asked.
     pub(crate) guard: Option<Vec<String>>,
@@ -26,21 +26,21 @@ impl Preamble {
     }
 }
 
-/// What stands around the steps of a run.
+/// The statements and settings around the steps of a run.
 pub(crate) struct RunBookkeeping<'a> {
-    /// What comes before the first of them.
+    /// The statements before the first step.
     pub(crate) preamble: &'a mut Preamble,
-    /// Whether they are the run's last ones.
+    /// True if they are the run's last steps.
     pub(crate) last_of_run: bool,
     /// The query that gives the lock back behind the last of them.
     pub(crate) release: Option<&'a str>,
-    /// What that query has returned.
+    /// The result of that query.
     pub(crate) released: &'a mut Option<bool>,
-    /// What becomes of them.
+    /// The mode in which they are executed.
     pub(crate) mode: Mode<'a>,
 }
 
-/// Why steps were not taken.
+/// The reason why steps were not executed.
 pub(crate) enum Halt {
     /// Session or database are not as they were when they were asked about: nothing was done.
     SessionChanged(tokio_postgres::Error),
@@ -54,7 +54,7 @@ impl From<ApplyError> for Halt {
     }
 }
 
-/// Whether an error is that of the preamble's guard.
+/// True if an error is that of the preamble's guard.
 pub(crate) fn is_strange(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DIVISION_BY_ZERO)
 }

@@ -1,4 +1,4 @@
-//! Steps of which no history tells.
+//! Steps that the history does not record.
 
 use super::{BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_transactions};
 use crate::error::ApplyError;
@@ -13,7 +13,7 @@ use migrate_core::plan::Step;
 use tokio_postgres::Client;
 
 impl<'c> Context<'c> {
-    /// What steps are executed with of which no history tells.
+    /// The context of steps that the history does not record.
     pub(crate) fn unrecorded(
         client: &'c Client,
         session_info: &'c SessionInfo,

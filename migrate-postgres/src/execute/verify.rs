@@ -16,11 +16,11 @@ use migrate_core::{Migration, Script};
 use std::time::Instant;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-/// What a statement of a verify script returned.
+/// The result of a statement of a verify script.
 #[derive(Clone, Debug, Default)]
 struct VerifyResult {
     rows: usize,
-    /// Whether the first row is a single true.
+    /// True if the first row is a single true.
     is_true: bool,
     /// The first row, for the message.
     first: String,

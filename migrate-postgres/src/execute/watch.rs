@@ -42,19 +42,19 @@ impl Pid {
     }
 }
 
-/// What the server is at.
+/// The step that the server is executing, and the place in it.
 #[derive(Clone, Copy)]
 pub(super) struct Underway<'s> {
     pub(super) step: &'s Step<'s>,
     pub(super) at: At,
 }
 
-/// What of a step, as far as the server has told.
+/// The place in a step, as far as the server has reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
     /// A statement of its script, the first being 1.
     Statement(usize),
-    /// What is done around its script.
+    /// The statements around its script.
     Around,
     /// One or the other, or another step after it.
     Somewhere,
@@ -70,7 +70,7 @@ impl Underway<'_> {
     }
 }
 
-/// Waits for the server, and tells who is in its way and that it takes long.
+/// Waits for the server, and reports blocking sessions and slow activities.
 pub(super) async fn watch<F: Future>(
     work: F,
     underway: Underway<'_>,
@@ -93,9 +93,9 @@ pub(super) async fn watch<F: Future>(
     }
 }
 
-/// What comes next from the server.
+/// The next event of a connection.
 pub(super) enum Received<T> {
-    /// What was asked for.
+    /// The answer to the message that was sent.
     Answer(T),
     /// A notice, before whatever answer comes next.
     Notice(Box<DbError>),

@@ -258,7 +258,7 @@ async fn explain(
     }
 }
 
-/// What a failed read of the history means.
+/// The error of a failed read of the history.
 pub(crate) async fn read_error(
     client: &Client,
     settings: &RunSettings,

@@ -29,13 +29,13 @@ const ONLY_ONE_AFTER: Duration = Duration::from_secs(6);
 /// How many bytes of a message the server has to show for its mark to be seen.
 const MARK_ENDS_WITHIN: i32 = 512;
 
-/// Whether another session holds a migration lock in this database: an idle transaction that took it, or looked since.
+/// True if another session holds a migration lock in this database: an idle transaction that took it, or checked it since.
 const ANOTHER_HOLDS: &str = "\
     EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
     WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid() \
     AND state = 'idle in transaction' AND pg_catalog.strpos(query, 'migrate.locked') > 0)";
 
-/// Whether a pooler at the address of this session's client has no other connection for its role and database.
+/// True if a pooler at the address of this session's client has no other connection for its role and database.
 const IS_ALONE: &str = "\
     NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity me JOIN pg_catalog.pg_stat_activity other \
     ON other.datid = me.datid AND other.usesysid = me.usesysid AND other.pid <> me.pid \
@@ -63,21 +63,21 @@ pub(crate) fn turned_away(source: tokio_postgres::Error) -> Error {
     Error::server("waiting for a server connection of the pooler", source)
 }
 
-/// What watches over the first message of a worker, from the connection that holds the lock.
+/// The monitor of a worker's first message, on the connection that holds the lock.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    /// What stands in that message and in no other one.
+    /// The mark in that message, which no other message contains.
     pub(crate) mark: String,
     /// Since when the run has been trying.
     pub(crate) since: Instant,
-    /// How long it may.
+    /// The maximum.
     pub(crate) wait: Duration,
 }
 
-/// Why a run gives its lock back.
+/// The reason why a run releases its lock.
 pub(crate) struct Crowded {
     pub(crate) error: Error,
-    /// Whether it may try again: the only connection of a pool stays the only one, however long a run waits.
+    /// True if it may try again: the only connection of a pool stays the only one, however long a run waits.
     pub(crate) may_retry: bool,
 }
 

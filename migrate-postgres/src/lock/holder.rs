@@ -14,7 +14,7 @@ pub(crate) fn read(row: &SimpleQueryRow) -> Holder {
     holder.application = owned(1);
     holder.age = parsed(row, 2).and_then(|age| Duration::try_from_secs_f64(age).ok());
     holder.query = text(row, 3).map(|query| sql::redact(query).into_owned());
-    // Who asks for sessions alone has no columns for prepared transactions.
+    // A query for sessions only has no columns for prepared transactions.
     holder.prepared = owned(4);
     holder.owner = owned(5);
     holder

@@ -78,7 +78,7 @@ impl LeaseLock {
         )
     }
 
-    /// Who has it, if anybody has.
+    /// The holder, if there is one.
     pub(crate) async fn current(&self, client: &Client) -> Result<Option<Holder>, Error> {
         let sql = format!(
             "SELECT owner FROM {} WHERE history = {} AND set_name = {} AND expires_at > pg_catalog.clock_timestamp()",

@@ -48,7 +48,7 @@ pub(crate) trait Lock: Send + Sync {
         questions: &str,
     ) -> Result<LockAttempt, tokio_postgres::Error>;
 
-    /// Whether it seems to be free, asked at less cost than a try that would fail.
+    /// True if it seems to be free: cheaper than a try that would fail.
     async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error>;
 
     /// Gives it back; whether it was still ours.
@@ -73,12 +73,12 @@ pub(crate) trait Lock: Send + Sync {
     /// SQL that gives it back from whatever state the connection is in.
     fn abandon(&self) -> String;
 
-    /// Whether the server would keep it when the session that holds it is gone.
+    /// True if the server keeps it after the session that holds it is gone.
     fn outlives_session(&self) -> bool {
         false
     }
 
-    /// Who holds it, as far as the server shows that to this role.
+    /// Its holder, as far as the server shows it to this role.
     async fn holder(&self, client: &Client) -> Result<Holder, Error>;
 }
 
@@ -149,7 +149,7 @@ impl Key {
         Some(format!("pid = {holder} AND ((classid::int8 << 32) | objid::int8) = {}", self.value?))
     }
 
-    /// Whether it can be had: taken by a statement alone, with whose end it is given back.
+    /// True if it is free: the query takes it, and releases it at its own end.
     pub(crate) async fn is_free(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
         self.is_free_where(client, "true").await
     }
@@ -164,7 +164,7 @@ impl Key {
         Ok(protect::ask(client, &peek).await?.first().is_none_or(|row| is_true(row, 0)))
     }
 
-    /// Who holds the lock, as far as the server shows that to this role.
+    /// The holder of the lock, as far as the server shows it to this role.
     pub(crate) async fn holder(&self, client: &Client) -> Result<Holder, Error> {
         let rows = protect::ask(client, &format!("{HOLDER} {} LIMIT 1", crowd::in_the_way(&self.sql())))
             .await

@@ -14,11 +14,11 @@ use tokio_postgres::Client;
 #[derive(Debug)]
 pub(crate) struct TransactionLock {
     pub(crate) key: Key,
-    /// Whether the run had to give the lock back because the pooler had no connection left to work with.
+    /// True if the run released the lock because the pooler had no connection left for the work.
     pub(crate) has_given_way: bool,
 }
 
-/// How often a connection that is lost would be noticed.
+/// The interval at which the server checks for a lost connection.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[async_trait]

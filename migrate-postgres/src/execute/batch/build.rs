@@ -20,7 +20,7 @@ use tokio_postgres::error::SqlState;
 const MESSAGE_BYTES: usize = 192 * 1024;
 
 impl Transactions<'_, '_, '_, '_> {
-    /// A message that begins at a place: it ends where it is large enough, where a verify script has to be looked at, or
+    /// Builds the message at a cursor: it ends where it is large enough, where a verify script has to be run, or
     /// at the last of `most` steps.
     pub(super) fn build(&self, mut cursor: Cursor, mut standing: HistoryCursor, most: usize) -> Built {
         let limits = self.limits_of_run();
@@ -66,13 +66,13 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// Whether a step is committed together with the one before it: all that is adopted, or nothing.
+    /// True if a step is committed together with the one before it: adoption is all or nothing.
     pub(super) fn joins(&self, index: usize) -> bool {
         let is_adopted = |index: usize| self.steps.get(index).is_some_and(|step| step.adopted.is_some());
         index > 0 && is_adopted(index - 1) && is_adopted(index)
     }
 
-    /// What has to be done before the first step, if it is not done yet.
+    /// Adds the statements that come before the first step, unless they are done.
     fn push_preamble(&self, message: &mut Message) {
         if let Some(same_server) = &self.around.preamble.same_server {
             message.push(0, Purpose::Server, &in_transaction(same_server));
@@ -157,7 +157,7 @@ impl Transactions<'_, '_, '_, '_> {
         Some((script, script.units().into_iter().next()?)).filter(|_| self.around.mode.commits())
     }
 
-    /// What of a script runs in its transaction, between what begins and what ends it.
+    /// The statements of a script inside its transaction, between those that begin and end it.
     fn body(&self, index: usize, script: &Script) -> Vec<Range<usize>> {
         if let Some((_, unit)) = self.own_transaction(index) {
             return unit.body();
@@ -199,7 +199,7 @@ impl Transactions<'_, '_, '_, '_> {
         let context = &self.context;
         let no_timeouts = context.session_info.no_timeouts();
         let mut statements = context.session_info.between_scripts();
-        // Whatever the script has left, and what the role has for a default.
+        // The script's own settings, and the defaults of the role.
         statements.extend(no_timeouts.iter().map(String::as_str));
         // The log keeps the order of commits, so a crash leaves a beginning of the run, each with its row; the last
         // commit makes all of them durable.
@@ -229,7 +229,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// What is left of the limits where steps begin; a rehearsal has a limit of its own.
+    /// The time left of the limits at the beginning of a message; a rehearsal has its own limit.
     fn limits_of_run(&self) -> Limits {
         let is_limited = self.around.mode.commits();
         if is_limited { Limits::of_run(self.context.settings, self.progress) } else { Limits::default() }

@@ -88,7 +88,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// The server said something while it was at a statement of a message. What it says of ours is nobody's business.
+    /// Reports a message that the server sent during a statement of a script. Those about our own statements are dropped.
     fn server_said(&mut self, message: &Message, number: usize, notice: &DbError) {
         let Some((part, place)) = message.statement(number) else { return };
         let step = &self.steps[part.step];
@@ -100,7 +100,7 @@ impl Transactions<'_, '_, '_, '_> {
         tell(notice, step, number, self.pid.get(), self.progress);
     }
 
-    /// The server is silent: it works, or waits for somebody.
+    /// The server is silent: it is working, or waits for another session.
     async fn probe(&mut self, message: &Message, number: usize) {
         let Some((part, at)) = message.underway(number) else { return };
         let underway = Underway { step: &self.steps[part.step], at };
@@ -134,13 +134,13 @@ impl Transactions<'_, '_, '_, '_> {
     /// A statement of a script was completed.
     fn statement_done(&mut self, message: &Message, number: usize) {
         let Some((part, place)) = message.statement(number) else { return };
-        // Where the server tells of several at once, nobody knows how long each of them took.
+        // If the server reports several at once, the time of each is unknown.
         let took = message.is_alone(number).then(|| self.monitor.age());
         self.looked.took = took.unwrap_or_default();
         self.progress.statement_done(&self.steps[part.step], place + 1, took, false);
     }
 
-    /// What is asked behind a statement of a script was answered.
+    /// The query after a statement of a script was answered.
     fn inspected(&mut self, step: usize, index: usize) {
         let ObservedStatement { took, found, .. } = std::mem::take(&mut self.looked);
         if let Some((rehearsed, script)) = self.around.mode.rehearsed().zip(self.steps[step].script()) {
@@ -148,7 +148,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// What comes next in a message is under way.
+    /// Reports the start of the next statement in a message.
     fn tell_next(&mut self, message: &Message, number: usize) {
         let next = number + usize::from(message.purpose(number) == Some(Purpose::Flush));
         if let Some((part, place)) = message.statement(next)

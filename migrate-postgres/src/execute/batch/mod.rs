@@ -20,7 +20,7 @@ use migrate_core::plan::Step;
 use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryRow;
 
-/// Applies steps that run in transaction blocks, in as few messages as can be.
+/// Applies steps that run in transaction blocks, in as few messages as possible.
 ///
 /// `standing` follows each commit, also when a later step fails.
 pub(crate) async fn apply_transactions(
@@ -52,14 +52,14 @@ pub(crate) async fn apply_transactions(
     Ok(())
 }
 
-/// How far the steps are sent.
+/// The progress of sending steps.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cursor {
     /// The next step to begin.
     next: usize,
     /// A step that was begun and verified, and is to be finished.
     unfinished: Option<usize>,
-    /// How often the server may still be asked to say at once what it has done.
+    /// The number of flushes left.
     flushes: usize,
 }
 
@@ -71,7 +71,7 @@ struct Transactions<'r, 'c, 'o, 't> {
     progress: &'r mut Progress<'o>,
     monitor: &'r mut BlockerMonitor<'t>,
     cursor: Cursor,
-    /// What is to be sent when the server is done with what was.
+    /// The next message, built while the server executes the current one.
     ahead: Option<Built>,
     pid: Pid,
     looked: ObservedStatement,
@@ -81,12 +81,12 @@ struct Transactions<'r, 'c, 'o, 't> {
     sent: Instant,
 }
 
-/// What was seen of a statement that is rehearsed.
+/// The observed effect of a rehearsed statement.
 #[derive(Default)]
 struct ObservedStatement {
-    /// How long it took.
+    /// The time that it took.
     took: Duration,
-    /// What is asked behind it has found this.
+    /// The rows of the query after it.
     found: Vec<SimpleQueryRow>,
     /// The constraints that a transaction begins with deferred.
     constraints: Option<String>,
@@ -102,7 +102,7 @@ struct Built {
 
 /// A message stopped at an error.
 struct BatchStopped {
-    /// How many of its statements were done.
+    /// The number of completed statements.
     done: usize,
     error: tokio_postgres::Error,
 }
@@ -174,7 +174,7 @@ impl Transactions<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// How many of a message's steps can be sent without the one that keeps it from being parsed.
+    /// The number of steps before the one that keeps a message from being parsed.
     fn steps_before_parse_error(
         &self,
         message: &Message,

@@ -73,7 +73,7 @@ impl Transactions<'_, '_, '_, '_> {
                 None => place,
             });
         }
-        // Whoever is in the way of the row would be in the way of its trace.
+        // A session that blocks the row would also block the record of its failure.
         if !(contended && (part.purpose == Purpose::Create || is_record)) {
             self.record(step, &failure).await;
         }
@@ -86,7 +86,7 @@ impl Transactions<'_, '_, '_, '_> {
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
     }
 
-    /// Tells a limit from a timeout, and a timeout from another session's cancel.
+    /// Distinguishes a limit from a timeout, and a timeout from a cancel by another session.
     fn explain(&self, failure: &mut Failure, built: &Built, part: MessagePart, age: Duration) {
         let settings = self.context.settings;
         if part.purpose == Purpose::Limit {
@@ -117,7 +117,7 @@ impl Transactions<'_, '_, '_, '_> {
             failed = format!("{failed}; {}", head.write(context.run.set));
         }
         let timeouts = context.timeouts(&Options::NONE, true).join("; ");
-        // What was stopped may have been the message that makes the table.
+        // The message that creates the table may be the one that stopped.
         let create = self.around.preamble.create.as_ref().map(|create| create.join("; ") + "; ");
         let create = create.unwrap_or_default();
         let trace = format!("{BEGIN}; {timeouts}; {failed}; COMMIT");
@@ -132,7 +132,7 @@ impl Transactions<'_, '_, '_, '_> {
     }
 }
 
-/// Where a step failed, when it was not in its script.
+/// The place of a failure outside of the script.
 fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
         Purpose::Server

@@ -11,12 +11,12 @@ mod tests;
 use super::watch::At;
 use migrate_core::sql;
 
-/// What a part of a message is for.
+/// The purpose of a part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Looks whether the server is the one that the lock is held on.
+    /// Checks that the server is the one on which the lock is held.
     Server,
-    /// Looks whether the session is what it is taken for.
+    /// Checks that the state of the session has not changed.
     Guard,
     /// Makes the history's table.
     Create,
@@ -32,7 +32,7 @@ pub(super) enum Purpose {
     Record,
     /// The step's script.
     Script,
-    /// Looks at what the statement before it has done.
+    /// Inspects the effect of the statement before it.
     Inspect,
     /// Lets what the script has deferred happen, under its settings.
     Deferred,
@@ -57,19 +57,19 @@ pub(super) enum Purpose {
 pub(super) struct MessagePart {
     /// The step, as an index into the run's steps.
     pub(super) step: usize,
-    /// What it is for.
+    /// Its purpose.
     pub(super) purpose: Purpose,
-    /// Where its text begins in the message, in bytes.
+    /// The offset of its text in the message, in bytes.
     start: usize,
-    /// How many bytes it has.
+    /// Its length in bytes.
     bytes: usize,
-    /// How many bytes of the script stand before it: a byte order mark, or another part.
+    /// The number of bytes of the script before it: a byte order mark, or another part.
     skipped: usize,
-    /// How many statements come before it in the message.
+    /// The number of statements before it in the message.
     before: usize,
-    /// How many statements it has.
+    /// The number of its statements.
     pub(super) statements: usize,
-    /// How many statements of its script come before it.
+    /// The number of statements of its script before it.
     first: usize,
 }
 
@@ -116,18 +116,18 @@ impl Message {
         piece
     }
 
-    /// Whether the server tells at once that the `number`th statement is done, the first being 0.
+    /// True if the server reports the end of the `number`th statement at once, the first being 0.
     fn is_flushed_after(&self, number: usize) -> bool {
         let is_limit = self.purpose(number + 1) == Some(Purpose::Limit);
         self.purpose(number + 1 + usize::from(is_limit)) == Some(Purpose::Flush)
     }
 
-    /// What is sent.
+    /// The text to send.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it holds anything of a step.
+    /// True if it contains a part of a step.
     pub(super) fn has_step(&self) -> bool {
         self.parts.iter().any(|part| {
             !matches!(part.purpose, Purpose::Server | Purpose::Guard | Purpose::Create | Purpose::Marker)
@@ -148,21 +148,21 @@ impl Message {
         self.statement(next).filter(|(part, _)| part.purpose == Purpose::Script)
     }
 
-    /// Whether a statement of a script is all that the server has done since it has told of something.
+    /// True if a statement of a script is all that the server has done since its last report.
     pub(super) fn is_alone(&self, number: usize) -> bool {
         let before = number.checked_sub(1).and_then(|before| self.purpose(before));
         self.is_flushed_after(number) && matches!(before, Some(Purpose::Flush | Purpose::Bound))
     }
 
-    /// What the `number`th statement is for, the first being 0.
+    /// The purpose of the `number`th statement, the first being 0.
     pub(super) fn purpose(&self, number: usize) -> Option<Purpose> {
         self.statement(number).map(|(part, _)| part.purpose)
     }
 
-    /// What the server is at when it has told of `number` statements and of no more: the part, and what of its step.
+    /// The part that the server is executing after it has reported `number` statements, and the place in its step.
     pub(super) fn underway(&self, number: usize) -> Option<(MessagePart, At)> {
         let is_flush = |number: usize| self.purpose(number) == Some(Purpose::Flush);
-        // What it says of a flush comes with what it says next.
+        // The report of a flush arrives with the next one.
         let first = number + usize::from(is_flush(number));
         let (part, place) = self.statement(first)?;
         let until = (first..self.statements).find(|number| is_flush(*number)).unwrap_or(self.statements);
@@ -177,7 +177,7 @@ impl Message {
         Some((part, at))
     }
 
-    /// What the server's 1-based position in characters points at.
+    /// The place of the server's 1-based position in characters.
     pub(super) fn locate(&self, position: u32) -> Option<Spot> {
         let byte = sql::char_to_byte(&self.text, position as usize);
         let index = self.parts.partition_point(|part| part.start <= byte).checked_sub(1)?;

@@ -179,7 +179,7 @@ impl Message {
     }
 }
 
-/// What is to be asked behind a statement of a script.
+/// The query to send after a statement of a script, if there is one.
 fn inspect_behind(inspect: Option<Inspect>, script: &Script, index: usize) -> Option<&'static str> {
     let text = script.statements().at(index).text(script.text());
     inspect.filter(|inspect| (inspect.is_called_for)(text)).map(|inspect| inspect.behind)

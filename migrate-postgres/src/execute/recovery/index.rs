@@ -168,7 +168,7 @@ impl InDoubtStatement<'_> {
         }
     }
 
-    /// Whether an index is the one that the wrong statement makes which this one corrects.
+    /// True if an index is that of the failed statement, which this one corrects.
     async fn is_of_wrong(
         &self,
         table: &str,

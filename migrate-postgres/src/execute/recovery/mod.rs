@@ -1,4 +1,4 @@
-//! Statements in doubt: what became of one that refuses a transaction block, when nobody is left who could say.
+//! Statements in doubt: the outcome of a statement without a transaction after its run was interrupted.
 //!
 //! Such a statement can't be committed together with the checkpoint behind it. When its client was lost, it may have
 //! been done, be half done, or still be running on the server. Whether it runs is seen in `pg_stat_activity`, and what
@@ -19,18 +19,18 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-/// What is known of earlier tries of a statement.
+/// The outcome of earlier tries of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
     /// There were none.
     Nothing,
     /// The server answered the last one with an error.
     Failed,
-    /// The last one may have been sent, and nobody has heard of it again.
+    /// The last one may have been sent; its outcome is unknown.
     Unknown,
 }
 
-/// What is to be done with a statement.
+/// The action for a statement in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecoveryAction {
     /// It is not done: run it.
@@ -39,27 +39,27 @@ pub(super) enum RecoveryAction {
     Done,
 }
 
-/// Why a statement can't be gone on with.
+/// The reason why a run can't resume at a statement.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsettled {
-    /// A session whose client is gone, or somebody else, still runs it.
+    /// A session whose client is gone, or another one, is still running it.
     #[error("{}", migrate_core::clean!("another session still runs this statement, and did not end it in {waited:.0?}"))]
     RunningStatement {
-        /// How long that was waited for.
+        /// The time spent waiting.
         waited: Duration,
-        /// Who they are.
+        /// The sessions.
         holders: Vec<Holder>,
     },
-    /// Whether it was done can't be told.
+    /// Its outcome can't be determined.
     #[error("{}", migrate_core::clean!("a run was interrupted at this statement, and it is in doubt whether it was done: {why}"))]
     Undecidable {
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// This server must not run it, or has not done it well.
     #[error("{}", migrate_core::clean!("{why}"))]
     Unsafe {
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The server said no, to a question or to clearing up.
@@ -219,7 +219,7 @@ fn holder(row: &Row) -> Holder {
 }
 
 impl InDoubtStatement<'_> {
-    /// Whether this server can be trusted with the statement.
+    /// Fails if this server's version must not run the statement.
     pub(super) fn check_server(&self) -> Result<(), Unsettled> {
         match self.refuses.and_then(|refusal| danger(refusal, self.context.session_info.server_version)) {
             Some(why) => Err(Unsettled::Unsafe { why }),
@@ -228,7 +228,7 @@ impl InDoubtStatement<'_> {
     }
 }
 
-/// Why a server of this version must not run a statement.
+/// The reason why a server of this version must not run a statement.
 fn danger(refusal: Refusal, server_version: i32) -> Option<String> {
     let builds = matches!(refusal, Refusal::CreateIndexConcurrently | Refusal::ReindexConcurrently);
     // Release notes of 14.4: "Prevent possible corruption of indexes created or rebuilt with the CONCURRENTLY option".

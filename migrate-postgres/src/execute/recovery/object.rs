@@ -66,7 +66,7 @@ fn value(written: &str) -> String {
     }
 }
 
-/// Whether an object has the owner that a statement gives it, as SQL.
+/// A condition in SQL: an object has the owner that a statement gives it.
 fn has_owner(column: &str, owner: Option<&str>) -> String {
     let given = owner.filter(|owner| {
         !["current_user", "current_role", "default"].iter().any(|word| owner.eq_ignore_ascii_case(word))
@@ -86,7 +86,7 @@ fn has_options(options: &[(String, String)]) -> String {
         |name: &str| options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str());
     let set = |name: &str| given(name).filter(|written| !written.eq_ignore_ascii_case("default"));
     let template = set("template").map_or_else(|| "'template1'".to_owned(), value);
-    // What is not given is copied from the template.
+    // Omitted options are copied from the template.
     let copied = |column: &str| {
         format!(
             "o.{column} = (SELECT m.{column} FROM pg_catalog.pg_database m WHERE m.datname::text = {template})"
@@ -110,7 +110,7 @@ fn has_options(options: &[(String, String)]) -> String {
     let or = |name: &str, default: &str| set(name).map_or_else(|| default.to_owned(), value);
     let compared = [
         has_owner("o.datdba", set("owner")),
-        // Nothing tells what a copy of another template holds.
+        // The content of a copy of another template is unknown.
         format!("{template} IN ('template0', 'template1')"),
         encoding.unwrap_or_else(|| copied("encoding")),
         locale("lc_collate", "datcollate"),

@@ -37,7 +37,7 @@ impl StepwiseStatements<'_, '_> {
             message.push(0, Purpose::Begin, &[PID]);
             message.push(0, Purpose::Flush, &[FLUSH]);
         }
-        // What is rolled back has done nothing.
+        // A unit that is rolled back has no effect to inspect.
         let inspect = self.context.inspect.filter(|_| unit.ending() != Ending::Rollback);
         let limit = (!self.limits.is_off() && !unit.is_shaped()).then(|| self.limits.query(true));
         for range in unit.body() {
@@ -123,7 +123,7 @@ impl StepwiseStatements<'_, '_> {
                 is_of_script.then(|| self.start(*at))
             };
             let offset = spot.and_then(|spot| spot.offset).or(executing.as_ref().and_then(of_script));
-            // What is deferred to the end of a transaction is of its last statement, as far as anybody knows.
+            // An error of deferred work has no position: it is reported at the last statement of its transaction.
             self.stopped(error, Some(offset.unwrap_or_else(|| self.start(last_of(unit)))))
         })
     }
@@ -134,7 +134,7 @@ fn last_of(unit: &Unit) -> usize {
     unit.body().last().map_or(unit.statements().start, |range| range.end - 1)
 }
 
-/// Whether a setting may be of the modes that transactions begin with.
+/// True if a setting may change the modes in which transactions begin.
 fn sets_modes(setting: &str) -> bool {
     setting.to_ascii_lowercase().contains("transaction")
 }

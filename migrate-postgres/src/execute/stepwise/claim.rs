@@ -54,7 +54,7 @@ impl StepwiseStatements<'_, '_> {
         let go_on = table.go_on(run, self.standing, self.step, from);
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let message = format!("{BEGIN}; {timeouts}; {go_on}; COMMIT");
-        // Who holds the row's lock is that run, in the transaction of a statement: it will have ended soon.
+        // The row can be locked only by that run, in the transaction of a statement, which ends soon.
         self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, None))?;
         self.taken.take();
         Ok(())

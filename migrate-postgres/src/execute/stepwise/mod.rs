@@ -85,7 +85,7 @@ pub(crate) async fn apply_statements(
             return Err(run.stop(start, stopped).await);
         }
         before = Before::Nothing;
-        // The server tells of a transaction when it is over, and then nobody knows how long each of its statements took.
+        // The server reports a transaction at its end, so the time of each statement is unknown.
         let took = (end == start + 1).then(|| monitor.age());
         (start..end).for_each(|index| progress.statement_done(step, index + 1, took, true));
     }
@@ -131,22 +131,22 @@ struct StepwiseStatements<'r, 'c> {
     context: Context<'c>,
     step: &'r Step<'r>,
     script: &'r Script,
-    /// Where the history stood before.
+    /// The position in the history before the step.
     standing: HistoryCursor,
     /// The row that stands for the step.
     taken: ClaimedRow,
     /// The statement that failed in another text of the script, which this one corrects.
     wrong: Option<String>,
-    /// Whether anybody wants to know what is under way.
+    /// True if an observer follows the run.
     is_watched: bool,
-    /// Whether any of its statements sets the session.
+    /// True if one of its statements is a setting of the session.
     sets: bool,
-    /// What code has set for the session, with the statement that it was.
+    /// The settings that code has made for the session, each with the number of its statement.
     carried: Mutex<Vec<(usize, Vec<String>)>>,
-    /// What is left of the limits, and since when that is so.
+    /// The time left of the limits when the current unit was begun.
     limits: Limits,
     sent: Instant,
-    /// How much the server has said, where that is heard.
+    /// The number of notices and warnings, if messages are received.
     said: Option<(u32, u32)>,
     pid: Pid,
 }
@@ -185,7 +185,7 @@ impl StepwiseStatements<'_, '_> {
         std::iter::once(timeouts).chain(settings).chain(limit).collect::<Vec<_>>().join("\n;\n")
     }
 
-    /// Makes the session what it was.
+    /// Restores the session.
     fn leave(&self) -> String {
         self.context.session_info.between_scripts().join(";\n")
     }
@@ -222,7 +222,7 @@ impl StepwiseStatements<'_, '_> {
         }
     }
 
-    /// Whether a statement that the server has refused in a block of ours is to be sent alone.
+    /// True if a statement that the server has refused in our transaction block can be sent alone.
     fn may_go_bare(&self, unit: &Unit, error: &tokio_postgres::Error) -> bool {
         error.code() == Some(&SqlState::ACTIVE_SQL_TRANSACTION)
             && unit.statements().len() == 1
@@ -235,7 +235,7 @@ impl StepwiseStatements<'_, '_> {
         self.context.client.batch_execute(message).await.map_err(|error| self.stopped(error, None))
     }
 
-    /// Sends a message whose first row is the server process that works, where anybody wants to know.
+    /// Sends a message whose first row is the pid of the server process; it is kept if an observer follows the run.
     async fn hear(&self, message: &str) -> Result<Option<SimpleQueryRow>, tokio_postgres::Error> {
         Ok(self.hear_all(message).await?.into_iter().next())
     }

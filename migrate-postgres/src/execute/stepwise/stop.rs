@@ -141,7 +141,7 @@ impl StepwiseStatements<'_, '_> {
     }
 }
 
-/// Why a statement was not done.
+/// The reason why a statement was not completed.
 pub(super) enum StatementStopped {
     /// The server said no, at a byte of the script where that is known.
     Server { offset: Option<usize>, error: tokio_postgres::Error },
@@ -151,7 +151,7 @@ pub(super) enum StatementStopped {
     ReadOnly(tokio_postgres::Error),
     /// The migration or its run has had its time.
     OverLimit(Cause),
-    /// What became of an earlier try can't be settled.
+    /// The outcome of an earlier try can't be determined.
     Unsettled(Unsettled),
     /// Another run has taken the migration over.
     HistoryChanged(tokio_postgres::Error),

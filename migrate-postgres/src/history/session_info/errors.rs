@@ -50,7 +50,7 @@ impl SessionInfo {
         Ok(())
     }
 
-    /// What it means that the history's table could not be made, or upgraded.
+    /// The error of a failed creation or upgrade of the history's table.
     pub(crate) fn create_error(&self, error: tokio_postgres::Error) -> Error {
         if self.exists && self.format.is_older() && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
             let [schema, table, role] =
@@ -66,7 +66,7 @@ impl SessionInfo {
         self.write_error("creating the history's table", error)
     }
 
-    /// What a failed read of the history means.
+    /// The error of a failed read of the history.
     pub(crate) fn read_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
         match error.code() {
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => self.lacks("read the history", "SELECT", &error),
@@ -88,7 +88,7 @@ impl SessionInfo {
         }
     }
 
-    /// What a failed write to the history means.
+    /// The error of a failed write to the history.
     pub(crate) fn write_error(&self, doing: &'static str, error: tokio_postgres::Error) -> Error {
         match error.code() {
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {

@@ -1,4 +1,4 @@
-//! What has to be known about a session before it writes.
+//! The state of a session, read before it writes.
 
 mod errors;
 mod questions;
@@ -20,38 +20,38 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-/// What has to be known about a session before it writes: asked once, with the lock held.
+/// The state of a session, read once before it writes, with the lock held.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionInfo {
     /// The history's table.
     pub(crate) table: HistoryTable,
-    /// Whether it exists.
+    /// True if it exists.
     pub(crate) exists: bool,
-    /// What it has of this release's format.
+    /// Its format, and the columns that it has.
     format: TableColumns,
-    /// The head table, where there is one or can be.
+    /// The head table, if it exists or can be created.
     pub(crate) head: Option<HeadTable>,
-    /// Whether that is there already.
+    /// True if the head table exists.
     head_exists: bool,
-    /// Whether its schema exists.
+    /// True if its schema exists.
     pub(crate) schema_exists: bool,
     /// The server's version: 150018 for 15.18.
     pub(crate) server_version: i32,
-    /// Statements that make the session what it was before a script changed it.
+    /// Statements that restore the session after a script has changed it.
     pub(crate) restore: Vec<String>,
     /// A statement that makes the session read strings as the lexer does, where it does not already.
     pub(crate) conform: Option<&'static str>,
-    /// Whether the server can notice while it works that its client is gone.
+    /// True if the server can detect the loss of its client while it executes a statement.
     pub(crate) checks_client: bool,
     /// Which of the timeouts are off for the session, and after RESET ALL: they need not be turned off for a transaction.
     pub(crate) off: Vec<String>,
-    /// Whether the session has timeouts that end queries of ours.
+    /// True if the session has timeouts that could end our own queries.
     pub(crate) timeouts: SessionTimeouts,
-    /// After how long the server ends the session when it idles.
+    /// The time after which the server ends the session if it is idle.
     pub(crate) idle_limit: Option<Duration>,
-    /// The server process that was asked.
+    /// The pid of the server process.
     pub(crate) pid: i32,
-    /// What of the session [`SessionInfo::restore`] goes by.
+    /// A digest of the session's state on which [`SessionInfo::restore`] depends.
     state: String,
     role: String,
     /// The tables that may be histories of the set beside this one.
@@ -61,7 +61,7 @@ pub(crate) struct SessionInfo {
     may_create: bool,
 }
 
-/// Whether the history's schema is known when a session is asked about.
+/// The knowledge of the history's schema when a session is queried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whereabouts {
     /// It is given, or the history was seen there.
@@ -70,7 +70,7 @@ pub(crate) enum Whereabouts {
     Unknown,
 }
 
-/// What was changed with SET since the session was opened: after RESET ALL it is set again.
+/// The settings changed with SET since the session was opened: they are set again after RESET ALL.
 pub(crate) const CHANGED: &str =
     "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
@@ -296,7 +296,7 @@ impl SessionInfo {
     }
 }
 
-/// Statements that make a session what it was. RESET ALL leaves role and session authorization alone.
+/// Statements that restore a session. RESET ALL does not change role and session authorization.
 fn restore<'a>(
     session_user: &str,
     role: &str,

@@ -28,7 +28,7 @@ fn off() -> String {
     )
 }
 
-/// What of a session decides how it is made what it was, as one text.
+/// The state of a session that decides how to restore it, as one text.
 pub(super) fn state() -> String {
     format!(
         "pg_catalog.concat_ws(',', {off}, current_user, session_user, current_setting('role'), \

@@ -140,16 +140,16 @@ impl HistoryTable {
     }
 }
 
-/// Where an interrupted attempt is gone on from.
+/// The place at which an interrupted attempt is resumed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resumed {
     /// The number of its row.
     pub(crate) row: i64,
-    /// How many statements are done.
+    /// The number of completed statements.
     pub(crate) done: usize,
-    /// Whether the next one is certainly not.
+    /// True if the next one certainly failed.
     pub(crate) failed: bool,
-    /// How many are done as it turned out, and are not to be run again.
+    /// The number of statements that turned out to be completed, and are not run again.
     pub(crate) to: usize,
 }
 

@@ -7,7 +7,7 @@ use crate::history::head_table::HeadTable;
 use crate::sql::quote::quote_ident;
 use crate::sql::transaction::BEGIN;
 
-/// What the history's table says of itself.
+/// The comment on the history's table.
 const COMMENT: &str = "What was migrated, by migrate-postgres: one row for each attempt.";
 
 impl HistoryTable {
@@ -34,7 +34,7 @@ impl HistoryTable {
             .collect()
     }
 
-    /// Makes the table one of this release's format, and the head table where there is none.
+    /// Upgrades the table to the format of this release, and creates the head table if it does not exist.
     pub(in crate::history) fn upgrade(&self, found: &TableColumns, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
         let statements = [found.upgrade(&table), format::comment(&table, COMMENT)];

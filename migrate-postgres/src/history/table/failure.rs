@@ -24,7 +24,7 @@ impl HistoryTable {
         })
     }
 
-    /// Records that a run was interrupted in what it was at.
+    /// Records that a run was interrupted during its current step.
     #[cfg(feature = "cli")]
     pub(crate) fn run_interrupted(&self, set: &str, run: &str) -> String {
         format!(
@@ -139,15 +139,15 @@ impl HistoryTable {
     }
 }
 
-/// How an attempt ended that did not end well.
+/// The end of an attempt that did not succeed.
 #[derive(Clone, Copy)]
 pub(crate) struct Ended<'f> {
     pub(crate) failure: &'f Failure,
-    /// How many notices and warnings the server sent, where that is heard.
+    /// The number of notices and warnings, if messages are received.
     pub(crate) said: Option<(u32, u32)>,
 }
 
-/// The columns that tell of a failure.
+/// The columns of a failure.
 pub(super) const FAILURE: &str = "sqlstate, message, detail, hint, failed_statement, failed_line";
 
 /// Their values for a failure.

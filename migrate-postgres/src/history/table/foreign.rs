@@ -8,7 +8,7 @@ use migrate_core::plan::{Action, Step, Superseded};
 use sha2::{Digest as _, Sha256};
 
 impl HistoryTable {
-    /// Whether it has a place for how far a step that runs statement by statement has come.
+    /// True if it can store the checkpoint of a step that runs statement by statement.
     pub(crate) fn has_checkpoints(&self, step: &Step<'_>) -> bool {
         self.keeps.is_none_or(|keeps| self.checkpoints(keeps, step).is_some())
     }

@@ -66,7 +66,7 @@ impl HistoryTable {
     }
 }
 
-/// What the server says where a row was not written, in an error that no script makes.
+/// The server's message if a row was not written: an error that no script causes.
 pub(super) const NOT_KEPT: &str = "migrate: the history does not keep the row";
 
 /// A statement that writes one row, which fails where it writes none: a rule or a trigger has taken it away. See
@@ -77,7 +77,7 @@ pub(super) fn one_row(statement: &str) -> String {
     )
 }
 
-/// When a migration that another tool has applied was begun and ended, as far as that is known.
+/// The start and end of a migration that another tool applied, as far as they are known.
 fn times(adopted: &Adopted) -> (String, String) {
     let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
     // Whole microseconds, as the server keeps them, and as a double holds them exactly.
@@ -91,7 +91,7 @@ fn times(adopted: &Adopted) -> (String, String) {
     (timestamp(at), finished)
 }
 
-/// What tells one row of a step from another.
+/// The values in which the rows of a step differ.
 #[derive(Clone, Copy)]
 pub(super) struct RowKey<'f> {
     pub(super) outcome: &'static str,

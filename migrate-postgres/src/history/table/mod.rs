@@ -27,22 +27,22 @@ use tokio_postgres::error::SqlState;
 pub(crate) struct HistoryTable {
     schema: String,
     name: String,
-    /// How it is written, where it is another tool's.
+    /// The writer of another tool's format, if the table is another tool's.
     keeps: Option<&'static dyn ForeignWriter>,
-    /// Whether a table of checkpoints may be made beside it, where it is another tool's.
+    /// True if a table of checkpoints may be created beside another tool's table.
     may_have_checkpoints: bool,
-    /// The format that it is read in; it is written in this release's.
+    /// The format in which it is read; it is written in that of this release.
     format: i32,
-    /// Whether it has rules, with which the server refuses what fails where no row is written.
+    /// True if it has rules: then the server refuses the statement that fails if no row is written.
     has_rules: bool,
 }
 
-/// What all rows of one run have in common.
+/// The values that all rows of one run share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunIdentity<'a> {
     /// The set.
     pub(crate) set: &'a str,
-    /// What tells the run from others.
+    /// The identity of the run.
     pub(crate) run: &'a str,
     /// The program that runs it.
     pub(crate) program: &'a str,
@@ -52,7 +52,7 @@ pub(crate) struct RunIdentity<'a> {
 /// where to go on. There is one at most.
 pub(super) const OPEN: &str = "(checkpoint IS NOT NULL AND (outcome <> 'done' OR action = 'rewind'))";
 
-/// The condition of a row of an attempt whose end nobody has recorded, in a transaction that is gone with its run.
+/// The condition of a row of an attempt whose end was never recorded, in a transaction that is gone with its run.
 pub(super) const UNENDED: &str = "(outcome = 'unfinished' AND checkpoint IS NULL)";
 
 impl HistoryTable {
@@ -87,12 +87,12 @@ impl HistoryTable {
         HistoryTable { has_rules, ..self }
     }
 
-    /// How it is written, where it is another tool's.
+    /// The writer of another tool's format, if the table is another tool's.
     pub(crate) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         self.keeps
     }
 
-    /// Whether an error at making the table means that another tool, whose table it is, is at work.
+    /// True if an error during the creation of the table means that its tool is at work.
     pub(crate) fn is_being_made(&self, error: &tokio_postgres::Error) -> bool {
         self.keeps.is_some()
             && (is_made_meanwhile(error) || error.code() == Some(&SqlState::DIVISION_BY_ZERO))
@@ -121,7 +121,7 @@ impl HistoryTable {
         HeadTable::new(&self.schema, &self.name)
     }
 
-    /// Whether an error means that a rule or a trigger has taken a row away that was to be written.
+    /// True if an error means that a rule or a trigger removed a row that was written.
     pub(crate) fn is_not_kept(&self, error: &tokio_postgres::Error) -> bool {
         let is_ours = self.keeps.is_none();
         is_ours
@@ -132,7 +132,7 @@ impl HistoryTable {
             })
     }
 
-    /// Whether an error means that a row of the history is not as this run left it: another run has taken it over.
+    /// True if an error means that a row of the history has changed since this run wrote it: another run has taken over.
     pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
         let violated =
             if self.keeps.is_some() { SqlState::NOT_NULL_VIOLATION } else { SqlState::CHECK_VIOLATION };
@@ -169,7 +169,7 @@ const CLOSE: &str = "live = false, reached = checkpoint, checkpoint = NULL, \
 /// The time of the server's clock.
 const NOW: &str = "pg_catalog.clock_timestamp()";
 
-/// How many messages the server sent while a row of the history was under way.
+/// The number of messages that the server sent during the attempt of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) row: i64,

@@ -97,7 +97,7 @@ impl HistoryTable {
         )
     }
 
-    /// Whether anything was ever applied, by a set. Parameter: set.
+    /// True if a set ever applied a migration. Parameter: set.
     pub(crate) fn is_used(&self) -> String {
         format!("SELECT EXISTS (SELECT FROM {} WHERE set_name = $1 AND outcome = 'done')", self.qualified())
     }

@@ -53,7 +53,7 @@ impl HistoryTable {
         statements
     }
 
-    /// Whether a step's row is there before its transaction begins.
+    /// True if a step's row is written before its transaction begins.
     pub(crate) fn has_marker(&self, step: &Step<'_>) -> bool {
         self.keeps.is_none() && step.script().is_some()
     }
@@ -84,7 +84,7 @@ impl HistoryTable {
         ))
     }
 
-    /// Puts an end to an interrupted attempt.
+    /// Closes an interrupted attempt.
     pub(super) fn settle(&self, set: &str, settled: Settled) -> String {
         format!(
             "UPDATE {} SET {CLOSE} WHEN outcome = 'unfinished' THEN 'interrupted' ELSE outcome END \

@@ -1,4 +1,4 @@
-//! Whether now is a good time to migrate.
+//! Preflight: checks before a run.
 
 mod finding;
 mod queries;
