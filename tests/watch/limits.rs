@@ -209,7 +209,7 @@ async fn a_limit_reaches_every_kind_of_script() {
 /// A timeout of the script's own, or of all, that comes before the limit is no limit.
 #[tokio::test]
 async fn a_timeout_is_told_from_a_limit() {
-    let advice = "allow the statement more time, with `-- migrate: statement_timeout=…`";
+    let advice = "allow the statement more time (`-- migrate: statement_timeout=…` at the top of its script)";
     for script in [
         "-- migrate: statement_timeout=200ms\nSELECT 1; SELECT pg_sleep(60);",
         "SET LOCAL statement_timeout = '200ms'; SELECT pg_sleep(60);",

@@ -101,9 +101,9 @@ pub const TELL_WAITING_AFTER: Duration = Duration::from_millis(200);
 /// let set = Set::new("app", vec![Arc::new(SqlMigration::new(Version::numeric("1"), "1_users", up))]).unwrap();
 ///
 /// let database = MemoryDatabase::default();
-/// let report = run(&mut database.history(), &set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved).await.unwrap();
+/// let report = run(&mut database.history(), &set, &Up::all(), &Settings::DEFAULT, &mut Unobserved).await.unwrap();
 /// assert_eq!(report.steps.len(), 1);
-/// let again = run(&mut database.history(), &set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved).await.unwrap();
+/// let again = run(&mut database.history(), &set, &Up::all(), &Settings::DEFAULT, &mut Unobserved).await.unwrap();
 /// assert!(again.is_noop());
 /// # });
 /// # fn pollster<F: Future>(future: F) -> F::Output {
@@ -490,7 +490,7 @@ mod tests {
         let database = MemoryDatabase::default();
         let boot = |set: &Set| {
             let mut history = database.history();
-            block_on(run(&mut history, set, &Up::ALL, &Settings::DEFAULT, &mut Unobserved)).unwrap()
+            block_on(run(&mut history, set, &Up::all(), &Settings::DEFAULT, &mut Unobserved)).unwrap()
         };
         let (set, again) = (embedded(), embedded());
         let (lexed, report) = sql::counted::during(|| boot(&set));

@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// is checked before anything is written: checksums, failed migrations, and applied migrations that the set
 /// lacks.
 #[derive(Debug)]
+#[must_use = "a plan does nothing until it is run"]
 pub struct Adopt(Box<dyn Plan>);
 
 impl Adopt {

@@ -21,7 +21,9 @@ pub struct Up {
 
 impl Up {
     /// Applies all pending migrations.
-    pub const ALL: Up = Up { target: None };
+    pub const fn all() -> Up {
+        Up { target: None }
+    }
 
     /// Applies pending migrations up to a version, inclusive.
     pub fn to(version: Version) -> Up {

@@ -17,7 +17,7 @@ fn decide(set: &Set, foreign: ForeignHistory) -> Result<Steps<'_>, Refused> {
 
 fn decide_by<'s>(set: &'s Set, foreign: ForeignHistory, policies: &Policies) -> Result<Steps<'s>, Refused> {
     let state = HistoryState { foreign: Some(foreign), ..HistoryState::EMPTY };
-    Adopt::then(Up::ALL).decide(set, &state, policies)
+    Adopt::then(Up::all()).decide(set, &state, policies)
 }
 
 fn words(steps: &Steps<'_>) -> Vec<String> {
@@ -53,7 +53,7 @@ fn what_the_tool_applied_is_marked_and_the_rest_is_applied() {
 fn a_history_of_ours_comes_before_the_other_tools() {
     let set = set(1..=2);
     let database = migrate_core::engine::MemoryDatabase::default();
-    crate::support::take(&database, &crate::support::set([1]), &Up::ALL).unwrap();
+    crate::support::take(&database, &crate::support::set([1]), &Up::all()).unwrap();
     let mut state = {
         use migrate_core::engine::History;
         crate::support::block_on(database.history().load(&set)).unwrap()
@@ -64,7 +64,7 @@ fn a_history_of_ours_comes_before_the_other_tools() {
         vec![ForeignMigration::applied("1"), ForeignMigration::applied("2")],
     );
     state.foreign = Some(foreign);
-    let steps = Adopt::then(Up::ALL).decide(&set, &state, &Policies::DEFAULT).unwrap();
+    let steps = Adopt::then(Up::all()).decide(&set, &state, &Policies::DEFAULT).unwrap();
     assert_eq!(words(&steps), ["apply 2"]);
 }
 

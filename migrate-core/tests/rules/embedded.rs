@@ -71,7 +71,7 @@ fn an_embedded_set_is_planned_like_one_that_is_read() {
     let directory = read();
     let embedded = embedded(&directory, "migrations");
     let plan =
-        |set: &Set| words(&Up::ALL.decide(set, &HistoryState::EMPTY, &Policies::DEFAULT).unwrap().steps);
+        |set: &Set| words(&Up::all().decide(set, &HistoryState::EMPTY, &Policies::DEFAULT).unwrap().steps);
     assert_eq!(plan(&embedded), plan(&Set::from(directory)));
     assert_eq!(plan(&embedded), ["apply 3", "apply 4", "apply R__views"]);
 }

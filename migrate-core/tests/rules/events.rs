@@ -230,7 +230,7 @@ fn a_report_counts_what_was_done_and_says_where_the_database_stands() {
     let take = |set: &Set, plan: &dyn migrate_core::plan::Plan| -> Report {
         block_on(run(&mut database.history(), set, plan, &settings, &mut Unobserved)).unwrap()
     };
-    let mut report = take(&set, &Up::ALL);
+    let mut report = take(&set, &Up::all());
     report.took = SECOND;
     assert_eq!(report.to_string(), "applied 3 migrations in 1.0s; now at 3_m (3 applied)");
     report = take(&set, &migrate_core::plan::Down::count(1));
@@ -244,6 +244,6 @@ fn a_report_counts_what_was_done_and_says_where_the_database_stands() {
     assert!(report.to_string().starts_with("1 migration marked as reverted in "), "{report}");
     let empty = set_of([]);
     let other = MemoryDatabase::default();
-    let report = block_on(run(&mut other.history(), &empty, &Up::ALL, &settings, &mut Unobserved)).unwrap();
+    let report = block_on(run(&mut other.history(), &empty, &Up::all(), &settings, &mut Unobserved)).unwrap();
     assert_eq!(report.to_string(), "nothing to do; no migration is applied");
 }

@@ -26,7 +26,7 @@ fn state_of(versions: &[u32]) -> HistoryState {
             policies: Policies { allow_out_of_order: true, ..Policies::DEFAULT },
             ..migrate_core::engine::Settings::DEFAULT
         };
-        support::take_with(&database, &so_far, &Up::ALL, &settings).unwrap();
+        support::take_with(&database, &so_far, &Up::all(), &settings).unwrap();
     }
     block_on(database.history().load(&set([]))).unwrap()
 }
@@ -49,7 +49,7 @@ fn each_plan_takes_the_steps_that_its_name_says() {
     let set = set(1..=4);
     type Case<'a> = (&'a str, &'a dyn Plan, &'a [u32], &'a [&'a str]);
     let cases: [Case<'_>; 14] = [
-        ("up", &Up::ALL, &[1, 2], &["+3", "+4"]),
+        ("up", &Up::all(), &[1, 2], &["+3", "+4"]),
         ("up to 3", &Up::to(version(3)), &[1], &["+2", "+3"]),
         ("up to 1", &Up::to(version(1)), &[1, 2], &[]),
         ("down one", &Down::count(1), &[1, 2, 3], &["-3"]),
@@ -76,14 +76,14 @@ fn what_contradicts_the_set_is_refused_by_name() {
     let cases: [Case<'_>; 7] = [
         (
             "a hole",
-            &Up::ALL,
+            &Up::all(),
             set(1..=3),
             &[1, 3],
             |r| matches!(r, R::OutOfOrder { name, after, .. } if name == "2_m" && after == "3_m"),
         ),
         (
             "a missing file",
-            &Up::ALL,
+            &Up::all(),
             set([1, 3]),
             &[1, 2, 3],
             |r| matches!(r, R::Missing { name, .. } if name == "2_m"),
@@ -117,7 +117,7 @@ fn one_look_tells_whether_a_plan_has_certainly_nothing_or_certainly_something_to
     // For 0 to 3 applied migrations: `=` if nothing is to be done, `!` if something is, `?` if only the
     // history tells.
     let cases: [(&dyn Plan, &str); 12] = [
-        (&Up::ALL, "!!!="),
+        (&Up::all(), "!!!="),
         (&Up::to(version(2)), "!!=="),
         (&Up::to(version(9)), "????"),
         (&To::version(version(2)), "??=?"),
@@ -151,15 +151,15 @@ fn before_an_adoption_only_the_whole_history_tells_what_is_due() {
     use migrate_core::plan::Adopt;
     let set = set(1..=3);
     let told = |plan: Adopt| (0..=3).map(|applied| told(&plan, &set, &at(&set, applied))).collect::<String>();
-    assert_eq!(told(Adopt::then(Up::ALL)), "?!!=");
+    assert_eq!(told(Adopt::then(Up::all())), "?!!=");
     assert_eq!(told(Adopt::then(Down::count(1))), "????");
-    assert!(Adopt::then(Up::ALL).may_replan() && !Adopt::then(Down::count(1)).may_replan());
+    assert!(Adopt::then(Up::all()).may_replan() && !Adopt::then(Down::count(1)).may_replan());
 }
 
 #[test]
 fn a_plan_may_be_decided_anew_where_it_leads_to_a_place_and_not_over_a_distance() {
     let places: [&dyn Plan; 5] = [
-        &Up::ALL,
+        &Up::all(),
         &Up::to(version(1)),
         &To::version(version(1)),
         &Baseline::at(version(1)),
@@ -190,7 +190,7 @@ fn applied_as(number: u32, text: &str) -> HistoryState {
 #[test]
 fn a_migration_that_was_renumbered_is_recognized_by_its_text() {
     let up = |set: &Set, state: &HistoryState, policies: &Policies| {
-        Up::ALL.decide(set, state, policies).map(|_| ())
+        Up::all().decide(set, state, policies).map(|_| ())
     };
     let renumbered = |set: &Set, state: &HistoryState| match up(set, state, &Policies::DEFAULT) {
         Err(Refused::Missing { name, renumbered, newest, .. }) => (name, renumbered, newest),
@@ -236,7 +236,7 @@ fn repeatable_beside_2(text: &str) -> Set {
 fn a_hole_names_the_version_under_which_its_text_is_applied() {
     let hole = |state: &HistoryState| {
         let set = set_of([with_text(1, "A;"), with_text(2, "B;"), with_text(3, "C;")]);
-        match Up::ALL.decide(&set, state, &Policies::DEFAULT) {
+        match Up::all().decide(&set, state, &Policies::DEFAULT) {
             Err(Refused::OutOfOrder { name, after, applied_as, .. }) => {
                 (name, after, applied_as.map(|applied| applied.name))
             }
@@ -305,7 +305,7 @@ fn a_step_that_applies_has_the_scripts_that_are_run_and_those_that_are_kept() {
 fn a_missing_down_is_found_before_anything_is_reverted() {
     let set = set_of([with_text(1, "A;"), support::migration(2)]);
     let database = MemoryDatabase::default();
-    take(&database, &set, &Up::ALL).unwrap();
+    take(&database, &set, &Up::all()).unwrap();
     let error = take(&database, &set, &Down::count(2)).unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::NoDown { ref name, .. }) if name == "1_m"), "{error}");
     assert_eq!(database.statements().len(), 2);
@@ -314,7 +314,7 @@ fn a_missing_down_is_found_before_anything_is_reverted() {
 #[test]
 fn an_older_binary_reverts_what_it_never_embedded() {
     let database = MemoryDatabase::default();
-    take(&database, &set(1..=3), &Up::ALL).unwrap();
+    take(&database, &set(1..=3), &Up::all()).unwrap();
     let report = take(&database, &set([1]), &Down::to(version(1))).unwrap();
     assert_eq!(steps(&report), "-3 -2");
     assert_eq!(database.statements()[3..], ["DROP TABLE t3", "DROP TABLE t2"]);
@@ -325,14 +325,14 @@ fn a_baseline_asked_for_twice_stands_once() {
     let (database, set) = (MemoryDatabase::default(), set(1..=3));
     assert_eq!(steps(&take(&database, &set, &Baseline::at(version(2))).unwrap()), "=1 =2");
     assert!(take(&database, &set, &Baseline::at(version(2))).unwrap().is_noop());
-    assert_eq!(steps(&take(&database, &set, &Up::ALL).unwrap()), "+3");
+    assert_eq!(steps(&take(&database, &set, &Up::all()).unwrap()), "+3");
     assert_eq!(database.statements().len(), 1);
 }
 
 #[test]
 fn a_redo_takes_the_text_as_it_is_now() {
     let database = MemoryDatabase::default();
-    take(&database, &set([1]), &Up::ALL).unwrap();
+    take(&database, &set([1]), &Up::all()).unwrap();
     let edited =
         set_of([with_text(1, "CREATE TABLE better ();").with_down(support::script("d", "DROP TABLE t1;"))]);
     take(&database, &edited, &Redo::count(1)).unwrap();
@@ -349,14 +349,14 @@ proptest! {
         let applied: Vec<u32> = part.iter().map(|index| versions[index.index(versions.len())]).filter(|v| seen.insert(*v)).collect();
         let (set, state) = (set(versions.clone()), state_of(&applied));
         let lenient = Policies { allow_out_of_order: true, ..Policies::DEFAULT };
-        let decided = Up::ALL.decide(&set, &state, &lenient).unwrap();
+        let decided = Up::all().decide(&set, &state, &lenient).unwrap();
         let digest = decided.steps.iter().fold(state.digest(), |digest, step| step.digest_after(digest));
         prop_assert_eq!(digest, set.digests().of_all());
         prop_assert_eq!(decided.steps.len(), versions.len() - applied.len());
         prop_assert!(decided.steps.windows(2).all(|pair| pair[0].version < pair[1].version));
         // The strict policy refuses exactly the histories with a gap.
         let in_order = versions.iter().take(applied.len()).all(|version| applied.contains(version));
-        prop_assert_eq!(Up::ALL.decide(&set, &state, &Policies::DEFAULT).is_ok(), in_order);
+        prop_assert_eq!(Up::all().decide(&set, &state, &Policies::DEFAULT).is_ok(), in_order);
     }
 
     /// A revert can be applied again: the state then has the digest of the beginning.
@@ -380,7 +380,7 @@ proptest! {
         let position = migrate_core::history::HistoryHead { digest, since, interrupted: None }.position(&set);
         prop_assert!(position != SetPosition::Diverged);
         let target = version(target.min(total - 1));
-        let plans: [&dyn Plan; 5] = [&Up::ALL, &Up::to(target.clone()), &To::version(target.clone()), &Down::count(0), &Baseline::at(target.clone())];
+        let plans: [&dyn Plan; 5] = [&Up::all(), &Up::to(target.clone()), &To::version(target.clone()), &Down::count(0), &Baseline::at(target.clone())];
         for plan in plans {
             let decided = plan.decide(&set, &state, &Policies::DEFAULT);
             if plan.surely_done(&set, &position, &Policies::DEFAULT) {

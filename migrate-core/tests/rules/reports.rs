@@ -16,7 +16,7 @@ fn observed(database: &MemoryDatabase, set: &Set, settings: &Settings) -> (Repor
             told.push((*notice).clone());
         }
     };
-    let report = block_on(run(&mut database.history(), set, &Up::ALL, settings, &mut observer)).unwrap();
+    let report = block_on(run(&mut database.history(), set, &Up::all(), settings, &mut observer)).unwrap();
     (report, told)
 }
 
@@ -28,7 +28,7 @@ fn commented() -> Set {
 #[test]
 fn a_report_names_the_set_and_where_the_database_stands_whichever_way_the_run_ends() {
     let database = MemoryDatabase::default();
-    take(&database, &set(1..=2), &Up::ALL).unwrap();
+    take(&database, &set(1..=2), &Up::all()).unwrap();
     let three = set(1..=3);
     for (end, set, applied, last) in [
         ("it applied something", &three, 3, "3_m"),
@@ -36,7 +36,7 @@ fn a_report_names_the_set_and_where_the_database_stands_whichever_way_the_run_en
         ("all but comments was applied", &commented(), 3, "3_m"),
         ("a newer release was here", &set(1..=2), 3, "3_m"),
     ] {
-        let report = take(&database, set, &Up::ALL).unwrap();
+        let report = take(&database, set, &Up::all()).unwrap();
         assert_eq!(
             (report.set.as_str(), report.applied, report.last.as_deref()),
             ("app", applied, Some(last)),
@@ -50,7 +50,7 @@ fn a_report_names_the_set_and_where_the_database_stands_whichever_way_the_run_en
 #[test]
 fn the_observer_is_told_of_the_notices_that_are_reported() {
     let database = MemoryDatabase::default();
-    take(&database, &set([1, 3]), &Up::ALL).unwrap();
+    take(&database, &set([1, 3]), &Up::all()).unwrap();
     let lenient = Settings {
         policies: Policies { allow_out_of_order: true, ..Policies::DEFAULT },
         ..Settings::DEFAULT
@@ -67,7 +67,7 @@ fn the_observer_is_told_of_the_notices_that_are_reported() {
 fn a_run_with_something_to_do_goes_for_the_lock_and_loads_nothing() {
     let (database, set) = (MemoryDatabase::default(), set(1..=3));
     take(&database, &set, &Up::to(Version::numeric("1"))).unwrap();
-    take(&database, &set, &Up::ALL).unwrap();
+    take(&database, &set, &Up::all()).unwrap();
     assert_eq!((database.loads(), database.locks()), (0, 2));
     // Only the history tells which migrations are the last ones: it is loaded before the lock is taken, and
     // again under the lock.
@@ -83,7 +83,7 @@ fn a_run_reads_what_was_marked_and_does_not_revert_it() {
     assert!(matches!(error, Error::Refused(Refused::Marked { .. })), "{error}");
     let state = block_on(database.history().load(&set)).unwrap();
     assert!(state.applied.iter().all(|applied| applied.marked) && state.last_row == 2);
-    take(&database, &set, &Up::ALL).unwrap();
+    take(&database, &set, &Up::all()).unwrap();
     let state = block_on(database.history().load(&set)).unwrap();
     assert_eq!(state.applied.iter().map(|applied| applied.marked).collect::<Vec<_>>(), [true, true, false]);
 }
@@ -91,15 +91,15 @@ fn a_run_reads_what_was_marked_and_does_not_revert_it() {
 #[test]
 fn an_older_release_boots_with_one_look_after_a_newer_one_was_reverted_and_came_back() {
     let (database, newer) = (MemoryDatabase::default(), set(1..=4));
-    for plan in [&Up::ALL as &dyn Plan, &Down::count(1), &Up::ALL] {
+    for plan in [&Up::all() as &dyn Plan, &Down::count(1), &Up::all()] {
         take(&database, &newer, plan).unwrap();
     }
     let loads = database.loads();
-    assert_eq!(take(&database, &set(1..=3), &Up::ALL).unwrap().applied, 4);
+    assert_eq!(take(&database, &set(1..=3), &Up::all()).unwrap().applied, 4);
     take(&database, &newer, &Down::count(2)).unwrap();
-    take(&database, &newer, &Up::ALL).unwrap();
+    take(&database, &newer, &Up::all()).unwrap();
     let since = database.loads();
-    assert_eq!(take(&database, &set(1..=3), &Up::ALL).unwrap().applied, 4);
+    assert_eq!(take(&database, &set(1..=3), &Up::all()).unwrap().applied, 4);
     assert_eq!((loads, database.loads()), (2, since));
 }
 
@@ -116,7 +116,7 @@ fn told_while_waiting(settings: Settings) -> (usize, usize) {
         }
         _ => {}
     };
-    block_on(run(&mut database.history(), &set([1]), &Up::ALL, &settings, &mut observer)).unwrap_err();
+    block_on(run(&mut database.history(), &set([1]), &Up::all(), &settings, &mut observer)).unwrap_err();
     (waiting, slow)
 }
 
@@ -141,14 +141,14 @@ fn a_run_that_waited_for_the_lock_reports_for_how_long() {
             if let Event::WaitingForLock { .. } = event {
                 database.set_locked(false);
                 if let Some(set) = &meanwhile {
-                    take(&database, set, &Up::ALL).unwrap();
+                    take(&database, set, &Up::all()).unwrap();
                 }
             }
         };
         let set = set(1..=3);
         let mut history = database.history();
-        let run = run(&mut history, &set, &Up::ALL, &Settings::DEFAULT, &mut observer);
-        let report = block_on(run).unwrap();
+        let report =
+            block_on(run(&mut history, &set, &Up::all(), &Settings::DEFAULT, &mut observer)).unwrap();
         assert_eq!((report.is_noop(), report.applied), (meanwhile.is_some(), 3));
         assert!(report.waited > Duration::ZERO, "{meanwhile:?}");
     }
@@ -157,11 +157,11 @@ fn a_run_that_waited_for_the_lock_reports_for_how_long() {
 #[test]
 fn a_history_that_is_not_trusted_ends_the_run_before_the_lock() {
     let database = MemoryDatabase::default();
-    take(&database, &set(1..=2), &Up::ALL).unwrap();
+    take(&database, &set(1..=2), &Up::all()).unwrap();
     let locks = database.locks();
     let strict =
         Settings { policies: Policies { allow_ahead: false, ..Policies::DEFAULT }, ..Settings::DEFAULT };
-    let error = take_with(&database, &set([1]), &Up::ALL, &strict).unwrap_err();
+    let error = take_with(&database, &set([1]), &Up::all(), &strict).unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::Ahead { .. })), "{error}");
     assert_eq!(database.locks(), locks);
 }

@@ -14,7 +14,7 @@ fn version(number: &'static str) -> Version {
 /// The decision of a run after an interruption: the steps, or the refusal.
 fn up(set: &Set, attempt: Interrupted) -> Result<Vec<String>, Interruption> {
     let state = HistoryState { interrupted: Some(attempt), ..HistoryState::EMPTY };
-    match Up::ALL.decide(set, &state, &Policies::DEFAULT) {
+    match Up::all().decide(set, &state, &Policies::DEFAULT) {
         Ok(steps) => {
             assert_eq!(digest_after(&state, &steps.steps), set.digests().of_all());
             let settle = |settles: bool| if settles { "settle and " } else { "" };
@@ -140,7 +140,7 @@ fn an_interrupted_migration_that_is_out_of_order_goes_on_with_a_notice() {
     let set = set(1..=3);
     let mut state = state_of([&set]);
     state.applied.remove(1);
-    let strict = |state: &HistoryState| Up::ALL.decide(&set, state, &Policies::DEFAULT);
+    let strict = |state: &HistoryState| Up::all().decide(&set, state, &Policies::DEFAULT);
     assert!(matches!(strict(&state), Err(Refused::OutOfOrder { .. })));
     // The policy allowed it at the beginning of the attempt.
     state.interrupted = Some(interrupted(set.get(1).unwrap(), 0).failed());
@@ -178,8 +178,13 @@ fn no_plan_is_made_from_a_history_that_lost_rows() {
     let set = set(1..=2);
     let lost = LostRows::new("migrations", vec![(1, 1)], "…");
     let state = HistoryState { lost: Some(lost), ..state_of([&set]) };
-    let plans: [&dyn Plan; 5] =
-        [&Up::ALL, &Down::count(1), &Redo::count(1), &Baseline::at(version("1")), &To::version(version("1"))];
+    let plans: [&dyn Plan; 5] = [
+        &Up::all(),
+        &Down::count(1),
+        &Redo::count(1),
+        &Baseline::at(version("1")),
+        &To::version(version("1")),
+    ];
     for plan in plans {
         let refused = plan.decide(&set, &state, &Policies::DEFAULT).unwrap_err();
         assert!(matches!(refused, Refused::RowsLost { .. }), "{plan:?}: {refused}");

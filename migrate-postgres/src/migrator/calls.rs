@@ -78,7 +78,7 @@ impl Migrator {
     pub(crate) fn forward(&self) -> Box<dyn Plan> {
         let up = match &self.target {
             Some(version) => Up::to(self.version(version)),
-            None => Up::ALL,
+            None => Up::all(),
         };
         self.adopting(up)
     }

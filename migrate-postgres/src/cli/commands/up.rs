@@ -37,5 +37,5 @@ impl Args {
 
 /// Applies all pending migrations, or those up to a version.
 pub(super) fn plan(to: Option<&str>, context: &Context) -> Up {
-    to.map_or(Up::ALL, |version| Up::to(context.migrator.version(version)))
+    to.map_or(Up::all(), |version| Up::to(context.migrator.version(version)))
 }
