@@ -67,7 +67,7 @@ async fn what_each_tool_has_applied_is_adopted_and_the_rest_is_applied() {
 async fn what_is_there_is_said_and_nothing_is_written() {
     for case in CASES {
         let database = case.database().await;
-        let found = migrator(&case).found(database.url()).await.unwrap();
+        let found = migrator(&case).foreign_histories(database.url()).await.unwrap();
         let [history] = &found[..] else { panic!("{found:?}") };
         assert_eq!((history.tool, &*history.table), (case.tool, &*format!("public.{}", case.tool.table())));
         let applied = if matches!(case.tool, Tool::GolangMigrate | Tool::Tern) { 1 } else { 2 };
@@ -122,7 +122,7 @@ async fn a_failed_migration_of_the_tools_is_refused_until_it_is_settled() {
         let error = migrator.run(database.url()).await.unwrap_err();
         assert!(error.to_string().contains(way_out), "{error}");
         assert!(!exists(&client, "migrate_history").await);
-        let found = migrator.found(database.url()).await.unwrap();
+        let found = migrator.foreign_histories(database.url()).await.unwrap();
         assert!(
             found[0].found.iter().any(|found| matches!(found.state, ForeignMigrationState::Failed { .. }))
         );

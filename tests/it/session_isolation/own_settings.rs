@@ -175,7 +175,7 @@ fn dumps() -> migrate_tests::sets::Folder {
 /// What is found of another tool's history, and adopted.
 async fn adopted<T: Target + ?Sized>(case: Case, target: &T) -> Vec<String> {
     let migrator = case.migrator().adopt();
-    let found = migrator.found(target).await.unwrap();
+    let found = migrator.foreign_histories(target).await.unwrap();
     let mut told: Vec<String> =
         found.iter().map(|found| format!("{} {:?}", found.table, found.found)).collect();
     told.push(steps(&migrator.plan(target).await.unwrap().steps));

@@ -53,7 +53,7 @@ enum ToolArg {
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         let target = context.target()?;
-        let found = context.migrator.found(&target).await?;
+        let found = context.migrator.foreign_histories(&target).await?;
         let migrator = match self.from {
             Some(tool) => context.migrator.clone().adopt_from(self.table(tool)),
             None => context.migrator.clone().adopt(),
