@@ -94,7 +94,8 @@ pub enum ErrorKind {
     Stale,
 }
 
-/// What an error comes to.
+/// The class of an error, by which exit codes and labels of metrics tell errors apart.
+#[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorClass {
     /// The set, the history and the request contradict each other, or the target is not fit for a run.
@@ -156,7 +157,8 @@ impl ErrorKind {
         }
     }
 
-    /// What it comes to.
+    /// The class of the error.
+    #[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
     pub(crate) fn class(self) -> ErrorClass {
         match self {
             ErrorKind::Url

@@ -21,6 +21,7 @@ pub use scratch::ScratchError;
 pub use connect::LimitOwner;
 pub(crate) use connect::connect_error;
 pub(crate) use explain::cause;
+#[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 pub(crate) use kind::ErrorClass;
 pub use kind::ErrorKind;
 

@@ -70,6 +70,7 @@ impl fmt::Display for ExplainedStatement {
 
 impl fmt::Display for ExplainedLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{}: {}", self.relation, self.mode)?;
         if self.toll != TableScan::Catalog {
             write!(f, ", {}", self.toll)?;
@@ -84,6 +85,7 @@ impl fmt::Display for ExplainedLock {
 
 impl fmt::Display for HeldLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{}: {}, held since line {}", self.relation, self.mode, self.line)?;
         if self.is_defeating {
             f.write_str(DEFEATED)?;

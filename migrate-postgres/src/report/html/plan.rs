@@ -168,7 +168,7 @@ fn lock(lock: &ExplainedLock) -> Markup {
             }
             span.aside {
                 @match &lock.size { Some(size) => (size), None => "does not exist yet" }
-                @if let Some(note) = &lock.note { "; " (note) }
+                @if let Some(note) = &lock.note { "; " (shown(note)) }
             }
         }
     }
