@@ -29,7 +29,7 @@ use tokio_postgres::Client;
 
 /// What a plan would do, statement by statement.
 ///
-/// [`Display`](fmt::Display) shows it:
+/// [`Display`](std::fmt::Display) shows it:
 ///
 /// ```text
 /// apply 0002_email (0002_email.sql)
