@@ -57,7 +57,7 @@ pub fn is_cluster_wide(statement: &str) -> bool {
     let lexed = LexedStatement::new(statement);
     let statement = lexed.parse();
     match &statement.kind {
-        StatementKind::AlterSystem => true,
+        StatementKind::AlterSystem(_) => true,
         StatementKind::Comment(comment) | StatementKind::SecurityLabel(comment) => comment.kind.is_shared(),
         // A grant of role membership has no object after ON.
         StatementKind::Privileges(change) => match &change.on {

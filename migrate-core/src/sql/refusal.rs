@@ -129,7 +129,7 @@ impl Refusal {
                 makes_slot(&create.options).then_some(Self::CreateSubscription)
             }
             Kind::CreateIndex(create) => create.concurrently.map(|_| Self::CreateIndexConcurrently),
-            Kind::AlterSystem => Some(Self::AlterSystem),
+            Kind::AlterSystem(_) => Some(Self::AlterSystem),
             Kind::AlterDatabase(alter) => alter.sets_tablespace.then_some(Self::AlterDatabaseTablespace),
             Kind::AlterSubscription(alter) => of_subscription_change(&alter.change),
             Kind::AlterRelation(alter) => alter.actions.first().and_then(|action| of_action(&action.kind)),
@@ -185,7 +185,7 @@ fn of_subscription_change(change: &SubscriptionChange<'_>) -> Option<Refusal> {
             let failover = options.iter().any(|option| option.name == "failover");
             failover.then_some(Refusal::AlterSubscriptionFailover)
         }
-        SubscriptionChange::Object(_) => None,
+        SubscriptionChange::Connection(_) | SubscriptionChange::Object(_) => None,
     }
 }
 

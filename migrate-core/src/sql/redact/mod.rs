@@ -1,4 +1,19 @@
 //! Redaction: removes secrets from statements before they are shown.
+//!
+//! The [parsed form](super::statement) of a statement contains the values that it gives to options and
+//! parameters: role passwords, subscription connections, `COPY` programs, options of foreign objects, and
+//! parameters in `SET`, `ALTER … SET` and functions. For these values, redaction judges only the names.
+//!
+//! Everything else has no parsed form. Redaction reads it as tokens of the same lexer and judges each token
+//! by the words and signs around it:
+//!
+//! - expressions, rows and queries, which are runs of tokens in the parsed form too: `password = …`,
+//!   `'…' AS password`, calls;
+//! - broken or cut text, such as an excerpt in an error message, whose beginning or end is missing;
+//! - PL/pgSQL bodies, in which only the first statement after `BEGIN`, `THEN`, `ELSE` or `LOOP` is in the
+//!   server's grammar, and format strings, which are pieces of SQL;
+//! - options and parameters whose value does not follow the grammar. The server refuses these and shows
+//!   them.
 
 mod detail;
 mod names;
@@ -9,6 +24,7 @@ mod tree;
 use std::borrow::Cow;
 
 use super::lexer::tokens;
+use super::statement::ParsedStatement;
 use super::token::{Construct, Token, TokenKind};
 use rules::Rules;
 use tree::Tree;
@@ -136,7 +152,9 @@ impl<'a> Redaction<'a> {
             return;
         }
         let tree = Tree::new(self.text, tokens);
-        let rules = Rules::read(&tree);
+        let first = tokens.iter().position(|token| !leads_in(token.text(self.text))).unwrap_or(tokens.len());
+        let parsed = ParsedStatement::of_tokens(self.text, &tokens[first..]);
+        let rules = Rules::read(&tree, &parsed.given_values());
         // A string expected a secret, so every further one in the statement might be it.
         let mut is_asked = false;
         for (index, token) in tokens.iter().enumerate() {
@@ -216,7 +234,12 @@ impl<'a> Redaction<'a> {
 
 /// Returns true if a statement that begins with this word might set something to an unquoted value.
 fn can_set(first: &str) -> bool {
-    ["SET", "ALTER", "BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| first.eq_ignore_ascii_case(word))
+    leads_in(first) || ["SET", "ALTER", "CREATE"].iter().any(|word| first.eq_ignore_ascii_case(word))
+}
+
+/// Returns true for a word that can stand before the first statement of a PL/pgSQL block.
+fn leads_in(word: &str) -> bool {
+    ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|leading| word.eq_ignore_ascii_case(leading))
 }
 
 /// Returns true for string constants, including unterminated ones.

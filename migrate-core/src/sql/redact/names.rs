@@ -79,7 +79,7 @@ const NAMING_FUNCTIONS: [&str; 8] = [
 ];
 
 /// Fragments of which a text contains at least one if any rule might apply to it.
-const FRAGMENTS: [&str; 12] = [
+const FRAGMENTS: [&str; 13] = [
     "pass",
     "pwd",
     "secret",
@@ -92,6 +92,8 @@ const FRAGMENTS: [&str; 12] = [
     "connection",
     "program",
     "://",
+    // A name whose letters may be escaped.
+    "u&\"",
 ];
 
 /// Returns true if a text might contain or mention a secret: a quick check that spares most texts a closer

@@ -1,8 +1,12 @@
-//! Redaction rules: the expressions in a statement that the name of a secret governs.
+//! Redaction rules: the tokens of a statement that are hidden.
+//!
+//! The [values that the parsed form contains](GivenValue) are judged by their names. All other tokens are
+//! judged by what stands around them.
 
 use super::names;
 use super::strings;
 use super::tree::Tree;
+use crate::sql::statement::{GivenValue, Taker};
 use std::ops::Range;
 
 /// Words before the name of an object, so that the parentheses after it are not a call.
@@ -42,6 +46,8 @@ pub(super) struct Rules<'t> {
     governed: Vec<i32>,
     /// The tokens that are hidden whatever their kind.
     hidden: Vec<bool>,
+    /// The tokens that the parsed form has decided.
+    decided: Vec<bool>,
     /// Nothing after this token is governed yet. Names before it need no check.
     governed_until: usize,
     /// Names that denote secrets only in this statement.
@@ -53,19 +59,25 @@ pub(super) struct Rules<'t> {
 }
 
 impl<'t> Rules<'t> {
-    pub(super) fn read(tree: &'t Tree<'t>) -> Rules<'t> {
+    pub(super) fn read(tree: &'t Tree<'t>, given: &[GivenValue<'_>]) -> Rules<'t> {
         let mut rules = Rules {
             tree,
             governed: vec![0; tree.len() + 1],
             hidden: vec![false; tree.len()],
+            decided: vec![false; tree.len()],
             governed_until: 0,
             contextual: contextual(tree),
             sets: false,
             selects: vec![false],
         };
         rules.sets = rules.begins_with_set();
+        for value in given {
+            rules.given(value);
+        }
         for index in 0..tree.len() {
-            rules.token(index);
+            if !rules.decided[index] {
+                rules.token(index);
+            }
         }
         let mut around = 0;
         for governed in &mut rules.governed {
@@ -81,9 +93,37 @@ impl<'t> Rules<'t> {
             || self.governed[index] > 0 && self.tree.is_string(index) && !is_harmless(self.tree, index)
     }
 
+    /// Hides a value of the parsed form if its name denotes a secret.
+    fn given(&mut self, given: &GivenValue<'_>) {
+        let tree = self.tree;
+        self.decided[tree.at(given.span)].fill(true);
+        let is_secret = match &given.taker {
+            Taker::Password | Taker::Connection | Taker::Program => true,
+            Taker::ForeignOption(name) => names::speaks_of_secret(name),
+            Taker::Parameter(name) => name.iter().any(|part| names::speaks_of_secret(part)),
+        };
+        if !is_secret {
+            return;
+        }
+        let values = tree.at(given.value.span());
+        if matches!(given.taker, Taker::Parameter(_)) {
+            for value in tree.elements(values.clone()) {
+                self.hide_bare(value.start + usize::from(tree.is_operator(value.start)));
+            }
+        }
+        self.govern(values);
+    }
+
+    /// Hides an unquoted value.
+    fn hide_bare(&mut self, index: usize) {
+        let tree = self.tree;
+        if tree.is_number(index) || tree.is_name(index) && !tree.is(index, &["DEFAULT", "NULL"]) {
+            self.hidden[index] = true;
+        }
+    }
+
     fn begins_with_set(&self) -> bool {
-        let skipped =
-            (0..self.tree.len()).find(|index| !self.tree.is(*index, &["BEGIN", "THEN", "ELSE", "LOOP"]));
+        let skipped = (0..self.tree.len()).find(|index| !super::leads_in(self.tree.written(*index)));
         skipped.is_some_and(|first| self.tree.is(first, &["SET"]))
     }
 
@@ -157,9 +197,9 @@ impl<'t> Rules<'t> {
     }
 
     fn is_secret(&self, index: usize) -> bool {
-        let name = self.tree.written(index);
-        let is_contextual = || self.contextual.contains(&names::plain(name).as_str());
-        names::speaks_of_secret(name) || is_contextual()
+        let name = self.tree.name(index);
+        let is_contextual = || self.contextual.contains(&names::plain(&name).as_str());
+        names::speaks_of_secret(&name) || is_contextual()
     }
 
     /// A call that takes a secret, or a name with its value.
@@ -168,14 +208,33 @@ impl<'t> Rules<'t> {
         if takes_secret {
             return self.govern_ahead(inside);
         }
+        let arguments = self.tree.elements(inside);
+        self.arguments_by_name(&arguments);
         let mut is_named = false;
-        for argument in self.tree.elements(inside) {
+        for argument in arguments {
             if is_named {
                 self.govern(argument.clone());
             }
             let first = strings::content(self.tree.written(argument.start));
             is_named =
                 argument.len() <= 3 && self.tree.is_string(argument.start) && names::speaks_of_secret(first);
+        }
+    }
+
+    /// Governs the values of a call in named notation, in any order:
+    /// `setting_name => 'app.token', new_value => …`.
+    fn arguments_by_name(&mut self, arguments: &[Range<usize>]) {
+        let tree = self.tree;
+        let names_secret = |argument: &Range<usize>| {
+            let value = argument.start + 2;
+            matches!(tree.written(argument.start + 1), "=>" | ":=")
+                && tree.is_string(value)
+                && names::speaks_of_secret(strings::content(tree.written(value)))
+        };
+        if arguments.iter().any(names_secret) {
+            for argument in arguments.iter().filter(|argument| !names_secret(argument)) {
+                self.govern(argument.clone());
+            }
         }
     }
 
@@ -265,10 +324,7 @@ impl<'t> Rules<'t> {
         let mut at = from;
         loop {
             let end = tree.expression_end(at).min(tree.constant_end(at));
-            let is_bare = tree.is_number(at) || tree.is_name(at) && !tree.is(at, &["DEFAULT", "NULL"]);
-            if is_bare {
-                self.hidden[at] = true;
-            }
+            self.hide_bare(at);
             self.govern_ahead(at..end);
             if tree.written(end) != "," {
                 return;

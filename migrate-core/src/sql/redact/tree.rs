@@ -1,7 +1,9 @@
 //! The tokens of one statement with their matching parentheses.
 
 use super::is_string;
+use crate::sql::statement::{Name, Span};
 use crate::sql::token::{Token, TokenKind};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A statement's tokens, without comments and white space, and their nesting.
@@ -82,6 +84,22 @@ impl<'a> Tree<'a> {
     /// A token as written; empty after the last one.
     pub(super) fn written(&self, index: usize) -> &'a str {
         self.tokens.get(index).map_or("", |token| token.text(self.text))
+    }
+
+    /// Returns the name that a token is, with the escapes of `U&"…"` resolved.
+    pub(super) fn name(&self, index: usize) -> Cow<'a, str> {
+        match self.tokens.get(index) {
+            Some(token) if token.kind == TokenKind::UnicodeIdentifier => {
+                Name::new(self.text, *token).folded()
+            }
+            _ => Cow::Borrowed(self.written(index)),
+        }
+    }
+
+    /// Returns the tokens at a place in the text.
+    pub(super) fn at(&self, place: Span) -> Range<usize> {
+        let before = |offset| self.tokens.partition_point(|token| token.start < offset);
+        before(place.start)..before(place.end)
     }
 
     fn kind(&self, index: usize) -> Option<TokenKind> {

@@ -6,7 +6,7 @@ use super::constraint::{Constraint, sees_table_constraint, table_constraint};
 use super::fragment::{Fragment, Span};
 use super::name::{Name, QualifiedName, RelationRef};
 use super::object::ObjectKind;
-use super::options::{ListedOption, options};
+use super::options::{ListedOption, foreign_options, options};
 use super::reader::Reader;
 use super::table::{PartitionBound, partition_bound};
 use super::types::{TypeName, type_name};
@@ -197,7 +197,7 @@ pub enum AlterActionKind<'t> {
     /// `AS`, `INCREMENT`, `RESTART`, `OWNED BY` and the other options of a sequence
     SequenceOptions(SequenceOptions<'t>),
     /// `OPTIONS (…)` of a foreign table
-    ForeignOptions(Fragment<'t>),
+    ForeignOptions(Vec<ListedOption<'t>>),
     /// `[NO] DEPENDS ON EXTENSION`
     DependsOnExtension {
         /// The extension.
@@ -316,7 +316,7 @@ fn action_kind<'t>(reader: &mut Reader<'t>, kind: ObjectKind) -> Option<AlterAct
         }
         "set" => set(reader),
         "reset" => Some(AlterActionKind::ResetOptions(options(reader)?)),
-        "options" => Some(AlterActionKind::ForeignOptions(reader.group()?)),
+        "options" => Some(AlterActionKind::ForeignOptions(foreign_options(reader)?)),
         _ if kind == ObjectKind::Sequence => {
             *reader = first;
             Some(AlterActionKind::SequenceOptions(sequence_options(reader)))

@@ -3,7 +3,7 @@
 use super::column::IdentityClause;
 use super::fragment::Fragment;
 use super::name::QualifiedName;
-use super::options::{ListedOption, options};
+use super::options::{ListedOption, foreign_options, options};
 use super::reader::Reader;
 use super::types::{TypeName, type_name};
 
@@ -49,7 +49,7 @@ pub enum ColumnChange<'t> {
     /// `RESET (…)`
     ResetOptions(Vec<ListedOption<'t>>),
     /// `OPTIONS (…)` of a foreign table's column
-    ForeignOptions(Fragment<'t>),
+    ForeignOptions(Vec<ListedOption<'t>>),
     /// An unknown change.
     Other(Fragment<'t>),
 }
@@ -127,7 +127,7 @@ fn known_column_change<'t>(reader: &mut Reader<'t>) -> Option<ColumnChange<'t>> 
         return Some(ColumnChange::ResetOptions(options(reader)?));
     }
     if reader.word("OPTIONS") {
-        return Some(ColumnChange::ForeignOptions(reader.group()?));
+        return Some(ColumnChange::ForeignOptions(foreign_options(reader)?));
     }
     reader.sees("RESTART").then(|| ColumnChange::SetIdentity(reader.item()))
 }

@@ -2,12 +2,13 @@
 
 use super::alter::cascade;
 use super::constraint::{Constraint, table_constraint};
-use super::create::trailing_options;
+use super::create::{object_options, password, trailing_options};
 use super::fragment::{Fragment, Span};
 use super::name::{Name, QualifiedName};
 use super::object::{ObjectKind, object_kind};
 use super::options::{ListedOption, options};
 use super::reader::Reader;
+use super::session::{SetParameter, assigned_parameter};
 
 /// `ALTER TYPE`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +125,8 @@ pub enum SubscriptionChange<'t> {
     Publications(Vec<ListedOption<'t>>),
     /// `SET (…)`
     SetOptions(Vec<ListedOption<'t>>),
+    /// `CONNECTION`: the connection string
+    Connection(Fragment<'t>),
     /// A change that any object supports.
     Object(ObjectChange<'t>),
 }
@@ -175,6 +178,12 @@ pub enum ObjectChange<'t> {
         /// The schema.
         schema: Name<'t>,
     },
+    /// `SET` of a parameter, for a role, a database, a function or the server
+    SetParameter(SetParameter<'t>),
+    /// Role options that include a `PASSWORD`: the password
+    Password(Fragment<'t>),
+    /// `OPTIONS (…)` of a server, a foreign-data wrapper or a user mapping
+    ForeignOptions(Vec<ListedOption<'t>>),
     /// Any other change.
     Other(Fragment<'t>),
 }
@@ -190,7 +199,7 @@ pub struct DefaultPrivileges<'t> {
 }
 
 /// Parses the change of an `ALTER`, up to its end.
-fn object_change<'t>(reader: &mut Reader<'t>) -> ObjectChange<'t> {
+pub(super) fn object_change<'t>(reader: &mut Reader<'t>) -> ObjectChange<'t> {
     let first = *reader;
     let known = if reader.words(&["RENAME", "TO"]) {
         reader.name().map(|to| ObjectChange::RenameTo { to })
@@ -198,6 +207,8 @@ fn object_change<'t>(reader: &mut Reader<'t>) -> ObjectChange<'t> {
         reader.name().map(|role| ObjectChange::OwnerTo { role })
     } else if reader.words(&["SET", "SCHEMA"]) {
         reader.name().map(|schema| ObjectChange::SetSchema { schema })
+    } else if reader.word("SET") {
+        assigned_parameter(reader).map(ObjectChange::SetParameter)
     } else {
         None
     };
@@ -205,6 +216,17 @@ fn object_change<'t>(reader: &mut Reader<'t>) -> ObjectChange<'t> {
         *reader = first;
         ObjectChange::Other(reader.rest())
     })
+}
+
+/// The same for a kind of object that has options.
+fn change_of_kind<'t>(reader: &mut Reader<'t>, kind: ObjectKind) -> ObjectChange<'t> {
+    match object_change(reader) {
+        ObjectChange::Other(change) => password(kind, change)
+            .map(ObjectChange::Password)
+            .or_else(|| object_options(kind, change).map(ObjectChange::ForeignOptions))
+            .unwrap_or(ObjectChange::Other(change)),
+        known => known,
+    }
 }
 
 pub(super) fn alter_type<'t>(reader: &mut Reader<'t>) -> Option<AlterType<'t>> {
@@ -273,7 +295,12 @@ fn domain_change<'t>(reader: &mut Reader<'t>) -> Option<DomainChange<'t>> {
 
 pub(super) fn alter_subscription<'t>(reader: &mut Reader<'t>) -> Option<AlterSubscription<'t>> {
     let name = reader.name()?;
-    let change = if reader.word("REFRESH") {
+    let mut ahead = *reader;
+    let connection = if ahead.word("CONNECTION") { ahead.string() } else { None };
+    let change = if let Some(connection) = connection {
+        *reader = ahead;
+        SubscriptionChange::Connection(connection.hidden())
+    } else if reader.word("REFRESH") {
         reader.rest();
         SubscriptionChange::Refresh
     } else if ["SET", "ADD", "DROP"].iter().any(|verb| reader.words(&[verb, "PUBLICATION"])) {
@@ -331,7 +358,10 @@ pub(super) fn alter_object<'t>(reader: &mut Reader<'t>) -> Option<AlterObject<'t
     }
     let is_of_table = matches!(kind, ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule);
     let on = if is_of_table && reader.word("ON") { reader.qualified_name() } else { None };
-    Some(AlterObject { kind, if_exists, name, on, change: object_change(reader) })
+    if reader.words(&["IN", "DATABASE"]) {
+        reader.name();
+    }
+    Some(AlterObject { kind, if_exists, name, on, change: change_of_kind(reader, kind) })
 }
 
 /// `ALTER TABLE ALL IN TABLESPACE`: all relations in a tablespace.

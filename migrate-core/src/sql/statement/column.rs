@@ -3,6 +3,7 @@
 use super::constraint::{Constraint, ConstraintKind, column_constraint, constraint_name};
 use super::fragment::{Fragment, Span};
 use super::name::{Name, QualifiedName};
+use super::options::{ListedOption, foreign_options};
 use super::reader::Reader;
 use super::types::{TypeName, type_name};
 
@@ -15,6 +16,8 @@ pub struct ColumnDefinition<'t> {
     /// The type. `None` if it comes from elsewhere: in a partition, in a table of a type, in
     /// `CREATE TABLE … AS`.
     pub type_name: Option<TypeName<'t>>,
+    /// `OPTIONS (…)` of a foreign table's column
+    pub foreign_options: Vec<ListedOption<'t>>,
     /// `COLLATE`
     pub collation: Option<QualifiedName<'t>>,
     /// `DEFAULT`
@@ -102,9 +105,7 @@ pub(super) fn column_definition<'t>(reader: &mut Reader<'t>, has_type: bool) -> 
             reader.take();
         }
     }
-    if reader.word("OPTIONS") {
-        reader.group();
-    }
+    let listed = if reader.word("OPTIONS") { foreign_options(reader) } else { None };
     let mut clauses = Clauses::default();
     while clause(reader, &mut clauses) {}
     let is_complete = reader.at_end() || reader.sees_sign(",");
@@ -116,6 +117,7 @@ pub(super) fn column_definition<'t>(reader: &mut Reader<'t>, has_type: bool) -> 
     Some(ColumnDefinition {
         name,
         type_name,
+        foreign_options: listed.unwrap_or_default(),
         collation,
         default,
         generated,

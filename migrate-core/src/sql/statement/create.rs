@@ -6,7 +6,7 @@ use super::constraint::Constraint;
 use super::fragment::Fragment;
 use super::name::{Name, QualifiedName, RelationRef};
 use super::object::{ObjectKind, Persistence, object_kind};
-use super::options::{ListedOption, with_options};
+use super::options::{ListedOption, foreign_options, with_options};
 use super::reader::Reader;
 use super::table::query_with_data;
 use super::types::{TypeName, type_name};
@@ -205,6 +205,10 @@ pub struct CreateObject<'t> {
     pub name: Option<QualifiedName<'t>>,
     /// The rest after the name.
     pub definition: Fragment<'t>,
+    /// `PASSWORD` of a role
+    pub password: Option<Fragment<'t>>,
+    /// `OPTIONS (…)` of a server, a foreign-data wrapper or a user mapping
+    pub foreign_options: Vec<ListedOption<'t>>,
 }
 
 /// The words between `CREATE` and the kind of object.
@@ -377,7 +381,7 @@ pub(super) fn create_publication<'t>(reader: &mut Reader<'t>) -> Option<CreatePu
 
 pub(super) fn create_subscription<'t>(reader: &mut Reader<'t>) -> Option<CreateSubscription<'t>> {
     let name = reader.name()?;
-    let connection = if reader.word("CONNECTION") { reader.string() } else { None };
+    let connection = if reader.word("CONNECTION") { reader.string().map(Fragment::hidden) } else { None };
     let publications = if reader.word("PUBLICATION") { reader.list(Reader::name) } else { Vec::new() };
     let options = trailing_options(reader);
     Some(CreateSubscription { name, connection, publications, options })
@@ -429,5 +433,32 @@ pub(super) fn create_object<'t>(reader: &mut Reader<'t>, prefix: Prefix) -> Opti
         ObjectKind::Cast | ObjectKind::Transform | ObjectKind::UserMapping | ObjectKind::Operator
     );
     let name = if has_name { reader.qualified_name() } else { None };
-    Some(CreateObject { or_replace: prefix.or_replace, kind, if_not_exists, name, definition: reader.rest() })
+    let definition = reader.rest();
+    let (password, listed) = (password(kind, definition), object_options(kind, definition));
+    Some(CreateObject {
+        or_replace: prefix.or_replace,
+        kind,
+        if_not_exists,
+        name,
+        definition,
+        password,
+        foreign_options: listed.unwrap_or_default(),
+    })
+}
+
+/// The password among the options of a role.
+pub(super) fn password(kind: ObjectKind, options: Fragment<'_>) -> Option<Fragment<'_>> {
+    matches!(kind, ObjectKind::Role | ObjectKind::User | ObjectKind::Group).then_some(())?;
+    let mut reader = options.reader();
+    reader.until_word(&["PASSWORD"]);
+    reader.word("PASSWORD").then(|| reader.string().map(Fragment::hidden))?
+}
+
+/// The options of a server, a foreign-data wrapper or a user mapping.
+pub(super) fn object_options(kind: ObjectKind, definition: Fragment<'_>) -> Option<Vec<ListedOption<'_>>> {
+    use ObjectKind::{ForeignDataWrapper, Server, UserMapping};
+    matches!(kind, Server | ForeignDataWrapper | UserMapping).then_some(())?;
+    let mut reader = definition.reader();
+    reader.until_word(&["OPTIONS"]);
+    reader.word("OPTIONS").then(|| foreign_options(&mut reader))?
 }

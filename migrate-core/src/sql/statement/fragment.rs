@@ -51,11 +51,18 @@ pub struct Fragment<'t> {
     tokens: &'t [Token],
     /// The position of an empty fragment.
     at: usize,
+    /// True if it might be a secret, which `Debug` does not print.
+    is_hidden: bool,
 }
 
 impl<'t> Fragment<'t> {
     pub(super) const fn new(text: &'t str, tokens: &'t [Token], at: usize) -> Fragment<'t> {
-        Fragment { text, tokens, at }
+        Fragment { text, tokens, at, is_hidden: false }
+    }
+
+    /// Hides the text from `Debug`: only its name tells this value from a secret.
+    pub(super) const fn hidden(self) -> Fragment<'t> {
+        Fragment { is_hidden: true, ..self }
     }
 
     /// The tokens, whose positions are byte offsets in the parsed text.
@@ -220,6 +227,9 @@ impl Eq for Fragment<'_> {}
 
 impl fmt::Debug for Fragment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_hidden {
+            return f.write_str("\"…\"");
+        }
         write!(f, "{:?}", crate::sql::redact(self.text()))
     }
 }

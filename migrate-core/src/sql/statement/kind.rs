@@ -3,8 +3,8 @@
 use super::alter::{AlterRelation, alter_relation};
 use super::alter_other::{
     AlterAllInTablespace, AlterDatabase, AlterDomain, AlterObject, AlterSubscription, AlterType,
-    DefaultPrivileges, alter_all, alter_database, alter_domain, alter_object, alter_subscription, alter_type,
-    default_privileges,
+    DefaultPrivileges, ObjectChange, alter_all, alter_database, alter_domain, alter_object,
+    alter_subscription, alter_type, default_privileges, object_change,
 };
 use super::create::{self, Prefix};
 use super::create::{
@@ -78,7 +78,7 @@ pub enum StatementKind<'t> {
     /// `ALTER DATABASE`
     AlterDatabase(AlterDatabase<'t>),
     /// `ALTER SYSTEM`
-    AlterSystem,
+    AlterSystem(ObjectChange<'t>),
     /// `ALTER DEFAULT PRIVILEGES`
     DefaultPrivileges(DefaultPrivileges<'t>),
     /// `ALTER` of any other object
@@ -324,7 +324,7 @@ fn alter<'t>(reader: &mut Reader<'t>) -> Option<StatementKind<'t>> {
         ObjectKind::Domain => Kind::AlterDomain(alter_domain(reader)?),
         ObjectKind::Subscription => Kind::AlterSubscription(alter_subscription(reader)?),
         ObjectKind::Database => Kind::AlterDatabase(alter_database(reader)?),
-        ObjectKind::System => whole(reader, Kind::AlterSystem),
+        ObjectKind::System => Kind::AlterSystem(object_change(reader)),
         ObjectKind::DefaultPrivileges => Kind::DefaultPrivileges(default_privileges(reader)),
         _ => {
             *reader = before;

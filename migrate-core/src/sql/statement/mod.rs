@@ -43,6 +43,7 @@ mod constraint;
 mod create;
 mod drop;
 mod fragment;
+mod given;
 mod index;
 mod kind;
 mod maintain;
@@ -75,6 +76,7 @@ pub use create::{
 };
 pub use drop::DropObjects;
 pub use fragment::{Fragment, Span};
+pub(in crate::sql) use given::{GivenValue, Taker};
 pub use index::{CreateIndex, IndexElement};
 pub use kind::StatementKind;
 pub use maintain::{ClusterTable, LockTables, RefreshView, Reindex, Vacuum, Wrapped};

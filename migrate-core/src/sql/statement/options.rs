@@ -1,4 +1,4 @@
-//! Lists of options: `(VERBOSE, CONCURRENTLY off)`, `WITH (fillfactor = 70)`.
+//! Lists of options: `(VERBOSE, CONCURRENTLY off)`, `WITH (fillfactor = 70)`, `OPTIONS (SET host 'db')`.
 
 use super::fragment::{Fragment, Span};
 use super::reader::Reader;
@@ -57,6 +57,27 @@ pub(super) fn with_options<'t>(reader: &mut Reader<'t>) -> Vec<ListedOption<'t>>
     let Some(options) = options(&mut ahead) else { return Vec::new() };
     *reader = ahead;
     options
+}
+
+/// The options of what is foreign, when `OPTIONS` has been taken: each without its `ADD`, `SET` or `DROP`.
+pub(super) fn foreign_options<'t>(reader: &mut Reader<'t>) -> Option<Vec<ListedOption<'t>>> {
+    if !reader.sees_sign("(") {
+        return None;
+    }
+    let inside = reader.group()?;
+    Some(inside.items().into_iter().filter_map(foreign_option).collect())
+}
+
+fn foreign_option(item: Fragment<'_>) -> Option<ListedOption<'_>> {
+    let mut reader = item.reader();
+    let mut verb = reader;
+    // The verbs are names of options, too.
+    if verb.any(&["ADD", "SET", "DROP"]).is_some() && verb.name().is_some() {
+        reader.take();
+    }
+    let name = reader.name()?.folded().into_owned();
+    let value = reader.rest().hidden();
+    Some(ListedOption { name, value: (!value.is_empty()).then_some(value), span: item.span() })
 }
 
 fn option(item: Fragment<'_>) -> Option<ListedOption<'_>> {

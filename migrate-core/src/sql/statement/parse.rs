@@ -170,7 +170,7 @@ impl<'t> ParsedStatement<'t> {
             Kind::CreateObject(made) => made.kind,
             Kind::AlterRelation(alter) => alter.kind,
             Kind::AlterAllInTablespace(alter) => alter.kind,
-            Kind::AlterSystem => ObjectKind::System,
+            Kind::AlterSystem(_) => ObjectKind::System,
             Kind::DefaultPrivileges(_) => ObjectKind::DefaultPrivileges,
             Kind::AlterObject(alter) => alter.kind,
             Kind::Drop(drop) => drop.kind,

@@ -5,6 +5,7 @@ use super::fragment::Fragment;
 use super::name::{Name, QualifiedName};
 use super::options;
 use super::reader::Reader;
+use super::session::{SetParameter, assigned_parameter};
 use super::types::type_name;
 
 /// `CREATE FUNCTION` and `CREATE PROCEDURE`
@@ -25,6 +26,8 @@ pub struct CreateRoutine<'t> {
     pub volatility: Option<Volatility>,
     /// `SECURITY DEFINER`
     pub is_security_definer: bool,
+    /// The parameters that are set while it runs.
+    pub settings: Vec<SetParameter<'t>>,
     /// The body.
     pub body: Option<RoutineBody<'t>>,
 }
@@ -92,6 +95,7 @@ pub(super) fn create_routine<'t>(
         language: None,
         volatility: None,
         is_security_definer: false,
+        settings: Vec::new(),
         body: None,
     };
     while !reader.at_end() {
@@ -128,8 +132,11 @@ fn routine_clause<'t>(reader: &mut Reader<'t>, routine: &mut CreateRoutine<'t>) 
         // The value of a parameter, which is not a body whatever it contains.
         "set" => {
             reader.take();
-            reader.qualified_name();
-            let _either = reader.word("TO") || reader.sign("=");
+            match assigned_parameter(reader) {
+                Some(set) => routine.settings.push(set),
+                // FROM CURRENT, or TIME ZONE.
+                None => drop(reader.qualified_name()),
+            }
         }
         "as" => {
             reader.take();

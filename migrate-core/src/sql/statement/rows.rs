@@ -238,7 +238,7 @@ pub(super) fn copy_data<'t>(reader: &mut Reader<'t>) -> Option<CopyData<'t>> {
     let endpoint = if reader.word("STDIN") || reader.word("STDOUT") {
         CopyEndpoint::Client
     } else if reader.word("PROGRAM") {
-        CopyEndpoint::Program(reader.string()?)
+        CopyEndpoint::Program(reader.string()?.hidden())
     } else {
         CopyEndpoint::File(reader.string()?)
     };

@@ -3,6 +3,7 @@
 use super::fragment::Fragment;
 use super::name::{Name, QualifiedName};
 use super::reader::Reader;
+use crate::sql::token::TokenKind;
 
 /// A statement that begins, ends or divides a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +187,37 @@ pub(super) fn set_parameter<'t>(reader: &mut Reader<'t>) -> SetParameter<'t> {
         let _either = reader.sign("=") || reader.word("TO");
     }
     let value = if reader.words(&["FROM", "CURRENT"]) { reader.since(reader.mark()) } else { reader.rest() };
-    SetParameter { scope, target, value }
+    SetParameter { scope, target, value: value.hidden() }
+}
+
+/// `name = value` or `name TO value`: what stands behind the `SET` of an `ALTER` or of a function, if it is a parameter's value.
+pub(super) fn assigned_parameter<'t>(reader: &mut Reader<'t>) -> Option<SetParameter<'t>> {
+    let mut ahead = *reader;
+    let name = ahead.qualified_name()?;
+    (ahead.sign("=") || ahead.word("TO")).then_some(())?;
+    *reader = ahead;
+    let value = value_list(reader).hidden();
+    Some(SetParameter { scope: SettingScope::Session, target: SettingTarget::Parameter(name), value })
+}
+
+/// `var_list` of the server's grammar: constants and words with commas between them.
+fn value_list<'t>(reader: &mut Reader<'t>) -> Fragment<'t> {
+    let mark = reader.mark();
+    reader.list(|reader| {
+        let _either = reader.sign("-") || reader.sign("+");
+        if reader.string().is_some() || reader.name().is_some() {
+            return Some(());
+        }
+        reader.peek().filter(|token| token.kind == TokenKind::Number)?;
+        reader.take().map(|_| ())
+    });
+    reader.since(mark)
+}
+
+/// Whether a value is one that a parameter can have.
+pub(super) fn is_value_list(value: Fragment<'_>) -> bool {
+    let mut reader = value.reader();
+    !value_list(&mut reader).is_empty() && reader.is_exhausted()
 }
 
 /// Parses the rest after `RESET`.

@@ -5,7 +5,7 @@ use super::constraint::{Constraint, sees_table_constraint, table_constraint};
 use super::fragment::{Fragment, Span};
 use super::name::{Name, QualifiedName};
 use super::object::Persistence;
-use super::options::{ListedOption, with_options};
+use super::options::{ListedOption, foreign_options, with_options};
 use super::reader::Reader;
 
 /// `CREATE TABLE` and `CREATE FOREIGN TABLE`, including the form that fills the table from a query.
@@ -38,6 +38,8 @@ pub struct CreateTable<'t> {
     pub access_method: Option<Name<'t>>,
     /// `WITH (…)`
     pub options: Vec<ListedOption<'t>>,
+    /// `OPTIONS (…)` of a foreign table
+    pub foreign_options: Vec<ListedOption<'t>>,
     /// `TABLESPACE`
     pub tablespace: Option<Name<'t>>,
     /// The query or the `EXECUTE` after `AS`.
@@ -110,6 +112,7 @@ pub(super) fn create_table<'t>(
         partition_by: None,
         access_method: None,
         options: Vec::new(),
+        foreign_options: Vec::new(),
         tablespace: None,
         query: None,
         with_no_data: false,
@@ -186,7 +189,7 @@ fn clauses<'t>(reader: &mut Reader<'t>, table: &mut CreateTable<'t>) {
         } else if reader.word("SERVER") {
             reader.name();
             if reader.word("OPTIONS") {
-                reader.group();
+                table.foreign_options = foreign_options(reader).unwrap_or_default();
             }
         } else if reader.word("AS") {
             (table.query, table.with_no_data) = query_with_data(reader);

@@ -411,7 +411,8 @@ fn types_domains_and_other_objects_are_altered() {
         ("ALTER FUNCTION app.f(int, text) RENAME TO g", ObjectKind::Function, "app.f", "RenameTo"),
         ("ALTER POLICY p ON t USING (true)", ObjectKind::Policy, "p", "Other"),
         ("ALTER TRIGGER g ON t RENAME TO h", ObjectKind::Trigger, "g", "RenameTo"),
-        ("ALTER ROLE app PASSWORD 'x'", ObjectKind::Role, "app", "Other"),
+        ("ALTER ROLE app PASSWORD 'x'", ObjectKind::Role, "app", "Password"),
+        ("ALTER ROLE app LOGIN", ObjectKind::Role, "app", "Other"),
         ("ALTER SCHEMA s OWNER TO app", ObjectKind::Schema, "s", "OwnerTo"),
     ] {
         parsed_as!(AlterObject, text, |alter: AlterObject<'_>| {
@@ -994,4 +995,66 @@ fn check_spans(text: &str, shown: &str) -> Result<(), TestCaseError> {
         prop_assert!(text.get(start..end).is_some(), "{}..{} of {:?}", start, end, text);
     }
     Ok(())
+}
+
+#[test]
+fn a_value_stands_with_the_name_of_what_takes_it() {
+    let option = |name: &str| Taker::ForeignOption(name.to_owned());
+    let parameter = |name: &str| Taker::Parameter(name.split('.').map(str::to_owned).collect());
+    for (text, expected) in [
+        ("CREATE ROLE a LOGIN PASSWORD 'x' VALID UNTIL 'y'", vec![(Taker::Password, "'x'", "'x'")]),
+        ("ALTER USER a ENCRYPTED PASSWORD E'x'", vec![(Taker::Password, "E'x'", "E'x'")]),
+        ("ALTER ROLE a PASSWORD NULL", vec![]),
+        ("CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", vec![(Taker::Connection, "'x'", "'x'")]),
+        ("ALTER SUBSCRIPTION s CONNECTION 'x'", vec![(Taker::Connection, "'x'", "'x'")]),
+        ("COPY t FROM PROGRAM 'x' WITH (FORMAT csv)", vec![(Taker::Program, "'x'", "'x'")]),
+        (
+            "ALTER USER MAPPING FOR u SERVER s OPTIONS (SET U&\"\\0061\" 'x', DROP b, set 'y', c 'z' 'z')",
+            vec![(option("a"), "'x'", "SET U&\"\\0061\" 'x'"), (option("set"), "'y'", "set 'y'")],
+        ),
+        ("CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (A 'x')", vec![(option("a"), "'x'", "A 'x'")]),
+        ("ALTER FOREIGN TABLE f ALTER c OPTIONS (ADD a 'x')", vec![(option("a"), "'x'", "ADD a 'x'")]),
+        ("ALTER FOREIGN TABLE f ADD c int OPTIONS (a 'x')", vec![(option("a"), "'x'", "a 'x'")]),
+        (
+            "CREATE FOREIGN TABLE f (c int OPTIONS (a 'x')) SERVER s OPTIONS (b 'y')",
+            vec![(option("a"), "'x'", "a 'x'"), (option("b"), "'y'", "b 'y'")],
+        ),
+        ("SET LOCAL a.b = 'x', -1", vec![(parameter("a.b"), "'x', -1", "a.b = 'x', -1")]),
+        ("SET a = b || c", vec![]),
+        ("ALTER SYSTEM SET a TO on", vec![(parameter("a"), "on", "a TO on")]),
+        ("ALTER DATABASE d SET a.b = x", vec![(parameter("a.b"), "x", "a.b = x")]),
+        ("ALTER ROLE r IN DATABASE d SET a = x", vec![(parameter("a"), "x", "a = x")]),
+        ("ALTER ROLE r SET a FROM CURRENT", vec![]),
+        (
+            "CREATE FUNCTION f() RETURNS int SET a = 'x' LANGUAGE sql SET b TO y AS 'z'",
+            vec![(parameter("a"), "'x'", "a = 'x'"), (parameter("b"), "y", "b TO y")],
+        ),
+    ] {
+        let lexed = LexedStatement::new(text);
+        let given = lexed.parse().given_values();
+        let found: Vec<_> = given
+            .into_iter()
+            .map(|given| (given.taker.clone(), given.value.text(), given.span.text(text)))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn no_form_prints_a_secret() {
+    for text in [
+        "CREATE ROLE a LOGIN PASSWORD 'hunter2'",
+        "ALTER USER a PASSWORD 'hunter2'",
+        "CREATE SUBSCRIPTION s CONNECTION 'hunter2' PUBLICATION p",
+        "ALTER SUBSCRIPTION s CONNECTION 'hunter2'",
+        "COPY t FROM PROGRAM 'hunter2'",
+        "CREATE USER MAPPING FOR u SERVER s OPTIONS (password 'hunter2')",
+        "ALTER FOREIGN TABLE f ALTER c OPTIONS (ADD token 'hunter2')",
+        "SET app.token = hunter2",
+        "ALTER SYSTEM SET app.token = 'hunter2'",
+        "CREATE FUNCTION f() RETURNS int SET app.token = 'hunter2' LANGUAGE sql AS 'x'",
+    ] {
+        let printed = format!("{:?}", LexedStatement::new(text).parse());
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
 }
