@@ -1,12 +1,12 @@
-// The guide's links in the README lead to files, for those who read it there. In the documentation they lead to modules: the first
-// definition of a link counts.
+// In the README, the guide's links lead to files; in the documentation they lead to modules. The first
+// definition of a link wins.
 #![cfg_attr(not(doctest), doc = include_str!("../docs/readme-links.md"))]
-// The README's code needs these features; without them it is shown and not tested.
+// The README's code needs these features. Without them it is shown but not tested.
 #![cfg_attr(
     any(not(doctest), all(feature = "deadpool", feature = "testing")),
     doc = include_str!("../README.md")
 )]
-// Links to what a feature adds lead somewhere with all features, as on docs.rs and in `.ci/run`.
+// Links to items of optional features resolve with all features on, as on docs.rs and in `.ci/run`.
 #![cfg_attr(
     not(all(feature = "cli", feature = "testing", feature = "tracing")),
     allow(rustdoc::broken_intra_doc_links)
@@ -33,7 +33,7 @@ pub mod report;
 mod schema;
 mod settings;
 mod sql;
-// For rustdoc alone: a build of a service does not carry the text along.
+// Only for rustdoc, so that a service's build does not include the text.
 #[cfg(all(
     doc,
     any(
@@ -86,7 +86,7 @@ pub use schema::{catalog, drift};
 pub use settings::LockKind;
 pub use sql::value::Value;
 
-/// Plans: the ones of this library, and the trait for one of your own, which [`Migrator::run_plan`] runs.
+/// Plans: this library's own, and the trait for a custom plan, which [`Migrator::run_plan`] runs.
 pub mod plan {
     pub use migrate_core::history::{Applied, HistoryState, Interrupted};
     #[cfg(feature = "histories")]
@@ -99,7 +99,8 @@ pub mod migration {
     pub use migrate_core::{Checksum, Options, Payload, Script, SqlMigration};
 }
 
-/// Other tools' histories, to be adopted or kept: see [`Migrator::adopt`] and [`Migrator::foreign_history`].
+/// The histories of other tools, to adopt or to keep using: see [`Migrator::adopt`] and
+/// [`Migrator::foreign_history`].
 #[cfg(feature = "histories")]
 pub mod tools {
     pub use crate::history::foreign::{

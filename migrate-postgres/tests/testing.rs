@@ -168,7 +168,7 @@ fn a_folder_without_a_server_in_it_is_named() {
     let error = Server::builder().binaries("/etc").start().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`/etc` (from `Binaries::at`) holds no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server"
+        "`/etc` (from `Binaries::at`) contains no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server"
     );
 }
 
@@ -182,7 +182,7 @@ fn migrate_test_pg_bin_names_the_server_and_nothing_else_is_tried() {
     assert_eq!(child.said("bin"), dir.to_str().unwrap());
 
     let text = temp.part("hold").env("MIGRATE_TEST_PG_BIN", "/etc").play().rest();
-    assert!(text.contains("`/etc` (from MIGRATE_TEST_PG_BIN) holds no `postgres`"), "{text}");
+    assert!(text.contains("`/etc` (from MIGRATE_TEST_PG_BIN) contains no `postgres`"), "{text}");
 }
 
 #[tokio::test]

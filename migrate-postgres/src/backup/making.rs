@@ -1,4 +1,4 @@
-//! Making a backup, and recording it.
+//! Making a backup and recording it.
 
 use super::programs::{Dump, Programs, environment, free_space};
 use super::{Backup, ask, table};
@@ -18,15 +18,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::{Client, SimpleQueryRow};
 
-/// A backup that a run has to make before its first step.
+/// The backup that a run must make before its first step.
 pub(crate) struct Due {
     backups: Backups,
-    /// Where to; none where the target is a connection.
+    /// The server to dump; none if the target is an open connection.
     config: Option<Endpoint>,
 }
 
 impl Due {
-    /// What is due by a run's settings.
+    /// The backup that a run's settings require.
     pub(crate) fn of<T: Target + ?Sized>(settings: &RunSettings, target: &T) -> Result<Option<Due>, Error> {
         let due = settings.backups.as_ref().map(|backups| {
             let config = target.to_config()?;
@@ -35,12 +35,12 @@ impl Due {
         due.transpose()
     }
 
-    /// Whether steps call for it: those that only record something lose nothing.
+    /// Steps that only record something lose no data and need no backup.
     pub(crate) fn is_called_for(steps: &[Step<'_>]) -> bool {
         steps.iter().any(|step| step.script().is_some())
     }
 
-    /// Makes it.
+    /// Makes the backup.
     pub(crate) async fn make(
         self,
         settings: &RunSettings,
@@ -53,7 +53,7 @@ impl Due {
     }
 }
 
-/// What a backup is made of, and where to.
+/// The inputs of a backup and its destination.
 pub(crate) struct Making<'m> {
     pub(crate) settings: &'m RunSettings,
     pub(crate) set: &'m str,
@@ -61,15 +61,15 @@ pub(crate) struct Making<'m> {
     pub(crate) config: &'m Endpoint,
 }
 
-/// What is asked of the server: the database's size and name, and the time for the file's name.
+/// The database's size and name, and the time for the file's name.
 const DATABASE: &str = "SELECT pg_catalog.pg_database_size(current_database()), current_database(), \
                         pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"')";
 
-/// How often the progress is told of.
+/// Interval between progress events.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
 impl Making<'_> {
-    /// Makes it, over a connection of its own.
+    /// Makes the backup over a separate connection.
     pub(crate) async fn make(&self, progress: &mut Progress<'_>) -> Result<Backup, Error> {
         let began = Instant::now();
         let session = self.config.open().await?;
@@ -77,7 +77,7 @@ impl Making<'_> {
         session.close().await;
         let (session_info, rows) = looked?;
         let (file, bytes) = self.dump(&session_info, &rows, progress).await?;
-        // A connection that idles for as long as a dump takes may be closed by the server, or by what is on the way to it.
+        // The server, or a proxy before it, may close a connection that idles for as long as a dump takes.
         let session = self.config.open().await?;
         let recorded = self.record(&session_info, &session, file, bytes).await;
         session.close().await;
@@ -86,7 +86,7 @@ impl Making<'_> {
         Ok(backup)
     }
 
-    /// What has to be known of the session and of the database.
+    /// Reads what the backup needs to know of the session and the database.
     async fn probe(&self, client: &Client) -> Result<(SessionInfo, Vec<SimpleQueryRow>), Error> {
         let session_info = SessionInfo::take(client, self.settings).await?;
         session_info.check_writable()?;
@@ -133,7 +133,7 @@ impl Making<'_> {
         }
     }
 
-    /// Keeps a backup's name and size.
+    /// Records a backup's name and size.
     async fn record(
         &self,
         session_info: &SessionInfo,
@@ -164,7 +164,7 @@ impl Making<'_> {
     }
 }
 
-/// A file's name that no other backup has.
+/// A file name that no other backup has.
 fn name(database: &str, time: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
     let database: String = database.chars().map(plain).collect();

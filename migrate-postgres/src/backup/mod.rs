@@ -1,4 +1,4 @@
-//! Dumping the database before anything is applied.
+//! Dumping the database before a run changes anything.
 
 mod making;
 mod programs;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 
-/// A dump that was made, and checked by `pg_restore --list`.
+/// A finished dump, verified by `pg_restore --list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backup {
@@ -29,8 +29,8 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// The command that restores it into a new database of this name, as a shell takes it. Where to connect to is left to the
-    /// environment (`PGHOST`, `PGUSER`, …) of whoever runs it.
+    /// The shell command that restores the dump into a new database of this name. The server to connect to
+    /// comes from the caller's environment (`PGHOST`, `PGUSER`, …).
     pub fn restore_command(&self, database: &str) -> String {
         restore_command(&self.file, database)
     }

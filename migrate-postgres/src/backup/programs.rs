@@ -1,4 +1,4 @@
-//! PostgreSQL's programs, and how they are run.
+//! Finding and running PostgreSQL's client programs.
 
 use crate::connection::endpoint::Endpoint;
 use crate::error::BackupError;
@@ -15,8 +15,8 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The oldest that are not older than the server: a newer `pg_dump` reads an older server, not the other way round
-    /// (manual, `pg_dump`, "Notes").
+    /// The oldest programs that are not older than the server: a newer `pg_dump` reads an older server, but
+    /// not the reverse (manual, `pg_dump`, "Notes").
     pub(super) fn find(folder: Option<&Path>, server: u32) -> Result<Programs, BackupError> {
         let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
         let mut usable = Vec::new();
@@ -43,7 +43,7 @@ fn usual_folders() -> Vec<PathBuf> {
     folders
 }
 
-/// The major version that a program tells: `pg_dump (PostgreSQL) 15.8`.
+/// The major version in a program's `--version` output: `pg_dump (PostgreSQL) 15.8`.
 fn major(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
@@ -51,7 +51,7 @@ fn major(program: &Path) -> Option<u32> {
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// How many bytes are free to us in a folder's file system, as POSIX `df -P` tells it: before the column of percents.
+/// The free bytes in a folder's file system, from POSIX `df -P`: the column before the percentage.
 pub(super) fn free_space(folder: &Path) -> Result<u64, BackupError> {
     let failed = |source| BackupError::Folder { path: folder.to_owned(), source };
     let folder = fs::canonicalize(folder).map_err(failed)?;
@@ -64,7 +64,8 @@ pub(super) fn free_space(folder: &Path) -> Result<u64, BackupError> {
         .ok_or_else(|| failed(std::io::Error::other("df does not tell what is free there")))
 }
 
-/// What libpq is to know, in its environment: a password in an argument would show in the list of processes.
+/// Connection settings for libpq, as environment variables: a password in an argument would show in the
+/// process list.
 pub(super) fn environment(config: &Endpoint, database: &str) -> Vec<(&'static str, String)> {
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
@@ -97,7 +98,7 @@ pub(super) fn environment(config: &Endpoint, database: &str) -> Vec<(&'static st
     environment
 }
 
-/// Files that are removed unless they are kept.
+/// Files that are removed on drop unless they are kept.
 struct Partial(Vec<PathBuf>);
 
 impl Drop for Partial {
@@ -106,7 +107,7 @@ impl Drop for Partial {
     }
 }
 
-/// A program that is ended with the future that waits for it.
+/// A child process that is killed when the future that waits for it is dropped.
 struct RunningProgram(Child);
 
 impl Drop for RunningProgram {
@@ -116,7 +117,7 @@ impl Drop for RunningProgram {
     }
 }
 
-/// A dump that is to be made.
+/// A dump to make.
 pub(super) struct Dump<'d> {
     pub(super) programs: &'d Programs,
     pub(super) folder: &'d Path,
@@ -124,11 +125,11 @@ pub(super) struct Dump<'d> {
     pub(super) environment: &'d [(&'static str, String)],
 }
 
-/// Is told how many bytes are written so far.
+/// Receives the number of bytes written so far.
 type Written<'w> = &'w mut (dyn FnMut(u64) + Send);
 
 impl Dump<'_> {
-    /// Dumps into a file of a temporary name, has its list of contents read, and gives it its name.
+    /// Dumps into a temporary file, verifies its table of contents, and renames it.
     pub(super) async fn make(&self, written: Written<'_>) -> Result<(PathBuf, u64), BackupError> {
         let Dump { programs, folder, name, environment } = self;
         let (partial, said, file) =
@@ -162,7 +163,7 @@ impl Dump<'_> {
     }
 }
 
-/// Makes a file that only we can read.
+/// Creates a file that only this user can read.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -171,9 +172,9 @@ fn private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Runs a program to its end; what it says goes to a file, which never fills up as a pipe does.
+/// Runs a program to its end. Its output goes to a file, because a pipe could fill up and block it.
 ///
-/// Meanwhile `tick` is called again and again.
+/// `tick` is called repeatedly in the meantime.
 async fn run(
     program: &Path,
     mut command: Command,

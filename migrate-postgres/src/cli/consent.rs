@@ -83,7 +83,7 @@ async fn ask(question: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// A plan that reverts exactly what was shown, or nothing.
+/// A plan that reverts exactly the steps that were shown, or nothing.
 #[derive(Debug)]
 struct AsShown {
     plan: Box<dyn Plan>,

@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context that every command receives.
 
 use super::connection::{self, Asked, Dotenv, process_environment};
 use super::invocation::Invocation;
@@ -12,22 +12,22 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use tokio_postgres::Config;
 
-/// What every command is given.
+/// The context that every command receives.
 pub(crate) struct Context {
-    /// The migrator, with what the command line asks for, telling the terminal of its events.
+    /// The migrator with the command line's settings; its events go to the terminal.
     pub(super) migrator: Migrator,
     /// The options of the command line.
     pub(super) options: Options,
-    /// How to call this program again.
+    /// The command line that calls this program again.
     pub(super) invocation: Invocation,
     /// The terminal.
     pub(super) ui: Ui,
     /// The service's own seed script.
     pub(super) seed: Option<Cow<'static, str>>,
-    /// The folder of the migrations, for the program that reads one.
+    /// The migrations folder, for the program that reads one.
     pub(super) folder: Option<PathBuf>,
     database: Option<Config>,
-    /// Whether variables that the environment lacks come from a file `.env`.
+    /// True if a file `.env` provides variables that the environment lacks.
     reads_dotenv: bool,
 }
 
@@ -47,17 +47,17 @@ impl Context {
         Context { migrator, options, invocation, ui, seed, folder: None, database, reads_dotenv: false }
     }
 
-    /// The same, over the set of a folder.
+    /// The context for a folder's set.
     pub(super) fn of_folder(self, folder: PathBuf, arguments: &str) -> Context {
         Context { invocation: self.invocation.with(arguments), folder: Some(folder), ..self }
     }
 
-    /// The same, with a file `.env` beside the environment. A service has read its own, if it has one.
+    /// Sets whether a file `.env` supplements the environment. A service reads its own, if any.
     pub(super) fn with_dotenv(self, reads_dotenv: bool) -> Context {
         Context { reads_dotenv, ..self }
     }
 
-    /// How a dump of the database is restored into a new one beside it.
+    /// The command that restores a dump into a new database on the same server.
     pub(super) fn restore_command(&self, dump: &Dump) -> String {
         let config = self.target().ok();
         let config = config.as_deref();
@@ -66,7 +66,7 @@ impl Context {
         restore_command(&dump.file, &format!("{database}_restored"))
     }
 
-    /// Where to connect to.
+    /// The database to connect to.
     pub(super) fn target(&self) -> Result<Endpoint, Problem> {
         let connection = &self.options.connection;
         let asked = Asked { url: connection.database_url.as_deref(), service: connection.service.as_deref() };

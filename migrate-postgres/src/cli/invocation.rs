@@ -1,23 +1,24 @@
-//! How this program was called, so that it can say what to call next.
+//! The command line of this program, for the commands that it suggests.
 
 use super::options::{Connection, Run};
 use std::env;
 use std::path::Path;
 
-/// How to call this program again: `myservice migrate`, with what says where the migrations and the database are.
+/// The command line that calls this program again: `myservice migrate`, with the options that locate the
+/// migrations and the database.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     program: String,
     options: String,
-    /// The options of runs that this one was given.
+    /// The run options of this call.
     run: String,
 }
 
-/// The commands that the options of a run matter to.
+/// The commands that the run options affect.
 const RUNS: [&str; 5] = ["up", "plan", "down", "redo", "reset"];
 
 impl Invocation {
-    /// That of this process.
+    /// The invocation of this process.
     pub(super) fn of_process(connection: &Connection, run: &Run) -> Invocation {
         let arguments: Vec<String> =
             env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -25,7 +26,7 @@ impl Invocation {
         Invocation { program, options, run: run.arguments() }
     }
 
-    /// The same with further options.
+    /// Adds options.
     pub(super) fn with(self, options: &str) -> Invocation {
         Invocation { options: format!("{}{options}", self.options), ..self }
     }
@@ -37,16 +38,16 @@ impl Invocation {
         format!("{}{} {command}{run}", self.program, self.options)
     }
 
-    /// Who calls, for `pg_stat_activity` and the history: several people may share a role of the database.
+    /// The caller, for `pg_stat_activity` and the history: several people may share a database role.
     pub(super) fn application_name(&self) -> String {
         let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
         let name = if user.is_empty() { self.program.clone() } else { format!("{} ({user})", self.program) };
-        // NAMEDATALEN - 1 bytes; the server would cut it off.
+        // NAMEDATALEN - 1 bytes; the server would truncate a longer name.
         name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(63).collect()
     }
 }
 
-/// The words before the command: the program's name, and those of the subcommands that lead to it.
+/// The words before the command: the program's name and its subcommands.
 fn program(arguments: &[String]) -> String {
     let name = arguments.first().and_then(|path| Path::new(path).file_name()?.to_str()).unwrap_or("migrate");
     let is_command = |word: &str| super::commands::NAMES.contains(&word);
@@ -64,7 +65,7 @@ fn connection_options(connection: &Connection) -> String {
     }
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

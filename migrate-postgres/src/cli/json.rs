@@ -1,4 +1,4 @@
-//! The JSON output. Its schema is documented in `docs/cli.md`, and held by the snapshots of `tests/cli`.
+//! The JSON output. `docs/cli.md` documents its schema, and the snapshots of `tests/cli` pin it.
 
 use super::answer::Answer;
 use super::context::Context;
@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-/// The format's number: it grows when a field changes its meaning or goes. New fields may come without.
+/// The format's version. It increases when a field changes its meaning or is removed; new fields do not
+/// increase it.
 const FORMAT: u32 = 1;
 
 /// The document of a command.
@@ -58,18 +59,19 @@ pub(super) fn document(
     Value::Object(document)
 }
 
-/// What may surprise about the files of the set, for the commands that show it.
+/// Notes about the set's files, for the commands that show the set.
 pub(super) fn file_notes<'c>(command: &str, context: &'c Context) -> Vec<&'c str> {
     let shows = matches!(command, "status" | "plan" | "up");
     context.migrator.set().notices().filter(|_| shows).collect()
 }
 
-/// A document as text, which a terminal obeys no sign of: JSON itself has to escape only some of them.
+/// A document as text without characters that a terminal would obey: JSON itself requires escapes for only
+/// some of them.
 pub(super) fn text(document: &Value) -> String {
     let mut text = String::new();
     for character in format!("{document:#}\n").chars() {
         match character {
-            // They stand within strings only, and none of them is beyond the 16 bits of one escape.
+            // They occur only inside strings, and each fits in one 16-bit escape.
             _ if is_obeyed(character) => _ = write!(text, "\\u{:04x}", u32::from(character)),
             _ => text.push(character),
         }
@@ -89,7 +91,7 @@ fn next_steps(next: &Next) -> Value {
     })
 }
 
-/// A way out, as data.
+/// An option to choose from, as data.
 fn choice(choice: &Choice) -> Value {
     let mut value = step(&choice.step);
     let only = choice.only.map(Words::word);
@@ -117,7 +119,7 @@ fn step(step: &NextStep) -> Value {
     value
 }
 
-/// What went wrong.
+/// An error.
 pub(super) fn error(problem: &Problem) -> Value {
     let message = advice::message(problem).to_string();
     let mut value = json!({ "kind": problem.kind(), "message": message, "left": left(problem.left()) });
@@ -140,7 +142,7 @@ pub(super) fn error(problem: &Problem) -> Value {
     value
 }
 
-/// Something that is wrong with a file.
+/// A problem in a file.
 pub(super) fn problem(problem: &migrate_core::Problem) -> Value {
     json!({
         "path": problem.path,
@@ -208,7 +210,7 @@ fn holder(holder: &Holder) -> Value {
     })
 }
 
-/// What a run did.
+/// The report of a run.
 pub(super) fn report(report: &Report) -> Value {
     json!({
         "set": report.set,
@@ -234,7 +236,7 @@ fn step_report(step: &StepReport) -> Value {
     })
 }
 
-/// What two schemas do not have alike.
+/// The differences between two schemas.
 pub(super) fn differences(differences: &[Difference]) -> Value {
     let difference = |difference: &Difference| {
         json!({
@@ -247,12 +249,12 @@ pub(super) fn differences(differences: &[Difference]) -> Value {
     differences.iter().map(difference).collect()
 }
 
-/// What is worth saying though it stops nothing.
+/// Notices, which do not stop a run.
 pub(super) fn notices(notices: &[Notice]) -> Value {
     notices.iter().map(ToString::to_string).collect()
 }
 
-/// Where a migration stands.
+/// The status of a migration.
 pub(super) fn status_row(row: &StatusRow) -> Value {
     let mut value = json!({ "version": row.version.as_written(), "name": row.name });
     let mut put = |key: &str, content: Value| value[key] = content;
@@ -286,7 +288,7 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
     value
 }
 
-/// The migration that a run is at.
+/// The migration that a run is executing.
 pub(super) fn running(running: &RunningAttempt) -> Value {
     json!({
         "version": running.version.as_written(),
@@ -391,7 +393,7 @@ mod tests {
         Again::Rehearsal,
     ];
 
-    /// The step that a document tells of: as a program reads it.
+    /// Parses the step in a document, as a program would.
     fn read(value: &Value) -> NextStep {
         let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let number = |name: &str| value[name].as_u64().map(|number| usize::try_from(number).unwrap());

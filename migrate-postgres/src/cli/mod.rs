@@ -68,7 +68,7 @@ use tokio_postgres::Config;
 
 /// The subcommand of a service: commands that work on its embedded set. See [the module](self).
 #[derive(Clone, Debug, clap::Args)]
-// The text above is for the service's author, and the one below for its users.
+// The text above is for the service's author, the one below for its users.
 #[command(
     about = "Manage the database schema",
     long_about = None,
@@ -84,7 +84,7 @@ pub struct Cli {
     own: Own,
 }
 
-/// What the service itself sets, not its command line.
+/// Settings made by the service, not on its command line.
 #[derive(Clone, Default)]
 struct Own {
     database: Option<Box<Config>>,
@@ -98,8 +98,8 @@ impl std::fmt::Debug for Own {
 }
 
 impl Cli {
-    /// The database to connect to unless the command line names another one. The environment is not read then: for a service
-    /// with a configuration of its own.
+    /// The database to connect to unless the command line names another one. The environment is then ignored:
+    /// for a service with its own configuration.
     pub fn database(mut self, config: Config) -> Cli {
         self.own.database = Some(Box::new(config));
         self
@@ -130,7 +130,7 @@ async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit
     let answer = match signals.until_done(command.run(context)).await {
         Ok(answer) => answer,
         Err(signal) => {
-            // A second signal does not wait.
+            // A second signal ends the wait.
             _ = signals.until_done(crate::schema::scratch::cleared()).await;
             _ = signals.until_done(record_interruption(context)).await;
             Err(problem::Problem::Interrupted(signal))
@@ -140,17 +140,18 @@ async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit
     answer::print(command.name(), answer, context)
 }
 
-/// How long the record of an interruption may take: longer than a server on Linux takes to notice that the run is gone.
+/// The time limit for recording an interruption: longer than a server on Linux takes to notice that the run
+/// is gone.
 const MOST_RECORD: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Records in the history that the run was interrupted; where that can't be, the next run does.
+/// Records in the history that the run was interrupted. If this fails, the next run does it.
 async fn record_interruption(context: &Context) {
     if let Ok(target) = context.target() {
         drop(tokio::time::timeout(MOST_RECORD, context.migrator.record_interruption(&target)).await);
     }
 }
 
-/// Writes a script for a shell that completes the command lines of a program to standard output.
+/// Writes a shell completion script for a program to standard output.
 ///
 /// # Examples
 ///
@@ -178,7 +179,7 @@ pub fn print_completions(shell: clap_complete::Shell, command: &mut clap::Comman
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, command, name, &mut script);
-    // A reader that goes away, `head` say, is no problem of ours.
+    // A reader that goes away, such as `head`, is not an error.
     drop(std::io::stdout().write_all(&script));
 }
 
@@ -186,13 +187,13 @@ pub fn print_completions(shell: clap_complete::Shell, command: &mut clap::Comman
 mod tests {
     use clap::CommandFactory as _;
 
-    /// A service whose author wrote nothing about the subcommand.
+    /// A service whose author did not describe the subcommand.
     #[derive(clap::Parser)]
     enum Service {
         Migrate(super::Cli),
     }
 
-    /// A service with words of its own.
+    /// A service with its own description.
     #[derive(clap::Parser)]
     enum Worded {
         /// Look after the tables

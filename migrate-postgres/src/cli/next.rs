@@ -27,7 +27,7 @@ impl Next {
         Next { advice: Some(advice.into()), ..Next::default() }
     }
 
-    /// Advice that is data, with its command lines.
+    /// Advice given as data, with its command lines.
     pub(super) fn of(mut steps: Advice, context: &Context) -> Next {
         for step in steps
             .choices

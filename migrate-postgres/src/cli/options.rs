@@ -19,7 +19,7 @@ pub(crate) struct Options {
 }
 
 impl std::fmt::Debug for Options {
-    /// Leaves the connection string out.
+    /// Omits the connection string.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("output", &self.output)
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// Where to connect to.
+/// The database to connect to.
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
@@ -41,7 +41,7 @@ pub(crate) struct Connection {
     pub(super) service: Option<String>,
 }
 
-/// How the answer is printed.
+/// The output format.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
@@ -67,7 +67,7 @@ pub(crate) enum Color {
     Never,
 }
 
-/// How a run differs from the service's run at boot.
+/// The settings of a run that differ from the service's run at boot.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Runs")]
 pub(crate) struct Run {
@@ -106,18 +106,18 @@ pub(crate) struct Run {
     snapshot_schema: bool,
 }
 
-/// The options of runs that a command without steps does not use: hidden from its help but accepted, so that one line of options
-/// works for all commands. `used` names those that it does use.
+/// The run options that a command without steps does not use. They are hidden from its help but accepted, so
+/// that the same options work for all commands. `used` lists those that it does use.
 pub(super) fn unused(used: &[&str]) -> Vec<Arg> {
     all_but(Run::augment_args, used)
 }
 
-/// The same of all options that every command has.
+/// The unused ones among the options that every command has.
 pub(super) fn unused_of_all(used: &[&str]) -> Vec<Arg> {
     all_but(Options::augment_args, used)
 }
 
-/// The options of a group, hidden, but for those that are used.
+/// The options of a group, hidden unless they are used.
 pub(super) fn all_but(group: impl FnOnce(clap::Command) -> clap::Command, used: &[&str]) -> Vec<Arg> {
     let options = group(clap::Command::new("migrate"));
     options.get_arguments().filter(|arg| !used.contains(&arg.get_id().as_str())).map(hidden).collect()
@@ -144,7 +144,7 @@ struct Placeholder {
     is_text: bool,
 }
 
-/// Leaves the values out: one may be a secret.
+/// Omits the values, because one may be a secret.
 impl std::fmt::Debug for Placeholders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.names()).finish()
@@ -180,14 +180,14 @@ impl Placeholders {
         })
     }
 
-    /// The same options again, without the values.
+    /// The same options without the values, for another command line.
     pub(super) fn arguments(&self) -> String {
         self.names().map(|name| format!(" --placeholder {}=…", quoted(name))).collect()
     }
 }
 
 impl Run {
-    /// The same options again, for a command that takes steps.
+    /// The same options, for another command line that takes steps.
     pub(super) fn arguments(&self) -> String {
         let time = |name: &str, time: Option<Duration>| {
             time.map(|time| format!(" --{name} {}", quoted(&humantime::format_duration(time).to_string())))
@@ -208,7 +208,7 @@ impl Run {
         given.into_iter().flatten().collect()
     }
 
-    /// The migrator with the given options.
+    /// Applies the options to a migrator.
     pub(super) fn apply_to(&self, mut migrator: Migrator) -> Migrator {
         if let Some(time) = self.lock_wait {
             migrator = migrator.lock_wait(time);
@@ -247,7 +247,7 @@ impl Run {
     }
 }
 
-/// The tools whose table can be the history.
+/// The tools whose table can serve as the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ForeignTableArg {
     Prisma,
@@ -257,7 +257,8 @@ pub(crate) enum ForeignTableArg {
 }
 
 impl ForeignTableArg {
-    /// The migrator with the tool's table as its history: in the given schema, else in the first of the search path.
+    /// Uses the tool's table as the history: in the given schema, otherwise in the first schema of the search
+    /// path.
     fn kept_by(self, migrator: Migrator) -> Migrator {
         let table = match self {
             ForeignTableArg::Prisma => tools::prisma(),

@@ -28,11 +28,11 @@ pub(crate) enum Problem {
 
     /// A file can't be read or written.
     File {
-        /// What was to be done with it.
+        /// The action.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 
@@ -62,13 +62,13 @@ pub(crate) enum Problem {
 
     /// A revert that was not confirmed.
     NotConfirmed {
-        /// Its name.
+        /// The database.
         database: String,
-        /// Where it is.
+        /// The server.
         server: String,
         /// The migrations, in the order of reverting.
         names: Vec<String>,
-        /// Whether the question was asked.
+        /// True if the question was asked.
         asked: bool,
     },
 
@@ -242,7 +242,7 @@ impl Explain for Problem {
                 f.write_str("; nothing was written")
             }
             Problem::Renumber(_) => f.write_str("; nothing was renamed"),
-            // They are about files or settings, and no database was asked.
+            // These are about files or settings, and no database was contacted.
             Problem::Connection(_) | Problem::Folder(_) | Problem::File { .. } => Ok(()),
             Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }

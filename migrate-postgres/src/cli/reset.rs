@@ -1,4 +1,4 @@
-//! Emptying a database, and the mark that allows it.
+//! Emptying a database, and the mark that permits it.
 
 use super::context::Context;
 use crate::backend::PgHistory;
@@ -14,20 +14,20 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-/// The setting of a database that marks it as a development one.
+/// The setting that marks a database as a development database.
 ///
-/// It stands in `pg_db_role_setting`: it outlives all that is dropped in the database, and goes neither with a dump of its contents
-/// nor with `CREATE DATABASE … TEMPLATE`, so that a copy of it elsewhere is not marked.
+/// It is stored in `pg_db_role_setting`. It survives dropping everything in the database, and neither a dump
+/// of the contents nor `CREATE DATABASE … TEMPLATE` copies it, so a copy of the database is not marked.
 const MARK: &str = "migrate.development";
 
-/// What has to be known of a database before it is emptied.
+/// Facts about a database before it is emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ResetScope {
     /// Its name.
     pub(super) database: String,
-    /// Whether it is marked as a development database.
+    /// True if it is marked as a development database.
     pub(super) is_development: bool,
-    /// Its subscriptions, whose slots on other servers would stay.
+    /// Its subscriptions, whose slots would remain on other servers.
     pub(super) subscriptions: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ const LOOK: &str = "\
       coalesce((SELECT pg_catalog.array_agg(subname::text ORDER BY subname) FROM pg_catalog.pg_subscription WHERE subdbid = d.oid), '{}') \
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
-/// Looks at the database of a connection.
+/// Reads the facts about a connection's database.
 pub(super) async fn probe(client: &Client) -> Result<ResetScope, Error> {
     let failed = |source| Error::server("looking at the database", source);
     let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
@@ -47,7 +47,7 @@ pub(super) async fn probe(client: &Client) -> Result<ResetScope, Error> {
     Ok(ResetScope { database: row.get(0), is_development: row.get(1), subscriptions: row.get(2) })
 }
 
-/// Marks a database as a development one, or takes the mark away.
+/// Marks a database as a development database, or removes the mark.
 pub(super) async fn mark(client: &Client, database: &str, is_development: bool) -> Result<(), Error> {
     let database = quote_ident(database);
     let change = if is_development { format!("SET {MARK} = 'on'") } else { format!("RESET {MARK}") };
@@ -56,7 +56,8 @@ pub(super) async fn mark(client: &Client, database: &str, is_development: bool) 
     marked.map(drop).map_err(|source| Error::server("marking the database", source))
 }
 
-/// Drops all that is in a database, under the set's migration lock: a run under way is waited for as another run would wait.
+/// Drops everything in a database under the set's migration lock; waits for a run in progress like another
+/// run would.
 pub(super) async fn empty_under_lock(
     context: &Context,
     target: &Endpoint,
@@ -73,7 +74,7 @@ pub(super) async fn empty_under_lock(
         match history.try_lock(set).await? {
             Locking::Acquired(locked) => {
                 let emptied = empty(session).await;
-                // A lease goes with the schema that it stands in.
+                // A lease was dropped with its schema.
                 drop(locked.release().await);
                 break emptied;
             }
@@ -86,7 +87,7 @@ pub(super) async fn empty_under_lock(
         }
         let pause = backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited));
         if idle_limit.is_some() {
-            // Most pauses are too short for it to be kept alive in one.
+            // Most pauses are too short to contain a keep-alive, so it comes after each.
             drop(session.check_connection().await);
         }
         protect::alive_until(session, idle_limit, history.pause(pause)).await;
@@ -95,7 +96,8 @@ pub(super) async fn empty_under_lock(
     emptied
 }
 
-/// Makes the schema `public` where there is none: without any, there is no place for the lock and the history.
+/// Creates the schema `public` if it is missing: without any schema there is no place for the lock and the
+/// history.
 async fn make_public(session: &Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("creating the schema public", source);
     let drops = drops(session).await.map_err(failed)?;
@@ -105,7 +107,7 @@ async fn make_public(session: &Session<'_>) -> Result<(), Error> {
     }
 }
 
-/// Drops all that is in a database, in one transaction.
+/// Drops everything in a database in one transaction.
 async fn empty(session: &mut Session<'_>) -> Result<(), Error> {
     let failed = |source| Error::server("dropping all that is in the database (it is rolled back)", source);
     session.mark("ROLLBACK");

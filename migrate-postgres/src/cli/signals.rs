@@ -1,23 +1,23 @@
-//! Signals that end a command: Ctrl-C, and what a supervisor or a closed terminal sends.
+//! Signals that end a command: Ctrl-C, a supervisor's signal, or a closed terminal's.
 
 use futures_util::future::{Either, select};
 use std::pin::pin;
 #[cfg(unix)]
 use std::task::Poll;
 
-/// A signal that a command ends by.
+/// A signal that ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
-    /// SIGHUP: the terminal is closed.
+    /// SIGHUP: the terminal was closed.
     HangUp,
 }
 
 impl Signal {
-    /// What happened to the command.
+    /// The result for the command, as a participle.
     pub(crate) fn past(self) -> &'static str {
         match self {
             Signal::Interrupt => "interrupted",
@@ -27,9 +27,9 @@ impl Signal {
     }
 }
 
-/// The signals, heard from the moment that this is made: one that comes before the command begins is not lost.
+/// The signals, received from the moment of creation: one that arrives before the command starts is not lost.
 ///
-/// A signal that the process can't listen for ends it as it would end any other.
+/// If the process can't listen for a signal, the signal ends it in the default way.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -37,8 +37,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Runs a command until it is done or a signal comes, which is looked for first. The command is dropped then: it is safe
-    /// to drop at any point.
+    /// Runs a command until it is done or a signal arrives; signals have priority. On a signal the command is
+    /// dropped, which is safe at any point.
     pub(crate) async fn until_done<T>(&mut self, command: impl Future<Output = T>) -> Result<T, Signal> {
         match select(pin!(self.next()), pin!(command)).await {
             Either::Left((signal, _)) => Err(signal),
@@ -49,7 +49,7 @@ impl Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Begins to listen. `nohup` has a hangup ignored, and it stays ignored.
+    /// Starts listening. `nohup` makes processes ignore SIGHUP, and it stays ignored.
     pub(crate) fn listen() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [
@@ -74,7 +74,7 @@ impl Signals {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as Linux shows it: the first bit of `SigIgn`.
+/// True if this process was started with SIGHUP ignored, according to Linux: the first bit of `SigIgn`.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -105,7 +105,7 @@ mod tests {
         assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// One test, since signals are the process's.
+    /// One test, because signals affect the whole process.
     #[tokio::test]
     async fn a_signal_that_comes_before_the_command_is_done_ends_it() {
         for (name, signal) in
@@ -116,7 +116,7 @@ mod tests {
             let command = std::future::pending::<()>();
             assert_eq!(signals.until_done(command).await, Err(signal));
         }
-        // Both are ready in the same turn of the runtime.
+        // Both are ready in the same poll.
         let mut signals = Signals::listen();
         send("TERM");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

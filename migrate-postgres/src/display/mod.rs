@@ -1,3 +1,3 @@
-//! Numbers and times as people read them.
+//! Human-readable numbers and times.
 
 pub(crate) mod units;

@@ -1,9 +1,9 @@
-//! Sizes and times for people.
+//! Human-readable sizes and times.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A size in the units that `pg_size_pretty` has.
+/// A size in the units of `pg_size_pretty`.
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
@@ -21,7 +21,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A time in its two largest units: `2 d 3 h`, `4 min 5 s`; below a minute as the standard library has it.
+/// A time in its two largest units: `2 d 3 h`, `4 min 5 s`. Below a minute, as the standard library shows it.
 pub(crate) struct Time(pub(crate) Duration);
 
 impl fmt::Display for Time {

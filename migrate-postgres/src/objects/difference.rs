@@ -1,4 +1,4 @@
-//! What tells two catalogs apart.
+//! Differences between two catalogs.
 
 use crate::objects::object::{Object, is_column};
 use migrate_core::sql;
@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
-/// How many lines of a definition are shown around a change of it.
+/// Lines of context around a change in a definition.
 const CONTEXT: usize = 2;
 
-/// What became of an object.
+/// How an object changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Change {
@@ -33,27 +33,27 @@ impl fmt::Display for Change {
     }
 }
 
-/// One object that two catalogs do not have alike; [`Display`](fmt::Display) gives a line about the object and, indented
-/// below it, what changed in its definition.
+/// One object that differs between two catalogs. [`Display`](fmt::Display) prints a line about the object
+/// and, indented below it, the changes in its definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// What became of it.
+    /// How the object changed.
     pub change: Change,
-    /// The object: as it is now, where it is not removed.
+    /// The object: the new one, unless it was removed.
     pub object: Object,
-    /// The change of its definition, line by line: `+` before what is new, `-` before what is gone, a space before what
-    /// is shown for orientation, and `…` where lines are left out. Passwords and the like are left out, too.
+    /// The change of its definition, line by line: `+` before new lines, `-` before removed lines, a space
+    /// before context, and `…` where lines are omitted. Passwords and other secrets are omitted, too.
     pub diff: String,
 }
 
-/// All that two catalogs do not have alike, sorted by kind and identity; [`Display`](fmt::Display) gives one after the
-/// other, nothing if there is none. It is a slice of [`Difference`]s.
+/// All differences between two catalogs, sorted by kind and identity. It is a slice of [`Difference`]s;
+/// [`Display`](fmt::Display) prints one after the other, or nothing if there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences(Vec<Difference>);
 
 impl Differences {
-    /// Leaves out the others.
+    /// Keeps only the differences that `keep` selects.
     pub(crate) fn retain(&mut self, keep: impl FnMut(&Difference) -> bool) {
         self.0.retain(keep);
     }
@@ -85,7 +85,7 @@ impl<'a> IntoIterator for &'a Differences {
     }
 }
 
-/// Walks through two sorted lists at once.
+/// Merges two sorted lists.
 pub(crate) fn differences(before: &[Object], after: &[Object]) -> Differences {
     let mut found = Vec::new();
     let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
@@ -123,7 +123,7 @@ impl Difference {
     }
 }
 
-/// The diff without what looks like a secret: it may turn up in logs.
+/// The diff without anything that looks like a secret, because it may end up in logs.
 fn shown(before: &str, after: &str) -> String {
     match diff(&sql::redact(before), &sql::redact(after)) {
         diff if diff.is_empty() && before != after => "(in a secret, which is not shown)".to_owned(),
@@ -131,8 +131,8 @@ fn shown(before: &str, after: &str) -> String {
     }
 }
 
-/// The definitions of a table without the columns that only one of them has: those are objects of their own, and what is
-/// left tells whether the others are in the same order.
+/// The definitions of a table without the columns that only one of them has. Those are objects of their own;
+/// the rest shows if the others are still in the same order.
 fn in_common(before: &str, after: &str) -> (String, String) {
     let columns =
         |text: &str| text.lines().filter(|line| is_column(line)).map(str::to_owned).collect::<Vec<_>>();
@@ -144,9 +144,9 @@ fn in_common(before: &str, after: &str) -> (String, String) {
     (keep(before, &new), keep(after, &old))
 }
 
-/// What leads from one text to the other, line by line.
+/// A line diff of two texts.
 fn diff(before: &str, after: &str) -> String {
-    // The last line has its line feed too, so that it is the same line with and without others behind it.
+    // The last line gets its line feed too, so that it is the same line with and without others after it.
     let [before, after] = [before, after]
         .map(|text| if text.is_empty() { Cow::Borrowed("") } else { Cow::Owned(format!("{text}\n")) });
     let compared = TextDiff::from_lines(&*before, &*after);

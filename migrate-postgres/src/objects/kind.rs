@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Makes [`Kind`], its words, and the list of both.
+/// Defines [`Kind`], its words, and the list of both.
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $word:literal,)+) => {
         /// A kind of object in a catalog, in the order in which a [`Catalog`](crate::schema::catalog::Catalog) lists them.
@@ -13,7 +13,7 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &'static [Kind] = &[$(Kind::$kind),+];
 
             /// Its name in messages and patterns: `materialized view`.
@@ -29,7 +29,7 @@ macro_rules! kinds {
 kinds! {
     /// A schema.
     Schema = "schema",
-    /// An extension: its version and schema. What belongs to it is not read.
+    /// An extension: its version and schema. Its members are not read.
     Extension = "extension",
     /// An enum with its labels in order, a composite type with its attributes, a range or a base type.
     Type = "type",
@@ -37,19 +37,20 @@ kinds! {
     Domain = "domain",
     /// A collation.
     Collation = "collation",
-    /// A sequence: its type, bounds and owner, not its value. Those of identity columns are told by the column.
+    /// A sequence: its type, bounds and owner, but not its value. Sequences of identity columns are part of
+    /// the column.
     Sequence = "sequence",
-    /// A table: persistence, order of columns, inheritance, partitioning key and bounds, storage parameters, tablespace,
-    /// row level security, replica identity.
+    /// A table: persistence, column order, inheritance, partition key and bounds, storage parameters,
+    /// tablespace, row-level security, replica identity.
     Table = "table",
-    /// A foreign table: what a table has, and its server and options.
+    /// A foreign table: the properties of a table, and its server and options.
     ForeignTable = "foreign table",
-    /// A column of a table: type, collation, `NOT NULL`, default, generation, identity, storage, compression, statistics
-    /// target, options. Not its place, which is the table's.
+    /// A column of a table: type, collation, `NOT NULL`, default, generation, identity, storage, compression,
+    /// statistics target, options. Its position belongs to the table.
     Column = "column",
-    /// A constraint of a table, and whether it is validated.
+    /// A constraint of a table, and its validity.
     Constraint = "constraint",
-    /// An index, and whether it is valid. Those of constraints are told by the constraint.
+    /// An index, and its validity. Indexes of constraints are part of the constraint.
     Index = "index",
     /// Extended statistics.
     Statistics = "statistics",
@@ -63,19 +64,20 @@ kinds! {
     Procedure = "procedure",
     /// An aggregate function.
     Aggregate = "aggregate",
-    /// A trigger, and whether it is enabled.
+    /// A trigger, and its enabled state.
     Trigger = "trigger",
-    /// A rewrite rule, and whether it is enabled. Those of views are told by the view.
+    /// A rewrite rule, and its enabled state. Rules of views are part of the view.
     Rule = "rule",
-    /// A policy of row level security.
+    /// A row-level security policy.
     Policy = "policy",
-    /// An event trigger, and whether it is enabled.
+    /// An event trigger, and its enabled state.
     EventTrigger = "event trigger",
-    /// A publication: its options, and the tables and schemas that were added to it, not what comes of those.
+    /// A publication: its options, and the tables and schemas that were added to it, but not the tables that
+    /// follow from those.
     Publication = "publication",
     /// A foreign data wrapper.
     ForeignDataWrapper = "foreign data wrapper",
-    /// A foreign server. Options whose name speaks of a secret are left out.
+    /// A foreign server. Options whose name suggests a secret are omitted.
     ForeignServer = "foreign server",
     /// A cast.
     Cast = "cast",
@@ -87,22 +89,22 @@ kinds! {
     TextSearchConfiguration = "text search configuration",
     /// A text search dictionary.
     TextSearchDictionary = "text search dictionary",
-    /// A comment; its identity is the kind and the identity of what it is on.
+    /// A comment; its identity is the kind and the identity of the commented object.
     Comment = "comment",
-    /// The privileges on an object, where they are not the default ones, by grantee; its identity is the kind and the
-    /// identity of what they are on. Who granted them does not count.
+    /// The non-default privileges on an object, by grantee; its identity is the kind and the identity of the
+    /// object. The grantor does not count.
     Privileges = "privileges",
-    /// The privileges that new objects of a role will have.
+    /// The default privileges of a role's future objects.
     DefaultPrivileges = "default privileges",
 }
 
 impl Kind {
-    /// The kind of a name, with spaces or with underscores between its words.
+    /// The kind with this name, in words separated by spaces or underscores.
     pub fn of_word(word: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.word() == word || kind.word().replace(' ', "_") == word)
     }
 
-    /// Whether its columns are objects of their own.
+    /// True if its columns are objects of their own.
     pub(crate) fn has_columns(self) -> bool {
         matches!(self, Kind::Table | Kind::ForeignTable)
     }

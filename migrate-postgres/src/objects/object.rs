@@ -1,4 +1,4 @@
-//! Objects, and the list of them that a catalog is.
+//! Schema objects, and the catalog that lists them.
 
 use crate::objects::difference::{Differences, differences};
 use crate::objects::kind::Kind;
@@ -6,7 +6,7 @@ use crate::objects::pattern::Pattern;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// One object of a schema: what it is, what it is called, and what it is made of.
+/// One schema object: its kind, identity and definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
     kind: Kind,
@@ -16,8 +16,8 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object with its definition, lines of text. Which line endings it was written with does not count, in the bodies of
-    /// functions and in constants neither: LF stands for CR LF and for CR.
+    /// An object with its definition, as lines of text. Line endings do not count, even in function bodies
+    /// and constants: CR LF and CR become LF.
     pub fn new(kind: Kind, identity: impl Into<String>, definition: impl Into<String>) -> Object {
         let mut definition: String = definition.into();
         if definition.contains('\r') {
@@ -26,33 +26,34 @@ impl Object {
         Object { kind, identity: identity.into(), definition, table: None }
     }
 
-    /// The same, as part of a table or another object: patterns that match that one's identity match this object too.
+    /// Makes this object part of a table or another object, whose patterns then match it too.
     pub fn of(self, table: impl Into<String>) -> Object {
         Object { table: Some(table.into()), ..self }
     }
 
-    /// What it is.
+    /// The object's kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Its name, quoted where need be and with its schema and table: `public.users`, `public.users.email`,
-    /// `public.add(integer, integer)`. Without the schema where [one schema](crate::schema::catalog::Scope::schema) was read.
+    /// The object's name, quoted where necessary, with its schema and table: `public.users`,
+    /// `public.users.email`, `public.add(integer, integer)`. Without the schema if [one
+    /// schema](crate::schema::catalog::Scope::schema) was read.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// What it is made of, line by line, in words of SQL.
+    /// The object's definition, line by line, in SQL terms.
     pub fn definition(&self) -> &str {
         &self.definition
     }
 
-    /// The identity of the table, or other object, that it is a part of: that of an index, say.
+    /// The identity of the table or other object that this one is part of, for example the table of an index.
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()
     }
 
-    /// What tells it from the others of a catalog.
+    /// The object's unique key in a catalog.
     pub(crate) fn key(&self) -> (Kind, &str) {
         (self.kind, &self.identity)
     }
@@ -69,7 +70,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// Whether a line of a table's definition names a column, in its place.
+/// True for a line of a table's definition that names a column in its position.
 pub(crate) fn is_column(line: &str) -> bool {
     line.starts_with("column ")
 }
@@ -92,38 +93,38 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of the given objects.
+    /// A catalog of these objects.
     pub fn of(objects: impl IntoIterator<Item = Object>) -> Catalog {
         let mut objects: Vec<Object> = objects.into_iter().collect();
         objects.sort_unstable();
         Catalog { objects }
     }
 
-    /// Its objects, sorted by kind and identity.
+    /// The objects, sorted by kind and identity.
     pub fn objects(&self) -> &[Object] {
         &self.objects
     }
 
-    /// The object of a kind and an identity.
+    /// The object with this kind and identity.
     pub fn find(&self, kind: Kind, identity: &str) -> Option<&Object> {
         let place = self.objects.binary_search_by(|object| object.key().cmp(&(kind, identity)));
         place.ok().map(|place| &self.objects[place])
     }
 
-    /// The same without the objects that any of the patterns matches.
+    /// Removes the objects that any of the patterns matches.
     pub fn ignoring(mut self, patterns: &[Pattern]) -> Catalog {
         self.objects.retain(|object| !patterns.iter().any(|pattern| pattern.matches(object)));
         self
     }
 
-    /// The same without the objects of these kinds.
+    /// Removes the objects of these kinds.
     pub fn without(mut self, kinds: &[Kind]) -> Catalog {
         self.objects.retain(|object| !kinds.contains(&object.kind));
         self
     }
 
-    /// The same without the order of the columns of tables: for where a column may have been made again, which PostgreSQL
-    /// puts at the end.
+    /// Ignores the order of table columns, for comparisons after a column may have been recreated: PostgreSQL
+    /// puts it last.
     pub fn without_order_of_columns(mut self) -> Catalog {
         for object in self.objects.iter_mut().filter(|object| object.kind.has_columns()) {
             let lines = object.definition.lines().filter(|line| !is_column(line));
@@ -132,18 +133,18 @@ impl Catalog {
         self
     }
 
-    /// What leads from this catalog to another one: added is what only the other one has.
+    /// The changes from this catalog to another. `Added` means that only the other one has the object.
     pub fn differences(&self, other: &Catalog) -> Differences {
         differences(&self.objects, &other.objects)
     }
 
-    /// One value for all of it: SHA-256 over the kinds, identities and definitions of its objects. Two catalogs without
-    /// differences, read in the same scope from servers of the same major version, have the same one.
+    /// SHA-256 over the kinds, identities and definitions of all objects. Two catalogs without differences
+    /// have the same fingerprint if they were read in the same scope from servers of the same major version.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         for object in &self.objects {
             for text in [object.kind.word(), &object.identity, &object.definition] {
-                // The length first: no two lists of texts give the same bytes.
+                // The length comes first, so that no two lists of texts give the same bytes.
                 hasher.update((text.len() as u64).to_be_bytes());
                 hasher.update(text.as_bytes());
             }

@@ -1,15 +1,17 @@
-//! Patterns of what is not to be looked at.
+//! Patterns of objects to ignore.
 
 use crate::objects::kind::Kind;
 use crate::objects::object::Object;
 use std::fmt;
 use std::str::FromStr;
 
-/// Names objects by their identity: `public.tmp_*`, or of one kind only `index:public.*_tmp_idx`, `materialized_view:*`.
+/// Selects objects by identity: `public.tmp_*`, or of one kind only: `index:public.*_tmp_idx`,
+/// `materialized_view:*`.
 ///
-/// `*` stands for any text, dots included, `?` for any one character, and a backslash takes the meaning from the character
-/// behind it. A pattern that matches a table matches its columns, indexes and all else that is of the table, if it names no
-/// kind. Comments and privileges are matched by the identity of what they are on, with or without its kind before it.
+/// `*` matches any text, dots included; `?` matches any one character; a backslash escapes the character
+/// after it. A pattern without a kind that matches a table also matches its columns, its indexes and
+/// everything else that is part of it. Comments and privileges match by the identity of their object, with or
+/// without its kind before it.
 ///
 /// # Examples
 ///
@@ -41,7 +43,7 @@ enum PatternPart {
     Any,
 }
 
-/// A pattern names a kind that there is not.
+/// A pattern names an unknown kind.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", migrate_core::clean!(
         "there is no kind of object called `{kind}` in the pattern `{pattern}`\n\
@@ -51,7 +53,7 @@ enum PatternPart {
 pub struct InvalidPattern {
     /// The whole pattern.
     pub pattern: String,
-    /// What stands before its colon.
+    /// The text before its colon.
     pub kind: String,
 }
 
@@ -93,7 +95,7 @@ fn parts(glob: &str) -> Vec<PatternPart> {
 }
 
 impl Pattern {
-    /// Whether it matches an object, or what the object is a part of.
+    /// True if the pattern matches the object, or the object that it is part of.
     pub fn matches(&self, object: &Object) -> bool {
         if self.kind.is_some_and(|kind| kind != object.kind()) {
             return false;
@@ -106,7 +108,8 @@ impl Pattern {
         [Some(object.identity()), on, table].into_iter().flatten().any(|text| self.matches_text(text))
     }
 
-    /// The usual walk with one place to go back to: the last `*`, which takes one character more each time.
+    /// The usual matching loop with one backtrack point: the last `*`, which takes one more character each
+    /// time.
     fn matches_text(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut part) = (0, 0);

@@ -1,4 +1,5 @@
-//! Runs and migrations as counters and histograms of `metrics`. What each of them means stands in `docs/observability.md`.
+//! Runs and migrations as counters and histograms of `metrics`. `docs/observability.md` explains each of
+//! them.
 
 use crate::error::Error;
 use crate::observe::outcome::Outcome;
@@ -22,7 +23,7 @@ const MIGRATION_STARTED: &str = "migrate_migration_started_timestamp_seconds";
 const SERVER_MESSAGES: &str = "migrate_server_messages_total";
 const PENDING: &str = "migrate_pending_migrations";
 
-/// Tells a recorder what they are. A recorder may be installed at any time, so each run does.
+/// Describes the metrics to the recorder. Each run does so, because a recorder may be installed at any time.
 fn describe() {
     describe_counter!(RUNS, Unit::Count, "Runs that ended, by what they came to.");
     describe_histogram!(RUN_DURATION, Unit::Seconds, "How long runs took, waits included.");
@@ -59,7 +60,7 @@ fn describe() {
     describe_gauge!(PENDING, Unit::Count, "Migrations of the set that are not applied, as last seen.");
 }
 
-/// Counts what happens in a run.
+/// Measures a run.
 pub(crate) struct Meter<'s> {
     set: &'s Set,
     began: Instant,
@@ -74,7 +75,7 @@ impl<'s> Meter<'s> {
         meter
     }
 
-    /// Counters that are there before they count: of one that begins with 1, nobody sees the increase.
+    /// Counters are registered at zero: a counter that first appears as 1 shows no increase.
     fn begin_at_zero(&self) {
         for outcome in Outcome::ALL {
             counter!(RUNS, "set" => self.set(), "outcome" => outcome.word()).increment(0);
@@ -92,14 +93,14 @@ impl<'s> Meter<'s> {
         self.set.name().to_owned()
     }
 
-    /// The name of a migration as a label. Only the set bounds how many there are: what an older binary reverts of a newer
-    /// release is not in it.
+    /// The name of a migration as a label. Only the set bounds the number of labels; a migration of a newer
+    /// release that an older binary reverts is not in it.
     fn label(&self, name: &str) -> String {
         let is_known = self.set.iter().any(|migration| migration.name() == name);
         if is_known { name.to_owned() } else { "other".to_owned() }
     }
 
-    /// Takes note of an event.
+    /// Handles an event.
     pub(crate) fn event(&self, event: &Event<'_>) {
         let set = self.set();
         match event {
@@ -134,7 +135,7 @@ impl<'s> Meter<'s> {
         }
     }
 
-    /// Takes note of what the run came to.
+    /// Records the outcome of the run.
     pub(crate) fn end(&mut self, run: &Result<Report, Error>) {
         self.has_ended = true;
         self.count(Outcome::of(run));
@@ -144,7 +145,7 @@ impl<'s> Meter<'s> {
             Err(Error::LockWait { waited, .. }) => (*waited, None),
             Err(_) => (Duration::ZERO, None),
         };
-        // A boot with nothing to do neither has the lock nor waits for it.
+        // A boot with nothing to do neither takes the lock nor waits for it.
         if !waited.is_zero() || report.is_some_and(|report| !report.is_noop()) {
             histogram!(LOCK_WAIT, "set" => self.set()).record(waited);
         }
@@ -170,7 +171,7 @@ impl Drop for Meter<'_> {
     }
 }
 
-/// Takes note of where a database stands.
+/// Records the position of a database.
 pub(crate) fn position(set: &Set, position: &SetPosition) {
     describe();
     match position {
@@ -180,7 +181,7 @@ pub(crate) fn position(set: &Set, position: &SetPosition) {
     }
 }
 
-/// Takes note of when something began: a rule for alerts takes the difference to the time of its own clock.
+/// Records when something began. An alert rule subtracts it from its own clock's time.
 fn set_started(name: &'static str, set: &str) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     gauge!(name, "set" => set.to_owned()).set(now.as_secs_f64());
@@ -195,10 +196,10 @@ fn set_pending(set: &Set, pending: usize) {
     gauge!(PENDING, "set" => set.name().to_owned()).set(pending as f64);
 }
 
-/// The words for what may be slow.
+/// The labels of activities that may be slow.
 const WORK: &[&str] = &["lock", "statement", "around", "migration", "run", "batch"];
 
-/// Whether anybody keeps what is measured. Where no recorder is installed there is one that does nothing, and holds nothing.
+/// True if a recorder is installed. The default one does nothing, and costs nothing.
 pub(crate) fn is_listening() -> bool {
     metrics::with_recorder(|recorder| size_of_val(recorder) > 0)
 }

@@ -1,4 +1,4 @@
-//! Who hears of a run: the callback, and what the features `tracing` and `metrics` add.
+//! Listeners of a run: the callback, and those of the features `tracing` and `metrics`.
 
 #[cfg(feature = "metrics")]
 pub(crate) mod meter;
@@ -9,7 +9,7 @@ pub(crate) mod trace;
 
 use migrate_core::engine::event::{Event, Observer};
 
-/// Passes the events of a run on.
+/// Passes the events of a run to all listeners.
 pub(crate) struct Listeners<'c> {
     pub(crate) callback: Callback<'c>,
     #[cfg(feature = "tracing")]
@@ -18,10 +18,10 @@ pub(crate) struct Listeners<'c> {
     pub(crate) meter: crate::observe::meter::Meter<'c>,
 }
 
-/// A callback of the caller's.
+/// A caller's callback.
 pub(crate) type OnEvent = dyn Fn(&Event<'_>) + Send + Sync;
 
-/// A callback of the caller's, if there is one.
+/// The caller's callback, if any.
 pub(crate) struct Callback<'c>(pub(crate) Option<&'c OnEvent>);
 
 impl Observer for Callback<'_> {

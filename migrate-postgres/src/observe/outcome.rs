@@ -1,25 +1,25 @@
-//! What a run came to, in words that telemetry can group by.
+//! Outcomes of a run, in words that telemetry can group by.
 
 use crate::error::{Error, ErrorClass};
 #[cfg(feature = "metrics")]
 use migrate_core::Report;
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Something was done.
+    /// The run did something.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
     Done,
-    /// There was nothing to do.
+    /// The run had nothing to do.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
     NothingToDo,
-    /// History and set contradict each other, or what was asked for can't be done.
+    /// History and set contradict each other, or the request is impossible.
     Refused,
-    /// Somebody else kept the migration lock for too long.
+    /// Another session held the migration lock for too long.
     LockNotGot,
     /// A migration failed.
     Failed,
-    /// Something else went wrong: no connection, say.
+    /// Any other failure, for example no connection.
     Error,
     /// The run's future was dropped.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "spans only tell of errors"))]
@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes.
     #[cfg(feature = "metrics")]
     pub(crate) const ALL: [Outcome; 7] = [
         Outcome::Done,

@@ -1,7 +1,7 @@
 //! Runs, migrations and statements as spans of `tracing`, and their events.
 //!
 //! The fields have the names of OpenTelemetry's conventions for database clients
-//! (<https://opentelemetry.io/docs/specs/semconv/db/postgresql/>), where those have one.
+//! (<https://opentelemetry.io/docs/specs/semconv/db/postgresql/>), where those define one.
 
 use crate::connection::target::Target;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use tracing::{Instrument, Span, debug, debug_span, error, info, info_span, warn}
 /// The target of all spans and events.
 const TARGET: &str = "migrate_postgres";
 
-/// What is known of the server and the database without asking.
+/// The server and the database, as far as they are known without a query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Address {
     database: Option<String>,
@@ -28,9 +28,9 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Where a target leads, if it says so. Of several servers nobody knows which one it will be.
+    /// The address of a target, if it has one. With several servers, the one that will answer is unknown.
     fn of<T: Target + ?Sized>(target: &T) -> Address {
-        // A URL that can't be read is told of when it is opened.
+        // An invalid URL is reported when it is opened.
         let config = target.to_config().ok().flatten();
         config.map_or_else(Address::default, |config| Address::of_config(&config))
     }
@@ -53,7 +53,7 @@ impl Address {
     }
 }
 
-/// A span with the fields that every span of a run has, and these.
+/// A span with the fields that all spans of a run share, and the given ones.
 macro_rules! database_span {
     ($span:ident, $address:expr, $parent:expr, $name:literal, $($fields:tt)*) => {
         $span!(
@@ -72,7 +72,7 @@ macro_rules! database_span {
     };
 }
 
-/// The span of a run, and what of it stands in those of its migrations.
+/// The span of a run, and the fields that it shares with the spans of its migrations.
 pub(crate) struct RunSpan {
     span: Span,
     address: Arc<Address>,
@@ -94,13 +94,13 @@ impl RunSpan {
         RunSpan { span, address }
     }
 
-    /// What hears the events of the run.
+    /// The listener for the run's events.
     pub(crate) fn trace(&self, shows_text: bool) -> Trace {
         let (run, address) = (self.span.clone(), self.address.clone());
         Trace { run, address, shows_text, step: None, statement: None }
     }
 
-    /// Takes the run within its span, and notes there what it came to.
+    /// Executes the run within its span, and records the outcome there.
     pub(crate) async fn enclose(
         self,
         run: impl Future<Output = Result<Report, Error>>,
@@ -116,7 +116,7 @@ impl RunSpan {
     }
 }
 
-/// Marks a span as that of something that failed: by the server's SQLSTATE, or else by a word for the kind of failure.
+/// Marks a span as failed: with the server's SQLSTATE, or else a word for the kind of failure.
 fn fail(span: &Span, sqlstate: Option<&str>, kind: &str) {
     if let Some(code) = sqlstate {
         span.record("db.response.status_code", code);
@@ -125,7 +125,7 @@ fn fail(span: &Span, sqlstate: Option<&str>, kind: &str) {
     span.record("otel.status_code", "ERROR");
 }
 
-/// Makes spans of migrations and statements from the events of a run, and passes the events on in them.
+/// Makes spans of migrations and statements from a run's events, and emits the events inside them.
 pub(crate) struct Trace {
     run: Span,
     address: Arc<Address>,
@@ -135,7 +135,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Takes note of an event.
+    /// Handles an event.
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::StepStarted { name, action, .. } => self.begin_step(name, action.word()),
@@ -199,7 +199,7 @@ impl Trace {
     }
 }
 
-/// Passes an event on.
+/// Emits an event.
 fn tell(event: &Event<'_>) {
     match event {
         Event::StepStarted { name, .. } => {
@@ -267,7 +267,7 @@ fn tell(event: &Event<'_>) {
     }
 }
 
-/// Passes on what the server said: a warning as one.
+/// Emits a server message; a warning is emitted as a warning.
 fn server_said(
     message: &ServerMessage,
     name: &str,
@@ -296,7 +296,7 @@ fn server_said(
     }
 }
 
-/// The migration and the statement that something is about.
+/// The migration and the statement that an activity is about.
 fn place<'a>(work: &Activity<'a>) -> (Option<&'a str>, Option<usize>) {
     match work {
         Activity::Statement(running) => (Some(running.name), Some(running.number)),
@@ -307,7 +307,7 @@ fn place<'a>(work: &Activity<'a>) -> (Option<&'a str>, Option<usize>) {
     }
 }
 
-/// Whether anybody hears the least of the warnings.
+/// True if a subscriber listens to any warning.
 pub(crate) fn is_listening() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::WARN)
 }

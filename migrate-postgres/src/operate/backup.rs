@@ -1,4 +1,4 @@
-//! Backups by hand, and those that were made.
+//! Backups on request, before a run, and the list of those made.
 
 use crate::backup::{Backup, Making, ask, read, table};
 use crate::connection::target::Target;
@@ -11,27 +11,30 @@ use migrate_core::engine::Progress;
 use tokio_postgres::Client;
 
 impl Migrator {
-    /// Dumps the database by `pg_dump -Fc` into a folder before anything is applied or reverted; not where there is nothing to
-    /// do. No usable `pg_dump`, or too little space, stops the run before it changes anything.
+    /// Dumps the database with `pg_dump -Fc` into a folder before anything is applied or reverted, and makes
+    /// no dump if nothing is pending. If no usable `pg_dump` is found, or space is short, the run stops
+    /// before it changes anything.
     ///
-    /// The dump is made under the migration lock: of several replicas that begin at once one makes it, and the others wait for as long as it
-    /// takes, within their [`lock_wait`](Migrator::lock_wait). That is for a step of a deployment rather than for the boot of a
-    /// service. Its name and size are kept in the table `migrate_backup` beside the history: [`list_backups`](Migrator::list_backups). The
-    /// target has to be a URL or a `Config`.
+    /// The dump is made under the migration lock: of several replicas that start at once, one makes it, and
+    /// the others wait until it is done, within their [`lock_wait`](Migrator::lock_wait). This suits a
+    /// deployment step better than a service's boot. The table `migrate_backup` beside the history records
+    /// the file's name and size: [`list_backups`](Migrator::list_backups). The target has to be a URL or a
+    /// `Config`.
     pub fn backup_before(mut self, backups: impl Into<Backups>) -> Migrator {
         self.settings.backups = Some(backups.into());
         self
     }
 
-    /// Dumps the database now, whatever is pending, and records that. Takes no lock but those of reading.
+    /// Dumps the database now, whether or not migrations are pending, and records the dump. Takes only read
+    /// locks.
     ///
     /// # Errors
     ///
-    /// [`Error::Backup`], and see [`Error`] as far as reading goes.
+    /// [`Error::Backup`], and the errors of reading: see [`Error`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends `pg_dump`, and removes what it has written.
+    /// Dropping the future ends `pg_dump`, and removes its partial file.
     ///
     /// # Examples
     ///
@@ -57,11 +60,12 @@ impl Migrator {
         making.make(&mut Progress::new(&mut observer, 0)).await
     }
 
-    /// The backups that were made of this set's database, before runs and by [`backup`](Migrator::backup), oldest first.
+    /// The backups of this set's database, made before runs and by [`backup`](Migrator::backup), oldest
+    /// first.
     ///
     /// # Errors
     ///
-    /// See [`Error`], as far as reading goes.
+    /// The errors of reading: see [`Error`].
     pub async fn list_backups<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<Backup>, Error> {
         let session = target.open().await?;
         let listed = match SessionInfo::take(&session, &self.settings).await {
@@ -72,7 +76,7 @@ impl Migrator {
         listed
     }
 
-    /// The same over an open connection.
+    /// The same list over an open connection.
     pub(crate) async fn backups_listed(
         &self,
         client: &Client,

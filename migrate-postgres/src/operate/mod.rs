@@ -1,12 +1,12 @@
-//! What an operator asks before and after a run.
+//! Tools for an operator, before and after a run.
 //!
 //! | question | call |
 //! |---|---|
-//! | what is pending, what does it lock, and how large is that now? | [`Migrator::explain`] |
+//! | what is pending, what does it lock, and how large are the tables now? | [`Migrator::explain`] |
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
-//! | is now a good time? | [`Migrator::preflight`] |
-//! | how does one get back? | [`Migrator::backup_before`], [`Migrator::backup`] |
-//! | how does it all stand, on one page to hand on? | [`Migrator::database_report`], feature `report` |
+//! | is it safe to migrate now? | [`Migrator::preflight`] |
+//! | how do we get back? | [`Migrator::backup_before`], [`Migrator::backup`] |
+//! | what is the overall state, on one page to share? | [`Migrator::database_report`], feature `report` |
 //!
 //! Everything returns plain data that [`Display`](std::fmt::Display) shows; nothing is printed.
 //!

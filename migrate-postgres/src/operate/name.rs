@@ -1,7 +1,7 @@
-//! Names as statements write them.
+//! Names in statements.
 
-/// The parts of a name as a statement writes it, folded and without their quotes as the server reads them:
-/// `App."By name"` is `app` and `By name`. None for what is no such name, `U&"…"` among it.
+/// The parts of a name in a statement, folded and unquoted as the server reads them: `App."By name"` is `app`
+/// and `By name`. None for anything else, including `U&"…"`.
 pub(super) fn parts(written: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = written;
@@ -18,7 +18,7 @@ pub(super) fn parts(written: &str) -> Option<Vec<String>> {
     }
 }
 
-/// A part up to its closing quote, and what is behind it.
+/// A part up to its closing quote, and the rest.
 fn quoted_part(quoted: &str) -> Option<(String, &str)> {
     let mut part = String::new();
     let mut rest = quoted;
@@ -35,7 +35,8 @@ fn quoted_part(quoted: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A part without quotes: only ASCII is folded in UTF-8 databases (`downcase_identifier` in the server's `scansup.c`).
+/// An unquoted part: only ASCII is folded in UTF-8 databases (`downcase_identifier` in the server's
+/// `scansup.c`).
 fn plain_part(rest: &str) -> Option<(String, &str)> {
     let end = rest.find(['.', '"', '&']).unwrap_or(rest.len());
     let (part, behind) = rest.split_at(end);

@@ -1,4 +1,4 @@
-//! Running what is pending for real, and rolling it back.
+//! Rehearsals: running pending migrations for real, and rolling them back.
 
 use super::explain::first_line;
 use super::taken::{HELD, TakenLock, Watch};
@@ -26,19 +26,19 @@ use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::error::SqlState;
 
-/// What the pending migrations did before they were rolled back.
+/// The effects of the pending migrations before they were rolled back.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Rehearsal {
     /// The set.
     pub set: String,
-    /// The steps that were rehearsed, in order; the last one as far as it came.
+    /// The rehearsed steps, in order; the last one as far as it got.
     pub steps: Vec<RehearsedStep>,
-    /// Why it went no further, if it did not come to the end.
+    /// The reason why it stopped early, if it did.
     pub stopped: Option<RehearsalStopped>,
-    /// The names of the migrations that were not run, in order: what a run would go on with.
+    /// The names of the migrations that were not run, in order: where a run would continue.
     pub left_out: Vec<String>,
-    /// How long it took, and so how long the locks were held at most.
+    /// The duration, which is also the longest that any lock was held.
     pub took: Duration,
 }
 
@@ -52,7 +52,7 @@ pub struct RehearsedStep {
     pub name: String,
     /// The file, relative to the migration directory.
     pub path: String,
-    /// The statements that were done, in order.
+    /// The statements that ran, in order.
     pub statements: Vec<RehearsedStatement>,
 }
 
@@ -60,44 +60,45 @@ pub struct RehearsedStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RehearsedStatement {
-    /// Its place in the script, from 1.
+    /// Its number in the script, from 1.
     pub number: usize,
     /// The line of its first token in the file, from 1.
     pub line: u32,
-    /// Its text, secrets left out.
+    /// Its text, without secrets.
     pub text: String,
-    /// How long it took, one round trip included.
+    /// Its duration, one round trip included.
     pub took: Duration,
-    /// The locks that it took on what was there before, and that no earlier statement of the rehearsal held already.
+    /// The locks that it took on existing relations, unless an earlier statement of the rehearsal already
+    /// held them.
     pub locks: Vec<TakenLock>,
-    /// The relations that it rewrote, with their schemas: tables, and indexes that were built anew.
+    /// The relations that it rewrote, with their schemas: tables, and rebuilt indexes.
     pub rewritten: Vec<String>,
 }
 
-/// Why a rehearsal did not come to the end.
+/// The reason why a rehearsal stopped early.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RehearsalStopped {
-    /// A migration runs statement by statement, outside of any transaction: it and what comes after it were left out.
+    /// A migration runs statement by statement, outside any transaction. It and all later ones were left out.
     Refuses {
         /// Its name.
         name: String,
         /// How many steps were left out, itself included.
         left_out: usize,
     },
-    /// A migration uses a value that an earlier one adds to an enum, which takes a commit in between. It and what comes after
-    /// it were left out.
+    /// A migration uses an enum value that an earlier one adds, which requires a commit in between. It and
+    /// all later ones were left out.
     NeedsCommit {
         /// Its name.
         name: String,
         /// How many steps were left out, itself included.
         left_out: usize,
     },
-    /// The time was up.
+    /// The time limit was reached.
     TimeUp {
-        /// The migration that was under way.
+        /// The migration that was running.
         name: String,
-        /// How much time there was.
+        /// The limit.
         limit: Duration,
     },
     /// A migration failed.
@@ -105,24 +106,25 @@ pub enum RehearsalStopped {
 }
 
 impl Migrator {
-    /// Runs the pending migrations for real, in one transaction that is rolled back, and tells what each statement locked and
-    /// rewrote and how long it took.
+    /// Runs the pending migrations for real in one transaction that is rolled back, and reports each
+    /// statement's locks, rewrites and duration.
     ///
-    /// Its locks are held until the end, so it stands in the way of others as long as it lasts: `limit` bounds all of it, and
-    /// [`lock_timeout`](Migrator::lock_timeout) or the script's own each wait. It holds the migration lock meanwhile, and waits
-    /// for nobody who has it. Nothing is left, except that sequences have moved on, that dead rows wait for `VACUUM`, and what
-    /// scripts do outside of the database's transactions (files, other servers).
+    /// Its locks are held until the end, so it blocks other sessions meanwhile: `limit` bounds the whole
+    /// rehearsal, and [`lock_timeout`](Migrator::lock_timeout), or the script's own, each wait. It holds the
+    /// migration lock, and does not wait for another holder. Nothing remains, except advanced sequences, dead
+    /// rows that wait for `VACUUM`, and effects of scripts outside the database's transactions (files, other
+    /// servers).
     ///
-    /// Each migration finds the session as it finds it in a run: with the settings and the role of its beginning, its timeouts,
-    /// constraints deferred that are initially so, and its verify script behind what was deferred. That all share a transaction shows
-    /// in `now()`, and in temporary tables that a COMMIT would drop.
+    /// Each migration starts with the session as in a run: with its initial settings and role, its timeouts,
+    /// and initially deferred constraints deferred; its verify script runs after the deferred work. The
+    /// shared transaction shows only in `now()`, and in temporary tables that a COMMIT would drop.
     ///
-    /// Migrations that run statement by statement can't be rehearsed: the first of them and all that come after it are left
-    /// out, which [`Rehearsal::stopped`] and [`Rehearsal::left_out`] say.
+    /// Migrations that run statement by statement can't be rehearsed. The first of them and all later ones
+    /// are left out: see [`Rehearsal::stopped`] and [`Rehearsal::left_out`].
     ///
     /// # Errors
     ///
-    /// See [`Error`]. That a migration fails is no error here: [`RehearsalStopped::Failed`] tells.
+    /// See [`Error`]. A migration that fails is not an error here, but [`RehearsalStopped::Failed`].
     ///
     /// # Examples
     ///
@@ -146,7 +148,8 @@ impl Migrator {
         let mut session = target.open().await?;
         let started = Instant::now();
         check_free(&session).await?;
-        // Never unmarked: a pool does not get back what scripts have done to a session beyond its transaction.
+        // Stays marked: scripts may have changed the session beyond its transaction, so a pool must not get
+        // it back.
         session.mark("ROLLBACK");
         let session_info = SessionInfo::take(&session, &self.settings).await?;
         let rehearsed = self.rehearse_in(&session, &session_info, &steps, started, limit).await;
@@ -156,7 +159,7 @@ impl Migrator {
         Ok(rehearsal)
     }
 
-    /// Rehearses steps in a transaction that it begins.
+    /// Rehearses steps in a transaction that this function begins.
     async fn rehearse_in(
         &self,
         session: &Session<'_>,
@@ -200,7 +203,7 @@ impl Migrator {
     }
 }
 
-/// Whether the session is in no transaction of its owner's, which our ROLLBACK would end.
+/// Refuses a session in its owner's transaction, which our ROLLBACK would end.
 async fn check_free(session: &Session<'_>) -> Result<(), Error> {
     let answer = session.simple_query(&format!("SELECT {IS_FREE}")).await.map_err(failed)?;
     let is_free = Answers::of(answer).next().first().is_some_and(|row| is_true(row, 0));
@@ -211,18 +214,18 @@ fn failed(source: tokio_postgres::Error) -> Error {
     Error::server("rehearsing", source)
 }
 
-/// Whether a step commits before its end, or can't be in a transaction.
+/// True if a step commits before its end, or can't run in a transaction.
 fn refuses(step: &Step<'_>) -> bool {
     step.script().is_some_and(|script| script.transaction() != TransactionMode::Block)
 }
 
-/// A rehearsal under way.
+/// A rehearsal in progress.
 struct Rehearsing {
     done: Vec<RehearsedStep>,
     watch: Watch,
     started: Instant,
     limit: Duration,
-    /// How long a statement may take where its script does not say.
+    /// The limit of a statement whose script sets none.
     timeout: Duration,
 }
 
@@ -236,8 +239,8 @@ impl Rehearsed for Rehearsing {
         });
     }
 
-    /// What is left of the time, and a millisecond: who it cancels has had the limit. Or less, where the script or a run says
-    /// so.
+    /// A statement timeout of the remaining time plus a millisecond, so that a canceled statement has
+    /// certainly used up the limit. Shorter if the script or the run says so.
     fn bound(&self, options: &Options) -> Option<String> {
         let own = options.statement_timeout.unwrap_or(self.timeout);
         let left = self.limit.saturating_sub(self.started.elapsed()).as_millis();
@@ -259,7 +262,7 @@ impl Rehearsed for Rehearsing {
 }
 
 impl Rehearsing {
-    /// Why it went no further, and the first step that was not run.
+    /// The reason why it stopped, and the first step that was not run.
     fn stopped(
         &self,
         error: ApplyError,
@@ -340,7 +343,7 @@ impl Explain for RehearsalStopped {
         Left::Nothing
     }
 
-    /// A rehearsal changes nothing, whatever stops it: the report around it says so.
+    /// A rehearsal changes nothing, however it stops; the report around it says so.
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         if let RehearsalStopped::TimeUp { .. } = self { write!(f, "; {}", self.left()) } else { Ok(()) }
     }

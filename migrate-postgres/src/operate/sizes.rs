@@ -1,4 +1,4 @@
-//! How large relations are now.
+//! The current sizes of relations.
 
 use super::name::parts;
 use crate::connection::protect;
@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// How large a relation is now.
+/// The current size of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelationSize {
-    /// Its name with its schema, without quotes.
+    /// The name with its schema, unquoted.
     pub name: String,
-    /// Its number in the catalog `pg_class`.
+    /// Its oid.
     pub oid: u32,
-    /// What it takes on disk, with its indexes and TOAST tables (`pg_total_relation_size`), and those of its partitions. Where
-    /// somebody holds the table so that it can't be measured, what `VACUUM` or `ANALYZE` last saw of it.
+    /// Its size on disk with indexes and TOAST tables (`pg_total_relation_size`), partitions included. If
+    /// another session's lock prevents measuring, the size that `VACUUM` or `ANALYZE` last recorded.
     pub bytes: u64,
-    /// How many rows it had when it was last vacuumed or analyzed (`pg_class.reltuples`); none when it never was.
+    /// The number of rows at the last vacuum or analyze (`pg_class.reltuples`); none if there never was one.
     pub rows: Option<u64>,
 }
 
@@ -34,10 +34,12 @@ impl fmt::Display for RelationSize {
     }
 }
 
-/// The sizes of the relations of these names, as statements write them; those that don't exist are left out.
+/// The sizes of the relations with these names, as statements write them; names of missing relations are
+/// omitted.
 ///
-/// The catalogs are searched rather than asked by `to_regclass`, which fails for a schema that the role may not use. Measuring
-/// opens the relation, and waits no longer than `patience` for somebody who holds it exclusively.
+/// This searches the catalogs instead of calling `to_regclass`, which fails for a schema that the role may
+/// not use. Measuring opens the relation, and waits at most `patience` for a session that holds it
+/// exclusively.
 pub(super) async fn sizes<'n>(
     client: &Client,
     names: impl Iterator<Item = &'n str>,
@@ -57,7 +59,7 @@ pub(super) async fn sizes<'n>(
     rows.map_err(|source| Error::server("looking at the sizes of tables", source))
 }
 
-/// A name to be looked up, as a row of `VALUES`.
+/// A name to look up, as a row of `VALUES`.
 fn wanted(written: &str) -> Option<String> {
     let mut parts = parts(written)?;
     let (name, schema) = (parts.pop()?, parts.pop());
@@ -78,7 +80,7 @@ async fn ask(
     size: &str,
     patience: Duration,
 ) -> Result<BTreeMap<String, RelationSize>, tokio_postgres::Error> {
-    // A message is one transaction, for which the setting lasts.
+    // A message is one transaction, and the setting lasts as long.
     let sql = format!(
         "{no_timeouts}; SELECT pg_catalog.set_config('lock_timeout', '{}', true); \
          SELECT w.written, n.nspname || '.' || c.relname, c.oid, s.bytes, s.rows \

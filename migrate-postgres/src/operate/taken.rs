@@ -1,4 +1,4 @@
-//! What a session holds and has rewritten, as the catalogs show it.
+//! The locks and rewrites of a session, as the catalogs show them.
 
 use crate::sql::answers::{Answers, parsed, text};
 use migrate_core::sql::LockMode;
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use tokio_postgres::{Client, SimpleQueryRow};
 
-/// A lock that was really taken.
+/// A lock that was actually taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TakenLock {
-    /// The relation with its schema, without quotes.
+    /// The relation with its schema, unquoted.
     pub relation: String,
-    /// The table, where the relation is an index of it.
+    /// The table, if the relation is one of its indexes.
     pub table: Option<String>,
     /// The strongest mode.
     pub mode: LockMode,
@@ -28,36 +28,36 @@ impl fmt::Display for TakenLock {
     }
 }
 
-/// A relation that was there before.
+/// A relation that existed before.
 #[derive(Debug)]
 struct Known {
     name: String,
-    /// The table that it is an index of.
+    /// The table, if this is one of its indexes.
     table: Option<String>,
     filenode: u32,
 }
 
-/// What was there before, and what is held and rewritten since.
+/// The relations that existed before, and the locks and rewrites since.
 #[derive(Debug)]
 pub(super) struct Watch {
     known: BTreeMap<u32, Known>,
     held: BTreeMap<u32, LockMode>,
 }
 
-/// Relations of users, by number: those of the system are below 16384 (`FirstNormalObjectId` in `transam.h`).
+/// Users' relations, by oid: those of the system are below 16384 (`FirstNormalObjectId` in `transam.h`).
 const KNOWN: &str = "SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode, tn.nspname || '.' || t.relname \
                      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                      LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
                      LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE c.oid >= 16384";
 
-/// What this session has locked. Whatever it has rewritten is among it.
+/// The locks of this session. They cover everything that it has rewritten.
 pub(super) const HELD: &str = "SELECT l.relation, l.mode, c.relfilenode FROM pg_catalog.pg_locks l \
                     LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation \
                     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted \
                     AND l.relation >= 16384";
 
 impl Watch {
-    /// Looks at what is there.
+    /// Reads the existing relations.
     pub(super) async fn begin(client: &Client) -> Result<Watch, tokio_postgres::Error> {
         let rows = Answers::of(client.simple_query(KNOWN).await?).next();
         let known = rows.iter().filter_map(|row| {
@@ -68,8 +68,8 @@ impl Watch {
         Ok(Watch { known: known.collect(), held: BTreeMap::new() })
     }
 
-    /// What was locked, or locked more strongly, and what was rewritten since the last look, by the answer to [`HELD`]. What was
-    /// not there at the beginning is left out: nobody else can see it.
+    /// New or stronger locks, and rewrites, since the last call, from the answer to [`HELD`]. Relations
+    /// created since the beginning are omitted: no other session can see them.
     pub(super) fn seen(&mut self, rows: &[SimpleQueryRow]) -> (Vec<TakenLock>, Vec<String>) {
         let (mut taken, mut rewritten) = (BTreeMap::new(), Vec::new());
         for row in rows {

@@ -1,4 +1,4 @@
-//! Collecting what a report holds.
+//! Collecting the contents of a report.
 
 use super::{DatabaseReport, Diagram, ReportOptions};
 use crate::connection::protect;
@@ -14,16 +14,17 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Config};
 
 impl Migrator {
-    /// What stands in a database and in its history: where each migration stands, what was tried, what is pending with its locks
-    /// and the sizes of tables, the tables with their foreign keys, and drift where that is asked for.
+    /// Reports the state of a database and its history: the status of each migration, all attempts, pending
+    /// migrations with their locks and table sizes, the tables with their foreign keys, and drift if
+    /// requested.
     ///
-    /// Nothing is written, and no lock is taken but those of reading. Where a run is going on meanwhile, sizes, tables and drift
-    /// may be of a later moment than the history.
+    /// Nothing is written, and only read locks are taken. During a run, sizes, tables and drift may be of a
+    /// later moment than the history.
     ///
     /// # Errors
     ///
-    /// See [`Error`] as far as reading goes. That a run would be refused, and that the drift can't be found out, are no
-    /// errors: the report says so.
+    /// The errors of reading: see [`Error`]. A run that would be refused, and drift that can't be determined,
+    /// are not errors: the report states them.
     ///
     /// # Examples
     ///
@@ -82,7 +83,7 @@ impl Migrator {
     }
 }
 
-/// Which database it is.
+/// The identity of the database.
 struct DatabaseIdentity {
     url: String,
     database: String,
@@ -91,7 +92,7 @@ struct DatabaseIdentity {
     made_at: SystemTime,
 }
 
-/// A role that may connect by another one's rights may not measure.
+/// A role that may connect with another role's privileges may not be allowed to measure sizes.
 const PLACE: &str = "SELECT pg_catalog.current_database(), current_user, pg_catalog.current_setting('server_version'), \
                      pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(), \
                      CASE WHEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CONNECT') \
@@ -103,7 +104,7 @@ async fn ask(client: &Client, config: Option<Config>) -> Result<DatabaseIdentity
     let row = rows.first();
     let value = |column| row.and_then(|row| text(row, column)).unwrap_or_default().to_owned();
     let database = value(0);
-    // A client or a pool does not say how it connected; the server knows where it was reached.
+    // A client or a pool does not expose its address, but the server knows the one it was reached at.
     let config = config.unwrap_or_else(|| {
         let mut config = Config::new();
         config.user(value(1));

@@ -1,9 +1,9 @@
-//! What a report comes to.
+//! The overall health of a database.
 
 use crate::{AttemptOutcome, MigrationStatus, Status, StatusRow};
 use std::fmt;
 
-/// What a report comes to, from good to bad.
+/// The overall health of a database, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DatabaseHealth {
@@ -13,9 +13,9 @@ pub enum DatabaseHealth {
     Pending,
     /// Set and history contradict each other: a run would be refused.
     Refused,
-    /// The next migration failed when it was last tried.
+    /// The next migration failed at its last attempt.
     Failed,
-    /// A migration stands between two of its statements, and only a look tells whether the next one was done.
+    /// A migration stopped between two statements, and the outcome of the next one is unknown.
     InDoubt,
 }
 
@@ -26,7 +26,7 @@ impl DatabaseHealth {
         if is_refused { worst.max(DatabaseHealth::Refused) } else { worst }
     }
 
-    /// A word for programs: `up_to_date`.
+    /// A machine-readable name: `up_to_date`.
     pub fn word(self) -> &'static str {
         match self {
             DatabaseHealth::UpToDate => "up_to_date",
@@ -54,7 +54,7 @@ fn of_state(state: &MigrationStatus) -> DatabaseHealth {
     match state {
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Failed { .. }), .. }
         | MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => DatabaseHealth::Failed,
-        // What a resolve has settled goes on by itself.
+        // A settled migration resumes by itself.
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
         | MigrationStatus::RunningStatement(_)
         | MigrationStatus::Pending { .. }
@@ -64,7 +64,7 @@ fn of_state(state: &MigrationStatus) -> DatabaseHealth {
     }
 }
 
-/// The migration to report first: the one that is in doubt, or failed.
+/// The migration to report first: one that is in doubt, or one that failed.
 pub(super) fn stopped(status: &Status) -> Option<&StatusRow> {
     let rows = status.rows.iter().filter(|row| of_state(&row.state) >= DatabaseHealth::Failed);
     rows.max_by_key(|row| of_state(&row.state))

@@ -1,4 +1,4 @@
-//! What stands in a database and in its history, as one HTML page.
+//! The report: a database's state and history, as one HTML page.
 //!
 //! ```no_run
 //! use migrate_postgres::migrate;
@@ -13,9 +13,9 @@
 //! # }
 //! ```
 //!
-//! The page holds all that it needs: it loads nothing and runs no script. What it shows of scripts is without their secrets,
-//! and the connection string is without its password; names of tables and columns, and what the server said of failures, are
-//! on it.
+//! The page is self-contained: it loads nothing and runs no script. Secrets are removed from scripts, and the
+//! password from the connection string. The names of tables and columns, and the server's error messages, are
+//! on the page.
 
 mod collect;
 mod diagram;
@@ -32,7 +32,7 @@ use crate::schema::drift::{Comparison, Drift};
 use crate::{Attempt, AttemptOutcome, Refused, Status};
 use std::time::SystemTime;
 
-/// What a report is to hold.
+/// The contents of a report.
 ///
 /// # Examples
 ///
@@ -55,63 +55,65 @@ impl ReportOptions {
         ReportOptions::default()
     }
 
-    /// Shows the tables that a comparison looks at: those of its schema, without what it ignores. For
-    /// [drift](ReportOptions::with_drift) it is the comparison.
+    /// Limits the tables shown to those of a comparison: those of its schema, without ignored ones.
+    /// [Drift](ReportOptions::with_drift) uses the same comparison.
     pub fn comparing(self, comparison: Comparison) -> ReportOptions {
         ReportOptions { comparison, ..self }
     }
 
-    /// Compares the schema with what the applied migrations make, too: see [`Migrator::drift`](crate::Migrator::drift).
+    /// Also compares the schema with the applied migrations: see [`Migrator::drift`](crate::Migrator::drift).
     pub fn with_drift(self) -> ReportOptions {
         ReportOptions { drift: true, ..self }
     }
 }
 
-/// What stands in a database and in its history.
+/// The state of a database and its history.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DatabaseReport {
-    /// Where the database is, as a URL without a password. A socket's folder stands percent-encoded in the host's place.
+    /// The database's address, as a URL without a password. The folder of a socket is percent-encoded in the
+    /// place of the host.
     pub url: String,
     /// The database's name.
     pub database: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The server's version, in its own words.
+    /// The server's version, as it reports it.
     pub server_version: String,
-    /// When the report was made, by the server's clock.
+    /// The time of the report, by the server's clock.
     pub made_at: SystemTime,
-    /// Where each migration stands.
+    /// The status of each migration.
     pub status: Status,
-    /// What was tried, oldest first.
+    /// All attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// What a run would do; or why it would be refused.
+    /// The plan of a run, or the reason why it would be refused.
     pub pending: Result<Explanation, Refused>,
-    /// How the schema differs from what the applied migrations make, where that was asked for.
+    /// The differences between the schema and the applied migrations, if requested.
     pub drift: Option<Drift>,
-    /// Why that could not be found out, where it was asked for: a migration that needs data can't be run again, say.
+    /// The reason why drift was requested but could not be determined, for example because a migration needs
+    /// data.
     pub drift_unknown: Option<String>,
     /// The tables and their foreign keys.
     pub diagram: Diagram,
 }
 
 impl DatabaseReport {
-    /// What it all comes to.
+    /// The overall health.
     pub fn standing(&self) -> DatabaseHealth {
         DatabaseHealth::of(&self.status, self.pending.is_err())
     }
 
-    /// How many migrations are applied.
+    /// The number of applied migrations.
     pub fn applied(&self) -> usize {
         self.status.applied().count()
     }
 
-    /// How many attempts failed or were not ended.
+    /// The number of attempts that failed or did not end.
     pub fn failures(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.outcome != AttemptOutcome::Done).count()
     }
 
-    /// The page: a whole HTML document. Nothing is read or asked for.
+    /// Renders the page: a complete HTML document. Reads nothing from the database.
     pub fn to_html(&self) -> String {
         html::page(self)
     }

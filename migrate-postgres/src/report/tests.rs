@@ -1,4 +1,4 @@
-//! The page of reports that are made up.
+//! The page of generated reports.
 
 use super::*;
 use crate::operate::{
@@ -12,7 +12,7 @@ use migrate_core::sql::{LockMode, LossKind, TableScan};
 use proptest::prelude::*;
 use std::time::Duration;
 
-/// A report with this text wherever a text can be, its attempts in so many runs.
+/// A report with this text in every text field, its attempts spread over this many runs.
 fn report(text: &str, runs: usize) -> DatabaseReport {
     let at = |seconds: usize| {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 40_000 * seconds as u64)
@@ -156,7 +156,7 @@ fn diagram(text: &str) -> Diagram {
     Diagram { tables: (0..4).map(table).collect(), foreign_keys: vec![key(1, 2), key(2, 1), key(1, 1)] }
 }
 
-/// Signs that mean something in HTML, and some that change what is seen.
+/// Characters with a meaning in HTML, and some that change the appearance of text.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "<", ">", "&", "\"", "'", "</style>", "</title>", "<script>", "<!--", "-->", "]]>", "&lt;", "=", " ",
@@ -165,7 +165,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// A page without the signs that mean something, nor what they are escaped to.
+/// A page without special characters and without their escapes.
 fn disarmed(page: &str) -> String {
     let page = ["&lt;", "&gt;", "&quot;", "&amp;"]
         .iter()
@@ -178,7 +178,7 @@ proptest! {
 
     #[test]
     fn no_text_becomes_a_part_of_the_page(text in hostile()) {
-        // The same text without what could mean something makes the same page but for that text.
+        // With harmless text of the same length, the page is the same except for the text.
         let harmless = text.replace(['<', '>', '&', '"', '\''], "x");
         prop_assert_eq!(disarmed(&report(&text, 3).to_html()), disarmed(&report(&harmless, 3).to_html()));
     }
@@ -231,7 +231,7 @@ fn the_standing_is_the_worst_of_all() {
     assert_eq!((report.standing(), report.applied()), (DatabaseHealth::Refused, 1));
 }
 
-/// The relative luminance of a colour, after section 1.4.3 of the Web Content Accessibility Guidelines.
+/// The relative luminance of a color (section 1.4.3 of the Web Content Accessibility Guidelines).
 fn luminance(colour: &str) -> f64 {
     let part = |at: usize| {
         let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Settings of a backup before anything is applied or reverted: the folder of the dumps and the programs that make them.
+/// Settings of the backup before a run: the folder for the dumps and the programs that make them.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ pub struct Backups {
 }
 
 impl Backups {
-    /// Backups to this folder, which must exist.
+    /// Backs up to this folder, which must exist.
     pub fn to(folder: impl Into<PathBuf>) -> Backups {
         Backups { folder: folder.into(), programs: None, reserve: 0 }
     }

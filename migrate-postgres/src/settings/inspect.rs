@@ -1,12 +1,13 @@
-//! Queries behind a script's statements.
+//! Extra queries after a script's statements.
 
-/// What is asked behind statements of scripts, in their transaction. Where that is an error, it is an error of the statement.
+/// Queries to run after statements of scripts, in their transaction. If the query fails, the statement counts
+/// as failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inspect {
-    /// What is asked behind a statement.
+    /// The query to run after a statement.
     pub(crate) behind: &'static str,
-    /// Behind which statements, by their text.
+    /// Selects the statements, by their text.
     pub(crate) is_called_for: fn(&str) -> bool,
-    /// What is asked at the end of a transaction, when all that was deferred to it has happened.
+    /// The query to run at the end of a transaction, after its deferred work.
     pub(crate) at_end: Option<&'static str>,
 }

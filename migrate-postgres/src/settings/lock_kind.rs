@@ -13,12 +13,13 @@ pub enum LockKind {
     /// An advisory lock of the working session. One connection is enough. Only for direct connections, because a transaction
     /// pooler does not preserve sessions. The default with a single `Client`.
     Session,
-    /// A row of the table `migrate_lease` beside the history, with an owner and an expiry that a heartbeat renews: for servers
-    /// that speak PostgreSQL's protocol but have no advisory locks. A run that can't renew it in time stops, even in the middle of
-    /// a statement. It needs a target that can open a second connection.
+    /// A row in the table `migrate_lease` beside the history, with an owner and an expiry that a heartbeat
+    /// renews: for servers that speak PostgreSQL's protocol but have no advisory locks. A run that can't
+    /// renew its lease in time stops, even in the middle of a statement. Needs a target that can open a
+    /// second connection.
     Lease {
-        /// The time after its last heartbeat when a lease expires, so that another run may start. The heartbeat comes three times
-        /// as often. 30 seconds is a good value.
+        /// The time from the last heartbeat until the lease expires and another run may start. The heartbeat
+        /// runs three times per expiry. 30 seconds is a good value.
         expiry: Duration,
     },
 }

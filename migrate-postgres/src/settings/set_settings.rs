@@ -6,15 +6,15 @@ use std::time::Duration;
 /// The settings among the arguments of a `migrate!`.
 #[derive(Clone, Copy, Debug)]
 pub struct SetSettings {
-    /// The schema of the history; the first of the search path if there is none.
+    /// The schema of the history; if none, the first schema of the search path.
     pub history_schema: Option<&'static str>,
-    /// The name of the history's table.
+    /// The name of the history table.
     pub history_table: &'static str,
-    /// The name of the program, for the history.
+    /// The program's name in the history.
     pub program: &'static str,
-    /// How long a statement waits for a lock on a table.
+    /// Limit on a statement's wait for a table lock.
     pub lock_timeout: Option<Duration>,
-    /// How long a statement may run.
+    /// Limit on a statement's run time.
     pub statement_timeout: Option<Duration>,
     /// See [`Policies::allow_out_of_order`].
     pub allow_out_of_order: bool,
@@ -22,17 +22,18 @@ pub struct SetSettings {
     pub allow_ahead: bool,
     /// See [`Policies::allow_missing`].
     pub allow_missing: bool,
-    /// Another tool's table is another set's.
+    /// Treat another tool's table as another set's.
     pub ignore_foreign_history: bool,
 }
 
 impl SetSettings {
-    /// What holds for a `migrate!` without arguments.
+    /// The settings of a `migrate!` without arguments.
     pub const DEFAULT: SetSettings = SetSettings {
         history_schema: None,
         history_table: "migrate_history",
         program: "",
-        // Long enough for a statement to get through ordinary traffic, and short enough for the queue behind it.
+        // Long enough for a statement to get through ordinary traffic, and short enough for the sessions that
+        // queue behind it.
         lock_timeout: Some(Duration::from_secs(2)),
         statement_timeout: None,
         allow_out_of_order: Policies::DEFAULT.allow_out_of_order,

@@ -1,4 +1,4 @@
-//! Where the machine's PostgreSQL is.
+//! Finding the machine's PostgreSQL.
 
 use std::cmp::Reverse;
 use std::env;
@@ -12,8 +12,8 @@ use super::TestingError;
 /// The variable that names the folder of the binaries to use.
 pub(super) const VARIABLE: &str = "MIGRATE_TEST_PG_BIN";
 
-/// Where packages put a server, as the text before and after the version. Newest version first
-/// within a family.
+/// The folders of packaged servers: the path before and after the version. Newest version first within a
+/// family.
 const FAMILIES: &[(&str, &str)] = &[
     ("/usr/lib/postgresql/", "/bin"),                          // Debian, Ubuntu
     ("/usr/pgsql-", "/bin"),         // Red Hat, SUSE: the PostgreSQL project's packages
@@ -23,7 +23,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("/Applications/Postgres.app/Contents/Versions/", "/bin"), // Postgres.app
 ];
 
-/// Where a server may be without a version in its path.
+/// Folders of servers without a version in the path.
 const FIXED: &[&str] = &["/opt/homebrew/bin", "/usr/local/pgsql/bin"];
 
 /// The programs of one PostgreSQL installation.
@@ -35,15 +35,15 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds the machine's PostgreSQL: the folder in `MIGRATE_TEST_PG_BIN`, else the first folder with
-    /// a `postgres` and an `initdb` among `PATH`, what `pg_config --bindir` says, and where the packages
-    /// of Debian, Red Hat, Alpine, Homebrew and Postgres.app put them, the newest version first.
+    /// Finds the machine's PostgreSQL: the folder in `MIGRATE_TEST_PG_BIN`, or else the first folder with a
+    /// `postgres` and an `initdb` in `PATH`, in the output of `pg_config --bindir`, or in the usual places of
+    /// Debian, Red Hat, Alpine, Homebrew and Postgres.app, newest version first.
     ///
     /// # Errors
     ///
-    /// [`TestingError::NoBinaries`] if there is none, [`TestingError::NotBinaries`] if
-    /// `MIGRATE_TEST_PG_BIN` names another kind of folder, and [`TestingError::UnknownVersion`] or
-    /// [`TestingError::Io`] if what was found does not run.
+    /// [`TestingError::NoBinaries`] if none is found, [`TestingError::NotBinaries`] if `MIGRATE_TEST_PG_BIN`
+    /// names another kind of folder, and [`TestingError::UnknownVersion`] or [`TestingError::Io`] if the
+    /// programs found do not run.
     pub fn find() -> Result<Self, TestingError> {
         if let Some(dir) = env::var_os(VARIABLE).filter(|dir| !dir.is_empty()) {
             return Self::named(Path::new(&dir), VARIABLE);
@@ -60,7 +60,7 @@ impl Binaries {
     ///
     /// # Errors
     ///
-    /// [`TestingError::NotBinaries`] if they aren't, and [`TestingError::UnknownVersion`] or
+    /// [`TestingError::NotBinaries`] if they are missing, and [`TestingError::UnknownVersion`] or
     /// [`TestingError::Io`] if they do not run.
     pub fn at(dir: impl AsRef<Path>) -> Result<Self, TestingError> {
         Self::named(dir.as_ref(), "`Binaries::at`")
@@ -91,20 +91,20 @@ impl Binaries {
         &self.dir
     }
 
-    /// What `postgres --version` says.
+    /// The output of `postgres --version`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The version as `server_version_num` counts: 15.18 is 150018.
+    /// The version in the format of `server_version_num`: 15.18 is 150018.
     #[must_use]
     pub fn version_num(&self) -> u32 {
         self.version_num
     }
 }
 
-/// The folders to look at, in order, as a function of what the machine says.
+/// The folders to search, in order. A pure function of the machine's answers.
 fn candidates(
     path: &OsStr,
     pg_config: Option<&Path>,
@@ -136,13 +136,13 @@ fn family(before: &str, after: &str, entries: &dyn Fn(&Path) -> Vec<OsString>) -
     versions.into_iter().map(|(_, version)| PathBuf::from(format!("{before}{version}{after}"))).collect()
 }
 
-/// The first candidate that `real_dir` takes for a server's.
+/// The first candidate that `real_dir` accepts as a server's folder.
 fn first(candidates: &[PathBuf], real_dir: &dyn Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
     candidates.iter().find_map(|candidate| real_dir(candidate))
 }
 
-/// The folder that `dir/postgres` really lies in, if `initdb` does too. A distribution may link one of
-/// its versions into `/usr/local/bin`, while the programs look for each other beside themselves.
+/// The folder that `dir/postgres` really lies in, if `initdb` does too. A distribution may link one of its
+/// versions into `/usr/local/bin`, while the programs look for each other in their own folder.
 fn real_dir(dir: &Path) -> Option<PathBuf> {
     let is_server = |dir: &Path| ["postgres", "initdb"].iter().all(|program| dir.join(program).is_file());
     let real = fs::canonicalize(dir.join("postgres")).ok()?.parent()?.to_owned();
@@ -161,7 +161,7 @@ fn pg_config() -> Option<PathBuf> {
     dir.is_absolute().then_some(dir)
 }
 
-/// `server_version_num` of the text of `postgres --version`.
+/// Converts the output of `postgres --version` to `server_version_num`.
 fn version_num(text: &str) -> Option<u32> {
     // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "… 17.2", "… 18beta1", "… 19devel"
     let version = text.split_once("(PostgreSQL) ")?.1.split_whitespace().next()?;

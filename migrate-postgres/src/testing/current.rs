@@ -1,18 +1,18 @@
-//! Whether the binary's set is its folder's.
+//! Checks that the embedded set is current, that is, equal to its folder.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use migrate_core::{FolderError, Migration, Set};
 
-/// How a binary's set and the folder that it came from differ.
+/// The differences between a binary's set and its folder.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NotCurrent {
-    /// A migration is in the one and not in the other, or is not the same in both.
+    /// A migration exists only in one of the two, or differs between them.
     #[error("{}", migrate_core::clean!(
-        "the set that is embedded is not the one of `{}`:{}\nnext: build again, and give the crate a build.rs with \
-         `println!(\"cargo::rerun-if-changed={}\");`, so that a new file is never missed",
+        "the embedded set differs from `{}`:{}\nnext: rebuild, and give the crate a build.rs with \
+         `println!(\"cargo::rerun-if-changed={}\");`, so that new files are never missed",
         folder.display(),
         CurrentDifferences(differences),
         folder.file_name().unwrap_or_default().to_string_lossy()
@@ -27,14 +27,14 @@ pub enum NotCurrent {
     /// The folder can't be read as migrations.
     #[error("{}", migrate_core::clean!("the folder of the embedded set can't be read: {source}"))]
     Folder {
-        /// What is wrong with it.
+        /// The problems.
         #[from]
         source: FolderError,
     },
 
-    /// The binary does not know which folder its set came from, as a release build doesn't.
+    /// The binary does not know its set's folder; a release build doesn't.
     #[error(
-        "this build does not know which folder its set came from: name it, as in \
+        "this build does not know the folder of its set: name it, as in \
          `migrate_postgres::current_test!(MIGRATIONS, \"migrations\");`"
     )]
     NoFolder,
@@ -42,7 +42,7 @@ pub enum NotCurrent {
 
 migrate_core::debug_as_display!(NotCurrent);
 
-/// A migration that is not the same in a binary and in its folder.
+/// A migration that differs between a binary and its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CurrentDifference {
@@ -50,7 +50,7 @@ pub enum CurrentDifference {
     NotEmbedded(String),
     /// The binary has it, the folder doesn't.
     NotInFolder(String),
-    /// Its script, or its down or verify script, is another one.
+    /// Its up, down or verify script differs.
     Changed(String),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for CurrentDifference {
         match self {
             CurrentDifference::NotEmbedded(name) => write!(f, "{name} is not embedded"),
             CurrentDifference::NotInFolder(name) => {
-                write!(f, "{name} is embedded, and no longer in the folder")
+                write!(f, "{name} is embedded, but no longer in the folder")
             }
             CurrentDifference::Changed(name) => write!(f, "{name} has changed since it was embedded"),
         }
@@ -75,9 +75,9 @@ impl fmt::Display for CurrentDifferences<'_> {
     }
 }
 
-/// Whether the set of `migrator` is what its folder holds now; what [`current_test!`](crate::current_test) calls.
+/// Checks that the set of `migrator` equals its folder. [`current_test!`](crate::current_test) calls it.
 ///
-/// `folder` is where the set came from, if the build does not know it: a release build doesn't.
+/// `folder` is the set's folder, if the build does not know it: a release build doesn't.
 ///
 /// # Errors
 ///
@@ -109,8 +109,8 @@ fn same(a: &dyn Migration, b: &dyn Migration) -> bool {
     a.name() == b.name() && a.checksum() == b.checksum() && scripts(a) == scripts(b)
 }
 
-/// A test that fails when the set that a binary has embedded is not the one of its folder: a migration was added, removed
-/// or edited, and the crate was not built anew.
+/// Defines a test that fails if the embedded set differs from its folder: a migration was added, removed or
+/// edited, and the crate was not rebuilt.
 ///
 /// ```no_run
 /// use migrate_postgres::{Migrator, migrate};

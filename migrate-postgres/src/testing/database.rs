@@ -14,14 +14,14 @@ use super::{Server, TestingError};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 
-/// How long the drop of a value waits for the drop of its database.
+/// The time that dropping a value waits for its database to be dropped.
 const DROP_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A database or schema of a test's own, dropped with the value, connections to it and all.
+/// A test's private database or schema. It is dropped with the value, and its connections are ended.
 ///
-/// If the test panics, a database on a shared server or on that of `DATABASE_URL` is kept, and its URL is written to
-/// standard error without the password, so that one can look. A server that ends with the process takes its databases with
-/// it.
+/// If the test panics, a database on a shared server or on that of `DATABASE_URL` is kept for inspection, and
+/// its URL is written to standard error without the password. A server that ends with the process takes its
+/// databases with it.
 #[derive(Debug)]
 #[must_use = "the database is dropped with the value"]
 pub struct Database {
@@ -30,11 +30,11 @@ pub struct Database {
     config: Config,
     admin: Config,
     version_num: u32,
-    /// Whether the server ends with this process, and takes the database with it.
+    /// True if the server ends with this process and takes the database with it.
     ends_with_us: bool,
-    /// For one on a shared server.
+    /// Set on a shared server.
     lease: Option<Arc<Lease>>,
-    /// For one with a set applied: who made it, and for which test.
+    /// Set if a set was applied: the keeper that made it, and the test's name.
     fresh: Option<Fresh>,
     is_dropped: bool,
 }
@@ -55,7 +55,7 @@ impl Database {
             let sql = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(&name));
             match run(server.admin(), "create", &name, &[sql]).await {
                 Ok(()) => {}
-                // Of a process with the same pid on another machine, or one long gone.
+                // Left by a process with the same pid on another machine, or long ago.
                 Err(TestingError::Database { source, .. })
                     if source.code() == Some(&SqlState::DUPLICATE_DATABASE) =>
                 {
@@ -97,7 +97,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether a panic keeps it.
+    /// Sets whether a panic keeps the database.
     pub(super) fn keep_on_panic(&mut self, keep: bool) {
         if let Some(fresh) = &mut self.fresh {
             fresh.keep_on_panic = keep;
@@ -124,8 +124,8 @@ impl Database {
         &self.name
     }
 
-    /// The test's own schema, if that is what it got. Connections by [`config`](Self::config), [`url`](Self::url) and
-    /// [`connect`](Self::connect) have it as their search path.
+    /// The test's private schema, if it has one. It is the search path of connections by
+    /// [`config`](Self::config), [`url`](Self::url) and [`connect`](Self::connect).
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
         Some(self.own_schema()?.name.as_str())
@@ -135,14 +135,13 @@ impl Database {
         self.fresh.as_ref()?.schema.as_ref()
     }
 
-    /// The database's connection string, for any program that takes one. With `DATABASE_URL` it holds
-    /// that one's password.
+    /// The database's connection string, for any program. With `DATABASE_URL` it holds that URL's password.
     #[must_use]
     pub fn url(&self) -> &str {
         self.url.reveal()
     }
 
-    /// How tokio-postgres connects to the database.
+    /// The tokio-postgres configuration of the database.
     #[must_use]
     pub fn config(&self) -> Config {
         self.config.clone()
@@ -160,21 +159,21 @@ impl Database {
         Ok(client)
     }
 
-    /// Drops the database now, and says so if that fails.
+    /// Drops the database now, and reports a failure.
     ///
     /// # Errors
     ///
-    /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
-    /// refuses, as while the database has a prepared transaction or a replication slot.
+    /// [`TestingError::Connect`] if the server can't be reached, and [`TestingError::Database`] if it
+    /// refuses, for example because the database has a prepared transaction or a replication slot.
     pub async fn close(mut self) -> Result<(), TestingError> {
         let result = self.drop_now().await;
-        // Not before: the drop of a call that was cancelled is the drop of the value.
+        // Not earlier: if the call is canceled, dropping the value drops the database.
         self.is_dropped = true;
         result
     }
 
-    /// Keeps the database as a test that panics does, and writes its URL to standard error, without the password. It is
-    /// dropped when the same test asks for a migrated database again, or a week later.
+    /// Keeps the database, as a panicking test does, and writes its URL to standard error without the
+    /// password. It is dropped when the same test next asks for a migrated database, or after a week.
     pub async fn keep(mut self) {
         self.is_dropped = true;
         let kept = self.keep_now().await;
@@ -227,7 +226,7 @@ impl Database {
         }
     }
 
-    /// Drops what the same test kept when it failed the last time.
+    /// Drops the database that the same test kept when it last failed.
     async fn forget_kept(&self) -> Result<(), TestingError> {
         match &self.fresh {
             Some(Fresh { keeper, test: Some(test), .. }) if !self.ends_with_us => keeper.forget(test).await,
@@ -252,7 +251,7 @@ impl Drop for Database {
     }
 }
 
-/// Waits for what a `drop` can't await, for so long.
+/// Waits, up to the deadline, for work that `drop` can't await.
 fn wait(work: impl Future<Output = Result<(), TestingError>> + Send) -> Result<(), String> {
     match block_on(async { tokio::time::timeout(DROP_DEADLINE, work).await }) {
         Ok(Ok(Ok(()))) => Ok(()),
@@ -262,7 +261,7 @@ fn wait(work: impl Future<Output = Result<(), TestingError>> + Send) -> Result<(
     }
 }
 
-/// What drops a database with the connections to it, each a message of its own.
+/// The statements that drop a database and end its connections, each as a separate message.
 pub(super) fn drop_statements(name: &str, version_num: u32) -> Vec<String> {
     let database = quote_ident(name);
     if version_num >= 130_000 {
@@ -273,7 +272,7 @@ pub(super) fn drop_statements(name: &str, version_num: u32) -> Vec<String> {
     vec![end, format!("DROP DATABASE IF EXISTS {database}")]
 }
 
-/// What a test is known by over several runs: its crate, and the name of the thread that the standard harness gives it.
+/// A test's name across runs: its crate, and the thread name that the standard harness sets.
 pub(super) fn test_name() -> Option<String> {
     let thread = thread::current();
     let name = thread.name().filter(|name| *name != "main")?;
@@ -297,8 +296,8 @@ pub(super) fn version_num(config: &Config) -> Result<u32, TestingError> {
     Ok(version.unsigned_abs())
 }
 
-/// Runs statements one by one, since those about databases refuse the transaction that several in one
-/// message are.
+/// Runs statements one by one: several in one message are a transaction, which statements about databases
+/// refuse.
 async fn run(admin: &Config, action: &'static str, name: &str, sql: &[String]) -> Result<(), TestingError> {
     let database = admin.get_dbname().or(admin.get_user()).unwrap_or_default();
     let (client, connection) = admin.connect(NoTls).await.map_err(connect_error(database))?;
@@ -320,8 +319,8 @@ pub(super) fn connect_error(database: &str) -> impl FnOnce(Error) -> TestingErro
     move |source| TestingError::Connect { database, source: Arc::new(source) }
 }
 
-/// Waits for a future on a thread and a runtime of its own, wherever the caller runs: blocking on one runtime
-/// inside another panics.
+/// Waits for a future on a separate thread and runtime, because blocking on one runtime inside another
+/// panics.
 pub(super) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || {

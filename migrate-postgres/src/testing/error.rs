@@ -6,50 +6,49 @@ use std::sync::Arc;
 
 use super::server::ShutdownMode;
 
-/// Why a test server or a test database could not be had.
+/// The reason why a test server or a test database is not available.
 ///
-/// Cloneable, because every test of a process that shares a server is told why that server did not
-/// start.
+/// Cloneable, because every test of a process that shares a server gets the error of that server's start.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestingError {
-    /// This machine has no PostgreSQL server, at least in no place that was looked at.
+    /// This machine has no PostgreSQL server, at least not in the searched folders.
     #[error(
         "no PostgreSQL server found: install one (`apt-get install postgresql`, \
          `dnf install postgresql-server`, `apk add postgresql17`, `brew install postgresql@17`), or set \
          MIGRATE_TEST_PG_BIN to the folder of its `postgres` and `initdb`, or set DATABASE_URL to a running server"
     )]
     NoBinaries {
-        /// The folders that were looked at, in order.
+        /// The searched folders, in order.
         searched: Vec<PathBuf>,
     },
 
-    /// A folder that was asked for by name is not one of a PostgreSQL server.
-    #[error("{}", migrate_core::clean!("`{}` (from {origin}) holds no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server", path.display()))]
+    /// The named folder is not one of a PostgreSQL server.
+    #[error("{}", migrate_core::clean!("`{}` (from {origin}) contains no `postgres` and `initdb`: name the `bin` folder of a PostgreSQL server", path.display()))]
     NotBinaries {
         /// The folder.
         path: PathBuf,
-        /// Who named it, such as `MIGRATE_TEST_PG_BIN`.
+        /// The source of the name, such as `MIGRATE_TEST_PG_BIN`.
         origin: &'static str,
     },
 
-    /// `postgres --version` says something else than a version.
-    #[error("{}", migrate_core::clean!("`{} --version` says `{text}`, which holds no version: is it PostgreSQL's?", path.display()))]
+    /// The output of `postgres --version` contains no version.
+    #[error("{}", migrate_core::clean!("`{} --version` printed `{text}`, which contains no version: is this PostgreSQL's program?", path.display()))]
     UnknownVersion {
-        /// The program that was asked.
+        /// The program.
         path: PathBuf,
-        /// What it said.
+        /// Its output.
         text: String,
     },
 
-    /// The tests run as root, and there is no user to run the server as.
+    /// The tests run as root, and no other user can run the server.
     #[error(
         "PostgreSQL refuses to run as root, and /etc/passwd has neither `postgres` nor `nobody`: \
          add one of them, or run the tests as another user"
     )]
     NoUnprivilegedUser,
 
-    /// The tests run as root, and the user to run the server as can't enter a folder that it needs.
+    /// The tests run as root, and the server's user can't enter a folder that it needs.
     #[error("{}", migrate_core::clean!(
         "PostgreSQL refuses to run as root, and the user `{user}` can't enter `{}`: \
          allow it with `chmod o+x` on that folder and those above it, or use another one", path.display()
@@ -57,7 +56,7 @@ pub enum TestingError {
     Unreachable {
         /// The folder.
         path: PathBuf,
-        /// The user whom the server would run as.
+        /// The server's user.
         user: String,
     },
 
@@ -69,36 +68,36 @@ pub enum TestingError {
     PathTooLong {
         /// The temporary folder.
         path: PathBuf,
-        /// The number of bytes that a socket's path may have.
+        /// The maximum number of bytes in a socket's path.
         limit: usize,
     },
 
-    /// The system refused something.
+    /// A system call failed.
     #[error("{}", migrate_core::clean!("can't {action} `{}`: {source}", path.display()))]
     Io {
-        /// What was tried, as a verb.
+        /// The action, as a verb.
         action: &'static str,
-        /// With which file, folder or program.
+        /// The file, folder or program.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: Arc<io::Error>,
     },
 
-    /// `initdb` did not make a data folder.
+    /// `initdb` failed to create a data folder.
     #[error("{}", migrate_core::clean!("`{}` failed ({status}):\n{output}", program.display()))]
     Initdb {
         /// The program.
         program: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// The last lines of what it wrote.
+        /// The last lines of its output.
         output: String,
     },
 
-    /// The server ended before it was ready; its log says why.
+    /// The server exited before it was ready; its log says why.
     #[error("{}", migrate_core::clean!("PostgreSQL did not start ({status}); the end of its log:\n{log}"))]
     Start {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// The last lines of its log.
         log: String,
@@ -107,66 +106,66 @@ pub enum TestingError {
     /// The server was not ready in time.
     #[error("{}", migrate_core::clean!("PostgreSQL was not ready after {seconds} s; the end of its log:\n{log}"))]
     StartTimeout {
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
         /// The last lines of its log.
         log: String,
     },
 
-    /// The server did not stop in time; it still runs.
+    /// The server did not stop in time and still runs.
     #[error("{}", migrate_core::clean!(
         "PostgreSQL did not stop within {seconds} s of a {mode} shutdown: close the connections that it \
          waits for, or stop it with a stronger mode; the end of its log:\n{log}"
     ))]
     StopTimeout {
-        /// How it was asked to stop.
+        /// The requested shutdown mode.
         mode: ShutdownMode,
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
         /// The last lines of its log.
         log: String,
     },
 
-    /// Only a server that was started here can be stopped and started again.
-    #[error("{}", migrate_core::clean!("a server of DATABASE_URL, or one that is shared, is not ours to {action}: use `Server::start`"))]
+    /// Only a server that was started here can be stopped and restarted.
+    #[error("{}", migrate_core::clean!("can't {action} a server of DATABASE_URL or a shared one: start a private one with `Server::start`"))]
     NotOurs {
-        /// What was asked for, as a verb.
+        /// The requested action, as a verb.
         action: &'static str,
     },
 
-    /// `DATABASE_URL` can't be read.
+    /// `DATABASE_URL` is not a valid connection string.
     #[error("{}", migrate_core::clean!(
-        "DATABASE_URL can't be read: {source}; it looks like `postgres://user:password@host:5432/database`"
+        "DATABASE_URL is not a valid connection string: {source}; expected `postgres://user:password@host:5432/database`"
     ))]
     Url {
-        /// What is wrong with it.
+        /// The reason.
         source: Arc<tokio_postgres::Error>,
     },
 
-    /// The server could not be connected to.
+    /// A connection to the server failed.
     #[error("{}", migrate_core::clean!("can't connect to the database `{database}` of the test server: {}", Causes(&**source)))]
     Connect {
         /// The database.
         database: String,
-        /// Why not.
+        /// The reason.
         source: Arc<tokio_postgres::Error>,
     },
 
     /// The server refused a statement.
     #[error("{}", migrate_core::clean!("can't {action} the database `{database}`: {}", Causes(&**source)))]
     Database {
-        /// What was tried, as a verb.
+        /// The action, as a verb.
         action: &'static str,
-        /// With which database.
+        /// The database.
         database: String,
-        /// What the server said.
+        /// The server's error.
         source: Arc<tokio_postgres::Error>,
     },
 
     /// The user may not create databases.
     #[error("{}", migrate_core::clean!(
         "the role `{role}` of the test server may not create databases: run `ALTER ROLE {} CREATEDB` as a \
-         superuser, or set DATABASE_URL to another user, or unset it for a server of the tests' own",
+         superuser, or set DATABASE_URL to another user, or unset it to let the tests start a server",
         crate::sql::quote::quote_if_needed(role)
     ))]
     NoCreateDb {
@@ -174,20 +173,20 @@ pub enum TestingError {
         role: String,
     },
 
-    /// The set makes something that is in no schema of a test's own, so tests would meet there.
+    /// The set makes something outside a test's own schema, where tests would conflict.
     #[error("{}", migrate_core::clean!(
-        "the migrations make {object}, which is not in the schema that unqualified names are of: give each test a \
-         database instead (without `schema`), or leave the schema's name out of the scripts"
+        "the migrations make {object}, which is outside the test's schema: give each test a \
+         database instead (without `schema`), or remove the schema's name from the scripts"
     ))]
     OutsideSchema {
-        /// What, in SQL.
+        /// The object, in SQL.
         object: String,
     },
 
     /// The set could not be applied to an empty database.
-    #[error("{}", migrate_core::clean!("no test database could be migrated: {source}"))]
+    #[error("{}", migrate_core::clean!("the migrations can't be applied to a test database:  {source}"))]
     Migrate {
-        /// What the run said.
+        /// The error of the run.
         source: Arc<crate::Error>,
     },
 }
@@ -195,14 +194,14 @@ pub enum TestingError {
 migrate_core::debug_as_display!(TestingError);
 
 impl TestingError {
-    /// For `map_err`: what was tried, and with what.
+    /// For `map_err`: adds the action and its object.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source: Arc::new(source) }
     }
 }
 
-/// An error and its causes in one line: `tokio_postgres` keeps what the server said in the cause.
+/// An error and its causes on one line: `tokio_postgres` keeps the server's message in the cause.
 struct Causes<'a>(&'a (dyn std::error::Error + 'static));
 
 impl fmt::Display for Causes<'_> {

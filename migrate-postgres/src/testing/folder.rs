@@ -1,4 +1,4 @@
-//! The private folder of a server, and what is left of those whose process is gone.
+//! The private folder of a server, and the removal of folders whose process is gone.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -16,23 +16,23 @@ use super::TestingError;
 use super::user::User;
 use super::watchdog;
 
-/// What the names of our folders start with.
+/// The prefix of our folders' names.
 pub(super) const PREFIX: &str = "migrate-pg-";
 
-/// The socket's name in the folder. The folder is the server's own, so the port is free.
+/// The socket's name in the folder. The folder is private, so the port is free.
 const SOCKET: &str = ".s.PGSQL.5432";
 
 /// The lock file's name in the folder.
 const LOCK: &str = "lock";
 
-/// `sockaddr_un` holds 108 bytes with the closing zero on Linux, and 104 on macOS and the BSDs.
+/// Linux: `sockaddr_un` holds 108 bytes including the closing zero; macOS and the BSDs: 104.
 const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// How old a folder without a lock file must be to count as left behind: its maker makes the lock
-/// right after the folder.
+/// The age from which a folder without a lock file counts as abandoned. Its creator makes the lock file right
+/// after the folder.
 const UNLOCKED_GRACE: Duration = Duration::from_secs(600);
 
-/// A folder that a server lives in.
+/// A server's folder.
 #[derive(Clone, Debug)]
 pub(super) struct ServerFolder {
     pub(super) path: PathBuf,
@@ -40,7 +40,7 @@ pub(super) struct ServerFolder {
     pub(super) user: Option<User>,
 }
 
-/// A place in the temporary folder, mode 0700, locked while this value lives and removed with it.
+/// A folder in the temporary folder, mode 0700, locked while this value lives and removed with it.
 #[derive(Debug)]
 pub(super) struct LockedFolder {
     place: ServerFolder,
@@ -48,11 +48,10 @@ pub(super) struct LockedFolder {
 }
 
 impl LockedFolder {
-    /// Makes a folder that belongs to the user whom the server runs as, and removes those that
-    /// processes now gone left behind.
+    /// Creates a folder that belongs to the server's user, and removes the folders of dead processes.
     pub(super) fn create() -> Result<Self, TestingError> {
         let temp = std::path::absolute(env::temp_dir()).unwrap_or_else(|_| env::temp_dir());
-        // TMPDIR may be long, or root's alone.
+        // TMPDIR may be long, or accessible to root alone.
         Self::create_in(&temp).or_else(|error| Self::create_in(Path::new("/tmp")).map_err(|_| error))
     }
 
@@ -73,8 +72,8 @@ impl LockedFolder {
                     return Err(TestingError::io("make the file", &lock_path)(error));
                 }
             };
-            // Between the making and the locking, another process may have taken the folder for one
-            // that was left behind; then it holds the lock, or has removed the file.
+            // Between creation and locking, another process may have taken the folder for an abandoned one.
+            // Then it holds the lock, or has removed the file.
             if lock.try_lock().is_err() || !lock_path.exists() {
                 continue;
             }
@@ -90,7 +89,7 @@ impl LockedFolder {
 }
 
 impl ServerFolder {
-    /// Makes the folder the server's user's own, who has to get there from `base`.
+    /// Gives the folder to the server's user, who must be able to reach it from `base`.
     pub(super) fn give_to_user(&self, base: &Path) -> Result<(), TestingError> {
         let Some(user) = &self.user else { return Ok(()) };
         if !user.can_enter(base) {
@@ -104,12 +103,12 @@ impl ServerFolder {
         &self.path
     }
 
-    /// The user whom the tests run as.
+    /// The user that runs the tests.
     pub(super) fn own_uid(&self) -> u32 {
         self.own_uid
     }
 
-    /// The user whom the server runs as, if that is another one than the tests'.
+    /// The user that runs the server, if it is not the tests' user.
     pub(super) fn user(&self) -> Option<&User> {
         self.user.as_ref()
     }
@@ -137,7 +136,7 @@ impl Drop for LockedFolder {
     }
 }
 
-/// Whether a socket in the folder `path` can have its path.
+/// Checks that the path of a socket in the folder `path` is short enough.
 pub(super) fn fits_a_socket(path: &Path, base: &Path) -> Result<(), TestingError> {
     if path.join(SOCKET).as_os_str().as_bytes().len() > SOCKET_PATH_LIMIT {
         return Err(TestingError::PathTooLong { path: base.to_owned(), limit: SOCKET_PATH_LIMIT });
@@ -145,7 +144,7 @@ pub(super) fn fits_a_socket(path: &Path, base: &Path) -> Result<(), TestingError
     Ok(())
 }
 
-/// Whether a server takes connections in the folder.
+/// True if a server accepts connections in the folder.
 pub(super) fn answers(folder: &Path) -> bool {
     UnixStream::connect(folder.join(SOCKET)).is_ok()
 }
@@ -159,8 +158,8 @@ fn random() -> u32 {
     RandomState::new().build_hasher().finish() as u32
 }
 
-/// Removes the folders in `base` that are ours and whose process is gone, which shows in a lock that is
-/// free. This is the second net: the watchdog of a server removes its folder unless it was killed too.
+/// Removes our folders in `base` whose process is gone: their lock is free. This is a second safety net,
+/// because a server's watchdog removes its folder unless it was killed too.
 fn sweep(base: &Path, own: u32, user: Option<&User>) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
@@ -177,7 +176,7 @@ fn sweep(base: &Path, own: u32, user: Option<&User>) {
     }
 }
 
-/// Whether no process holds the folder; its lock, if it has one, is held until the value is dropped.
+/// Claims a folder that no process holds; its lock, if it has one, is held until the value is dropped.
 fn left_behind(folder: &Path) -> Option<Option<File>> {
     match OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok().then_some(Some(lock)),
@@ -189,14 +188,15 @@ fn left_behind(folder: &Path) -> Option<Option<File>> {
     }
 }
 
-/// The pid in the pid file of the server in a folder, whether it runs or not.
+/// The pid in the pid file of a folder's server, running or not.
 pub(super) fn pid(folder: &Path) -> Option<u32> {
     fs::read_to_string(data(folder).join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
 }
 
-/// Stops the server that still runs in a folder left behind.
+/// Stops the server that still runs in an abandoned folder.
 pub(super) fn stop_orphan(folder: &Path, user: Option<&User>) {
-    // The pid in a file may long be another process's; one that answers on the socket is the server.
+    // The pid in the file may belong to another process by now; a server that answers on the socket is the
+    // right one.
     for signal in ["QUIT", "KILL"] {
         for _ in 0..100 {
             if !answers(folder) {
@@ -219,7 +219,7 @@ mod tests {
     use super::{LOCK, LockedFolder, PREFIX, SOCKET_PATH_LIMIT, sweep};
     use crate::testing::TestingError;
 
-    /// A folder to play the temporary folder.
+    /// A folder that stands in for the temporary folder.
     fn base(folder: &LockedFolder, name: &str) -> PathBuf {
         let base = folder.path().join(name);
         fs::create_dir(&base).unwrap();

@@ -1,4 +1,4 @@
-//! What a test can be given.
+//! Types that a test function can take as arguments.
 
 use std::future::Future;
 
@@ -11,12 +11,12 @@ use super::{Database, TestingError};
 /// | type | gives |
 /// |---|---|
 /// | [`tokio_postgres::Client`] | a connection |
-/// | [`tokio_postgres::Config`] | how to connect |
+/// | [`tokio_postgres::Config`] | the connection settings |
 /// | `deadpool_postgres::Pool` (feature `deadpool`) | a pool of up to four connections |
-/// | [`String`] | the URL, for any program that takes one; with `DATABASE_URL` it holds that one's password |
+/// | [`String`] | the URL, for any program; with `DATABASE_URL` it holds that URL's password |
 /// | [`&Database`](Database) | the database itself |
 ///
-/// Implement it for what your tests start from:
+/// Implement it for types that your tests start with:
 ///
 /// ```no_run
 /// use migrate_postgres::testing::{Database, FromTestDatabase, TestingError};
@@ -38,7 +38,7 @@ use super::{Database, TestingError};
             `String` (the URL), `&Database`, and what implements `FromTestDatabase`"
 )]
 pub trait FromTestDatabase<'d>: Sized {
-    /// Makes the argument for the test that `database` is for.
+    /// Creates the argument for the test that `database` belongs to.
     ///
     /// # Errors
     ///

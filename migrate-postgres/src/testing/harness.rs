@@ -1,37 +1,37 @@
-//! What `#[migrate_postgres::test]` expands to calls of. No part of the public interface, but for its traits.
+//! The runtime of `#[migrate_postgres::test]`. Not part of the public API, except its traits.
 
 use std::fmt::Display;
 
 use super::{Database, FromTestDatabase, TestingError, shared_server};
 use crate::Migrator;
 
-/// A test, as its attribute tells of it.
+/// A test, as its attribute describes it.
 #[derive(Debug)]
 pub struct Test {
-    /// What it is known by over several runs.
+    /// Its name across runs.
     pub name: &'static str,
-    /// What it gets.
+    /// Its scope.
     pub scope: TestScope,
-    /// Whether a failure keeps the database: not if the test is to panic.
+    /// True if a failure keeps the database; false for tests that should panic.
     pub keep: bool,
 }
 
-/// What of its own a test gets.
+/// The private scope of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestScope {
     /// A database.
     Database,
-    /// A schema in a database that it shares.
+    /// A schema in a shared database.
     Schema,
 }
 
-/// What a test may return.
+/// The return type of a test.
 #[diagnostic::on_unimplemented(
     message = "a test can't return `{Self}`",
     note = "a test returns nothing, or a `Result`"
 )]
 pub trait TestOutcome {
-    /// Whether the test failed.
+    /// True if the test failed.
     fn is_failure(&self) -> bool;
 }
 
@@ -56,11 +56,11 @@ pub async fn given<'d, T: FromTestDatabase<'d>>(database: &'d Database) -> Resul
     T::from_test_database(database).await
 }
 
-/// Runs a test on a runtime of its own.
+/// Runs a test on its own runtime.
 ///
 /// # Panics
 ///
-/// As the test does, and when no database can be had or dropped.
+/// If the test panics, and if no database can be created or dropped.
 pub fn run<T: TestOutcome>(
     migrator: &Migrator,
     test: &Test,
@@ -71,7 +71,7 @@ pub fn run<T: TestOutcome>(
     runtime.block_on(async {
         let database = make(migrator, test).await;
         let mut database = database.unwrap_or_else(|error| give_up("make a database", &error));
-        // Dropped with the value where the test panics.
+        // If the test panics, the value's drop drops it.
         database.keep_on_panic(test.keep);
         let outcome =
             body(&database).await.unwrap_or_else(|error| give_up("connect to the database", &error));

@@ -1,6 +1,6 @@
-//! A PostgreSQL server for tests, and databases and schemas for each of them.
+//! Test support: a PostgreSQL server, and a database or schema for each test.
 //!
-//! | a test wants | attribute | call |
+//! | the test needs | attribute | call |
 //! |---|---|---|
 //! | a migrated database | [`#[migrate_postgres::test]`](macro@crate::test) | [`fresh_database`], [`Server::fresh_database`] |
 //! | a migrated schema | `#[migrate_postgres::test(schema)]` | [`fresh_schema`], [`Server::fresh_schema`] |
@@ -21,29 +21,32 @@
 //!
 //! # How a migrated database takes milliseconds
 //!
-//! The set is applied once, to a *template* that is named by the set's digest. A test's database is a copy of it, and most of
-//! the time one that was made while another test was at work. Template and copies are on a server that all test processes of
-//! the user share ([`shared_server`]), and whose data stays in the temporary folder for the next run: under `cargo nextest`, with a
-//! process for each test, the set is applied once too.
+//! The set is applied once, to a *template* that is named after the set's digest. A test's database is a copy
+//! of it, usually one that was made while another test ran. Template and copies are on a server that all test
+//! processes of the user share ([`shared_server`]), and whose data stays in the temporary folder for the next
+//! run. So the set is applied only once even under `cargo nextest`, which runs each test in its own process.
 //!
-//! A database is dropped with its connections when its test has passed, and kept when the test has failed. What a killed
-//! process leaves is dropped by the next one: each holds an advisory lock while it lives, so no clock has to tell. Templates are
-//! dropped when they were not used for a week, or when four others were used since.
+//! A database is dropped, and its connections are ended, when its test has passed; it is kept if the test
+//! fails. The next process drops the leftovers of a killed one: each process holds an advisory lock while it
+//! lives, so no clock is involved. Templates are dropped after a week without use, or when four others were
+//! used since.
 //!
-//! Limits: what is the server's and not the database's is shared, such as roles; rights that were granted on the database itself are not
-//! copied; a server behind a pooler in transaction mode won't do for `DATABASE_URL`, since sessions hold locks.
+//! Limits: objects that belong to the server rather than the database, such as roles, are shared; privileges
+//! on the database itself are not copied; `DATABASE_URL` can't lead to a pooler in transaction mode, because
+//! sessions hold locks.
 //!
 //! # A schema for each test
 //!
-//! PostgreSQL copies no schemas, so each is made by the scripts, as a run sends them but without its records. Tests of one set meet in one database there:
-//! scripts must leave the schema's name out, and a set that makes something elsewhere (a table of a named schema, an extension) is
-//! refused with [`TestingError::OutsideSchema`]. A set with scripts that one transaction each does not do for, such as
-//! `CREATE INDEX CONCURRENTLY`, is run for each schema.
+//! PostgreSQL can't copy schemas, so the scripts make each one, sent as in a run but not recorded. The tests
+//! of one set share a database there: scripts must not name the schema, and a set that makes something
+//! elsewhere (a table in a named schema, an extension) is refused with [`TestingError::OutsideSchema`]. A set
+//! with scripts that can't each run in one transaction, such as `CREATE INDEX CONCURRENTLY`, is run for each
+//! schema.
 //!
 //! # An empty database
 //!
-//! [`server()`] starts the machine's PostgreSQL once per test process, in a process of its own that goes when the tests do, and
-//! [`Server::database`] makes an empty database on it:
+//! [`server()`] starts the machine's PostgreSQL once per test process, as a process that ends with the tests,
+//! and [`Server::database`] creates an empty database on it:
 //!
 //! ```no_run
 //! use migrate_postgres::testing;
@@ -60,32 +63,35 @@
 //!
 //! # Which server
 //!
-//! - With `DATABASE_URL` set, the server of that URL. Its user must be allowed to create databases, and what
-//!   the tests make there is dropped again.
-//! - Else the PostgreSQL in the folder `MIGRATE_TEST_PG_BIN`, or the one that [`Binaries::find`] finds. Only
-//!   the server is needed, no running service: `apt-get install postgresql`, `brew install postgresql@17`.
+//! - With `DATABASE_URL` set, the server of that URL. Its user must be allowed to create databases;
+//!   everything that the tests create there is dropped again.
+//! - Otherwise the PostgreSQL in the folder `MIGRATE_TEST_PG_BIN`, or the one that [`Binaries::find`] finds.
+//!   Only the server programs are needed, no running service: `apt-get install postgresql`, `brew install
+//!   postgresql@17`.
 //!
-//! [`Server::builder`] starts further servers, with settings or another version.
+//! [`Server::builder`] starts additional servers, with other settings or another version.
 //!
-//! # What it leaves behind
+//! # Files left behind
 //!
-//! In the temporary folder, the folder `migrate-server-<uid>-<hash>` with the data of the shared server, which stops two
-//! seconds after the last test process (a quarter of an hour after a failed test, so that one can look at the database that is
-//! kept); it is of no use after a restart of the machine. On the server of `DATABASE_URL`, templates and a few copies.
+//! In the temporary folder, the folder `migrate-server-<uid>-<hash>` with the data of the shared server. The
+//! server stops two seconds after the last test process, or a quarter of an hour after a failed test, so that
+//! you can inspect the database that is kept. The folder is useless after a reboot. On the server of
+//! `DATABASE_URL`, templates and a few copies.
 //!
-//! Else nothing but one initialised data folder per PostgreSQL version, about 30 MB, in the user's cache folder
-//! (`$XDG_CACHE_HOME/migrate-postgres` or `~/.cache/migrate-postgres`), which makes the next start quick. Both can be deleted at any time. A server of
-//! one process lives in a folder `migrate-pg-…` in the temporary folder; both go with
-//! the process that started it, also if that is killed.
+//! Otherwise only one initialized data folder per PostgreSQL version, about 30 MB, in the user's cache folder
+//! (`$XDG_CACHE_HOME/migrate-postgres` or `~/.cache/migrate-postgres`), which speeds up the next start. Both
+//! can be deleted at any time. The server of a single process lives in a folder `migrate-pg-…` in the
+//! temporary folder; both are removed with the process that started it, even if that is killed.
 //!
-//! # Time
+//! # Speed
 //!
-//! A start is a copy of about a thousand files, and a database is one of three hundred. Where the temporary folder
-//! is slow at making files, one in memory may be several times as fast: `TMPDIR=/dev/shm cargo test`.
+//! Starting a server copies about a thousand files, and creating a database three hundred. If the temporary
+//! folder is slow at creating files, one in memory may be several times as fast: `TMPDIR=/dev/shm cargo
+//! test`.
 //!
-//! # Not for anything but tests
+//! # For tests only
 //!
-//! Such a server trusts every local connection that reaches its socket and does not write through to the disk.
+//! Such a server trusts every local connection that reaches its socket, and does not flush to disk.
 
 #[cfg(not(unix))]
 compile_error!("the feature `testing` of migrate-postgres needs a Unix system");
@@ -119,9 +125,9 @@ pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;
 
-/// Makes a database with the set of `migrator` applied, for the test that calls this: a copy of a template on the
-/// [`shared_server`], most of the time one that was made ahead. It is dropped with the value; if the test panics it is kept,
-/// and its URL is written to standard error.
+/// Creates a database with the set of `migrator` applied, for the calling test: a copy of a template on the
+/// [`shared_server`], usually one that was made in advance. It is dropped with the value; if the test panics
+/// it is kept, and its URL is written to standard error.
 ///
 /// # Errors
 ///
@@ -144,7 +150,7 @@ pub async fn fresh_database(migrator: &Migrator) -> Result<Database, TestingErro
     shared_server()?.fresh_database(migrator).await
 }
 
-/// Makes a schema with the set of `migrator` applied, for the test that calls this, on the [`shared_server`]: see
+/// Creates a schema with the set of `migrator` applied, for the calling test, on the [`shared_server`]: see
 /// [`Server::fresh_schema`].
 ///
 /// # Errors
@@ -154,7 +160,7 @@ pub async fn fresh_schema(migrator: &Migrator) -> Result<Database, TestingError>
     shared_server()?.fresh_schema(migrator).await
 }
 
-/// What `#[migrate_postgres::test]` expands to calls of. No part of the public interface.
+/// The runtime of `#[migrate_postgres::test]`. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use super::harness::{Test, TestOutcome, TestScope, given, run};

@@ -1,4 +1,4 @@
-//! The server process: its settings, its start, its end.
+//! The server process: settings, start and shutdown.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -18,20 +18,20 @@ use super::template;
 use super::user::command;
 use super::watchdog::{SHELL, Watchdog, signal};
 
-/// Long, since machines that run tests are busy ones.
+/// Generous, because machines that run tests are busy.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(super) const POLL: Duration = Duration::from_millis(10);
 
-/// Waits for a word and becomes the server. So the watchdog knows the pid before there is a server,
-/// and one whose test process is killed in between never comes to be.
+/// Waits for the word `go` and then becomes the server. So the watchdog knows the pid before the server
+/// exists, and if the test process is killed in between, no server is started.
 const STARTER: &str = r#"read -r word && [ "$word" = go ] && exec "$@" </dev/null"#;
 
-/// A server of our own, in a folder of its own. Dropping it stops it and removes the folder.
+/// A private server in its own folder. Dropping it stops the server and removes the folder.
 #[derive(Debug)]
 pub(super) struct Postmaster {
     binaries: Binaries,
-    // Before the watchdog: dropped first, which leaves the watchdog nothing to remove.
+    // Declared before the watchdog: it is dropped first, so the watchdog has nothing left to remove.
     folder: LockedFolder,
     state: Mutex<PostmasterState>,
 }
@@ -65,7 +65,7 @@ impl Postmaster {
         read_log(&self.folder)
     }
 
-    /// The server's pid while it runs.
+    /// The server's pid, if it runs.
     pub(super) fn pid(&self) -> Option<u32> {
         let mut state = self.state();
         let child = state.child.as_mut()?;
@@ -73,7 +73,7 @@ impl Postmaster {
         if matches!(child.try_wait(), Ok(None)) {
             return Some(pid);
         }
-        // It crashed, and has been waited for: the pid may become another process's.
+        // It crashed and has been reaped; the pid may become another process's.
         state.child = None;
         state.watchdog.release();
         None
@@ -93,7 +93,7 @@ impl Postmaster {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the server and waits until it takes connections.
+    /// Starts the server and waits until it accepts connections.
     fn run(&self, state: &mut PostmasterState) -> Result<(), TestingError> {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -106,7 +106,7 @@ impl Postmaster {
                 Err(error) => error,
             };
             self.end(state, ShutdownMode::Immediate)?;
-            // After a crash of the server its last sessions may take a moment to see that it is gone.
+            // After a crash, the old sessions may take a moment to notice.
             let log = self.log();
             let sessions_left =
                 log.get(logged..).is_some_and(|new| new.contains("pre-existing shared memory block"));
@@ -117,13 +117,13 @@ impl Postmaster {
         }
     }
 
-    /// Stops the server if it runs, and waits until it is gone.
+    /// Stops the server if it runs, and waits for its end.
     fn end(&self, state: &mut PostmasterState, mode: ShutdownMode) -> Result<(), TestingError> {
         let Some(child) = state.child.as_mut() else { return Ok(()) };
         let pid_file = self.folder.data().join("postmaster.pid");
         let deadline = Instant::now() + DEADLINE;
         if ended(child, &pid_file)?.is_none() {
-            // Not waited for yet, so the pid is still its own.
+            // It has not been reaped yet, so the pid is still its own.
             signal(mode.signal(), child.id(), self.folder.user());
             while ended(child, &pid_file)?.is_none() {
                 if Instant::now() > deadline {
@@ -152,7 +152,7 @@ impl Drop for Postmaster {
     }
 }
 
-/// Fills the data folder of a place.
+/// Creates the data folder.
 pub(super) fn make_data(
     place: &ServerFolder,
     binaries: &Binaries,
@@ -160,7 +160,7 @@ pub(super) fn make_data(
 ) -> Result<(), TestingError> {
     template::fill(place, binaries)?;
     let conf = place.data().join("postgresql.conf");
-    // In the file rather than on the command line, where they would win over ALTER SYSTEM.
+    // In the file, because options on the command line would take precedence over ALTER SYSTEM.
     OpenOptions::new()
         .append(true)
         .open(&conf)
@@ -168,7 +168,7 @@ pub(super) fn make_data(
         .map_err(TestingError::io("write to", &conf))
 }
 
-/// Starts the server in a place, after `guard` has been told its pid.
+/// Starts the server, after `guard` has received its pid.
 pub(super) fn spawn(
     place: &ServerFolder,
     binaries: &Binaries,
@@ -184,7 +184,8 @@ pub(super) fn spawn(
         .arg(&program)
         .arg("-D")
         .arg(place.data())
-        // macOS: the server would otherwise start threads when it looks the locale up, and refuse that.
+        // macOS: otherwise the server would start threads when it looks up the locale, and then refuse to
+        // run.
         .env("LC_ALL", "C")
         .current_dir(place.path())
         .process_group(0)
@@ -194,12 +195,12 @@ pub(super) fn spawn(
         .spawn()
         .map_err(TestingError::io("run", &program))?;
     guard(child.id());
-    // If this fails the starter ends without a server, which the wait for it reports.
+    // If this fails, the starter ends without a server, which the wait below reports.
     let _ = child.stdin.take().map(|mut pipe| pipe.write_all(b"go\n"));
     Ok(child)
 }
 
-/// Waits until a server takes connections.
+/// Waits until a server accepts connections.
 pub(super) fn wait_ready(
     place: &ServerFolder,
     child: &mut Child,
@@ -221,7 +222,7 @@ pub(super) fn wait_ready(
     }
 }
 
-/// Whether a server in a place takes connections.
+/// True if the server in a folder accepts connections.
 pub(super) fn is_running(place: &ServerFolder) -> bool {
     let pid_file = fs::read_to_string(place.data().join("postmaster.pid"));
     let says_so = pid_file.is_ok_and(|text| {
@@ -231,7 +232,7 @@ pub(super) fn is_running(place: &ServerFolder) -> bool {
     says_so && answers(place.path())
 }
 
-/// What the server in a place has written to its log.
+/// The log of the server in a folder.
 pub(super) fn read_log(place: &ServerFolder) -> String {
     fs::read(place.log()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
 }
@@ -240,15 +241,15 @@ fn ended(child: &mut Child, path: &Path) -> Result<Option<ExitStatus>, TestingEr
     child.try_wait().map_err(TestingError::io("wait for the server of", path))
 }
 
-/// Whether a `postmaster.pid` says that the server `pid` takes connections. The file of a server that
-/// crashed stays, and says so of another pid.
+/// True if a `postmaster.pid` says that the server `pid` accepts connections. The file of a crashed server
+/// stays, with another pid.
 fn is_ready(pid_file: &str, pid: u32) -> bool {
     let mut lines = pid_file.lines();
     lines.next().is_some_and(|line| line.trim() == pid.to_string())
         && lines.nth(6).is_some_and(|line| matches!(line.trim(), "ready" | "standby"))
 }
 
-/// The lines to add to `postgresql.conf`. The server takes the last value of a setting.
+/// Lines to append to `postgresql.conf`. The last value of a setting wins.
 pub(super) fn conf(folder: &Path, settings: &[(String, String)]) -> String {
     let socket_dir = format!("\"{}\"", folder.display());
     let port = PORT.to_string();
@@ -256,7 +257,8 @@ pub(super) fn conf(folder: &Path, settings: &[(String, String)]) -> String {
         ("listen_addresses", ""),
         ("unix_socket_directories", &socket_dir),
         ("port", &port),
-        // Nothing of a test outlives the machine; the order of commits and what they wait for is as ever.
+        // No test data has to survive a crash of the machine. The order of commits, and what they wait for,
+        // is unchanged.
         ("fsync", "off"),
         ("full_page_writes", "off"),
         ("shared_buffers", "16MB"),

@@ -1,4 +1,4 @@
-//! Whether each migration's down script takes back what its up script did.
+//! Round-trip tests: each down script must undo its up script.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use migrate_core::advice::Left;
 use migrate_core::advice::fact;
 use tokio_postgres::Statement;
 
-/// Asserts that every migration of a set can be reverted and applied again: on a database of its own each one, in order, is
-/// applied, reverted and applied again, and the [`Catalog`] is compared each time.
+/// Asserts that every migration of a set can be reverted and applied again. In a new database, each migration
+/// in order is applied, reverted and applied again, and the [`Catalog`] is compared each time.
 ///
 /// # Panics
 ///
-/// When a migration has no down script or one that fails, when its down script leaves another schema than the one that was
-/// there before, when the second application fails or makes another schema than the first, or when no database can be had. The
-/// message names each of these migrations and shows the differences.
+/// Panics if a migration has no down script or a failing one, if its down script leaves a schema that differs
+/// from the one before, if the second application fails or makes a different schema, or if no database is
+/// available. The message names each of these migrations and shows the differences.
 ///
 /// # Examples
 ///
@@ -56,11 +56,11 @@ pub async fn assert_reversible(set: impl Into<RoundTrip>) {
     match on_a_database(&set.into()).await {
         Ok(report) if report.is_reversible() => {}
         Ok(report) => panic!("the set is not reversible\n{report}"),
-        Err(error) => panic!("whether the set is reversible could not be tested: {error}"),
+        Err(error) => panic!("can't test that the set is reversible:  {error}"),
     }
 }
 
-/// Why no database could be had, or read.
+/// The reason why no database was available or readable.
 #[derive(Debug, thiserror::Error)]
 enum Untested {
     #[error(transparent)]
@@ -69,7 +69,7 @@ enum Untested {
     Database(#[from] Error),
 }
 
-/// The database goes before the test panics: one that is kept would tell nothing that the message does not.
+/// The database is dropped before the test panics: keeping it would add nothing to the message.
 async fn on_a_database(round_trip: &RoundTrip) -> Result<Reversible, Untested> {
     let database: Database = server()?.database().await?;
     let report = round_trip.check(database.url()).await;
@@ -77,12 +77,12 @@ async fn on_a_database(round_trip: &RoundTrip) -> Result<Reversible, Untested> {
     Ok(report?)
 }
 
-/// What is tried with a set: up, down and up again, migration by migration.
+/// A round-trip test of a set: up, down and up again, migration by migration.
 ///
-/// A set or a [`Migrator`] will do where one is asked for. [`check`](RoundTrip::check) returns what
-/// [`assert_reversible`] panics with.
+/// A set or a [`Migrator`] converts into it. [`check`](RoundTrip::check) returns the problems with which
+/// [`assert_reversible`] panics.
 #[derive(Clone, Debug)]
-#[must_use = "nothing is tried until `check` is called"]
+#[must_use = "nothing is tested until `check` is called"]
 pub struct RoundTrip {
     migrator: Migrator,
     irreversible: Vec<String>,
@@ -115,42 +115,45 @@ impl RoundTrip {
         }
     }
 
-    /// Lets a migration, named by its version or its whole name, have no way back: no down script, or one that fails, as a
-    /// script does that only raises an error. One that works is tested all the same.
+    /// Allows a migration, named by its version or full name, to be irreversible: to have no down script, or
+    /// one that fails, such as a script that only raises an error. A down script that works is tested all the
+    /// same.
     pub fn allow_irreversible(mut self, migration: impl Into<String>) -> RoundTrip {
         self.irreversible.push(migration.into());
         self
     }
 
-    /// Leaves out of the comparison what a pattern matches.
+    /// Ignores objects that a pattern matches.
     pub fn ignore(mut self, pattern: Pattern) -> RoundTrip {
         self.ignored.push(pattern);
         self
     }
 
-    /// Begins with a migration, named by its version or its whole name: the ones before it are applied, and not tried.
+    /// Starts with a migration, named by its version or full name. Earlier ones are applied but not tested.
     pub fn starting_at(mut self, migration: impl Into<String>) -> RoundTrip {
         self.first = Some(migration.into());
         self
     }
 
-    /// Tries all migrations on a database, which should be empty. The order of a table's columns does not count after a
-    /// revert, since PostgreSQL puts a column that is made again at the end. Roles belong to the server and are not
-    /// compared.
+    /// Tests all migrations on a database, which should be empty. After a revert the order of a table's
+    /// columns does not count, because PostgreSQL puts a recreated column last. Roles belong to the server
+    /// and are not compared.
     ///
-    /// A migration that can't be reverted, or not be applied again, does not end the trial: a database that was empty in the
-    /// beginning is emptied again where that is needed, and all up to this migration is applied. One that can't be applied in the first
-    /// place does end it. Repeatable migrations are applied in the end; nothing takes them back.
+    /// The test continues after a migration that can't be reverted or reapplied: if necessary, a database
+    /// that was empty at the start is emptied again, and all migrations up to this one are applied. It ends
+    /// at a migration that can't be applied at all. Repeatable migrations are applied at the end; they can't
+    /// be reverted.
     ///
     /// # Errors
     ///
-    /// When the database can't be reached or read, and [`Error::Refused`] where there is no migration to
-    /// [begin with](RoundTrip::starting_at). That a migration fails is a [`ReversibleProblem`] in the report.
+    /// If the database can't be reached or read, and [`Error::Refused`] if the migration to [start
+    /// at](RoundTrip::starting_at) does not exist. A migration that fails is a [`ReversibleProblem`] in the
+    /// report.
     pub async fn check<T: Target + ?Sized>(&self, target: &T) -> Result<Reversible, Error> {
         Trial::begin(self, target, None).await?.all().await
     }
 
-    /// The same on a scratch database, without effect on what it shares with other databases.
+    /// The same test on a scratch database, without effects on objects that it shares with other databases.
     #[cfg(feature = "cli")]
     pub(crate) async fn check_on_scratch(&self, scratch: &Scratch) -> Result<Reversible, Error> {
         let set = self.migrator.set();
@@ -164,7 +167,7 @@ impl RoundTrip {
         Trial::begin(self, scratch.config(), Some(replay?)).await?.all().await
     }
 
-    /// Tells of each migration that is tried.
+    /// Reports each migration that is tested.
     #[cfg(feature = "cli")]
     pub(crate) fn telling(self, told: PhaseCallback) -> RoundTrip {
         RoundTrip { told, ..self }
@@ -179,7 +182,7 @@ impl RoundTrip {
         self.irreversible.iter().any(|text| self.names(text, migration))
     }
 
-    /// The place of the first migration that is tried.
+    /// The index of the first migration to test.
     fn first_of(&self, migrations: &[&dyn Migration]) -> Result<usize, Error> {
         let Some(first) = &self.first else { return Ok(0) };
         let place = migrations.iter().position(|migration| self.names(first, *migration));
@@ -189,19 +192,19 @@ impl RoundTrip {
     }
 }
 
-/// A trial under way.
+/// A test in progress.
 struct Trial<'t, T: Target + ?Sized> {
     trip: &'t RoundTrip,
     target: &'t T,
-    /// What runs: the trip's own, or over the set of the replay.
+    /// The test's own migrator, or one over the set of the replay.
     migrator: Migrator,
     replay: Option<Replay>,
     reader: CatalogReader<'t>,
-    /// What the schema is, where that was read.
+    /// The current schema, if it was read.
     now: Option<Catalog>,
 }
 
-/// What a migrator is to do.
+/// A call of the migrator.
 #[derive(Clone, Copy)]
 enum Call<'c> {
     To(&'c str),
@@ -209,11 +212,11 @@ enum Call<'c> {
     Run,
 }
 
-/// What became of a migration.
+/// The result for a migration.
 enum Tries {
     /// It is applied.
     Applied(TriedMigration),
-    /// It is not applied, and nothing can be done after it.
+    /// It is not applied, and the test can't continue.
     Ended(TriedMigration),
 }
 
@@ -262,14 +265,14 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
                 }
             }
         }
-        // What is repeatable has no way back, and comes last.
+        // Repeatable migrations can't be reverted, and come last.
         if let Err(error) = self.call(Call::Run).await {
             report.migrations.push(self.not_applied(error));
         }
         Ok(report)
     }
 
-    /// A migration that could not be applied, of those that a call was to apply.
+    /// A migration that a call should have applied and could not.
     fn not_applied(&self, error: Error) -> TriedMigration {
         let name = match &error {
             Error::Failed(failure) => failure.name.clone(),
@@ -278,7 +281,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         TriedMigration { name, problems: vec![ReversibleProblem::Up { error }], irreversible: None }
     }
 
-    /// Takes one migration up, down and up again.
+    /// Tests one migration: up, down and up again.
     async fn try_one(&mut self, migration: &dyn Migration) -> Result<Tries, Error> {
         let mut tried =
             TriedMigration { name: migration.name().to_owned(), problems: Vec::new(), irreversible: None };
@@ -303,7 +306,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         self.now = None;
         let reverted = self.read().await?.without_order_of_columns();
         let left = before.without_order_of_columns().differences(&reverted);
-        // The same statements over the same schema make the same: what code does may depend on more.
+        // The same statements over the same schema make the same schema; code may depend on more.
         let is_sure = left.is_empty() && !runs_code(migration);
         if !left.is_empty() {
             tried.problems.push(ReversibleProblem::Left { differences: left });
@@ -323,7 +326,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         Ok(Tries::Applied(tried))
     }
 
-    /// A migration has no down script, or one that fails.
+    /// Records a migration without a down script, or with one that fails.
     fn found_irreversible(
         &self,
         migration: &dyn Migration,
@@ -338,8 +341,8 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         }
     }
 
-    /// Goes on after a migration that failed on its way back, or on the way up again: as it is where it is still applied, or
-    /// else after all up to it is applied anew.
+    /// Continues after a migration that failed to revert or to reapply: directly if it is still applied,
+    /// otherwise after all migrations up to it are reapplied.
     async fn after_failure(
         &mut self,
         migration: &dyn Migration,
@@ -356,7 +359,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         Ok(Tries::Applied(tried))
     }
 
-    /// What the schema is now, read once.
+    /// The current schema, read once.
     async fn read(&mut self) -> Result<Catalog, Error> {
         if self.now.is_none() {
             let catalog = self.reader.read(self.target, &self.migrator).await?;
@@ -365,7 +368,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
         Ok(self.now.clone().unwrap_or_default())
     }
 
-    /// Runs the migrator; in a replay again and again, until nothing more has to be left out.
+    /// Runs the migrator; in a replay repeatedly, until no more statements have to be left out.
     async fn call(&mut self, call: Call<'_>) -> Result<(), Error> {
         loop {
             let called = match call {
@@ -381,7 +384,7 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
     }
 }
 
-/// Whether an up script runs code, which may look at more than the schema.
+/// True if an up script runs code, which may depend on more than the schema.
 fn runs_code(migration: &dyn Migration) -> bool {
     let step = migrate_core::plan::Step::apply(migration);
     step.script().is_none_or(|script| {
@@ -392,11 +395,11 @@ fn runs_code(migration: &dyn Migration) -> bool {
     })
 }
 
-/// The session that reads the catalog after each step, which has to prepare the query once.
+/// The session that reads the catalog after each step, and prepares the query once.
 struct CatalogReader<'t> {
     session: Session<'t>,
     prepared: Statement,
-    /// Whether all that is in the database was made by the trial.
+    /// True if the test created everything in the database.
     is_ours: bool,
 }
 
@@ -408,7 +411,8 @@ impl<'t> CatalogReader<'t> {
         Ok(CatalogReader { session, prepared, is_ours })
     }
 
-    /// The catalog without histories: that of a tool whose table is kept is made with the first migration, and stays.
+    /// The catalog without histories: the table of a foreign history is created with the first migration, and
+    /// stays.
     async fn read<T: Target + ?Sized>(&mut self, target: &T, migrator: &Migrator) -> Result<Catalog, Error> {
         let history = PgHistory::open(target, &migrator.settings).await?;
         let table = history.session_info().await.map(|session_info| session_info.table);
@@ -417,7 +421,7 @@ impl<'t> CatalogReader<'t> {
         read_with(&mut self.session, &scope, Some(&self.prepared)).await
     }
 
-    /// Drops all that the trial has made, where there was nothing before it. Whether that was done.
+    /// Drops everything that the test created, if the database was empty before. Returns true if it did.
     async fn empty(&mut self) -> Result<bool, Error> {
         if self.is_ours {
             empty_all(&self.session).await?;
@@ -426,29 +430,29 @@ impl<'t> CatalogReader<'t> {
     }
 }
 
-/// What came of a [`RoundTrip`]; [`Display`](fmt::Display) shows the problems, migration by migration.
+/// The result of a [`RoundTrip`]; [`Display`](fmt::Display) shows the problems, migration by migration.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reversible {
-    /// The migrations that were tried, in order.
+    /// The tested migrations, in order.
     pub migrations: Vec<TriedMigration>,
-    /// How many were not tried, because one before them could not be applied.
+    /// The number of migrations that were not tested because an earlier one could not be applied.
     pub not_tried: usize,
 }
 
-/// One migration that was tried.
+/// A tested migration.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TriedMigration {
     /// The migration's name.
     pub name: String,
-    /// What is wrong with it.
+    /// Its problems.
     pub problems: Vec<ReversibleProblem>,
-    /// Why it has no way back, where it [need not have one](RoundTrip::allow_irreversible).
+    /// The reason why it is irreversible, if it [may be](RoundTrip::allow_irreversible).
     pub irreversible: Option<Irreversible>,
 }
 
-/// Why a migration has no way back.
+/// The reason why a migration is irreversible.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Irreversible {
@@ -456,46 +460,46 @@ pub enum Irreversible {
     NoDown,
     /// Its down script fails.
     DownFails {
-        /// How.
+        /// The error.
         error: Error,
     },
 }
 
-/// Why a migration is not reversible.
+/// A problem of a migration.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReversibleProblem {
-    /// It can't be applied at all.
+    /// It can't be applied.
     Up {
-        /// Why not.
+        /// The error.
         error: Error,
     },
     /// It has no down script.
     NoDown,
     /// Its down script fails.
     Down {
-        /// How.
+        /// The error.
         error: Error,
     },
-    /// Its down script leaves another schema than there was before.
+    /// Its down script leaves a schema that differs from the one before.
     Left {
-        /// What leads from the schema before to the one that is left.
+        /// The changes from the schema before to the one left.
         differences: Differences,
     },
     /// It can't be applied again after it was reverted.
     UpAgain {
-        /// Why not.
+        /// The error.
         error: Error,
     },
-    /// Applied again, it makes another schema than the first time.
+    /// The second application makes a different schema.
     Other {
-        /// What leads from the first schema to the second.
+        /// The changes from the first schema to the second.
         differences: Differences,
     },
 }
 
 impl Reversible {
-    /// Whether all migrations were tried and none has a problem.
+    /// True if all migrations were tested without a problem.
     pub fn is_reversible(&self) -> bool {
         self.not_tried == 0 && self.migrations.iter().all(|tried| tried.problems.is_empty())
     }
@@ -524,7 +528,7 @@ impl fmt::Display for ReversibleProblem {
                 write!(f, "can't be applied again after its down script: {}", fact(error))
             }
             ReversibleProblem::Other { differences } => {
-                write!(f, "makes another schema the second time, compared with the first:\n{differences}")
+                write!(f, "makes a different schema the second time, compared with the first:\n{differences}")
             }
         }
     }
@@ -542,7 +546,7 @@ impl fmt::Display for Reversible {
             }
         }
         if self.not_tried > 0 {
-            write!(f, "{line_feed}{} after it could not be tried", migrations(self.not_tried))?;
+            write!(f, "{line_feed}{} after it not tested", migrations(self.not_tried))?;
         } else if line_feed.is_empty() {
             write!(f, "{} can be reverted and applied again", migrations(self.migrations.len()))?;
         }

@@ -15,21 +15,21 @@ use super::shared::Lease;
 use super::url::{self, Secret};
 use crate::migrator::Migrator;
 
-/// The superuser of a server of ours.
+/// The superuser of a server started here.
 pub(super) const SUPERUSER: &str = "postgres";
 
-/// The port of a server of ours, which names its socket in a folder of its own.
+/// The port of a server started here, which names the socket in its private folder.
 pub(super) const PORT: u16 = 5432;
 
-/// The server that all tests of this process share: the one of `DATABASE_URL` if that is set, else one
-/// that the first call starts. It ends with the process, however that ends.
+/// The server that all tests of this process share: that of `DATABASE_URL` if set, otherwise one that the
+/// first call starts. It ends with the process, however the process ends.
 ///
-/// The call blocks while the server starts: about a second, and a few more the first time on a machine.
+/// Blocks while the server starts: about a second, and a few more the first time on a machine.
 ///
 /// # Errors
 ///
-/// Those of [`Server::start`]; with `DATABASE_URL`, [`TestingError::Url`] if it can't be read and
-/// [`TestingError::Connect`] if its server can't be reached. Every call in the process gets the same one.
+/// Those of [`Server::start`]; with `DATABASE_URL`, [`TestingError::Url`] if it can't be parsed and
+/// [`TestingError::Connect`] if its server can't be reached. Every call in the process gets the same error.
 ///
 /// # Examples
 ///
@@ -48,32 +48,31 @@ pub fn server() -> Result<&'static Server, TestingError> {
 
 /// A PostgreSQL server for tests.
 ///
-/// One that was started here has a folder of its own in the temporary folder, listens on a socket in
-/// it and nowhere else, writes nothing through to the disk, and runs as `postgres` or `nobody` if the
-/// tests run as root. Dropping the value stops it and removes the folder; if the process ends in another way,
-/// SIGKILL included, a watchdog does.
+/// A server started here has a private folder in the temporary folder, listens only on a socket in it,
+/// flushes nothing to disk, and runs as `postgres` or `nobody` if the tests run as root. Dropping the value
+/// stops it and removes the folder; if the process ends in another way, even by SIGKILL, a watchdog does.
 #[derive(Debug)]
 pub struct Server {
     kind: ServerKind,
-    /// How to connect, to a database that is always there.
+    /// The configuration of the maintenance database.
     config: Config,
     version_num: u32,
-    /// This process's place on the server, once it asked for a migrated database.
+    /// This process's presence on the server, once it has asked for a migrated database.
     keeper: OnceCell<Arc<Keeper>>,
 }
 
-/// The server that all processes of this user share which test at the same time: the one of `DATABASE_URL` if that is set,
-/// else one that the first of them starts. A few seconds after the last of them it stops, however they ended; its data stays in
-/// the temporary folder, so the next run finds its templates there.
+/// The server that all test processes of this user share: that of `DATABASE_URL` if set, otherwise one that
+/// the first process starts. It stops a few seconds after the last process, however that ended; its data
+/// stays in the temporary folder, so that the next run finds its templates.
 ///
-/// [`fresh_database`] uses it. It is no place for what belongs to the whole server, as roles and settings do:
-/// [`server()`] is.
+/// [`fresh_database`] uses it. Do not change things that belong to the whole server, such as roles and
+/// settings, here; use [`server()`] for that.
 ///
-/// The call blocks while the server starts: about half a second, and a few seconds the first time on a machine.
+/// Blocks while the server starts: about half a second, and a few seconds the first time on a machine.
 ///
 /// # Errors
 ///
-/// Those of [`server()`]. Every call in the process gets the same one.
+/// Those of [`server()`]. Every call in the process gets the same error.
 ///
 /// [`fresh_database`]: super::fresh_database
 pub fn shared_server() -> Result<&'static Server, TestingError> {
@@ -81,7 +80,7 @@ pub fn shared_server() -> Result<&'static Server, TestingError> {
     SERVER.get_or_init(|| of_environment().unwrap_or_else(Server::shared)).as_ref().map_err(Clone::clone)
 }
 
-/// The server of `DATABASE_URL`, if that is set.
+/// The server of `DATABASE_URL`, if set.
 fn of_environment() -> Option<Result<Server, TestingError>> {
     let url = env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
     Some(Server::at(&url))
@@ -91,13 +90,13 @@ fn of_environment() -> Option<Result<Server, TestingError>> {
 enum ServerKind {
     Ours(Postmaster),
     Shared(Arc<Lease>),
-    /// With the connection string, whose form and parameters are kept.
+    /// The connection string, whose form and parameters are kept.
     Theirs(Secret),
 }
 
 impl Server {
-    /// Starts a server of the caller's own with the machine's PostgreSQL, whatever `DATABASE_URL` says.
-    /// Blocks until it takes connections.
+    /// Starts a private server with the machine's PostgreSQL, regardless of `DATABASE_URL`. Blocks until it
+    /// accepts connections.
     ///
     /// # Errors
     ///
@@ -110,17 +109,18 @@ impl Server {
         Self::builder().start()
     }
 
-    /// A server with settings or binaries of the caller's choice.
+    /// A builder, for a server with other settings or binaries.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// A running server that the connection string `text` leads to, as a user who may create databases. What is made
-    /// there for tests is dropped again, but for templates.
+    /// The running server of the connection string `text`, whose user must be allowed to create databases.
+    /// Everything that is created there for tests is dropped again, except templates.
     ///
     /// # Errors
     ///
-    /// [`TestingError::Url`] if the text can't be read and [`TestingError::Connect`] if the server can't be reached.
+    /// [`TestingError::Url`] if the text can't be parsed, and [`TestingError::Connect`] if the server can't
+    /// be reached.
     pub fn at(text: &str) -> Result<Self, TestingError> {
         let config: Config = crate::connection::connection_string::config(text)
             .map_err(|source| TestingError::Url { source: Arc::new(source) })?;
@@ -128,7 +128,7 @@ impl Server {
         Ok(Self::of(ServerKind::Theirs(Secret::new(text)), config, version_num))
     }
 
-    /// The server of all processes of this user.
+    /// The server that this user's processes share.
     fn shared() -> Result<Self, TestingError> {
         let lease = Lease::join(Binaries::find()?)?;
         let version_num = lease.binaries().version_num();
@@ -140,19 +140,18 @@ impl Server {
         Self { kind, config, version_num, keeper: OnceCell::new() }
     }
 
-    /// Makes an empty database with a name that no other has, from `template0`. It is dropped with
-    /// the value.
+    /// Creates an empty database with a unique name from `template0`. It is dropped with the value.
     ///
     /// # Errors
     ///
-    /// [`TestingError::Connect`] if the server can't be reached and [`TestingError::Database`] if it
-    /// refuses, as when the user of `DATABASE_URL` may not create databases.
+    /// [`TestingError::Connect`] if the server can't be reached, and [`TestingError::Database`] if it
+    /// refuses, for example because the user of `DATABASE_URL` may not create databases.
     pub async fn database(&self) -> Result<Database, TestingError> {
         Database::create(self).await
     }
 
-    /// Makes a database with the set of `migrator` applied: a copy of a template, which is made once for the server. It is
-    /// dropped with the value.
+    /// Creates a database with the set of `migrator` applied: a copy of a template, which is made once per
+    /// server. It is dropped with the value.
     ///
     /// # Errors
     ///
@@ -162,27 +161,28 @@ impl Server {
         Database::fresh(self, migrator, database::test_name()).await
     }
 
-    /// Makes a schema with the set of `migrator` applied, in a database that tests of the set share. It is dropped with the
-    /// value; connections to the value have it as their search path.
+    /// Creates a schema with the set of `migrator` applied, in a database that the tests of the set share. It
+    /// is dropped with the value; connections to the value have it as their search path.
     ///
-    /// Cheaper for the server than a database, and not quicker: each is made by the scripts. For sets whose scripts leave the
+    /// This is cheaper for the server than a database, but not faster, because the scripts make each schema.
+    /// The set's scripts must not name the schema.
     /// schema's name out.
     ///
     /// # Errors
     ///
-    /// Those of [`fresh_database`](Self::fresh_database), and [`TestingError::OutsideSchema`] for a set that makes something
-    /// elsewhere: a table of a named schema, an extension.
+    /// Those of [`fresh_database`](Self::fresh_database), and [`TestingError::OutsideSchema`] if the set
+    /// makes something elsewhere, such as a table in a named schema or an extension.
     pub async fn fresh_schema(&self, migrator: &Migrator) -> Result<Database, TestingError> {
         Database::fresh_schema(self, migrator, database::test_name()).await
     }
 
-    /// This process's place on the server.
+    /// This process's presence on the server.
     pub(super) async fn keeper(&self) -> Result<Arc<Keeper>, TestingError> {
         self.keeper.get_or_try_init(|| Keeper::start(self.config.clone(), self.version_num)).await.cloned()
     }
 
-    /// The connection string of a database of this server, for any program that takes one. With
-    /// `DATABASE_URL` it holds that one's password.
+    /// The connection string of a database on this server, for any program. With `DATABASE_URL` it holds that
+    /// URL's password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.kind {
@@ -191,7 +191,7 @@ impl Server {
         }
     }
 
-    /// How tokio-postgres connects to a database of this server.
+    /// The tokio-postgres configuration of a database on this server.
     #[must_use]
     pub fn config(&self, database: &str) -> Config {
         let mut config = self.config.clone();
@@ -199,7 +199,7 @@ impl Server {
         config
     }
 
-    /// How to connect to the database that is always there.
+    /// The configuration of the maintenance database.
     pub(super) fn admin(&self) -> &Config {
         &self.config
     }
@@ -214,20 +214,20 @@ impl Server {
         }
     }
 
-    /// The server's port. One that was started here takes no connections over TCP unless it was told to
+    /// The server's port. A server started here accepts no TCP connections unless it is configured to
     /// (`listen_addresses`); its port names its socket.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.config.get_ports().first().copied().unwrap_or(5432)
     }
 
-    /// The server's version as `server_version_num` counts: 15.18 is 150018.
+    /// The server's version in the format of `server_version_num`: 15.18 is 150018.
     #[must_use]
     pub fn version_num(&self) -> u32 {
         self.version_num
     }
 
-    /// The pid of the server's first process, the postmaster, if it was started here or is shared, and runs.
+    /// The pid of the postmaster, if the server was started here or is shared, and runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match &self.kind {
@@ -237,7 +237,7 @@ impl Server {
         }
     }
 
-    /// What the server has written to its log, if it was started here or is shared.
+    /// The server's log, if it was started here or is shared.
     #[must_use]
     pub fn log(&self) -> Option<String> {
         match &self.kind {
@@ -257,31 +257,31 @@ impl Server {
         }
     }
 
-    /// Whether the server goes when this process does.
+    /// True if the server ends with this process.
     pub(super) fn ends_with_us(&self) -> bool {
         self.ours().is_some()
     }
 
-    /// Stops the server and waits until it is gone. Its data stays until the value is dropped, for
-    /// [`restart`](Self::restart). Does nothing if it does not run.
+    /// Stops the server and waits for its end. Its data stays until the value is dropped, for
+    /// [`restart`](Self::restart). Does nothing if the server does not run.
     ///
-    /// Blocks, so a smart shutdown from a single-threaded runtime that drives a connection to this server
-    /// waits for itself: end the connections first.
+    /// This call blocks: a smart shutdown on the single-threaded runtime that drives a connection to this
+    /// server would wait for itself. End the connections first.
     ///
     /// # Errors
     ///
-    /// [`TestingError::NotOurs`] if it was not started here, and [`TestingError::StopTimeout`] if it still
-    /// runs after two minutes, as after [`ShutdownMode::Smart`] with a connection left open.
+    /// [`TestingError::NotOurs`] if the server was not started here, and [`TestingError::StopTimeout`] if it
+    /// still runs after two minutes, for example after [`ShutdownMode::Smart`] with an open connection.
     pub fn stop(&self, mode: ShutdownMode) -> Result<(), TestingError> {
         self.ours().ok_or(TestingError::NotOurs { action: "stop" })?.stop(mode)
     }
 
-    /// Starts the server again with its data and settings, after a fast shutdown if it runs. After an
-    /// immediate shutdown or a crash it recovers from its log first.
+    /// Restarts the server with its data and settings, after a fast shutdown if it runs. After an immediate
+    /// shutdown or a crash, it first recovers from its WAL.
     ///
     /// # Errors
     ///
-    /// [`TestingError::NotOurs`] if it was not started here, and those of a start.
+    /// [`TestingError::NotOurs`] if the server was not started here, and those of a start.
     pub fn restart(&self) -> Result<(), TestingError> {
         self.ours().ok_or(TestingError::NotOurs { action: "restart" })?.restart()
     }
@@ -293,7 +293,7 @@ impl Server {
         }
     }
 
-    /// This process's part in the server, if that is shared.
+    /// This process's lease of the server, if it is shared.
     pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
         match &self.kind {
             ServerKind::Shared(lease) => Some(lease),
@@ -302,14 +302,14 @@ impl Server {
     }
 }
 
-/// How to connect to a server whose socket is in `folder`.
+/// The configuration for a server whose socket is in `folder`.
 fn local_config(folder: &Path, port: u16) -> Config {
     let mut config = Config::new();
     config.host_path(folder).port(port).user(SUPERUSER).dbname("postgres");
     config
 }
 
-/// What a server is started with.
+/// The settings of a server to start.
 ///
 /// # Examples
 ///
@@ -329,30 +329,30 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// The folder of the `postgres` and `initdb` to use, instead of the machine's.
+    /// The folder with the `postgres` and `initdb` to use instead of the machine's.
     pub fn binaries(mut self, dir: impl Into<PathBuf>) -> Self {
         self.binaries = Some(dir.into());
         self
     }
 
-    /// A setting as in `postgresql.conf`. The last value of a setting counts.
+    /// A setting as in `postgresql.conf`. The last value of a setting wins.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// The port, which names the socket too: the setting, or [`PORT`].
+    /// The port, which also names the socket: the setting, or [`PORT`].
     fn port(&self) -> u16 {
         let last = self.settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("port"));
         last.and_then(|(_, port)| port.parse().ok()).unwrap_or(PORT)
     }
 
-    /// Starts the server and blocks until it takes connections.
+    /// Starts the server and blocks until it accepts connections.
     ///
     /// # Errors
     ///
-    /// Those of [`Server::start`]; for a folder that is not one of binaries
-    /// [`TestingError::NotBinaries`], and for a setting that the server refuses [`TestingError::Start`].
+    /// Those of [`Server::start`]; [`TestingError::NotBinaries`] if the folder has no PostgreSQL programs,
+    /// and [`TestingError::Start`] if the server refuses a setting.
     pub fn start(self) -> Result<Server, TestingError> {
         let binaries = match &self.binaries {
             Some(dir) => Binaries::at(dir)?,
@@ -365,14 +365,14 @@ impl ServerBuilder {
     }
 }
 
-/// How a server stops, in PostgreSQL's words.
+/// PostgreSQL's shutdown modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownMode {
-    /// Takes no new connections and waits until the open ones end.
+    /// Accepts no new connections and waits for the open ones to end.
     Smart,
-    /// Rolls the open transactions back and ends their connections.
+    /// Rolls back open transactions and ends their connections.
     Fast,
-    /// Ends without a clean-up, as in a crash.
+    /// Ends without cleaning up, as in a crash.
     Immediate,
 }
 

@@ -1,5 +1,5 @@
-//! One initialised data folder per PostgreSQL, kept in the user's cache folder: `initdb` costs seconds,
-//! a copy of what it made next to nothing.
+//! The template data folder: one per PostgreSQL, kept in the user's cache folder. `initdb` takes seconds;
+//! copying its result takes next to nothing.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,7 +16,7 @@ use super::folder::ServerFolder;
 use super::postmaster::tail;
 use super::user::{User, command};
 
-/// What `initdb` is told. Small WAL segments, since a copy holds at least one of them.
+/// Options for `initdb`. WAL segments are small, because a copy holds at least one of them.
 const INITDB: &[&str] = &[
     "--no-sync",
     "-A",
@@ -29,8 +29,7 @@ const INITDB: &[&str] = &[
     super::server::SUPERUSER,
 ];
 
-/// In a template, the file that is written last: what the template was made by. One without it was
-/// left half-made.
+/// The file that is written to a template last: its key. A template without it is incomplete.
 const COMPLETE: &str = "complete";
 
 /// Fills the data folder of a new server.
@@ -53,12 +52,12 @@ pub(super) fn fill(folder: &ServerFolder, binaries: &Binaries) -> Result<(), Tes
         return cache.copy_to(folder);
     }
     initdb(folder, binaries)?;
-    // The server has its data whatever becomes of the template, and a half-made one is made anew.
+    // The server has its data regardless of the template, and an incomplete template is remade.
     let _ = cache.store(&folder.data());
     Ok(())
 }
 
-/// What a template depends on.
+/// The identity of a template.
 pub(super) fn key(binaries: &Binaries) -> String {
     format!("{}\n{}\ninitdb {}\n", binaries.version(), binaries.dir().display(), INITDB.join(" "))
 }
@@ -86,10 +85,11 @@ fn initdb(folder: &ServerFolder, binaries: &Binaries) -> Result<(), TestingError
     })
 }
 
-/// The folders that may hold templates, the best first.
+/// The folders that may hold templates, best first.
 fn caches(own: u32) -> Vec<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // Root may have kept the HOME of the user that it was before, who could not use what root makes there.
+    // Root may have kept the HOME of the user that it was before, who could not use files that root creates
+    // there.
     let is_own = |dir: &PathBuf| fs::metadata(dir).map_or(true, |metadata| metadata.uid() == own);
     let mut dirs = Vec::new();
     dirs.extend(absolute("XDG_CACHE_HOME").filter(is_own).map(|dir| dir.join("migrate-postgres")));
@@ -98,7 +98,7 @@ fn caches(own: u32) -> Vec<PathBuf> {
     dirs
 }
 
-/// The place of one template, under a lock: shared so that the template stays whole while it is copied,
+/// The folder of one template, under a lock: shared while it is copied, so that it stays complete, and
 /// exclusive while it is made.
 struct Cache {
     template: PathBuf,
@@ -107,8 +107,8 @@ struct Cache {
 }
 
 impl Cache {
-    /// The template's place in `dir`, if that is a folder of `own` to which nobody else may write, since a
-    /// template is code that tests run, and if files there can be locked.
+    /// The template's folder in `dir`, if `dir` belongs to `own`, no other user can write to it (a template
+    /// is code that tests run), and its file system supports locks.
     fn open(dir: &Path, own: u32, key: &str) -> Option<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).ok()?;
         let metadata = fs::symlink_metadata(dir).ok()?;
@@ -152,7 +152,7 @@ impl Cache {
     }
 }
 
-/// Copies a folder with what is in it, for `user` if there is one.
+/// Copies a folder recursively, for `user` if given.
 fn copy(from: &Path, to: &Path, user: Option<&User>) -> io::Result<()> {
     let own = |path: &Path| user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)));
     DirBuilder::new().mode(0o700).create(to)?;

@@ -4,7 +4,7 @@ use crate::connection::url::encode;
 pub(super) use crate::connection::url::public;
 use std::fmt;
 
-/// A connection string, kept out of `Debug` output since it may hold a password.
+/// A connection string, kept out of `Debug` output because it may hold a password.
 pub(super) struct Secret(String);
 
 impl Secret {
@@ -23,16 +23,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The connection string `text`, which tokio-postgres has read, with another database in it.
+/// Replaces the database in the connection string `text`, which tokio-postgres has parsed.
 pub(super) fn with_database(text: &str, database: &str) -> String {
     let Some(start) =
         ["postgres://", "postgresql://"].iter().find(|s| text.starts_with(**s)).map(|s| s.len())
     else {
-        // Keywords and values; of two values for a keyword the last one counts.
+        // Keywords and values; the last value of a keyword wins.
         let value = database.replace('\\', r"\\").replace('\'', r"\'");
         return format!("{text} dbname='{value}'");
     };
-    // As tokio-postgres reads it: credentials to the first `@`, hosts to the next `/` or `?`.
+    // Parsed like tokio-postgres: credentials up to the first `@`, hosts up to the next `/` or `?`.
     let hosts = text[start..].find('@').map_or(start, |at| start + at + 1);
     let hosts_end = text[hosts..].find(['/', '?']).map_or(text.len(), |end| hosts + end);
     let mut url = format!("{}/", &text[..hosts_end]);
@@ -48,10 +48,10 @@ pub(super) fn with_database(text: &str, database: &str) -> String {
     url
 }
 
-/// The connection string `text` with these options for the server, instead of those in it.
+/// Replaces the server options in the connection string `text`.
 pub(super) fn with_options(text: &str, options: &str) -> String {
     if !text.contains("://") {
-        // Of two values for a keyword the last one counts.
+        // The last value of a keyword wins.
         let value = options.replace('\\', r"\\").replace('\'', r"\'");
         return format!("{text} options='{value}'");
     }

@@ -1,4 +1,4 @@
-//! Which user the server runs as: PostgreSQL refuses to run as root.
+//! The user of the server process: PostgreSQL refuses to run as root.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::TestingError;
 
-/// A user other than the one the tests run as.
+/// A user other than the one that runs the tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) name: String,
@@ -17,7 +17,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// The user for the server's processes: `None` means the tests' own, whose uid is `own_uid`.
+    /// The user for the server's processes; `None` is the tests' own user, whose uid is `own_uid`.
     pub(super) fn for_server(own_uid: u32) -> Result<Option<Self>, TestingError> {
         if own_uid != 0 {
             return Ok(None);
@@ -41,7 +41,7 @@ impl User {
         })
     }
 
-    /// Whether this user can enter `path` and every folder above it, as far as the mode bits tell.
+    /// True if this user can enter `path` and every folder above it, judged by the mode bits.
     pub(super) fn can_enter(&self, path: &Path) -> bool {
         path.ancestors().filter(|folder| !folder.as_os_str().is_empty()).all(|folder| {
             fs::metadata(folder).is_ok_and(|metadata| {
@@ -58,7 +58,7 @@ impl User {
     }
 }
 
-/// A command that runs as `user`, without the variables that steer PostgreSQL's programs.
+/// A command that runs as `user`, without the environment variables that configure PostgreSQL's programs.
 pub(super) fn command(program: impl AsRef<std::ffi::OsStr>, user: Option<&User>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

@@ -1,9 +1,9 @@
-//! Cleans up after a test process however it ends, SIGKILL included.
+//! The watchdog: cleans up after a test process however it ends, even by SIGKILL.
 //!
-//! No code of a killed process runs, and asking the system for a signal at the parent's death takes unsafe
+//! A killed process runs no more code, and asking the system for a signal at the parent's death takes unsafe
 //! code. But the system closes a dead process's pipes: a small `sh` reads from a pipe whose only writer is
-//! the test process, and at its end stops the server and removes the folder. It stands in a process group of
-//! its own, so that what kills the tests' group (Ctrl-C, a test runner's timeout) leaves it to its work.
+//! the test process, and at end of file stops the server and removes the folder. It runs in its own process
+//! group, so that a signal to the tests' group (Ctrl-C, a test runner's timeout) does not end it.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -15,9 +15,9 @@ use super::user::{User, command};
 
 pub(super) const SHELL: &str = "/bin/sh";
 
-/// Each line of standard input is the pid of the server to stop, or `-` while there is none.
+/// Each line of standard input is the pid of the server to stop, or `-` if there is none.
 ///
-/// A killed process that nobody waits for keeps its pid, as under an init that doesn't reap, so the
+/// A killed process that is never reaped keeps its pid, for example under an init that doesn't reap. So the
 /// server also counts as gone a second after its pid file is.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
@@ -47,8 +47,9 @@ pub(super) struct Watchdog {
 
 impl Watchdog {
     pub(super) fn spawn(folder: &LockedFolder) -> Result<Self, TestingError> {
-        // The standard library opens both ends close-on-exec, so no other child inherits the writing one.
-        // As the tests' own user: it takes one who may write to the temporary folder to remove ours from it.
+        // The standard library opens both ends close-on-exec, so no other child inherits the writing one. The
+        // script runs as the tests' own user, because removing the folder takes write access to the temporary
+        // folder.
         let mut shell = command(SHELL, None)
             .args(["-c", SCRIPT, "migrate-pg-watchdog"])
             .arg(folder.path())
@@ -63,18 +64,18 @@ impl Watchdog {
         Ok(Self { shell, pipe })
     }
 
-    /// From now on, this process is to be stopped.
+    /// Sets the process to stop.
     pub(super) fn guard(&mut self, pid: u32) {
         self.tell(&pid.to_string());
     }
 
-    /// From now on, there is no process to be stopped.
+    /// Clears the process to stop.
     pub(super) fn release(&mut self) {
         self.tell("-");
     }
 
     fn tell(&mut self, line: &str) {
-        // If the watchdog was killed, the next start's sweep does its work.
+        // If the watchdog was killed, the sweep of the next start cleans up.
         let _ = self.pipe.as_mut().map(|pipe| writeln!(pipe, "{line}"));
     }
 }
@@ -86,8 +87,8 @@ impl Drop for Watchdog {
     }
 }
 
-/// Sends `signal` (a name without SIG) as the user whom the server runs as, so that a wrong pid in a file
-/// of that user's can't hit a process of root's. The shell's own `kill`: slim images have no other.
+/// Sends `signal` (a name without SIG) as the server's user, so that a wrong pid in one of that user's files
+/// can't hit a process of root. Uses the shell's built-in `kill`, because slim images have no other.
 pub(super) fn signal(signal: &str, pid: u32, user: Option<&User>) {
     let _ = command(SHELL, user)
         .args(["-c", r#"kill -s "$1" "$2""#, "sh", signal, &pid.to_string()])

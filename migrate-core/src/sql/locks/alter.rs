@@ -1,4 +1,4 @@
-//! `ALTER` of relations and of domains.
+//! `ALTER` of relations and domains.
 
 use super::analysis::{Analysis, Cost, Target};
 use super::column;
@@ -98,7 +98,7 @@ fn table<'f>(
         Action::SetAccessMethod { method } => {
             let has = table.relation().and_then(|table| table.access_method.as_deref());
             let is_same = has.map(|has| has == method.folded());
-            rewrite(analysis, table, is_same, "unless it has that access method already");
+            rewrite(analysis, table, is_same, "unless it already has that access method");
         }
         Action::SetTablespace { tablespace } => move_to(analysis, table, &tablespace.folded()),
         Action::SetOptions(_)
@@ -121,7 +121,7 @@ fn table<'f>(
 fn move_to(analysis: &mut Analysis<'_>, relation: &Target<'_>, tablespace: &str) {
     let is_in = relation.relation().and_then(|relation| relation.tablespace.as_deref());
     let is_same = is_in.map(|is_in| is_in == tablespace);
-    rewrite(analysis, relation, is_same, "unless it is in that tablespace already");
+    rewrite(analysis, relation, is_same, "unless it is already in that tablespace");
 }
 
 fn rewrite(analysis: &mut Analysis<'_>, relation: &Target<'_>, is_same: Option<bool>, unless: &'static str) {
@@ -137,7 +137,7 @@ fn set_logged<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>, logged: bool)
     let cost = match table.relation().and_then(|relation| relation.is_unlogged) {
         Some(is_unlogged) if is_unlogged == logged => Cost::of(TableScan::Rewrite),
         Some(_) => Cost::CATALOG,
-        None => Cost::or(TableScan::Rewrite, TableScan::Catalog, "unless it is so already"),
+        None => Cost::or(TableScan::Rewrite, TableScan::Catalog, "unless it already is"),
     };
     analysis.lock(table, AccessExclusive, cost);
     sequences(analysis, table);
@@ -162,7 +162,7 @@ fn drop_column<'f>(
 ) {
     let facts = analysis.facts;
     let note = (!analysis.knows(table)).then_some(if cascade {
-        "and what depends on the column; the table that a foreign key on it refers to is locked, too"
+        "and objects that depend on the column; the table that a foreign key on it refers to is locked, too"
     } else {
         "the table that a foreign key on the column refers to is locked, too"
     });

@@ -9,9 +9,9 @@ use crate::sql::statement::{
 };
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 
-const NUMBERED: &str = "each row gets a number of its own";
+const NUMBERED: &str = "each row gets its own number";
 const COMPUTED: &str = "USING is computed for each row";
-const COLUMN_EXISTS: &str = "unless the column is there already";
+const COLUMN_EXISTS: &str = "unless the column already exists";
 
 /// `ADD COLUMN`
 pub(super) fn add<'f>(
@@ -151,11 +151,7 @@ pub(super) fn set_not_null(table: &Target<'_>, column: &str) -> Cost {
                 Cost::of(TableScan::Scan)
             }
         }
-        _ => Cost::or(
-            TableScan::Scan,
-            TableScan::Catalog,
-            "unless a valid CHECK constraint shows that there is no null",
-        ),
+        _ => Cost::or(TableScan::Scan, TableScan::Catalog, "unless a valid CHECK constraint excludes nulls"),
     }
 }
 
@@ -273,17 +269,17 @@ fn from_unknown(written: &SqlType, new: &NewType<'_, '_>, column: &str) -> Cost 
         _ if is_as_it_is => Cost::or(
             TableScan::Catalog,
             TableScan::Rewrite,
-            "rewritten unless the column has that type already; a CHECK on it is verified again",
+            "rewritten unless the column already has that type; a CHECK on it is verified again",
         ),
         FromUnknown::Likely => Cost::or(
             TableScan::Rewrite,
             TableScan::Catalog,
-            "unless the old type is stored alike; a CHECK on the column is verified again",
+            "unless the old type is stored the same way; a CHECK on the column is verified again",
         ),
         FromUnknown::Unlikely => Cost::or(
             TableScan::Catalog,
             TableScan::Rewrite,
-            "rewritten unless the old type is a shorter one of its kind; a CHECK on the column is verified again",
+            "rewritten unless the old type is a shorter one of the same kind; a CHECK on the column is verified again",
         ),
     }
 }

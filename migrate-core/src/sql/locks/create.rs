@@ -21,7 +21,7 @@ pub(super) fn index(analysis: &mut Analysis<'_>, create: &CreateIndex<'_>) {
     let cost = match (is_there, named.is_some(), create.table.only) {
         (Some(true), ..) => return analysis.catalog(&table, mode),
         (None, true, _) => {
-            Cost::or(TableScan::Build, TableScan::Catalog, "unless an index of that name is there already")
+            Cost::or(TableScan::Build, TableScan::Catalog, "unless an index of that name already exists")
         }
         // For a partitioned table, ONLY means that its partitions get the index later.
         (_, _, true) if table.is(RelationKind::Partitioned) => return analysis.catalog(&table, mode),

@@ -36,7 +36,7 @@ fn index(analysis: &mut Analysis<'_>, drop: &DropObjects<'_>) {
         if drop.if_exists && index.is_missing() {
             continue;
         }
-        let note = (!analysis.knows(&index)).then_some("and the table that it is of");
+        let note = (!analysis.knows(&index)).then_some("and its table");
         analysis.lock(&index, mode, Cost { note: note.map(Into::into), ..Cost::CATALOG });
         if let Some(table) = index.relation().and_then(|index| index.table.as_ref()) {
             let table = analysis.at(table);
@@ -56,8 +56,8 @@ fn relations(analysis: &mut Analysis<'_>, drop: &DropObjects<'_>) {
             (ObjectKind::Table, true) => {
                 "and tables that are joined to it by foreign keys, and views that read it"
             }
-            (_, true) => "and what depends on it",
-            _ => "and what belongs to it",
+            (_, true) => "and objects that depend on it",
+            _ => "and objects that belong to it",
         });
         analysis.lock(&relation, AccessExclusive, Cost { note: note.map(Into::into), ..Cost::CATALOG });
         dropped(analysis, &relation, drop.cascade);

@@ -12,17 +12,21 @@ use LockMode::{AccessExclusive, Exclusive, RowExclusive, Share, ShareUpdateExclu
 /// `INSERT`, `UPDATE`, `DELETE`, `MERGE` and `COPY … FROM`
 pub(super) fn rows(analysis: &mut Analysis<'_>, table: &QualifiedName<'_>) {
     let table = analysis.target(table);
-    analysis.lock(&table, RowExclusive, Cost::noted(TableScan::Rows, "and what its query or triggers read"));
+    analysis.lock(
+        &table,
+        RowExclusive,
+        Cost::noted(TableScan::Rows, "and tables that its query or triggers read"),
+    );
 }
 
 pub(super) fn truncate(analysis: &mut Analysis<'_>, truncate: &TruncateTables<'_>) {
-    let cost = Cost::noted(TableScan::Catalog, "its rows are gone without a scan");
+    let cost = Cost::noted(TableScan::Catalog, "its rows are removed without a scan");
     let tables: Vec<Target<'_>> = truncate.tables.iter().map(|table| analysis.named(table)).collect();
     for (table, written) in tables.iter().zip(&truncate.tables) {
         let cost = if truncate.cascade && !analysis.knows(table) {
             Cost::noted(
                 TableScan::Catalog,
-                "its rows are gone, and those of all tables that refer to it by foreign keys",
+                "its rows are removed, and those of all tables that refer to it by foreign keys",
             )
         } else {
             cost.clone()

@@ -28,7 +28,7 @@ pub enum TypeKind {
         /// True if the domain has a constraint of its own (a CHECK or NOT NULL).
         is_constrained: bool,
     },
-    /// An enum, a composite, a range or a type of an extension.
+    /// An enum, a composite type, a range, or an extension's type.
     Other,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct TypeChange {
 pub(super) enum Rewrites {
     Yes,
     No,
-    /// Unless the TimeZone is UTC.
+    /// Unless the time zone is UTC.
     UnlessUtc,
 }
 

@@ -94,7 +94,8 @@ impl Args {
     }
 }
 
-/// Takes over and applies nothing, unlike [`Adopt`](migrate_core::plan::Adopt), which continues with pending migrations.
+/// Adopts a history and applies nothing, unlike [`Adopt`](migrate_core::plan::Adopt), which continues with
+/// pending migrations.
 #[derive(Debug)]
 struct Adoption;
 

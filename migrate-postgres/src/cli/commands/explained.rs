@@ -36,7 +36,7 @@ fn statement_page(statement: &ExplainedStatement) -> Page {
         .fold(page, |page, held| page.prose(format!("      {}", held_since(held)), Tone::Bad))
 }
 
-/// The most relations that are listed for a statement: a table may have a thousand partitions.
+/// The maximum number of relations to list for a statement: a table may have a thousand partitions.
 const MOST: usize = 12;
 
 fn locks_page(page: Page, locks: &[ExplainedLock]) -> Page {
@@ -65,7 +65,7 @@ fn held_since(held: &HeldLock) -> String {
     }
 }
 
-/// What is gone for good, at the end.
+/// The losses, at the end.
 pub(super) fn losses_page(explanation: &Explanation) -> Page {
     if explanation.losses.is_empty() {
         return Page::default();
@@ -104,7 +104,7 @@ pub(super) fn at_line(line: u32, text: &str) -> String {
     format!("line {line}: {text}")
 }
 
-/// A lock: the relation, the mode, and what other sessions can't do meanwhile.
+/// A lock: the relation, the mode, and its effect on other sessions.
 fn told(lock: &ExplainedLock) -> String {
     let mut told = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
     if let Some(toll) = does(lock.toll) {
@@ -116,7 +116,7 @@ fn told(lock: &ExplainedLock) -> String {
     told
 }
 
-/// What other sessions can't do while a lock is held.
+/// The effect of a held lock on other sessions.
 pub(super) fn meaning(mode: LockMode) -> &'static str {
     if mode.blocks_reads() {
         "blocks reads and writes"
@@ -146,7 +146,7 @@ fn tone(lock: &ExplainedLock) -> Tone {
     }
 }
 
-/// A step that would be taken.
+/// A step of the plan.
 pub(super) fn json(step: &ExplainedStep) -> Value {
     let mode = step.transaction.map(|transaction| match transaction {
         TransactionMode::None => "statement by statement",
@@ -207,7 +207,7 @@ fn lock_json(lock: &ExplainedLock) -> Value {
     })
 }
 
-/// What a lock blocks.
+/// The access that a lock blocks.
 pub(super) fn blocks(mode: LockMode) -> &'static str {
     match (mode.blocks_reads(), mode.blocks_writes()) {
         (true, _) => "reads and writes",

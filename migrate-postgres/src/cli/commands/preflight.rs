@@ -103,7 +103,7 @@ fn tone(verdict: Verdict) -> Tone {
     }
 }
 
-/// On one line: a finding that is an error has several.
+/// On one line: a finding from an error has several.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! The run of a plan, and how its steps are shown: for all commands that take steps.
+//! Running a plan and showing its steps, for all commands that take steps.
 
 use super::explained;
 use crate::cli::answer::Answer;
@@ -13,7 +13,7 @@ use migrate_core::TransactionMode;
 use migrate_core::plan::Plan;
 use serde_json::json;
 
-/// Takes the steps of a plan, or only shows them.
+/// Takes or shows the steps of a plan.
 pub(super) async fn take(
     migrator: &Migrator,
     target: &Endpoint,
@@ -31,7 +31,7 @@ pub(super) fn done(report: &Report) -> Answer {
     Answer::done(report_page(report), json!({ "report": json::report(report) }))
 }
 
-/// Steps that are not taken.
+/// The answer for steps that are not taken.
 pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
     let mut table = Table::new(["step", "migration", "runs", "how"]);
     for step in &steps.steps {

@@ -27,7 +27,7 @@ impl Args {
         let target = context.target()?;
         let snapshot = context.migrator.snapshot(&target).await?;
         let status = snapshot.status(context.migrator.set());
-        // A run may be refused, for example after an edit: `status` must not say that all is well then.
+        // A run may be refused, for example after an edit. `status` must not report success then.
         let refusal = match context.migrator.forward_steps(&snapshot.state) {
             Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
             _ => None,
@@ -185,7 +185,8 @@ fn what(outcome: &AttemptOutcome) -> String {
     }
 }
 
-/// True if `resolve` set where to resume; the first release recorded that as a failure without a message.
+/// True if `resolve` set the statement to resume at; the first release recorded that as a failure without a
+/// message.
 fn is_by_hand(outcome: &AttemptOutcome) -> bool {
     match outcome {
         AttemptOutcome::Done => true,
@@ -201,7 +202,7 @@ fn more(outcome: &AttemptOutcome) -> Vec<String> {
     detail.chain(hint.iter().map(|hint| format!("hint: {hint}"))).collect()
 }
 
-/// The statement that failed or was interrupted, in the text that was run and that the history stores.
+/// The statement that failed or was interrupted, from the text that was run, which the history stores.
 fn statement(text: &str, outcome: &AttemptOutcome) -> Option<String> {
     let number = match outcome {
         AttemptOutcome::Failed { statement, .. } => usize::try_from((*statement)?).ok()?,

@@ -1,4 +1,4 @@
-//! The file `.env`: variables for the program `migrate` that its environment does not have.
+//! The file `.env`: variables for the program `migrate` that its environment lacks.
 
 use super::ConnectionProblem;
 use std::collections::HashMap;
@@ -10,11 +10,11 @@ use std::{env, io};
 pub(in crate::cli) struct Dotenv(HashMap<String, String>);
 
 impl Dotenv {
-    /// The nearest file, in the working directory or above it. None is no problem.
+    /// The nearest file, in the working directory or above. A missing file is not an error.
     ///
     /// # Errors
     ///
-    /// When it can't be read. No error holds anything of the file: it has passwords in it.
+    /// If it can't be read. Errors contain nothing of the file, because it holds passwords.
     pub(in crate::cli) fn find() -> Result<Dotenv, ConnectionProblem> {
         let Ok(folder) = env::current_dir() else { return Ok(Dotenv::default()) };
         match folder.ancestors().map(|folder| folder.join(".env")).find(|path| path.is_file()) {

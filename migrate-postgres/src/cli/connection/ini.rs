@@ -1,8 +1,8 @@
-//! The files of libpq: `pg_service.conf` and `.pgpass`. Texts in, values out.
+//! The files of libpq: `pg_service.conf` and `.pgpass`. Text in, values out.
 
-/// The settings of a service in the text of a `pg_service.conf`, none if it is not in there.
+/// The settings of a service in the text of a `pg_service.conf`; none if it is missing.
 ///
-/// Facts: <https://www.postgresql.org/docs/current/libpq-pgservice.html>.
+/// Source: <https://www.postgresql.org/docs/current/libpq-pgservice.html>.
 pub(super) fn service(text: &str, name: &str) -> Option<Vec<(String, String)>> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let header = format!("[{name}]");
@@ -15,7 +15,7 @@ fn trimmed((key, value): (&str, &str)) -> (String, String) {
     (key.trim().to_owned(), value.trim().to_owned())
 }
 
-/// Whom a password is wanted for.
+/// The login that needs a password.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Login<'a> {
     pub(super) host: &'a str,
@@ -24,9 +24,9 @@ pub(super) struct Login<'a> {
     pub(super) user: &'a str,
 }
 
-/// The password in the text of a `.pgpass`: that of the first line that fits.
+/// The password in the text of a `.pgpass`, from the first matching line.
 ///
-/// Facts: <https://www.postgresql.org/docs/current/libpq-pgpass.html>.
+/// Source: <https://www.postgresql.org/docs/current/libpq-pgpass.html>.
 pub(super) fn password(text: &str, login: Login<'_>) -> Option<String> {
     let port = login.port.to_string();
     let wanted = [login.host, &port, login.database, login.user];
@@ -39,7 +39,7 @@ pub(super) fn password(text: &str, login: Login<'_>) -> Option<String> {
     })
 }
 
-/// The fields of a line: with colons between, and `\` before a colon or backslash that belongs to one.
+/// The fields of a line, separated by colons; `\` escapes a colon or a backslash.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = line.chars();

@@ -21,14 +21,14 @@ use tokio_postgres::Config;
 /// A connection that is not configured, or not correctly.
 #[non_exhaustive]
 pub(crate) enum ConnectionProblem {
-    /// A connection string that can't be read.
+    /// A connection string that can't be parsed.
     Url {
-        /// Where it was given.
+        /// Its source.
         origin: &'static str,
-        /// What is wrong with it, in words that repeat nothing of it.
+        /// The problem, in words that repeat nothing of the string.
         problem: String,
     },
-    /// A service that no file has.
+    /// A service that no file defines.
     NoService {
         /// Its name.
         service: String,
@@ -39,19 +39,19 @@ pub(crate) enum ConnectionProblem {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// A setting that can't be kept.
+    /// A setting that can't be honored.
     Setting {
         /// The variable, or the line of a service.
         origin: String,
-        /// Why not.
+        /// The reason.
         why: String,
-        /// What to do instead.
+        /// The advice.
         next: &'static str,
     },
-    /// Nothing says which database is meant.
+    /// No database is configured.
     Nothing,
 }
 
@@ -78,7 +78,7 @@ impl Explain for ConnectionProblem {
         Left::Nothing
     }
 
-    /// No database was asked.
+    /// No database was contacted.
     fn state(&self, _: &mut Printable<'_, '_>) -> fmt::Result {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! libpq's parameters: from the environment or a service, into what a connection string has left open.
+//! libpq's parameters: fills in from the environment or a service what a connection string leaves open.
 
 use super::{ConnectionProblem, Environment};
 use crate::connection::tls::TlsParameters;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, TargetSessionAttrs};
 
-/// The parameters that are known, and the variables that they come from.
+/// The supported parameters, and their environment variables.
 ///
-/// Facts: <https://www.postgresql.org/docs/current/libpq-envars.html>.
+/// Source: <https://www.postgresql.org/docs/current/libpq-envars.html>.
 const VARIABLES: [(&str, &str); 11] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -24,7 +24,7 @@ const VARIABLES: [(&str, &str); 11] = [
     ("channel_binding", "PGCHANNELBINDING"),
 ];
 
-/// Parameters with where each came from, the first one of a name being the one that counts.
+/// Parameters with their sources. The first value of a name wins.
 #[derive(Default)]
 pub(super) struct Parameters(Vec<Parameter>);
 
@@ -57,7 +57,7 @@ impl Parameters {
         self.0.iter().find(|parameter| parameter.key == key)
     }
 
-    /// Gives a configuration what it lacks. `text` is the connection string that it came from.
+    /// Fills in the missing parameters of a configuration. `text` is its connection string.
     pub(super) fn fill(
         &self,
         config: &mut Config,
@@ -122,13 +122,13 @@ impl Parameters {
     }
 }
 
-/// The folder with the server's socket where Debian or the others have it, else this machine by its network.
+/// The usual folder of the server's socket, on Debian or elsewhere; otherwise localhost.
 fn default_host(port: u16) -> &'static str {
     let has_socket = |folder: &&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
     ["/var/run/postgresql", "/tmp"].into_iter().find(has_socket).unwrap_or("localhost")
 }
 
-/// Host and port as a password file has them: `localhost` for a socket.
+/// Host and port as a password file writes them: `localhost` for a socket.
 pub(super) fn first_place(config: &Config) -> (String, u16) {
     let host = match config.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),

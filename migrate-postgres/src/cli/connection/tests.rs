@@ -1,4 +1,4 @@
-//! What comes before what.
+//! The precedence of connection sources.
 
 use super::*;
 use crate::connection::tls::{Mode, Roots};

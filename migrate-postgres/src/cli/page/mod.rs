@@ -1,4 +1,4 @@
-//! What is shown: tables and lines, as text for a terminal or for a file. Data in, text out.
+//! Pages: tables and lines, as text for a terminal or a file. Data in, text out.
 
 mod table;
 
@@ -9,39 +9,39 @@ use migrate_core::display::printable::printable;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-/// What a piece of text means, from which its colour follows.
+/// The meaning of a piece of text, which determines its color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// Nothing special.
+    /// No special meaning.
     Plain,
-    /// All is well.
+    /// Success.
     Good,
-    /// Worth a look.
+    /// Deserves attention.
     Warning,
-    /// Something is wrong.
+    /// An error.
     Bad,
-    /// Less important than what is around it.
+    /// Less important than its surroundings.
     Faint,
-    /// The heading of what is below it.
+    /// A heading.
     Strong,
 }
 
-/// A piece of text with what it means.
+/// A piece of text with its meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     text: String,
     tone: Tone,
-    /// What a table on a terminal has instead.
+    /// The shorter text for a table on a terminal.
     short: Option<String>,
 }
 
 impl Piece {
     pub(super) fn new(text: impl Into<String>, tone: Tone) -> Piece {
-        // Names, texts and what servers say may hold signs that a terminal obeys.
+        // Names, texts and server messages may contain control characters that a terminal would obey.
         Piece { text: printable(&text.into()).into_owned(), tone, short: None }
     }
 
-    /// A moment, in UTC; to the minute in a table on a terminal.
+    /// A time in UTC; in a table on a terminal, to the minute.
     pub(super) fn time(at: SystemTime) -> Piece {
         let text = format_rfc3339_seconds(at).to_string();
         let short = text.get(..16).map(|minute| format!("{minute}Z"));
@@ -57,7 +57,7 @@ impl Piece {
     }
 }
 
-/// Rows below a heading.
+/// Rows under a heading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
@@ -81,22 +81,22 @@ pub(crate) struct Page(Vec<PagePart>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum PagePart {
     Table(Table),
-    /// The steps of a run, which a log has told one by one.
+    /// The steps of a run, which a log has already printed one by one.
     Steps(Table),
-    /// Fitted to the terminal's width, unless it is code or a command, which may be copied.
+    /// Wrapped to the terminal's width, unless it is code or a command to copy.
     Line(Piece),
-    /// Fitted to the terminal's width.
+    /// Wrapped to the terminal's width.
     Prose(Piece),
 }
 
-/// Where a page is shown.
+/// The output medium of a page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Medium {
-    /// Whether tables have borders.
+    /// True if tables have borders.
     pub(super) has_tables: bool,
-    /// How many characters fit beside each other, where that is bounded.
+    /// The width in characters, if it is limited.
     pub(super) width: Option<usize>,
-    /// Whether the steps of a run were told already.
+    /// True if the steps of a run were already printed.
     pub(super) steps_told: bool,
 }
 
@@ -108,7 +108,7 @@ impl Page {
         self
     }
 
-    /// The steps that a run has taken.
+    /// The steps of a run.
     pub(super) fn steps(mut self, table: Table) -> Page {
         if !table.rows.is_empty() {
             self.0.push(PagePart::Steps(table));
@@ -126,7 +126,7 @@ impl Page {
         self
     }
 
-    /// A line that goes on below its beginning, two further in, where a terminal is too narrow for it.
+    /// A line of prose. If the terminal is too narrow, it wraps, indented by two.
     pub(super) fn prose(mut self, text: impl Into<String>, tone: Tone) -> Page {
         self.0.push(PagePart::Prose(Piece::new(text, tone)));
         self
@@ -136,20 +136,20 @@ impl Page {
         texts.into_iter().fold(self, Page::line)
     }
 
-    /// The parts of another page below those of this one.
+    /// Appends the parts of another page.
     pub(super) fn append(mut self, other: Page) -> Page {
         self.0.extend(other.0);
         self
     }
 
-    /// The page as text.
+    /// Renders the page as text.
     pub(super) fn render(&self, medium: Medium) -> String {
         self.0.iter().filter_map(|part| part.render(medium)).map(|text| text + "\n").collect()
     }
 }
 
 impl PagePart {
-    /// Its lines, if there are any.
+    /// Renders the lines, if there are any.
     fn render(&self, medium: Medium) -> Option<String> {
         let width = medium.width.unwrap_or(usize::MAX);
         let prose = |piece: &Piece| {
@@ -169,22 +169,22 @@ impl PagePart {
     }
 }
 
-/// Whether a line may be broken: it is no command or line of a script, which stand further in, nor one of a difference.
+/// True if a line may be wrapped: it is not an indented command or line of a script, nor a line of a diff.
 fn is_prose(line: &str) -> bool {
     !line.starts_with([' ', '+', '-', '@']) && line.split_whitespace().count() > 1 && !line.contains('\n')
 }
 
-/// How many characters fit beside each other on the terminal that standard output is.
+/// The width of the terminal on standard output, in characters.
 pub(super) fn width_of_output() -> Option<usize> {
     PrettyTable::new().width().map(usize::from)
 }
 
-/// How many characters fit beside each other on the terminal that standard error is.
+/// The width of the terminal on standard error, in characters.
 pub(super) fn width_of_progress() -> Option<usize> {
     PrettyTable::new().use_stderr().width().map(usize::from)
 }
 
-/// A line as lines of at most so many characters, broken between words; those after the first begin as the line does, and further in.
+/// Wraps a line between words to this width. Continuation lines keep the line's indentation and add to it.
 fn wrapped(text: &str, width: usize, further: &str) -> Vec<String> {
     let length = |text: &str| text.chars().count();
     if length(text) <= width {
@@ -215,7 +215,7 @@ fn styled(text: &str, tone: Tone) -> String {
         Tone::Strong => Style::new().bold(),
     };
     let mut styled = String::new();
-    // Writing into a string does not fail.
+    // Writing to a string can't fail.
     _ = write!(styled, "{style}{text}{style:#}");
     styled
 }

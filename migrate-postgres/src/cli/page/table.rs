@@ -1,12 +1,13 @@
-//! A table as text: with borders where it fits a terminal, with one row below the other where it doesn't, and as columns elsewhere.
+//! Tables as text: with borders if they fit the terminal, as stacked rows if they don't, and as plain columns
+//! elsewhere.
 
 use super::{Piece, Table, Tone, styled, wrapped};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table as PrettyTable, presets};
 
-/// What a border, and the blanks around what is in a cell, take of a line.
+/// The width of a cell's border and padding.
 const AROUND_A_CELL: usize = 3;
 
-/// Columns with two spaces between, without a heading: for a file, and for programs that read lines.
+/// Columns separated by two spaces, without a heading: for files, and for programs that read lines.
 pub(super) fn columns(table: &Table) -> String {
     let widths = widths(table, |piece| length(&piece.text));
     let line = |row: &Vec<Piece>| {
@@ -17,7 +18,7 @@ pub(super) fn columns(table: &Table) -> String {
     table.rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// For a terminal of a width: no name, time or number is ever broken.
+/// For a terminal of this width. Names, times and numbers are never broken.
 pub(super) fn fitted(table: &Table, width: usize) -> String {
     let table = without_empty_columns(table);
     let natural = with_heads(&table, widths(&table, |piece| length(piece.short())));
@@ -37,14 +38,14 @@ fn longest_word(text: &str) -> usize {
     text.split_whitespace().map(length).max().unwrap_or(0)
 }
 
-/// The greatest measure of each column.
+/// The largest measure in each column.
 fn widths(table: &Table, measure: impl Fn(&Piece) -> usize) -> Vec<usize> {
     let width =
         |column: usize| table.rows.iter().filter_map(|row| row.get(column)).map(&measure).max().unwrap_or(0);
     (0..table.head.len()).map(width).collect()
 }
 
-/// A heading is not broken either.
+/// Headings are not broken either.
 fn with_heads(table: &Table, widths: Vec<usize>) -> Vec<usize> {
     table.head.iter().zip(widths).map(|(head, width)| width.max(length(head))).collect()
 }
@@ -59,8 +60,8 @@ fn without_empty_columns(table: &Table) -> Table {
     Table { head, rows: table.rows.iter().map(used).collect() }
 }
 
-/// What each column gets of the room: at least its longest word, and the narrow ones all that they ask for first. None where the words
-/// don't fit.
+/// Distributes the width among the columns: each gets at least its longest word, and narrow columns get their
+/// full width first. None if the words don't fit.
 fn shared(room: usize, least: &[usize], natural: &[usize]) -> Option<Vec<usize>> {
     let mut left = room.checked_sub(least.iter().sum())?;
     let mut widths = least.to_vec();
@@ -78,7 +79,7 @@ fn shared(room: usize, least: &[usize], natural: &[usize]) -> Option<Vec<usize>>
 fn bordered(table: &Table, widths: &[usize]) -> String {
     let mut pretty = PrettyTable::new();
     pretty.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-    // Whether there is to be colour is decided at the stream that it is written to.
+    // The output stream decides later if colors are used.
     pretty.enforce_styling();
     pretty.set_header(table.head.iter().map(|head| Cell::new(*head).add_attribute(Attribute::Bold)));
     for row in &table.rows {
@@ -100,7 +101,8 @@ fn cell(piece: &Piece, width: usize) -> Cell {
     }
 }
 
-/// Each row as lines of words, those after the first further in: for a terminal that is too narrow for the table's words.
+/// Each row as lines of words, with continuation lines indented: for a terminal that is too narrow for the
+/// table's words.
 fn stacked(table: &Table, width: usize) -> String {
     let row = |row: &Vec<Piece>| {
         let cells: Vec<&str> = row.iter().map(Piece::short).filter(|text| !text.is_empty()).collect();

@@ -42,7 +42,7 @@ pub struct Program {
     command: ProgramCommand,
 }
 
-/// Whether a file `.env` is read.
+/// The `.env` option.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 struct DotenvOption {
@@ -51,7 +51,7 @@ struct DotenvOption {
     no_dotenv: bool,
 }
 
-/// Which migrations, and where their history is.
+/// The options that locate the migrations and their history.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Migrations")]
 struct FolderArgs {
@@ -108,7 +108,7 @@ impl Program {
                 answer::print("new", args.run(&folder.folder, &context), &context)
             }
             ProgramCommand::Renumber(args) => {
-                // The folder may have two migrations of one version: that is what this is for.
+                // The folder may have two migrations of one version; this command resolves that.
                 let context = context(&folder.settings(empty()), options);
                 let answer = args.run(&folder.folder, &context).await;
                 answer::print("renumber", answer, &context)
@@ -129,7 +129,7 @@ impl Program {
     }
 }
 
-/// The options that a command over files alone, or over nothing, does not use: all but `used`.
+/// The options that a command over files, or over nothing, does not use: all except `used`.
 fn unused_over_files(used: &[&str]) -> Vec<Arg> {
     let folder = all_but(|command| DotenvOption::augment_args(FolderArgs::augment_args(command)), used);
     folder.into_iter().chain(unused_of_all(used)).collect()
@@ -140,7 +140,7 @@ fn empty() -> Set {
     Set::new(migrate_core::DEFAULT_SET, Vec::new()).expect("no versions, and none twice")
 }
 
-/// How a folder is read: with the placeholders that are given values.
+/// The placeholders with values, which determine how a folder is read.
 fn reading(options: &Options) -> Reading {
     Reading::default().placeholders(options.placeholders.names().map(str::to_owned))
 }
@@ -174,7 +174,7 @@ impl FolderArgs {
         Context::new(migrator, options, None, None).of_folder(self.folder.clone(), &arguments)
     }
 
-    /// The options that name the same migrations again.
+    /// The options that locate the same migrations again.
     fn arguments(&self) -> String {
         let folder = self.folder.to_string_lossy();
         let given = [

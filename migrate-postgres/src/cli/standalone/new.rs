@@ -43,7 +43,7 @@ pub(super) struct Args {
     versions: Option<EmptyVersions>,
 }
 
-/// The layouts that a new folder may be given.
+/// Layouts for a new folder.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EmptyLayout {
     /// 0001_create_users.up.sql
@@ -54,7 +54,7 @@ enum EmptyLayout {
     Prisma,
 }
 
-/// The styles of versions that a new folder may be given.
+/// Version styles for a new folder.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EmptyVersions {
     /// 0001, 0002
@@ -124,12 +124,12 @@ impl EmptyLayout {
     }
 }
 
-/// Whether all that is wrong is that there is nothing yet.
+/// True if the only problem is that the folder is empty.
 fn is_empty(problems: &migrate_core::Problems) -> bool {
     problems.iter().all(|problem| matches!(problem.kind, migrate_core::ProblemKind::NoMigrations { .. }))
 }
 
-/// Writes a file that must not be there.
+/// Writes a file that must not exist yet.
 fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AlreadyExists => Problem::Exists { path: path.to_owned() },

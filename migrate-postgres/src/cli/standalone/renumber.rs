@@ -41,14 +41,14 @@ pub(super) struct Args {
     unchecked: bool,
 }
 
-/// Why a migration keeps its version.
+/// The reason why a migration keeps its version.
 #[derive(Debug)]
 pub(crate) enum RenumberProblem {
     /// No file has that version or name.
     Unknown {
         /// The folder.
         folder: PathBuf,
-        /// As it was named.
+        /// The migration as it was named on the command line.
         migration: String,
     },
     /// Several migrations have that version.
@@ -65,7 +65,7 @@ pub(crate) enum RenumberProblem {
         /// The migration that has it.
         name: String,
     },
-    /// The new version is none.
+    /// The new version is not a valid version.
     NoVersion {
         /// The new version.
         version: String,
@@ -118,17 +118,17 @@ impl Explain for RenumberProblem {
     }
 }
 
-/// A migration's name in a folder: `V`, version, what is between, and what it does.
+/// A migration's name in a folder: `V`, version, separator, and description.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Name<'f> {
     prefix: &'f str,
     version: &'f str,
-    /// From the underscore on, without what tells the files of a migration apart.
+    /// The rest from the underscore on, without the suffixes that distinguish a migration's files.
     rest: &'f str,
 }
 
 impl<'f> Name<'f> {
-    /// The name that a file or a folder of migrations has, with what follows it.
+    /// Splits an entry into the migration's name and the rest.
     fn of(entry: &'f str) -> Option<(Name<'f>, &'f str)> {
         let digits = entry.trim_start_matches(['V', 'U']);
         let prefix = &entry[..entry.len() - digits.len()];
@@ -146,9 +146,9 @@ impl<'f> Name<'f> {
         Some((Name { prefix, version, rest }, behind))
     }
 
-    /// As a history has it.
+    /// The name as a history stores it.
     fn whole(&self) -> String {
-        // An undo script of Flyway's belongs to the migration with `V`.
+        // A Flyway undo script belongs to the migration with the prefix `V`.
         let prefix = if self.prefix.is_empty() { "" } else { "V" };
         format!("{prefix}{}{}", self.version, self.rest)
     }
@@ -158,7 +158,7 @@ impl<'f> Name<'f> {
     }
 }
 
-/// Zeros in front do not count.
+/// Leading zeros do not count.
 fn same_version(a: &str, b: &str) -> bool {
     a.trim_start_matches('0') == b.trim_start_matches('0')
 }
@@ -188,7 +188,7 @@ impl Args {
         Ok(Answer { next, ..Answer::done(page, json!({ "files": files })) })
     }
 
-    /// The name of the one migration that is meant.
+    /// The name of the one migration that was meant.
     fn only(&self, folder: &Path, entries: &[&String]) -> Result<String, RenumberProblem> {
         let names: BTreeSet<String> =
             entries.iter().filter_map(|entry| Name::of(entry)).map(|(name, _)| name.whole()).collect();
@@ -203,7 +203,7 @@ impl Args {
         }
     }
 
-    /// The version that it is to have, if that is one and no other migration has it.
+    /// The new version, if it is valid and free.
     fn wanted(version: &str, entries: &[String], name: &str) -> Result<String, RenumberProblem> {
         let is_version = version.starts_with(|c: char| c.is_ascii_digit())
             && version.chars().all(|c| c.is_ascii_digit() || "._-".contains(c));
@@ -218,7 +218,7 @@ impl Args {
     }
 }
 
-/// The version after the newest, as `new` would choose it.
+/// The version that `new` would choose.
 fn next_version(folder: &Path, name: &str) -> Result<String, Problem> {
     let problems = |problems: migrate_core::Problems| FolderError::Problems {
         path: folder.to_owned(),
@@ -230,13 +230,13 @@ fn next_version(folder: &Path, name: &str) -> Result<String, Problem> {
     Ok(last.map_or_else(|| "0001".to_owned(), |last| last.next(rest, SystemTime::now())))
 }
 
-/// The name of the migration that a file belongs to: one of its own, or in the migration's folder.
+/// The name of the migration that a file belongs to, from the file's own name or its folder's.
 pub(crate) fn migration_of(path: &Path) -> Option<String> {
     let entry = |path: &Path| Some(Name::of(path.file_name()?.to_str()?)?.0.whole());
     entry(path).or_else(|| entry(path.parent()?))
 }
 
-/// What a folder of migrations has: files, and the folders of those layouts that have one for each migration.
+/// The entries of a migrations folder: files, and in some layouts one folder per migration.
 fn entries(folder: &Path) -> Result<Vec<String>, Problem> {
     let files = folder::collect(folder)?;
     let first = |path: &str| path.split('/').next().unwrap_or(path).to_owned();
@@ -250,7 +250,7 @@ fn with_version(entry: &str, version: &str) -> Option<String> {
     Some(format!("{}{version}{}{behind}", name.prefix, name.rest))
 }
 
-/// Renames all or nothing, as far as that shows before.
+/// Renames all files or none, as far as conflicts can be foreseen.
 fn rename(folder: &Path, renamed: &[(String, String)]) -> Result<(), Problem> {
     if let Some((_, taken)) = renamed.iter().find(|(_, to)| folder.join(to).exists()) {
         return Err(Problem::Exists { path: folder.join(taken) });
@@ -262,7 +262,7 @@ fn rename(folder: &Path, renamed: &[(String, String)]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the database, if one is configured, has applied a migration of this name.
+/// True if a database is configured and has applied a migration of this name.
 async fn is_applied(name: &str, context: &Context) -> Result<bool, Problem> {
     let target = match context.target() {
         Err(Problem::Connection(ConnectionProblem::Nothing)) => return Ok(false),

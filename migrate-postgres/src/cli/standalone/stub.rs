@@ -1,14 +1,14 @@
-//! The files of a new migration: names and texts, from what is there.
+//! The files of a new migration: names and texts, derived from the existing ones.
 
 use humantime::format_rfc3339_seconds;
 use migrate_core::directory::UNWRITTEN;
 use migrate_core::{Layout, Version};
 use std::time::SystemTime;
 
-/// A file to be written.
+/// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stub {
-    /// Relative to the folder of the migrations.
+    /// Relative to the migrations folder.
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -18,37 +18,38 @@ const DOWN: &str = "what takes it back. Without this file the migration can't be
 const VERIFY: &str =
     "queries that prove it right before it is committed: each returns no row, or a single true.\n";
 
-/// A name of letters, digits and `_`, none if nothing is left.
+/// A name of letters, digits and `_`; none if nothing is left.
 pub(super) fn name(text: &str) -> Option<String> {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("_");
     (!name.is_empty()).then_some(name)
 }
 
-/// The last migration of a folder, as far as the next one's version depends on it.
+/// The last migration of a folder, from which the next version is derived.
 pub(super) struct Last<'a> {
     layout: Layout,
-    /// The whole name.
+    /// The full name.
     name: &'a str,
-    /// The version as the name has it, dashes and underscores included.
+    /// The version as written in the name, dashes and underscores included.
     version: &'a str,
-    /// Whether it is the only one.
+    /// True if it is the only one.
     is_only: bool,
 }
 
 impl<'a> Last<'a> {
-    /// The last of some names that have a version of digits at their beginning.
+    /// The last of these names that begins with a version of digits.
     pub(super) fn of(names: &'a [String], layout: Layout) -> Option<Last<'a>> {
         let (name, version) =
             names.iter().rev().find_map(|name| Some((name, version_as_named(name, layout)?)))?;
         Some(Last { layout, name, version, is_only: names.len() == 1 })
     }
 
-    /// The version after it, in its style: the time where that is one, else the next number with as many digits. Never a time to come,
-    /// unless the last one is.
+    /// The version after it in the same style: the current time if it is a time, otherwise the next number
+    /// with as many digits. Never a future time, unless the last version is one.
     pub(super) fn next(&self, name: &str, now: SystemTime) -> String {
         let Some(time) = self.time_in_style(now) else { return incremented(self.version) };
-        // A date alone can't tell two migrations of one day apart; the time of day can, which comes after it as a number.
+        // A date alone can't distinguish two migrations of one day. The time of day can, and sorts after the
+        // date as a number.
         let candidates = [time, timestamp(now), self.version.to_owned()];
         let is_after = |version: &String| self.is_before(version, name);
         candidates.into_iter().find(is_after).unwrap_or_else(|| match self.version.len() {
@@ -58,7 +59,7 @@ impl<'a> Last<'a> {
         })
     }
 
-    /// Whether a migration of a version and a name comes after it, where its layout sorts it.
+    /// True if a migration with this version and name sorts after it in its layout.
     fn is_before(&self, version: &str, name: &str) -> bool {
         match self.layout {
             Layout::Prisma => *format!("{version}_{name}") > *self.name,
@@ -68,8 +69,8 @@ impl<'a> Last<'a> {
         }
     }
 
-    /// The time in the style of its version, if that is a time. `prisma migrate dev` writes all 14 digits, whatever stands there,
-    /// and `0_init` is what its baseline is called.
+    /// The current time in the style of its version, if that is a time. `prisma migrate dev` always writes
+    /// all 14 digits, and calls its baseline `0_init`.
     fn time_in_style(&self, now: SystemTime) -> Option<String> {
         let is_prismas_baseline = self.layout == Layout::Prisma && self.is_only;
         match timestamp_like(self.version, now) {
@@ -80,11 +81,11 @@ impl<'a> Last<'a> {
     }
 }
 
-/// The version that a name begins with; none for one of another form.
+/// The version at the beginning of a name; none if the name has another form.
 fn version_as_named(name: &str, layout: Layout) -> Option<&str> {
     let version = match layout {
         Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?.0,
-        // diesel's folders need no `_`, and dbmate's names none behind their digits.
+        // diesel's folders need no `_`, and dbmate's names need nothing after their digits.
         _ => name.split(|c: char| !c.is_ascii_digit() && c != '-').next()?.trim_end_matches('-'),
     };
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
@@ -95,7 +96,7 @@ pub(super) fn timestamp(now: SystemTime) -> String {
     format_rfc3339_seconds(now).to_string().chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The time in the style of a version, if that is a time.
+/// The current time in the style of a version, if that is a time.
 fn timestamp_like(last: &str, now: SystemTime) -> Option<String> {
     let digits = timestamp(now);
     let is_digits = last.bytes().all(|byte| byte.is_ascii_digit());
@@ -119,7 +120,7 @@ fn timestamp_like(last: &str, now: SystemTime) -> Option<String> {
     }
 }
 
-/// The same with its last number one greater, and at least as many digits.
+/// Increments the last number, with at least as many digits.
 fn incremented(last: &str) -> String {
     let head = last.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = &last[head.len()..];
@@ -134,14 +135,14 @@ fn incremented(last: &str) -> String {
     format!("{head}1{}", String::from_utf8_lossy(&digits))
 }
 
-/// Which scripts a new migration gets besides the up script.
+/// The scripts of a new migration besides the up script.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
     pub(super) down: bool,
     pub(super) verify: bool,
 }
 
-/// The files of a migration in a layout, none where nobody knows how; `paths` are those that are there.
+/// The files of a migration in a layout; none if `new` does not support it. `paths` are the existing files.
 pub(super) fn files(
     layout: Layout,
     version: &str,
@@ -159,7 +160,7 @@ pub(super) fn files(
         let stem = format!("{version}_{name}");
         of_parts(format!("{stem}{up}"), format!("{stem}{down}"), format!("{stem}{verify}"))
     };
-    // The marks of the other tools stand on lines of their own; what follows is up to the author.
+    // Other tools' markers stand on separate lines; the rest is up to the author.
     let halves = |up: &str, down: &str, down_alone: &str| {
         let text = DOWN.replace("this file", "this half");
         let down = if parts.down { format!("{down}-- {UNWRITTEN}{text}") } else { down_alone.to_owned() };
@@ -183,11 +184,11 @@ pub(super) fn files(
                 (format!("{version}__{name}"), |kind: &str| format!("{kind}{version}__{name}.sql"));
             of_parts(long("V"), long("U"), format!("V{short}.verify.sql"))
         }
-        // refinery has no down scripts: a `U` is a migration of its own.
+        // refinery has no down scripts: a `U` is a separate migration.
         Layout::Refinery => vec![stub(format!("V{version}__{name}.sql"), UP)],
         Layout::Goose => halves("-- +goose Up\n", "\n-- +goose Down\n", ""),
         Layout::Dbmate => {
-            // dbmate asks for both marks.
+            // dbmate requires both markers.
             halves("-- migrate:up\n", "\n-- migrate:down\n", "\n-- migrate:down\n")
         }
         Layout::Tern => halves("", "\n---- create above / drop below ----\n\n", ""),
@@ -227,16 +228,17 @@ mod tests {
         assert_eq!(next_in(&["V1.9__a"], Layout::Flyway), "1.10");
     }
 
-    /// Whatever is there, a name that `prisma migrate dev` writes a moment later comes after it.
+    /// With any existing files, a name that `prisma migrate dev` writes a moment later sorts after the new
+    /// one.
     #[test]
     fn prismas_names_have_all_digits_of_the_time() {
         let next = |names: &[&str]| next_in(names, Layout::Prisma);
         assert_eq!(next(&["20250101_a"]), "20260105101500");
         assert_eq!(next(&["0_init"]), "20260105101500");
         assert_eq!(next(&["0_init", "20250101000000_a"]), "20260105101500");
-        // A sequence stays one.
+        // A sequence stays a sequence.
         assert_eq!(next(&["01_init", "02_a"]), "03");
-        // As text `20260105101500_b` would come before it, and the date with a later name does not.
+        // As text, `20260105101500_b` would sort before it; the date with a later name does not.
         assert_eq!(next(&["20250101_z", "20260105_a"]), "20260105");
         assert_eq!(next(&["20250101_z", "20260105_c"]), "20260106000000");
     }

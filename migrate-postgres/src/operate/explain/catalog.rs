@@ -1,4 +1,4 @@
-//! What the catalog tells of the relations that pending statements name: the facts that their text leaves open.
+//! Catalog facts about the relations that pending statements name, which the statements' text leaves open.
 
 use crate::connection::protect;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryRow};
 
-/// What stands between the names of a list.
+/// The separator in lists of names.
 const SEPARATOR: char = '\u{1}';
 
 /// Time zones that are UTC at all times.
@@ -37,7 +37,7 @@ const UTC: [&str; 14] = [
     "zulu",
 ];
 
-/// What is asked about: the words of the statements that may be names, and the schemas that they drop.
+/// The facts to read: words of the statements that may be names, and the schemas that they drop.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     pub(super) words: BTreeSet<String>,
@@ -45,7 +45,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// By the statements that are still to be run.
+    /// For the statements that are still to run.
     pub(super) fn by(steps: &[Step<'_>]) -> Wanted {
         let mut wanted = Wanted::default();
         for step in steps {
@@ -76,7 +76,7 @@ impl Wanted {
     }
 }
 
-/// Reads the facts, in two round trips; in none where nothing is to be run.
+/// Reads the facts in two round trips, or none if there is nothing to run.
 pub(super) async fn read(client: &Client, wanted: &Wanted, patience: Duration) -> Result<Facts, Error> {
     if wanted.words.is_empty() {
         return Ok(Facts::none());
@@ -86,7 +86,7 @@ pub(super) async fn read(client: &Client, wanted: &Wanted, patience: Duration) -
     let oids: Vec<u32> = oids.iter().filter_map(|row| parsed(row, 0)).collect();
     let answers = ask(client, &questions(&oids, wanted, true), patience).await;
     let answers = match answers {
-        // To show an expression, the server opens its table, which another session may hold.
+        // To print an expression, the server opens its table, which another session may have locked.
         Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             ask(client, &questions(&oids, wanted, false), patience).await
         }
@@ -95,7 +95,8 @@ pub(super) async fn read(client: &Client, wanted: &Wanted, patience: Duration) -
     Ok(Reader::default().read(answers.map_err(failed)?))
 }
 
-/// One message, which is one transaction. The planner takes the recursion for so much that it would compile it first.
+/// One message, which is one transaction. JIT is off: the planner overestimates the recursion and would
+/// compile it first.
 async fn ask(
     client: &Client,
     questions: &[String],
@@ -118,8 +119,8 @@ fn array(texts: &BTreeSet<String>) -> String {
     format!("ARRAY[{}]::text[]", texts.join(", "))
 }
 
-/// The relations that these words name, and those that hang together with them: by foreign keys that refer to them, as
-/// partitions, as views, by the types of their columns.
+/// The relations that these words name, and their relatives: tables whose foreign keys refer to them,
+/// partitions, views, and tables with columns of their types.
 fn related(wanted: &Wanted) -> String {
     format!(
         "WITH RECURSIVE space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace \
@@ -155,7 +156,7 @@ fn related(wanted: &Wanted) -> String {
     )
 }
 
-/// The names of columns of a relation whose numbers are in this array, as one text.
+/// The names of a relation's columns with these numbers, as one text.
 fn names(relation: &str, numbers: &str) -> String {
     format!(
         "(SELECT pg_catalog.string_agg(a.attname, pg_catalog.chr(1) ORDER BY k.place) \
@@ -164,7 +165,7 @@ fn names(relation: &str, numbers: &str) -> String {
     )
 }
 
-/// What is asked of each of these relations, in the order in which [`Reader::read`] takes the answers.
+/// The queries about these relations, in the order in which [`Reader::read`] takes the answers.
 fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 9] {
     let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
     let these = format!("ANY ('{{{}}}'::oid[])", oids.join(","));
@@ -249,7 +250,7 @@ fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 
     ]
 }
 
-/// Reads the answers.
+/// Reads the query results.
 #[derive(Default)]
 struct Reader {
     facts: Facts,
@@ -308,7 +309,7 @@ impl Reader {
         Some(())
     }
 
-    /// The relation whose number is in a column of a row.
+    /// The relation whose oid is in a column of a row.
     fn of(&mut self, row: &SimpleQueryRow, column: usize) -> Option<&mut Relation> {
         let name = self.named(row, column)?;
         self.facts.relations.get_mut(&name)
@@ -388,7 +389,7 @@ impl Reader {
             "s" => Volatility::Stable,
             _ => Volatility::Volatile,
         };
-        // In the order of their letters, volatile ones come last.
+        // In alphabetical order, volatile functions come last.
         self.facts.functions.insert(name, FunctionFacts::new(volatility, text(row, 5).map(str::to_owned)));
         Some(())
     }

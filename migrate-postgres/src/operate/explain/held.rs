@@ -1,9 +1,9 @@
-//! The locks that a transaction holds on to: each lasts to its end, whatever comes next.
+//! Locks held over from earlier statements: a transaction keeps each lock to its end.
 
 use super::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, HeldLock};
 use migrate_core::sql::{Control, TableScan, TransactionMode};
 
-/// Adds to each statement that takes a while the locks that it finds held.
+/// Adds the locks already held to each statement that may take long.
 pub(super) fn fill(explanation: &mut Explanation) {
     explanation.steps.iter_mut().for_each(fill_step);
 }
@@ -21,13 +21,14 @@ fn fill_step(step: &mut ExplainedStep) {
     }
 }
 
-/// Whether a statement works as long as a table is large, or may do so.
+/// True if a statement's duration depends, or may depend, on the size of a table.
 fn takes_a_while(statement: &ExplainedStatement) -> bool {
     let works = |lock: &ExplainedLock| lock.size.is_some() && lock.toll > TableScan::Catalog;
     statement.locks.as_ref().is_none_or(|locks| locks.iter().any(works))
 }
 
-/// Whether the statement would let others write to the relation while it reads all of it.
+/// Marks the held lock as defeating, if the statement alone would let others write to the relation while it
+/// reads all of it.
 fn defeating(held: &HeldLock, statement: &ExplainedStatement) -> HeldLock {
     let is_weaker = |lock: &ExplainedLock| {
         lock.size.as_ref().map(|size| size.oid) == held.size.as_ref().map(|size| size.oid)
@@ -37,7 +38,7 @@ fn defeating(held: &HeldLock, statement: &ExplainedStatement) -> HeldLock {
     HeldLock { is_defeating: statement.locks.iter().flatten().any(is_weaker), ..held.clone() }
 }
 
-/// The transaction that a statement finds, and what it holds.
+/// The transaction around a statement, and the locks it holds.
 struct Transaction {
     is_open: bool,
     held: Vec<HeldLock>,
@@ -48,7 +49,7 @@ impl Transaction {
         let mut controls = step.statements.iter().filter_map(|statement| Control::of(&statement.text));
         let is_open = match step.transaction {
             Some(TransactionMode::Block) => true,
-            // A script that ends a transaction first has begun in one.
+            // A script that begins by ending a transaction started inside one.
             Some(TransactionMode::Own) => controls
                 .find(|control| !matches!(control, Control::Code | Control::Set(_)))
                 .is_some_and(|control| matches!(control, Control::Commit { .. } | Control::Rollback { .. })),
@@ -68,7 +69,7 @@ impl Transaction {
         }
     }
 
-    /// Keeps the locks that block others, of each relation the strongest.
+    /// Keeps the strongest lock of each relation, if it blocks others.
     fn hold(&mut self, statement: &ExplainedStatement) {
         let blocking = |lock: &&ExplainedLock| lock.mode.blocks_writes() && lock.size.is_some();
         for lock in statement.locks.iter().flatten().filter(blocking) {

@@ -1,4 +1,4 @@
-//! What is pending, what it locks, and how large that is now.
+//! Explaining pending migrations: their locks, and the current sizes of the tables.
 
 mod catalog;
 mod held;
@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-/// What a plan would do, statement by statement.
+/// The effects of a plan, statement by statement.
 ///
 /// [`Display`](std::fmt::Display) shows it:
 ///
@@ -43,31 +43,31 @@ pub struct Explanation {
     pub set: String,
     /// The steps, in order.
     pub steps: Vec<ExplainedStep>,
-    /// What was noticed.
+    /// The notices of the plan.
     pub notices: Vec<Notice>,
-    /// What is gone for good when the steps are done, in order.
+    /// Everything that the steps destroy, in order.
     pub losses: Vec<ExplainedLoss>,
-    /// The migration that a run in another process is at.
+    /// The migration that a run in another process is executing.
     pub running: Option<RunningAttempt>,
 }
 
-/// Something that a statement takes away for good: a table, a column, all rows of a table, and what CASCADE takes along.
+/// Something that a statement destroys: a table, a column, all rows of a table, and whatever CASCADE drops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExplainedLoss {
-    /// What it is.
+    /// The kind.
     pub kind: LossKind,
-    /// Its name, as the statement writes it where it does: `users`, `users.email`.
+    /// The name; as the statement writes it, if it does: `users`, `users.email`.
     pub name: String,
-    /// Whether it goes because of something else that the statement names: by CASCADE, or as a partition.
+    /// True if it is lost through something else that the statement names: by CASCADE, or as a partition.
     pub goes_along: bool,
-    /// How large the table is now that it is, or is of.
+    /// The current size of the table, or of the table that it belongs to.
     pub size: Option<RelationSize>,
-    /// The name of the migration that the statement is in.
+    /// The name of the statement's migration.
     pub migration: String,
     /// The line of the statement's first token in the file, from 1.
     pub line: u32,
-    /// The name by which the size is looked up.
+    /// The name to look up the size with.
     pub(crate) lookup: Option<String>,
 }
 
@@ -75,21 +75,21 @@ pub struct ExplainedLoss {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExplainedStep {
-    /// What it does with its migration.
+    /// The action on its migration.
     pub action: Action,
     /// The migration's version.
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// The file, relative to the migration directory; none where nothing is run.
+    /// The file, relative to the migration directory; none if nothing is run.
     pub path: Option<String>,
-    /// How it is committed; none where nothing is run.
+    /// The transaction mode; none if nothing is run.
     pub transaction: Option<TransactionMode>,
-    /// The statements that are to be run, in order.
+    /// The statements to run, in order.
     pub statements: Vec<ExplainedStatement>,
-    /// How many statements before them an interrupted attempt has done and committed.
+    /// The number of earlier statements that an interrupted attempt has committed.
     pub statements_done: usize,
-    /// Whether it goes on with an interrupted attempt.
+    /// True if the step resumes an interrupted attempt.
     pub is_resumed: bool,
 }
 
@@ -97,24 +97,26 @@ pub struct ExplainedStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExplainedStatement {
-    /// Its place in the script, from 1.
+    /// Its number in the script, from 1.
     pub number: usize,
     /// The line of its first token in the file, from 1.
     pub line: u32,
     /// The column of its first token, in characters, from 1.
     pub column: u32,
-    /// Its text, secrets left out.
+    /// Its text, without secrets.
     pub text: String,
-    /// The command that a transaction block would refuse (`CREATE INDEX CONCURRENTLY`), if it is one.
+    /// The command that a transaction block would refuse, for example `CREATE INDEX CONCURRENTLY`; none for
+    /// other statements.
     pub refuses: Option<&'static str>,
-    /// What it locks; none where its text does not tell, because it runs code (`DO`, `CALL`, functions).
+    /// The locks; none if the text does not tell, because it runs code (`DO`, `CALL`, functions).
     pub locks: Option<Vec<ExplainedLock>>,
-    /// The locks that block others and that earlier statements of the same transaction have taken, where this one takes a while:
-    /// a transaction holds its locks to its end.
+    /// If this statement may take long: the locks of earlier statements in the same transaction that block
+    /// others. A transaction holds its locks to its end.
     pub held: Vec<HeldLock>,
 }
 
-/// A lock that an earlier statement of the transaction has taken, and that is held while a later one runs.
+/// A lock that an earlier statement of the transaction has taken and that is still held while a later one
+/// runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeldLock {
@@ -124,46 +126,47 @@ pub struct HeldLock {
     pub mode: LockMode,
     /// The line of the statement that took it.
     pub line: u32,
-    /// Whether the later statement reads all of the relation, and would itself let others write meanwhile: a `VALIDATE` gains
-    /// nothing in the transaction of its `NOT VALID`.
+    /// True if the later statement reads all of the relation and would by itself let others write meanwhile:
+    /// a `VALIDATE` gains nothing in the transaction of its `NOT VALID`.
     pub is_defeating: bool,
-    /// How large the relation is now.
+    /// The current size of the relation.
     pub size: Option<RelationSize>,
 }
 
-/// A lock that a statement takes, and on what.
+/// A lock that a statement takes, and its relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExplainedLock {
-    /// The relation as the statement writes it, or as it might: partitions, tables joined by foreign keys, views of a column that is
-    /// dropped with CASCADE.
+    /// The relation as the statement writes it, or would write it: partitions, tables joined by foreign keys,
+    /// views of a column that is dropped with CASCADE.
     pub relation: String,
     /// The mode.
     pub mode: LockMode,
-    /// What is done to the whole of the relation under the lock.
+    /// The work done on the whole relation under the lock.
     pub toll: TableScan,
-    /// What is done instead, where that depends on what the catalog does not tell: the note says on what.
+    /// The alternative, if the work depends on something that the catalog does not show; the note names it.
     pub otherwise: Option<TableScan>,
-    /// Why it is so, or what it depends on.
+    /// The reason, or the condition.
     pub note: Option<Cow<'static, str>>,
-    /// How large the relation is now; none where there is none of that name yet. Names without a schema are looked up on the
-    /// session's search path, not on one that the script sets.
+    /// The current size of the relation; none if no relation has that name yet. Names without a schema are
+    /// looked up on the session's search path, not on one that the script sets.
     pub size: Option<RelationSize>,
-    /// The name by which the size is looked up.
+    /// The name to look up the size with.
     pub(crate) lookup: Option<String>,
 }
 
 impl Migrator {
-    /// What [`run`](Migrator::run) would do, statement by statement: what each locks in which mode, whether it scans or rewrites
-    /// that, and how large it is now. Nothing is written, and no lock is taken but those of reading.
+    /// Explains what [`run`](Migrator::run) would do, statement by statement: the locks and their modes, the
+    /// tables that would be scanned or rewritten, and their current sizes. Nothing is written, and only read
+    /// locks are taken.
     ///
-    /// Locks are told from the statements' text and from what the catalog has of the relations that they name: types of columns,
-    /// constraints, indexes, partitions, foreign keys, views ([`sql::locks_with`]). A later statement is judged by what the
-    /// earlier ones will have made.
+    /// The locks follow from the statements' text and from the catalog's facts about the relations that they
+    /// name: types of columns, constraints, indexes, partitions, foreign keys, views ([`sql::locks_with`]).
+    /// Each statement is judged by the schema that the earlier ones will have made.
     ///
     /// # Errors
     ///
-    /// See [`Error`], as far as reading goes.
+    /// The errors of reading: see [`Error`].
     ///
     /// # Examples
     ///
@@ -183,11 +186,11 @@ impl Migrator {
         self.explain_of(target, &*self.forward()).await
     }
 
-    /// The same of any plan.
+    /// Explains any plan.
     ///
     /// # Errors
     ///
-    /// See [`Error`], as far as reading goes.
+    /// The errors of reading: see [`Error`].
     pub async fn explain_of<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -205,7 +208,7 @@ impl Migrator {
         self.explain_snapshot(session, &snapshot, plan).await
     }
 
-    /// The same of a history that was read over this connection.
+    /// Explains a plan over a history that was read on this connection.
     pub(crate) async fn explain_snapshot(
         &self,
         client: &Client,
@@ -233,12 +236,12 @@ impl Migrator {
 }
 
 impl Explanation {
-    /// Whether there is nothing to do.
+    /// True if there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// All locks that are known, of all statements in order.
+    /// All known locks of all statements, in order.
     pub fn locks(&self) -> impl Iterator<Item = &ExplainedLock> {
         let statements = self.steps.iter().flat_map(|step| &step.statements);
         statements.flat_map(|statement| statement.locks.iter().flatten())
@@ -256,10 +259,10 @@ impl Explanation {
     }
 }
 
-/// Goes through the statements in order: what one makes or drops, those after it find so.
+/// Goes through the statements in order. What one creates or drops, later ones find created or dropped.
 struct Explainer {
     facts: Facts,
-    /// The search path of the session, which each script starts with.
+    /// The session's search path, which each script starts with.
     search_path: Vec<String>,
     losses: Vec<ExplainedLoss>,
 }
@@ -337,7 +340,7 @@ fn unsized_loss(loss: Loss, migration: &str, line: u32) -> ExplainedLoss {
     ExplainedLoss { kind, name, goes_along, size: None, migration: migration.to_owned(), line, lookup }
 }
 
-/// A name that is found whatever the search path is.
+/// A name that resolves on any search path.
 fn quoted(name: &ObjectName) -> String {
     format!("{}.{}", quote_ident(&name.schema), quote_ident(&name.name))
 }

@@ -4,7 +4,7 @@ use super::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Exp
 use migrate_core::sql::{TableScan, TransactionMode};
 use std::fmt;
 
-/// How many statements are done, for a list.
+/// The number of committed statements, for a list.
 pub(crate) fn done(count: usize) -> String {
     if count == 1 { "1 completed statement".to_owned() } else { format!("{count} completed statements") }
 }
@@ -94,7 +94,7 @@ impl fmt::Display for HeldLock {
     }
 }
 
-/// What a weak lock gains behind a strong one.
+/// The reason why a weak lock gains nothing after a strong one.
 const DEFEATED: &str = ", so the weaker lock of this statement gains nothing: run it in a later migration";
 
 impl fmt::Display for ExplainedLoss {

@@ -1,12 +1,12 @@
-//! What is asked of the catalogs.
+//! The catalog queries of a preflight.
 
 use std::time::Duration;
 
-/// Builds of distributions say more of themselves behind the version.
+/// Distributions append their build to the version.
 pub(super) const SERVER: &str = "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || ', database ' \
     || current_database() || ', as ' || current_user";
 
-/// Whether the role may write the history.
+/// The role's privileges to write the history.
 pub(super) fn history_rights(table: &str) -> String {
     let table = crate::sql::quote::quote_literal(table);
     format!(
@@ -15,7 +15,7 @@ pub(super) fn history_rights(table: &str) -> String {
     )
 }
 
-/// Relations whose owner the role can't act as.
+/// Relations whose owner's role this role can't assume.
 pub(super) fn not_owned(oids: &str) -> String {
     format!(
         "SELECT n.nspname || '.' || c.relname, pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c \
@@ -24,7 +24,7 @@ pub(super) fn not_owned(oids: &str) -> String {
     )
 }
 
-/// Who holds the relations, or partitions of them, and since when; the strongest mode first.
+/// Sessions with locks on the relations or their partitions, and since when; the strongest mode first.
 pub(super) fn holders(oids: &str) -> String {
     format!(
         "SELECT w.oid, n.nspname || '.' || c.relname, l.mode, l.pid, a.application_name, a.state, \
@@ -40,14 +40,14 @@ pub(super) fn holders(oids: &str) -> String {
     )
 }
 
-/// How many other roles' sessions show nothing of themselves.
+/// The number of other roles' sessions that this role can't inspect.
 pub(super) const UNSEEN: &str = "SELECT count(*) FROM pg_catalog.pg_stat_activity \
     WHERE datname = current_database() AND query = '<insufficient privilege>'";
 
 pub(super) const PREPARED: &str =
     "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared";
 
-/// Sessions whose transaction has lasted for long.
+/// Sessions with a long-running transaction.
 pub(super) fn long(since: Duration) -> String {
     format!(
         "SELECT pid, application_name FROM pg_catalog.pg_stat_activity WHERE datname = current_database() \
@@ -57,7 +57,8 @@ pub(super) fn long(since: Duration) -> String {
     )
 }
 
-/// Invalid indexes, those of the given tables first. One of a partitioned table only lacks partitions.
+/// Invalid indexes, those of the given tables first. An invalid index of a partitioned table only lacks
+/// partitions.
 pub(super) fn invalid_indexes(oids: &str) -> String {
     format!(
         "SELECT i.indexrelid::regclass, i.indrelid::regclass FROM pg_catalog.pg_index i \
@@ -66,17 +67,17 @@ pub(super) fn invalid_indexes(oids: &str) -> String {
     )
 }
 
-/// Standbys, and how far behind they are. A standby itself has no position to write at.
+/// Standbys and their lag. A standby itself has no write position.
 pub(super) const STANDBYS: &str = "SELECT application_name, \
     CASE WHEN NOT pg_is_in_recovery() THEN \
       greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::int8 END FROM pg_catalog.pg_stat_replication";
 
-/// Whether commits wait for a standby that is not there.
+/// True if commits wait for a standby that is not connected.
 pub(super) const SYNCHRONOUS: &str = "SELECT current_setting('synchronous_standby_names') <> '' \
     AND current_setting('synchronous_commit') NOT IN ('off', 'local') \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_replication)";
 
-/// Slots that nobody uses, and how much of the log they keep.
+/// Replication slots without a consumer, and the WAL that they retain.
 pub(super) const SLOTS: &str = "SELECT slot_name, CASE WHEN NOT pg_is_in_recovery() THEN \
       greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 END \
     FROM pg_catalog.pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL";

@@ -1,8 +1,8 @@
-//! From where on what is found is worth a warning or a stop.
+//! Thresholds from which a preflight finding is a warning or a stop.
 
 use std::time::Duration;
 
-/// From where on what a preflight finds is worth a warning or a stop.
+/// Thresholds from which a preflight finding is a warning or a stop.
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// A minute for transactions, 64 MB for standbys, 1 GB for what is written anew; no backup is asked for.
+    /// One minute for transactions, 64 MB for standbys, 1 GB for rewrites; no backup is required.
     pub const fn new() -> Thresholds {
         Thresholds {
             long_transaction: Duration::from_secs(60),
@@ -35,26 +35,26 @@ impl Thresholds {
         }
     }
 
-    /// From how long on a transaction is a long one: it stops where it holds what will be touched, and is worth a warning where
-    /// an index that is built concurrently waits for it.
+    /// Age from which a transaction counts as long-running. Such a transaction is a stop if it holds a table
+    /// that will be touched, and a warning if an index that is built concurrently would wait for it.
     pub const fn long_transaction(mut self, duration: Duration) -> Thresholds {
         self.long_transaction = duration;
         self
     }
 
-    /// From how many bytes of the log on a standby that is behind is worth a warning.
+    /// Bytes of WAL by which a standby may be behind before that is a warning.
     pub const fn lag(mut self, bytes: u64) -> Thresholds {
         self.lag = bytes;
         self
     }
 
-    /// From how many bytes on that will be written anew a warning says to look at the disk.
+    /// Bytes to be rewritten before that is a warning to check the disk.
     pub const fn written(mut self, bytes: u64) -> Thresholds {
         self.written = bytes;
         self
     }
 
-    /// Stops where the last backup that this library recorded for the set is older than that, or where there is none.
+    /// Stop if the last backup that this library recorded for the set is older, or if none is recorded.
     pub const fn backup_age(mut self, duration: Duration) -> Thresholds {
         self.backup_age = Some(duration);
         self

@@ -1,17 +1,17 @@
-//! What the definitions of tables and constraints say, as the server prints them.
+//! Parsing the definitions of tables and constraints, as the server prints them.
 
-/// What a foreign key's definition says: `FOREIGN KEY (author) REFERENCES public.users(id) ON DELETE CASCADE`.
+/// A parsed foreign key: `FOREIGN KEY (author) REFERENCES public.users(id) ON DELETE CASCADE`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reference<'d> {
-    /// The columns that refer, quoted where need be.
+    /// The referring columns, quoted where necessary.
     pub(super) columns: Vec<&'d str>,
-    /// The table that they refer to, as the catalog identifies it.
+    /// The referenced table, as the catalog identifies it.
     pub(super) table: &'d str,
-    /// The columns that are referred to.
+    /// The referenced columns.
     pub(super) referenced: Vec<&'d str>,
 }
 
-/// What a foreign key's definition says; none for what is no foreign key.
+/// Parses a foreign key's definition; none for other constraints.
 pub(super) fn foreign_key(definition: &str) -> Option<Reference<'_>> {
     let (columns, rest) = list(definition.strip_prefix("FOREIGN KEY ")?)?;
     let (table, rest) = name(rest.strip_prefix(" REFERENCES ")?);
@@ -19,12 +19,12 @@ pub(super) fn foreign_key(definition: &str) -> Option<Reference<'_>> {
     Some(Reference { columns, table, referenced })
 }
 
-/// The columns of a primary key; none for what is none.
+/// The columns of a primary key; none for other constraints.
 pub(super) fn primary_key(definition: &str) -> Option<Vec<&str>> {
     Some(list(definition.strip_prefix("PRIMARY KEY ")?)?.0)
 }
 
-/// The table that a partition is one of.
+/// The parent table of a partition.
 pub(super) fn parent(definition: &str) -> Option<&str> {
     definition.lines().find_map(|line| line.strip_prefix("PARTITION OF ")).map(|parent| name(parent).0)
 }
@@ -34,8 +34,8 @@ pub(super) fn columns(definition: &str) -> impl Iterator<Item = &str> {
     definition.lines().filter_map(|line| line.strip_prefix("column "))
 }
 
-/// Names in parentheses, and what is behind them. PostgreSQL 18 has `PERIOD` before the last column of a temporal key, and
-/// `WITHOUT OVERLAPS` behind it.
+/// A parenthesized list of names, and the rest. PostgreSQL 18 writes `PERIOD` before the last column of a
+/// temporal key, and `WITHOUT OVERLAPS` after it.
 fn list(text: &str) -> Option<(Vec<&str>, &str)> {
     let (inside, rest) = split(text.strip_prefix('(')?, |sign| sign == ')');
     let mut names = Vec::new();
@@ -48,12 +48,12 @@ fn list(text: &str) -> Option<(Vec<&str>, &str)> {
     Some((names, rest.strip_prefix(')')?))
 }
 
-/// A name with its schema, and what is behind it.
+/// A name with its schema, and the rest.
 fn name(text: &str) -> (&str, &str) {
     split(text, |sign| matches!(sign, ' ' | '(' | ')' | ',' | '\n'))
 }
 
-/// A text up to a sign that is not in double quotes. A doubled quote closes and opens again.
+/// Splits a text at the first matching character outside double quotes. A doubled quote closes and reopens.
 fn split(text: &str, is_end: impl Fn(char) -> bool) -> (&str, &str) {
     let mut is_quoted = false;
     let end = text.char_indices().find(|(_, sign)| {

@@ -1,4 +1,4 @@
-//! Tables and their foreign keys, for a drawing of them.
+//! The diagram of tables and foreign keys.
 
 mod columns;
 mod definition;
@@ -30,7 +30,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagram {
-    /// The tables, sorted by name; partitions are told by the table that they are of.
+    /// The tables, sorted by name. Partitions are part of their parent table.
     pub tables: Vec<DiagramTable>,
     /// The foreign keys between them.
     pub foreign_keys: Vec<DiagramForeignKey>,
@@ -40,11 +40,11 @@ pub struct Diagram {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DiagramTable {
-    /// Its name with its schema, quoted where need be.
+    /// The name with its schema, quoted where necessary.
     pub name: String,
     /// Its columns, in their order.
     pub columns: Vec<DiagramColumn>,
-    /// How many partitions it has, those of partitions included.
+    /// The number of partitions, including partitions of partitions.
     pub partitions: usize,
 }
 
@@ -52,15 +52,15 @@ pub struct DiagramTable {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DiagramColumn {
-    /// Its name, quoted where need be.
+    /// The name, quoted where necessary.
     pub name: String,
     /// Its type.
     pub type_name: String,
-    /// Whether it may be null.
+    /// True if it may be null.
     pub is_nullable: bool,
-    /// Whether it is part of the primary key.
+    /// True if it is part of the primary key.
     pub is_primary: bool,
-    /// Whether it is part of a foreign key.
+    /// True if it is part of a foreign key.
     pub refers: bool,
 }
 
@@ -68,18 +68,18 @@ pub struct DiagramColumn {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DiagramForeignKey {
-    /// Which of the tables refers.
+    /// The index of the referring table.
     pub from: usize,
-    /// By which of its columns.
+    /// The referring columns.
     pub columns: Vec<String>,
-    /// Which of the tables it refers to.
+    /// The index of the referenced table.
     pub to: usize,
-    /// To which of its columns.
+    /// The referenced columns.
     pub referenced: Vec<String>,
 }
 
 impl Diagram {
-    /// The tables of a catalog.
+    /// The diagram of a catalog's tables.
     pub fn of(catalog: &Catalog) -> Diagram {
         let all: Vec<&Object> = catalog
             .objects()
@@ -121,7 +121,7 @@ impl Diagram {
             }
             let Some(key) = definition::foreign_key(constraint.definition()) else { continue };
             self.tables[from].mark(&key.columns, |column| column.refers = true);
-            // A table of another schema, where one schema was read, and a partition are not among the boxes.
+            // Partitions are not boxes, and neither are tables of other schemas if only one schema was read.
             let Some(&to) = places.get(key.table) else { continue };
             let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
             let (columns, referenced) = (owned(key.columns), owned(key.referenced));
@@ -129,7 +129,7 @@ impl Diagram {
         }
     }
 
-    /// How many columns all its tables have.
+    /// The total number of columns.
     pub(super) fn columns(&self) -> usize {
         self.tables.iter().map(|table| table.columns.len()).sum()
     }
@@ -141,7 +141,7 @@ impl DiagramTable {
     }
 }
 
-/// The table at the top of a partition.
+/// The root table of a partition.
 fn root<'p>(parents: &HashMap<&'p str, &'p str>, partition: &'p str) -> &'p str {
     let mut table = partition;
     while let Some(parent) = parents.get(table) {

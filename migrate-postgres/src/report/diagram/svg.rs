@@ -6,24 +6,24 @@ use crate::report::html::{count, shown};
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
-/// The height of a line of a box, and of its heading.
+/// The height of a box's line and of its heading.
 const LINE: i32 = 20;
 const HEAD: i32 = 30;
 
-/// The width of a sign of the fixed-width type of 12 pixels, in tenths.
+/// The width of a character in the 12-pixel monospaced font, in tenths of a pixel.
 const SIGN: i32 = 73;
 
-/// Left of the names of columns: room for `PK`.
+/// The space before column names: room for `PK`.
 const MARGIN: i32 = 34;
 
-/// Around the whole.
+/// The margin around the drawing.
 const FRAME: i32 = 28;
 
-/// How many signs of a name and of a type are shown.
+/// The number of characters shown of a name and of a type.
 const NAME: usize = 28;
 const TYPE: usize = 20;
 
-/// How many columns of a table are shown, beside those of its keys; and how many where there are many tables.
+/// The number of non-key columns shown per table, and the number shown if there are many tables.
 const SHOWN: usize = 14;
 const FEW: usize = 2;
 const MANY_TABLES: usize = 80;
@@ -54,7 +54,7 @@ pub(in crate::report) fn drawing(diagram: &Diagram) -> Markup {
     }
 }
 
-/// A table as it is shown.
+/// A table as drawn.
 struct TableBox<'d> {
     table: &'d DiagramTable,
     columns: Vec<&'d DiagramColumn>,
@@ -62,7 +62,7 @@ struct TableBox<'d> {
 }
 
 impl<'d> TableBox<'d> {
-    /// The columns of keys, and so many others, in their order.
+    /// The key columns and this many others, in order.
     fn of(table: &'d DiagramTable, others: usize) -> TableBox<'d> {
         let mut left = others;
         let columns: Vec<&DiagramColumn> = table
@@ -84,7 +84,7 @@ impl<'d> TableBox<'d> {
             let gap = if column.type_name.is_empty() { 0 } else { 2 };
             MARGIN + signs(&cut(&column.name, NAME)) + signs(&short(&column.type_name)) + gap * SIGN / 10
         });
-        // The heading is bold, hence wider.
+        // The heading is bold, and therefore wider.
         let head = signs(&cut(&self.table.name, NAME + TYPE)) * 21 / 20 + 12;
         let width = columns.max().unwrap_or(0).max(head).max(140) + 14;
         Size { width, height: HEAD + LINE * self.lines() + 6 }
@@ -94,7 +94,7 @@ impl<'d> TableBox<'d> {
         (self.columns.len() + usize::from(self.note().is_some())) as i32
     }
 
-    /// What is said below the columns.
+    /// The note below the columns.
     fn note(&self) -> Option<String> {
         let columns = (self.left_out > 0).then(|| count(self.left_out, "more column"));
         let partitions = (self.table.partitions > 0).then(|| count(self.table.partitions, "partition"));
@@ -102,7 +102,8 @@ impl<'d> TableBox<'d> {
         (!notes.is_empty()).then(|| notes.join(", "))
     }
 
-    /// The middle of a column's line, from the top of the box; of the heading where it is not shown.
+    /// The center of a column's line, from the top of the box; that of the heading if the column is not
+    /// shown.
     fn line(&self, column: Option<&String>) -> i32 {
         let line = self.columns.iter().position(|shown| Some(&shown.name) == column);
         line.map_or(HEAD / 2, |line| HEAD + LINE * line as i32 + LINE / 2 + 2)
@@ -144,7 +145,7 @@ fn draw_column(column: &DiagramColumn, width: i32, y: i32) -> Markup {
     }
 }
 
-/// Boxes in their places.
+/// Positioned boxes.
 struct Drawn<'d> {
     boxes: &'d [TableBox<'d>],
     placed: &'d Layout,
@@ -162,7 +163,8 @@ impl Drawn<'_> {
         }
     }
 
-    /// From the line of the column that refers, by the lanes, to the line of the column that it refers to.
+    /// The path from the line of the referring column, through the lanes, to the line of the referenced
+    /// column.
     fn way(&self, index: usize, key: &DiagramForeignKey) -> String {
         let [from, to] = [key.from, key.to].map(|index| self.placed.places[index]);
         let y = |table: usize, column: Option<&String>| {
@@ -180,7 +182,7 @@ impl Drawn<'_> {
     }
 }
 
-/// Straight in the lanes, and bends with level ends between them.
+/// Straight in the lanes, with bends between them that start and end level.
 fn path(from: Point, lanes: &[Lane], to: Point) -> String {
     let mut way = format!("M{} {}", from.x, from.y);
     let mut at = from;
@@ -196,7 +198,7 @@ fn path(from: Point, lanes: &[Lane], to: Point) -> String {
     pieces.push((at, to));
     for (index, (begin, end)) in pieces.into_iter().enumerate() {
         if index > 0 {
-            // The straight piece of the lane before is a bend without height.
+            // The straight segment of the previous lane is a bend without height.
             bend(Point { x: lanes[index - 1].begin, y: begin.y }, begin);
         }
         bend(begin, end);
@@ -204,13 +206,13 @@ fn path(from: Point, lanes: &[Lane], to: Point) -> String {
     way
 }
 
-/// How wide a text is, in pixels: signs of East Asian scripts and pictures take twice the room.
+/// The width of a text in pixels. East Asian characters and emoji are twice as wide.
 fn signs(text: &str) -> i32 {
     let widths = shown(text).chars().map(|sign| if (sign as u32) < 0x1100 { 1 } else { 2 }).sum::<i32>();
     widths * SIGN / 10
 }
 
-/// A type as people write it, where the server prints the longer name of the standard.
+/// The common name of a type, if the server prints the longer one of the standard.
 fn short(type_name: &str) -> String {
     let mut name = type_name.to_owned();
     for (long, short) in [("character varying", "varchar"), ("character(", "char(")] {
@@ -229,7 +231,7 @@ fn short(type_name: &str) -> String {
     cut(&name, TYPE)
 }
 
-/// A text that is not longer than so many signs.
+/// Truncates a text to this many characters.
 fn cut(text: &str, longest: usize) -> String {
     if text.chars().count() <= longest {
         return text.to_owned();

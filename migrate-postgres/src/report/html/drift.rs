@@ -6,7 +6,7 @@ use crate::schema::catalog::{Change, Difference};
 use crate::schema::drift::Drift;
 use maud::{Markup, html};
 
-/// The number of differences that are shown open.
+/// The number of differences shown open.
 const OPEN: usize = 20;
 
 pub(super) fn section(drift: &Drift) -> Markup {

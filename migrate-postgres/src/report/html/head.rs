@@ -83,7 +83,7 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
         _ => None,
     };
     match last {
-        // `resolve` records this for a migration that is to resume.
+        // `resolve` records this for a migration that will resume.
         Some(AttemptOutcome::Failed { message, .. }) if message.is_empty() => {}
         Some(AttemptOutcome::Failed { message, detail, hint, statement, line, .. }) => {
             let place = match (statement, line) {
@@ -134,7 +134,7 @@ fn next(failure: &Failure) -> String {
 
 fn facts(report: &DatabaseReport) -> Markup {
     let failures = report.failures();
-    // Packagers add their own: `15.18 (Debian 15.18-0+deb12u1)`.
+    // Packagers append their own version: `15.18 (Debian 15.18-0+deb12u1)`.
     let version = report.server_version.split(" (").next().unwrap_or_default();
     html! {
         dl.facts {

@@ -7,10 +7,11 @@ use crate::{Action, Attempt, AttemptOutcome};
 use maud::{Markup, html};
 use std::time::Duration;
 
-/// The number of runs that are shown before the others are folded by month.
+/// The number of recent runs shown; earlier ones are folded by month.
 const RUNS: usize = 24;
 
-/// The number of runs that are shown open, as are those that failed; a run with more than `LONG` attempts is not.
+/// The number of recent runs shown open. Failed runs are open too; a run with more than `LONG` attempts is
+/// not.
 const OPEN: usize = 3;
 const LONG: usize = 60;
 
@@ -107,7 +108,7 @@ fn by(attempt: &Attempt) -> Markup {
     }
 }
 
-/// An address without the length of its prefix, where that is all of it.
+/// An address without its prefix length, if that covers the whole address.
 fn host(address: &str) -> &str {
     address.strip_suffix("/32").or(address.strip_suffix("/128")).unwrap_or(address)
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{LockMode, TableScan};
 
-/// The number of steps that are shown open.
+/// The number of steps shown open.
 const OPEN: usize = 6;
 
 /// Statements with more lines are folded.
@@ -37,7 +37,7 @@ pub(super) fn section(report: &DatabaseReport) -> Markup {
     framed("pending", "Pending", &note, &content)
 }
 
-/// Notices, which stop nothing.
+/// Notices, which do not stop a run.
 fn notes(report: &DatabaseReport) -> Vec<String> {
     let notices = report.pending.iter().flat_map(|plan| &plan.notices).map(ToString::to_string);
     let rows = report.status.rows.iter().filter_map(|row| match &row.state {
@@ -60,7 +60,7 @@ fn steps(plan: &Explanation) -> Markup {
     html! { @for (index, each) in plan.steps.iter().enumerate() { (step(each, index < OPEN)) } }
 }
 
-/// What is gone for good.
+/// The losses.
 fn losses(plan: &Explanation) -> Markup {
     html! {
         @if !plan.losses.is_empty() {
@@ -109,7 +109,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
     }
 }
 
-/// What a lock blocks.
+/// The access that a lock blocks.
 fn blocked(mode: LockMode) -> Markup {
     html! {
         @if mode.blocks_reads() { (badge(Tone::Bad, "blocks reads and writes")) }

@@ -1,10 +1,10 @@
-//! Names, numbers and times as they are shown.
+//! Names, numbers and times for display.
 
 use maud::{Markup, html};
 pub(in crate::report) use migrate_core::display::printable::printable as shown;
 use std::time::SystemTime;
 
-/// A name, which does not change the direction of what is around it.
+/// A name, isolated so that it can't change the text direction around it.
 pub(super) fn name(text: &str) -> Markup {
     html! { bdi { (shown(text)) } }
 }
@@ -14,20 +14,20 @@ pub(in crate::report) fn count(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// A moment, to the second.
+/// A time, to the second.
 pub(super) fn time(at: SystemTime) -> Markup {
     let exact = rfc3339(at);
     html! { time datetime=(exact) { (exact[..10]) " " (exact[11..19]) " UTC" } }
 }
 
-/// The same within a day that is told already.
+/// A time without its date, under a heading with the date.
 pub(super) fn time_of_day(at: SystemTime) -> Markup {
     let exact = rfc3339(at);
     html! { time datetime=(exact) { (exact[11..19]) } }
 }
 
-/// A moment as `2026-11-21T10:19:31Z`. What a damaged row may say, a time before 1970 or after 9999, is shown as the nearest
-/// that can be.
+/// A time as `2026-11-21T10:19:31Z`. If a damaged row has a time before 1970 or after 9999, the nearest
+/// representable time is shown.
 pub(super) fn rfc3339(at: SystemTime) -> String {
     let last = 253_402_300_799;
     let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(last);

@@ -1,4 +1,4 @@
-//! The histories of other tools: no more the application's than ours is.
+//! The histories of other tools: like ours, they are not part of the application.
 
 use super::read::Scope;
 use crate::error::Error;
@@ -6,8 +6,8 @@ use crate::history::{HistoryTable, checkpoint_table};
 use tokio_postgres::Client;
 
 impl Scope {
-    /// The same without what other tools remember in a database: the tables that are known by their names and columns, and
-    /// the one that is kept as the history, whatever it is called.
+    /// Leaves out other tools' histories: tables that are recognized by name and columns, and the one that is
+    /// used as the history, whatever its name.
     pub(crate) async fn without_histories(
         mut self,
         client: &Client,

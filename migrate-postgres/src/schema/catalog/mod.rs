@@ -1,7 +1,7 @@
-//! What a database's schema is, as data: read from its catalog, compared, and told apart by one value.
+//! Catalogs: a database's schema as data, read from the server and compared.
 //!
-//! [`Catalog::read`] asks PostgreSQL itself for the definition of each object (`pg_get_functiondef`, `format_type`, …), so
-//! that two schemas are equal when the server says so, whatever scripts made them:
+//! [`Catalog::read`] asks PostgreSQL for the definition of each object (`pg_get_functiondef`, `format_type`,
+//! …), so two schemas are equal if the server says so, regardless of the scripts that made them:
 //!
 //! ```no_run
 //! use migrate_postgres::catalog::{Catalog, Pattern, Scope};
@@ -20,12 +20,14 @@
 //!
 //! # What is read
 //!
-//! Each [`Kind`] tells what its definition holds. Left out are: system schemas, temporary objects, what extensions made, the
-//! histories, leases and other tables of this library, data (the values of sequences, whether a materialized view is populated), user
-//! mappings and subscriptions (which hold passwords), transforms, conversions, languages, access methods, parsers and templates
-//! of text search, operator families without a class, security labels, large objects, what belongs to the database itself
-//! (its settings, privileges and comment), and owners, unless [asked for](Scope::with_owners). Also what follows from something else that is read: the index of a
-//! constraint, the constraints and triggers that a partition has from its parent, the names of `NOT NULL` constraints.
+//! Each [`Kind`] documents the contents of its definition. These are not read: system schemas; temporary
+//! objects; members of extensions; the histories, leases and other tables of this library; data (the values
+//! of sequences, the populated state of a materialized view); user mappings and subscriptions, which hold
+//! passwords; transforms, conversions, languages, access methods; text search parsers and templates; operator
+//! families without a class; security labels; large objects; properties of the database itself (settings,
+//! privileges and comment); and owners, unless [requested](Scope::with_owners). Objects that follow from
+//! others are not read either: the index of a constraint, the constraints and triggers that a partition
+//! inherits, the names of `NOT NULL` constraints.
 
 mod histories;
 mod query;

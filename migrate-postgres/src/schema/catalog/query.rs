@@ -1,10 +1,10 @@
-//! The one query that reads a catalog.
+//! The query that reads a catalog.
 
-/// What the branches share.
+/// The part that all branches share.
 const SCOPE: &str = include_str!("sql/scope.sql");
 
-/// The objects, each as: classid, objid, objsubid, kind, identity, the table it is of, definition. One without a definition
-/// is told by another object.
+/// The objects, each as: classid, objid, objsubid, kind, identity, table, definition. An object without a
+/// definition is part of another one.
 const OBJECTS: &[&str] = &[
     include_str!("sql/schemas.sql"),
     include_str!("sql/extensions.sql"),
@@ -31,11 +31,11 @@ const OBJECTS: &[&str] = &[
     include_str!("sql/text_search.sql"),
 ];
 
-/// What is known of the objects beside: kind, identity, the table it is of, definition.
+/// Additional facts about the objects: kind, identity, table, definition.
 const BESIDE: &[&str] = &[include_str!("sql/comments.sql"), include_str!("sql/privileges.sql")];
 
-/// All of it, as: kind, identity, table, definition. Parameters: the schema or null, whether owners count, schemas and names
-/// of other tools' histories.
+/// The complete query. Columns: kind, identity, table, definition. Parameters: the schema or null, true to
+/// include owners, schemas and names of other tools' histories.
 pub(super) fn catalog() -> String {
     let objects = OBJECTS.join("UNION ALL\n");
     let beside = BESIDE.join("UNION ALL\n");

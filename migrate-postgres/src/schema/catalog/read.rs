@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
-/// How much of a database is read.
+/// The part of a database to read.
 ///
 /// # Examples
 ///
@@ -30,37 +30,38 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 pub struct Scope {
     schema: Option<Cow<'static, str>>,
     owners: bool,
-    /// Histories of other tools, which are left out: their schemas and names.
+    /// Histories of other tools to leave out: their schemas and names.
     pub(super) histories: Vec<(String, String)>,
 }
 
 impl Scope {
-    /// All schemas but the system's, and what is in no schema: extensions, publications, event triggers, casts.
+    /// All schemas except the system's, and objects outside schemas: extensions, publications, event
+    /// triggers, casts.
     pub const fn database() -> Scope {
         Scope { schema: None, owners: false, histories: Vec::new() }
     }
 
-    /// One schema, its name as the catalog has it, without quotes. Its own name is in no identity, and in no definition but
-    /// those that a person wrote (the bodies of functions, `SET search_path`): the same schema under two names reads the
-    /// same.
+    /// One schema, named as in the catalog, without quotes. Its own name appears in no identity, and only in
+    /// definitions that a person wrote (function bodies, `SET search_path`), so the same schema under two
+    /// names reads the same.
     ///
-    /// An object of the schema whose name is also that of something in `pg_catalog`, a type `point` say, keeps its schema
-    /// in the definitions that speak of it: the schema is behind `pg_catalog` in the search path while it is read, so that
-    /// nothing in it is mistaken for PostgreSQL's own.
+    /// An object whose name also exists in `pg_catalog`, for example a type `point`, keeps its schema in
+    /// definitions that refer to it. While the schema is read it comes after `pg_catalog` in the search path,
+    /// so that nothing in it is mistaken for PostgreSQL's own.
     pub fn schema(name: impl Into<Cow<'static, str>>) -> Scope {
         Scope { schema: Some(name.into()), owners: false, histories: Vec::new() }
     }
 
-    /// The same, with the owner of each object in its definition.
+    /// Includes the owner of each object in its definition.
     pub fn with_owners(self) -> Scope {
         Scope { owners: true, ..self }
     }
 
-    /// Begins a transaction with the settings that definitions depend on, and says whether one had been begun before: then
-    /// nothing is set. BEGIN in a transaction is only a warning.
+    /// Begins a transaction with the settings that definitions depend on, and returns true if a transaction
+    /// was already open; then nothing is set. BEGIN in a transaction is only a warning.
     pub(crate) fn begin(&self) -> String {
         let path = match &self.schema {
-            // A temporary object would come first if its schema were not named.
+            // Temporary objects would come first if their schema were not named.
             Some(schema) => format!("pg_catalog, {}, pg_temp", quote_ident(schema)),
             None => "pg_catalog, pg_temp".to_owned(),
         };
@@ -75,8 +76,8 @@ impl Scope {
     }
 }
 
-/// What the text of a definition, or of a constant in it, depends on. And a query over so many small tables is never worth
-/// compiling, nor planning anew where it is prepared.
+/// Settings that affect the text of a definition, or of a constant in it. Also, a query over so many small
+/// tables is never worth compiling, or replanning once it is prepared.
 const SETTINGS: [(&str, &str); 11] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO, YMD"),
@@ -92,16 +93,17 @@ const SETTINGS: [(&str, &str); 11] = [
 ];
 
 impl Catalog {
-    /// Reads what a scope holds, in two round trips, over any [`Target`]: a `Client`, a URL, a pool. Nothing is written,
-    /// settings of the session are as before, and it is safe behind a transaction pooler. Like a query of a view, it locks the
-    /// tables of views in `ACCESS SHARE` mode while it reads, and waits for whoever has them in `ACCESS EXCLUSIVE` mode.
+    /// Reads the objects of a scope in two round trips over any [`Target`]: a `Client`, a URL, a pool.
+    /// Nothing is written, the session's settings are restored, and it is safe behind a transaction pooler.
+    /// Like a query of a view, it locks the tables of views in `ACCESS SHARE` mode while it reads, and waits
+    /// for sessions that hold them in `ACCESS EXCLUSIVE` mode.
     ///
-    /// Any role may read a catalog. DDL that runs at the same time may be seen in part; where it drops what is being read, the
-    /// catalog is read again, a few times.
+    /// Any role may read a catalog. Concurrent DDL may be seen in part; if it drops an object that is being
+    /// read, the catalog is read again, a few times.
     ///
     /// # Errors
     ///
-    /// [`Error::InTransaction`] where a `Client` is in a transaction of its owner's; what goes wrong with a connection.
+    /// [`Error::InTransaction`] if a `Client` is in its owner's transaction, and connection errors.
     pub async fn read<T: Target + ?Sized>(target: &T, scope: &Scope) -> Result<Catalog, Error> {
         let mut session = target.open().await?;
         let catalog = read(&mut session, scope).await;
@@ -110,10 +112,10 @@ impl Catalog {
     }
 }
 
-/// How often a catalog is read of which others drop objects meanwhile.
+/// The number of attempts to read a catalog while other sessions drop objects.
 const TRIES: u32 = 10;
 
-/// The pause before it is read again, for the first time; twice as long each time.
+/// The pause before the first retry; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads over an open session.
@@ -121,14 +123,14 @@ pub(crate) async fn read(session: &mut Session<'_>, scope: &Scope) -> Result<Cat
     read_with(session, scope, None).await
 }
 
-/// Prepares the query in a session that reads often, and is its own: parsing and planning it takes as long as running it.
+/// Prepares the query in a private session that reads often: parsing and planning take as long as execution.
 #[cfg(feature = "testing")]
 pub(crate) async fn prepare(client: &Client) -> Result<Statement, Error> {
     let types = [Type::TEXT, Type::BOOL, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
     client.prepare_typed(&query::catalog(), &types).await.map_err(failed)
 }
 
-/// Reads over an open session, by the query that was prepared in it if one was.
+/// Reads over an open session, with the prepared query if given.
 pub(crate) async fn read_with(
     session: &mut Session<'_>,
     scope: &Scope,
@@ -149,8 +151,9 @@ fn failed(source: tokio_postgres::Error) -> Error {
     Error::server("reading the catalog", source)
 }
 
-/// The query sees the catalog as it was at its beginning, and the functions that print definitions as it is: for what was
-/// dropped in between they have an internal error, "could not open relation with OID" or "cache lookup failed".
+/// The query sees the catalog as of its start, but the functions that print definitions see it as it is now.
+/// For an object dropped in between they raise an internal error, "could not open relation with OID" or
+/// "cache lookup failed".
 fn is_of_an_object_that_is_gone(error: &Error) -> bool {
     matches!(error, Error::Server { source, .. } if source.code() == Some(&SqlState::INTERNAL_ERROR))
 }
@@ -163,7 +166,7 @@ async fn read_once(
     session.mark("ROLLBACK");
     let rows = match rows(session, scope, prepared).await {
         Err(Error::InTransaction) => {
-            // What would end our transaction would end its owner's.
+            // A statement that ended our transaction would end the owner's.
             session.unmark();
             return Err(Error::InTransaction);
         }
@@ -175,7 +178,7 @@ async fn read_once(
     Ok(Catalog::of(rows?.iter().filter_map(object)))
 }
 
-/// Sends both messages at once: the server answers them one after the other.
+/// Sends both messages at once; the server answers them in order.
 async fn rows(client: &Client, scope: &Scope, prepared: Option<&Statement>) -> Result<Vec<Row>, Error> {
     let begin = scope.begin();
     let schema = scope.schema.as_deref();
@@ -201,7 +204,7 @@ async fn rows(client: &Client, scope: &Scope, prepared: Option<&Statement>) -> R
     Ok(rows)
 }
 
-/// Whether the transaction is ours: what the first query of the message said.
+/// True if the transaction is ours, according to the first query of the message.
 fn is_free(answer: &[SimpleQueryMessage]) -> bool {
     let first = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
@@ -210,7 +213,7 @@ fn is_free(answer: &[SimpleQueryMessage]) -> bool {
     first == Some("t")
 }
 
-/// An object of a row. A kind that is not known can't come out of our query.
+/// The object of a row. Our query returns only known kinds.
 fn object(row: &Row) -> Option<Object> {
     let kind = Kind::of_word(row.get(0))?;
     let object = Object::new(kind, row.get::<_, String>(1), row.get::<_, Option<String>>(3)?);

@@ -176,7 +176,7 @@ fn no_two_lists_of_texts_are_taken_for_one() {
     assert_ne!(one.fingerprint(), other.fingerprint());
 }
 
-/// A fingerprint that is kept has to mean the same in the next release.
+/// A stored fingerprint must have the same meaning in the next release.
 #[test]
 fn a_fingerprint_stays_what_it_is() {
     let catalog = Catalog::of([Object::new(Kind::Column, "public.users.id", "bigint\nNOT NULL")]);

@@ -1,8 +1,8 @@
-//! Whether a database is what its migrations make.
+//! Drift: the differences between a database and its migrations.
 //!
-//! What they make is found out by applying them on a *scratch database*: one that the call makes beside the target, under a
-//! random name, and drops again, or an empty one that [`Comparison::scratch`] gives. Both [catalogs](crate::schema::catalog) are read
-//! and compared.
+//! The migrations are applied to a *scratch database*: one that the call creates on the target's server under
+//! a random name, and drops again, or an empty one given by [`Comparison::scratch`]. Then both
+//! [catalogs](crate::schema::catalog) are read and compared.
 //!
 //! ```no_run
 //! use migrate_postgres::drift::Comparison;
@@ -13,7 +13,7 @@
 //! # async fn probe(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let comparison = Comparison::new().ignore("extension:pg_stat_statements".parse()?);
 //!
-//! // Somebody made an index by hand.
+//! // An index was created by hand.
 //! let drift = MIGRATIONS.drift(url, &comparison).await?;
 //! if !drift.is_none() {
 //!     eprintln!("{drift}");
@@ -22,7 +22,7 @@
 //!     //   +CREATE INDEX by_name ON public.users USING btree (name)
 //! }
 //!
-//! // A schema that is older than its migrations: marked as applied if that is what it is.
+//! // A schema that is older than its migrations: mark them as applied if the schema matches.
 //! MIGRATIONS.baseline_checked(url, "0001_create_greetings", &comparison).await?;
 //! # Ok(())
 //! # }
@@ -30,24 +30,25 @@
 //!
 //! # What is compared
 //!
-//! The whole database, so what other sets made there is an addition: [ignore](Comparison::ignore) it, or compare one
-//! [schema](Comparison::schema). Not histories: this library's, and with the feature `histories` those of other tools. Not
-//! privileges, unless [asked for](Comparison::with_privileges), because they are usually granted once and by somebody else;
-//! not owners. Migrations run on the scratch database as they ran on the target, data and all, so a migration that needs data
-//! which no migration inserted fails there.
+//! The whole database, so objects of other sets are additions: [ignore](Comparison::ignore) them, or compare
+//! one [schema](Comparison::schema). Histories are not compared: this library's, and with the feature
+//! `histories` those of other tools. Neither are owners, nor privileges unless
+//! [requested](Comparison::with_privileges), because privileges are usually granted once and outside the
+//! migrations. Migrations run on the scratch database as they ran on the target, data included, so a
+//! migration that needs data which no migration inserted fails there.
 //!
 //! # What the databases of a server share
 //!
-//! The scratch database is usually on the server of the target, where roles that migrations make are there already. A
-//! replay never changes what the databases of a server share:
+//! The scratch database is usually on the target's server, where the roles that migrations create already
+//! exist. A replay never changes objects that databases of a server share:
 //!
 //! - Statements about roles, memberships, databases, tablespaces, subscriptions, replication slots and the server's parameters
 //!   are left out: `CREATE ROLE`, `ALTER ROLE … PASSWORD`, `GRANT app_reader TO app`, `GRANT CONNECT ON DATABASE …`, `ALTER SYSTEM`.
-//! - Code that the text does not show (`DO` blocks, functions that are called) is run, and rolled back and left out where it has
-//!   changed something of that kind. In scripts that run statement by statement, a `DO` block or a `CALL` is left out where its
-//!   text speaks of such a change.
-//! - A role that the server does not have is left out of grants and policies, and does not become an owner: a role that is
-//!   gone holds no privileges any more.
+//! - Code that the text does not show (`DO` blocks, called functions) is run; if it has changed such an
+//!   object, it is rolled back and left out. In scripts that run statement by statement, a `DO` block or a
+//!   `CALL` is left out if its text mentions such a change.
+//! - A role that does not exist on the server is left out of grants and policies, and does not become an
+//!   owner: a dropped role no longer holds privileges.
 
 mod normal;
 mod since;
@@ -73,7 +74,7 @@ use migrate_core::{Report, Script, Set, SqlMigration, Version};
 use std::fmt;
 use tokio_postgres::Client;
 
-/// What is compared, and on which scratch database.
+/// The objects to compare, and the scratch database.
 ///
 /// # Examples
 ///
@@ -96,7 +97,7 @@ pub struct Comparison {
     told: PhaseCallback,
 }
 
-/// Without the URL, which may hold a password.
+/// Omits the URL, which may hold a password.
 impl fmt::Debug for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Comparison")
@@ -108,40 +109,42 @@ impl fmt::Debug for Comparison {
 }
 
 impl Comparison {
-    /// The whole database without privileges, on a scratch database that is made for it.
+    /// Compares the whole database without privileges, using a temporary scratch database.
     pub fn new() -> Comparison {
         Comparison::default()
     }
 
-    /// Compares one schema only, its name without quotes. Identities have no schema then.
+    /// Compares only one schema, named without quotes. Identities then have no schema.
     pub fn schema(mut self, name: impl Into<String>) -> Comparison {
         self.schema = Some(name.into());
         self
     }
 
-    /// Leaves out what a pattern matches.
+    /// Ignores objects that a pattern matches.
     pub fn ignore(mut self, pattern: Pattern) -> Comparison {
         self.ignored.push(pattern);
         self
     }
 
-    /// Compares privileges and default privileges too.
+    /// Also compares privileges and default privileges.
     pub fn with_privileges(mut self) -> Comparison {
         self.privileges = true;
         self
     }
 
-    /// Applies the migrations on the database of this URL, for roles that may not create one, and targets that are no URL. It
-    /// has to be empty but for extensions, is locked against other comparisons, and **all else that is in it afterwards is
-    /// dropped**. Extensions that are there beforehand stay, with their schemas: those that migrations leave to a superuser.
-    /// If the process is killed, the next comparison drops what it left, unless something newer is there: then it refuses.
-    /// Privileges on its schema `public`, and default privileges there, are left as the migrations set them.
+    /// Applies the migrations to the database of this URL, for roles that may not create databases, and for
+    /// targets without a URL. It must be empty except for extensions. It is locked against other comparisons,
+    /// and **everything else that is in it afterwards is dropped**. Existing extensions stay, with their
+    /// schemas: they are those that migrations leave to a superuser. If the process is killed, the next
+    /// comparison drops its leftovers, unless something newer is there: then it refuses. Privileges on the
+    /// schema `public`, and default privileges, stay as the migrations set them.
     pub fn scratch(mut self, url: impl Into<String>) -> Comparison {
         self.scratch = Some(url.into());
         self
     }
 
-    /// Calls this with each phase of the comparison, since running all migrations may take a while: it should be quick.
+    /// Sets a callback for each phase of the comparison, because running all migrations may take a while. The
+    /// callback should be quick.
     pub fn on_phase(mut self, callback: impl Fn(&ComparisonPhase) + Send + Sync + 'static) -> Comparison {
         self.told = PhaseCallback::new(callback);
         self
@@ -151,28 +154,29 @@ impl Comparison {
         self.schema.as_ref().map_or(Scope::database(), |schema| Scope::schema(schema.clone()))
     }
 
-    /// The catalog as far as it is compared.
+    /// Reduces a catalog to the objects that are compared.
     pub(crate) fn of(&self, catalog: Catalog) -> Catalog {
         let catalog = catalog.ignoring(&self.ignored);
         if self.privileges { catalog } else { catalog.without(&[Kind::Privileges, Kind::DefaultPrivileges]) }
     }
 }
 
-/// How a database differs from what its applied migrations make; [`Display`](fmt::Display) says so, and shows each
-/// difference.
+/// The differences between a database and its applied migrations. [`Display`](fmt::Display) summarizes and
+/// lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// What leads from the schema that the migrations make to that of the database: added is what only the database has.
+    /// The changes from the migrations' schema to the database's. `Added` means that only the database has
+    /// the object.
     pub differences: Differences,
-    /// How many migrations are applied.
+    /// The number of applied migrations.
     pub applied: usize,
-    /// The migration that was begun and not finished, if there is one: what it has done so far is among the differences.
+    /// The migration that was started and not finished, if any; the differences include its effects so far.
     pub interrupted: Option<String>,
 }
 
 impl Drift {
-    /// Whether there is none.
+    /// True if there is no drift.
     pub fn is_none(&self) -> bool {
         self.differences.is_empty()
     }
@@ -202,21 +206,21 @@ impl fmt::Display for Drift {
     }
 }
 
-/// Comparing, with the feature `catalog`.
+/// Comparisons, with the feature `catalog`.
 impl Migrator {
-    /// Compares a database with what its applied migrations make. Nothing is written to it and no lock is taken, so a
-    /// migration that runs meanwhile may be seen in part.
+    /// Compares a database with its applied migrations. Nothing is written and no lock is taken, so a
+    /// concurrent migration may be seen in part.
     ///
-    /// The migrations are those that the history says are applied, in that order: the binary's, or, where it has another
-    /// text or none, the text that the history kept.
+    /// The applied migrations and their order come from the history. Their text is the binary's, or the
+    /// history's if the binary has no text or a different one.
     ///
     /// # Errors
     ///
-    /// [`Error::Scratch`] where what the migrations make can't be found out, and see [`Error`] as far as reading goes.
+    /// [`Error::Scratch`] if the migrations can't be replayed, and the errors of reading: see [`Error`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops or empties the scratch database by a task of its own on the tokio runtime.
+    /// If the future is dropped, a separate task on the tokio runtime drops or empties the scratch database.
     pub async fn drift<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -228,7 +232,7 @@ impl Migrator {
         drift
     }
 
-    /// The same over an open session of the target.
+    /// The same comparison over an open session of the target.
     pub(crate) async fn drift_over<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -244,13 +248,14 @@ impl Migrator {
         Ok(Drift { differences, applied: state.applied.len(), interrupted })
     }
 
-    /// Compares a database with what the migrations up to a version make, whatever the history says: what
-    /// [`baseline_checked`](Migrator::baseline_checked) does before it marks them as applied. Nothing is written.
+    /// Compares a database with the migrations up to a version, regardless of the history.
+    /// [`baseline_checked`](Migrator::baseline_checked) does this before it marks them as applied. Nothing is
+    /// written.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] where there is no such version, [`Error::Scratch`] where what the migrations make can't be found
-    /// out, and see [`Error`] as far as reading goes.
+    /// [`Error::Refused`] if the version does not exist, [`Error::Scratch`] if the migrations can't be
+    /// replayed, and the errors of reading: see [`Error`].
     pub async fn check_baseline<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -270,10 +275,11 @@ impl Migrator {
         differences
     }
 
-    /// Marks the migrations up to a version as applied like [`baseline`](Migrator::baseline), where the database is what they
-    /// make, and changes nothing where it is not.
+    /// Marks the migrations up to a version as applied, like [`baseline`](Migrator::baseline), if the
+    /// database matches them; otherwise changes nothing.
     ///
-    /// Where the history has something already, nothing is compared: that is settled, or an error of `baseline`'s.
+    /// If the history is not empty, nothing is compared: either the baseline exists already, or `baseline`
+    /// returns an error.
     ///
     /// # Errors
     ///
@@ -306,7 +312,7 @@ impl Migrator {
             .collect())
     }
 
-    /// What leads from the schema of the migrations to that of the target.
+    /// The changes from the migrations' schema to the target's.
     async fn compare<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -319,17 +325,18 @@ impl Migrator {
         let scope = scope.without_histories(session, table).await?;
         let live = comparison.of(read(session, &scope).await?);
         let current = current_schema(session).await?;
-        // A schema that is compared and that migrations find by the search path, a tenant's say, was there before them.
+        // Migrations find the compared schema by the search path, for example a tenant's. It existed before
+        // them.
         let schema = comparison.schema.as_deref().filter(|schema| current.as_deref() == Some(*schema));
         let scratch = Scratch::open(target, session, comparison.scratch.as_deref()).await?;
         let mut migrator = self.over(self.set().clone());
         #[cfg(feature = "histories")]
         {
-            // Its rules for names and versions are not those of the migrations in their places here.
+            // The history's rules for names and versions do not apply to the renumbered migrations here.
             migrator.settings.keeping = None;
             migrator.settings.adopting = None;
         }
-        // There may be no schema of the search path in the scratch database yet; the target's is made there.
+        // The scratch database may not have a schema of the search path yet; the target's is created there.
         migrator.settings.history_schema = Some(table.schema().to_owned().into());
         let name = self.set().name();
         let made = made_by(&migrator, name, migrations, &scratch, schema, &comparison.told).await;
@@ -344,14 +351,14 @@ impl Migrator {
     }
 }
 
-/// The schema that objects without one are made in.
+/// The schema for objects without one.
 async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
     let rows = protect::ask(client, "SELECT pg_catalog.current_schema()").await;
     let rows = rows.map_err(|source| Error::server("looking at the session", source))?;
     Ok(rows.first().and_then(|row| text(row, 0)).map(str::to_owned))
 }
 
-/// What leads from the schema of the scratch database to that of the target.
+/// The changes from the scratch database's schema to the target's.
 async fn differences(
     scratch: &Scratch,
     comparison: &Comparison,
@@ -369,7 +376,7 @@ async fn differences(
     compared
 }
 
-/// Runs migrations on a scratch database, in which `schema` is there beforehand.
+/// Runs migrations on a scratch database, in which `schema` already exists.
 async fn made_by(
     migrator: &Migrator,
     name: &str,
@@ -408,13 +415,13 @@ async fn create_schema(scratch: &Scratch, schema: &str) -> Result<(), Error> {
     created.map(drop).map_err(|source| Error::server("creating the schema in the scratch database", source))
 }
 
-/// The versions of migrations in the order given: that of application, which may not be that of their own versions.
+/// Numbers migrations in the order of application, which may differ from the order of their versions.
 fn placed(sources: Vec<ReplaySource>) -> Vec<(Version, ReplaySource)> {
     let version = |index: usize| Version::numeric((index + 1).to_string());
     sources.into_iter().enumerate().map(|(index, source)| (version(index), source)).collect()
 }
 
-/// What was applied: the set's migration where that is still the same, else the text that the history kept.
+/// The applied migration: the set's if it is unchanged, otherwise the text in the history.
 fn as_applied(set: &Set, applied: &Applied) -> Result<ReplaySource, ScratchError> {
     let of_set = set.find(&applied.version).filter(|migration| migration.checksum() == applied.checksum);
     if of_set.is_some() {

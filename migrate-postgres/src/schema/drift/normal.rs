@@ -1,9 +1,10 @@
-//! Definitions in their normal form.
+//! Normal forms of definitions.
 //!
-//! PostgreSQL does not print an expression as it was written, and does not always print it alike: read again, as a dump's
-//! restore does, `status IN ('a', 'b')` over a `varchar` is printed with its casts elsewhere. So what two databases print differently
-//! may be the same. It is where both come to the same text when it is read and printed until it stays: on the scratch
-//! database, beside the original, in a transaction that is rolled back.
+//! PostgreSQL does not print an expression as it was written, nor always in the same way: after it is read
+//! again, as when a dump is restored, `status IN ('a', 'b')` over a `varchar` is printed with its casts in
+//! other places. So two databases may print the same definition differently. They are equal if both texts
+//! become the same after they are read and printed repeatedly until they no longer change. This happens in
+//! the scratch database, beside the original, in a transaction that is rolled back.
 
 use crate::error::Error;
 use crate::schema::catalog::{Catalog, Change, Differences, Kind, Object, Scope};
@@ -13,14 +14,14 @@ use std::future::poll_fn;
 use std::task::Poll;
 use tokio_postgres::Client;
 
-/// The name of what is made to be printed.
+/// The name of the objects that are created only to print them.
 const PROBE: &str = "migrate_probe";
 
-/// How often a text is read and printed at most. It stays after the first or second time.
+/// The maximum number of rounds. Texts stop changing after the first or second.
 const ROUNDS: usize = 4;
 
-/// Leaves out the differences that are none: definitions that are the same in their normal form. `client` is a session in the
-/// scratch database, where what the definitions speak of is.
+/// Removes false differences: definitions with the same normal form. `client` is a session in the scratch
+/// database, which has the objects that the definitions refer to.
 pub(super) async fn without_print_forms(
     client: &Client,
     scope: &Scope,
@@ -61,14 +62,14 @@ pub(super) async fn without_print_forms(
     Ok(differences)
 }
 
-/// Reads and prints each text until it stays, or can't be read there.
+/// Reads and prints each text until it no longer changes or can't be read there.
 async fn settle(client: &Client, scope: &Scope, mut texts: Vec<&mut Printed<'_>>) -> Result<(), Error> {
     let failed = |source| Error::server("printing definitions again", source);
     let begin = format!("{}; SET LOCAL check_function_bodies = off; SAVEPOINT probe", scope.begin());
     client.batch_execute(&begin).await.map_err(failed)?;
     for _ in 0..ROUNDS {
         let sent = texts.iter().map(|printed| client_prints(client, printed));
-        // All at once: the server answers one after the other.
+        // All at once; the server answers in order.
         let answers: Result<Vec<_>, _> = all(sent).await.into_iter().collect();
         let answers = answers.map_err(failed)?;
         let mut left = Vec::new();
@@ -83,7 +84,7 @@ async fn settle(client: &Client, scope: &Scope, mut texts: Vec<&mut Printed<'_>>
     client.batch_execute("ROLLBACK").await.map_err(failed)
 }
 
-/// Waits for all of them at once.
+/// Waits for all of them concurrently.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {
@@ -98,7 +99,7 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     waiting.into_iter().filter_map(|(_, answer)| answer).collect()
 }
 
-/// What the server prints of a text that it reads; nothing where it does not take it.
+/// The server's print of a text; none if the server rejects the text.
 async fn client_prints(
     client: &Client,
     printed: &Printed<'_>,
@@ -116,12 +117,12 @@ async fn client_prints(
     }
 }
 
-/// How a text is read and printed.
+/// The way to read and print a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// A constraint of a table.
     Constraint,
-    /// The default of a column, or what it is generated from.
+    /// The default of a column, or its generation expression.
     Expression,
     /// The expressions of a policy.
     Policy,
@@ -129,24 +130,25 @@ enum Form {
     Query,
     /// The default and constraints of a domain.
     Domain,
-    /// A partitioning key.
+    /// A partition key.
     Key,
-    /// A whole statement, with the probe's name in it: of an index, a trigger, a rule, statistics, a routine.
+    /// A whole statement with the probe's name in it: of an index, trigger, rule, statistics object or
+    /// routine.
     Statement,
 }
 
-/// What the server prints of an object, apart from what else its definition holds.
+/// The printed part of an object's definition.
 #[derive(Debug)]
 struct Printed<'o> {
     object: &'o Object,
     form: Form,
-    /// What stands before and behind it in the definition.
+    /// The parts of the definition before and after it.
     around: [String; 2],
     text: String,
 }
 
 impl<'o> Printed<'o> {
-    /// The part of an object's definition that is printed; none where there is nothing that may have several forms.
+    /// The printed part of an object's definition; none if it has only one form.
     fn of(object: &'o Object) -> Option<Printed<'o>> {
         let definition = object.definition();
         let (body, tail) = split_tail(object.kind(), definition);
@@ -190,7 +192,7 @@ impl<'o> Printed<'o> {
         }
     }
 
-    /// What makes it.
+    /// The statement that creates the probe.
     fn create(&self) -> String {
         let (text, table) = (&*self.text, self.object.table().unwrap_or(self.object.identity()));
         let head = &self.around[0];
@@ -214,7 +216,7 @@ impl<'o> Printed<'o> {
         }
     }
 
-    /// What prints it.
+    /// The query that prints the probe.
     fn print(&self) -> String {
         let table = quote_literal(self.object.table().unwrap_or_default());
         let probe = quote_literal(PROBE);
@@ -279,7 +281,7 @@ fn is_not_valid(constraint: &str) -> bool {
     constraint.ends_with(" NOT VALID") || constraint.ends_with(" NOT ENFORCED")
 }
 
-/// Lines that stand behind what is printed.
+/// The lines that may follow the printed part.
 fn tails(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Constraint => {
@@ -302,7 +304,7 @@ fn tails(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// A definition up to the lines that stand behind what is printed, and these.
+/// Splits a definition before the lines that follow the printed part.
 fn split_tail(kind: Kind, definition: &str) -> (&str, &str) {
     let mut end = definition.len();
     while let Some(line) = definition[..end].rfind('\n') {
@@ -314,19 +316,19 @@ fn split_tail(kind: Kind, definition: &str) -> (&str, &str) {
     definition.split_at(end)
 }
 
-/// Where the first line begins that begins so.
+/// The start of the first line with one of these beginnings.
 fn line_with(text: &str, beginnings: &[&str]) -> Option<usize> {
     let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
     starts.into_iter().find(|at| beginnings.iter().any(|beginning| text[*at..].starts_with(beginning)))
 }
 
-/// A statement that makes an object, with the probe's name in place of its own.
+/// The statement that creates an object, with the probe's name in place of its own.
 fn with_probe(object: &Object, statement: &str) -> Option<String> {
     let (word, probe) = match object.kind() {
         Kind::Index => (" INDEX ", PROBE.to_owned()),
         Kind::Trigger => (" TRIGGER ", PROBE.to_owned()),
         Kind::Rule => (" RULE ", PROBE.to_owned()),
-        // In the schema of its table: a temporary one it can't be in.
+        // In the schema of its table, because it can't be in a temporary one.
         Kind::Statistics => (" STATISTICS ", format!("{}{PROBE}", schema_of(object.table()?))),
         Kind::Function => (" FUNCTION ", format!("pg_temp.{PROBE}")),
         _ => (" PROCEDURE ", format!("pg_temp.{PROBE}")),
@@ -336,7 +338,7 @@ fn with_probe(object: &Object, statement: &str) -> Option<String> {
     Some(format!("{}{probe}{}", &statement[..start], &statement[end..]))
 }
 
-/// The schema of an identity with the point behind it; nothing where it has none.
+/// The schema of an identity, with the dot; empty without a schema.
 fn schema_of(identity: &str) -> &str {
     let mut quoted = false;
     let point = identity.char_indices().find(|(_, c)| {
@@ -346,7 +348,7 @@ fn schema_of(identity: &str) -> &str {
     point.map_or("", |(at, _)| &identity[..=at])
 }
 
-/// Where a name ends that a text begins with, its schema included.
+/// The end of the name at the start of a text, with its schema.
 fn end_of_name(text: &str) -> usize {
     let mut quoted = false;
     let end = text.char_indices().find(|(_, c)| {

@@ -1,6 +1,6 @@
-//! Drift without a scratch database: against what the schema was when the last run had ended.
+//! Drift without a scratch database: compared with the schema at the end of the last run.
 //!
-//! Of each object only a digest is kept: what it is told apart by, and nothing that it says.
+//! Only a digest of each object is stored, with its identity but not its definition.
 
 use super::Comparison;
 use crate::backend::PgHistory;
@@ -19,27 +19,28 @@ use std::time::SystemTime;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-/// How a schema differs from what was kept of it.
+/// The differences between a schema and its snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SnapshotDrift {
-    /// When it was kept, by the server's clock.
+    /// The time of the snapshot, by the server's clock.
     pub kept_at: SystemTime,
-    /// Whether other migrations are applied now than were then: the changes are those of a run that kept nothing, too.
+    /// True if the applied migrations have changed since then: the changes then include those of a run that
+    /// took no snapshot.
     pub outdated: bool,
-    /// What has changed, in the order of a catalog.
+    /// The changes, in catalog order.
     pub changes: Vec<SnapshotChange>,
 }
 
-/// An object that is not what it was.
+/// A changed object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SnapshotChange {
-    /// What has become of it.
+    /// The change.
     pub change: Change,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Its name, as a catalog has it.
+    /// The name, as in a catalog.
     pub identity: String,
 }
 
@@ -49,17 +50,19 @@ impl fmt::Display for SnapshotChange {
     }
 }
 
-/// Keeping, with the feature `catalog`.
+/// Snapshots, with the feature `catalog`.
 impl Migrator {
-    /// Keeps what the schema is at the end of each run that changed something, for [`drift_since_snapshot`](Migrator::drift_since_snapshot):
-    /// a digest of each object of the database, in the table `migrate_schema` beside the history. That costs one reading of the
-    /// catalog after such a run, and nothing where there is nothing to do. Where it can't be kept, a notice of the report says so.
+    /// Takes a snapshot of the schema at the end of each run that changed something, for
+    /// [`drift_since_snapshot`](Migrator::drift_since_snapshot): a digest of each object of the database, in
+    /// the table `migrate_schema` beside the history. This costs one read of the catalog after such a run,
+    /// and nothing if there was nothing to do. If the snapshot can't be stored, a notice in the report says
+    /// so.
     pub fn snapshot_schema(mut self) -> Migrator {
         self.settings.keeps_schema = true;
         self
     }
 
-    /// Keeps what the schema is now, drift and all, and returns how many objects it has.
+    /// Takes a snapshot of the schema now, drift included, and returns its number of objects.
     ///
     /// # Errors
     ///
@@ -71,16 +74,18 @@ impl Migrator {
         kept
     }
 
-    /// How the schema differs from what was kept of it; none where nothing was. No scratch database is needed, and nothing is
-    /// written. [`Comparison::schema`] and [`Comparison::scratch`] have no meaning here: the whole database is kept.
+    /// The differences between the schema and its snapshot; none without a snapshot. Needs no scratch
+    /// database and writes nothing. [`Comparison::schema`] and [`Comparison::scratch`] have no effect here:
+    /// the snapshot covers the whole database.
     ///
-    /// Which objects have changed is known, and not how; [`drift`](Migrator::drift) tells that. Where several sets share a database, what a run
-    /// of another one makes shows too, until this set's schema is kept again. So does every change where a newer release of this library,
-    /// or a newer PostgreSQL, defines the same object by another text.
+    /// The changed objects are known, but not how they changed; [`drift`](Migrator::drift) shows that. If
+    /// several sets share a database, changes made by runs of the others appear too, until this set takes its
+    /// next snapshot. So does every object for which a newer release of this library, or a newer PostgreSQL,
+    /// writes a different definition.
     ///
     /// # Errors
     ///
-    /// See [`Error`], as far as reading goes.
+    /// The errors of reading: see [`Error`].
     ///
     /// # Examples
     ///
@@ -109,7 +114,7 @@ impl Migrator {
         since
     }
 
-    /// Keeps the schema after a run, where that is asked for and it did something.
+    /// Takes a snapshot after a run, if requested and if the run changed something.
     pub(crate) async fn snapshot_schema_after<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -186,7 +191,7 @@ impl Migrator {
     }
 }
 
-/// The whole database's objects, each with its digest in place of its definition.
+/// The objects of the whole database, with a digest in place of the definition.
 async fn digests<T: Target + ?Sized>(
     history: &mut PgHistory<'_, T>,
     session_info: &SessionInfo,
@@ -204,12 +209,12 @@ fn digested(object: &Object) -> Object {
     object.table().map_or(digested.clone(), |table| digested.of(table))
 }
 
-/// The table of kept schemas, beside the history's.
+/// The table of snapshots, beside the history's.
 fn table(session_info: &SessionInfo) -> String {
     format!("{}.migrate_schema", quote_ident(session_info.table.schema()))
 }
 
-/// What was kept.
+/// A stored snapshot.
 struct SchemaSnapshot {
     at: SystemTime,
     applied: String,
@@ -237,7 +242,7 @@ impl SchemaSnapshot {
         let (kinds, identities): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
         let (tables, digests): (Vec<Option<String>>, Vec<String>) = (row.get(4), row.get(5));
         let objects = kinds.iter().zip(identities).zip(tables).zip(digests);
-        // A kind that this release does not know shows as nothing that was there.
+        // A kind that this release does not know counts as absent.
         let objects = objects.filter_map(|(((kind, identity), table), digest)| {
             let object = Object::new(Kind::of_word(kind)?, identity, digest);
             Some(table.map_or(object.clone(), |table| object.of(table)))

@@ -1,4 +1,4 @@
-//! A scratch database that somebody gives.
+//! A scratch database given by the caller.
 
 use super::emptying::{Dropping, drops};
 use super::guard::Guard;
@@ -16,25 +16,26 @@ use migrate_core::advice::Advice;
 use std::time::Duration;
 use tokio_postgres::Client;
 
-/// A database that is empty but for extensions, locked for as long as the value lives, and emptied with it.
+/// A database that is empty except for extensions. It is locked while the value lives, and emptied with it.
 #[derive(Debug)]
 pub(super) struct BorrowedScratch {
     config: Endpoint,
     name: String,
     marker: Marker,
     guard: Option<Guard>,
-    /// For whoever waits until it is emptied.
+    /// Registers it with callers that wait until it is emptied.
     counted: Counted,
 }
 
-/// What all comparisons on a database agree on: "mgscratc" in ASCII.
+/// The lock key that all comparisons on a database share: "mgscratc" in ASCII.
 const KEY: i64 = 0x6d67_7363_7261_7463;
 
 impl BorrowedScratch {
-    /// Locks it, and makes sure that it is empty and not the database of `live`.
+    /// Locks it, and checks that it is empty and not the database of `live`.
     pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<BorrowedScratch, Error> {
         let failed = |source| Error::server("looking at the scratch database", source);
-        // The second key is of this call alone: whoever finds it in the locks of a database is in that database.
+        // The second key is unique to this call: a session that sees it among its database's locks is in that
+        // database.
         let id = run_id();
         let key = i64::from_str_radix(&id[..15], 16).unwrap_or_default();
         let (guard, [locked, _]) = Guard::take(config, [KEY, key]).await?;
@@ -62,13 +63,14 @@ impl BorrowedScratch {
         Ok(BorrowedScratch { config, name: database, marker, guard: Some(guard), counted: Counted::new() })
     }
 
-    /// How to connect to it for work, so that these sessions are told from those of somebody who only asks for the lock.
+    /// The configuration of working sessions, marked so that they differ from sessions that only try for the
+    /// lock.
     pub(super) fn marked(&self, mut config: Endpoint) -> Endpoint {
         config.application_name(&self.marker.sessions);
         config
     }
 
-    /// Empties it and gives the lock back.
+    /// Empties it and releases the lock.
     pub(super) async fn empty_now(mut self) -> Result<(), Error> {
         let session = connect(&self.config).await?;
         let emptied = clear(&session, &self.name, &self.marker).await;
@@ -96,26 +98,27 @@ impl Drop for BorrowedScratch {
     }
 }
 
-/// Gives the lock back, and waits until its connection is gone.
+/// Releases the lock, and waits until its connection is closed.
 async fn end(guard: Guard) {
     if let Some(session) = guard.release().await {
         session.close().await;
     }
 }
 
-/// What was there beforehand and stays, and what else there is: the statements that would drop it.
+/// The statements that would drop existing objects: first those of objects that stay, then those of all
+/// others.
 async fn stays_and_held(client: &Client) -> Result<(Vec<String>, Vec<String>), tokio_postgres::Error> {
     let (stays, held): (Vec<_>, Vec<_>) = drops(client).await?.into_iter().partition(|drop| drop.stays);
     let [stays, held] = [stays, held].map(|drops| drops.into_iter().map(|drop| drop.sql).collect());
     Ok((stays, held))
 }
 
-/// What a statement drops.
+/// The object that a statement drops.
 fn dropped(statement: &str) -> String {
     statement.trim_start_matches("DROP ").trim_end_matches(" CASCADE").replace("IF EXISTS ", "")
 }
 
-/// Empties a database after a comparison whose process was killed, unless something else was put there since.
+/// Empties a database after a comparison whose process was killed, unless something was created there since.
 async fn clear_after(client: &Client, database: &str, marker: &Marker) -> Result<(), Error> {
     let failed = |source| Error::server("looking at the scratch database", source);
     end_marked(client, &marker.sessions).await;
@@ -128,14 +131,15 @@ async fn clear_after(client: &Client, database: &str, marker: &Marker) -> Result
     Err(ScratchError::LeftBehind { database: database.to_owned(), count: held.len(), first }.into())
 }
 
-/// Empties it, and takes the marker away in the end.
+/// Empties it, and finally removes the marker.
 async fn clear(client: &Client, database: &str, marker: &Marker) -> Result<(), Error> {
     empty(client, database, &marker.stays).await?;
     let removed = marker.remove(client).await;
     removed.map_err(|source| Error::server("removing the marker from the scratch database", source))
 }
 
-/// Ends the sessions of a comparison that was cancelled or killed: the server may still be at its last statement.
+/// Ends the sessions of a canceled or killed comparison: the server may still be executing its last
+/// statement.
 async fn end_marked(client: &Client, mark: &str) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
                WHERE datname = current_database() AND usename = current_user AND application_name";
@@ -148,7 +152,7 @@ async fn end_marked(client: &Client, mark: &str) {
     }
 }
 
-/// Whether a lock is held in the database of a connection.
+/// True if a lock is held in the database of a connection.
 async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
     let sql = format!(
         "SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
@@ -159,14 +163,14 @@ async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
     Ok(!rows.map_err(|source| Error::server("looking at the locks", source))?.is_empty())
 }
 
-/// Whether nothing is in a database.
+/// True if a database is empty.
 #[cfg(feature = "testing")]
 pub(crate) async fn is_empty(client: &Client) -> Result<bool, Error> {
     let drops = drops(client).await;
     Ok(drops.map_err(|source| Error::server("looking at the database", source))?.is_empty())
 }
 
-/// Drops all that is in a database.
+/// Drops everything in a database.
 #[cfg(feature = "testing")]
 pub(crate) async fn empty_all(client: &Client) -> Result<(), Error> {
     empty(client, "", &[]).await

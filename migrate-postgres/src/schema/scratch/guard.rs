@@ -1,7 +1,8 @@
-//! The guard of a scratch database: a session whose advisory locks tell other processes that a comparison has it.
+//! The guard of a scratch database: a session whose advisory locks show other processes that a comparison
+//! uses it.
 //!
-//! The locks are those of a transaction that stays open, so that a transaction pooler keeps its server connection for it, and
-//! gets it back as it was.
+//! The locks belong to a transaction that stays open, so that a transaction pooler reserves a server
+//! connection for it, and gets it back unchanged.
 
 use crate::connection::endpoint::Endpoint;
 use crate::connection::protect;
@@ -10,7 +11,8 @@ use crate::connection::target::connect;
 use crate::error::Error;
 use crate::sql::answers::{Answers, is_true, simple_query};
 
-/// A session that holds locks as long as it lives. It asks and changes nothing else: an error would end its transaction.
+/// A session that holds locks while it lives. It does nothing else, because an error would end its
+/// transaction.
 pub(super) struct Guard(Session<'static>);
 
 impl std::fmt::Debug for Guard {
@@ -20,7 +22,7 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// Opens a session and tries for the locks of these keys; which of them it got.
+    /// Opens a session and tries to take the locks with these keys; returns which it got.
     pub(super) async fn take<const N: usize>(
         endpoint: &Endpoint,
         keys: [i64; N],
@@ -28,7 +30,8 @@ impl Guard {
         let mut session = connect(endpoint).await?;
         session.mark("ROLLBACK");
         let locks = keys.map(|key| format!("pg_catalog.pg_try_advisory_xact_lock({key})"));
-        // It idles as long as the comparison lasts, and keeps no snapshot that CREATE INDEX CONCURRENTLY would wait for.
+        // It stays idle during the comparison, without a snapshot that CREATE INDEX CONCURRENTLY would wait
+        // for.
         let message = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {}; SELECT {}",
             protect::no_timeouts(),
@@ -42,7 +45,7 @@ impl Guard {
         Ok((Guard(session), std::array::from_fn(has)))
     }
 
-    /// Gives the locks back; the session, where it is of further use.
+    /// Releases the locks. Returns the session if it is still usable.
     pub(super) async fn release(self) -> Option<Session<'static>> {
         let Guard(mut session) = self;
         session.batch_execute("ROLLBACK").await.ok()?;

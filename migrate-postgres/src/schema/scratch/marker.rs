@@ -1,29 +1,30 @@
-//! The marker of a comparison in a scratch database that is given.
+//! The marker of a comparison in a given scratch database.
 //!
-//! A process that is killed can't empty the database. So a comparison puts a marker into it before anything else, and takes it
-//! away when all else is gone. Whoever finds one empties the database first, if nothing in it is newer than the last that the
-//! killed comparison has committed: its marker and the rows of its history tell when that was.
+//! A killed process can't empty the database. So a comparison first writes a marker into it, and removes the
+//! marker last. A comparison that finds a marker empties the database first, provided that nothing in it is
+//! newer than the last commit of the killed comparison, which its marker and the rows of its history date.
 //!
-//! It is a large object with a comment: any role may make one, and no migration meets it.
+//! The marker is a large object with a comment: any role may create one, and migrations do not interact with
+//! it.
 
 use crate::connection::protect;
 use crate::sql::answers::{is_true, parsed, text};
 use crate::sql::quote::quote_literal;
 use tokio_postgres::{Client, Error};
 
-/// What its comment begins with; `drops.sql` leaves it in its place by that.
+/// The prefix of its comment, by which `drops.sql` spares it.
 const BEGINNING: &str = "migrate scratch ";
 
-/// Between the parts of its comment.
+/// The separator in its comment.
 const SEPARATOR: char = '\u{1e}';
 
-/// A comparison that has the database, or had it.
+/// A comparison that uses the database, or used it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
     oid: u32,
     /// The application name of the sessions that work in it.
     pub(super) sessions: String,
-    /// The statements that would drop what was there beforehand and stays.
+    /// The statements that would drop the objects that existed before, which stay.
     pub(super) stays: Vec<String>,
 }
 
@@ -39,7 +40,8 @@ const HISTORIES: &str = "\
     WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0 \
     AND d.description LIKE 'What was migrated, by migrate-postgres%'";
 
-/// The catalogs of what stands by itself. Relations are only some of theirs: an index goes with its table.
+/// The catalogs of independent objects. Of relations only some are: an index, for example, goes with its
+/// table.
 const CATALOGS: [&str; 20] = [
     "pg_cast",
     "pg_collation",
@@ -64,14 +66,14 @@ const CATALOGS: [&str; 20] = [
 ];
 
 impl Marker {
-    /// The marker of the comparison of this id.
+    /// The marker of the comparison with this id.
     pub(super) fn new(id: &str, stays: Vec<String>) -> Marker {
-        // Above the numbers of what initdb makes.
+        // Above the oids of objects that initdb creates.
         let oid = u32::from_str_radix(&id[..7], 16).unwrap_or_default() | 0x1000_0000;
         Marker { oid, sessions: format!("{BEGINNING}{id}"), stays }
     }
 
-    /// The marker that is in the database.
+    /// Reads the marker in the database.
     pub(super) async fn find(client: &Client) -> Result<Option<Marker>, Error> {
         let rows = protect::ask(client, FIND).await?;
         Ok(rows.first().and_then(|row| Some(Marker::read(parsed(row, 0)?, text(row, 1)?))))
@@ -87,7 +89,7 @@ impl Marker {
         std::iter::once(self.sessions.clone()).chain(stays).collect()
     }
 
-    /// Puts it into the database. Where that is not allowed, the comparison goes on without.
+    /// Writes it into the database. If that is not permitted, the comparison continues without it.
     pub(super) async fn put(&self, client: &Client) {
         let (oid, comment) = (self.oid, quote_literal(&self.comment()));
         let put = format!("SELECT pg_catalog.lo_create({oid}); COMMENT ON LARGE OBJECT {oid} IS {comment}");
@@ -95,14 +97,14 @@ impl Marker {
         drop(protect::ask(client, &put).await);
     }
 
-    /// Takes it away, when the database is empty.
+    /// Removes it when the database is empty.
     pub(super) async fn remove(&self, client: &Client) -> Result<(), Error> {
         let oid = self.oid;
         let there = format!("FROM pg_catalog.pg_largeobject_metadata WHERE oid = {oid}");
         protect::ask(client, &format!("SELECT pg_catalog.lo_unlink(oid) {there}")).await.map(drop)
     }
 
-    /// Whether nothing in the database is newer than what the comparison has committed.
+    /// True if nothing in the database is newer than the comparison's commits.
     pub(super) async fn covers_all(&self, client: &Client) -> Result<bool, Error> {
         let histories = protect::ask(client, HISTORIES).await?;
         let histories = histories.iter().filter_map(|row| text(row, 0));

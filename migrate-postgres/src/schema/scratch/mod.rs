@@ -1,4 +1,4 @@
-//! A database to try migrations on: one that is made and dropped, or an empty one that is given and emptied again.
+//! Scratch databases: temporary ones that are created and dropped, and given ones that are emptied again.
 
 mod borrowed;
 mod emptying;
@@ -30,8 +30,8 @@ use tokio_postgres::Client;
 ///
 /// # Cancel safety
 ///
-/// Dropped before [`Scratch::close`] it is dropped or emptied by a task of its own on the tokio runtime: a runtime that ends
-/// at once may leave it.
+/// If it is dropped before [`Scratch::close`], a separate task on the tokio runtime drops or empties the
+/// database. If the runtime ends at once, the database may remain.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     config: Endpoint,
@@ -45,8 +45,8 @@ enum ScratchKind {
 }
 
 impl Scratch {
-    /// The database that `url` leads to, or else one that is made on the server of `target`, alike in what the catalog
-    /// depends on. `live` is a connection to the target.
+    /// Opens the database of `url`, or creates one on the server of `target` with the same properties that
+    /// the catalog depends on. `live` is a connection to the target.
     pub(crate) async fn open<T: Target + ?Sized>(
         target: &T,
         live: &Client,
@@ -65,7 +65,7 @@ impl Scratch {
         Ok(Scratch { config, kind: ScratchKind::OwnedScratch(Box::new(made)) })
     }
 
-    /// How to connect to it.
+    /// The configuration of the scratch database.
     pub(crate) fn config(&self) -> &Endpoint {
         &self.config
     }
@@ -79,7 +79,7 @@ impl Scratch {
     }
 }
 
-/// Counts the scratch databases of this process that are still there.
+/// Counts this process's remaining scratch databases.
 #[derive(Debug)]
 struct Counted;
 
@@ -104,7 +104,7 @@ impl Drop for Counted {
     }
 }
 
-/// Waits until the scratch databases of calls that were cancelled are dropped or emptied: before a process ends.
+/// Waits until the scratch databases of canceled calls are dropped or emptied, before the process ends.
 #[cfg(feature = "cli")]
 pub(crate) async fn cleared() {
     while THERE.load(Ordering::SeqCst) > 0 {
@@ -112,10 +112,10 @@ pub(crate) async fn cleared() {
     }
 }
 
-/// Runs what clears up after a call that was cancelled, where that can still be done.
+/// Runs the cleanup after a canceled call, if a runtime is available.
 fn clear_up(counted: Counted, clearing: impl Future<Output = Result<(), Error>> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        // Nobody is left to be told of an error.
+        // No caller is left to receive an error.
         runtime.spawn(async move {
             drop(clearing.await);
             drop(counted);

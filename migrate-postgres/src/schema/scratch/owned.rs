@@ -1,8 +1,8 @@
-//! A scratch database that is made for one comparison.
+//! A temporary scratch database, created for one comparison.
 //!
-//! A process that is killed can't drop it. So its name says which advisory lock its owner holds, in a session beside it, from
-//! before it is made until it is to be dropped: whoever makes one first drops those whose lock is free and that nobody is
-//! connected to.
+//! A killed process can't drop its database. So the name contains the number of an advisory lock, which a
+//! separate session of the owner holds from before the creation until just before the drop. A process that
+//! creates a scratch database first drops those whose lock is free and that have no sessions.
 
 use super::guard::Guard;
 use super::{Counted, clear_up};
@@ -20,15 +20,15 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-/// A database of a random name, dropped with the value.
+/// A database with a random name, dropped with the value.
 pub(super) struct OwnedScratch {
-    /// How to connect to the database beside it.
+    /// The configuration of a database on the same server.
     admin: Endpoint,
     name: String,
-    /// The session that holds its lock.
+    /// The session that holds the lock.
     guard: Option<Guard>,
     is_dropped: bool,
-    /// For whoever waits until nothing is left.
+    /// Registers the database with callers that wait until none is left.
     counted: Counted,
 }
 
@@ -38,10 +38,10 @@ impl std::fmt::Debug for OwnedScratch {
     }
 }
 
-/// The digits at the end of a name, which are also the number of its lock. So many are a positive number.
+/// The number of digits at the end of a name, which are also the lock's key. This many give a positive key.
 const DIGITS: usize = 15;
 
-/// Scratch databases whose owner is gone: of our role, with a free lock, and without a session.
+/// Abandoned scratch databases: owned by our role, with a free lock and without a session.
 const ABANDONED: &str = "\
     SELECT d.datname::text FROM pg_catalog.pg_database d WHERE d.datname ~ '^migrate_scratch_[0-9a-f]{15}$' \
     AND pg_catalog.pg_has_role(d.datdba, 'USAGE') \
@@ -49,9 +49,10 @@ const ABANDONED: &str = "\
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 \
       AND (l.classid::int8 << 32) | l.objid::int8 = ('x0' || right(d.datname, 15))::bit(64)::int8)";
 
-/// What a new database and its sessions have to be like, for definitions to be alike: its locale, as JSON, since which columns there
-/// are depends on the server's version, and statements that give it the settings of this one (`ALTER DATABASE … SET search_path`) from
-/// a session in this one. Parameter: the new name.
+/// The properties that a new database and its sessions need so that definitions print the same: its locale,
+/// as JSON, because the columns depend on the server's version, and the statements that copy this database's
+/// settings (`ALTER DATABASE … SET search_path`), to be run from a session in this database. Parameter: the
+/// new name.
 const LIKE: &str = "\
     SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, \
       coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), \
@@ -63,7 +64,7 @@ const LIKE: &str = "\
     FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
 impl OwnedScratch {
-    /// Makes it, and says how to connect to it.
+    /// Creates it, and returns its configuration.
     pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(OwnedScratch, Endpoint), Error> {
         let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
         let failed = |source| Error::server("looking at the database", source);
@@ -74,8 +75,9 @@ impl OwnedScratch {
         config.dbname(&name);
         let (role, sql) = (like.get::<_, String>(5), creation(&name, like));
         let settings = like.get::<_, Option<Vec<String>>>(6).unwrap_or_default();
-        // A task of its own, which a call that is cancelled leaves behind: the server goes on with CREATE DATABASE all the
-        // same, and a DROP meanwhile would find nothing. When it is done, its value is dropped, and the database too.
+        // A separate task, which outlives a canceled call: the server continues with CREATE DATABASE anyway,
+        // and a concurrent DROP would find nothing. When the task is done, its value is dropped, and with it
+        // the database.
         let made = OwnedScratch { admin, name, guard: None, is_dropped: true, counted: Counted::new() };
         let creating = tokio::spawn(async move { made.make(&role, &sql, &settings).await });
         let made = creating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
@@ -91,23 +93,23 @@ impl OwnedScratch {
         self.is_dropped = false;
         let made = protect::alone(&session, sql).await;
         for set in settings.iter().filter(|_| made.is_ok()) {
-            // What this role may not set the connections of others have, if anyone's.
+            // An error is a setting that this role may not make: it affects other roles' connections, if any.
             drop(session.batch_execute(&format!("{}; {set}", protect::no_timeouts())).await);
         }
         session.close().await;
         match made {
             Ok(()) => Ok(self),
             Err(source) => {
-                // Where the connection was lost, it may have been made.
+                // If the connection was lost, the database may have been created.
                 self.is_dropped = source.as_db_error().is_some();
                 Err(refusal(role, self.name.clone(), source).into())
             }
         }
     }
 
-    /// Drops it, with all connections to it.
+    /// Drops it and ends its connections.
     pub(super) async fn drop_now(mut self) -> Result<(), Error> {
-        // Not before: the drop of a call that was cancelled is the drop of the value.
+        // Not earlier: if the call is canceled, dropping the value drops the database.
         let dropped = drop_database(self.guard.take(), &self.admin, &self.name).await;
         self.is_dropped = true;
         dropped
@@ -123,11 +125,11 @@ impl Drop for OwnedScratch {
     }
 }
 
-/// Drops scratch databases that killed processes have left. None of it is a reason to make no new one.
+/// Drops scratch databases of killed processes. A failure is no reason not to create a new one.
 async fn sweep(client: &Client) {
     let Ok(abandoned) = protect::ask(client, ABANDONED).await else { return };
     for name in abandoned.iter().filter_map(|row| text(row, 0)) {
-        // Without FORCE: whoever has connected to it meanwhile keeps it.
+        // Without FORCE: if a session has connected to it in the meantime, it stays.
         let drop_it = format!("DROP DATABASE IF EXISTS {}", quote_ident(name));
         drop(protect::alone(client, &drop_it).await);
     }
@@ -148,7 +150,8 @@ fn creation(name: &str, like: &Row) -> String {
     )
 }
 
-/// Drops a database. A session that is on its way into it while the others are ended is in the way, for a moment.
+/// Drops a database. A session that is just connecting while the others are ended is an obstacle for a
+/// moment.
 async fn drop_database(guard: Option<Guard>, admin: &Endpoint, name: &str) -> Result<(), Error> {
     let released = match guard {
         Some(guard) => guard.release().await,

@@ -1,23 +1,23 @@
-//! What takes its time on a scratch database.
+//! The phases of work on a scratch database.
 
 use migrate_core::Event;
 use std::fmt;
 use std::sync::Arc;
 
-/// What is under way where migrations are tried on a scratch database; [`Display`](fmt::Display) says it in a few words.
+/// The current phase of work on a scratch database; [`Display`](fmt::Display) describes it in a few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ComparisonPhase {
-    /// A migration is run.
+    /// A migration is being run.
     Replaying {
         /// Its name.
         name: String,
-        /// Its place among those that are run, the first being 1.
+        /// Its number among the migrations to run, from 1.
         number: usize,
-        /// How many are run.
+        /// The number of migrations to run.
         of: usize,
     },
-    /// The catalogs are read and compared.
+    /// The catalogs are being read and compared.
     Reading,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for ComparisonPhase {
 
 type OnPhase = dyn Fn(&ComparisonPhase) + Send + Sync;
 
-/// Who is told of phases.
+/// The callback for phases.
 #[derive(Clone, Default)]
 pub(crate) struct PhaseCallback(Option<Arc<OnPhase>>);
 
@@ -56,7 +56,7 @@ impl PhaseCallback {
         }
     }
 
-    /// Tells of a step that a run begins.
+    /// Reports a step that a run begins.
     pub(crate) fn event(&self, event: &Event<'_>) {
         if let Event::StepStarted { name, number, of, .. } = event {
             self.tell(&ComparisonPhase::Replaying { name: (*name).to_owned(), number: *number, of: *of });

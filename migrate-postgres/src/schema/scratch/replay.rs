@@ -1,12 +1,12 @@
-//! Scripts as they are replayed on a scratch database: without effect on what it shares with the other databases of its
-//! server.
+//! Replays: scripts edited to run on a scratch database without effects on objects that the server's
+//! databases share.
 //!
-//! The server of the scratch database is usually that of the target. A role that a migration makes is there already, and
-//! `ALTER ROLE app PASSWORD …`, run again, would change it under the service. So statements about roles, databases,
-//! tablespaces, subscriptions and the server's parameters are left out, and so is what names a role that the server does not
-//! have: no privilege can be held by it any more. Code that the text does not show (`DO`, functions) is run, and watched: where
-//! it has written to a catalog that databases share, the transaction is rolled back, and the statement is left out from
-//! then on.
+//! The scratch database is usually on the target's server. A role that a migration creates already exists
+//! there, and `ALTER ROLE app PASSWORD …`, run again, would change it under the service. So statements about
+//! roles, databases, tablespaces, subscriptions and server parameters are left out, and so are statements
+//! that name a role that does not exist on the server: it can hold no privileges any more. Code that the text
+//! does not show (`DO`, functions) is run under guard: if it has written to a shared catalog, the transaction
+//! is rolled back, and the statement is left out from then on.
 
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-/// A migration as it was applied: which of the set's it is, or what the history kept.
+/// An applied migration: one of the set's, or a text from the history.
 #[derive(Clone, Debug)]
 pub(crate) enum ReplaySource {
     OfSet(Box<Set>, Version),
@@ -39,16 +39,16 @@ impl ReplaySource {
     }
 }
 
-/// Which scripts of the migrations are replayed.
+/// The scripts to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replayed {
-    /// The up scripts of what is applied somewhere: roles that are not there any more were there then.
+    /// The up scripts of applied migrations: roles that no longer exist did exist then.
     Applied,
-    /// All scripts: a role that is not there, and that none of them makes, is an error.
+    /// All scripts: a role that does not exist and that no script creates is an error.
     All,
 }
 
-/// Which of a migration's scripts.
+/// The role of a script in its migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ScriptRole {
     Up,
@@ -56,20 +56,21 @@ enum ScriptRole {
     Verify,
 }
 
-/// Migrations to be replayed, and what is left out of them.
+/// Migrations to replay, and the statements to leave out.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     name: String,
     sources: Vec<(Version, ReplaySource)>,
     replayed: Replayed,
-    /// Roles that the server does not have.
+    /// Roles that do not exist on the server.
     missing: BTreeSet<String>,
-    /// Statements that turned out to change what databases share: the place of the migration, the script, the statement.
+    /// Statements that turned out to change shared objects: the index of the migration, the script, the
+    /// statement.
     left_out: BTreeSet<(usize, ScriptRole, usize)>,
 }
 
 impl Replay {
-    /// Looks which of the roles that scripts name are there on the server of a scratch database.
+    /// Finds out which roles that the scripts name exist on the scratch database's server.
     pub(crate) async fn on(
         client: &Client,
         name: &str,
@@ -122,14 +123,14 @@ impl Replay {
         up.into_iter().chain(down).chain(verify).collect()
     }
 
-    /// What runs it in the place of a migrator: with its settings, and with guards.
+    /// The migrator for the replay: with the given one's settings, and with guards.
     pub(crate) fn over(&self, migrator: &Migrator) -> Migrator {
         let mut replaying = migrator.over(self.set());
         replaying.settings.inspect = Some(GUARDS);
         replaying
     }
 
-    /// The set that is run: with the versions and names that the sources were given, and their scripts as they are replayed.
+    /// The set to run: with the versions and names of the sources, and their edited scripts.
     fn set(&self) -> Set {
         let steps = self.sources.iter().enumerate().map(|(place, (version, source))| {
             let mut step = ReplayStep {
@@ -152,8 +153,8 @@ impl Replay {
         Set::new(self.name.clone(), steps.collect()).expect("versions that differ")
     }
 
-    /// Whether a run that has failed is to be tried again with [another set](Replay::set): a statement that a guard has
-    /// stopped is left out of it. Otherwise the error.
+    /// After a failed run: if a guard stopped a statement, leaves it out, so that the run can be repeated
+    /// with [another set](Replay::set). Otherwise returns the error.
     pub(crate) fn leave_out_after(&mut self, error: Error) -> Result<(), Error> {
         match error {
             Error::Failed(failure) if failure.code.as_deref() == Some(TOUCHED) => {
@@ -176,7 +177,7 @@ impl Replay {
         if is_new { Ok(()) } else { Err(ScratchError::Shared { name: failure.name.clone() }) }
     }
 
-    /// A script as it is replayed; none where that is as it stands.
+    /// The edited script; none if the script is replayed unchanged.
     fn edited(&self, place: usize, part: ScriptRole, script: &Script) -> Option<Script> {
         let is_left_out = |statement| self.left_out.contains(&(place, part, statement));
         let is_missing = |role: &str| self.missing.contains(role);
@@ -184,14 +185,14 @@ impl Replay {
     }
 }
 
-/// The SQLSTATE by which a guard stops a script behind a statement: of a class that is nobody's.
+/// The SQLSTATE with which a guard stops a script after a statement, from an unused class.
 const TOUCHED: &str = "MGSHR";
 
-/// The same at the end of its transaction, where no statement is known that could be left out.
+/// The same at the end of a transaction, where no particular statement can be left out.
 const TOUCHED_AT_END: &str = "MGSHE";
 
-/// Code that fails, with this SQLSTATE, in a transaction that has written to a catalog that databases share: it holds the lock
-/// until it ends. The locks are everybody's to see, and the catalogs are not.
+/// Code that fails with this SQLSTATE in a transaction that has written to a shared catalog: the transaction
+/// holds the catalog's lock until its end. Every role may see the locks, but not the catalogs.
 macro_rules! guard {
     ($code:literal, $before:literal) => {
         concat!(
@@ -208,8 +209,8 @@ macro_rules! guard {
     };
 }
 
-/// Guards behind statements that may run code, and where a transaction ends. There, all that runs at a COMMIT has run: what
-/// was deferred, before, and the queries of cursors that outlive the transaction.
+/// Guards after statements that may run code, and at the end of transactions. By then everything that a
+/// COMMIT triggers has run: deferred work, and the queries of cursors that outlive the transaction.
 const GUARDS: Inspect = Inspect {
     behind: guard!("MGSHR", ""),
     is_called_for: sql::may_be_cluster_wide,
@@ -220,13 +221,14 @@ const GUARDS: Inspect = Inspect {
     )),
 };
 
-/// A script as it is replayed, with a statement on its line for each of the original one; none where that is as it stands.
+/// The edited script, with one statement for each original one, on the same line; none if the script is
+/// replayed unchanged.
 fn edited(
     script: &Script,
     is_left_out: &dyn Fn(usize) -> bool,
     is_missing: &dyn Fn(&str) -> bool,
 ) -> Option<Script> {
-    // Sent alone, a statement is committed before a guard could look.
+    // A statement that is sent alone is committed before a guard could run.
     let bare: BTreeSet<usize> =
         script.units().iter().filter(|unit| unit.is_bare()).flat_map(Unit::statements).collect();
     let mut building = Building::default();
@@ -246,14 +248,15 @@ fn edited(
     (building.text != script.text()).then(|| building.finish(script))
 }
 
-/// Whether a statement is left out because of its text. Where it would be committed before a guard, what it quotes counts,
-/// too.
+/// True if a statement is left out because of its text. If it would be committed before a guard runs, its
+/// quoted text counts, too.
 fn is_to_leave_out(statement: &str, is_guarded: bool) -> bool {
     let is_tried = is_guarded || !sql::may_be_cluster_wide(statement);
     sql::is_cluster_wide(statement) || !is_tried && sql::quotes_cluster_wide(statement)
 }
 
-/// A statement that does nothing, of as many lines. It takes no snapshot, so `SET TRANSACTION` may stand behind it.
+/// A statement that does nothing, with the same number of lines. It takes no snapshot, so `SET TRANSACTION`
+/// may follow it.
 fn blank(statement: &str) -> String {
     let lines = statement.matches('\n').count();
     format!("SHOW role{}", "\n".repeat(lines))
@@ -266,7 +269,7 @@ struct Building {
 }
 
 impl Building {
-    /// A text in the place of a statement: on its line, and with its effect on the transaction.
+    /// Puts a text in the place of a statement: on its line, and with its effect on the transaction.
     fn push(&mut self, text: &str, of: Statement, refuses: Option<Refusal>) {
         let end = self.text.len() + text.trim_end().len();
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -286,7 +289,7 @@ impl Building {
     }
 }
 
-/// A migration that is replayed.
+/// A migration to replay.
 #[derive(Debug)]
 struct ReplayStep {
     version: Version,

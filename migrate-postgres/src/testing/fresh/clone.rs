@@ -1,4 +1,4 @@
-//! A test's own database.
+//! A test's private database.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,7 +18,7 @@ use crate::testing::TestingError;
 use crate::testing::database::drop_statements;
 
 impl Keeper {
-    /// A database with the set of `migrator` applied, which nobody else has. Returns its name.
+    /// A private database with the set of `migrator` applied. Returns its name.
     pub(in crate::testing) async fn database(
         self: &Arc<Self>,
         migrator: &Migrator,
@@ -35,7 +35,7 @@ impl Keeper {
             let name = self.own_name();
             match self.copy(key, &name).await {
                 Ok(()) => break name,
-                // Somebody's sweep took the template in between: it goes through the making of it again.
+                // Another process's sweep dropped the template in between: start over with its creation.
                 Err(failed) if failed.code() == Some(&SqlState::UNDEFINED_DATABASE) => {}
                 Err(failed) => return Err(Failed::told("copy", &name::template(key))(failed)),
             }
@@ -45,16 +45,16 @@ impl Keeper {
         Ok(name)
     }
 
-    /// Makes one of the spares ours.
+    /// Claims one of the spares.
     async fn claim(&self, mut spares: Vec<String>) -> Result<Option<String>, TestingError> {
-        // So that processes which look at the same time don't all reach for the same one.
+        // Random, so that processes that look at the same time do not all try the same spare.
         while !spares.is_empty() {
             let spare = spares.swap_remove(random() as usize % spares.len());
             let name = self.own_name();
             let rename = format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&spare), quote_ident(&name));
             match self.execute(&rename).await {
                 Ok(()) => return Ok(Some(name)),
-                // Another process's, or about to be.
+                // Another process has claimed it, or is about to.
                 Err(failed)
                     if matches!(
                         failed.code(),
@@ -73,7 +73,7 @@ impl Keeper {
         self.execute(&copy_settings(&template, name)).await
     }
 
-    /// Drops a database, connections to it and all.
+    /// Drops a database and ends its connections.
     pub(in crate::testing) async fn drop_database(&self, name: &str) -> Result<(), TestingError> {
         for statement in drop_statements(name, self.version_num) {
             self.execute(&statement).await.map_err(Failed::told("drop", name))?;
@@ -81,27 +81,27 @@ impl Keeper {
         Ok(())
     }
 
-    /// Keeps the database of a failed test from the sweeps.
+    /// Protects the database of a failed test from sweeps.
     pub(in crate::testing) async fn keep(&self, name: &str, test: &str) -> Result<(), TestingError> {
         self.comment(name, "kept", test).await
     }
 
-    /// Makes spares for the next tests while this one is at work.
+    /// Makes spares for the next tests while this one runs.
     fn work_ahead(self: &Arc<Self>, key: Key) {
         if self.is_filling.swap(true, Ordering::Relaxed) {
             return;
         }
-        // Not kept alive by this: with the last database of a server gone, so is the need for spares.
+        // A weak reference: after the last database of a server is dropped, spares are no longer needed.
         let keeper = Arc::downgrade(self);
         self.spawn(async move {
             let Some(keeper) = keeper.upgrade() else { return };
-            // Nobody waits for the outcome, and whatever fails here fails there too, with somebody to tell.
+            // The outcome does not matter here: whatever fails will fail again in a call that reports it.
             drop(keeper.fill(key).await);
             keeper.is_filling.store(false, Ordering::Relaxed);
         });
     }
 
-    /// Once for each template that a process uses: tells others that it does, and cleans up after them.
+    /// Once for each template that a process uses: marks it as used, and sweeps.
     pub(super) fn use_once(self: &Arc<Self>, key: Key, database: &str) {
         let is_first = self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
         if is_first {
@@ -138,9 +138,9 @@ impl Keeper {
     }
 }
 
-/// What gives a copy the settings that the set has made with `ALTER DATABASE … SET`: `CREATE DATABASE` leaves them behind.
+/// Copies the settings that the set made with `ALTER DATABASE … SET`, which `CREATE DATABASE` does not copy.
 fn copy_settings(template: &str, copy: &str) -> String {
-    // By way of the session's own value, since lists are not quoted as texts are.
+    // Through the session's own value, because lists are not quoted like strings.
     let block = format!(
         "DECLARE setting text; key text; BEGIN \
          FOR setting IN SELECT unnest(setconfig) FROM pg_catalog.pg_db_role_setting s \
@@ -155,7 +155,7 @@ fn copy_settings(template: &str, copy: &str) -> String {
     format!("DO {}", quote_literal(&block))
 }
 
-/// How many spares a template has: about as many tests run at a time.
+/// The number of spares of a template: about as many as tests run in parallel.
 fn enough() -> usize {
     thread::available_parallelism().map_or(2, NonZero::get).clamp(2, 8)
 }

@@ -1,4 +1,4 @@
-//! What a process has on a server: an owner number with a lock on it, and connections.
+//! The keeper: a process's locked owner number and its connections on a server.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -20,12 +20,13 @@ use crate::testing::database::connect_error;
 /// The purpose of the lock that a process holds on the templates it uses.
 pub(super) const IN_USE: &str = "in use";
 
-/// A role's own limits are for an application's statements. A session of ours waits for whoever makes a template.
+/// A role's limits are for an application's statements. Our sessions wait for the process that makes a
+/// template.
 const NO_LIMITS: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN \
     ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
-/// A process's place on a server. Its connections live on a thread of their own, since each test has a runtime that ends
-/// with it.
+/// A process's presence on a server. Its connections run on a separate thread, because each test's runtime
+/// ends with the test.
 #[derive(Debug)]
 pub(in crate::testing) struct Keeper {
     runtime: Handle,
@@ -33,11 +34,11 @@ pub(in crate::testing) struct Keeper {
     pub(super) role: String,
     /// The session that holds the locks: on the owner number, and on the templates in use.
     pub(super) session: Client,
-    /// Connections to the database that is always there, for one caller at a time.
+    /// Idle connections to the maintenance database, each for one caller at a time.
     idle: Mutex<Vec<Client>>,
     owner: i64,
     next: AtomicU64,
-    /// What to append to `CREATE DATABASE … TEMPLATE …`.
+    /// The clause to append to `CREATE DATABASE … TEMPLATE …`.
     pub(super) strategy: &'static str,
     pub(super) version_num: u32,
     /// The templates that this process has marked as used.
@@ -74,8 +75,9 @@ impl Keeper {
         if !may_create {
             return Err(TestingError::NoCreateDb { role });
         }
-        // A copy of files between two checkpoints. Where those cost nothing it takes half the time of a copy through the
-        // log, the default since 15, and where they wait for a disk it takes several times as long.
+        // `file_copy` copies files between two checkpoints. If checkpoints are cheap, it takes half the time
+        // of a copy through WAL, the default since 15; if they wait for a disk, it takes several times as
+        // long.
         let strategy = if version_num >= 150_000 && fsync == "off" { " STRATEGY file_copy" } else { "" };
         Ok(Arc::new(Keeper {
             runtime,
@@ -98,7 +100,7 @@ impl Keeper {
         name::clone(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A name for a database that this process is about to finish.
+    /// A name for a database that this process is about to complete.
     pub(super) fn draft_name(&self) -> String {
         name::draft(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -108,24 +110,24 @@ impl Keeper {
         name::schema(self.owner, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A connection that is driven by this process's thread, closed when the client is dropped.
+    /// A connection that this process's thread drives, closed when the client is dropped.
     pub(super) async fn connect_to(&self, config: &Config) -> Result<Client, TestingError> {
         on(&self.runtime, connect(config.clone())).await
     }
 
-    /// How to connect to another database of the server.
+    /// The configuration of another database on the server.
     pub(super) fn config(&self, database: &str) -> Config {
         let mut config = self.admin.clone();
         config.dbname(database);
         config
     }
 
-    /// Runs a statement on a connection that nobody else uses meanwhile.
+    /// Runs a statement on a connection that has no other user meanwhile.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), Failed> {
         self.with(async |client| client.batch_execute(sql).await).await
     }
 
-    /// Lends a connection to the database that is always there.
+    /// Lends a connection to the maintenance database.
     pub(super) async fn with<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
@@ -136,7 +138,7 @@ impl Keeper {
         result
     }
 
-    /// A connection for the caller alone. One that is not given back is closed.
+    /// A connection for this caller alone. It is closed unless it is given back.
     pub(super) async fn take(&self) -> Result<Client, TestingError> {
         let idle = self.idle().pop().filter(|client| !client.is_closed());
         match idle {
@@ -150,7 +152,7 @@ impl Keeper {
         self.idle().push(client);
     }
 
-    /// Lets something run on after the caller has what it came for.
+    /// Runs a future in the background, after the caller has returned.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(work));
     }
@@ -160,7 +162,7 @@ impl Keeper {
     }
 }
 
-/// Why a statement about a database did not succeed.
+/// The reason why a statement about a database failed.
 #[derive(Debug)]
 pub(super) enum Failed {
     Connect(TestingError),
@@ -168,7 +170,7 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    /// The server's code.
+    /// The server's SQLSTATE.
     pub(super) fn code(&self) -> Option<&tokio_postgres::error::SqlState> {
         match self {
             Failed::Connect(_) => None,
@@ -176,7 +178,7 @@ impl Failed {
         }
     }
 
-    /// For `map_err`: what was tried, and with which database.
+    /// For `map_err`: adds the action and the database.
     pub(super) fn told(action: &'static str, database: &str) -> impl FnOnce(Failed) -> TestingError {
         let database = database.to_owned();
         move |failed| match failed {
@@ -195,7 +197,7 @@ fn start_runtime() -> std::io::Result<(oneshot::Sender<()>, Handle)> {
         match runtime {
             Ok(runtime) => {
                 drop(tell.send(Ok(runtime.handle().clone())));
-                // An error means that the sender is gone, which is the sign to stop.
+                // An error means that the sender is gone, which is the signal to stop.
                 drop(runtime.block_on(stopped));
             }
             Err(error) => drop(tell.send(Err(error))),

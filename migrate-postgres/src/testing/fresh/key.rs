@@ -1,4 +1,4 @@
-//! What a template is told apart by.
+//! The key that identifies a template.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,10 +8,10 @@ use std::str::FromStr;
 use crate::migrator::Migrator;
 use migrate_core::{Migration, Script};
 
-/// Grows when templates are made in another way.
+/// Increased when templates are made differently.
 const FORMAT: u32 = 1;
 
-/// Whatever makes a difference to a migrated database: the set's digest, and a hash of the rest.
+/// Everything that affects a migrated database: the set's digest, and a hash of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::testing) struct Key {
     digest: u64,
@@ -19,13 +19,13 @@ pub(in crate::testing) struct Key {
 }
 
 impl Key {
-    /// The key of what `migrator` makes as the user `role`.
+    /// The key of the database that `migrator` makes as the user `role`.
     pub(super) fn of(migrator: &Migrator, role: &str) -> Key {
         let set = migrator.set();
         let digest = set.digests().of_all();
         let mut hasher = DefaultHasher::new();
         (FORMAT, role, set.name(), digest.as_bytes()).hash(&mut hasher);
-        // What the history keeps of them is in the template too.
+        // The template includes what the history stores of them.
         for migration in set.iter() {
             hash(migration, &mut hasher);
         }
@@ -34,7 +34,7 @@ impl Key {
         Key { digest: u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest: hasher.finish() }
     }
 
-    /// As the number of an advisory lock, a different one for each `purpose`.
+    /// The key as the number of an advisory lock, a different one for each `purpose`.
     pub(super) fn lock(self, purpose: &str) -> i64 {
         let mut hasher = DefaultHasher::new();
         ("migrate_postgres::testing", purpose, self).hash(&mut hasher);

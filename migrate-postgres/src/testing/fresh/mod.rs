@@ -1,24 +1,28 @@
-//! A migrated database for one test in the time that a copy takes.
+//! A migrated database per test, in the time of a copy.
 //!
 //! # How
 //!
-//! The set is applied once, to a database that becomes a *template*: named by what is in the set, closed to connections.
-//! A test's database is a copy of it (`CREATE DATABASE … TEMPLATE`), and most of the time one that was made before it was
-//! asked for: a *spare*, which a test makes its own by renaming it. A rename is atomic, so no two tests get one spare.
+//! The set is applied once, to a database that becomes a *template*: it is named after the set's digest, and
+//! closed to connections. A test's database is a copy of it (`CREATE DATABASE … TEMPLATE`), and usually a
+//! *spare*: a copy made in advance, which a test claims by renaming it. A rename is atomic, so no two tests
+//! claim the same spare.
 //!
-//! All state is in the server, so that it is the same for one process with many tests (`cargo test`) and for many processes
-//! with one test each (`cargo nextest`):
+//! All state is on the server, so it works the same for one process with many tests (`cargo test`) and for
+//! many processes with one test each (`cargo nextest`):
 //!
-//! | database | is | goes |
+//! | database | content | dropped |
 //! |---|---|---|
-//! | `migrate_template_<key>` | the set, applied | when it was not used for a week, or four others were used since |
-//! | `migrate_spare_<key>_<random>` | a copy that nobody has asked for yet | with its template |
-//! | `migrate_clone_<owner>_<n>` | a test's own | with its test; if its process was killed, at the next process's start |
-//! | `migrate_draft_<owner>_<n>` | a template or spare that is not complete | by getting that one's name; as a clone does |
-//! | `migrate_schemas_<key>` | where tests that want a schema have theirs | as a template does |
+//! | `migrate_template_<key>` | the set, applied | after a week without use, or when four others were used
+//! since |
+//! | `migrate_spare_<key>_<random>` | an unclaimed copy | with its template |
+//! | `migrate_clone_<owner>_<n>` | a test's own copy | with its test; if its process was killed, when the
+//! next process starts |
+//! | `migrate_draft_<owner>_<n>` | an incomplete template or spare | renamed when complete; otherwise like a
+//! clone |
+//! | `migrate_schemas_<key>` | the schemas of tests that use schemas | like a template |
 //!
-//! A process holds an advisory lock on its owner number, so whoever looks sees whether the owner of a database lives: no clock
-//! decides that. A database that a failed test keeps says so in its comment.
+//! A process holds an advisory lock on its owner number, so other processes can see whether the owner of a
+//! database is alive, without a clock. A database that a failed test keeps is marked in its comment.
 
 mod clone;
 mod keeper;

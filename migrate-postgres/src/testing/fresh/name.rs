@@ -1,4 +1,4 @@
-//! The names of the databases, and what they and their comments tell. No I/O.
+//! The names and comments of databases and schemas. No I/O.
 
 use std::collections::HashSet;
 
@@ -12,22 +12,22 @@ const CLONE: &str = "migrate_clone_";
 const DRAFT: &str = "migrate_draft_";
 const SCHEMA: &str = "test_";
 
-/// Templates that are kept though nobody uses them now, the ones used last first.
+/// The number of unused templates to keep, the most recently used ones.
 const KEPT_TEMPLATES: usize = 4;
 
-/// How long, in seconds, a template is kept that nobody uses, and the database of a failed test.
+/// Seconds for which an unused template, or the database of a failed test, is kept.
 const KEPT_FOR: i64 = 7 * 24 * 3600;
 
 pub(super) fn template(key: Key) -> String {
     format!("{TEMPLATE}{key}")
 }
 
-/// The database whose schemas are tests' own.
+/// The database that holds tests' schemas.
 pub(super) fn schemas(key: Key) -> String {
     format!("{SCHEMAS}{key}")
 }
 
-/// What the names of a template's spares start with.
+/// The prefix of a template's spares.
 pub(super) fn spares(key: Key) -> String {
     format!("{SPARE}{key}_")
 }
@@ -44,9 +44,9 @@ pub(super) fn schema(owner: i64, number: u64) -> String {
     format!("{SCHEMA}{:016x}_{number}", owner.cast_unsigned())
 }
 
-/// A statement that comments an object: a word, the time by the server's clock, a text.
+/// A statement that sets an object's comment: a word, the server's time, a text.
 pub(super) fn comment(kind: &str, name: &str, word: &str, text: &str) -> String {
-    // COMMENT takes a constant only.
+    // COMMENT accepts only a constant.
     let block = format!(
         "BEGIN EXECUTE pg_catalog.format('COMMENT ON {kind} %I IS %L', {}, pg_catalog.concat_ws(' ', {}, \
          pg_catalog.date_part('epoch', pg_catalog.now())::bigint, nullif({}, ''))); END",
@@ -57,19 +57,19 @@ pub(super) fn comment(kind: &str, name: &str, word: &str, text: &str) -> String 
     format!("DO {}", quote_literal(&block))
 }
 
-/// A database of ours as a sweep sees it.
+/// One of our databases, as a sweep reads it.
 #[derive(Clone, Debug)]
 pub(super) struct FoundDatabase {
     pub(super) name: String,
     pub(super) comment: Option<String>,
 }
 
-/// A mark in a comment: a word, and when it was made, in seconds since 1970 by the server's clock.
+/// A mark in a comment: a word, and its time in seconds since 1970 by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DatabaseMark {
-    /// A template was used.
+    /// The template was used.
     Used(i64),
-    /// A failed test keeps its database.
+    /// A failed test keeps the database.
     Kept(i64),
 }
 
@@ -85,13 +85,13 @@ impl DatabaseMark {
     }
 }
 
-/// Which test a database is kept by.
+/// The test that keeps a database.
 pub(super) fn kept_by(comment: &str) -> Option<&str> {
     matches!(DatabaseMark::read(comment)?, DatabaseMark::Kept(_)).then(|| comment.splitn(3, ' ').nth(2))?
 }
 
-/// The databases that nobody will ask for any more. `locks` are the advisory locks that are held, seen *after* the
-/// databases: who makes one has locked its owner number before.
+/// The databases that are no longer needed. `locks` are the advisory locks, read *after* the databases: a
+/// process locks its owner number before it makes one.
 pub(super) fn stale(found: &[FoundDatabase], locks: &HashSet<i64>, now: i64) -> Vec<String> {
     let templates = stale_templates(found, locks, now);
     let is_template_there = |key: &str| {
@@ -112,7 +112,7 @@ pub(super) fn stale(found: &[FoundDatabase], locks: &HashSet<i64>, now: i64) -> 
     others.chain(templates.iter().cloned()).collect()
 }
 
-/// The schemas that nobody will ask for any more, and the one that `test` kept.
+/// The schemas that are no longer needed, and the one that `test` kept.
 pub(super) fn stale_schemas(
     found: &[FoundDatabase],
     locks: &HashSet<i64>,
@@ -139,7 +139,7 @@ fn stale_templates(found: &[FoundDatabase], locks: &HashSet<i64>, now: i64) -> H
         .filter_map(|found| {
             let key = found.name.strip_prefix(TEMPLATE).or_else(|| found.name.strip_prefix(SCHEMAS))?;
             let key = key.parse::<Key>().ok()?;
-            // One without a mark is about to get it.
+            // A database without a mark is about to get one.
             let used = match DatabaseMark::read(found.comment.as_deref()?)? {
                 DatabaseMark::Used(at) => at,
                 DatabaseMark::Kept(_) => return None,

@@ -1,8 +1,8 @@
-//! A test's own schema, in a database that all tests of one set share.
+//! A test's private schema, in a database that all tests of one set share.
 //!
-//! PostgreSQL copies databases, not schemas, so each schema is made by the scripts: they are executed as in a run, in as few
-//! messages, but recorded nowhere, with the history copied from a schema that a run of the set has made. A set that this would
-//! not do for is run each time instead.
+//! PostgreSQL copies databases but not schemas, so the scripts make each schema. They are executed as in a
+//! run, in as few messages, but not recorded; the history is copied from the template's schema, which a real
+//! run has made. If that does not work for a set, each schema gets a real run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::BEGIN;
 use crate::testing::TestingError;
 
-/// The schema that a run of the set has made.
+/// The schema that a real run has made.
 const TEMPLATE: &str = "template";
 
-/// What is in no schema of a test, though the set has made it: another test would find it made already.
+/// Objects that the set makes outside a test's schema: the next test would find them already made.
 const OUTSIDE: &str = "SELECT min(what) FROM ( \
     SELECT 'the schema ' || quote_ident(nspname) AS what FROM pg_catalog.pg_namespace \
       WHERE oid >= 16384 AND nspname <> 'template' AND nspname NOT LIKE 'pg\\_%' \
@@ -37,13 +37,13 @@ const OUTSIDE: &str = "SELECT min(what) FROM ( \
     UNION ALL SELECT t.oid::regtype::text FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typtype IN ('e', 'd', 'r') \
       AND t.typnamespace <> 'template'::regnamespace) found";
 
-/// Schemas with the owner numbers that hold a lock; as with databases, those that were seen first.
+/// Schemas, and the owner numbers whose lock is held; as with databases, the schemas are read first.
 const LOOK: &str = "SELECT nspname::text, pg_catalog.obj_description(oid, 'pg_namespace'), NULL::bigint \
     FROM pg_catalog.pg_namespace WHERE nspname LIKE 'test\\_%' \
     UNION ALL SELECT NULL, NULL, (classid::bigint << 32) | objid::bigint \
     FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted";
 
-/// A schema of a test's own.
+/// A test's private schema.
 #[derive(Clone, Debug)]
 pub(in crate::testing) struct Schema {
     pub(in crate::testing) database: String,
@@ -51,7 +51,8 @@ pub(in crate::testing) struct Schema {
 }
 
 impl Keeper {
-    /// A schema with the set of `migrator` applied, which nobody else has. What `test` kept when it failed last is dropped.
+    /// A private schema with the set of `migrator` applied. Drops the schema that `test` kept when it last
+    /// failed.
     pub(in crate::testing) async fn schema(
         self: &Arc<Self>,
         migrator: &Migrator,
@@ -83,7 +84,7 @@ impl Keeper {
         Ok(schema)
     }
 
-    /// Makes the template's schema in a new database, and finds out whether the scripts alone will do.
+    /// Makes the template's schema in a new database, and finds out if the scripts alone suffice.
     async fn fill_schemas(&self, database: &str, migrator: &Migrator) -> Result<(), TestingError> {
         let config = in_schema(self.config(database), TEMPLATE);
         let client = self.connect_to(&config).await?;
@@ -106,11 +107,11 @@ impl Keeper {
         client.batch_execute(&finish).await.map_err(told)
     }
 
-    /// Drops a schema with what is in it.
+    /// Drops a schema with its contents.
     pub(in crate::testing) async fn drop_schema(&self, schema: &Schema) -> Result<(), TestingError> {
         let client = self.connect_to(&self.config(&schema.database)).await?;
         let told = |failed| Failed::told("drop a schema in", &schema.database)(Failed::Refused(failed));
-        // Connections of the test that are left may hold locks. What the test gets tells them apart.
+        // Remaining connections of the test may hold locks. Their application name identifies them.
         let sessions = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = {} AND pid <> pg_backend_pid()",
             quote_literal(&schema.name)
@@ -120,7 +121,7 @@ impl Keeper {
         client.batch_execute(&drop).await.map_err(told)
     }
 
-    /// Keeps the schema of a failed test from the sweeps.
+    /// Protects the schema of a failed test from sweeps.
     pub(in crate::testing) async fn keep_schema(
         &self,
         schema: &Schema,
@@ -132,7 +133,7 @@ impl Keeper {
         kept.map_err(Failed::told("keep a schema in", &schema.database))
     }
 
-    /// Drops the schemas of killed processes, and what a test kept when it failed the last time.
+    /// Drops the schemas of killed processes, and the one that a test kept when it last failed.
     async fn sweep_schemas(
         &self,
         client: &Client,
@@ -148,7 +149,7 @@ impl Keeper {
         });
         let found: Vec<_> = found.collect();
         for name in name::stale_schemas(&found, &locks, test) {
-            // Another process may be at it too.
+            // Another process may be sweeping too.
             drop(
                 client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", quote_ident(&name))).await,
             );
@@ -157,26 +158,26 @@ impl Keeper {
     }
 }
 
-/// How to connect so that unqualified names are of a schema. Its name is also the sessions'.
+/// A configuration with the schema as the search path. The sessions are named after it, too.
 pub(in crate::testing) fn in_schema(mut config: Config, schema: &str) -> Config {
     config.application_name(schema);
     config.options(options(config.get_options(), schema));
     config
 }
 
-/// The options of a connection, with a search path behind those that are there.
+/// The connection options, with a search path appended.
 pub(in crate::testing) fn options(before: Option<&str>, schema: &str) -> String {
     format!("{} -c search_path={schema}", before.unwrap_or_default()).trim_start().to_owned()
 }
 
-/// A role's own limits are for an application's statements, and come back with each `RESET ALL`.
+/// A role's limits are for an application's statements, and return with each `RESET ALL`.
 fn without_limits(mut config: Config) -> Config {
     let before = config.get_options().unwrap_or_default();
     config.options(format!("{before} -c statement_timeout=0 -c lock_timeout=0"));
     config
 }
 
-/// Runs the migrations. Other schemas of the database may be other tests', with histories of their own.
+/// Runs the migrations. Other schemas of the database may belong to other tests, with their own histories.
 async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), TestingError> {
     let mut migrator = migrator.clone().ignore_foreign_history();
     migrator.settings.history_schema.get_or_insert_with(|| schema.to_owned().into());
@@ -186,9 +187,9 @@ async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), T
     }
 }
 
-/// What is known of a database of test schemas.
+/// The facts about a database of test schemas.
 struct Known {
-    /// Whether the scripts alone do for the set.
+    /// True if the scripts alone suffice for the set.
     does_replay: bool,
     server_version: i32,
 }
@@ -203,7 +204,7 @@ async fn probe(client: &Client, database: &str) -> Result<Known, TestingError> {
     Ok(Known { does_replay: row.get(0), server_version: row.get(1) })
 }
 
-/// The history's table of a set whose scripts may do alone: each of them runs in a transaction.
+/// The history table of a set whose scripts may suffice: each of them runs in a transaction.
 fn unrecorded(migrator: &Migrator) -> Option<&str> {
     let history = migrator.history_table_by_path()?;
     let is_block = |migration: &dyn Migration| {
@@ -212,7 +213,7 @@ fn unrecorded(migrator: &Migrator) -> Option<&str> {
     migrator.set().iter().all(is_block).then_some(history)
 }
 
-/// Makes a schema by the scripts, with the template's history.
+/// Makes a schema from the scripts, with the template's history.
 async fn make(
     client: &Client,
     server_version: i32,
@@ -222,7 +223,7 @@ async fn make(
 ) -> Result<(), Error> {
     let session_info = SessionInfo::of_new_session(HistoryTable::new(schema, history), server_version);
     let mut settings = migrator.settings.clone();
-    // Tests that begin together wait for each other.
+    // Tests that start together wait for each other.
     (settings.lock_timeout, settings.statement_timeout) = (Duration::ZERO, Duration::ZERO);
     let steps: Vec<Step<'_>> = migrator.set().iter().map(unverified).collect();
     let create = create(migrator.set().name(), history, schema);
@@ -233,7 +234,7 @@ async fn make(
     }
 }
 
-/// The template was verified.
+/// No verify script runs, because the template was verified.
 fn unverified(migration: &dyn Migration) -> Step<'_> {
     let mut step = Step::apply(migration);
     step.verify = None;

@@ -1,4 +1,4 @@
-//! What processes that were killed left on the server, and templates that nobody uses any more.
+//! The sweep: drops leftovers of killed processes, and unused templates.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,8 @@ use super::keeper::{Failed, Keeper};
 use super::name::{self, FoundDatabase};
 use crate::testing::TestingError;
 
-/// The databases that this role may drop, with their comments, and the advisory locks of whoever is connected. One
-/// statement, whose snapshot of the databases is older than its look at the locks.
+/// The databases that this role may drop, with their comments, and the advisory locks of all connected
+/// sessions. One statement, because its snapshot of the databases is older than its view of the locks.
 const LOOK: &str = "SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_database'), NULL::bigint, \
         pg_catalog.date_part('epoch', pg_catalog.now())::bigint \
     FROM pg_catalog.pg_database WHERE datname LIKE 'migrate\\_%' AND pg_catalog.pg_has_role(datdba, 'USAGE') \
@@ -15,18 +15,18 @@ const LOOK: &str = "SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_
     FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted";
 
 impl Keeper {
-    /// Drops what nobody will ask for any more. Returns the names.
+    /// Drops databases that are no longer needed. Returns their names.
     pub(in crate::testing) async fn sweep(&self) -> Result<Vec<String>, TestingError> {
         let (found, locks, now) = self.probe().await?;
         let stale = name::stale(&found, &locks, now);
         for name in &stale {
-            // Another process may be at it too.
+            // Another process may be sweeping too.
             drop(self.drop_database(name).await);
         }
         Ok(stale)
     }
 
-    /// Drops what a test kept when it failed the last time.
+    /// Drops the database that a test kept when it last failed.
     pub(in crate::testing) async fn forget(&self, test: &str) -> Result<(), TestingError> {
         let (found, _, _) = self.probe().await?;
         for found in found {

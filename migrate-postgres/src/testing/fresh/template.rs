@@ -1,4 +1,4 @@
-//! The database that the set is applied to, once for all tests.
+//! The template: the database that the set is applied to, once for all tests.
 
 use tokio_postgres::error::SqlState;
 
@@ -9,10 +9,10 @@ use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
 
-/// For how long, in seconds, a template that is used gets no new mark.
+/// Seconds during which a template in use gets no new mark.
 const MARKED_FOR: i64 = 3600;
 
-/// What a server has of a template.
+/// The server's stock of a template.
 #[derive(Debug, Default)]
 pub(super) struct Stock {
     pub(super) has_template: bool,
@@ -20,7 +20,7 @@ pub(super) struct Stock {
 }
 
 impl Keeper {
-    /// Looks whether the template is there, and how many spares.
+    /// Reads the state of the template and its number of spares.
     pub(super) async fn stock(&self, key: Key) -> Result<Stock, TestingError> {
         let template = name::template(key);
         let sql = format!(
@@ -35,30 +35,32 @@ impl Keeper {
         Ok(Stock { has_template: !templates.is_empty(), spares })
     }
 
-    /// Makes the template, unless another process has it made by the time that the lock is ours.
+    /// Makes the template, unless another process has made it by the time we hold the lock.
     pub(super) async fn ensure_template(&self, key: Key, migrator: &Migrator) -> Result<(), TestingError> {
         let template = name::template(key);
         let fill = async |name: &str| {
             let migrated = migrator.run(&self.config(name)).await;
             migrated.map_err(|error| TestingError::Migrate { source: error.into() })?;
-            // A template that somebody is connected to can't be copied.
+            // A template can't be copied while a session is connected to it.
             let close = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_ident(name));
             self.execute(&close).await.map_err(Failed::told("close", name))
         };
         self.ensure(key, &template, fill).await
     }
 
-    /// Makes a database of this name and fills it, unless another process has it made by the time that the lock is ours.
+    /// Creates and fills a database of this name, unless another process has done so by the time we hold the
+    /// lock.
     pub(super) async fn ensure(
         &self,
         key: Key,
         name: &str,
         fill: impl AsyncFnOnce(&str) -> Result<(), TestingError>,
     ) -> Result<(), TestingError> {
-        // On a session of its own: one that is dropped half-way gives the lock back.
+        // On a separate session: if the call is dropped halfway, the lock is released.
         let lock = key.lock("build");
         let session = self.take().await?;
-        // Waiting here holds a snapshot of this database only; CREATE INDEX CONCURRENTLY in the other waits for none of it.
+        // Waiting here holds a snapshot of this database only, so CREATE INDEX CONCURRENTLY in the other one
+        // does not wait for it.
         let locked = session.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await;
         locked.map_err(Failed::Refused).map_err(Failed::told("lock", name))?;
         if !self.exists(name).await? {
@@ -76,7 +78,7 @@ impl Keeper {
         Ok(!rows.map_err(Failed::told("look for", database))?.is_empty())
     }
 
-    /// Under a draft's name until it is complete, so that what a killed process leaves is no template.
+    /// Uses a draft name until the database is complete, so that a killed process leaves no broken template.
     async fn build(
         &self,
         name: &str,
@@ -91,12 +93,12 @@ impl Keeper {
             Err(error) => Err(error),
         };
         if let Err(error) = filled {
-            // Best effort: the next process's sweep is the second net.
+            // Best effort: the next process's sweep is the second safety net.
             drop(self.drop_database(&own).await);
             return Err(error);
         }
         match self.execute(&format!("ALTER DATABASE {database} RENAME TO {}", quote_ident(name))).await {
-            // Made meanwhile by a process that locks from another database.
+            // Made in the meantime by a process that locks from another database.
             Err(failed) if failed.code() == Some(&SqlState::DUPLICATE_DATABASE) => {
                 self.drop_database(&own).await
             }
@@ -104,7 +106,7 @@ impl Keeper {
         }
     }
 
-    /// Tells the sweeps of others that a template is used, while this process lives and a while after.
+    /// Protects a template from other processes' sweeps while this process lives, and for some time after.
     pub(super) async fn mark_used(&self, key: Key, database: &str) -> Result<(), TestingError> {
         let lock = format!("SELECT pg_try_advisory_lock_shared({})", key.lock(IN_USE));
         let locked = self.session.batch_execute(&lock).await;
@@ -115,7 +117,7 @@ impl Keeper {
         self.comment(database, "used", "").await
     }
 
-    /// Whether a new mark would say little: making one waits for copies under way, and keeps others waiting.
+    /// True if a new mark would add little. Making one waits for running copies, and blocks others.
     async fn was_used_lately(&self, database: &str) -> Result<bool, TestingError> {
         let sql = format!(
             "SELECT pg_catalog.shobj_description(oid, 'pg_database'), pg_catalog.date_part('epoch', pg_catalog.now())::bigint \
@@ -130,7 +132,7 @@ impl Keeper {
         }))
     }
 
-    /// Comments a database: a word, the time by the server's clock, a text.
+    /// Sets the comment of a database: a word, the server's time, a text.
     pub(super) async fn comment(&self, database: &str, word: &str, text: &str) -> Result<(), TestingError> {
         let comment = name::comment("DATABASE", database, word, text);
         self.execute(&comment).await.map_err(Failed::told("mark", database))

@@ -15,28 +15,29 @@ use crate::testing::postmaster::{conf, make_data};
 use crate::testing::template;
 use crate::testing::user::{User, command};
 
-/// What the names of these folders start with.
+/// The prefix of these folders' names.
 const PREFIX: &str = "migrate-server-";
 
-/// After so long without use the data is made anew: what cleans temporary folders up may have taken files out of it.
+/// Age without use after which the data is recreated: cleaners of temporary folders may have removed files
+/// from it.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A folder for one user and one PostgreSQL.
+/// The folder for one user and one PostgreSQL installation.
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) path: PathBuf,
     pub(super) place: ServerFolder,
-    /// What the data depends on, with the boot of the machine: nothing is written through to the disk.
+    /// The identity of the data. It includes the machine's boot, because nothing is flushed to disk.
     pub(super) key: String,
     base: PathBuf,
 }
 
 impl Home {
-    /// Makes the folder in the temporary folder, or finds it there.
+    /// Creates the folder in the temporary folder, or finds it there.
     pub(super) fn open(binaries: &Binaries) -> Result<Home, TestingError> {
         let temp = std::env::temp_dir();
         let temp = std::path::absolute(&temp).unwrap_or(temp);
-        // TMPDIR may be long, or root's alone.
+        // TMPDIR may be long, or accessible to root alone.
         Home::open_in(&temp, binaries)
             .or_else(|error| Home::open_in(Path::new("/tmp"), binaries).map_err(|_| error))
     }
@@ -50,7 +51,7 @@ impl Home {
         let path = base.join(format!("{PREFIX}{own_uid}-{:08x}", hasher.finish() as u32));
         let place = ServerFolder { path: path.join("run"), own_uid, user };
         fits_a_socket(&place.path, base)?;
-        // The server's user has to get through.
+        // The server's user must be able to enter.
         let mode = if place.user.is_some() { 0o711 } else { 0o700 };
         DirBuilder::new()
             .recursive(true)
@@ -66,7 +67,7 @@ impl Home {
         Ok(Home { path, place, key, base: base.to_owned() })
     }
 
-    /// Keeps others from joining and starting. Free when the file is closed.
+    /// Keeps other processes from joining and starting, until the file is closed.
     pub(super) fn gate(&self) -> Result<File, TestingError> {
         let path = self.path.join("gate");
         let gate = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -82,7 +83,7 @@ impl Home {
         self.path.join("closing")
     }
 
-    /// Makes the pipe.
+    /// Creates the pipe.
     pub(super) fn make_users(&self) -> Result<(), TestingError> {
         let path = self.users();
         let mut mkfifo = command("mkfifo", None);
@@ -90,7 +91,7 @@ impl Home {
         run(&mut mkfifo).map_err(TestingError::io("make the pipe", &path))
     }
 
-    /// Removes the folders of this user's that belong to programs used no more.
+    /// Removes this user's folders of installations that are no longer used.
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(&self.base) else { return };
         let prefix = format!("{PREFIX}{}-", self.place.own_uid);
@@ -100,7 +101,7 @@ impl Home {
             if !is_ours || path == self.path || !is_stale(&path, self.place.own_uid) {
                 continue;
             }
-            // Whoever holds the gate is about to use it.
+            // A process that holds the gate is about to use the folder.
             let gate = File::open(path.join("gate"));
             if gate.is_ok_and(|gate| gate.try_lock().is_ok()) {
                 drop(fs::remove_dir_all(&path));
@@ -108,7 +109,8 @@ impl Home {
         }
     }
 
-    /// The data of the last run, if that ended in good order on this boot of the machine, else a new one.
+    /// Keeps the data of the last run if it shut down cleanly during this boot of the machine; otherwise
+    /// creates new data.
     pub(super) fn make_data(&self, binaries: &Binaries) -> Result<(), TestingError> {
         let clean = self.path.join("clean");
         let is_clean = fs::read(&clean).is_ok_and(|key| key == self.key.as_bytes());
@@ -132,7 +134,7 @@ impl Home {
     }
 }
 
-/// Whether nobody has used a folder for a while, and nothing runs in it.
+/// True if a folder was not used for a while and no server runs in it.
 fn is_stale(home: &Path, own_uid: u32) -> bool {
     let age = |path: &Path| fs::metadata(path).ok()?.modified().ok()?.elapsed().ok();
     let found = fs::symlink_metadata(home);
@@ -142,12 +144,12 @@ fn is_stale(home: &Path, own_uid: u32) -> bool {
         && age(&home.join("clean")).or_else(|| age(home)).is_some_and(|age| age > STALE)
 }
 
-/// Beside those of every server: many processes have a few connections each.
+/// In addition to the settings of every server: many processes open a few connections each.
 fn settings() -> Vec<(String, String)> {
     vec![("max_connections".to_owned(), "500".to_owned())]
 }
 
-/// Removes a file that may not be there.
+/// Removes a file that may not exist.
 pub(super) fn remove(path: &Path) -> Result<(), TestingError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(TestingError::io("remove", path)(error)),
@@ -163,7 +165,7 @@ fn run(command: &mut Command) -> io::Result<()> {
     Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }
 
-/// The uid of this process: the standard library has no `geteuid`, but a file has an owner.
+/// The uid of this process. The standard library has no `geteuid`, but a file has an owner.
 fn own_uid(base: &Path) -> Result<u32, TestingError> {
     let path = base.join(format!("{PREFIX}uid-{}-{:?}", std::process::id(), std::thread::current().id()));
     let made = OpenOptions::new().write(true).create_new(true).open(&path);
@@ -172,7 +174,7 @@ fn own_uid(base: &Path) -> Result<u32, TestingError> {
     uid.map_err(TestingError::io("make the file", &path))
 }
 
-/// What differs from one boot of the machine to the next, as far as the system tells.
+/// A value that changes with each boot of the machine, as far as the system provides one.
 fn boot() -> String {
     let linux = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     linux.unwrap_or_else(|_| {

@@ -1,4 +1,4 @@
-//! A process's part in a shared server.
+//! A process's lease of a shared server.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -17,10 +17,10 @@ use crate::testing::database::block_on;
 use crate::testing::folder::{ServerFolder, pid, stop_orphan};
 use crate::testing::postmaster::{self, DEADLINE, POLL, is_running};
 
-/// What the system says of a pipe that nobody reads from.
+/// The system's error for a pipe without a reader.
 const ENXIO: i32 = 6;
 
-/// A running server that stays at least until this value is dropped.
+/// Keeps a shared server running until it is dropped.
 #[derive(Debug)]
 pub(in crate::testing) struct Lease {
     home: Home,
@@ -32,22 +32,23 @@ impl Lease {
     /// Joins the server of these programs, or starts it.
     pub(in crate::testing) fn join(binaries: Binaries) -> Result<Lease, TestingError> {
         let home = Home::open(&binaries)?;
-        // Until the end of this call; a process that is killed gives it back too.
+        // Held until the end of this call; the system releases it if the process is killed.
         let _gate = home.gate()?;
         let deadline = Instant::now() + DEADLINE;
         loop {
             match open(&home.users()) {
                 Opened::Pipe(pipe) if is_running(&home.place) => return Lease::of(home, binaries, pipe),
-                // The server crashed, or its starter was killed: nobody else can be at it, since the gate is ours.
+                // The server crashed, or its starter was killed. No other process can be recovering it,
+                // because we hold the gate.
                 Opened::Pipe(mut pipe) => {
                     drop(pipe.write_all(b"end\n"));
                     drop(pipe);
-                    // It may come up in the meantime, and is ended nevertheless.
+                    // The server may become ready in the meantime; it is ended nevertheless.
                     while home.users().exists() && Instant::now() < deadline {
                         thread::sleep(POLL);
                     }
                 }
-                // The watchdog was killed: the server gets another one, if it runs.
+                // The watchdog was killed. If the server runs, it gets a new one.
                 Opened::NoReader if is_running(&home.place) => {
                     watchdog::spawn(&home, pid(home.place.path()))?;
                     let pipe = open_soon(&home, deadline)?;
@@ -59,7 +60,7 @@ impl Lease {
                         let pipe = start(&home, &binaries, deadline)?;
                         return Lease::of(home, binaries, pipe);
                     }
-                    // Killed while it stopped the server.
+                    // The watchdog was killed while it stopped the server.
                     Opened::NoReader => {
                         stop_orphan(home.place.path(), home.place.user());
                         remove(&home.closing())?;
@@ -84,9 +85,9 @@ impl Lease {
         Ok(lease)
     }
 
-    /// Lets the server run on for a quarter of an hour after the last process.
+    /// Lets the server run for a quarter of an hour after the last process.
     pub(in crate::testing) fn stay(&self) {
-        // Without a watchdog it runs on anyway.
+        // Without a watchdog it keeps running anyway.
         drop(self.tell("keep"));
     }
 
@@ -104,7 +105,7 @@ impl Lease {
 
     fn tell(&self, line: &str) -> io::Result<()> {
         let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-        // A line is shorter than what a pipe takes in one piece.
+        // A line is shorter than a pipe's atomic write.
         pipe.write_all(format!("{line}\n").as_bytes())
     }
 }
@@ -127,7 +128,7 @@ fn start(home: &Home, binaries: &Binaries, deadline: Instant) -> Result<File, Te
     }
 }
 
-/// What opening a pipe for writing came to.
+/// The result of opening the pipe for writing.
 enum Opened {
     Pipe(File),
     NoReader,
@@ -137,7 +138,7 @@ enum Opened {
 
 fn open(path: &Path) -> Opened {
     let opened = block_on(async {
-        // An open that waits for no reader, which the standard library can't ask for without a number of the system's.
+        // A non-blocking open; with the standard library alone it would need a system-specific flag.
         let sender = pipe::OpenOptions::new().open_sender(path)?;
         sender.into_nonblocking_fd().map(File::from)
     });
@@ -149,7 +150,7 @@ fn open(path: &Path) -> Opened {
     }
 }
 
-/// Opens the pipe when the watchdog reads from it.
+/// Opens the pipe once the watchdog reads from it.
 fn open_soon(home: &Home, deadline: Instant) -> Result<File, TestingError> {
     loop {
         match open(&home.users()) {

@@ -1,4 +1,4 @@
-//! Stops a shared server when nobody is left who uses it.
+//! The watchdog of a shared server: stops it after its last user.
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -8,12 +8,13 @@ use crate::testing::TestingError;
 use crate::testing::user::command;
 use crate::testing::watchdog::SHELL;
 
-/// Reads lines from the pipe: `+` when a process joins, `keep` when a failed test wants its database looked at, `end` when the
-/// server is of no use any more, and else the pid of the server.
+/// Reads lines from the pipe: `+` when a process joins, `keep` when a failed test keeps its database for
+/// inspection, `end` when the server is unusable, and otherwise the server's pid.
 ///
-/// A read waits while a process has the pipe open, and finds its end when none has. Then processes have two seconds to join
-/// (a quarter of an hour after `keep`): test runners start one process after the other. Nobody can join once the pipe has
-/// another name; whoever opened it before has left a line in it, or is about to.
+/// A read blocks while any process has the pipe open, and returns end of file when none has. Other processes
+/// then have two seconds to join (a quarter of an hour after `keep`), because test runners start one process
+/// after another. Once the pipe has been renamed no process can join; a process that opened it before has
+/// left a line in it, or is about to.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 PATH=$PATH:/usr/bin:/bin
@@ -72,10 +73,10 @@ fi
 rm -f closing
 "#;
 
-/// Starts the watchdog of a server, whose pid is given if it runs.
+/// Starts the watchdog of a server. `pid` is the server's, if it runs.
 pub(super) fn spawn(home: &Home, pid: Option<u32>) -> Result<(), TestingError> {
-    // In a process group of its own, so that what kills the tests' group leaves it to its work. As the tests' own user: it
-    // makes and removes files in that user's folder.
+    // It runs in its own process group, so that a signal to the tests' group does not end it, and as the
+    // tests' own user, because it creates and removes files in that user's folder.
     let spawned = command(SHELL, None)
         .args(["-c", SCRIPT, "migrate-server-watchdog"])
         .arg(&home.path)
@@ -87,6 +88,6 @@ pub(super) fn spawn(home: &Home, pid: Option<u32>) -> Result<(), TestingError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    // It outlives this process, and whoever inherits it waits for it.
+    // It outlives this process; the process that inherits it reaps it.
     spawned.map(drop).map_err(TestingError::io("run", SHELL.as_ref()))
 }

@@ -184,7 +184,7 @@ impl Facts {
         Some(if base == *data_type { base } else { base.without_modifiers() })
     }
 
-    /// The tables and materialized views with a column of a domain, or of a domain over it.
+    /// The tables and materialized views with a column of this domain, or of a domain over it.
     pub(in crate::sql::locks) fn tables_with(&self, domain: &ObjectName) -> Vec<(&ObjectName, &Relation)> {
         let uses = |column: &super::Column| {
             column.data_type.as_ref().is_some_and(|data_type| self.is_over(data_type, domain))

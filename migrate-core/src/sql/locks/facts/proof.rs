@@ -9,7 +9,7 @@ pub(in crate::sql::locks) fn excludes_null(expression: &str, column: &str) -> bo
     conjuncts(&words(expression)).iter().any(|terms| terms.iter().map(String::as_str).eq(wanted))
 }
 
-/// The bounds of a partition of a table that is partitioned by one column.
+/// The bounds of a partition of a table with a single partition column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql::locks) struct Bounds {
     pub(in crate::sql::locks) column: String,

@@ -1,14 +1,15 @@
-//! From layers to columns of bearable height.
+//! Dividing layers into columns of moderate height.
 
 use super::{GAP, Size};
 
-/// Below this, in pixels, no layer is parted.
+/// The height, in pixels, below which a layer is not divided.
 const LOW: f64 = 640.0;
 
-/// How wide a drawing is to be, as a multiple of its height.
+/// The desired ratio of the drawing's width to its height.
 const SHAPE: f64 = 1.5;
 
-/// The columns of layers, from left to right. In each, boxes that refer to the same stand together.
+/// The columns of the layers, from left to right. Within a column, boxes that refer to the same box are
+/// adjacent.
 pub(super) fn columns(ranks: &[usize], sizes: &[Size], parents: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let tallest = height_for(sizes);
     let mut positions = vec![0.5; ranks.len()];
@@ -30,14 +31,14 @@ pub(super) fn columns(ranks: &[usize], sizes: &[Size], parents: &[Vec<usize>]) -
     columns
 }
 
-/// How tall a column may be so that the whole gets a pleasant shape.
+/// The maximum height of a column for the desired shape.
 fn height_for(sizes: &[Size]) -> f64 {
     let area: f64 =
         sizes.iter().map(|size| f64::from(size.width + 3 * GAP) * f64::from(size.height + GAP)).sum();
     (area / SHAPE).sqrt().max(LOW)
 }
 
-/// A layer in pieces of about the same height.
+/// Divides a layer into pieces of about the same height.
 fn parted(layer: &[usize], sizes: &[Size], tallest: f64) -> Vec<Vec<usize>> {
     let height = |index: &usize| f64::from(sizes[*index].height + GAP);
     let whole: f64 = layer.iter().map(height).sum();

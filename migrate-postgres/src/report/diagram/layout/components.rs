@@ -1,6 +1,7 @@
-//! Which boxes hang together.
+//! Connected components of the boxes.
 
-/// The groups of boxes that edges connect, each in the order of the boxes, and the boxes without an edge to another one.
+/// The groups of connected boxes, each in the order of the boxes, and the boxes without an edge to another
+/// one.
 pub(super) fn components(boxes: usize, edges: &[(usize, usize)]) -> (Vec<Vec<usize>>, Vec<usize>) {
     let mut leaders: Vec<usize> = (0..boxes).collect();
     for (from, to) in edges {

@@ -1,4 +1,4 @@
-//! The columns of a connected part: boxes, and the lanes of edges between them.
+//! The columns of a component: boxes, and lanes for the edges between them.
 
 use super::columns::columns;
 use super::isotonic;
@@ -6,40 +6,40 @@ use super::ranks::ranks;
 use super::{GAP, Size};
 use std::collections::HashMap;
 
-/// How much room a lane takes.
+/// The height of a lane.
 const LANE: i32 = 6;
 
-/// How often the order within the columns is improved, from the left and from the right in turn.
+/// The number of passes that improve the order within columns, alternating from left and right.
 const SWEEPS: usize = 12;
 
-/// The lanes that an edge takes, by their slots.
+/// The lanes of an edge, by slot.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) lanes: Vec<usize>,
-    /// Whether it closes a circle, and leads to the right.
+    /// True if the edge closes a cycle and leads to the right.
     pub(super) goes_right: bool,
 }
 
-/// Columns with boxes and lanes one below the other.
+/// Columns of boxes and lanes.
 #[derive(Debug)]
 pub(super) struct Grid<'s> {
     sizes: &'s [Size],
-    /// The boxes, then the lanes.
+    /// The boxes, followed by the lanes.
     slots: Vec<Slot>,
     /// The slots of each column, from top to bottom.
     columns: Vec<Vec<usize>>,
-    /// The lanes by the box that they lead to and the column that they pass.
+    /// The lanes by target box and column.
     lanes: HashMap<(usize, usize), usize>,
 }
 
-/// What takes room in a column: a box, or a lane.
+/// An item in a column: a box or a lane.
 #[derive(Debug)]
 struct Slot {
     column: usize,
     height: i32,
-    /// Its middle.
+    /// The center.
     y: f64,
-    /// Whom its edges lead to on either side.
+    /// The neighbors on either side.
     left: Vec<usize>,
     right: Vec<usize>,
 }
@@ -54,9 +54,9 @@ impl Slot {
     }
 }
 
-/// Making it.
+/// Construction.
 impl<'s> Grid<'s> {
-    /// The boxes in columns, without lanes.
+    /// A grid of boxes in columns, without lanes.
     pub(super) fn new(sizes: &'s [Size], ends: &[(usize, usize)]) -> Grid<'s> {
         let mut parents = vec![Vec::new(); sizes.len()];
         ends.iter().for_each(|(from, to)| parents[*from].push(*to));
@@ -68,7 +68,7 @@ impl<'s> Grid<'s> {
         Grid { sizes, slots, columns, lanes: HashMap::new() }
     }
 
-    /// Leads an edge from one box to another; its lanes are made where they are not there yet.
+    /// Routes an edge from one box to another, and adds the missing lanes.
     pub(super) fn route(&mut self, from: usize, to: usize) -> Route {
         let (begin, end) = (self.slots[from].column, self.slots[to].column);
         let between: Vec<usize> =
@@ -98,10 +98,9 @@ impl<'s> Grid<'s> {
     }
 }
 
-/// Arranging.
+/// Arrangement.
 impl Grid<'_> {
-    /// Orders the columns so that each slot is near to those that its edges lead to, seen from one side: the barycentre
-    /// method.
+    /// Orders each column so that slots are near their neighbors on one side: the barycenter method.
     pub(super) fn order(&mut self) {
         for column in 0..self.columns.len() {
             let stacked: Vec<(f64, usize)> = self.columns[column].iter().map(|index| (0.0, *index)).collect();
@@ -118,7 +117,7 @@ impl Grid<'_> {
         }
     }
 
-    /// Brings each slot near to the middle of all that its edges lead to, in the order that was found.
+    /// Moves each slot towards the center of all its neighbors, and keeps the order.
     pub(super) fn settle(&mut self) {
         for column in (0..self.columns.len()).chain((0..self.columns.len()).rev()) {
             let wishes = self.wishes(column, true, true);
@@ -126,8 +125,8 @@ impl Grid<'_> {
         }
     }
 
-    /// Where the slots of a column are to be: in the middle of those that their edges lead to on these sides, or where they
-    /// are where there is none.
+    /// The desired positions of a column's slots: the center of their neighbors on these sides, or the
+    /// current position if they have none.
     fn wishes(&self, column: usize, to_the_left: bool, to_the_right: bool) -> Vec<(f64, usize)> {
         let wish = |index: &usize| {
             let slot = &self.slots[*index];
@@ -142,7 +141,7 @@ impl Grid<'_> {
         self.columns[column].iter().map(wish).collect()
     }
 
-    /// Puts the slots of a column into this order, as near to their wishes as that lets them.
+    /// Puts a column's slots into this order, as near to the desired positions as possible.
     fn put(&mut self, column: usize, wishes: &[(f64, usize)]) {
         let apart: Vec<f64> = (0..wishes.len())
             .map(|place| if place == 0 { 0.0 } else { self.apart(wishes[place - 1].1, wishes[place].1) })
@@ -154,23 +153,23 @@ impl Grid<'_> {
         self.columns[column] = wishes.iter().map(|(_, index)| *index).collect();
     }
 
-    /// How far the middles of two neighbours are apart at least. Lanes may run close together.
+    /// The minimum distance between the centers of two neighboring slots. Lanes may run close together.
     fn apart(&self, a: usize, b: usize) -> f64 {
         let lanes = [a, b].iter().filter(|index| **index >= self.sizes.len()).count() as i32;
         f64::from(self.slots[a].height + self.slots[b].height) / 2.0 + f64::from(GAP / (lanes + 1))
     }
 }
 
-/// Reading.
+/// Results.
 impl Grid<'_> {
-    /// How wide each column is.
+    /// The width of each column.
     pub(super) fn widths(&self) -> impl Iterator<Item = i32> {
         self.columns.iter().map(|column| {
             column.iter().filter_map(|index| self.sizes.get(*index)).map(|size| size.width).max().unwrap_or(0)
         })
     }
 
-    /// The highest and the lowest that something reaches.
+    /// The top and the bottom of the drawing.
     pub(super) fn extent(&self) -> (i32, i32) {
         let highest = self.slots.iter().map(Slot::top).min().unwrap_or(0);
         let lowest = self.slots.iter().map(|slot| slot.top() + slot.height).max().unwrap_or(0);

@@ -1,7 +1,8 @@
-//! Places as near as can be to wishes, in a given order.
+//! Isotonic regression: positions as near as possible to the desired ones, in a given order.
 
-/// The places with the least squared distance to the wishes that stand in their order, each at least so far behind the one
-/// before: isotonic regression by pooling adjacent violators (Ayer and others, 1955). `apart[0]` does not count.
+/// The positions with the least squared distance to the desired ones that keep the order and the minimum
+/// distances: isotonic regression by pooling adjacent violators (Ayer and others, 1955). `apart[0]` does not
+/// count.
 pub(super) fn place(wishes: &[f64], apart: &[f64]) -> Vec<f64> {
     let mut offset = 0.0;
     let offsets: Vec<f64> = apart
@@ -12,7 +13,7 @@ pub(super) fn place(wishes: &[f64], apart: &[f64]) -> Vec<f64> {
             offset
         })
         .collect();
-    // Blocks of neighbours that touch: the sum of their wishes, and how many they are.
+    // Blocks of touching neighbors: the sum of their desired positions, and their number.
     let mut blocks: Vec<(f64, usize)> = Vec::new();
     for (wish, offset) in wishes.iter().zip(&offsets) {
         blocks.push((wish - offset, 1));

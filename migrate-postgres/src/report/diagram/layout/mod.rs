@@ -1,9 +1,10 @@
-//! Where the boxes of a drawing stand, and which way its edges go.
+//! The layout of a drawing: the positions of boxes and the routes of edges.
 //!
-//! A layered drawing after Sugiyama, Tagawa and Toda (1981), from left to right: who is referred to stands to the left of who
-//! refers. A layer that is too tall becomes several columns, so that thirty tables which refer to one stay readable. An edge
-//! passes the columns between its ends in a lane of its own, which it shares with those to the same box. What is not connected
-//! is a part of its own, and boxes without edges stand in a grid below.
+//! A layered drawing after Sugiyama, Tagawa and Toda (1981), from left to right: a referenced box stands to
+//! the left of the boxes that refer to it. A layer that is too tall is divided into several columns, so that
+//! thirty tables that refer to one stay readable. An edge crosses the columns between its ends in a lane,
+//! which it shares with the other edges to the same box. Components that are not connected are laid out
+//! separately, and boxes without edges stand in a grid below.
 
 mod columns;
 mod components;
@@ -13,21 +14,21 @@ mod pack;
 mod part;
 mod ranks;
 
-/// How large a box is, in pixels.
+/// The size of a box, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) width: i32,
     pub(super) height: i32,
 }
 
-/// A place, in pixels from the top left.
+/// A point, in pixels from the top left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
     pub(super) x: i32,
     pub(super) y: i32,
 }
 
-/// Where a box stands, and how wide it is there: all of a column are as wide as its widest.
+/// The position of a box and its width there: all boxes of a column are as wide as the widest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct BoxPosition {
     pub(super) x: i32,
@@ -35,7 +36,7 @@ pub(super) struct BoxPosition {
     pub(super) width: i32,
 }
 
-/// A horizontal piece of an edge, in the direction of the edge.
+/// A horizontal segment of an edge, in the direction of the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lane {
     pub(super) begin: i32,
@@ -43,19 +44,19 @@ pub(super) struct Lane {
     pub(super) y: i32,
 }
 
-/// Boxes and edges in their places.
+/// Positioned boxes and edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) size: Size,
     pub(super) places: Vec<BoxPosition>,
-    /// The lanes that each edge takes on its way.
+    /// The lanes of each edge, in order.
     pub(super) lanes: Vec<Vec<Lane>>,
 }
 
-/// Between a box and the next one of its column.
+/// The gap between two boxes of a column.
 const GAP: i32 = 24;
 
-/// Places boxes of these sizes with edges between them: pairs of who refers and who is referred to.
+/// Lays out boxes of these sizes. Each edge is a pair: the referring box and the referenced one.
 pub(super) fn layout(sizes: &[Size], edges: &[(usize, usize)]) -> Layout {
     let (connected, loose) = components::components(sizes.len(), edges);
     let parts = connected.iter().map(|boxes| part::part(boxes, sizes, edges)).collect();
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_boxes_keep_to_a_shape_that_can_be_looked_at() {
-        // A hub, chains, a few cycles, and some that are alone.
+        // A hub, chains, a few cycles, and some isolated boxes.
         let sizes = vec![Size { width: 200, height: 150 }; 500];
         let edges: Vec<(usize, usize)> = (1..450)
             .map(|index| (index, index / 3))

@@ -1,15 +1,15 @@
-//! Parts beside and below each other.
+//! Packing the components of a drawing.
 
 use super::part::Component;
 use super::{BoxPosition, GAP, Layout, Point, Size};
 
-/// Between parts.
+/// The gap between components.
 const BETWEEN: i32 = 2 * GAP;
 
-/// How much wider than tall the whole is to be.
+/// The desired ratio of the drawing's width to its height.
 const SHAPE: f64 = 1.8;
 
-/// Puts parts into rows, the tallest first, and loose boxes into a grid below them.
+/// Packs components into rows, the tallest first, and loose boxes into a grid below them.
 pub(super) fn pack(mut parts: Vec<Component>, loose: &[usize], sizes: &[Size], edges: usize) -> Layout {
     let width = width_for(&parts, loose, sizes);
     parts.sort_by_key(|part| std::cmp::Reverse(part.size.height));
@@ -34,7 +34,7 @@ pub(super) fn pack(mut parts: Vec<Component>, loose: &[usize], sizes: &[Size], e
     layout
 }
 
-/// The width of the widest part, or what gives the whole a pleasant shape.
+/// The width of the widest component, or the width that gives the drawing its desired shape.
 fn width_for(parts: &[Component], loose: &[usize], sizes: &[Size]) -> i32 {
     let all = parts.iter().map(|part| part.size).chain(loose.iter().map(|index| sizes[*index]));
     let area: f64 = all.map(|size| f64::from(size.width + BETWEEN) * f64::from(size.height + BETWEEN)).sum();
@@ -57,7 +57,7 @@ impl Layout {
         self.reach(corner.x + part.size.width, corner.y + part.size.height);
     }
 
-    /// Columns of one width, each box below the shortest one.
+    /// Fills columns of equal width, placing each box in the shortest one.
     fn put_grid(&mut self, loose: &[usize], sizes: &[Size], top: i32, width: i32) {
         let widest = loose.iter().map(|index| sizes[*index].width).max().unwrap_or(0);
         let step = widest + GAP;

@@ -1,22 +1,22 @@
-//! A connected part of a drawing, in its place.
+//! A positioned connected component.
 
 use super::grid::{Grid, Route};
 use super::{BoxPosition, Lane, Size};
 use std::collections::HashMap;
 
-/// Boxes that hang together, in their places.
+/// Connected boxes with their positions.
 #[derive(Debug)]
 pub(super) struct Component {
     pub(super) size: Size,
     pub(super) places: Vec<(usize, BoxPosition)>,
-    /// The edges of the part, and the lanes that each takes.
+    /// The component's edges, each with its lanes.
     pub(super) lanes: Vec<(usize, Vec<Lane>)>,
 }
 
-/// Between two columns: room for the bends of edges.
+/// The gap between two columns, with room for the bends of edges.
 const AISLE: i32 = 72;
 
-/// Places boxes that hang together.
+/// Lays out connected boxes.
 pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) -> Component {
     let local: HashMap<usize, usize> =
         boxes.iter().enumerate().map(|(local, global)| (*global, local)).collect();
@@ -39,7 +39,7 @@ pub(super) fn part(boxes: &[usize], sizes: &[Size], edges: &[(usize, usize)]) ->
     Component { size: placed.size, places: places.collect(), lanes: lanes.collect() }
 }
 
-/// A grid with its columns beside each other.
+/// A grid with its columns side by side.
 struct Placed<'g> {
     grid: &'g Grid<'g>,
     /// The left and the right end of each column.

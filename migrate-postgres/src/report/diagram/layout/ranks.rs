@@ -1,7 +1,7 @@
-//! Which layer each box is in.
+//! Ranks: the layer of each box.
 
-/// The layer of each box, from 0: every box is right of those that it refers to, but for edges that close a circle. Those
-/// point to the right. No edge stays in its layer.
+/// The layer of each box, from 0. A box is to the right of those that it refers to, except for edges that
+/// close a cycle, which point to the right. No edge stays within a layer.
 pub(super) fn ranks(boxes: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut ranking = Ranking::of(boxes, edges);
     while let Some(next) = ranking.next() {
@@ -14,7 +14,7 @@ pub(super) fn ranks(boxes: usize, edges: &[(usize, usize)]) -> Vec<usize> {
 struct Ranking {
     ranks: Vec<usize>,
     is_ranked: Vec<bool>,
-    /// Whom each box refers to, and who refers to it.
+    /// The boxes that each box refers to, and those that refer to it.
     parents: Vec<Vec<usize>>,
     children: Vec<Vec<usize>>,
 }
@@ -29,8 +29,8 @@ impl Ranking {
         Ranking { ranks: vec![0; boxes], is_ranked: vec![false; boxes], parents, children }
     }
 
-    /// The box of which the fewest parents are to come; none of them where there is no circle. Of several, the one that most
-    /// others refer to: a circle is best cut there.
+    /// The box with the fewest unranked parents; zero unless there is a cycle. Among several, the one that
+    /// most others refer to, which is the best place to cut a cycle.
     fn next(&self) -> Option<usize> {
         let to_come =
             |index: &usize| self.parents[*index].iter().filter(|parent| !self.is_ranked[**parent]).count();
@@ -39,7 +39,8 @@ impl Ranking {
             .min_by_key(|index| (to_come(index), std::cmp::Reverse(self.children[*index].len())))
     }
 
-    /// Ranks behind it whoever refers to it, and whom it refers to by an edge that closes a circle.
+    /// Ranks a box, and updates the boxes that refer to it and those that it refers to by an edge that closes
+    /// a cycle.
     fn take(&mut self, index: usize) {
         self.is_ranked[index] = true;
         let behind = self.ranks[index] + 1;
@@ -50,7 +51,7 @@ impl Ranking {
         }
     }
 
-    /// Boxes that refer to nobody stand next to the first that refers to them.
+    /// Moves boxes that refer to nothing next to the first box that refers to them.
     fn pull_roots(&mut self) {
         for index in (0..self.ranks.len()).filter(|index| self.parents[*index].is_empty()) {
             let first = self.children[index].iter().map(|child| self.ranks[*child]).min();
