@@ -1,4 +1,4 @@
-//! The line that a crate with migrations has in its `build.rs`.
+//! The line for the `build.rs` of a crate with migrations.
 
 fn main() {
     migrate_core::build::watch("fixtures");

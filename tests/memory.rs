@@ -1,4 +1,4 @@
-//! How much memory a boot takes beyond what is embedded.
+//! The memory that a boot takes in addition to the embedded set.
 
 use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals, Packing};
 use migrate_core::{
@@ -14,7 +14,7 @@ const SCRIPTS: usize = 1000;
 const BYTES: usize = 5_000_000;
 const LIMIT: usize = 2 << 20;
 
-/// A set as `migrate!` embeds it: nothing of it is on the heap that a boot could give back.
+/// A set as `migrate!` embeds it: none of it is on the heap, where a boot could free it.
 fn embedded() -> Set {
     let migrations = (1..=SCRIPTS).map(|number| {
         let text = format!("COMMENT ON SCHEMA public IS '{number} {}';\n", "x".repeat(BYTES / SCRIPTS));
@@ -39,7 +39,7 @@ fn embedded() -> Set {
     Set::from_static("embedded", Box::leak(Box::new(literals)), made.leak(), digests, "", &[], &[])
 }
 
-/// How far the heap grows beyond what it holds at the beginning.
+/// The growth of the heap over its size at the beginning.
 async fn growth(boot: impl Future<Output = ()>) -> usize {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();

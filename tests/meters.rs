@@ -1,4 +1,4 @@
-//! Runs as counters and histograms, over a real server and a real recorder.
+//! Runs as counters and histograms, with a real server and a real recorder.
 
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -17,8 +17,8 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// What was measured since the last look: by name and labels, counters and gauges with their values, histograms with how
-/// many values they have.
+/// The measurements since the last call, by name and labels: the values of counters and gauges, and the
+/// number of values in histograms.
 fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
     let snapshot = snapshotter.snapshot().into_vec();
     let entry = |(key, _, _, value): &(metrics_util::CompositeKey, _, _, DebugValue)| {
@@ -31,7 +31,7 @@ fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
         };
         (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
     };
-    // A counter that was not touched since the last look is there with 0.
+    // A counter that has not changed since the last call is reported as 0.
     snapshot.iter().map(entry).filter(|(name, value)| *value > 0.0 || name.contains("pending")).collect()
 }
 
@@ -180,7 +180,7 @@ async fn a_readiness_probe_measures_what_is_pending() {
     assert_measured(&snapshotter, &[("migrate_pending_migrations{set=default}", 2.0)]);
 }
 
-/// What it costs to be followed shows in what the server sends.
+/// The server's traffic shows the cost of following a run.
 #[tokio::test]
 async fn without_a_recorder_nothing_is_added_to_what_is_sent() {
     let mut received = Vec::new();
@@ -193,11 +193,11 @@ async fn without_a_recorder_nothing_is_added_to_what_is_sent() {
         let bytes = |connection: &Connection| connection.bytes(Side::Server);
         received.push(proxy.connections().iter().map(bytes).sum::<usize>());
     }
-    // Before and behind each of the three statements of two scripts.
+    // Before and after each of the three statements of two scripts.
     assert!(received[0] < 8192 && received[1] > 5 * 8192, "{received:?}");
 }
 
-/// The page names all that is measured, each with its unit, and nothing else.
+/// The page lists every metric with its unit, and nothing else.
 #[tokio::test]
 async fn the_page_has_every_metric_with_its_kind_and_unit() {
     let recorder = DebuggingRecorder::new();
@@ -241,7 +241,7 @@ async fn the_page_has_every_metric_with_its_kind_and_unit() {
     assert_eq!(rows, measured.len(), "{measured:#?}");
 }
 
-/// What is under way has a time of its beginning, and what the server says is counted.
+/// Running activities have a start time, and server messages are counted.
 #[tokio::test]
 async fn a_run_under_way_has_an_age_and_its_messages_are_counted() {
     let recorder = DebuggingRecorder::new();

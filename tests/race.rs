@@ -1,4 +1,4 @@
-//! Many replicas that boot at once.
+//! Many replicas that boot at the same time.
 
 use migrate_postgres::testing::{self, Database, Server};
 use migrate_postgres::{LockKind, Migrator, Set};
@@ -12,9 +12,9 @@ const URL: &str = "MIGRATE_RACE_URL";
 const FOLDER: &str = "MIGRATE_RACE_FOLDER";
 const LEASE: &str = "MIGRATE_RACE_LEASE";
 
-/// Transactional migrations that leave a row each, and three that build an index concurrently.
+/// Transactional migrations that each leave a row, and three that build an index concurrently.
 fn migrations() -> Folder {
-    // Slow enough that a kill finds somebody at work.
+    // Slow enough that a kill hits a working replica.
     let mut files = vec![(
         "01_effects.sql".to_owned(),
         "CREATE TABLE effects (migration int);\n\
@@ -42,7 +42,7 @@ fn replica(url: &str, folder: &Folder, lease: bool) -> Child {
         .args(["--exact", "a_replica_boots", "--nocapture"])
         .env(URL, url)
         .env(FOLDER, folder.path())
-        // Long enough for a busy machine, and short enough to wait for when its holder was killed.
+        // Long enough for a busy machine, and short enough to wait for after its holder was killed.
         .envs(lease.then_some((LEASE, "yes")))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -50,7 +50,7 @@ fn replica(url: &str, folder: &Folder, lease: bool) -> Child {
         .unwrap()
 }
 
-/// Does nothing unless it is run as a replica.
+/// Does nothing unless run as a replica.
 #[tokio::test]
 async fn a_replica_boots() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -69,7 +69,8 @@ async fn one(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Every effect once, no index invalid, the history true, no lock left, and nothing to do for whoever comes next.
+/// Every effect is there once, no index is invalid, the history is correct, no lock is left, and the next run
+/// has nothing to do.
 async fn assert_done(database: &Database, folder: &Folder) {
     let client = database.connect().await.unwrap();
     let effects = client.query("SELECT migration FROM effects ORDER BY 1", &[]).await.unwrap();
@@ -105,7 +106,8 @@ async fn race(lease: bool) {
     assert_eq!(one(&client, "SELECT count(*) FROM migrate_history WHERE outcome <> 'done'").await, 0);
 }
 
-/// Of sixty-four replicas a third are killed at random times, and started again, as a supervisor would, until they boot.
+/// Of sixty-four replicas, a third are killed at random times and restarted, as a supervisor would, until
+/// they boot.
 async fn race_and_kill(lease: bool) {
     let database = server().database().await.unwrap();
     let folder = migrations();
@@ -144,8 +146,8 @@ async fn race_and_kill(lease: bool) {
     assert_done(&database, &folder).await;
 }
 
-/// One replica alone is killed again and again, each time a little later, until it gets through: so the one that dies is
-/// always the one that migrates.
+/// A single replica is killed repeatedly, each time a little later, until it gets through: the one that dies
+/// is always the one that migrates.
 async fn kill_the_worker(lease: bool) {
     let database = server().database().await.unwrap();
     let folder = migrations();
@@ -181,7 +183,8 @@ async fn of_sixty_four_replicas_all_boot_with_a_lease_instead_of_a_lock() {
     race(true).await;
 }
 
-/// Which error a table that another replica makes at the same time gives depends on how far that one is.
+/// The error for a table that another replica creates at the same time depends on how far that replica has
+/// got.
 #[tokio::test]
 async fn a_table_of_leases_that_another_replica_makes_at_the_same_time_is_none_too_few() {
     let folder = migrations();
@@ -220,7 +223,7 @@ async fn a_replica_that_is_killed_at_work_gets_through_in_the_end() {
     kill_the_worker(false).await;
 }
 
-/// A number that looks random, the same in every run.
+/// A pseudo-random number, the same in every run.
 fn random(seed: u64) -> u64 {
     let mixed = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33

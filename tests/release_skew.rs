@@ -1,4 +1,4 @@
-//! What befalls a history at its edges: releases that do not know each other, sets that begin at once.
+//! Release skew: releases that do not know each other's migrations, and sets that start at the same time.
 
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
 use migrate_core::Set;
@@ -38,7 +38,7 @@ async fn a_migration_before_one_that_only_another_release_has_is_out_of_order() 
     assert!(notices.iter().any(|notice| notice.contains("00003_step is out of order")), "{notices:?}");
 }
 
-/// A library and its application, or two services: each has its own lock, and they share schema and table.
+/// A library and its application, or two services: each has a separate lock, and they share schema and table.
 #[tokio::test]
 async fn sets_that_boot_for_the_first_time_at_once_all_succeed() {
     for schema in [None, Some("ops")] {
@@ -47,7 +47,7 @@ async fn sets_that_boot_for_the_first_time_at_once_all_succeed() {
             let boots = ["one", "two", "three", "four"].map(|name| {
                 let database = database.clone();
                 let table = format!("CREATE TABLE {name} (); ");
-                // One of them begins with a script of a kind that takes no company in its message.
+                // One of them starts with a script that must be alone in its message.
                 let up = if name == "four" { table + "VACUUM four" } else { table };
                 let scripts = [Scripts::up(1, up)];
                 let migrator = Migrator::new(set(name, scripts));
@@ -74,7 +74,7 @@ async fn a_set_whose_first_script_is_wrong_leaves_its_trace_beside_another_that_
     assert_eq!(good_run.unwrap().steps.len(), 3);
 }
 
-/// Somebody keeps writers from the history's table: a plain `CREATE INDEX` on it does.
+/// Another session blocks writes to the history's table, as a plain `CREATE INDEX` on it does.
 #[tokio::test]
 async fn who_keeps_the_history_locked_is_named_when_the_retries_are_used_up() {
     let database = database().await;
@@ -113,7 +113,7 @@ async fn who_keeps_the_history_locked_is_named_when_the_retries_are_used_up() {
     transaction.rollback().await.unwrap();
 }
 
-/// A row that is there and that no run knows of: the history is what it was, however often it is looked at.
+/// A row from no known run: the history stays unchanged, however often it is read.
 #[tokio::test]
 async fn a_row_that_can_not_be_written_is_no_lost_lock() {
     let database = database().await;
@@ -127,7 +127,8 @@ async fn a_row_that_can_not_be_written_is_no_lost_lock() {
     assert!(error.to_string().contains("\"stray\""), "{error}");
 }
 
-/// Row security that goes by a setting of the application's own must not find it gone in one of the pool's connections.
+/// Row security that depends on the application's own setting must not lose it in one of the pool's
+/// connections.
 #[tokio::test]
 async fn a_pools_connections_keep_the_settings_that_its_hook_made() {
     let database = database().await;
@@ -158,7 +159,7 @@ async fn a_pools_connections_keep_the_settings_that_its_hook_made() {
     }
 }
 
-/// What happens at the end of a transaction happens under the script's settings, as it does in psql.
+/// Work at the end of a transaction runs under the script's settings, as in psql.
 #[tokio::test]
 async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
     let database = database().await;
@@ -177,7 +178,7 @@ async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
            FOR EACH ROW EXECUTE FUNCTION f();
          INSERT INTO p VALUES (1);"
     );
-    // Statement by statement, too: what one of them has set holds for the next.
+    // Statement by statement, too: a statement's settings apply to the next one.
     let again = format!("SET search_path = app; SET ROLE {role}; INSERT INTO p VALUES (2); VACUUM p;");
     let scripts = [Scripts::up(1, up).verify("SELECT count(*) = 1 FROM app.log"), Scripts::up(2, again)];
     let migrator = Migrator::new(set("default", scripts)).history_schema("public");
@@ -187,7 +188,7 @@ async fn what_a_script_defers_meets_the_scripts_own_search_path_and_role() {
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
-/// A database of another encoding, and its configuration.
+/// A database with another encoding, and its configuration.
 async fn encoded(database: &Database, encoding: &str) -> tokio_postgres::Config {
     let admin = database.connect().await.unwrap();
     let name = format!("{}_{}", database.name(), encoding.to_lowercase());
@@ -233,8 +234,8 @@ async fn a_failure_in_a_database_without_encoding_is_the_right_migrations() {
     assert_eq!(migrator.history(&config).await.unwrap().len(), 1);
 }
 
-/// A history as the first release wrote it, with two sets that stand in the middle of things: each failed at a statement, and
-/// one of them was told by hand to go on there.
+/// A history as the first release wrote it, with two unfinished sets: each failed at a statement, and one of
+/// them was told by hand where to resume.
 async fn first_format() -> (Database, [Migrator; 2]) {
     let database = database().await;
     let admin = database.connect().await.unwrap();
@@ -275,18 +276,18 @@ async fn a_history_of_the_first_format_is_upgraded_by_the_run_that_writes_and_re
         [&before[0], &before[8]].map(|status| status.lines().last().unwrap().to_owned()),
         ["0004_indexes  interrupted after 1 statements", "0003_more   interrupted after 1 statements"]
     );
-    // A boot with nothing to do and a plan leave it as it is.
+    // A boot with nothing to do leaves it unchanged, and so does a plan.
     assert!(
         Migrator::new(Set::new("nothing", Vec::new()).unwrap()).run(database.url()).await.unwrap().is_noop()
     );
     assert_eq!(jobs.plan(database.url()).await.unwrap().steps.len(), 1);
     assert_eq!(format(&database).await, None);
-    // A run of any set upgrades the table for all.
+    // A run of any set upgrades the table for all sets.
     let other = Migrator::new(set("other", [Scripts::up(1, "CREATE TABLE other ()")]));
     other.run(database.url()).await.unwrap();
     assert_eq!(format(&database).await.as_deref(), Some("2"));
     assert_eq!(read().await, before);
-    // And what was begun goes on.
+    // Interrupted migrations resume.
     let admin = database.connect().await.unwrap();
     admin.batch_execute("CREATE TABLE nowhere (id int)").await.unwrap();
     for migrator in [default, jobs] {
@@ -300,7 +301,7 @@ async fn a_history_of_the_first_format_is_upgraded_by_the_run_that_writes_and_re
     assert_eq!(fault(&admin).await, None);
 }
 
-/// The same table in the words of the server: one that was upgraded is one that was made so.
+/// The server describes an upgraded table exactly like a new one.
 #[tokio::test]
 async fn an_upgraded_history_is_the_table_that_a_first_run_makes() {
     let described = async |database: &Database| -> Vec<String> {
@@ -344,7 +345,7 @@ async fn a_role_that_does_not_own_the_history_is_told_who_upgrades_it() {
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
-/// A dump holds the history locked for as long as it takes.
+/// A dump locks the history for as long as it takes.
 #[tokio::test]
 async fn an_upgrade_waits_no_longer_than_a_lock_timeout_for_who_reads_the_history() {
     let (database, _) = first_format().await;
@@ -364,7 +365,7 @@ async fn an_upgrade_waits_no_longer_than_a_lock_timeout_for_who_reads_the_histor
     assert_eq!(format(&database).await, None);
 }
 
-/// The release after this one, built from the same source as one whose history has a column more.
+/// The next release, built from the same source with one more column in its history.
 struct NextRelease {
     migrations: [Folder; 5],
 }
@@ -377,7 +378,7 @@ impl NextRelease {
         NextRelease { migrations: std::array::from_fn(|count| folder_of(&files[..count])) }
     }
 
-    /// A folder of the first migrations, so many.
+    /// A folder with this many of the first migrations.
     fn migrations(&self, count: usize) -> &Path {
         self.migrations[count].path()
     }
@@ -386,12 +387,12 @@ impl NextRelease {
         Migrator::new(Set::from_folder(self.migrations(count)).unwrap())
     }
 
-    /// How many steps the other build takes.
+    /// The number of steps that the other build takes.
     fn run(&self, count: usize, database: &Database) -> String {
         self.outcome(count, database).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What the other build prints, or its error.
+    /// The output of the other build, or its error.
     fn outcome(&self, count: usize, database: &Database) -> Result<String, String> {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/next-format/Cargo.toml");
         let output = Command::new(env!("CARGO"))
@@ -405,7 +406,7 @@ impl NextRelease {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
-    /// This release beside the history of the other one: it boots with one query, reads, and refuses to write.
+    /// With the other release's history, this release boots with one query, reads, and refuses to write.
     async fn assert_read_and_not_written(&self, applied: usize, database: &Database) {
         let this = self.this(applied);
         assert_eq!(boot(&this, &database.config()).await, (1, 0));
@@ -440,7 +441,7 @@ async fn an_older_release_reads_the_history_of_a_newer_format_and_refuses_to_wri
     next.assert_read_and_not_written(2, &database).await;
     assert_eq!(next.run(3, &database), "1 steps\n");
     next.assert_read_and_not_written(3, &database).await;
-    // The number stands in the table's comment too, where the default of the column is lost.
+    // The number is also in the table's comment, in case the column's default is lost.
     let admin = database.connect().await.unwrap();
     admin.batch_execute("ALTER TABLE migrate_history ALTER COLUMN format DROP DEFAULT").await.unwrap();
     next.assert_read_and_not_written(3, &database).await;
@@ -457,7 +458,7 @@ async fn a_newer_release_upgrades_the_history_of_an_older_one_when_it_writes() {
     next.assert_read_and_not_written(3, &database).await;
 }
 
-/// The other build has no feature `histories`: its `main.rs` does not compile with it.
+/// The other build lacks the feature `histories`: its `main.rs` does not compile with it.
 #[tokio::test]
 async fn a_build_without_the_feature_histories_refuses_too() {
     let (database, build) = (database().await, NextRelease::new());
@@ -476,7 +477,7 @@ async fn a_build_without_the_feature_histories_refuses_too() {
     }
     let made = "SELECT coalesce(to_regclass('migrate_history'), to_regclass('t3'))::text";
     assert_eq!(admin.query_one(made, &[]).await.unwrap().get::<_, Option<String>>(0), None);
-    // Where it lists none of the set, the same build boots.
+    // If the table lists no migration of the set, the same build boots.
     admin.batch_execute("TRUNCATE _sqlx_migrations; DROP TABLE t1, t2").await.unwrap();
     assert_eq!(build.run(3, &database), "3 steps\n");
 }
@@ -508,7 +509,7 @@ async fn an_accepted_text_counts_and_when_its_migration_was_applied_stays() {
         assert_eq!(edited.status(database.url()).await.unwrap(), before);
     }
     assert_eq!(rows().await, "1 apply t, 2 apply f, 3 apply t, 4 accept f 2, 5 accept t 2");
-    // An older release has the text from before.
+    // An older release has the earlier text.
     let refused = release("CREATE TABLE b ()").run(database.url()).await;
     assert!(matches!(refused, Err(Error::Refused(Refused::Edited { .. }))));
     assert_eq!(release("create table B ()").down(database.url(), 3).await.unwrap().steps.len(), 3);

@@ -1,4 +1,4 @@
-//! Runs as spans and events of `tracing`, over a real server and a real subscriber.
+//! Runs as `tracing` spans and events, with a real server and a real subscriber.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
@@ -15,7 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 type Fields = BTreeMap<String, String>;
 
-/// A span with its name, its parent's, and its fields at its end.
+/// A span with its name, its parent's name, and its final fields.
 #[derive(Clone, Debug, Default)]
 struct Span {
     name: String,
@@ -24,7 +24,7 @@ struct Span {
     is_closed: bool,
 }
 
-/// An event with its fields, and the name of the span that it is in.
+/// An event with its fields and its span's name.
 #[derive(Clone, Debug)]
 struct Told {
     level: tracing::Level,
@@ -44,7 +44,7 @@ impl Captured {
         self.spans.values().filter(|span| span.name == name).collect()
     }
 
-    /// All that was captured, as text.
+    /// Everything captured, as text.
     fn text(&self) -> String {
         format!("{self:?}")
     }
@@ -73,7 +73,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
         let parent = context.span(id).and_then(|span| Some(span.parent()?.name().to_owned()));
         let name = attributes.metadata().name().to_owned();
         let span = Span { name, parent, fields, is_closed: false };
-        // The registry uses ids again.
+        // The registry reuses ids.
         self.0.lock().unwrap().insert(id, span);
     }
 
@@ -95,7 +95,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
 }
 
 impl Captured {
-    /// The span of an id that is open now; those before it of the same id are closed.
+    /// The open span with this id; earlier spans with the same id are closed.
     fn open(&mut self, id: &Id) -> &mut Span {
         let raw = id.into_u64();
         self.spans.values_mut().rfind(|span| span.fields.get("#id") == Some(&raw.to_string())).unwrap()
@@ -108,7 +108,7 @@ impl Captured {
     }
 }
 
-/// Runs something with all of its spans and events captured; those of ours are returned.
+/// Runs a future and captures its spans and events; returns ours.
 async fn captured<F: Future>(run: F) -> (F::Output, Captured) {
     let capture = Capture::default();
     let subscriber = tracing_subscriber::registry().with(capture.clone());
@@ -265,6 +265,6 @@ async fn what_is_slow_is_a_warning_with_its_place_and_age() {
     assert_eq!(slow[0].fields["migrate.migration"], "1_a");
     assert_eq!(slow[0].fields["migrate.statement"], "2");
     assert!(slow[0].fields["migrate.seconds"].parse::<f64>().unwrap() >= 0.2);
-    // A client does not say where it leads.
+    // A client does not expose its address.
     assert!(!captured.spans("migrate")[0].fields.contains_key("server.address"));
 }

@@ -1,4 +1,4 @@
-//! Names that try to be more than names, and scripts that try to be too much.
+//! Untrusted input: names that inject SQL or control characters, and oversized scripts.
 
 use migrate_core::{Migration, Options, Script, SqlMigration, Version, sql};
 use migrate_postgres::testing::{self, Database};
@@ -44,7 +44,7 @@ async fn a_name_is_a_name_whatever_is_in_it() {
         } else {
             LockKind::Lease { expiry: Duration::from_secs(30) }
         };
-        // A table and an index of its own for each: all share one database.
+        // A separate table and index for each, because all share one database.
         let files = [
             ("1_a.sql", format!("CREATE TABLE t{number} (id int);")),
             ("2_b.sql", format!("CREATE INDEX CONCURRENTLY i{number} ON t{number} (id);")),
@@ -83,7 +83,7 @@ async fn a_user_may_be_called_anything_too() {
         if number == 0 {
             result.unwrap();
         } else {
-            // The first one has made the table already; what counts is that the error is the table's.
+            // The first one has already created the table; what matters is that the error is about the table.
             let error = result.unwrap_err().to_string();
             assert!(error.contains("relation \"a\" already exists"), "{name:?}: {error}");
         }
@@ -96,7 +96,7 @@ async fn a_user_may_be_called_anything_too() {
     }
 }
 
-/// A set of one migration, made without a file.
+/// A set of one migration, without a file.
 fn one(text: String) -> Set {
     let statements = sql::split(&text).statements;
     let up = Script::new("1_large.sql", text, statements, Options::NONE);
@@ -127,7 +127,7 @@ async fn a_million_statements_are_run_and_an_error_in_the_last_is_found() {
     assert!(error.contains("statement 1000002 of 1000002"), "{error}");
 }
 
-/// A million statements are split, and each is in its place.
+/// A million statements are split, and each has the right position.
 #[test]
 fn a_million_statements_are_told_apart() {
     let text = "SELECT ';'; -- ;\n".repeat(1_000_000);
@@ -184,7 +184,8 @@ async fn no_error_and_no_history_shows_a_row_with_a_secret() {
     }
 }
 
-/// Escape sequences in what the server says, in scripts, in names and in other sessions' queries are shown and not obeyed.
+/// Escape sequences in server messages, scripts, names and other sessions' queries are shown as text and not
+/// executed.
 #[tokio::test]
 async fn no_event_and_no_error_holds_what_a_terminal_obeys() {
     let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
@@ -210,8 +211,8 @@ async fn no_event_and_no_error_holds_what_a_terminal_obeys() {
     }
 }
 
-/// Names of tables, schemas and migrations, hosts and what the history says: no error and no report passes on what a terminal
-/// obeys, and neither does the page.
+/// Names of tables, schemas and migrations, hosts and history texts: no error, report or page passes on
+/// anything that a terminal would execute.
 #[tokio::test]
 async fn no_name_in_an_error_or_a_report_holds_what_a_terminal_obeys() {
     let hostile = "\u{1b}[2J\u{202e}\u{200b}";

@@ -1,4 +1,4 @@
-//! What is heard of a run while it is under way.
+//! Events of a run in progress.
 
 #[path = "watch/limits.rs"]
 mod limits;
@@ -21,14 +21,14 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// A session that has locked a table and keeps it.
+/// A session that keeps a table locked.
 async fn keeper(database: &Database) -> Client {
     let client = database.connect().await.unwrap();
     client.batch_execute("SET application_name = 'keeper'; BEGIN; LOCK TABLE t").await.unwrap();
     client
 }
 
-/// What of an event a test looks at.
+/// The parts of an event that the tests check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Heard {
     Started(String, usize),
@@ -67,11 +67,11 @@ fn listening(migrator: Migrator) -> (Migrator, UnboundedReceiver<Heard>) {
     (migrator, receiver)
 }
 
-/// Hears on until something is told of that is looked for.
+/// Receives events until one matches.
 async fn until(events: &mut UnboundedReceiver<Heard>, is_it: impl Fn(&Heard) -> bool) -> Vec<Heard> {
     let mut all = Vec::new();
     loop {
-        // A test that fails is not to wait for ever.
+        // A failing test must not wait forever.
         let next = tokio::time::timeout(Duration::from_secs(60), events.recv()).await;
         all.push(next.ok().flatten().unwrap_or_else(|| panic!("it was never told of: {all:?}")));
         if is_it(&all[all.len() - 1]) {
@@ -80,7 +80,7 @@ async fn until(events: &mut UnboundedReceiver<Heard>, is_it: impl Fn(&Heard) -> 
     }
 }
 
-/// The process of the session that waits for the keeper of the table.
+/// The process of the session that waits for the table's holder.
 async fn waiting(database: &Database) -> i32 {
     let query = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 't'::regclass";
     database.connect().await.unwrap().query_one(query, &[]).await.unwrap().get(0)
@@ -88,7 +88,7 @@ async fn waiting(database: &Database) -> i32 {
 
 const SOON: Duration = Duration::from_millis(300);
 
-/// Two migrations of which the second one has a statement in its middle that waits, together in one message.
+/// Two migrations. The second has a statement in its middle that waits, and all are sent in one message.
 const BATCH: &[(&str, &str)] = &[
     ("1_a.sql", "CREATE TABLE a ();"),
     ("2_t.sql", "CREATE TABLE b ();\nALTER TABLE t\n  ADD c int;\nCREATE TABLE c ();"),
@@ -119,7 +119,7 @@ async fn a_statement_that_waits_is_told_of_while_it_does<T: Target + ?Sized>(
         blockers: if can_look { vec!["keeper".to_owned()] } else { Vec::new() },
     };
     assert_eq!(before.pop(), Some(slow));
-    // All that was done before it was told of before it, also though it was sent in the same message.
+    // Everything done before is reported before, even though it was sent in the same message.
     let (first, one) = (|number| Heard::Started(name(), number), "1_a".to_owned());
     let expected = [
         Heard::Started(one.clone(), 1),
@@ -151,7 +151,7 @@ async fn over_a_single_client_it_is_told_of_without_them() {
     a_statement_that_waits_is_told_of_while_it_does(&database, &client, false).await;
 }
 
-/// A pooler gives its clients process numbers of its own making; the ones told of are the server's.
+/// A pooler invents process numbers for its clients; the reported ones are the server's.
 #[tokio::test]
 async fn through_a_pooler_it_is_told_of_with_the_servers_own_process() {
     let server = Server::start().unwrap();
@@ -310,7 +310,7 @@ async fn to_be_followed_costs_no_round_trip() {
     assert_eq!(round_trips, [[3, 1], [3, 1]]);
 }
 
-/// What stands between the statements of a script that is followed is nothing to the script.
+/// The queries between the statements of a followed script do not affect the script.
 #[tokio::test]
 async fn a_script_that_is_followed_may_do_what_any_script_may() {
     let database = database().await;
@@ -382,7 +382,7 @@ fn the_page_has_every_event() {
     }
 }
 
-/// What the server says is an event at the statement that it belongs to, however many travel in one message.
+/// A server message is an event at its statement, even if many statements are in one message.
 #[tokio::test]
 async fn a_notice_is_heard_at_its_statement_and_a_warning_is_in_the_report() {
     let database = database().await;
@@ -431,8 +431,8 @@ async fn a_notice_is_heard_at_its_statement_and_a_warning_is_in_the_report() {
     assert_eq!(counts, [(4, 0), (2, 1), (1, 0), (3, 0)]);
 }
 
-/// Each attempt's row has the numbers of messages: of one that is done, of one that failed, in a batch and statement by
-/// statement. Where nobody has heard them they are unknown.
+/// Each attempt's row has the number of server messages: for success and failure, in a batch and statement by
+/// statement. Without a listener the number is unknown.
 #[tokio::test]
 async fn the_history_has_the_numbers_of_messages() {
     let raise = "DO $$ BEGIN RAISE WARNING 'w'; RAISE NOTICE 'n'; RAISE NOTICE 'm'; END $$;";
@@ -456,8 +456,8 @@ async fn the_history_has_the_numbers_of_messages() {
     }
 }
 
-/// A thousand notices of each of a hundred migrations are heard, none lost and none at another migration; and a run that is
-/// dropped at one leaves nothing that waits.
+/// A thousand notices of each of a hundred migrations are received, none lost or assigned to another
+/// migration; and a run that is dropped at one leaves nothing waiting.
 #[tokio::test]
 async fn many_notices_are_all_heard_and_hold_nothing_up() {
     let database = database().await;
@@ -468,7 +468,7 @@ async fn many_notices_are_all_heard_and_hold_nothing_up() {
     assert!(report.steps.iter().all(|step| step.notices == 100 && step.warnings == 0), "{report:?}");
 }
 
-/// A password in what a script raises is left out.
+/// A password in a script's notice is removed.
 #[tokio::test]
 async fn a_notice_shows_no_secret_and_nothing_that_a_terminal_obeys() {
     let database = database().await;

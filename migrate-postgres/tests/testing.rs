@@ -1,5 +1,5 @@
-//! The test server itself, as its users meet it. What a process leaves behind shows in other processes, so
-//! some tests run this binary again, in the part that `PART` names.
+//! The test server, from the user's point of view. Leftovers of a process are visible only to other
+//! processes, so some tests run this binary again, in the part that `PART` names.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use std::{env, process, thread};
 use migrate_postgres::testing::{self, Binaries, Server, ShutdownMode, TestingError};
 use tokio_postgres::{Client, NoTls};
 
-/// Which part a process of this binary plays. The parent's own tests have none.
+/// The part that a process of this binary plays. The parent's own tests have none.
 const PART: &str = "MIGRATE_TEST_PART";
 
 // ---------------------------------------------------------------- a server and its databases
@@ -195,7 +195,7 @@ async fn the_server_of_database_url_is_used_and_left_as_it_was() {
     assert_eq!(child.said("version"), server.version_num().to_string());
     assert!(child.status().success());
     assert!(!exists(&server, &name).await);
-    // Made there, and nowhere else.
+    // Created there, and nowhere else.
     assert!(temp.entries().is_empty());
     assert!(server.log().unwrap().contains(&name));
 }
@@ -270,7 +270,7 @@ fn a_home_that_is_another_users_gets_nothing_of_roots() {
 
 #[test]
 fn a_user_without_a_home_gets_a_server_too() {
-    // Only root can become somebody else.
+    // Only root can change to another user.
     let temp = Temp::new();
     if fs::metadata(&temp.path).unwrap().uid() != 0 {
         return;
@@ -321,7 +321,7 @@ fn nothing_is_left_of_a_process_that_is_killed_with_its_group() {
 
 #[test]
 fn nothing_is_left_of_a_process_that_is_killed_while_it_starts() {
-    // At the folder's first sight, and while initdb is at work.
+    // When the folder first appears, and while initdb is running.
     for (seen, cache) in [("lock", None), ("data", Some(Temp::new())), ("data/postmaster.pid", None)] {
         let temp = Temp::new();
         let mut part = temp.part("hold");
@@ -365,7 +365,7 @@ fn a_server_in_use_is_not_swept() {
     assert!(temp.entries().len() >= 2);
 }
 
-/// Not a test but the other processes' part in them.
+/// Not a test, but the other processes' part in the tests.
 #[tokio::test]
 async fn another_process() {
     let Ok(part) = env::var(PART) else { return };
@@ -407,7 +407,7 @@ async fn connect(server: &Server) -> Client {
     client
 }
 
-/// Runs a statement on a connection that is at its end when this is.
+/// Runs a statement on a connection that is closed afterwards.
 async fn run(server: &Server, sql: &str) {
     let (client, connection) = server.config("postgres").connect(NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
@@ -440,14 +440,14 @@ fn processes_with(path: &Path) -> Vec<(u32, String)> {
     processes.map(|(pid, command)| (pid.parse().unwrap(), command.to_owned())).collect()
 }
 
-/// Whether the process runs. One that has ended and that nobody has waited for does not.
+/// True if the process runs. A process that has ended but was not reaped does not.
 fn is_alive(pid: u32) -> bool {
     let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
 }
 
-/// Waits for what must come to pass, however slow the machine.
+/// Waits for a condition that must become true, however slow the machine.
 fn eventually(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !holds() {
@@ -470,7 +470,7 @@ impl Temp {
         Self { path }
     }
 
-    /// The folders of servers in it.
+    /// The servers' folders in it.
     fn entries(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.path).unwrap().flatten().map(|entry| entry.path());
         entries
@@ -516,7 +516,7 @@ impl Play for Command {
     }
 }
 
-/// Another process of this binary, killed when the value is dropped.
+/// Another process of this binary, killed on drop.
 struct Player {
     process: Child,
     stderr: BufReader<ChildStderr>,
@@ -524,7 +524,7 @@ struct Player {
 }
 
 impl Player {
-    /// Waits for what it says about `what`.
+    /// Waits for its message about `what`.
     fn said(&mut self, what: &str) -> String {
         let start = format!("{PART} {what}=");
         loop {
@@ -536,7 +536,7 @@ impl Player {
         }
     }
 
-    /// Waits for its end, and returns all that it said.
+    /// Waits for its end, and returns all its messages.
     fn rest(&mut self) -> String {
         self.stderr.read_to_string(&mut self.heard).unwrap();
         self.process.wait().unwrap();

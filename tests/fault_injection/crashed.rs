@@ -1,4 +1,4 @@
-//! The server: it is stopped with `immediate`, as in a crash, at every message that it gets.
+//! Server crashes: the server is stopped with `immediate` at every message that it receives.
 
 use crate::stage::{Act, Middle, Stage, Verdict, connect, play, undisturbed};
 use migrate_postgres::Migrator;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Config;
 
-/// How many runs each crash hits. One crash for each would take as many restarts.
+/// The number of runs hit by each crash. One crash per run would take as many restarts.
 const PER_CRASH: usize = 32;
 
-/// A run that is held where it is to be hit.
+/// A run that is held at the point of the crash.
 struct Held {
     name: String,
     stage: Stage,
@@ -33,7 +33,7 @@ async fn hold(database: Config, stage: String, middle: Middle, k: usize, when: W
 }
 
 impl Held {
-    /// The server is up again: the first run hears that its connections are gone, the second one begins.
+    /// After the restart, the first run finds its connections closed, and a second run starts.
     async fn finish(self, expected: Arc<str>) -> Verdict {
         self.proxy.shut();
         let said = self.run.await.map_err(|error| error.to_string())?;
@@ -42,7 +42,7 @@ impl Held {
     }
 }
 
-/// What was committed with `synchronous_commit = off` is lost in its crash, where no other commit has flushed the log.
+/// Commits with `synchronous_commit = off` are lost in a crash, unless another commit has flushed the WAL.
 fn server() -> Server {
     Server::builder().setting("max_connections", "200").setting("wal_writer_delay", "10s").start().unwrap()
 }
@@ -58,7 +58,7 @@ async fn at_every_message(middle: Middle, databases: usize) {
     let counted = Stage::make(&config, "counted", middle).await;
     let proxy = Proxy::start(&counted.config).await;
     counted.migrator().run(&proxy.config()).await.unwrap();
-    // Not the last two, by which it takes its leave.
+    // Not the last two, with which it disconnects.
     let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
     let points: Vec<(usize, When)> =
         (1..=sent - 2).flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).collect();
@@ -84,15 +84,16 @@ async fn a_server_that_crashes_at_every_message() {
     at_every_message(Middle::StatementByStatement, 1).await;
 }
 
-/// An index that is built concurrently waits for whoever has a snapshot in its database, and a run that is held may: so
-/// each has a database of its own.
+/// An index that is built concurrently waits for sessions with a snapshot in its database, which a held run
+/// may have. So each run has a separate database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_crashes_at_every_message_around_a_concurrent_index() {
     at_every_message(Middle::ConcurrentIndex, 16).await;
 }
 
-/// The first two migrations are committed without waiting for the log, and the third one's verify script is never run:
-/// the crash may take both commits, or the second, but no effect without its row and no row without its effect.
+/// The first two migrations are committed without waiting for the WAL, and the third one's verify script
+/// never runs: the crash may lose both commits, or the second, but no effect without its row and no row
+/// without its effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_a_crash_loses_is_lost_with_its_row() {
     let server = server();
@@ -136,8 +137,8 @@ async fn a_commit_that_a_crash_loses_is_lost_with_its_row() {
     stage.finish(&stage.config, None, &expected).await.unwrap();
 }
 
-/// The last commit of a run waits for the log, of whatever kind the last migration is. `wal_writer_delay` leaves ten
-/// seconds in which one that does not wait is lost.
+/// The last commit of a run waits for the WAL, whatever the kind of the last migration. `wal_writer_delay`
+/// leaves ten seconds in which a commit that does not wait is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_was_acknowledged_survives_a_crash() {
     let server = server();

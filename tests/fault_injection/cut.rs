@@ -1,4 +1,4 @@
-//! The network: a connection is cut at every message.
+//! Network failures: a connection is cut at every message.
 
 use crate::stage::{Act, Middle, Stage, Verdict, play, undisturbed};
 use migrate_postgres::testing::{self, Server};
@@ -7,7 +7,7 @@ use migrate_tests::proxy::{Connection, Cut, Point, Proxy, Side, When};
 use std::sync::Arc;
 use tokio_postgres::{Config, NoTls};
 
-/// Over what the migrations are run.
+/// The target that the migrations are run on.
 #[derive(Clone, Copy, Debug)]
 enum Over {
     /// A URL: one connection holds the lock, another one works.
@@ -16,7 +16,7 @@ enum Over {
     Client,
 }
 
-/// Runs over a proxy; what the run says, if there was a connection at all.
+/// Runs through a proxy; returns the run's result if a connection was made.
 async fn run(stage: &Stage, proxy: &Proxy, over: Over) -> Option<Result<(), String>> {
     let migrator = stage.migrator();
     Some(match over {
@@ -42,7 +42,7 @@ async fn case(database: Config, stage: String, cut: Cut, which: Which, expected:
     stage.leave(&database).await
 }
 
-/// The same behind PgBouncer: what is cut is the way to it.
+/// Behind PgBouncer, the connection to PgBouncer is cut.
 async fn pooled_case(stage: Stage, bouncer: Arc<PgBouncer>, cut: Cut, expected: Arc<str>) -> Verdict {
     let proxy = Proxy::start(&pooled(&bouncer, &stage)).await;
     proxy.cut(cut);
@@ -59,8 +59,8 @@ fn pooled(bouncer: &PgBouncer, stage: &Stage) -> Config {
     config
 }
 
-/// Every cut of a connection. That the client has seen a message and no more is that it has not seen the next one; what
-/// the server has seen and not answered is a case of its own.
+/// Every cut of a connection. A cut after the client got a message equals a cut before the next one; a
+/// message that the server got and did not answer is a separate case.
 fn cuts(number: usize, connection: &Connection) -> Vec<Cut> {
     let sent = (1..=connection.count(Side::Client)).flat_map(move |k| {
         let at = Point::of(number, Side::Client, k);
@@ -71,7 +71,7 @@ fn cuts(number: usize, connection: &Connection) -> Vec<Cut> {
     sent.chain(answered).collect()
 }
 
-/// What is cut.
+/// The connection to cut.
 #[derive(Clone, Copy, Debug)]
 struct Which {
     act: Act,
@@ -168,7 +168,7 @@ async fn a_way_to_pgbouncer_cut_at_every_message_of_scripts_with_transactions_of
     assert_eq!(run(&counted, &proxy, Over::Url).await, Some(Ok(())));
     let mut cases = Vec::new();
     for (number, connection) in proxy.connections().iter().enumerate() {
-        // Once for each message that the client sends: each case has a database of its own.
+        // Once per client message: each case has a separate database.
         for cut in cuts(number, connection).into_iter().filter(|cut| cut.when == When::AfterForwarding) {
             let stage = Stage::make_alone(&server, &format!("case_{}", cases.len()), middle).await;
             cases.push((format!("{cut:?}"), pooled_case(stage, bouncer.clone(), cut, expected.clone())));

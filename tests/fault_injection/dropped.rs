@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-/// A future that gives up when the one in it has been pending so many times.
+/// A future that gives up after its inner future has been pending this many times.
 struct Within<F> {
     future: Pin<Box<F>>,
     pending: usize,
@@ -31,12 +31,12 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
-/// Drops a future when it is pending for the `n`th time, the first being 0; what it gives if it is ready before.
+/// Drops a future when it is pending for the `n`th time, from 0; returns its output if it is ready before.
 async fn dropped_at<F: Future>(n: usize, future: F) -> Option<F::Output> {
     Within { future: Box::pin(future), pending: n }.await
 }
 
-/// What another user of a connection finds: settings, whether a transaction is open, locks.
+/// The state that another user of the connection finds: settings, an open transaction, locks.
 async fn found(client: &Client) -> Result<Vec<Option<String>>, String> {
     let settings = [
         "search_path",
@@ -50,7 +50,7 @@ async fn found(client: &Client) -> Result<Vec<Option<String>>, String> {
         "TimeZone",
     ];
     let settings: Vec<String> = settings.iter().map(|name| format!("current_setting('{name}')")).collect();
-    // In an open transaction the clock of `now` stands still.
+    // In an open transaction, `now` does not advance.
     let sql = format!(
         "SELECT {}, now() = statement_timestamp(), \
          (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())",
@@ -70,7 +70,7 @@ fn same(before: &[Option<String>], after: &[Option<String>]) -> Verdict {
     if before == after { Ok(()) } else { Err(format!("a user finds {after:?} instead of {before:?}")) }
 }
 
-/// Drops a run over a borrowed client; whether it was done before.
+/// Drops a run over a borrowed client; returns true if it finished before.
 async fn over_client(n: usize, stage: &Stage, database: &Config, expected: &str) -> Result<bool, String> {
     let proxy = Proxy::start(&stage.config).await;
     let client = connect(&proxy.config()).await;
@@ -78,7 +78,7 @@ async fn over_client(n: usize, stage: &Stage, database: &Config, expected: &str)
     let before = found(&client).await?;
     let said = dropped_at(n, stage.migrator().run(&client)).await;
     let is_done = said.is_some();
-    // At once: whoever has the client need not wait for anything.
+    // At once: the client's owner need not wait for anything.
     same(&before, &found(&client).await?)?;
     stage
         .finish(&client, said.map(|said| said.map(drop).map_err(|error| error.to_string())), expected)
@@ -93,7 +93,7 @@ fn pool(config: Config) -> Pool {
     Pool::builder(Manager::new(config, NoTls)).max_size(2).build().unwrap()
 }
 
-/// What a pool's users find, all of them at once.
+/// The state that all users of a pool find at the same time.
 async fn all_same(before: &[Option<String>], pool: &Pool) -> Verdict {
     let one = pool.get().await.map_err(|error| error.to_string())?;
     let other = pool.get().await.map_err(|error| error.to_string())?;
@@ -101,7 +101,7 @@ async fn all_same(before: &[Option<String>], pool: &Pool) -> Verdict {
     same(before, &found(&other).await?)
 }
 
-/// Drops a run over a pool; whether it was done before.
+/// Drops a run over a pool; returns true if it finished before.
 async fn over_pool(n: usize, stage: &Stage, database: &Config, expected: &str) -> Result<bool, String> {
     let proxy = Proxy::start(&stage.config).await;
     let pool = pool(proxy.config());
@@ -116,7 +116,7 @@ async fn over_pool(n: usize, stage: &Stage, database: &Config, expected: &str) -
     Ok(is_done)
 }
 
-/// Over what the migrations are run.
+/// The target that the migrations are run on.
 #[derive(Clone, Copy, Debug)]
 enum Over {
     Client,
@@ -170,7 +170,7 @@ async fn a_run_over_a_pool_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Pool, Middle::ConcurrentIndex).await;
 }
 
-/// Looking is to leave no trace either.
+/// Calls that only read must not leave traces either.
 #[tokio::test]
 async fn a_look_dropped_at_every_await_leaves_no_transaction_open() {
     let database = testing::server().unwrap().database().await.unwrap();
@@ -196,7 +196,8 @@ async fn a_look_dropped_at_every_await_leaves_no_transaction_open() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// The server learns that nobody waits any more: the connection is closed, however long the statement would take.
+/// The server learns that the client is gone: the connection is closed, no matter how long the statement
+/// would take.
 #[tokio::test]
 async fn a_dropped_run_ends_what_the_server_runs_for_it() {
     let database = testing::server().unwrap().database().await.unwrap();

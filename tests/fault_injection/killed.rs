@@ -1,4 +1,4 @@
-//! The process: it is killed with SIGKILL at every message that it sends.
+//! Process death: the process is killed with SIGKILL at every message that it sends.
 
 use crate::stage::{Act, HANGING, Middle, Stage, Verdict, play, undisturbed};
 use migrate_postgres::testing;
@@ -20,18 +20,18 @@ fn process(stage: &Stage, proxy: &Proxy) -> Killed {
     Killed(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// A process that is killed with the value.
+/// A process that is killed on drop.
 struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // SIGKILL, and nothing when it is gone already.
+        // SIGKILL; no effect if it is already gone.
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 }
 
-/// Does nothing unless it is run as such a process.
+/// Does nothing unless run as such a process.
 #[tokio::test]
 async fn a_process_runs() -> ExitCode {
     let Ok(url) = std::env::var(URL) else { return ExitCode::SUCCESS };
@@ -85,7 +85,7 @@ async fn at_every_message(middle: Middle) {
         tokio::task::spawn_blocking(move || process.0.wait().unwrap()).await.unwrap()
     });
     assert!(status.await.unwrap().success());
-    // Not the last two, by which it takes its leave.
+    // Not the last two, with which it disconnects.
     let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
     let messages = 1..=sent - 2;
     let cases =

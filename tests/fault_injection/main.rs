@@ -1,7 +1,7 @@
-//! A run that is cut short at every place where it can be, and the run after it.
+//! Fault injection: a run is interrupted at every possible point, and then run again.
 //!
-//! Whatever happened to the first run, the second one must leave the schema that an undisturbed run makes, every
-//! migration's effect exactly once, a history that tells the truth, and no lock.
+//! Whatever happened to the first run, the second must leave the schema of an uninterrupted run, every
+//! migration's effect exactly once, a correct history, and no lock.
 
 mod crashed;
 mod cut;

@@ -1,4 +1,4 @@
-//! One place to run the migrations in, and what must be true in the end.
+//! A stage for interrupted runs, and the conditions that must hold in the end.
 
 use migrate_core::Set;
 use migrate_postgres::testing::Server;
@@ -11,22 +11,22 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// The cases that are under way at once, of all tests together: more would only slow each other down.
+/// The number of cases that run at once, across all tests: more would only slow each other down.
 static TURNS: Semaphore = Semaphore::const_new(12);
 
-/// How long a case may take before it counts as hanging, on a machine that has much else to do.
+/// The time after which a case counts as hanging, on a busy machine.
 pub(crate) const HANGING: Duration = Duration::from_secs(90);
 
-/// What the migration in the middle is.
+/// The kind of the middle migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Middle {
     /// Ordinary statements, each with its checkpoint.
     StatementByStatement,
-    /// The same around one that refuses a transaction.
+    /// Ordinary statements around one that refuses a transaction.
     ConcurrentIndex,
-    /// Transactions of the script's own.
+    /// The script's own transactions.
     Own,
-    /// The same around a statement that refuses one.
+    /// The script's own transactions around a statement that refuses one.
     OwnAroundIndex,
 }
 
@@ -34,13 +34,13 @@ impl Middle {
     pub(crate) const ALL: [Middle; 4] =
         [Middle::StatementByStatement, Middle::ConcurrentIndex, Middle::Own, Middle::OwnAroundIndex];
 
-    /// Whether the scripts begin and end transactions themselves.
+    /// True if the scripts begin and end transactions themselves.
     fn is_own(self) -> bool {
         matches!(self, Middle::Own | Middle::OwnAroundIndex)
     }
 }
 
-/// What a run does.
+/// The action of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Applies all migrations to an empty schema.
@@ -62,7 +62,7 @@ impl Act {
         taken.map(drop).map_err(|error| error.to_string())
     }
 
-    /// What the table that counts holds afterwards, and how often it was counted.
+    /// The contents of the counting table afterwards, and the count.
     fn effects(self, middle: Middle) -> (&'static str, i32) {
         match (self, middle) {
             (Act::Up, Middle::Own) => ("1,2,3,5,6,40,41,42,43", 3),
@@ -74,7 +74,7 @@ impl Act {
         }
     }
 
-    /// How many migrations are applied afterwards.
+    /// The number of applied migrations afterwards.
     fn applied(self) -> usize {
         match self {
             Act::Up => 6,
@@ -83,8 +83,8 @@ impl Act {
     }
 }
 
-/// Migrations of every mode. Each leaves rows in a table that is not its own, forwards and backwards, so that a second
-/// application shows, and some set what must not leak.
+/// Migrations of every mode. Each writes rows to another migration's table, in both directions, so that a
+/// second application shows; some change settings that must not leak.
 pub(crate) fn set(middle: Middle) -> Set {
     let effect = |number: i32| format!("INSERT INTO effects VALUES ({number});");
     if middle.is_own() {
@@ -138,7 +138,8 @@ pub(crate) fn set(middle: Middle) -> Set {
 const TABLES: &str = "CREATE TABLE effects (migration int); CREATE TABLE things (name text); \
                       CREATE TABLE counter (n int); INSERT INTO counter VALUES (0);";
 
-/// Migrations that begin and end transactions themselves, and count what can't be done twice: `n = n + 1`.
+/// Migrations that begin and end transactions themselves, and count an operation that is not idempotent: `n =
+/// n + 1`.
 fn own_set(middle: Middle) -> Set {
     let (fourth, not_fourth) = match middle {
         Middle::OwnAroundIndex => (
@@ -202,22 +203,22 @@ fn own_set(middle: Middle) -> Set {
     )
 }
 
-/// A schema of its own in a database that others use too, where all that goes on bears its name.
+/// A private schema in a shared database; all activity in it carries the schema's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
     pub(crate) name: String,
-    /// Where its history is.
+    /// The schema of the history.
     pub(crate) schema: String,
     pub(crate) config: Config,
     pub(crate) middle: Middle,
     pub(crate) act: Act,
 }
 
-/// What went wrong, in a sentence.
+/// The failure, in a sentence.
 pub(crate) type Verdict = Result<(), String>;
 
 impl Stage {
-    /// Makes an empty one, to go forward in.
+    /// Makes an empty stage, for going forward.
     pub(crate) async fn make(database: &Config, name: &str, middle: Middle) -> Stage {
         let mut config = database.clone();
         config.application_name(name).options(format!("-c search_path={name}"));
@@ -226,7 +227,7 @@ impl Stage {
         Stage { name: name.to_owned(), schema: name.to_owned(), config, middle, act: Act::Up }
     }
 
-    /// Makes an empty one in a database of its own, for poolers that set no search path.
+    /// Makes an empty stage in a separate database, for poolers that set no search path.
     pub(crate) async fn make_alone(server: &Server, name: &str, middle: Middle) -> Stage {
         let admin = connect(&server.config("postgres")).await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
@@ -235,7 +236,7 @@ impl Stage {
         Stage { name: name.to_owned(), schema: "public".to_owned(), config, middle, act: Act::Up }
     }
 
-    /// The same where everything is applied, to go back in.
+    /// Makes a stage on which everything is applied, for going back.
     pub(crate) async fn make_to_go(act: Act, database: &Config, name: &str, middle: Middle) -> Stage {
         let stage = Stage::make(database, name, middle).await;
         if act == Act::Back {
@@ -248,7 +249,7 @@ impl Stage {
         Stage::migrator_of(self.middle, &self.schema)
     }
 
-    /// The schemas of one database are as many databases here: each is consented to by its name.
+    /// Here, each schema acts as a separate database, so a run must be told its schema by name.
     pub(crate) fn migrator_of(middle: Middle, schema: &str) -> Migrator {
         // No case waits longer for the lock than the server needs to notice that a client is gone.
         let poll = Duration::from_millis(50);
@@ -258,7 +259,7 @@ impl Stage {
             .lock_wait(HANGING / 2)
     }
 
-    /// Runs again, and looks at everything. `said` is what the run that was disturbed returned, if it returned.
+    /// Runs again, and checks everything. `said` is the result of the interrupted run, if it returned.
     pub(crate) async fn finish<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -285,12 +286,12 @@ impl Stage {
         SetPosition::at(self.act.applied(), 6)
     }
 
-    /// Whether the history says that everything is done.
+    /// True if the history says that everything is done.
     pub(crate) async fn is_at_its_end(&self) -> bool {
         self.migrator().position(&self.config).await.unwrap() == self.end()
     }
 
-    /// Whether everything is as an undisturbed run would have left it.
+    /// Checks that everything is as an uninterrupted run would have left it.
     async fn inspect(&self, expected: &str) -> Verdict {
         let client = connect(&self.config).await;
         let schema = catalog(&client).await;
@@ -319,7 +320,7 @@ impl Stage {
         }
         migrator.verify(&client).await.map_err(|error| error.to_string())?;
         let attempts = migrator.history(&client).await.unwrap();
-        // What was cut has a row too, which tells so, and so has what ran into a lock timeout behind it.
+        // An interrupted attempt has a row that says so, and so does one that hit a lock timeout after it.
         let is_cut_short = |attempt: &&migrate_postgres::Attempt| match &attempt.outcome {
             AttemptOutcome::Interrupted { .. } => true,
             AttemptOutcome::Failed { sqlstate, .. } => sqlstate.as_deref() == Some("55P03"),
@@ -335,7 +336,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until no session of this case is left, nor any lock of theirs.
+    /// Waits until no session or lock of this case is left.
     pub(crate) async fn leave(&self, database: &Config) -> Verdict {
         let admin = connect(database).await;
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
@@ -355,7 +356,7 @@ pub(crate) async fn connect(config: &Config) -> Client {
     client
 }
 
-/// All that is in the current schema, whatever it is called.
+/// The complete contents of the current schema, without its name.
 pub(crate) async fn catalog(client: &Client) -> String {
     let sql = "\
         WITH ours AS (SELECT c.oid, c.relname, c.relkind FROM pg_class c \
@@ -371,7 +372,7 @@ pub(crate) async fn catalog(client: &Client) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// The schema that an undisturbed run leaves.
+/// The schema that an uninterrupted run leaves.
 pub(crate) async fn undisturbed(act: Act, database: &Config, middle: Middle) -> String {
     let stage = Stage::make_to_go(act, database, "undisturbed", middle).await;
     act.take(&stage.migrator(), &stage.config).await.unwrap();
@@ -381,7 +382,7 @@ pub(crate) async fn undisturbed(act: Act, database: &Config, middle: Middle) -> 
     schema
 }
 
-/// Plays cases, some at once, and panics with what went wrong in all of them.
+/// Runs cases, several at once, and panics with all failures.
 pub(crate) async fn play<F>(cases: impl IntoIterator<Item = (String, F)>)
 where
     F: Future<Output = Verdict> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Moving here from another tool: its history is adopted once, whole or not at all, and never touched.
+//! Moving from another tool: its history is adopted once, completely or not at all, and never changed.
 
 use migrate_core::history::foreign::sqlx::lock_key;
 use migrate_postgres::drift::Comparison;
@@ -158,7 +158,7 @@ async fn while_the_tool_works_its_history_is_not_adopted() {
         let run = tokio::spawn(async move { running.run(&url).await });
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(!run.is_finished());
-        // The tool ends with the last migration.
+        // The tool's history ends with the last migration.
         let row = match case.tool {
             Tool::Sqlx => {
                 "INSERT INTO _sqlx_migrations SELECT 20260107000000, 'tags', now(), true, \
@@ -177,7 +177,7 @@ async fn while_the_tool_works_its_history_is_not_adopted() {
     }
 }
 
-/// Runs SQL on a thread of its own, and waits for it.
+/// Runs SQL on a separate thread, and waits for it.
 fn from_another_thread(config: &tokio_postgres::Config, sql: &str) {
     let (config, sql) = (config.clone(), sql.to_owned());
     let run = async move {
@@ -191,7 +191,7 @@ fn from_another_thread(config: &tokio_postgres::Config, sql: &str) {
 
 #[tokio::test]
 async fn a_row_that_comes_between_reading_and_adopting_is_adopted_too() {
-    // diesel has no lock that would keep it from working meanwhile.
+    // diesel takes no lock that would prevent it from working in the meantime.
     let database = DIESEL.database().await;
     let (config, once) = (database.config(), std::sync::Once::new());
     let row = format!("{TAGS}; INSERT INTO __diesel_schema_migrations VALUES ('20260107000000')");
@@ -289,7 +289,7 @@ async fn a_history_may_be_in_another_schema_and_under_another_name() {
     let client = database.connect().await.unwrap();
     let moving = "CREATE SCHEMA \"Old one\"; ALTER TABLE _sqlx_migrations SET SCHEMA \"Old one\"";
     client.batch_execute(moving).await.unwrap();
-    // Where the search path leads to none, the only one there is.
+    // If the search path leads to none, the only history is used.
     let planned = migrator.plan(database.url()).await.unwrap();
     assert_eq!(planned.steps[0].reason.as_deref(), Some("adopted from Old one._sqlx_migrations (sqlx)"));
     client.batch_execute("ALTER TABLE \"Old one\"._sqlx_migrations RENAME TO applied").await.unwrap();
@@ -319,7 +319,8 @@ async fn an_empty_database_is_migrated_as_ever() {
     }
 }
 
-/// What a call that was refused for another tool's history says: the tool, its table, and how many of how many it lists.
+/// The error of a call that another tool's history caused: the tool, its table, and how many of its
+/// migrations are listed.
 fn foreign(error: &Error) -> (Tool, &str, usize, usize) {
     match error {
         Error::ForeignHistory { tool, table, listed, total, .. } => (*tool, table, *listed, *total),
@@ -408,7 +409,7 @@ async fn a_history_that_has_only_other_sets_or_failures_is_no_history_of_this_on
     foreign(&migrator.run(database.url()).await.unwrap_err());
     let pooled = database.connect().await.unwrap();
     foreign(&migrator.run(&pooled).await.unwrap_err());
-    // A mark runs nothing, and says of what is there that the set has made it.
+    // A baseline runs nothing, but records that the set created the existing objects.
     migrator.baseline(database.url(), "2").await.unwrap();
     assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 1);
 }
@@ -483,7 +484,7 @@ async fn a_script_that_names_the_tools_table_finds_it_on_every_fresh_database() 
         assert!(migrator.drift(fresh.url(), &Comparison::new()).await.unwrap().differences.is_empty());
         let client = fresh.connect().await.unwrap();
         assert!(case.rows(&client).await.is_empty());
-        // And on the scratch database, after an adoption.
+        // Also on the scratch database, after an adoption.
         let database = case.database().await;
         let client = database.connect().await.unwrap();
         client.batch_execute("DROP TABLE posts").await.unwrap();
@@ -496,7 +497,7 @@ async fn a_script_that_names_the_tools_table_finds_it_on_every_fresh_database() 
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
         assert!(drift.differences.is_empty(), "{}: {}", case.tool, drift.differences);
     }
-    // A table of that name that the scripts make themselves is theirs.
+    // A table with that name that the scripts create belongs to them.
     let own = Migrator::new(set(
         "own",
         [

@@ -1,4 +1,4 @@
-//! What a service does at boot, over every kind of target.
+//! A service's run at boot, over every kind of target.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, SetPosition, Target, migrate};
@@ -27,7 +27,7 @@ async fn a_url_a_config_a_client_a_pool_and_an_object_will_all_do() {
     boots(&each[1].config()).await;
     boots(&each[2].connect().await.unwrap()).await;
     boots(&pool(&each[3], 4)).await;
-    // A pool of one connection, which the lock keeps: the other is made beside the pool.
+    // A pool of one connection, which the lock takes: the run opens another one outside the pool.
     let pool = pool(&each[4], 1);
     boots(&pool).await;
     FLAT.down(&pool, 0).await.unwrap();
@@ -82,7 +82,7 @@ async fn prismas_folder_goes_up_and_down_and_up() {
     assert_eq!(status.to_string().lines().filter(|line| line.ends_with("  applied")).count(), 5);
 }
 
-/// The same files fed to psql, and what pg_dump says of both databases.
+/// The same files are run by psql, and pg_dump prints both databases.
 #[tokio::test]
 async fn prismas_folder_gives_the_schema_that_psql_gives() {
     let server = testing::server().unwrap();
@@ -104,7 +104,7 @@ async fn prismas_folder_gives_the_schema_that_psql_gives() {
         let mut command = std::process::Command::new(&pg_dump);
         let output = command.args(["--schema-only", "-T", "migrate_history*", "-d", url]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        // A key of each dump's own.
+        // Each dump has its own key.
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines()
             .filter(|line| !line.starts_with('\\'))
@@ -154,7 +154,7 @@ async fn a_later_setting_replaces_that_of_the_macro() {
     assert!(database.connect().await.unwrap().query("SELECT 1 FROM public.other", &[]).await.is_ok());
 }
 
-/// There is no runtime here but the one that makes the database, which is gone when the run begins.
+/// The only runtime is the one that creates the database, and it is gone when the run starts.
 #[test]
 fn a_program_without_a_runtime_migrates() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

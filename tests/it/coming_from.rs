@@ -1,11 +1,11 @@
-//! The lines that `docs/coming-from-*.md` puts into a program compile, over a directory of that tool.
+//! The lines that `docs/coming-from-*.md` add to a program compile, over a directory of that tool.
 
 use migrate_tests::rustc;
 use migrate_tests::sets::folder_of;
 use std::path::Path;
 use std::{env, fs};
 
-/// What the lines stand in: what they take from the program that was there before.
+/// The program around the lines: the items of the existing program that they use.
 const BEFORE: &str = "#![allow(unused)]
 #![deny(unused_must_use)]
 mod tracing {
@@ -27,7 +27,7 @@ fn added(page: &str) -> Vec<&str> {
     lines.filter(|line| !line.starts_with("migrate-postgres = ")).collect()
 }
 
-/// Copies a folder and what is in it.
+/// Copies a folder recursively.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {

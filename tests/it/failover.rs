@@ -1,4 +1,4 @@
-//! A primary that goes away in mid-migration, and its standby that takes over.
+//! Failover: a primary that dies during a migration, and the standby that replaces it.
 
 use migrate_postgres::testing::{Server, ShutdownMode};
 use migrate_postgres::{Error, Migrator, Set};
@@ -18,7 +18,7 @@ fn shell(script: &str, arguments: &[&Path]) {
     assert!(status.success(), "{script}");
 }
 
-/// A hot standby that streams from a primary: a copy of its data, with its own settings.
+/// A hot standby that streams from a primary: a copy of its data, with separate settings.
 fn standby_of(primary: &Server) -> Server {
     let standby = Server::start().unwrap();
     standby.stop(ShutdownMode::Fast).unwrap();
@@ -41,12 +41,12 @@ fn standby_of(primary: &Server) -> Server {
     standby
 }
 
-/// Both servers, whichever takes writes.
+/// Both servers; the writable one is used.
 fn either(primary: &Server, standby: &Server, database: &str) -> Config {
     let mut config = primary.config(database);
     let other = standby.config(database);
     let Host::Unix(socket) = &other.get_hosts()[0] else { panic!("not a Unix socket") };
-    // A port for each host: the first one is there already.
+    // One port per host; the first is already set.
     config.host_path(socket).port(standby.port());
     config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     config
@@ -84,7 +84,7 @@ async fn the_standby_that_takes_over_gets_the_rest_of_the_migrations() {
     let both = either(&primary, &standby, database.name());
     migrator.run(&both).await.unwrap();
 
-    // A standby that has caught up is a good place to boot, and none to migrate.
+    // A boot works on a standby that has caught up; a migration does not.
     let client = connect(&primary.config(database.name())).await;
     let caught_up =
         "SELECT count(*) = 1 AND bool_and(replay_lsn = pg_current_wal_lsn()) FROM pg_stat_replication";
@@ -105,7 +105,8 @@ async fn the_standby_that_takes_over_gets_the_rest_of_the_migrations() {
     let promoted = connect(&there).await;
     promoted.query_one("SELECT pg_promote()", &[]).await.unwrap();
     until(&promoted, "SELECT NOT pg_is_in_recovery()").await;
-    // What the script sleeps by is now a function that does not: the primary would have been asleep for a minute.
+    // The function that the script sleeps with now returns at once; on the primary it would have slept for a
+    // minute.
     promoted
         .batch_execute("CREATE FUNCTION public.pg_sleep(int) RETURNS void LANGUAGE sql AS ''")
         .await

@@ -1,4 +1,4 @@
-//! Keeping another tool's table as the history: its rows count, and those written to it are as the tool writes them.
+//! Another tool's table as the history: its rows count, and new rows have the tool's own format.
 
 use migrate_core::history::foreign::{refinery, sqlx};
 use migrate_postgres::testing::{self, Database};
@@ -25,7 +25,7 @@ async fn one<T: for<'r> tokio_postgres::types::FromSql<'r>>(client: &Client, sql
     client.query_one(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
 }
 
-/// A migrator of files, with the history of a tool.
+/// A migrator of files, with a tool's history.
 fn migrator_of(files: &[(&str, &str)], kept: ForeignTable) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap()).foreign_history(kept)
 }
@@ -286,8 +286,8 @@ async fn sixteen_replicas_apply_once() {
 const CONCURRENTLY: &str = "CREATE INDEX CONCURRENTLY users_id ON users (id);\n\
                             CREATE UNIQUE INDEX CONCURRENTLY posts_id ON posts (id);\n";
 
-/// How many migrations are under way or interrupted: in the tool's own table, where it takes them for failed ones, or in the table
-/// of checkpoints beside it.
+/// The number of migrations in progress or interrupted: in the tool's own table, where the tool considers
+/// them failed, or in the table of checkpoints beside it.
 fn open(tool: Tool) -> String {
     match tool {
         Tool::Prisma => {
@@ -327,7 +327,7 @@ async fn a_script_that_was_stopped_between_its_statements_goes_on_there() {
     }
 }
 
-/// No tool's table has a place for it: while it is under way the tool's row stays.
+/// No tool's table has a column for it: during the attempt the tool's row stays.
 #[tokio::test]
 async fn a_revert_that_was_stopped_between_its_statements_goes_on_there_or_is_settled() {
     let down = "DROP INDEX CONCURRENTLY i; DROP INDEX CONCURRENTLY nosuch;";

@@ -1,10 +1,11 @@
-//! goose sends what stands between `StatementBegin` and `StatementEnd`, with a semicolon or without; so does this library.
+//! goose sends the text between `StatementBegin` and `StatementEnd`, with or without a semicolon; so does
+//! this library.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
 use migrate_tests::sets::folder_of;
 
-/// Blocks as many projects have them: no semicolon stands at the end of one.
+/// Blocks as in many projects: without a semicolon at the end.
 const BLOCKS: &str = "-- +goose Up
 CREATE TABLE users (name text, seen int DEFAULT 0);
 -- +goose StatementBegin
@@ -49,7 +50,7 @@ async fn a_block_without_a_semicolon_is_a_statement() {
     }
 }
 
-/// A release that does not have the migration takes it back with the text that the history kept.
+/// A release that does not have the migration reverts it with the text stored in the history.
 #[tokio::test]
 async fn what_the_history_kept_of_such_a_file_is_divided_as_the_file_was() {
     let database = database().await;
@@ -69,7 +70,7 @@ async fn an_error_behind_such_a_block_has_its_place_in_the_file() {
     }
 }
 
-/// goose would send it cut in two, which the server refuses.
+/// goose would cut it in two, which the server refuses.
 #[test]
 fn a_block_that_ends_within_a_statement_is_an_error_of_the_build() {
     for (body, expected) in [
@@ -91,7 +92,7 @@ async fn rows(database: &Database) -> Vec<i32> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// goose sends each statement by itself: the first COMMIT ends the transaction that it has begun, and there is none behind it.
+/// goose sends each statement separately: the first COMMIT ends its transaction, and none is open afterwards.
 #[tokio::test]
 async fn behind_its_own_commit_each_statement_is_committed_by_itself() {
     let up = |last: &str| {
@@ -118,7 +119,7 @@ async fn behind_its_own_commit_each_statement_is_committed_by_itself() {
     }
 }
 
-/// What stands before the COMMIT is one transaction, also where something behind it refuses one.
+/// The statements before the COMMIT are one transaction, even if a later statement refuses one.
 #[tokio::test]
 async fn before_its_own_commit_all_statements_are_one_transaction() {
     let database = database().await;

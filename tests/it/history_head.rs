@@ -1,4 +1,4 @@
-//! The head table: a boot believes it, and it is never wrong, whatever is done to the history by hand.
+//! The head table: a boot trusts it, and it stays correct even if the history is edited by hand.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Migrator};
@@ -13,7 +13,7 @@ async fn database() -> (Database, Client) {
     (database, client)
 }
 
-/// Migrations that can be applied to a database that has them already.
+/// Migrations that can be applied to a database that already has them.
 fn repeatable(count: usize) -> Migrator {
     let scripts = (1..=count).map(|n| {
         Scripts::up(n, format!("CREATE TABLE IF NOT EXISTS t{n} (); ")).down(format!("DROP TABLE t{n}"))
@@ -21,7 +21,7 @@ fn repeatable(count: usize) -> Migrator {
     Migrator::new(set("default", scripts))
 }
 
-/// A boot that finds nothing to do, with one query.
+/// A boot that finds nothing to do with one query.
 async fn assert_at_rest(migrator: &Migrator, database: &Config) {
     assert_eq!(boot(migrator, database).await, (1, 0));
 }
@@ -73,14 +73,14 @@ async fn a_history_that_is_dropped_takes_its_head_along() {
     assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 3);
     assert_eq!(fault(&client).await, None);
     assert_at_rest(&migrator, &database.config()).await;
-    // Another table of the name, with the old head beside it.
+    // Another table with this name, beside the old head.
     client
         .batch_execute(
             "ALTER TABLE migrate_history RENAME TO old; CREATE TABLE migrate_history (LIKE old INCLUDING ALL)",
         )
         .await
         .unwrap();
-    // The old one is still known for one of ours, until its comment is gone.
+    // The old table still counts as ours until its comment is removed.
     assert!(matches!(migrator.run(&client).await, Err(Error::OtherSchema { .. })));
     client.batch_execute("COMMENT ON TABLE old IS NULL").await.unwrap();
     let (queries, steps) = boot(&migrator, &database.config()).await;
@@ -96,7 +96,7 @@ async fn a_head_that_is_dropped_is_made_again_by_the_next_run_that_writes() {
     assert_eq!(repeatable(4).run(database.url()).await.unwrap().steps.len(), 1);
     assert_at_rest(&repeatable(4), &database.config()).await;
     assert_at_rest(&repeatable(3), &database.config()).await;
-    // A run of several steps, too.
+    // So does a run of several steps.
     client.batch_execute("DROP TABLE migrate_history_head").await.unwrap();
     assert_eq!(repeatable(6).run(database.url()).await.unwrap().steps.len(), 2);
     assert_at_rest(&repeatable(6), &database.config()).await;
@@ -127,7 +127,7 @@ async fn a_failed_run_leaves_a_head_for_the_release_before_it() {
     scripts("SELECT 1 / 0").run(database.url()).await.unwrap_err();
     assert_eq!(fault(&client).await, None);
     assert_at_rest(&repeatable(2), &database.config()).await;
-    // Interrupted in the middle of a script: only the history tells of that.
+    // Interrupted in the middle of a script: only the history shows that.
     let half = "CREATE INDEX CONCURRENTLY i ON t1 ((1)); CREATE INDEX CONCURRENTLY j ON nowhere ((1))";
     scripts(half).run(database.url()).await.unwrap_err();
     assert_eq!(head(&client, "default").await.as_deref(), Some(""));
@@ -164,7 +164,7 @@ async fn a_head_further_down_the_search_path_is_not_believed() {
     config.options("-c search_path=app,public");
     let error = migrator.run(&config).await.unwrap_err();
     assert!(matches!(error, migrate_postgres::Error::OtherSchema { .. }), "{error}");
-    // A history that moved to the schema is found there, with its head.
+    // A history that was moved to the schema is found there, with its head.
     client.batch_execute("ALTER TABLE migrate_history SET SCHEMA app").await.unwrap();
     assert_eq!(boot(&migrator, &config).await, (2, 0));
     client.batch_execute("ALTER TABLE migrate_history_head SET SCHEMA app").await.unwrap();
@@ -232,7 +232,7 @@ async fn a_role_without_rights_on_it_looks_at_the_history() {
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
-/// No foreign key holds there.
+/// Foreign keys are not enforced there.
 #[tokio::test]
 async fn rows_that_are_deleted_as_by_a_replica_are_noticed() {
     let (database, client) = database().await;

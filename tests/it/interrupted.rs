@@ -1,4 +1,4 @@
-//! A migration that stopped between its statements is never taken for nothing to do, whoever asks.
+//! A migration that stopped between its statements never counts as done, for any caller.
 
 use migrate_core::Set;
 use migrate_core::plan::Interruption;
@@ -55,7 +55,7 @@ async fn a_half_reverted_migration_is_no_up_to_date_database() {
     reverting(migrator.baseline(url, "2").await);
     assert_eq!(refusal(migrator.verify(url).await).0, "00002_step");
     assert_eq!(refusal(migrator.plan(url).await.map(|steps| steps.steps.len())).0, "00002_step");
-    // `down` goes on where it stopped.
+    // `down` resumes where it stopped.
     database.connect().await.unwrap().batch_execute("CREATE INDEX nosuch ON t (a)").await.unwrap();
     let report = migrator.down(url, Down::all()).await.unwrap();
     assert_eq!(names(&report), ["revert 00002_step", "revert 00001_step"]);
@@ -63,7 +63,7 @@ async fn a_half_reverted_migration_is_no_up_to_date_database() {
     assert_eq!(migrator.run(url).await.unwrap().steps.len(), 2);
 }
 
-/// One migration that is half applied: a table, and no index.
+/// One half-applied migration: a table without its index.
 async fn half_applied(database: &Database, version: usize) -> Migrator {
     let up = format!("CREATE TABLE t{version} (a int); CREATE INDEX CONCURRENTLY ON t{version} (nosuch);");
     let first = (1..version)
@@ -83,7 +83,7 @@ async fn a_half_applied_migration_is_not_nothing_to_revert() {
         assert_eq!(refusal(migrator.down(url, extent).await).1, Interruption::Applying);
     }
     assert_eq!(refusal(migrator.redo(url, 1).await).1, Interruption::Applying);
-    // Also in the eyes of a release that never had it, where it is the only one.
+    // Also for a release that does not have it, even if it is the only one.
     let older = Migrator::new(set("default", []));
     assert_eq!(refusal(older.down(url, Down::all()).await).1, Interruption::Applying);
     database.connect().await.unwrap().batch_execute("ALTER TABLE t1 ADD nosuch int").await.unwrap();
@@ -126,7 +126,7 @@ async fn an_older_release_boots_beside_a_newer_ones_half_applied_migration() {
     assert!(!newer.position(database.url()).await.unwrap().is_up_to_date());
 }
 
-/// A run that builds an index, and others that boot meanwhile: what is under way is waited for, not refused.
+/// A run builds an index while others boot: they wait for it, and are not refused.
 #[tokio::test]
 async fn what_is_under_way_is_waited_for() {
     let database = database().await;
@@ -152,7 +152,7 @@ async fn what_is_under_way_is_waited_for() {
 
 const USERS: &str = "CREATE TABLE users (id int, email text);";
 
-/// The first migration makes a table, the second is this one.
+/// The first migration creates a table, the second is this one.
 fn second(up: &str) -> Migrator {
     migrator([Scripts::up(1, USERS), Scripts::up(2, up)])
 }
@@ -167,9 +167,9 @@ async fn indexes(database: &Database) -> String {
 async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
     let ok = "CREATE INDEX CONCURRENTLY i ON users (id);";
     for (wrong, right, expected) in [
-        // The only statement.
+        // The only statement is edited.
         ("CREATE INDEX CONCURRENTLY i ON user_s (id);".to_owned(), ok.to_owned(), "i"),
-        // The second one; the first one has other comments now, and is not run again.
+        // The second statement is edited. The first one's comments have changed, and it is not run again.
         (
             format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"),
             format!(
@@ -177,15 +177,15 @@ async fn a_corrected_script_goes_on_where_the_wrong_one_failed() {
             ),
             "i j k",
         ),
-        // What failed is left out.
+        // The failed statement is removed.
         (format!("{ok} CREATE INDEX CONCURRENTLY j ON users (emial);"), ok.to_owned(), "i"),
-        // Nothing was done, so it may as well run in a transaction now.
+        // Nothing was done, so it may run in a transaction now.
         (
             "CREATE INDEX CONCURRENTLY i ON users (ID_);".to_owned(),
             "CREATE INDEX i ON users (id);".to_owned(),
             "i",
         ),
-        // An index that failed when it was built is there, and INVALID.
+        // An index whose build failed exists, and is INVALID.
         (
             "INSERT INTO users VALUES (1), (1); CREATE UNIQUE INDEX CONCURRENTLY i ON users (id);".to_owned(),
             format!("INSERT INTO users VALUES (1), (1); {ok}"),
@@ -250,7 +250,7 @@ async fn a_script_that_was_edited_in_what_is_done_does_not_go_on() {
     second(&format!("{done} {wrong}")).run(database.url()).await.unwrap_err();
     for edited in [
         format!("{} {wrong}", done.replace("(id)", "(email)")),
-        // Of a secret nobody can tell whether it is the same.
+        // For a secret, equality is unknown.
         format!("{done} CREATE INDEX CONCURRENTLY j ON users (email);"),
         "CREATE INDEX CONCURRENTLY i ON users (id);".to_owned(),
         "CREATE INDEX i ON users (id);".to_owned(),
@@ -261,7 +261,7 @@ async fn a_script_that_was_edited_in_what_is_done_does_not_go_on() {
     assert_eq!(indexes(&database).await, "i");
 }
 
-/// The rows of the history, with what tells one attempt from another.
+/// The rows of the history, with the columns that distinguish attempts.
 async fn rows(database: &Database) -> Vec<String> {
     let sql = "SELECT concat_ws(' ', seq, action, outcome, nullif(application_name, ''), \
                  CASE WHEN live THEN 'live' END, 'at ' || checkpoint, 'reached ' || reached, 'after ' || continues, reason) \
@@ -270,7 +270,7 @@ async fn rows(database: &Database) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// What a row says that is no state.
+/// The columns of a row that are not its state.
 async fn record(database: &Database, row: i64) -> String {
     let sql = "SELECT (to_jsonb(h) - 'live' - 'checkpoint' - 'reached')::text FROM migrate_history h WHERE seq = $1";
     database.connect().await.unwrap().query_one(sql, &[&row]).await.unwrap().get(0)
@@ -299,7 +299,7 @@ async fn each_attempt_and_each_settlement_is_a_row_that_stays_as_it_is() {
             "3 rewind done ops live at 1 after 2 seen to"
         ]
     );
-    // One more that fails, and one that goes well.
+    // One more that fails, and one that succeeds.
     migrator.run(&as_application("deploy")).await.unwrap_err();
     database.connect().await.unwrap().batch_execute("CREATE TABLE later (id int)").await.unwrap();
     migrator.run(&as_application("again")).await.unwrap();
@@ -324,7 +324,7 @@ async fn each_attempt_and_each_settlement_is_a_row_that_stays_as_it_is() {
     assert_eq!(continues, [None, None, Some(2), Some(3), Some(4)]);
 }
 
-/// A run that is killed: by its process, which is gone with its connections.
+/// A run that is killed: its process is gone, with its connections.
 async fn killed(database: &Database, migrator: &Migrator) {
     let (run, config) = (migrator.clone(), database.config());
     let run = tokio::spawn(async move { run.run(&config).await });
@@ -362,7 +362,7 @@ async fn an_attempt_that_never_ended_is_recorded_by_the_next_run() {
         let begun = rows(&database).await;
         assert!(begun.len() == 2 && begun[1].starts_with("2 apply unfinished"), "{begun:?}");
         let outcome = match second(quick).run(database.url()).await {
-            // In what may be done, the script was edited.
+            // Within the permitted range, the script was edited.
             Err(Error::Refused(Refused::Interrupted { .. })) => {
                 second(slow).resolve(database.url(), "2", Resolution::Reverted, "looked").await.unwrap();
                 second(quick).run(database.url()).await
@@ -377,7 +377,7 @@ async fn an_attempt_that_never_ended_is_recorded_by_the_next_run() {
     }
 }
 
-/// The last row is of an attempt that never ended, and something else is to be recorded.
+/// The last row belongs to an attempt that never ended, and something else is to be recorded.
 #[tokio::test]
 async fn an_attempt_that_never_ended_is_recorded_whatever_comes_next() {
     let slow = second("SELECT pg_sleep(600);");
@@ -394,8 +394,8 @@ async fn an_attempt_that_never_ended_is_recorded_whatever_comes_next() {
     assert!(rows(&database).await[1].starts_with("2 apply interrupted"));
 }
 
-/// Every run that can't go on with a statement in doubt has a row of its own; that of the attempt in doubt stays as it is, and
-/// shows however many rows come after it.
+/// Every run that stops at a statement in doubt has its own row. The row of the attempt in doubt stays
+/// unchanged, and is shown however many rows follow.
 #[tokio::test]
 async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
     let code = "-- migrate: transaction=none\nSELECT 1; DO $$ BEGIN PERFORM pg_sleep(600); END $$; SELECT 2;";
@@ -442,7 +442,7 @@ async fn code_that_failed_after_a_commit_leaves_what_the_server_said_in_its_row(
         outcome => panic!("{outcome:?}"),
     }
     assert!(attempts[1].took.is_some());
-    // In doubt it stays.
+    // In doubt, it stays.
     match migrator.run(database.url()).await.unwrap_err() {
         Error::Failed(failure) => assert!(matches!(failure.left, Left::InDoubt { .. }), "{failure}"),
         error => panic!("{error}"),
@@ -450,7 +450,7 @@ async fn code_that_failed_after_a_commit_leaves_what_the_server_said_in_its_row(
     assert!(rows(&database).await[2].starts_with("3 apply failed"));
 }
 
-/// A run that has lost its lock, and another one that begins: the second takes the first one's row for one that nobody ends,
+/// A run loses its lock while another one starts: the second assumes that the first one's row is abandoned,
 /// and waits for it.
 #[tokio::test]
 async fn a_run_that_is_still_at_it_is_waited_for_and_not_taken_for_one_that_never_ended() {

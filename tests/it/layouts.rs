@@ -1,4 +1,5 @@
-//! The directories of all tools, run on a server: the fixtures of `fixtures/tools` describe one schema, each as its tool would have it.
+//! The directory layouts of all tools, run on a server. The fixtures in `fixtures/tools` define one schema,
+//! each in its tool's layout.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Down, Error, Migrator, Set, migrate};
@@ -22,7 +23,7 @@ fn migrators() -> [(&'static str, Migrator); 9] {
     ]
 }
 
-/// What there is in the schema, a line each, and the rows of its tables.
+/// The objects in the schema, one per line, and the rows of its tables.
 async fn schema(database: &Database) -> Vec<String> {
     let client = database.connect().await.unwrap();
     let lines = client
@@ -79,7 +80,7 @@ async fn what_a_directory_has_down_scripts_for_is_taken_back() {
                 reverted.unwrap();
                 assert_eq!(schema(&database).await, [""; 0], "{tool}");
             }
-            // Without a down script for all of them nothing is reverted.
+            // If any of them lacks a down script, nothing is reverted.
             _ => {
                 assert!(matches!(reverted, Err(Error::Refused(_))), "{tool}: {reverted:?}");
                 assert!(schema(&database).await.len() > 15, "{tool}");
@@ -112,7 +113,7 @@ async fn a_failure_in_the_second_half_of_a_file_names_its_line_there() {
 #[tokio::test]
 async fn a_half_that_runs_without_a_transaction_is_kept_as_such() {
     let database = database().await;
-    // Nothing but the mark says that these commit.
+    // Only the marker says that these commit.
     let commits = "DO $$ BEGIN CREATE TABLE b (); COMMIT; DROP TABLE b; COMMIT; END $$;";
     let goose = format!("-- +goose NO TRANSACTION\n-- +goose Up\n{commits}\n-- +goose Down\n{commits}\n");
     let older = ("1_a.sql", "-- +goose Up\nCREATE TABLE a ();");
@@ -122,7 +123,7 @@ async fn a_half_that_runs_without_a_transaction_is_kept_as_such() {
     older.down(database.url(), 1).await.unwrap();
 }
 
-/// golang-migrate, sqlx and goose run a file without a statement, and so go up and down past it.
+/// golang-migrate, sqlx and goose accept a file without statements in both directions.
 #[tokio::test]
 async fn scripts_without_a_statement_are_applied_and_reverted_as_their_tool_does() {
     let pairs = [
@@ -145,7 +146,7 @@ async fn scripts_without_a_statement_are_applied_and_reverted_as_their_tool_does
         assert_eq!(migrator().run(database.url()).await.unwrap().steps.len(), 3);
         assert!(migrator().run(database.url()).await.unwrap().is_noop());
         assert_eq!(migrator().down(database.url(), 2).await.unwrap().steps.len(), 2);
-        // An older binary reverts what it never had, by the scripts that the history kept.
+        // An older binary reverts migrations that it does not have, with the scripts stored in the history.
         migrator().run(database.url()).await.unwrap();
         let older = folder_of(&files[..if files.len() == 6 { 2 } else { 1 }]);
         let older = Migrator::new(Set::from_folder(older.path()).unwrap());
@@ -156,7 +157,7 @@ async fn scripts_without_a_statement_are_applied_and_reverted_as_their_tool_does
     }
 }
 
-/// Idempotent scripts beside Prisma's and diesel's folders, which the tools themselves leave alone.
+/// Idempotent scripts beside Prisma's and diesel's folders, which the tools themselves ignore.
 #[tokio::test]
 async fn a_repeatable_script_beside_folders_is_applied_whenever_it_changes() {
     for up in ["migration.sql", "up.sql"] {
@@ -173,7 +174,7 @@ async fn a_repeatable_script_beside_folders_is_applied_whenever_it_changes() {
     }
 }
 
-/// The server decides: what is refused here can't run there, and what runs there is not refused here.
+/// The server decides: scripts refused here fail there, and scripts that run there are not refused here.
 #[tokio::test]
 async fn an_invisible_character_is_refused_only_where_the_server_refuses_it() {
     let database = database().await;
@@ -206,13 +207,13 @@ async fn an_invisible_character_is_refused_only_where_the_server_refuses_it() {
             assert_eq!(code, Some(tokio_postgres::error::SqlState::SYNTAX_ERROR), "{text:?}");
             continue;
         }
-        // `a` is the column of a table that is not there: a name that holds the character, as the server reads it.
+        // `a` is a column of a missing table: a name that contains the character, as the server reads it.
         let is_name = |error: &tokio_postgres::Error| error.code().is_some_and(|code| code.code() != "42601");
         assert!(sent.as_ref().err().is_none_or(is_name), "{text:?}: {sent:?}");
     }
 }
 
-/// The page of each tool shows the three lines of a program that change.
+/// Each tool's page shows the three lines of a program that change.
 #[test]
 fn every_tool_has_a_page_with_the_three_lines_that_change() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

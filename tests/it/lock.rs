@@ -1,4 +1,4 @@
-//! The lock, its loss, and what happens when it fails.
+//! The migration lock: its loss, and failures to get it.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, LockKind, Migrator, Report, Set};
@@ -30,8 +30,8 @@ async fn until(client: &Client, sql: &str) {
     panic!("never came: {sql}");
 }
 
-/// The first run loses its lock while the server works for it, so the second one begins. It must neither do the first
-/// one's work again nor fail over it.
+/// The first run loses its lock while the server works for it, so the second one starts. It must neither
+/// repeat the first one's work nor fail because of it.
 #[tokio::test]
 async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
     let database = database().await;
@@ -47,7 +47,8 @@ async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
     until(&admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database() AND pid <> pg_backend_pid()").await;
     assert_eq!(count(&admin, &format!("SELECT count(pg_terminate_backend(a.pid)) {holder}")).await, 1);
     migrator.run(&database.config()).await.unwrap();
-    // The first one was sent in one message with the second migration, so it may have done both, or lost the second.
+    // The first migration was sent in one message with the second, so it may have committed both, or lost the
+    // second.
     match first.await.unwrap() {
         Ok(_) | Err(Error::LockLost { .. } | Error::Server { .. }) => {}
         Err(other) => panic!("{other}"),
@@ -57,7 +58,7 @@ async fn a_run_whose_lock_was_lost_and_its_successor_apply_everything_once() {
     assert!(migrator.run(&database.config()).await.unwrap().is_noop());
 }
 
-/// Starts a run of one migration that takes long, and waits until the server is at it.
+/// Starts a slow run of one migration, and waits until the server is executing it.
 async fn at_work(migrator: &Migrator, database: &Database) -> (Client, JoinHandle<Result<Report, Error>>) {
     let admin = database.connect().await.unwrap();
     let (run, config) = (migrator.clone(), database.config());
@@ -69,7 +70,8 @@ async fn at_work(migrator: &Migrator, database: &Database) -> (Client, JoinHandl
 const SLEEPERS: &str = "SELECT count(*) FROM pg_stat_activity \
                         WHERE wait_event = 'PgSleep' AND datname = current_database()";
 
-/// The run stopped in the middle of its statement: nothing of it is there, and the server is not at it any more.
+/// The run stopped in the middle of its statement: none of its effects are there, and the server is no longer
+/// executing it.
 async fn stopped_in_the_middle(database: &Database, admin: &Client) {
     until(admin, &format!("SELECT count(*) FROM ({SLEEPERS}) s WHERE s.count = 0")).await;
     let there = "SELECT count(*) FROM pg_class WHERE relname = 'a' AND relnamespace = 'public'::regnamespace";
@@ -97,14 +99,14 @@ async fn a_holder_whose_lease_can_not_be_renewed_stops_in_the_middle() {
     let database = database().await;
     let slow = migrator(SLOW).lock(LockKind::Lease { expiry: Duration::from_secs(3) });
     let (admin, run) = at_work(&slow, &database).await;
-    // Another run's by now, as after a pause of this one's process.
+    // Now another run's, as after a pause of this process.
     admin.batch_execute("UPDATE migrate_lease SET owner = 'another run'").await.unwrap();
     let outcome = run.await.unwrap();
     assert!(matches!(outcome, Err(Error::LockLost { .. })), "{outcome:?}");
     stopped_in_the_middle(&database, &admin).await;
 }
 
-/// A session lock over one connection is given back in every case.
+/// A session lock over one connection is released in every case.
 #[tokio::test]
 async fn a_borrowed_client_is_given_back_as_it_was() {
     let database = database().await;
@@ -127,7 +129,7 @@ async fn a_borrowed_client_is_given_back_as_it_was() {
     assert_eq!(count(&client, locks).await, 0);
 }
 
-/// A run would commit what its owner has begun. It must not, whether it finds a history or none.
+/// A run would commit the owner's open transaction. It must not, with or without a history.
 #[tokio::test]
 async fn a_client_in_a_transaction_of_its_owners_is_left_alone() {
     let database = database().await;

@@ -1,4 +1,4 @@
-//! Statements that wait for a lock on a table: time-outs, retries, and who is in the way.
+//! Statements that wait for a table lock: timeouts, retries, and the blocking session.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Event, MigrationStatus, Migrator, Resolution, Set};
@@ -15,7 +15,7 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// A session that reads a table in a transaction and does not end it.
+/// A session that reads a table in a transaction and stays open.
 async fn reader(database: &Database) -> Client {
     let client = database.connect().await.unwrap();
     client.batch_execute("SET application_name = 'reporting'; BEGIN; SELECT FROM t").await.unwrap();
@@ -32,7 +32,8 @@ async fn who_is_in_the_way_is_named_over_any_number_of_connections() {
     migrator.clone().up_to("1").run(database.url()).await.unwrap();
     let _reader = reader(&database).await;
     let client = database.connect().await.unwrap();
-    // Seen while it waited, then guessed afterwards: over one connection nobody can look meanwhile.
+    // Observed during the wait, then guessed afterwards: over one connection, no other session can observe
+    // it.
     let long = migrator.clone().lock_timeout(Duration::from_millis(1500)).run(database.url()).await;
     let single = migrator.lock_timeout(Duration::from_millis(100)).run(&client).await;
     for outcome in [long, single] {
@@ -70,7 +71,7 @@ async fn a_migration_that_ran_into_a_lock_timeout_is_tried_again_until_the_way_i
     assert!(migrator.run(database.url()).await.unwrap().is_noop());
 }
 
-/// How long the longest of many short reads took while a migration waited behind a long one.
+/// The longest of many short reads while a migration waited behind a long one.
 async fn longest_stall(lock_timeout: Duration) -> Duration {
     let database = database().await;
     let migrator = migrator(ALTER).lock_timeout(lock_timeout).retry_for(Duration::from_secs(60));
@@ -86,7 +87,7 @@ async fn longest_stall(lock_timeout: Duration) -> Duration {
         if begun.elapsed() > Duration::from_secs(4) {
             drop(reader.take());
         }
-        // A read that waits must not keep the test from ending what it waits for.
+        // A waiting read must not prevent the test from ending the read that it waits for.
         let read = short.batch_execute("SELECT FROM t");
         let release = async {
             tokio::time::sleep(Duration::from_secs(4).saturating_sub(begun.elapsed())).await;
@@ -103,7 +104,8 @@ async fn longest_stall(lock_timeout: Duration) -> Duration {
     longest
 }
 
-/// Both are measured side by side, as no time is certain here: what others wait for is our time-out, not the reader.
+/// Both are measured side by side, because absolute times vary. Others wait for our timeout, not for the
+/// reader.
 #[tokio::test]
 async fn others_are_stalled_for_about_the_lock_timeout_and_no_longer() {
     let (ours, without) =
@@ -143,7 +145,7 @@ async fn timeouts_of_the_role_do_not_end_a_migration() {
         .unwrap();
 }
 
-/// PostgreSQL 17 has it: it would end the lock's holder, which idles in a transaction, and the migration.
+/// Since PostgreSQL 17. It would end the lock's holder, which is idle in a transaction, and the migration.
 #[tokio::test]
 async fn a_transaction_timeout_of_the_database_ends_neither_a_migration_nor_the_lock() {
     let server = testing::server().unwrap();
@@ -187,7 +189,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     let state =
         async |migrator: &Migrator, url: &str| migrator.status(url).await.unwrap().rows[1].state.clone();
 
-    // Applied, as it is.
+    // Applied, in its current state.
     let one = database().await;
     broken.run(one.url()).await.unwrap_err();
     assert!(matches!(
@@ -199,7 +201,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     let last = broken.history(one.url()).await.unwrap().pop().unwrap();
     assert_eq!(last.reason.as_deref(), Some("the rest is not needed"));
 
-    // Reverted, after its work was undone: it is pending again, from its first statement.
+    // Reverted, after its effects were undone: it is pending again, from its first statement.
     let two = database().await;
     broken.run(two.url()).await.unwrap_err();
     let error = broken.resolve(two.url(), "2_i", Resolution::Reverted, "not so").await.unwrap_err();
@@ -216,7 +218,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
     assert!(mended.run(two.url()).await.unwrap().is_noop());
 
-    // On from another statement.
+    // Resumed at another statement.
     let three = database().await;
     broken.run(three.url()).await.unwrap_err();
     let client = three.connect().await.unwrap();
@@ -231,7 +233,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     let index = "SELECT count(*) FROM pg_indexes WHERE indexname = 'i'";
     assert_eq!(client.query_one(index, &[]).await.unwrap().get::<_, i64>(0), 1);
 
-    // What is not so is refused; what is so already is no news.
+    // A false claim is refused; a true one changes nothing.
     let error = broken.resolve(three.url(), "1", Resolution::ResumeAt(1), "").await.unwrap_err();
     assert!(error.to_string().contains("was not interrupted: it is applied"), "{error}");
     assert!(broken.resolve(three.url(), "1", Resolution::Applied, "").await.unwrap().is_noop());
@@ -241,7 +243,7 @@ async fn what_was_interrupted_can_be_settled_by_hand() {
     assert!(matches!(state(&broken, three.url()).await, MigrationStatus::Pending { .. }));
 }
 
-/// A prepared transaction has no process, and keeps its locks until somebody ends it by its name.
+/// A prepared transaction has no process, and holds its locks until it is ended by name.
 #[tokio::test]
 async fn a_prepared_transaction_in_the_way_is_named_with_what_ends_it() {
     let server = migrate_postgres::testing::Server::builder()

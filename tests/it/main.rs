@@ -1,6 +1,6 @@
-//! The integration tests, a module for each subject: one program, since it is linked once, shares one server, and has tests to run
-//! while others wait. A program of its own is what owns its process (an allocator, a global recorder, the shared server), loads the
-//! machine, or follows a run by the clock.
+//! The integration tests, one module per subject. They are one program, because that is linked once, shares
+//! one server, and has tests to run while others wait. Tests are a separate program if they own their process
+//! (an allocator, a global recorder, the shared server), load the machine, or follow a run by the clock.
 
 mod adopt;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! Scripts of comments, which do nothing: they are applied, reverted, verified and recorded like any other.
+//! Scripts of comments, which do nothing: they are applied, reverted, verified and recorded like all others.
 
 use migrate_core::plan::Down;
 use migrate_postgres::testing::{self, Database};
@@ -7,9 +7,9 @@ use migrate_postgres::{Action, AttemptOutcome, Migrator, Set, migrate};
 use migrate_tests::proxy::{Cut, Point, Proxy, Side, When};
 use migrate_tests::sets::folder_of;
 
-/// As pocket-id has one for each database that needs nothing: no line ends behind it.
+/// As in pocket-id, for a database that needs no change: without a line feed at the end.
 const NO_OP: &str = "-- No-op on Postgres";
-/// The same in a script that is to run statement by statement.
+/// The same in a script that runs statement by statement.
 const NO_OP_ALONE: &str = "-- migrate: transaction=none\n/* No-op; */ ; -- on Postgres";
 
 async fn database() -> Database {
@@ -20,12 +20,12 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// A migration that does nothing in whatever direction, and has a verify script that does nothing.
+/// A migration that does nothing in either direction, with a verify script that does nothing.
 fn no_op(script: &str) -> Migrator {
     migrator(&[("1_none.up.sql", script), ("1_none.down.sql", script), ("1_none.verify.sql", NO_OP)])
 }
 
-/// The same amid others, in pairs.
+/// The same among others, in pairs.
 fn amid_others(script: &str) -> Migrator {
     migrator(&[
         ("1_users.up.sql", "CREATE TABLE users ()"),
@@ -41,7 +41,7 @@ fn amid_others(script: &str) -> Migrator {
     ])
 }
 
-/// What the history holds: action, outcome, number of statements, and whether the row counts.
+/// The history's rows: action, outcome, number of statements, and if the row counts.
 async fn history(database: &Database) -> Vec<(String, String, i32, bool)> {
     let client = database.connect().await.unwrap();
     let sql = "SELECT action, outcome, statements, live FROM migrate_history ORDER BY seq";
@@ -98,7 +98,8 @@ async fn it_may_be_compiled_into_the_program() {
     assert_eq!(history(&database).await.len(), 2);
 }
 
-/// The numbers of statements in a message count on from script to script: a failure must name its own.
+/// Statement numbers in a message continue from script to script, but a failure must give the number within
+/// its own script.
 #[tokio::test]
 async fn a_failure_beside_it_has_its_own_place() {
     let files =
@@ -134,7 +135,7 @@ async fn the_tables_of_other_tools_keep_it_too() {
     }
 }
 
-/// A run is cut off behind each of its messages in turn.
+/// A run is cut off after each of its messages in turn.
 #[tokio::test]
 async fn a_run_that_was_cut_off_at_it_is_gone_on_with() {
     for script in [NO_OP, NO_OP_ALONE] {

@@ -54,7 +54,7 @@ async fn the_history_keeps_the_scripts_as_they_are_written() {
     let kept = text(&database, "SELECT string_agg(up_sql || coalesce(down_sql, ''), '' ORDER BY seq) FROM one_history.migrate_history").await;
     assert!(kept.starts_with(include_str!("../fixtures/placeholders/0001_users.sql")), "{kept}");
     assert!(!kept.contains("secret"), "{kept}");
-    // Another value is no edit.
+    // Another value is not an edit.
     assert!(tenant("one", "another").run(database.url()).await.unwrap().is_noop());
     let debug = format!("{:?}", tenant("one", "secret"));
     assert!(!debug.contains("secret"), "{debug}");

@@ -1,4 +1,4 @@
-//! Through PgBouncer in transaction mode, where a session is not one.
+//! PgBouncer in transaction mode, where consecutive transactions may use different server sessions.
 
 use migrate_postgres::drift::Comparison;
 use migrate_postgres::testing::Server;
@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// A private server: its folder has to let PgBouncer through.
+/// A private server, because PgBouncer must be able to enter its folder.
 fn server() -> Server {
     Server::start().unwrap()
 }
@@ -48,7 +48,8 @@ async fn effects(server: &Server, database: &str) -> Vec<i32> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// What the pool's server connections are set to: as many transactions at once as there are connections.
+/// The settings of the pool's server connections, read in as many simultaneous transactions as there are
+/// connections.
 async fn pooled_settings(url: &str, connections: usize) -> BTreeSet<Vec<String>> {
     let mut clients = Vec::new();
     for _ in 0..connections {
@@ -80,7 +81,7 @@ async fn nothing_leaks_into_the_pool() {
     let Some(bouncer) = PgBouncer::start(&server, 4).await else { return };
     let database = server.database().await.unwrap();
     let url = bouncer.url(database.name());
-    // Every connection of the pool exists beforehand and is used again.
+    // Every connection of the pool already exists and is reused.
     let before = pooled_settings(&url, 4).await;
     assert_eq!(before.len(), 1);
     let report = migrator(SET).run(&url).await.unwrap();
@@ -88,7 +89,7 @@ async fn nothing_leaks_into_the_pool() {
     assert_eq!(pooled_settings(&url, 4).await, before);
     assert!(migrator(SET).run(&url).await.unwrap().is_noop());
     assert_eq!(effects(&server, database.name()).await, [1, 3, 4]);
-    // Nor by a failure.
+    // Neither does a failure.
     let mut broken = SET.to_vec();
     broken.push(("5_broken.sql", "SET search_path = ''; VACUUM; SELECT 1/0;"));
     migrator(&broken).run(&url).await.unwrap_err();
@@ -97,7 +98,7 @@ async fn nothing_leaks_into_the_pool() {
     assert_eq!(pooled_settings(&url, 4).await, before);
 }
 
-/// A comparison holds a lock beside the database that it makes, or in the one that it is given.
+/// A comparison holds a lock in the temporary database it creates, or in the given one.
 #[tokio::test]
 async fn a_comparison_leaves_no_lock_and_no_setting_in_the_pool() {
     let server = server();
@@ -114,7 +115,7 @@ async fn a_comparison_leaves_no_lock_and_no_setting_in_the_pool() {
     set.run(&urls[0]).await.unwrap();
     let before = [pooled_settings(&urls[0], 3).await, pooled_settings(&urls[1], 3).await];
     for comparison in [Comparison::new(), Comparison::new().scratch(&urls[1])] {
-        // Twice: what the first one has left would be in the way of the second one.
+        // Twice: leftovers of the first comparison would block the second.
         for _ in 0..2 {
             assert!(set.drift(&urls[0], &comparison).await.unwrap().is_none());
         }
@@ -149,7 +150,7 @@ async fn replicas_that_share_a_pool_apply_everything_once() {
     assert_eq!(locks.get::<_, i64>(0), 0);
 }
 
-/// A client that goes away in the middle leaves nothing that the next one trips over.
+/// A client that disconnects in the middle leaves nothing that affects the next one.
 #[tokio::test]
 async fn a_replica_that_is_dropped_in_the_middle_is_followed_by_another() {
     let server = server();
@@ -171,11 +172,11 @@ async fn a_replica_that_is_dropped_in_the_middle_is_followed_by_another() {
     }
 }
 
-/// A client that knows the protocol and nothing else: it shows what PgBouncer does, without a library between.
+/// A minimal protocol client: it shows PgBouncer's behavior without a library in between.
 struct Raw(UnixStream);
 
 impl Raw {
-    /// Logs in; the answer ends with ReadyForQuery.
+    /// Logs in; reads up to ReadyForQuery.
     fn connect(bouncer: &PgBouncer, database: &str) -> Raw {
         let mut raw = Raw(UnixStream::connect(bouncer.socket()).unwrap());
         let startup = format!("\0\u{3}\0\0user\0postgres\0database\0{database}\0\0");
@@ -197,7 +198,7 @@ impl Raw {
         self.0.write_all(&flush).unwrap();
     }
 
-    /// The answer to one message: the tags of its completions.
+    /// Reads the answer to one message; returns its completion tags.
     fn answer(&mut self) -> Vec<String> {
         let mut completions = Vec::new();
         loop {
@@ -215,9 +216,10 @@ impl Raw {
     }
 }
 
-/// What is PgBouncer's own. A client sends two messages in one flush and goes when the first is answered: before 1.21 the server
-/// connection counts as idle then, and the next client gets the answer to the second message in place of its own. A client that
-/// has sent another message after the first answer is not taken for one that is done.
+/// PgBouncer's own behavior. A client sends two messages in one flush and disconnects after the first answer:
+/// before 1.21 the server connection then counts as idle, and the next client gets the answer to the second
+/// message instead of its own. A client that has sent another message after the first answer does not count
+/// as done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pgbouncer_before_1_21_gives_the_answers_of_a_lost_client_to_the_next_one() {
     let server = server();
@@ -237,15 +239,16 @@ async fn pgbouncer_before_1_21_gives_the_answers_of_a_lost_client_to_the_next_on
         let expected = if bouncer.hands_answers_on() && !sends_another { "DO" } else { "SELECT 1" };
         assert_eq!(next.answer(), [expected]);
         drop(next);
-        // What is left of the answers has come by the time that the server has slept.
+        // The remaining answers have arrived by the time the server has slept.
         tokio::time::sleep(Duration::from_millis(1500)).await;
     }
 }
 
-/// A statement that refuses a transaction is sent between settings, in one flush. Whoever gets a server connection when its run is
-/// lost gets none of its answers, however long the statement takes.
+/// A statement that refuses a transaction is sent between settings, in one flush. The client that next gets
+/// the server connection of a lost run gets none of the run's answers, however long the statement takes.
 ///
-/// The setting is none that the server reports: for those PgBouncer sends statements of its own first, which take the answers.
+/// The setting is one that the server does not report: for reported ones PgBouncer first sends its own
+/// statements, which absorb the answers.
 #[tokio::test]
 async fn a_run_that_is_lost_in_a_statement_outside_of_a_transaction_leaves_its_answers_to_nobody() {
     let server = server();
@@ -269,7 +272,7 @@ async fn a_run_that_is_lost_in_a_statement_outside_of_a_transaction_leaves_its_a
     tokio::time::sleep(Duration::from_millis(200)).await;
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
-    // As many at once as there are server connections, so that one of them would get the run's.
+    // As many clients at once as server connections, so that one of them would get the run's.
     let (first, second) = (connect(&url).await, connect(&url).await);
     for client in [&first, &second] {
         client.batch_execute("BEGIN").await.unwrap();
@@ -281,7 +284,7 @@ async fn a_run_that_is_lost_in_a_statement_outside_of_a_transaction_leaves_its_a
         };
         assert_eq!(row.get(0), Some("mine"));
     }
-    // The server has ended what it did for the lost run, as its connection was closed.
+    // The server has ended the lost run's work, because its connection was closed.
     for _ in 0..500 {
         if direct.query_one(asleep, &[]).await.unwrap().get::<_, i64>(0) == 0 {
             return;
@@ -291,7 +294,7 @@ async fn a_run_that_is_lost_in_a_statement_outside_of_a_transaction_leaves_its_a
     panic!("the statement of the lost run goes on");
 }
 
-/// A set of a name of its own, whose work takes a moment.
+/// A set with this name, whose work takes a moment.
 fn set(name: &str) -> Migrator {
     let table = format!("CREATE TABLE {name} (); SELECT pg_sleep(0.05);");
     let index = format!("CREATE INDEX CONCURRENTLY {name}_i ON {name} ((1));");
@@ -299,8 +302,8 @@ fn set(name: &str) -> Migrator {
     Migrator::new(Set::from_folder(folder.path()).unwrap().named(name.to_owned()))
 }
 
-/// Runs replicas of sets at once, behind a pool of so many connections; each run has to succeed, and each migration to be applied
-/// once.
+/// Runs replicas of sets at once, behind a pool with this many connections. Every run must succeed, and every
+/// migration must be applied once.
 async fn crowd(sets: &[&str], replicas: usize, connections: usize) {
     let server = server();
     let Some(bouncer) = PgBouncer::start(&server, connections).await else { return };
@@ -328,7 +331,7 @@ async fn crowd(sets: &[&str], replicas: usize, connections: usize) {
     assert_eq!(client.query_one(locks, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
-/// Each would hold its lock on one of the server connections, and wait for the other one.
+/// Each run would hold its lock on one of the server connections, and wait for the other one.
 #[tokio::test]
 async fn two_sets_behind_a_pool_of_two_connections_are_both_applied() {
     crowd(&["orders", "audit"], 1, 2).await;
@@ -344,7 +347,7 @@ async fn sixty_four_replicas_of_two_sets_behind_a_pool_of_two_connections_all_bo
     crowd(&["orders", "audit"], 64, 2).await;
 }
 
-/// The lock takes the only connection, and no wait gives the run another one.
+/// The lock takes the only connection, and waiting does not give the run another one.
 #[tokio::test]
 async fn behind_a_pool_of_one_connection_a_run_ends_soon_and_says_what_it_takes() {
     let server = server();
@@ -363,7 +366,7 @@ async fn behind_a_pool_of_one_connection_a_run_ends_soon_and_says_what_it_takes(
     assert_eq!(client.query_typed_one(lock, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
-/// Others keep the rest of a pool's connections, as an application's long transactions do.
+/// Other clients hold the rest of a pool's connections, like an application's long transactions.
 #[tokio::test]
 async fn a_pool_whose_connections_others_keep_is_waited_for_as_long_as_for_the_lock() {
     let server = server();
@@ -378,7 +381,7 @@ async fn a_pool_whose_connections_others_keep_is_waited_for_as_long_as_for_the_l
     assert!(matches!(error, Error::NoServerConnection { only_one: false, holds_lock: true, .. }), "{error}");
     assert!(error.to_string().contains("`lock_wait`"), "{error}");
 
-    // A run that waits goes on when the way is free.
+    // A waiting run continues when a connection becomes free.
     let run = tokio::spawn(async move { patient.run(&url).await });
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!run.is_finished());
@@ -386,7 +389,7 @@ async fn a_pool_whose_connections_others_keep_is_waited_for_as_long_as_for_the_l
     assert_eq!(run.await.unwrap().unwrap().steps.len(), 4);
 }
 
-/// Who is in the way of a statement is looked for over a third connection, where there is one.
+/// The blocking session of a statement is looked up over a third connection, if available.
 #[tokio::test]
 async fn a_look_that_gets_no_connection_is_not_tried_again_and_again() {
     let server = server();
@@ -399,7 +402,8 @@ async fn a_look_that_gets_no_connection_is_not_tried_again_and_again() {
     assert_eq!(logins, 3, "one holds the lock, one works, and one has looked:\n{}", bouncer.log());
 }
 
-/// While it waits for another run, a run asks from time to time, and others may have all of the pool's connections by then.
+/// While a run waits for another run it polls, and other clients may hold all of the pool's connections by
+/// then.
 #[tokio::test]
 async fn a_run_that_a_pooler_does_not_answer_waits_no_longer_than_for_the_lock() {
     let server = server();

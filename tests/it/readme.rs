@@ -1,5 +1,5 @@
-//! The README and the guide quote the program's own words, and their links lead somewhere. Their Rust code is compiled by the
-//! documentation tests of `migrate-postgres`.
+//! The README and the guide quote the program's actual output, and their links resolve. `migrate-postgres`'s
+//! doc tests compile their Rust code.
 
 use migrate_postgres::{Migrator, Set, migrate, testing};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::{env, fs, process};
 const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../migrate-postgres/src/guide.rs");
 
-/// A folder that is gone when its test is over.
+/// A folder, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -34,14 +34,14 @@ fn page(name: &str) -> String {
     fs::read_to_string(docs.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The first block of a language after a phrase.
+/// The first code block of a language after a phrase.
 fn block<'p>(page: &'p str, after: &str, language: &str) -> &'p str {
     let (_, rest) = page.split_once(after).unwrap_or_else(|| panic!("the page does not say: {after}"));
     let (_, rest) = rest.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0
 }
 
-/// Durations differ from run to run.
+/// Durations vary between runs.
 fn without_durations(text: &str) -> String {
     let line = |line: &str| match line.split_once(" applied in ") {
         Some((before, _)) => format!("{before} applied in …"),
@@ -94,7 +94,7 @@ fn a_bad_directory_gives_the_problems_that_the_guide_quotes() {
     let mut text = error.to_string();
     assert_eq!(quoted.len(), 6);
     for line in quoted {
-        // In this order, and each once.
+        // In this order, each exactly once.
         let at = text.find(line).unwrap_or_else(|| panic!("not said any more: {line}\nbut: {error}"));
         text.drain(..at + line.len());
     }
@@ -116,7 +116,7 @@ async fn the_guide_explains_every_column_of_the_history() {
     }
 }
 
-/// rustdoc checks links between items, and not those between files.
+/// rustdoc checks links between items, but not between files.
 #[test]
 fn the_readme_leads_to_every_chapter_and_the_guide_to_no_file() {
     let in_rustdoc = page("readme-links.md");
@@ -166,7 +166,7 @@ fn the_guide_has_a_row_for_every_kind_of_error() {
     }
 }
 
-/// The text of all Rust files below a folder.
+/// The text of all Rust files under a folder.
 fn rust_files(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let texts = entries.map(|path| match path.extension() {
@@ -177,7 +177,7 @@ fn rust_files(folder: &Path) -> String {
     texts.collect()
 }
 
-/// The names of test functions in a text: code that is a sentence.
+/// The names of test functions in a text: inline code that reads as a sentence.
 fn tests_named(text: &str) -> Vec<&str> {
     let is_sentence = |name: &&str| {
         name.matches('_').count() > 2

@@ -1,4 +1,4 @@
-//! Repeatable migrations, and those that replace others, on a server.
+//! Repeatable migrations, and migrations that replace others, on a server.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Down, Error, MigrationStatus, Migrator, Refused, Report, Resolution, Set};
@@ -125,7 +125,7 @@ async fn a_squash_is_run_on_a_fresh_database_and_marked_on_an_old_one() {
         let live: Vec<_> =
             history.iter().filter(|attempt| attempt.live).map(|attempt| attempt.name.as_str()).collect();
         assert_eq!(live, ["V3__both", "V4__tags"]);
-        // The release before, with the files and without the squash, still boots.
+        // The previous release, with the files and without the squash, still boots.
         assert!(migrator(&[USERS, POSTS]).run(old.url()).await.unwrap().is_noop());
     }
 }
@@ -142,7 +142,7 @@ async fn a_database_in_the_midst_of_what_is_replaced_is_finished_or_refused() {
     assert_eq!(run(&database, &all).await, ["V2__posts", "V3__both", "V4__tags"]);
 }
 
-/// Holds a report against the rows that count: how many there are, and which migration is the greatest of them.
+/// Compares a report with the rows that count: their number, and the latest migration.
 #[track_caller]
 fn assert_true(report: &Report, applied: &[String], what: &str) {
     let versioned = applied.iter().rfind(|name| !name.starts_with('R'));
@@ -161,7 +161,7 @@ async fn applied(database: &Database) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Whatever was done, and however it ended.
+/// After every action and outcome.
 #[tokio::test]
 async fn a_report_never_names_a_migration_as_the_last_that_is_not_applied() {
     const UNDO_POSTS: (&str, &str) = ("U2__posts.sql", "DROP TABLE posts;");
@@ -241,6 +241,6 @@ async fn a_report_never_names_a_migration_as_the_last_that_is_not_applied() {
     let url = database.url();
     assert_true(&holed.run(url).await.unwrap(), &applied(&database).await, "without the second");
     assert_true(&filled.run(url).await.unwrap(), &applied(&database).await, "out of order");
-    // Its newer ones were applied in another order than that of their versions.
+    // Its newer migrations were applied in an order other than that of their versions.
     assert_true(&older.run(url).await.unwrap(), &applied(&database).await, "an older release");
 }

@@ -1,4 +1,4 @@
-//! Sets that can be reverted, and sets that only look so.
+//! Round-trip tests of sets that are reversible, and of sets that only seem so.
 
 use migrate_postgres::testing::{
     self, Irreversible, Reversible, ReversibleProblem, RoundTrip, assert_reversible,
@@ -21,7 +21,7 @@ async fn check(round_trip: impl Into<RoundTrip>) -> Reversible {
     report
 }
 
-/// What the test says that asserts it.
+/// The panic message of the assertion.
 async fn panic_of(round_trip: impl Into<RoundTrip> + Send + 'static) -> String {
     let round_trip = round_trip.into();
     let panic =
@@ -39,7 +39,7 @@ async fn a_set_whose_downs_undo_its_ups_is_reversible() {
         ),
         ("CREATE INDEX CONCURRENTLY i ON t (x);", "DROP INDEX CONCURRENTLY i;"),
         ("CREATE SCHEMA s; CREATE VIEW s.v AS SELECT x FROM public.t;", "DROP SCHEMA s CASCADE;"),
-        // It comes back as the last one, and there is no other way.
+        // A recreated column is the last one; PostgreSQL offers no other way.
         (
             "ALTER TABLE t DROP m; DROP TYPE mood;",
             "CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD m mood;",
@@ -95,14 +95,14 @@ async fn a_down_that_forgets_an_index_is_named_with_the_index() {
     );
 }
 
-/// Each of these goes wrong in a way of its own.
+/// Each of these migrations fails in a different way.
 fn troubled() -> Set {
     scripts(&[
         ("CREATE TABLE users (id int);", "DROP TABLE users;"),
-        // The type stays, so it can't be made again.
+        // The type is left behind, so it can't be created again.
         ("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE users ADD m mood;", "ALTER TABLE users DROP m;"),
         ("CREATE TABLE a ();", "DROP TABLE a; DROP TABLE nothing;"),
-        // What is committed of it is not there any more when it fails.
+        // Its committed effects are undone when it fails.
         (
             "CREATE INDEX CONCURRENTLY i ON users (id);",
             "DROP INDEX CONCURRENTLY i; DROP INDEX CONCURRENTLY j;",
@@ -144,7 +144,7 @@ async fn all_that_goes_wrong_is_named_and_nothing_ends_the_test() {
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    // What a run would say: of a database that is gone.
+    // The advice of a run would be about a database that no longer exists.
     for advice in ["run again", "revert again", "database: "] {
         assert!(!text.contains(advice), "{advice} in\n{text}");
     }

@@ -1,7 +1,8 @@
-//! The architecture: imports between the rooms of a crate lead one way.
+//! The architecture: imports between a crate's rooms lead only downwards.
 //!
-//! The rooms are the folders of `src`, in the order of `ARCHITECTURE.md`: each may name the ones before it. Every path in the
-//! code counts, in `use` lines and in expressions; comments, texts and unit tests do not.
+//! The rooms are the folders of `src`, in the order of `ARCHITECTURE.md`; each may refer only to the ones
+//! before it. Every path in the code counts, in `use` lines and in expressions; comments, strings and unit
+//! tests do not.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +59,7 @@ fn every_room_is_in_the_plan() {
     }
 }
 
-/// The arrows from a room to one above it: `file -> path`.
+/// The references from a room to one above it: `file -> path`.
 fn arrows_up(source: &str, rooms: &[&str]) -> Vec<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let exports = exports(&source, rooms);
@@ -83,7 +84,7 @@ fn arrows_up(source: &str, rooms: &[&str]) -> Vec<String> {
     up.into_iter().collect()
 }
 
-/// The room of each item that the crate's root gives on.
+/// The room of each item that the crate's root re-exports.
 fn exports(source: &Path, rooms: &[&str]) -> BTreeMap<String, String> {
     let paths = paths(&tokens(&source.join("lib.rs")));
     let own = paths
@@ -102,7 +103,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all.filter(|path| path.extension().is_some_and(|name| name == "rs") && !is_test(path)).collect()
 }
 
-/// The path of a file's module.
+/// The module path of a file.
 fn module(source: &Path, file: &Path) -> Vec<String> {
     let file = file.strip_prefix(source).unwrap().with_extension("");
     let mut path: Vec<String> = file.iter().map(|name| name.to_str().unwrap().to_owned()).collect();
@@ -117,7 +118,7 @@ fn tokens(file: &Path) -> TokenStream {
     text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// A path from the crate's root.
+/// A path, resolved from the crate's root.
 fn absolute(place: &[String], path: &[String]) -> Option<Vec<String>> {
     match path.first()?.as_str() {
         "crate" => Some(path[1..].to_vec()),
@@ -130,7 +131,7 @@ fn absolute(place: &[String], path: &[String]) -> Option<Vec<String>> {
     }
 }
 
-/// All paths of two segments and more, those of `use` trees each to its end. Unit tests are left out.
+/// All paths of two or more segments, with `use` trees expanded. Unit tests are left out.
 fn paths(tokens: &TokenStream) -> Vec<Vec<String>> {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let mut found = Vec::new();
@@ -156,7 +157,7 @@ fn paths(tokens: &TokenStream) -> Vec<Vec<String>> {
     found
 }
 
-/// Whether `#[cfg(test)] mod …` begins here.
+/// True if `#[cfg(test)] mod …` starts here.
 fn is_test_only(tokens: &[TokenTree]) -> bool {
     match tokens {
         [TokenTree::Punct(hash), TokenTree::Group(attribute), TokenTree::Ident(item), ..] => {
@@ -166,7 +167,7 @@ fn is_test_only(tokens: &[TokenTree]) -> bool {
     }
 }
 
-/// Reads the path that begins here, behind `prefix`; how many tokens it takes.
+/// Parses the path that starts here, after `prefix`; returns the number of tokens.
 fn path(tokens: &[TokenTree], prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut path = prefix.to_vec();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Row-level security on the history's table hides rows from those who don't own it.
+//! Row-level security on the history's table hides rows from roles that do not own it.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Migrator, Set};
@@ -11,7 +11,7 @@ fn migrator() -> Migrator {
     Migrator::new(Set::from_folder(folder_of(FILES).path()).unwrap())
 }
 
-/// A database that is migrated by its owner, and a role that may do with it whatever a migrating role has to.
+/// A database migrated by its owner, and a role with every privilege that a migrating role needs.
 async fn migrated(name: &str) -> (Database, Config) {
     let database = testing::server().unwrap().database().await.unwrap();
     migrator().run(database.url()).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so_and_changes_nothing() {
             "{error}"
         );
     }
-    // Neither the lock nor a transaction was left behind.
+    // No lock and no transaction was left behind.
     client.batch_execute("SELECT 1").await.unwrap();
     migrator().run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();

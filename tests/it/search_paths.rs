@@ -1,4 +1,4 @@
-//! A history is found where it is, or not at all: what moves the search path begins no second one.
+//! A history is found in its schema or not at all: a changed search path starts no second one.
 
 use migrate_core::Set;
 use migrate_postgres::testing::{self, Database};
@@ -14,7 +14,7 @@ async fn text(client: &Client, sql: &str) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// The tables of the schemas that are not the server's own, those beside a history left out.
+/// The tables outside the server's own schemas, without those beside a history.
 async fn tables(client: &Client) -> String {
     let sql = "SELECT string_agg(schemaname || '.' || tablename, ' ' ORDER BY schemaname, tablename) FROM pg_tables \
                WHERE schemaname !~ '^(pg_|information_schema)' AND tablename <> 'migrate_history_head'";
@@ -28,7 +28,7 @@ fn two_schemas(error: &Error) -> (&str, &str) {
     }
 }
 
-/// Runs the set, which moves the search path; then no call finds a history to begin.
+/// Runs the set, which changes the search path; afterwards no call starts a new history.
 async fn moves(set: Set, config: &Config, (found, first): (&'static str, &str), admin: &Client) {
     let migrator = Migrator::new(set);
     let count = migrator.set().len();
@@ -105,7 +105,7 @@ async fn a_set_begins_no_history_beside_one_that_only_holds_another_sets_rows() 
     let second = Migrator::new(set("second", [Scripts::up(1, "CREATE TABLE a ()")]));
     assert_eq!(two_schemas(&second.run(&client).await.unwrap_err()), ("public", "app"));
     assert_eq!(tables(&client).await, "public.migrate_history");
-    // Who wants two of them says so.
+    // A user who wants two histories must say so.
     assert_eq!(second.history_schema("app").run(&client).await.unwrap().steps.len(), 1);
     assert_eq!(tables(&client).await, "app.a app.migrate_history public.migrate_history");
 }
@@ -140,7 +140,7 @@ async fn a_role_that_has_lost_its_schema_begins_no_second_history() {
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
-/// Every call is refused, and nothing is made.
+/// Every call is refused, and nothing is created.
 async fn begins_no_other(migrator: &Migrator, database: &Database, (found, first): (&str, &str)) {
     let admin = database.connect().await.unwrap();
     let (before, url) = (tables(&admin).await, database.url());
@@ -171,10 +171,10 @@ async fn a_set_that_has_a_history_in_another_schema_begins_no_second_one_by_the_
     };
     service().history_schema("ops").run(database.url()).await.unwrap();
     begins_no_other(&service(), &database, ("ops", "public")).await;
-    // Nor beside a history that has other sets only.
+    // Nor beside a history that contains only other sets.
     Migrator::new(set("other", [Scripts::up(9, "SELECT 1")])).run(database.url()).await.unwrap();
     begins_no_other(&service(), &database, ("ops", "public")).await;
-    // Who names the schema says which.
+    // A user who names the schema chooses the history.
     assert!(service().history_schema("ops").run(database.url()).await.unwrap().is_noop());
     let own = service().history_schema("public").run(database.url()).await.unwrap_err();
     assert_eq!(own.sqlstate(), Some("42P07"));

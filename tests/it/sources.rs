@@ -1,5 +1,5 @@
-//! A directory gives the same set whichever way it is read: embedded by `migrate!`, read from the folder at run time, or taken from
-//! an `include_dir`.
+//! A directory gives the same set by every way of reading it: embedded by `migrate!`, read from the folder at
+//! run time, or taken from an `include_dir`.
 
 use include_dir::{Dir, include_dir};
 use migrate_core::{Migration, Script, Set};
@@ -15,7 +15,7 @@ fn script(script: &Script) -> String {
     format!("{path} {:?} [{options}] {statements:?} {placeholders:?} {part:?}\n{text}", script.transaction())
 }
 
-/// Everything that a run could look at.
+/// Everything that a run may depend on.
 fn describe(migration: &dyn Migration) -> Vec<String> {
     let version = migration.version();
     let mut lines = vec![
@@ -59,7 +59,7 @@ fn assert_equal_as(embedded: &Set, folder: &str, included: &Dir<'static>, readin
     }
 }
 
-/// A macro can't warn, so the set itself says which file was left alone.
+/// A macro can't emit warnings, so the set itself names the files that were ignored.
 #[test]
 fn what_may_surprise_about_a_folder_is_embedded_with_it() {
     let embedded: Migrator = migrate!("fixtures/prisma");
@@ -185,7 +185,8 @@ fn a_bad_directory_has_the_same_problems_in_all_three_ways() {
     let read = Set::from_folder(&folder).unwrap_err().to_string();
     let parent = format!("{}/", folder.parent().unwrap().display());
     assert_eq!(read.split_once('\n').unwrap().1.replace(&parent, ""), included);
-    // What the macro says is the snapshot of `ui.rs`, where each line of it follows a place in the program.
+    // The macro's output is the snapshot of `ui.rs`, in which each message is followed by its place in the
+    // program.
     let snapshot = include_str!("../ui/many_problems/errors.txt");
     for line in included.lines() {
         assert!(snapshot.contains(line.trim_start()), "{line}");

@@ -1,4 +1,4 @@
-//! TLS, with a certificate of a test's own.
+//! TLS, with a test's own certificates.
 
 use migrate_postgres::testing::{Server, ShutdownMode};
 use migrate_postgres::{Error, Migrator, Set};
@@ -14,7 +14,7 @@ fn migrator() -> Migrator {
     Migrator::new(Set::from_folder(folder_of(&[("1_a.sql", "CREATE TABLE a ();")]).path()).unwrap())
 }
 
-/// Runs a program of the machine's in a folder; `None` where there is none.
+/// Runs a program of the machine in a folder; `None` if it is missing.
 fn run(folder: &Path, program: &str, arguments: &str) -> Option<()> {
     let made = Command::new(program).current_dir(folder).args(arguments.split(' ')).output();
     let Ok(made) = made else {
@@ -25,8 +25,8 @@ fn run(folder: &Path, program: &str, arguments: &str) -> Option<()> {
     Some(())
 }
 
-/// Two authorities, of which `ca` has signed certificates of the server and of a client, and revoked one; and a certificate
-/// that only vouches for itself, as `openssl req -x509` makes it.
+/// Two authorities. One of them, `ca`, has signed certificates of the server and a client, and revoked one.
+/// Also a certificate that only vouches for itself, as `openssl req -x509` makes it.
 fn certificates() -> Option<Folder> {
     let folder = folder_of(&[
         ("san", "subjectAltName=DNS:localhost\n"),
@@ -70,7 +70,7 @@ fn certificates() -> Option<Folder> {
     Some(folder)
 }
 
-/// A server with TLS, which takes connections over TCP to some databases by TLS alone, to others with a client's certificate.
+/// A server with TLS over TCP: some databases require TLS, others a client certificate.
 struct Scene {
     server: Server,
     folder: Folder,
@@ -97,7 +97,7 @@ impl Scene {
         Some(scene)
     }
 
-    /// Restarts the server with a certificate, as its own user's files.
+    /// Restarts the server with a certificate, in files that belong to its user.
     fn use_certificate(&self, name: &str, settings: &str) {
         drop(self.server.stop(ShutdownMode::Fast));
         let data = self.server.socket_dir().unwrap().join("data");
@@ -120,7 +120,7 @@ impl Scene {
         self.server.restart().unwrap();
     }
 
-    /// A URL with `$` for the folder of certificates.
+    /// A URL; `$` stands for the folder of certificates.
     fn url(&self, database: &str, parameters: &str) -> String {
         let host = if parameters.contains("numeric") { "127.0.0.1" } else { "localhost" };
         let folder = self.folder.path().display().to_string();
@@ -128,7 +128,7 @@ impl Scene {
         format!("postgres://postgres@{host}:{}/{database}?{parameters}", self.port)
     }
 
-    /// What comes of connecting: whether it is encrypted, or the error.
+    /// Connects; returns true if the connection is encrypted.
     async fn connect(&self, database: &str, parameters: &str) -> Result<bool, Error> {
         let found = Migrator::new(
             Set::from_folder(
@@ -165,7 +165,7 @@ impl Scene {
 
 fn append(file: &Path, text: &str) {
     let before = std::fs::read_to_string(file).unwrap();
-    // What comes first counts in pg_hba.conf, what comes last in the settings: only lines for TCP are ours.
+    // In pg_hba.conf the first match wins, in the settings the last value: only the TCP lines are ours.
     let kept: String =
         before.lines().filter(|line| !line.starts_with("host")).map(|line| format!("{line}\n")).collect();
     std::fs::write(file, kept + text).unwrap();
@@ -203,10 +203,10 @@ async fn each_sslmode_means_what_it_means_to_libpq() {
         ("server", "sslrootcert=system", UNKNOWN),
         ("server", "sslmode=verify-full", UNKNOWN),
         ("server", "sslmode=disable", "no encryption"),
-        // Its host stands in its common name only.
+        // Its host is only in its common name.
         ("named", "sslmode=verify-full&sslrootcert=$/ca.crt", OK),
         ("named", "sslmode=verify-full&sslrootcert=$/ca.crt&numeric", NAME),
-        // An authority's form, and nobody vouches for it.
+        // It has an authority's form, but no authority signed it.
         ("self", "sslmode=prefer", OK),
         ("self", "sslmode=require", OK),
         ("self", "sslmode=verify-ca&sslrootcert=$/ca.crt", UNKNOWN),
@@ -247,7 +247,7 @@ async fn each_sslmode_means_what_it_means_to_libpq() {
         check(scene.connect("certified", &parameters).await, expected, &parameters);
     }
 
-    // What went wrong with TLS, and not that the server refuses what was tried after it.
+    // The TLS error, not the server's refusal of the attempt that followed.
     scene.use_certificate("server", "ssl_min_protocol_version = 'TLSv1.3'");
     check(scene.connect("encrypted", "ssl_min_protocol_version=TLSv1.3").await, OK, "TLS 1.3");
     let error = scene.connect("encrypted", "ssl_max_protocol_version=TLSv1.2").await.unwrap_err();
@@ -280,7 +280,7 @@ async fn pg_dump_is_told_of_tls_what_the_run_was_told() {
         std::fs::set_permissions(bin.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let database = migrate_postgres::testing::server().unwrap().database().await.unwrap();
-    // A socket knows no TLS, so the run connects; the dump is told all the same.
+    // TLS does not apply to a socket, so the run connects; the dump gets the setting anyway.
     let sign = if database.url().contains('?') { '&' } else { '?' };
     let url = format!(
         "{}{sign}sslmode=verify-full&sslrootcert=/ca.crt&sslcert=/c.crt&sslkey=/c.key&sslcrl=/c.crl\
@@ -303,7 +303,7 @@ async fn pg_dump_is_told_of_tls_what_the_run_was_told() {
     }
 }
 
-/// Runs by itself in a process that trusts the certificate, or does not; does nothing otherwise.
+/// Runs alone in a process that trusts the certificate or does not; does nothing otherwise.
 #[tokio::test]
 async fn a_service_boots_over_tls() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -327,7 +327,7 @@ fn boot(url: &str, home: &Path, trusted: Option<&Path>) -> String {
     String::from_utf8(command.output().unwrap().stderr).unwrap()
 }
 
-/// The files of libpq's in the home, and `SSL_CERT_FILE` for what the system trusts.
+/// libpq's files in the home directory, and `SSL_CERT_FILE` for the system's trust store.
 #[tokio::test]
 async fn who_is_trusted_by_default_stands_in_the_home_or_is_the_systems_to_say() {
     let Some(scene) = Scene::new() else { return };

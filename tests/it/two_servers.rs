@@ -1,4 +1,4 @@
-//! The lock is held where the work is done, or nothing is done.
+//! The lock must be on the server that does the work; otherwise nothing is done.
 
 use migrate_postgres::testing::{self, Server};
 use migrate_postgres::{Error, LockKind, Migrator};
@@ -12,7 +12,7 @@ fn socket(server: &Server) -> PathBuf {
     server.socket_dir().unwrap().join(format!(".s.PGSQL.{}", server.port()))
 }
 
-/// A balancer that sends the first connection to one server, and all others to the other one.
+/// A load balancer that sends the first connection to one server, and all others to another.
 async fn balancer(first: &Server, others: &Server) -> Config {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

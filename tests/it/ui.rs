@@ -1,7 +1,7 @@
-//! What the compiler says of bad input to `migrate!`: each folder of `ui` is a program that does not compile, with a snapshot of
-//! the errors.
+//! Compile errors of `migrate!` for bad input: each folder of `ui` is a program that does not compile, with a
+//! snapshot of the errors.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test it ui` writes the snapshots anew.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test it ui` rewrites the snapshots.
 
 use migrate_tests::rustc;
 use std::path::{Path, PathBuf};

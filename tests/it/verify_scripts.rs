@@ -1,4 +1,4 @@
-//! Verify scripts run under their own options, and a refutation says what the database holds.
+//! Verify scripts run under their own options, and a refutation states the contents of the database.
 
 use migrate_core::advice::Left;
 use migrate_postgres::testing::{self, Database};

@@ -1,4 +1,4 @@
-//! What goes over the wire: a boot with nothing pending is one query, and a run is few.
+//! Traffic on the wire: a boot with nothing pending takes one query, and a run takes few.
 
 use deadpool_postgres::{Manager, Pool};
 use migrate_core::plan::To;
@@ -21,7 +21,7 @@ async fn wired() -> Wired {
 }
 
 impl Wired {
-    /// A client through the proxy, with the wire's record empty.
+    /// A client through the proxy, with an empty record.
     async fn client(&self) -> Client {
         let (client, connection) = self.proxy.config().connect(NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -34,7 +34,7 @@ impl Wired {
     }
 }
 
-/// A set that is applied already, without the time that applying it takes.
+/// A set that counts as applied, without the time to apply it.
 async fn applied(database: &Database, count: usize) -> Migrator {
     let set = tables(count);
     let last = set.last_version().unwrap().to_string();
@@ -56,7 +56,8 @@ fn assert_one_query(connection: &Connection) {
     }
 }
 
-/// No statement or portal has a name: behind a transaction pooler the next query may meet another server process.
+/// Statements and portals are unnamed: behind a transaction pooler, the next query may reach another server
+/// process.
 fn assert_unnamed(connections: &[Connection]) {
     for message in connections.iter().flat_map(|connection| &connection.messages) {
         assert!(!message.is_named(), "{message:?}");
@@ -89,7 +90,7 @@ async fn a_boot_with_nothing_pending_is_one_query_whatever_the_set_and_the_targe
             boots_with_one_query(&migrator, proxy, &proxy.config()).await,
         ]);
     }
-    // Names have some digits more in a large set, and some of them come with the answer.
+    // A large set's names have more digits, and some of them are in the answer.
     let most = received[0] + 50;
     assert!(received.iter().all(|bytes| *bytes <= most), "bytes received grow: {received:?}");
 }
@@ -126,15 +127,15 @@ async fn a_role_that_may_only_read_the_history_boots_with_one_query() {
     let mut config = wired.proxy.config();
     config.user(&role).password("reader");
     boots_with_one_query(&migrator, &wired.proxy, &config).await;
-    // It may read nothing else, and write nothing at all.
+    // It may read nothing else, and write nothing.
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     assert!(client.batch_execute("DELETE FROM migrate_history").await.is_err());
     admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
-/// The server tells of an error at once, and that it is ready a moment later. What is sent in between PgBouncer before 1.21 takes
-/// for answered, and gives its answer to another client when this one is lost.
+/// The server reports an error at once, and ReadyForQuery a moment later. PgBouncer before 1.21 considers a
+/// message sent in between answered, and gives its answer to another client if this one is lost.
 #[tokio::test]
 async fn what_follows_an_error_is_sent_when_the_server_is_ready_for_it() {
     let (counted, held) = (wired().await, wired().await);
@@ -147,7 +148,7 @@ async fn what_follows_an_error_is_sent_when_the_server_is_ready_for_it() {
     let url = held.proxy.url();
     let run = tokio::spawn(async move { migrator.run(&url).await });
     held.proxy.held().await;
-    // Time enough to send something.
+    // Enough time to send something.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let connection = &held.proxy.connections()[0];
     assert!(connection.tags(Side::Server).starts_with("EZ"), "{:?}", connection.messages);
@@ -155,15 +156,15 @@ async fn what_follows_an_error_is_sent_when_the_server_is_ready_for_it() {
     run.abort();
 }
 
-/// How many round trips each connection took, and all of them together.
+/// The number of round trips of each connection, and the total.
 fn round_trips(proxy: &Proxy) -> Vec<usize> {
     let connections = proxy.connections();
     assert_unnamed(&connections);
     connections.iter().map(|connection| connection.round_trips).collect()
 }
 
-/// Looks at the history, takes the lock, and makes the history's table, applies and gives the lock back. With two
-/// connections, the lock is given back by the one that has it.
+/// Reads the history, takes the lock, creates the history's table, applies, and releases the lock. With two
+/// connections, the one that holds the lock releases it.
 #[tokio::test]
 async fn a_first_boot_takes_as_many_round_trips_for_a_hundred_migrations_as_for_one() {
     for count in [1, 100] {
@@ -178,8 +179,8 @@ async fn a_first_boot_takes_as_many_round_trips_for_a_hundred_migrations_as_for_
     }
 }
 
-/// Looks at the history, takes the lock, and applies: that nothing else is applied than the set's beginning is clear from
-/// the history's end.
+/// Reads the history, takes the lock, and applies. The end of the history shows that exactly the beginning of
+/// the set is applied.
 #[tokio::test]
 async fn one_pending_takes_as_many_round_trips_of_a_thousand_migrations_as_of_two() {
     for count in [2, 1_000] {
@@ -197,7 +198,7 @@ async fn one_pending_takes_as_many_round_trips_of_a_thousand_migrations_as_of_tw
     }
 }
 
-/// Migrations of every mode, to go through every verb with.
+/// Migrations of every mode, for every command.
 fn every_mode() -> Set {
     sets::set(
         "modes",
@@ -242,7 +243,7 @@ async fn no_verb_uses_a_named_statement_or_portal() {
     }
 }
 
-/// The round trips and the SQL of one call, which opens one connection at most.
+/// The round trips and the SQL of one call, which opens at most one connection.
 async fn reading<T: Target + ?Sized>(wired: &Wired, target: &T) -> (usize, Vec<String>) {
     let migrator = Migrator::new(tables(3));
     wired.proxy.forget();
@@ -256,7 +257,7 @@ async fn reading<T: Target + ?Sized>(wired: &Wired, target: &T) -> (usize, Vec<S
     (used[0].round_trips, used[0].sql().into_iter().map(str::to_owned).collect())
 }
 
-/// A history with a run under way is read as it was at one moment only if one transaction reads it.
+/// Only a single transaction reads a history consistently while a run is in progress.
 #[tokio::test]
 async fn a_status_is_one_read_only_transaction_of_three_round_trips_at_most() {
     let wired = wired().await;

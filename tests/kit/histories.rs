@@ -1,4 +1,5 @@
-//! Other tools' directories and histories: SQL that makes their tables with the rows that the tools themselves would write.
+//! Other tools' directories and histories: SQL that creates their tables with the rows that the tools
+//! themselves would write.
 
 use crate::sets::{Folder, folder_of};
 use migrate_postgres::testing::{self, Database};
@@ -14,18 +15,19 @@ pub const POSTS: &str = "CREATE TABLE posts (id bigint);\n";
 /// The third migration, which the tool has not applied.
 pub const TAGS: &str = "CREATE TABLE tags (id bigint);\n";
 
-/// A tool's directory, and SQL that makes its history with the first two migrations applied, exactly as the tool does.
+/// A tool's directory, and SQL that creates its history with the first two migrations applied, exactly as the
+/// tool does.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// The tool.
     pub tool: Tool,
     /// The files of the three migrations.
     pub files: [&'static str; 3],
-    /// SQL that makes its history.
+    /// SQL that creates its history.
     pub history: &'static str,
 }
 
-/// The time that all histories below give for their first migration, where they give one.
+/// The time of the first migration in all histories below that record times.
 pub const FIRST: Duration = Duration::from_secs(1_767_607_200);
 
 /// Prisma.
@@ -168,7 +170,7 @@ impl Case {
     ///
     /// # Panics
     ///
-    /// When it can't be written.
+    /// If it can't be written.
     pub fn folder(&self, texts: [&str; 3]) -> Folder {
         let halves = |text: &str| match self.tool {
             Tool::Goose => format!("-- +goose Up\n{text}-- +goose Down\n"),
@@ -183,7 +185,7 @@ impl Case {
     ///
     /// # Panics
     ///
-    /// When they are no migrations.
+    /// If they are not valid migrations.
     pub fn migrator_of(&self, texts: [&str; 3]) -> Migrator {
         Migrator::new(Set::from_folder(self.folder(texts).path()).expect("migrations")).program("app 2.0")
     }
@@ -209,7 +211,7 @@ impl Case {
     ///
     /// # Panics
     ///
-    /// When there is no server.
+    /// If no server is available.
     pub async fn database(&self) -> Database {
         let database = testing::server()
             .expect("a server that answers")
@@ -222,11 +224,11 @@ impl Case {
         database
     }
 
-    /// All of the tool's table, as one text.
+    /// The whole tool's table, as one text.
     ///
     /// # Panics
     ///
-    /// When it is not there.
+    /// If the table does not exist.
     pub async fn rows(&self, client: &Client) -> String {
         let sql = format!(
             "SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM {} t",

@@ -1,24 +1,24 @@
-//! Whether the head table tells what the history does.
+//! Checks that the head table agrees with the history.
 
 use crate::proxy::{Proxy, Side};
 use migrate_postgres::{Error, Migrator, Report};
 use tokio_postgres::{Client, Config, NoTls};
 
-/// How many queries a boot over a connection of its own takes, and how many steps.
+/// The number of queries that a boot over a new connection takes, and its number of steps.
 ///
 /// # Panics
 ///
-/// When it fails.
+/// If it fails.
 pub async fn boot(migrator: &Migrator, database: &Config) -> (usize, usize) {
     let (queries, report) = watched(migrator, database).await;
     (queries, report.unwrap().steps.len())
 }
 
-/// How many queries a run over a connection of its own takes, and its outcome.
+/// The number of queries that a run over a new connection takes, and its outcome.
 ///
 /// # Panics
 ///
-/// When there is no connection.
+/// If it can't connect.
 pub async fn watched(migrator: &Migrator, database: &Config) -> (usize, Result<Report, Error>) {
     let proxy = Proxy::start(database).await;
     let (client, connection) = proxy.config().connect(NoTls).await.unwrap();
@@ -28,12 +28,12 @@ pub async fn watched(migrator: &Migrator, database: &Config) -> (usize, Result<R
     (proxy.connection().tags(Side::Client).matches(['Q', 'S']).count(), report)
 }
 
-/// What is wrong with the head table of the current schema: nothing, if each set's row is empty or tells where the set's
-/// history ends. There may be no such table yet.
+/// The first fault in the current schema's head table: each set's row must be empty or agree with the end of
+/// the set's history. The table may not exist yet.
 ///
 /// # Panics
 ///
-/// When it can't be read.
+/// If it can't be read.
 pub async fn fault(client: &Client) -> Option<String> {
     let there = "SELECT to_regclass('migrate_history_head') IS NOT NULL";
     if !client.query_one(there, &[]).await.expect("a look at the tables").get::<_, bool>(0) {
@@ -50,11 +50,11 @@ pub async fn fault(client: &Client) -> Option<String> {
     client.query_one(faults, &[]).await.expect("both tables are read").get(0)
 }
 
-/// What the head table says of a set, with the separators as `|` and `;`; nothing where it has no row.
+/// A set's row in the head table, with `|` and `;` as separators; none if the set has no row.
 ///
 /// # Panics
 ///
-/// When it can't be read.
+/// If it can't be read.
 pub async fn head(client: &Client, set: &str) -> Option<String> {
     let sql =
         "SELECT translate(head, chr(31) || chr(30), '|;') FROM migrate_history_head WHERE set_name = $1";

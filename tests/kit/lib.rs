@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Shared code of the integration tests.
 
 pub mod histories;
 pub mod history_head;
@@ -7,11 +7,12 @@ pub mod proxy;
 pub mod rustc;
 pub mod sets;
 
-/// Says that a test is left out, since the machine lacks something: the test's own output would not show, since it passes.
+/// Reports on standard error that a test is skipped because the machine lacks something. (The test's own
+/// output would not show, because it passes.)
 ///
 /// # Panics
 ///
-/// When standard error can't be written to.
+/// If standard error can't be written to.
 pub fn skipped(needs: &str) {
     let line = format!("skipped: this test needs {needs}\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes())

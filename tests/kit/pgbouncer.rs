@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode, before a test's server.
+//! A PgBouncer in transaction mode, in front of a test's server.
 
 use migrate_postgres::testing::Server;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -18,12 +18,12 @@ pub struct PgBouncer {
 const PORT: u16 = 6432;
 
 impl PgBouncer {
-    /// Starts one before a server, with so many server connections for each database; none where the machine has no
-    /// PgBouncer, which is then said.
+    /// Starts one in front of a server, with this many server connections per database. If the machine has no
+    /// PgBouncer, reports that and returns none.
     ///
     /// # Panics
     ///
-    /// When it can't be started.
+    /// If it can't be started.
     pub async fn start(server: &Server, pool_size: usize) -> Option<PgBouncer> {
         let Some(binary) = find() else {
             crate::skipped("PgBouncer (apt-get install pgbouncer)");
@@ -48,13 +48,13 @@ impl PgBouncer {
         panic!("PgBouncer does not answer: {}", bouncer.log());
     }
 
-    /// Whether it gives a server connection to another client while the server still works on what a lost one has sent, if that
-    /// one has had an answer outside of a transaction: before 1.21 it kept no account of what is unanswered.
+    /// True if it may give a server connection to another client while the server still works for a lost
+    /// client that has had an answer outside a transaction: before 1.21 it did not track unanswered messages.
     pub fn hands_answers_on(&self) -> bool {
         self.version < (1, 21)
     }
 
-    /// What it has written into its log.
+    /// Its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -64,7 +64,7 @@ impl PgBouncer {
         self.folder.join(format!(".s.PGSQL.{PORT}"))
     }
 
-    /// The way to a database through it.
+    /// The URL of a database through it.
     pub fn url(&self, database: &str) -> String {
         let host = self.folder.to_string_lossy().replace('/', "%2F");
         format!("postgres://postgres@{host}:{PORT}/{database}")
@@ -86,14 +86,14 @@ fn find() -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join("pgbouncer")).find(|file| file.is_file())
 }
 
-/// User and group of `nobody`, when this process is root.
+/// User and group of `nobody`, if this process is root.
 fn unprivileged() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     let me = std::fs::metadata("/proc/self").ok()?;
     (me.uid() == 0).then_some((65534, 65534))
 }
 
-/// Whether it keeps track of prepared statements, as it does since 1.21.
+/// True if it tracks prepared statements, as it does since 1.21.
 fn supports_prepared_statements(version: (u32, u32)) -> bool {
     version >= (1, 21)
 }
@@ -131,7 +131,7 @@ fn make_folder(server: &Server, pool_size: usize, prepared_statements: bool) -> 
             chown(&path, Some(uid), Some(gid)).expect("root can give a file away");
         }
     }
-    // The server's own folder lets only its user in; what leads to its socket has to let PgBouncer through.
+    // Only the server's user may enter the server's folder; the path to its socket must be open to PgBouncer.
     open_to_all(host);
     folder
 }

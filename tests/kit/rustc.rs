@@ -1,16 +1,16 @@
-//! The compiler, called directly with the crate as the running test's own build left it: no second build of the dependencies, and
-//! the migration directories stand beside the programs.
+//! The compiler, called directly with the crate as the running test's build left it: the dependencies are not
+//! built again, and the migration directories are beside the programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// What the compiler says of a program.
+/// The compiler's result for a program.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    /// Whether it compiles.
+    /// True if it compiles.
     pub succeeded: bool,
-    /// Errors and warnings, each with the place in the program that it is shown at; the folder is `$DIR`.
+    /// Errors and warnings, each with its place in the program; the folder is shown as `$DIR`.
     pub errors: String,
 }
 
@@ -18,7 +18,7 @@ pub struct Compiled {
 ///
 /// # Panics
 ///
-/// When there is no compiler, or no library that it takes.
+/// If the compiler is missing, or no library works with it.
 pub fn compile(folder: &Path) -> Compiled {
     let program = env::current_exe().expect("a running test");
     let libraries = program.parent().expect("a folder of libraries");
@@ -26,7 +26,7 @@ pub fn compile(folder: &Path) -> Compiled {
         let output = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
             .args([
                 "--edition=2024",
-                // Else `#[test]` functions are left out.
+                // Otherwise `#[test]` functions are left out.
                 "--test",
                 "--emit=metadata",
                 "--error-format=short",
@@ -41,7 +41,7 @@ pub fn compile(folder: &Path) -> Compiled {
             .output()
             .expect("a compiler");
         let errors = String::from_utf8(output.stderr).expect("text");
-        // A library of another compiler or of other features, left by an earlier build.
+        // A library of another compiler or with other features, left by an earlier build.
         let is_stale = ["E0460", "E0463", "E0464", "E0514"].iter().any(|code| errors.contains(code));
         if !is_stale {
             let folder = folder.to_str().expect("a path in UTF-8");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -22,11 +22,11 @@ impl Drop for Folder {
     }
 }
 
-/// A folder of the given files: names, with `/` between folders, and texts.
+/// A folder with these files: names, with `/` between folders, and texts.
 ///
 /// # Panics
 ///
-/// When it can't be written.
+/// If it can't be written.
 pub fn folder_of(files: &[(&str, &str)]) -> Folder {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -39,7 +39,7 @@ pub fn folder_of(files: &[(&str, &str)]) -> Folder {
     folder
 }
 
-/// One migration: a version, what it does and how it is undone and looked at.
+/// One migration: a version and its scripts.
 #[derive(Clone, Debug)]
 pub struct Scripts {
     /// The version, a number.
@@ -53,17 +53,17 @@ pub struct Scripts {
 }
 
 impl Scripts {
-    /// A migration that has only an up script.
+    /// A migration with only an up script.
     pub fn up(version: usize, up: impl Into<String>) -> Scripts {
         Scripts { version, up: up.into(), down: None, verify: None }
     }
 
-    /// The same with a down script.
+    /// Adds a down script.
     pub fn down(self, down: impl Into<String>) -> Scripts {
         Scripts { down: Some(down.into()), ..self }
     }
 
-    /// The same with a verify script.
+    /// Adds a verify script.
     pub fn verify(self, verify: impl Into<String>) -> Scripts {
         Scripts { verify: Some(verify.into()), ..self }
     }
@@ -89,13 +89,13 @@ impl Scripts {
 ///
 /// # Panics
 ///
-/// When two have one version, or one is not SQL.
+/// If two have the same version, or one is not SQL.
 pub fn set(name: &'static str, scripts: impl IntoIterator<Item = Scripts>) -> Set {
     let migrations = scripts.into_iter().map(|scripts| Arc::new(scripts.migration()) as Arc<dyn Migration>);
     Set::new(name, migrations.collect()).expect("versions that differ")
 }
 
-/// A set of `count` migrations, each of which makes a small table and can be reverted.
+/// A set of `count` reversible migrations that each create a small table.
 pub fn tables(count: usize) -> Set {
     set(
         "tables",

@@ -1,4 +1,5 @@
-//! `#[migrate_postgres::test]`: the tests of this file are its users, and the processes that run them look at how they end.
+//! `#[migrate_postgres::test]`: the tests of this file use it, and the processes that run them check how they
+//! end.
 
 use crate::process::{Temp, part, say};
 use migrate_postgres::testing::Database;
@@ -55,7 +56,7 @@ async fn a_test_is_given_a_schema(database: &Database, client: Client) {
     assert_eq!(migrations(&client).await, SET.set().len());
 }
 
-/// Not a test but another process's part in them.
+/// Not a test, but another process's part in the tests.
 #[migrate_postgres::test(set = SET)]
 async fn a_test_that_does_as_it_is_told(database: &Database, client: Client) -> Result<(), String> {
     let Some(part) = part() else { return Ok(()) };
@@ -101,7 +102,7 @@ fn a_database_is_gone_after_a_panic_that_was_to_be() {
     assert_eq!(temp.run(TOLD, "pass").said["others"], "");
 }
 
-/// Not a test but another process's part in them.
+/// Not a test, but another process's part in the tests.
 #[migrate_postgres::test(set = SET, schema)]
 async fn a_schema_test_that_does_as_it_is_told(database: &Database, client: Client) {
     let Some(part) = part() else { return };

@@ -1,4 +1,4 @@
-//! The test that fails when a binary's set is not its folder's.
+//! The test that fails if a binary's set differs from its folder.
 
 use migrate_postgres::testing::{CurrentDifference, NotCurrent, check_current};
 use migrate_postgres::{Migrator, Set, migrate};
@@ -15,7 +15,7 @@ mod generated_for_a_release_build {
     migrate_postgres::current_test!(super::SET, "fixtures/flat");
 }
 
-/// A copy of the folder, gone with the value.
+/// A copy of the folder, removed on drop.
 struct Copy(PathBuf);
 
 impl Copy {

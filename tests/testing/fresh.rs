@@ -1,4 +1,4 @@
-//! Databases that are copies of a template, on a server of one process's own.
+//! Databases copied from a template, on a process's own server.
 
 use migrate_postgres::migration::{Script, SqlMigration};
 use migrate_postgres::testing::{Server, TestingError};
@@ -33,7 +33,7 @@ async fn databases(server: &Server, like: &str) -> HashSet<String> {
     connect(server).await.query(sql, &[&like]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// When, and by which session, each migration was applied.
+/// The time of each migration and the session that applied it.
 async fn applied(client: &Client) -> Vec<(String, String)> {
     let sql = "SELECT name, finished_at::text || ' ' || run_id::text FROM migrate_history ORDER BY seq";
     client.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -138,7 +138,7 @@ async fn a_user_who_may_not_create_databases_is_told_how_to() {
 #[tokio::test]
 async fn a_template_that_was_not_used_for_long_is_dropped_with_its_spares_by_the_next_process() {
     let server = Server::start().unwrap();
-    // Each value is what a process has.
+    // Each value stands for a process.
     let one = Server::at(&server.url("postgres")).unwrap();
     drop(one.fresh_database(&SET).await.unwrap());
     drop(one);

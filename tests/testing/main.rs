@@ -1,4 +1,4 @@
-//! Databases and schemas for tests, as their users meet them.
+//! Databases and schemas for tests, from the user's point of view.
 
 mod attribute;
 mod current;

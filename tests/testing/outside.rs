@@ -1,4 +1,4 @@
-//! A crate outside of this workspace that does what the README says.
+//! A crate outside this workspace that follows the README.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::{env, fs};
 
 const README: &str = include_str!("../../README.md");
 
-/// A library beside the README's program: names of this crate beside the language's own.
+/// A library beside the README's program: this crate's names together with the language's own.
 const GLOB: &str = "//! A library.
 
-/// A glob import hides nothing that a service uses.
+/// A glob import shadows nothing that a service uses.
 pub mod glob {
     use migrate_postgres::*;
 
-    /// Shows that it has one.
+    /// Proves that the import works.
     pub struct Boot(pub Migrator);
 
     impl core::fmt::Display for Boot {
@@ -23,7 +23,7 @@ pub mod glob {
     }
 }
 
-/// Outside of tests nothing is left of a test: neither its body nor what it names.
+/// Outside tests nothing of a test is compiled: neither its body nor the items that it names.
 #[migrate_postgres::test(set = only_in_tests::MIGRATIONS)]
 async fn a_test_of_what_only_tests_have(database: &only_in_tests::Database) {
     assert!(!database.name().is_empty());
@@ -37,13 +37,13 @@ mod only_in_tests {
 }
 ";
 
-/// The first block of a language after a phrase.
+/// The first code block of a language after a phrase.
 fn block(after: &str, language: &str) -> &'static str {
     let (_, rest) = README.split_once(after).unwrap();
     rest.split_once(&format!("```{language}\n")).unwrap().1.split_once("```").unwrap().0
 }
 
-/// The crate, with `testing` among the features of its dev-dependencies only.
+/// The crate, with `testing` only among the features of its dev-dependencies.
 fn write_crate(folder: &Path, workspace: &Path) {
     let dependencies = block("## The first service", "toml").replace(
         "migrate-postgres = { version = \"0.1\"",
@@ -52,7 +52,7 @@ fn write_crate(folder: &Path, workspace: &Path) {
     let package =
         "[workspace]\n[package]\nname = \"outside\"\nedition = \"2024\"\n[profile.dev]\ndebug = false\n";
     fs::create_dir_all(folder.join("src")).unwrap();
-    // Of a run before this one.
+    // Left by an earlier run.
     drop(fs::remove_dir_all(folder.join("migrations")));
     fs::create_dir_all(folder.join("migrations")).unwrap();
     fs::write(folder.join("Cargo.toml"), format!("{package}{dependencies}")).unwrap();
@@ -65,7 +65,7 @@ fn write_crate(folder: &Path, workspace: &Path) {
     fs::write(migration, block("The first migration", "sql")).unwrap();
 }
 
-/// What cargo says of the crate, which has to be without warnings.
+/// Runs cargo on the crate, which must compile without warnings.
 fn check(folder: &Path, arguments: &[&str]) {
     let output = Command::new(env!("CARGO"))
         .arg("check")
@@ -82,7 +82,7 @@ fn check(folder: &Path, arguments: &[&str]) {
 
 #[test]
 fn the_readmes_code_builds_in_a_service_that_has_testing_for_its_tests_only() {
-    // Kept from run to run, so that only the first one builds the dependencies.
+    // Kept between runs, so that only the first one builds the dependencies.
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     write_crate(&folder, workspace);

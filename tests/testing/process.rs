@@ -1,4 +1,4 @@
-//! This binary's tests as processes of their own, one for each test, which is what `cargo nextest` makes of them. They share a
+//! This binary's tests as separate processes, one per test, as `cargo nextest` runs them. They share a
 //! temporary folder, and so a server.
 
 use std::collections::HashMap;
@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-/// Which part a process plays. A test run by hand has none.
+/// The part that a process plays. A test that a person starts has none.
 pub(crate) const PART: &str = "MIGRATE_TEST_PART";
 
-/// The part that this process plays in a test of another one.
+/// The part that this process plays in another process's test.
 pub(crate) fn part() -> Option<String> {
     env::var(PART).ok()
 }
 
-/// Tells the other process.
+/// Sends a message to the other process.
 pub(crate) fn say(what: &str, text: &str) {
     eprintln!("{PART} {what}={text}");
 }
 
-/// Waits for what must come to pass, however slow the machine.
+/// Waits for a condition that must become true, however slow the machine.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !holds() {
@@ -31,7 +31,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether the process runs. One that has ended and that nobody has waited for does not.
+/// True if the process runs. A process that has ended but was not reaped does not.
 pub(crate) fn is_alive(pid: &str) -> bool {
     let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -43,7 +43,7 @@ pub(crate) fn kill(pid: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A temporary folder for processes. What runs in it ends with the value.
+/// A temporary folder for processes. Everything that runs in it ends with the value.
 pub(crate) struct Temp(PathBuf);
 
 impl Temp {
@@ -59,7 +59,7 @@ impl Temp {
         &self.0
     }
 
-    /// The command that runs one test of this binary, as `part`.
+    /// The command that runs one test of this binary as `part`.
     pub(crate) fn command(&self, test: &str, part: &str) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command
@@ -102,7 +102,7 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        // A server whose pipe has no name is stopped.
+        // A server whose pipe has no name is being stopped.
         for home in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             drop(fs::remove_file(home.path().join("users")));
         }
@@ -113,7 +113,7 @@ impl Drop for Temp {
     }
 }
 
-/// A test in a process of its own, killed when the value is dropped.
+/// A test in a separate process, killed on drop.
 pub(crate) struct Process {
     process: Child,
     stderr: BufReader<ChildStderr>,
@@ -127,7 +127,7 @@ impl Process {
         Process { process, stderr, heard: String::new() }
     }
 
-    /// Waits for what it says about `what`.
+    /// Waits for its message about `what`.
     pub(crate) fn said(&mut self, what: &str) -> String {
         loop {
             if let Some(text) = words(&self.heard).remove(what) {
@@ -157,7 +157,7 @@ impl Drop for Process {
     }
 }
 
-/// A test that has ended.
+/// A completed test.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,

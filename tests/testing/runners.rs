@@ -1,4 +1,5 @@
-//! The same tests under `cargo nextest`, which gives each a process, and on a server of `DATABASE_URL`.
+//! The same tests under `cargo nextest`, which runs each in its own process, and on a server of
+//! `DATABASE_URL`.
 
 use crate::process::{Process, Temp};
 use migrate_postgres::testing::{Server, TestingError};
@@ -71,7 +72,7 @@ async fn a_user_of_database_url_needs_no_more_than_createdb() {
     assert!(matches!(error, TestingError::NoCreateDb { role } if role == "tester"));
 }
 
-/// The crate's own tests of the attribute, from the binary that is running now: nothing is built.
+/// The crate's own tests of the attribute, from the running binary: nothing is built.
 #[test]
 fn cargo_nextest_runs_each_test_in_a_process_of_its_own_on_one_server() {
     let is_there =
@@ -110,7 +111,7 @@ fn cargo_nextest_runs_each_test_in_a_process_of_its_own_on_one_server() {
     assert_eq!(log.matches("database system is ready").count(), 1, "{log}");
 }
 
-/// What `cargo nextest list --list-type binaries-only --message-format json` would say of this binary.
+/// The output of `cargo nextest list --list-type binaries-only --message-format json` for this binary.
 fn binaries_metadata() -> String {
     let binary = env::current_exe().unwrap();
     let deps = binary.parent().unwrap();

@@ -58,7 +58,7 @@ async fn a_set_that_one_transaction_does_not_do_for_is_run_for_each_schema() {
             "ALTER TYPE e ADD VALUE 'b'",
             "INSERT INTO t VALUES ('b')",
         ],
-        // With transactions of their own.
+        // With its own transactions.
         &[
             "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (e e)",
             "ALTER TYPE e ADD VALUE 'b'; COMMIT; INSERT INTO t VALUES ('b')",
@@ -77,17 +77,17 @@ async fn a_set_that_one_transaction_does_not_do_for_is_run_for_each_schema() {
     }
 }
 
-/// The set is run once, for the template; each schema is made by the scripts alone.
+/// The set is run once, for the template; the scripts alone make each schema.
 #[tokio::test]
 async fn scripts_make_in_a_schema_what_they_make_in_a_run() {
     let server = Server::start().unwrap();
     let set = set(&[
         "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (e e); CREATE TABLE log (word text)",
-        // What is added to an enum can be used when it is committed.
+        // A new enum value can be used only after a commit.
         "ALTER TYPE e ADD VALUE 'b'",
         "INSERT INTO t VALUES ('b')",
         "BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE own (); COMMIT;",
-        // What is deferred happens under the settings of its script.
+        // Deferred work happens under its script's settings.
         "CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS
            'BEGIN INSERT INTO log VALUES (current_setting(''app.word'', true)); RETURN NULL; END';
          CREATE CONSTRAINT TRIGGER logged AFTER INSERT ON own DEFERRABLE INITIALLY DEFERRED

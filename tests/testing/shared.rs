@@ -1,4 +1,4 @@
-//! One server and one template for many processes, whatever becomes of them.
+//! One server and one template for many processes, however they end.
 
 use crate::process::{Process, Temp, eventually, is_alive, kill, part, say};
 use migrate_postgres::testing::{self, Server};
@@ -11,14 +11,14 @@ static SET: Migrator = migrate!("fixtures/flat");
 
 const PLAYER: &str = "shared::a_process_with_a_database";
 
-/// Not a test but the other processes' part in them.
+/// Not a test, but the other processes' part in the tests.
 #[tokio::test]
 async fn a_process_with_a_database() {
     let Some(part) = part() else { return };
     let server = testing::shared_server().unwrap_or_else(|error| panic!("{error}"));
     let database = testing::fresh_database(&SET).await.unwrap_or_else(|error| panic!("{error}"));
     let client = database.connect().await.unwrap();
-    // When a migration was applied tells one template from another.
+    // The time at which a migration was applied distinguishes templates.
     let run = client.query_one("SELECT DISTINCT run_id::text FROM migrate_history", &[]).await.unwrap();
     say("run", run.get(0));
     say("database", database.name());
@@ -33,7 +33,7 @@ async fn a_process_with_a_database() {
     }
 }
 
-/// The databases of tests, but for one.
+/// The databases of tests, except one.
 async fn others(server: &Server, but: &str) -> Vec<String> {
     let (client, connection) = server.config("postgres").connect(NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -87,7 +87,7 @@ fn the_database_of_a_failed_test_is_kept_until_the_test_passes() {
     let url = url.split_whitespace().next().unwrap();
     assert_eq!(applied(url), SET.set().len());
 
-    // Whatever other tests do meanwhile.
+    // Regardless of other tests running in the meantime.
     let database = &failed.said["database"];
     assert!(temp.run("shared::another_process_with_a_database", "end").said["others"].contains(database));
     assert_eq!(applied(url), SET.set().len());
@@ -103,7 +103,7 @@ async fn another_process_with_a_database() {
     }
 }
 
-/// How many migrations the history at a URL has, as a program of others reads it.
+/// The number of migrations in the history at a URL, as another program reads it.
 fn applied(url: &str) -> usize {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

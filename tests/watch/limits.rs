@@ -1,4 +1,4 @@
-//! Migrations and runs that take long: they are told of, and ended at their limits.
+//! Slow migrations and runs: they are reported, and ended at their limits.
 
 use super::{Heard, database, keeper, listening, migrator, until};
 use migrate_postgres::advice::{Cause, Words};
@@ -11,12 +11,12 @@ use std::time::Duration;
 const SLOW: Duration = Duration::from_millis(700);
 const LIMIT: Duration = Duration::from_millis(700);
 
-/// A script of short sleeps, which takes two seconds and more in all.
+/// A script of short sleeps that takes more than two seconds in all.
 fn sleeps(header: &str) -> String {
     format!("{header}\nCREATE TABLE slept ();\n{}", "SELECT pg_sleep(0.3);\n".repeat(8))
 }
 
-/// What was told of as slow.
+/// The activities that were reported as slow.
 async fn told_as_slow(migrator: Migrator, database: &Database) -> Vec<String> {
     let (migrator, mut events) = listening(migrator.slow_after(SLOW));
     migrator.run(database.url()).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_migration_of_short_statements_is_told_of_when_it_takes_long_itself() 
     for header in ["", "-- migrate: transaction=none"] {
         let files = [("1_a.sql", &*sleeps(header))];
         let slow = told_as_slow(migrator(&files), &database().await).await;
-        // On a busy machine other things are slow, too.
+        // On a busy machine, other activities are slow, too.
         assert!(slow.iter().any(|what| what == "the whole migration, apply 1_a"), "{header}: {slow:?}");
     }
 }
@@ -144,7 +144,7 @@ async fn a_run_that_takes_longer_than_its_limit_ends_with_the_migrations_before(
     assert_eq!(migrator(&files).run(database.url()).await.unwrap().steps.len(), 9 - done);
 }
 
-/// A statement that is too short to meet a timer is not begun once the time is over.
+/// A statement too short to reach a timer is not started once the time is over.
 #[tokio::test]
 async fn no_statement_is_begun_behind_the_limit() {
     let database = database().await;
@@ -169,8 +169,8 @@ async fn a_migration_that_runs_statement_by_statement_stands_at_its_checkpoint()
     assert_eq!(migrator(&files).run(database.url()).await.unwrap().steps.len(), 1);
 }
 
-/// Scripts that a limit reaches in other ways: by a statement alone, under modes or timeouts of their own, and by what is run
-/// around them.
+/// Limits that are reached in other ways: by a single statement, under the script's own modes or timeouts,
+/// and by work outside the script.
 #[tokio::test]
 async fn a_limit_reaches_every_kind_of_script() {
     let long = "SELECT pg_sleep(60)";
@@ -206,7 +206,7 @@ async fn a_limit_reaches_every_kind_of_script() {
     }
 }
 
-/// A timeout of the script's own, or of all, that comes before the limit is no limit.
+/// A timeout that comes before the limit, set by the script or for all scripts, does not count as the limit.
 #[tokio::test]
 async fn a_timeout_is_told_from_a_limit() {
     let advice = "allow the statement more time (`-- migrate: statement_timeout=…` at the top of its script)";
@@ -252,7 +252,7 @@ async fn a_cancel_of_another_session_is_told_from_a_timeout_and_from_a_limit() {
     }
 }
 
-/// A limit leaves no time for retries, and the error names both what is in the way and the limit.
+/// A limit leaves no time for retries, and the error names both the blocking session and the limit.
 #[tokio::test]
 async fn a_run_that_waits_for_a_table_ends_at_its_limit() {
     let database = database().await;
@@ -272,7 +272,7 @@ async fn a_run_that_waits_for_a_table_ends_at_its_limit() {
     assert!(text.contains("\nnext: allow the run more time (`run_limit`)"), "{text}");
 }
 
-/// Where nothing is limited, nothing is sent for it.
+/// Without limits, no messages are sent for them.
 #[tokio::test]
 async fn without_a_limit_none_is_sent_and_with_one_it_costs_no_round_trip() {
     use migrate_tests::proxy::Proxy;

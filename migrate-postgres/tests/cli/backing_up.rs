@@ -37,7 +37,7 @@ async fn a_run_makes_its_backup_before_it_changes_anything_and_tells_of_it_in_ev
     let told = told + &stage.transcript(&["up --backup backups", "down --yes --backup backups --json"]);
     assert_snapshot("backup_first.txt", &told);
     assert_eq!(dumps(&stage), 4);
-    // The last dump is of before `down`, and the first of before `up`.
+    // The last dump was made before `down`, the first before `up`.
     let last = stage.value("SELECT file FROM migrate_backup ORDER BY made_at DESC LIMIT 1").await;
     let listed = |file: &str| {
         let output = std::process::Command::new("pg_restore").args(["--list", file]).output().unwrap();
@@ -48,7 +48,7 @@ async fn a_run_makes_its_backup_before_it_changes_anything_and_tells_of_it_in_ev
     assert!(!listed(&first).contains(" TABLE public users "));
 }
 
-/// A `pg_dump` that writes something and does not end; its process is in the file `dumping`.
+/// A `pg_dump` that writes something and never ends; its pid is in the file `dumping`.
 const ENDLESS: &str = "#!/bin/sh
 case $1 in --version) echo 'pg_dump (PostgreSQL) 99.1'; exit;; esac
 while [ $# -gt 1 ]; do [ $1 = --file ] && echo half > $2; shift; done

@@ -145,7 +145,7 @@ async fn a_mark_beside_a_failed_attempt_is_not_reverted_unless_it_is_asked_for()
         refused.contains("0001_users was marked as applied") && refused.contains("`--including-marked`"),
         "{refused}"
     );
-    // What was run after it is reverted without it.
+    // A later migration that was run is reverted without it.
     stage.done("up");
     stage.done("down --to 0001 --yes");
     stage.done("up");

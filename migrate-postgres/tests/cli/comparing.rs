@@ -56,7 +56,7 @@ async fn migrations_are_tried_up_down_and_up_again() {
     assert_snapshot("test.txt", &transcript);
 }
 
-/// The scratch database in which a statement with this mark is running.
+/// The scratch database in which a statement with this marker is running.
 async fn scratch_of(stage: &Stage, mark: &str) -> String {
     let sql = format!(
         "SELECT coalesce(max(datname), '') FROM pg_stat_activity WHERE datname LIKE 'migrate_scratch_%' AND query LIKE '%{mark}%'"
@@ -77,7 +77,7 @@ async fn a_command_that_is_ended_or_killed_leaves_no_scratch_database_beyond_the
     let stage = Stage::new(&TABLES).await;
     for signal in ["TERM", "INT", "HUP", "KILL"] {
         let mark = format!("mark {} {signal}", stage.database.name());
-        // Alone in its message, so that its text shows.
+        // Alone in its message, so that its text is visible.
         let slow = format!("VACUUM; DO $$ BEGIN PERFORM pg_sleep(60); /* {mark} */ END $$;");
         stage.write("migrations/0003_slow.up.sql", &slow);
         stage.write("migrations/0003_slow.down.sql", "SELECT 1;");
@@ -131,7 +131,7 @@ async fn a_report_is_written_where_the_drift_is_unknown() {
     assert!(!ran.stderr.contains("run again") && !ran.stderr.contains("continues with it"), "{}", ran.stderr);
 }
 
-/// Roles are everybody's on the server of the tests: theirs have the database's name.
+/// All tests share the server's roles, so each role is named after the database.
 #[cfg(feature = "testing")]
 #[tokio::test]
 async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
@@ -142,7 +142,7 @@ async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
     let down = format!("REVOKE SELECT ON users FROM {role}; DROP ROLE {role};");
     stage.write("migrations/0003_roles.down.sql", &down);
     stage.write("migrations/0004_more.up.sql", "CREATE TABLE more ();");
-    // The role is not there yet, and is none of the scratch database's.
+    // The role does not exist yet, and is not created through the scratch database.
     let there = format!("SELECT count(*)::text FROM pg_roles WHERE rolname = '{role}' AND rolconnlimit = 3");
     assert_eq!(stage.run("test --allow-irreversible 4").code, 0);
     assert_eq!(stage.value(&there).await, "0");
@@ -161,7 +161,7 @@ async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
     client.batch_execute(&down).await.unwrap();
 }
 
-/// Up, down and up again on a scratch database, where code is watched for what it does to roles.
+/// Up, down and up again on a scratch database, where code is monitored for changes to roles.
 #[cfg(feature = "testing")]
 #[tokio::test]
 async fn scripts_with_transactions_of_their_own_pass_test_and_drift() {

@@ -1,4 +1,4 @@
-//! Where the program connects to, and what it never prints.
+//! The program's connection sources, and the secrets that it never prints.
 
 use crate::stage::{Stage, TABLES};
 use tokio_postgres::config::Host;
@@ -88,7 +88,7 @@ async fn a_file_env_names_the_database_where_the_environment_does_not() {
     };
     assert_eq!(run("status").code, 3);
     assert!(run("status --no-dotenv").stderr.contains("no database is given"));
-    // The environment comes first.
+    // The environment has priority.
     let mut command = stage.command("status");
     let ran = stage.ran(&command.env("DATABASE_URL", "postgres://a@127.0.0.1:1/b").output().unwrap());
     assert!(ran.code == 1 && ran.stderr.contains("127.0.0.1:1"), "{ran:?}");

@@ -1,4 +1,4 @@
-//! Edits of what is applied, and versions that two branches have chosen.
+//! Edits to applied migrations, and versions that two branches have chosen.
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
@@ -24,7 +24,7 @@ async fn an_edit_of_the_writing_is_accepted_with_its_reason_and_any_other_by_for
     assert_snapshot("accept.txt", &(writing + &stage.transcript(&lines)));
     let reasons = stage.value("SELECT string_agg(reason, ', ' ORDER BY seq) FROM migrate_history").await;
     assert_eq!(reasons, "formatted, made by hand");
-    // The accepted text is the one that counts from now on.
+    // From now on, the accepted text counts.
     stage.write("migrations/0001_users.up.sql", "CREATE TABLE users (id bigint);");
     assert_eq!(stage.run("up").code, 5);
 }

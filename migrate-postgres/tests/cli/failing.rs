@@ -1,4 +1,4 @@
-//! After a failure: the error, `status` and `resolve` tell the same story.
+//! After a failure, the error, `status` and `resolve` agree.
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{HALF, Stage, TABLES};
@@ -147,7 +147,7 @@ async fn the_table_of_another_tool_can_be_the_history() {
     assert_eq!(stage.run("status").code, 5);
 }
 
-/// The script was edited since, and the next person needs what the server said to the one that failed.
+/// The script was edited since then, and the next person needs the server's message about the failed version.
 #[tokio::test]
 async fn status_shows_the_statement_that_failed_and_all_that_the_server_said() {
     let stage = Stage::new(&TABLES).await;
@@ -165,7 +165,7 @@ async fn status_shows_the_statement_that_failed_and_all_that_the_server_said() {
     assert!(last["detail"].as_str().is_some_and(|detail| detail.contains("already exists")), "{json}");
 }
 
-/// Scripts tell by the exit code whether the server failed or the history is not to be used.
+/// The exit code tells scripts if the server failed or the history is unusable.
 #[tokio::test]
 async fn a_history_that_is_not_to_be_used_is_refused_under_its_own_name() {
     let view = "TRUNCATE migrate_history_head; ALTER TABLE migrate_history RENAME TO there; \
@@ -214,7 +214,7 @@ async fn a_verify_script_that_refutes_its_migration_says_that_it_is_applied() {
     assert_eq!(json["error"]["failure"]["left"]["state"], "applied", "{json}");
 }
 
-/// One outdated repeatable migration is to be applied again: it counts once.
+/// One outdated repeatable migration will be applied again, and counts once.
 #[tokio::test]
 async fn status_and_page_count_alike() {
     let stage =
@@ -227,7 +227,7 @@ async fn status_and_page_count_alike() {
     assert!(said.contains("1 applied, 1 pending"), "{said}");
 }
 
-/// Which `up` drops and builds again itself.
+/// `up` drops and rebuilds it by itself.
 #[tokio::test]
 async fn preflight_leaves_the_invalid_index_of_an_interrupted_migration_to_the_run() {
     let stage = Stage::new(&TABLES).await;

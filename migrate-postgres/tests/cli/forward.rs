@@ -1,4 +1,4 @@
-//! What the commands that go forward, and those that look, print and return.
+//! Output and exit codes of the commands that apply migrations, and of those that only read.
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};

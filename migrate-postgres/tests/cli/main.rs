@@ -1,6 +1,6 @@
 //! The program `migrate`, run as its users run it, against a real server.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test cli` writes the snapshots anew.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test cli` rewrites the snapshots.
 
 mod backing_up;
 mod backward;

@@ -4,7 +4,7 @@ use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
 use std::fs;
 
-/// All files below the folder of the migrations, sorted.
+/// All files below the migrations folder, sorted.
 fn files(stage: &Stage) -> Vec<String> {
     let folder = stage.path().join("migrations");
     let mut names = Vec::new();
@@ -125,20 +125,20 @@ async fn every_command_has_a_help_with_an_example() {
     assert_snapshot("help.txt", &help);
 }
 
-/// The option that a line of a help is about.
+/// The option that a line of help text describes.
 fn option(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let long = line.split_once(", ").filter(|(short, _)| short.len() == 2).map_or(line, |(_, long)| long);
     long.starts_with("--").then(|| long.split([' ', '=', '[']).next().unwrap_or_default())
 }
 
-/// The options that a help shows, in its order.
+/// The options in a help text, in order.
 fn options(help: &str) -> Vec<&str> {
     let (_, sections) = help.split_once("Options:\n").unwrap_or_default();
     sections.lines().filter_map(option).collect()
 }
 
-/// Taken from the help itself, so that no command is left out.
+/// The commands are taken from the help itself, so that none is missed.
 #[tokio::test]
 async fn the_help_of_each_command_lists_the_options_that_apply_to_it_and_no_others() {
     let stage = Stage::new(&[]).await;
@@ -192,7 +192,7 @@ async fn the_layouts_of_other_tools_are_gone_on_with() {
     }
 }
 
-/// A line of a stub with a statement in place of its comment; the marks of other tools stay.
+/// A line of a stub, with a statement in place of its comment; other tools' markers stay.
 fn written(line: &str) -> String {
     let is_comment =
         line.starts_with("-- ") && !line.starts_with("-- +goose") && !line.starts_with("-- migrate:");
@@ -279,7 +279,7 @@ async fn what_may_surprise_about_a_folder_is_shown_before_and_after_a_run() {
     assert_eq!(checked["notes"], serde_json::json!([note]));
 }
 
-/// Both would be waited for: a pipe that no program writes to, and a device without an end.
+/// Reading either would block: a pipe without a writer, and an endless device.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn only_regular_files_are_checked() {
@@ -316,7 +316,7 @@ async fn a_version_of_prismas_is_named_by_its_beginning() {
         status.contains("20260401000000_a  applied") && status.contains("20260402000000_b  pending"),
         "{status}"
     );
-    // Two that begin so: neither is meant.
+    // Two names have this prefix: neither is chosen.
     stage.write("migrations/20260402000000_d/migration.sql", "SELECT 1;");
     assert_eq!(stage.run("up --to 20260402000000").code, 5);
 }

@@ -1,9 +1,10 @@
-//! `plan` and `plan --rehearse`: what is pending would lock, and what it really locks.
+//! `plan` and `plan --rehearse`: the locks that pending migrations would take, and those they really take.
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
 
-/// A migration whose statements lock one table in several ways, one that can't be told, and one outside of transactions.
+/// Migrations whose statements lock a table in several ways, one with unknown locks, and one outside
+/// transactions.
 const PENDING: [(&str, &str); 3] = [
     (
         "0003_wider.up.sql",
@@ -14,7 +15,7 @@ const PENDING: [(&str, &str); 3] = [
     ("0005_index.up.sql", "CREATE INDEX CONCURRENTLY by_author ON tags (author);"),
 ];
 
-/// A stage where the tables are there and the rest is pending.
+/// A stage with the tables applied and the rest pending.
 async fn pending(files: &[(&str, &str)]) -> Stage {
     let stage = Stage::new(&TABLES).await;
     stage.done("up");

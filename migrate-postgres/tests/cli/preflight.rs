@@ -21,7 +21,7 @@ async fn who_holds_a_table_to_be_touched_stops_or_warns_by_the_thresholds() {
     let client = stage.database.connect().await.unwrap();
     client.batch_execute("SET application_name = 'report'; BEGIN; SELECT * FROM users").await.unwrap();
     assert_snapshot("preflight_stop.txt", &stage.transcript(&["preflight"]));
-    // One that works, rather than idles, is long by its age.
+    // A working transaction, unlike an idle one, is long-running only by its age.
     let working = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(600)").await });
     stage.until_asleep().await;
     let warned = stage.done("preflight --long-transaction 1h");

@@ -71,9 +71,9 @@ async fn nothing_is_dropped_under_a_run_of_somebody_else() {
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.stderr.contains("error: another run holds the migration lock"), "{refused:?}");
     assert_eq!(stage.value("SELECT count(*) FROM migrate_history WHERE live").await, "2", "all is there");
-    // It goes on when the other one has ended.
+    // It continues when the other run has ended.
     stage.write("migrations/0003_slow.up.sql", "CREATE TABLE tags (id bigint);");
-    // However long it waits: its sessions do not end meanwhile.
+    // However long it waits, its sessions stay alive.
     let client = stage.database.connect().await.unwrap();
     let database = stage.value("current_database()").await;
     let hurry = format!("ALTER DATABASE {database} SET idle_session_timeout = '1s'");
@@ -103,7 +103,7 @@ async fn a_mark_of_another_database_or_in_a_copy_is_none() {
     admin.batch_execute(&format!("DROP DATABASE {copy}")).await.unwrap();
 }
 
-/// One object of each catalog, at least: in `public`, in a schema of its own, and outside of schemas.
+/// At least one object of each catalog: in `public`, in another schema, and outside schemas.
 const EVERYTHING: &str = "
     CREATE SCHEMA \"Own one\";
     CREATE TABLE \"Own one\".t (id int PRIMARY KEY, b text DEFAULT 'x');
@@ -150,8 +150,8 @@ const EVERYTHING: &str = "
     CREATE EVENT TRIGGER keep ON sql_drop EXECUTE FUNCTION keep();
 ";
 
-/// How many rows each catalog of the database has that initdb did not make: of each catalog that has objects, as the server
-/// lists its catalogs, and of the settings and the comment that belong to a database.
+/// The number of rows in each catalog of the database that initdb did not create. Covers each catalog of
+/// objects that the server lists, and the database's settings and comment.
 async fn made(stage: &Stage) -> Vec<(String, i64)> {
     let client = stage.database.connect().await.unwrap();
     let catalogs = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' \
@@ -160,7 +160,7 @@ async fn made(stage: &Stage) -> Vec<(String, i64)> {
     for row in client.query(catalogs, &[]).await.unwrap() {
         let catalog: String = row.get(0);
         let and = match &*catalog {
-            // The history's own tables, with what belongs to them.
+            // The history's own tables, with their dependent objects.
             "pg_namespace" => " AND nspname <> 'public' AND nspname !~ '^pg_'",
             _ => "",
         };
@@ -202,7 +202,7 @@ async fn whatever_the_server_has_catalogs_for_is_dropped_and_can_be_made_again()
     stage.done("drift");
 }
 
-/// An extension's wrapper stays where another role made the extension, and so takes no server with it.
+/// If another role created the extension, its wrapper stays, so the servers must be dropped separately.
 #[tokio::test]
 async fn a_server_of_a_wrapper_that_stays_is_dropped() {
     let stage = Stage::new(&[(

@@ -1,4 +1,5 @@
-//! The runbook does what it says: every file of the page is written, every command run, and what it prints compared.
+//! The runbook is correct: every file of the page is written, every command is run, and the output is
+//! compared.
 
 use crate::snapshot::normalized;
 use crate::stage::strange_variables;
@@ -9,7 +10,7 @@ use std::{env, fs};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md");
 
-/// What the page calls the folder that it works in.
+/// The page's name for its working folder.
 const FOLDER: &str = "/srv/app";
 
 /// A server with a database `app`, and a folder.
@@ -34,7 +35,7 @@ impl Host {
         fs::write(path, text).unwrap();
     }
 
-    /// Runs a command line as a shell does; what it prints, on both streams.
+    /// Runs a command line as a shell does; returns the output of both streams.
     fn run(&self, line: &str) -> String {
         let programs = Path::new(env!("CARGO_BIN_EXE_migrate")).parent().unwrap().to_owned();
         let path = env::var_os("PATH").unwrap_or_default();
@@ -60,7 +61,7 @@ impl Drop for Host {
     }
 }
 
-/// The page's files and commands in their order; the page as it would be with what was printed.
+/// Plays the page's files and commands in order; returns the page with the actual output.
 fn play(page: &str, host: &Host) -> String {
     let mut played = String::new();
     let (mut block, mut file, mut text) = (None, None, String::new());
@@ -88,7 +89,7 @@ fn play(page: &str, host: &Host) -> String {
     played
 }
 
-/// The file that a line names last: `… in a transaction. ‘migrations/0003_note.up.sql’:`.
+/// The last file name in a line: `… in a transaction. ‘migrations/0003_note.up.sql’:`.
 fn named(line: &str) -> Option<&str> {
     line.split('`').skip(1).step_by(2).filter(|name| name.starts_with("migrations/")).last()
 }

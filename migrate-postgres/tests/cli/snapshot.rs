@@ -1,4 +1,4 @@
-//! Texts that are compared with files.
+//! Comparing texts with snapshot files.
 
 use serde_json::Value;
 use std::path::Path;
@@ -16,7 +16,8 @@ pub(crate) fn assert_snapshot(name: &str, text: &str) {
     assert!(text == expected, "{}\n--- expected\n{expected}--- found\n{text}", path.display());
 }
 
-/// A text without what differs from run to run: times, ages, processes, runs, versions, sizes and names of dumps; and without the blanks that align columns.
+/// A text without the parts that vary between runs: times, ages, processes, runs, versions, sizes and names
+/// of dumps; and without the spaces that align columns.
 pub(crate) fn normalized(text: &str) -> String {
     if let Ok(mut document) = serde_json::from_str::<Value>(text) {
         normalize(&mut document);
@@ -80,7 +81,7 @@ fn word(word: &str) -> String {
     let unit = &bare[number.len()..];
     let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
     let is_time = matches!(bare.len(), 17 | 20) && bare.ends_with('Z') && bare.contains('T');
-    // A run's name, or the beginning of one.
+    // A run's id, or the beginning of one.
     let is_run = (bare.len() == 8 || bare.len() >= 30) && bare.chars().all(|c| c.is_ascii_hexdigit());
     let is_duration = is_number && ["s", "ms", "µs", "ns"].contains(&unit);
     if is_time || is_run || is_duration { format!("…{rest}") } else { word.to_owned() }

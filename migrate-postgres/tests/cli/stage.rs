@@ -1,4 +1,4 @@
-//! A database, a folder of migrations, and the program.
+//! A stage: a database, a folder of migrations, and the program.
 
 use crate::snapshot::normalized;
 use migrate_postgres::testing::{self, Database};
@@ -14,7 +14,7 @@ pub(crate) struct Stage {
     directory: PathBuf,
 }
 
-/// What a call of the program came to.
+/// The result of a call of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -22,7 +22,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Two tables, each with a down script, the first with a verify script.
+/// Two tables, each with a down script; the first with a verify script.
 pub(crate) const TABLES: [(&str, &str); 5] = [
     ("0001_users.up.sql", "CREATE TABLE users (id bigint);"),
     ("0001_users.down.sql", "DROP TABLE users;"),
@@ -31,7 +31,7 @@ pub(crate) const TABLES: [(&str, &str); 5] = [
     ("0002_posts.down.sql", "DROP TABLE posts;"),
 ];
 
-/// A migration that runs statement by statement and fails at its second one.
+/// A migration that runs statement by statement and fails at its second statement.
 pub(crate) const HALF: (&str, &str) = (
     "0003_index.up.sql",
     "CREATE INDEX CONCURRENTLY a ON users (id);\nCREATE INDEX CONCURRENTLY b ON users (nope);\n",
@@ -64,7 +64,7 @@ impl Stage {
         fs::remove_file(self.directory.join(name)).unwrap();
     }
 
-    /// The program with a command line, and nothing of this process's environment that it looks at.
+    /// The program with a command line, without this process's variables that it would read.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
         command.args(words(line)).current_dir(&self.directory).stdin(Stdio::null());
@@ -75,7 +75,7 @@ impl Stage {
         command
     }
 
-    /// What the program is to find in its environment.
+    /// The variables for the program's environment.
     pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
         let home = self.directory.to_str().unwrap().to_owned();
         [("DATABASE_URL", self.database.url().to_owned()), ("HOME", home), ("USER", "ada".to_owned())]
@@ -99,20 +99,20 @@ impl Stage {
         }
     }
 
-    /// A text without the names of this stage.
+    /// Replaces the names of this stage in a text.
     pub(crate) fn without_names(&self, text: &str) -> String {
         let text = text.replace(concat!("migrate ", env!("CARGO_PKG_VERSION")), "migrate $VERSION");
         text.replace(self.database.name(), "$DATABASE").replace(self.directory.to_str().unwrap(), "$DIR")
     }
 
-    /// Runs a command line that has to end well.
+    /// Runs a command line that must succeed.
     pub(crate) fn done(&self, line: &str) -> Ran {
         let ran = self.run(line);
         assert_eq!(ran.code, 0, "{line}: {ran:?}");
         ran
     }
 
-    /// The command lines with what they print and their exit codes.
+    /// The command lines with their output and exit codes.
     pub(crate) fn transcript(&self, lines: &[&str]) -> String {
         lines.iter().map(|line| self.run(line).transcript(line)).collect()
     }
@@ -125,7 +125,7 @@ impl Stage {
         }
     }
 
-    /// Waits until no other session of the database is left.
+    /// Waits until the database has no other session left.
     #[cfg(unix)]
     pub(crate) async fn until_gone(&self) {
         let left = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
@@ -135,7 +135,7 @@ impl Stage {
         }
     }
 
-    /// Sends a signal, a name without SIG, to a program.
+    /// Sends a signal (a name without SIG) to a program.
     #[cfg(unix)]
     pub(crate) fn send(&self, signal: &str, child: &Child) {
         let kill = format!("kill -s {signal} {}", child.id());
@@ -173,12 +173,12 @@ impl Drop for Stage {
     }
 }
 
-/// Variables of this process that the program would look at.
+/// Variables of this process that the program would read.
 pub(crate) fn strange_variables() -> impl Iterator<Item = String> {
     env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PG") || name.ends_with("COLOR"))
 }
 
-/// Words with blanks between, and single quotes around those that have some.
+/// Splits a line into words at spaces; single quotes keep spaces together.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in line.split('\'').enumerate() {

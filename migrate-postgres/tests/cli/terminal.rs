@@ -1,4 +1,4 @@
-//! What a terminal of 100 columns shows: borders, colours, and the lines of a run under way.
+//! The display on a terminal of 100 columns: borders, colors, and the lines of a run in progress.
 
 use crate::snapshot::{assert_snapshot, line_without_times};
 use crate::stage::{Stage, TABLES, strange_variables, words};
@@ -17,10 +17,10 @@ use vt100::{Color, Parser};
 const ROWS: u16 = 50;
 const COLUMNS: u16 = 100;
 
-/// Three lines are drawn anew every 200 ms each: somewhere in between is a pause of at least a third of that.
+/// Three lines are redrawn every 200 ms each, so that at least a third of that is free of drawing somewhere.
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(50);
 
-/// The program on a terminal of its own.
+/// The program on a pseudo-terminal.
 struct Terminal {
     keyboard: Arc<Pty>,
     parser: Parser,
@@ -41,10 +41,10 @@ impl Terminal {
         Terminal { keyboard, parser: Parser::new(size(ROWS), size(COLUMNS), 0), output, child }
     }
 
-    /// Waits until the screen shows a text, and is drawn to its end.
+    /// Waits until the screen shows a text and is completely drawn.
     fn until(&mut self, text: &str) {
         let last = Instant::now() + Duration::from_secs(60);
-        // On a busy machine a drawing may pause in the middle, when the lines before are cleared.
+        // On a busy machine, drawing may pause in the middle, after the previous lines are cleared.
         while !self.parser.screen().contents().contains(text) {
             let bytes = self.output.recv_timeout(last.saturating_duration_since(Instant::now()));
             let bytes =
@@ -61,13 +61,14 @@ impl Terminal {
         (&*self.keyboard).write_all(format!("{line}\r").as_bytes()).unwrap();
     }
 
-    /// Waits until the program has ended; its exit code.
+    /// Waits until the program has ended; returns its exit code.
     fn end(&mut self) -> i32 {
         self.output.iter().for_each(|bytes| self.parser.process(&bytes));
         self.child.wait().unwrap().code().unwrap()
     }
 
-    /// The screen with its colours, and without what differs from run to run; borders are cut to one sign.
+    /// The screen with its colors, without the parts that vary between runs; borders are reduced to one
+    /// character.
     fn screen(&self, stage: &Stage) -> String {
         let lines = (0..ROWS).map(|row| cut(&self.line(row))).fold(Vec::new(), with_rows_joined);
         let lines = stage.without_names(lines.join("\n").trim_end());
@@ -79,7 +80,7 @@ impl Terminal {
         for column in 0..COLUMNS {
             let cell = self.parser.screen().cell(row, column).unwrap();
             let now = style_of(cell);
-            // A blank has no colour that shows.
+            // A space has no visible color.
             if now != style && cell.contents() != " " && !cell.contents().is_empty() {
                 line += if style.is_empty() { "" } else { " } " };
                 line += now;
@@ -121,7 +122,7 @@ fn style_of(cell: &vt100::Cell) -> &'static str {
     }
 }
 
-/// Where the text of a cell is broken depends on the length of what is in it: a row of a table becomes one line again.
+/// Line breaks in cells depend on the length of the contents: a table row becomes one line again.
 fn with_rows_joined(mut lines: Vec<String>, line: String) -> Vec<String> {
     let cells = |line: &str| -> Vec<String> {
         line.trim_matches('│').split('┆').map(|cell| cell.trim().to_owned()).collect()
@@ -137,7 +138,7 @@ fn with_rows_joined(mut lines: Vec<String>, line: String) -> Vec<String> {
     lines
 }
 
-/// How often it was tried until it was looked at differs, too.
+/// The number of attempts until the test reads the screen varies, too.
 fn without_attempts(line: &str) -> String {
     let words = line.replace("tried once", "tried 1 times");
     let mut words: Vec<&str> = words.split(' ').collect();
@@ -149,13 +150,13 @@ fn without_attempts(line: &str) -> String {
     words.join(" ")
 }
 
-/// A line whose borders are as long as what they are around differs from run to run.
+/// The length of a border varies with its contents.
 fn cut(line: &str) -> String {
     let mut cut = String::new();
     for character in line.chars() {
         let is_border = "─═━".contains(character);
         if !(is_border && cut.ends_with(character)) {
-            // The sign that turns is in the block of Braille patterns.
+            // The spinner's characters are Braille patterns.
             cut.push(if ('\u{2800}'..='\u{28ff}').contains(&character) { '⠿' } else { character });
         }
     }
@@ -176,7 +177,7 @@ async fn stage() -> Stage {
     stage
 }
 
-/// A session that idles in a transaction on a table.
+/// A session that is idle in a transaction on a table.
 async fn reporting(stage: &Stage) -> tokio_postgres::Client {
     let client = stage.database.connect().await.unwrap();
     for sql in ["SET application_name = 'report'", "BEGIN", "SELECT FROM users"] {
@@ -185,7 +186,7 @@ async fn reporting(stage: &Stage) -> tokio_postgres::Client {
     client
 }
 
-/// The screen that a command leaves, with its exit code.
+/// The screen after a command, with its exit code.
 fn shown(stage: &Stage, line: &str) -> String {
     let mut terminal = Terminal::run(stage, line);
     let code = terminal.end();
@@ -242,7 +243,7 @@ async fn what_is_tried_on_a_scratch_database_is_shown_while_it_is_tried() {
 #[tokio::test]
 async fn a_backup_shows_how_far_it_is() {
     let stage = stage().await;
-    // PostgreSQL's own programs, the first of which waits until it is told to go on.
+    // Replacements for PostgreSQL's programs; the first waits for a signal to continue.
     let program = |name: &str, wait: &str| {
         let version = format!("[ \"$1\" != --version ] || {{ echo '{name} (PostgreSQL) 99.0'; exit; }}");
         stage.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{version}\n{wait}\nexec {name} \"$@\"\n"));

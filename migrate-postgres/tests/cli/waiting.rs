@@ -1,4 +1,4 @@
-//! Somebody else has the lock, or a table.
+//! Another session holds the lock, or locks a table.
 
 use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
@@ -61,10 +61,10 @@ async fn a_signal_of_a_supervisor_or_a_closed_terminal_ends_a_run_as_ctrl_c_does
     }
 }
 
-/// What came of the last attempt.
+/// The last attempt's result.
 const LAST: &str = "SELECT action || ' ' || outcome FROM migrate_history ORDER BY seq DESC LIMIT 1";
 
-/// One source: whoever asks while a run is at a migration hears who it is, and is not advised to end it.
+/// One source: every command during a run names the running migration, and does not advise ending the run.
 #[tokio::test]
 async fn every_command_tells_of_the_run_that_is_under_way() {
     let in_a_transaction = ("0003_slow.up.sql", "ALTER TABLE users ADD n int; SELECT pg_sleep(600);");

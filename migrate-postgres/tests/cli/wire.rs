@@ -1,4 +1,4 @@
-//! How often the commands that only read connect, and how often they ask.
+//! The connections and round trips of the commands that only read.
 
 #[path = "../../../tests/kit/proxy/mod.rs"]
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "other tests use the rest of it")]
@@ -17,8 +17,8 @@ async fn counted(stage: &Stage, line: &str, code: i32) -> Vec<usize> {
     proxy.connections().iter().map(|connection| connection.round_trips).collect()
 }
 
-/// Stages of histories that are read in different ways: none yet, a complete one, one with an edited migration, and one with a migration
-/// that stopped between its statements.
+/// Stages whose histories are read in different ways: none yet, a complete one, one with an edited migration,
+/// and one with a migration that stopped between its statements.
 async fn stages() -> [Stage; 4] {
     let (empty, done, edited) =
         (Stage::new(&TABLES).await, Stage::new(&TABLES).await, Stage::new(&TABLES).await);
@@ -39,7 +39,7 @@ async fn status_is_one_connection_and_three_round_trips_at_most() {
     }
 }
 
-/// A run that is under way is read with the rest: which statement it is at, and who holds the lock.
+/// A run in progress is read together with the rest: its current statement, and the lock's holder.
 #[tokio::test(flavor = "multi_thread")]
 async fn status_during_a_run_is_one_connection_and_three_round_trips_too() {
     let stage = Stage::new(&[("0001_slow.sql", "SELECT pg_sleep(600);")]).await;

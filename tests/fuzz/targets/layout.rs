@@ -1,4 +1,5 @@
-//! Any directory is read without a panic: file names and texts come from the input, options of scripts among them.
+//! Any directory is read without a panic. File names and texts, including script options, come from the
+//! input.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any text is split without a panic, and its parts give the text.
+//! Any text is split without a panic, and its parts add up to the text.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

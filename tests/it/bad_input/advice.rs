@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-/// A script, the SQLSTATE that it ends with, and words of the advice.
+/// A script, the SQLSTATE of its error, and words of the advice.
 const CASES: &[(&str, &str, &str)] = &[
     ("CREATE TABLE users ();", "42P07", "mark migrations whose objects already exist (`baseline`)"),
     ("ALTER TABLE users ADD COLUMN id int;", "42701", "`baseline`"),
@@ -119,7 +119,7 @@ async fn a_permission_that_is_lacking_is_named_as_a_grant() {
     client.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await.unwrap();
 }
 
-/// The part of the page that shows the table is made of it: `UPDATE_SNAPSHOTS=1` rewrites it.
+/// The documentation's table is generated from it: `UPDATE_SNAPSHOTS=1` rewrites it.
 #[test]
 fn the_page_of_errors_shows_the_table() {
     let mut table = String::from(
@@ -182,7 +182,7 @@ async fn a_role_that_may_have_one_connection_is_named_at_once() {
     client.batch_execute(&make).await.unwrap();
     let mut config = database.config();
     config.user(&role);
-    // Not when the wait for the lock is over.
+    // Not after the wait for the lock has ended.
     let migrator = Folder::good().migrator().lock_wait(Duration::from_secs(20));
     let error = migrator.run(&config).await.unwrap_err();
     let Error::ConnectionLimit { owner, .. } = &error else { panic!("{error}") };

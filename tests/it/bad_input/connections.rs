@@ -1,4 +1,4 @@
-//! Servers that can't be reached, or let nobody in.
+//! Servers that can't be reached, or refuse the login.
 
 use crate::bad_input::support::{Folder, assert_error, assert_snapshot, database, text};
 use migrate_postgres::Error;
@@ -8,12 +8,12 @@ use std::net::TcpListener;
 use std::sync::OnceLock;
 use tokio_postgres::{Config, NoTls};
 
-/// A loopback port that nobody listens on.
+/// An unused loopback port.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A server that asks for passwords, on a loopback port.
+/// A server that requires passwords, on a loopback port.
 fn server_with_passwords() -> (&'static Server, u16) {
     static SERVER: OnceLock<(Server, u16)> = OnceLock::new();
     let (server, port) = SERVER.get_or_init(|| {
@@ -29,7 +29,7 @@ fn server_with_passwords() -> (&'static Server, u16) {
     (server, *port)
 }
 
-/// A database of the server that asks for passwords, with the role `app`.
+/// A database on the server that requires passwords, with the role `app`.
 async fn app(name: &str) -> (Config, u16) {
     let (server, port) = server_with_passwords();
     let host = server.socket_dir().unwrap();
@@ -39,7 +39,7 @@ async fn app(name: &str) -> (Config, u16) {
     tokio::spawn(connection);
     let made = "SELECT count(*)::text FROM pg_roles WHERE rolname = 'app'";
     if text(&client, made).await == "0" {
-        // Perhaps another test makes it too.
+        // Another test may have created it.
         let _ = client.batch_execute("CREATE ROLE app LOGIN PASSWORD 'right'").await;
     }
     client.batch_execute(&format!("CREATE DATABASE {name} OWNER app")).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_server_without_a_free_connection_says_so_in_the_end() {
     let mut config = database.config();
     config.user(&role);
     let migrator = Folder::good().migrator().lock_wait(std::time::Duration::from_millis(300));
-    // One connection holds the lock, so there is none to work with.
+    // One connection holds the lock, and none is left to work with.
     let error = migrator.run(&config).await.unwrap_err();
     assert_eq!(error.sqlstate(), Some("53300"), "{error}");
     assert!(matches!(&error, Error::ConnectionLimit { .. }), "{error:?}");
@@ -216,7 +216,7 @@ async fn a_server_without_a_free_connection_says_so_in_the_end() {
     tokio::spawn(connection);
     let error = migrator.run(&config).await.unwrap_err();
     assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
-    // One connection is enough where it both holds the lock and works.
+    // One connection is enough if it both holds the lock and works.
     assert_eq!(migrator.run(&held).await.unwrap().steps.len(), 3);
     client.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` print `Debug`: it is the text that people read.
+//! `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` print `Debug`, so it must be the readable
+//! text.
 
 use crate::bad_input::support::{Folder, database};
 use migrate_postgres::Set;
@@ -26,11 +27,11 @@ fn no_public_error_type_derives_debug() {
         ["migrate-core", "migrate-macros", "migrate-postgres"].map(|name| workspace.join(name).join("src"));
     let deriving: Vec<String> =
         crates.iter().flat_map(|folder| sources(folder)).flat_map(|path| deriving(&path)).collect();
-    // A notice is told, and never returned.
+    // A notice is reported, but never returned as an error.
     assert_eq!(deriving, ["pub enum Notice {"], "use `debug_as_display!`");
 }
 
-/// The items of a file that derive `Debug` and are errors.
+/// The error types of a file that derive `Debug`.
 fn deriving(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let derives = text.split("#[derive(").skip(1);

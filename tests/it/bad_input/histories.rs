@@ -1,4 +1,4 @@
-//! Histories that contradict the set, and tables that are no history.
+//! Histories that contradict the set, and tables that are not histories.
 
 use crate::bad_input::support::{Folder, assert_error, assert_snapshot, database, holds};
 use migrate_postgres::testing::Database;
@@ -28,7 +28,7 @@ async fn an_edited_migration_is_refused_with_a_diff() {
     assert_eq!(name, "0002_posts");
     assert!(diff.as_str().contains("+CREATE TABLE posts (id bigint PRIMARY KEY, title text);"), "{diff}");
     assert_error("edited", &error, &database).await;
-    // Nobody is to see this only once there is something to apply.
+    // This must be reported even if nothing is pending.
     folder.remove("0004_likes.up.sql");
     let error = folder.migrator().run(&database.config()).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::Edited { .. })), "{error}");
@@ -97,7 +97,7 @@ async fn a_database_ahead_of_the_binary_is_a_notice_or_refused() {
     assert_error("ahead", &error, &database).await;
     let report = folder.migrator().run(&database.config()).await.unwrap();
     assert_snapshot("ahead_allowed", &report.to_string(), &[]);
-    // The older binary reverts what it never had.
+    // The older binary reverts migrations that it does not have.
     let report = folder.migrator().down(&database.config(), Down::count(2)).await.unwrap();
     assert_eq!(report.steps.len(), 2);
 }
@@ -144,7 +144,7 @@ async fn a_damaged_row_is_named_with_what_is_wrong() {
     }
 }
 
-/// What the row said counts: without it the migration would be applied a second time.
+/// The row's statement counts: without it the migration would be applied a second time.
 #[tokio::test]
 async fn a_row_that_was_deleted_by_hand_is_refused_by_name_until_it_is_settled() {
     let (database, folder) = migrated().await;
@@ -179,7 +179,7 @@ async fn a_row_that_was_deleted_by_hand_is_refused_by_name_until_it_is_settled()
     migrator.verify(&config).await.unwrap();
 }
 
-/// Nobody can tell what they said: the set does not have it.
+/// Their text is unknown: the set does not have it.
 #[tokio::test]
 async fn deleted_rows_of_migrations_that_the_set_lacks_are_refused_with_what_lets_the_rest_count() {
     let (database, folder) = migrated().await;
@@ -219,7 +219,7 @@ async fn deleted_rows_that_count_for_nothing_are_a_notice() {
             .ends_with("lacks its rows 4 to 5: deleted by hand; this does not change what is applied")
     );
     gone(&migrator.run(&config).await.unwrap().notices);
-    // A boot with nothing to do looks at the end only.
+    // A boot with nothing to do reads only the end.
     assert!(migrator.run(&config).await.unwrap().notices.is_empty());
 }
 
@@ -251,7 +251,7 @@ async fn a_table_of_somebody_elses_is_left_alone() {
 #[tokio::test]
 async fn a_table_with_our_columns_and_other_types_is_no_history() {
     let (database, folder) = migrated().await;
-    // The head table would say that there is nothing to do.
+    // The head table would report that there is nothing to do.
     execute(
         &database,
         "TRUNCATE migrate_history_head; \
@@ -305,7 +305,7 @@ async fn a_baseline_is_for_a_database_without_a_history() {
     let error = folder.migrator().baseline(&database.config(), "2").await.unwrap_err();
     assert!(matches!(&error, Error::Refused(Refused::NotEmpty { applied: 3, .. })), "{error}");
     assert_error("baseline_not_empty", &error, &database).await;
-    // Where it stands already it is no error.
+    // At the same version, it is not an error.
     assert!(folder.migrator().baseline(&database.config(), "3").await.unwrap().is_noop());
 }
 
@@ -336,7 +336,7 @@ async fn two_sets_that_share_a_name_by_mistake_are_refused() {
     assert_error("two_sets_one_name", &error, &database).await;
 }
 
-/// A rule or a trigger that takes the row away, of every kind of script and for what is only recorded.
+/// A rule or a trigger that removes the row: for every kind of script, and for actions that only record.
 #[tokio::test]
 async fn a_history_that_does_not_keep_its_rows_has_nothing_applied() {
     let function = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; ";
@@ -370,7 +370,7 @@ async fn a_history_that_does_not_keep_its_rows_has_nothing_applied() {
     }
 }
 
-/// The advice to give the history another name would have everything applied a second time.
+/// Advice to rename the history would cause everything to be applied a second time.
 #[tokio::test]
 async fn a_history_that_lacks_a_column_is_damaged_and_not_another_table() {
     for column in ["reason", "digest", "up_sql", "detail", "action"] {
@@ -406,14 +406,14 @@ async fn verify_notices_a_digest_that_the_rows_do_not_bear_out() {
     let (database, folder) = migrated().await;
     let verify = async || folder.migrator().verify(&database.config()).await;
     verify().await.unwrap();
-    // A row in the middle is no part of what a boot looks at.
+    // A boot does not read a row in the middle.
     for damage in [wrong, "DELETE FROM migrate_history WHERE version = '2'"] {
         execute(&database, "CREATE TABLE kept AS TABLE migrate_history").await;
         execute(&database, damage).await;
         let refused = verify().await;
         let remedy = match refused {
             Err(Error::WrongDigest { remedy, .. }) => remedy,
-            // What a hole in the history is refused for comes first.
+            // The refusal for a gap in the history comes first.
             Err(Error::Refused(_)) if damage != wrong => {
                 execute(&database, "DROP TABLE kept").await;
                 continue;

@@ -1,6 +1,7 @@
-//! What bad input gets: a named error, a text that a stranger can act on, and a database of which the text tells the truth.
+//! Bad input: it gets a named error with a text that a stranger can act on, and that is true of the database.
 //!
-//! The texts, with what the database holds afterwards, are the files of `tests/snapshots`; `UPDATE_SNAPSHOTS=1` writes them anew.
+//! The texts, with the database's contents afterwards, are the files of `tests/snapshots`;
+//! `UPDATE_SNAPSHOTS=1` rewrites them.
 
 mod advice;
 mod connections;

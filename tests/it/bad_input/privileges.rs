@@ -1,4 +1,4 @@
-//! Roles that may not, and servers that take no writes.
+//! Roles without privileges, and read-only servers.
 
 use crate::bad_input::support::{Folder, assert_error, assert_snapshot, database, holds};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// A role of a test's own, who owns nothing.
+/// A test's own role, which owns nothing.
 struct Role {
     name: String,
     config: Config,

@@ -1,4 +1,4 @@
-//! Scripts that fail.
+//! Failing scripts.
 
 use crate::bad_input::support::{Folder, assert_error, database, holds, text};
 use migrate_postgres::{Action, Error, Failure, Left, Refused};
@@ -16,7 +16,7 @@ fn place(error: &Error) -> (&str, u32, u32, usize) {
     (&place.path, place.line, place.column, place.statement)
 }
 
-/// Five migrations of which the third is the given one.
+/// Five migrations; the third is the given one.
 fn five(third: &str) -> Folder {
     Folder::new([
         ("0001_users.sql", "CREATE TABLE users (id bigint PRIMARY KEY);"),
@@ -87,7 +87,7 @@ async fn the_place_is_exact_behind_a_byte_order_mark_crlf_and_umlauts() {
         ),
     ]);
     let error = folder.migrator().run(&database.config()).await.unwrap_err();
-    // Division by zero comes without a position: the statement's beginning is all that is known.
+    // Division by zero comes without a position, so only the statement's beginning is known.
     assert_eq!(place(&error), ("0002_zoë.sql", 4, 9, 2));
     assert_error("division_by_zero", &error, &database).await;
 
@@ -189,7 +189,7 @@ async fn statement_by_statement_stops_at_its_checkpoint_and_goes_on_from_there()
     // The cause is still there.
     let again = folder.migrator().run(&database.config()).await.unwrap_err();
     assert_eq!(failure(&again).left, Left::Statements { done: 1, total: 3 });
-    // What is done can't be edited, and what is under way can't be removed, or reverted.
+    // A completed statement can't be edited, and an interrupted migration can't be removed or reverted.
     folder.write("0002_indexes.sql", "CREATE INDEX CONCURRENTLY users_id ON users (id, name);\n");
     let edited = folder.migrator().run(&database.config()).await.unwrap_err();
     assert!(matches!(&edited, Error::Refused(Refused::Interrupted { statements_done: 1, .. })), "{edited}");

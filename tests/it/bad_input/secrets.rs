@@ -1,4 +1,4 @@
-//! No password, and no connection string, is ever shown or kept.
+//! Passwords and connection strings are never shown or stored.
 
 use crate::bad_input::support::{Folder, assert_snapshot, database, text};
 use migrate_postgres::testing::Database;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 const SECRET: &str = "hunter2";
 
-/// All that an error shows in any way.
+/// Everything that an error shows in any format.
 fn shown(error: &Error) -> String {
     let mut shown = format!("{error}\n{error:?}\n{error:#?}\n");
     let mut source = error.source();
@@ -29,7 +29,7 @@ async fn kept(database: &Database) -> String {
     text(&client, "SELECT coalesce(string_agg(h::text, E'\n'), '') FROM migrate_history h").await
 }
 
-/// Runs a folder, and returns its error with all that was told on the way.
+/// Runs a folder; returns its error, and everything that was reported on the way.
 async fn run(folder: &Folder, database: &Database) -> (Option<Error>, String) {
     let told = Arc::new(Mutex::new(String::new()));
     let heard = told.clone();
@@ -70,7 +70,7 @@ async fn a_password_in_a_script_that_fails_is_left_out_everywhere() {
         let (error, told) = run(&folder, &database).await;
         let error = error.unwrap();
         assert!(matches!(error, Error::Failed(_)), "{case}: {error}");
-        // What libpq says of a host that is not there is its own.
+        // libpq has its own message for a missing host.
         if case != "secret_url" {
             assert_snapshot(case, &error.to_string(), &[]);
         }
@@ -97,7 +97,7 @@ async fn a_password_in_a_script_that_succeeds_is_not_kept() {
         assert!(!text.contains(SECRET), "{what}: {text}");
     }
 
-    // An edit is seen, and its diff shows no password, neither the old one nor the new one.
+    // An edit is detected, and its diff shows neither the old password nor the new one.
     folder.write("0001_role.up.sql", &format!("-- A role.\nCREATE ROLE {role} PASSWORD 'hunter2222';\n"));
     let error = folder.migrator().run(&database.config()).await.unwrap_err();
     assert!(matches!(&error, Error::Refused(Refused::Edited { .. })), "{error}");
@@ -108,7 +108,7 @@ async fn a_password_in_a_script_that_succeeds_is_not_kept() {
     assert!(matches!(&error, Error::Refused(Refused::Edited { .. })), "{error}");
     assert!(!shown(&error).contains(SECRET), "{error}");
 
-    // A down script that was kept without its password can't be run; that of the set can.
+    // A down script that was stored without its password can't be run; the set's can.
     folder.write("0001_role.up.sql", &format!("CREATE ROLE {role} PASSWORD 'hunter2';\n"));
     folder.remove("0001_role.down.sql");
     let error = folder.migrator().down(&database.config(), 2).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Migration folders that are easy to change, and what a database holds afterwards.
+//! Editable migration folders, and the contents of a database afterwards.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Migrator, Set};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs, process};
 use tokio_postgres::Client;
 
-/// A migration folder, removed with the value.
+/// A migration folder, removed on drop.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -48,12 +48,12 @@ impl Folder {
         &self.0
     }
 
-    /// The folder as it is now.
+    /// The current set of the folder.
     pub(crate) fn set(&self) -> Set {
         Set::from_folder(&self.0).unwrap()
     }
 
-    /// A migrator of the folder as it is now.
+    /// A migrator of the current folder.
     pub(crate) fn migrator(&self) -> Migrator {
         Migrator::new(self.set()).program("shop 1.0")
     }
@@ -69,13 +69,14 @@ pub(crate) async fn database() -> Database {
     testing::server().unwrap().database().await.unwrap()
 }
 
-/// Compares an error's text, and what the database holds afterwards, with the snapshot of a case.
+/// Compares an error's text, and the database's contents afterwards, with a case's snapshot.
 pub(crate) async fn assert_error(case: &str, error: &Error, database: &Database) {
     let holds = holds(&database.connect().await.unwrap()).await;
     assert_snapshot(case, &format!("{error}\n\n--- the database holds\n{holds}"), &[(database.name(), "DB")]);
 }
 
-/// Compares a text with the snapshot of a case; `vary` is what varies from one run to the next, and what it is shown as.
+/// Compares a text with a case's snapshot. `vary` lists the parts that vary between runs, and their
+/// replacements.
 pub(crate) fn assert_snapshot(case: &str, text: &str, vary: &[(&str, &str)]) {
     let text = vary.iter().fold(text.to_owned(), |text, (what, shown)| text.replace(what, shown));
     let text = format!("{}\n", without_durations(text.trim_end()));
@@ -87,7 +88,7 @@ pub(crate) fn assert_snapshot(case: &str, text: &str, vary: &[(&str, &str)]) {
     assert!(text == expected, "{case}\n--- expected\n{expected}\n--- found\n{text}");
 }
 
-/// Puts `…` for each duration behind ` in `, ` for ` or ` waited `.
+/// Replaces each duration after ` in `, ` for ` or ` waited ` with `…`.
 fn without_durations(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
@@ -109,8 +110,8 @@ fn without_durations(text: &str) -> String {
     shown + rest
 }
 
-/// What a database holds: its tables and indexes, and each history that it has. Asserts that nothing of a run is left on the
-/// server: no transaction, no lock.
+/// The contents of a database: its tables, indexes and histories. Asserts that no transaction or lock of a
+/// run is left on the server.
 pub(crate) async fn holds(client: &Client) -> String {
     let left = "SELECT coalesce(string_agg(l.mode || ' ' || l.locktype || ' of ' || a.query, '; '), '') \
         FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() \
@@ -155,7 +156,7 @@ pub(crate) async fn holds(client: &Client) -> String {
     if holds.is_empty() { "nothing\n".to_owned() } else { holds }
 }
 
-/// The one value of a query.
+/// The single value of a query.
 pub(crate) async fn text(client: &Client, sql: &str) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }

@@ -1,15 +1,15 @@
-//! One change of each kind of object.
+//! One change per kind of object.
 
-/// A change, and what is seen of it.
+/// A change, and the differences it causes.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
-    /// From which major version on.
+    /// The first major version that supports it.
     pub(crate) since: u32,
-    /// What is there before.
+    /// The statements that run before.
     pub(crate) setup: &'static str,
-    /// What changes it.
+    /// The change.
     pub(crate) change: &'static str,
-    /// The differences, without their diffs, and nothing else.
+    /// All differences, without their diffs.
     pub(crate) seen: &'static [&'static str],
     /// A line of the diffs.
     pub(crate) line: &'static str,
@@ -41,7 +41,7 @@ const SERVER: &str = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DAT
     CREATE FOREIGN TABLE ft (id int) SERVER s OPTIONS (name 'x');";
 
 pub(crate) const CASES: &[Case] = &[
-    // Schemas and what is in none.
+    // Schemas, and objects outside schemas.
     case("", "CREATE SCHEMA s", &["schema s: added"], "+SCHEMA"),
     case("", "CREATE EXTENSION pg_trgm", &["extension pg_trgm: added"], "+VERSION "),
     case(EVENT, "ALTER EVENT TRIGGER watch DISABLE", &["event trigger watch: changed"], "+DISABLED"),
@@ -469,7 +469,7 @@ pub(crate) const CASES: &[Case] = &[
         &["comment on index public.t_pkey: added", "privileges on sequence public.t_id_seq: added"],
         "+key",
     ),
-    // The cheap ones.
+    // The inexpensive ones.
     case(
         "",
         "CREATE OPERATOR |+| (LEFTARG = int, RIGHTARG = int, FUNCTION = int4pl)",

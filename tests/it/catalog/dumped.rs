@@ -1,4 +1,4 @@
-//! What is dumped and restored reads the same: definitions hold no accident of how an object came to be.
+//! A dumped and restored object reads the same: definitions do not depend on how it was created.
 
 use crate::catalog::Sample;
 use crate::catalog::schema::OBJECTS;
@@ -30,7 +30,7 @@ async fn what_is_dumped_and_restored_reads_the_same() {
     let (original, restored) = (Sample::new().await, Sample::new().await);
     let programs = testing::server().unwrap().bin_dir().map(|bin| (bin.join("pg_dump"), bin.join("psql")));
     let Some((dump, psql)) = programs.filter(|(dump, psql)| dump.exists() && psql.exists()) else {
-        // As with the servers of `tests/with-postgres`.
+        // This happens with the servers of `tests/with-postgres`.
         return eprintln!("no pg_dump beside the server: nothing was tested");
     };
     original.run(OBJECTS).await;

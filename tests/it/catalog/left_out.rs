@@ -1,4 +1,4 @@
-//! What is not the application's is left out.
+//! Objects that do not belong to the application are left out.
 
 use crate::catalog::Sample;
 use migrate_postgres::catalog::{Catalog, Kind, Pattern, Scope};
@@ -34,7 +34,7 @@ async fn a_history_and_a_lease_are_left_out_whatever_they_are_called() {
     sample.run("DROP TABLE t1").await;
     assert_eq!(before.differences(&sample.catalog().await).to_string(), "");
 
-    // With something else in it, the schema counts.
+    // With another object in it, the schema counts.
     sample.run("CREATE TABLE \"ops \"\"x\"\"\".t (id int)").await;
     let seen = before.differences(&sample.catalog().await);
     assert_eq!(seen[0].object.to_string(), "schema \"ops \"\"x\"\"\"");

@@ -1,4 +1,4 @@
-//! What a database's schema is, read from its catalog.
+//! Catalogs read from a server.
 
 mod cases;
 mod dumped;
@@ -19,13 +19,13 @@ struct Sample {
 }
 
 impl Sample {
-    /// An empty one.
+    /// An empty database.
     async fn new() -> Sample {
         let database = testing::server().unwrap().database().await.unwrap();
         Sample { client: database.connect().await.unwrap(), database }
     }
 
-    /// Runs statements one by one: some refuse to be together with others.
+    /// Runs statements one by one, because some refuse to share a message.
     async fn run(&self, sql: &str) {
         for statement in migrate_core::sql::split(sql).statements {
             let text = statement.text(sql);
@@ -37,7 +37,7 @@ impl Sample {
         Catalog::read(&self.client, &Scope::database()).await.unwrap()
     }
 
-    /// Whether it runs on a server of this major version or a newer one.
+    /// True if the server has this major version or a newer one.
     fn is_at_least(&self, major: u32) -> bool {
         testing::server().unwrap().version_num() >= major * 10_000
     }

@@ -1,4 +1,4 @@
-//! Reading leaves nothing behind, and reads well.
+//! Reading leaves no traces, and the output is readable.
 
 use crate::catalog::Sample;
 use migrate_postgres::Error;
@@ -22,7 +22,7 @@ async fn a_session_is_afterwards_what_it_was() {
         Catalog::read(&sample.client, &scope).await.unwrap();
         assert_eq!(settings(&sample).await, before);
     }
-    // Not in a transaction either: CREATE DATABASE refuses one, VACUUM too.
+    // No transaction is open either: CREATE DATABASE refuses one, and so does VACUUM.
     sample.run("VACUUM pg_class").await;
 }
 
@@ -70,7 +70,7 @@ async fn a_transaction_of_the_clients_owner_is_left_alone() {
     sample.run("COMMIT; SELECT FROM t").await;
 }
 
-/// The functions that print definitions fail for what is gone since the query began.
+/// The functions that print definitions fail for objects dropped after the query began.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_drop_meanwhile_fails_no_read() {
     let sample = Sample::new().await;
@@ -131,7 +131,7 @@ async fn a_catalog_is_read_through_a_transaction_pooler() {
     }
 }
 
-/// All at once.
+/// Waits for all futures concurrently.
 async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut pending: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
@@ -148,7 +148,7 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
     pending.into_iter().filter_map(|(_, output)| output).collect()
 }
 
-/// How the differences read, whole.
+/// The complete output of differences.
 #[tokio::test]
 async fn differences_read_well() {
     let sample = Sample::new().await;

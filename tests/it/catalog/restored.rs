@@ -1,4 +1,4 @@
-//! A database that was dumped and restored is what its migrations make, whatever they make.
+//! A dumped and restored database has no drift, whatever its migrations contain.
 
 use crate::catalog::cases::CASES;
 use crate::catalog::schema::OBJECTS;
@@ -9,7 +9,8 @@ use migrate_tests::sets::{Scripts, set};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Expressions that PostgreSQL prints otherwise once it has read its own print, wherever an expression may stand.
+/// Expressions that PostgreSQL prints differently after reading its own print, in every place that allows an
+/// expression.
 const EXPRESSIONS: &str = "
     CREATE TABLE x (id int PRIMARY KEY, status varchar(20), kind varchar(9) DEFAULT CASE WHEN 'a'::varchar IN ('a', 'b') THEN 'c' END,
         ok bool GENERATED ALWAYS AS (status IN ('new', 'old')) STORED,
@@ -42,14 +43,14 @@ const EXPRESSIONS: &str = "
     CREATE TABLE child (more varchar CHECK (more IN ('a', 'b'))) INHERITS (x);
 ";
 
-/// What a dump leaves out: that the triggers of a foreign key are off, and what was changed in the catalog by hand.
+/// Properties that a dump omits: disabled triggers of a foreign key, and manual changes to the catalog.
 const NOT_DUMPED: [&str; 2] = ["DISABLE TRIGGER ALL", "UPDATE pg_index"];
 
-/// What is in no schema, or in one by its name: these cases need a database each.
+/// Objects outside schemas, or with an explicit schema: these cases each need a separate database.
 const OF_THE_DATABASE: [&str; 6] =
     ["EXTENSION", "EVENT TRIGGER", "PUBLICATION", "FOREIGN DATA", "CAST", "SCHEMA"];
 
-/// All that the tests know to make; what fits into a schema of its own, in one database.
+/// All objects that the tests can create; those that fit into a schema share one database.
 fn corpus() -> Vec<(String, Set)> {
     let major = testing::server().unwrap().version_num() / 10_000;
     let cases = CASES.iter().filter(|case| case.since <= major);
@@ -68,7 +69,7 @@ fn corpus() -> Vec<(String, Set)> {
     corpus.extend(alone.into_iter().map(|text| (text.clone(), set("case", [Scripts::up(1, text)]))));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in inside(&root.join("fixtures")).into_iter().chain(folders(&root.join("../examples"))) {
-        // Some are there to be refused, or want values for their placeholders.
+        // Some are invalid on purpose, or need values for their placeholders.
         if let Ok(set) = Set::from_folder(&folder) {
             corpus.push((folder.display().to_string(), set));
         }
@@ -88,7 +89,7 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     inside.into_iter().chain(deeper).collect()
 }
 
-/// Copies a database as a backup and its restore do.
+/// Copies a database by backup and restore.
 fn restore(programs: &Programs, original: &Database, restored: &Database) {
     let mut dumping = Command::new(&programs.dump)
         .args(["--format=custom", original.url()])
@@ -124,7 +125,7 @@ async fn a_database_that_was_dumped_and_restored_has_no_drift_whatever_is_in_it(
     for (what, set) in corpus {
         let (original, restored) = (server.database().await.unwrap(), server.database().await.unwrap());
         let migrator = Migrator::new(set);
-        // Some folders are there to fail: as far as they came, they count.
+        // Some folders fail on purpose; their effects up to the failure count.
         let run = migrator.run(original.url()).await;
         assert!(run.is_ok() || Path::new(&what).is_dir(), "{what}: {run:?}");
         restore(&programs, &original, &restored);

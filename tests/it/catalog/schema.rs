@@ -1,9 +1,9 @@
-//! One schema, without its name.
+//! Reading one schema, without its name.
 
 use crate::catalog::Sample;
 use migrate_postgres::catalog::{Catalog, Kind, Scope};
 
-/// Everything in which a schema's name might be written.
+/// Every object whose definition may contain a schema's name.
 pub(crate) const OBJECTS: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'ok');
     CREATE TYPE pair AS (a int, m mood);
@@ -57,7 +57,7 @@ async fn the_same_schema_under_two_names_reads_the_same() {
     }
     assert!(a.find(Kind::Column, "users.mail").is_some());
 
-    // And a change of one of them is seen.
+    // A change to one of them is detected.
     sample.run("ALTER TABLE tenant_a.users ADD age int").await;
     let differences = read(&sample, "tenant_a").await.differences(&b);
     assert_eq!(
@@ -81,7 +81,7 @@ async fn what_another_schema_has_is_named_with_it() {
     assert_eq!(reference.definition(), "FOREIGN KEY (author) REFERENCES b.users(id)");
 }
 
-/// The functions that print definitions query the catalog themselves, by the search path.
+/// The functions that print definitions query the catalog themselves, using the search path.
 #[tokio::test]
 async fn an_operator_of_the_schema_is_not_taken_for_postgresqls_own() {
     let sample = Sample::new().await;

@@ -1,10 +1,10 @@
-//! What changes is seen, and nothing else.
+//! Every change is detected, and nothing else.
 
 use crate::catalog::Sample;
 use crate::catalog::cases::CASES;
 use migrate_postgres::catalog::{Change, Difference, Differences};
 
-/// The first lines; whoever runs the tests is `postgres` in them.
+/// The first lines, with the role of the test run shown as `postgres`.
 fn headers(differences: &Differences, sample: &Sample) -> Vec<String> {
     let config = sample.database.config();
     let user = format!(" for {} ", config.get_user().unwrap_or_default());
@@ -30,7 +30,7 @@ async fn a_change_of_any_kind_of_object_is_seen_and_nothing_else() {
         let text = differences.to_string();
         assert!(text.contains(case.line), "{}: {} in\n{text}", case.change, case.line);
         assert_eq!(before.fingerprint() == after.fingerprint(), case.seen.is_empty(), "{}", case.change);
-        // Seen from the other side, what was added is removed.
+        // In the other direction, an addition is a removal.
         let back = after.differences(&before);
         assert_eq!(back.len(), differences.len());
         let count = |all: &Differences, change| all.iter().filter(|one| one.change == change).count();
@@ -38,7 +38,7 @@ async fn a_change_of_any_kind_of_object_is_seen_and_nothing_else() {
     }
 }
 
-/// Object ids are the server's, and never given twice: what is made again has others.
+/// Object ids belong to the server, and are never reused: a recreated object has new ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_dropped_and_made_again_is_what_it_was() {
     let cases = [WHOLE]
@@ -60,7 +60,7 @@ async fn what_is_dropped_and_made_again_is_what_it_was() {
     }
 }
 
-/// Some of everything.
+/// A sample of every kind.
 const WHOLE: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'ok');
     CREATE DOMAIN email AS text CHECK (VALUE ~ '@');

@@ -1,4 +1,4 @@
-//! A baseline that is looked at first.
+//! Baselines with a comparison.
 
 use crate::drift::{database, run, users};
 use migrate_postgres::drift::Comparison;

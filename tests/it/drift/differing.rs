@@ -1,4 +1,4 @@
-//! What counts as drift, and what does not.
+//! Differences that count as drift, and those that do not.
 
 use crate::drift::{database, run, ups, users};
 use migrate_core::Set;
@@ -12,7 +12,7 @@ async fn a_database_that_only_migrations_changed_has_no_drift() {
     let migrator = Migrator::new(users());
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
     assert_eq!(drift.to_string(), "the schema is what its 0 applied migrations make");
-    // Looking writes nothing, no history either.
+    // A comparison writes nothing, not even a history.
     let count = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     let row = database.connect().await.unwrap().query_one(count, &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0);
@@ -24,7 +24,7 @@ async fn a_database_that_only_migrations_changed_has_no_drift() {
     assert_eq!(drift.applied, 2);
 }
 
-/// A checkout on Windows has applied it, and one on Linux compares; or an old Macintosh.
+/// Applied from a checkout on Windows, and compared from one on Linux or an old Macintosh.
 #[tokio::test]
 async fn line_endings_are_no_drift() {
     let text = "CREATE TABLE t (a text DEFAULT 'two\nlines' CHECK (a <> 'two\nlines'));
@@ -39,7 +39,7 @@ lines';";
     for other in [text.replace('\n', "\r\n"), text.replace('\n', "\r")] {
         let database = database().await;
         Migrator::new(ups(&[&other])).run(database.url()).await.unwrap();
-        // The history kept the other text: without its checksum, this one's is compared.
+        // The history has the other text; without its checksum, this one's is compared.
         let checked = migrator.check_baseline(database.url(), "1", &Comparison::new()).await.unwrap();
         assert!(checked.is_empty(), "{checked}");
         run(
@@ -277,7 +277,7 @@ async fn a_tenants_schema_is_there_before_its_migrations() {
     assert!(drift.is_none(), "{drift}");
 }
 
-/// What `ALTER DATABASE` set decides where migrations make their tables.
+/// `ALTER DATABASE` settings determine the schema in which migrations create their tables.
 #[tokio::test]
 async fn the_settings_of_the_database_hold_on_the_scratch_database_too() {
     let database = database().await;

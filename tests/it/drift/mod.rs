@@ -1,4 +1,4 @@
-//! Whether a database is what its migrations make.
+//! Drift: the differences between a database and its migrations.
 
 mod baselines;
 mod differing;

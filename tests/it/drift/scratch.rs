@@ -1,4 +1,4 @@
-//! Where the migrations are tried, and what is left of that.
+//! Scratch databases, and their cleanup.
 
 use crate::drift::{database, run, ups, users};
 use migrate_postgres::drift::{Comparison, ScratchError};
@@ -7,7 +7,7 @@ use migrate_postgres::{Error, Migrator};
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
-/// Scratch databases that are there.
+/// The number of remaining scratch databases.
 async fn left(client: &Client) -> i64 {
     let sql = "SELECT count(*) FROM pg_database WHERE datname LIKE 'migrate_scratch_%'";
     client.query_one(sql, &[]).await.unwrap().get(0)
@@ -22,7 +22,7 @@ fn scratch_error<T: std::fmt::Debug>(result: Result<T, Error>) -> ScratchError {
 
 #[tokio::test]
 async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
-    // A server of its own: those of other tests would be counted.
+    // A separate server, because other tests' databases would be counted.
     let server = Server::start().unwrap();
     let database = server.database().await.unwrap();
     let client = database.connect().await.unwrap();
@@ -31,7 +31,7 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
     migrator.drift(database.url(), &comparison).await.unwrap();
     assert_eq!(left(&client).await, 0);
 
-    // It needs a table that no migration makes.
+    // It needs a table that no migration creates.
     let fails = Migrator::new(ups(&["SELECT * FROM not_migrated;"]));
     let error = scratch_error(fails.check_baseline(database.url(), "1", &comparison).await);
     assert!(matches!(error, ScratchError::Migrating { .. }));
@@ -42,7 +42,7 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
     );
     assert_eq!(left(&client).await, 0);
 
-    // Cancelled at any point, sooner or later.
+    // Canceled at different points.
     let slow = Migrator::new(ups(&["SELECT pg_sleep(60);"]));
     for patience in [1, 3, 5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 300, 1000] {
         let check = slow.check_baseline(database.url(), "1", &comparison);
@@ -58,7 +58,7 @@ async fn a_scratch_database_is_dropped_after_success_error_and_cancellation() {
     panic!("{} scratch databases are left", left(&client).await);
 }
 
-/// Databases of these names, which processes that were killed could have left.
+/// Creates databases with these names, as if left by killed processes.
 async fn make(client: &Client, names: &[&str]) {
     for name in names {
         client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
@@ -89,7 +89,7 @@ async fn what_killed_processes_left_is_dropped_by_the_next_call_and_nothing_else
     };
     assert_eq!(names().await, [locked, busy, others]);
 
-    // Their owners have gone, too.
+    // Their owners are gone, too.
     drop(session);
     drop(connection.await);
     client.batch_execute("SELECT pg_advisory_unlock_all()").await.unwrap();
@@ -152,7 +152,8 @@ async fn names_may_be_hostile() {
     assert_eq!(left(&admin.connect().await.unwrap()).await, 0);
 }
 
-/// A role that may do all in one database, and an empty database of its own; the configuration and the URL of these.
+/// A role with all privileges in one database, and an empty database of its own; returns the configuration
+/// and URL of these.
 async fn a_role_without_createdb(
     database: &Database,
     scratch: &Database,
@@ -172,7 +173,7 @@ async fn a_role_without_createdb(
     (role.clone(), config, format!("{} user={role}", keys(scratch)))
 }
 
-/// A database's connection string in key=value pairs.
+/// A database's connection string in key=value form.
 fn keys(database: &Database) -> String {
     let config = database.config();
     let host = match &config.get_hosts()[0] {
@@ -208,16 +209,16 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
         )
     );
 
-    // Somebody else's session there, of the same role.
+    // Another session there, of the same role.
     let (bystander, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
-    // Twice: it is empty again after the first time.
+    // Twice: it is empty again after the first comparison.
     let given = Comparison::new().scratch(url);
     for _ in 0..2 {
         let drift = migrator.drift(&config, &given).await.unwrap();
         assert!(drift.is_none(), "{drift}");
     }
-    // Also when the migrations fail there, and when the call is cancelled.
+    // Also if the migrations fail there, and if the call is canceled.
     let fails =
         Migrator::new(ups(&["CREATE TABLE x ();", "CREATE SCHEMA y; CREATE TABLE y.z (); SELECT 1/0;"]));
     assert!(matches!(
@@ -238,13 +239,13 @@ async fn a_role_that_may_not_create_a_database_is_told_to_give_one() {
         drift = migrator.drift(&config, &given).await;
     }
     assert!(drift.unwrap().is_none());
-    // Clearing up ended the sessions of the call that was cancelled, and nobody else's.
+    // The cleanup ended the sessions of the canceled call, and no others.
     bystander.simple_query("SELECT 1").await.unwrap();
     run(&database, &format!("DROP OWNED BY {role}")).await;
     run(&scratch, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
-/// `dblink` is for superusers to create.
+/// Only superusers may create `dblink`.
 #[tokio::test]
 async fn what_only_a_superuser_may_create_is_there_beforehand_and_stays() {
     let (database, scratch) = (database().await, database().await);
@@ -269,7 +270,7 @@ async fn what_only_a_superuser_may_create_is_there_beforehand_and_stays() {
         let drift = migrator.drift(&config, &given).await.unwrap();
         assert!(drift.is_none(), "{drift}");
     }
-    // Something else beside an extension is not for us to drop.
+    // An object that is not part of an extension must not be dropped.
     run(&scratch, "CREATE TABLE \"Ext\".precious ()").await;
     let error = scratch_error(migrator.drift(&config, &given).await);
     assert!(matches!(error, ScratchError::NotEmpty { .. }), "{error}");
@@ -283,7 +284,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
     let (database, scratch) = (database().await, database().await);
     let migrator = Migrator::new(users());
     let given = |database: &Database| Comparison::new().scratch(database.url());
-    // The target is empty as yet.
+    // The target is still empty.
     let error = scratch_error(migrator.check_baseline(database.url(), "1", &given(&database)).await);
     assert!(matches!(error, ScratchError::Same { .. }), "{error}");
 
@@ -299,7 +300,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
         )
     );
     run(&scratch, "SELECT FROM precious").await;
-    // A history alone is something, too.
+    // A history alone counts as content, too.
     run(&scratch, "DROP TABLE precious").await;
     Migrator::new(ups(&["SELECT 1;"])).run(scratch.url()).await.unwrap();
     let error = scratch_error(migrator.drift(database.url(), &given(&scratch)).await);
@@ -320,8 +321,8 @@ async fn two_comparisons_do_not_share_a_scratch_database() {
     assert!(matches!(scratch_error(quick), ScratchError::InUse { .. }));
 }
 
-/// Begins a comparison on a database, and kills it in the midst of its third migration: its connections close, and no code of
-/// it runs any more.
+/// Starts a comparison on a database, and kills it in the middle of its third migration: its connections
+/// close, and none of its code runs any more.
 async fn kill_a_comparison(target: &Database, scratch: &Database) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (target, given) = (target.url().to_owned(), Comparison::new().scratch(scratch.url()));
@@ -342,7 +343,7 @@ async fn kill_a_comparison(target: &Database, scratch: &Database) {
     runtime.shutdown_background();
 }
 
-/// Compares on a database that may still be locked by a session whose client is gone.
+/// Compares on a database that a dead client's session may still lock.
 async fn compare_on(target: &Database, scratch: &Database) -> Result<(), Error> {
     let (quick, given) = (Migrator::new(users()), Comparison::new().scratch(scratch.url()));
     loop {
@@ -371,7 +372,7 @@ async fn what_a_killed_comparison_left_in_a_given_database_goes_with_the_next_ca
     compare_on(&target, &scratch).await.unwrap();
     assert_eq!(there().await, "hstore plpgsql 0");
 
-    // Somebody has put something there since.
+    // Something was created there since.
     kill_a_comparison(&target, &scratch).await;
     run(&scratch, "CREATE FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'").await;
     let error = scratch_error(compare_on(&target, &scratch).await);
@@ -396,7 +397,7 @@ async fn a_client_needs_a_scratch_database_to_be_given() {
     assert_eq!(migrator.drift(&client, &given).await.unwrap().differences.len(), 1);
 }
 
-/// Which collation a database has decides what a definition says of one.
+/// The database's collation determines how a definition describes a collation.
 #[tokio::test]
 async fn a_scratch_database_has_the_locale_of_the_target() {
     let database = database().await;
@@ -416,7 +417,7 @@ async fn a_scratch_database_has_the_locale_of_the_target() {
         client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 {locale}")).await.unwrap();
         let mut config = database.config();
         config.dbname(&name);
-        // The table's name says what the database is like.
+        // The table's name describes the properties of the database.
         let like = "SELECT to_jsonb(d) - 'oid' - 'datname' - 'datfrozenxid' - 'datminmxid' - 'datdba' - 'datacl' - 'datcollversion' \
                     - 'dattablespace' FROM pg_database d WHERE datname = current_database()";
         let migrator = Migrator::new(ups(&[&format!(
@@ -451,7 +452,7 @@ async fn scripts_with_transactions_of_their_own_are_replayed_as_they_are_run() {
     migrator.run(database.url()).await.unwrap();
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
     assert!(drift.is_none(), "{drift}");
-    // A role that is gone is left out without a query before the modes.
+    // A dropped role is left out, without a query before the modes.
     let gone = "BEGIN; SET LOCAL ROLE gone; RESET ROLE; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT f(); COMMIT;";
     let baseline = Migrator::new(ups(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", gone]));
     baseline.check_baseline(database.url(), "2", &Comparison::new()).await.unwrap();

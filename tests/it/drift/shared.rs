@@ -1,4 +1,4 @@
-//! What the databases of a server share: migrations that change it are replayed beside the target.
+//! Objects that a server's databases share: migrations that change them are replayed beside the target.
 
 use crate::drift::{run, ups};
 use migrate_postgres::drift::{Comparison, ScratchError};
@@ -7,7 +7,7 @@ use migrate_postgres::{Error, Migrator};
 use migrate_tests::sets::{Scripts, set};
 use tokio_postgres::Client;
 
-/// All that a replay could have changed, with the transactions that wrote it.
+/// Everything that a replay could have changed, with the transactions that wrote it.
 async fn shared(client: &Client) -> String {
     let sql = "SELECT concat_ws(' | ',
         (SELECT string_agg(concat(xmin, a), ',' ORDER BY oid) FROM pg_authid a),
@@ -19,7 +19,7 @@ async fn shared(client: &Client) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// A server of its own, since roles are everybody's, and a database of it.
+/// A separate server, because all databases share its roles; and a database on it.
 async fn alone() -> (Server, Database) {
     let server = Server::start().unwrap();
     let database = server.database().await.unwrap();
@@ -35,7 +35,7 @@ async fn a_replay_leaves_what_databases_share_as_it_is_and_is_clean() {
          COMMENT ON ROLE app_reader IS 'reads';",
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN CREATE ROLE app; END IF; END $$;
          GRANT app_reader TO app; ALTER ROLE app CONNECTION LIMIT 5; ALTER TABLE t OWNER TO app;",
-        // What the text does not show.
+        // Effects that the text does not show.
         "CREATE TABLE u (id int);
          DO $$ BEGIN EXECUTE 'ALTER ' || 'ROLE app CONNECTION LIMIT 6'; END $$;
          CREATE FUNCTION limited() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app CONNECTION LIMIT 7; END $$;
@@ -45,13 +45,13 @@ async fn a_replay_leaves_what_databases_share_as_it_is_and_is_clean() {
              DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''5MB''', current_database()); END $$;"
         ),
         "ALTER SYSTEM SET work_mem = '6MB'; CREATE INDEX CONCURRENTLY i ON t (id); DO $$ BEGIN ALTER ROLE app NOINHERIT; END $$;",
-        // A role that is gone again, with all that it had.
+        // A role that was dropped with all its privileges.
         "CREATE ROLE gone; GRANT SELECT ON t TO gone, app; CREATE SCHEMA s AUTHORIZATION gone; SET ROLE gone; CREATE TABLE s.w ();",
         "ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO gone, app USING (true);",
         "REASSIGN OWNED BY gone TO app; DROP OWNED BY gone; DROP ROLE gone;",
     ]));
     migrator.run(database.url()).await.unwrap();
-    // What was changed since is not to be changed back.
+    // Later changes must not be reverted.
     run(&database, "ALTER ROLE app CONNECTION LIMIT 9 PASSWORD 'new' INHERIT; REVOKE app_reader FROM app")
         .await;
     run(&database, &format!("ALTER DATABASE {name} CONNECTION LIMIT 99")).await;
@@ -84,7 +84,7 @@ async fn what_a_trigger_changes_is_rolled_back_and_the_migration_is_named() {
     assert_eq!(shared(&client).await, before);
 }
 
-/// Code that changes what databases share, in each place that a script's own transactions have for it.
+/// Code that changes shared objects, in every place that a script's own transactions offer for it.
 #[tokio::test]
 async fn code_is_watched_in_a_script_s_own_transactions_and_left_out_of_them() {
     let (_server, database) = alone().await;
@@ -106,7 +106,7 @@ async fn code_is_watched_in_a_script_s_own_transactions_and_left_out_of_them() {
              CREATE TABLE j (); BEGIN; SELECT limited(); COMMIT;"
         ),
         &format!("-- migrate: transaction=none\nCREATE TABLE k (); BEGIN; {hidden}; COMMIT; CREATE TABLE l ();"),
-        // Also where each statement is committed by itself.
+        // Also if each statement is committed separately.
         "-- migrate: transaction=none\nCREATE TABLE m (); SELECT limited(); CREATE TABLE n ();",
     ]));
     migrator.run(database.url()).await.unwrap();
@@ -118,7 +118,7 @@ async fn code_is_watched_in_a_script_s_own_transactions_and_left_out_of_them() {
     assert_eq!(shared(&client).await, before);
 }
 
-/// A table whose rows limit a role by a trigger.
+/// A table with a trigger that limits a role.
 const LIMITING: &str = "CREATE ROLE app; CREATE TABLE t (id int);
     CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app CONNECTION LIMIT 7; RETURN NEW; END $$;
     CREATE TRIGGER f AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();";
@@ -144,7 +144,7 @@ async fn what_a_trigger_changes_is_rolled_back_in_a_script_s_own_transaction_too
         );
         assert_eq!(shared(&client).await, before, "{inserting}");
     }
-    // What is rolled back has changed nothing.
+    // Rolled-back changes do not count.
     let (_server, database) = alone().await;
     let migrator =
         Migrator::new(ups(&[LIMITING, "BEGIN; INSERT INTO t VALUES (1); ROLLBACK; CREATE TABLE u ();"]));
@@ -153,7 +153,7 @@ async fn what_a_trigger_changes_is_rolled_back_in_a_script_s_own_transaction_too
     assert!(drift.is_none(), "{drift}");
 }
 
-/// What runs when a transaction is committed: deferred triggers, and the queries of cursors that outlive it.
+/// Work at commit: deferred triggers, and the queries of cursors that outlive the transaction.
 #[tokio::test]
 async fn what_a_commit_changes_is_rolled_back_and_the_migration_is_named() {
     let (server, database) = alone().await;
@@ -183,7 +183,7 @@ async fn what_a_commit_changes_is_rolled_back_and_the_migration_is_named() {
         );
         assert_eq!(shared(&client).await, before, "{committing}");
     }
-    // A cursor that does nothing of the kind is nobody's business.
+    // A cursor without such effects is ignored.
     let database = server.database().await.unwrap();
     let cursor = "CREATE TABLE t (); DECLARE c CURSOR WITH HOLD FOR SELECT 1; CREATE TABLE u ();";
     let migrator = Migrator::new(ups(&[cursor]));
@@ -195,7 +195,7 @@ async fn what_a_commit_changes_is_rolled_back_and_the_migration_is_named() {
 #[tokio::test]
 async fn a_role_that_was_never_there_is_an_error_that_names_the_place() {
     let (_server, database) = alone().await;
-    // The target's history says that it ran; the server it runs on now never had the role.
+    // According to the target's history it ran; the current server never had the role.
     let fails = Migrator::new(ups(&[
         "CREATE TABLE t (id int); SELECT has_table_privilege('nobody', 't', 'SELECT');",
     ]));
@@ -209,7 +209,7 @@ async fn a_role_that_was_never_there_is_an_error_that_names_the_place() {
     assert!(!error.contains("run again"), "{error}");
 }
 
-/// A server of the test's own is the only one that such a set is tried on as it stands.
+/// Only a test's own server runs such a set unchanged.
 #[tokio::test]
 async fn roles_that_downs_drop_can_be_tried_on_a_server_of_its_own() {
     let (_server, database) = alone().await;

@@ -25,7 +25,7 @@ async fn what_others_change_after_a_run_is_told_and_what_runs_change_is_not() {
     let found: Vec<_> = found.iter().map(|change| (change.change, change.kind, &*change.identity)).collect();
     assert!(found.contains(&(Change::Removed, Kind::Index, "public.by_name")), "{found:?}");
     assert!(found.contains(&(Change::Changed, Kind::Column, "public.users.name")), "{found:?}");
-    // A run with nothing to do keeps nothing anew: the drift would be gone.
+    // A run with nothing to do takes no snapshot: the drift would disappear.
     keeping.run(database.url()).await.unwrap();
     assert_eq!(since(&keeping, &database).await.unwrap().kept_at, kept.kept_at);
 }

@@ -1,4 +1,4 @@
-//! The histories of other tools are not what the migrations make, and no drift either.
+//! Histories of other tools are neither part of the migrations nor drift.
 
 use crate::drift::run;
 use migrate_postgres::drift::Comparison;
@@ -57,7 +57,7 @@ async fn a_table_that_is_kept_elsewhere_is_no_drift_and_its_schema_neither() {
     assert_eq!(seen, ["schema \"my ops\"", "view \"my ops\".v"]);
 }
 
-/// The way over that needs no history to be read.
+/// Migration from another tool without reading its history.
 #[tokio::test]
 async fn a_baseline_beside_another_tools_history_is_looked_at_without_that() {
     for case in [RAILS, SQLX] {

@@ -1,4 +1,4 @@
-//! Dumps before anything is applied.
+//! Backups before a run.
 
 use crate::operate::support::{migrator, value};
 use migrate_postgres::operate::{BackupError, Backups};
@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 const FILES: [(&str, &str); 2] =
     [("1_users.sql", "CREATE TABLE users AS SELECT 'Ada' AS name;"), ("2_empty.sql", "DELETE FROM users;")];
 
-/// A server that the machine's `pg_dump` is not too old for: a newer one that the tests are run with may come without its own.
+/// A server that the machine's `pg_dump` supports: a newer server under test may come without its own
+/// `pg_dump`.
 fn server() -> &'static Server {
     static OWN: OnceLock<Server> = OnceLock::new();
     let shared = testing::server().unwrap();
@@ -41,7 +42,7 @@ fn folder() -> Folder {
     folder_of(&[("keep", "")])
 }
 
-/// Programs that are not PostgreSQL's own.
+/// Programs that stand in for PostgreSQL's.
 fn programs(dump: &str) -> Folder {
     let folder =
         folder_of(&[("pg_dump", dump), ("pg_restore", "#!/bin/sh\necho 'pg_restore (PostgreSQL) 99.0'")]);

@@ -1,4 +1,4 @@
-//! What is pending, with its locks and sizes.
+//! Explanations of pending migrations, with locks and sizes.
 
 use crate::operate::support::{database, migrator, value};
 use migrate_core::sql::{LockMode, TableScan};
@@ -85,7 +85,7 @@ async fn a_table_that_somebody_holds_exclusively_does_not_keep_the_plan_from_bei
     let explanation = explaining.explain(database.url()).await.unwrap();
     assert_eq!(explanation.locks().next().unwrap().size.as_ref().unwrap().bytes, 8192);
 
-    // Over a client of ours, the setting is gone with the question.
+    // On the caller's client, the setting ends with the query.
     let client = database.connect().await.unwrap();
     explaining.explain(&client).await.unwrap();
     assert_eq!(value::<String>(&client, "SHOW lock_timeout").await, "0");
@@ -107,7 +107,7 @@ const ORDERS: &str = "CREATE TABLE customers (id bigint PRIMARY KEY, name varcha
     CREATE VIEW notes AS SELECT id, note FROM orders; CREATE MATERIALIZED VIEW counts AS SELECT count(note) FROM orders;
     INSERT INTO customers VALUES (1, 'x'); INSERT INTO orders VALUES (1, 1, 'x'); ANALYZE";
 
-/// What is told of a script's statements, by their lines: locks and held locks, sizes left out.
+/// The explanation of a script's statements, by line: locks and held locks, without sizes.
 async fn shown(files: &[(&str, &str)]) -> Vec<String> {
     let database = database().await;
     database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_lock_is_held_through_the_statements_that_follow_it_in_its_transaction
             "orders ROW EXCLUSIVE, rows; held: orders: ACCESS EXCLUSIVE, held since line 1",
         ]
     );
-    // Each migration is a transaction of its own, and so is each statement outside of one.
+    // Each migration is a separate transaction, and so is each statement outside of one.
     let apart = [
         ("1_paid.sql", "ALTER TABLE orders ADD paid boolean;"),
         ("2_paid.sql", "UPDATE orders SET paid = false;"),
@@ -180,7 +180,7 @@ async fn a_later_statement_is_judged_by_what_the_earlier_ones_will_have_made() {
         shown[10].starts_with("public.orders ACCESS EXCLUSIVE, rewritten; public.people ACCESS EXCLUSIVE"),
         "{shown:?}"
     );
-    // The next script finds the session's own search path.
+    // The next script starts with the session's own search path.
     assert_eq!(shown[11], "orders SHARE, index built");
 
     let database = database().await;
@@ -190,7 +190,8 @@ async fn a_later_statement_is_judged_by_what_the_earlier_ones_will_have_made() {
     let size = |index: usize| {
         statements[index].locks.as_ref().unwrap()[0].size.as_ref().map(|size| size.name.as_str())
     };
-    // A table that is renamed is as large as before, and one that is made has no size, though another has its name.
+    // A renamed table keeps its size, and a new table has none, even if it takes over an existing table's
+    // name.
     assert_eq!((size(1), size(9), size(10)), (Some("public.customers"), None, Some("public.orders")));
 }
 

@@ -1,4 +1,4 @@
-//! What an operator asks before and after a run.
+//! Tools for an operator, before and after a run.
 
 mod backup;
 mod explain;

@@ -1,4 +1,4 @@
-//! A look around before a run.
+//! Preflight checks.
 
 use crate::operate::support::{database, migrator};
 use migrate_postgres::operate::{Check, Preflight, Verdict};
@@ -10,7 +10,7 @@ const FILES: [(&str, &str); 3] = [
     ("3_index.sql", "CREATE INDEX CONCURRENTLY by_name ON users (name);"),
 ];
 
-/// The gravest verdict of a check, and all that it says.
+/// The most severe verdict of a check, and all its findings.
 fn of(preflight: &Preflight, check: Check) -> (Verdict, String) {
     let findings = || preflight.findings.iter().filter(move |finding| finding.check == check);
     let texts = findings().map(|finding| {
@@ -24,7 +24,7 @@ async fn where_nothing_is_in_the_way_all_checks_pass_but_for_a_backup_that_is_no
     let database = database().await;
     migrator(&FILES[..1]).run(database.url()).await.unwrap();
     let preflight = migrator(&FILES).preflight(database.url()).await.unwrap();
-    // Something is pending, and no backup is recorded.
+    // A migration is pending, and no backup is recorded.
     let warnings = preflight.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
     assert_eq!(warnings.map(|finding| finding.check).collect::<Vec<_>>(), [Check::Backup], "{preflight}");
     assert_eq!(of(&preflight, Check::Backup).0, Verdict::Warning);
@@ -50,7 +50,7 @@ async fn a_session_that_idles_in_a_transaction_on_a_table_to_be_touched_stops_an
         said.contains("(reporting) is idle in its transaction") && said.contains("holds public.users"),
         "{said}"
     );
-    // An index is built beside readers.
+    // The index is built while sessions read.
     let beside = migrator(&[FILES[0], FILES[2]]).preflight(database.url()).await.unwrap();
     assert_eq!(of(&beside, Check::Sessions).0, Verdict::Pass, "{beside}");
 }
@@ -129,7 +129,7 @@ async fn a_standby_stops_and_so_does_a_synchronous_one_that_is_away() {
     assert_eq!(verdict, Verdict::Stop, "{preflight}");
     assert!(said.contains("the inactive replication slot away retains"), "{said}");
 
-    // A server in recovery takes no writes: all that makes a standby of it is this file.
+    // A server in recovery accepts no writes; this file alone makes it a standby.
     server.stop(ShutdownMode::Fast).unwrap();
     let data = server.socket_dir().unwrap().join("data");
     let mut copy = std::process::Command::new("cp");

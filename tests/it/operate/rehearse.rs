@@ -1,4 +1,4 @@
-//! What is pending, run and rolled back.
+//! Rehearsals: pending migrations are run and rolled back.
 
 use crate::operate::support::{database, migrator, value};
 use migrate_core::sql::LockMode;
@@ -10,7 +10,8 @@ use tokio_postgres::Client;
 const USERS: (&str, &str) = ("1_users.sql", "CREATE TABLE users (id int PRIMARY KEY, name text);");
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// All that a rehearsal could have left: relations with their files, rows of the history, locks and open transactions.
+/// Everything that a rehearsal could leave behind: relations with their files, rows of the history, locks and
+/// open transactions.
 async fn state(client: &Client) -> String {
     let sql = "SELECT concat_ws(' | ',
         (SELECT string_agg(concat(oid, relname, relfilenode), ',' ORDER BY oid) FROM pg_class WHERE oid >= 16384),
@@ -30,7 +31,7 @@ async fn what_each_statement_locked_and_rewrote_is_told_and_nothing_is_left() {
     migrator(&files[..1]).run(database.url()).await.unwrap();
     let client = database.connect().await.unwrap();
     let before = state(&client).await;
-    // Over a connection of its own and over one of ours, which is as it was.
+    // Over a new connection and over the caller's, which is unchanged afterwards.
     let own = migrator(&files).rehearse(database.url(), LIMIT).await;
     let path: String = value(&client, "SHOW search_path").await;
     let ours = migrator(&files).rehearse(&client, LIMIT).await;
@@ -43,7 +44,7 @@ async fn what_each_statement_locked_and_rewrote_is_told_and_nothing_is_left() {
         assert!(rewrite.rewritten.contains(&"public.users".to_owned()), "{rehearsal}");
         let lock = rewrite.locks.iter().find(|lock| lock.relation == "public.users").unwrap();
         assert_eq!(lock.mode, LockMode::AccessExclusive);
-        // Held already, and the new table is nobody else's yet.
+        // The lock was already held, and no other session sees the new table yet.
         assert!(rehearsal.steps[0].statements[1].locks.iter().all(|lock| lock.relation != "public.posts"));
         assert_eq!(rehearsal.steps[1].statements.len(), 1);
     }
@@ -131,13 +132,13 @@ async fn a_rehearsal_waits_neither_for_locks_nor_for_statements_without_end() {
     let rehearsal = slow.rehearse(database.url(), Duration::from_millis(300)).await.unwrap();
     assert!(matches!(rehearsal.stopped, Some(RehearsalStopped::TimeUp { .. })), "{rehearsal}");
 
-    // A transaction of the owner's is not rolled back.
+    // The owner's transaction is not rolled back.
     let error = altering.rehearse(&reader, LIMIT).await.unwrap_err();
     assert!(matches!(error, Error::InTransaction), "{error}");
     reader.batch_execute("SELECT FROM users; COMMIT").await.unwrap();
 }
 
-/// Rehearses files, and runs them: both are to go well.
+/// Rehearses files, and then runs them: both must succeed.
 async fn as_in_a_run(files: &[(&str, &str)]) {
     let database = database().await;
     let rehearsal = migrator(files).rehearse(database.url(), LIMIT).await.unwrap();

@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared code of these tests.
 
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};

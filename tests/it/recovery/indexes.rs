@@ -1,4 +1,4 @@
-//! Indexes that were being built, dropped or rebuilt: finished, built again, or left to a person.
+//! Interrupted builds, drops and rebuilds of indexes: finished, repeated, or left to a person.
 
 use super::*;
 
@@ -35,7 +35,7 @@ async fn an_index_whose_builder_was_killed_is_dropped_and_built_again_and_nothin
         INSERT INTO n DEFAULT VALUES;";
     let it = after("CREATE SCHEMA app; CREATE TABLE app.t (a int, b int); CREATE TABLE app.n ();", script);
     let admin = database.connect().await.unwrap();
-    // Killed in each of the three, which it is held up before.
+    // Killed in each of the three phases, which a lock holds up.
     for (number, statement, left) in [
         (1, "CREATE INDEX CONCURRENTLY \"I 1\"", "!I 1"),
         (2, "CREATE INDEX CONCURRENTLY ON t", "I 1 !t_b_idx"),
@@ -77,7 +77,7 @@ async fn an_index_that_was_built_before_the_checkpoint_moved_is_not_built_again(
 #[tokio::test]
 async fn an_index_without_a_name_that_was_built_is_known_by_its_columns_and_its_age() {
     for (made, expected) in [
-        // Nothing was made since: whatever stood there before is another one.
+        // Nothing was created since: the existing index is another one.
         ("", Ok("t_a_idx t_a_idx1")),
         ("CREATE INDEX ON t (a)", Ok("t_a_idx t_a_idx1")),
         ("CREATE UNIQUE INDEX ON t (a)", Ok("t_a_idx t_a_idx1 t_a_idx2")),
@@ -90,7 +90,7 @@ async fn an_index_without_a_name_that_was_built_is_known_by_its_columns_and_its_
         let tables = format!("{TABLE} CREATE INDEX ON t (a);");
         let it = after(&tables, "CREATE INDEX CONCURRENTLY ON t (a);");
         let admin = database.connect().await.unwrap();
-        // Killed before anything is in the catalog: the table is locked.
+        // Killed before anything is in the catalog, because the table is locked.
         let tables_only = it.clone().up_to("1");
         tables_only.run(database.url()).await.unwrap();
         let blocker = open_transaction(&database, "LOCK TABLE t IN SHARE MODE").await;
@@ -166,7 +166,7 @@ async fn an_index_of_the_name_that_the_script_did_not_make_stays() {
     surely_done(&it, &database).await;
 }
 
-/// Interrupts the migration while it waits for a table's lock, before its statement has done anything.
+/// Interrupts the migration while it waits for a table lock, before its statement has any effect.
 async fn killed_before_it_began(it: &Migrator, database: &Database, statement: &str) -> Client {
     let admin = database.connect().await.unwrap();
     let blocker = open_transaction(database, "LOCK TABLE t IN SHARE MODE").await;
@@ -183,7 +183,7 @@ async fn after_a_kill_an_older_index_of_the_name_is_in_the_way_whatever_its_defi
         let it = after(&format!("{TABLE} {older};"), "CREATE INDEX CONCURRENTLY i ON t (a);");
         it.clone().up_to("1").run(database.url()).await.unwrap();
         let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
-        // Renaming writes a row of the catalog anew, and makes no new index.
+        // Renaming rewrites a catalog row, but creates no new index.
         admin.batch_execute("ALTER INDEX i RENAME TO j; ALTER INDEX j RENAME TO i").await.unwrap();
         for _ in 0..2 {
             let failure = failure(it.run(database.url()).await.unwrap_err());
@@ -243,7 +243,7 @@ async fn after_a_kill_an_index_of_the_name_counts_as_done_only_with_every_part_o
 #[tokio::test]
 async fn after_a_kill_an_index_that_can_not_be_compared_is_in_doubt() {
     let database = database().await;
-    // The copy that is compared with has another name than the table.
+    // The table to compare with has another name.
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a) WHERE t.b > 0;");
     it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = killed_before_it_began(&it, &database, "CREATE INDEX CONCURRENTLY").await;
@@ -269,11 +269,11 @@ async fn an_invalid_index_of_another_definition_is_not_dropped() {
 #[tokio::test]
 async fn dropping_an_index_is_gone_on_with_where_it_was_left() {
     for (then, expected) in [
-        // Half dropped, as the kill has left it.
+        // Half dropped, as the kill left it.
         ("", Ok("")),
         ("DROP INDEX i", Ok("")),
         ("DROP INDEX i; CREATE INDEX i ON t (a)", Err("public.i")),
-        // Dropped, and the name means another one.
+        // Dropped, and the name now refers to another index.
         ("DROP INDEX i; CREATE TABLE other.t (a int); CREATE INDEX i ON other.t (a)", Err("other.i")),
     ] {
         let database = database().await;

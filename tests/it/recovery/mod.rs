@@ -1,4 +1,4 @@
-//! Statements that refuse a transaction block: interrupted at each point, and gone on with.
+//! Recovery: statements that refuse a transaction block, interrupted at each point and resumed.
 
 mod indexes;
 mod objects;
@@ -22,7 +22,7 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// A migrator of one migration that runs statement by statement, after one that makes tables.
+/// A migrator of a migration that runs statement by statement, after one that creates tables.
 fn after(tables: &str, script: &str) -> Migrator {
     migrator(&[("1_tables.sql", tables), ("2_it.sql", &format!("-- migrate: transaction=none\n{script}"))])
 }
@@ -42,7 +42,7 @@ async fn until(client: &Client, sql: &str) {
     panic!("never came: {sql}");
 }
 
-/// Indexes on tables of the schemas that tests use, `!` before those that are not valid.
+/// Indexes in the tests' schemas, with `!` before invalid ones.
 async fn indexes(client: &Client) -> String {
     let sql = "SELECT coalesce(string_agg(CASE WHEN i.indisvalid THEN '' ELSE '!' END || c.relname, ' ' ORDER BY c.relname), '') \
                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
@@ -50,7 +50,7 @@ async fn indexes(client: &Client) -> String {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// An open transaction with a snapshot, or more: `CREATE INDEX CONCURRENTLY` waits for it.
+/// An open transaction with at least a snapshot: `CREATE INDEX CONCURRENTLY` waits for it.
 async fn open_transaction(database: &Database, sql: &str) -> Client {
     let client = database.connect().await.unwrap();
     client.batch_execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; {sql}")).await.unwrap();
@@ -65,7 +65,7 @@ fn run(migrator: &Migrator, database: &Database) -> JoinHandle<Result<Report, Er
 const RUNNING: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                        AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE";
 
-/// Waits until the server runs a statement that waits for somebody, ends its process, and the run with it.
+/// Waits until the server runs a statement that is blocked, ends its process, and with it the run.
 async fn kill_waiting(admin: &Client, statement: &str, run: JoinHandle<Result<Report, Error>>) {
     until(admin, &format!("SELECT count(*) {RUNNING} '{statement}%'")).await;
     count(admin, &format!("SELECT count(pg_terminate_backend(pid)) {RUNNING} '{statement}%'")).await;
@@ -84,7 +84,7 @@ async fn row(client: &Client) -> (String, i32) {
     (row.get(0), row.get(1))
 }
 
-/// Everything is applied, recorded once, and the next boot finds that out without the lock.
+/// Everything is applied and recorded once, and the next boot finds that out without the lock.
 async fn surely_done(migrator: &Migrator, database: &Database) {
     let admin = database.connect().await.unwrap();
     let unsettled =
@@ -109,7 +109,7 @@ fn failure(error: Error) -> Failure {
 
 const TABLE: &str = "CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 1), (2, 2);";
 
-/// Makes a migration's statement fail, and its outcome unknown, as if it was never heard of.
+/// Makes a migration's statement fail with an unknown outcome, as if its answer was lost.
 async fn in_doubt(it: &Migrator, database: &Database) -> Client {
     it.run(database.url()).await.unwrap_err();
     let admin = database.connect().await.unwrap();
@@ -118,7 +118,7 @@ async fn in_doubt(it: &Migrator, database: &Database) -> Client {
     admin
 }
 
-/// What a run says of its failure: the SQLSTATE, or that it is in doubt.
+/// The failure of a run: its SQLSTATE, or that it is in doubt.
 async fn said(it: &Migrator, database: &Database) -> String {
     let failure = failure(it.run(database.url()).await.unwrap_err());
     match failure.left {
@@ -127,12 +127,13 @@ async fn said(it: &Migrator, database: &Database) -> String {
     }
 }
 
-/// Makes the database what it is when a client is lost before the statement after the first `done` was sent, whose
-/// client then never moved the checkpoint.
+/// Puts the database in the state in which a client is lost before it sends the statement after the first
+/// `done`, so that the checkpoint was never advanced.
 async fn interrupted_before(it: &Migrator, database: &Database, done: i32) -> Client {
     it.clone().up_to("1").run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
-    // The step runs as it would, but every UPDATE of the checkpoint beyond `done` fails: the run ends there.
+    // The step runs normally, but every UPDATE of the checkpoint beyond `done` fails, which ends the run
+    // there.
     admin
         .batch_execute(&format!(
             "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cut'; END $$; \

@@ -1,4 +1,5 @@
-//! Databases, tablespaces, subscriptions, partitions and prepared transactions: made and dropped once.
+//! Databases, tablespaces, subscriptions, partitions and prepared transactions: created and dropped exactly
+//! once.
 
 use super::*;
 
@@ -179,7 +180,7 @@ async fn a_prepared_transaction_is_ended_once() {
         it.run(database.url()).await.unwrap();
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, rows);
         surely_done(&it, &database).await;
-        // One that was never there is the server's to miss.
+        // If it never existed, the server reports the error.
         admin.batch_execute("DROP TABLE t, migrate_history, migrate_history_head").await.unwrap();
         for _ in 0..2 {
             let failure = failure(it.run(database.url()).await.unwrap_err());
@@ -198,7 +199,8 @@ async fn a_subscription_that_is_there_is_not_made_again() {
     let (publisher, database) = (server.database().await.unwrap(), server.database().await.unwrap());
     publisher.connect().await.unwrap().batch_execute("CREATE PUBLICATION p").await.unwrap();
     let connection = publisher.url().replace('\'', "''");
-    // Of its own server a subscription can't make a slot: the slot would wait for the transaction that makes it.
+    // A subscription can't create a slot on its own server: the slot would wait for the transaction that
+    // creates it.
     publisher
         .connect()
         .await

@@ -1,11 +1,11 @@
-//! Transactions of a script's own: begun, ended and shaped by its statements.
+//! A script's own transactions: statements that begin, end and configure them.
 
 use super::{count, database, failure, migrator, surely_done};
 use migrate_postgres::{Error, Left, Migrator};
 use std::time::Duration;
 use tokio_postgres::Client;
 
-/// Whether each migration's row was written by the transaction that made the table of its name.
+/// For each migration, true if its row was written by the transaction that created the table of its name.
 async fn made_with_their_rows(client: &Client) -> Vec<(String, bool)> {
     let sql = "SELECT c.relname::text, h.xmin = c.xmin FROM migrate_history h JOIN pg_class c ON c.relname = split_part(h.name, '_', 2) \
                ORDER BY h.seq";
@@ -24,7 +24,7 @@ async fn a_pair_around_the_whole_script_is_the_runs_own_transaction() {
         ),
         ("4_open.sql", "BEGIN; CREATE TABLE open ();"),
     ]);
-    // Over a connection whose notices nobody counts: the row is written once.
+    // Over a connection that counts no notices, the row is written once.
     let admin = database.connect().await.unwrap();
     assert_eq!(it.run(&admin).await.unwrap().steps.len(), 4);
     let expected = ["plain", "pair", "modes", "open"].map(|name| (name.to_owned(), true));
@@ -83,7 +83,7 @@ async fn folders_of_prisma_and_of_golang_migrate_that_begin_and_commit_just_run(
     assert_eq!(count(&admin, "SELECT count(*) FROM pg_class WHERE relname = 't'").await, 0);
 }
 
-/// What a transaction of these statements says of itself, with and without somebody who listens.
+/// The properties of a transaction with these statements, with and without a listener.
 async fn levels(script: &str) -> Vec<String> {
     let mut levels = Vec::new();
     for is_watched in [false, true] {
@@ -166,7 +166,7 @@ async fn a_script_goes_on_behind_the_last_transaction_that_it_has_committed() {
     assert_eq!(count(&admin, "SELECT count(*) FROM migrate_history WHERE live").await, 2);
 }
 
-/// A zombie is at the statement, and does not know that another run has taken its migration over.
+/// A zombie is executing the statement, and does not know that another run has taken over its migration.
 #[tokio::test]
 async fn a_unit_that_two_runs_are_at_is_committed_by_one_of_them() {
     let database = database().await;
@@ -177,7 +177,7 @@ async fn a_unit_that_two_runs_are_at_is_committed_by_one_of_them() {
     let blocker = super::open_transaction(&database, "SELECT * FROM t FOR UPDATE").await;
     let first = super::run(&it, &database);
     super::until(&admin, &format!("SELECT count(*) {} '%UPDATE t SET%'", super::RUNNING)).await;
-    // Who the row says is at it is another one from now on.
+    // From now on, the row names another run.
     admin
         .batch_execute("UPDATE migrate_history SET run_id = 'another' WHERE outcome = 'unfinished'")
         .await

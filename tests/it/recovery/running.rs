@@ -1,4 +1,4 @@
-//! Statements that a lost client left running: the next run waits for them.
+//! Statements of a lost client that still run: the next run waits for them.
 
 use super::*;
 
@@ -8,7 +8,7 @@ async fn a_run_waits_for_the_statement_that_a_lost_client_left_running() {
     let it = after(TABLE, "CREATE INDEX CONCURRENTLY i ON t (a); INSERT INTO t VALUES (3, 3);");
     let admin = database.connect().await.unwrap();
     it.clone().up_to("1").run(database.url()).await.unwrap();
-    // The zombie: a session of the first run, whose client can't be heard of any more.
+    // The zombie: a session of the first run, whose client is gone.
     let blocker = open_transaction(&database, "").await;
     kill_waiting(&admin, "CREATE INDEX CONCURRENTLY", run(&it, &database)).await;
     admin.batch_execute("DROP INDEX i").await.unwrap();
@@ -47,14 +47,14 @@ async fn a_statement_that_does_not_end_is_waited_for_only_so_long() {
     let zombie = database.connect().await.unwrap();
     let zombie = tokio::spawn(async move { zombie.batch_execute(&text).await });
     until(&admin, &format!("SELECT count(*) {RUNNING} 'CREATE INDEX%'")).await;
-    // Not in doubt, but there already and not to be dropped: also the first run waits.
+    // Not in doubt, but existing and not to be dropped: the first run waits, too.
     let failure = failure(it.run(database.url()).await.unwrap_err());
     assert!(failure.message.contains("still runs this statement"), "{failure}");
     assert_eq!(failure.blockers.len(), 1);
     assert!(failure.blockers[0].query.as_deref().unwrap().starts_with("CREATE INDEX"), "{failure}");
     drop(blocker);
     zombie.await.unwrap().unwrap();
-    // It began before the migration did, so its index is not the migration's.
+    // It started before the migration, so its index is not the migration's.
     assert_eq!(said(&it, &database).await, "42P07");
     admin.batch_execute("DROP INDEX i").await.unwrap();
     it.run(database.url()).await.unwrap();

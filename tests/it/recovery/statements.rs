@@ -1,4 +1,4 @@
-//! Any other statement: run again where that does no harm, else for a person to decide.
+//! All other statements: repeated if that is harmless, otherwise left to a person.
 
 use super::*;
 
@@ -38,7 +38,7 @@ async fn a_call_in_doubt_is_for_a_person_to_decide() {
         assert_eq!(row(&admin).await, ("unfinished".to_owned(), 0));
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
     }
-    // Answered with an error, it is not in doubt.
+    // It was answered with an error, so it is not in doubt.
     admin.batch_execute("UPDATE migrate_history SET outcome = 'failed' WHERE checkpoint = 0").await.unwrap();
     it.run(database.url()).await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 5);
@@ -123,7 +123,7 @@ async fn an_ordinary_statement_comes_before_its_checkpoint() {
     it.run(database.url()).await.unwrap();
     let admin = database.connect().await.unwrap();
     assert_eq!(count(&admin, "SELECT count(*) FROM pg_replication_slots").await, 1);
-    // The slot could be made by a second try, outside of a transaction.
+    // A second attempt could create the slot outside a transaction.
     assert_eq!(count(&admin, "SELECT count(*) FROM t WHERE a = 4").await, 1, "nothing was written before it");
     admin.batch_execute("SELECT pg_drop_replication_slot('s')").await.unwrap();
     surely_done(&it, &database).await;
@@ -166,7 +166,7 @@ async fn a_scripts_role_without_rights_on_the_history_builds_its_index_and_does_
                 ),
             ),
         ]);
-        // An index that an interrupted build has left is the role's, too.
+        // An index left by an interrupted build also belongs to the role.
         let waiting = open_transaction(&database, "").await;
         let first = run(&it, &database);
         kill_waiting(&admin, "CREATE INDEX CONCURRENTLY", first).await;

@@ -1,4 +1,4 @@
-//! The page as a browser shows it.
+//! The page in a browser.
 
 use crate::report::stage;
 use migrate_tests::sets::folder_of;
@@ -6,8 +6,8 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The browser; none where the machine has none, which is then said. Not by `eprintln!`: what that writes is shown of tests
-/// that fail only.
+/// The browser. If the machine has none, reports that and returns none; not with `eprintln!`, whose output is
+/// shown only for tests that fail.
 fn browser() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
@@ -21,11 +21,11 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// How wide the screens are that a page is tried on, in pixels: a phone, a tablet, a desk.
+/// The screen widths to try, in pixels: a phone, a tablet, a desktop.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
 
-/// Loads each page into frames of these widths, opens all that can be opened, and measures. Pages have no say in it: they
-/// run no script.
+/// Loads each page into frames of these widths, opens everything that can be opened, and measures. The pages
+/// are passive: they run no script.
 fn measuring(pages: &[&str]) -> String {
     let escaped = |page: &str| page.replace('&', "&amp;").replace('"', "&quot;");
     let frames = pages.iter().flat_map(|page| {
@@ -51,7 +51,7 @@ fn measuring(pages: &[&str]) -> String {
     )
 }
 
-/// What was measured of each frame: the width of the screen, of the page, and of the drawing in it.
+/// The measurements of each frame: the widths of the screen, of the page, and of its drawing.
 fn measured(dom: &str) -> Vec<[u32; 3]> {
     let (_, rest) =
         dom.split_once("<body>measured ").unwrap_or_else(|| panic!("nothing was measured: {dom}"));
@@ -65,7 +65,7 @@ async fn a_page_fits_the_screen_and_the_browser_has_nothing_to_complain_of() {
     let Some(browser) = browser() else { return };
     let database = stage::database().await;
     let page = stage::report(&database).await.to_html();
-    // That a page which does not fit would be seen, and that one which breaks its own rules would.
+    // Proves that a page that does not fit would be detected, and so would one that violates its own policy.
     let wide = page
         .replace("<footer>", "<footer><script>1</script><p>")
         .replace("</style>", "footer p{width:2000px}</style>");

@@ -1,4 +1,4 @@
-//! What is on the page.
+//! The contents of the page.
 
 use crate::report::stage;
 use migrate_postgres::report::{DatabaseHealth, ReportOptions};
@@ -7,7 +7,7 @@ use migrate_tests::sets::folder_of;
 use std::path::Path;
 use std::{env, fs};
 
-/// The text of a page, a line for each piece of it.
+/// The text of a page, one line per text node.
 fn text_of(page: &str) -> String {
     let (_, body) = page.split_once("<body>").unwrap();
     let mut text = String::new();
@@ -33,7 +33,7 @@ fn text_of(page: &str) -> String {
     lines.filter(|line| !line.is_empty()).map(|line| line + "\n").collect()
 }
 
-/// A word without what differs from run to run: dates, times, durations, sizes, runs.
+/// A word without the parts that vary between runs: dates, times, durations, sizes, run ids.
 fn word(word: &str) -> String {
     let (bare, end) = match word.strip_suffix([',', ';', '.']) {
         Some(bare) => (bare, &word[bare.len()..]),
@@ -75,7 +75,7 @@ async fn a_page_tells_of_failures_settlements_plans_drift_and_tables() {
     assert!(text == expected, "--- expected\n{expected}\n--- found\n{text}");
 }
 
-/// The server decides how large things are.
+/// Sizes depend on the server.
 fn without_sizes(text: &str) -> String {
     let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
     for index in 1..words.len() {
@@ -111,7 +111,7 @@ async fn when_all_is_well_it_says_so_over_a_client_too() {
     let text = text_of(&report.to_html());
     assert!(text.contains("Up to date\nThe one migration of the set is applied.\n"), "{text}");
     assert!(text.contains("There is nothing to do.") && !text.contains("Drift"), "{text}");
-    // A partition is told by its table; who refers to itself and who refers in a circle have their edges.
+    // Partitions are part of their table; self-references and cycles have their edges.
     assert_eq!((report.diagram.tables.len(), report.diagram.foreign_keys.len()), (6, 4));
 }
 

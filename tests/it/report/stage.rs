@@ -1,11 +1,11 @@
-//! A database in which much has gone wrong, with names that try to be more than names.
+//! A database with many failures and hostile names.
 
 use migrate_postgres::report::{DatabaseReport, ReportOptions};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Resolution, Set};
 use migrate_tests::sets::folder_of;
 
-/// Tables that refer to one another, in a circle and to themselves, with hostile names.
+/// Tables that refer to each other, in a cycle and to themselves, with hostile names.
 const TABLES: (&str, &str) = (
     "0001_tables.sql",
     "CREATE SCHEMA app;
@@ -19,20 +19,20 @@ const TABLES: (&str, &str) = (
      CREATE TABLE app.log_2026 PARTITION OF app.log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
 );
 
-/// Runs statement by statement, and fails at its second one while two users have one address.
+/// Runs statement by statement, and fails at its second statement while two users share an address.
 const INDEXES: (&str, &str) = (
     "0002_indexes.sql",
     "CREATE INDEX CONCURRENTLY by_friend ON app.users (best_friend);\n\
      CREATE UNIQUE INDEX CONCURRENTLY \"<b>by email\" ON app.users (email);\n",
 );
 
-/// Fails with a message that has tags in it.
+/// Fails with a message that contains tags.
 const FAILS: (&str, &str) = (
     "0003_fails.sql",
     "CREATE TABLE app.never ();\nDO $$ BEGIN RAISE '</td><script>alert(\"it''s\")</script> & more'; END $$;\n",
 );
 
-/// Takes a heavy lock on a table that is there, and has a password and a tag in its text.
+/// Takes a heavy lock on an existing table, and has a password and a tag in its text.
 const HEAVY: (&str, &str) = (
     "0004_heavy.sql",
     "ALTER TABLE app.users ALTER id TYPE numeric;\nALTER TABLE app.users ADD note text DEFAULT '<script>';\n\
@@ -64,7 +64,7 @@ pub(crate) async fn report(database: &Database) -> DatabaseReport {
     all.database_report(url, &ReportOptions::new().with_drift()).await.unwrap()
 }
 
-/// The same database when all is well: nothing pending, nothing failed since, no drift.
+/// The same database without problems: nothing pending, no failure since, no drift.
 pub(crate) async fn report_of_peace(database: &Database) -> DatabaseReport {
     let migrator = migrator(&[TABLES]);
     migrator.run(database.url()).await.unwrap();

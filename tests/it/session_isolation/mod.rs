@@ -1,4 +1,5 @@
-//! What a script changes of its session stays in the script, and what role and database set for it does not reach us.
+//! Session isolation: a script's changes to its session end with the script, and settings of role and
+//! database do not affect our own statements.
 
 mod own_settings;
 
@@ -15,7 +16,7 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(files).path()).unwrap())
 }
 
-/// Each script changes the session in its way; the one after it records what it finds.
+/// Each script changes the session in a different way; the next one records the state it finds.
 const HOSTILE: [(&str, &str); 8] = [
     ("search_path", "SELECT pg_catalog.set_config('search_path', '', false)"),
     ("role", "SET ROLE pg_monitor"),
@@ -37,7 +38,7 @@ async fn settings(client: &Client) -> String {
     client.query_one(SETTINGS, &[]).await.unwrap().get(0)
 }
 
-/// Migrations that change the session, each followed by one that leaves what it finds in a table.
+/// Migrations that change the session, each followed by one that records the state it finds.
 fn files(mode: &str) -> Vec<(String, String)> {
     let mut files =
         vec![("0_found.sql".to_owned(), "CREATE TABLE found (after text, settings text);".to_owned())];
@@ -60,7 +61,7 @@ async fn nothing_that_a_script_sets_reaches_the_next_one_or_the_session() {
     for mode in ["block", "none"] {
         let database = database().await;
         let client = database.connect().await.unwrap();
-        // Settings of the session's owner, which are to stay.
+        // Settings of the session's owner, which must be kept.
         client.batch_execute("SET lock_timeout = '7s'; SET TimeZone = 'Europe/Berlin'").await.unwrap();
         let before = settings(&client).await;
         let files = files(mode);
@@ -71,7 +72,7 @@ async fn nothing_that_a_script_sets_reaches_the_next_one_or_the_session() {
         assert_eq!(settings(&client).await, before, "{mode}");
         let rows = client.query("SELECT after, settings FROM found", &[]).await.unwrap();
         assert_eq!(rows.len(), HOSTILE.len());
-        // Within a run a script has no lock timeout but the one that it asks for.
+        // In a run, a script has only the lock timeout that it asks for.
         let expected = before.replace("| 7s |", "| 0 |");
         for row in rows {
             assert_eq!(row.get::<_, String>(1), expected, "after {} ({mode})", row.get::<_, String>(0));
@@ -80,7 +81,8 @@ async fn nothing_that_a_script_sets_reaches_the_next_one_or_the_session() {
     }
 }
 
-/// The last statement of a run is one that is sent alone, with and without settings of the script's before it; done, or failed.
+/// The last statement of a run is sent alone, with and without settings before it in the script; it succeeds
+/// or fails.
 #[tokio::test]
 async fn a_last_statement_outside_a_transaction_leaves_the_session_as_it_was() {
     let set = "SET search_path = app; SET TimeZone = 'Asia/Tokyo'; SET statement_timeout = '1min';";
@@ -103,7 +105,7 @@ async fn a_last_statement_outside_a_transaction_leaves_the_session_as_it_was() {
     }
 }
 
-/// `RESET ALL` forgets what a pool's user has set under a name of its own, and nothing brings that back.
+/// `RESET ALL` resets custom settings of a pool's user, and nothing restores those.
 #[tokio::test]
 async fn a_connection_that_scripts_ran_in_does_not_go_back_to_its_pool() {
     let database = database().await;
@@ -133,7 +135,7 @@ async fn a_connection_that_scripts_ran_in_does_not_go_back_to_its_pool() {
     }
 }
 
-/// What every file of pg_dump begins with, through a pool whose connections others use afterwards.
+/// The header of every pg_dump file, through a pool whose connections are reused afterwards.
 #[tokio::test]
 async fn a_dump_is_a_migration() {
     let database = database().await;
@@ -154,7 +156,8 @@ async fn a_dump_is_a_migration() {
     }
 }
 
-/// A role for which backslashes escape: our texts, and the scripts, mean what the lexer took them for.
+/// A role for which backslashes are escapes: our texts, and the scripts, keep the meaning that the lexer
+/// assumed.
 #[tokio::test]
 async fn strings_mean_the_same_for_a_role_with_other_strings() {
     let database = database().await;
@@ -185,7 +188,7 @@ async fn strings_mean_the_same_for_a_role_with_other_strings() {
         .unwrap();
 }
 
-/// As in a session that sends the script by itself. What code sets for its transaction only ends with that.
+/// As in a session that sends only the script. Settings that code makes for its transaction end with it.
 #[tokio::test]
 async fn what_code_sets_for_the_session_holds_for_the_statements_behind_it() {
     let script = "-- migrate: transaction=none

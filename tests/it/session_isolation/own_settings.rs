@@ -1,4 +1,4 @@
-//! Our own reading and bookkeeping runs under our own settings, whatever role, database or pooler say.
+//! Our own statements run under our own settings, whatever role, database or pooler set.
 
 use super::{database, migrator};
 use migrate_core::Version;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Config};
 
-/// A role that owns the database, with settings of its own.
+/// A role that owns the database, with its own settings.
 async fn role_with(database: &Database, settings: &[(&str, &str)]) -> Config {
     let admin = database.connect().await.unwrap();
     let role = format!("role_of_{}", database.name());
@@ -46,7 +46,7 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// What a role or a database may set for how the server reads and prints.
+/// Settings of a role or a database that affect how the server reads and prints values.
 const OUTPUT: [(&str, &str); 18] = [
     ("quote_all_identifiers", "on"),
     ("DateStyle", "'SQL, DMY'"),
@@ -89,7 +89,7 @@ const LIFE: &[(&str, &str)] = &[
     ("3_c.down.sql", "DROP FUNCTION one(); DROP VIEW c;"),
 ];
 
-/// The life of a set over a target, as what each call answers.
+/// The life of a set over a target: the answer of each call.
 async fn life<T: Target + ?Sized>(target: &T, kind: Option<LockKind>) -> Vec<String> {
     let folder = dumps();
     let backups = || Backups::to(folder.path().join("dumps")).programs(folder.path().join("bin"));
@@ -128,7 +128,7 @@ fn steps(steps: &[impl std::fmt::Display]) -> String {
     steps.iter().map(|step| text(step)).collect::<Vec<_>>().join(", ")
 }
 
-/// What every call that reads answers, but for times.
+/// The answers of all calls that read, without times.
 async fn look<T: Target + ?Sized>(migrator: &Migrator, target: &T) -> Vec<String> {
     let mut told = vec![format!("{:?}", migrator.position(target).await.unwrap())];
     let status = migrator.status(target).await.unwrap();
@@ -155,7 +155,7 @@ async fn look<T: Target + ?Sized>(migrator: &Migrator, target: &T) -> Vec<String
     told
 }
 
-/// A `pg_dump` that takes a while, and its `pg_restore`.
+/// A slow `pg_dump`, and its `pg_restore`.
 fn dumps() -> migrate_tests::sets::Folder {
     let folder = folder_of(&[
         (
@@ -172,7 +172,7 @@ fn dumps() -> migrate_tests::sets::Folder {
     folder
 }
 
-/// What is found of another tool's history, and adopted.
+/// The findings about another tool's history, and its adoption.
 async fn adopted<T: Target + ?Sized>(case: Case, target: &T) -> Vec<String> {
     let migrator = case.migrator().adopt();
     let found = migrator.foreign_histories(target).await.unwrap();
@@ -264,7 +264,7 @@ fn has_transaction_timeout() -> bool {
     testing::server().unwrap().version_num() >= 170_000
 }
 
-/// A client without them.
+/// A client without timeouts.
 async fn patient(database: &Database) -> Client {
     let client = database.connect().await.unwrap();
     let off = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name ~ '^(statement|lock|transaction|idle_.*session)_timeout$'";
@@ -272,7 +272,7 @@ async fn patient(database: &Database) -> Client {
     client
 }
 
-/// Locks tables until a call has waited for them for longer than any of the timeouts; what it answers.
+/// Locks tables until a call has waited for longer than any of the timeouts; returns the call's answer.
 async fn kept_waiting<T: std::fmt::Debug + Send + 'static>(
     admin: &Client,
     tables: &str,
@@ -293,7 +293,7 @@ async fn kept_waiting<T: std::fmt::Debug + Send + 'static>(
     calling.await.unwrap()
 }
 
-/// Each call is kept waiting for longer than any of the timeouts: somebody holds the history's tables.
+/// Another session locks the history's tables, so that each call waits for longer than any of the timeouts.
 #[tokio::test]
 async fn no_timeout_of_the_database_ends_our_reading_or_the_taking_of_the_lock() {
     let server = Server::start().unwrap();
@@ -324,7 +324,7 @@ async fn no_timeout_of_the_database_ends_our_reading_or_the_taking_of_the_lock()
     for (call, over) in
         calls.into_iter().flat_map(|call| ["config", "client", "pooler"].map(|over| (call, over)))
     {
-        // A transaction_timeout ends the session, and there is no other one.
+        // A transaction_timeout ends the session, and these calls have no other one.
         let ends = has_transaction_timeout() && ["boot", "position", "up"].contains(&call);
         if over == "client" && (ends || call == "drift") || over == "pooler" && pooled.is_none() {
             continue;
@@ -470,7 +470,7 @@ async fn an_idle_session_timeout_ends_no_run_that_pauses() {
         let running = tokio::spawn(async move {
             if over_client { run.run(&connect(&config).await).await } else { run.run(&config).await }
         });
-        // The pauses get longer than the timeout.
+        // The pauses become longer than the timeout.
         while retries.load(Ordering::Relaxed) < 9 {
             assert!(!running.is_finished(), "{:?}", running.await);
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -481,7 +481,7 @@ async fn an_idle_session_timeout_ends_no_run_that_pauses() {
     drop_role(&database).await;
 }
 
-/// The dump takes longer than an idle session lives.
+/// The dump takes longer than an idle session is allowed to live.
 #[tokio::test]
 async fn a_long_backup_is_recorded_and_the_run_goes_on() {
     let database = database().await;

@@ -1,4 +1,4 @@
-//! What a server does for a statement: in a transaction that is rolled back.
+//! Measuring a statement's effects on a server, in a transaction that is rolled back.
 
 use super::Told;
 use migrate_core::sql::{LockMode, RelationLock, TableScan};
@@ -7,28 +7,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-/// A session in which statements are measured.
+/// A session that measures statements.
 pub(super) struct Server {
     client: Client,
-    /// What the server says that it does.
+    /// The server's messages about its work.
     said: Arc<Mutex<Vec<String>>>,
     pub(super) version: u32,
 }
 
-/// What happened to a relation that was there before.
+/// The effects on an existing relation.
 #[derive(Clone, Debug)]
 struct Measured {
     kind: String,
-    /// The table of an index.
+    /// The table, if the relation is an index.
     table: Option<String>,
     mode: LockMode,
     toll: TableScan,
 }
 
-/// What a statement did.
+/// The effects of a statement.
 pub(super) struct AttemptOutcome {
     relations: BTreeMap<String, Measured>,
-    /// Whether foreign keys were checked: then the table that they refer to is read, too.
+    /// True if foreign keys were checked; the referenced table is then read, too.
     checks_keys: bool,
     changes_rows: bool,
 }
@@ -119,7 +119,7 @@ impl Server {
 }
 
 impl AttemptOutcome {
-    /// Where what is told differs from what happened.
+    /// The differences between prediction and measurement.
     pub(super) fn problems(&self, told: &[Told]) -> Vec<String> {
         let names: BTreeSet<&str> = self
             .relations
@@ -133,7 +133,8 @@ impl AttemptOutcome {
             .collect()
     }
 
-    /// Where what the text alone tells can't be so, or is silent of a strong lock without a word on it.
+    /// The predictions from the text alone that contradict the measurement, and strong locks that they do not
+    /// mention.
     pub(super) fn contradictions(&self, locks: &[RelationLock]) -> Vec<String> {
         let is_noted = locks.iter().any(|lock| lock.note.is_some() || !lock.is_named);
         let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
@@ -146,7 +147,7 @@ impl AttemptOutcome {
         };
         let unmentioned = |(name, found): (&String, &Measured)| {
             let is_told = locks.iter().any(|lock| bare(&lock.relation) == bare(name));
-            // Partitions and the tables that inherit go with their parent.
+            // Partitions and inheriting tables are implied by their parent.
             let is_part = ["p1", "pd", "inh_child"].contains(&bare(name).as_str());
             let is_main = !["i", "S"].contains(&found.kind.as_str());
             let is_strong = found.mode > LockMode::RowExclusive && is_main;
@@ -172,7 +173,7 @@ impl AttemptOutcome {
         }
     }
 
-    /// Reading, what rows need, and the indexes of a table that is locked as strongly.
+    /// Read locks, row locks, and locks on the indexes of a table that is locked as strongly.
     fn goes_without_saying(&self, found: &Measured) -> bool {
         let is_weak = found.mode <= LockMode::RowShare
             || found.mode == LockMode::RowExclusive

@@ -1,4 +1,4 @@
-//! What a statement locks, scans and rewrites, as it is told, is what a server does: shape by shape.
+//! Statement shapes: predicted locks, scans and rewrites are compared with a real server's.
 
 mod measured;
 mod volatile;
@@ -11,7 +11,7 @@ use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
 use migrate_tests::sets::folder_of;
 
-/// The relations that the shapes are about.
+/// The relations in the shapes.
 const FIXTURE: &str = include_str!("fixture.sql");
 
 /// A statement of the corpus.
@@ -19,17 +19,17 @@ const FIXTURE: &str = include_str!("fixture.sql");
 struct Shape {
     class: &'static str,
     statement: &'static str,
-    /// What is expected where a transaction refuses it: `t SHARE, index built; …`.
+    /// The expected effects if a transaction refuses the statement: `t SHARE, index built; …`.
     alone: Option<&'static str>,
 }
 
-/// Statements as they are common in migrations.
+/// Statements that are common in migrations.
 const COMMON: &str = include_str!("shapes.tsv");
 
-/// Statements about what is less common, or hangs on one fact.
+/// Less common statements, and statements that depend on a single fact.
 const FURTHER: &str = include_str!("more.tsv");
 
-/// All shapes that a server of this version knows.
+/// All shapes that a server of this version supports.
 fn shapes(version: u32) -> Vec<Shape> {
     [shapes_of(COMMON, version), shapes_of(FURTHER, version)].concat()
 }
@@ -46,7 +46,7 @@ fn shapes_of(corpus: &'static str, version: u32) -> Vec<Shape> {
     lines.filter_map(shape).collect()
 }
 
-/// A lock as it is told at one of the levels of knowledge.
+/// A predicted lock at one level of knowledge.
 #[derive(Clone, Debug)]
 struct Told {
     relation: String,
@@ -70,7 +70,7 @@ fn told(locks: Locks) -> Option<Vec<Told>> {
     )
 }
 
-/// How many heavy shapes are told to be heavy, and how many light ones.
+/// The number of heavy shapes predicted as heavy, and of light ones.
 #[derive(Debug, Default)]
 struct Score {
     caught: usize,
@@ -95,7 +95,8 @@ impl Score {
         }
     }
 
-    /// Panics unless at least so many percent of the heavy shapes are caught, and at most so many of the light ones flagged.
+    /// Panics unless at least this percentage of heavy shapes is caught, and at most this percentage of light
+    /// ones flagged.
     fn assert(&self, level: &str, caught: usize, flagged: usize) {
         let shown = format!(
             "{level}: {} of {} heavy shapes caught, {} of {} light ones flagged; wrong: {:#?}",
@@ -145,7 +146,7 @@ async fn what_is_told_of_each_shape_with_a_database_is_what_the_server_does() {
     score.assert("with the database", 100, 0);
 }
 
-/// What is expected of a statement that a transaction refuses.
+/// The difference from the expected effects of a statement that a transaction refuses.
 fn differs(shape: &Shape, told: &[Told], expected: &str) -> Option<String> {
     let shown: Vec<String> = told
         .iter()
@@ -158,7 +159,7 @@ fn differs(shape: &Shape, told: &[Told], expected: &str) -> Option<String> {
     (shown != expected).then(|| format!("{}: {shown}, but expected is {expected}", shape.statement))
 }
 
-/// A lock on a relation that exists, by the name that the server has for it.
+/// A lock on an existing relation, with the server's name for it.
 fn there(lock: &ExplainedLock) -> Option<Told> {
     let relation = lock.size.as_ref()?.name.clone();
     Some(Told { relation, mode: lock.mode, toll: lock.toll })
@@ -204,8 +205,8 @@ fn the_history_of_a_set_tells_nearly_all_heavy_shapes() {
     }
 }
 
-/// The text alone names each relation that it tells of in the mode that the server takes, and is silent of none that is locked
-/// strongly without a word on it.
+/// From the text alone, each named relation has the mode that the server takes, and no strongly locked
+/// relation is left unmentioned.
 #[tokio::test]
 async fn what_the_text_alone_tells_is_right_or_depends_on_what_it_says() {
     let database = fixture().await;

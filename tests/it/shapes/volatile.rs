@@ -1,4 +1,4 @@
-//! The table of volatile functions is the server's own.
+//! The table of volatile functions matches the server's.
 
 use migrate_core::sql::facts::VOLATILE_FUNCTIONS;
 use migrate_postgres::testing;
@@ -15,7 +15,7 @@ async fn the_functions_that_are_taken_for_volatile_are_those_of_the_server() {
     let known: BTreeSet<&str> = VOLATILE_FUNCTIONS.into_iter().collect();
     for row in &rows {
         let (name, is_volatile): (String, bool) = (row.get(0), row.get(1));
-        // Of six forms of it one is volatile, in version 14.
+        // In version 14, one of its six forms is volatile.
         if name != "timezone" {
             assert_eq!(known.contains(name.as_str()), is_volatile, "{name}");
         }

@@ -1,4 +1,4 @@
-//! Messages on their way over a long line.
+//! Messages in transit over a long line.
 
 use super::message::Message;
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use tokio::sync::mpsc as async_mpsc;
 /// Messages that were read together, with their bytes.
 pub(super) type Together = Vec<(Message, Vec<u8>)>;
 
-/// Messages that are passed on later, in the order in which they came.
+/// Messages to forward later, in order of arrival.
 #[derive(Default)]
 pub(super) struct Delayed {
     line: VecDeque<Together>,
@@ -17,18 +17,18 @@ pub(super) struct Delayed {
 }
 
 impl Delayed {
-    /// Whether nothing is on its way.
+    /// True if nothing is in transit.
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_empty()
     }
 
-    /// Sends messages on their way.
+    /// Adds messages in transit.
     pub(super) fn push(&mut self, together: Together, latency: Duration) {
         self.line.push_back(together);
         self.clock.get_or_insert_with(Clock::start).ring_at(Instant::now() + latency);
     }
 
-    /// The first messages on their way, when they have arrived. Nothing is lost when the future is dropped.
+    /// Waits for the first messages in transit to arrive. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Together {
         if let Some(clock) = &mut self.clock {
             clock.rung().await;
@@ -37,7 +37,7 @@ impl Delayed {
     }
 }
 
-/// A thread that tells when a time has come. tokio's own clock ticks once in a millisecond, and rounds up.
+/// A thread that signals when a time is reached. tokio's own clock ticks once per millisecond, and rounds up.
 struct Clock {
     times: mpsc::Sender<Instant>,
     rings: async_mpsc::UnboundedReceiver<()>,

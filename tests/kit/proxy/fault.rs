@@ -1,41 +1,41 @@
-//! Where and how a proxy goes wrong.
+//! Faults of a proxy, and their points.
 
 use super::message::Side;
 
 /// A message, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// The connection's number; of any connection when not given, and then all their messages are counted together.
+    /// The connection's number; if none, the messages of all connections are counted together.
     pub connection: Option<usize>,
-    /// Whose messages are counted; both sides' when not given.
+    /// The side whose messages are counted; if none, both.
     pub from: Option<Side>,
-    /// The message's number, the packet that opens the connection being 1.
+    /// The message's number; the packet that opens the connection is 1.
     pub number: usize,
 }
 
 impl Point {
-    /// The `number`th message that one side sends over one connection.
+    /// The `number`th message from one side of one connection.
     pub fn of(connection: usize, from: Side, number: usize) -> Point {
         Point { connection: Some(connection), from: Some(from), number }
     }
 
-    /// The `number`th message that anybody sends over any connection.
+    /// The `number`th message of any connection and side.
     pub fn of_any(number: usize) -> Point {
         Point { connection: None, from: None, number }
     }
 
-    /// The same among the messages of one side.
+    /// Counts only the messages of one side.
     pub fn from(self, from: Side) -> Point {
         Point { from: Some(from), ..self }
     }
 }
 
-/// Whether the receiver still gets the message.
+/// The fate of the message at the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// It does not.
+    /// The receiver does not get it.
     BeforeForwarding,
-    /// It does.
+    /// The receiver gets it.
     AfterForwarding,
 }
 
@@ -44,11 +44,11 @@ pub enum When {
 pub struct Cut {
     /// The message.
     pub at: Point,
-    /// Whether its receiver still gets it.
+    /// The fate of the message.
     pub when: When,
 }
 
-/// What happens at the point.
+/// The fault at the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blow {
     Cut,
@@ -77,7 +77,7 @@ impl Fault {
         self.counted >= self.at.number
     }
 
-    /// Counts a message; whether this is the one.
+    /// Counts a message; returns the fault if this message is its point.
     pub(super) fn count(&mut self, connection: usize, from: Side) -> Option<(Blow, When)> {
         let counts = self.at.connection.is_none_or(|wanted| wanted == connection)
             && self.at.from.is_none_or(|wanted| wanted == from);

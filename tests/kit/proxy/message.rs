@@ -1,6 +1,6 @@
-//! The protocol's messages, as far as the tests want to know them.
+//! Protocol messages, parsed as far as the tests need.
 
-/// Who sent a message.
+/// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The client.
@@ -14,22 +14,22 @@ pub enum Side {
 pub struct Message {
     /// Who sent it.
     pub from: Side,
-    /// Its type's byte; 0 for the packets that open a connection and have none.
+    /// Its type byte; 0 for the packets that open a connection, which have none.
     pub tag: u8,
-    /// How many bytes it has on the wire, the type's byte included.
+    /// Its size on the wire in bytes, including the type byte.
     pub size: usize,
-    /// What the tests look into.
+    /// The parsed content.
     pub content: Content,
 }
 
-/// What is in a message.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// The packet that asks for a session.
+    /// The packet that requests a session.
     Startup,
-    /// A packet that asks for an encrypted connection.
+    /// A packet that requests encryption.
     EncryptionRequest,
-    /// A packet that asks to cancel what another connection runs.
+    /// A packet that requests cancellation of another connection's statement.
     CancelRequest,
     /// `Q`: statements to run.
     Query(String),
@@ -47,7 +47,7 @@ pub enum Content {
         /// The prepared statement's name; empty for the unnamed one.
         statement: String,
     },
-    /// `D`, `E` or `C` of the client: about the prepared statement or portal of a name.
+    /// The client's `D`, `E` or `C` with the name of a prepared statement or portal.
     Named(String),
     /// Anything else.
     Other,
@@ -58,7 +58,7 @@ const GSS_ENCRYPTION_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 
 impl Message {
-    /// Reads the packet that a client opens a connection with. `bytes` is the whole packet.
+    /// Parses the packet that opens a connection. `bytes` is the whole packet.
     pub(super) fn opening(bytes: &[u8]) -> Message {
         let code = bytes.get(4..8).map_or(0, |code| u32::from_be_bytes([code[0], code[1], code[2], code[3]]));
         let content = match code {
@@ -69,7 +69,7 @@ impl Message {
         Message { from: Side::Client, tag: 0, size: bytes.len(), content }
     }
 
-    /// Reads any other message. `bytes` is the whole message.
+    /// Parses any other message. `bytes` is the whole message.
     pub(super) fn typed(from: Side, bytes: &[u8]) -> Message {
         let (tag, body) = (bytes[0], &bytes[5..]);
         let mut texts = body.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
@@ -78,7 +78,7 @@ impl Message {
             (Side::Client, b'Q') => Content::Query(text()),
             (Side::Client, b'P') => Content::Parse { statement: text(), sql: text() },
             (Side::Client, b'B') => Content::Bind { portal: text(), statement: text() },
-            // A byte says whether it is a statement's name or a portal's.
+            // A byte says if the name is a statement's or a portal's.
             (Side::Client, b'D' | b'C') => Content::Named(text().get(1..).unwrap_or_default().to_owned()),
             (Side::Client, b'E') => Content::Named(text()),
             _ => Content::Other,
@@ -86,12 +86,12 @@ impl Message {
         Message { from, tag, size: bytes.len(), content }
     }
 
-    /// Whether it is the server's ReadyForQuery.
+    /// True for the server's ReadyForQuery.
     pub fn is_ready(&self) -> bool {
         self.from == Side::Server && self.tag == b'Z'
     }
 
-    /// The SQL that it brings.
+    /// The SQL in the message.
     pub fn sql(&self) -> Option<&str> {
         match &self.content {
             Content::Query(sql) | Content::Parse { sql, .. } => Some(sql),
@@ -99,7 +99,7 @@ impl Message {
         }
     }
 
-    /// Whether it makes or uses a prepared statement or a portal with a name.
+    /// True if it creates or uses a named prepared statement or portal.
     pub fn is_named(&self) -> bool {
         match &self.content {
             Content::Parse { statement, .. } => !statement.is_empty(),
@@ -110,7 +110,7 @@ impl Message {
     }
 }
 
-/// The bytes of the first whole message in a buffer, if there is one.
+/// The bytes of the first complete message in a buffer, if any.
 pub(super) fn first_whole(buffer: &[u8], has_tag: bool) -> Option<usize> {
     let at = usize::from(has_tag);
     let length = buffer.get(at..at + 4)?;
@@ -147,7 +147,7 @@ mod tests {
         for (tag, body, named) in cases {
             assert_eq!(Message::typed(Side::Client, &typed(tag, body)).is_named(), named, "{tag} {body:?}");
         }
-        // The server's `D` is a row of data.
+        // The server's `D` is a data row.
         assert_eq!(Message::typed(Side::Server, &typed(b'D', b"Ss0\0")).content, Content::Other);
     }
 }

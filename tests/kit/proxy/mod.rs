@@ -1,4 +1,4 @@
-//! A proxy that reads PostgreSQL's protocol: it counts what goes over the wire, and can cut it.
+//! A proxy that parses PostgreSQL's protocol: it records the traffic, and can cut it.
 //!
 //! ```no_run
 //! use migrate_tests::proxy::{Cut, Point, Proxy, Side, When};
@@ -6,7 +6,7 @@
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
 //! let database = migrate_postgres::testing::server()?.database().await?;
 //! let proxy = Proxy::start(&database.config()).await;
-//! // The server gets the third message of the first connection, and the client never hears of it.
+//! // The server gets the third message of the first connection, but the client gets no answer.
 //! proxy.cut(Cut { at: Point::of(0, Side::Client, 3), when: When::AfterForwarding });
 //! let (client, connection) = proxy.config().connect(tokio_postgres::NoTls).await?;
 //! tokio::spawn(connection);
@@ -37,11 +37,11 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-/// A proxy between clients and one database. It listens on a port of the loopback interface and ends, with all its
-/// connections, when it is dropped.
+/// A proxy between clients and one database. It listens on a loopback port. When it is dropped, it ends with
+/// all its connections.
 ///
-/// Connections are numbered from 0 in the order in which they are accepted; one that only asks to cancel what another
-/// runs has no number.
+/// Connections are numbered from 0 in the order in which they are accepted. A connection that only requests a
+/// cancellation has no number.
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -50,12 +50,12 @@ pub struct Proxy {
     listening: JoinHandle<()>,
 }
 
-/// What the proxy's tasks share.
+/// The state that the proxy's tasks share.
 #[derive(Debug)]
 struct Shared {
     server: Config,
     state: Mutex<MigrationStatus>,
-    /// What all pumps look at before they pass a message on.
+    /// The gate that all pumps check before they forward a message.
     gate: watch::Sender<Gate>,
 }
 
@@ -67,13 +67,13 @@ struct MigrationStatus {
     fault: Option<Fault>,
 }
 
-/// Whether messages are passed on.
+/// The state of forwarding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// A fault's point was reached: nothing is passed on any more.
+    /// A fault's point was reached: nothing is forwarded any more.
     Held,
-    /// All connections are to be closed, and no new one is taken.
+    /// All connections are to be closed, and no new one is accepted.
     Shut,
 }
 
@@ -84,11 +84,11 @@ impl Shared {
 }
 
 impl Proxy {
-    /// Starts a proxy to the database that `server` leads to.
+    /// Starts a proxy to the database of `server`.
     ///
     /// # Panics
     ///
-    /// When no port of the loopback interface is to be had.
+    /// If no loopback port is available.
     pub async fn start(server: &Config) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("the address of a bound socket");
@@ -106,7 +106,7 @@ impl Proxy {
         Proxy { shared, address, server: server.clone(), listening }
     }
 
-    /// How to connect to the database through the proxy.
+    /// The configuration of the database through the proxy.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
         config.host(self.address.ip().to_string()).port(self.address.port()).ssl_mode(SslMode::Disable);
@@ -128,7 +128,7 @@ impl Proxy {
         config
     }
 
-    /// The same as a connection string.
+    /// The connection string of the database through the proxy.
     pub fn url(&self) -> String {
         let quote = |value: &str| format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"));
         let mut text = format!("host={} port={} sslmode=disable", self.address.ip(), self.address.port());
@@ -148,62 +148,62 @@ impl Proxy {
         text
     }
 
-    /// What went over each connection so far.
+    /// The recorded traffic of each connection.
     pub fn connections(&self) -> Vec<Connection> {
         self.shared.state().connections.clone()
     }
 
-    /// The one connection that there was.
+    /// The only connection.
     ///
     /// # Panics
     ///
-    /// When there was none, or more than one.
+    /// If there is none, or more than one.
     pub fn connection(&self) -> Connection {
         let mut connections = self.connections();
         assert_eq!(connections.len(), 1, "connections through the proxy");
         connections.remove(0)
     }
 
-    /// How many requests to cancel came through.
+    /// The number of cancellation requests.
     pub fn cancels(&self) -> usize {
         self.shared.state().cancels
     }
 
-    /// Forgets what went over the connections so far. Those that are open keep their numbers.
+    /// Clears the records. Open connections keep their numbers.
     pub fn forget(&self) {
         self.shared.state().connections.iter_mut().for_each(Connection::forget);
     }
 
-    /// Passes everything on this much later, in both directions. As on a long line, what is sent in the meantime is on
-    /// its way too: it comes this much later itself, not after what went before.
+    /// Delays everything by this much, in both directions. As on a long line, messages travel concurrently:
+    /// each is delayed by itself, not behind the previous one.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.state().latency = latency;
     }
 
-    /// Cuts a connection at a point. The others go on.
+    /// Cuts a connection at a point. The others continue.
     pub fn cut(&self, cut: Cut) {
         self.shared.state().fault = Some(Fault::cut(cut));
     }
 
-    /// Stops all traffic at a point, of whichever connection it is, and keeps all connections open: see
+    /// Stops all traffic at a point of any connection, and keeps all connections open: see
     /// [`held`](Proxy::held).
     pub fn hold(&self, at: Point, when: When) {
         self.shared.state().fault = Some(Fault::hold(at, when));
     }
 
-    /// Waits until traffic has stopped where [`hold`](Proxy::hold) said.
+    /// Waits until traffic has stopped at the point given to [`hold`](Proxy::hold).
     pub async fn held(&self) {
         let mut gate = self.shared.gate.subscribe();
-        // It can't fail: the sender is as old as the proxy.
+        // It can't fail: the sender lives as long as the proxy.
         drop(gate.wait_for(|gate| *gate != Gate::Open).await);
     }
 
-    /// Closes all connections, and those to come.
+    /// Closes all connections, including future ones.
     pub fn shut(&self) {
         self.shared.gate.send_replace(Gate::Shut);
     }
 
-    /// Whether the fault's point was reached.
+    /// True if the fault's point was reached.
     pub fn is_struck(&self) -> bool {
         self.shared.state().fault.as_ref().is_some_and(Fault::is_struck)
     }
@@ -216,7 +216,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The place of a server's socket.
+/// The path of a server's socket.
 fn socket_path(server: &Config) -> Option<std::path::PathBuf> {
     let port = server.get_ports().first().copied().unwrap_or(5432);
     server.get_hosts().iter().find_map(|host| match host {

@@ -1,4 +1,4 @@
-//! Passing messages on.
+//! Forwarding messages.
 
 use super::delay::{Delayed, Together};
 use super::fault::{Blow, When};
@@ -14,9 +14,9 @@ use tokio_postgres::config::Host;
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// Serves one connection until one of its ends closes it, or a fault does.
+/// Serves one connection until one of its ends, or a fault, closes it.
 pub(super) async fn serve(shared: Arc<Shared>, client: TcpStream) {
-    // An error is an end that went away: so does the other one.
+    // An error means that one end is gone; then the other is closed, too.
     drop(pass_on(&shared, client).await);
 }
 
@@ -24,7 +24,7 @@ async fn pass_on(shared: &Shared, client: TcpStream) -> io::Result<()> {
     client.set_nodelay(true)?;
     let (reader, mut to_client) = client.into_split();
     let mut from_client = Messages { reader: Box::new(reader), buffer: Vec::new() };
-    // Nobody encrypts here: the proxy says so itself, and the client goes on without, or away.
+    // The proxy refuses encryption itself; the client then continues without it, or gives up.
     let opening = loop {
         let Some(bytes) = from_client.next_opening().await? else { return Ok(()) };
         match Message::opening(&bytes).content {
@@ -55,7 +55,7 @@ async fn pass_on(shared: &Shared, client: TcpStream) -> io::Result<()> {
         _ = gate.wait_for(|gate| *gate == Gate::Shut) => {}
     }
     shared.state().connections[number].is_closed = true;
-    // What was passed on is seen: the streams are ended, not reset.
+    // Forwarded messages must arrive, so the streams are shut down, not reset.
     drop(to_client.shutdown().await);
     drop(to_server.shutdown().await);
     Ok(())
@@ -77,7 +77,7 @@ async fn connect(shared: &Shared) -> io::Result<(Reader, Writer)> {
     Ok((Box::new(reader), Box::new(writer)))
 }
 
-/// Passes a request to cancel on. It has a connection to itself, which the server closes without a word.
+/// Forwards a cancellation request. It has its own connection, which the server closes without an answer.
 async fn cancel(shared: &Shared, request: &[u8]) -> io::Result<()> {
     shared.state().cancels += 1;
     let (mut reader, mut writer) = connect(shared).await?;
@@ -85,7 +85,7 @@ async fn cancel(shared: &Shared, request: &[u8]) -> io::Result<()> {
     reader.read(&mut [0]).await.map(drop)
 }
 
-/// Passes one side's messages on until it sends no more, or a fault cuts the connection.
+/// Forwards one side's messages until it sends no more, or a fault cuts the connection.
 async fn pump(
     shared: &Shared,
     connection: usize,
@@ -95,7 +95,7 @@ async fn pump(
 ) -> io::Result<()> {
     let mut delayed = Delayed::default();
     loop {
-        // What is read while something is on its way follows it: latency does not narrow the line.
+        // Messages that are read while others are in transit follow them: latency does not limit throughput.
         let together = tokio::select! {
             biased;
             together = delayed.next(), if !delayed.is_empty() => {
@@ -119,7 +119,7 @@ async fn pump(
     }
 }
 
-/// Records messages that were read together; returns how much later they are to be passed on.
+/// Records messages that were read together; returns the delay before they are forwarded.
 fn record(shared: &Shared, connection: usize, together: &[(Message, Vec<u8>)]) -> Duration {
     let messages: Vec<Message> = together.iter().map(|(message, _)| message.clone()).collect();
     let mut state = shared.state();
@@ -127,7 +127,7 @@ fn record(shared: &Shared, connection: usize, together: &[(Message, Vec<u8>)]) -
     state.latency
 }
 
-/// Passes messages that were read together on one by one.
+/// Forwards messages that were read together, one by one.
 async fn forward(
     shared: &Shared,
     connection: usize,
@@ -153,7 +153,7 @@ async fn forward(
     Ok(())
 }
 
-/// Ends the connection by an error, or stops all traffic.
+/// Ends the connection with an error, or stops all traffic.
 async fn strike(shared: &Shared, blow: Blow) -> io::Result<()> {
     match blow {
         Blow::Cut => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
@@ -165,20 +165,20 @@ async fn strike(shared: &Shared, blow: Blow) -> io::Result<()> {
                 }
                 was_open
             });
-            // Until all is shut, which ends this future.
+            // Until everything is shut down, which ends this future.
             std::future::pending().await
         }
     }
 }
 
-/// Cuts a stream of bytes into messages.
+/// Splits a byte stream into messages.
 struct Messages {
     reader: Reader,
     buffer: Vec<u8>,
 }
 
 impl Messages {
-    /// The packet that opens a connection; none when the client went away.
+    /// The packet that opens a connection; none if the client is gone.
     async fn next_opening(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(size) = first_whole(&self.buffer, false) {
@@ -190,7 +190,7 @@ impl Messages {
         }
     }
 
-    /// All the whole messages that have come; none when the sender went away.
+    /// All complete messages so far; none if the sender is gone.
     async fn next_typed(&mut self, from: Side) -> io::Result<Together> {
         loop {
             let mut together = Vec::new();
@@ -207,7 +207,7 @@ impl Messages {
         }
     }
 
-    /// Reads what there is, and waits for it; whether the sender is still there.
+    /// Waits for input and reads it; returns false if the sender is gone.
     async fn read(&mut self) -> io::Result<bool> {
         self.buffer.reserve(16 * 1024);
         Ok(self.reader.read_buf(&mut self.buffer).await? > 0)

@@ -1,29 +1,29 @@
-//! What went over a connection.
+//! The record of a connection's traffic.
 
 use super::message::{Message, Side};
 use std::time::Instant;
 
-/// What went over one connection since it was opened, or since [`Proxy::forget`](super::Proxy::forget).
+/// The traffic of one connection since it was opened, or since [`Proxy::forget`](super::Proxy::forget).
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// The messages up to the first ReadyForQuery: packets that open the connection, and authentication.
     pub opening: Vec<Message>,
     /// The messages after that, without the client's Terminate.
     pub messages: Vec<Message>,
-    /// When each of them came to the proxy.
+    /// The time at which each of them reached the proxy.
     pub times: Vec<Instant>,
-    /// How often the client sent something, be it in several messages, and waited for the answer.
+    /// The number of times that the client sent one or more messages and then waited for the answer.
     pub round_trips: usize,
-    /// Whether it was cut or closed.
+    /// True if it was cut or closed.
     pub is_closed: bool,
     is_open: bool,
-    /// Whether the client has had no answer since it last sent something.
+    /// True if the client has had no answer since it last sent something.
     is_waiting: bool,
 }
 
 impl Connection {
-    /// Records messages of one side that were read together: what the client sends in one flush belongs to one round
-    /// trip, however many statements it holds.
+    /// Records messages of one side that were read together. Messages that the client sends in one flush
+    /// belong to one round trip, regardless of the number of statements.
     pub(super) fn record(&mut self, messages: &[Message]) {
         let now = Instant::now();
         for message in messages {
@@ -52,7 +52,7 @@ impl Connection {
         self.round_trips = 0;
     }
 
-    /// The messages of one side, those that open the connection left out.
+    /// The messages of one side, without those that open the connection.
     pub fn of(&self, side: Side) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(move |message| message.from == side)
     }
@@ -67,12 +67,13 @@ impl Connection {
         self.messages.iter().filter_map(Message::sql).collect()
     }
 
-    /// How many bytes one side sent, those that open the connection left out.
+    /// The number of bytes that one side sent, without the messages that open the connection.
     pub fn bytes(&self, side: Side) -> usize {
         self.of(side).map(|message| message.size).sum()
     }
 
-    /// How many messages one side sent, those that open the connection included: what [`Point`](super::Point) counts.
+    /// The number of messages that one side sent, including those that open the connection: the number that
+    /// [`Point`](super::Point) counts.
     pub fn count(&self, side: Side) -> usize {
         self.opening.iter().chain(&self.messages).filter(|message| message.from == side).count()
     }

@@ -1,11 +1,12 @@
-//! The release after this one, whose history has a column more: applies the migrations of a folder.
+//! The next release, whose history has one more column: applies the migrations of a folder.
 //!
-//! Arguments: a URL and the folder. Prints how many steps the run took. It is built with no feature.
+//! Arguments: a URL and the folder. Prints the number of steps that the run took. Built without features.
 
 use migrate_postgres::{Migrator, Set};
 use std::error::Error;
 
-/// A method that the feature `histories` would hide behind its own: with it, the call in `main` has another type.
+/// A method that the feature `histories` would hide behind its own: with the feature, the call in `main` has
+/// another type.
 trait WithoutHistories {
     fn adopt(&self) {}
 }

@@ -1,4 +1,4 @@
-//! sqlx, refinery and diesel themselves, over a directory and a database of this library's tests.
+//! sqlx, refinery and diesel themselves, run on directories and databases of this library's tests.
 //!
 //! A package outside the workspace, so that the tools never enter the library's lock file.
 
@@ -10,7 +10,7 @@ use sqlx::ConnectOptions as _;
 use std::path::{Path, PathBuf};
 use tokio_postgres::config::Host;
 
-/// A tool, with the names that it gives files.
+/// A tool, with its file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// `Migrator::run`.
@@ -21,7 +21,7 @@ pub enum Tool {
     Diesel,
 }
 
-/// What a tool did: how many migrations it applied.
+/// The result of a tool: the number of migrations that it applied.
 pub type Done = Result<usize, String>;
 
 const TEXTS: [&str; 4] = [
@@ -31,7 +31,7 @@ const TEXTS: [&str; 4] = [
     "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$;\n",
 ];
 
-/// The folder of a test, removed with the value.
+/// A test's folder, removed on drop.
 pub struct Folder(PathBuf);
 
 impl Drop for Folder {
@@ -48,17 +48,17 @@ impl Folder {
         Folder(folder)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 }
 
 impl Tool {
-    /// All of them.
+    /// All tools.
     pub const ALL: [Tool; 3] = [Tool::Sqlx, Tool::Refinery, Tool::Diesel];
 
-    /// Its table, to be kept.
+    /// Its table, for use as the history.
     pub fn kept(self) -> ForeignTable {
         match self {
             Tool::Sqlx => tools::sqlx(),
@@ -67,7 +67,7 @@ impl Tool {
         }
     }
 
-    /// The file of a migration, the first being 1.
+    /// The file of a migration, numbered from 1.
     pub fn file(self, number: usize) -> String {
         let name = ["create_users", "create__posts", "users_born", "f"][number - 1];
         match self {
@@ -77,7 +77,7 @@ impl Tool {
         }
     }
 
-    /// Writes the first `count` migrations, each with its down script where the tool has such a thing.
+    /// Writes the first `count` migrations, each with a down script if the tool supports it.
     pub fn write(self, folder: &Path, count: usize) {
         for (number, text) in (1..=count).zip(TEXTS) {
             let path = folder.join(self.file(number));
@@ -106,7 +106,7 @@ impl Tool {
         Ok(self.applied(database).await - before)
     }
 
-    /// Reverts with the tool itself what it applied last: for sqlx all after the second migration.
+    /// Reverts the last migration with the tool itself; with sqlx, everything after the second.
     pub async fn revert_last(self, folder: &Path, database: &Database) {
         match self {
             Tool::Sqlx => {
@@ -121,7 +121,7 @@ impl Tool {
         }
     }
 
-    /// How many rows the tool's table has.
+    /// The number of rows in the tool's table.
     pub async fn applied(self, database: &Database) -> usize {
         let table = match self {
             Tool::Sqlx => "_sqlx_migrations",

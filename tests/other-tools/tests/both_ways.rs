@@ -1,5 +1,5 @@
-//! The tools themselves: one migrates half, this library goes on, and the tool says that nothing is to do; and the other way
-//! round. Whether its table is kept or adopted, the tool's rows are its own.
+//! The tools themselves: one applies half, this library continues, and the tool finds nothing to do; and the
+//! reverse. The tool's rows stay its own, with its table kept in use or adopted.
 
 use migrate_other_tools_tests::{Folder, Tool};
 use migrate_postgres::testing::{self, Database};
@@ -82,7 +82,7 @@ async fn a_file_that_was_edited_after_the_tool_applied_it_is_found_both_ways() {
         let kept =
             ours(folder.path()).foreign_history(tool.kept()).run(database.url()).await.unwrap_err().to_string();
         assert!(kept.contains("was edited after"), "{kept}");
-        // What this library has written is found by the tool.
+        // The tool recognizes what this library has written.
         let other = database_with(tool, &folder).await;
         std::fs::write(folder.path().join(tool.file(2)), "CREATE TABLE posts (id text);\n").unwrap();
         let error = tool.run(folder.path(), &other).await.unwrap_err();

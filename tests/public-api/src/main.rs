@@ -1,7 +1,8 @@
-//! The public API of the three crates, held against a list of it.
+//! Compares the public API of the three crates with a list of it.
 //!
-//! `cargo run --manifest-path tests/public-api/Cargo.toml` fails if a crate's public items differ from `tests/snapshots/public-api`, or if two
-//! public types share a name; `UPDATE_SNAPSHOTS=1` writes the lists anew. The lists show what a release changes for its users.
+//! `cargo run --manifest-path tests/public-api/Cargo.toml` fails if a crate's public items differ from
+//! `tests/snapshots/public-api`, or if two public types share a name; `UPDATE_SNAPSHOTS=1` rewrites the
+//! lists. The lists show how a release changes the API for its users.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -38,7 +39,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// The public items of a crate with all its features, one line each.
 fn items(root: &Path, name: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let target = root.join("target/public-api/rustdoc");
-    // rustdoc writes JSON for tools of the same release only, and so asks for a nightly compiler or for RUSTC_BOOTSTRAP.
+    // rustdoc's JSON is only for tools of the same release, so it requires a nightly compiler or
+    // RUSTC_BOOTSTRAP.
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .env("RUSTC_BOOTSTRAP", "1")
         .args(["rustdoc", "--quiet", "--lib", "--all-features", "--manifest-path"])
@@ -59,7 +61,7 @@ fn items(root: &Path, name: &str) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(api.items().map(ToString::to_string).collect())
 }
 
-/// Compares the items with the list of them, and shows each that is on one side only.
+/// Compares the items with the list, and prints each item that is only on one side.
 fn holds(list: &Path, items: &[String]) -> Result<bool, Box<dyn Error>> {
     if env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::create_dir_all(list.parent().expect("it is in a folder"))?;
@@ -83,7 +85,7 @@ fn holds(list: &Path, items: &[String]) -> Result<bool, Box<dyn Error>> {
     Ok(is_same)
 }
 
-/// The path of a type or a trait that an item declares.
+/// The path of the type or trait that an item declares.
 fn declared_type(item: &str) -> Option<&str> {
     let item = item.strip_prefix("#[non_exhaustive] ").unwrap_or(item);
     let rest = ["pub struct ", "pub enum ", "pub trait ", "pub type "]
@@ -100,7 +102,7 @@ fn last(path: &str) -> &str {
     path.rsplit("::").next().expect("a path has a part")
 }
 
-/// True if the paths are one type: where its module has it, and at the crate's root.
+/// True if all paths are the same type: in its module, and re-exported at the crate's root.
 fn is_one(paths: &[String]) -> bool {
     let is_root = |path: &&String| path.matches("::").count() == 1;
     let krate = |path: &String| path.split("::").next().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What is wrong in a half of a file has the lines of the file.
+//! Problems in one half of a file are reported with the file's line numbers.
 use migrate_postgres::{Migrator, migrate};
 
 pub static MIGRATIONS: Migrator = migrate!();

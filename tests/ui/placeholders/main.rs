@@ -1,4 +1,4 @@
-//! Placeholders that are not known, or stand where there are none.
+//! Placeholders that are unknown, or that stand in forbidden places.
 use migrate_postgres::{Migrator, migrate};
 
 pub static SOME: Migrator = migrate!("migrations", placeholders = ["schema"]);

@@ -1,4 +1,4 @@
-//! A test that is given what no database gives, or migrations that aren't there.
+//! A test with an argument type that no database provides, or with migrations that do not exist.
 
 #[migrate_postgres::test]
 async fn given_a_number(_number: u32) {}

@@ -1,4 +1,4 @@
-//! A test that is none.
+//! Invalid uses of the test attribute.
 
 #[migrate_postgres::test]
 fn not_async() {}

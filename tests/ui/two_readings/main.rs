@@ -1,4 +1,4 @@
-//! Directories of which it can't be said whose they are.
+//! Directories whose layout is ambiguous.
 use migrate_postgres::{Migrator, migrate};
 
 pub static GOOSE: Migrator = migrate!("goose");
