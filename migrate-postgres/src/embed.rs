@@ -10,16 +10,18 @@
 /// | `migrate!("db/migrations", placeholders = ["schema"])` | `db/migrations` | `default` |
 /// | `migrate!("db/migrations", history_schema = "ops")` | `db/migrations` | `default` |
 ///
-/// The directory is read and checked when the crate is compiled: each problem is a compile error with file, line and column.
-/// The macro expands to a constant expression: order, statement boundaries, checksums and transaction modes are known, and a
-/// boot parses no SQL. [`migrate_core::directory`] describes the layouts of a directory, and [`migrate_core::set::options`] the
-/// options at the top of a script.
+/// The directory is read and checked when the crate is compiled: each problem is a compile error with file,
+/// line and column. The macro expands to a constant expression: order, statement boundaries, checksums and
+/// transaction modes are known, and a boot parses no SQL. [`migrate_core::directory`] describes the layouts
+/// of a directory, and [`migrate_core::set::options`] the options at the top of a script.
 ///
-/// With `placeholders`, the scripts may contain `${schema}`, which [`Migrator::placeholder`](crate::Migrator::placeholder) gives a
-/// value; [`migrate_core::set::placeholder`] describes where. Without it, `${schema}` is ordinary text.
+/// With `placeholders`, the scripts may contain `${schema}`, which
+/// [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value; [`migrate_core::set::placeholder`]
+/// describes where. Without it, `${schema}` is ordinary text.
 ///
-/// Settings that belong to the set are arguments, so that the boot, the embedded commands and the tests share one value. Each has
-/// the name and the default of the [`Migrator`](crate::Migrator)'s setting, which replaces it:
+/// Settings that belong to the set are arguments, so that the boot, the embedded commands and the tests share
+/// one value. Each has the name and the default of the [`Migrator`](crate::Migrator)'s setting, which
+/// replaces it:
 ///
 /// | argument | value |
 /// |---|---|

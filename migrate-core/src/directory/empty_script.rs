@@ -80,7 +80,7 @@ mod tests {
                 "-- migrate: lock_timeout=1s\n--no-transaction\n-- +goose Up\n-- migrate:up",
                 Some(EmptyScript::Blank),
             ),
-            ("-- To be written: what takes the schema forward.\n", Some(EmptyScript::Unwritten)),
+            ("-- To be written: the statements that apply this migration.\n", Some(EmptyScript::Unwritten)),
             ("-- a table\n;\n--To be written:\n-- and more", Some(EmptyScript::Unwritten)),
             ("-- Add down migration script here\n\n", Some(EmptyScript::DownTemplate)),
             ("-- This file should undo anything in `up.sql`", Some(EmptyScript::DownTemplate)),

@@ -20,8 +20,8 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
-    /// Asks for consent to what a plan reverts, unless the database is marked as a development database. Returns the plan,
-    /// limited to the steps that were shown.
+    /// Asks for consent to what a plan reverts, unless the database is marked as a development database.
+    /// Returns the plan, limited to the steps that were shown.
     ///
     /// # Errors
     ///

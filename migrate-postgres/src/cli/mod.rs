@@ -1,4 +1,4 @@
-//! The command line of a service, as a subcommand of its own.
+//! The command line of a service, as one of its subcommands.
 //!
 //! [`Cli`] is one subcommand of the service's parser. It works on the set that is embedded in the service:
 //!
@@ -32,9 +32,10 @@
 //! The program `migrate` has the same commands, reads a folder, and adds `new`, `renumber` and `check`:
 //! `cargo install migrate-postgres --features cli,rustls`.
 //!
-//! The connection comes from `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and libpq's own sources (`PGHOST` and
-//! the other variables, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`] lists the exit codes, and [the
-//! guide](crate::guide::operating::command_line) describes every command and the JSON output.
+//! The connection comes from `--database-url`, `--service`, [`Cli::database`], `DATABASE_URL`, and libpq's
+//! own sources (`PGHOST` and the other variables, `PGSERVICE` with `pg_service.conf`, `.pgpass`). [`Exit`]
+//! lists the exit codes, and [the guide](crate::guide::operating::command_line) describes every command and
+//! the JSON output.
 
 mod answer;
 mod commands;

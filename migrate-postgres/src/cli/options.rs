@@ -32,8 +32,8 @@ impl std::fmt::Debug for Options {
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Connect to this URL instead of DATABASE_URL. Keep the password in PGPASSWORD or ~/.pgpass: other users of this machine can
-    /// see a command line
+    /// Connect to this URL instead of DATABASE_URL. Keep the password in PGPASSWORD or ~/.pgpass: other users
+    /// of this machine can see a command line
     #[arg(long, global = true, value_name = "URL", conflicts_with = "service")]
     pub(super) database_url: Option<String>,
     /// Connect with this service of pg_service.conf instead of DATABASE_URL
@@ -74,7 +74,8 @@ pub(crate) struct Run {
     /// How long to wait for another run to end, for example 30s or 5min
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_wait: Option<Duration>,
-    /// How long a statement waits for a lock on a table before its migration is rolled back and retried; 0s waits forever
+    /// How long a statement waits for a lock on a table before its migration is rolled back and retried; 0s
+    /// waits forever
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     lock_timeout: Option<Duration>,
     /// How long to retry a migration that runs into lock timeouts
@@ -131,7 +132,8 @@ fn hidden(arg: &Arg) -> Arg {
 #[derive(Clone, Default, Args)]
 #[command(next_help_heading = "Migrations")]
 pub(crate) struct Placeholders {
-    /// Give the placeholder `${NAME}` a value: an identifier, or a string in single quotes ('eu'); may be repeated
+    /// Give the placeholder `${NAME}` a value: an identifier, or a string in single quotes ('eu'); may be
+    /// repeated
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = Placeholder::parse)]
     placeholder: Vec<Placeholder>,
 }

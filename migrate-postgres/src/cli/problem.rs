@@ -90,7 +90,7 @@ pub(crate) enum Problem {
 
     /// The seed script failed.
     Seed {
-        /// Where in it: ` at seed.sql:3:1`.
+        /// The position in it: ` at seed.sql:3:1`.
         place: String,
         /// The server's words.
         message: String,

@@ -1,4 +1,5 @@
-//! The progress display: the position in the run, the running statement and its age, and the blocking sessions.
+//! The progress display: the position in the run, the running statement and its age, and the blocking
+//! sessions.
 
 use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// How the terminal is used.
+/// The use of the terminal.
 #[derive(Clone)]
 pub(crate) struct Ui {
     color: Color,
@@ -53,7 +54,7 @@ impl Ui {
         }
     }
 
-    /// How an answer is shown, on standard output.
+    /// The medium for answers: standard output.
     pub(super) fn output(&self) -> Medium {
         let is_terminal = std::io::stdout().is_terminal();
         Medium {
@@ -63,7 +64,7 @@ impl Ui {
         }
     }
 
-    /// How a problem is shown, on standard error.
+    /// The medium for problems: standard error.
     pub(super) fn errors(&self) -> Medium {
         let width = if std::io::stderr().is_terminal() { width_of_progress() } else { None };
         Medium { has_tables: false, width, steps_told: true }
@@ -152,7 +153,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a template of this file").progress_chars("━╸─")
 }
 
-/// How often the ages are redrawn.
+/// The interval at which ages are redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
 impl DrawnBars {

@@ -110,7 +110,7 @@ impl Explain for Error {
             }
             #[cfg(feature = "catalog")]
             Error::Differs { name, .. } => {
-                write!(f, "the schema is not what the migrations up to {name} make")
+                write!(f, "the schema differs from the migrations up to {name}")
             }
             #[cfg(feature = "catalog")]
             Error::Scratch(error) => error.fact(f),

@@ -11,7 +11,7 @@ use std::ops::Deref;
 /// Lines of context around a change in a definition.
 const CONTEXT: usize = 2;
 
-/// How an object changed.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Change {
@@ -38,7 +38,7 @@ impl fmt::Display for Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// How the object changed.
+    /// The kind of the change.
     pub change: Change,
     /// The object: the new one, unless it was removed.
     pub object: Object,

@@ -5,7 +5,8 @@ use std::fmt;
 /// Defines [`Kind`], its words, and the list of both.
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $word:literal,)+) => {
-        /// A kind of object in a catalog, in the order in which a [`Catalog`](crate::schema::catalog::Catalog) lists them.
+        /// A kind of object in a catalog, in the order in which a
+        /// [`Catalog`](crate::schema::catalog::Catalog) lists them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {

@@ -83,7 +83,7 @@ pub enum RehearsalStopped {
     Refuses {
         /// Its name.
         name: String,
-        /// How many steps were left out, itself included.
+        /// The number of steps left out, including this one.
         left_out: usize,
     },
     /// A migration uses an enum value that an earlier one adds, which requires a commit in between. It and
@@ -91,7 +91,7 @@ pub enum RehearsalStopped {
     NeedsCommit {
         /// Its name.
         name: String,
-        /// How many steps were left out, itself included.
+        /// The number of steps left out, including this one.
         left_out: usize,
     },
     /// The time limit was reached.

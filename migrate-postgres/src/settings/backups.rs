@@ -27,8 +27,8 @@ impl Backups {
         Backups { folder: folder.into(), programs: None, reserve: 0 }
     }
 
-    /// The folder of `pg_dump` and `pg_restore`. By default, `PATH` and the usual places are searched for the oldest version that
-    /// is not older than the server's.
+    /// The folder of `pg_dump` and `pg_restore`. By default, `PATH` and the usual places are searched for the
+    /// oldest version that is not older than the server's.
     pub fn programs(mut self, folder: impl Into<PathBuf>) -> Backups {
         self.programs = Some(folder.into());
         self

@@ -121,8 +121,8 @@ fn same(a: &dyn Migration, b: &dyn Migration) -> bool {
 /// migrate_postgres::current_test!(MIGRATIONS);
 /// ```
 ///
-/// The test's name is `migrations_are_current`. A release build does not know its folder; `current_test!(MIGRATIONS,
-/// "migrations")` names it, relative to the crate's `Cargo.toml`.
+/// The test's name is `migrations_are_current`. A release build does not know its folder;
+/// `current_test!(MIGRATIONS, "migrations")` names it, relative to the crate's `Cargo.toml`.
 #[macro_export]
 macro_rules! current_test {
     ($migrator:path $(, $folder:literal)? $(,)?) => {

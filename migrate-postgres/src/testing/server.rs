@@ -155,8 +155,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Those of [`database`](Self::database), [`TestingError::NoCreateDb`], and [`TestingError::Migrate`] if the set can't
-    /// be applied to an empty database.
+    /// Those of [`database`](Self::database), [`TestingError::NoCreateDb`], and [`TestingError::Migrate`] if
+    /// the set can't be applied to an empty database.
     pub async fn fresh_database(&self, migrator: &Migrator) -> Result<Database, TestingError> {
         Database::fresh(self, migrator, database::test_name()).await
     }

@@ -28,7 +28,7 @@ async fn a_schema_that_is_not_is_refused_and_nothing_is_marked() {
     let error = migrator.baseline_checked(database.url(), "2", &Comparison::new()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the schema is not what the migrations up to 00002_step make; nothing was changed\n\
+        "the schema differs from the migrations up to 00002_step; nothing was changed\n\
          `added` is only in the database, `removed` only in the migrations:\n\
          column public.users.mail: added\n  +text\n\
          column public.users.name: changed\n   text\n  +NOT NULL\n\

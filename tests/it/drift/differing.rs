@@ -11,7 +11,7 @@ async fn a_database_that_only_migrations_changed_has_no_drift() {
     let database = database().await;
     let migrator = Migrator::new(users());
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
-    assert_eq!(drift.to_string(), "the schema is what its 0 applied migrations make");
+    assert_eq!(drift.to_string(), "the schema matches its 0 applied migrations");
     // A comparison writes nothing, not even a history.
     let count = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     let row = database.connect().await.unwrap().query_one(count, &[]).await.unwrap();
@@ -19,7 +19,7 @@ async fn a_database_that_only_migrations_changed_has_no_drift() {
 
     migrator.run(database.url()).await.unwrap();
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
-    assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+    assert_eq!(drift.to_string(), "the schema matches its 2 applied migrations");
     assert!(drift.is_none());
     assert_eq!(drift.applied, 2);
 }
@@ -65,7 +65,7 @@ async fn what_was_changed_by_hand_is_shown() {
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
     assert_eq!(
         drift.to_string(),
-        "the schema is not what its 2 applied migrations make; `added` is only in the database, `removed` only in the migrations:\n\
+        "the schema differs from its 2 applied migrations; `added` is only in the database, `removed` only in the migrations:\n\
          column public.users.name: changed\n   text\n  +NOT NULL\n\
          index public.by_hand: added\n  +CREATE INDEX by_hand ON public.users USING btree (id, name)\n\
          index public.by_name: removed\n  -CREATE INDEX by_name ON public.users USING btree (name)"
@@ -89,7 +89,7 @@ async fn only_what_is_applied_counts() {
     let migrator = Migrator::new(users());
     migrator.to(database.url(), "00001_step").await.unwrap();
     let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
-    assert_eq!(drift.to_string(), "the schema is what its applied migration makes");
+    assert_eq!(drift.to_string(), "the schema matches its applied migration");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_binary_that_is_older_asks_the_history_for_the_texts() {
     Migrator::new(newer).run(database.url()).await.unwrap();
     let older = Migrator::new(ups(&["CREATE TABLE a ();"]));
     let drift = older.drift(database.url(), &Comparison::new()).await.unwrap();
-    assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+    assert_eq!(drift.to_string(), "the schema matches its 2 applied migrations");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_migration_that_stopped_half_way_is_told_of() {
     let text = drift.to_string();
     assert!(text.contains("\nindex public.a: added\n"), "{text}");
     assert!(
-        text.ends_with("00002_step was interrupted: what it did so far is among the differences"),
+        text.ends_with("00002_step was interrupted: the differences include its effects so far"),
         "{text}"
     );
 }
@@ -214,7 +214,7 @@ async fn placeholders_have_the_values_that_the_target_has_also_in_texts_that_the
     with_value(2).run(database.url()).await.unwrap();
     for count in [1, 2] {
         let drift = with_value(count).drift(database.url(), &Comparison::new()).await.unwrap();
-        assert_eq!(drift.to_string(), "the schema is what its 2 applied migrations make");
+        assert_eq!(drift.to_string(), "the schema matches its 2 applied migrations");
     }
     let error = Migrator::new(set(2)).drift(database.url(), &Comparison::new()).await.unwrap_err();
     assert!(matches!(error, Error::Placeholder(_)), "{error:?}");

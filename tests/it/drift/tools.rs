@@ -15,7 +15,7 @@ async fn a_history_that_was_adopted_is_no_drift() {
         let migrator = case.migrator().adopt();
         migrator.run(database.url()).await.unwrap();
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
-        assert_eq!(drift.to_string(), "the schema is what its 3 applied migrations make", "{}", case.tool);
+        assert_eq!(drift.to_string(), "the schema matches its 3 applied migrations", "{}", case.tool);
         run(&database, "ALTER TABLE tags ADD by_hand int").await;
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
         assert!(
@@ -33,7 +33,7 @@ async fn where_a_tools_table_is_kept_its_migrations_are_compared() {
         let migrator = case.migrator().foreign_history(kept());
         migrator.run(database.url()).await.unwrap();
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
-        assert_eq!(drift.to_string(), "the schema is what its 3 applied migrations make", "{}", case.tool);
+        assert_eq!(drift.to_string(), "the schema matches its 3 applied migrations", "{}", case.tool);
         run(&database, "DROP TABLE posts").await;
         let drift = migrator.drift(database.url(), &Comparison::new()).await.unwrap();
         assert!(drift.to_string().contains("\ntable public.posts: removed\n"), "{}: {drift}", case.tool);

@@ -12,7 +12,7 @@ pub enum Side {
 /// One message of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who sent it.
+    /// The sender.
     pub from: Side,
     /// Its type byte; 0 for the packets that open a connection, which have none.
     pub tag: u8,

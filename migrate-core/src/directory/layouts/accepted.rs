@@ -319,7 +319,7 @@ fn many_notes_of_one_kind_are_one_notice() {
 
 #[test]
 fn a_stub_can_be_left_out_and_its_directory_outlined() {
-    let stub = "-- To be written: what takes the schema forward.\n";
+    let stub = "-- To be written: the statements that apply this migration.\n";
     let halves = format!("-- +goose Up\nSELECT 1;\n-- +goose Down\n{stub}");
     for (files, names, has_down) in [
         (&[("1_a.sql", UP), ("2_b.up.sql", stub), ("2_b.down.sql", stub)][..], &["1_a"][..], false),

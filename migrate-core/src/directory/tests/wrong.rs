@@ -97,7 +97,7 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
             ("2_b.sql", " \r\n;\n"),
             ("3_c.sql", "\u{feff}"),
             ("3_c.verify.sql", ""),
-            ("4_d.sql", "-- To be written: what takes the schema forward.\n"),
+            ("4_d.sql", "-- To be written: the statements that apply this migration.\n"),
             ("5_e.sql", "-- migrate: lock_timeout=5s\n"),
         ],
     ),

@@ -10,8 +10,9 @@ use migrate_core::plan::Accept;
 
 /// Accept an edit to an applied migration
 ///
-/// Runs nothing: the history gains a row with the new text and the reason. The statements must stay the same: an edit may change
-/// comments, white space, and the case of keywords and unquoted names. Any other edit is refused.
+/// Runs nothing: the history gains a row with the new text and the reason. The statements must stay the same:
+/// an edit may change comments, white space, and the case of keywords and unquoted names. Any other edit is
+/// refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait"]),

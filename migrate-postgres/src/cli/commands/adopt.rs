@@ -16,8 +16,9 @@ use serde_json::json;
 
 /// Take over another tool's history
 ///
-/// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, tern, dbmate, Rails, goose or Flyway has applied, after
-/// checking each against that tool's own checksum. Runs none. The tool's table stays as it is.
+/// Marks the migrations that Prisma, sqlx, refinery, diesel, golang-migrate, tern, dbmate, Rails, goose or
+/// Flyway has applied, after checking each against that tool's own checksum. Runs none. The tool's table
+/// stays as it is.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args = unused(&["lock_wait", "allow_missing", "allow_out_of_order"]), after_help = "Examples:\n  migrate adopt --dry-run\n  migrate adopt --from sqlx --table-schema app")]
 pub(crate) struct Args {

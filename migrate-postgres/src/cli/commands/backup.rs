@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 /// Back up the database with pg_dump
 ///
-/// Writes a dump in `pg_dump`'s custom format to a new file in FOLDER, checks it with `pg_restore --list`, and records it in the table
-/// `migrate_backup` beside the history. Prints how to restore it.
+/// Writes a dump in `pg_dump`'s custom format to a new file in FOLDER, checks it with `pg_restore --list`,
+/// and records it in the table `migrate_backup` beside the history. Prints how to restore it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&[]),
@@ -28,11 +28,12 @@ pub(crate) struct Args {
     programs: Programs,
 }
 
-/// How a backup is made.
+/// The settings of a backup.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Backup")]
 struct Programs {
-    /// The folder of pg_dump and pg_restore [default: the oldest installed version that is not older than the server's]
+    /// The folder of pg_dump and pg_restore [default: the oldest installed version that is not older than the
+    /// server's]
     #[arg(long, value_name = "FOLDER")]
     pg_bin: Option<PathBuf>,
     /// Free space to require in addition to the size of the database
@@ -52,7 +53,8 @@ impl Programs {
 #[command(next_help_heading = "Backup")]
 #[command(mut_arg("pg_bin", |arg| arg.requires("backup")), mut_arg("reserve", |arg| arg.requires("backup")))]
 pub(super) struct First {
-    /// Back up the database to this folder before changing anything, as `backup` does; skipped if there is nothing to do
+    /// Back up the database to this folder before changing anything, as `backup` does; skipped if there is
+    /// nothing to do
     #[arg(long, value_name = "FOLDER")]
     backup: Option<PathBuf>,
     #[command(flatten)]

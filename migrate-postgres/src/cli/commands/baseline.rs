@@ -10,8 +10,8 @@ use migrate_core::plan::Baseline;
 
 /// Mark migrations as applied in a database that already has their schema
 ///
-/// Runs none of them. First compares the schema with what they make on a temporary scratch database on the same server; if the two
-/// differ, nothing is marked.
+/// Runs none of them. First compares the schema with what they make on a temporary scratch database on the
+/// same server; if the two differ, nothing is marked.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "history", "ignore_foreign_history"]),
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The last migration to mark
     #[arg(value_name = "VERSION")]
     version: String,
-    /// Skip the comparison and assume that the schema is what they make
+    /// Skip the comparison and assume that the schema matches them
     #[arg(long)]
     unchecked: bool,
     /// Show the steps without taking them

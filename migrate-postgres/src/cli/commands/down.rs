@@ -10,10 +10,11 @@ use migrate_core::plan::{Down, Plan};
 
 /// Revert migrations with their down scripts
 ///
-/// Reverts the last migration, the last COUNT, every one after a version, or a deployment: everything that one run applied. A
-/// migration that this program does not have is reverted with the down script stored in the history. A missing down script is found
-/// before anything is reverted. Asks for confirmation, or needs --yes if there is no terminal; neither if the database is marked as a
-/// development database (`reset --mark-development`).
+/// Reverts the last migration, the last COUNT, every one after a version, or a deployment: everything that
+/// one run applied. A migration that this program does not have is reverted with the down script stored in
+/// the history. A missing down script is found before anything is reverted. Asks for confirmation, or needs
+/// --yes if there is no terminal; neither if the database is marked as a development database (`reset
+/// --mark-development`).
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  migrate down            reverts the last one\n  migrate down 3          reverts the last three\n  migrate down --to 0007  reverts all after 0007\n  migrate down --deployment --dry-run\n  migrate down --deployment --yes"

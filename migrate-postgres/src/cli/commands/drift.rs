@@ -14,9 +14,9 @@ use serde_json::json;
 
 /// Compare the schema with the applied migrations
 ///
-/// Applies the migrations to a temporary scratch database on the same server and compares the two schemas. Writes nothing to this
-/// database. `--kept` needs no scratch database: it compares with the schema that `--snapshot-schema` recorded at the end of the last run,
-/// and shows which objects differ, but not how.
+/// Applies the migrations to a temporary scratch database on the same server and compares the two schemas.
+/// Writes nothing to this database. `--kept` needs no scratch database: it compares with the schema that
+/// `--snapshot-schema` recorded at the end of the last run, and shows which objects differ, but not how.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["history", "ignore_foreign_history"]),

@@ -1,4 +1,5 @@
-//! The statements of a plan, as text and JSON: what each one locks, what it does to the table, and how large the table is now.
+//! The statements of a plan, as text and JSON: what each one locks, what it does to the table, and how large
+//! the table is now.
 
 use crate::cli::page::{Page, Tone};
 use crate::operate::{
@@ -137,7 +138,8 @@ fn does(toll: TableScan) -> Option<&'static str> {
     }
 }
 
-/// A lock that blocks others is a warning; one that does so during a scan or a rewrite of the whole table is worse.
+/// A lock that blocks others is a warning; one that does so during a scan or a rewrite of the whole table is
+/// worse.
 fn tone(lock: &ExplainedLock) -> Tone {
     match (lock.mode.blocks_writes(), lock.toll) {
         (true, TableScan::Scan | TableScan::Build | TableScan::Rewrite) => Tone::Bad,

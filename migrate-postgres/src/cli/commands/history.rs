@@ -59,7 +59,7 @@ fn said(attempt: &Attempt) -> Piece {
     Piece::new(said.join(", "), tone)
 }
 
-/// What was done, or how the attempt ended.
+/// The action, or the outcome of a failed attempt.
 fn what(attempt: &Attempt) -> String {
     match &attempt.outcome {
         AttemptOutcome::Done => attempt.action.past().to_owned(),

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 /// Show what `up` would do, without changing anything
 ///
-/// For each statement, shows what it locks and in which mode, whether it scans or rewrites the table, and how large the table is now,
-/// as far as its text tells. `--rehearse` runs the migrations in a transaction that is rolled back, and shows what was locked and
-/// rewritten and how long it took. It holds these locks meanwhile; `--limit` bounds the time.
+/// For each statement, shows what it locks and in which mode, whether it scans or rewrites the table, and how
+/// large the table is now, as far as its text tells. `--rehearse` runs the migrations in a transaction that
+/// is rolled back, and shows what was locked and rewritten and how long it took. It holds these locks
+/// meanwhile; `--limit` bounds the time.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "lock_timeout", "statement_timeout", "allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
@@ -27,7 +28,8 @@ pub(crate) struct Args {
     /// Stop after this version
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Run the migrations and roll them back; one that runs statement by statement is left out, with all after it
+    /// Run the migrations and roll them back; one that runs statement by statement is left out, with all
+    /// after it
     #[arg(long)]
     rehearse: bool,
     /// How long a rehearsal may take, and so hold its locks

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 /// Check that it is safe to migrate now
 ///
-/// Checks the connection and privileges, the migration lock, the sessions that use the tables of pending migrations, invalid indexes,
-/// standbys, the amount of data to be written, and the age of the last backup. Writes nothing.
+/// Checks the connection and privileges, the migration lock, the sessions that use the tables of pending
+/// migrations, invalid indexes, standbys, the amount of data to be written, and the age of the last backup.
+/// Writes nothing.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
@@ -24,7 +25,8 @@ use std::time::Duration;
 )]
 #[command(next_help_heading = "Thresholds")]
 pub(crate) struct Args {
-    /// Age from which a transaction counts as long-running; on a table of a pending migration it is a stop, a younger one a warning
+    /// Age from which a transaction counts as long-running; on a table of a pending migration it is a stop, a
+    /// younger one a warning
     #[arg(long, value_name = "TIME", default_value = "1min", value_parser = humantime::parse_duration)]
     long_transaction: Duration,
     /// Warn if a standby is behind by at least SIZE of WAL

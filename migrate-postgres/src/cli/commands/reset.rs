@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 
 /// Drop everything in a development database and rebuild it
 ///
-/// Under the migration lock, drops everything that was created in the database, removes the settings made for it, applies all
-/// migrations, and runs the seed script if there is one: the program's own, or a file `seed.sql` beside the migrations folder. Refused
-/// unless the database is marked as a development database, or --confirm repeats its name.
+/// Under the migration lock, drops everything that was created in the database, removes the settings made for
+/// it, applies all migrations, and runs the seed script if there is one: the program's own, or a file
+/// `seed.sql` beside the migrations folder. Refused unless the database is marked as a development database,
+/// or --confirm repeats its name.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  migrate reset --mark-development    once, for a database that may be dropped at any time\n  migrate reset\n  migrate reset --confirm app_dev\n  migrate reset --seed tests/seed.sql"

@@ -11,8 +11,8 @@ use serde_json::json;
 
 /// Settle a migration that stopped between two statements
 ///
-/// Runs nothing. Your decision is checked against the catalog where possible, and the history records who settled the migration, how
-/// and why.
+/// Runs nothing. Your decision is checked against the catalog where possible, and the history records who
+/// settled the migration, how and why.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "history"]),
@@ -29,7 +29,8 @@ pub(crate) struct Args {
     /// Record it as not applied: nothing that its up script does is there
     #[arg(long, group = "resolution")]
     reverted: bool,
-    /// Resume at this statement in the next run, the first being 1; without a number, at the first that is not known to be done
+    /// Resume at this statement in the next run, the first being 1; without a number, at the first that is
+    /// not known to be done
     #[arg(long, group = "resolution", value_name = "STATEMENT", num_args = 0..=1, require_equals = true)]
     resume: Option<Option<usize>>,
     /// The reason, recorded in the history

@@ -104,12 +104,12 @@ pub(super) fn report_page(report: &Report) -> Page {
     Page::default().steps(table).append(summary_page(report))
 }
 
-/// How long a step took; empty for one that only records.
+/// The duration of a step; empty for one that only records.
 fn took(step: &StepReport) -> String {
     if step.took.is_zero() { String::new() } else { format!("{:.1?}", step.took) }
 }
 
-/// The summary, and each notice on a line of its own.
+/// The summary, and each notice on a separate line.
 fn summary_page(report: &Report) -> Page {
     let mut told = report.clone();
     told.notices.clear();

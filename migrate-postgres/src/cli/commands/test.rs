@@ -13,8 +13,9 @@ use serde_json::json;
 
 /// Test that each migration can be applied, reverted and applied again
 ///
-/// Runs them on a temporary scratch database on the same server. Reverting must restore the earlier schema, and applying again must
-/// make the same schema as the first time. Objects that all databases of a server share, such as roles, stay as they are.
+/// Runs them on a temporary scratch database on the same server. Reverting must restore the earlier schema,
+/// and applying again must make the same schema as the first time. Objects that all databases of a server
+/// share, such as roles, stay as they are.
 #[derive(Clone, clap::Args)]
 #[command(
     args = unused(&[]),

@@ -114,8 +114,8 @@ pub(super) fn process_environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The configuration from the first of these: `--database-url`, `--service`, the service's own, `DATABASE_URL`. `PGSERVICE`,
-/// libpq's variables and the password file fill the gaps.
+/// The configuration from the first of these: `--database-url`, `--service`, the service's own,
+/// `DATABASE_URL`. `PGSERVICE`, libpq's variables and the password file fill the gaps.
 ///
 /// # Errors
 ///

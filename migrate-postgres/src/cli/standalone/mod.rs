@@ -24,7 +24,8 @@ use std::process::ExitCode;
 
 /// Migrate a PostgreSQL database with a folder of SQL scripts
 ///
-/// The folder may use any layout that the library reads. The history is the one that a service with the same folder embedded keeps.
+/// The folder may use any layout that the library reads. The history is the one that a service with the same
+/// folder embedded keeps.
 #[derive(Debug, Parser)]
 #[command(
     name = "migrate",

@@ -17,9 +17,10 @@ use std::time::SystemTime;
 
 /// Create the files of a new migration
 ///
-/// Uses the folder's layout and the next version in its style. The up script holds a comment that says what to write. Until you write
-/// it, it is a compile error and `up` refuses it, so that none is forgotten; commands that apply nothing leave it out. If a script is
-/// meant to do nothing, say so in a comment of your own.
+/// Uses the folder's layout and the next version in its style. The up script holds a comment that says what
+/// to write. Until you write it, it is a compile error and `up` refuses it, so that none is forgotten;
+/// commands that apply nothing leave it out. If a script is meant to do nothing, say so in a comment of your
+/// own.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "json", "color"]),

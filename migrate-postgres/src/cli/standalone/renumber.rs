@@ -22,8 +22,8 @@ use std::time::SystemTime;
 
 /// Give an unapplied migration another version
 ///
-/// Renames its files to VERSION, or to the next version after the newest. If a connection is configured, the database is asked first:
-/// a migration that is applied there keeps its version.
+/// Renames its files to VERSION, or to the next version after the newest. If a connection is configured, the
+/// database is asked first: a migration that is applied there keeps its version.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&[]),

@@ -13,10 +13,10 @@ pub(super) struct Stub {
     pub(super) text: String,
 }
 
-const UP: &str = "what takes the schema forward.\n";
-const DOWN: &str = "what takes it back. Without this file the migration can't be reverted.\n";
+const UP: &str = "the statements that apply this migration.\n";
+const DOWN: &str = "the statements that revert this migration. Without this file it can't be reverted.\n";
 const VERIFY: &str =
-    "queries that prove it right before it is committed: each returns no row, or a single true.\n";
+    "queries that check the migration before it is committed: each must return no row, or a single true.\n";
 
 /// A name of letters, digits and `_`; none if nothing is left.
 pub(super) fn name(text: &str) -> Option<String> {

@@ -177,7 +177,7 @@ impl Migrator {
     /// let pending = migrate!("tests/fixtures/quickstart").explain("postgres://app@localhost/app").await?;
     /// println!("{pending}");
     /// for lock in pending.locks().filter(|lock| lock.mode.blocks_reads()) {
-    ///     println!("nobody reads {} meanwhile", lock.relation);
+    ///     println!("{} blocks reads of {}", lock.mode, lock.relation);
     /// }
     /// # Ok(())
     /// # }

@@ -12,10 +12,10 @@ const OPEN: usize = 20;
 pub(super) fn section(drift: &Drift) -> Markup {
     let content = html! {
         @if let Some(migration) = &drift.interrupted {
-            p { (name(migration)) " was interrupted: what it did so far is among the differences." }
+            p { (name(migration)) " was interrupted: the differences include its effects so far." }
         }
         @if drift.is_none() {
-            p.nothing { "The schema is what " (made(drift.applied)) "." }
+            p.nothing { "The schema matches " (applied(drift.applied)) "." }
         } @else {
             @for (index, each) in drift.differences.iter().enumerate() { (difference(each, index < OPEN)) }
         }
@@ -23,9 +23,9 @@ pub(super) fn section(drift: &Drift) -> Markup {
     let note = match drift.differences.len() {
         0 => String::new(),
         differences => format!(
-            "{} from what {}; `added` is only in the database, `removed` only in the migrations",
+            "{} from {}; `added` is only in the database, `removed` only in the migrations",
             count(differences, "difference"),
-            made(drift.applied)
+            applied(drift.applied)
         ),
     };
     framed("drift", "Drift", &note, &content)
@@ -40,10 +40,10 @@ pub(super) fn unknown(reason: &str) -> Markup {
     framed("drift", "Drift", "", &content)
 }
 
-fn made(applied: usize) -> String {
+fn applied(applied: usize) -> String {
     match applied {
-        1 => "the applied migration makes".to_owned(),
-        applied => format!("the {applied} applied migrations make"),
+        1 => "the applied migration".to_owned(),
+        applied => format!("the {applied} applied migrations"),
     }
 }
 

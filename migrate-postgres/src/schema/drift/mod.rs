@@ -17,7 +17,7 @@
 //! let drift = MIGRATIONS.drift(url, &comparison).await?;
 //! if !drift.is_none() {
 //!     eprintln!("{drift}");
-//!     // the schema is not what its 3 applied migrations make; added is what only the database has:
+//!     // the schema differs from its 3 applied migrations; `added` is only in the database, …
 //!     // index public.by_name: added
 //!     //   +CREATE INDEX by_name ON public.users USING btree (name)
 //! }
@@ -42,8 +42,9 @@
 //! The scratch database is usually on the target's server, where the roles that migrations create already
 //! exist. A replay never changes objects that databases of a server share:
 //!
-//! - Statements about roles, memberships, databases, tablespaces, subscriptions, replication slots and the server's parameters
-//!   are left out: `CREATE ROLE`, `ALTER ROLE … PASSWORD`, `GRANT app_reader TO app`, `GRANT CONNECT ON DATABASE …`, `ALTER SYSTEM`.
+//! - Statements about roles, memberships, databases, tablespaces, subscriptions, replication slots and the
+//!   server's parameters are left out: `CREATE ROLE`, `ALTER ROLE … PASSWORD`, `GRANT app_reader TO app`,
+//!   `GRANT CONNECT ON DATABASE …`, `ALTER SYSTEM`.
 //! - Code that the text does not show (`DO` blocks, called functions) is run; if it has changed such an
 //!   object, it is rolled back and left out. In scripts that run statement by statement, a `DO` block or a
 //!   `CALL` is left out if its text mentions such a change.
@@ -185,21 +186,21 @@ impl Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
-        let made = match self.applied {
-            1 => "its applied migration makes".to_owned(),
-            count => format!("its {count} applied migrations make"),
+        let applied = match self.applied {
+            1 => "its applied migration".to_owned(),
+            count => format!("its {count} applied migrations"),
         };
         if self.is_none() {
-            return write!(f, "the schema is what {made}");
+            return write!(f, "the schema matches {applied}");
         }
         write!(
             f,
-            "the schema is not what {made}; `added` is only in the database, `removed` only in the migrations:\n{}",
+            "the schema differs from {applied}; `added` is only in the database, `removed` only in the migrations:\n{}",
             self.differences
         )?;
         match &self.interrupted {
             Some(name) => {
-                write!(f, "\n{name} was interrupted: what it did so far is among the differences")
+                write!(f, "\n{name} was interrupted: the differences include its effects so far")
             }
             None => Ok(()),
         }

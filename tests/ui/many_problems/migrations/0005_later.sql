@@ -1,1 +1,1 @@
--- To be written: what takes the schema forward.
+-- To be written: the statements that apply this migration.
