@@ -50,7 +50,7 @@ impl Action {
             Action::Revert => "reverted",
             Action::Mark => "marked as applied",
             Action::Unmark => "marked as reverted",
-            Action::Rewind => "set to go on at another statement",
+            Action::Rewind => "set to resume at another statement",
             Action::Accept => "accepted with its new text",
         }
     }

@@ -321,13 +321,13 @@ impl Explain for RehearsalStopped {
         match self {
             RehearsalStopped::Refuses { name, left_out } => write!(
                 f,
-                "{name} commits before its end and can't be rolled back; it is left out with everything after it, {left_out} in \
-                 all"
+                "{name} commits before its end and can't be rolled back; it and everything after it were left out \
+                 ({left_out} in all)"
             ),
             RehearsalStopped::NeedsCommit { name, left_out } => write!(
                 f,
-                "{name} uses an enum value that an earlier migration adds, which must be committed first; it is left out with \
-                 everything after it, {left_out} in all"
+                "{name} uses an enum value that an earlier migration adds, which must be committed first; it and everything \
+                 after it were left out ({left_out} in all)"
             ),
             RehearsalStopped::TimeUp { name, limit } => {
                 write!(f, "the rehearsal exceeded its limit of {} in {name}", Time(*limit))

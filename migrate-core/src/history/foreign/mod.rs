@@ -154,7 +154,7 @@ impl fmt::Display for ForeignHistory {
         match applied.last() {
             // This row covers all migrations before it.
             Some(last) if last.state == ForeignMigrationState::AppliedUpTo => {
-                write!(f, "all up to {last} applied")
+                write!(f, "every version up to {last} is applied")
             }
             Some(last) => write!(f, "{} applied, the last is {last}", applied.len()),
             None => f.write_str("none applied"),

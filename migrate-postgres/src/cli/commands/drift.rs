@@ -59,7 +59,7 @@ impl Args {
         let at = humantime::format_rfc3339_seconds(since.kept_at);
         if since.changes.is_empty() {
             let page = Page::default()
-                .toned(format!("no drift: the schema is the one recorded at {at}"), Tone::Good);
+                .toned(format!("no drift: the schema matches the one recorded at {at}"), Tone::Good);
             return Ok(Answer::done(page, data));
         }
         let page = Page::default()

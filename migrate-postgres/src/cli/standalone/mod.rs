@@ -30,7 +30,7 @@ use std::process::ExitCode;
 #[command(
     name = "migrate",
     version,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup\n\nExample:\n  migrate --folder db/migrations status"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete\n\nExample:\n  migrate --folder db/migrations status"
 )]
 pub struct Program {
     #[command(flatten)]

@@ -105,7 +105,9 @@ impl Explain for RenumberProblem {
 
     fn advice(&self) -> Advice {
         match self {
-            RenumberProblem::Unknown { .. } => Advice::fix("give a version or a name that is there"),
+            RenumberProblem::Unknown { .. } => {
+                Advice::fix("name an existing migration by its version or name")
+            }
             RenumberProblem::Several { .. } => Advice::fix("name the one to renumber"),
             RenumberProblem::Taken { .. } => {
                 Advice::fix("choose another version").or(NextStep::fix("omit it to use the next free one"))
