@@ -67,7 +67,7 @@ fn a_tools_history_is_told_in_one_line() {
     let applied = vec![ForeignMigration::applied("1").named("1_a"), ForeignMigration::applied("2"), reverted];
     assert_eq!(told(applied), "public.goose_db_version of goose: 2 applied, the last is 2");
     let up_to = ForeignMigration::applied("7").named("7_users").in_state(ForeignMigrationState::AppliedUpTo);
-    assert_eq!(told(vec![up_to]), "public.goose_db_version of goose: all up to 7_users applied");
+    assert_eq!(told(vec![up_to]), "public.goose_db_version of goose: every version up to 7_users is applied");
     assert_eq!(ForeignMigration::applied("7").named("users").to_string(), "7 (users)");
     let witness = vec!["seen".to_owned()];
     assert_eq!(history(Tool::Goose, vec![]).witnessed(witness.clone()).witness, witness);

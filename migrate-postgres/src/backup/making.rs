@@ -151,7 +151,7 @@ impl Making<'_> {
             "{schema} CREATE TABLE IF NOT EXISTS {table} (set_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL, \
              made_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
         );
-        let failed = |source| Error::server("keeping track of backups", source);
+        let failed = |source| Error::server("recording the backup", source);
         make(client, &create).await.map_err(failed)?;
         let insert = format!(
             "INSERT INTO {table} (set_name, file, bytes) VALUES ({set}, {}, {bytes}) RETURNING extract(epoch FROM made_at)",

@@ -64,5 +64,5 @@ pub(crate) fn table(session_info: &SessionInfo) -> String {
 
 pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryRow>, Error> {
     let answer = protect::ask(client, sql).await;
-    answer.map_err(|source| Error::server("keeping track of backups", source))
+    answer.map_err(|source| Error::server("recording the backup", source))
 }

@@ -40,7 +40,7 @@ const LOOK: &str = "\
 
 /// Reads the facts about a connection's database.
 pub(super) async fn probe(client: &Client) -> Result<ResetScope, Error> {
-    let failed = |source| Error::server("looking at the database", source);
+    let failed = |source| Error::server("reading the database", source);
     let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
     let row = timeouts.ask(client, LOOK, &[(&MARK, Type::TEXT)]).await.map_err(failed)?;
     let row = &row[0];

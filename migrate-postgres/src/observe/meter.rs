@@ -25,39 +25,31 @@ const PENDING: &str = "migrate_pending_migrations";
 
 /// Describes the metrics to the recorder. Each run does so, because a recorder may be installed at any time.
 fn describe() {
-    describe_counter!(RUNS, Unit::Count, "Runs that ended, by what they came to.");
-    describe_histogram!(RUN_DURATION, Unit::Seconds, "How long runs took, waits included.");
-    describe_histogram!(LOCK_WAIT, Unit::Seconds, "How long runs waited for the migration lock.");
+    describe_counter!(RUNS, Unit::Count, "Completed runs, by outcome.");
+    describe_histogram!(RUN_DURATION, Unit::Seconds, "Duration of runs, including waits.");
+    describe_histogram!(LOCK_WAIT, Unit::Seconds, "Time that runs waited for the migration lock.");
     describe_counter!(
         MIGRATIONS,
         Unit::Count,
-        "Migrations that were applied, reverted or marked, or failed."
+        "Migrations that were applied, reverted or marked, or that failed."
     );
     describe_counter!(FAILURES, Unit::Count, "Runs that ended with a failed migration, by migration.");
-    describe_histogram!(
-        MIGRATION_DURATION,
-        Unit::Seconds,
-        "How long migrations took, by the server's clock."
-    );
-    describe_histogram!(STATEMENT_DURATION, Unit::Seconds, "How long statements of migrations took.");
-    describe_counter!(
-        RETRIES,
-        Unit::Count,
-        "Tries of migrations that ran into a lock timeout or a deadlock."
-    );
-    describe_counter!(SLOW, Unit::Count, "How often something was told of as slow.");
-    describe_counter!(SERVER_MESSAGES, Unit::Count, "Notices and warnings of the server, by severity.");
+    describe_histogram!(MIGRATION_DURATION, Unit::Seconds, "Duration of migrations, by the server's clock.");
+    describe_histogram!(STATEMENT_DURATION, Unit::Seconds, "Duration of migration statements.");
+    describe_counter!(RETRIES, Unit::Count, "Attempts at migrations that hit a lock timeout or a deadlock.");
+    describe_counter!(SLOW, Unit::Count, "Activities reported as slow.");
+    describe_counter!(SERVER_MESSAGES, Unit::Count, "Notices and warnings from the server, by severity.");
     describe_gauge!(
         RUN_STARTED,
         Unit::Seconds,
-        "When the run under way got the lock, as seconds since 1970; 0 where none is under way."
+        "Time when the current run got the lock, in seconds since 1970; 0 without a run."
     );
     describe_gauge!(
         MIGRATION_STARTED,
         Unit::Seconds,
-        "When the migration under way began, as seconds since 1970; 0 where none is under way."
+        "Start time of the current migration, in seconds since 1970; 0 without one."
     );
-    describe_gauge!(PENDING, Unit::Count, "Migrations of the set that are not applied, as last seen.");
+    describe_gauge!(PENDING, Unit::Count, "Unapplied migrations of the set, as last read.");
 }
 
 /// Measures a run.

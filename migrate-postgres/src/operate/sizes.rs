@@ -56,7 +56,7 @@ pub(super) async fn sizes<'n>(
         }
         measured => measured,
     };
-    rows.map_err(|source| Error::server("looking at the sizes of tables", source))
+    rows.map_err(|source| Error::server("reading the sizes of tables", source))
 }
 
 /// A name to look up, as a row of `VALUES`.

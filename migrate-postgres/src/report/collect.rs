@@ -49,7 +49,7 @@ impl Migrator {
         options: &ReportOptions,
     ) -> Result<DatabaseReport, Error> {
         let place = ask(session, config).await;
-        let place = place.map_err(|source| Error::server("asking which database it is", source))?;
+        let place = place.map_err(|source| Error::server("reading the name of the database", source))?;
         let snapshot = self.snapshot_over(session).await?;
         let pending = match self.explain_snapshot(session, &snapshot, &*self.forward()).await {
             Ok(explanation) => Ok(explanation),

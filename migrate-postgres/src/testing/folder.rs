@@ -78,7 +78,7 @@ impl LockedFolder {
                 continue;
             }
             // The standard library has no `geteuid`, but a file has an owner.
-            let own_uid = lock.metadata().map_err(TestingError::io("look at", &lock_path))?.uid();
+            let own_uid = lock.metadata().map_err(TestingError::io("inspect", &lock_path))?.uid();
             let mut folder = Self { place: ServerFolder { path, own_uid, user: None }, _lock: lock };
             folder.place.user = User::for_server(own_uid)?;
             folder.give_to_user(base)?;

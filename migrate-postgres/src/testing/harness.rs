@@ -71,7 +71,7 @@ pub fn run<T: TestOutcome>(
     runtime.block_on(async {
         let database = make(migrator, test).await;
         let mut database = database.unwrap_or_else(|error| give_up("make a database", &error));
-        // If the test panics, the value's drop drops it.
+        // If the test panics, dropping the value drops the database.
         database.keep_on_panic(test.keep);
         let outcome =
             body(&database).await.unwrap_or_else(|error| give_up("connect to the database", &error));

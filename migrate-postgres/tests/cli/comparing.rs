@@ -142,7 +142,7 @@ async fn roles_that_migrations_make_are_left_alone_by_test_drift_and_report() {
     let down = format!("REVOKE SELECT ON users FROM {role}; DROP ROLE {role};");
     stage.write("migrations/0003_roles.down.sql", &down);
     stage.write("migrations/0004_more.up.sql", "CREATE TABLE more ();");
-    // The role does not exist yet, and is not created through the scratch database.
+    // The role does not exist yet, and replaying on the scratch database does not create it.
     let there = format!("SELECT count(*)::text FROM pg_roles WHERE rolname = '{role}' AND rolconnlimit = 3");
     assert_eq!(stage.run("test --allow-irreversible 4").code, 0);
     assert_eq!(stage.value(&there).await, "0");

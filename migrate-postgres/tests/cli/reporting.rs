@@ -45,7 +45,7 @@ async fn the_tables_that_are_shown_are_those_of_the_schema_that_was_asked_for() 
 #[tokio::test]
 async fn a_password_is_not_on_the_page() {
     let stage = Stage::new(&TABLES).await;
-    // A given server has its own password, which must not be shown.
+    // A server given by URL has its own password, which the test must use.
     let (user, place) = stage.database.url().split_once('@').unwrap();
     let password = if user.matches(':').count() == 1 { ":hunter2" } else { "" };
     let url = format!("{user}{password}@{place}");

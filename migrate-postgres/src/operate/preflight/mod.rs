@@ -230,7 +230,7 @@ impl Migrator {
 }
 
 fn failed(source: tokio_postgres::Error) -> Error {
-    Error::server("looking around before a run", source)
+    Error::server("running the preflight checks", source)
 }
 
 async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, Error> {

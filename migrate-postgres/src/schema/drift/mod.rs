@@ -355,7 +355,7 @@ impl Migrator {
 /// The schema for objects without one.
 async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
     let rows = protect::ask(client, "SELECT pg_catalog.current_schema()").await;
-    let rows = rows.map_err(|source| Error::server("looking at the session", source))?;
+    let rows = rows.map_err(|source| Error::server("reading the session", source))?;
     Ok(rows.first().and_then(|row| text(row, 0)).map(str::to_owned))
 }
 

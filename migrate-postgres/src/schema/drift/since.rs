@@ -140,7 +140,7 @@ impl Migrator {
             "CREATE TABLE IF NOT EXISTS {table} (set_name text PRIMARY KEY, kept_at timestamptz NOT NULL, applied text NOT NULL, \
              kinds text[] NOT NULL, identities text[] NOT NULL, tables text[] NOT NULL, digests text[] NOT NULL)"
         );
-        let failed = |source| Error::server("keeping what the schema is", source);
+        let failed = |source| Error::server("storing the schema snapshot", source);
         make(history.session(), &create).await.map_err(failed)?;
         let keep = format!(
             "INSERT INTO {table} VALUES ($1, pg_catalog.clock_timestamp(), $2, $3, $4, $5, $6) ON CONFLICT (set_name) DO UPDATE SET \
@@ -227,7 +227,7 @@ impl SchemaSnapshot {
         session_info: &SessionInfo,
         set: &str,
     ) -> Result<Option<SchemaSnapshot>, Error> {
-        let failed = |source| Error::server("reading what was kept of the schema", source);
+        let failed = |source| Error::server("reading the schema snapshot", source);
         let table = table(session_info);
         let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&table));
         let rows = session_info.ask(client, &there, &[]).await.map_err(failed)?;

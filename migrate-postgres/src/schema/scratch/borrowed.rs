@@ -33,7 +33,7 @@ const KEY: i64 = 0x6d67_7363_7261_7463;
 impl BorrowedScratch {
     /// Locks it, and checks that it is empty and not the database of `live`.
     pub(super) async fn take(config: &Endpoint, live: &Client) -> Result<BorrowedScratch, Error> {
-        let failed = |source| Error::server("looking at the scratch database", source);
+        let failed = |source| Error::server("reading the scratch database", source);
         // The second key is unique to this call: a session that sees it among its database's locks is in that
         // database.
         let id = run_id();
@@ -120,7 +120,7 @@ fn dropped(statement: &str) -> String {
 
 /// Empties a database after a comparison whose process was killed, unless something was created there since.
 async fn clear_after(client: &Client, database: &str, marker: &Marker) -> Result<(), Error> {
-    let failed = |source| Error::server("looking at the scratch database", source);
+    let failed = |source| Error::server("reading the scratch database", source);
     end_marked(client, &marker.sessions).await;
     if marker.covers_all(client).await.map_err(failed)? {
         return clear(client, database, marker).await;
@@ -160,14 +160,14 @@ async fn is_here(live: &Client, key: i64) -> Result<bool, Error> {
          AND (l.classid::int8 << 32) | l.objid::int8 = {key}"
     );
     let rows = protect::ask(live, &sql).await;
-    Ok(!rows.map_err(|source| Error::server("looking at the locks", source))?.is_empty())
+    Ok(!rows.map_err(|source| Error::server("reading the locks", source))?.is_empty())
 }
 
 /// True if a database is empty.
 #[cfg(feature = "testing")]
 pub(crate) async fn is_empty(client: &Client) -> Result<bool, Error> {
     let drops = drops(client).await;
-    Ok(drops.map_err(|source| Error::server("looking at the database", source))?.is_empty())
+    Ok(drops.map_err(|source| Error::server("reading the database", source))?.is_empty())
 }
 
 /// Drops everything in a database.

@@ -67,7 +67,7 @@ impl OwnedScratch {
     /// Creates it, and returns its configuration.
     pub(super) async fn create(admin: Endpoint, live: &Client) -> Result<(OwnedScratch, Endpoint), Error> {
         let name = format!("migrate_scratch_{}", &run_id()[..DIGITS]);
-        let failed = |source| Error::server("looking at the database", source);
+        let failed = |source| Error::server("reading the database", source);
         let timeouts = SessionTimeouts::of(live).await.map_err(failed)?;
         let like = timeouts.ask(live, LIKE, &[(&name, Type::TEXT)]).await.map_err(failed)?;
         let like = like.first().expect("a session is in a database");

@@ -88,7 +88,7 @@ impl Replay {
         if !named.is_empty() {
             let named: Vec<String> = named.into_iter().collect();
             let sql = "SELECT name FROM unnest($1) name WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name)";
-            let failed = |source| Error::server("looking at the roles", source);
+            let failed = |source| Error::server("reading the roles", source);
             let timeouts = SessionTimeouts::of(client).await.map_err(failed)?;
             let rows = timeouts.ask(client, sql, &[(&named, Type::TEXT_ARRAY)]).await.map_err(failed)?;
             replay.missing = rows.iter().map(|row| row.get(0)).collect();

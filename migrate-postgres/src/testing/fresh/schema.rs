@@ -200,7 +200,7 @@ async fn probe(client: &Client, database: &str) -> Result<Known, TestingError> {
          current_setting('server_version_num')::int"
     );
     let row = client.query_typed_one(&sql, &[]).await.map_err(Failed::Refused);
-    let row = row.map_err(Failed::told("look at a schema in", database))?;
+    let row = row.map_err(Failed::told("inspect a schema in", database))?;
     Ok(Known { does_replay: row.get(0), server_version: row.get(1) })
 }
 

@@ -125,7 +125,7 @@ impl Keeper {
             quote_literal(database)
         );
         let rows = self.with(async |client| client.query_typed(&sql, &[]).await).await;
-        let rows = rows.map_err(Failed::told("look at", database))?;
+        let rows = rows.map_err(Failed::told("inspect", database))?;
         Ok(rows.first().is_some_and(|row| {
             let mark = row.get::<_, Option<&str>>(0).and_then(DatabaseMark::read);
             matches!(mark, Some(DatabaseMark::Used(at)) if row.get::<_, i64>(1) - at < MARKED_FOR)

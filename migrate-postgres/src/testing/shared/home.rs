@@ -58,7 +58,7 @@ impl Home {
             .mode(mode)
             .create(&path)
             .map_err(TestingError::io("make the folder", &path))?;
-        let found = fs::symlink_metadata(&path).map_err(TestingError::io("look at", &path))?;
+        let found = fs::symlink_metadata(&path).map_err(TestingError::io("inspect", &path))?;
         if !found.is_dir() || found.uid() != own_uid || found.mode() & 0o022 != 0 {
             let problem = io::Error::new(ErrorKind::PermissionDenied, "it is not this user's own");
             return Err(TestingError::io("use the folder", &path)(problem));
