@@ -46,7 +46,7 @@ impl Next {
         let commands = steps.commands();
         let mut next = Next { advice, library: None, steps, commands: Vec::new() };
         for line in commands.iter().filter(|line| fits(line)) {
-            let command = (shown(line, &context.invocation), line.does);
+            let command = (command_text(line, &context.invocation), line.does);
             if !next.commands.contains(&command) {
                 next.commands.push(command);
             }
@@ -79,7 +79,7 @@ impl Next {
 }
 
 /// A command line of this program.
-fn shown(line: &CommandLine, invocation: &Invocation) -> String {
+fn command_text(line: &CommandLine, invocation: &Invocation) -> String {
     let words: Vec<String> = line.words.iter().map(|word| quoted(word)).collect();
     let reason = if line.takes_reason { " --reason '…'" } else { "" };
     invocation.command(&format!("{}{reason}", words.join(" ")))

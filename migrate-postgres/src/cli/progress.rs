@@ -276,7 +276,7 @@ mod tests {
     use migrate_core::{Script, SqlMigration, Version};
 
     /// The line that is shown for a script's statement.
-    fn shown(text: &str, number: usize) -> String {
+    fn activity_line(text: &str, number: usize) -> String {
         let script = Script::of_text("a.sql", text.to_owned()).unwrap();
         let migration = SqlMigration::new(Version::numeric("1"), "a", script);
         let mut lines = Vec::new();
@@ -292,10 +292,10 @@ mod tests {
     #[test]
     fn a_statement_is_one_line_without_its_secrets() {
         let text = "CREATE ROLE a\n  PASSWORD 'secret';\nVACUUM;";
-        assert_eq!(shown(text, 2), "apply a: statement 2 of 2: VACUUM");
-        let first = shown(text, 1);
+        assert_eq!(activity_line(text, 2), "apply a: statement 2 of 2: VACUUM");
+        let first = activity_line(text, 1);
         assert!(first.starts_with("apply a: statement 1 of 2: CREATE ROLE a PASSWORD "), "{first}");
         assert!(!first.contains("secret"), "{first}");
-        assert_eq!(shown("SELECT 1;", 1), "apply a: SELECT 1");
+        assert_eq!(activity_line("SELECT 1;", 1), "apply a: SELECT 1");
     }
 }

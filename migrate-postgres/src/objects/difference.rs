@@ -118,13 +118,13 @@ impl Difference {
         (before != after || change != Change::Changed).then(|| Difference {
             change,
             object: object.clone(),
-            diff: shown(&before, &after),
+            diff: redacted_diff(&before, &after),
         })
     }
 }
 
 /// The diff without anything that looks like a secret, because it may end up in logs.
-fn shown(before: &str, after: &str) -> String {
+fn redacted_diff(before: &str, after: &str) -> String {
     match diff(&sql::redact(before), &sql::redact(after)) {
         diff if diff.is_empty() && before != after => "(in a secret, which is not shown)".to_owned(),
         diff => diff,

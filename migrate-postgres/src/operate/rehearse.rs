@@ -250,7 +250,7 @@ impl Rehearsed for Rehearsing {
     }
 
     fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>) {
-        let (locks, rewritten) = self.watch.seen(&found);
+        let (locks, rewritten) = self.watch.changes(&found);
         let statement = script.statements().at(index);
         let text = sql::redact(statement.text(script.text())).into_owned();
         let (number, line) = (index + 1, statement.line());

@@ -70,7 +70,7 @@ impl Watch {
 
     /// New or stronger locks, and rewrites, since the last call, from the answer to [`HELD`]. Relations
     /// created since the beginning are omitted: no other session can see them.
-    pub(super) fn seen(&mut self, rows: &[SimpleQueryRow]) -> (Vec<TakenLock>, Vec<String>) {
+    pub(super) fn changes(&mut self, rows: &[SimpleQueryRow]) -> (Vec<TakenLock>, Vec<String>) {
         let (mut taken, mut rewritten) = (BTreeMap::new(), Vec::new());
         for row in rows {
             let (Some(oid), Some(mode)) = (parsed(row, 0), text(row, 1).and_then(LockMode::from_pg_locks))

@@ -46,7 +46,7 @@ fn locks_page(page: Page, locks: &[ExplainedLock]) -> Page {
         return page.toned("      locks no existing table", Tone::Faint);
     }
     let page = there.iter().take(MOST).fold(page, |page, lock| {
-        let page = page.prose(format!("      {}", told(lock)), tone(lock));
+        let page = page.prose(format!("      {}", lock_line(lock)), tone(lock));
         lock.note.iter().fold(page, |page, note| page.prose(format!("        {note}"), Tone::Faint))
     });
     match there.len().saturating_sub(MOST) {
@@ -106,15 +106,15 @@ pub(super) fn at_line(line: u32, text: &str) -> String {
 }
 
 /// A lock: the relation, the mode, and its effect on other sessions.
-fn told(lock: &ExplainedLock) -> String {
-    let mut told = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
+fn lock_line(lock: &ExplainedLock) -> String {
+    let mut line = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
     if let Some(toll) = does(lock.toll) {
-        told += &format!("; {toll}");
+        line += &format!("; {toll}");
     }
     if let Some(size) = &lock.size {
-        told += &format!("; {size}");
+        line += &format!("; {size}");
     }
-    told
+    line
 }
 
 /// The effect of a held lock on other sessions.

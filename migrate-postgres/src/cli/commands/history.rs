@@ -41,13 +41,13 @@ fn row(attempt: &Attempt) -> [Piece; 8] {
         Piece::time(attempt.started_at),
         Piece::new(short(&attempt.run), Tone::Faint),
         Piece::new(by, Tone::Faint),
-        said(attempt),
+        messages(attempt),
         Piece::plain(attempt.reason.clone().unwrap_or_default()),
     ]
 }
 
 /// The number of messages from the server, if it is known and not zero.
-fn said(attempt: &Attempt) -> Piece {
+fn messages(attempt: &Attempt) -> Piece {
     let count = |count: Option<i32>, what: &str| match count {
         None | Some(0) => None,
         Some(1) => Some(format!("1 {what}")),
@@ -55,8 +55,8 @@ fn said(attempt: &Attempt) -> Piece {
     };
     let warnings = count(attempt.warnings, "warning");
     let tone = if warnings.is_some() { Tone::Warning } else { Tone::Faint };
-    let said: Vec<String> = warnings.into_iter().chain(count(attempt.notices, "notice")).collect();
-    Piece::new(said.join(", "), tone)
+    let texts: Vec<String> = warnings.into_iter().chain(count(attempt.notices, "notice")).collect();
+    Piece::new(texts.join(", "), tone)
 }
 
 /// The action, or the outcome of a failed attempt.

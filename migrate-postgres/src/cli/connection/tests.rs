@@ -11,7 +11,7 @@ fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
     move |name| variables.get(name).cloned()
 }
 
-fn asked(url: &str) -> Asked<'_> {
+fn command_line(url: &str) -> Asked<'_> {
     Asked { url: Some(url), service: None }
 }
 
@@ -20,7 +20,7 @@ fn the_command_line_comes_before_the_service_and_that_before_the_environment() {
     let environment = with(&[("DATABASE_URL", "postgres://c@h/c")]);
     let own: Config = "postgres://b@h/b".parse().unwrap();
     let user = |asked, own| config(asked, own, &environment).unwrap().get_user().unwrap().to_owned();
-    assert_eq!(user(asked("postgres://a@h/a"), Some(&own)), "a");
+    assert_eq!(user(command_line("postgres://a@h/a"), Some(&own)), "a");
     assert_eq!(user(Asked::default(), Some(&own)), "b");
     assert_eq!(user(Asked::default(), None), "c");
 }
@@ -34,7 +34,7 @@ fn libpqs_variables_fill_what_the_string_leaves_open() {
         ("PGDATABASE", "other"),
         ("PGSSLMODE", "verify-full"),
     ]);
-    let config = config(asked("host=db.example dbname=app"), None, &environment).unwrap();
+    let config = config(command_line("host=db.example dbname=app"), None, &environment).unwrap();
     assert_eq!(config.get_hosts(), [Host::Tcp("db.example".to_owned())]);
     assert_eq!((config.get_user(), config.get_dbname()), (Some("ada"), Some("app")));
     assert_eq!(config.get_password(), Some(&b"secret"[..]));
@@ -79,7 +79,7 @@ fn tls_comes_from_the_string_the_service_and_the_environment_and_what_is_not_sup
         ("PGSSLKEY", "/env.key"),
         ("PGSSLMODE", "require"),
     ];
-    let found = config(asked("postgres://h/d?sslmode=verify-ca"), None, &with(&variables)).unwrap();
+    let found = config(command_line("postgres://h/d?sslmode=verify-ca"), None, &with(&variables)).unwrap();
     assert_eq!(found.tls.mode, Mode::VerifyCa);
     assert_eq!(found.tls.roots, Roots::File("/ca.pem".into()));
     assert_eq!(found.tls.key.as_deref(), Some("/service.key".as_ref()));
@@ -92,7 +92,8 @@ fn tls_comes_from_the_string_the_service_and_the_environment_and_what_is_not_sup
 
 #[test]
 fn no_message_repeats_a_connection_string() {
-    let problem = config(asked("postgres://me:s3cr3t@h:port/db"), None, &with(&[])).unwrap_err().to_string();
+    let problem =
+        config(command_line("postgres://me:s3cr3t@h:port/db"), None, &with(&[])).unwrap_err().to_string();
     assert!(!problem.contains("s3cr3t") && problem.contains("--database-url"), "{problem}");
     assert!(matches!(config(Asked::default(), None, &with(&[])), Err(ConnectionProblem::Nothing)));
 }

@@ -58,7 +58,7 @@ fn folded(runs: &[&[Attempt]], longest: Duration) -> Markup {
 fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
     let (mut failed, mut unfinished) = (0, 0);
     for attempt in attempts {
-        match told(attempt).tone {
+        match label(attempt).tone {
             Tone::Bad
                 if matches!(
                     attempt.outcome,
@@ -81,7 +81,7 @@ fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
 fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
     let first = &attempts[0];
     let took: Duration = attempts.iter().filter_map(|attempt| attempt.took).sum();
-    let is_well = attempts.iter().all(|attempt| told(attempt).tone != Tone::Bad);
+    let is_well = attempts.iter().all(|attempt| label(attempt).tone != Tone::Bad);
     html! {
         details.card.run open[(is_open || !is_well) && attempts.len() <= LONG] {
             summary {
@@ -116,10 +116,10 @@ fn host(address: &str) -> &str {
 /// The successful attempts, counted by action.
 fn sums(attempts: &[Attempt]) -> Markup {
     let mut counts: Vec<(&'static str, Tone, usize)> = Vec::new();
-    for told in attempts.iter().map(told).filter(|told| told.tone != Tone::Bad) {
-        match counts.iter_mut().find(|(word, ..)| *word == told.word) {
+    for label in attempts.iter().map(label).filter(|label| label.tone != Tone::Bad) {
+        match counts.iter_mut().find(|(word, ..)| *word == label.word) {
             Some((.., count)) => *count += 1,
-            None => counts.push((told.word, told.tone, 1)),
+            None => counts.push((label.word, label.tone, 1)),
         }
     }
     html! { @for (word, tone, count) in counts { (badge(tone, &format!("{count} {word}"))) } }
@@ -131,7 +131,7 @@ struct OutcomeLabel {
     tone: Tone,
 }
 
-fn told(attempt: &Attempt) -> OutcomeLabel {
+fn label(attempt: &Attempt) -> OutcomeLabel {
     let (word, tone) = match &attempt.outcome {
         AttemptOutcome::Done if attempt.action == Action::Apply => ("applied", Tone::Good),
         AttemptOutcome::Done if attempt.action == Action::Rewind => ("set to resume", Tone::Warning),
@@ -148,7 +148,7 @@ fn told(attempt: &Attempt) -> OutcomeLabel {
 }
 
 fn row(attempt: &Attempt, longest: Duration) -> Markup {
-    let OutcomeLabel { word, tone } = told(attempt);
+    let OutcomeLabel { word, tone } = label(attempt);
     let detail = detail(attempt);
     html! {
         tr.with-detail[!detail.is_empty()] {
@@ -163,8 +163,8 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
             td.badges {
                 (badge(tone, word))
                 @if attempt.reason.is_some() { (badge(Tone::Warning, "by hand")) }
-                @if let Some(warnings) = said(attempt.warnings) { (badge(Tone::Warning, &count(warnings, "warning"))) }
-                @if let Some(notices) = said(attempt.notices) { span.aside { (count(notices, "notice")) } }
+                @if let Some(warnings) = nonzero(attempt.warnings) { (badge(Tone::Warning, &count(warnings, "warning"))) }
+                @if let Some(notices) = nonzero(attempt.notices) { span.aside { (count(notices, "notice")) } }
             }
             td.took {
                 @match attempt.took {
@@ -182,7 +182,7 @@ fn row(attempt: &Attempt, longest: Duration) -> Markup {
 }
 
 /// The number of messages from the server, if there were any.
-fn said(messages: Option<i32>) -> Option<usize> {
+fn nonzero(messages: Option<i32>) -> Option<usize> {
     messages.and_then(|messages| usize::try_from(messages).ok()).filter(|messages| *messages > 0)
 }
 
