@@ -172,7 +172,7 @@ fn a_folder_without_a_server_in_it_is_named() {
     );
 }
 
-// ---------------------------------------------------------------- what the environment says
+// ---------------------------------------------------------------- the environment
 
 #[test]
 fn migrate_test_pg_bin_names_the_server_and_nothing_else_is_tried() {
@@ -286,7 +286,7 @@ fn a_user_without_a_home_gets_a_server_too() {
     eventually("the folder is gone", || !folder.exists());
 }
 
-// ---------------------------------------------------------------- what a process leaves behind
+// ---------------------------------------------------------------- leftovers of a process
 
 #[test]
 fn nothing_is_left_of_a_process_that_ends() {

@@ -1,7 +1,7 @@
 //! Sizes on the command line.
 
-/// Reads a size in the units that PostgreSQL's settings have: `512MB`, `2 GB`; bytes where there is none. 1
-/// kB is 1024 bytes.
+/// Parses a size in the units of PostgreSQL's settings: `512MB`, `2 GB`; without a unit, bytes. 1 kB is 1024
+/// bytes.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

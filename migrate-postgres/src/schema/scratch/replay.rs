@@ -269,7 +269,7 @@ struct Building {
 }
 
 impl Building {
-    /// Puts a text in the place of a statement: on its line, and with its effect on the transaction.
+    /// Replaces a statement with a text: on its line, and with its effect on the transaction.
     fn push(&mut self, text: &str, of: Statement, refuses: Option<Refusal>) {
         let end = self.text.len() + text.trim_end().len();
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
