@@ -36,7 +36,7 @@ fn verdict(report: &DatabaseReport) -> Markup {
             p.what { (headline(report, standing)) }
             @for line in story(report, standing) { p { (shown(&line)) } }
             @if let Some(drift) = drifted {
-                p { "The schema differs from the applied migrations:  " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
+                p { "The schema differs from the applied migrations: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
             }
             @if report.drift_unknown.is_some() {
                 p { "Drift from the applied migrations " a href="#drift" { "is unknown" } "." }
