@@ -82,7 +82,10 @@ impl Migrator {
     /// # Errors
     ///
     /// See [`Error`], as far as reading goes.
-    pub async fn foreign_histories<T: Target + ?Sized>(&self, target: &T) -> Result<Vec<ForeignHistory>, Error> {
+    pub async fn foreign_histories<T: Target + ?Sized>(
+        &self,
+        target: &T,
+    ) -> Result<Vec<ForeignHistory>, Error> {
         let session = target.open().await?;
         let found = crate::history::foreign::found(&session).await;
         session.close().await;
