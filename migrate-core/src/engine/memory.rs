@@ -9,6 +9,7 @@ use crate::plan::{Action, Refused, Step};
 use crate::set::Set;
 use crate::set::checksum::normalized;
 use crate::set::digest::Digest;
+use crate::set::migration::Payload;
 use crate::set::script::Script;
 use crate::sql::TransactionMode;
 use async_trait::async_trait;
@@ -297,8 +298,11 @@ fn apply_step(
     step: &Step<'_>,
     state: &HistoryState,
 ) -> Result<(), ApplyError<MemoryError>> {
-    if let Some(script) = step.script() {
-        run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
+    match &step.payload {
+        Some(Payload::Script(script)) => {
+            run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
+        }
+        None => {}
     }
     let recorded = inner.recorded(set);
     let digest = step.digest_after(recorded.digest());

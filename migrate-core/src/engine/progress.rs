@@ -171,7 +171,7 @@ impl<'o> Progress<'o> {
         took: Option<Duration>,
         is_committed: bool,
     ) {
-        let of = step.script().map_or(0, |script| script.statements().len());
+        let of = step.statement_count();
         self.observer.event(&Event::StatementDone { name: &step.name, number, of, took, is_committed });
         self.check_ages(took.unwrap_or_default(), &[]);
     }
@@ -199,7 +199,7 @@ impl<'o> Progress<'o> {
             action: step.action,
             version: step.version.clone(),
             name: step.name.clone().into_owned(),
-            statements: step.script().map_or(0, |script| script.statements().len()),
+            statements: step.statement_count(),
             took,
             attempts: std::mem::take(&mut self.attempts) + 1,
             notices: std::mem::take(&mut self.notices_said),

@@ -96,10 +96,9 @@ pub(super) fn missing(set: &Set, state: &HistoryState, applied: &Applied) -> Ref
 /// Returns true if a migration that is not applied has the text of one that is. Scripts without a statement
 /// are all alike.
 fn is_renumbered(migration: &dyn Migration, applied: &Applied, state: &HistoryState) -> bool {
-    let does_nothing = migration.up().script().is_some_and(|script| script.statements().is_empty());
     migration.checksum() == applied.checksum
         && !migration.version().is_repeatable()
-        && !does_nothing
+        && !migration.up().is_empty()
         && !state.applied.iter().any(|applied| applied.version == *migration.version())
 }
 
@@ -110,7 +109,7 @@ fn check_text(migration: &dyn Migration, applied: &Applied) -> Result<Option<Not
     }
     let (version, name) = (applied.version.clone(), migration.name().to_owned());
     let up = migration.up();
-    let now = up.script().map(|script| normalized(script.source())).unwrap_or_default();
+    let now = up.source().map(normalized).unwrap_or_default();
     match applied_text(applied, &now).as_deref() {
         Some(kept) if sql::same_but_for_comments(kept, &now) => {
             Ok(Some(Notice::EditedComments { version, name }))

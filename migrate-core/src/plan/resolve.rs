@@ -6,7 +6,7 @@ use crate::plan::step::Settled;
 use crate::plan::up::unknown;
 use crate::plan::{Action, Plan, Policies, Refused, Step, Steps};
 use crate::set::Set;
-use crate::set::migration::{Migration, Payload};
+use crate::set::migration::Migration;
 use crate::set::version::Version;
 
 /// The state of a migration as an operator has determined it.
@@ -115,8 +115,7 @@ fn resume_at(
     interrupted: &Interrupted,
 ) -> Result<usize, Refused> {
     let payload = migration.and_then(|m| if interrupted.reverting { m.down() } else { Some(m.up()) });
-    let script = payload.as_ref().and_then(Payload::script);
-    let statements = script.map_or(usize::MAX, |script| script.statements().len());
+    let statements = payload.map_or(usize::MAX, |payload| payload.statement_count());
     match statement.checked_sub(1) {
         Some(done) if done < statements => Ok(done),
         _ => Err(Refused::NoSuchStatement { name: interrupted.name.clone(), statement, statements }),

@@ -7,6 +7,7 @@ use crate::set::digest::Digest;
 use crate::set::migration::{Migration, Payload};
 use crate::set::script::Script;
 use crate::set::version::Version;
+use crate::sql::TransactionMode;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -221,7 +222,10 @@ impl<'s> Step<'s> {
 
     /// Turns the step into one that resumes an interrupted attempt.
     pub(crate) fn resumed(self, interrupted: &Interrupted) -> Step<'s> {
-        let done = if self.script().is_some() { interrupted.statements_done } else { 0 };
+        let done = match &self.payload {
+            Some(Payload::Script(_)) => interrupted.statements_done,
+            None => 0,
+        };
         Step { statements_done: done, is_resumed: true, ..self }
     }
 
@@ -244,6 +248,26 @@ impl<'s> Step<'s> {
     /// The script to run, if any.
     pub fn script(&self) -> Option<&Script> {
         self.payload.as_ref()?.script()
+    }
+
+    /// True if it runs something, and does not only record.
+    pub fn runs(&self) -> bool {
+        self.payload.is_some()
+    }
+
+    /// The number of statements that it runs.
+    pub fn statement_count(&self) -> usize {
+        self.payload.as_ref().map_or(0, Payload::statement_count)
+    }
+
+    /// The way it is committed, if it runs something.
+    pub fn transaction(&self) -> Option<TransactionMode> {
+        self.payload.as_ref().map(Payload::transaction)
+    }
+
+    /// True if it is committed in parts, with a checkpoint after each.
+    pub fn commits_in_parts(&self) -> bool {
+        self.transaction().is_some_and(|transaction| transaction != TransactionMode::Block)
     }
 
     /// The digest of all applied migrations after this step, given the digest before it.

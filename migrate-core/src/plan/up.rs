@@ -6,7 +6,7 @@ use crate::history::{HistoryState, Interrupted, SetPosition};
 use crate::plan::check::AppliedVersions;
 use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash};
 use crate::set::Set;
-use crate::set::migration::Migration;
+use crate::set::migration::{Migration, Payload};
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql;
@@ -111,15 +111,17 @@ fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refus
     let step = Step::apply(migration);
     let is_same = migration.checksum() == interrupted.checksum;
     // Another tool's table has no rows with checkpoints.
-    let is_whole = interrupted.row > 0
-        && step.script().is_some_and(|script| script.transaction() == TransactionMode::Block);
+    let is_whole = interrupted.row > 0 && step.transaction() == Some(TransactionMode::Block);
     if is_same && !is_whole {
         return Ok(vec![step]);
     }
     if is_same && !(interrupted.failed && interrupted.statements_done == 0) {
         return Err(refuse(Interruption::Transaction));
     }
-    let is_corrected = step.script().is_some_and(|script| is_corrected(interrupted, script));
+    let is_corrected = match &step.payload {
+        Some(Payload::Script(script)) => is_corrected(interrupted, script),
+        None => false,
+    };
     if !is_corrected {
         return Err(refuse(Interruption::Edited));
     }

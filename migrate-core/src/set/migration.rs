@@ -3,6 +3,7 @@
 use crate::set::checksum::Checksum;
 use crate::set::script::Script;
 use crate::set::version::Version;
+use crate::sql::TransactionMode;
 use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -37,8 +38,9 @@ pub trait Migration: Debug + Send + Sync {
     fn verify(&self) -> Option<&Script>;
 }
 
-/// The work of a step. More kinds will follow: code that needs a script asks for one, and handles its
-/// absence.
+/// The work of a step: an open choice, to which kinds other than SQL can be added.
+///
+/// Outside of the executors, ask the methods here: each decides for every kind.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Payload<'a> {
@@ -47,6 +49,39 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
+    /// The number of its statements, which progress and checkpoints count.
+    pub fn statement_count(&self) -> usize {
+        match self {
+            Payload::Script(script) => script.statements().len(),
+        }
+    }
+
+    /// The way it is committed: as a whole, or in parts.
+    pub fn transaction(&self) -> TransactionMode {
+        match self {
+            Payload::Script(script) => script.transaction(),
+        }
+    }
+
+    /// True if there is nothing to run.
+    pub fn is_empty(&self) -> bool {
+        self.statement_count() == 0
+    }
+
+    /// The text as it is written, which a checksum identifies and a history stores, if it has one.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Payload::Script(script) => Some(script.source()),
+        }
+    }
+
+    /// The text with the values of its placeholders, if it has one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Payload::Script(script) => Some(script.text()),
+        }
+    }
+
     /// The script, if this payload is one.
     pub fn script(&self) -> Option<&Script> {
         match self {

@@ -13,7 +13,7 @@ use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
-use crate::history::table::{RunIdentity, Said, is_statement_by_statement};
+use crate::history::table::{RunIdentity, Said};
 use crate::lock::{Crowd, Crowded, Lock, turned_away};
 use crate::sql::answers::simple_query;
 use crate::sql::transaction::BEGIN;
@@ -277,7 +277,7 @@ impl Applier<'_, '_> {
             if self.holder.is_closed() {
                 return Err(ApplyError::LockLost);
             }
-            let statement_by_statement = is_statement_by_statement(first);
+            let statement_by_statement = first.commits_in_parts();
             if statement_by_statement {
                 self.prepare(first).await?;
             }
@@ -299,7 +299,7 @@ impl Applier<'_, '_> {
                 rest = &rest[1..];
                 continue;
             }
-            let count = rest.iter().position(is_statement_by_statement).unwrap_or(rest.len());
+            let count = rest.iter().position(Step::commits_in_parts).unwrap_or(rest.len());
             let (now, later) = rest.split_at(count);
             let around = RunBookkeeping {
                 preamble: self.preamble,

@@ -37,7 +37,7 @@ impl Due {
 
     /// Steps that only record something lose no data and need no backup.
     pub(crate) fn is_called_for(steps: &[Step<'_>]) -> bool {
-        steps.iter().any(|step| step.script().is_some())
+        steps.iter().any(|step| step.runs())
     }
 
     /// Makes the backup.

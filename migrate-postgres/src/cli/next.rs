@@ -119,7 +119,7 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
 /// The number of statements in the up script of a migration.
 pub(super) fn statements_of(context: &Context, version: &str) -> Option<usize> {
     let migration = context.migrator.set().find(&context.migrator.version(version))?;
-    migrate_core::plan::Step::apply(migration).script().map(|s| s.statements().len())
+    Some(migration.up().statement_count())
 }
 
 /// The advice after a migration was settled.

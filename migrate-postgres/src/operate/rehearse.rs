@@ -19,7 +19,7 @@ use migrate_core::advice::{Advice, Again, Explain, Left, NextStep, Setting};
 use migrate_core::display::printable::Printable;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
-use migrate_core::sql::{self, TransactionMode};
+use migrate_core::sql;
 use migrate_core::{Options, Script, Version};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -180,7 +180,7 @@ impl Migrator {
         let watch = Watch::begin(session).await.map_err(failed)?;
         let timeout = self.settings.statement_timeout;
         let mut rehearsing = Rehearsing { done: Vec::new(), watch, started, limit, timeout };
-        let refusing = steps.iter().position(refuses);
+        let refusing = steps.iter().position(Step::commits_in_parts);
         let (within, beyond) = steps.split_at(refusing.unwrap_or(steps.len()));
         let inspect = Some(Inspect { behind: HELD, is_called_for: |_| true, at_end: None });
         let context = Context { inspect, ..Context::unrecorded(session, session_info, &self.settings) };
@@ -212,11 +212,6 @@ async fn check_free(session: &Session<'_>) -> Result<(), Error> {
 
 fn failed(source: tokio_postgres::Error) -> Error {
     Error::server("rehearsing", source)
-}
-
-/// True if a step commits before its end, or can't run in a transaction.
-fn refuses(step: &Step<'_>) -> bool {
-    step.script().is_some_and(|script| script.transaction() != TransactionMode::Block)
 }
 
 /// A rehearsal in progress.

@@ -6,8 +6,8 @@ use super::{CLOSE, HistoryTable, NOW, RunIdentity};
 use crate::history::HistoryCursor;
 use crate::history::foreign_writer::Checkpoint;
 use crate::sql::quote::quote_literal;
+use migrate_core::Digest;
 use migrate_core::plan::{Action, Settled, Step};
-use migrate_core::{Digest, TransactionMode};
 use std::ops::Range;
 
 impl HistoryTable {
@@ -151,9 +151,4 @@ pub(crate) struct Resumed {
     pub(crate) failed: bool,
     /// The number of statements that turned out to be completed, and are not run again.
     pub(crate) to: usize,
-}
-
-/// Whether a step is committed in parts, with a checkpoint after each.
-pub(crate) fn is_statement_by_statement(step: &Step<'_>) -> bool {
-    step.script().is_some_and(|script| script.transaction() != TransactionMode::Block)
 }

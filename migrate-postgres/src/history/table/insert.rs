@@ -35,7 +35,10 @@ impl HistoryTable {
         row: RowKey<'_>,
     ) -> String {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
-        let statements = step.script().or(step.up.as_deref()).map_or(0, |script| script.statements().len());
+        let statements = match step.runs() {
+            true => step.statement_count(),
+            false => step.up.as_deref().map_or(0, |script| script.statements().len()),
+        };
         let checkpoint = row.checkpoint.map_or_else(|| "NULL".to_owned(), |done| done.to_string());
         let (started, finished) = match &step.adopted {
             Some(adopted) => times(adopted),

@@ -9,7 +9,7 @@ mod read;
 mod relation;
 mod transaction;
 
-pub(crate) use checkpoint::{Resumed, is_statement_by_statement};
+pub(crate) use checkpoint::Resumed;
 pub(crate) use failure::Ended;
 pub(crate) use relation::{LAST_ROWS, Relation};
 

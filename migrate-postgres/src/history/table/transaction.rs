@@ -55,7 +55,7 @@ impl HistoryTable {
 
     /// True if a step's row is written before its transaction begins.
     pub(crate) fn has_marker(&self, step: &Step<'_>) -> bool {
-        self.keeps.is_none() && step.script().is_some()
+        self.keeps.is_none() && step.runs()
     }
 
     /// Begins a step's row before its transaction, so that it stays where that is lost with its run: a transaction of its own,

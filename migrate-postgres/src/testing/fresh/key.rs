@@ -50,7 +50,7 @@ fn hash(migration: &dyn Migration, hasher: &mut DefaultHasher) {
 
 /// The text of a down script.
 pub(in crate::testing) fn down_text(migration: &dyn Migration) -> Option<String> {
-    Some(migration.down()?.script()?.text().to_owned())
+    Some(migration.down()?.text()?.to_owned())
 }
 
 impl fmt::Display for Key {

@@ -207,9 +207,7 @@ async fn probe(client: &Client, database: &str) -> Result<Known, TestingError> {
 /// The history table of a set whose scripts may suffice: each of them runs in a transaction.
 fn unrecorded(migrator: &Migrator) -> Option<&str> {
     let history = migrator.history_table_by_path()?;
-    let is_block = |migration: &dyn Migration| {
-        migration.up().script().is_some_and(|script| script.transaction() == TransactionMode::Block)
-    };
+    let is_block = |migration: &dyn Migration| migration.up().transaction() == TransactionMode::Block;
     migrator.set().iter().all(is_block).then_some(history)
 }
 
