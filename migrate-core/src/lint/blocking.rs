@@ -173,7 +173,7 @@ fn judged(part: &Part<'_>, locks: &[RelationLock]) -> Option<Found> {
         return Some(Found::new(rule_of(part.rule, &heavy), part.span, part.subject.clone(), message));
     }
     let depends = |lock: &&RelationLock| {
-        lock.mode.blocks_writes() && lock.otherwise.is_some_and(|toll| toll >= TableScan::Scan)
+        lock.mode.blocks_writes() && lock.otherwise.is_some_and(|scan| scan >= TableScan::Scan)
     };
     if let Some(lock) = locks.iter().find(depends) {
         let message = waits(lock);
@@ -204,7 +204,7 @@ fn rule_of(rule: &'static Rule, heavy: &[&RelationLock]) -> &'static Rule {
     if rule != &TYPE_REWRITES {
         return rule;
     }
-    match heavy.iter().map(|lock| lock.toll).max() {
+    match heavy.iter().map(|lock| lock.scan).max() {
         Some(TableScan::Build) => &TYPE_REBUILDS_INDEX,
         Some(TableScan::Scan) => &TYPE_RESCANS_CHECKS,
         _ if heavy.iter().any(|lock| lock.note.as_ref().is_some_and(|note| note.contains("time zone"))) => {
@@ -219,7 +219,7 @@ fn waits(lock: &RelationLock) -> String {
     let use_of = if lock.mode.blocks_reads() { "read or write" } else { "write" };
     let relation = &lock.relation;
     let note = lock.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    let work = match lock.toll {
+    let work = match lock.scan {
         TableScan::Scan => " while all of it is read",
         TableScan::Build => " while an index is built",
         TableScan::Rewrite => " while it is written anew",

@@ -313,8 +313,8 @@ fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
             _ => None,
         },
         _ => {
-            let toll = statement.locks().iter().map(|lock| lock.toll).max()?;
-            let work = match toll {
+            let scan = statement.locks().iter().map(|lock| lock.scan).max()?;
+            let work = match scan {
                 TableScan::Scan => "the table is read",
                 TableScan::Build => "the index is built",
                 TableScan::Rewrite => "the table is written anew",

@@ -37,7 +37,7 @@ impl Due {
 
     /// Steps that only record something lose no data and need no backup.
     pub(crate) fn is_called_for(steps: &[Step<'_>]) -> bool {
-        steps.iter().any(|step| step.runs())
+        steps.iter().any(migrate_core::plan::Step::runs)
     }
 
     /// Makes the backup.

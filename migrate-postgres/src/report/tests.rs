@@ -86,10 +86,10 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
 
 fn explanation(text: &str) -> Explanation {
     let size = RelationSize { name: text.to_owned(), oid: 1, bytes: 8192, rows: Some(3) };
-    let lock = |mode, toll| ExplainedLock {
+    let lock = |mode, scan| ExplainedLock {
         relation: text.to_owned(),
         mode,
-        toll,
+        scan,
         otherwise: Some(TableScan::Catalog),
         note: Some(text.to_owned().into()),
         size: Some(size.clone()),

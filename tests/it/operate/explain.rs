@@ -33,7 +33,7 @@ async fn every_pending_statement_has_its_place_its_locks_and_the_size_of_what_it
     assert_eq!(posts.path.as_deref(), Some("2_posts.sql"));
     assert_eq!((posts.statements[1].line, posts.statements[1].column), (4, 3));
     let rewrite = &posts.statements[1].locks.as_ref().unwrap()[0];
-    assert_eq!((rewrite.mode, rewrite.toll), (LockMode::AccessExclusive, TableScan::Rewrite));
+    assert_eq!((rewrite.mode, rewrite.scan), (LockMode::AccessExclusive, TableScan::Rewrite));
     let size = rewrite.size.as_ref().unwrap();
     let bytes: i64 = value(&client, "SELECT pg_total_relation_size('users')").await;
     assert_eq!((size.name.as_str(), size.bytes, size.rows), ("public.users", bytes as u64, Some(5000)));
@@ -116,7 +116,7 @@ async fn shown(files: &[(&str, &str)]) -> Vec<String> {
     statements
         .map(|statement| {
             let locks = statement.locks.as_ref().unwrap().iter();
-            let locks = locks.map(|lock| format!("{} {}, {}", lock.relation, lock.mode, lock.toll));
+            let locks = locks.map(|lock| format!("{} {}, {}", lock.relation, lock.mode, lock.scan));
             let held = statement.held.iter().map(|held| format!("held: {held}"));
             locks.chain(held).collect::<Vec<_>>().join("; ")
         })

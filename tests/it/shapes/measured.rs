@@ -22,7 +22,7 @@ struct Measured {
     /// The table, if the relation is an index.
     table: Option<String>,
     mode: LockMode,
-    toll: TableScan,
+    scan: TableScan,
 }
 
 /// The effects of a statement.
@@ -96,7 +96,7 @@ impl Server {
                 said.iter().any(|line| line.starts_with(what) && line.contains(&format!("table \"{bare}\"")))
             };
             let is_scanned = after.get(&name) > before.get(&name);
-            let toll = if is_rewritten {
+            let scan = if is_rewritten {
                 TableScan::Rewrite
             } else if is_said("building index") && !empties {
                 TableScan::Build
@@ -105,7 +105,7 @@ impl Server {
             } else {
                 TableScan::Catalog
             };
-            let found = relations.entry(name).or_insert(Measured { kind, table, mode, toll });
+            let found = relations.entry(name).or_insert(Measured { kind, table, mode, scan });
             found.mode = found.mode.max(mode);
         }
         let checks_keys = said.iter().any(|line| line.starts_with("validating foreign key"));
@@ -140,8 +140,8 @@ impl AttemptOutcome {
         let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
         let wrong = |lock: &RelationLock| {
             let found = self.relations.get(&format!("public.{}", bare(&lock.relation)))?;
-            let told = Told { relation: lock.relation.clone(), mode: lock.mode, toll: lock.toll };
-            let is_open = lock.otherwise == Some(found.toll) || lock.note.is_some();
+            let told = Told { relation: lock.relation.clone(), mode: lock.mode, scan: lock.scan };
+            let is_open = lock.otherwise == Some(found.scan) || lock.note.is_some();
             let is_wrong = lock.mode != found.mode || self.differs(&told, found) && !is_open;
             is_wrong.then(|| format!("{lock}, but {found:?}"))
         };
@@ -185,8 +185,8 @@ impl AttemptOutcome {
     fn differs(&self, told: &Told, found: &Measured) -> bool {
         let has_rows = ["r", "m"].contains(&found.kind.as_str());
         let is_read_for_key =
-            self.checks_keys && told.toll == TableScan::Catalog && found.toll == TableScan::Scan;
-        let is_of_rows = told.toll == TableScan::Rows && self.changes_rows;
-        has_rows && told.toll != found.toll && !is_read_for_key && !is_of_rows
+            self.checks_keys && told.scan == TableScan::Catalog && found.scan == TableScan::Scan;
+        let is_of_rows = told.scan == TableScan::Rows && self.changes_rows;
+        has_rows && told.scan != found.scan && !is_read_for_key && !is_of_rows
     }
 }

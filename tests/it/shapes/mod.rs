@@ -51,12 +51,12 @@ fn shapes_of(corpus: &'static str, version: u32) -> Vec<Shape> {
 struct Told {
     relation: String,
     mode: LockMode,
-    toll: TableScan,
+    scan: TableScan,
 }
 
 impl Told {
     fn is_heavy(&self) -> bool {
-        self.mode.blocks_writes() && self.toll >= TableScan::Scan
+        self.mode.blocks_writes() && self.scan >= TableScan::Scan
     }
 }
 
@@ -65,7 +65,7 @@ fn told(locks: Locks) -> Option<Vec<Told>> {
     Some(
         locks
             .into_iter()
-            .map(|lock| Told { relation: lock.relation, mode: lock.mode, toll: lock.toll })
+            .map(|lock| Told { relation: lock.relation, mode: lock.mode, scan: lock.scan })
             .collect(),
     )
 }
@@ -150,9 +150,9 @@ async fn what_is_told_of_each_shape_with_a_database_is_what_the_server_does() {
 fn differs(shape: &Shape, told: &[Told], expected: &str) -> Option<String> {
     let shown: Vec<String> = told
         .iter()
-        .map(|lock| match lock.toll {
+        .map(|lock| match lock.scan {
             TableScan::Catalog => format!("{} {}", lock.relation.trim_start_matches("public."), lock.mode),
-            toll => format!("{} {}, {toll}", lock.relation.trim_start_matches("public."), lock.mode),
+            scan => format!("{} {}, {scan}", lock.relation.trim_start_matches("public."), lock.mode),
         })
         .collect();
     let shown = shown.join("; ");
@@ -162,7 +162,7 @@ fn differs(shape: &Shape, told: &[Told], expected: &str) -> Option<String> {
 /// A lock on an existing relation, with the server's name for it.
 fn there(lock: &ExplainedLock) -> Option<Told> {
     let relation = lock.size.as_ref()?.name.clone();
-    Some(Told { relation, mode: lock.mode, toll: lock.toll })
+    Some(Told { relation, mode: lock.mode, scan: lock.scan })
 }
 
 async fn explain(database: &Database, statement: &str) -> Option<Vec<ExplainedLock>> {

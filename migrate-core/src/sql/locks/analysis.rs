@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// The work on a relation under a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cost {
-    pub(super) toll: TableScan,
+    pub(super) scan: TableScan,
     pub(super) otherwise: Option<TableScan>,
     pub(super) note: Option<Cow<'static, str>>,
 }
@@ -16,27 +16,27 @@ pub(super) struct Cost {
 impl Cost {
     pub(super) const CATALOG: Cost = Cost::of(TableScan::Catalog);
 
-    pub(super) const fn of(toll: TableScan) -> Cost {
-        Cost { toll, otherwise: None, note: None }
+    pub(super) const fn of(scan: TableScan) -> Cost {
+        Cost { scan, otherwise: None, note: None }
     }
 
-    pub(super) fn noted(toll: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
-        Cost { toll, otherwise: None, note: Some(note.into()) }
+    pub(super) fn noted(scan: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
+        Cost { scan, otherwise: None, note: Some(note.into()) }
     }
 
     /// A cost that depends on an unknown fact: if the note applies, it is the other one.
-    pub(super) fn or(toll: TableScan, otherwise: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
-        Cost { toll, otherwise: Some(otherwise), note: Some(note.into()) }
+    pub(super) fn or(scan: TableScan, otherwise: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
+        Cost { scan, otherwise: Some(otherwise), note: Some(note.into()) }
     }
 
     /// The sum of both costs.
     pub(super) fn and(self, other: Cost) -> Cost {
         let is_heavier = |one: &Cost, other: &Cost| {
-            (one.toll, one.otherwise.is_none(), one.otherwise)
-                >= (other.toll, other.otherwise.is_none(), other.otherwise)
+            (one.scan, one.otherwise.is_none(), one.otherwise)
+                >= (other.scan, other.otherwise.is_none(), other.otherwise)
         };
         let (heavier, lighter) = if is_heavier(&self, &other) { (self, other) } else { (other, self) };
-        if heavier.note.is_some() || lighter.otherwise.is_none_or(|otherwise| otherwise <= heavier.toll) {
+        if heavier.note.is_some() || lighter.otherwise.is_none_or(|otherwise| otherwise <= heavier.scan) {
             return heavier;
         }
         Cost { otherwise: lighter.otherwise, note: lighter.note, ..heavier }
@@ -110,7 +110,7 @@ impl<'f> Analysis<'f> {
     pub(super) fn lock(&mut self, target: &Target<'_>, mode: LockMode, cost: Cost) {
         let origin = target.relation().and_then(|relation| relation.origin.clone());
         // The partitions hold the rows.
-        let is_of_parts = target.is(RelationKind::Partitioned) && cost.toll >= TableScan::Scan;
+        let is_of_parts = target.is(RelationKind::Partitioned) && cost.scan >= TableScan::Scan;
         let cost = if is_of_parts { Cost::CATALOG } else { cost };
         self.add(RelationLock {
             relation: target.shown.clone(),
@@ -118,7 +118,7 @@ impl<'f> Analysis<'f> {
             is_named: true,
             is_new: target.relation().is_some() && origin.is_none(),
             mode,
-            toll: cost.toll,
+            scan: cost.scan,
             otherwise: cost.otherwise,
             note: cost.note,
         });
@@ -137,7 +137,7 @@ impl<'f> Analysis<'f> {
             is_named: false,
             is_new: false,
             mode,
-            toll: cost.toll,
+            scan: cost.scan,
             otherwise: cost.otherwise,
             note: cost.note,
         });
@@ -155,12 +155,12 @@ impl<'f> Analysis<'f> {
         let before = &mut self.found[at];
         before.mode = before.mode.max(lock.mode);
         let cost = |lock: &mut RelationLock| Cost {
-            toll: lock.toll,
+            scan: lock.scan,
             otherwise: lock.otherwise.take(),
             note: lock.note.take(),
         };
         let both = cost(before).and(cost(&mut { lock }));
-        (before.toll, before.otherwise, before.note) = (both.toll, both.otherwise, both.note);
+        (before.scan, before.otherwise, before.note) = (both.scan, both.otherwise, both.note);
     }
 
     /// Adds a lock on a table, its partitions, and the tables that inherit from it.

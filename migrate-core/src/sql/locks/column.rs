@@ -29,8 +29,8 @@ pub(super) fn add<'f>(
         return analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG);
     }
     let mut cost = new_column(analysis.facts, column);
-    if if_not_exists && is_there.is_none() && cost.toll > TableScan::Catalog && cost.otherwise.is_none() {
-        cost = Cost::or(cost.toll, TableScan::Catalog, COLUMN_EXISTS);
+    if if_not_exists && is_there.is_none() && cost.scan > TableScan::Catalog && cost.otherwise.is_none() {
+        cost = Cost::or(cost.scan, TableScan::Catalog, COLUMN_EXISTS);
     }
     analysis.tree(table, is_only, AccessExclusive, &cost);
     for constraint in &column.constraints {
@@ -213,8 +213,8 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
     let is_constrained = is_constrained && !is_same;
     if is_constrained || !new.is_plain(column) {
         let note = if is_constrained { "the new type is a domain with a constraint" } else { COMPUTED };
-        let toll = if relation.is_some() { TableScan::Rewrite } else { TableScan::Catalog };
-        return Changed { cost: Cost::noted(toll, note), is_compatible: false };
+        let scan = if relation.is_some() { TableScan::Rewrite } else { TableScan::Catalog };
+        return Changed { cost: Cost::noted(scan, note), is_compatible: false };
     }
     let collation = new.collation.map(|name| name.name().folded().into_owned());
     let old = if is_same { base.clone() } else { old };
@@ -226,7 +226,7 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
         (Rewrites::Yes, _) | (Rewrites::UnlessUtc, Some(false)) => Cost::of(TableScan::Rewrite),
         (Rewrites::No, _) | (Rewrites::UnlessUtc, Some(true)) => kept,
         (Rewrites::UnlessUtc, None) => {
-            Cost::or(TableScan::Rewrite, kept.toll, "unless the time zone of the session is UTC")
+            Cost::or(TableScan::Rewrite, kept.scan, "unless the time zone of the session is UTC")
         }
     };
     Changed { cost, is_compatible }

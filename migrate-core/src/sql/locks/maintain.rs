@@ -103,7 +103,7 @@ pub(super) fn cluster(analysis: &mut Analysis<'_>, cluster: &ClusterTable<'_>) -
 }
 
 pub(super) fn vacuum(analysis: &mut Analysis<'_>, vacuum: &Vacuum<'_>) -> Option<()> {
-    let (mode, toll) = match (vacuum.is_analyze, vacuum.is_full) {
+    let (mode, scan) = match (vacuum.is_analyze, vacuum.is_full) {
         (true, _) => (ShareUpdateExclusive, TableScan::Rows),
         (_, true) => (AccessExclusive, TableScan::Rewrite),
         _ => (ShareUpdateExclusive, TableScan::Scan),
@@ -111,7 +111,7 @@ pub(super) fn vacuum(analysis: &mut Analysis<'_>, vacuum: &Vacuum<'_>) -> Option
     for table in &vacuum.tables {
         let is_only = table.only;
         let table = analysis.named(table);
-        analysis.tree(&table, is_only, mode, &Cost::of(toll));
+        analysis.tree(&table, is_only, mode, &Cost::of(scan));
     }
     (!vacuum.tables.is_empty()).then_some(())
 }

@@ -47,7 +47,7 @@ pub struct RelationLock {
     /// The mode.
     pub mode: LockMode,
     /// The work on the whole relation.
-    pub toll: TableScan,
+    pub scan: TableScan,
     /// The alternative, if it depends on an unknown fact that the note names.
     pub otherwise: Option<TableScan>,
     /// The reason or the condition, if the statement alone does not show it.
@@ -58,7 +58,7 @@ impl RelationLock {
     /// Returns true if other sessions wait for a time proportional to the size of the relation: at least
     /// writers, while all of it is read or written.
     pub fn is_heavy(&self) -> bool {
-        self.mode.blocks_writes() && self.toll >= TableScan::Scan
+        self.mode.blocks_writes() && self.scan >= TableScan::Scan
     }
 }
 
@@ -188,8 +188,8 @@ fn alter_object(analysis: &mut Analysis<'_>, alter: &AlterObject<'_>) -> Option<
 impl std::fmt::Display for RelationLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.relation, self.mode)?;
-        if self.toll != TableScan::Catalog {
-            write!(f, ", {}", self.toll)?;
+        if self.scan != TableScan::Catalog {
+            write!(f, ", {}", self.scan)?;
         }
         self.note.as_ref().map_or(Ok(()), |note| write!(f, " ({note})"))
     }

@@ -361,7 +361,7 @@ mod tests {
         }
         let locks = locks_with(&format!("ALTER TABLE t ALTER c TYPE {new}"), &facts);
         assert_eq!(locks.known()[0].otherwise, None, "{old} -> {new}");
-        locks.known()[0].toll
+        locks.known()[0].scan
     }
 
     #[test]

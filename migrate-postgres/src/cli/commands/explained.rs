@@ -108,8 +108,8 @@ pub(super) fn at_line(line: u32, text: &str) -> String {
 /// A lock: the relation, the mode, and its effect on other sessions.
 fn lock_line(lock: &ExplainedLock) -> String {
     let mut line = format!("locks {}, {}: {}", lock.relation, lock.mode, meaning(lock.mode));
-    if let Some(toll) = does(lock.toll) {
-        line += &format!("; {toll}");
+    if let Some(scan) = does(lock.scan) {
+        line += &format!("; {scan}");
     }
     if let Some(size) = &lock.size {
         line += &format!("; {size}");
@@ -128,8 +128,8 @@ pub(super) fn meaning(mode: LockMode) -> &'static str {
     }
 }
 
-fn does(toll: TableScan) -> Option<&'static str> {
-    match toll {
+fn does(scan: TableScan) -> Option<&'static str> {
+    match scan {
         TableScan::Rows => Some("reads or changes rows"),
         TableScan::Scan => Some("full scan"),
         TableScan::Build => Some("full scan, builds an index"),
@@ -141,7 +141,7 @@ fn does(toll: TableScan) -> Option<&'static str> {
 /// A lock that blocks others is a warning; one that does so during a scan or a rewrite of the whole table is
 /// worse.
 fn tone(lock: &ExplainedLock) -> Tone {
-    match (lock.mode.blocks_writes(), lock.toll) {
+    match (lock.mode.blocks_writes(), lock.scan) {
         (true, TableScan::Scan | TableScan::Build | TableScan::Rewrite) => Tone::Bad,
         (true, _) => Tone::Warning,
         (false, _) => Tone::Faint,
@@ -191,7 +191,7 @@ fn held_json(held: &HeldLock) -> Value {
 }
 
 fn lock_json(lock: &ExplainedLock) -> Value {
-    let word = |toll| match toll {
+    let word = |scan| match scan {
         TableScan::Rows => "rows",
         TableScan::Scan => "scan",
         TableScan::Build => "build",
@@ -202,7 +202,7 @@ fn lock_json(lock: &ExplainedLock) -> Value {
         "relation": lock.relation,
         "mode": lock.mode.as_sql(),
         "blocks": blocks(lock.mode),
-        "does": word(lock.toll),
+        "does": word(lock.scan),
         "otherwise": lock.otherwise.map(word),
         "note": lock.note,
         "size": lock.size.as_ref().map(size_json),

@@ -23,7 +23,7 @@ fn fill_step(step: &mut ExplainedStep) {
 
 /// True if a statement's duration depends, or may depend, on the size of a table.
 fn takes_a_while(statement: &ExplainedStatement) -> bool {
-    let works = |lock: &ExplainedLock| lock.size.is_some() && lock.toll > TableScan::Catalog;
+    let works = |lock: &ExplainedLock| lock.size.is_some() && lock.scan > TableScan::Catalog;
     statement.locks.as_ref().is_none_or(|locks| locks.iter().any(works))
 }
 
@@ -32,7 +32,7 @@ fn takes_a_while(statement: &ExplainedStatement) -> bool {
 fn defeating(held: &HeldLock, statement: &ExplainedStatement) -> HeldLock {
     let is_weaker = |lock: &ExplainedLock| {
         lock.size.as_ref().map(|size| size.oid) == held.size.as_ref().map(|size| size.oid)
-            && lock.toll >= TableScan::Scan
+            && lock.scan >= TableScan::Scan
             && !lock.mode.blocks_writes()
     };
     HeldLock { is_defeating: statement.locks.iter().flatten().any(is_weaker), ..held.clone() }

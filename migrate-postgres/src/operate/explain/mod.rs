@@ -143,7 +143,7 @@ pub struct ExplainedLock {
     /// The mode.
     pub mode: LockMode,
     /// The work done on the whole relation under the lock.
-    pub toll: TableScan,
+    pub scan: TableScan,
     /// The alternative, if the work depends on something that the catalog does not show; the note names it.
     pub otherwise: Option<TableScan>,
     /// The reason, or the condition.
@@ -322,12 +322,12 @@ impl Explainer {
 }
 
 fn unsized_lock(lock: RelationLock) -> ExplainedLock {
-    let RelationLock { relation, origin, is_named, is_new, mode, toll, otherwise, note, .. } = lock;
+    let RelationLock { relation, origin, is_named, is_new, mode, scan, otherwise, note, .. } = lock;
     let lookup = match origin {
         Some(origin) => Some(quoted(&origin)),
         None => (is_named && !is_new).then(|| relation.clone()),
     };
-    ExplainedLock { relation, mode, toll, otherwise, note, size: None, lookup }
+    ExplainedLock { relation, mode, scan, otherwise, note, size: None, lookup }
 }
 
 fn unsized_loss(loss: Loss, migration: &str, line: u32) -> ExplainedLoss {

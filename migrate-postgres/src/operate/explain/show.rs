@@ -72,8 +72,8 @@ impl fmt::Display for ExplainedLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "{}: {}", self.relation, self.mode)?;
-        if self.toll != TableScan::Catalog {
-            write!(f, ", {}", self.toll)?;
+        if self.scan != TableScan::Catalog {
+            write!(f, ", {}", self.scan)?;
         }
         match &self.size {
             Some(size) => write!(f, "; {size}")?,

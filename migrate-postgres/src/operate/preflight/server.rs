@@ -89,7 +89,7 @@ pub(super) async fn check_disk(
     preflight: &mut Preflight,
 ) -> Result<(), Error> {
     let written =
-        explanation.locks().filter(|lock| matches!(lock.toll, TableScan::Rewrite | TableScan::Build));
+        explanation.locks().filter(|lock| matches!(lock.scan, TableScan::Rewrite | TableScan::Build));
     let sizes: BTreeMap<u32, u64> =
         written.filter_map(|lock| lock.size.as_ref()).map(|size| (size.oid, size.bytes)).collect();
     let total = sizes.values().sum();

@@ -84,7 +84,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
     let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Plain };
     let locks = || step.statements.iter().flat_map(|statement| statement.locks.iter().flatten());
     let worst = locks().filter(|lock| lock.size.is_some()).map(|lock| lock.mode).max();
-    let is_rewritten = locks().any(|lock| lock.toll == TableScan::Rewrite && lock.size.is_some());
+    let is_rewritten = locks().any(|lock| lock.scan == TableScan::Rewrite && lock.size.is_some());
     html! {
         details.card open[is_open] {
             summary {
@@ -160,11 +160,11 @@ fn lock(lock: &ExplainedLock) -> Markup {
             code { (name(&lock.relation)) }
             span.mode { (lock.mode) }
             @if lock.size.is_some() { (blocked(lock.mode)) }
-            @match lock.toll {
+            @match lock.scan {
                 TableScan::Catalog => {}
                 TableScan::Rewrite => (badge(Tone::Bad, "rewritten")),
-                TableScan::Scan | TableScan::Build => (badge(Tone::Warning, &lock.toll.to_string())),
-                toll => (badge(Tone::Plain, &toll.to_string())),
+                TableScan::Scan | TableScan::Build => (badge(Tone::Warning, &lock.scan.to_string())),
+                scan => (badge(Tone::Plain, &scan.to_string())),
             }
             span.aside {
                 @match &lock.size { Some(size) => (size), None => "does not exist yet" }
