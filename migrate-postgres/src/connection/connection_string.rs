@@ -1,12 +1,13 @@
-//! Connection strings: what tokio-postgres reads, and the parameters that other tools put into a URL.
+//! Connection strings: the syntax that tokio-postgres reads, and the URL parameters of other tools.
 //!
-//! Prisma's `?schema=app` is the search path, and so is the `?search_path=app` of drivers that pass on what they don't know. What
-//! Prisma's pool and its statement cache are told means nothing to a run, which has neither.
+//! Prisma's `?schema=app` is the search path, and so is the `?search_path=app` of drivers that pass on the
+//! parameters they don't know. The parameters of Prisma's pool and statement cache mean nothing to a run,
+//! which has neither.
 
 use crate::sql::quote::quote_ident;
 use tokio_postgres::Config;
 
-/// What a run has no use for, and does right without.
+/// The parameters of Prisma's pool, which a run ignores.
 ///
 /// Facts: <https://www.prisma.io/docs/orm/core-concepts/supported-databases/postgresql>.
 const OF_A_POOL: [&str; 5] =
@@ -27,8 +28,8 @@ pub(crate) fn config(text: &str) -> Result<Config, tokio_postgres::Error> {
     Ok(config)
 }
 
-/// A URL without the parameters that tokio-postgres does not know, and the search path that one of them named. None where it has
-/// none, or where what looks like parameters may be a piece of a password.
+/// Returns a URL without the parameters that tokio-postgres does not know, and the search path that one of
+/// them named. None if it has no such parameters, or if its apparent parameters may be part of a password.
 fn without_foreign(text: &str) -> Option<(String, Option<String>)> {
     let (place, query) = text.split_once('?')?;
     let is_url = place.starts_with("postgres://") || place.starts_with("postgresql://");
@@ -53,7 +54,7 @@ fn without_foreign(text: &str) -> Option<(String, Option<String>)> {
     Some((url, search_path))
 }
 
-/// A value without its percent signs; none where they stand for no text.
+/// Percent-decodes a value; none if the result is not text.
 fn decoded(value: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();
@@ -70,7 +71,7 @@ fn decoded(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A value as the server's `options` have it: white space and backslashes behind a backslash.
+/// Escapes a value for the server's `options`: a backslash before each white space and backslash.
 fn escaped(value: &str) -> String {
     let mut text = String::new();
     for character in value.chars() {
@@ -105,7 +106,7 @@ mod tests {
         ] {
             let url = format!("postgres://u:p@h/d?{query}");
             match query {
-                // An empty one is a mistake.
+                // An empty schema is a mistake.
                 "schema=" => assert!(config(&url).is_err()),
                 _ => assert_eq!(options(&url).as_deref(), expected, "{query}"),
             }

@@ -1,4 +1,4 @@
-//! Where to connect, and how TLS is done there.
+//! An endpoint: the server to connect to, and its TLS parameters.
 
 use crate::connection::tls::{TlsOptions, TlsParameters};
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::error::wording::url_problem;
 use std::ops::{Deref, DerefMut};
 use tokio_postgres::Config;
 
-/// A configuration with what libpq knows of TLS and a `Config` does not.
+/// A configuration, with the TLS parameters of libpq that a `Config` can't hold.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 #[allow(unreachable_pub, reason = "a hidden part of a sealed trait")]

@@ -1,7 +1,8 @@
-//! What the server says beside its answers: notices and warnings, in their place among the answers.
+//! Notices and warnings: the server's messages besides its answers, in their order among the answers.
 //!
-//! A connection's task reads both in their order, but hands the answers to who asked and the notices to itself. So it stands
-//! still at a notice until that was taken: whoever takes it has seen every answer before it and none behind it.
+//! A connection's task reads both in order, but hands each answer to its caller and each notice to itself. So
+//! it stops at a notice until the notice is taken: the listener that takes it has seen every answer before it
+//! and none after it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -15,22 +16,23 @@ pub(crate) struct Heard(Arc<Mutex<NoticeState>>);
 
 #[derive(Debug, Default)]
 struct NoticeState {
-    /// Whether anybody listens: else nothing is kept, and nobody is waited for.
+    /// True if there is a listener; otherwise no notice is kept, and the task does not wait.
     is_listening: bool,
     notice: Option<DbError>,
-    /// The connection's task, which stands still.
+    /// The waker of the connection's task, which has stopped.
     task: Option<Waker>,
-    /// Who waits for a notice.
+    /// The waker of the task that waits for a notice.
     listener: Option<Waker>,
 }
 
 impl Heard {
     fn state(&self) -> MutexGuard<'_, NoticeState> {
-        // Nothing in here panics half way.
+        // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drives a connection until it ends. Its errors reach the calls that wait for it; there is nobody else to tell.
+    /// Drives a connection until it ends. Its errors reach the calls that wait for it; no one else needs
+    /// them.
     pub(crate) async fn drive<T>(self, mut connection: Connection<Socket, T>)
     where
         T: TlsStream + tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -74,11 +76,11 @@ impl Heard {
     }
 }
 
-/// Somebody who listens, and has to take each notice for the connection to go on.
+/// A listener, which has to take each notice for the connection to continue.
 pub(crate) struct Listening(Heard);
 
 impl Listening {
-    /// Whether there is a notice; wakes the task when there is.
+    /// True if there is a notice. Registers the task, to be woken when one arrives.
     pub(crate) fn is_told(&self, context: &Context<'_>) -> bool {
         let mut state = self.0.state();
         state.listener = Some(context.waker().clone());

@@ -1,4 +1,4 @@
-//! Connections: where to, by which settings, over TLS or not, and what the server says on them.
+//! Connections: their destination, their settings, TLS, and the server's messages on them.
 
 pub(crate) mod connection_string;
 pub(crate) mod endpoint;

@@ -1,8 +1,9 @@
-//! Our own reading and bookkeeping under our own settings: no timeout of the role's, the database's or the session's ends it, and
-//! nothing that it prints depends on what they set.
+//! Protection of our own queries from the settings of the session: no timeout of the role, the database or
+//! the session ends them, and their output does not depend on those settings.
 //!
-//! The settings last for the transaction of the message that they stand in, so a transaction pooler gets its connection back
-//! as it was, and they cost no round trip. In a transaction of the owner of a borrowed `Client` nothing is set.
+//! The settings last for the transaction of the message that contains them, so a transaction pooler gets its
+//! connection back unchanged, and they cost no round trip. In a transaction of the owner of a borrowed
+//! `Client` nothing is set.
 
 use crate::sql::answers::{Answers, parsed};
 use crate::sql::quote::quote_literal;
@@ -12,11 +13,12 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, SimpleQueryRow};
 
-/// The timeouts that end statements, transactions and idle transactions, as an array of SQL. (`transaction_timeout` came with 17.)
+/// The timeouts that end statements, transactions and idle transactions, as an SQL array.
+/// (`transaction_timeout` was added in PostgreSQL 17.)
 pub(crate) const TIMEOUTS: &str =
     "'{statement_timeout,lock_timeout,idle_in_transaction_session_timeout,transaction_timeout}'::text[]";
 
-/// What the text of a value depends on.
+/// The settings that the text of a value depends on.
 const PRINTING: [(&str, &str); 5] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO, YMD"),
@@ -25,9 +27,11 @@ const PRINTING: [(&str, &str); 5] = [
     ("quote_all_identifiers", "off"),
 ];
 
-/// Turns the timeouts off that are on, as the first query of a transaction. [`timeout`] tells what they were.
+/// Turns off the timeouts that are on, as the first query of a transaction. [`timeout`] returns their earlier
+/// values.
 ///
-/// The server arms `statement_timeout` for each statement of a message anew, so it holds for those behind this one.
+/// The server rearms `statement_timeout` for each statement of a message, so the setting applies to the
+/// statements after this one.
 pub(crate) fn no_timeouts() -> String {
     format!(
         "SELECT pg_catalog.set_config('migrate.' || t, pg_catalog.current_setting(t, true), true), \
@@ -36,19 +40,20 @@ pub(crate) fn no_timeouts() -> String {
     )
 }
 
-/// What a timeout of the session was before [`no_timeouts`], whose name is an expression of SQL.
+/// The value of a session's timeout before [`no_timeouts`]. `name` is an SQL expression.
 pub(crate) fn timeout(name: &str) -> String {
     format!(
         "coalesce(nullif(pg_catalog.current_setting('migrate.' || {name}, true), ''), pg_catalog.current_setting({name}, true))"
     )
 }
 
-/// A timeout as milliseconds, from its text: the server shows units, which an interval may have too.
+/// Converts the text of a timeout to milliseconds: the server shows units, which an interval may have too.
 pub(crate) fn in_milliseconds(text: &str) -> String {
     format!("(extract(epoch FROM ({text})::interval) * 1000)::float8")
 }
 
-/// Turns the timeouts off, and has values printed alike, as the first queries of a transaction.
+/// Turns off the timeouts, and makes the text of values independent of the session, as the first queries of a
+/// transaction.
 fn settings() -> String {
     let printing = PRINTING.map(|(name, value)| {
         format!("pg_catalog.set_config({}, {}, true)", quote_literal(name), quote_literal(value))
@@ -56,24 +61,25 @@ fn settings() -> String {
     format!("{}; SELECT {} WHERE {IS_FREE}", no_timeouts(), printing.join(", "))
 }
 
-/// How many answers [`settings`] have.
+/// The number of answers to [`settings`].
 const SETTINGS_ANSWERS: usize = 2;
 
-/// The rows of one query. It shares its message, which is one transaction, with the settings.
+/// Returns the rows of one query. It shares its message, which is one transaction, with the settings.
 pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, Error> {
     let mut answers = Answers::of(client.simple_query(&format!("{}; {sql}", settings())).await?);
     Ok(answers.after(SETTINGS_ANSWERS))
 }
 
-/// Whether a session has timeouts that end queries of ours: then each is asked without them.
+/// The timeouts of a session that could end our queries: with them, each query runs in a transaction that
+/// turns them off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionTimeouts {
-    /// Whether any is on, and the session is in no transaction of its owner's.
+    /// True if a timeout is on, and the session is not in a transaction of its owner.
     pub(crate) are_on: bool,
 }
 
 impl SessionTimeouts {
-    /// Whether they are on, as an expression of SQL.
+    /// True if they are on, as an SQL expression.
     pub(crate) fn are_on() -> String {
         format!(
             "{IS_FREE} AND EXISTS (SELECT FROM pg_catalog.unnest({TIMEOUTS}) t WHERE {} <> '0')",
@@ -81,15 +87,15 @@ impl SessionTimeouts {
         )
     }
 
-    /// Those of a session of which nothing else has to be known.
+    /// Reads the timeouts of a session of which nothing else has to be known.
     #[cfg(any(feature = "catalog", feature = "histories"))]
     pub(crate) async fn of(client: &Client) -> Result<SessionTimeouts, Error> {
         let rows = ask(client, &format!("SELECT {}", SessionTimeouts::are_on())).await?;
         Ok(SessionTimeouts { are_on: rows.first().is_some_and(|row| crate::sql::answers::is_true(row, 0)) })
     }
 
-    /// A query whose parameters and rows have types. Where there are timeouts, it is in a transaction of its own without them:
-    /// three messages in one flush.
+    /// Runs a query with typed parameters and rows. If the session has timeouts, the query runs in a
+    /// transaction of its own without them: three messages in one flush.
     pub(crate) async fn ask(
         self,
         client: &Client,
@@ -113,8 +119,9 @@ impl SessionTimeouts {
     }
 }
 
-/// Runs statements that a transaction would refuse, in a session of ours: what turns the timeouts off, and what restores them, are
-/// messages of their own in the same flush, so that a transaction pooler keeps them together.
+/// Runs statements that can't run in a transaction, in a session of ours. The statements that turn the
+/// timeouts off and restore them are separate messages in the same flush, so that a transaction pooler keeps
+/// them together.
 #[cfg(feature = "catalog")]
 pub(crate) async fn alone(client: &Client, sql: &str) -> Result<(), Error> {
     let set = |value: &str| {
@@ -130,24 +137,26 @@ pub(crate) async fn alone(client: &Client, sql: &str) -> Result<(), Error> {
     restored
 }
 
-/// The `idle_session_timeout` of a session in milliseconds, as an expression of SQL. Servers that are not PostgreSQL may lack it.
+/// The `idle_session_timeout` of a session in milliseconds, as an SQL expression. Servers other than
+/// PostgreSQL may lack it.
 pub(crate) fn idle_timeout() -> String {
     in_milliseconds("coalesce(pg_catalog.current_setting('idle_session_timeout', true), '0')")
 }
 
-/// After how long the server ends a session that idles; none where it does not.
+/// Returns the time after which the server ends an idle session; none if it does not.
 pub(crate) async fn idle_limit(client: &Client) -> Option<Duration> {
     let rows = ask(client, &format!("SELECT {}", idle_timeout())).await.ok()?;
     idle_limit_of(parsed(rows.first()?, 0))
 }
 
-/// The same of a number of milliseconds.
+/// Converts a number of milliseconds to an idle limit.
 pub(crate) fn idle_limit_of(milliseconds: Option<f64>) -> Option<Duration> {
     let limit = Duration::try_from_secs_f64(milliseconds? / 1000.0).ok()?;
     (!limit.is_zero()).then_some(limit)
 }
 
-/// Waits for a future while a session idles that the server would end after `limit`: an empty query begins its time anew.
+/// Waits for a future while a session is idle that the server would end after `limit`: an empty query
+/// restarts its idle time.
 pub(crate) async fn alive_until<T>(
     client: &Client,
     limit: Option<Duration>,

@@ -1,4 +1,4 @@
-//! One connection, wherever it came from, and what becomes of it.
+//! A session: one connection, its source, and its state when it is closed or given back.
 
 use crate::connection::heard::Heard;
 use crate::connection::protect;
@@ -14,27 +14,28 @@ use tokio_postgres::Client;
 ///
 /// # Cancel safety
 ///
-/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is closed, and not
-/// given back to its pool. A borrowed `Client` gets the message that makes it what it was, behind what it was sent before.
+/// A session that is dropped while it is [marked](Session::mark) as being in the middle of something is
+/// closed, and not given back to its pool. A borrowed `Client` is sent the message that restores it, after
+/// the messages it was sent before.
 ///
-/// No cancel request is sent. Behind a pooler it would hit whoever has the server connection by then (and PgBouncer
-/// 1.18 exits over it), while the server ends what it runs for a client that is gone by itself: our transactions set
-/// `client_connection_check_interval`.
+/// No cancel request is sent. Behind a pooler it would hit whichever client has the server connection by then
+/// (and PgBouncer 1.18 exits on it), while the server by itself ends the statement of a client that is gone:
+/// our transactions set `client_connection_check_interval`.
 #[doc(hidden)]
 pub struct Session<'a> {
     connection: Option<Connection<'a>>,
     marked: Option<SessionMark>,
-    /// Whether scripts ran in it.
+    /// True if scripts ran in it.
     is_spent: bool,
-    /// Whether several messages of one flush are not answered yet.
+    /// True if several messages of one flush are still unanswered.
     is_pipelining: AtomicBool,
 }
 
-/// What a session is in the middle of.
+/// An unfinished operation of a session: a transaction, a lock or changed settings.
 struct SessionMark {
-    /// SQL that ends it, from whatever state the session is in.
+    /// SQL that ends the operation, from any state of the session.
     abandon: String,
-    /// Whether it has to be ended though the session is.
+    /// True if the operation has to be ended even when the session is gone.
     outlives_session: bool,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Session<'a> {
         Session::of(Connection::Owned(client, task, heard))
     }
 
-    /// What the server says beside its answers, where the connection is ours: else its owner hears it.
+    /// The server's notices, if the connection is ours; otherwise its owner receives them.
     pub(crate) fn heard(&self) -> Option<&Heard> {
         match &self.connection {
             Some(Connection::Owned(_, _, heard)) => Some(heard),
@@ -83,34 +84,35 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Marks the session as being in the middle of something that ends with it: a transaction, a lock, changed settings.
-    /// `abandon` is the SQL that ends it in a borrowed `Client`, from whatever state that is in.
+    /// Marks the session as being in the middle of something that ends with it: a transaction, a lock,
+    /// changed settings. `abandon` is the SQL that ends it in a borrowed `Client`, from any state of the
+    /// client.
     ///
-    /// To be called before the message that begins it is sent: a future that is dropped meanwhile does not know whether it
-    /// was.
+    /// Call this before sending the message that begins it: a future that is dropped in between does not know
+    /// whether the message was sent.
     pub(crate) fn mark(&mut self, abandon: impl Into<String>) {
         self.marked = Some(SessionMark { abandon: abandon.into(), outlives_session: false });
     }
 
-    /// The same for something that the server would keep after the session.
+    /// Like [`Session::mark`], for something that the server would keep after the session.
     pub(crate) fn mark_lasting(&mut self, abandon: impl Into<String>) {
         self.marked = Some(SessionMark { abandon: abandon.into(), outlives_session: true });
     }
 
-    /// Scripts are to run in the session. What they set is undone, but `RESET ALL` forgets what somebody else has set under a
-    /// name of his own (`app.tenant`), and no view of the server's lists such settings: a pool does not get the connection
-    /// back, and makes a new one when it needs one.
+    /// Marks the session as one in which scripts run. Their settings are undone, but `RESET ALL` also forgets
+    /// custom settings that others have made (`app.tenant`), and no view of the server lists these. So a pool
+    /// does not get the connection back, and opens a new one when it needs one.
     pub(crate) fn spend(&mut self) {
         self.is_spent = true;
     }
 
-    /// To be set as long as several messages of one flush are not answered. A session that is dropped then is closed when they
-    /// are, or when the server is at one of them for long.
+    /// To be set while several messages of one flush are unanswered. A session that is dropped in that time
+    /// is closed when they are answered, or when one of them takes the server long.
     pub(crate) fn pipelining(&self) -> &AtomicBool {
         &self.is_pipelining
     }
 
-    /// Closes the connection when what was sent is answered, or the server is at it for long.
+    /// Closes the connection when the messages sent are answered, or when the server takes long.
     fn end_when_answered(&mut self, runtime: &tokio::runtime::Handle, abandon: &str) {
         match self.connection.take() {
             None => {}
@@ -133,22 +135,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The session is as it was when it was opened.
+    /// Marks the session as unchanged since it was opened.
     pub(crate) fn unmark(&mut self) {
         self.marked = None;
     }
 
-    /// No session any more.
+    /// An empty session, after its connection is gone.
     pub(crate) fn gone() -> Session<'static> {
         Session { connection: None, marked: None, is_spent: false, is_pipelining: AtomicBool::new(false) }
     }
 
-    /// Whether nobody else can have begun a transaction in it: the connection is ours, or was idle in a pool.
+    /// True if no other code can have begun a transaction in it: the connection is ours, or was idle in a
+    /// pool.
     pub(crate) fn is_ours(&self) -> bool {
         !matches!(self.connection, None | Some(Connection::Borrowed(_)))
     }
 
-    /// Begins a transaction that reads without timeouts, unless the owner of a borrowed `Client` has begun one; whether it did.
+    /// Begins a transaction that reads without timeouts, unless the owner of a borrowed `Client` has begun
+    /// one. Returns true if it began one.
     pub(crate) async fn begin_reading(&mut self) -> bool {
         self.mark("ROLLBACK");
         let begin = format!("BEGIN; SELECT {IS_FREE}; {}", protect::no_timeouts());
@@ -156,20 +160,20 @@ impl<'a> Session<'a> {
         let has_begun = begun
             .is_ok_and(|answers| Answers::of(answers).after(1).first().is_some_and(|row| is_true(row, 0)));
         if !has_begun {
-            // What would end our transaction would end its owner's.
+            // The statement that ends our transaction would end the owner's.
             self.unmark();
         }
         has_begun
     }
 
-    /// Ends it.
+    /// Ends the transaction of [`Session::begin_reading`].
     pub(crate) async fn end_reading(&mut self) {
         if self.batch_execute("ROLLBACK").await.is_ok() {
             self.unmark();
         }
     }
 
-    /// Closes the session, or gives it back, and waits until a connection of its own is gone.
+    /// Closes the session, or gives it back. Waits until a connection of its own is gone.
     pub(crate) async fn close(mut self) {
         if self.marked.is_some() {
             return;
@@ -215,7 +219,7 @@ impl Drop for Session<'_> {
             None => {}
             Some(Connection::Borrowed(client)) => send_unawaited(client, &abandon),
             Some(Connection::Owned(client, ..)) if outlives_session => send_unawaited(&client, &abandon),
-            // Left to itself, the connection's task would wait for the answer of what is under way.
+            // Without this, the connection's task would wait for the answer to the current query.
             Some(Connection::Owned(_, task, _)) => task.abort(),
             #[cfg(feature = "deadpool")]
             Some(Connection::Pooled(object)) => {
@@ -227,25 +231,27 @@ impl Drop for Session<'_> {
     }
 }
 
-/// How long the answers to several messages are waited for before their connection is closed: as often as that the server looks
-/// whether its client is there.
+/// The longest wait for the answers to several messages before their connection is closed: the interval at
+/// which the server checks that its client is there.
 const MOST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// How long a message takes to a pooler, at most.
+/// The longest time that a message takes to a pooler.
 const MOST_SENDING: Duration = Duration::from_millis(20);
 
-/// Waits until several messages of one flush are answered, or the server is at one of them for long.
+/// Waits until several messages of one flush are answered, or one of them takes the server long.
 ///
-/// PgBouncer before 1.21 takes a server connection for idle after each answer outside of a transaction, also where more messages
-/// wait (`disconnect_client` in its `objects.c` goes by `server->ready`). A client that is lost then leaves the answers to the next
-/// one. Each message makes the connection busy again, so the last thing before the end is an empty one.
+/// PgBouncer before 1.21 considers a server connection idle after each answer outside a transaction, even if
+/// more messages are queued (`disconnect_client` in its `objects.c` tests `server->ready`). A lost client
+/// then leaves the answers to the next one. Each message makes the connection busy again, so the last message
+/// is an empty one.
 async fn until_answered(client: &Client) {
     if tokio::time::timeout(MOST_ANSWERS, client.check_connection()).await.is_err() {
         drop(tokio::time::timeout(MOST_SENDING, client.check_connection()).await);
     }
 }
 
-/// Closes a pool's connection, if need be after a last message: its task ends with it, whatever is under way.
+/// Closes a pool's connection, after a last message if needed: its task ends with it, whatever is in
+/// progress.
 #[cfg(feature = "deadpool")]
 fn end(client: deadpool_postgres::ClientWrapper, abandon: String, outlives_session: bool) {
     match tokio::runtime::Handle::try_current() {
@@ -256,11 +262,12 @@ fn end(client: deadpool_postgres::ClientWrapper, abandon: String, outlives_sessi
     }
 }
 
-/// Sends a message without waiting for its answer, from where nothing can be awaited. The connection's task delivers it
-/// after what was sent before.
+/// Sends a message without waiting for its answer, from code that can't await. The connection's task delivers
+/// it after the earlier messages.
 fn send_unawaited(client: &Client, sql: &str) {
     use std::task::{Context, Waker};
     let mut sending = std::pin::pin!(client.batch_execute(sql));
-    // The first poll of a request puts it into the connection's queue; the answer is read and thrown away there.
+    // The first poll of a request puts it into the connection's queue; the task reads the answer and discards
+    // it.
     drop(sending.as_mut().poll(&mut Context::from_waker(Waker::noop())));
 }

@@ -21,8 +21,9 @@ use tokio_postgres::{Client, Config, NoTls, Socket};
 /// | `deadpool_postgres::Pool` (feature `deadpool`) | takes them from the pool |
 /// | [`tokio_postgres::Client`], `deadpool_postgres::Object` | uses the one given |
 ///
-/// A boot with nothing to do uses one connection. A run with work to do uses two, except with a single `Client`: one holds the
-/// lock in an idle transaction, which works behind a transaction pooler too, and the other does the work.
+/// A boot with nothing to do uses one connection. A run with work to do uses two, except with a single
+/// `Client`: one holds the lock in an idle transaction, which works behind a transaction pooler too, and the
+/// other does the work.
 ///
 /// The trait is sealed.
 pub trait Target: sealed::Sealed + Sync {
@@ -30,7 +31,8 @@ pub trait Target: sealed::Sealed + Sync {
     #[doc(hidden)]
     fn open(&self) -> Opening<'_>;
 
-    /// Opens another connection of the same kind, if that is possible without waiting for others to return theirs.
+    /// Opens another connection of the same kind, if that is possible without waiting for others to return
+    /// theirs.
     #[doc(hidden)]
     fn open_another(&self) -> Option<Opening<'_>>;
 
@@ -164,14 +166,14 @@ pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Session<'static>, Err
         Mode::Prefer => {
             let error = match connect_by_tls(endpoint, SslMode::Prefer).await? {
                 Ok(session) => return Ok(session),
-                // Where the server has spoken of anything else, its word is final.
+                // Any other error of the server is final.
                 Err(error) if error.as_db_error().is_some() && !is_refused(&error) => {
                     return Err(failed(error));
                 }
                 Err(error) => error,
             };
             connect_plainly(endpoint).await.map_err(|plain| {
-                // What went wrong with TLS is worth more than that the server wants it.
+                // The TLS error is more useful than the server's demand for TLS.
                 failed(if is_refused(&plain) { error } else { plain })
             })
         }
@@ -179,7 +181,7 @@ pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Session<'static>, Err
     }
 }
 
-/// Whether no line of `pg_hba.conf` lets the connection in: perhaps one with TLS, or without, would be.
+/// True if no line of `pg_hba.conf` accepts the connection: one with TLS, or without, may be accepted.
 fn is_refused(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }
@@ -215,8 +217,9 @@ where
     Ok(Session::owned(client, task, heard))
 }
 
-/// The error of a failed connection. If the parts of the configuration are uncertain, it shows none of them, nor the message of the
-/// server or the system, which may repeat a piece of a password as the name of a database.
+/// The error of a failed connection. If the parts of the configuration are uncertain, it shows none of them,
+/// and omits the message of the server or the system, which may repeat part of a password as the name of a
+/// database.
 fn failed(config: &Config, source: tokio_postgres::Error) -> Error {
     match uncertain_part(config) {
         Some(part) => uncertain(part),
@@ -276,8 +279,8 @@ mod deadpool {
         }
     }
 
-    /// Another connection, without waiting for one to come back: whoever holds it may be waiting for us. A pool that
-    /// is used up gets one from beside it, closed afterwards.
+    /// Opens another connection without waiting for one to be returned: its holder may be waiting for us. If
+    /// the pool is exhausted, the connection is opened outside it and closed afterwards.
     async fn another(pool: &Pool) -> Result<Session<'static>, Error> {
         let now = Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
         match pool.timeout_get(&now).await {
@@ -293,7 +296,7 @@ mod deadpool {
         }
     }
 
-    /// The error of the server or the network says more than that a pool asked.
+    /// The error of the server or the network, which says more than the pool's own error.
     fn pool_error(error: PoolError) -> Error {
         match error {
             PoolError::Backend(source) => connect_error("the server of the pool".to_owned(), source),

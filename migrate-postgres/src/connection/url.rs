@@ -1,4 +1,4 @@
-//! Connection URLs that can be shown.
+//! Connection URLs that are safe to show.
 
 #[cfg(any(feature = "report", feature = "testing"))]
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use tokio_postgres::config::Host;
 
 /// The URL of `database` on the server of `config`, without a password.
 ///
-/// A socket's folder stands percent-encoded in the host's place, which libpq, tokio-postgres and sqlx
+/// The folder of a Unix socket is percent-encoded in place of the host, which libpq, tokio-postgres and sqlx
 /// all read.
 #[cfg(any(feature = "report", feature = "testing"))]
 pub(crate) fn public(config: &Config, database: &str) -> String {
@@ -36,7 +36,7 @@ pub(crate) fn public(config: &Config, database: &str) -> String {
     url
 }
 
-/// Adds what may stand anywhere in a URL, with all other bytes percent-encoded.
+/// Appends text with all bytes percent-encoded except those allowed anywhere in a URL.
 #[cfg(any(feature = "report", feature = "testing"))]
 pub(crate) fn encode(url: &mut String, bytes: &[u8]) {
     for &byte in bytes {
@@ -47,8 +47,8 @@ pub(crate) fn encode(url: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The part of a configuration that looks like a piece of a password: a URL whose password has signs that are not encoded is
-/// cut in the wrong place, and nothing of where it leads may be shown then.
+/// The part of a configuration that looks like part of a password: a URL whose password has unencoded special
+/// characters is split in the wrong place, and then none of its destination may be shown.
 pub(crate) fn uncertain_part(config: &Config) -> Option<&'static str> {
     let is_cut = |part: &str| part.contains('@') || part.contains("://");
     let is_host = |host: &Host| match host {
@@ -65,7 +65,7 @@ pub(crate) fn uncertain_part(config: &Config) -> Option<&'static str> {
     config.get_user().is_some_and(|user| user.contains([':', '/'])).then_some("user")
 }
 
-/// Whether a configuration names a host that no network can know, so that asking for it would do nothing but tell a piece of a
+/// True if a configuration names a host that can't exist on any network: a lookup would only leak part of a
 /// password to the network.
 pub(crate) fn has_impossible_host(config: &Config) -> bool {
     config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains(['@', '/'])))

@@ -48,7 +48,8 @@ pub struct Attempt {
     pub reason: Option<String>,
     /// The number of the attempt that this one resumes or ends.
     pub continues: Option<i64>,
-    /// The number of statements known to be done when it ended, for a migration that runs statement by statement.
+    /// The number of statements known to be done when it ended, for a migration that runs statement by
+    /// statement.
     pub statements_done: Option<i32>,
     /// The number of notices the server sent.
     pub notices: Option<i32>,
@@ -90,7 +91,8 @@ pub enum AttemptOutcome {
         /// The number of statements.
         statements: i32,
     },
-    /// Its run was killed or lost its connection, as recorded by a later run. Or it ended with a statement in doubt.
+    /// Its run was killed or lost its connection, as recorded by a later run. Or it ended with a statement in
+    /// doubt.
     Interrupted {
         /// The server's message about the statement that is in doubt.
         message: Option<String>,
@@ -123,7 +125,7 @@ impl fmt::Display for AttemptOutcome {
 }
 
 impl Attempt {
-    /// The attempt that a row of a tool's table stands for.
+    /// The attempt that a row of a tool's table represents.
     #[cfg(feature = "histories")]
     pub(crate) fn of_tool(set: &Set, tool: Tool, number: i64, found: &ForeignMigration) -> Attempt {
         let migration = found.find(set);
@@ -175,7 +177,7 @@ impl Attempt {
 
 #[cfg(feature = "histories")]
 impl Attempt {
-    /// The attempt that a row of the checkpoint table beside a tool's table stands for.
+    /// The attempt that a row of the checkpoint table beside a tool's table represents.
     pub(crate) fn under_way(set: &Set, tool: Tool, number: i64, open: &Interrupted) -> Attempt {
         let state =
             ForeignMigrationState::Interrupted { statements_done: open.statements_done, failed: open.failed };

@@ -1,6 +1,7 @@
-//! The table of checkpoints, beside another tool's table that is kept as the history: one row for a migration that is committed in
-//! parts, where that table has no place for how far it has come. It is made with the row and dropped when the migration ends, so
-//! that there is one only while a migration is under way or interrupted.
+//! The checkpoint table, beside another tool's table that is kept as the history: it has one row for a
+//! migration that is committed in parts, if the tool's table has no column for its progress. It is created
+//! with the row and dropped when the migration ends, so it exists only while a migration is in progress or
+//! interrupted.
 
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
@@ -15,7 +16,7 @@ use migrate_core::{Checksum, InvalidChecksum, Set, Version};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// What the table says of itself.
+/// The comment of the table.
 const COMMENT: &str = "How far a migration has come that is committed in parts, by migrate-postgres. It is dropped when that has ended.";
 
 /// The table's name.
@@ -23,7 +24,7 @@ pub(crate) fn name(history: &str) -> String {
     head_table::beside_named(history, "_checkpoint")
 }
 
-/// The table as a place for checkpoints.
+/// The table as storage for checkpoints.
 #[derive(Debug)]
 pub(super) struct CheckpointTable;
 
@@ -75,7 +76,8 @@ impl Checkpoints for CheckpointTable {
             self.row(entry)
         );
         let write = match step.action {
-            // A revert that is settled as never done leaves the row of the tool's, and an attempt that is settled as undone has none.
+            // A revert that is settled as never done keeps the tool's row, and an attempt that is settled as
+            // undone has no row.
             _ if !step.changes => None,
             Action::Apply | Action::Mark => Some(keeps.insert(entry)),
             _ => Some(keeps.delete(entry)),
@@ -84,12 +86,13 @@ impl Checkpoints for CheckpointTable {
     }
 }
 
-/// Whether the table is there, as SQL; `relation` is its name as SQL.
+/// True if the table exists, as SQL; `relation` is its name as SQL.
 pub(crate) fn exists(relation: &str) -> String {
     format!("pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(relation))
 }
 
-/// The migration that is under way or interrupted, by the table, which may have gone since it was seen.
+/// Reads the migration in progress or interrupted from the table, which may have been dropped since it was
+/// seen.
 pub(crate) async fn interrupted(
     client: &Client,
     timeouts: SessionTimeouts,
@@ -119,7 +122,7 @@ pub(crate) async fn interrupted(
     Ok(Some(if reverts { interrupted.reverting() } else { interrupted }))
 }
 
-/// The same, into a state, where the table is there.
+/// Reads it into a state, if the table exists.
 pub(crate) async fn load(
     client: &Client,
     session_info: &SessionInfo,

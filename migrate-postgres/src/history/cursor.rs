@@ -3,19 +3,19 @@
 use migrate_core::Digest;
 use migrate_core::plan::Step;
 
-/// Where the history stands while steps are applied.
+/// The end of the history while steps are applied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistoryCursor {
     /// The number of the last row.
     pub(crate) last_row: i64,
     /// The digest of all that is applied.
     pub(crate) digest: Digest,
-    /// Whether the last row is of an attempt whose end nobody has recorded.
+    /// True if the last row is of an attempt whose end is not recorded.
     pub(crate) is_unended: bool,
 }
 
 impl HistoryCursor {
-    /// After a step that was done, with a row of its own.
+    /// The cursor after a step that is done and has a row of its own.
     pub(crate) fn after(self, step: &Step<'_>) -> HistoryCursor {
         HistoryCursor {
             last_row: self.last_row + 1,

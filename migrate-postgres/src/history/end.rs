@@ -1,4 +1,4 @@
-//! The history's end under the lock, asked in the message that takes it.
+//! The history's end under the lock, queried in the message that takes the lock.
 
 use crate::error::Error;
 use crate::history::session_info::SessionInfo;
@@ -9,10 +9,10 @@ use migrate_core::history::HistoryTail;
 use migrate_core::{Digest, Set};
 use sha2::{Digest as _, Sha256};
 
-/// The questions, as statements of a message. Where `condition` is false they cost nothing and are not answered.
+/// The queries, as statements of a message. If `condition` is false, they cost nothing and return no answer.
 ///
-/// The second one sums up all rows in a hash, so that a history that somebody has changed by hand is not taken for what
-/// its end says; where a migration was interrupted it is none of these.
+/// The second one hashes all rows, so that the last row of a history edited by hand is not trusted. After an
+/// interrupted migration it returns a text that no hash equals.
 pub(crate) fn questions(relation: &Relation, set: &Set, condition: &str) -> String {
     let (table, set_name) = (&relation.sql, quote_literal(set.name()));
     format!(
@@ -27,7 +27,7 @@ pub(crate) fn questions(relation: &Relation, set: &Set, condition: &str) -> Stri
     )
 }
 
-/// The hash of the second question for a history in which the set's first `count` migrations are applied.
+/// The result of the second query for a history in which the set's first `count` migrations are applied.
 fn sum(set: &Set, count: usize) -> String {
     let mut lines: Vec<(std::borrow::Cow<'_, str>, String)> = set
         .iter()
@@ -46,9 +46,9 @@ fn sum(set: &Set, count: usize) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads the answers: the history's end, where that and the sum of its rows tell all that an apply needs to know. None
-/// where a migration was interrupted or renamed, where rows are gone or a row is not what this library wrote, or where nothing was asked of
-/// a history that is there.
+/// Reads the answers: the history's end, if that and the hash of its rows are all that an apply needs. None
+/// if a migration was interrupted or renamed, if rows are missing or a row was not written by this library,
+/// or if an existing history was not queried.
 pub(crate) fn read(
     session_info: &SessionInfo,
     asked: bool,
@@ -64,7 +64,7 @@ pub(crate) fn read(
     let (last, rows) = (answers.next(), answers.next());
     let Some(last) = last.first() else { return Ok(Some(HistoryTail::NONE)) };
     let row = parsed(last, 0).unwrap_or_default();
-    // Whose rows have gaps is to be looked at as a whole.
+    // A history with gaps between its rows has to be read as a whole.
     if !is_true(last, 2) || parsed::<i64>(last, 4) != Some(row) {
         return Ok(None);
     }

@@ -1,14 +1,14 @@
-//! The format of the history: a number, the columns that it means, and the way to it from an older one.
+//! The format of the history: a number, the columns that it stands for, and the upgrade from an older format.
 //!
-//! The number stands for all of the library's tables in a schema: the history, its head, the leases, the backups and the stored
-//! scripts. A release upgrades the tables of an older format under the lock, in the first run that has something to write. One
-//! that finds a newer format reads it and refuses to write. For that to hold, a format only ever adds to the one before it:
-//! columns that an older release may leave out of what it reads. It never gives another meaning to a column that is there, and
-//! the columns of the head and of the leases stay as they are: releases beside each other boot by the one and exclude each other
-//! by the other.
+//! The number applies to all of the library's tables in a schema: the history, its head, the leases, the
+//! backups and the stored scripts. A release upgrades the tables of an older format under the lock, in the
+//! first run that has something to write. A release that finds a newer format reads it and refuses to write.
+//! For this to work, a format only ever adds to the one before it: columns that an older release can omit
+//! when it reads. It never changes the meaning of an existing column, and the columns of the head and of the
+//! leases never change: releases that run side by side boot by the head and exclude each other by the leases.
 //!
-//! The number is the default of the column `format`, which every dump keeps, and which each row tells of itself. The table's
-//! comment says it too, for people, and for a table whose default was lost.
+//! The number is the default of the column `format`, which every dump keeps, and each row stores it. The
+//! table's comment repeats it, for people, and for a table whose default was lost.
 
 use crate::sql::answers::{is_true, text};
 use crate::sql::quote::quote_ident;
@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 /// The format that this release writes.
 pub(crate) const FORMAT: i32 = if cfg!(migrate_next_format) { 3 } else { 2 };
 
-/// The format of tables that say nothing of one.
+/// The format of tables that don't state one.
 pub(super) const FIRST: i32 = 1;
 
 /// A column of the history's table.
@@ -26,9 +26,9 @@ struct Column {
     name: &'static str,
     /// Its type, as SQL.
     kind: &'static str,
-    /// What stands behind the type.
+    /// The text after the type.
     rest: &'static str,
-    /// The first format that has it.
+    /// The first format with this column.
     since: i32,
 }
 
@@ -42,7 +42,7 @@ impl Column {
     }
 }
 
-/// What is written of each attempt.
+/// The columns of an attempt.
 const COLUMNS: &[Column] = &[
     column("set_name", "text", "NOT NULL"),
     column("seq", "bigint", "NOT NULL"),
@@ -50,13 +50,14 @@ const COLUMNS: &[Column] = &[
     column("name", "text", "NOT NULL"),
     column("action", "text", "NOT NULL"),
     column("outcome", "text", "NOT NULL"),
-    // Whether the version counts as applied, or is on its way to, because of this row.
+    // True if the version counts as applied, or is about to, because of this row.
     column("live", "boolean", "NOT NULL"),
     column("checksum", "text", "NOT NULL"),
-    // Of all that is applied after this row.
+    // The digest of all that is applied after this row.
     column("digest", "bytea", "NOT NULL"),
     column("statements", "integer", "NOT NULL"),
-    // How many statements are done for certain; null for a script in a transaction block, and where a later row goes on.
+    // The number of statements known to be done; null for a script in a transaction block, and if a later row
+    // resumes it.
     column("checkpoint", "integer", ""),
     column("started_at", "timestamp with time zone", "NOT NULL DEFAULT pg_catalog.clock_timestamp()"),
     column("finished_at", "timestamp with time zone", ""),
@@ -65,7 +66,7 @@ const COLUMNS: &[Column] = &[
     column("done_by", "text", "NOT NULL DEFAULT session_user"),
     column("application_name", "text", "NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
     column("client_addr", "inet", "DEFAULT pg_catalog.inet_client_addr()"),
-    // Given by the person who settled something by hand.
+    // The reason given by the person who settled something by hand.
     column("reason", "text", ""),
     column("sqlstate", "text", ""),
     column("message", "text", ""),
@@ -75,33 +76,34 @@ const COLUMNS: &[Column] = &[
     column("down_sql", "text", ""),
     column("detail", "text", "").since(2),
     column("hint", "text", "").since(2),
-    // How many messages the server sent of each kind.
+    // The number of messages of each kind that the server sent.
     column("notices", "integer", "").since(2),
     column("warnings", "integer", "").since(2),
-    // The row that this one goes on from, or puts an end to.
+    // The row that this one resumes or ends.
     column("continues", "bigint", "").since(2),
-    // How many statements were done for certain when the attempt ended.
+    // The number of statements known to be done when the attempt ended.
     column("reached", "integer", "").since(2),
     // The server process that began the row.
     column("pid", "integer", "DEFAULT pg_catalog.pg_backend_pid()").since(2),
-    // The format that the row was written in.
+    // The format in which the row was written.
     column("format", "integer", "NOT NULL DEFAULT").since(2),
     #[cfg(migrate_next_format)]
     column("next_format", "text", "NOT NULL DEFAULT 'new'").since(3),
 ];
 
-/// The columns that take certain words only, and those words.
+/// The columns restricted to certain words, and those words.
 const WORDS: [(&str, &str); 2] = [
     ("action", "'apply', 'revert', 'mark', 'unmark', 'rewind', 'accept'"),
     ("outcome", "'done', 'failed', 'unfinished', 'interrupted'"),
 ];
 
-/// The names and types of the columns that a table of a format has.
+/// The names and types of the columns of a table in a format.
 pub(super) fn columns(format: i32) -> impl Iterator<Item = (&'static str, &'static str)> {
     COLUMNS.iter().filter(move |column| column.since <= format).map(|column| (column.name, column.kind))
 }
 
-/// The number of a column's type. The server prints its name in a way that settings of the session decide.
+/// The OID of a column's type. The server prints the type's name in a form that depends on the session's
+/// settings.
 pub(super) fn oid(kind: &str) -> u32 {
     let type_ = match kind {
         "bigint" => Type::INT8,
@@ -115,7 +117,7 @@ pub(super) fn oid(kind: &str) -> u32 {
     type_.oid()
 }
 
-/// A column of a table of a format as it is read: null where that format does not have it.
+/// The expression that reads a column from a table in a format: null if that format lacks the column.
 pub(super) fn read(format: i32, name: &str) -> String {
     match COLUMNS.iter().find(|column| column.name == name) {
         Some(column) if column.since > format => format!("NULL::{} AS {name}", column.kind),
@@ -123,7 +125,7 @@ pub(super) fn read(format: i32, name: &str) -> String {
     }
 }
 
-/// The definitions of all columns, and what they take.
+/// The definitions of all columns, and their constraints.
 pub(super) fn definitions() -> String {
     let columns = COLUMNS.iter().map(|column| match column.name {
         "format" => format!("{} {} {} {FORMAT}", column.name, column.kind, column.rest),
@@ -141,7 +143,7 @@ pub(super) fn comment(table: &str, what: &str) -> String {
     format!("COMMENT ON TABLE {table} IS '{what} Format {FORMAT}.'")
 }
 
-/// Asks for the columns of a table, what they take, and its format: one row for each column.
+/// The query for the columns of a table, their constraints and its format: one row for each column.
 pub(super) fn questions(table: &str, condition: &str) -> String {
     format!(
         "SELECT a.attname, a.atttypid, \
@@ -156,21 +158,21 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
     )
 }
 
-/// What a table has of a format, read from the answer to [`questions`].
+/// The format of a table and its columns, read from the answer to [`questions`].
 #[derive(Clone, Debug)]
 pub(super) struct TableColumns {
     /// The format.
     pub(super) number: i32,
-    /// Whether it is a table, and no view or table of another server.
+    /// True if it is a table, not a view or a table of another server.
     pub(super) is_table: bool,
-    /// Whether it has rules.
+    /// True if it has rules.
     pub(super) has_rules: bool,
-    /// The names of the constraints that say which words a column takes, quoted.
+    /// The names of the constraints that restrict the words of a column, quoted.
     checks: Vec<String>,
 }
 
 impl TableColumns {
-    /// Of a table that is to be made.
+    /// The value for a table that is to be created.
     pub(super) const NEW: TableColumns =
         TableColumns { number: FORMAT, is_table: true, has_rules: false, checks: Vec::new() };
 
@@ -191,19 +193,19 @@ impl TableColumns {
         }
     }
 
-    /// Whether this release can write it when it is upgraded.
+    /// True if this release can write to it after an upgrade.
     pub(super) fn is_older(&self) -> bool {
         self.number < FORMAT
     }
 
-    /// What makes the table one of this release's format. It may be run twice: each set has a lock of its own, so that two
-    /// of them can be at it one after the other.
+    /// Statements that upgrade the table to this release's format. They may run twice: each set has a lock of
+    /// its own, so two sets can upgrade one after the other.
     pub(super) fn upgrade(&self, table: &str) -> String {
         let missing = COLUMNS.iter().filter(|column| column.since > self.number);
-        // The rows that are there are of the format that they were written in.
+        // Existing rows keep the format in which they were written.
         let added = missing.clone().map(|column| match column.name {
             "format" => format!("ADD COLUMN IF NOT EXISTS format integer NOT NULL DEFAULT {}", self.number),
-            // What a volatile default says of a row that is there would not be true.
+            // A volatile default would give existing rows a false value.
             "pid" => "ADD COLUMN IF NOT EXISTS pid integer".to_owned(),
             name => format!("ADD COLUMN IF NOT EXISTS {} {} {}", quote_ident(name), column.kind, column.rest),
         });

@@ -1,4 +1,4 @@
-//! The look at the history's end: all that a boot with nothing to do asks.
+//! The probe of the history's end: the only query of a boot with nothing to do.
 
 use crate::error::Error;
 use crate::history::format;
@@ -16,27 +16,27 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-/// What a look at the history's end has found.
+/// The result of a probe of the history's end.
 pub(crate) struct HeadProbe {
     /// The end.
     pub(crate) head: HistoryHead,
-    /// Whether there is a table of the history's name at all, ours or not.
+    /// True if a table with the history's name exists, ours or not.
     pub(crate) found: bool,
-    /// Whether it is certain that it is ours.
+    /// True if it is known to be ours.
     pub(crate) is_ours: bool,
 }
 
 impl HeadProbe {
     const NOTHING: HeadProbe = HeadProbe { head: HistoryHead::NONE, found: false, is_ours: false };
 
-    /// Of a table that is ours.
+    /// The probe of a table that is ours.
     fn of(head: HistoryHead) -> HeadProbe {
         HeadProbe { head, found: true, is_ours: true }
     }
 }
 
-/// Looks at the history's end: at the head table, with one query, and at the history itself where that one does not tell.
-/// While a run is under way it is where it was `seen` before.
+/// Probes the history's end: the head table, with one query, and the history itself if the head table does
+/// not answer. While a run is in progress, the end is the one `seen` before, if any.
 pub(crate) async fn probe(
     client: &Client,
     settings: &RunSettings,
@@ -57,10 +57,10 @@ pub(crate) async fn probe(
     }
 }
 
-/// Looks at the history's last rows.
+/// Reads the history's last rows.
 ///
-/// One unnamed statement with its parameters in one flush: one round trip, and nothing that a transaction pooler would
-/// mix up. One more where more rows than [`LAST_ROWS`] may have been added by a newer release.
+/// One unnamed statement with its parameters in one flush: one round trip, and safe behind a transaction
+/// pooler. One more if a newer release may have added more than [`LAST_ROWS`] rows.
 async fn read_history(client: &Client, settings: &RunSettings, set: &Set) -> Result<HeadProbe, Error> {
     let mut looked = probe_search_path(client, settings, set).await;
     if let Err(Error::DamagedRow { table, .. }) = &mut looked
@@ -88,7 +88,7 @@ async fn probe_search_path(client: &Client, settings: &RunSettings, set: &Set) -
         return Err(no_history(settings.shown_table(), missing));
     }
     if rows.first().is_some_and(|row| !matches!(row.try_get(6), Ok(Some(true)))) {
-        // The search path leads to it, but it is not in the schema that the path begins with.
+        // The search path leads to it, but it is not in the first schema of the path.
         SessionInfo::take(client, settings).await?;
         return Ok(HeadProbe { found: true, ..HeadProbe::NOTHING });
     }
@@ -96,7 +96,7 @@ async fn probe_search_path(client: &Client, settings: &RunSettings, set: &Set) -
     let Some(newest) = end.row(0)? else { return Ok(HeadProbe { found: true, ..HeadProbe::NOTHING }) };
     let digest = newest.digest;
     let interrupted = match end.interrupted()? {
-        // Behind a statement in doubt there is a row for each run that could not go on with it.
+        // A statement in doubt is followed by a row for each run that could not resume it.
         None if end.is_all_failed()? => open_version(client, settings, set).await?,
         interrupted => interrupted,
     };
@@ -110,7 +110,8 @@ async fn probe_search_path(client: &Client, settings: &RunSettings, set: &Set) -
     Ok(HeadProbe::of(HistoryHead { digest, since, interrupted }))
 }
 
-/// The version of the migration that was begun and not finished, however many rows tell of failures since.
+/// The version of the migration that was begun and not finished, regardless of how many failures were
+/// recorded since.
 async fn open_version(client: &Client, settings: &RunSettings, set: &Set) -> Result<Option<Version>, Error> {
     let relation = settings.relation();
     match client.query_typed(&HistoryTable::open_version(&relation), &[(&set.name(), Type::TEXT)]).await {
@@ -119,7 +120,7 @@ async fn open_version(client: &Client, settings: &RunSettings, set: &Set) -> Res
     }
 }
 
-/// What was applied since the whole set was, however much.
+/// All migrations applied since the whole set was, however many.
 async fn all_since(
     client: &Client,
     settings: &RunSettings,
@@ -134,7 +135,7 @@ async fn all_since(
     }
 }
 
-/// Whether the columns have the types of a history's.
+/// True if the columns have the types of our history.
 fn has_our_types(row: &Row) -> bool {
     let types = row.columns().iter().map(tokio_postgres::Column::type_);
     types.eq(&[
@@ -157,7 +158,7 @@ struct HistoryRows<'r> {
     rows: &'r [Row],
 }
 
-/// One of them.
+/// One of these rows.
 struct EndRow {
     digest: Digest,
     newer: AppliedRef,
@@ -168,7 +169,7 @@ struct EndRow {
 }
 
 impl HistoryRows<'_> {
-    /// A row, counted from the newest.
+    /// Returns a row, counted from the newest.
     fn row(&self, index: usize) -> Result<Option<EndRow>, Error> {
         let Some(row) = self.rows.get(index) else { return Ok(None) };
         let table = self.settings.shown_table();
@@ -184,14 +185,14 @@ impl HistoryRows<'_> {
             digest,
             newer: AppliedRef { version, name: row.get(3)? },
             is_done: outcome == "done" && !settles,
-            // An accepted text of a migration that the set has is one that it does not know.
+            // If the set has the migration of an accepted text, it does not know that text.
             applies: matches!(action, "apply" | "mark" | "accept"),
             is_interrupted: (outcome != "done" || settles) && row.get::<Option<i32>>(7)?.is_some(),
         }))
     }
 
-    /// The migration that was begun and not finished: nothing is done after it, so the last row that tells of more than of
-    /// a failure is its.
+    /// The migration that was begun and not finished: nothing is done after it, so it is the one of the last
+    /// row that records more than a failure.
     fn interrupted(&self) -> Result<Option<Version>, Error> {
         for index in 0..self.rows.len() {
             match self.row(index)? {
@@ -203,7 +204,7 @@ impl HistoryRows<'_> {
         Ok(None)
     }
 
-    /// Whether there may be more rows than these, and all of these tell of failures.
+    /// True if there may be more rows than these, and all of these record failures.
     fn is_all_failed(&self) -> Result<bool, Error> {
         for index in 0..self.rows.len() {
             if self.row(index)?.is_none_or(|row| row.is_done || row.is_interrupted) {
@@ -213,8 +214,8 @@ impl HistoryRows<'_> {
         Ok(self.rows.len() == LAST_ROWS)
     }
 
-    /// What was applied since the whole set was, oldest first; none if that is not among the rows, or something was
-    /// reverted since.
+    /// The migrations applied since the whole set was, oldest first; none if that row is not among these, or
+    /// if a migration was reverted since.
     fn since(&self) -> Result<Option<Vec<AppliedRef>>, Error> {
         let ours = self.set.digests().of_all();
         let mut newer = Vec::new();
@@ -235,7 +236,7 @@ impl HistoryRows<'_> {
     }
 }
 
-/// What a failed look means.
+/// Explains a failed probe.
 async fn explain(
     client: &Client,
     settings: &RunSettings,
@@ -246,7 +247,7 @@ async fn explain(
         Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::DATATYPE_MISMATCH) => {
             match missing_columns(client, relation).await {
                 Ok(missing) if !missing.is_empty() => no_history(settings.shown_table(), missing),
-                // All columns are there, and the one that every table has is not.
+                // All columns exist, except the one that every table has.
                 Ok(_) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
                     Error::NotATable { table: settings.shown_table() }
                 }
@@ -284,7 +285,7 @@ pub(crate) async fn read_error(
     Error::Privilege { role, what: "read the history", message, advice }
 }
 
-/// The columns that a table lacks to be a history of ours, those of another type included.
+/// The columns that a table lacks to be a history of ours, including those of another type.
 async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     let sql = "SELECT attname::text, atttypid FROM pg_catalog.pg_attribute \
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
@@ -292,7 +293,8 @@ async fn missing_columns(client: &Client, relation: &str) -> Result<Vec<String>,
     Ok(lacking_columns(format::FIRST, &rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
 }
 
-/// What it means that a table lacks columns: it is somebody else's, or a history that was changed by hand.
+/// The error for a table that lacks columns: it belongs to something else, or is a history that was edited by
+/// hand.
 pub(crate) fn no_history(table: String, missing: Vec<String>) -> Error {
     if missing.len() * 2 < format::columns(format::FIRST).count() {
         Error::DamagedTable { table, missing }
@@ -301,7 +303,7 @@ pub(crate) fn no_history(table: String, missing: Vec<String>) -> Error {
     }
 }
 
-/// The columns of a format that a table with the given ones, and their types, lacks.
+/// The columns of a format that a table with the given columns and types lacks.
 pub(crate) fn lacking_columns(format: i32, has: &HashMap<&str, u32>) -> Vec<String> {
     let lacks = |(name, kind): (&str, &str)| match has.get(name) {
         None => Some(name.to_owned()),
@@ -311,12 +313,12 @@ pub(crate) fn lacking_columns(format: i32, has: &HashMap<&str, u32>) -> Vec<Stri
     format::columns(format).filter_map(lacks).collect()
 }
 
-/// The columns of these names that a table with the given ones lacks.
+/// The columns with these names that a table with the given columns lacks.
 pub(crate) fn lacking_names(names: &[&str], has: &HashMap<&str, u32>) -> Vec<String> {
     names.iter().filter(|name| !has.contains_key(*name)).map(|name| (*name).to_owned()).collect()
 }
 
-/// The role's name, for messages; a question mark where even that can't be asked.
+/// The role's name, for messages; a question mark if the query fails.
 pub(crate) async fn current_user(client: &Client) -> String {
     let row = client.query_typed_one("SELECT current_user::text", &[]).await;
     row.map_or_else(|_| "?".to_owned(), |row| row.get(0))

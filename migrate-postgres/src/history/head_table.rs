@@ -1,11 +1,12 @@
-//! The head table, beside the history: one row for each set, which tells a boot with nothing to do all that it has to know.
+//! The head table, beside the history: one row for each set, with all that a boot with nothing to do has to
+//! know.
 //!
-//! The history tells the same, but a look at the end of a table of many columns and rows takes the server longer to plan
-//! than this one takes in all. The row is written at the end of a run, in the transaction of its last step, and emptied in
-//! that of its first one: in between the history itself is looked at. It goes with the history's table (`history`), with the
-//! schema that this is in (`schema_name`) and with its last row (the foreign key, and a look at that row, since no foreign key
-//! holds under `session_replication_role = replica`), so that whoever drops, restores, moves or deletes any of them by hand is
-//! believed.
+//! The history says the same, but the server takes longer to plan a query on a table of many columns and rows
+//! than to answer this one. The row is written at the end of a run, in the transaction of its last step, and
+//! emptied in the transaction of its first step: in between, the history itself is read. The row is tied to
+//! the history's table (`history`), to its schema (`schema_name`) and to its last row (the foreign key, and a
+//! query for that row, since no foreign key holds under `session_replication_role = replica`), so that
+//! dropping, restoring, moving or deleting any of them by hand takes effect.
 
 use crate::history::format;
 use crate::history::table::{OPEN, Relation};
@@ -16,23 +17,24 @@ use migrate_core::{Digest, Set, Version};
 use tokio_postgres::error::{ErrorPosition, SqlState};
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// How many migrations of newer releases are told of: an older one that knows the one before these boots with one query.
+/// The number of newer releases' migrations to list: an older release that knows the migration before these
+/// boots with one query.
 const LAST: usize = 8;
 
-/// Between the fields of a line.
+/// The separator of the fields of a line.
 const FIELD: char = '\u{1f}';
 
-/// Between lines.
+/// The separator of lines.
 const LINE: char = '\u{1e}';
 
 /// The columns of a head table.
 pub(crate) const COLUMNS: [&str; 5] = ["set_name", "history", "schema_name", "seq", "head"];
 
-/// What a head table says of itself.
+/// The comment of a head table.
 const COMMENT: &str = "Where the migrations of each set stand, by migrate-postgres: what is looked at first at a boot. Can be \
                        made again from the history.";
 
-/// The longest name of a table, in bytes; what is longer the server cuts off.
+/// The longest name of a table, in bytes; the server truncates longer ones.
 const LONGEST_NAME: usize = 63;
 
 /// The head table's name.
@@ -40,14 +42,14 @@ pub(crate) fn name(history: &str) -> String {
     beside_named(history, "_head")
 }
 
-/// The name of a table beside a history, which has this ending.
+/// The name of a table beside a history, with the given ending.
 pub(crate) fn beside_named(history: &str, ending: &str) -> String {
     let end =
         (0..=history.len().min(LONGEST_NAME - ending.len())).rev().find(|end| history.is_char_boundary(*end));
     format!("{}{ending}", &history[..end.unwrap_or_default()])
 }
 
-/// The tables that a role needs rights on: the history, and the head table where there is one.
+/// The tables that a role needs privileges on: the history, and the head table if it exists.
 pub(crate) fn beside(history: &str, has_head: bool) -> Vec<String> {
     std::iter::once(history.to_owned()).chain(has_head.then(|| name(history))).collect()
 }
@@ -55,22 +57,22 @@ pub(crate) fn beside(history: &str, has_head: bool) -> Vec<String> {
 /// The head table of a history, as SQL text.
 #[derive(Clone, Debug)]
 pub(crate) struct HeadTable {
-    /// The schema of both.
+    /// The schema of both tables.
     schema: String,
-    /// With its schema.
+    /// The history's table with its schema.
     history: String,
-    /// With its schema.
+    /// The head table with its schema.
     table: String,
 }
 
 impl HeadTable {
-    /// The one beside a history.
+    /// The head table beside a history.
     pub(crate) fn new(schema: &str, history: &str) -> HeadTable {
         let qualified = |table: &str| format!("{}.{}", quote_ident(schema), quote_ident(table));
         HeadTable { schema: schema.to_owned(), history: qualified(history), table: qualified(&name(history)) }
     }
 
-    /// Makes the table.
+    /// Creates the table.
     pub(crate) fn create(&self) -> [String; 2] {
         let HeadTable { table, history, .. } = self;
         [
@@ -83,7 +85,7 @@ impl HeadTable {
         ]
     }
 
-    /// Makes it, again where the history is a new one.
+    /// Creates the table, replacing one that belongs to an earlier history.
     pub(crate) fn create_anew(&self) -> Vec<String> {
         let drop = format!("DROP TABLE IF EXISTS {}", self.table);
         std::iter::once(drop).chain(self.create()).collect()
@@ -94,12 +96,12 @@ impl HeadTable {
         format!("UPDATE {} SET head = '' WHERE set_name = {} AND head <> ''", self.table, quote_literal(set))
     }
 
-    /// Deletes a set's row: the history itself is looked at from then on.
+    /// Deletes a set's row: from then on the history itself is read.
     pub(crate) fn forget(&self, set: &str) -> String {
         format!("DELETE FROM {} WHERE set_name = {}", self.table, quote_literal(set))
     }
 
-    /// Writes a set's row anew, from the history. It stays empty while a migration is interrupted.
+    /// Rewrites a set's row from the history. It stays empty while a migration is interrupted.
     pub(crate) fn write(&self, set: &str) -> String {
         let HeadTable { schema, history, table } = self;
         let set = quote_literal(set);
@@ -123,26 +125,26 @@ impl HeadTable {
     }
 }
 
-/// What the head table tells.
+/// The answer of the head table.
 pub(crate) enum CachedHead {
     /// There is no history.
     NoHistory,
-    /// A run is under way, or was not finished.
+    /// A run is in progress, or was not finished.
     Underway,
     /// The history's end.
     HistoryHead(HistoryHead),
-    /// The digest at the history's end, which the set knows nothing of, as of none before it.
+    /// The digest at the history's end, if the set knows neither it nor any before it.
     Beyond(Digest),
-    /// Nothing: the history itself has to be looked at.
+    /// No answer: the history itself has to be read.
     Nothing,
 }
 
-/// Asks the head table: one simple query, which the server parses, plans and runs in little more than the time of any query,
-/// and which a transaction pooler mixes up with nothing.
+/// Queries the head table with one simple query. The server parses, plans and runs it in little more than the
+/// time of any query, and it is safe behind a transaction pooler.
 ///
 /// # Errors
 ///
-/// When the connection fails.
+/// If the connection fails.
 pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Result<CachedHead, Error> {
     let (query, first_look_ends) = query(relation, set.name());
     let answers = match simple_query(client, &query).await {
@@ -160,8 +162,8 @@ pub(crate) async fn ask(client: &Client, relation: &Relation, set: &Set) -> Resu
     })
 }
 
-/// The query, and how many characters of it stand for the history: an error there says that there is none. The server
-/// resolves a WITH clause first, and then leaves it out.
+/// The query, and the number of its leading characters that name the history: an error there means that there
+/// is no history. The server resolves a WITH clause first, and then omits it.
 fn query(relation: &Relation, set: &str) -> (String, usize) {
     let history = format!("{}::pg_catalog.regclass", quote_literal(&relation.sql));
     let with = format!("WITH h AS (SELECT {history})");
@@ -189,11 +191,11 @@ fn explain(error: Error, first_look_ends: usize) -> Result<CachedHead, Error> {
     })
 }
 
-/// The history's end, where the lines say where the set stands.
+/// The history's end, if the lines say how far the set is applied.
 fn read(head: &str, set: &Set) -> Option<CachedHead> {
     let mut lines = head.split(LINE);
     let digest = Line::read(lines.next()?)?.digest;
-    // All that a boot with nothing to do needs.
+    // This is all that a boot with nothing to do needs.
     if set.digests().position(&digest).is_some() {
         return Some(CachedHead::HistoryHead(HistoryHead { digest, since: None, interrupted: None }));
     }
@@ -221,7 +223,7 @@ impl Line<'_> {
         Some(Line { digest: digest.parse().ok()?, action, version, name })
     }
 
-    /// The migration, where the row says that it was applied, or that another text of it was accepted.
+    /// The migration, if the row says that it was applied, or that another text of it was accepted.
     fn newer(&self, set: &Set) -> Option<AppliedRef> {
         let applies = matches!(self.action, "apply" | "mark" | "accept");
         applies.then(|| AppliedRef {

@@ -1,4 +1,4 @@
-//! Reading the rows that count.
+//! Loading the history's live rows.
 
 use crate::error::Error;
 use crate::history::foreign::read_beside;
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-/// Loads a set's state, and another tool's history where that is to be adopted.
+/// Loads a set's state, and another tool's history if that is to be adopted.
 pub(crate) async fn load_all(
     client: &Client,
     session_info: &SessionInfo,
@@ -32,7 +32,7 @@ pub(crate) async fn load_all(
     add_foreign(client, session_info, settings, set, loaded.state, loaded.is_used).await
 }
 
-/// Adds what other histories say, where this one is not [used](Loaded::is_used).
+/// Adds the findings of other histories, if this one is not [used](Loaded::is_used).
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub(crate) async fn add_foreign(
     Ok(state)
 }
 
-/// Whether there is anything else that may have the set's migrations.
+/// True if another table may contain the set's migrations.
 fn may_be_in_other_schema(session_info: &SessionInfo, settings: &RunSettings) -> bool {
     #[cfg(feature = "histories")]
     if settings.adopting.is_some() {
@@ -68,7 +68,7 @@ fn may_be_in_other_schema(session_info: &SessionInfo, settings: &RunSettings) ->
     !session_info.beside.is_empty()
 }
 
-/// Whether anything was ever applied, also if all of it was reverted: then what others have applied is past.
+/// True if a migration was ever applied, even if all were reverted: then other histories no longer matter.
 async fn is_used(
     client: &Client,
     session_info: &SessionInfo,
@@ -83,31 +83,31 @@ async fn is_used(
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// The rows that count, before their texts are read.
+/// The live rows, before their texts are read.
 pub(crate) struct LiveRows {
     state: HistoryState,
-    /// The numbers of the rows of what is applied.
+    /// The row numbers of the applied migrations.
     numbers: Vec<i64>,
-    /// The digest in the last row, where rows are gone from before it.
+    /// The digest in the last row, if earlier rows are missing.
     end: Option<Vec<u8>>,
 }
 
-/// What the rows of a set and the texts beside them say.
+/// The rows of a set, with the texts stored beside them.
 pub(crate) struct Loaded {
     pub(crate) state: HistoryState,
     pub(crate) stored: StoredScripts,
-    /// Whether anything was ever applied, also if all of it was reverted.
+    /// True if a migration was ever applied, even if all were reverted.
     pub(crate) is_used: bool,
 }
 
-/// Stored scripts, by the numbers of their rows.
+/// Stored scripts, by row number.
 pub(crate) type StoredScripts = BTreeMap<i64, Kept>;
 
 impl LiveRows {
-    /// Those of a database without a history.
+    /// The rows of a database without a history.
     pub(crate) const NONE: LiveRows = LiveRows { state: HistoryState::EMPTY, numbers: Vec::new(), end: None };
 
-    /// Reads them, in one round trip.
+    /// Reads the rows in one round trip.
     pub(crate) async fn read(
         client: &Client,
         session_info: &SessionInfo,
@@ -140,13 +140,13 @@ impl LiveRows {
         Ok(read)
     }
 
-    /// What they say, as far as that is known yet.
+    /// The state according to the rows, as far as it is known yet.
     pub(crate) fn state(&self) -> &HistoryState {
         &self.state
     }
 
-    /// Reads the texts that the set does not have, those of `more` rows, which rows are gone, and whether any was ever of something
-    /// applied: in one round trip, or none.
+    /// Reads the texts that the set lacks, those of `more` rows, the gaps between rows, and whether a
+    /// migration was ever applied: in one round trip, or none.
     pub(crate) async fn complete(
         mut self,
         client: &Client,
@@ -174,7 +174,7 @@ impl LiveRows {
         Ok(Loaded { state: self.state, stored, is_used })
     }
 
-    /// The rows of applied migrations that the set does not have as they were applied, or can't revert.
+    /// The rows of applied migrations that differ from those of the set, or that the set can't revert.
     fn differing(&self, set: &Set) -> impl Iterator<Item = i64> {
         let differs = move |applied: &Applied| {
             set.find(&applied.version).is_none_or(|m| m.checksum() != applied.checksum || m.down().is_none())
@@ -183,14 +183,14 @@ impl LiveRows {
         rows.filter(move |(_, applied)| differs(applied)).map(|(number, _)| *number)
     }
 
-    /// The row of an interrupted migration that the set does not have as it was begun.
+    /// The row of an interrupted migration that differs from the one in the set.
     fn begun(&self, set: &Set) -> Option<i64> {
         let interrupted = self.state.interrupted.as_ref()?;
         let migration = set.find(&interrupted.version)?;
         (migration.checksum() != interrupted.checksum).then_some(interrupted.row)
     }
 
-    /// The rows that are gone from before the last one: the first and the last number of each gap.
+    /// The gaps of missing rows before the last one: the first and the last number of each.
     async fn gaps(
         &self,
         client: &Client,
@@ -205,12 +205,12 @@ impl LiveRows {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Notes which rows are gone from the middle of the history, and whether what they said counts: then what is left does not
-    /// make what the history's end says is applied.
+    /// Records which rows are missing from the middle of the history, and whether they matter: if they do,
+    /// the remaining rows don't add up to the digest at the history's end.
     fn note_gaps(&mut self, session_info: &SessionInfo, set: &Set, rows: Vec<(i64, i64)>) {
         let Some(end) = self.end.take() else { return };
         let (table, state) = (session_info.table.shown(), &mut self.state);
-        // What a migration that is under way has taken the place of is in the digest until it ends.
+        // The migrations that a migration in progress replaces are part of the digest until it ends.
         let end = <[u8; 32]>::try_from(end.as_slice()).ok().map(Digest::from_bytes);
         match end.filter(|end| state.interrupted.is_none() && *end != state.digest()) {
             Some(end) => {
@@ -223,7 +223,7 @@ impl LiveRows {
     }
 }
 
-/// The texts of rows.
+/// Reads the texts of rows.
 async fn stored(
     client: &Client,
     session_info: &SessionInfo,
@@ -245,7 +245,7 @@ async fn stored(
     rows.iter().map(read).collect()
 }
 
-/// The statements that let the rows of a history count as they are.
+/// The statements that make the rows of a history count as they are.
 fn remedy(session_info: &SessionInfo, set: &Set, state: &HistoryState) -> String {
     let (table, name) = (session_info.table.qualified(), quote_literal(set.name()));
     format!(
@@ -256,7 +256,8 @@ fn remedy(session_info: &SessionInfo, set: &Set, state: &HistoryState) -> String
     )
 }
 
-/// Reads a row: an interrupted migration into `state`, an applied one to be returned with the row's number.
+/// Reads a row: an interrupted migration is stored in `state`, an applied one is returned with the row's
+/// number.
 fn read_row(
     set: &Set,
     row: HistoryRow<'_>,
@@ -275,7 +276,7 @@ fn read_row(
         let done = usize::try_from(checkpoint)
             .map_err(|_| row.damaged(format!("it is {outcome} with {checkpoint} statements done")))?;
         let interrupted = Interrupted::new(version, name, checksum, done).in_row(row.number());
-        // Whoever moves the checkpoint vouches for it: the statement there is not in doubt.
+        // A person who moves the checkpoint vouches for it: the statement there is not in doubt.
         let is_sure = outcome == "failed" || action == "rewind";
         let interrupted = if is_sure { interrupted.failed() } else { interrupted };
         let is_reverted = action == "revert" || action == "rewind" && !live;
@@ -296,11 +297,12 @@ fn read_row(
     Ok(Some((row.number(), if is_marked { applied.as_marked() } else { applied })))
 }
 
-/// Compares the history's end, as its last row and the head table tell it, with what its rows say is applied.
+/// Compares the history's end, according to its last row and the head table, with the migrations that its
+/// rows record as applied.
 ///
 /// # Errors
 ///
-/// [`Error::WrongDigest`] where they differ.
+/// [`Error::WrongDigest`] if they differ.
 pub(crate) async fn check_end(
     client: &Client,
     session_info: &SessionInfo,

@@ -1,15 +1,17 @@
-//! Tables that several sessions may make at once.
+//! The creation of tables that several sessions may create at once.
 
 use crate::connection::protect::no_timeouts;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// How often a table is made anew that somebody else was making: its schema, its type and its index can each be in the way.
+/// The number of attempts to create a table that another session is creating: its schema, its type and its
+/// index can each conflict.
 const ATTEMPTS: usize = 4;
 
-/// Whether an error of the statements that make a table says that somebody else has made it meanwhile, or its schema.
+/// True if an error of the statements that create a table means that another session has created it, or its
+/// schema, meanwhile.
 pub(crate) fn is_made_meanwhile(error: &tokio_postgres::Error) -> bool {
-    // Which of them it is depends on how far the other one was.
+    // The error depends on the progress of the other session.
     let made = [
         SqlState::DUPLICATE_SCHEMA,
         SqlState::DUPLICATE_TABLE,
@@ -19,8 +21,8 @@ pub(crate) fn is_made_meanwhile(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| made.contains(code))
 }
 
-/// Runs statements that make what is not there yet. `IF NOT EXISTS` races with itself: of two that make a table at once, one
-/// is told that it exists. Asked again, the server sees it.
+/// Runs statements that create missing tables. `IF NOT EXISTS` is subject to a race: of two sessions that
+/// create a table at once, one gets the error that it exists. On the next attempt the server sees it.
 pub(crate) async fn make(client: &Client, statements: &str) -> Result<(), tokio_postgres::Error> {
     let statements = &format!("{}; {statements}", no_timeouts());
     let mut made = client.batch_execute(statements).await;

@@ -1,11 +1,11 @@
-//! A row as it is read back: anybody may have changed it.
+//! A row of the history. It is not trusted: it may have been edited.
 
 use crate::error::Error;
 use migrate_core::Set;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
-/// A row of a set's history. What is not what this library wrote is an error, never a panic.
+/// A row of a set's history. A value that this library did not write is an error, never a panic.
 #[derive(Clone, Copy)]
 pub(super) struct HistoryRow<'r> {
     table: &'r str,
@@ -15,7 +15,7 @@ pub(super) struct HistoryRow<'r> {
 }
 
 impl<'r> HistoryRow<'r> {
-    /// A row whose number is in the column `number`, of a table as messages show it.
+    /// Wraps a row whose number is in the column `number`, of a table named as in messages.
     pub(super) fn new(
         table: &'r str,
         set: &'r Set,
@@ -26,7 +26,7 @@ impl<'r> HistoryRow<'r> {
         Ok(HistoryRow { number: unnumbered.get(number)?, ..unnumbered })
     }
 
-    /// Its number within its set.
+    /// The row's number within its set.
     pub(super) fn number(&self) -> i64 {
         self.number
     }
@@ -41,7 +41,7 @@ impl<'r> HistoryRow<'r> {
         })
     }
 
-    /// The row is not one that this library wrote.
+    /// The error for a row that this library did not write.
     pub(super) fn damaged(&self, problem: String) -> Error {
         Error::DamagedRow {
             table: self.table.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// What tells a run from others, in the history's rows.
+/// An id that distinguishes a run from others in the history's rows.
 pub(crate) fn run_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())

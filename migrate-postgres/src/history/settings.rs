@@ -1,4 +1,4 @@
-//! What a builder's calls amount to.
+//! The settings that a builder's calls result in.
 
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
@@ -12,39 +12,39 @@ use std::time::Duration;
 /// The settings of a migrator's runs.
 #[derive(Clone, Debug)]
 pub(crate) struct RunSettings {
-    /// How a run waits and what it puts up with.
+    /// The waits of a run, and its policies.
     pub(crate) engine: Settings,
-    /// The schema of the history's table; the first of the search path when not given.
+    /// The schema of the history's table; by default the first of the search path.
     pub(crate) history_schema: Option<Cow<'static, str>>,
     /// The name of the history's table.
     pub(crate) history_table: Cow<'static, str>,
-    /// Whether what another tool's table lists is taken for another set's.
+    /// True if another tool's table is assumed to list another set's migrations.
     pub(crate) ignores_foreign: bool,
-    /// How the lock is held; by what the target allows when not given.
+    /// The kind of lock; by default the one that the target allows.
     pub(crate) lock: Option<LockKind>,
-    /// How long a statement of a migration waits for a lock on a table; zero is for ever.
+    /// The longest wait of a migration's statement for a lock on a table; zero is forever.
     pub(crate) lock_timeout: Duration,
-    /// How long a statement of a migration may take; zero is for ever.
+    /// The longest duration of a migration's statement; zero is forever.
     pub(crate) statement_timeout: Duration,
-    /// What is asked behind statements, where migrations are replayed.
+    /// The query to run after statements when migrations are replayed.
     pub(crate) inspect: Option<Inspect>,
-    /// What tells the run from others, where that is not left to the run.
+    /// The id of the run, if the run does not choose it.
     pub(crate) run: Option<String>,
-    /// What is migrating: a program's name and version.
+    /// The migrating program's name and version.
     pub(crate) program: Cow<'static, str>,
-    /// Whether the spans of statements have their text.
+    /// True if the spans of statements include their text.
     #[cfg(feature = "tracing")]
     pub(crate) traces_text: bool,
-    /// Where the database is dumped before anything is applied.
+    /// The destination of the dump that is made before anything is applied.
     #[cfg(feature = "operate")]
     pub(crate) backups: Option<crate::settings::Backups>,
-    /// Whether what the schema is after a run is kept.
+    /// True if the schema is stored after a run.
     #[cfg(feature = "catalog")]
     pub(crate) keeps_schema: bool,
-    /// Which other tool's history is adopted, where there is none of ours.
+    /// The other tool's history to adopt, if there is none of ours.
     #[cfg(feature = "histories")]
     pub(crate) adopting: Option<crate::history::foreign::Adopting>,
-    /// Which other tool's table is the history; its name and schema are those of the history.
+    /// The other tool's table that is the history; its name and schema are those of the history.
     #[cfg(feature = "histories")]
     pub(crate) keeping: Option<crate::history::foreign::ForeignTable>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct RunSettings {
 impl RunSettings {
     pub(crate) const DEFAULT: RunSettings = RunSettings::of_set(SetSettings::DEFAULT);
 
-    /// The settings that are given with a set, and the defaults of the others.
+    /// The settings given with a set, and the defaults of the others.
     pub(crate) const fn of_set(chosen: SetSettings) -> RunSettings {
         let SetSettings { allow_out_of_order, allow_ahead, allow_missing, .. } = chosen;
         RunSettings {
@@ -91,7 +91,7 @@ impl RunSettings {
         }
     }
 
-    /// The history's table, where its schema is given.
+    /// The history's table, if its schema is given.
     pub(crate) fn table(&self) -> Option<HistoryTable> {
         self.history_schema.as_ref().map(|schema| self.table_in(schema))
     }
@@ -101,13 +101,13 @@ impl RunSettings {
         Relation::new(self.history_schema.as_deref(), &self.history_table)
     }
 
-    /// The table of checkpoints beside it, in the same way, as SQL.
+    /// The checkpoint table beside it, in the same way, as SQL.
     #[cfg(feature = "histories")]
     pub(crate) fn checkpoint_relation(&self) -> String {
         Relation::new(self.history_schema.as_deref(), &checkpoint_table::name(&self.history_table)).sql
     }
 
-    /// The history's table for messages: with its schema where that is given.
+    /// The history's table for messages: with its schema if that is given.
     pub(crate) fn shown_table(&self) -> String {
         self.table().map_or_else(|| self.history_table.to_string(), |table| table.shown())
     }
@@ -117,7 +117,7 @@ impl RunSettings {
         HistoryTable::new(schema, &self.history_table).kept(self.keeps())
     }
 
-    /// How the history is written, where it is another tool's table.
+    /// The writer of the history, if it is another tool's table.
     pub(crate) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.keeping {

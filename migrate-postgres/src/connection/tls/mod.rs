@@ -1,4 +1,4 @@
-//! TLS for connections that a run opens itself, by libpq's parameters and with their meaning.
+//! TLS for the connections that a run opens itself, with libpq's parameters and their meaning.
 //!
 //! Facts: <https://www.postgresql.org/docs/current/libpq-ssl.html>,
 //! <https://www.postgresql.org/docs/current/libpq-connect.html>.
@@ -24,15 +24,15 @@ use tokio_postgres::config::SslMode;
 pub(crate) enum Mode {
     /// No TLS.
     Disable,
-    /// TLS where the server takes nothing else.
+    /// TLS only if the server accepts nothing else.
     Allow,
-    /// TLS where the server has it.
+    /// TLS if the server supports it.
     Prefer,
-    /// TLS, whoever the server is; with a root certificate like [`Mode::VerifyCa`].
+    /// TLS, without verifying the server; with a root certificate like [`Mode::VerifyCa`].
     Require,
-    /// TLS, with a certificate that an authority vouches for.
+    /// TLS, with a certificate signed by a trusted authority.
     VerifyCa,
-    /// The same, with the host's name in the certificate.
+    /// Like [`Mode::VerifyCa`], with the host's name in the certificate.
     VerifyFull,
 }
 
@@ -49,28 +49,28 @@ impl Mode {
     }
 }
 
-/// `sslrootcert`: who vouches for the server.
+/// `sslrootcert`: the trusted authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Roots {
-    /// `~/.postgresql/root.crt` where it is there; else, for modes that verify, what the system trusts. (libpq refuses these
-    /// without a file.)
+    /// `~/.postgresql/root.crt` if it exists; otherwise, for modes that verify, the system's trusted
+    /// certificates. (libpq refuses these modes without a file.)
     Default,
-    /// What the system trusts, or the file that `SSL_CERT_FILE` names.
+    /// The system's trusted certificates, or the file that `SSL_CERT_FILE` names.
     System,
     /// A file.
     File(PathBuf),
 }
 
-/// How TLS is done.
+/// The TLS options of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {
     pub(crate) mode: Mode,
     pub(crate) roots: Roots,
-    /// `sslcert`; `~/.postgresql/postgresql.crt` where it is there.
+    /// `sslcert`; by default `~/.postgresql/postgresql.crt` if it exists.
     pub(crate) certificate: Option<PathBuf>,
-    /// `sslkey`; `~/.postgresql/postgresql.key`.
+    /// `sslkey`; by default `~/.postgresql/postgresql.key`.
     pub(crate) key: Option<PathBuf>,
-    /// `sslcrl`; `~/.postgresql/root.crl` where it is there.
+    /// `sslcrl`; by default `~/.postgresql/root.crl` if it exists.
     pub(crate) revoked: Option<PathBuf>,
     /// `sslcertmode=disable`.
     pub(crate) sends_no_certificate: bool,
@@ -80,7 +80,7 @@ pub(crate) struct TlsOptions {
     pub(crate) max_version: Version,
 }
 
-/// A version of TLS's.
+/// A TLS version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     Tls12,
@@ -88,7 +88,7 @@ pub(crate) enum Version {
 }
 
 impl TlsOptions {
-    /// What a configuration says of TLS by itself.
+    /// The TLS options in a configuration itself.
     pub(crate) fn of(config: &Config) -> TlsOptions {
         let mode = match config.get_ssl_mode() {
             SslMode::Disable => Mode::Disable,
@@ -109,7 +109,7 @@ impl TlsOptions {
     }
 
     #[cfg(feature = "operate")]
-    /// The variables that tell libpq the same.
+    /// The environment variables that pass the same options to libpq.
     pub(crate) fn variables(&self, config: &Config) -> Vec<(&'static str, String)> {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let roots = match &self.roots {
@@ -142,14 +142,14 @@ impl TlsOptions {
 }
 
 #[cfg(any(feature = "operate", feature = "rustls"))]
-/// A file of libpq's in the home of whoever runs this, where it is there.
+/// A file of libpq in the home directory of the current user, if it exists.
 fn in_home(name: &str) -> Option<PathBuf> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty())?;
     Some(PathBuf::from(home).join(".postgresql").join(name)).filter(|path| path.is_file())
 }
 
 #[cfg(feature = "operate")]
-/// What the system trusts, for libpq: a file that older releases of it can read, too.
+/// The system's trusted certificates for libpq: a file, which its older releases can read too.
 fn system_roots() -> String {
     let named = std::env::var("SSL_CERT_FILE").ok().filter(|file| !file.is_empty());
     let usual =

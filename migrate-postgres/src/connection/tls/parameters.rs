@@ -1,11 +1,12 @@
-//! libpq's parameters for TLS, which `tokio_postgres` does not know: taken out of a connection string before it reads that.
+//! libpq's TLS parameters, which `tokio_postgres` does not know: removed from a connection string before it
+//! is parsed.
 
 use super::{Mode, Roots, TlsOptions, Version};
 use std::path::PathBuf;
 use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 
-/// The parameters, and the variables that they come from.
+/// The parameters, and the environment variables that set them.
 pub(crate) const VARIABLES: [(&str, &str); 14] = [
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
@@ -23,12 +24,12 @@ pub(crate) const VARIABLES: [(&str, &str); 14] = [
     ("gssencmode", "PGGSSENCMODE"),
 ];
 
-/// Parameters with their values, the first one of a name being the one that counts.
+/// Parameters with their values. The first of a name counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsParameters(Vec<(&'static str, String)>);
 
 impl TlsParameters {
-    /// Takes the parameters out of a connection string: what is left, and they.
+    /// Removes the parameters from a connection string. Returns the rest and the parameters.
     pub(crate) fn take_from(text: &str) -> (String, TlsParameters) {
         let mut parameters = TlsParameters::default();
         let left = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
@@ -39,7 +40,7 @@ impl TlsParameters {
         (left, parameters)
     }
 
-    /// Adds a parameter, unless it is there; whether it is one of TLS.
+    /// Adds a parameter, unless it is set already. Returns true if it is a TLS parameter.
     pub(crate) fn add(&mut self, name: &str, value: &str) -> bool {
         let Some((name, _)) = VARIABLES.iter().find(|(known, _)| *known == name) else { return false };
         if self.get(name).is_none() {
@@ -65,7 +66,8 @@ impl TlsParameters {
         format!("{}{mark}{}", &url[..query], others.join("&"))
     }
 
-    /// `name = 'value'` pairs with blanks between; what is not of that form is left as it is.
+    /// Removes the parameters from `name = 'value'` pairs separated by blanks. Text of any other form is left
+    /// unchanged.
     fn take_from_pairs(&mut self, text: &str) -> String {
         let (mut left, mut rest) = (String::new(), text);
         while let Some((pair, name, value, after)) = next_pair(rest) {
@@ -79,11 +81,11 @@ impl TlsParameters {
         left.trim().to_owned()
     }
 
-    /// Says how TLS is done, and tells `config` as much of it as it can keep.
+    /// Returns the TLS options, and stores in `config` those that it can hold.
     ///
     /// # Errors
     ///
-    /// What is not supported, by name, or has no such value.
+    /// If a parameter is not supported, which the error names, or has an invalid value.
     pub(crate) fn options(&self, config: &mut Config) -> Result<TlsOptions, TlsProblem> {
         self.refuse_unsupported()?;
         let path = |name: &str| self.get(name).map(PathBuf::from);
@@ -170,7 +172,7 @@ impl TlsParameters {
     }
 }
 
-/// A parameter that can't be kept; the value, which may be a secret, is not repeated.
+/// A parameter that can't be used. The value, which may be a secret, is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", migrate_core::clean!("{parameter} can't be used as it is: {why}"))]
 pub(crate) struct TlsProblem {
@@ -186,7 +188,7 @@ fn mode(value: &str) -> Result<Mode, TlsProblem> {
     })
 }
 
-/// A piece of a URL without its percent-encoding.
+/// Percent-decodes part of a URL.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -203,7 +205,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The next pair of a list: all of its text, its name and value, and what follows.
+/// The next pair of a list: its full text, its name, its value, and the rest of the list.
 fn next_pair(text: &str) -> Option<(&str, &str, String, &str)> {
     let start = text.trim_start();
     let (name, after) = start.split_once('=')?;

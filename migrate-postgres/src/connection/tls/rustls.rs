@@ -14,9 +14,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslNegotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The connector for some options.
+/// Returns the connector for the given options.
 pub(crate) fn connector(options: &TlsOptions, config: &Config) -> Result<MakeRustlsConnect, Error> {
-    // Named, because a process may hold several providers, and then none is the default.
+    // The provider is named, because a process may hold several, and then none is the default.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions: Vec<&SupportedProtocolVersion> =
         [(Version::Tls12, &rustls::version::TLS12), (Version::Tls13, &rustls::version::TLS13)]
@@ -50,7 +50,7 @@ fn problem(problem: impl Into<String>) -> Error {
     Error::Tls { problem: problem.into() }
 }
 
-/// What the server's certificate is checked with; none where any certificate will do.
+/// The chain that the server's certificate is verified against; none if any certificate is accepted.
 fn chain(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Option<Chain>, Error> {
     let Some(anchors) = anchors(options)? else { return Ok(None) };
     let mut roots = RootCertStore::empty();
@@ -70,11 +70,11 @@ fn chain(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Option<
     Ok(Some(Chain { verifier, anchors }))
 }
 
-/// The certificates that vouch for others; none where a mode asks for none.
+/// The trusted certificates; none if the mode needs none.
 fn anchors(options: &TlsOptions) -> Result<Option<Vec<CertificateDer<'static>>>, Error> {
     let file = match (&options.roots, options.mode) {
         (_, Mode::Disable | Mode::Allow | Mode::Prefer) => return Ok(None),
-        // As for libpq, which takes a file that is not there for none.
+        // Like libpq, which treats a missing file as none.
         (Roots::File(file), Mode::Require) if !file.exists() => return Ok(None),
         (Roots::File(file), _) => Some(file.clone()),
         (Roots::Default, _) => in_home("root.crt"),
@@ -109,7 +109,8 @@ fn client_certificate(
     Ok(Some((read_all(&certificate, "sslcert")?, private)))
 }
 
-/// libpq takes no key that others may read: group and world have no rights, or root owns it and the group may read.
+/// libpq accepts no key that others can read: group and world have no permissions, or root owns the file and
+/// the group may read it.
 #[cfg(unix)]
 fn check_private(key: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;

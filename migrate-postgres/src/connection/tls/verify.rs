@@ -1,4 +1,4 @@
-//! Checking a server's certificate as libpq's modes do, which is not as browsers do.
+//! Verification of a server's certificate by libpq's modes, which differ from a browser's rules.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -8,17 +8,17 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::Arc;
 
-/// A verifier for one of the modes.
+/// A certificate verifier for one of the modes.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// What the certificate is checked with; none where any will do.
+    /// The chain that the certificate is verified against; none if any certificate is accepted.
     pub(super) chain: Option<Chain>,
-    /// Whether it has to be the host's.
+    /// True if the certificate has to match the host.
     pub(super) checks_host: bool,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// Who vouches for a certificate.
+/// A verifier and the trusted certificates it is built from.
 #[derive(Debug)]
 pub(super) struct Chain {
     pub(super) verifier: Arc<WebPkiServerVerifier>,
@@ -26,8 +26,8 @@ pub(super) struct Chain {
 }
 
 impl Verifier {
-    /// The host's name is in the certificate: among its alternative names, or, where it has none, as its common name. The
-    /// second is past elsewhere, and libpq's rule.
+    /// Checks that the host's name is in the certificate: among its alternative names, or, if it has none, as
+    /// its common name. The second is obsolete elsewhere, but is libpq's rule.
     fn check_host(end: &CertificateDer<'_>, host: &ServerName<'_>) -> Result<(), Error> {
         let certificate = ParsedCertificate::try_from(end)?;
         let error = match verify_server_name(&certificate, host) {
@@ -61,12 +61,12 @@ impl ServerCertVerifier for Verifier {
         };
         match verifier.verify_server_cert(end, intermediates, host, ocsp, now) {
             Ok(verified) => return Ok(verified),
-            // The name comes after the chain.
+            // The name is checked after the chain.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {}
-            // A self-signed certificate of an authority's form, which `openssl req -x509` makes: where it is trusted itself, it
-            // vouches for itself. Its dates were looked at before its form.
+            // A self-signed certificate in the form of an authority, as `openssl req -x509` makes it: if it
+            // is itself trusted, it is valid. Its dates were checked before its form.
             Err(error) if is_authority(&error) && anchors.iter().any(|anchor| anchor == end) => {}
             Err(error) => return Err(error),
         }
@@ -83,7 +83,7 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.chain {
-            // Whoever it is: the signature of a stranger says nothing.
+            // Any server is accepted, so the signature of an unknown one proves nothing.
             None => Ok(HandshakeSignatureValid::assertion()),
             Some(_) => verify_tls12_signature(message, certificate, signed, &self.algorithms),
         }
@@ -106,12 +106,13 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused because it is an authority's; the error is one of a crate below.
+/// True if a certificate was refused because it is an authority's. The error type is internal to a
+/// dependency.
 fn is_authority(error: &Error) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
-/// Whether a common name is a host's; `*.` at its beginning stands for one label.
+/// True if a common name matches a host. A leading `*.` matches one label.
 fn matches(name: &str, host: &str) -> bool {
     let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
     match name.strip_prefix("*.") {
@@ -139,7 +140,7 @@ fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     String::from_utf8(name.to_vec()).ok().filter(|name| !name.contains('\0'))
 }
 
-/// The first element of DER: its tag, its content and what follows.
+/// The first DER element: its tag, its content and the rest.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&length, rest) = rest.split_first()?;

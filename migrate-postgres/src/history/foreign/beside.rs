@@ -1,5 +1,5 @@
-//! Histories beside ours: before a set's first row, whether another tool or a history of ours in another schema has its
-//! migrations applied already.
+//! Histories beside ours: before a set's first row, checks that no other tool and no history of ours in
+//! another schema has applied its migrations already.
 
 use super::find::{Candidate, names, question, recognize};
 use super::read;
@@ -19,13 +19,14 @@ use tokio_postgres::types::Type;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BesideTables(Vec<Candidate>);
 
-/// The tables with the comment of a history of ours, whatever they are called.
+/// The tables with the comment of a history of ours, under any name.
 const OURS: &str = "SELECT objoid FROM pg_catalog.pg_description \
                     WHERE classoid = 'pg_catalog.pg_class'::regclass AND objsubid = 0 \
                     AND description LIKE 'What was migrated, by migrate-postgres%'";
 
 impl BesideTables {
-    /// Asks for them, as a statement of a message. Where `condition` is false it costs nothing and is not answered.
+    /// The query for them, as a statement of a message. If `condition` is false, it costs nothing and returns
+    /// no answer.
     pub(crate) fn question(settings: &RunSettings, condition: &str) -> String {
         let mut names = if settings.ignores_foreign { Vec::new() } else { names() };
         names.push(&settings.history_table);
@@ -38,19 +39,20 @@ impl BesideTables {
         BesideTables(answers.next().iter().map(Candidate::read).collect())
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Looks whether a set of which our history has nothing was applied by another tool, or is in a history of ours in another
-/// schema. Returns what is worth saying.
+/// Checks that a set with no rows in our history was not applied by another tool, and is not in a history of
+/// ours in another schema. Returns notices to show.
 ///
 /// # Errors
 ///
-/// [`Error::ForeignHistory`] where another tool's table lists migrations of the set, [`Error::OtherSchema`] where our history
-/// of it is in another schema, and [`Error::Privilege`] where a table on the search path can't be read.
+/// [`Error::ForeignHistory`] if another tool's table lists migrations of the set, [`Error::OtherSchema`] if
+/// our history of it is in another schema, and [`Error::Privilege`] if a table on the search path can't be
+/// read.
 pub(crate) async fn read_beside(
     client: &Client,
     session_info: &SessionInfo,
@@ -69,15 +71,15 @@ pub(crate) async fn read_beside(
     Ok(notices)
 }
 
-/// Whether a table has the columns that a history of ours has had from the beginning.
+/// True if a table has the columns of our history's first format.
 fn is_ours(table: &Candidate) -> bool {
     table.has_all(
         ["set_name", "seq", "version", "name", "action", "outcome", "checksum", "digest"].into_iter(),
     )
 }
 
-/// Whether another tool's table can be about what a run would change. Where the history's schema is given, a schema for each
-/// tenant is likely, and another one's table says nothing of this one.
+/// True if another tool's table can concern the objects that a run would change. If the history's schema is
+/// given, one schema for each tenant is likely, and another tenant's table says nothing about this one.
 fn is_in_reach(table: &Candidate, session_info: &SessionInfo, settings: &RunSettings) -> bool {
     settings.history_schema.is_none()
         || table.on_path
@@ -117,7 +119,7 @@ async fn read_foreign(
     }
 }
 
-/// Another tool's table that may list the set's migrations can't be read.
+/// The error for an unreadable table of another tool that may list the set's migrations.
 fn unreadable(session_info: &SessionInfo, tool: Tool, shown: &str, table: &str) -> Error {
     let role = session_info.role().to_owned();
     let to = quote_if_needed(&role);
@@ -132,7 +134,7 @@ fn unreadable(session_info: &SessionInfo, tool: Tool, shown: &str, table: &str) 
     }
 }
 
-/// What is said of a history that lists nothing of a set.
+/// The notice about a history that lists no migration of the set.
 fn bystander(history: &ForeignHistory) -> Option<Notice> {
     let count = history.applied().count();
     (count > 0).then(|| {
@@ -143,8 +145,8 @@ fn bystander(history: &ForeignHistory) -> Option<Notice> {
     })
 }
 
-/// A table of ours where the search path does not look for the set's history. Only where it has migrations of the set: in a
-/// database of several applications each may have a set of the usual name.
+/// Reads a table of ours in a schema that is not searched for the set's history. It counts only if it has
+/// migrations of the set: in a database of several applications, each may have a set with the default name.
 async fn read_ours(
     client: &Client,
     session_info: &SessionInfo,

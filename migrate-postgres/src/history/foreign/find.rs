@@ -1,4 +1,4 @@
-//! Which other tools' histories are there.
+//! The search for other tools' histories in the database.
 
 #[cfg(feature = "histories")]
 use super::{Adopting, ToolTable, keep, read};
@@ -19,27 +19,27 @@ use migrate_core::history::foreign::Tool;
 use tokio_postgres::Client;
 use tokio_postgres::SimpleQueryRow;
 
-/// A table that has the name of a tool's history, or may be a history of ours.
+/// A table with the name of a tool's history, or one that may be a history of ours.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) schema: String,
     pub(super) table: String,
     columns: Vec<String>,
-    /// Whether the search path leads to it.
+    /// True if its name resolves to it through the search path.
     in_path: bool,
-    /// Whether `ar_internal_metadata`, which only Rails makes, is beside it.
+    /// True if `ar_internal_metadata`, which only Rails creates, is in the same schema.
     beside_rails: bool,
-    /// Whether its schema is one of the search path.
+    /// True if its schema is on the search path.
     pub(super) on_path: bool,
-    /// Whether the role may read it.
+    /// True if the role may read it.
     pub(super) is_readable: bool,
 }
 
-/// A tool's history that is there.
+/// A tool's history in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LocatedTable {
     pub(super) tool: Tool,
-    /// Empty where it is not known.
+    /// Its schema; empty if unknown.
     pub(super) schema: String,
     pub(super) table: String,
     in_path: bool,
@@ -52,13 +52,13 @@ impl LocatedTable {
         LocatedTable { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
     }
 
-    /// A table of which no more is known than its name for messages.
+    /// A table known only by its name for messages.
     #[cfg(feature = "histories")]
     pub(super) fn named(tool: Tool, shown: String) -> LocatedTable {
         LocatedTable { tool, schema: String::new(), table: shown, in_path: true }
     }
 
-    /// How the tool writes, where it can be kept.
+    /// The tool's writer, if its table can be kept.
     #[cfg(feature = "histories")]
     pub(super) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         keep::of(self.tool)
@@ -70,9 +70,10 @@ impl LocatedTable {
     }
 }
 
-/// Asks for tables of some names with their columns, wherever they are, and for those whose number a query gives.
+/// The query for tables with the given names in any schema, and for those whose OID a query returns, with
+/// their columns.
 ///
-/// `pg_table_is_visible` tells which one a name without a schema means.
+/// `pg_table_is_visible` tells which table a name without a schema refers to.
 pub(super) fn question(names: &[&str], or_oid_in: Option<&str>, condition: &str) -> String {
     let names: Vec<String> = names.iter().map(|name| quote_literal(name)).collect();
     let or_oid_in = or_oid_in.map_or_else(String::new, |query| format!(" UNION {query}"));
@@ -97,11 +98,11 @@ pub(super) fn names() -> Vec<&'static str> {
     Tool::ALL.into_iter().map(Tool::table).collect()
 }
 
-/// The history that is to be adopted, if it is there.
+/// Finds the history to adopt, if it exists.
 ///
 /// # Errors
 ///
-/// When there are several and none was named, or when the table of a name is not the tool's.
+/// If there are several and none was named, or if the named table is not the tool's.
 #[cfg(feature = "histories")]
 pub(crate) async fn find(
     client: &Client,
@@ -118,7 +119,7 @@ pub(crate) async fn find(
     }
 }
 
-/// All other tools' histories that are there.
+/// Finds all other tools' histories in the database.
 #[cfg(feature = "histories")]
 pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error> {
     let timeouts = SessionTimeouts::of(client).await;
@@ -130,7 +131,7 @@ pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error>
     Ok(histories)
 }
 
-/// The tables, with their schemas, in which other tools keep their histories and what belongs to these.
+/// The tables, with their schemas, in which other tools keep their histories and related data.
 #[cfg(feature = "catalog")]
 pub(crate) async fn tables(client: &Client) -> Result<Vec<(String, String)>, Error> {
     let there = all(client).await?;
@@ -139,7 +140,7 @@ pub(crate) async fn tables(client: &Client) -> Result<Vec<(String, String)>, Err
     Ok(there.iter().map(|there| (there.schema.clone(), there.table.clone())).chain(beside).collect())
 }
 
-/// The one that the search path leads to, or the only one at all.
+/// The history on the search path, or the only one.
 #[cfg(feature = "histories")]
 fn one(mut all: Vec<LocatedTable>) -> Result<Option<LocatedTable>, Error> {
     if all.iter().any(|there| there.in_path) {
@@ -159,7 +160,7 @@ async fn all(client: &Client) -> Result<Vec<LocatedTable>, Error> {
     Ok(candidates(client, &names()).await?.into_iter().filter_map(recognize).collect())
 }
 
-/// The table that was named.
+/// The named table.
 #[cfg(feature = "histories")]
 async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<LocatedTable>, Error> {
     let candidates = candidates(client, &[&wanted.table]).await?;
@@ -202,23 +203,23 @@ impl Candidate {
         }
     }
 
-    /// Whether it has all of these columns.
+    /// True if it has all of these columns.
     pub(super) fn has_all<'c>(&self, mut columns: impl Iterator<Item = &'c str>) -> bool {
         columns.all(|column| has(self, column))
     }
 }
 
-/// Whose history a table is, by its name and its columns.
+/// Recognizes the tool of a table by the table's name and columns.
 pub(super) fn recognize(candidate: Candidate) -> Option<LocatedTable> {
     let is_of = |tool: &Tool| {
         let others = match tool {
             Tool::Rails => candidate.beside_rails,
             Tool::Dbmate => !candidate.beside_rails && !has(&candidate, "dirty"),
-            // The name is a common one, and tern's table has nothing else.
+            // The name is common, and tern's table has no other column.
             Tool::Tern => candidate.columns == ["version"],
             _ => true,
         };
-        // Flyway before its version 5 called its table so.
+        // The table's name in Flyway before version 5.
         let is_older = *tool == Tool::Flyway && candidate.table == "schema_version";
         (tool.table() == candidate.table || is_older)
             && others
@@ -233,7 +234,7 @@ fn has(candidate: &Candidate, column: &str) -> bool {
     candidate.columns.iter().any(|name| name == column)
 }
 
-/// The columns that are read.
+/// The columns to read.
 fn columns(tool: Tool) -> &'static [&'static str] {
     match tool {
         Tool::Prisma => &[

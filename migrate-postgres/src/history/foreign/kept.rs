@@ -11,7 +11,7 @@ use migrate_core::history::{HistoryHead, HistoryState};
 use migrate_core::plan::Refused;
 use tokio_postgres::Client;
 
-/// Looks at the history: all its rows in one query and one round trip. None where there is no such table.
+/// Reads all rows of the history in one query and one round trip. None if the table does not exist.
 pub(crate) async fn probe(
     client: &Client,
     settings: &RunSettings,
@@ -27,7 +27,8 @@ pub(crate) async fn probe(
     };
     let mut head = history.head(set);
     if has_checkpoints {
-        // The boot asks as few queries as it can. One that a timeout has ended is asked again without them.
+        // The boot runs as few queries as possible. A query that a timeout ended is repeated without
+        // timeouts.
         let timeouts = SessionTimeouts { are_on: false };
         let interrupted =
             checkpoint_table::interrupted(client, timeouts, &settings.checkpoint_relation(), set).await?;

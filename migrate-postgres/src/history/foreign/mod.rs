@@ -1,4 +1,4 @@
-//! Other tools' histories in the database: which are there, what they say, and keeping one as the history.
+//! Other tools' histories in the database: finding them, reading them, and keeping one as the history.
 
 mod beside;
 mod find;
@@ -25,11 +25,11 @@ pub use table::{
     tern,
 };
 
-/// Which history is adopted.
+/// The history to adopt.
 #[cfg(feature = "histories")]
 #[derive(Clone, Debug)]
 pub(crate) enum Adopting {
-    /// Whichever is there.
+    /// Any that exists.
     Any,
     /// This one.
     From(ToolTable),

@@ -1,4 +1,5 @@
-//! Tables of other tools that a set's own scripts name: a fresh database gets them, empty, before the first script runs.
+//! Tables of other tools that a set's own scripts name: in a fresh database they are created, empty, before
+//! the first script runs.
 
 use crate::sql::quote::quote_ident;
 use migrate_core::Set;
@@ -6,7 +7,7 @@ use migrate_core::history::foreign::Tool;
 use migrate_core::sql::{TokenKind, tokens};
 use std::collections::BTreeSet;
 
-/// The columns of a tool's table, as the tool makes it.
+/// The columns of a tool's table, as the tool creates it.
 pub(super) fn definition(tool: Tool) -> &'static str {
     match tool {
         Tool::Prisma => {
@@ -39,8 +40,8 @@ pub(super) fn definition(tool: Tool) -> &'static str {
     }
 }
 
-/// Statements that make the tables that a set's up scripts name and don't make themselves, where they are not there: in
-/// the schema `public` where they are named in it, else in this one.
+/// Statements that create the missing tables that a set's up scripts name and don't create themselves: in the
+/// schema `public` if they are named in it, otherwise in `schema`.
 pub(crate) fn needed_tables(set: &Set, schema: &str) -> Vec<String> {
     let mut needed = BTreeSet::new();
     let mut made = BTreeSet::new();
@@ -74,7 +75,7 @@ fn tables() -> impl Iterator<Item = &'static str> {
     Tool::ALL.into_iter().map(Tool::table).collect::<BTreeSet<_>>().into_iter()
 }
 
-/// Whose table it is that a statement names.
+/// The tool whose table a statement names.
 fn tool_of(table: &str, statement: &str) -> Tool {
     match table {
         "schema_migrations" if statement.contains("dirty") => Tool::GolangMigrate,
@@ -83,20 +84,20 @@ fn tool_of(table: &str, statement: &str) -> Tool {
     }
 }
 
-/// What a statement has to do with a table.
+/// A mention of a table in a statement.
 enum Mention {
-    /// It makes it.
+    /// The statement creates it.
     Makes,
-    /// It names it.
+    /// The statement names it.
     Names { in_public: bool },
 }
 
-/// Whether a tool's table is called as columns are, too: tern's is `schema_version`.
+/// True if a tool's table has a name that columns have too: tern's is `schema_version`.
 fn is_common_word(table: &str) -> bool {
     table == Tool::Tern.table()
 }
 
-/// Whether a name behind these tokens is that of a table, not of a column.
+/// True if a name after these tokens is that of a table, not of a column.
 fn is_of_a_table(before: &[(TokenKind, &str)]) -> bool {
     let before = match before {
         [before @ .., _, (_, ".")] => before,
@@ -119,7 +120,7 @@ fn is_of_a_table(before: &[(TokenKind, &str)]) -> bool {
     before.last().is_some_and(|(_, word)| introduces.iter().any(|other| word.eq_ignore_ascii_case(other)))
 }
 
-/// What stands between a string's dollar quotes.
+/// The text between a string's dollar quotes.
 fn body(text: &str) -> &str {
     let tag = text[1..].find('$').map_or(0, |end| end + 2);
     text.get(tag..text.len().saturating_sub(tag)).unwrap_or_default()
@@ -136,7 +137,7 @@ fn mention(statement: &str, table: &str) -> Option<Mention> {
         TokenKind::QuotedIdentifier if text.trim_matches('"') == table => {
             is_certain || is_of_a_table(&words[..at])
         }
-        // The body of a function or block, which may name it in a string.
+        // The body of a function or block, which may name the table in a string.
         TokenKind::DollarString if is_certain => text.contains(table),
         TokenKind::DollarString => mention(body(text), table).is_some(),
         _ => false,

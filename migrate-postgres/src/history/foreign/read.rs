@@ -15,7 +15,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::FromSql;
 use tokio_postgres::{Client, Row};
 
-/// Reads a history: one unnamed statement.
+/// Reads a history with one unnamed statement.
 pub(super) async fn history(
     client: &Client,
     timeouts: SessionTimeouts,
@@ -39,15 +39,16 @@ pub(super) async fn history(
     Ok(history.witnessed(lock.into_iter().chain([unchanged]).collect()))
 }
 
-/// What is another value after any change of a table's rows: which there are, in which place, by which transaction.
+/// A value that changes with any change of a table's rows: which rows exist, at which place, and by which
+/// transaction.
 fn mark(table: &str) -> String {
     format!(
         "(SELECT pg_catalog.md5(pg_catalog.string_agg(r.ctid || ' ' || r.xmin, ',' ORDER BY r.ctid)) FROM {table} r)"
     )
 }
 
-/// Reads the history that is where the settings say, and whether there is a table of checkpoints beside it; none where no table is there, or it is in a schema further down the search path
-/// than the first.
+/// Reads the history in the place that the settings name, and checks for a checkpoint table beside it. None
+/// if the table does not exist, or is in a schema of the search path other than the first.
 #[cfg(feature = "histories")]
 pub(super) async fn by_path(
     client: &Client,
@@ -84,8 +85,9 @@ fn failed(there: &LocatedTable, error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// The columns in the order of the fields of the tool's row, and the rows in the order in which they were written. Times without a time
-/// zone are taken for those of the session's, as the tools write them by the same default. Behind the tool's columns comes `last`.
+/// The query for the columns in the order of the fields of the tool's row, with the rows in the order in
+/// which they were written. Times without a time zone are read in the session's, as the tools write them by
+/// the same default. The column `last` follows the tool's columns.
 fn query(tool: Tool, table: &str, last: &str) -> String {
     let (columns, order) = match tool {
         Tool::Prisma => (
@@ -160,7 +162,7 @@ fn found(rows: ForeignRows<'_>) -> Result<Vec<ForeignMigration>, Error> {
             };
             Ok(ForeignMigration::applied(row.get::<i64>(0)?.to_string()).in_state(state))
         }),
-        // A row of 0 comes first.
+        // The first row has the value 0.
         Tool::Tern => Ok(rows
             .read(|row| row.get::<i64>(0))?
             .into_iter()
@@ -193,7 +195,7 @@ impl<'r> ForeignRows<'r> {
     }
 }
 
-/// A row of another tool's history: anybody may have changed it, or the table.
+/// A row of another tool's history. It is not trusted: the row or the table may have been edited.
 #[derive(Clone, Copy)]
 struct ForeignRow<'r> {
     there: &'r LocatedTable,

@@ -1,9 +1,9 @@
-//! Where another tool keeps its history.
+//! The location of another tool's history.
 
 use migrate_core::history::foreign::Tool;
 use std::borrow::Cow;
 
-/// Another tool's history, as [`Migrator::adopt_from`](crate::Migrator::adopt_from) is given it.
+/// Another tool's history, as an argument of [`Migrator::adopt_from`](crate::Migrator::adopt_from).
 ///
 /// # Examples
 ///
@@ -32,19 +32,19 @@ impl ToolTable {
         self.tool
     }
 
-    /// The same in this schema, instead of one of the search path.
+    /// Sets the schema of the table, which is otherwise found on the search path.
     pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> ToolTable {
         ToolTable { schema: Some(schema.into()), ..self }
     }
 
-    /// The same in a table of this name.
+    /// Sets the name of the table.
     pub fn table(self, table: impl Into<Cow<'static, str>>) -> ToolTable {
         ToolTable { table: table.into(), ..self }
     }
 }
 
-/// Another tool's history that can be kept, as [`Migrator::foreign_history`](crate::Migrator::foreign_history) is given it; it can be adopted
-/// as well.
+/// Another tool's history that can be kept, as an argument of
+/// [`Migrator::foreign_history`](crate::Migrator::foreign_history). It can also be adopted.
 ///
 /// # Examples
 ///
@@ -64,12 +64,12 @@ impl ForeignTable {
         self.0.tool
     }
 
-    /// The same in this schema, instead of the first one of the search path.
+    /// Sets the schema of the table, which is otherwise the first one of the search path.
     pub fn schema(self, schema: impl Into<Cow<'static, str>>) -> ForeignTable {
         ForeignTable(self.0.schema(schema))
     }
 
-    /// The same in a table of this name.
+    /// Sets the name of the table.
     pub fn table(self, table: impl Into<Cow<'static, str>>) -> ForeignTable {
         ForeignTable(self.0.table(table))
     }

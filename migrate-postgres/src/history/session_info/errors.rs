@@ -9,8 +9,8 @@ use migrate_core::advice::{Advice, NextStep};
 use tokio_postgres::error::SqlState;
 
 impl SessionInfo {
-    /// Whether the session can write at all, and make the table where there is none; and whether this release can write
-    /// what the table is.
+    /// Checks that the session can write, that it can create the table if it does not exist, and that this
+    /// release can write the table's format.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
         if self.format.number > FORMAT {
             let (table, found) = (self.table.shown(), self.format.number);
@@ -74,7 +74,7 @@ impl SessionInfo {
         }
     }
 
-    /// The role lacks a right on the history's table.
+    /// The error for a missing privilege on the history's table.
     fn lacks(&self, what: &'static str, rights: &str, error: &tokio_postgres::Error) -> Error {
         let [schema, role] = [self.table.schema(), &self.role].map(quote_if_needed);
         let tables = head_table::beside(self.table.name(), self.table.keeps().is_none());

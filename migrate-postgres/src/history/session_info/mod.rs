@@ -27,7 +27,7 @@ pub(crate) struct SessionInfo {
     pub(crate) table: HistoryTable,
     /// True if it exists.
     pub(crate) exists: bool,
-    /// Its format, and the columns that it has.
+    /// Its format and its columns.
     format: TableColumns,
     /// The head table, if it exists or can be created.
     pub(crate) head: Option<HeadTable>,
@@ -43,7 +43,8 @@ pub(crate) struct SessionInfo {
     pub(crate) conform: Option<&'static str>,
     /// True if the server can detect the loss of its client while it executes a statement.
     pub(crate) checks_client: bool,
-    /// Which of the timeouts are off for the session, and after RESET ALL: they need not be turned off for a transaction.
+    /// The timeouts that are off for the session, and after RESET ALL: they need not be turned off for a
+    /// transaction.
     pub(crate) off: Vec<String>,
     /// True if the session has timeouts that could end our own queries.
     pub(crate) timeouts: SessionTimeouts,
@@ -66,7 +67,7 @@ pub(crate) struct SessionInfo {
 pub(crate) enum Whereabouts {
     /// It is given, or the history was seen there.
     Known,
-    /// It would be the first of the search path: whether there is a history in another one of the path has to be asked.
+    /// It would be the first of the search path: other schemas of the path have to be searched for a history.
     Unknown,
 }
 
@@ -74,20 +75,21 @@ pub(crate) enum Whereabouts {
 pub(crate) const CHANGED: &str =
     "source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'";
 
-/// Each query of the transaction sees what the first one sees.
+/// Each query of the transaction uses the snapshot of the first one.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl SessionInfo {
-    /// Asks the server.
+    /// Queries the server.
     pub(crate) async fn take(client: &Client, settings: &RunSettings) -> Result<SessionInfo, Error> {
         match simple_query(client, &SessionInfo::message(settings)).await {
             Ok(answers) => SessionInfo::answered(settings, Answers::of(answers)),
-            // `to_regclass` looks into the schema, for which it takes USAGE.
+            // `to_regclass` looks into the schema, which requires USAGE.
             Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
         }
     }
 
-    /// Begins a transaction that sees the database as it is now, and asks in the same message; none where that was refused.
+    /// Begins a transaction that sees the current database, and queries it in the same message; none if that
+    /// was refused.
     pub(crate) async fn begin(client: &Client, settings: &RunSettings) -> Option<Result<SessionInfo, Error>> {
         let message = format!("{BEGIN_SNAPSHOT}; {}", SessionInfo::message(settings));
         let mut answers = Answers::of(simple_query(client, &message).await.ok()?);
@@ -105,7 +107,8 @@ impl SessionInfo {
         SessionInfo::read(settings, &mut answers)
     }
 
-    /// The same for queries in a transaction that [`SessionInfo::begin`] began: they are under no timeout already.
+    /// The same, for queries in a transaction that [`SessionInfo::begin`] began: their timeouts are off
+    /// already.
     pub(crate) fn in_snapshot(&self) -> SessionInfo {
         SessionInfo { timeouts: SessionTimeouts { are_on: false }, ..self.clone() }
     }
@@ -114,7 +117,7 @@ impl SessionInfo {
     ///
     /// # Errors
     ///
-    /// When there is no schema for the history, when it is in another one, or when its table is somebody else's.
+    /// If there is no schema for the history, if the history is in another one, or if its table is not ours.
     pub(crate) fn read(settings: &RunSettings, answers: &mut Answers) -> Result<SessionInfo, Error> {
         let (session, changed, columns) = (answers.next(), answers.next(), answers.next());
         let beside = BesideTables::read(answers);
@@ -124,7 +127,7 @@ impl SessionInfo {
         let (exists, may_create) = (is_true(session, 1), is_true(session, 6));
         let head_exists = is_true(session, 16);
         let may_have_head = match parsed::<usize>(session, 17) {
-            // A table of that name may be somebody else's: then there is none.
+            // A table with that name may not be ours: then there is no head table.
             Some(columns) if head_exists => columns == head_table::COLUMNS.len(),
             _ => may_create && (!exists || is_true(session, 18)),
         };
@@ -185,8 +188,8 @@ impl SessionInfo {
         Ok(session_info)
     }
 
-    /// What is known without being asked of a session that was just opened, by us and for scripts that a run has applied:
-    /// without limits, and as its defaults make it.
+    /// The state of a session that we have just opened for scripts that a run has applied, known without a
+    /// query: it has no limits, and its settings are its defaults.
     #[cfg(feature = "testing")]
     pub(crate) fn of_new_session(table: HistoryTable, server_version: i32) -> SessionInfo {
         let restore = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"];
@@ -214,8 +217,8 @@ impl SessionInfo {
         }
     }
 
-    /// A query that fails, by a division by zero, in a session that is in another state than the one that was asked: what
-    /// would make that one what it was would not do for this one.
+    /// A query that fails, with a division by zero, if the state of the session differs from that of the
+    /// session that was queried: the statements that restore that one would not restore this one.
     pub(crate) fn guard(&self) -> Vec<String> {
         self.protected(format!(
             "SELECT 1 / (pg_catalog.md5({}) = {})::int",
@@ -224,12 +227,13 @@ impl SessionInfo {
         ))
     }
 
-    /// A query of ours at the beginning of a transaction, behind what turns the session's timeouts off where it has any.
+    /// A query of ours at the beginning of a transaction, after the statements that turn off the session's
+    /// timeouts, if it has any.
     pub(crate) fn protected(&self, query: String) -> Vec<String> {
         self.timeouts.are_on.then(protect::no_timeouts).into_iter().chain([query]).collect()
     }
 
-    /// Asks a query of ours, in the state of the session that was looked at, and under no timeout of it.
+    /// Runs a query of ours, in the state of the session that was read, and without its timeouts.
     pub(crate) async fn ask(
         &self,
         client: &Client,
@@ -239,7 +243,7 @@ impl SessionInfo {
         self.timeouts.ask(client, sql, parameters).await
     }
 
-    /// Statements that turn the session's timeouts off for the rest of a transaction: none where it has none.
+    /// Statements that turn off the session's timeouts for the rest of a transaction: none if it has none.
     pub(crate) fn no_timeouts(&self) -> Vec<String> {
         let is_on = |name: &&str| !self.off.iter().any(|off| off == name);
         let mut names = vec!["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
@@ -249,17 +253,18 @@ impl SessionInfo {
         names.into_iter().filter(is_on).map(|name| format!("SET LOCAL {name} = 0")).collect()
     }
 
-    /// Statements that make the session fit for the next script.
+    /// Statements that prepare the session for the next script.
     pub(crate) fn between_scripts(&self) -> Vec<&str> {
         self.restore.iter().map(String::as_str).chain(self.conform).collect()
     }
 
-    /// Statements that make the history's table, its schema and the head table, where there are none, or make of an older
-    /// table one of this release's format.
+    /// Statements that create the history's table, its schema and the head table if they don't exist, or
+    /// upgrade an older table to this release's format.
     pub(crate) fn create(&self, lock_timeout: Duration, set: &Set) -> Option<Vec<String>> {
         let mut create = self.creation(set)?;
         if self.timeouts.are_on || self.format.is_older() {
-            // Behind BEGIN. Who reads the history is waited for no longer than others may wait behind us.
+            // After BEGIN. The wait for readers of the history is limited to the time that others may wait
+            // behind us.
             let lock_timeout = format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout));
             create.splice(1..1, self.no_timeouts().into_iter().chain([lock_timeout]));
         }
@@ -285,7 +290,7 @@ impl SessionInfo {
         Some(begin.chain(head.create()).chain(["COMMIT".to_owned()]).collect())
     }
 
-    /// The same when [`SessionInfo::create`] was done.
+    /// The state after [`SessionInfo::create`].
     pub(crate) fn created(&self) -> SessionInfo {
         SessionInfo { exists: true, table: self.table.clone().in_format(FORMAT), ..self.clone() }
     }

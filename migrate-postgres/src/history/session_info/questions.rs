@@ -1,4 +1,4 @@
-//! The questions about a session, as SQL.
+//! The queries about a session, as SQL.
 
 use super::{SessionInfo, Whereabouts};
 use crate::connection::protect::{self, SessionTimeouts, TIMEOUTS};
@@ -8,8 +8,8 @@ use crate::history::head_table;
 use crate::history::settings::RunSettings;
 use crate::sql::quote::{quote_ident, quote_literal, quote_nullable};
 
-/// The same as a query. The timeouts may be off
-/// for this message only ([`protect::no_timeouts`]): what they were before counts.
+/// [`CHANGED`](super::CHANGED) as a query. The timeouts may be off for this message only
+/// ([`protect::no_timeouts`]): their earlier values count.
 fn changed() -> String {
     let before = protect::timeout("name");
     format!(
@@ -28,7 +28,7 @@ fn off() -> String {
     )
 }
 
-/// The state of a session that decides how to restore it, as one text.
+/// The state of a session that determines how to restore it, as one text.
 pub(super) fn state() -> String {
     format!(
         "pg_catalog.concat_ws(',', {off}, current_user, session_user, current_setting('role'), \
@@ -39,8 +39,9 @@ pub(super) fn state() -> String {
     )
 }
 
-/// The schema, other than `s.schema`, in which the search path has or names a table of the history's name, one that the
-/// role may not use included: `current_schema()` skips those. Names with commas in them are not found.
+/// The schema, other than `s.schema`, in which the search path finds or names a table with the history's
+/// name. This includes a schema that the role may not use: `current_schema()` skips those. Names that contain
+/// commas are not found.
 fn other_schema(settings: &RunSettings) -> String {
     let name = &settings.history_table;
     format!(
@@ -56,10 +57,10 @@ fn other_schema(settings: &RunSettings) -> String {
 }
 
 impl SessionInfo {
-    /// The questions, as statements of a message that is sent in one piece. Where `condition` is false they cost nothing
-    /// and are not answered.
+    /// The queries, as statements of a message that is sent in one piece. If `condition` is false, they cost
+    /// nothing and return no answer.
     ///
-    /// Where the set's history has something, what is `beside` it need not be asked.
+    /// If the set's history has rows, the query for tables `beside` it is not needed.
     pub(crate) fn questions(
         settings: &RunSettings,
         whereabouts: Whereabouts,

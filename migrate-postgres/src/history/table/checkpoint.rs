@@ -11,7 +11,7 @@ use migrate_core::plan::{Action, Settled, Step};
 use std::ops::Range;
 
 impl HistoryTable {
-    /// Begins the row of a step that runs statement by statement: it claims the version and stands at its first
+    /// Begins the row of a step that runs statement by statement: the row claims the version, at its first
     /// checkpoint.
     pub(crate) fn claim(&self, run: RunIdentity<'_>, standing: HistoryCursor, step: &Step<'_>) -> String {
         let foreign = self.for_foreign(run, step, |keeps, entry| {
@@ -26,7 +26,8 @@ impl HistoryTable {
         let row = RowKey { live, checkpoint: Some(0), ..RowKey::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
         let before = self.interrupted(run.set, standing).into_iter().chain(self.supersede(run.set, step));
-        // Before the first statement is run, which no transaction may undo: the row can be changed, too.
+        // Before the first statement is run, which a transaction may be unable to undo: the row can be
+        // changed, too.
         let seq = standing.last_row + 1;
         let change = format!(
             "UPDATE {} SET checkpoint = 0 WHERE set_name = {} AND seq = {seq}",
@@ -36,7 +37,8 @@ impl HistoryTable {
         before.chain([insert, one_row(&change)]).collect::<Vec<_>>().join(";\n")
     }
 
-    /// Begins the row of a corrected script that goes on where another text of it failed, and puts an end to that attempt.
+    /// Begins the row of a corrected script that resumes where another text of it failed, and ends that
+    /// attempt.
     pub(crate) fn claim_corrected(
         &self,
         run: RunIdentity<'_>,
@@ -50,10 +52,11 @@ impl HistoryTable {
         before.chain([insert]).collect::<Vec<_>>().join(";\n")
     }
 
-    /// Goes on with an interrupted attempt in a row of its own: from now on the run that began it can't move its checkpoint.
+    /// Resumes an interrupted attempt in a row of its own: from now on the run that began it can't move its
+    /// checkpoint.
     ///
-    /// Like all that moves a checkpoint, it violates the table's check when the row is not as it should be: see
-    /// [`HistoryTable::is_moved`].
+    /// Like all that moves a checkpoint, it violates the table's check if the row is not in the expected
+    /// state: see [`HistoryTable::is_moved`].
     pub(crate) fn go_on(
         &self,
         run: RunIdentity<'_>,
@@ -67,7 +70,7 @@ impl HistoryTable {
         if let Some(moved) = moved {
             return moved;
         }
-        // A checkpoint that was moved by hand stands in a row that is done.
+        // A checkpoint that was moved by hand is in a row that is done.
         let (outcomes, outcome) = match failed {
             true => ("'failed', 'done'", "outcome"),
             false => ("'unfinished', 'interrupted'", "'interrupted'"),
@@ -84,7 +87,8 @@ impl HistoryTable {
         self.interrupted(run.set, standing).into_iter().chain([close, insert]).collect::<Vec<_>>().join(";\n")
     }
 
-    /// Moves the checkpoint of a step that runs statement by statement, and that this run has begun or taken over.
+    /// Moves the checkpoint of a step that runs statement by statement and that this run has begun or taken
+    /// over.
     pub(crate) fn checkpoint(
         &self,
         run: RunIdentity<'_>,
@@ -102,8 +106,9 @@ impl HistoryTable {
         one_row(&self.guarded(run, seq, &format!("checkpoint = {done}, "), &ours, "unfinished"))
     }
 
-    /// Changes a row of an attempt that runs statement by statement. If it is not as `condition` says, the outcome becomes
-    /// one that the table's check refuses: an error, where an UPDATE of no row would not be one.
+    /// Changes a row of an attempt that runs statement by statement. If it does not meet `condition`, the
+    /// outcome becomes one that the table's check refuses: this is an error, while an UPDATE of no row would
+    /// not be one.
     fn guarded(
         &self,
         run: RunIdentity<'_>,
@@ -120,7 +125,7 @@ impl HistoryTable {
         )
     }
 
-    /// Marks a step that runs statement by statement as done; returns how many seconds it took.
+    /// Marks a step that runs statement by statement as done; returns its duration in seconds.
     pub(crate) fn complete(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, digest: Digest) -> String {
         if let Some(complete) = self.for_foreign(run, step, |keeps, entry| {
             complete_foreign(keeps, self.checkpoints(keeps, step), entry)
@@ -147,7 +152,7 @@ pub(crate) struct Resumed {
     pub(crate) row: i64,
     /// The number of completed statements.
     pub(crate) done: usize,
-    /// True if the next one certainly failed.
+    /// True if the next one is known to have failed.
     pub(crate) failed: bool,
     /// The number of statements that turned out to be completed, and are not run again.
     pub(crate) to: usize,

@@ -11,8 +11,8 @@ use crate::sql::transaction::BEGIN;
 const COMMENT: &str = "What was migrated, by migrate-postgres: one row for each attempt.";
 
 impl HistoryTable {
-    /// Makes the table, its schema where there is none, and the head table. To be run under the lock, after a look: `IF NOT EXISTS`
-    /// races with itself.
+    /// Creates the table, its schema if it does not exist, and the head table. To be run under the lock,
+    /// after a query for the table: `IF NOT EXISTS` is subject to a race.
     pub(crate) fn create(&self, with_schema: bool, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
         if let Some(keeps) = self.keeps {

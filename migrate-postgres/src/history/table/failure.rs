@@ -10,8 +10,8 @@ use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 
 impl HistoryTable {
-    /// Records that the attempt of the last row never ended, where nobody has recorded its end. Where somebody has
-    /// meanwhile, the row is not as it was read: see [`HistoryTable::is_moved`].
+    /// Records that the attempt of the last row never ended, if its end is not recorded. If another run has
+    /// recorded it meanwhile, the row is not in the expected state: see [`HistoryTable::is_moved`].
     pub(crate) fn interrupted(&self, set: &str, standing: HistoryCursor) -> Option<String> {
         standing.is_unended.then(|| {
             format!(
@@ -36,7 +36,7 @@ impl HistoryTable {
         )
     }
 
-    /// Records an attempt that failed and left nothing, also where its row was begun.
+    /// Records an attempt that failed and left nothing, even if its row was begun.
     pub(crate) fn failed(
         &self,
         run: RunIdentity<'_>,
@@ -45,7 +45,7 @@ impl HistoryTable {
         failure: &Failure,
     ) -> String {
         if self.keeps.is_some() {
-            // It has left nothing, and a row of a failed migration would keep the other tool from going on.
+            // The attempt left nothing, and the row of a failed migration would block the other tool.
             return "SELECT 1".to_owned();
         }
         let row = RowKey { outcome: "failed", failure: Some(failure), ..RowKey::BEGUN };
@@ -58,7 +58,8 @@ impl HistoryTable {
         self.interrupted(run.set, standing).into_iter().chain([failed]).collect::<Vec<_>>().join("; ")
     }
 
-    /// Marks a step that runs statement by statement as failed at its checkpoint, if it still is this run's.
+    /// Marks a step that runs statement by statement as failed at its checkpoint, if it still belongs to this
+    /// run.
     pub(crate) fn failed_at_checkpoint(
         &self,
         run: RunIdentity<'_>,
@@ -72,7 +73,8 @@ impl HistoryTable {
         moved.unwrap_or_else(|| self.end_at_checkpoint(run, (seq, done), "failed", ended))
     }
 
-    /// Ends the row of a step that runs statement by statement with the statement at its checkpoint in doubt.
+    /// Ends the row of a step that runs statement by statement, with the statement at its checkpoint in
+    /// doubt.
     pub(crate) fn left_in_doubt(
         &self,
         run: RunIdentity<'_>,
@@ -80,7 +82,7 @@ impl HistoryTable {
         done: usize,
         ended: Ended<'_>,
     ) -> String {
-        // Another tool's table has no place for what the server said.
+        // Another tool's table has no column for the server's message.
         if self.keeps.is_some() {
             return "SELECT 1".to_owned();
         }
@@ -109,7 +111,7 @@ impl HistoryTable {
         )
     }
 
-    /// Records an attempt that stopped before it could go on with an interrupted one.
+    /// Records an attempt that stopped before it could resume an interrupted one.
     pub(crate) fn stopped_before(
         &self,
         run: RunIdentity<'_>,
@@ -150,11 +152,11 @@ pub(crate) struct Ended<'f> {
 /// The columns of a failure.
 pub(super) const FAILURE: &str = "sqlstate, message, detail, hint, failed_statement, failed_line";
 
-/// Their values for a failure.
+/// The values of these columns for a failure.
 pub(super) fn failure_values(failure: &Failure) -> String {
     let place = failure.place.as_ref();
     let number = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
-    // The sign that stands for a secret has no place in every encoding.
+    // The character that replaces a secret does not exist in every encoding.
     let said = |text: &str| quote_literal(&text.replace('…', "..."));
     let may_be_said = |text: &Option<String>| text.as_deref().map_or_else(|| "NULL".to_owned(), said);
     [
@@ -168,7 +170,7 @@ pub(super) fn failure_values(failure: &Failure) -> String {
     .join(", ")
 }
 
-/// Their values where there is none.
+/// The values of these columns without a failure.
 pub(super) fn no_failure() -> String {
     vec!["NULL"; FAILURE.split(", ").count()].join(", ")
 }

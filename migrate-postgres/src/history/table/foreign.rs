@@ -13,7 +13,7 @@ impl HistoryTable {
         self.keeps.is_none_or(|keeps| self.checkpoints(keeps, step).is_some())
     }
 
-    /// Calls a function with another tool's way to write and a step's row there, where the table is another tool's.
+    /// Calls a function with another tool's writer and a step's row, if the table is another tool's.
     pub(super) fn for_foreign<R>(
         &self,
         run: RunIdentity<'_>,
@@ -25,13 +25,13 @@ impl HistoryTable {
         Some(write(keeps, Entry { table: &table, checkpoints: &checkpoints, keeps, step, id: &id }))
     }
 
-    /// The table of checkpoints beside it, with its schema, as SQL.
+    /// The checkpoint table beside it, with its schema, as SQL.
     pub(crate) fn checkpoint_table(&self) -> String {
         format!("{}.{}", quote_ident(&self.schema), quote_ident(&checkpoint_table::name(&self.name)))
     }
 
-    /// Where a step's way is remembered: in the other tool's table, where it has a place for it, or beside it. No tool has a
-    /// notion of a revert that is under way.
+    /// The storage for a step's checkpoints: the other tool's table, if it can represent them, or the table
+    /// beside it. No tool can represent a revert in progress.
     pub(super) fn checkpoints(
         &self,
         keeps: &'static dyn ForeignWriter,
@@ -42,7 +42,7 @@ impl HistoryTable {
         keeps.checkpoints().filter(|_| !reverts).or(self.may_have_checkpoints.then_some(beside))
     }
 
-    /// Moves the checkpoint of a step in another tool's table; nothing is done where it has no place for one.
+    /// Moves the checkpoint of a step in another tool's table; does nothing if the table can't represent one.
     pub(super) fn move_foreign(
         &self,
         run: RunIdentity<'_>,
@@ -57,7 +57,7 @@ impl HistoryTable {
     }
 }
 
-/// Takes the other tool's own lock for this transaction, where it has one.
+/// Takes the other tool's own lock for this transaction, if it has one.
 pub(super) fn take_lock(keeps: &dyn ForeignWriter) -> Vec<String> {
     keeps.lock_key().map(|key| try_lock(&key)).into_iter().collect()
 }
@@ -83,7 +83,7 @@ pub(super) fn begin_foreign(
     [take_lock(keeps), keeps.guard(entry), supersede_foreign(keeps, entry), write].concat()
 }
 
-/// Takes the rows out of another tool's table that a step takes the place of.
+/// Deletes the rows that a step replaces from another tool's table.
 pub(super) fn supersede_foreign(keeps: &dyn ForeignWriter, entry: Entry<'_>) -> Vec<String> {
     let delete = |old: &Superseded| {
         let step = Step::unmark(old.version.clone(), old.version.canonical().into_owned(), old.checksum);
@@ -113,7 +113,7 @@ pub(super) fn complete_foreign(
     }
 }
 
-/// A random UUID, of version 4, that is the same whenever it is asked for of a run's step.
+/// A random UUID of version 4, which is the same for each call with the same step of a run.
 fn uuid(run: &str, step: &Step<'_>) -> String {
     let hash = Sha256::digest(format!("{run} {} {}", step.action, step.version));
     let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -10,11 +10,11 @@ use migrate_core::plan::{Action, Adopted, Step};
 use std::time::{Duration, SystemTime};
 
 impl HistoryTable {
-    /// The row that a step's row goes on from, as an expression.
+    /// The row that a step's row resumes, as an expression.
     fn continues(&self, set: &str, step: &Step<'_>) -> String {
         match (step.action, step.settles) {
             (_, Some(settled)) => settled.row.to_string(),
-            // Where a text was accepted before, the row of the run.
+            // If a text was accepted before, the row of the run.
             (Action::Accept, None) => format!(
                 "(SELECT CASE action WHEN 'accept' THEN continues ELSE seq END FROM {} WHERE set_name = {} AND version = {} AND outcome = 'done' \
                  AND action IN ('apply', 'mark', 'accept') ORDER BY seq DESC LIMIT 1)",
@@ -72,7 +72,7 @@ impl HistoryTable {
 /// The server's message if a row was not written: an error that no script causes.
 pub(super) const NOT_KEPT: &str = "migrate: the history does not keep the row";
 
-/// A statement that writes one row, which fails where it writes none: a rule or a trigger has taken it away. See
+/// A statement that writes one row, and fails if it writes none because a rule or a trigger removed it. See
 /// [`HistoryTable::is_not_kept`].
 pub(super) fn one_row(statement: &str) -> String {
     format!(
@@ -83,7 +83,7 @@ pub(super) fn one_row(statement: &str) -> String {
 /// The start and end of a migration that another tool applied, as far as they are known.
 fn times(adopted: &Adopted) -> (String, String) {
     let Some(at) = adopted.at else { return (NOW.to_owned(), "NULL".to_owned()) };
-    // Whole microseconds, as the server keeps them, and as a double holds them exactly.
+    // In whole microseconds, which the server stores, and which a double holds exactly.
     let timestamp = |since: i128| format!("(to_timestamp(0) + {since} * interval '1 microsecond')");
     let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX);
     let at = match at.duration_since(SystemTime::UNIX_EPOCH) {
@@ -105,7 +105,7 @@ pub(super) struct RowKey<'f> {
 }
 
 impl RowKey<'_> {
-    /// Of an attempt that is begun.
+    /// The values for an attempt that is begun.
     pub(super) const BEGUN: Self =
         RowKey { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
 }

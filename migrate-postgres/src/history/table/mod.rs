@@ -22,7 +22,7 @@ use crate::sql::quote::{quote_ident, quote_literal};
 use insert::NOT_KEPT;
 use tokio_postgres::error::SqlState;
 
-/// The table that a set's history is kept in, always written with its schema.
+/// The table that a set's history is kept in. Its name is always written with its schema.
 #[derive(Clone, Debug)]
 pub(crate) struct HistoryTable {
     schema: String,
@@ -48,11 +48,12 @@ pub(crate) struct RunIdentity<'a> {
     pub(crate) program: &'a str,
 }
 
-/// The condition of a row of a migration that runs statement by statement and was begun and not ended, or was told by hand
-/// where to go on. There is one at most.
+/// The condition of a row of a migration that runs statement by statement and was begun and not ended, or
+/// whose checkpoint was set by hand. There is at most one.
 pub(super) const OPEN: &str = "(checkpoint IS NOT NULL AND (outcome <> 'done' OR action = 'rewind'))";
 
-/// The condition of a row of an attempt whose end was never recorded, in a transaction that is gone with its run.
+/// The condition of a row of an attempt whose end was never recorded, because its transaction was lost with
+/// its run.
 pub(super) const UNENDED: &str = "(outcome = 'unfinished' AND checkpoint IS NULL)";
 
 impl HistoryTable {
@@ -67,22 +68,22 @@ impl HistoryTable {
         }
     }
 
-    /// The same as another tool's table.
+    /// The same table, as another tool's.
     pub(crate) fn kept(self, keeps: Option<&'static dyn ForeignWriter>) -> HistoryTable {
         HistoryTable { keeps, ..self }
     }
 
-    /// The same, beside which this session may make a table, or may not.
+    /// Sets whether this session may create a table beside it.
     pub(crate) fn beside_which(self, may_make: bool) -> HistoryTable {
         HistoryTable { may_have_checkpoints: may_make, ..self }
     }
 
-    /// The same in a format.
+    /// The same table, in a format.
     pub(crate) fn in_format(self, format: i32) -> HistoryTable {
         HistoryTable { format, ..self }
     }
 
-    /// The same with rules.
+    /// Sets whether the table has rules.
     pub(crate) fn ruled(self, has_rules: bool) -> HistoryTable {
         HistoryTable { has_rules, ..self }
     }
@@ -132,7 +133,8 @@ impl HistoryTable {
             })
     }
 
-    /// True if an error means that a row of the history has changed since this run wrote it: another run has taken over.
+    /// True if an error means that a row of the history has changed since this run wrote it: another run has
+    /// taken over.
     pub(crate) fn is_moved(&self, error: &tokio_postgres::Error) -> bool {
         let violated =
             if self.keeps.is_some() { SqlState::NOT_NULL_VIOLATION } else { SqlState::CHECK_VIOLATION };
@@ -144,7 +146,7 @@ impl HistoryTable {
         })
     }
 
-    /// Records how many messages the server sent at a run's rows.
+    /// Records the number of messages that the server sent for each row of a run.
     pub(crate) fn count(&self, run: RunIdentity<'_>, said: &[Said]) -> String {
         let rows: Vec<String> = said
             .iter()
@@ -162,11 +164,11 @@ impl HistoryTable {
     }
 }
 
-/// Lets an attempt stand for its version no more, and keeps how far it came; its outcome is left to be told.
+/// Stops an attempt from counting for its version, and keeps its progress; the outcome follows this text.
 const CLOSE: &str = "live = false, reached = checkpoint, checkpoint = NULL, \
                      outcome = CASE";
 
-/// The time of the server's clock.
+/// The server's current time.
 const NOW: &str = "pg_catalog.clock_timestamp()";
 
 /// The number of messages that the server sent during the attempt of a row.

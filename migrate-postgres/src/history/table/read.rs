@@ -6,7 +6,7 @@ use crate::sql::quote::quote_literal;
 use migrate_core::plan::Step;
 
 impl HistoryTable {
-    /// Asks for the transaction that has written a step's row last.
+    /// The query for the transaction that last wrote a step's row.
     pub(crate) fn last_written(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>) -> String {
         let foreign = self.for_foreign(run, step, |keeps, entry| {
             self.checkpoints(keeps, step).map_or_else(
@@ -20,10 +20,10 @@ impl HistoryTable {
         format!("SELECT h.xmin::text FROM {table} h WHERE {row}")
     }
 
-    /// The rows that count, with whether each was marked before anything of it was run. Parameter: set.
+    /// The live rows, with whether each was marked before any of its statements was run. Parameter: set.
     ///
-    /// A mark that settles by hand what stopped half-way goes on from the row of that attempt. An accepted text changes
-    /// nothing of when its migration was applied, and of whether it was run.
+    /// A mark that settles a half-done migration by hand resumes the row of that attempt. An accepted text
+    /// changes neither the time at which its migration was applied nor whether it was run.
     pub(crate) fn load(&self) -> String {
         let table = self.qualified();
         let (first, marked) = match self.format {
@@ -49,8 +49,8 @@ impl HistoryTable {
         )
     }
 
-    /// The last row's number, whether it is of an attempt that nobody has ended, its digest, and how many rows there are.
-    /// Parameter: set.
+    /// The last row's number, whether the end of its attempt is not recorded, its digest, and the number of
+    /// rows. Parameter: set.
     pub(crate) fn last(&self) -> String {
         format!(
             "SELECT seq, {UNENDED}, digest, (SELECT count(*) FROM {table} WHERE set_name = $1) \
@@ -59,7 +59,7 @@ impl HistoryTable {
         )
     }
 
-    /// The rows that are gone from before the last one: the first and the last number of each gap. Parameter: set.
+    /// The gaps of missing rows before the last one: the first and the last number of each. Parameter: set.
     pub(crate) fn gaps(&self) -> String {
         format!(
             "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS before \

@@ -4,14 +4,14 @@ use super::{HistoryTable, OPEN};
 use crate::history::head_table;
 use crate::sql::quote::{quote_ident, quote_literal};
 
-/// How many rows a look at the history's end reads: a release that is so much older, less one, still boots with one
-/// query.
+/// The number of rows that a probe of the history's end reads: a release that is behind by fewer migrations
+/// than this still boots with one query.
 pub(crate) const LAST_ROWS: usize = 5;
 
 /// The history's table as it is looked up before its schema is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Relation {
-    /// With its schema, or by the search path.
+    /// The table's name with its schema, or as found on the search path.
     pub(crate) sql: String,
     /// The head table, in the same way.
     pub(crate) head: String,
@@ -20,7 +20,7 @@ pub(crate) struct Relation {
 }
 
 impl Relation {
-    /// The table in a schema, or where the search path finds it.
+    /// The table in a schema, or as found on the search path.
     pub(crate) fn new(schema: Option<&str>, name: &str) -> Relation {
         let prefix = schema.map_or_else(String::new, |schema| format!("{}.", quote_ident(schema)));
         let [sql, head] =
@@ -28,8 +28,8 @@ impl Relation {
         Relation { sql, head, name: name.to_owned(), by_search_path: schema.is_none() }
     }
 
-    /// Whether the table is in the schema that the search path begins with: one further down the path is somebody else's,
-    /// and no history of ours.
+    /// True if the table is in the first schema of the search path: one further down the path is not a
+    /// history of ours.
     pub(crate) fn is_ours(&self) -> String {
         if !self.by_search_path {
             return "true".to_owned();
@@ -42,10 +42,11 @@ impl Relation {
 }
 
 impl HistoryTable {
-    /// The last rows, the newest first, with whether the schema they were found in is the one that the search path begins
-    /// with. Parameter: set.
+    /// The last rows, the newest first, and whether the schema they were found in is the first of the search
+    /// path. Parameter: set.
     ///
-    /// This is all that a boot with nothing to do asks, so it is as little as the server can plan: one index of one table.
+    /// This is the only query of a boot with nothing to do, so it is the cheapest that the server can plan:
+    /// one index of one table.
     pub(crate) fn last_rows(relation: &Relation) -> String {
         format!(
             "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {} WHERE set_name = $1 ORDER BY seq DESC \
@@ -55,13 +56,14 @@ impl HistoryTable {
         )
     }
 
-    /// The version of the row of a migration that runs statement by statement and was begun and not ended. Parameter: set.
+    /// The version of the row of a migration that runs statement by statement and was begun and not ended.
+    /// Parameter: set.
     pub(crate) fn open_version(relation: &Relation) -> String {
         format!("SELECT version FROM {} WHERE set_name = $1 AND {OPEN}", relation.sql)
     }
 
-    /// The last row and all before it down to the last one that has a given digest, the newest first. Parameters: set,
-    /// digest.
+    /// The last row and all before it down to the last one with a given digest, the newest first. Parameters:
+    /// set, digest.
     pub(crate) fn rows_since(relation: &Relation) -> String {
         format!(
             "SELECT seq, digest, version, name, action, outcome, {}, checkpoint FROM {table} WHERE set_name = $1 AND seq >= \

@@ -1,4 +1,4 @@
-//! The row of a step that runs in one transaction: begun, confirmed and finished with it.
+//! The row of a step that runs in one transaction: begun, confirmed and finished in that transaction.
 
 use super::foreign::{begin_foreign, finish_foreign};
 use super::insert::{RowKey, one_row};
@@ -9,11 +9,12 @@ use migrate_core::plan::{Action, Settled, Step};
 use migrate_core::{Digest, Version};
 
 impl HistoryTable {
-    /// Begins a step's row, as one that is to be done when its transaction commits. `digest` is that of all that is
+    /// Begins a step's row, as one that is done when its transaction commits. `digest` is that of all that is
     /// applied after the step.
     ///
-    /// It is the first statement of the step's transaction: should another run be there in spite of all locks, one of
-    /// the two waits here for the other's transaction to end and then fails, before it has changed anything.
+    /// It is the first statement of the step's transaction: if another run exists in spite of all locks, one
+    /// of the two waits here for the end of the other's transaction and then fails, before it has changed
+    /// anything.
     pub(crate) fn begin(
         &self,
         run: RunIdentity<'_>,
@@ -27,7 +28,7 @@ impl HistoryTable {
             return foreign;
         }
         let mut statements = Vec::new();
-        // A corrected script that runs in a transaction ends the attempt of the wrong one.
+        // A corrected script that runs in a transaction ends the attempt of the incorrect one.
         if let Some(settled) = step.settles {
             statements.push(self.settle(run.set, settled));
         }
@@ -58,9 +59,10 @@ impl HistoryTable {
         self.keeps.is_none() && step.runs()
     }
 
-    /// Begins a step's row before its transaction, so that it stays where that is lost with its run: a transaction of its own,
-    /// for which nobody waits until it is on disk. `before` is the digest of all that is applied. Where the last row is of an
-    /// attempt that nobody has ended, that is recorded first.
+    /// Begins a step's row before its transaction, so that the row remains if that transaction is lost with
+    /// its run. It is a transaction of its own, whose commit does not wait for the disk. `before` is the
+    /// digest of all that is applied. If the end of the last row's attempt is not recorded, that is recorded
+    /// first.
     pub(crate) fn marker(
         &self,
         run: RunIdentity<'_>,
@@ -72,8 +74,8 @@ impl HistoryTable {
         self.interrupted(run.set, standing).into_iter().chain([insert]).collect()
     }
 
-    /// Lets a step's row be one that is done when its transaction commits. Should another run be there in spite of all locks,
-    /// it waits for the end of this transaction before it takes the row for one that nobody ends.
+    /// Makes a step's row one that is done when its transaction commits. If another run exists in spite of
+    /// all locks, it waits for the end of this transaction before it treats the row as one that never ended.
     fn confirm(&self, run: RunIdentity<'_>, seq: i64, digest: Digest, live: bool) -> String {
         one_row(&format!(
             "UPDATE {} SET outcome = CASE WHEN outcome = 'unfinished' AND run_id = {} THEN 'done' ELSE 'moved' END, \
@@ -95,12 +97,12 @@ impl HistoryTable {
         )
     }
 
-    /// Lets the row that a version counts as applied by count no more.
+    /// Makes the row by which a version counts as applied count no more.
     pub(super) fn retire(&self, set: &str, step: &Step<'_>) -> String {
         self.retire_all(set, [&step.version])
     }
 
-    /// The same for all versions whose place a step takes.
+    /// The same for all versions that a step replaces.
     pub(super) fn supersede(&self, set: &str, step: &Step<'_>) -> Option<String> {
         let versions = step.supersedes.iter().map(|old| &old.version);
         (!step.supersedes.is_empty()).then(|| self.retire_all(set, versions))
@@ -116,15 +118,15 @@ impl HistoryTable {
         )
     }
 
-    /// Ends a step's row, and returns how many seconds it took. The commit that follows waits until it is on disk only
-    /// where it is to be `durable`.
+    /// Ends a step's row, and returns its duration in seconds. The commit that follows waits for the disk
+    /// only if it is to be `durable`.
     pub(crate) fn finish(&self, run: RunIdentity<'_>, seq: i64, step: &Step<'_>, durable: bool) -> String {
         let commit = if durable { "" } else { ", pg_catalog.set_config('synchronous_commit', 'off', true)" };
         if let Some(finish) = self.for_foreign(run, step, finish_foreign) {
             return format!("{finish}{commit}");
         }
         if step.adopted.is_some() {
-            // The rows say already when their migrations ended.
+            // The rows already record when their migrations ended.
             return format!("SELECT 0::float8{commit}");
         }
         format!(

@@ -1,4 +1,4 @@
-//! Keeping another tool's table as the history, written as the tool writes it.
+//! Keeping another tool's table as the history, with rows in the tool's own format.
 
 mod diesel;
 mod prisma;
@@ -13,12 +13,12 @@ use migrate_core::plan::Step;
 use migrate_core::{Script, Set};
 
 impl ForeignTable {
-    /// How the tool writes.
+    /// The tool's writer.
     pub(crate) fn keeps(&self) -> &'static dyn ForeignWriter {
         of(self.0.tool).unwrap_or(&sqlx::Sqlx)
     }
 
-    /// The first migration of a set that the tool could not have, and why.
+    /// The first migration of a set that the tool can't represent, and the reason.
     pub(crate) fn misfit(&self, set: &Set) -> Option<(String, &'static str)> {
         let fits: fn(&str, &str) -> Option<&'static str> = match self.0.tool {
             Tool::Prisma => |name, version| (name != version).then_some("its version is not its whole name"),
@@ -40,7 +40,7 @@ impl ForeignTable {
     }
 }
 
-/// How a tool writes, where its table can be kept.
+/// The writer of a tool, if its table can be kept.
 pub(super) fn of(tool: Tool) -> Option<&'static dyn ForeignWriter> {
     match tool {
         Tool::Prisma => Some(&prisma::Prisma),
@@ -51,12 +51,12 @@ pub(super) fn of(tool: Tool) -> Option<&'static dyn ForeignWriter> {
     }
 }
 
-/// Makes a tool's table as the tool does.
+/// Creates a tool's table as the tool does.
 fn create(tool: Tool, table: &str) -> String {
     format!("CREATE TABLE IF NOT EXISTS {table} ({})", super::needed::definition(tool))
 }
 
-/// The version, as the text that equal ones share.
+/// The version, in the text form that all equal versions share.
 fn version(step: &Step<'_>) -> String {
     quote_literal(&step.version.canonical())
 }
@@ -66,5 +66,5 @@ fn text<'s>(step: &'s Step<'_>) -> &'s str {
     step.up.as_deref().map_or("", Script::source)
 }
 
-/// The time of the server's clock. `now()` would be that of the message, in which there may be many migrations.
+/// The server's current time. `now()` would be that of the message, which may contain many migrations.
 const CLOCK: &str = "pg_catalog.clock_timestamp()";

@@ -43,7 +43,7 @@ impl ForeignWriter for Prisma {
         if !matches!(entry.step.action, Action::Apply | Action::Mark) || entry.step.settles.is_some() {
             return Vec::new();
         }
-        // No key of the table keeps a migration from being there twice.
+        // No key of the table prevents a duplicate migration.
         vec![
             format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", entry.table),
             format!(

@@ -9,7 +9,7 @@ use migrate_core::history::foreign::refinery::{checksums, name_and_version};
 #[derive(Debug)]
 pub(super) struct Refinery;
 
-/// RFC 3339, as refinery reads it back.
+/// RFC 3339, the format that refinery reads.
 const RFC_3339: &str = "pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
 impl ForeignWriter for Refinery {
@@ -26,7 +26,7 @@ impl ForeignWriter for Refinery {
         let [of_32, of_64] = checksums(name, version, text(entry.step));
         let checksum =
             |checksum: Option<u64>| quote_literal(&checksum.or(of_64).unwrap_or_default().to_string());
-        // What the checksum covers depends on how wide refinery's versions are, and that shows in the table.
+        // The checksum depends on the width of refinery's versions, which the table shows.
         format!(
             "INSERT INTO {table} (version, name, applied_on, checksum) VALUES ({version}, {name}, {RFC_3339}, \
              CASE WHEN (SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = {regclass}::regclass \

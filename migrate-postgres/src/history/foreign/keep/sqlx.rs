@@ -10,7 +10,7 @@ use migrate_core::plan::Action;
 #[derive(Debug)]
 pub(super) struct Sqlx;
 
-/// Of a row that was written in this transaction or before.
+/// The nanoseconds since `installed_on`, for a row that was written in this transaction or before.
 const NANOSECONDS: &str =
     "(extract(epoch FROM pg_catalog.clock_timestamp() - installed_on) * 1000000000)::int8";
 
@@ -36,8 +36,8 @@ impl ForeignWriter for Sqlx {
         super::create(Tool::Sqlx, table)
     }
 
-    /// A number of sqlx's times the CRC-32 of the database's name, which the server computes here, bit by bit: only it knows the
-    /// name for certain.
+    /// sqlx's constant times the CRC-32 of the database's name. The server computes it here, bit by bit: only
+    /// the server knows the name for certain.
     fn lock_key(&self) -> Option<String> {
         let key = "(WITH RECURSIVE name(bytes) AS (SELECT convert_to(current_database(), 'UTF8')), crc(bit, value) AS (\
              SELECT 0, 4294967295::int8 UNION ALL \
