@@ -1,4 +1,4 @@
-//! What a script's header allows.
+//! The rules that a script allows in its header.
 
 use super::finding::Finding;
 use super::rule::{family, rule};
@@ -47,7 +47,7 @@ pub(super) fn apply(script: &Script, version: &Version, findings: Vec<Finding>) 
     left
 }
 
-/// Where an id stands in the header, in which `_` is read as `-`.
+/// Returns the place of an id in the header, in which `_` is read as `-`.
 fn place(text: &str, id: &str) -> Span {
     let from = text.find("allow=").unwrap_or(0);
     let start = text[from..].replace('_', "-").find(id).map_or(from, |at| from + at);

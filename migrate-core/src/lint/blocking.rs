@@ -1,4 +1,4 @@
-//! What makes others wait: for as long as a table is large, or shortly.
+//! Rules for statements that make others wait: as long as a table is large, or briefly.
 
 use super::column;
 use super::model::Model;
@@ -214,7 +214,7 @@ fn rule_of(rule: &'static Rule, heavy: &[&RelationLock]) -> &'static Rule {
     }
 }
 
-/// `nobody can write users while an index is built`
+/// Describes what a lock blocks: `nobody can write users while an index is built`
 fn waits(lock: &RelationLock) -> String {
     let use_of = if lock.mode.blocks_reads() { "read or write" } else { "write" };
     let relation = &lock.relation;
@@ -236,7 +236,7 @@ fn short(rule: &'static Rule, span: Span, subject: &str, locks: &[&RelationLock]
     Found::new(rule, span, subject, message).at_risk(Risk::Careful)
 }
 
-/// What no rule said anything about: a short lock that keeps everyone out.
+/// Finds a short lock that blocks reads and writes, for a statement that no other rule reports.
 pub(super) fn short_lock(statement: &Statement<'_>) -> Option<Found> {
     let strong: Vec<&RelationLock> =
         statement.locks().iter().filter(|lock| lock.mode.blocks_reads()).collect();

@@ -1,4 +1,4 @@
-//! What a new column costs: each of its clauses by itself.
+//! Rules for new columns: the cost of each clause by itself.
 
 use super::blocking::{Part, of_constraint};
 use super::rule::{Rule, family};
@@ -62,7 +62,7 @@ const ONE_VALUE: [&str; 24] = [
     "upper",
 ];
 
-/// Whether a default is known to be one value for all rows by the functions that it calls.
+/// True if a default is known, by the functions that it calls, to be one value for all rows.
 fn is_one_value(default: &DefaultClause<'_>) -> bool {
     default.expression.calls().iter().all(|call| {
         let is_own = call.schema().is_none_or(|schema| schema.folded() == "pg_catalog");

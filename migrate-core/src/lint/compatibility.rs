@@ -1,4 +1,4 @@
-//! What breaks the code that runs while the migration does: the release before.
+//! Rules for changes that break the code running during the migration: the previous release.
 
 use super::loss::DROP_OBJECT;
 use super::rule::{Risk, Rule, family};
@@ -113,7 +113,7 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// What the phase of the script is at odds with.
+/// Finds a contradiction between a statement and the phase of its script.
 pub(super) fn against_phase(statement: &Statement<'_>, found: &mut Vec<Found>) {
     let worst =
         found.iter().find(|of| of.risk >= Risk::Dangerous).filter(|_| statement.phase == Some(Phase::Expand));
@@ -217,7 +217,7 @@ fn of_columns(
     }
 }
 
-/// Whether rows without a value for it are refused.
+/// True if rows without a value for the column are refused.
 fn is_required(column: &ColumnDefinition<'_>) -> bool {
     let has_value = column.default.is_some()
         || column.identity.is_some()

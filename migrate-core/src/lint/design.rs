@@ -1,4 +1,4 @@
-//! What is wrong without hurting at once.
+//! Rules for design problems that do no harm at once.
 
 use super::finding::Finding;
 use super::model::Model;

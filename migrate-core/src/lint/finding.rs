@@ -14,7 +14,7 @@ use std::ops::Range;
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// How much is at stake here.
+    /// The risk here.
     pub risk: Risk,
     /// The migration.
     pub version: Version,
@@ -28,7 +28,7 @@ pub struct Finding {
     pub place: LineColumn,
     /// The table, the column or what else it is about, as the script writes it.
     pub subject: Option<String>,
-    /// What happens.
+    /// The effect, in words.
     pub message: String,
     /// The safe way.
     pub safe: &'static str,

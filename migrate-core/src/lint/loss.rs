@@ -1,4 +1,4 @@
-//! What is lost for good.
+//! Rules for permanent data loss.
 
 use super::rule::{Risk, Rule, family};
 use super::script::{Found, Statement};
@@ -120,7 +120,7 @@ fn in_rows(statement: &Statement<'_>, loss: &Loss) -> Option<Found> {
     Some(Found::new(rule, statement.span(), name.clone(), message))
 }
 
-/// What goes along by CASCADE.
+/// Finds the losses that CASCADE adds.
 fn cascade(statement: &Statement<'_>, lost: &[Loss], found: &mut Vec<Found>) {
     let subject = match &statement.parsed.kind {
         Kind::Drop(drop)
@@ -247,7 +247,7 @@ fn key(
 
 const TOO_LONG: &str = "that is longer makes the statement fail";
 
-/// What a value loses by a change of its type, where it may lose something.
+/// Returns what a value may lose when its type changes from `old` to `new`; none if nothing.
 fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
     let (old, new) = (old.to_string(), new.to_string());
     let (old, new) = (parts(&old)?, parts(&new)?);

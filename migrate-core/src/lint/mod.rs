@@ -1,12 +1,14 @@
-//! What is dangerous about a set's migrations, by rules.
+//! Rules that find dangerous migrations in a set.
 //!
-//! [`lint`] judges the up scripts of a set, statement by statement, and gives a [`Finding`] for each statement that loses data, makes
-//! others wait, or breaks the code that runs. It knows what the text says, and what the earlier migrations of the set made: a table's
-//! columns and their types, constraints and whether they were validated, indexes, domains, partitions. What nobody uses yet is
-//! not judged: a table that the script or a pending migration of the same run makes.
+//! [`lint`] judges the up scripts of a set, statement by statement, and returns a [`Finding`] for each
+//! statement that loses data, makes others wait, or breaks running code. It uses the text of the scripts, and
+//! what the earlier migrations of the set created: a table's columns and their types, constraints and whether
+//! they were validated, indexes, domains, partitions. A table that is not in use yet is not judged: one that
+//! the script or a pending migration of the same run creates.
 //!
-//! A [`Rule`] is known by its [id](Rule::id). A script allows what it does in its header: `-- migrate: allow=drop-column`. What the
-//! runner gives, no rule demands: timeouts, a script that is run once, a session that is left as it was.
+//! A [`Rule`] is identified by its [id](Rule::id). A script allows a rule in its header:
+//! `-- migrate: allow=drop-column`. No rule demands what the runner provides: timeouts, a script that is run
+//! once, a session that is left as it was.
 //!
 //! # Examples
 //!
@@ -53,17 +55,17 @@ use crate::set::Set;
 use crate::set::version::Version;
 use model::Model;
 
-/// What is known beside the set.
+/// Facts that the set does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintOptions {
-    /// The last migration that is applied where the set is going to run. Those up to it are history and not judged; those behind it
-    /// are judged as migrations of one run. Without it, or where the set lacks it, all are judged, each as if those before it had
-    /// been applied long ago.
+    /// The last migration that is applied where the set will run. Migrations up to it are history and are not
+    /// judged; later ones are judged as migrations of one run. Without it, or if the set lacks it, all are
+    /// judged, each as if those before it had been applied long ago.
     pub since: Option<Version>,
-    /// The server's major version. Without it what holds for any of 14 to 18 counts.
+    /// The server's major version. Without it, whatever holds for any version from 14 to 18 counts.
     pub server_version: Option<u32>,
-    /// Whether the time zone of a run's session is UTC, which decides whether times with and without a zone are stored alike.
+    /// True if the time zone of a run's session is UTC; then times with and without a zone are stored alike.
     pub is_utc: Option<bool>,
 }
 

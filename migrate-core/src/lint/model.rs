@@ -1,4 +1,4 @@
-//! What is known before a statement.
+//! The model: the state known before a statement.
 
 use super::LintOptions;
 use crate::set::script::Script;
@@ -9,11 +9,11 @@ use crate::sql::statement::{
 use crate::sql::{TokenKind, tokens};
 use std::collections::BTreeSet;
 
-/// What the statements that were followed have made.
+/// The objects that the statements so far have created.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) facts: Facts,
-    /// What is new and no relation, by its kind and its folded name.
+    /// New objects that are not relations, by kind and folded name.
     made: BTreeSet<(String, String)>,
 }
 
@@ -54,7 +54,7 @@ impl Model {
         }
     }
 
-    /// What code names may be other than it was.
+    /// Forgets what code may have changed: the columns and constraints of the relations that it names.
     fn forget(&mut self, code: Fragment<'_>) {
         // The names in it and those in its own strings.
         let written = code.text().replace(['$', '\''], " ");
@@ -79,18 +79,18 @@ impl Model {
         self.facts.relations.get(&self.object(name))
     }
 
-    /// Whether nobody uses a relation yet.
+    /// True if a relation is new, so that it is not in use yet.
     pub(super) fn is_new(&self, name: &QualifiedName<'_>) -> bool {
         self.relation(name).is_some_and(|relation| relation.origin.is_none())
     }
 
-    /// Whether nobody uses an object yet.
+    /// True if an object is new, so that it is not in use yet.
     pub(super) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
         self.made.contains(&(kind.as_sql(), name.folded())) || kind.is_relation() && self.is_new(name)
     }
 }
 
-/// Whether a statement makes something that was not there.
+/// True if a statement creates an object that did not exist.
 fn makes_anew(parsed: &ParsedStatement<'_>) -> bool {
     let words = parsed.all.tokens().iter().take(7).map(|token| parsed.all.written(*token));
     let may_exist = words.skip(1).any(|word| ["OR", "EXISTS"].iter().any(|of| word.eq_ignore_ascii_case(of)));

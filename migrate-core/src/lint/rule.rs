@@ -1,17 +1,18 @@
-//! Rules, and how much is at stake.
+//! Rules and their risks.
 
 use super::{allow, blocking, column, compatibility, design, loss, transactions};
 use std::fmt;
 
-/// How much is at stake, from nothing to what can't be had back.
+/// The risk of a statement, from none to an irreversible loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Risk {
-    /// Nobody notices.
+    /// Others do not notice it.
     Safe,
-    /// Nobody notices, unless something else goes wrong at the same time: a short lock that waits for a long query.
+    /// Others do not notice it, unless something else goes wrong at the same time: a short lock that waits
+    /// for a long query.
     Careful,
-    /// Others wait for as long as a table is large, or the code that runs breaks.
+    /// Others wait as long as a table is large, or running code breaks.
     Dangerous,
     /// Data is lost.
     VeryRisky,
@@ -28,7 +29,7 @@ impl Risk {
         }
     }
 
-    /// The risk of a word.
+    /// Returns the risk that a word stands for.
     pub fn of_word(word: &str) -> Option<Risk> {
         [Risk::Safe, Risk::Careful, Risk::Dangerous, Risk::VeryRisky]
             .into_iter()
@@ -48,17 +49,17 @@ impl fmt::Display for Risk {
 pub struct Rule {
     /// The id by which a script allows it: `drop-column`.
     pub id: &'static str,
-    /// How much is at stake. A finding may have less where only that is certain.
+    /// The risk. A finding may have a lower one if only that is certain.
     pub risk: Risk,
     /// The versions of PostgreSQL for which it holds.
     pub versions: &'static str,
-    /// What happens, and to whom.
+    /// The effect, and whom it affects.
     pub happens: &'static str,
-    /// Why it is so.
+    /// The reason.
     pub why: &'static str,
     /// The safe way.
     pub safe: &'static str,
-    /// When it says nothing.
+    /// The cases in which it reports nothing.
     pub silent: &'static str,
 }
 

@@ -17,13 +17,13 @@ pub(super) struct Statement<'a> {
     pub(super) text: &'a str,
     pub(super) parsed: &'a ParsedStatement<'a>,
     pub(super) model: &'a Model,
-    /// What it locks that others use; none where that can't be told.
+    /// The locks that it takes on relations others use; none if they are unknown.
     pub(super) locks: Option<Vec<RelationLock>>,
     pub(super) phase: Option<Phase>,
 }
 
 impl Statement<'_> {
-    /// What it locks, as far as that is known.
+    /// Returns the known locks that it takes on relations others use.
     pub(super) fn locks(&self) -> &[RelationLock] {
         self.locks.as_deref().unwrap_or_default()
     }
@@ -55,7 +55,7 @@ impl Found {
     }
 }
 
-/// What a statement locks that others use.
+/// Returns the locks that a statement takes on relations others use; none if they are unknown.
 pub(super) fn locks_in_use(statement: &str, model: &Model) -> Option<Vec<RelationLock>> {
     match locks_with(statement, &model.facts) {
         Locks::Known(locks) => Some(locks.into_iter().filter(|lock| !lock.is_new).collect()),
@@ -63,7 +63,7 @@ pub(super) fn locks_in_use(statement: &str, model: &Model) -> Option<Vec<Relatio
     }
 }
 
-/// What was found in a script.
+/// The findings of a script.
 pub(super) struct Judged {
     pub(super) version: Version,
     pub(super) findings: Vec<Finding>,
@@ -129,7 +129,7 @@ pub(super) fn judge(
     Judged { version: version.clone(), findings, script: script.clone() }
 }
 
-/// What is found in a statement without those around it.
+/// Returns the findings of a statement without regard to the statements around it.
 fn by_itself(statement: &Statement<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     loss::find(statement, &mut found);

@@ -1,4 +1,5 @@
-//! What statements do to each other in one transaction, and what is left when one fails half-way.
+//! Rules for the statements of one transaction: how they affect each other, and what is left if one fails
+//! halfway.
 
 use super::rule::{Risk, family};
 use super::script::{Found, Statement};
@@ -91,9 +92,10 @@ family! {
 
 /// A transaction, as far as it has come.
 pub(super) struct Transaction {
-    /// Whether it is one statement outside of any transaction block.
+    /// True if it is one statement outside of any transaction block.
     is_bare: bool,
-    /// The tables that are locked so that nobody else can read or write, and the line of the statement that did.
+    /// The tables that are locked against reads or writes by others, with the mode and the line of the
+    /// locking statement.
     locked: Vec<(String, LockMode, u32)>,
     /// Constraints that were added NOT VALID, with their tables.
     unchecked: Vec<(String, String)>,
@@ -154,7 +156,7 @@ pub(super) fn find(
     transaction.take(statement, line);
 }
 
-/// What a statement does, whatever stands around it.
+/// Judges a statement without regard to the statements around it.
 fn alone(statement: &Statement<'_>) -> Option<Found> {
     let span = statement.span();
     let model = statement.model;
@@ -281,7 +283,7 @@ fn validated(statement: &Statement<'_>, transaction: &Transaction, found: &mut V
     }
 }
 
-/// What takes long while an earlier statement's lock is held.
+/// Finds slow work while the lock of an earlier statement is held.
 fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {
     if found.iter().any(|of| of.rule == &VALIDATE_IN_SAME_TRANSACTION) {
         return;
@@ -296,7 +298,7 @@ fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Fo
     found.push(Found::new(&SLOW_AFTER_LOCK, statement.span(), relation.clone(), message).at_risk(risk));
 }
 
-/// What a statement does that may take long, and how much that puts at stake.
+/// Returns the work of a statement that may take long, and its risk.
 fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
     let of_rows = |condition: Option<Fragment<'_>>| {
         let all = crate::sql::is_always_true(condition);

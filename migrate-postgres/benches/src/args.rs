@@ -19,7 +19,7 @@ Compares migrate-postgres with its peers, and with what can't be beaten, on a se
 
 It needs PostgreSQL's programs (apt-get install postgresql) and libpq's headers, for diesel (libpq-dev).";
 
-/// What the command line says.
+/// The parsed command line.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Bench(Options),

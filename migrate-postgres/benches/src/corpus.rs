@@ -11,7 +11,7 @@ pub(crate) struct Corpus {
     pub(crate) scripts: Vec<String>,
 }
 
-/// How a tool wants its files.
+/// The layout of the files that a tool reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// `0001_account.sql`: ours and sqlx's.
@@ -84,7 +84,7 @@ impl Corpus {
     }
 }
 
-/// Where the script of a number stands.
+/// Returns the path of the script with a number.
 pub(crate) fn file_name(number: usize, layout: Layout) -> String {
     match layout {
         Layout::Flat => format!("{number:05}_account.sql"),

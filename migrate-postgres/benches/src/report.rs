@@ -1,12 +1,12 @@
-//! What is printed: Markdown.
+//! The report: Markdown.
 
 use std::fmt;
 
-/// What one row of the comparison gave.
+/// The results of one row of the comparison.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
-    /// How it was measured.
+    /// The method of measurement.
     pub(crate) method: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) criteria: Vec<Criterion>,
@@ -19,13 +19,13 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
-/// What is asked of this library, and what came out.
+/// A criterion for this library, and the measured result.
 #[derive(Clone, Debug)]
 pub(crate) struct Criterion {
     pub(crate) what: String,
     pub(crate) asked: String,
     pub(crate) measured: String,
-    /// None where it was not measured.
+    /// None if it was not measured.
     pub(crate) met: Option<bool>,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Section {
     }
 }
 
-/// What is asked beside what was measured, as a table.
+/// Returns a table of the criteria and the measured results.
 pub(crate) fn criteria(criteria: &[Criterion]) -> Table {
     let mut table = Table::new(["asked of migrate-postgres", "limit", "measured", "met"]);
     for criterion in criteria {

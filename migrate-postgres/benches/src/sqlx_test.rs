@@ -1,4 +1,5 @@
-//! What `#[sqlx::test]` does, in a process of its own: it takes its server from the environment, and brings its own runtime.
+//! The work of `#[sqlx::test]`, in a separate process: it takes its server from the environment, and brings
+//! its own runtime.
 
 use crate::{Problem, Result};
 use sqlx::PgPool;

@@ -19,7 +19,7 @@ pub(crate) struct Line {
     _proxy: Option<Proxy>,
 }
 
-/// What a boot sent and got, the opening of its connections left out.
+/// The data that a boot sent and received, without the opening of its connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) round_trips: usize,

@@ -34,12 +34,12 @@ pub(crate) async fn timed<T, E>(future: impl Future<Output = Result<T, E>>) -> R
     Ok((value, start.elapsed()))
 }
 
-/// How many times as long.
+/// Returns the ratio of two times.
 pub(crate) fn ratio(time: Duration, of: Duration) -> f64 {
     time.as_secs_f64() / of.as_secs_f64()
 }
 
-/// How many times as long as what was measured right before it: the median of the ratios.
+/// Returns the median of the ratios between the times and those measured right before each.
 pub(crate) fn paired_ratio(times: &Times, of: &Times) -> f64 {
     let mut ratios: Vec<f64> = times.0.iter().zip(&of.0).map(|(time, of)| ratio(*time, *of)).collect();
     ratios.sort_unstable_by(f64::total_cmp);

@@ -45,14 +45,14 @@ pub(crate) struct PgLocked<'l, 't> {
     pub(crate) preamble: Preamble,
     pub(crate) run: String,
     pub(crate) monitor: BlockerMonitor<'t>,
-    /// What watches over the worker's first message.
+    /// Watches over the worker's first message.
     pub(crate) crowd: Option<Crowd>,
-    /// Whether the lock is given back because there was no connection left to work with.
+    /// True if the lock is given back because there was no connection left to work with.
     pub(crate) has_given_way: &'l mut bool,
     pub(crate) lost: bool,
-    /// Whether the last message has given the lock back, and whether it was still ours.
+    /// Set if the last message has given the lock back: true if it was still ours.
     pub(crate) released: Option<bool>,
-    /// What is to be made before the first step.
+    /// The backup to make before the first step.
     #[cfg(feature = "operate")]
     pub(crate) backup: Option<crate::backup::Due>,
 }
@@ -65,9 +65,9 @@ impl PgLocked<'_, '_> {
 }
 
 impl PgLocked<'_, '_> {
-    /// Records how much the server said at each row of the run: it is known when the row is ended and committed already. It is
-    /// sent together with what gives the lock back, behind that, so it takes no round trip and nobody waits for it; that it can't
-    /// be recorded is no reason to fail.
+    /// Records how much the server said at each row of the run, which is known only after the row is ended
+    /// and committed. The record is sent together with the message that gives the lock back, after it, so it
+    /// takes no round trip and delays no other run. A record that can't be written is not an error.
     async fn count_messages(&self, said: Vec<Said>) {
         if said.is_empty() || self.session_info.table.keeps().is_some() {
             return;
@@ -143,7 +143,7 @@ impl PgLocked<'_, '_> {
     }
 }
 
-/// What came of steps while the lock was kept.
+/// The outcome of steps while the lock was kept.
 enum StepsOutcome {
     Applied(Result<(), ApplyError>),
     /// There is no connection to work with, and nothing was begun.
@@ -152,7 +152,7 @@ enum StepsOutcome {
     Lost,
 }
 
-/// What applies steps while something else keeps the lock.
+/// Applies steps while something else keeps the lock.
 struct Applier<'w, 't> {
     client: &'w Client,
     pipelining: &'w AtomicBool,
@@ -165,13 +165,13 @@ struct Applier<'w, 't> {
     released: &'w mut Option<bool>,
     run: &'w str,
     monitor: &'w mut BlockerMonitor<'t>,
-    /// How often session and database were found not to be as they were.
+    /// The number of times that session and database were found not to be as they were.
     looks: u32,
     #[cfg(feature = "operate")]
     backup: &'w mut Option<crate::backup::Due>,
 }
 
-/// How often that is put up with: schema and table can be made once each.
+/// The limit of `looks`: schema and table can be made once each.
 const MOST_LOOKS: u32 = 10;
 
 impl Applier<'_, '_> {
@@ -350,7 +350,7 @@ impl Locked for PgLocked<'_, '_> {
                 Err(if may_retry { ApplyError::Crowded(error) } else { error.into_apply() })
             }
             StepsOutcome::Lost => {
-                // Somebody else may begin now.
+                // Another run may begin now.
                 self.lost = true;
                 self.drop_worker();
                 Err(ApplyError::LockLost)

@@ -51,11 +51,13 @@ pub(crate) struct PgHistory<'t, T: Target + ?Sized> {
     idle_limit: OnceLock<Option<Duration>>,
 }
 
-/// How often it is asked who holds the lock. It costs the server more than all the rest of a look.
+/// The interval between queries for the holder of the lock. They cost the server more than all the rest of a
+/// look.
 const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
 
-/// How long the lock is waited for before that is asked at all: most waits are over by then, and 63 replicas that ask at
-/// once keep the one that works from its work. A little sooner than the wait is told of, which is to say whom it is for.
+/// The wait for the lock before its holder is queried at all. Most waits are over by then, and 63 replicas
+/// that query at once keep the working one from its work. Slightly shorter than the time after which the wait
+/// is reported, because the report names the holder.
 const ASK_HOLDER_AFTER: Duration =
     migrate_core::engine::TELL_WAITING_AFTER.saturating_sub(Duration::from_millis(50));
 
@@ -93,7 +95,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         self.session.close().await;
     }
 
-    /// What has to be known before the history is read as a whole.
+    /// Returns what has to be known before the whole history is read.
     pub(crate) async fn session_info(&self) -> Result<SessionInfo, Error> {
         SessionInfo::take(&self.session, self.settings).await
     }
@@ -106,7 +108,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
             self.found = head.is_some();
             return Ok(head.unwrap_or(HistoryHead::NONE));
         }
-        // Who waits for a run to end need not know how far it has come.
+        // A run that waits for another to end need not know its progress.
         let seen = self.seen.clone().filter(|_| self.held_since.is_some());
         let look = head::probe(&self.session, self.settings, set, seen);
         let look = match self.trying_since {
@@ -122,8 +124,9 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         Ok(look.head)
     }
 
-    /// Looks again, in a transaction without timeouts, where one of the session's has ended the first look: a look that turned them
-    /// off at once would be more than one query. A session that ended with it is opened anew, where that can be done.
+    /// Looks again in a transaction without timeouts, if a timeout of the session has ended the first look. A
+    /// look that turned the timeouts off at once would take more than one query. A session that ended with
+    /// the first look is opened again, if the target allows it.
     async fn probe_without_timeouts(&mut self, set: &Set, ended: Error) -> Result<HistoryHead, Error> {
         if ended.has_ended_the_session() {
             // A pool may have no other connection than this one.
@@ -136,13 +139,13 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         let looked = self.probe(set).await;
         self.session.end_reading().await;
         match looked {
-            // What it means is asked outside of the transaction that it has ended.
+            // The meaning of the error is queried outside of the transaction that the error has ended.
             Err(_) => self.probe(set).await,
             looked => looked,
         }
     }
 
-    /// The connection that works, where it is not the one that holds the lock.
+    /// Returns the connection that works, if it is not the one that holds the lock.
     async fn open_worker(&self, kind: LockKind) -> Result<Option<Session<'t>>, Error> {
         match (kind, self.target.open_another()) {
             (LockKind::Session, _) | (_, None) => Ok(None),
@@ -166,7 +169,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         Some((owner, parsed(row, 2)?))
     }
 
-    /// How the lock is held: a transaction can hold it only where another connection does the work.
+    /// Returns the kind of the lock. A transaction can hold it only if another connection does the work.
     fn lock_kind(&self) -> Result<LockKind, Error> {
         let another = self.target.open_another().is_some();
         match self.settings.lock {
@@ -177,7 +180,7 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         }
     }
 
-    /// What was asked is not answered: the session is to be closed without waiting for it.
+    /// Marks a session whose query is unanswered: it is to be closed without waiting for the answer.
     fn unanswered(&mut self, error: Error) -> Error {
         self.session.mark("ROLLBACK");
         error
@@ -200,7 +203,8 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         })
     }
 
-    /// What is asked with the lock: about the session, and about the history's end where there is one.
+    /// Returns the queries to send with the lock: about the session, and about the history's end if there is
+    /// one.
     fn questions(&self, set: &Set) -> String {
         let is_empty = self.seen.as_ref().is_none_or(|head| head.digest == Digest::EMPTY);
         let questions = SessionInfo::questions(self.settings, self.whereabouts, is_empty, LOCKED);
@@ -210,10 +214,10 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         format!("{questions}; {}", end::questions(&self.settings.relation(), set, LOCKED))
     }
 
-    /// Who holds the lock; asked again from time to time.
+    /// Returns the holder of the lock, which is queried again from time to time.
     async fn who_holds(&mut self, lock: &dyn Lock) -> Result<Holder, Error> {
         let waited = self.held_since.get_or_insert_with(Instant::now).elapsed();
-        // Who will not wait for long is to know whom for.
+        // A run that does not wait for long must still learn the holder.
         if waited < ASK_HOLDER_AFTER && self.settings.engine.lock_wait > ASK_HOLDER_EVERY {
             return Ok(Holder::default());
         }
@@ -298,7 +302,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 return Ok(Locking::Held(self.who_holds(&*lock).await?));
             }
             Ok(LockAttempt::InTransaction) => {
-                // What would end our transaction would end its owner's.
+                // Ending our transaction would end its owner's.
                 self.session.unmark();
                 return Err(Error::InTransaction);
             }
@@ -326,7 +330,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                     return Err(error);
                 }
                 return match self.connection_limit().await {
-                    // Nobody but this run itself is in its way, however long it waits.
+                    // Only this run itself is in its way, however long it waits.
                     Some((owner, 1)) => Err(error.with_limit(owner)),
                     _ => Ok(Locking::Crowded(error)),
                 };
@@ -334,7 +338,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         };
         let asked = self.found && session_info.table.keeps().is_none();
         let end = end::read(&session_info, asked, set, &mut answers)?;
-        // Where nothing of ours is applied, only the whole look tells what was applied by others.
+        // If no migration of ours is applied, only the whole look shows what others applied.
         let end = end.filter(|end| session_info.beside.is_empty() || end.digest != Digest::EMPTY);
         let (holder, settings, target) = (&mut self.session, self.settings, self.target);
         let mark = mark.filter(|_| worker.is_some());
@@ -378,11 +382,11 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
     }
 }
 
-/// How long an answer is waited for at least, however short the wait for the lock may be.
+/// The shortest wait for an answer, however short the wait for the lock may be.
 const LEAST_WAIT: Duration = Duration::from_secs(5);
 
-/// Waits for an answer while the lock is tried for, but no longer than a run may wait for the lock: a pooler whose server
-/// connections others have gives none.
+/// Waits for an answer while trying to get the lock, but no longer than a run may wait for the lock: a pooler
+/// whose server connections are all taken gives no answer.
 async fn answered<A>(
     since: Instant,
     settings: &RunSettings,

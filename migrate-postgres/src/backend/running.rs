@@ -66,7 +66,7 @@ pub(crate) async fn running(
     attempts: &[Attempt],
 ) -> Result<Option<RunningAttempt>, Error> {
     let is_unfinished = |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Unfinished { .. });
-    // Runs that stopped before they could go on with it may have left rows behind it.
+    // Runs that stopped before they could resume it may have left rows after it.
     let open = |attempt: &&Attempt| is_unfinished(attempt) && attempt.statements_done.is_some();
     let Some(last) = attempts.last().filter(is_unfinished).or(attempts.iter().rev().find(open)) else {
         return Ok(None);

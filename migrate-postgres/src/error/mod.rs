@@ -48,7 +48,7 @@ pub enum Error {
 
     /// The server can't be reached, or accepts no connection to this database.
     Connect {
-        /// Where: hosts, ports, database and user.
+        /// The target: hosts, ports, database and user.
         target: String,
         /// The cause.
         source: tokio_postgres::Error,
@@ -70,7 +70,7 @@ pub enum Error {
 
     /// The server refuses the user.
     Login {
-        /// Where: hosts, ports, database and user.
+        /// The target: hosts, ports, database and user.
         target: String,
         /// The server's message.
         source: tokio_postgres::Error,
@@ -95,7 +95,7 @@ pub enum Error {
     Privilege {
         /// The role.
         role: String,
-        /// What it is not allowed to do.
+        /// The action that it may not perform.
         what: &'static str,
         /// The server's message.
         message: String,
@@ -133,7 +133,7 @@ pub enum Error {
         name: String,
         /// The contradicting statement, the first being 1.
         statement: usize,
-        /// What the catalog shows.
+        /// The contradicting state in the catalog.
         contrary: String,
     },
 

@@ -56,7 +56,7 @@ pub enum ScratchError {
     NoText {
         /// The migration's name.
         name: String,
-        /// What the history has instead of the text.
+        /// The content of the history in place of the text.
         problem: String,
     },
 

@@ -1,7 +1,8 @@
-//! What only the wording of a message tells: the one place that reads messages, each of which others wrote.
+//! Causes that only the wording of a message shows. This is the one place that reads messages, all of them
+//! from others.
 //!
-//! The server and its drivers have no code for these. Where the server's message is not in English, nothing is read, and the advice of
-//! the SQLSTATE holds. Messages of this library are never read.
+//! The server and its drivers have no code for these causes. A server message that is not in English is not
+//! read, and the advice of its SQLSTATE applies. Messages of this library are never read.
 
 use migrate_core::advice::{Cause, MissingRight};
 use tokio_postgres::Error;

@@ -18,11 +18,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The interval between reports to the observer.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a look may take: nobody follows the work meanwhile, and a server with no connections left may keep one waiting.
+/// The time limit of a look. The work is not followed meanwhile, and a server with no connections left may
+/// keep the look waiting.
 const MOST_LOOK: Duration = Duration::from_secs(2);
 
-/// How long nobody looks after a look that took too long: a pooler has no connection for it then, and each try would hold up what
-/// follows the work.
+/// The pause after a look that took too long. A pooler has no connection for a look then, and each try would
+/// hold up the code that follows the work.
 const REST: Duration = Duration::from_secs(30);
 
 /// Opens another connection, where the target can.
@@ -117,8 +118,8 @@ impl<'t> BlockerMonitor<'t> {
         self.heard.as_ref().map(|_| progress.said_count())
     }
 
-    /// Takes note of that for a row of the history that has ended. Not for one that a later run goes on from: it looks at which
-    /// transaction has changed the row last.
+    /// Stores that count for a row of the history that has ended, and not for one from which a later run
+    /// resumes: such a run looks at which transaction has changed the row last.
     pub(super) fn count(&mut self, row: i64, progress: &Progress<'_>) {
         if let Some((notices, warnings)) = self.said(progress) {
             self.said.push(Said { row, notices, warnings });
@@ -153,7 +154,8 @@ impl<'t> BlockerMonitor<'t> {
         self.alarm.pause(self.age(), LOOK_EVERY).max(Duration::from_millis(1))
     }
 
-    /// The server is silent: it works, or waits for somebody. Tells who that is, and that it takes long.
+    /// Called when the server is silent: it works, or waits for another session. Reports the blocking
+    /// session, and that the statement takes long.
     pub(super) async fn probe(
         &mut self,
         underway: Underway<'_>,
@@ -204,7 +206,8 @@ impl<'t> BlockerMonitor<'t> {
         Some(rows.iter().map(read).collect())
     }
 
-    /// Who stood in the way of a statement that has just given up after `waited`: who was seen, or else who could have been.
+    /// Returns the sessions that blocked a statement which has just given up after `waited`: those that were
+    /// seen, or else those that may have blocked it.
     pub(crate) async fn suspects(&mut self, client: &Client, waited: Duration) -> Vec<Holder> {
         if !self.seen.is_empty() {
             return std::mem::take(&mut self.seen);

@@ -1,6 +1,6 @@
-//! What code sets for the session: a `DO` or a `CALL` that is sent alone. Its text does not tell, so the session is asked before
-//! and after it, and what differs is set again for the statements behind it, as a session would have it that sends the script by
-//! itself.
+//! Session settings changed by code: a `DO` or a `CALL` that is sent alone. The text of such a statement does
+//! not show its settings, so the session is queried before and after it. The differences are set again for
+//! the statements after it, as they would apply in a session that sends the script by itself.
 
 use crate::history::CHANGED;
 use crate::sql::quote::{quote_ident, quote_literal};

@@ -6,7 +6,7 @@ use migrate_core::plan::Step;
 use migrate_core::{Script, sql};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-/// What went wrong in a step, in the server's words; `offset` is the byte of the script, where it is known.
+/// Returns the failure of a step in the server's words; `offset` is the byte of the script, if it is known.
 pub(crate) fn server_failure(
     step: &Step<'_>,
     script: Option<&Script>,
@@ -70,8 +70,8 @@ fn said(db: &DbError) -> impl Iterator<Item = &str> {
     [Some(db.message()), db.detail(), db.hint(), db.where_(), internal].into_iter().flatten()
 }
 
-/// What the server said, without the secrets of the script and of the statements that it quotes, as it does those of a
-/// function's body: `SQL statement "ALTER ROLE …"`.
+/// Returns a server message without the secrets of the script and of the statements that the message quotes.
+/// It also quotes the statements of a function's body: `SQL statement "ALTER ROLE …"`.
 pub(super) fn clean(said: &str, secrets: &[String]) -> String {
     let said = secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), "…"));
     match said.split_once('"') {
@@ -99,7 +99,7 @@ fn statement_at(script: &Script, offset: usize) -> Option<usize> {
 /// A place in a script, with the line that it is on.
 pub(super) fn place(script: &Script, offset: usize) -> Place {
     let text = script.text();
-    // A statement that breaks off is noticed at the semicolon that was sent behind it.
+    // A statement that ends too early is reported at the semicolon that was sent after it.
     let end = script.statements().last().map_or(text.len(), |statement| statement.range().end);
     let offset = offset.min(end);
     let at = script.line_column(offset);

@@ -52,10 +52,11 @@ pub(crate) trait Rehearsed: Send {
     /// A step is begun.
     fn began(&mut self, step: &Step<'_>, script: &Script);
 
-    /// A setting that bounds the time of what is sent next, a statement of a script with these options, or what is around
-    /// it; none where no time is left.
+    /// Returns a setting that limits the time of what is sent next: a statement of a script with these
+    /// options, or what is around it. None if no time is left.
     fn bound(&self, options: &Options) -> Option<String>;
 
-    /// A statement of the script was done, the first being 0: how long it took, and what [`Inspect`](crate::settings::Inspect) has found behind it.
+    /// Called after a statement of the script, the first being 0, with the time that it took and the rows
+    /// that [`Inspect`](crate::settings::Inspect) found after it.
     fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>);
 }

@@ -27,7 +27,7 @@ impl Spent {
         Some(Spent { pid: pid.parse().ok()?, slot: slot.to_owned(), number: number.parse().ok()? })
     }
 
-    /// Whether this is the `count`th transaction of the same session after an earlier one.
+    /// True if this is the `count`th transaction of the same session after an earlier one.
     pub(super) fn is_after(&self, earlier: Spent, count: u32) -> bool {
         *self == Spent { number: earlier.number.wrapping_add(count), ..earlier }
     }

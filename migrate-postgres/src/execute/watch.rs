@@ -19,10 +19,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_postgres::error::DbError;
 
-/// A query whose answer takes with it what the server has kept back.
+/// A query whose answer flushes the messages that the server has kept back.
 pub(super) const FLUSH: &str = "SELECT pg_catalog.repeat(' ', 8192)";
 
-/// How often that is asked for in a run: 512 KiB of answers. What more statements are told of comes late.
+/// The limit of such queries in a run: 512 KiB of answers. The messages of further statements are reported
+/// late.
 pub(super) const MOST_FLUSHES: usize = 64;
 
 /// A query for the server process that works: behind a pooler it is another one for each transaction.

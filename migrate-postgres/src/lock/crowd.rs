@@ -16,17 +16,19 @@ use tokio_postgres::Client;
 /// The key of the advisory lock of the one run that stays.
 const FIRST: i64 = i64::from_be_bytes(*b"migrate1");
 
-/// How long a worker may be unserved before its run looks, at most; by chance half of that at least, so that runs that began
-/// together do not give way together.
+/// The longest time that a worker may be unserved before its run looks. The actual time is random, at least
+/// half of that, so that runs that began together do not give way together.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
 
-/// How long the run that stays waits for others that hold a lock: until then those that wait as it does have given way.
+/// The time that the run that stays waits for others that hold a lock. By then, those that wait as it does
+/// have given way.
 const OTHERS_LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
-/// How long a run may be the only one of its role that has a connection before its pool counts as one of a single connection.
+/// The time for which a run may be the only one of its role with a connection before its pool counts as one
+/// of a single connection.
 const ONLY_ONE_AFTER: Duration = Duration::from_secs(6);
 
-/// How many bytes of a message the server has to show for its mark to be seen.
+/// The number of bytes of a message that the server has to show for the message's mark to be seen.
 const MARK_ENDS_WITHIN: i32 = 512;
 
 /// True if another session holds a migration lock in this database: an idle transaction that took it, or checked it since.
@@ -128,9 +130,11 @@ impl Crowd {
         }
     }
 
-    /// Looks whether a server connection has the worker's message, and tries to be the run that stays where none has.
+    /// Checks whether a server connection has the worker's message. If none has, tries to be the run that
+    /// stays.
     ///
-    /// Where the server does not track what sessions run, or too little of it, nobody can tell: then the worker counts as served.
+    /// If the server does not track what sessions run, or tracks too little of it, this can't be known; the
+    /// worker then counts as served.
     async fn probe(&self, client: &Client) -> Result<PoolUsage, tokio_postgres::Error> {
         let sql = format!(
             "SELECT served, CASE WHEN NOT served THEN pg_catalog.pg_try_advisory_xact_lock({FIRST}) END, \

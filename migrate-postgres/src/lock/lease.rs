@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryRow};
 
-/// Held by a row with an owner and an expiry, renewed by a heartbeat: for servers that speak PostgreSQL's protocol and
-/// have no advisory locks.
+/// A lock held by a row with an owner and an expiry, renewed by a heartbeat: for servers that speak
+/// PostgreSQL's protocol and have no advisory locks.
 ///
-/// A holder that can't renew it in time stops at once, in the middle of a statement: when the lease has expired,
-/// somebody else may begin.
+/// A holder that can't renew it in time stops at once, in the middle of a statement: when the lease has
+/// expired, another run may begin.
 #[derive(Debug)]
 pub(crate) struct LeaseLock {
     table: String,

@@ -40,8 +40,8 @@ pub(crate) enum LockAttempt {
 /// A way to hold the lock over a connection.
 #[async_trait]
 pub(crate) trait Lock: Send + Sync {
-    /// Tries to take it, and leaves nothing behind where somebody else has it. Where it is ours, `questions` are asked in
-    /// the same round trip; they are under the condition [`LOCKED`].
+    /// Tries to take the lock, and leaves nothing behind if another run holds it. If it is ours, `questions`
+    /// are asked in the same round trip; they are under the condition [`LOCKED`].
     async fn try_acquire(
         &mut self,
         client: &Client,
@@ -60,8 +60,8 @@ pub(crate) trait Lock: Send + Sync {
         None
     }
 
-    /// What tells the lock of the process `holder` among all that the server lists, as a condition on `pg_locks`; none where
-    /// one session both holds it and works.
+    /// Returns a condition on `pg_locks` that tells the lock of the process `holder` from all others that the
+    /// server lists; none if one session both holds it and works.
     fn mark(&self, holder: i32) -> Option<String> {
         let _ = holder;
         None
@@ -82,8 +82,8 @@ pub(crate) trait Lock: Send + Sync {
     async fn holder(&self, client: &Client) -> Result<Holder, Error>;
 }
 
-/// Whether the lock was taken by the message that this stands in: a setting of its transaction, which is at its end what
-/// it was.
+/// A SQL condition: true if the message that contains it took the lock. It reads a setting of the message's
+/// transaction, which reverts when the transaction ends.
 pub(crate) const LOCKED: &str = "current_setting('migrate.locked', true) = 'true'";
 
 /// The key of a set's advisory lock: advisory locks are per database already, so schema, table and set tell histories
@@ -182,9 +182,10 @@ pub(crate) fn same_server(mark: &str) -> String {
     )
 }
 
-/// Who holds an advisory lock, up to its key. `pg_locks` shows the halves of that as `classid` and `objid`.
+/// The query for the holder of an advisory lock, up to its key. `pg_locks` shows the halves of the key as
+/// `classid` and `objid`.
 ///
-/// The query of a session that does nothing but hold the lock is the one that took it, and of no interest.
+/// The query of a session that only holds the lock is the one that took it, and of no interest.
 const HOLDER: &str = "\
     SELECT a.pid, a.application_name::text, \
            extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8, \

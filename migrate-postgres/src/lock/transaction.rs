@@ -29,10 +29,10 @@ impl Lock for TransactionLock {
         questions: &str,
     ) -> Result<LockAttempt, tokio_postgres::Error> {
         // The transaction idles for as long as the migrations take, so no timeout of the role's may end it
-        // (`transaction_timeout` came with 17). BEGIN in a transaction of somebody else's is only a warning, and then
-        // nothing may be set or taken. The questions look at the session's settings: of the timeouts they are told what those
-        // were. What they lock, catalogs and the history's table, is given up at once: the transaction would keep it from
-        // `REINDEX`.
+        // (`transaction_timeout` came with 17). BEGIN in a transaction of another owner only warns, and then
+        // nothing may be set or taken. The questions read the session's settings; for the timeouts they get
+        // the original values. The locks that the questions take, on catalogs and the history's table, are
+        // released at once: otherwise the transaction would block `REINDEX` on them.
         let message = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {no_timeouts}; {lock}; \
              SAVEPOINT asked; {questions}; ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked",

@@ -1,8 +1,9 @@
 //! The snapshot: a set's history as it is at one moment, read over one session.
 //!
-//! What only reads takes it: `status`, `plan`, `verify`, `preflight` and the report. It is three round trips at most: one for the
-//! session, one for the rows, one for texts and for the session that holds the lock; more only where another tool's table is kept
-//! or may have to be adopted. Where the session is ours or a pool's, all of them are one transaction.
+//! Operations that only read use it: `status`, `plan`, `verify`, `preflight` and the report. It takes three
+//! round trips at most: one for the session, one for the rows, one for texts and for the session that holds
+//! the lock; more only if another tool's table is kept or may have to be adopted. If the session is ours or a
+//! pool's, all of them are one transaction.
 
 use super::status::{Status, StatusRow};
 use crate::backend::{RunningAttempt, running};
@@ -30,11 +31,11 @@ pub(crate) struct Snapshot {
     /// The session, and where the history is.
     #[cfg_attr(not(feature = "operate"), allow(dead_code, reason = "preflight goes by it"))]
     pub(crate) session_info: SessionInfo,
-    /// What is applied.
+    /// The applied migrations.
     pub(crate) state: HistoryState,
     /// The audit trail, oldest first.
     pub(crate) attempts: Vec<Attempt>,
-    /// The migration that a run in another process is at.
+    /// The migration that a run in another process is applying.
     pub(crate) running: Option<RunningAttempt>,
     /// The texts of rows that differ from the set, or are of attempts that stopped.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line shows them"))]
@@ -42,7 +43,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Where each migration stands.
+    /// Returns the status of each migration.
     pub(crate) fn status(&self, set: &Set) -> Status {
         Status::of(set, &self.state, &self.attempts, self.running.as_ref())
     }
@@ -91,7 +92,7 @@ impl Migrator {
         Ok((session_info, state))
     }
 
-    /// What a plan would do.
+    /// Returns the steps that a plan would take.
     pub(crate) fn decide(&self, plan: &dyn Plan, state: &HistoryState) -> Result<Steps<'_>, Error> {
         Ok(decide(plan, self.set(), state, &self.settings.engine.policies)?)
     }
@@ -105,10 +106,10 @@ impl Migrator {
     }
 }
 
-/// How much is read.
+/// The extent of a read.
 #[derive(Clone, Copy)]
 enum Extent {
-    /// What is applied.
+    /// The applied migrations.
     HistoryState,
     /// The audit trail and the run under way, too.
     Attempts,
@@ -123,7 +124,7 @@ struct SnapshotReader<'r> {
 }
 
 impl SnapshotReader<'_> {
-    /// Reads in one transaction, where nobody else can have one under way.
+    /// Reads in one transaction, if no other owner can have one open in the session.
     async fn read(self, session: &mut Session<'_>) -> Result<(SessionInfo, Read), Error> {
         if !session.is_ours() {
             return self.read_plainly(session).await;
@@ -131,7 +132,7 @@ impl SnapshotReader<'_> {
         session.mark("ROLLBACK");
         let Some(session_info) = SessionInfo::begin(session, self.settings).await else {
             session.end_reading().await;
-            // What an error means is asked outside of the transaction that it has ended.
+            // The meaning of an error is queried outside of the transaction that the error has ended.
             return self.read_plainly(session).await;
         };
         match self.read_rows_inside(session, session_info).await {
@@ -228,14 +229,14 @@ impl SnapshotReader<'_> {
     }
 }
 
-/// What is read of a history.
+/// The parts of a history that are read.
 struct Read {
     loaded: Loaded,
     attempts: Vec<Attempt>,
     running: Option<RunningAttempt>,
 }
 
-/// What is read in the second round trip.
+/// The rows of the second round trip.
 enum SnapshotRows {
     /// Of our history.
     Own(LiveRows, Vec<Attempt>),

@@ -1,4 +1,4 @@
-//! What a simple-query message with several statements was answered.
+//! The answers to a simple-query message with several statements.
 
 use futures_util::{Stream, TryStreamExt as _};
 use std::pin::Pin;
@@ -82,7 +82,7 @@ pub(crate) fn text(row: &SimpleQueryRow, column: usize) -> Option<&str> {
     row.try_get(column).ok().flatten()
 }
 
-/// Whether a row's value is true.
+/// True if a row's value is true.
 pub(crate) fn is_true(row: &SimpleQueryRow, column: usize) -> bool {
     matches!(text(row, column), Some("t" | "true"))
 }

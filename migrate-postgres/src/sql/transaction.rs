@@ -14,7 +14,8 @@ pub(crate) fn milliseconds(timeout: Duration) -> u128 {
     if timeout.is_zero() { 0 } else { timeout.as_millis().clamp(1, i32::MAX as u128) }
 }
 
-/// Whether a connection is in no transaction yet, asked in a simple query: a transaction that begins with it has its time.
+/// A SQL condition: true if a connection is in no transaction yet. It is sent in a simple query, because a
+/// transaction that begins with the query has the query's time.
 ///
-/// A `Client` that we were given may be in one of its owner's, which our COMMIT would commit.
+/// A `Client` that the caller passes may be in a transaction of its owner, which our COMMIT would commit.
 pub(crate) const IS_FREE: &str = "pg_catalog.now() = pg_catalog.statement_timestamp()";

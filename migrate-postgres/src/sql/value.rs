@@ -26,7 +26,7 @@ impl Value<'_> {
     }
 }
 
-/// What it is, and not what it holds: that may be a secret.
+/// Shows the kind of the value and not its content, which may be a secret.
 impl std::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

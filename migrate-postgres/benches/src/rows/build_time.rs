@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What embeds the files.
+/// The macro that embeds the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Embedder {
     IncludeStr,
@@ -34,10 +34,10 @@ const ALL: [Embedder; 6] = [
     Embedder::Diesel,
 ];
 
-/// What the README advises for large folders.
+/// The profile that the README recommends for large folders.
 const OPTIMIZED: &str = "\n[profile.dev.package]\nsha2.opt-level = 3\nmigrate-core.opt-level = 3\n";
 
-/// Builds the crate anew when a file is added.
+/// Rebuilds the crate when a file is added.
 const BUILD_RS: &str = "fn main() {\n    println!(\"cargo::rerun-if-changed=migrations\");\n}\n";
 
 impl Embedder {

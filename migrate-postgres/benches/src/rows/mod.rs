@@ -15,7 +15,7 @@ use crate::stage::Stage;
 use std::fmt;
 use std::str::FromStr;
 
-/// What is measured.
+/// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     NothingPending,

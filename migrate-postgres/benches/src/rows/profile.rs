@@ -1,4 +1,5 @@
-//! Where a boot's time goes: by round trip, as a proxy sees it, and by kind of statement, as the server counts.
+//! The time that a boot takes: by round trip, as a proxy sees it, and by kind of statement, as the server
+//! counts.
 
 use crate::Result;
 use crate::corpus::Corpus;
@@ -126,7 +127,7 @@ async fn statements(database: &Database) -> Result<Table> {
               WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
                 AND query !~ 'pg_stat_statements') q \
         GROUP BY 1 ORDER BY 3 DESC LIMIT 12";
-    // Where the extension is missing, the table stays empty.
+    // If the extension is missing, the table stays empty.
     for row in client.query(sql, &[]).await.unwrap_or_default() {
         let (kind, calls, milliseconds): (String, i64, f64) = (row.get(0), row.get(1), row.get(2));
         let time = Duration::from_secs_f64(milliseconds / 1e3);

@@ -10,7 +10,7 @@ use crate::{Problem, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// What is compared.
+/// The tools that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
     Ours,
@@ -73,7 +73,7 @@ impl Loaded {
 }
 
 impl Session {
-    /// What a service calls at boot.
+    /// Runs what a service calls at boot.
     pub(crate) async fn boot(&mut self) -> Result<()> {
         match self {
             Session::Ours(session) => session.boot().await,
@@ -84,7 +84,7 @@ impl Session {
     }
 }
 
-/// Where a server is, in the terms that all clients share.
+/// The address of a server, in the terms that all clients share.
 pub(crate) struct Place<'c> {
     pub(crate) host: String,
     pub(crate) port: u16,

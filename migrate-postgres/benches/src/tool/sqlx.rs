@@ -37,7 +37,8 @@ pub(super) async fn connect(loaded: &Loaded, config: &Config) -> Result<Session>
 
 impl Session {
     pub(super) async fn boot(&mut self) -> Result<()> {
-        // What `run` calls. Its own future is not `Send` here: "implementation of `sqlx::Acquire` is not general enough".
+        // `run` calls this method. Its own future is not `Send` here: "implementation of `sqlx::Acquire` is
+        // not general enough".
         Ok(self.migrator.run_direct(None, &mut self.connection, false).await?)
     }
 }

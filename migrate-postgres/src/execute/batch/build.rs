@@ -15,8 +15,8 @@ use migrate_core::{Options, Script};
 use std::ops::Range;
 use tokio_postgres::error::SqlState;
 
-/// How many bytes of SQL go into one message. Enough that round trips do not count, and little enough that neither side
-/// holds more than one such message of a large set.
+/// The number of bytes of SQL in one message: enough that round trips do not count, and few enough that
+/// neither side holds more than one such message of a large set.
 const MESSAGE_BYTES: usize = 192 * 1024;
 
 impl Transactions<'_, '_, '_, '_> {
@@ -85,7 +85,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// Begins a step's row before its transaction, where it runs anything.
+    /// Begins a step's row before its transaction, if the step runs anything.
     fn push_marker(&self, message: &mut Message, index: usize, standing: HistoryCursor) {
         let (context, step) = (&self.context, &self.steps[index]);
         if !self.around.mode.records() || !context.table.has_marker(step) {

@@ -28,8 +28,8 @@ impl Transactions<'_, '_, '_, '_> {
             return Error::server("applying migrations", error).into_apply();
         }
         let executing = message.statement(done);
-        // Which statement it was is known where one was run. The position is in bytes where the encoding is SQL_ASCII, and
-        // may then point behind it.
+        // The statement is known if one was run. The position is in bytes if the encoding is SQL_ASCII, and
+        // may then point past the statement.
         let spot = position(&error)
             .and_then(|position| message.locate(position))
             .filter(|spot| done == 0 || executing.is_none_or(|(part, _)| part == spot.part));
@@ -113,7 +113,7 @@ impl Transactions<'_, '_, '_, '_> {
         }
         let mut failed = context.table.failed(context.run, *self.standing, step, failure);
         if let Some(head) = &context.session_info.head {
-            // Where this release stops, an older one may have nothing to do.
+            // When this release stops here, an older one may have nothing to do.
             failed = format!("{failed}; {}", head.write(context.run.set));
         }
         let timeouts = context.timeouts(&Options::NONE, true).join("; ");

@@ -182,7 +182,7 @@ impl Message {
         let byte = sql::char_to_byte(&self.text, position as usize);
         let index = self.parts.partition_point(|part| part.start <= byte).checked_sub(1)?;
         let part = self.parts[index];
-        // A statement that breaks off is noticed at the semicolon behind it.
+        // A statement that ends too early is reported at the semicolon after it.
         let inside = (byte - part.start).min(part.bytes);
         let is_of_script = matches!(part.purpose, Purpose::Script | Purpose::Open | Purpose::Close);
         let offset = is_of_script.then(|| inside + part.skipped);

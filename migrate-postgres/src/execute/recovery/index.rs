@@ -15,7 +15,7 @@ struct FoundIndex {
     schema: String,
     name: String,
     is_valid: bool,
-    /// Whether it was made after the checkpoint came to the statement; none where that can't be told.
+    /// True if it was made after the checkpoint came to the statement; none if that is unknown.
     is_newer: Option<bool>,
 }
 
@@ -213,7 +213,8 @@ impl InDoubtStatement<'_> {
         }
     }
 
-    /// What the server reports as done should be valid; it is not where it met an INVALID one after our look.
+    /// Checks that an index which the server reports as done is valid. It is not if the statement met an
+    /// INVALID one after our look.
     pub(in crate::execute) async fn check_valid(&self) -> Result<(), Unsettled> {
         let Some(Subject::CreateIndex { name: Some(name), table, .. }) = sql::subject(self.text) else {
             return Ok(());
@@ -298,8 +299,9 @@ const INDEXES_LEFT_END: &str = "\
     FROM unnest($1) AS w (name) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.name) \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid";
 
-/// What `REINDEX CONCURRENTLY` leaves when it is cut short: `…_ccnew`, the new index, or `…_ccold`, the old one that has
-/// been replaced (manual, REINDEX, "Rebuilding Indexes Concurrently": to be dropped both).
+/// The indexes that an interrupted `REINDEX CONCURRENTLY` leaves: `…_ccnew`, the new index, or `…_ccold`, the
+/// old one that has been replaced. Both are to be dropped (manual, REINDEX, "Rebuilding Indexes
+/// Concurrently").
 const REINDEX_LEFT: &str = "\
     WITH wanted AS (SELECT c.oid, c.relname::text AS name FROM pg_catalog.pg_class c \
       WHERE c.oid = pg_catalog.to_regclass($1)) \

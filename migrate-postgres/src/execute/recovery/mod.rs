@@ -1,8 +1,8 @@
 //! Statements in doubt: the outcome of a statement without a transaction after its run was interrupted.
 //!
-//! Such a statement can't be committed together with the checkpoint behind it. When its client was lost, it may have
-//! been done, be half done, or still be running on the server. Whether it runs is seen in `pg_stat_activity`, and what
-//! it left is seen in the catalog, for most of them.
+//! Such a statement can't be committed together with the checkpoint after it. If its client was lost, it may
+//! be done, be half done, or still be running on the server. `pg_stat_activity` shows whether it runs, and
+//! for most statements the catalog shows what it left.
 
 mod index;
 mod object;
@@ -120,15 +120,17 @@ impl InDoubtStatement<'_> {
         }
     }
 
-    /// What the catalog shows as done is done by the try that nobody has heard of. One that the server answered with an
-    /// error has not done it: then it was there before, and the server is to say so again.
+    /// Returns the action for a statement that the catalog shows as done or not. An attempt whose result is
+    /// unknown has done it. An attempt that the server answered with an error has not: the effect was there
+    /// before, and the server is to report that again.
     fn done_if(&self, is_done: bool) -> RecoveryAction {
         if is_done && self.before == Before::Unknown { RecoveryAction::Done } else { RecoveryAction::Run }
     }
 
-    /// Whether what has these ages (SQL, of its rows in the catalogs) was made after the checkpoint came to this statement,
-    /// as SQL: what an earlier try has made is. The oldest row decides, for a later change writes only some of them anew.
-    /// NULL where the history doesn't tell.
+    /// Returns a SQL condition: true if an object was made after the checkpoint came to this statement, as an
+    /// object of an earlier attempt is. `ages` is SQL for the ages of the object's rows in the catalogs. The
+    /// oldest row decides, because a later change rewrites only some of them. NULL if the history doesn't
+    /// tell.
     fn is_newer(&self, ages: &str) -> String {
         let Some(since) = &self.since else { return "NULL::bool".to_owned() };
         format!("({ages}) < pg_catalog.age({}::xid)", quote_literal(since))

@@ -79,8 +79,8 @@ fn has_owner(column: &str, owner: Option<&str>) -> String {
     format!("pg_catalog.pg_get_userbyid({column})::text = {owner}")
 }
 
-/// Whether a database `o` has what the options of `CREATE DATABASE` give it, as SQL: NULL, which is neither, where an
-/// option leaves no trace to compare.
+/// Returns a SQL condition: true if a database `o` has the properties that the options of `CREATE DATABASE`
+/// give it. NULL, which is neither, if an option leaves no trace to compare.
 fn has_options(options: &[(String, String)]) -> String {
     let given =
         |name: &str| options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str());
@@ -165,9 +165,10 @@ fn created(subject: &Subject) -> Option<(Class, &str, String)> {
 }
 
 impl InDoubtStatement<'_> {
-    /// What a statement creates is done when it is there, is what the statement makes, and was made since. One that was
-    /// there before is in the way, and the server says so. One that was made since and is something else, or may be, is
-    /// another session's, or what an earlier try made of it.
+    /// Decides on a statement that creates an object. It is done if the object exists, is the one that the
+    /// statement creates, and was made since. An object that existed before is in the way, and the server
+    /// says so. An object that was made since and is, or may be, a different one belongs to another session,
+    /// or is what an earlier attempt made of it.
     pub(super) async fn created(&self, subject: &Subject) -> Result<RecoveryAction, Unsettled> {
         let Some((class, name, is_same)) = created(subject) else { return Ok(RecoveryAction::Run) };
         if self.before != Before::Unknown {
@@ -194,8 +195,8 @@ impl InDoubtStatement<'_> {
         }
     }
 
-    /// What a statement drops is done when it is gone. One of its name that was made since is not the one that was to be
-    /// dropped.
+    /// Decides on a statement that drops an object: it is done if the object is gone. An object of that name
+    /// that was made since is not the one to be dropped.
     pub(super) async fn dropped(&self, class: Class, name: &str) -> Result<RecoveryAction, Unsettled> {
         if self.before != Before::Unknown {
             return Ok(RecoveryAction::Run);
@@ -224,8 +225,9 @@ impl InDoubtStatement<'_> {
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
-    /// Detaching takes two transactions; what is between them is finished by a statement of its own. The second one writes
-    /// the partition's row anew: a table that is no partition and whose row is older was none before.
+    /// Decides on detaching a partition, which takes two transactions; a separate statement finishes a detach
+    /// that stopped between them. The second transaction rewrites the partition's row: a table that is no
+    /// partition and whose row is older was none before.
     pub(super) async fn detached(&self, table: &str, partition: &str) -> Result<RecoveryAction, Unsettled> {
         let sql = format!(
             "SELECT i.inhdetachpending, c.relispartition, {} FROM pg_catalog.pg_class c \

@@ -16,7 +16,7 @@ use migrate_core::sql::{self, Control};
 use std::sync::PoisonError;
 
 impl StepwiseStatements<'_, '_> {
-    /// Runs a statement alone and moves the checkpoint behind it.
+    /// Runs a statement alone and moves the checkpoint past it.
     pub(super) async fn take_bare(
         &self,
         index: usize,
@@ -131,8 +131,8 @@ impl StepwiseStatements<'_, '_> {
         answer
     }
 
-    /// Whether code that failed can't have committed anything before: the session's transactions are numbered, and none but
-    /// its own and those of the two messages behind it have come since.
+    /// True if code that failed can't have committed anything: the session's transactions are numbered, and
+    /// only its own and those of the two messages after it have come since `before`.
     async fn committed_nothing(&self, before: Option<Spent>) -> bool {
         let after = self.hear(spent::ASK).await.ok().flatten().and_then(|row| Spent::read(&row));
         before.zip(after).is_some_and(|(before, after)| after.is_after(before, 4))

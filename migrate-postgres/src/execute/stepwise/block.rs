@@ -17,8 +17,9 @@ use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 impl StepwiseStatements<'_, '_> {
-    /// Runs a unit in a transaction, with its checkpoint behind it where the transaction can `record` that. Should another
-    /// run be there in spite of all locks, one of the two then finds that the checkpoint has moved, and rolls back.
+    /// Runs a unit in a transaction, with its checkpoint after it if the transaction can record that
+    /// (`records`). If another run is there in spite of all locks, one of the two finds that the checkpoint
+    /// has moved, and rolls back.
     pub(super) async fn run_in_block(&self, unit: &Unit, records: bool) -> Result<(), StatementStopped> {
         let mut message = Message::default();
         message.push_opening(0, self.script, unit);

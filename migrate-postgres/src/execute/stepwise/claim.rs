@@ -102,8 +102,8 @@ impl StepwiseStatements<'_, '_> {
     }
 }
 
-/// Whether the row that stands for a step is this run's: an interrupted attempt's is until what became of its last statement
-/// is known.
+/// The row of a step, and whether it is this run's. The row of an interrupted attempt is not, until the
+/// outcome of its last statement is known.
 pub(super) struct ClaimedRow {
     interrupted: Option<i64>,
     is_ours: AtomicBool,

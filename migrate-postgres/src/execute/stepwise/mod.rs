@@ -26,11 +26,11 @@ use stop::StatementStopped;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
-/// Applies a step that is not one transaction: claims its version, runs unit after unit, and moves the checkpoint with
-/// each, in the same transaction where the unit allows that.
+/// Applies a step that is not one transaction: claims its version, runs one unit after another, and moves the
+/// checkpoint with each, in the same transaction if the unit allows that.
 ///
-/// An interrupted attempt is taken over and goes on at its checkpoint. Where the step is the `last_of_run`, its end is the
-/// history's.
+/// An interrupted attempt is taken over and resumes at its checkpoint. If the step is the `last_of_run`, its
+/// end is the history's.
 pub(crate) async fn apply_statements(
     context: Context<'_>,
     step: &Step<'_>,
@@ -157,9 +157,10 @@ impl StepwiseStatements<'_, '_> {
         self.script.statements().get(index).map_or(0, |statement| statement.range().start)
     }
 
-    /// What the statements before one have set for the session, by their text or in code. It is set again for each unit, and
-    /// undone after it: the checkpoint is not theirs to write, a run that goes on after a crash has another session, and behind
-    /// a transaction pooler each unit has.
+    /// Returns the settings that the statements before one have made for the session, by their text or in
+    /// code. They are set again for each unit and undone after it: the checkpoint must not be written under
+    /// them, a run that resumes after a crash has another session, and so has each unit behind a transaction
+    /// pooler.
     fn settings_before(&self, index: usize) -> Vec<String> {
         let written = |index: usize| if self.sets { self.script.settings_before(index) } else { Vec::new() };
         let mut settings: Vec<String> = written(index).into_iter().map(str::to_owned).collect();
@@ -190,7 +191,7 @@ impl StepwiseStatements<'_, '_> {
         self.context.session_info.between_scripts().join(";\n")
     }
 
-    /// Runs a unit and moves the checkpoint behind it.
+    /// Runs a unit and moves the checkpoint past it.
     async fn take(
         &self,
         unit: &Unit,

@@ -2,41 +2,41 @@
 
 use migrate_core::advice::Advice;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked at.
+    /// The check.
     pub check: Check,
-    /// What that means for a run.
+    /// The consequence for a run.
     pub verdict: Verdict,
-    /// What was found.
+    /// The observation, in words.
     pub found: String,
-    /// What to do; empty if there is nothing to do.
+    /// The next steps; empty if there is nothing to do.
     pub next: Advice,
 }
 
-/// What is looked at.
+/// A check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Check {
-    /// Whether the server can be reached.
+    /// The server can be reached.
     Connection,
-    /// Whether history and set fit together.
+    /// The history and the set match.
     Plan,
-    /// Whether the server takes writes, and the role may write the history and change the tables.
+    /// The server takes writes, and the role may write the history and change the tables.
     Rights,
-    /// Whether nobody else migrates.
+    /// No other run is migrating.
     Lock,
-    /// Who uses the tables that will be touched, and for how long already.
+    /// The sessions that use the tables the run will touch, and how long they have used them.
     Sessions,
     /// Indexes that are not valid.
     Indexes,
     /// Standbys, and slots that keep the log.
     Replication,
-    /// What will be written, as far as SQL can see it.
+    /// The amount that will be written, as far as SQL can see it.
     Disk,
-    /// How old the last backup is, as far as this library made it.
+    /// The age of the last backup, if this library made it.
     Backup,
 }
 
@@ -57,14 +57,14 @@ impl Check {
     }
 }
 
-/// What a finding means for a run.
+/// The consequence of a finding for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// It is as it should be.
     Pass,
-    /// A run may go well, and somebody should look first.
+    /// A run may succeed, but check this first.
     Warning,
-    /// A run would fail, or should not be begun.
+    /// A run would fail, or should not be started.
     Stop,
 }
 

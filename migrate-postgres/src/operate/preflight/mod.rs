@@ -30,11 +30,11 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, SimpleQueryRow};
 use touched::Touched;
 
-/// What a look around before a run has found.
+/// The findings of a preflight: the checks before a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Preflight {
-    /// How many steps a run would take, where that could be found out.
+    /// The number of steps that a run would take; none if unknown.
     pub pending: Option<usize>,
     /// One finding at least for each check that could be made.
     pub findings: Vec<Finding>,
@@ -84,16 +84,18 @@ impl fmt::Display for Preflight {
 }
 
 impl Migrator {
-    /// Looks around before a run: connection and rights, the migration lock, who uses the tables that will be touched, invalid
-    /// indexes, standbys, how much will be written, and the last backup. Nothing is written.
+    /// Checks the server before a run: connection and rights, the migration lock, the sessions that use the
+    /// tables the run will touch, invalid indexes, standbys, how much will be written, and the last backup.
+    /// Nothing is written.
     ///
-    /// What the role may not see (other roles' sessions, standbys) is said to be unseen; members of `pg_monitor` see it.
-    /// Tables are those that the pending statements name; what code and functions touch is not known.
+    /// The result says what the role may not see (other roles' sessions, standbys); members of `pg_monitor`
+    /// see it. The tables are those that the pending statements name; what code and functions touch is not
+    /// known.
     ///
     /// # Errors
     ///
-    /// See [`Error`], where a question fails that ought not to. A server that can't be reached, a standby, a plan that is refused
-    /// are findings.
+    /// See [`Error`], if a query fails that should not. A server that can't be reached, a standby and a
+    /// refused plan are findings.
     ///
     /// # Examples
     ///
@@ -146,7 +148,7 @@ impl Migrator {
         preflight.add(Check::Connection, Verdict::Pass, server, Advice::NONE);
         let (session_info, explanation) = match self.explained(session).await {
             Ok(explained) => explained,
-            // Where another history counts, no check of this one means anything.
+            // If another history applies, no check of this one means anything.
             Err(error @ (Error::ForeignHistory { .. } | Error::OtherSchema { .. })) => return Err(error),
             Err(error) => {
                 preflight.stop(Check::Plan, &error);

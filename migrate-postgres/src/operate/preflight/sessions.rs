@@ -66,7 +66,8 @@ pub(super) async fn check_sessions(
     Ok(())
 }
 
-/// Transactions that `CREATE INDEX CONCURRENTLY` would wait for, and prepared ones, which nobody may ever end.
+/// Checks the transactions that `CREATE INDEX CONCURRENTLY` would wait for, and prepared ones, which may
+/// never end.
 async fn check_transactions(
     client: &Client,
     touched: &Touched,

@@ -11,9 +11,10 @@ use tokio_postgres::SimpleQueryRow;
 pub(super) struct Touched {
     pub(super) modes: BTreeMap<u32, LockMode>,
     pub(super) concurrently: bool,
-    /// The run that is under way: its sessions are in nobody's way who waits for its end.
+    /// The run under way. Its sessions do not block a run that waits for its end.
     running: Option<RunningAttempt>,
-    /// The index that a run goes on with, as its statement names it: an INVALID one it drops and builds again itself.
+    /// The index that a resumed run builds, as its statement names it. If it is INVALID, the run itself drops
+    /// and rebuilds it.
     rebuilt: Option<String>,
 }
 
@@ -37,13 +38,13 @@ impl Touched {
         Touched { modes, concurrently, running: explanation.running.clone(), rebuilt }
     }
 
-    /// Whether a run that goes on builds an index again.
+    /// True if a resumed run rebuilds an index.
     pub(super) fn rebuilds(&self, index: &str) -> bool {
         let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
         self.rebuilt.as_deref().is_some_and(|name| last(name) == last(index))
     }
 
-    /// Whether a server process is one of the run that is under way.
+    /// True if a server process belongs to the run under way.
     pub(super) fn is_of_run(&self, row: &SimpleQueryRow, column: usize) -> bool {
         self.running.as_ref().zip(parsed(row, column)).is_some_and(|(running, pid)| running.is_of_run(pid))
     }
@@ -56,7 +57,7 @@ impl Touched {
     }
 }
 
-/// Whether two modes exclude each other (manual, table "Conflicting Lock Modes").
+/// True if two modes exclude each other (manual, table "Conflicting Lock Modes").
 pub(super) fn conflict(one: LockMode, other: LockMode) -> bool {
     use LockMode::{
         AccessExclusive, AccessShare, Exclusive, RowExclusive, RowShare, Share, ShareUpdateExclusive,
