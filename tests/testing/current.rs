@@ -65,7 +65,7 @@ fn every_way_to_differ_is_named() {
     ];
     assert_eq!(folder.differences(), expected);
     let text = check_current(&SET, Some(&folder.0)).unwrap_err().to_string();
-    assert!(text.contains("\n  0011_new is not embedded\n") && text.contains("next: build again"), "{text}");
+    assert!(text.contains("\n  0011_new is not embedded\n") && text.contains("next: rebuild"), "{text}");
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn write_crate(folder: &Path, workspace: &Path) {
     fs::write(folder.join("Cargo.toml"), format!("{package}{dependencies}")).unwrap();
     fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let program = block("# migrate-postgres", "rust,no_run");
-    fs::write(folder.join("src/main.rs"), format!("{program}\n{}", block("A test gets", "rust"))).unwrap();
+    fs::write(folder.join("src/main.rs"), format!("{program}\n{}", block("Each test can have", "rust")))
+        .unwrap();
     fs::write(folder.join("src/lib.rs"), GLOB).unwrap();
     fs::write(folder.join("build.rs"), block("`build.rs` makes Cargo", "rust,no_run")).unwrap();
     let migration = folder.join("migrations/0001_create_users.up.sql");

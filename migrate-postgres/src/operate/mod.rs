@@ -36,7 +36,7 @@ pub use crate::settings::Backups;
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock};
 pub use migrate_core::sql::{LockMode, TableScan, TransactionMode};
-pub use preflight::{Check, Finding, Preflight, Thresholds, Verdict};
+pub use preflight::{Check, Preflight, PreflightFinding, Thresholds, Verdict};
 pub use rehearse::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep};
 pub use sizes::RelationSize;
 pub use taken::TakenLock;

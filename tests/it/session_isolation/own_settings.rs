@@ -146,7 +146,8 @@ async fn look<T: Target + ?Sized>(migrator: &Migrator, target: &T) -> Vec<String
     told.push(format!("{} verified", migrator.verify(target).await.unwrap()));
     told.push(format!("{}", migrator.explain(target).await.unwrap()));
     let findings = migrator.preflight(target).await.unwrap().findings;
-    let finding = |f: &migrate_postgres::operate::Finding| format!("{} {}", f.check.word(), f.verdict.word());
+    let finding =
+        |f: &migrate_postgres::operate::PreflightFinding| format!("{} {}", f.check.word(), f.verdict.word());
     told.extend(findings.iter().map(finding));
     let report = migrator.database_report(target, &ReportOptions::default()).await.unwrap();
     assert!(report.made_at > since);

@@ -6,7 +6,7 @@ use crate::sql::token::TokenKind;
 /// The volatility of a function (`pg_proc.provolatile`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Volatility {
+pub enum FunctionVolatility {
     /// The result depends only on the arguments.
     Immutable,
     /// The result is the same for all rows of a statement.

@@ -8,7 +8,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::cli::size::parse_size;
-use crate::operate::{Finding, Preflight, Thresholds, Verdict};
+use crate::operate::{Preflight, PreflightFinding, Thresholds, Verdict};
 use migrate_core::advice::Words;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -110,7 +110,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn finding_json(finding: &Finding) -> Value {
+fn finding_json(finding: &PreflightFinding) -> Value {
     json!({
         "check": finding.check.word(),
         "verdict": finding.verdict.word(),

@@ -6,8 +6,8 @@ use crate::sql::answers::{Answers, is_true, parsed, text};
 use crate::sql::quote::quote_literal;
 use migrate_core::plan::Step;
 use migrate_core::sql::facts::{
-    Column, Constraint, ConstraintKind, Facts, FunctionFacts, ObjectName, Relation, RelationKind, SqlType,
-    TypeKind, Volatility,
+    Column, Constraint, ConstraintKind, Facts, FunctionFacts, FunctionVolatility, ObjectName, Relation,
+    RelationKind, SqlType, TypeKind,
 };
 use migrate_core::sql::statement::{LexedStatement, ObjectKind, StatementKind};
 use migrate_core::sql::{self, TokenKind};
@@ -385,9 +385,9 @@ impl Reader {
             return Some(());
         }
         let volatility = match text(row, 3)? {
-            "i" => Volatility::Immutable,
-            "s" => Volatility::Stable,
-            _ => Volatility::Volatile,
+            "i" => FunctionVolatility::Immutable,
+            "s" => FunctionVolatility::Stable,
+            _ => FunctionVolatility::Volatile,
         };
         // In alphabetical order, volatile functions come last.
         self.facts.functions.insert(name, FunctionFacts::new(volatility, text(row, 5).map(str::to_owned)));

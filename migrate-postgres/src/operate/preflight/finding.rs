@@ -5,7 +5,7 @@ use migrate_core::advice::Advice;
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Finding {
+pub struct PreflightFinding {
     /// The check.
     pub check: Check,
     /// The consequence for a run.

@@ -8,7 +8,7 @@ mod sessions;
 mod thresholds;
 mod touched;
 
-pub use finding::{Check, Finding, Verdict};
+pub use finding::{Check, PreflightFinding, Verdict};
 pub use thresholds::Thresholds;
 
 use super::explain::Explanation;
@@ -37,7 +37,7 @@ pub struct Preflight {
     /// The number of steps that a run would take; none if unknown.
     pub pending: Option<usize>,
     /// One finding at least for each check that could be made.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<PreflightFinding>,
 }
 
 impl Preflight {
@@ -47,7 +47,7 @@ impl Preflight {
     }
 
     fn add(&mut self, check: Check, verdict: Verdict, found: impl Into<String>, next: Advice) {
-        self.findings.push(Finding { check, verdict, found: found.into(), next });
+        self.findings.push(PreflightFinding { check, verdict, found: found.into(), next });
     }
 
     /// The same for an error.

@@ -2,7 +2,7 @@
 
 use super::{Constraint, ConstraintKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::locks::types::{SqlType, TypeKind};
-use crate::sql::locks::volatile::{Volatility, inlined, is_volatile_built_in};
+use crate::sql::locks::volatile::{FunctionVolatility, inlined, is_volatile_built_in};
 use crate::sql::statement::{LexedStatement, QualifiedName};
 use std::collections::BTreeSet;
 
@@ -264,7 +264,7 @@ impl Facts {
         }
         let object = self.found(schema.as_deref(), &name, |object| self.functions.contains_key(object));
         match self.functions.get(&object) {
-            Some(function) if function.volatility < Volatility::Volatile => Volatile::No,
+            Some(function) if function.volatility < FunctionVolatility::Volatile => Volatile::No,
             Some(function) => match function.body.as_deref().and_then(inlined) {
                 Some(body) if depth > 0 => self.volatile_within(body, depth - 1),
                 _ => Volatile::Yes,

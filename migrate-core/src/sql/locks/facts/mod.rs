@@ -10,7 +10,7 @@ mod proof;
 mod replay;
 
 pub use super::types::{SqlType, TypeKind};
-pub use super::volatile::{VOLATILE_FUNCTIONS, Volatility};
+pub use super::volatile::{FunctionVolatility, VOLATILE_FUNCTIONS};
 pub(super) use lookup::{Presence, Volatile};
 pub(super) use proof::Bounds;
 
@@ -57,7 +57,7 @@ pub struct Facts {
 #[non_exhaustive]
 pub struct FunctionFacts {
     /// The volatility; the most volatile one among the functions with this name.
-    pub volatility: Volatility,
+    pub volatility: FunctionVolatility,
     /// The body of a `LANGUAGE sql` function that the server may inline.
     pub body: Option<String>,
 }
@@ -243,7 +243,7 @@ impl Relation {
 
 impl FunctionFacts {
     /// Creates a function, with its body if that is a `LANGUAGE sql` expression.
-    pub fn new(volatility: Volatility, body: Option<String>) -> Self {
+    pub fn new(volatility: FunctionVolatility, body: Option<String>) -> Self {
         Self { volatility, body }
     }
 }

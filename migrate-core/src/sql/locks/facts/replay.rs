@@ -4,7 +4,7 @@ use super::{
     Column, Constraint, ConstraintKind as Kind, Facts, FunctionFacts, ObjectName, Relation, RelationKind,
 };
 use crate::sql::locks::types::{SqlType, TypeKind};
-use crate::sql::locks::volatile::Volatility;
+use crate::sql::locks::volatile::FunctionVolatility;
 use crate::sql::statement::{
     self, AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition,
     ConstraintKind, CreateDomain, CreateIndex, CreateRoutine, CreateTable, CreateView, DomainChange,
@@ -262,9 +262,9 @@ impl Facts {
 
     fn create_routine(&mut self, create: &CreateRoutine<'_>) {
         let volatility = match create.volatility {
-            Some(statement::Volatility::Immutable) => Volatility::Immutable,
-            Some(statement::Volatility::Stable) => Volatility::Stable,
-            _ => Volatility::Volatile,
+            Some(statement::Volatility::Immutable) => FunctionVolatility::Immutable,
+            Some(statement::Volatility::Stable) => FunctionVolatility::Stable,
+            _ => FunctionVolatility::Volatile,
         };
         let is_sql = create.language.as_deref().is_none_or(|language| language == "sql");
         let body = match &create.body {
