@@ -6,7 +6,7 @@ use super::rule::family;
 use super::script::{Found, Statement};
 use crate::set::version::Version;
 use crate::sql::TokenKind;
-use crate::sql::facts::{ConstraintKind as Known, ObjectName, RelationKind};
+use crate::sql::facts::{ConstraintFactsKind as Known, ObjectName, RelationKind};
 use crate::sql::statement::{
     self, AlterActionKind as Action, ColumnDefinition, Constraint, ConstraintKind, Name, ParsedStatement,
     QualifiedName, StatementKind as Kind,

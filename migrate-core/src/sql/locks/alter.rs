@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, Cost, Target};
 use super::column;
 use super::constraint;
-use super::facts::{ConstraintKind as Kind, RelationKind};
+use super::facts::{ConstraintFactsKind as Kind, RelationKind};
 use super::partition;
 use super::{LockMode, TableScan};
 use crate::sql::statement::{AlterAction, AlterActionKind as Action, AlterRelation, Name, ObjectKind};

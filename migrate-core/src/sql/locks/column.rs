@@ -1,7 +1,7 @@
 //! `ADD COLUMN`, and changes of a column.
 
 use super::analysis::{Analysis, Cost, Target};
-use super::facts::{ConstraintKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
+use super::facts::{ConstraintFactsKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
 use super::types::{FromUnknown, Rewrites, SqlType, change};
 use super::{LockMode, TableScan};
 use crate::sql::statement::{

@@ -2,7 +2,7 @@
 
 use super::analysis::{Analysis, Cost, Target};
 use super::column::set_not_null;
-use super::facts::{self, ConstraintKind as Kind, RelationKind};
+use super::facts::{self, ConstraintFactsKind as Kind, RelationKind};
 use super::{LockMode, TableScan};
 use crate::sql::statement::{Constraint, ConstraintKind, IndexConstraint, Name};
 use LockMode::{AccessExclusive, RowShare, ShareRowExclusive, ShareUpdateExclusive};
@@ -109,7 +109,7 @@ pub(super) fn drop<'f>(
 }
 
 /// The table referenced by a foreign key that is dropped: its triggers there are dropped, too.
-pub(super) fn referenced(analysis: &mut Analysis<'_>, constraint: &facts::Constraint) {
+pub(super) fn referenced(analysis: &mut Analysis<'_>, constraint: &facts::ConstraintFacts) {
     if let Some(referenced) = &constraint.references {
         let referenced = analysis.at(referenced);
         analysis.catalog(&referenced, AccessExclusive);

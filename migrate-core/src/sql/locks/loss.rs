@@ -2,7 +2,7 @@
 //! CASCADE.
 
 use super::drop::in_schema;
-use super::facts::{ConstraintKind, Facts, ObjectName, Relation, RelationKind};
+use super::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, DropObjects, Fragment, LexedStatement, ObjectKind,
     QualifiedName, StatementKind, TruncateTables, UpdateRows,
@@ -261,7 +261,10 @@ impl<'f> Finder<'f> {
                 Action::DropConstraint { name, .. } => {
                     let kind = self.relation(&table).and_then(|table| table.constraint(&name.folded()));
                     let is_key = kind.is_some_and(|constraint| {
-                        matches!(constraint.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique)
+                        matches!(
+                            constraint.kind,
+                            ConstraintFactsKind::PrimaryKey | ConstraintFactsKind::Unique
+                        )
                     });
                     if is_key {
                         let shown = format!("{}.{name}", alter.relation.name);

@@ -1,7 +1,7 @@
 //! Partitions: attaching, creating and detaching them, and the effect on the default partition.
 
 use super::analysis::{Analysis, Cost, Target};
-use super::facts::{Bounds, ConstraintKind as Kind, Facts, Relation, RelationKind};
+use super::facts::{Bounds, ConstraintFactsKind as Kind, Facts, Relation, RelationKind};
 use super::{LockMode, TableScan};
 use crate::sql::statement::{PartitionBound, QualifiedName};
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};

@@ -6,8 +6,8 @@ use crate::sql::answers::{Answers, is_true, parsed, text};
 use crate::sql::quote::quote_literal;
 use migrate_core::plan::Step;
 use migrate_core::sql::facts::{
-    Column, Constraint, ConstraintKind, Facts, FunctionFacts, FunctionVolatility, ObjectName, Relation,
-    RelationKind, SqlType, TypeKind,
+    Column, ConstraintFacts, ConstraintFactsKind, Facts, FunctionFacts, FunctionVolatility, ObjectName,
+    Relation, RelationKind, SqlType, TypeKind,
 };
 use migrate_core::sql::statement::{LexedStatement, ObjectKind, StatementKind};
 use migrate_core::sql::{self, TokenKind};
@@ -336,14 +336,14 @@ impl Reader {
 
     fn constraint(&mut self, row: &SimpleQueryRow) -> Option<()> {
         let kind = match text(row, 2)? {
-            "c" => ConstraintKind::Check,
-            "n" => ConstraintKind::NotNull,
-            "u" => ConstraintKind::Unique,
-            "p" => ConstraintKind::PrimaryKey,
-            "x" => ConstraintKind::Exclusion,
-            _ => ConstraintKind::ForeignKey,
+            "c" => ConstraintFactsKind::Check,
+            "n" => ConstraintFactsKind::NotNull,
+            "u" => ConstraintFactsKind::Unique,
+            "p" => ConstraintFactsKind::PrimaryKey,
+            "x" => ConstraintFactsKind::Exclusion,
+            _ => ConstraintFactsKind::ForeignKey,
         };
-        let mut constraint = Constraint::new(text(row, 1).map(str::to_owned), kind, list(row, 3));
+        let mut constraint = ConstraintFacts::new(text(row, 1).map(str::to_owned), kind, list(row, 3));
         constraint.is_validated = is_true(row, 4);
         constraint.expression = text(row, 5).map(str::to_owned);
         constraint.references = self.named(row, 6);

@@ -1,6 +1,6 @@
 //! Lookups in the facts.
 
-use super::{Constraint, ConstraintKind, Facts, ObjectName, Relation, RelationKind};
+use super::{ConstraintFacts, ConstraintFactsKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::locks::types::{SqlType, TypeKind};
 use crate::sql::locks::volatile::{FunctionVolatility, inlined, is_volatile_built_in};
 use crate::sql::statement::{LexedStatement, QualifiedName};
@@ -77,9 +77,9 @@ impl Facts {
     pub(in crate::sql::locks) fn referencing<'f>(
         &'f self,
         table: &ObjectName,
-    ) -> impl Iterator<Item = (&'f ObjectName, &'f Constraint)> {
+    ) -> impl Iterator<Item = (&'f ObjectName, &'f ConstraintFacts)> {
         self.relations.iter().flat_map(move |(name, relation)| {
-            let refers = move |constraint: &&Constraint| constraint.references.as_ref() == Some(table);
+            let refers = move |constraint: &&ConstraintFacts| constraint.references.as_ref() == Some(table);
             relation.constraints.iter().filter(refers).map(move |constraint| (name, constraint))
         })
     }
@@ -280,7 +280,7 @@ impl Facts {
             || relation
                 .constraints
                 .iter()
-                .filter(|constraint| constraint.kind == ConstraintKind::Check && constraint.is_validated)
+                .filter(|constraint| constraint.kind == ConstraintFactsKind::Check && constraint.is_validated)
                 .filter_map(|constraint| constraint.expression.as_deref())
                 .any(|expression| super::proof::excludes_null(expression, column))
     }

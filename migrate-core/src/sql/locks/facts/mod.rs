@@ -80,7 +80,7 @@ pub struct Relation {
     /// The columns; `None` if not known.
     pub columns: Option<Vec<Column>>,
     /// The constraints.
-    pub constraints: Vec<Constraint>,
+    pub constraints: Vec<ConstraintFacts>,
     /// The parents, as a partition or by inheritance.
     pub parents: Vec<ObjectName>,
     /// True for a default partition.
@@ -155,11 +155,11 @@ impl Column {
 /// A constraint of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Constraint {
+pub struct ConstraintFacts {
     /// The name; `None` if the server chose it and it is not known.
     pub name: Option<String>,
     /// The kind.
-    pub kind: ConstraintKind,
+    pub kind: ConstraintFactsKind,
     /// The columns.
     pub columns: Vec<String>,
     /// True if all rows were checked.
@@ -175,7 +175,7 @@ pub struct Constraint {
 /// The kind of a constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ConstraintKind {
+pub enum ConstraintFactsKind {
     /// `CHECK`
     Check,
     /// `NOT NULL`
@@ -190,9 +190,9 @@ pub enum ConstraintKind {
     ForeignKey,
 }
 
-impl Constraint {
+impl ConstraintFacts {
     /// Creates a validated constraint on these columns.
-    pub fn new(name: Option<String>, kind: ConstraintKind, columns: Vec<String>) -> Self {
+    pub fn new(name: Option<String>, kind: ConstraintFactsKind, columns: Vec<String>) -> Self {
         Self {
             name,
             kind,
@@ -236,7 +236,7 @@ impl Relation {
         self.columns.iter_mut().flatten().find(|column| column.name == name)
     }
 
-    pub(in crate::sql::locks) fn constraint(&self, name: &str) -> Option<&Constraint> {
+    pub(in crate::sql::locks) fn constraint(&self, name: &str) -> Option<&ConstraintFacts> {
         self.constraints.iter().find(|constraint| constraint.name.as_deref() == Some(name))
     }
 }

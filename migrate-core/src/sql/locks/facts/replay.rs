@@ -1,7 +1,8 @@
 //! Replay: the effect of a statement on the facts.
 
 use super::{
-    Column, Constraint, ConstraintKind as Kind, Facts, FunctionFacts, ObjectName, Relation, RelationKind,
+    Column, ConstraintFacts, ConstraintFactsKind as Kind, Facts, FunctionFacts, ObjectName, Relation,
+    RelationKind,
 };
 use crate::sql::locks::types::{SqlType, TypeKind};
 use crate::sql::locks::volatile::FunctionVolatility;
@@ -151,7 +152,7 @@ impl Facts {
         let (kind, mut columns) = kind_and_columns(&written.kind);
         columns.extend(column.map(str::to_owned));
         let mut constraint =
-            Constraint::new(written.name.map(|name| name.folded().into_owned()), kind, columns);
+            ConstraintFacts::new(written.name.map(|name| name.folded().into_owned()), kind, columns);
         constraint.is_validated = written.not_valid.is_none() && written.enforced != Some(false);
         match &written.kind {
             ConstraintKind::Check { expression } => {
