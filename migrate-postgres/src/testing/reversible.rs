@@ -46,7 +46,7 @@ use tokio_postgres::Statement;
 ///
 /// # static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 /// # async fn test() {
-/// let some = RoundTrip::of(MIGRATIONS)
+/// let some = RoundTrip::of(MIGRATIONS.clone())
 ///     .allow_irreversible("0001_create_greetings")
 ///     .ignore("comment:*".parse().expect("a pattern"));
 /// assert_reversible(some).await;
