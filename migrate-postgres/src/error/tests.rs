@@ -160,9 +160,11 @@ each! { is_scratch, scratches, ScratchError:
 fn every() -> Vec<Error> {
     let every = examples().into_iter().inspect(|error| assert!(is_listed(error)));
     #[cfg(feature = "operate")]
-    let every = every.chain(backups().into_iter().inspect(|error| assert!(is_backup(error))).map(Error::Backup));
+    let every =
+        every.chain(backups().into_iter().inspect(|error| assert!(is_backup(error))).map(Error::Backup));
     #[cfg(feature = "catalog")]
-    let every = every.chain(scratches().into_iter().inspect(|error| assert!(is_scratch(error))).map(Error::Scratch));
+    let every =
+        every.chain(scratches().into_iter().inspect(|error| assert!(is_scratch(error))).map(Error::Scratch));
     every.collect()
 }
 
