@@ -154,7 +154,7 @@ fn the_guide_has_a_row_for_every_kind_of_error() {
     let (errors, refused) = page.split_once("### Refused").unwrap();
     let sources = [
         (errors, variants(include_str!("../../migrate-postgres/src/error/mod.rs"), "Error")),
-        (refused, variants(include_str!("../../migrate-core/src/plan/refused.rs"), "Refused")),
+        (refused, variants(include_str!("../../migrate-core/src/plan/refused/mod.rs"), "Refused")),
     ];
     for (table, kinds) in sources {
         assert!(kinds.len() > 15, "{kinds:?}");

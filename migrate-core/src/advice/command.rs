@@ -1,6 +1,6 @@
 //! The command lines for a step of advice.
 
-use super::next_step::{Again, Call, NextStep, Setting};
+use super::{Again, Call, NextStep, Setting};
 
 /// A command line, without the program and its options.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,16 +5,20 @@
 //! back. Advice is printed for a [reader](Words): a program that calls the library, or a person at a command
 //! line.
 
+mod call;
 mod command;
 mod left;
 mod next_step;
+mod setting;
 mod sqlstate;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use call::Call;
 pub use command::CommandLine;
 pub use left::Left;
-pub use next_step::{Again, Call, NextStep, Setting, StepValue};
+pub use next_step::{Again, NextStep, StepValue};
+pub use setting::Setting;
 pub use sqlstate::{ADVICE, Cause, CodeAdvice, MissingRight, find, find_cause};
 
 use crate::display::printable::Printable;

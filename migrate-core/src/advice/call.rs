@@ -1,0 +1,104 @@
+//! The calls that advice names: as a method, and as a command.
+
+/// A call of the library named in advice, and its command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Call {
+    /// Apply pending migrations.
+    Run,
+    /// Revert.
+    Down,
+    /// The status of each migration.
+    Status,
+    /// The attempts, grouped by run.
+    History,
+    /// The verify scripts.
+    Verify,
+    /// Accept an edit of a migration.
+    #[non_exhaustive]
+    Accept {
+        /// The migration's name.
+        name: String,
+        /// True if its statements changed.
+        is_forced: bool,
+    },
+    /// Record that a migration is applied.
+    #[non_exhaustive]
+    Applied {
+        /// The migration's name or version.
+        migration: String,
+    },
+    /// Mark migrations whose objects exist as applied.
+    Baseline,
+    /// Adopt another tool's history.
+    Adopt,
+    /// Compare with the schema that a run recorded.
+    DriftKept,
+    /// Watch the migration folder in `build.rs`.
+    WatchFolder,
+}
+
+impl Call {
+    /// The call that accepts an edit of a migration; forced if its statements changed.
+    pub fn accept(name: impl Into<String>, is_forced: bool) -> Call {
+        Call::Accept { name: name.into(), is_forced }
+    }
+
+    /// The call that records a migration as applied.
+    pub fn applied(migration: impl Into<String>) -> Call {
+        Call::Applied { migration: migration.into() }
+    }
+
+    /// The identifier for JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Call::Run => "run",
+            Call::Down => "down",
+            Call::Status => "status",
+            Call::History => "history",
+            Call::Verify => "verify",
+            Call::Accept { .. } => "accept",
+            Call::Applied { .. } => "resolve_applied",
+            Call::Baseline => "baseline",
+            Call::Adopt => "adopt",
+            Call::DriftKept => "drift_kept",
+            Call::WatchFolder => "watch_folder",
+        }
+    }
+
+    /// The call in Rust.
+    pub fn in_rust(&self) -> String {
+        match self {
+            Call::Run => "run".to_owned(),
+            Call::Down => "down".to_owned(),
+            Call::Status => "status".to_owned(),
+            Call::History => "attempts".to_owned(),
+            Call::Verify => "verify".to_owned(),
+            Call::Accept { name, is_forced: false } => format!("Accept::each([{name:?}])"),
+            Call::Accept { name, is_forced: true } => format!("Accept::each([{name:?}]).forced()"),
+            Call::Applied { migration } => format!("resolve({migration:?}, Resolution::Applied, …)"),
+            Call::Baseline => "baseline".to_owned(),
+            Call::Adopt => "adopt".to_owned(),
+            Call::DriftKept => "drift_since_snapshot".to_owned(),
+            Call::WatchFolder => "migrate_postgres::build::watch(\"migrations\")".to_owned(),
+        }
+    }
+
+    /// The command, if any.
+    pub fn command(&self) -> Option<String> {
+        Some(match self {
+            Call::Run => "up".to_owned(),
+            Call::Down => "down".to_owned(),
+            Call::Status => "status".to_owned(),
+            Call::History => "history".to_owned(),
+            Call::Verify => "verify".to_owned(),
+            Call::Accept { name, is_forced: false } => format!("accept {name}"),
+            Call::Accept { name, is_forced: true } => format!("accept {name} --force"),
+            Call::Applied { migration } => format!("resolve {migration} --applied"),
+            Call::Baseline => "baseline VERSION".to_owned(),
+            Call::Adopt => "adopt".to_owned(),
+            Call::DriftKept => "drift --kept".to_owned(),
+            Call::WatchFolder => return None,
+        })
+    }
+}
