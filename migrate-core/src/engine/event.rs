@@ -318,7 +318,7 @@ impl fmt::Debug for StatementText<'_> {
     }
 }
 
-/// What a run is doing.
+/// The current activity of a run.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Activity<'a> {

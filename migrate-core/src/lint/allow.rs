@@ -1,4 +1,4 @@
-//! The rules that a script allows in its header.
+//! The `allow` option: the rules that a script allows in its header.
 
 use super::finding::Finding;
 use super::rule::{family, rule};
@@ -9,18 +9,18 @@ use crate::sql::statement::Span;
 
 family! {
     UNUSED_ALLOW = "unused-allow", Careful, "all",
-        happens: "The header allows what the script does not do.",
-        why: "Left behind, it would hide a danger that comes with a later edit.",
-        safe: "Take the id out of `allow=`.",
+        happens: "The header allows a rule that finds nothing in the script.",
+        why: "An entry left behind would hide a danger that a later edit adds.",
+        safe: "Remove the id from `allow=`.",
         silent: "The rule finds something in the script.";
     UNKNOWN_RULE = "unknown-rule", Careful, "all",
         happens: "The header allows a rule that does not exist, so it allows nothing.",
-        why: "Ids are those that findings end with, in square brackets.",
+        why: "Each finding ends with the id of its rule in square brackets.",
         safe: "Correct the id.",
-        silent: "The id is a rule's.";
+        silent: "The id belongs to a rule.";
 }
 
-/// Takes away what the header allows, and adds what it allows in vain.
+/// Removes the findings that the header allows, and adds findings for ids that allow nothing.
 pub(super) fn apply(script: &Script, version: &Version, findings: Vec<Finding>) -> Vec<Finding> {
     let allowed = &script.options().allow;
     let mut left = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn apply(script: &Script, version: &Version, findings: Vec<Finding>) 
     left
 }
 
-/// Returns the place of an id in the header, in which `_` is read as `-`.
+/// Returns the span of an id in the header, where `_` counts as `-`.
 fn place(text: &str, id: &str) -> Span {
     let from = text.find("allow=").unwrap_or(0);
     let start = text[from..].replace('_', "-").find(id).map_or(from, |at| from + at);

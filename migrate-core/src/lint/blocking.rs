@@ -1,4 +1,4 @@
-//! Rules for statements that make others wait: as long as a table is large, or briefly.
+//! Rules for statements that block other sessions: for a time proportional to the size of a table, or briefly.
 
 use super::column;
 use super::model::Model;
@@ -13,126 +13,128 @@ use std::borrow::Cow;
 
 family! {
     INDEX_NOT_CONCURRENT = "index-not-concurrent", Dangerous, "all",
-        happens: "Everyone who writes to the table waits until the index is built.",
-        why: "CREATE INDEX holds SHARE on the table, and reads all of it.",
-        safe: "CREATE INDEX CONCURRENTLY in a script of its own; on a partitioned table CREATE INDEX ON ONLY it, CONCURRENTLY on each \
-               partition, and ALTER INDEX … ATTACH PARTITION.",
-        silent: "The table is new, or the index is made ON ONLY a partitioned table.";
+        happens: "Blocks writes to the table until the index is built.",
+        why: "CREATE INDEX holds SHARE on the table while it reads every row.",
+        safe: "Run CREATE INDEX CONCURRENTLY in its own script. For a partitioned table, run CREATE INDEX … ON ONLY on it, \
+               CREATE INDEX CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION.",
+        silent: "The table is new, or the index is created with ON ONLY on a partitioned table.";
     DROP_INDEX_NOT_CONCURRENT = "drop-index-not-concurrent", Careful, "all",
-        happens: "Everyone who uses the table waits while the index is dropped, and for the longest query before that.",
-        why: "DROP INDEX takes ACCESS EXCLUSIVE on the table too.",
-        safe: "DROP INDEX CONCURRENTLY in a script of its own, one index a statement.",
+        happens: "Blocks all access to the table while the index is dropped, and while the statement waits for the longest \
+                  running query.",
+        why: "DROP INDEX takes ACCESS EXCLUSIVE on the table as well as the index.",
+        safe: "Run DROP INDEX CONCURRENTLY in its own script, with one index per statement.",
         silent: "The index is new.";
     REINDEX_NOT_CONCURRENT = "reindex-not-concurrent", Dangerous, "all",
-        happens: "Everyone who writes to the table waits until its indexes are built, and so do queries that would use them.",
+        happens: "Blocks writes to the table, and queries that would use its indexes, until the indexes are rebuilt.",
         why: "REINDEX holds SHARE on the table and ACCESS EXCLUSIVE on the index.",
-        safe: "REINDEX (CONCURRENTLY) in a script of its own.",
+        safe: "Run REINDEX (CONCURRENTLY) in its own script.",
         silent: "The table is new.";
     UNIQUE_BUILDS_INDEX = "unique-builds-index", Dangerous, "all",
-        happens: "Everyone who uses the table waits until the index of the constraint is built.",
-        why: "ADD UNIQUE holds ACCESS EXCLUSIVE while it builds.",
-        safe: "CREATE UNIQUE INDEX CONCURRENTLY in a script of its own, then ADD CONSTRAINT … UNIQUE USING INDEX.",
-        silent: "The table is new, or the constraint takes an index that is there.";
+        happens: "Blocks all access to the table until the constraint's index is built.",
+        why: "ADD UNIQUE holds ACCESS EXCLUSIVE while it builds the index.",
+        safe: "Run CREATE UNIQUE INDEX CONCURRENTLY in its own script, then ADD CONSTRAINT … UNIQUE USING INDEX.",
+        silent: "The table is new, or the constraint uses an existing index.";
     PRIMARY_KEY_BUILDS_INDEX = "primary-key-builds-index", Dangerous, "all",
-        happens: "Everyone who uses the table waits until the index of the key is built and its columns are checked for nulls.",
-        why: "ADD PRIMARY KEY holds ACCESS EXCLUSIVE while it builds.",
-        safe: "Make the columns NOT NULL, CREATE UNIQUE INDEX CONCURRENTLY in a script of its own, then ADD PRIMARY KEY USING INDEX.",
-        silent: "The table is new, or the key takes an index that is there.";
+        happens: "Blocks all access to the table until the key's index is built and its columns are checked for nulls.",
+        why: "ADD PRIMARY KEY holds ACCESS EXCLUSIVE while it builds the index.",
+        safe: "Make the columns NOT NULL, run CREATE UNIQUE INDEX CONCURRENTLY in its own script, then ADD PRIMARY KEY USING INDEX.",
+        silent: "The table is new, or the key uses an existing index.";
     PRIMARY_KEY_USING_NULLABLE = "primary-key-using-nullable", Dangerous, "all",
-        happens: "Everyone who uses the table waits while its columns are checked for nulls.",
-        why: "A primary key makes its columns NOT NULL, which reads all of the table under ACCESS EXCLUSIVE.",
-        safe: "Make the columns NOT NULL first: a CHECK (… IS NOT NULL) NOT VALID, VALIDATE in a later script, SET NOT NULL.",
+        happens: "Blocks all access to the table while its columns are checked for nulls.",
+        why: "A primary key makes its columns NOT NULL. The check reads the whole table under ACCESS EXCLUSIVE.",
+        safe: "Make the columns NOT NULL first: add a CHECK (… IS NOT NULL) NOT VALID, validate it in a later script, then SET NOT NULL.",
         silent: "The columns are known to be NOT NULL.";
     EXCLUDE_BUILDS_INDEX = "exclude-builds-index", Dangerous, "all",
-        happens: "Everyone who uses the table waits until the index of the constraint is built.",
-        why: "ADD EXCLUDE holds ACCESS EXCLUSIVE while it builds, and takes no index that is there.",
-        safe: "There is no way around it: run it when traffic is low, or fill a new table that has the constraint.",
+        happens: "Blocks all access to the table until the constraint's index is built.",
+        why: "ADD EXCLUDE holds ACCESS EXCLUSIVE while it builds the index. It cannot use an existing index.",
+        safe: "There is no online alternative. Run it during low traffic, or fill a new table that has the constraint.",
         silent: "The table is new.";
     CHECK_SCANS = "check-scans", Dangerous, "all",
-        happens: "Everyone who uses the table waits while all of it is checked.",
-        why: "A CHECK is verified under ACCESS EXCLUSIVE when it is added.",
-        safe: "ADD CONSTRAINT … CHECK (…) NOT VALID, and VALIDATE CONSTRAINT in a later script.",
+        happens: "Blocks all access to the table while every row is checked.",
+        why: "Adding a CHECK verifies it under ACCESS EXCLUSIVE.",
+        safe: "Run ADD CONSTRAINT … CHECK (…) NOT VALID, then VALIDATE CONSTRAINT in a later script.",
         silent: "The table is new, or the constraint is NOT VALID or NOT ENFORCED.";
     NOT_NULL_SCANS = "not-null-scans", Dangerous, "all",
-        happens: "Everyone who uses the table waits while all of it is checked for nulls.",
+        happens: "Blocks all access to the table while every row is checked for nulls.",
         why: "SET NOT NULL reads the table under ACCESS EXCLUSIVE.",
-        safe: "ADD CONSTRAINT … CHECK (… IS NOT NULL) NOT VALID, VALIDATE CONSTRAINT in a later script, then SET NOT NULL; since \
-               PostgreSQL 18 ADD CONSTRAINT … NOT NULL … NOT VALID and VALIDATE.",
+        safe: "Run ADD CONSTRAINT … CHECK (… IS NOT NULL) NOT VALID, VALIDATE CONSTRAINT in a later script, then SET NOT \
+               NULL. Since PostgreSQL 18, ADD CONSTRAINT … NOT NULL … NOT VALID and VALIDATE CONSTRAINT are enough.",
         silent: "The table is new, or an earlier migration validated a CHECK that excludes nulls.";
     FOREIGN_KEY_SCANS = "foreign-key-scans", Dangerous, "all",
-        happens: "Everyone who writes to either table waits while all rows are looked up in the other one.",
-        why: "A foreign key is verified under SHARE ROW EXCLUSIVE on both tables when it is added.",
-        safe: "ADD CONSTRAINT … FOREIGN KEY … NOT VALID, and VALIDATE CONSTRAINT in a later script.",
-        silent: "The table is new, the key is NOT VALID, or it is of a new column without a default.";
+        happens: "Blocks writes to both tables while every row is looked up in the referenced table.",
+        why: "Adding a foreign key verifies it under SHARE ROW EXCLUSIVE on both tables.",
+        safe: "Run ADD CONSTRAINT … FOREIGN KEY … NOT VALID, then VALIDATE CONSTRAINT in a later script.",
+        silent: "The table is new, the key is NOT VALID, or the key is on a new column without a default.";
     TYPE_REWRITES = "type-rewrites", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it and all its indexes are written anew.",
-        why: "The stored values have to be converted, under ACCESS EXCLUSIVE.",
-        safe: "Add a column of the new type, keep it equal by a trigger, fill it in batches, and swap the two.",
-        silent: "The table is new, or the old type is stored as the new one is: varchar(50) to varchar(100) or text.";
+        happens: "Blocks all access to the table until it and all its indexes are rewritten.",
+        why: "The stored values are converted under ACCESS EXCLUSIVE.",
+        safe: "Add a column of the new type, keep it in sync with a trigger, fill it in batches, then swap the two columns.",
+        silent: "The table is new, or both types have the same stored form: varchar(50) to varchar(100) or text.";
     TYPE_REBUILDS_INDEX = "type-rebuilds-index", Dangerous, "all",
-        happens: "Everyone who uses the table waits until the indexes on the column are built again.",
-        why: "The rows stay, but they are in another order in the index, or the server can't see that they are not.",
-        safe: "Drop the index CONCURRENTLY before, and create it CONCURRENTLY afterwards, each in a script of its own.",
-        silent: "There is no index on the column, or it stays as it is.";
+        happens: "Blocks all access to the table until the indexes on the column are rebuilt.",
+        why: "The rows are not rewritten, but their order in the index changes, or the server cannot tell that it stays the same.",
+        safe: "Drop the index CONCURRENTLY first, and create it CONCURRENTLY afterwards, each in its own script.",
+        silent: "The column has no index, or the index stays as it is.";
     TYPE_RESCANS_CHECKS = "type-rescans-checks", Dangerous, "all",
-        happens: "Everyone who uses the table waits while a CHECK on the column is verified again.",
-        why: "A change of type makes the checks anew, even if it is to the same type.",
-        safe: "Drop the check, change the type, add the check NOT VALID, and VALIDATE it in a later script.",
+        happens: "Blocks all access to the table while a CHECK on the column is verified again.",
+        why: "Changing the type recreates the column's checks, even if the new type is the same.",
+        safe: "Drop the check, change the type, add the check NOT VALID, then validate it in a later script.",
         silent: "No check names the column.";
     TYPE_TIMEZONE = "type-timezone", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it is written anew, unless the time zone of the session is UTC.",
-        why: "Times with and without a zone are stored alike only in UTC.",
-        safe: "SET LOCAL timezone = 'UTC' before it, if the values are in UTC; else a new column, filled in batches.",
-        silent: "The session's time zone is known to be UTC, and there is no index on the column.";
+        happens: "Blocks all access to the table until it is rewritten, unless the session's time zone is UTC.",
+        why: "Times with and without a time zone have the same stored form only in UTC.",
+        safe: "If the values are in UTC, run SET LOCAL timezone = 'UTC' first. Otherwise, add a new column and fill it in batches.",
+        silent: "The session's time zone is known to be UTC, and the column has no index.";
     TYPE_LOCKS_REFERENCED = "type-locks-referenced", Careful, "all",
-        happens: "Everyone who uses the table at the other end of the foreign key waits, too.",
-        why: "The key is made anew, under ACCESS EXCLUSIVE on both tables.",
-        safe: "Drop the key before, add it NOT VALID afterwards, and VALIDATE it in a later script.",
-        silent: "No foreign key is known on the column.";
+        happens: "Also blocks all access to the table at the other end of the foreign key.",
+        why: "Changing the type recreates the foreign key, under ACCESS EXCLUSIVE on both tables.",
+        safe: "Drop the key first, add it NOT VALID afterwards, and validate it in a later script.",
+        silent: "No foreign key on the column is known.";
     DOMAIN_CONSTRAINT = "domain-constraint", Dangerous, "all",
-        happens: "Everyone who writes to a table that uses the domain waits while all of it is checked.",
-        why: "The constraint is verified under SHARE on every such table.",
-        safe: "ADD CONSTRAINT … CHECK (…) NOT VALID, and VALIDATE CONSTRAINT in a later script.",
+        happens: "Blocks writes to each table that uses the domain while every row of it is checked.",
+        why: "The constraint is verified under SHARE on each of these tables.",
+        safe: "Run ADD CONSTRAINT … CHECK (…) NOT VALID, then VALIDATE CONSTRAINT in a later script.",
         silent: "The constraint is NOT VALID, or only new tables use the domain.";
     ATTACH_PARTITION_SCANS = "attach-partition-scans", Dangerous, "all",
-        happens: "Everyone who uses the partition or the default partition waits while all of it is checked.",
-        why: "No row may be outside of the bounds, and none of the default partition inside of them.",
-        safe: "Before it, in scripts of their own, add a CHECK with the bounds NOT VALID to the partition, one that excludes them to the \
-               default partition, and VALIDATE both; drop them afterwards.",
-        silent: "Checks that were validated imply it, or the partition is new and there is no default partition.";
+        happens: "Blocks all access to the partition or the default partition while every row of it is checked.",
+        why: "Every row of the partition must be within its bounds, and no row of the default partition may be.",
+        safe: "Before attaching, add two NOT VALID checks in scripts of their own: one with the bounds on the partition, and \
+               one that excludes them on the default partition. Validate both, and drop them after ATTACH PARTITION.",
+        silent: "Validated checks imply the bounds, or the partition is new and there is no default partition.";
     PARTITION_OF_WITH_DEFAULT = "partition-of-with-default", Dangerous, "all",
-        happens: "Everyone who uses the partitioned table waits while all of its default partition is checked.",
-        why: "No row of the default partition may belong to the new one; the parent is locked in ACCESS EXCLUSIVE mode meanwhile.",
-        safe: "CREATE TABLE … (LIKE … INCLUDING ALL), exclude the bounds by a validated CHECK on the default partition, and ATTACH.",
+        happens: "Blocks all access to the partitioned table while every row of its default partition is checked.",
+        why: "No row of the default partition may belong to the new partition. The check runs under ACCESS EXCLUSIVE on the parent.",
+        safe: "Run CREATE TABLE … (LIKE … INCLUDING ALL), exclude the bounds with a validated CHECK on the default partition, \
+               then ATTACH PARTITION.",
         silent: "There is no default partition, or a validated CHECK excludes the bounds.";
     DETACH_NOT_CONCURRENT = "detach-not-concurrent", Careful, "all",
-        happens: "Everyone who uses the partitioned table waits, and for the longest query before that.",
+        happens: "Blocks all access to the partitioned table, including while the statement waits for the longest running query.",
         why: "DETACH PARTITION takes ACCESS EXCLUSIVE on the parent, the partition and the default partition.",
-        safe: "DETACH PARTITION … CONCURRENTLY in a script of its own, where there is no default partition.",
+        safe: "Run DETACH PARTITION … CONCURRENTLY in its own script, if there is no default partition.",
         silent: "The partitioned table is new.";
     SET_LOGGED = "set-logged", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it and its indexes are written anew; SET LOGGED sends all of it to replicas.",
+        happens: "Blocks all access to the table until it and its indexes are rewritten. SET LOGGED also sends all of it to replicas.",
         why: "SET LOGGED and SET UNLOGGED copy the table under ACCESS EXCLUSIVE.",
-        safe: "Create the table as it should be and copy the rows in batches.",
-        silent: "The table is new, or is as it is to be.";
+        safe: "Create a table with the intended persistence, then copy the rows in batches.",
+        silent: "The table is new, or already has the intended persistence.";
     REWRITE_TABLE = "rewrite-table", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it is copied.",
-        why: "CLUSTER, VACUUM FULL, SET TABLESPACE and SET ACCESS METHOD copy it under ACCESS EXCLUSIVE.",
+        happens: "Blocks all access to the table while it is copied.",
+        why: "CLUSTER, VACUUM FULL, SET TABLESPACE and SET ACCESS METHOD copy the table under ACCESS EXCLUSIVE.",
         safe: "Use pg_repack, or fill a new table in batches.",
         silent: "The table is new.";
     REFRESH_BLOCKS_READS = "refresh-blocks-reads", Dangerous, "all",
-        happens: "Everyone who reads the materialized view waits until its query is through.",
+        happens: "Blocks reads of the materialized view until its query has finished.",
         why: "REFRESH holds ACCESS EXCLUSIVE while the query runs.",
-        safe: "REFRESH MATERIALIZED VIEW CONCURRENTLY, for which the view needs a unique index without a condition.",
+        safe: "Run REFRESH MATERIALIZED VIEW CONCURRENTLY. It requires a unique index without a WHERE clause on the view.",
         silent: "The view is new.";
     SHORT_LOCK = "short-lock", Careful, "all",
-        happens: "Everyone who uses the table waits for this statement, and while it waits itself for the longest query before it.",
-        why: "It takes ACCESS EXCLUSIVE for a moment. The run's lock timeout bounds the wait, and the run tries again.",
-        safe: "Run it when no query is long; keep other statements out of its transaction.",
-        silent: "The table is new, or another rule says more.";
+        happens: "Blocks all access to the table for a moment, and while the statement waits for the longest running query.",
+        why: "The statement takes ACCESS EXCLUSIVE for a moment. The run's lock timeout bounds the wait, and the run retries.",
+        safe: "Run it when there are no long-running queries, and keep other statements out of its transaction.",
+        silent: "The table is new, or another rule reports the statement.";
 }
 
-/// A part of a statement that is judged by itself: as a statement of its own, and the rule for what it costs.
+/// A part of a statement, rewritten as a separate statement, and the rule for its cost.
 pub(super) struct Part<'a> {
     pub(super) rule: &'static Rule,
     pub(super) statement: Cow<'a, str>,
@@ -161,7 +163,8 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// `REINDEX DATABASE`, and `VACUUM FULL` and `CLUSTER` of all tables.
+/// True for the kinds of statements that may affect all tables: `REINDEX DATABASE`, and `VACUUM FULL` and
+/// `CLUSTER` without a table.
 fn is_about_everything(kind: &Kind<'_>) -> bool {
     matches!(kind, Kind::Reindex(_) | Kind::Vacuum(_) | Kind::Cluster(_))
 }
@@ -185,7 +188,7 @@ fn judged(part: &Part<'_>, locks: &[RelationLock]) -> Option<Found> {
     (is_short && !strong.is_empty()).then(|| short(part.rule, part.span, &part.subject, &strong))
 }
 
-/// The tables that a change of a type locks because of foreign keys.
+/// Finds the tables that a type change locks because of foreign keys.
 fn other_ends(part: &Part<'_>, locks: &[RelationLock], model: &Model) -> Option<Found> {
     if part.rule != &TYPE_REWRITES {
         return None;
@@ -199,7 +202,7 @@ fn other_ends(part: &Part<'_>, locks: &[RelationLock], model: &Model) -> Option<
     (!others.is_empty()).then(|| short(&TYPE_LOCKS_REFERENCED, part.span, &part.subject, &others))
 }
 
-/// A change of a type does one of several things.
+/// Returns the rule for the work of a part; a type change has one of several rules.
 fn rule_of(rule: &'static Rule, heavy: &[&RelationLock]) -> &'static Rule {
     if rule != &TYPE_REWRITES {
         return rule;
@@ -214,7 +217,7 @@ fn rule_of(rule: &'static Rule, heavy: &[&RelationLock]) -> &'static Rule {
     }
 }
 
-/// Describes what a lock blocks: `nobody can write users while an index is built`
+/// Describes the effect of a lock: `nobody can write users while an index is built`.
 fn waits(lock: &RelationLock) -> String {
     let use_of = if lock.mode.blocks_reads() { "read or write" } else { "write" };
     let relation = &lock.relation;
@@ -232,7 +235,7 @@ fn short(rule: &'static Rule, span: Span, subject: &str, locks: &[&RelationLock]
     let relations: Vec<&str> = locks.iter().map(|lock| lock.relation.as_str()).collect();
     let note = locks.iter().find_map(|lock| lock.note.as_ref());
     let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-    let message = format!("nobody can read or write {} for a moment{note}", relations.join(", "));
+    let message = format!("reads and writes of {} are blocked for a moment{note}", relations.join(", "));
     Found::new(rule, span, subject, message).at_risk(Risk::Careful)
 }
 
@@ -280,7 +283,7 @@ fn parts<'a>(statement: &Statement<'a>) -> Vec<Part<'a>> {
     }
 }
 
-/// Each change of an `ALTER TABLE` as one of its own.
+/// Splits an `ALTER TABLE` into a statement for each of its actions.
 fn altered<'a>(statement: &Statement<'a>, alter: &AlterRelation<'a>) -> Vec<Part<'a>> {
     let Some(first) = alter.actions.first() else { return Vec::new() };
     let prefix = &statement.text[..first.span.start];
@@ -319,7 +322,7 @@ fn rule_for(action: &Action<'_>) -> Option<&'static Rule> {
     })
 }
 
-/// The rule for what it costs to add a constraint.
+/// Returns the rule for the cost of adding a constraint.
 pub(super) fn of_constraint(constraint: &Constraint<'_>) -> &'static Rule {
     match &constraint.kind {
         ConstraintKind::NotNull { .. } => &NOT_NULL_SCANS,

@@ -1,4 +1,4 @@
-//! Rules for new columns: the cost of each clause by itself.
+//! Rules for new columns: the cost of each clause of the definition.
 
 use super::blocking::{Part, of_constraint};
 use super::rule::{Rule, family};
@@ -7,34 +7,36 @@ use std::borrow::Cow;
 
 family! {
     VOLATILE_DEFAULT = "volatile-default", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it is written anew.",
-        why: "A default that is another value for each row has to be stored in each row, under ACCESS EXCLUSIVE.",
-        safe: "Add the column without it, SET DEFAULT, fill the rows in batches.",
-        silent: "The default is one value for all rows: a constant, now(), lower('X').";
+        happens: "Blocks all access to the table until it is rewritten.",
+        why: "A volatile default has a different value for each row. Storing the values rewrites the table under ACCESS EXCLUSIVE.",
+        safe: "Add the column without the default, SET DEFAULT, then fill the rows in batches.",
+        silent: "The default has one value for all rows: a constant, now(), lower('X').";
     SERIAL_COLUMN = "serial-column", Dangerous, "all",
-        happens: "Everyone who uses the table waits while each row gets a number.",
-        why: "A serial column has a default of nextval(), which is another value for each row.",
-        safe: "Add a bigint column without a default, create the sequence, SET DEFAULT nextval(…), fill the rows in batches.",
+        happens: "Blocks all access to the table while every row is numbered.",
+        why: "A serial column has the default nextval(), which has a different value for each row.",
+        safe: "Add a bigint column without a default, create the sequence, SET DEFAULT nextval(…), then fill the rows in batches.",
         silent: "The table is new.";
     IDENTITY_COLUMN = "identity-column", Dangerous, "all",
-        happens: "Everyone who uses the table waits while each row gets a number.",
+        happens: "Blocks all access to the table while every row is numbered.",
         why: "An identity column takes its values from a sequence.",
-        safe: "Add a bigint column, fill the rows in batches, make it NOT NULL, and ADD GENERATED … AS IDENTITY.",
+        safe: "Add a bigint column, fill the rows in batches, make it NOT NULL, then ADD GENERATED … AS IDENTITY.",
         silent: "The table is new.";
     STORED_GENERATED_COLUMN = "stored-generated-column", Dangerous, "all",
-        happens: "Everyone who uses the table waits while the value of each row is computed and stored.",
-        why: "The table is written anew under ACCESS EXCLUSIVE.",
-        safe: "Use a VIRTUAL column (since PostgreSQL 18), or an ordinary column that a trigger fills, and fill the rows in batches.",
+        happens: "Blocks all access to the table while the value of every row is computed and stored.",
+        why: "The table is rewritten under ACCESS EXCLUSIVE.",
+        safe: "Use a VIRTUAL column (since PostgreSQL 18), or an ordinary column that a trigger fills, and fill the existing \
+               rows in batches.",
         silent: "The table is new, or the column is VIRTUAL.";
     CONSTRAINED_DOMAIN_COLUMN = "constrained-domain-column", Dangerous, "all",
-        happens: "Everyone who uses the table waits while it is written anew.",
-        why: "A domain with a constraint has to be checked for each row, even where it is null.",
-        safe: "Add a column of the type under the domain, with a CHECK NOT VALID on the table, and VALIDATE it in a later script.",
-        silent: "The type is one of PostgreSQL's own, or a domain without a constraint.";
+        happens: "Blocks all access to the table until it is rewritten.",
+        why: "A domain with a constraint is checked for every row, even if the value is null.",
+        safe: "Add a column of the domain's underlying type, with a NOT VALID CHECK on the table, and validate the CHECK in a \
+               later script.",
+        silent: "The type is built in, or is a domain without a constraint.";
 }
 
-/// Functions of PostgreSQL's own that defaults often call, and that give one value to all rows of a statement; sorted. Its schema is
-/// searched before all others.
+/// Built-in functions that defaults often call and that return one value for all rows of a statement; sorted.
+/// `pg_catalog` is searched before all other schemas.
 const ONE_VALUE: [&str; 24] = [
     "array_fill",
     "coalesce",
@@ -62,7 +64,7 @@ const ONE_VALUE: [&str; 24] = [
     "upper",
 ];
 
-/// True if a default is known, by the functions that it calls, to be one value for all rows.
+/// True if the functions that a default calls show that it has one value for all rows.
 fn is_one_value(default: &DefaultClause<'_>) -> bool {
     default.expression.calls().iter().all(|call| {
         let is_own = call.schema().is_none_or(|schema| schema.folded() == "pg_catalog");
@@ -70,7 +72,7 @@ fn is_one_value(default: &DefaultClause<'_>) -> bool {
     })
 }
 
-/// The clauses of a new column, each as a statement that adds a column with nothing else.
+/// Splits a column definition into its clauses, each as a statement that adds a column with only that clause.
 pub(super) fn parts<'a>(
     text: &'a str,
     prefix: &'a str,
@@ -97,7 +99,7 @@ pub(super) fn parts<'a>(
     parts.extend(column.identity.iter().map(|identity| clause(&IDENTITY_COLUMN, identity.span)));
     parts.extend(column.generated.iter().map(|generated| clause(&STORED_GENERATED_COLUMN, generated.span)));
     for constraint in &column.constraints {
-        // Only with a default is there a row to be looked up.
+        // Without a default the new column is null, so no row has to be checked.
         let default = column.default.as_ref().map_or("", |_| "DEFAULT 1 ");
         let alone = format!("{default}{}", constraint.span.text(text));
         parts.push(part(of_constraint(constraint), "int", &alone, constraint.span));

@@ -1,4 +1,4 @@
-//! Rules for changes that break the code running during the migration: the previous release.
+//! Rules for changes that break the running release: the code from before the migration.
 
 use super::loss::DROP_OBJECT;
 use super::rule::{Risk, Rule, family};
@@ -12,74 +12,75 @@ use crate::sql::statement::{
 
 family! {
     RENAME_TABLE = "rename-table", Dangerous, "all",
-        happens: "The release that runs looks for the old name and fails.",
-        why: "Both releases run while one takes the place of the other.",
-        safe: "Make a view of the old name in the same script (security_invoker since PostgreSQL 15), and drop it in the contract phase.",
+        happens: "The running release uses the old name and fails.",
+        why: "Both releases run while one replaces the other.",
+        safe: "Create a view with the old name in the same script (with security_invoker since PostgreSQL 15), and drop it in \
+               the contract phase.",
         silent: "The table is new, or the script's phase is contract.";
     RENAME_COLUMN = "rename-column", Dangerous, "all",
-        happens: "The release that runs reads and writes the old name and fails.",
-        why: "Both releases run while one takes the place of the other.",
-        safe: "Add a column of the new name, keep both equal by a trigger, and drop the old one in the contract phase.",
+        happens: "The running release reads and writes the old name and fails.",
+        why: "Both releases run while one replaces the other.",
+        safe: "Add a column with the new name, keep the two in sync with a trigger, and drop the old one in the contract phase.",
         silent: "The table is new, or the script's phase is contract.";
     RENAME_OBJECT = "rename-object", Dangerous, "all",
-        happens: "The release that runs uses the old name and fails.",
-        why: "Both releases run while one takes the place of the other.",
-        safe: "Make a second one of the new name, and drop the old one in the contract phase.",
-        silent: "It is new, an index or a constraint, or the script's phase is contract.";
+        happens: "The running release uses the old name and fails.",
+        why: "Both releases run while one replaces the other.",
+        safe: "Create a second object with the new name, and drop the old one in the contract phase.",
+        silent: "The object is new, is an index or a constraint, or the script's phase is contract.";
     SET_SCHEMA = "set-schema", Dangerous, "all",
-        happens: "The release that runs looks for it in the old schema and fails.",
-        why: "Both releases run while one takes the place of the other.",
-        safe: "Make a view in the old schema in the same script, and drop it in the contract phase.",
-        silent: "It is new, or the script's phase is contract.";
+        happens: "The running release looks for it in the old schema and fails.",
+        why: "Both releases run while one replaces the other.",
+        safe: "Create a view in the old schema in the same script, and drop it in the contract phase.",
+        silent: "The object is new, or the script's phase is contract.";
     ADD_REQUIRED_COLUMN = "add-required-column", Dangerous, "all",
-        happens: "The statement fails where the table has rows, and rows that the running release inserts are refused.",
+        happens: "The statement fails if the table has rows. Inserts by the running release are rejected.",
         why: "The column is NOT NULL and has no default.",
-        safe: "Give it a default, or add it without NOT NULL, fill it, and make it NOT NULL in the contract phase.",
+        safe: "Give the column a default, or add it without NOT NULL, fill it, and make it NOT NULL in the contract phase.",
         silent: "The table is new, or the column has a default, an identity or a serial type.";
     DROP_DEFAULT = "drop-default", Dangerous, "all",
-        happens: "Rows that the running release inserts without the column are refused.",
-        why: "The column is NOT NULL, and has no default any more.",
+        happens: "Inserts by the running release that omit the column are rejected.",
+        why: "The column is NOT NULL and no longer has a default.",
         safe: "Drop the default in the contract phase.",
-        silent: "The column may be null as far as is known, or the script's phase is contract.";
+        silent: "The column is not known to be NOT NULL, or the script's phase is contract.";
     DEFAULT_CHANGED = "default-changed", Careful, "all",
-        happens: "Rows that the running release inserts have another value than it expects.",
-        why: "The default holds for all releases at once.",
-        safe: "Let the new release write the value itself, and change the default in the contract phase.",
+        happens: "Rows that the running release inserts get a different value than it expects.",
+        why: "The default applies to all releases at once.",
+        safe: "Have the new release write the value itself, and change the default in the contract phase.",
         silent: "The table or the column is new.";
     NOT_NULL_DROPPED = "not-null-dropped", Careful, "all",
-        happens: "The running release may read a null where it never met one.",
+        happens: "The running release may read a null where there was none before.",
         why: "The new release may write nulls while the old one still reads.",
-        safe: "Let no release write nulls before all can read them.",
+        safe: "Write no nulls until every release can read them.",
         silent: "The table is new.";
     NEW_WRITE_RESTRICTION = "new-write-restriction", Careful, "all",
-        happens: "Rows that the running release writes are refused where they do not satisfy it.",
-        why: "It holds for all releases at once, NOT VALID too.",
-        safe: "Add it in the contract phase, when all that write satisfy it.",
+        happens: "Writes by the running release that violate the constraint are rejected.",
+        why: "The constraint applies to all releases at once, even if it is NOT VALID.",
+        safe: "Add it in the contract phase, when every writer satisfies it.",
         silent: "The table or the column is new, or the script's phase is contract.";
     CACHED_PLAN = "cached-plan", Careful, "all",
         happens: "Prepared statements of the running release fail once with `cached plan must not change result type`.",
-        why: "The columns of a result have another type than when it was prepared.",
-        safe: "Let the pool prepare anew after SQLSTATE 0A000, and name columns instead of `*`.",
+        why: "The result columns have a different type than when the statement was prepared.",
+        safe: "Have the pool prepare the statement again after SQLSTATE 0A000, and name columns instead of `*`.",
         silent: "The table is new.";
     ROW_SECURITY = "row-security", Careful, "all",
-        happens: "Roles that do not own the table see no rows, but for what policies allow.",
-        why: "Without a policy row-level security hides everything.",
-        safe: "Create the policies before, in the same script.",
+        happens: "Roles that do not own the table see only the rows that policies allow.",
+        why: "Without a policy, row-level security hides all rows.",
+        safe: "Create the policies first, in the same script.",
         silent: "The table is new.";
     REVOKE = "revoke", Careful, "all",
-        happens: "The running release is refused what it still does with the privilege.",
-        why: "It holds from the commit on.",
+        happens: "Statements of the running release that still use the privilege are rejected.",
+        why: "The change takes effect at commit.",
         safe: "Revoke in the contract phase.",
         silent: "The object is new, or the script's phase is contract.";
     CONTRACT_IN_EXPAND = "contract-in-expand", Dangerous, "all",
-        happens: "The release that runs loses what it uses, though the script says `phase=expand`.",
-        why: "The expand phase is for what the running release does not mind.",
+        happens: "The running release loses what it uses, although the script says `phase=expand`.",
+        why: "The expand phase is for changes that do not affect the running release.",
         safe: "Move the statement to a script with `phase=contract`.",
-        silent: "The script says no phase, or `contract`.";
+        silent: "The script has no phase, or its phase is `contract`.";
 }
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
-    // The old release is gone.
+    // The previous release no longer runs.
     if statement.phase == Some(Phase::Contract) {
         return;
     }
@@ -105,7 +106,7 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         Kind::Privileges(change) if !change.is_grant => {
             let names = change.on.as_ref().map(|on| &on.names[..]).unwrap_or_default();
             if names.is_empty() || !names.iter().all(|name| statement.model.is_new(name)) {
-                let message = format!("{} is refused from now on", change.privileges.text());
+                let message = format!("{} is denied from now on", change.privileges.text());
                 found.push(Found::new(&REVOKE, statement.span(), change.grantees.text(), message));
             }
         }
@@ -118,8 +119,7 @@ pub(super) fn against_phase(statement: &Statement<'_>, found: &mut Vec<Found>) {
     let worst =
         found.iter().find(|of| of.risk >= Risk::Dangerous).filter(|_| statement.phase == Some(Phase::Expand));
     let Some(worst) = worst else { return };
-    let message =
-        format!("phase=expand is for what the running release does not mind, but {}", worst.message);
+    let message = format!("phase=expand must not break the running release, but {}", worst.message);
     found.push(Found { rule: &CONTRACT_IN_EXPAND, risk: Risk::Dangerous, message, ..worst.clone() });
 }
 
@@ -127,25 +127,23 @@ fn of_relation(alter: &AlterRelation<'_>, action: &AlterAction<'_>) -> Option<Fo
     let table = alter.relation.name.written();
     let is_index = alter.kind == ObjectKind::Index;
     let (rule, message) = match &action.kind {
-        Action::RenameTo { to } if alter.kind == ObjectKind::Table => (
-            &RENAME_TABLE,
-            format!("{table} is called {to} from now on, and the running release does not know that"),
-        ),
-        Action::RenameTo { to } if !is_index => (
-            &RENAME_OBJECT,
-            format!("{table} is called {to} from now on, and the running release does not know that"),
-        ),
+        Action::RenameTo { to } if alter.kind == ObjectKind::Table => {
+            (&RENAME_TABLE, format!("{table} is renamed to {to}, which the running release does not know"))
+        }
+        Action::RenameTo { to } if !is_index => {
+            (&RENAME_OBJECT, format!("{table} is renamed to {to}, which the running release does not know"))
+        }
         Action::RenameColumn { from, to } => (
             &RENAME_COLUMN,
-            format!("{table}.{from} is called {to} from now on, and the running release does not know that"),
+            format!("{table}.{from} is renamed to {to}, which the running release does not know"),
         ),
-        Action::SetSchema { schema } if !is_index => {
-            (&SET_SCHEMA, format!("{table} moves to {schema}, and the running release does not know that"))
+        Action::SetSchema { schema } if !is_index => (
+            &SET_SCHEMA,
+            format!("{table} moves to the schema {schema}, and the running release looks in the old one"),
+        ),
+        Action::RowSecurity(RowSecurity::Enable | RowSecurity::Force) => {
+            (&ROW_SECURITY, format!("rows of {table} are hidden from roles to which no policy allows access"))
         }
-        Action::RowSecurity(RowSecurity::Enable | RowSecurity::Force) => (
-            &ROW_SECURITY,
-            format!("rows of {table} are hidden from roles that no policy allows to see them"),
-        ),
         _ => return None,
     };
     Some(Found::new(rule, action.span, table, message))
@@ -164,7 +162,8 @@ fn of_columns(
         Action::AddColumn { column, .. } if is_required(column) => {
             let name = format!("{table}.{}", column.name);
             let message = format!(
-                "{name} is NOT NULL without a default: rows without it are refused, those that are there too"
+                "{name} is NOT NULL without a default: the statement fails if there are rows, and inserts that omit it are \
+                 rejected"
             );
             found(&ADD_REQUIRED_COLUMN, name, message)
         }
@@ -173,8 +172,7 @@ fn of_columns(
             if is_of_index || constraint.enforced == Some(false) {
                 return None;
             }
-            let message =
-                format!("rows of {table} that do not satisfy the constraint are refused from now on");
+            let message = format!("rows of {table} that violate the constraint are rejected from now on");
             found(&NEW_WRITE_RESTRICTION, table, message)
         }
         Action::AlterColumn { column: Some(column), change } => {
@@ -188,22 +186,22 @@ fn of_columns(
             let name = format!("{table}.{column}");
             match change {
                 ColumnChange::DropDefault if known.is_some_and(|known| known.is_not_null) => {
-                    let message = format!("rows without {name} are refused, which has no default any more");
+                    let message =
+                        format!("{name} no longer has a default: inserts that omit it are rejected");
                     found(&DROP_DEFAULT, name, message)
                 }
                 ColumnChange::SetDefault(_) => {
                     let message =
-                        format!("{name} has another value in rows that the running release inserts");
+                        format!("{name} gets a different value in rows that the running release inserts");
                     found(&DEFAULT_CHANGED, name, message)
                 }
                 ColumnChange::SetNotNull => {
-                    let message = format!("rows without {name} are refused from now on");
+                    let message = format!("rows in which {name} is null are rejected from now on");
                     found(&NEW_WRITE_RESTRICTION, name, message)
                 }
                 ColumnChange::DropNotNull => {
-                    let message = format!(
-                        "{name} may be null from now on, and the running release may not expect that"
-                    );
+                    let message =
+                        format!("{name} may be null from now on, which the running release may not expect");
                     found(&NOT_NULL_DROPPED, name, message)
                 }
                 ColumnChange::SetType { .. } => {
@@ -217,7 +215,7 @@ fn of_columns(
     }
 }
 
-/// True if rows without a value for the column are refused.
+/// True if rows without a value for the column are rejected.
 fn is_required(column: &ColumnDefinition<'_>) -> bool {
     let has_value = column.default.is_some()
         || column.identity.is_some()
@@ -234,13 +232,13 @@ fn of_type(statement: &Statement<'_>, alter: &AlterType<'_>) -> Option<Found> {
     let message = match &alter.change {
         TypeChange::RenameValue { from, to } => {
             format!(
-                "the value {} of {name} is {} from now on, and the running release does not know that",
+                "the value {} of {name} is renamed to {}, which the running release does not know",
                 from.text(),
                 to.text()
             )
         }
         TypeChange::RenameAttribute { from, to } => {
-            format!("{from} of {name} is called {to} from now on, and the running release does not know that")
+            format!("{from} of {name} is renamed to {to}, which the running release does not know")
         }
         TypeChange::Object(change) => return of_object(statement, ObjectKind::Type, &alter.name, change),
         _ => return None,
@@ -254,7 +252,7 @@ fn of_object(
     name: &QualifiedName<'_>,
     change: &ObjectChange<'_>,
 ) -> Option<Found> {
-    // Nothing calls these by name.
+    // Code does not use these by name.
     let is_called = !matches!(
         kind,
         ObjectKind::Trigger
@@ -268,19 +266,19 @@ fn of_object(
     }
     let shown = name.written();
     let (rule, message) = match change {
-        ObjectChange::RenameTo { to } => (
-            &RENAME_OBJECT,
-            format!("{shown} is called {to} from now on, and the running release does not know that"),
-        ),
-        ObjectChange::SetSchema { schema } => {
-            (&SET_SCHEMA, format!("{shown} moves to {schema}, and the running release does not know that"))
+        ObjectChange::RenameTo { to } => {
+            (&RENAME_OBJECT, format!("{shown} is renamed to {to}, which the running release does not know"))
         }
+        ObjectChange::SetSchema { schema } => (
+            &SET_SCHEMA,
+            format!("{shown} moves to the schema {schema}, and the running release looks in the old one"),
+        ),
         _ => return None,
     };
     Some(Found::new(rule, statement.span(), shown, message))
 }
 
-/// Objects that have no data, but that code uses.
+/// Finds dropped objects that hold no data but that code uses.
 fn objects(statement: &Statement<'_>, drop: &DropObjects<'_>, found: &mut Vec<Found>) {
     let risk = match drop.kind {
         ObjectKind::View
@@ -305,7 +303,7 @@ fn objects(statement: &Statement<'_>, drop: &DropObjects<'_>, found: &mut Vec<Fo
     for name in drop.names.iter().filter(|name| !statement.model.is_made(drop.kind, name)) {
         let shown = name.written();
         let message = format!(
-            "the {} {shown} is gone, and what still uses it fails or does something else",
+            "the {} {shown} is dropped: code that still uses it fails or behaves differently",
             drop.kind.as_sql().to_ascii_lowercase()
         );
         found.push(Found::new(&DROP_OBJECT, name.span(), shown, message).at_risk(risk));

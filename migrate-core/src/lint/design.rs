@@ -1,4 +1,4 @@
-//! Rules for design problems that do no harm at once.
+//! Rules for design problems that do no immediate harm.
 
 use super::finding::Finding;
 use super::model::Model;
@@ -14,23 +14,23 @@ use crate::sql::statement::{
 
 family! {
     FK_WITHOUT_INDEX = "fk-without-index", Careful, "all",
-        happens: "Each delete or change of a referenced row reads all of the referring table.",
-        why: "PostgreSQL makes no index for a foreign key.",
-        safe: "CREATE INDEX CONCURRENTLY on the columns of the key, in a script of its own.",
-        silent: "An index that begins with the columns is made anywhere in the set.";
+        happens: "Each delete or update of a referenced row reads the whole referencing table.",
+        why: "PostgreSQL does not create an index for a foreign key.",
+        safe: "Run CREATE INDEX CONCURRENTLY on the key's columns, in its own script.",
+        silent: "Any migration of the set creates an index that begins with the columns.";
     FK_TYPE_MISMATCH = "fk-type-mismatch", Careful, "all",
-        happens: "Values that the referenced column has may not fit into the referring one, and joins convert each value.",
-        why: "The two columns are of different types.",
-        safe: "Give both the same type.",
-        silent: "The type of one of them is not known.";
+        happens: "Values of the referenced column may not fit into the referencing column, and joins convert each value.",
+        why: "The two columns have different types.",
+        safe: "Give both columns the same type.",
+        silent: "The type of one of the columns is unknown.";
     LONG_IDENTIFIER = "long-identifier", Careful, "all",
-        happens: "The name is cut to 63 bytes, and two long names may come to be one.",
-        why: "PostgreSQL keeps no more of a name, and says so only in a notice.",
+        happens: "The name is truncated to 63 bytes, and two long names may become the same.",
+        why: "PostgreSQL truncates longer names, and reports it only in a notice.",
         safe: "Use a shorter name.",
         silent: "The name has at most 63 bytes.";
 }
 
-/// The most bytes of a name that the server keeps (`NAMEDATALEN` less one).
+/// The maximum length of a name in bytes; the server truncates longer ones (`NAMEDATALEN` less one).
 const LONGEST_NAME: usize = 63;
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
@@ -45,14 +45,14 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         if length > LONGEST_NAME {
             let span = statement::Span { start: token.start, end: token.end };
             let message =
-                format!("the name {written} has {length} bytes, of which the server keeps {LONGEST_NAME}");
+                format!("the name {written} has {length} bytes; the server truncates it to {LONGEST_NAME}");
             found.push(Found::new(&LONG_IDENTIFIER, span, written, message));
         }
     }
     types(statement.parsed, statement.model, found);
 }
 
-/// A foreign key, and what is found where no index is made for it.
+/// A foreign key, and the finding if the set creates no index for it.
 pub(super) struct ForeignKey {
     pub(super) version: Version,
     pub(super) key: KeyColumns,
@@ -66,7 +66,7 @@ pub(super) struct KeyColumns {
     columns: Vec<String>,
 }
 
-/// The foreign keys that a statement adds.
+/// Returns the foreign keys that a statement adds.
 pub(super) fn foreign_keys(parsed: &ParsedStatement<'_>, model: &Model) -> Vec<(KeyColumns, Found)> {
     let mut keys = Vec::new();
     match &parsed.kind {
@@ -118,12 +118,12 @@ fn of_constraint(
     let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
     let subject = format!("{}.{}", table.written(), shown.join(", "));
     let message =
-        format!("no index of the set begins with {subject}, which refers to {}", key.table.written());
+        format!("no index of the set begins with {subject}, which references {}", key.table.written());
     let found = Found::new(&FK_WITHOUT_INDEX, constraint.span, subject, message);
     Some((KeyColumns { table: model.object(table), columns }, found))
 }
 
-/// The keys for which the set makes no index, with the migrations that add them.
+/// Returns the keys for which the set creates no index, with the migrations that add them.
 pub(super) fn without_index(keys: &[ForeignKey], model: &Model) -> Vec<(Version, Finding)> {
     let lacks = |key: &&ForeignKey| {
         let KeyColumns { table, columns } = &key.key;
@@ -141,7 +141,7 @@ pub(super) fn without_index(keys: &[ForeignKey], model: &Model) -> Vec<(Version,
     keys.iter().filter(lacks).map(|key| (key.version.clone(), key.finding.clone())).collect()
 }
 
-/// Columns of a key whose types differ.
+/// Finds foreign keys whose columns have different types.
 fn types(parsed: &ParsedStatement<'_>, model: &Model, found: &mut Vec<Found>) {
     let Kind::AlterRelation(alter) = &parsed.kind else { return };
     for action in &alter.actions {
@@ -168,8 +168,10 @@ fn types(parsed: &ParsedStatement<'_>, model: &Model, found: &mut Vec<Found>) {
             let (Some(one), Some(two)) = types else { continue };
             if one != two {
                 let subject = format!("{}.{column}", alter.relation.name);
-                let message =
-                    format!("{subject} is {one}, and {}.{other_column} is {two}", key.table.written());
+                let message = format!(
+                    "{subject} has type {one}, but {}.{other_column} has type {two}",
+                    key.table.written()
+                );
                 found.push(Found::new(&FK_TYPE_MISMATCH, constraint.span, subject, message));
             }
         }

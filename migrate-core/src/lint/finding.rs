@@ -1,4 +1,4 @@
-//! Findings.
+//! Findings: the results of the rules.
 
 use super::rule::{Risk, Rule};
 use crate::set::version::Version;
@@ -6,7 +6,7 @@ use crate::sql::LineColumn;
 use std::fmt;
 use std::ops::Range;
 
-/// Something that a rule found in a script.
+/// A danger that a rule found in a script.
 ///
 /// [`Display`](fmt::Display) gives one line: the place, the risk, the message, the id of the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,21 +14,21 @@ use std::ops::Range;
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// The risk here.
+    /// The risk of this statement.
     pub risk: Risk,
     /// The migration.
     pub version: Version,
     /// The path of the script.
     pub path: String,
-    /// The number of the statement in the script, counted from 1; none where it is about the header.
+    /// The number of the statement in the script, starting at 1; `None` for a finding about the header.
     pub statement: Option<usize>,
-    /// The bytes of the script's text that it is about.
+    /// The byte range in the script's text.
     pub span: Range<usize>,
-    /// The line and column of their first byte, as the file has them.
+    /// The line and column of its first byte in the file.
     pub place: LineColumn,
-    /// The table, the column or what else it is about, as the script writes it.
+    /// The table, column or other object, as written in the script.
     pub subject: Option<String>,
-    /// The effect, in words.
+    /// The effect, as a message.
     pub message: String,
     /// The safe way.
     pub safe: &'static str,

@@ -1,4 +1,4 @@
-//! Rules for permanent data loss.
+//! Rules for data loss that only a backup can undo.
 
 use super::rule::{Risk, Rule, family};
 use super::script::{Found, Statement};
@@ -11,80 +11,81 @@ use crate::sql::{Loss, LossKind, losses};
 
 family! {
     DROP_TABLE = "drop-table", VeryRisky, "all",
-        happens: "The table and its rows are gone, and code that still uses it fails.",
-        why: "Only a backup has them after the commit.",
-        safe: "Drop it in the contract phase, when no release uses it any more; rename it some days before, so that it can come back.",
+        happens: "Deletes the table and its rows. Code that still uses it fails.",
+        why: "After commit, only a backup still has them.",
+        safe: "Drop it in the contract phase, when no release uses it any more. Rename it a few days earlier, so that you can \
+               bring it back.",
         silent: "The table is new.";
     DROP_COLUMN = "drop-column", VeryRisky, "all",
-        happens: "The column's values are gone, with its indexes and constraints, and code that still reads it fails.",
-        why: "Only a backup has them after the commit.",
+        happens: "Deletes the column's values, indexes and constraints. Code that still reads it fails.",
+        why: "After commit, only a backup still has the values.",
         safe: "Drop it in the contract phase, when no release uses it any more.",
         silent: "The table or the column is new.";
     DROP_SCHEMA = "drop-schema", VeryRisky, "all",
-        happens: "The schema is gone, with CASCADE all that is in it.",
-        why: "Only a backup has it after the commit.",
-        safe: "Drop what is in it one by one, in the contract phase, and then the schema without CASCADE.",
+        happens: "Deletes the schema, and with CASCADE everything in it.",
+        why: "After commit, only a backup still has it.",
+        safe: "Drop its objects one by one in the contract phase, then drop the schema without CASCADE.",
         silent: "The schema is new.";
     DROP_DATABASE = "drop-database", VeryRisky, "all",
-        happens: "The database is gone with all that is in it.",
-        why: "It can't be rolled back.",
-        safe: "Drop databases by hand, behind a backup.",
+        happens: "Deletes the database and everything in it.",
+        why: "DROP DATABASE cannot be rolled back.",
+        safe: "Drop databases manually, after a backup.",
         silent: "Never.";
     DROP_OWNED = "drop-owned", VeryRisky, "all",
-        happens: "All that the role owns in the database is gone.",
-        why: "The statement does not say what that is.",
-        safe: "REASSIGN OWNED first, or drop what is meant by its name.",
+        happens: "Deletes everything that the role owns in the database.",
+        why: "The statement does not name the objects.",
+        safe: "Run REASSIGN OWNED first, or drop the intended objects by name.",
         silent: "Never.";
     TRUNCATE = "truncate", VeryRisky, "all",
-        happens: "All rows of the table are gone, with CASCADE those of all tables that refer to it.",
-        why: "Only a backup has them after the commit.",
-        safe: "Delete the rows that are meant, in batches, and copy them to another table before.",
+        happens: "Deletes all rows of the table, and with CASCADE those of all tables that reference it.",
+        why: "After commit, only a backup still has them.",
+        safe: "Delete the intended rows in batches, and copy them to another table first.",
         silent: "The table is new.";
     DELETE_ALL_ROWS = "delete-all-rows", VeryRisky, "all",
-        happens: "All rows of the table are gone.",
-        why: "There is no WHERE, or one that is always true.",
-        safe: "Say in WHERE which rows are meant, and copy them to another table before.",
+        happens: "Deletes all rows of the table.",
+        why: "There is no WHERE clause, or it is always true.",
+        safe: "Select the intended rows with WHERE, and copy them to another table first.",
         silent: "The table is new.";
     OVERWRITE_VALUES = "overwrite-values", VeryRisky, "all",
-        happens: "The column has a new value in every row, and the old ones are gone.",
-        why: "There is no WHERE, or one that is always true.",
-        safe: "Say in WHERE which rows are meant, or write into a new column and keep the old one until the contract phase.",
+        happens: "Replaces the column's value in every row. The old values are lost.",
+        why: "There is no WHERE clause, or it is always true.",
+        safe: "Select the intended rows with WHERE, or write to a new column and keep the old one until the contract phase.",
         silent: "The table or the column is new.";
     DELETE_ROWS = "delete-rows", Careful, "all",
-        happens: "The rows that the condition finds are gone.",
-        why: "How many they are depends on the data, which is another one in production.",
-        safe: "Count them by a verify script, and delete many of them in batches.",
+        happens: "Deletes the rows that match the condition.",
+        why: "Their number depends on the data, which is different in production.",
+        safe: "Count them with a verify script, and delete large numbers of rows in batches.",
         silent: "The table is new.";
     DROP_CASCADE = "drop-cascade", Dangerous, "all",
-        happens: "What depends on the object goes along: views, foreign keys, columns.",
-        why: "CASCADE does not say what it takes, and takes more next time.",
-        safe: "Drop what depends on it by name, and leave CASCADE out.",
+        happens: "Also drops the objects that depend on this one: views, foreign keys, columns.",
+        why: "CASCADE does not name the objects it drops, and may drop more the next time.",
+        safe: "Drop the dependent objects by name, and omit CASCADE.",
         silent: "The object is new.";
     DROP_KEY = "drop-key", Dangerous, "all",
-        happens: "Rows may repeat from now on, ON CONFLICT on these columns fails, and queries lose the index.",
-        why: "The key's index goes with it, and so do the foreign keys that refer to it where CASCADE is said.",
-        safe: "Create the new key before, and drop the old one in the contract phase.",
-        silent: "The table is new, or the constraint is known to be no key.";
+        happens: "Duplicate rows are allowed from now on, ON CONFLICT on these columns fails, and queries lose the index.",
+        why: "The key's index is dropped with the key. With CASCADE, so are the foreign keys that reference it.",
+        safe: "Create the new key first, and drop the old one in the contract phase.",
+        silent: "The table is new, or the constraint is known not to be a key.";
     DROP_OBJECT = "drop-object", Dangerous, "all",
         happens: "Code and queries that still use it fail.",
-        why: "What the running release calls is not known to the database.",
+        why: "The database does not know what the running release calls.",
         safe: "Drop it in the contract phase, when no release uses it any more.",
         silent: "The object is new, or the script's phase is contract.";
     DROP_SEQUENCE = "drop-sequence", VeryRisky, "all",
-        happens: "The sequence and the number it has come to are gone.",
-        why: "A new one begins anew, and gives numbers out a second time.",
+        happens: "Deletes the sequence and its current value.",
+        why: "A new sequence starts over and returns the same numbers a second time.",
         safe: "Drop it in the contract phase, when no release uses it any more.",
         silent: "The sequence is new.";
     DROP_EXTENSION = "drop-extension", VeryRisky, "all",
-        happens: "The types, functions and tables of the extension are gone, with CASCADE the columns of its types too.",
-        why: "The statement does not say what they are.",
-        safe: "Change the columns of its types before, and leave CASCADE out.",
+        happens: "Deletes the extension's types, functions and tables, and with CASCADE the columns of its types.",
+        why: "The statement does not name them.",
+        safe: "Change the columns of its types first, and omit CASCADE.",
         silent: "Never.";
     TYPE_NARROWS = "type-narrows", VeryRisky, "all",
-        happens: "Values lose what the new type can't hold: digits, the time of day, characters; or the statement fails on them.",
+        happens: "Values lose what the new type cannot hold (digits, the time of day, characters), or the statement fails.",
         why: "The old values are not kept.",
-        safe: "Look for values that don't fit before, by a CHECK NOT VALID that is validated; or add a new column and keep the old one.",
-        silent: "The old type is not known, or the new one holds all its values.";
+        safe: "Check first that all values fit, with a NOT VALID CHECK that is then validated, or add a new column and keep the old one.",
+        silent: "The old type is unknown, or the new type can hold all its values.";
 }
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
@@ -97,7 +98,7 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         }
         Kind::Delete(delete) if lost.is_empty() && !statement.model.is_new(&delete.table.name) => {
             let table = delete.table.name.written();
-            let message = format!("rows of {table} are gone, as many as the condition finds");
+            let message = format!("the rows of {table} that match the condition are deleted");
             found.push(Found::new(&DELETE_ROWS, statement.span(), table, message));
         }
         _ => {}
@@ -106,14 +107,14 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     found.extend(own.filter_map(|loss| in_rows(statement, loss)));
 }
 
-/// Rows and values that are lost.
+/// Finds rows and values that are lost.
 fn in_rows(statement: &Statement<'_>, loss: &Loss) -> Option<Found> {
     let name = &loss.name;
     let (rule, message) = match (loss.kind, &statement.parsed.kind) {
-        (LossKind::Rows, Kind::Truncate(_)) => (&TRUNCATE, format!("all rows of {name} are gone")),
-        (LossKind::Rows, _) => (&DELETE_ALL_ROWS, format!("all rows of {name} are gone")),
+        (LossKind::Rows, Kind::Truncate(_)) => (&TRUNCATE, format!("all rows of {name} are deleted")),
+        (LossKind::Rows, _) => (&DELETE_ALL_ROWS, format!("all rows of {name} are deleted")),
         (LossKind::Values, _) => {
-            (&OVERWRITE_VALUES, format!("the old values of {name} are gone in every row"))
+            (&OVERWRITE_VALUES, format!("the values of {name} are overwritten in every row"))
         }
         _ => return None,
     };
@@ -139,9 +140,9 @@ fn cascade(statement: &Statement<'_>, lost: &[Loss], found: &mut Vec<Found>) {
     let along: Vec<&Loss> = lost.iter().filter(|loss| loss.goes_along).collect();
     let names: Vec<String> = along.iter().map(|loss| format!("{} {}", loss.kind, loss.name)).collect();
     let message = if names.is_empty() {
-        format!("what depends on {subject} goes along")
+        format!("CASCADE also deletes everything that depends on {subject}")
     } else {
-        format!("along with {subject} go at least: {}", names.join(", "))
+        format!("CASCADE on {subject} also deletes at least: {}", names.join(", "))
     };
     let is_data = |loss: &&Loss| {
         matches!(loss.kind, LossKind::Table | LossKind::Column | LossKind::Rows | LossKind::Sequence)
@@ -165,15 +166,15 @@ fn objects(statement: &Statement<'_>, drop: &DropObjects<'_>, found: &mut Vec<Fo
         let kind = drop.kind.as_sql().to_ascii_lowercase();
         let written = name.written();
         let message = match drop.kind {
-            ObjectKind::Table => format!("the table {written} and its rows are gone"),
-            ObjectKind::Owned => format!("all that {written} owns is gone"),
-            _ => format!("the {kind} {written} is gone"),
+            ObjectKind::Table => format!("the table {written} and its rows are deleted"),
+            ObjectKind::Owned => format!("everything that {written} owns is deleted"),
+            _ => format!("the {kind} {written} is deleted"),
         };
         found.push(Found::new(rule, name.span(), written, message));
     }
 }
 
-/// The rule for what losing such an object means, where it is no matter of its own.
+/// Returns the rule for dropping an object of a kind; none for a kind without data.
 fn rule_for(kind: ObjectKind) -> Option<&'static Rule> {
     Some(match kind {
         ObjectKind::Table => &DROP_TABLE,
@@ -207,7 +208,7 @@ fn columns(statement: &Statement<'_>, alter: &AlterRelation<'_>, lost: &[Loss], 
                 if let (Some(old), Some(new)) = (old, new)
                     && let Some(loses) = narrows(old, &new)
                 {
-                    let message = format!("from {old} to {new} a value {loses}");
+                    let message = format!("from {old} to {new}, {loses}");
                     let risk = if loses == TOO_LONG { Risk::Dangerous } else { Risk::VeryRisky };
                     found.push(
                         Found::new(&TYPE_NARROWS, action.span, format!("{table}.{column}"), message)
@@ -220,7 +221,7 @@ fn columns(statement: &Statement<'_>, alter: &AlterRelation<'_>, lost: &[Loss], 
     }
 }
 
-/// A key that is dropped: one that is known, or by its name one that the server named.
+/// Finds a dropped key: a known one, or one with the kind of name that the server gives to a key.
 fn key(
     statement: &Statement<'_>,
     alter: &AlterRelation<'_>,
@@ -239,15 +240,14 @@ fn key(
     if !is_key && !by_name {
         return None;
     }
-    let what = if by_name { "by its name a key, " } else { "" };
-    let message = format!("{shown}, {what}is gone: rows may repeat, and its index is lost");
-    let message = if by_name { message } else { message.replacen(", is", " is", 1) };
+    let what = if by_name { ", a key by its name," } else { "" };
+    let message = format!("{shown}{what} is dropped with its index: duplicate rows are allowed");
     Some(Found::new(&DROP_KEY, span, shown, message))
 }
 
-const TOO_LONG: &str = "that is longer makes the statement fail";
+const TOO_LONG: &str = "longer values make the statement fail";
 
-/// Returns what a value may lose when its type changes from `old` to `new`; none if nothing.
+/// Describes the loss of values when a type changes from `old` to `new`; none if there is no loss.
 fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
     let (old, new) = (old.to_string(), new.to_string());
     let (old, new) = (parts(&old)?, parts(&new)?);
@@ -264,23 +264,24 @@ fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
             let scale = |modifiers: &[u32]| modifiers.get(1).copied().unwrap_or(0);
             let is_cut = !new.modifiers.is_empty()
                 && (old.modifiers.is_empty() || scale(&new.modifiers) < scale(&old.modifiers));
-            is_cut.then_some("is rounded")
+            is_cut.then_some("values are rounded")
         }
-        (float, integer) if is_float(float) && is_integer(integer) => Some("is rounded"),
-        ("float8" | "numeric", "float4") | ("numeric", "float8") => Some("loses digits"),
-        ("timestamp" | "timestamptz", "date") => Some("loses the time of day"),
-        ("timestamp" | "timestamptz", "time" | "timetz") => Some("loses the date"),
+        (float, integer) if is_float(float) && is_integer(integer) => Some("values are rounded"),
+        ("float8" | "numeric", "float4") | ("numeric", "float8") => Some("values lose digits"),
+        ("timestamp" | "timestamptz", "date") => Some("values lose the time of day"),
+        ("timestamp" | "timestamptz", "time" | "timetz") => Some("values lose the date"),
         ("timestamptz" | "timestamp", "timestamptz" | "timestamp")
         | ("time", "time")
         | ("timetz", "timetz" | "time") => {
             let precision = |modifiers: &[u32]| modifiers.first().copied().unwrap_or(6);
-            (precision(&new.modifiers) < precision(&old.modifiers)).then_some("loses parts of a second")
+            (precision(&new.modifiers) < precision(&old.modifiers))
+                .then_some("values lose fractional seconds")
         }
         _ => None,
     }
 }
 
-/// A type, as it is named in the catalog, with its modifiers.
+/// The catalog name of a type, and its modifiers.
 struct TypeParts {
     base: String,
     modifiers: Vec<u32>,

@@ -1,14 +1,14 @@
 //! Rules that find dangerous migrations in a set.
 //!
-//! [`lint`] judges the up scripts of a set, statement by statement, and returns a [`Finding`] for each
-//! statement that loses data, makes others wait, or breaks running code. It uses the text of the scripts, and
-//! what the earlier migrations of the set created: a table's columns and their types, constraints and whether
-//! they were validated, indexes, domains, partitions. A table that is not in use yet is not judged: one that
-//! the script or a pending migration of the same run creates.
+//! [`lint`] checks each statement in the up scripts of a set. It returns a [`Finding`] for each statement that
+//! loses data, blocks other sessions, or breaks running code. It uses the text of the scripts and the schema
+//! that the earlier migrations of the set created: columns and their types, constraints and their validation,
+//! indexes, domains, partitions. It ignores tables that are not in use yet, because the same script or a
+//! pending migration of the same run creates them.
 //!
 //! A [`Rule`] is identified by its [id](Rule::id). A script allows a rule in its header:
-//! `-- migrate: allow=drop-column`. No rule demands what the runner provides: timeouts, a script that is run
-//! once, a session that is left as it was.
+//! `-- migrate: allow=drop-column`. No rule demands guarantees that the runner provides: timeouts, a script
+//! that runs once, a session whose settings are restored.
 //!
 //! # Examples
 //!
@@ -59,17 +59,18 @@ use model::Model;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintOptions {
-    /// The last migration that is applied where the set will run. Migrations up to it are history and are not
-    /// judged; later ones are judged as migrations of one run. Without it, or if the set lacks it, all are
-    /// judged, each as if those before it had been applied long ago.
+    /// The last migration that is applied to the target database. Migrations up to it are not judged; later
+    /// ones are judged as the migrations of one run. If it is `None` or not in the set, all migrations are
+    /// judged, each as if the previous ones had been applied long ago.
     pub since: Option<Version>,
-    /// The server's major version. Without it, whatever holds for any version from 14 to 18 counts.
+    /// The server's major version. If it is `None`, a danger in any version from 14 to 18 counts.
     pub server_version: Option<u32>,
-    /// True if the time zone of a run's session is UTC; then times with and without a zone are stored alike.
+    /// True if the time zone of the run's session is UTC: then times with and without a time zone have the
+    /// same stored form.
     pub is_utc: Option<bool>,
 }
 
-/// Judges the up scripts of a set. The findings are in the order of the set and of the statements.
+/// Judges the up scripts of a set. The findings are in the order of the migrations and their statements.
 pub fn lint(set: &Set, options: &LintOptions) -> Vec<Finding> {
     let applied = options.since.as_ref().and_then(|since| set.position(since)).map(|last| last + 1);
     let mut model = Model::new(options);

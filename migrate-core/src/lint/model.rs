@@ -1,4 +1,4 @@
-//! The model: the state known before a statement.
+//! The model: the known state of the schema before a statement.
 
 use super::LintOptions;
 use crate::set::script::Script;
@@ -9,7 +9,7 @@ use crate::sql::statement::{
 use crate::sql::{TokenKind, tokens};
 use std::collections::BTreeSet;
 
-/// The objects that the statements so far have created.
+/// The effects of the statements so far.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) facts: Facts,
@@ -26,7 +26,7 @@ impl Model {
         Model { facts, made: BTreeSet::new() }
     }
 
-    /// All that was made so far is in use from now on.
+    /// Marks all objects created so far as in use.
     pub(super) fn settle(&mut self) {
         self.made.clear();
         for (name, relation) in &mut self.facts.relations {
@@ -35,7 +35,7 @@ impl Model {
         }
     }
 
-    /// Follows a script.
+    /// Applies the statements of a script.
     pub(super) fn follow(&mut self, script: &Script) {
         for statement in script.statements().iter() {
             let text = statement.text(script.text());
@@ -43,10 +43,10 @@ impl Model {
         }
     }
 
-    /// Follows a statement.
+    /// Applies a statement.
     pub(super) fn apply(&mut self, text: &str, parsed: &ParsedStatement<'_>) {
         self.facts.apply(text);
-        if let (Some(kind), Some(name), true) = (parsed.object_kind(), parsed.target(), makes_anew(parsed)) {
+        if let (Some(kind), Some(name), true) = (parsed.object_kind(), parsed.target(), creates_new(parsed)) {
             self.made.insert((kind.as_sql(), name.folded()));
         }
         if let StatementKind::Do(Some(code)) = &parsed.kind {
@@ -54,9 +54,10 @@ impl Model {
         }
     }
 
-    /// Forgets what code may have changed: the columns and constraints of the relations that it names.
+    /// Forgets the facts that code may have changed: the columns and constraints of the relations that it
+    /// names.
     fn forget(&mut self, code: Fragment<'_>) {
-        // The names in it and those in its own strings.
+        // Includes the names in string constants.
         let written = code.text().replace(['$', '\''], " ");
         let words: BTreeSet<String> = tokens(&written)
             .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier))
@@ -79,19 +80,19 @@ impl Model {
         self.facts.relations.get(&self.object(name))
     }
 
-    /// True if a relation is new, so that it is not in use yet.
+    /// True if a relation is new: created by this script or this run, and not in use yet.
     pub(super) fn is_new(&self, name: &QualifiedName<'_>) -> bool {
         self.relation(name).is_some_and(|relation| relation.origin.is_none())
     }
 
-    /// True if an object is new, so that it is not in use yet.
+    /// True if an object is new: created by this script or this run, and not in use yet.
     pub(super) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
         self.made.contains(&(kind.as_sql(), name.folded())) || kind.is_relation() && self.is_new(name)
     }
 }
 
-/// True if a statement creates an object that did not exist.
-fn makes_anew(parsed: &ParsedStatement<'_>) -> bool {
+/// True if a statement creates an object that did not exist before.
+fn creates_new(parsed: &ParsedStatement<'_>) -> bool {
     let words = parsed.all.tokens().iter().take(7).map(|token| parsed.all.written(*token));
     let may_exist = words.skip(1).any(|word| ["OR", "EXISTS"].iter().any(|of| word.eq_ignore_ascii_case(of)));
     parsed.verb().eq_ignore_ascii_case("CREATE") && !may_exist

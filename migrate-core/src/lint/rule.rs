@@ -3,23 +3,23 @@
 use super::{allow, blocking, column, compatibility, design, loss, transactions};
 use std::fmt;
 
-/// The risk of a statement, from none to an irreversible loss.
+/// The risk of a statement, from none to permanent data loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Risk {
-    /// Others do not notice it.
+    /// Other sessions are not affected.
     Safe,
-    /// Others do not notice it, unless something else goes wrong at the same time: a short lock that waits
-    /// for a long query.
+    /// Other sessions are affected only if something else goes wrong at the same time: a short lock that waits
+    /// for a long-running query.
     Careful,
-    /// Others wait as long as a table is large, or running code breaks.
+    /// Other sessions are blocked for a time proportional to the size of a table, or running code breaks.
     Dangerous,
     /// Data is lost.
     VeryRisky,
 }
 
 impl Risk {
-    /// The risk as options and messages write it: `very-risky`.
+    /// The name of the risk in options and messages: `very-risky`.
     pub const fn word(self) -> &'static str {
         match self {
             Risk::Safe => "safe",
@@ -29,7 +29,7 @@ impl Risk {
         }
     }
 
-    /// Returns the risk that a word stands for.
+    /// Returns the risk with this name.
     pub fn of_word(word: &str) -> Option<Risk> {
         [Risk::Safe, Risk::Careful, Risk::Dangerous, Risk::VeryRisky]
             .into_iter()
@@ -43,17 +43,17 @@ impl fmt::Display for Risk {
     }
 }
 
-/// A rule: what it finds, and what to do about it.
+/// A rule: the danger that it finds, and the safe way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// The id by which a script allows it: `drop-column`.
+    /// The id, with which a script allows it: `drop-column`.
     pub id: &'static str,
     /// The risk. A finding may have a lower one if only that is certain.
     pub risk: Risk,
-    /// The versions of PostgreSQL for which it holds.
+    /// The versions of PostgreSQL to which it applies.
     pub versions: &'static str,
-    /// The effect, and whom it affects.
+    /// The effect on other sessions, on running code or on data.
     pub happens: &'static str,
     /// The reason.
     pub why: &'static str,
@@ -77,12 +77,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     families.into_iter().flatten().copied()
 }
 
-/// The rule of an id.
+/// Returns the rule with this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id == id)
 }
 
-/// The rules of a family.
+/// Declares the rules of a family.
 macro_rules! family {
     ($($name:ident = $id:literal, $risk:ident, $versions:literal,
         happens: $happens:literal, why: $why:literal, safe: $safe:literal, silent: $silent:literal;)*) => {

@@ -1,4 +1,4 @@
-//! One script: its statements go through the rules, one after the other.
+//! Judging a script: applies the rules to its statements in order.
 
 use super::design::ForeignKey;
 use super::finding::Finding;
@@ -17,13 +17,13 @@ pub(super) struct Statement<'a> {
     pub(super) text: &'a str,
     pub(super) parsed: &'a ParsedStatement<'a>,
     pub(super) model: &'a Model,
-    /// The locks that it takes on relations others use; none if they are unknown.
+    /// The locks that it takes on relations in use; `None` if they are unknown.
     pub(super) locks: Option<Vec<RelationLock>>,
     pub(super) phase: Option<Phase>,
 }
 
 impl Statement<'_> {
-    /// Returns the known locks that it takes on relations others use.
+    /// Returns the known locks that it takes on relations in use.
     pub(super) fn locks(&self) -> &[RelationLock] {
         self.locks.as_deref().unwrap_or_default()
     }
@@ -33,12 +33,12 @@ impl Statement<'_> {
     }
 }
 
-/// Something found in a statement.
+/// A finding in a statement, before its place in the script is known.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) rule: &'static Rule,
     pub(super) risk: Risk,
-    /// In the statement.
+    /// The span in the statement.
     pub(super) span: Span,
     pub(super) subject: Option<String>,
     pub(super) message: String,
@@ -49,13 +49,13 @@ impl Found {
         Found { rule, risk: rule.risk, span, subject: Some(subject.into()), message }
     }
 
-    /// The same with less at stake.
+    /// Changes the risk.
     pub(super) fn at_risk(self, risk: Risk) -> Found {
         Found { risk, ..self }
     }
 }
 
-/// Returns the locks that a statement takes on relations others use; none if they are unknown.
+/// Returns the locks that a statement takes on relations in use; `None` if they are unknown.
 pub(super) fn locks_in_use(statement: &str, model: &Model) -> Option<Vec<RelationLock>> {
     match locks_with(statement, &model.facts) {
         Locks::Known(locks) => Some(locks.into_iter().filter(|lock| !lock.is_new).collect()),
@@ -71,7 +71,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// The findings that the script does not allow, and what it allows in vain.
+    /// Returns the findings that the script does not allow, and those about ids that allow nothing.
     pub(super) fn into_findings(self) -> Vec<Finding> {
         let Judged { version, mut findings, script } = self;
         findings.sort_by_key(|finding| finding.span.start);
@@ -79,7 +79,7 @@ impl Judged {
     }
 }
 
-/// Judges a script, and follows it.
+/// Judges a script, and applies its statements to the model.
 pub(super) fn judge(
     script: &Script,
     version: &Version,
@@ -129,7 +129,7 @@ pub(super) fn judge(
     Judged { version: version.clone(), findings, script: script.clone() }
 }
 
-/// Returns the findings of a statement without regard to the statements around it.
+/// Returns the findings for a statement alone, regardless of the statements around it.
 fn by_itself(statement: &Statement<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     loss::find(statement, &mut found);
@@ -144,7 +144,7 @@ fn in_whole(script: &Script, options: &Options) -> Vec<(usize, Found)> {
     transactions::mixed(script, options)
 }
 
-/// A finding of what was found in the statement at this byte.
+/// Creates a finding with its place, for a statement that starts at this byte of the script.
 pub(super) fn finding(
     script: &Script,
     version: &Version,

@@ -1,4 +1,4 @@
-//! Rules for the statements of one transaction: how they affect each other, and what is left if one fails
+//! Rules for the statements of one transaction: their effects on each other, and the state after a failure
 //! halfway.
 
 use super::rule::{Risk, family};
@@ -14,93 +14,93 @@ use std::time::Duration;
 
 family! {
     VALIDATE_IN_SAME_TRANSACTION = "validate-in-same-transaction", Dangerous, "all",
-        happens: "Everyone who uses the table waits while all of it is checked, though the constraint was added NOT VALID.",
-        why: "The lock of ADD CONSTRAINT is held to the commit, so through the VALIDATE.",
-        safe: "VALIDATE CONSTRAINT in a later script.",
-        silent: "The table is new, or the two statements are committed one by one.";
+        happens: "Blocks all access to the table while every row is checked, although the constraint was added NOT VALID.",
+        why: "The lock of ADD CONSTRAINT is held until commit, and so during VALIDATE CONSTRAINT.",
+        safe: "Run VALIDATE CONSTRAINT in a later script.",
+        silent: "The table is new, or the two statements are committed separately.";
     SLOW_AFTER_LOCK = "slow-after-lock", Dangerous, "all",
-        happens: "Everyone who uses the table that an earlier statement locked waits until this one is through.",
-        why: "Locks are held to the commit.",
-        safe: "Give each a script of its own, or put what is slow before what locks.",
-        silent: "The earlier statement's table is new, or the two are committed one by one.";
+        happens: "The table that an earlier statement locked stays blocked until this statement has finished.",
+        why: "Locks are held until commit.",
+        safe: "Put each statement in its own script, or run the slow statement before the one that takes the lock.",
+        silent: "The earlier statement's table is new, or the two statements are committed separately.";
     BACKFILL_IN_TRANSACTION = "backfill-in-transaction", Dangerous, "all",
-        happens: "Everyone who writes to a row of the table waits until all rows are written; replicas fall behind.",
-        why: "All rows are locked to the commit, and each leaves a dead one behind.",
-        safe: "Write the rows in batches that are committed one by one.",
-        silent: "The table is new, or there is a condition.";
+        happens: "Blocks writes to the existing rows of the table until all of them are written. Replicas fall behind.",
+        why: "All rows stay locked until commit, and each leaves a dead row version behind.",
+        safe: "Write the rows in batches that are committed separately.",
+        silent: "The table is new, or the statement has a condition.";
     INSERT_SELECT_LARGE = "insert-select", Careful, "all",
-        happens: "VACUUM and CREATE INDEX CONCURRENTLY wait for the statement, in the whole database.",
-        why: "It holds a snapshot for as long as it reads.",
-        safe: "Copy many rows in batches that are committed one by one.",
-        silent: "The rows are written out, or come from no table.";
+        happens: "Holds back VACUUM and CREATE INDEX CONCURRENTLY in the whole database until the statement has finished.",
+        why: "The statement holds a snapshot for as long as it reads.",
+        safe: "Copy large numbers of rows in batches that are committed separately.",
+        silent: "The rows are literal, or do not come from a table.";
     SEVERAL_TABLES_IN_ONE_TRANSACTION = "several-tables-in-one-transaction", Careful, "all",
-        happens: "Queries that use both tables may come to a deadlock with the script, and all wait for both locks.",
-        why: "The first lock is held while the second one is waited for.",
-        safe: "Give each table a script of its own.",
-        silent: "One of the tables is new, or the statements are committed one by one.";
+        happens: "Queries that use both tables may deadlock with the script. All queries on the tables wait for both locks.",
+        why: "The first lock is held while the script waits for the second.",
+        safe: "Change each table in its own script.",
+        silent: "One of the tables is new, or the statements are committed separately.";
     LOCK_TIMEOUT_OFF = "lock-timeout-off", Dangerous, "all",
-        happens: "While a statement waits for its lock, everyone who uses the table waits behind it, for as long as that takes.",
-        why: "The run's own limit is taken away.",
-        safe: "Leave the limit to the run, or ask for another one: `-- migrate: lock_timeout=5s`.",
-        silent: "The limit is at most a minute.";
+        happens: "Blocks all access to the table for as long as a statement waits for its lock.",
+        why: "The setting removes the run's own limit.",
+        safe: "Keep the run's limit, or set another one in the header: `-- migrate: lock_timeout=5s`.",
+        silent: "The limit is at most one minute.";
     CONCURRENTLY_MIXED = "concurrently-mixed", Careful, "all",
-        happens: "Where a statement fails, those before it stay, and the script goes on from there in the next run.",
-        why: "What is CONCURRENTLY can't be rolled back, and the other statements are not in a transaction beside it.",
-        safe: "Give what is CONCURRENTLY a script of its own.",
+        happens: "If a statement fails, the statements before it stay applied, and the next run resumes at the failed statement.",
+        why: "A CONCURRENTLY statement cannot be rolled back, and the other statements of its script do not run in a transaction.",
+        safe: "Put the CONCURRENTLY statements in their own script.",
         silent: "All statements are CONCURRENTLY.";
     CONCURRENTLY_IF_NOT_EXISTS = "concurrently-if-not-exists", Careful, "all",
-        happens: "An invalid index that a failed attempt left behind is taken for a good one.",
-        why: "IF NOT EXISTS looks at the name alone.",
-        safe: "Leave IF NOT EXISTS out: the run drops an invalid index that it left itself, and builds it again.",
-        silent: "There is no IF NOT EXISTS, or no CONCURRENTLY.";
+        happens: "An invalid index left by a failed attempt is accepted as valid.",
+        why: "IF NOT EXISTS checks only the name.",
+        safe: "Omit IF NOT EXISTS. The run drops an invalid index that it left itself, and builds it again.",
+        silent: "The statement has no IF NOT EXISTS or no CONCURRENTLY.";
     COMMIT_IN_SCRIPT = "commit-in-script", Careful, "all",
-        happens: "What stands before it stays when a later statement fails.",
+        happens: "Statements before the COMMIT stay applied if a later statement fails.",
         why: "The script ends its transaction itself.",
-        safe: "Leave the transaction to the run, and split the script where it is to be committed.",
+        safe: "Let the run manage the transaction, and split the script at the point of the commit.",
         silent: "The script has no COMMIT.";
     ENUM_VALUE_USED_EARLY = "enum-value-used-early", Dangerous, "all",
         happens: "The statement fails with SQLSTATE 55P04, and the script with it.",
-        why: "A new value of an enum can be used only after the commit, unless the type is new too.",
+        why: "A new enum value can be used only after commit, unless the type is new, too.",
         safe: "Use the value in a later script.",
-        silent: "The type is new, or the statements are committed one by one.";
+        silent: "The type is new, or the statements are committed separately.";
     DYNAMIC_SQL = "dynamic-sql", Careful, "all",
-        happens: "What the code does is not judged, and what it names is not known from here on.",
-        why: "The code decides what it does when it runs.",
-        safe: "Write the statements out where that is possible.",
+        happens: "The effects of the code are not checked, and the objects that it names are unknown from here on.",
+        why: "The code decides at run time what it does.",
+        safe: "Write out the statements where possible.",
         silent: "The statement runs no code.";
     SESSION_COMMAND = "session-command", Dangerous, "all",
-        happens: "The run loses its own transaction or session state.",
-        why: "PREPARE TRANSACTION takes the transaction from the run; DISCARD, LISTEN and UNLISTEN change its session.",
-        safe: "Do it outside of migrations.",
+        happens: "The run loses its transaction or its session state.",
+        why: "PREPARE TRANSACTION detaches the transaction from the run. DISCARD, LISTEN and UNLISTEN change the run's session.",
+        safe: "Run it outside of migrations.",
         silent: "Never.";
     CREATE_TRIGGER = "create-trigger", Careful, "all",
-        happens: "Everyone who writes to the table waits for a moment, and the trigger then runs for the running release, too.",
+        happens: "Blocks writes to the table for a moment. The trigger then fires for the running release, too.",
         why: "CREATE TRIGGER takes SHARE ROW EXCLUSIVE.",
-        safe: "Give it a script of its own, and make sure that the running release can live with the trigger.",
+        safe: "Put it in its own script, and make sure that the running release works with the trigger.",
         silent: "The table is new.";
     DISABLE_TRIGGER = "disable-trigger", Dangerous, "all",
-        happens: "What the trigger guarantees holds no more; with ALL no foreign key is checked.",
-        why: "Rows that are written meanwhile are never checked.",
-        safe: "Enable it again in the same transaction; SET LOCAL session_replication_role for the one statement that needs it.",
+        happens: "The guarantees of the trigger no longer hold. With ALL, no foreign key is checked.",
+        why: "Rows written while the trigger is disabled are never checked.",
+        safe: "Enable it again in the same transaction, or SET LOCAL session_replication_role for the one statement that needs it.",
         silent: "The table is new.";
     LOCK_TABLE = "lock-table", Careful, "all",
-        happens: "Others wait until the script is committed.",
-        why: "The lock is held to the commit.",
-        safe: "Keep what stands behind it short.",
-        silent: "The mode keeps nobody from writing, or the table is new.";
+        happens: "Blocks other sessions until the script is committed.",
+        why: "The lock is held until commit.",
+        safe: "Keep the statements after it short.",
+        silent: "The lock mode does not block writes, or the table is new.";
 }
 
-/// A transaction, as far as it has come.
+/// The state of a transaction after the statements so far.
 pub(super) struct Transaction {
-    /// True if it is one statement outside of any transaction block.
+    /// True for a single statement outside of a transaction block.
     is_bare: bool,
-    /// The tables that are locked against reads or writes by others, with the mode and the line of the
-    /// locking statement.
+    /// The tables whose lock blocks reads or writes, with the mode and the line of the locking statement.
     locked: Vec<(String, LockMode, u32)>,
     /// Constraints that were added NOT VALID, with their tables.
     unchecked: Vec<(String, String)>,
-    /// Values of enums, as they are written.
+    /// The added enum values, as written.
     values: Vec<String>,
+    /// True once the transaction has a finding about several tables.
     named: bool,
 }
 
@@ -131,7 +131,7 @@ impl Transaction {
             }
             Kind::AlterType(alter) if !statement.model.is_made(ObjectKind::Type, &alter.name) => {
                 if let TypeChange::AddValue { value, .. } = &alter.change {
-                    // `BEFORE` and `AFTER` name a value that is there.
+                    // `BEFORE` and `AFTER` name an existing value.
                     let value = value.tokens().first().map(|token| value.written(*token).to_owned());
                     self.values.extend(value);
                 }
@@ -163,14 +163,14 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
     match &statement.parsed.kind {
         Kind::CreateIndex(index) if index.concurrently.is_some() && index.if_not_exists.is_some() => {
             let name = index.name.as_ref().map(QualifiedName::written).unwrap_or_default();
-            let message = format!("an invalid {name} of a failed attempt is taken for a good one");
+            let message = format!("an invalid {name} left by a failed attempt is accepted as valid");
             Some(Found::new(&CONCURRENTLY_IF_NOT_EXISTS, span, name, message))
         }
         Kind::Do(_) => {
-            Some(Found::new(&DYNAMIC_SQL, span, "DO", "what the code does is not judged".to_owned()))
+            Some(Found::new(&DYNAMIC_SQL, span, "DO", "the effects of the code are not checked".to_owned()))
         }
         Kind::Call(name) => {
-            let message = format!("what {} does is not judged", name.written());
+            let message = format!("the effects of {} are not checked", name.written());
             Some(Found::new(&DYNAMIC_SQL, span, name.written(), message))
         }
         Kind::Transaction(TransactionControl::Commit { .. }) => Some(Found::new(
@@ -184,13 +184,13 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
         | Kind::Listen
         | Kind::Unlisten => {
             let verb = statement.parsed.verb().to_ascii_uppercase();
-            let message = format!("{verb} changes the session or the transaction under the run");
+            let message = format!("{verb} changes the run's session or transaction");
             Some(Found::new(&SESSION_COMMAND, span, verb, message))
         }
         Kind::CreateTrigger(trigger) if !model.is_new(&trigger.table) => {
             let table = trigger.table.written();
             let message = format!(
-                "nobody can write {table} for a moment, and {} then runs for all who do",
+                "writes to {table} are blocked for a moment, and {} then fires for every writer",
                 trigger.name
             );
             Some(Found::new(&CREATE_TRIGGER, span, table, message))
@@ -202,12 +202,12 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
             });
             let (span, name) = disabled?;
             let table = alter.relation.name.written();
-            let message = format!("the trigger {name} of {table} is off: what it guarantees holds no more");
+            let message = format!("the trigger {name} of {table} is disabled: its guarantees no longer hold");
             Some(Found::new(&DISABLE_TRIGGER, span, table, message))
         }
         Kind::Lock(_) => {
             let lock = statement.locks().iter().find(|lock| lock.mode.blocks_writes())?;
-            let message = format!("{} is held on {} to the commit", lock.mode, lock.relation);
+            let message = format!("{} is held on {} until commit", lock.mode, lock.relation);
             Some(Found::new(&LOCK_TABLE, span, lock.relation.clone(), message))
         }
         Kind::Set(set) => {
@@ -217,7 +217,7 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
             let is_off = limit.is_zero() || limit > Duration::from_secs(60);
             (is_timeout && is_off).then(|| {
                 let message = format!(
-                    "a statement waits for its lock without an end in sight: lock_timeout is {value}"
+                    "lock_timeout is {value}: a statement that waits for its lock blocks others for too long"
                 );
                 Found::new(&LOCK_TIMEOUT_OFF, span, "lock_timeout", message)
             })
@@ -226,7 +226,7 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
     }
 }
 
-/// All rows at once.
+/// Finds statements that change all rows at once.
 fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
     let (table, condition, is_alone) = match &statement.parsed.kind {
         Kind::Update(update) => (&update.table.name, update.condition, update.from.is_none()),
@@ -235,7 +235,7 @@ fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
             let InsertSource::Query(query) = &insert.source else { return };
             if query.has_word("FROM") && !statement.model.is_new(&insert.table) {
                 let table = insert.table.written();
-                let message = format!("{table} is filled in one statement, whose snapshot holds VACUUM back");
+                let message = format!("{table} is filled in one statement, whose snapshot holds back VACUUM");
                 found.push(Found::new(&INSERT_SELECT_LARGE, statement.span(), table, message));
             }
             return;
@@ -244,7 +244,7 @@ fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
     };
     if is_alone && crate::sql::is_always_true(condition) && !statement.model.is_new(table) {
         let table = table.written();
-        let message = format!("all rows of {table} are locked to the commit");
+        let message = format!("all rows of {table} stay locked until commit");
         found.push(Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message));
     }
 }
@@ -253,7 +253,7 @@ fn enum_values(statement: &Statement<'_>, transaction: &Transaction, found: &mut
     if matches!(statement.parsed.kind, Kind::AlterType(_)) || transaction.values.is_empty() {
         return;
     }
-    // The rows of an INSERT are not among the tokens of the parsed form.
+    // The tokens of the parsed form do not include the rows of an INSERT.
     let used = crate::sql::tokens(statement.text).find(|token| {
         token.kind == TokenKind::String
             && transaction.values.iter().any(|value| value == token.text(statement.text))
@@ -261,13 +261,13 @@ fn enum_values(statement: &Statement<'_>, transaction: &Transaction, found: &mut
     if let Some(token) = used {
         let value = token.text(statement.text);
         let message =
-            format!("the value {value} can't be used before the transaction that adds it is committed");
+            format!("the value {value} can't be used until the transaction that adds it is committed");
         let span = crate::sql::statement::Span { start: token.start, end: token.end };
         found.push(Found::new(&ENUM_VALUE_USED_EARLY, span, value, message));
     }
 }
 
-/// `VALIDATE` of what the same transaction added.
+/// Finds a `VALIDATE CONSTRAINT` in the transaction that added the constraint.
 fn validated(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {
     let Kind::AlterRelation(alter) = &statement.parsed.kind else { return };
     let table = alter.relation.name.folded();
@@ -277,7 +277,7 @@ fn validated(statement: &Statement<'_>, transaction: &Transaction, found: &mut V
         if transaction.unchecked.iter().any(is_here) && !statement.model.is_new(&alter.relation.name) {
             let shown = format!("{}.{name}", alter.relation.name);
             let message =
-                format!("the lock of the statement that added {shown} is held while all rows are checked");
+                format!("the lock of the statement that added {shown} is held while every row is checked");
             found.push(Found::new(&VALIDATE_IN_SAME_TRANSACTION, action.span, shown, message));
         }
     }
@@ -319,7 +319,7 @@ fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
             let work = match scan {
                 TableScan::Scan => "the table is read",
                 TableScan::Build => "the index is built",
-                TableScan::Rewrite => "the table is written anew",
+                TableScan::Rewrite => "the table is rewritten",
                 _ => return None,
             };
             Some((work, Risk::Dangerous))
@@ -343,7 +343,7 @@ fn several(statement: &Statement<'_>, transaction: &mut Transaction, found: &mut
     if let Some(second) = second {
         transaction.named = true;
         let message = format!(
-            "the lock on {first} of the statement in line {line} is held while the one on {} is waited for",
+            "the lock on {first} of the statement in line {line} is held while the script waits for the lock on {}",
             second.relation
         );
         found.push(Found::new(
@@ -355,7 +355,7 @@ fn several(statement: &Statement<'_>, transaction: &mut Transaction, found: &mut
     }
 }
 
-/// A script whose statements are committed one by one though only some of them have to be.
+/// Finds a script whose statements are committed separately although only some of them require it.
 pub(super) fn mixed(script: &Script, options: &Options) -> Vec<(usize, Found)> {
     let statements = script.statements();
     if options.transaction == Some(TransactionMode::Block) || statements.len() < 2 {
@@ -372,6 +372,6 @@ pub(super) fn mixed(script: &Script, options: &Options) -> Vec<(usize, Found)> {
     let text = statements.at(first).text(script.text());
     let lexed = LexedStatement::new(text);
     let message =
-        format!("{others} other statements of the script are committed one by one because of this one");
+        format!("{others} other statements of the script are committed separately because of this one");
     vec![(first, Found::new(&CONCURRENTLY_MIXED, lexed.parse().all.span(), "", message))]
 }

@@ -42,7 +42,7 @@ impl Lock for TransactionLock {
         let mut tried = match simple_query(client, &message).await {
             Ok(answer) => self.key.tried(answer, 2),
             Err(error) => {
-                // Whatever it was, the connection is not to stay in a failed transaction.
+                // After any error, end the failed transaction on the connection.
                 drop(client.batch_execute("ROLLBACK").await);
                 return Err(error);
             }

@@ -152,7 +152,7 @@ fn every_refusal_has_its_text_in_the_snapshot() {
     }
     let expected = std::fs::read_to_string(snapshot).unwrap_or_default();
     if cfg!(feature = "histories") {
-        assert!(found == expected, "{snapshot} differs (UPDATE_SNAPSHOTS=1 writes it anew):\n{found}");
+        assert!(found == expected, "{snapshot} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{found}");
     }
 }
 

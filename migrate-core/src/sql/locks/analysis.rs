@@ -24,7 +24,7 @@ impl Cost {
         Cost { scan, otherwise: None, note: Some(note.into()) }
     }
 
-    /// A cost that depends on an unknown fact: if the note applies, it is the other one.
+    /// A cost that depends on an unknown fact: if the note applies, the alternative cost counts.
     pub(super) fn or(scan: TableScan, otherwise: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
         Cost { scan, otherwise: Some(otherwise), note: Some(note.into()) }
     }
@@ -43,7 +43,7 @@ impl Cost {
     }
 }
 
-/// A relation that a statement concerns.
+/// A relation that a statement affects.
 #[derive(Clone, Debug)]
 pub(super) struct Target<'f> {
     /// The name as written in the statement.
@@ -177,7 +177,7 @@ impl<'f> Analysis<'f> {
         self.below_in(target, |child| (mode, cost(child)));
     }
 
-    /// Does the same with a separate mode for each.
+    /// Adds locks on the partitions and inheriting tables, with a separate mode for each.
     pub(super) fn below_in(&mut self, target: &Target<'f>, lock: impl Fn(&Target<'f>) -> (LockMode, Cost)) {
         let facts = self.facts;
         for name in facts.descendants(&target.object) {

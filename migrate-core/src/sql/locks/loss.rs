@@ -1,4 +1,4 @@
-//! Losses: the tables, columns and rows that a statement removes for good, including those removed by
+//! Losses: the tables, columns and rows that a statement permanently removes, including those removed by
 //! CASCADE.
 
 use super::drop::in_schema;
@@ -9,7 +9,7 @@ use crate::sql::statement::{
 };
 use std::fmt;
 
-/// An object or data that is gone once a statement is committed.
+/// An object or data that is lost once a statement is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {

@@ -280,7 +280,7 @@ pub const VOLATILE_FUNCTIONS: [&str; 254] = [
     "uuidv7",
 ];
 
-/// Returns true if a function is one of PostgreSQL's own volatile ones, as far as its name shows.
+/// Returns true if this is the name of a built-in volatile function.
 pub(super) fn is_volatile_built_in(schema: Option<&str>, name: &str) -> bool {
     schema.is_none_or(|schema| schema == "pg_catalog") && VOLATILE_FUNCTIONS.binary_search(&name).is_ok()
 }

@@ -1,4 +1,4 @@
-//! The values that a statement gives to options and parameters, each with the name that it goes by.
+//! The values that a statement assigns to options and parameters, each with its name.
 
 use super::alter::AlterActionKind;
 use super::alter_column::ColumnChange;
@@ -11,34 +11,35 @@ use super::parse::ParsedStatement;
 use super::rows::CopyEndpoint;
 use super::session::{SetParameter, SettingTarget, is_value_list};
 
-/// A value that a statement gives to something with a name.
+/// A value that a statement assigns to an option or a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql) struct GivenValue<'t> {
-    /// The thing that takes the value.
+    /// The option or parameter.
     pub(in crate::sql) taker: Taker,
-    /// The value: constants and nothing else.
+    /// The value, which consists of constants only.
     pub(in crate::sql) value: Fragment<'t>,
-    /// From the name, where it stands in the statement, to the end of the value.
+    /// The span from the name, if it is in the statement, to the end of the value.
     pub(in crate::sql) span: Span,
 }
 
-/// The thing that takes a value.
+/// An option or a parameter that takes a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql) enum Taker {
     /// The password of a role.
     Password,
     /// The connection of a subscription.
     Connection,
-    /// The program that `COPY` starts.
+    /// The program of `COPY … PROGRAM`.
     Program,
-    /// An option of a server, a wrapper, a user mapping, a foreign table or a column of one: its name.
+    /// The name of an option of a server, a wrapper, a user mapping, a foreign table or its column.
     ForeignOption(String),
-    /// A parameter, whose value may stand without quotes: its name, with all of its parts.
+    /// The name of a parameter, with all qualifiers. Its value may be unquoted.
     Parameter(Vec<String>),
 }
 
 impl<'t> ParsedStatement<'t> {
-    /// The values that it gives to options and parameters. One that is not written as the grammar has it is none of them.
+    /// Returns the values that it assigns to options and parameters, except for those that do not match the
+    /// grammar.
     pub(in crate::sql) fn given_values(&self) -> Vec<GivenValue<'t>> {
         use StatementKind as Kind;
         match &self.kind {
@@ -74,7 +75,7 @@ impl<'t> ParsedStatement<'t> {
     }
 }
 
-/// A value that its keyword gives a name.
+/// A value that is identified by its keyword.
 fn string(taker: Taker, value: Fragment<'_>) -> GivenValue<'_> {
     GivenValue { taker, value, span: value.span() }
 }

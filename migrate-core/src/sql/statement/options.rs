@@ -59,7 +59,7 @@ pub(super) fn with_options<'t>(reader: &mut Reader<'t>) -> Vec<ListedOption<'t>>
     options
 }
 
-/// The options of what is foreign, when `OPTIONS` has been taken: each without its `ADD`, `SET` or `DROP`.
+/// Parses the options of a foreign object after `OPTIONS`, each without its `ADD`, `SET` or `DROP`.
 pub(super) fn foreign_options<'t>(reader: &mut Reader<'t>) -> Option<Vec<ListedOption<'t>>> {
     if !reader.sees_sign("(") {
         return None;

@@ -190,7 +190,8 @@ pub(super) fn set_parameter<'t>(reader: &mut Reader<'t>) -> SetParameter<'t> {
     SetParameter { scope, target, value: value.hidden() }
 }
 
-/// `name = value` or `name TO value`: what stands behind the `SET` of an `ALTER` or of a function, if it is a parameter's value.
+/// Parses `name = value` or `name TO value` after the `SET` of an `ALTER` or of a function, if it sets a
+/// parameter.
 pub(super) fn assigned_parameter<'t>(reader: &mut Reader<'t>) -> Option<SetParameter<'t>> {
     let mut ahead = *reader;
     let name = ahead.qualified_name()?;
@@ -200,7 +201,7 @@ pub(super) fn assigned_parameter<'t>(reader: &mut Reader<'t>) -> Option<SetParam
     Some(SetParameter { scope: SettingScope::Session, target: SettingTarget::Parameter(name), value })
 }
 
-/// `var_list` of the server's grammar: constants and words with commas between them.
+/// Parses `var_list` of the server's grammar: constants and words separated by commas.
 fn value_list<'t>(reader: &mut Reader<'t>) -> Fragment<'t> {
     let mark = reader.mark();
     reader.list(|reader| {
@@ -214,7 +215,7 @@ fn value_list<'t>(reader: &mut Reader<'t>) -> Fragment<'t> {
     reader.since(mark)
 }
 
-/// Whether a value is one that a parameter can have.
+/// Returns true if a parameter can have this value.
 pub(super) fn is_value_list(value: Fragment<'_>) -> bool {
     let mut reader = value.reader();
     !value_list(&mut reader).is_empty() && reader.is_exhausted()

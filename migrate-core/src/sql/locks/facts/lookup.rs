@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// A limit for nested domains and nested function calls that no real schema exceeds.
 const DEEPEST: usize = 16;
 
-/// The knowledge about a name.
+/// The result of looking up a name.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sql::locks) enum Presence<'f> {
     Known(&'f Relation),

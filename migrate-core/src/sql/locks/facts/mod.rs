@@ -46,7 +46,8 @@ pub struct Facts {
     pub search_path: Vec<String>,
     /// The server's major version, if known.
     pub server_version: Option<u32>,
-    /// True if the session's time zone is UTC: then times with and without time zone are stored alike.
+    /// True if the session's time zone is UTC: then times with and without a time zone have the same stored
+    /// form.
     pub is_utc: Option<bool>,
     /// True if objects that are not listed do not exist.
     pub is_complete: bool,

@@ -1,4 +1,4 @@
--- pg_get_functiondef always writes the schema: what stands before the name is known, and written anew.
+-- pg_get_functiondef always writes the schema: the known text up to the name is replaced.
 SELECT 'pg_proc'::regclass::oid, p.oid, 0, k.kind, n.identity || '(' || oidvectortypes(p.proargtypes) || ')', NULL,
   concat_ws(E'\n',
     'CREATE OR REPLACE ' || upper(k.kind) || ' ' || n.identity || rtrim(substr(pg_get_functiondef(p.oid), length(

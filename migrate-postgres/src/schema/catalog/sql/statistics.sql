@@ -1,4 +1,4 @@
--- pg_get_statisticsobjdef always writes the schema: what stands before the name is known, and written anew.
+-- pg_get_statisticsobjdef always writes the schema: the known text up to the name is replaced.
 SELECT 'pg_statistic_ext'::regclass::oid, s.oid, 0, 'statistics', ns.prefix || quote_ident(s.stxname), r.identity,
   concat_ws(E'\n',
     'CREATE STATISTICS ' || ns.prefix || quote_ident(s.stxname) || substr(pg_get_statisticsobjdef(s.oid),
