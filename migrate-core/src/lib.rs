@@ -30,5 +30,5 @@ pub use set::placeholder::{Placeholder, PlaceholderError};
 pub use set::problem::{MarkFault, PlaceholderFault, Problem, ProblemKind, Problems};
 pub use set::script::Script;
 pub use set::version::{Version, VersionOrder};
-pub use set::{DEFAULT_SET, DuplicateVersion, Set};
+pub use set::{Approval, DEFAULT_SET, DuplicateVersion, ScriptApproval, Set};
 pub use sql::TransactionMode;

@@ -154,6 +154,8 @@ impl Scripts<'_> {
             |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
         wrong.into_iter().for_each(|kind| report(0, kind));
         header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
+        let misplaced = header.misplaced(text, Statements::of(&statements));
+        misplaced.into_iter().for_each(|offset| report(offset, ProblemKind::LateOptions));
         let options =
             with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
         if options.transaction == Some(TransactionMode::Block) {

@@ -12,6 +12,7 @@ use crate::sql::{RelationLock, TableScan};
 use std::borrow::Cow;
 
 family! {
+    Blocking, default;
     INDEX_NOT_CONCURRENT = "index-not-concurrent", Dangerous, "all",
         happens: "Blocks writes to the table until the index is built.",
         why: "CREATE INDEX holds SHARE on the table while it reads every row.",

@@ -6,6 +6,7 @@ use crate::sql::statement::{ColumnDefinition, DefaultClause, Span};
 use std::borrow::Cow;
 
 family! {
+    Blocking, default;
     VOLATILE_DEFAULT = "volatile-default", Dangerous, "all",
         happens: "Blocks all access to the table until it is rewritten.",
         why: "A volatile default has a different value for each row. Storing the values rewrites the table under ACCESS EXCLUSIVE.",

@@ -11,6 +11,7 @@ use crate::sql::statement::{
 };
 
 family! {
+    Compatibility, default;
     RENAME_TABLE = "rename-table", Dangerous, "all",
         happens: "The running release uses the old name and fails.",
         why: "Both releases run while one replaces the other.",

@@ -13,6 +13,7 @@ use crate::sql::statement::{
 };
 
 family! {
+    Design, default;
     FK_WITHOUT_INDEX = "fk-without-index", Careful, "all",
         happens: "Each delete or update of a referenced row reads the whole referencing table.",
         why: "PostgreSQL does not create an index for a foreign key.",

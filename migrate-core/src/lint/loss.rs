@@ -10,6 +10,7 @@ use crate::sql::statement::{
 use crate::sql::{Loss, LossKind, losses};
 
 family! {
+    DataLoss, default;
     DROP_TABLE = "drop-table", VeryRisky, "all",
         happens: "Deletes the table and its rows. Code that still uses it fails.",
         why: "After commit, only a backup still has them.",

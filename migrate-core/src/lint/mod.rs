@@ -1,14 +1,16 @@
 //! Rules that find dangerous migrations in a set.
 //!
-//! [`lint`] checks each statement in the up scripts of a set. It returns a [`Finding`] for each statement that
-//! loses data, blocks other sessions, or breaks running code. It uses the text of the scripts and the schema
-//! that the earlier migrations of the set created: columns and their types, constraints and their validation,
-//! indexes, domains, partitions. It ignores tables that are not in use yet, because the same script or a
+//! [`lint`] checks each statement of a set's scripts. It returns a [`Finding`] for each statement that loses
+//! data, blocks other sessions, or breaks running code. It uses the text of the scripts and the schema that
+//! the earlier migrations of the set created: columns and their types, constraints and their validation,
+//! indexes, domains, partitions. With [facts](LintOptions::facts) about the target database it knows
+//! everything, including sizes. It ignores tables that are not in use yet, because the same script or a
 //! pending migration of the same run creates them.
 //!
-//! A [`Rule`] is identified by its [id](Rule::id). A script allows a rule in its header:
-//! `-- migrate: allow=drop-column`. No rule demands guarantees that the runner provides: timeouts, a script
-//! that runs once, a session whose settings are restored.
+//! A [`Rule`] is identified by its [id](Rule::id). A script approves a rule in its header, or above a statement
+//! for that statement: `-- migrate: allow=drop-column reason="unused since 2.0"`. The findings that it approves
+//! are in [`Judgement::approved`]. No rule demands guarantees that the runner provides: timeouts, a script that
+//! runs once, a session whose settings are restored.
 //!
 //! # Examples
 //!
@@ -22,9 +24,8 @@
 //! let migration = SqlMigration::new(Version::numeric("0001"), "0001_age", script);
 //! let set = Set::new("app", vec![Arc::new(migration) as Arc<dyn Migration>]).unwrap();
 //!
-//! let findings = lint(&set, &LintOptions::default());
-//! let dangerous: Vec<String> =
-//!     findings.iter().filter(|finding| finding.risk >= Risk::Dangerous).map(ToString::to_string).collect();
+//! let judgement = lint(&set, &LintOptions::new()).unwrap();
+//! let dangerous: Vec<String> = judgement.at_least(Risk::Dangerous).map(ToString::to_string).collect();
 //! assert_eq!(
 //!     dangerous,
 //!     [
@@ -41,56 +42,88 @@ mod blocking;
 mod column;
 mod compatibility;
 mod design;
+mod error;
 mod finding;
 mod loss;
 mod model;
+mod options;
+mod own;
 mod rule;
 mod script;
 mod transactions;
 
-pub use finding::Finding;
-pub use rule::{Risk, Rule, rule, rules};
+pub use error::LintError;
+pub use finding::{Approved, ApprovedBy, Finding, Judgement};
+pub use options::{ConfiguredApproval, LintOptions, OptIn};
+pub use own::{JudgedStatement, LintRule, RuleFinding};
+pub use rule::{Family, Risk, Rule, rule, rules};
 
-use crate::set::Set;
-use crate::set::version::Version;
+use crate::set::{Role, Set};
 use model::Model;
+use script::Place;
 
-/// Facts that the set does not contain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LintOptions {
-    /// The last migration that is applied to the target database. Migrations up to it are not judged; later
-    /// ones are judged as the migrations of one run. If it is `None` or not in the set, all migrations are
-    /// judged, each as if the previous ones had been applied long ago.
-    pub since: Option<Version>,
-    /// The server's major version. If it is `None`, a danger in any version from 14 to 18 counts.
-    pub server_version: Option<u32>,
-    /// True if the time zone of the run's session is UTC: then times with and without a time zone have the
-    /// same stored form.
-    pub is_utc: Option<bool>,
-}
-
-/// Judges the up scripts of a set. The findings are in the order of the migrations and their statements.
-pub fn lint(set: &Set, options: &LintOptions) -> Vec<Finding> {
-    let applied = options.since.as_ref().and_then(|since| set.position(since)).map(|last| last + 1);
+/// Judges the scripts of a set.
+///
+/// # Errors
+///
+/// Options that can't be right: an id that belongs to no rule, facts about another major version.
+pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
+    error::check(set, options)?;
+    let known = options.included_in_facts(set);
+    let applied = match &options.since {
+        Some(since) => set.position(since).map(|last| last + 1),
+        None => known,
+    };
     let mut model = Model::new(options);
-    let (mut findings, mut keys) = (Vec::new(), Vec::new());
+    let (mut judged, mut keys) = (Vec::new(), Vec::new());
     for (at, migration) in set.iter().enumerate() {
+        if known == Some(at) {
+            model = Model::of_facts(options);
+        }
         let Some(script) = migration.up().into_script() else { continue };
+        let place = Place { script, version: migration.version(), role: Role::Up };
         if applied.is_none_or(|applied| at <= applied) {
             model.settle();
         }
-        if applied.is_some_and(|applied| at < applied) {
-            model.follow(&script);
-        } else {
-            let found = script::judge(&script, migration.version(), &mut model, &mut keys);
-            findings.push(found);
+        let is_judged = applied.is_none_or(|applied| at >= applied);
+        if !is_judged {
+            // The facts include it.
+            if known.is_none_or(|known| at >= known || applied < Some(known)) {
+                model.follow(&place.script);
+            }
+            judged.push(Judged { place, name: migration.name(), findings: None });
+            continue;
         }
+        let findings = script::judge(&place, &mut model, &mut keys, options);
+        judged.push(Judged { place, name: migration.name(), findings: Some(findings) });
     }
     for (of, key) in design::without_index(&keys, &model) {
-        if let Some(script) = findings.iter_mut().find(|script: &&mut script::Judged| script.version == of) {
-            script.findings.push(key);
-        }
+        let of = judged.iter_mut().find(|judged| *judged.place.version == of);
+        of.and_then(|judged| judged.findings.as_mut()).into_iter().for_each(|found| found.push(key.clone()));
     }
-    findings.into_iter().flat_map(script::Judged::into_findings).collect()
+    Ok(approvals(judged, options))
+}
+
+/// A script with its findings; `None` if it is not judged.
+struct Judged<'a> {
+    place: Place<'a>,
+    name: &'a str,
+    findings: Option<Vec<Finding>>,
+}
+
+/// Applies the approvals.
+fn approvals(judged: Vec<Judged<'_>>, options: &LintOptions) -> Judgement {
+    let mut judgement = Judgement::default();
+    for Judged { place, name, findings } in judged {
+        let Some(mut findings) = findings else {
+            allow::unknown(&place, options, &mut judgement);
+            continue;
+        };
+        findings.sort_by_key(|finding| finding.span.start);
+        let is_for = |of: &&ConfiguredApproval| error::is_named(place.version, name, &of.migration);
+        let configured: Vec<&ConfiguredApproval> = options.allow.iter().filter(is_for).collect();
+        let is_used = allow::apply(&place, findings, &configured, options, &mut judgement);
+        allow::unneeded(&place, &configured, &is_used, options, &mut judgement);
+    }
+    judgement
 }

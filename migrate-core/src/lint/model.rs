@@ -21,9 +21,20 @@ impl Model {
     pub(super) fn new(options: &LintOptions) -> Model {
         let mut facts = Facts::none();
         facts.search_path = vec!["public".to_owned()];
-        facts.server_version = options.server_version;
+        facts.server_version = options.server_version_or_facts();
         facts.is_utc = options.is_utc;
         Model { facts, made: BTreeSet::new() }
+    }
+
+    /// The state of the target database, as far as the options have facts about it.
+    pub(super) fn of_facts(options: &LintOptions) -> Model {
+        let Some(facts) = &options.facts else { return Model::new(options) };
+        let mut facts = Facts::clone(facts);
+        facts.server_version = options.server_version_or_facts();
+        facts.is_utc = options.is_utc.or(facts.is_utc);
+        let mut model = Model { facts, made: BTreeSet::new() };
+        model.settle();
+        model
     }
 
     /// Marks all objects created so far as in use.

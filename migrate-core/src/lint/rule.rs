@@ -43,6 +43,41 @@ impl fmt::Display for Risk {
     }
 }
 
+/// A family of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// Statements that block other sessions.
+    Blocking,
+    /// The transactions of a script, and what a failure leaves behind.
+    Transactions,
+    /// Data that is lost.
+    DataLoss,
+    /// The release that is running while a migration runs.
+    Compatibility,
+    /// The design of the schema.
+    Design,
+    /// The approvals themselves.
+    Approvals,
+    /// A project's own rules.
+    Own,
+}
+
+impl Family {
+    /// What its rules are about.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Family::Blocking => "Blocking other sessions",
+            Family::Transactions => "Transactions and repetition",
+            Family::DataLoss => "Losing data",
+            Family::Compatibility => "Breaking the running release",
+            Family::Design => "Design",
+            Family::Approvals => "Approvals",
+            Family::Own => "Own rules",
+        }
+    }
+}
+
 /// A rule: the danger that it finds, and the safe way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +96,46 @@ pub struct Rule {
     pub safe: &'static str,
     /// The cases in which it reports nothing.
     pub silent: &'static str,
+    /// The family.
+    pub family: Family,
+    /// True if it is off by default.
+    pub is_opt_in: bool,
+}
+
+impl Rule {
+    /// Creates an own rule with an id: lower-case letters, digits and hyphens.
+    pub const fn new(id: &'static str, risk: Risk) -> Rule {
+        let family = Family::Own;
+        Rule {
+            id,
+            risk,
+            versions: "all",
+            happens: "",
+            why: "",
+            safe: "",
+            silent: "",
+            family,
+            is_opt_in: false,
+        }
+    }
+
+    /// Says the effect on other sessions, on running code or on data.
+    #[must_use]
+    pub const fn happens(self, happens: &'static str) -> Rule {
+        Rule { happens, ..self }
+    }
+
+    /// Says the reason.
+    #[must_use]
+    pub const fn why(self, why: &'static str) -> Rule {
+        Rule { why, ..self }
+    }
+
+    /// Says the safe way.
+    #[must_use]
+    pub const fn safe(self, safe: &'static str) -> Rule {
+        Rule { safe, ..self }
+    }
 }
 
 /// All rules, family by family.
@@ -84,7 +159,7 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 
 /// Declares the rules of a family.
 macro_rules! family {
-    ($($name:ident = $id:literal, $risk:ident, $versions:literal,
+    ($family:ident, $mode:ident; $($name:ident = $id:literal, $risk:ident, $versions:literal,
         happens: $happens:literal, why: $why:literal, safe: $safe:literal, silent: $silent:literal;)*) => {
         $(pub(super) static $name: $crate::lint::Rule = $crate::lint::Rule {
             id: $id,
@@ -94,6 +169,8 @@ macro_rules! family {
             why: $why,
             safe: $safe,
             silent: $silent,
+            family: $crate::lint::Family::$family,
+            is_opt_in: $crate::lint::rule::is_opt_in(stringify!($mode)),
         };)*
 
         /// The rules of this file.
@@ -101,3 +178,8 @@ macro_rules! family {
     };
 }
 pub(super) use family;
+
+/// True for the families that are off by default: `opt_in` instead of `default`.
+pub(super) const fn is_opt_in(mode: &str) -> bool {
+    matches!(mode.as_bytes(), b"opt_in")
+}

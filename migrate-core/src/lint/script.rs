@@ -3,14 +3,17 @@
 use super::design::ForeignKey;
 use super::finding::Finding;
 use super::model::Model;
+use super::own::JudgedStatement;
 use super::rule::{Risk, Rule};
 use super::transactions::Transaction;
-use super::{allow, blocking, compatibility, design, loss, transactions};
-use crate::set::options::{Options, Phase};
+use super::{LintOptions, blocking, compatibility, design, loss, own, transactions};
+use crate::set::Role;
+use crate::set::options::Phase;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::statement::{LexedStatement, ParsedStatement, Span};
 use crate::sql::{Locks, RelationLock, locks_with};
+use std::borrow::Cow;
 
 /// A statement as the rules see it.
 pub(super) struct Statement<'a> {
@@ -63,31 +66,44 @@ pub(super) fn locks_in_use(statement: &str, model: &Model) -> Option<Vec<Relatio
     }
 }
 
-/// The findings of a script.
-pub(super) struct Judged {
-    pub(super) version: Version,
-    pub(super) findings: Vec<Finding>,
-    script: Script,
+/// A script and its migration: the place of its findings.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    pub(super) script: Cow<'a, Script>,
+    pub(super) version: &'a Version,
+    pub(super) role: Role,
 }
 
-impl Judged {
-    /// Returns the findings that the script does not allow, and those about ids that allow nothing.
-    pub(super) fn into_findings(self) -> Vec<Finding> {
-        let Judged { version, mut findings, script } = self;
-        findings.sort_by_key(|finding| finding.span.start);
-        allow::apply(&script, &version, findings)
+impl Place<'_> {
+    /// Creates a finding in the statement with this number, which starts at this byte of the script.
+    pub(super) fn finding(&self, statement: Option<usize>, start: usize, found: Found) -> Finding {
+        let span = start + found.span.start..start + found.span.end;
+        Finding {
+            rule: found.rule,
+            risk: found.risk,
+            version: self.version.clone(),
+            role: self.role,
+            path: self.script.path().to_owned(),
+            statement,
+            place: self.script.line_column(span.start),
+            span,
+            subject: found.subject,
+            message: found.message,
+            safe: found.rule.safe,
+            is_error: false,
+        }
     }
 }
 
 /// Judges a script, and applies its statements to the model.
 pub(super) fn judge(
-    script: &Script,
-    version: &Version,
+    place: &Place<'_>,
     model: &mut Model,
     keys: &mut Vec<ForeignKey>,
-) -> Judged {
+    options: &LintOptions,
+) -> Vec<Finding> {
+    let script = &*place.script;
     let mut findings = Vec::new();
-    let options = script.options();
     let statements = script.statements();
     for unit in script.units() {
         let mut transaction = Transaction::new(unit.is_bare());
@@ -103,30 +119,37 @@ pub(super) fn judge(
                     parsed: &parsed,
                     model,
                     locks: locks_in_use(text, model),
-                    phase: options.phase,
+                    phase: script.options().phase,
                 };
                 let mut found = by_itself(&statement);
                 transactions::find(&statement, boundary.line(), &mut transaction, &mut found);
                 if found.is_empty() {
                     found.extend(blocking::short_lock(&statement));
                 }
+                let judged = JudgedStatement {
+                    statement: &statement,
+                    script,
+                    version: place.version,
+                    role: place.role,
+                };
+                own::find(&options.rules, &judged, &mut found);
+                found.retain(|found| !found.rule.is_opt_in || options.opt_in.has(found.rule.id));
                 found
             };
-            let place = |found: Found| finding(script, version, Some(index + 1), start, found);
-            keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| ForeignKey {
-                version: version.clone(),
-                key,
-                finding: place(found),
-            }));
-            findings.extend(found.into_iter().map(place));
+            let at = |found: Found| place.finding(Some(index + 1), start, found);
+            if place.role == Role::Up {
+                keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| {
+                    ForeignKey { version: place.version.clone(), key, finding: at(found) }
+                }));
+            }
+            findings.extend(found.into_iter().map(at));
             model.apply(text, &parsed);
         }
     }
-    findings.extend(in_whole(script, options).into_iter().map(|(statement, found)| {
-        let start = statements.at(statement).range().start;
-        finding(script, version, Some(statement + 1), start, found)
+    findings.extend(transactions::mixed(script, script.options()).into_iter().map(|(statement, found)| {
+        place.finding(Some(statement + 1), statements.at(statement).range().start, found)
     }));
-    Judged { version: version.clone(), findings, script: script.clone() }
+    findings
 }
 
 /// Returns the findings for a statement alone, regardless of the statements around it.
@@ -138,31 +161,4 @@ fn by_itself(statement: &Statement<'_>) -> Vec<Found> {
     blocking::find(statement, &mut found);
     design::find(statement, &mut found);
     found
-}
-
-fn in_whole(script: &Script, options: &Options) -> Vec<(usize, Found)> {
-    transactions::mixed(script, options)
-}
-
-/// Creates a finding with its place, for a statement that starts at this byte of the script.
-pub(super) fn finding(
-    script: &Script,
-    version: &Version,
-    statement: Option<usize>,
-    start: usize,
-    found: Found,
-) -> Finding {
-    let span = start + found.span.start..start + found.span.end;
-    Finding {
-        rule: found.rule,
-        risk: found.risk,
-        version: version.clone(),
-        path: script.path().to_owned(),
-        statement,
-        place: script.line_column(span.start),
-        span,
-        subject: found.subject,
-        message: found.message,
-        safe: found.rule.safe,
-    }
 }

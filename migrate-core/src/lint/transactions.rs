@@ -13,6 +13,7 @@ use crate::sql::{LockMode, TableScan, TokenKind, TransactionMode};
 use std::time::Duration;
 
 family! {
+    Transactions, default;
     VALIDATE_IN_SAME_TRANSACTION = "validate-in-same-transaction", Dangerous, "all",
         happens: "Blocks all access to the table while every row is checked, although the constraint was added NOT VALID.",
         why: "The lock of ADD CONSTRAINT is held until commit, and so during VALIDATE CONSTRAINT.",

@@ -1,5 +1,6 @@
 //! Migration sets: the ordered migrations that one `migrate!()` embeds.
 
+pub(crate) mod approval;
 pub mod checksum;
 pub mod digest;
 #[doc(hidden)]
@@ -14,6 +15,7 @@ mod role;
 pub mod script;
 pub mod version;
 
+pub use approval::{Approval, ScriptApproval};
 pub use layout::Layout;
 pub use role::Role;
 

@@ -2,7 +2,7 @@
 //!
 //! ```sql
 //! -- migrate: lock_timeout=5s statement_timeout=10min transaction=none
-//! -- migrate: phase=contract allow=drop-table,drop-column
+//! -- migrate: phase=contract allow=drop-table reason="no release has used it since 2.0"
 //! DROP TABLE legacy;
 //! ```
 //!
@@ -12,17 +12,23 @@
 //! | `transaction` | `block` or `none` | up, down |
 //! | `phase` | `expand` or `contract` | up |
 //! | `allow` | comma-separated ids of lint rules: `drop-table,drop-column`; `_` is read as `-` | up, down |
+//! | `reason` | after `allow` in the same line: why the author accepts it, in double quotes | up, down |
 //! | `replaces` | the replaced version, `0001`, or the first and the last of a range, `0001..0042` | up |
 //!
 //! The header is everything before the first statement. Comments from `--` to the end of the line hold
 //! options if they begin with `migrate:`; block comments hold none. sqlx's `-- no-transaction` means
 //! `transaction=none`. Each script has its own header.
+//!
+//! `allow` in the header is for the whole script. In a comment directly above a later statement it is for
+//! that statement.
 
 use crate::set::Role;
+use crate::set::approval::{self, Approval, ApprovedAbove};
 use crate::set::problem::ProblemKind;
-use crate::sql::{self, Token, TokenKind, TransactionMode};
+use crate::sql::{self, Statements, Token, TokenKind, TransactionMode};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 /// The options in a script's header; `None` for each one that the header does not set.
@@ -40,8 +46,9 @@ pub struct Options {
     /// The phase of a rolling deployment in which the script may run. A run applies every phase; the value is
     /// for policies that read it.
     pub phase: Option<Phase>,
-    /// The ids of lint rules whose findings the author has accepted, with hyphens: `drop-table`.
-    pub allow: Cow<'static, [Cow<'static, str>]>,
+    /// The lint rules whose findings the author has accepted for the whole script. Those for one statement
+    /// are in [`Script::approvals`](crate::Script::approvals).
+    pub allow: Cow<'static, [Approval]>,
     /// The range of versions that the migration replaces.
     pub replaces: Option<Replaces>,
 }
@@ -89,7 +96,7 @@ impl fmt::Display for Options {
             Phase::Contract => "phase=contract".to_owned(),
         }));
         if !self.allow.is_empty() {
-            words.push(format!("allow={}", self.allow.join(",")));
+            words.push(approval::words(&self.allow));
         }
         if let Some(Replaces { first, last }) = &self.replaces {
             words.push(format!("replaces={}", range_text(first, last)));
@@ -152,8 +159,27 @@ pub(crate) struct Header {
     pub(crate) replaces_at: usize,
     /// The byte offset of the transaction mode; 0 if absent.
     pub(crate) transaction_at: usize,
+    /// The approvals of `allow`, each with the byte range of its rule's id.
+    approvals: Vec<(Range<usize>, Approval)>,
+    /// The approvals in comments below the header.
+    above: Vec<ApprovedAbove>,
     /// The faults, each with its byte offset.
     pub(crate) faults: Vec<(usize, ProblemKind)>,
+}
+
+impl Header {
+    /// The offsets of the comments below the header that approve nothing, because no statement is directly
+    /// below them.
+    pub(crate) fn misplaced(&self, text: &str, statements: Statements<'_>) -> Vec<usize> {
+        let is_misplaced = |above: &&ApprovedAbove| above.statement(text, statements).is_none();
+        self.above.iter().filter(is_misplaced).map(|above| above.comment.start).collect()
+    }
+}
+
+/// Reads the approvals of a script: those in its header, and those below it.
+pub(crate) fn allow_above(text: &str) -> (Vec<(Range<usize>, Approval)>, Vec<ApprovedAbove>) {
+    let header = read_header(text, Role::Up);
+    (header.approvals, header.above)
 }
 
 /// Reads the comments at the top of a script, and checks the rest for options that are too late.
@@ -164,8 +190,7 @@ pub(crate) fn read_header(text: &str, role: Role) -> Header {
 /// Does the same with the tokens of a text. All tokens but the first may be left out unless they are
 /// comments.
 pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: Role) -> Header {
-    let header = Header { options: Options::NONE, replaces_at: 0, transaction_at: 0, faults: Vec::new() };
-    let mut reader = HeaderReader { text, role, given: Vec::new(), header };
+    let mut reader = HeaderReader::new(text, role);
     let mut is_header = true;
     // A text without any option has none in the wrong place, either. Searching for one character is much
     // faster than searching for a word.
@@ -177,9 +202,7 @@ pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: R
         let comment = token.text(text);
         match token.kind {
             TokenKind::LineComment if is_header => reader.comment(token.start, comment),
-            TokenKind::LineComment if words(comment).is_some() => {
-                reader.fault(token.start, ProblemKind::LateOptions);
-            }
+            TokenKind::LineComment if words(comment).is_some() => reader.late(token.start, comment),
             TokenKind::BlockComment => {
                 if comment.trim_start_matches(['/', '*']).trim_start().starts_with("migrate:") {
                     reader.fault(token.start, ProblemKind::OptionsInBlockComment);
@@ -188,7 +211,7 @@ pub(crate) fn header_of(text: &str, tokens: impl Iterator<Item = Token>, role: R
             _ => is_header &= token.is_trivia(),
         }
     }
-    reader.header
+    reader.finish()
 }
 
 /// The text after `-- migrate:` in a comment, unless the comment is one of dbmate's marks.
@@ -209,16 +232,18 @@ enum OptionName {
     Transaction,
     Phase,
     Allow,
+    Reason,
     Replaces,
 }
 
 impl OptionName {
-    const ALL: [OptionName; 6] = [
+    const ALL: [OptionName; 7] = [
         OptionName::LockTimeout,
         OptionName::StatementTimeout,
         OptionName::Transaction,
         OptionName::Phase,
         OptionName::Allow,
+        OptionName::Reason,
         OptionName::Replaces,
     ];
 
@@ -233,6 +258,7 @@ impl OptionName {
             OptionName::Transaction => "transaction",
             OptionName::Phase => "phase",
             OptionName::Allow => "allow",
+            OptionName::Reason => "reason",
             OptionName::Replaces => "replaces",
         }
     }
@@ -241,7 +267,7 @@ impl OptionName {
     fn belongs_in(self, role: Role) -> bool {
         match self {
             OptionName::LockTimeout | OptionName::StatementTimeout => true,
-            OptionName::Transaction | OptionName::Allow => role != Role::Verify,
+            OptionName::Transaction | OptionName::Allow | OptionName::Reason => role != Role::Verify,
             OptionName::Phase | OptionName::Replaces => role == Role::Up,
         }
     }
@@ -256,6 +282,7 @@ impl OptionName {
             OptionName::Allow => {
                 "ids of lint rules in lower case, with commas and no spaces between: `drop-table,drop-column`"
             }
+            OptionName::Reason => "a text in double quotes, in the same line as the `allow=` before it",
             OptionName::Replaces => {
                 "the version that the migration replaces, `0001`, or the first and the last of several, `0001..0042`"
             }
@@ -281,13 +308,8 @@ impl OptionName {
                     _ => return None,
                 });
             }
-            OptionName::Allow => {
-                let ids: Vec<String> = value.split(',').map(|id| id.replace('_', "-")).collect();
-                if !ids.iter().all(|id| is_rule_id(id)) {
-                    return None;
-                }
-                options.allow = ids.into_iter().map(Cow::Owned).collect();
-            }
+            // The header reader keeps them, with their places.
+            OptionName::Allow | OptionName::Reason => {}
             OptionName::Replaces => {
                 let (first, last) = value.split_once("..").unwrap_or((value, value));
                 if first.is_empty() || last.is_empty() || last.starts_with('=') {
@@ -303,7 +325,7 @@ impl OptionName {
 
 /// Returns true if a word has the form of a lint rule's id: lowercase letters and digits, separated by
 /// hyphens.
-fn is_rule_id(id: &str) -> bool {
+pub(crate) fn is_rule_id(id: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
@@ -336,12 +358,48 @@ struct HeaderReader<'a> {
     text: &'a str,
     role: Role,
     given: Vec<(OptionName, usize)>,
+    /// The index of the first approval of the last `allow=` in the same comment.
+    allowed: Option<usize>,
     header: Header,
 }
 
-impl HeaderReader<'_> {
+impl<'a> HeaderReader<'a> {
+    fn new(text: &'a str, role: Role) -> HeaderReader<'a> {
+        let header = Header {
+            options: Options::NONE,
+            replaces_at: 0,
+            transaction_at: 0,
+            approvals: Vec::new(),
+            above: Vec::new(),
+            faults: Vec::new(),
+        };
+        HeaderReader { text, role, given: Vec::new(), allowed: None, header }
+    }
+
+    fn finish(mut self) -> Header {
+        self.header.options.allow =
+            self.header.approvals.iter().map(|(_, approval)| approval.clone()).collect();
+        self.header
+    }
+
+    /// A comment with options below the header, which may only approve findings of the statement below it.
+    fn late(&mut self, at: usize, line: &str) {
+        let mut reader = HeaderReader::new(self.text, self.role);
+        reader.comment(at, line);
+        let is_of_allow =
+            |(name, _): &(OptionName, usize)| matches!(name, OptionName::Allow | OptionName::Reason);
+        if reader.given.is_empty() || !reader.given.iter().all(is_of_allow) {
+            self.fault(at, ProblemKind::LateOptions);
+            return;
+        }
+        self.header.faults.append(&mut reader.header.faults);
+        let approvals = std::mem::take(&mut reader.header.approvals);
+        self.header.above.push(ApprovedAbove { comment: at..at + line.len(), approvals });
+    }
+
     /// A comment from `--` to the end of its line.
     fn comment(&mut self, at: usize, line: &str) {
+        self.allowed = None;
         if let Some(words) = words(line).filter(|words| !words.contains('=')) {
             // Most likely prose: report one problem, not one for each word.
             let word = words.trim();
@@ -351,14 +409,8 @@ impl HeaderReader<'_> {
             }
         } else if let Some(words) = words(line) {
             let start = at + line.len() - words.len();
-            let mut offset = start;
-            for word in words.split(char::is_whitespace) {
-                if !word.is_empty() {
-                    self.word(offset, word);
-                }
-                // White space may be longer than one byte.
-                offset += word.len()
-                    + words[offset - start + word.len()..].chars().next().map_or(0, char::len_utf8);
+            for (offset, word) in divided(words) {
+                self.word(start + offset, word);
             }
         } else if is_no_transaction(line) {
             self.option(at, OptionName::Transaction, "none");
@@ -377,7 +429,9 @@ impl HeaderReader<'_> {
 
     fn option(&mut self, at: usize, name: OptionName, value: &str) {
         let option = name.text();
-        if let Some((_, first)) = self.given.iter().find(|(given, _)| *given == name) {
+        let is_repeatable = matches!(name, OptionName::Allow | OptionName::Reason);
+        let first = self.given.iter().find(|(given, _)| *given == name && !is_repeatable);
+        if let Some((_, first)) = first {
             let first_line = sql::line_column(self.text, *first).line;
             self.fault(at, ProblemKind::DuplicateOption { option, first_line });
             return;
@@ -385,7 +439,7 @@ impl HeaderReader<'_> {
         self.given.push((name, at));
         if !name.belongs_in(self.role) {
             self.fault(at, ProblemKind::OptionNotHere { option, role: self.role });
-        } else if name.set(&mut self.header.options, value).is_none() {
+        } else if self.set(name, at, value).is_none() {
             let kind = ProblemKind::BadValue { option, value: value.to_owned(), expected: name.expects() };
             self.fault(at, kind);
         } else if name == OptionName::Transaction {
@@ -395,9 +449,52 @@ impl HeaderReader<'_> {
         }
     }
 
+    /// Sets an option whose name is at this offset; `None` if the value is invalid.
+    fn set(&mut self, name: OptionName, at: usize, value: &str) -> Option<()> {
+        match name {
+            OptionName::Allow => {
+                let mut start = at + name.text().len() + 1;
+                let first = self.header.approvals.len();
+                for id in value.split(',') {
+                    let rule = Some(id.replace('_', "-")).filter(|rule| is_rule_id(rule))?;
+                    let approval = Approval { rule: rule.into(), reason: None };
+                    self.header.approvals.push((start..start + id.len(), approval));
+                    start += id.len() + 1;
+                }
+                self.allowed = Some(first);
+            }
+            OptionName::Reason => {
+                let first = self.allowed.take()?;
+                let reason = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'))?;
+                let reason =
+                    Some(reason.trim()).filter(|reason| !reason.is_empty() && !reason.contains('"'))?;
+                for (_, approval) in &mut self.header.approvals[first..] {
+                    approval.reason = Some(reason.to_owned().into());
+                }
+            }
+            _ => name.set(&mut self.header.options, value)?,
+        }
+        Some(())
+    }
+
     fn fault(&mut self, at: usize, kind: ProblemKind) {
         self.header.faults.push((at, kind));
     }
+}
+
+/// Divides options at white space outside of double quotes, each with its offset.
+fn divided(words: &str) -> Vec<(usize, &str)> {
+    let (mut divided, mut start, mut is_quoted) = (Vec::new(), 0, false);
+    for (at, character) in words.char_indices() {
+        is_quoted ^= character == '"';
+        if character.is_whitespace() && !is_quoted {
+            divided.push((start, &words[start..at]));
+            start = at + character.len_utf8();
+        }
+    }
+    divided.push((start, &words[start..]));
+    divided.retain(|(_, word)| !word.is_empty());
+    divided
 }
 
 /// Returns true if a comment holds options or sqlx's `-- no-transaction`.
@@ -519,6 +616,7 @@ mod tests {
             "allow=drop-table,",
             "allow=3d",
             "allow=drop.table",
+            "reason=\"first\"",
         ] {
             let faults = read_header(&format!("-- migrate: {text}\nSELECT 1;"), Role::Up).faults;
             assert!(matches!(faults[..], [(12, ProblemKind::BadValue { .. })]), "{text}: {faults:?}");
@@ -537,7 +635,11 @@ mod tests {
         let timeout = || proptest::option::of((0..=2_147_483_647u64).prop_map(Duration::from_millis));
         let mode = prop_oneof![Just(TransactionMode::Block), Just(TransactionMode::None)];
         let phase = prop_oneof![Just(Phase::Expand), Just(Phase::Contract)];
-        let allow = proptest::collection::vec("[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", 0..3);
+        let reason = proptest::option::of("[a-z\u{e9},=-][ a-z\u{e9}',=-]{0,8}[.!]");
+        let approval = ("[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", reason);
+        let approval = approval
+            .prop_map(|(rule, reason)| Approval { rule: rule.into(), reason: reason.map(Into::into) });
+        let allow = proptest::collection::vec(approval, 0..4);
         let replaces = ("[0-9._a-z]{0,5}[0-9]", "[0-9_]{1,6}")
             .prop_map(|(first, last)| Replaces { first: first.into(), last: last.into() });
         let replaces = proptest::option::of(
@@ -549,7 +651,7 @@ mod tests {
                 statement_timeout,
                 transaction,
                 phase,
-                allow: allow.into_iter().map(Cow::Owned).collect(),
+                allow: allow.into(),
                 replaces,
             })
     }

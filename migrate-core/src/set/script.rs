@@ -1,7 +1,9 @@
 //! Scripts: the text, the boundaries of the statements, and the transaction mode.
 
+use crate::set::approval::{self, ScriptApproval};
 use crate::set::options::Options;
 use crate::set::placeholder::{Placeholder, Values};
+use crate::set::problem::ProblemKind;
 use crate::sql::TransactionMode;
 use crate::sql::{self, Control, LineColumn, Statement, Statements, Unit};
 use std::borrow::Cow;
@@ -160,6 +162,9 @@ impl Script {
         if let Some((_, fault)) = header.faults.first() {
             return Err(fault.to_string());
         }
+        if !header.misplaced(&text, Statements::of(&split.statements)).is_empty() {
+            return Err(ProblemKind::LateOptions.to_string());
+        }
         match split.faults.first() {
             Some(fault) => Err(fault.kind.to_string()),
             None => Ok(Script::new(path, text, split.statements, header.options)),
@@ -272,6 +277,11 @@ impl Script {
     /// The options in its header.
     pub fn options(&self) -> &Options {
         self.options.as_deref().unwrap_or(&Options::NONE)
+    }
+
+    /// The approvals of lint rules in its header and above its statements, in order, each with its reason.
+    pub fn approvals(&self) -> Vec<ScriptApproval> {
+        approval::of_script(self)
     }
 
     /// The transaction mode: one transaction, transactions by the script's own statements, or statement by

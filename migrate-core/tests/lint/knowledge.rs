@@ -1,8 +1,8 @@
 //! What the set's earlier migrations tell, and what is new.
 
-use crate::support::{ids, set};
+use crate::support::{findings, ids};
 use migrate_core::Version;
-use migrate_core::lint::{Finding, LintOptions, Risk, lint};
+use migrate_core::lint::{Finding, LintOptions, Risk};
 
 const TABLE: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50), age int)";
 
@@ -21,7 +21,7 @@ fn what_is_made_in_a_pending_migration_of_the_same_run_is_no_danger() {
     let since = |version: Option<&str>| {
         let mut options = LintOptions::default();
         options.since = version.map(|version| Version::numeric(version.to_owned()));
-        let findings = lint(&set(&texts), &options);
+        let findings = findings(&texts, &options);
         findings.iter().map(|finding| finding.version.to_string()).collect::<Vec<_>>()
     };
     // Each by itself, then 2 and 3 after 1, and 3 alone.
@@ -34,7 +34,7 @@ fn what_is_made_in_a_pending_migration_of_the_same_run_is_no_danger() {
     let pending = ["CREATE TABLE old ()", TABLE, "CREATE INDEX i ON users (age)"];
     let mut options = LintOptions::default();
     options.since = Some(Version::numeric("1".to_owned()));
-    assert_eq!(lint(&set(&pending), &options), []);
+    assert_eq!(findings(&pending, &options), []);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn the_time_zone_decides_where_it_is_known() {
     let rules = |is_utc| {
         let mut options = LintOptions::default();
         options.is_utc = is_utc;
-        let findings = lint(&set(&texts), &options);
+        let findings = findings(&texts, &options);
         findings
             .iter()
             .filter(|finding| finding.risk >= Risk::Dangerous)
@@ -99,9 +99,8 @@ fn the_time_zone_decides_where_it_is_known() {
 fn an_index_that_a_later_migration_makes_serves_a_foreign_key() {
     let key = "CREATE TABLE posts (author bigint REFERENCES users (id))";
     let options = LintOptions::default();
-    let rules = |texts: &[&str]| {
-        lint(&set(texts), &options).iter().map(|finding| finding.rule.id).collect::<Vec<_>>()
-    };
+    let rules =
+        |texts: &[&str]| findings(texts, &options).iter().map(|finding| finding.rule.id).collect::<Vec<_>>();
     assert_eq!(rules(&[TABLE, key]), ["fk-without-index"]);
     assert_eq!(rules(&[TABLE, key, "CREATE INDEX CONCURRENTLY i ON posts (author)"]), [""; 0]);
 }

@@ -1,6 +1,8 @@
 //! What the rules find: in the measured shapes, rule by rule, and in any text.
 
 mod allowed;
+#[cfg(feature = "facts")]
+mod facts;
 mod knowledge;
 mod properties;
 mod rules;

@@ -1,8 +1,8 @@
 //! What holds for every text.
 
-use crate::support::set;
+use crate::support::{judged, set};
 use migrate_core::Script;
-use migrate_core::lint::{LintOptions, lint, rule, rules};
+use migrate_core::lint::{LintOptions, rule, rules};
 use proptest::prelude::*;
 
 /// Words that statements are made of.
@@ -107,7 +107,7 @@ proptest! {
         prop_assume!(is_script(&first) && is_script(&second));
         let texts = [first.as_str(), second.as_str()];
         let set = set(&texts);
-        for finding in lint(&set, &LintOptions::default()) {
+        for finding in judged(&set, &LintOptions::new()).findings {
             let text = texts[if finding.path == "1.sql" { 0 } else { 1 }];
             prop_assert!(text.get(finding.span.clone()).is_some(), "{finding}: {:?} of {text}", finding.span);
             prop_assert!(finding.place.line >= 1 && finding.place.column >= 1);
@@ -129,7 +129,7 @@ fn every_rule_has_an_id_of_its_own_and_says_all_there_is_to_say() {
         }
         // As the option `allow` takes it.
         let header = format!("-- migrate: allow={}\nSELECT 1;", rule.id);
-        assert_eq!(Script::of_up_text("1.sql", header).unwrap().options().allow[0], rule.id);
+        assert_eq!(Script::of_up_text("1.sql", header).unwrap().options().allow[0].rule, rule.id);
     }
     ids.sort_unstable();
     ids.dedup();

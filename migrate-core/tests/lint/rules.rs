@@ -225,6 +225,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("unused-allow", "-- migrate: allow=drop-table\nSELECT 1", "-- migrate: allow=drop-table\nDROP TABLE t"),
     (
+        "reason-missing",
+        "-- migrate: allow=drop-table\nDROP TABLE t",
+        "-- migrate: allow=drop-table reason=\"unused\"\nDROP TABLE t",
+    ),
+    (
         "unknown-rule",
         "-- migrate: allow=drop-tables\nDROP TABLE t",
         "-- migrate: allow=drop-table\nDROP TABLE t",

@@ -1,6 +1,6 @@
 //! Sets of scripts, and what is found in them.
 
-use migrate_core::lint::{Finding, LintOptions, lint};
+use migrate_core::lint::{Finding, Judgement, LintOptions, lint};
 use migrate_core::{Migration, Script, Set, SqlMigration, Version};
 use std::sync::Arc;
 
@@ -15,11 +15,20 @@ pub(crate) fn set(scripts: &[&str]) -> Set {
     Set::new("app", migrations.collect()).unwrap()
 }
 
+/// What is found in a set.
+pub(crate) fn judged(set: &Set, options: &LintOptions) -> Judgement {
+    lint(set, options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What is found in these scripts.
+pub(crate) fn findings(scripts: &[&str], options: &LintOptions) -> Vec<Finding> {
+    judged(&set(scripts), options).findings
+}
+
 /// What is found in the last of these scripts, each judged as if those before it were applied.
 pub(crate) fn found(scripts: &[&str]) -> Vec<Finding> {
     let last = Version::numeric(scripts.len().to_string());
-    let findings = lint(&set(scripts), &LintOptions::default());
-    findings.into_iter().filter(|finding| finding.version == last).collect()
+    findings(scripts, &LintOptions::new()).into_iter().filter(|finding| finding.version == last).collect()
 }
 
 /// The ids of the rules that find something in the last of these scripts.

@@ -14,6 +14,7 @@ use crate::directory::layouts::rules::{
     FileKind, FileMatch, PLAIN, Rules, Stray, VERSION_LIMIT, check_length,
 };
 use crate::directory::place::FileLocation;
+use crate::display::edits::edits;
 use crate::set::problem::ProblemKind;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -160,42 +161,4 @@ fn is_like_a_role(word: &str) -> bool {
         ["undo", "revert", "reverse", "rollback", "rolback", "back", "backward", "drop", "downgrade"];
     SYNONYMS.contains(&word)
         || [("up", 1), ("down", 2), ("verify", 2)].into_iter().any(|(role, most)| edits(word, role) <= most)
-}
-
-/// The edit distance between two words: the letters to insert, delete or replace (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::edits;
-
-    #[test]
-    fn a_word_is_as_far_from_another_as_it_takes_edits() {
-        for (from, to, distance) in [
-            ("up", "up", 0),
-            ("upp", "up", 1),
-            ("u", "up", 1),
-            ("", "up", 2),
-            ("pu", "up", 2),
-            ("down", "dwon", 2),
-            ("doen", "down", 1),
-            ("verfiy", "verify", 2),
-            ("kitten", "sitting", 3),
-            ("abc", "xyz", 3),
-        ] {
-            assert_eq!((edits(from, to), edits(to, from)), (distance, distance), "{from} {to}");
-        }
-    }
 }

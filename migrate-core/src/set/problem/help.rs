@@ -98,7 +98,7 @@ impl ProblemKind {
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
             K::Sql(kind) => kind.help().into_owned(),
             K::UnknownOption { .. } => {
-                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow` and `replaces`".into()
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow`, `reason` and `replaces`".into()
             }
             K::NotAnOption { .. } => {
                 "write `option=value` without spaces, and separate several with a space; a comment that is \
@@ -115,7 +115,9 @@ impl ProblemKind {
             K::BadRange { .. } => {
                 "name one version, or the first and the last of several, in this order; all must come before its own".into()
             }
-            K::LateOptions => "move the line to the top of the file, above the first statement".into(),
+            K::LateOptions => {
+                "move the line to the top of the file, above the first statement; only `allow` may also be on a line of its own directly above the statement that it is for".into()
+            },
             K::OptionsInBlockComment => "write them after `-- migrate:` on a line of their own".into(),
             K::RefusesBlock { .. } => {
                 "remove `transaction`, and the script runs statement by statement; or move the statement to a migration of its own".into()

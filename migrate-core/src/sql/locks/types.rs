@@ -1,5 +1,6 @@
 //! Column types, and the type changes that rewrite a table.
 
+use super::facts::quoted;
 use crate::sql::statement::{IntervalField, LexedStatement, QualifiedName, TypeName};
 use std::fmt;
 
@@ -311,17 +312,56 @@ fn is_wider_interval(old: &SqlType, new: &SqlType) -> bool {
         && (smallest(old) > IntervalField::Second || is_at_least_as_fine(old, new))
 }
 
+/// The type as statements write it; [`SqlType::read`] reads it back.
 impl fmt::Display for SqlType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
-            write!(f, "{schema}.")?;
+            write!(f, "{}.", quoted(schema))?;
         }
-        f.write_str(&self.base)?;
+        // These are other types for the grammar.
+        if SPELLED.contains(&self.base.as_str()) {
+            write!(f, "\"{}\"", self.base)?;
+        } else {
+            f.write_str(&quoted(&self.base))?;
+        }
+        if let Some((largest, smallest)) = self.fields {
+            write!(f, " {}", field(largest))?;
+            if smallest != largest {
+                write!(f, " to {}", field(smallest))?;
+            }
+        }
         if !self.modifiers.is_empty() {
             let modifiers: Vec<String> = self.modifiers.iter().map(u32::to_string).collect();
             write!(f, "({})", modifiers.join(","))?;
         }
         f.write_str(if self.is_array { "[]" } else { "" })
+    }
+}
+
+/// Names that the grammar reads as other types unless they are quoted.
+const SPELLED: [&str; 12] = [
+    "bigint",
+    "boolean",
+    "char",
+    "character",
+    "dec",
+    "decimal",
+    "double",
+    "float",
+    "int",
+    "integer",
+    "real",
+    "smallint",
+];
+
+fn field(field: IntervalField) -> &'static str {
+    match field {
+        IntervalField::Second => "second",
+        IntervalField::Minute => "minute",
+        IntervalField::Hour => "hour",
+        IntervalField::Day => "day",
+        IntervalField::Month => "month",
+        IntervalField::Year => "year",
     }
 }
 
@@ -410,5 +450,17 @@ mod tests {
         }
         assert_ne!(SqlType::read("\"char\"").unwrap(), SqlType::read("char").unwrap());
         assert_eq!(SqlType::read("numeric(10, 2)[]").unwrap().to_string(), "numeric(10,2)[]");
+        for written in [
+            "\"char\"",
+            "interval day to second(3)",
+            "app.\"My Type\"[]",
+            "timestamptz(3)",
+            "bpchar",
+            "bit(1)",
+        ] {
+            let read = SqlType::read(written).unwrap();
+            assert_eq!(read.to_string(), written);
+            assert_eq!(SqlType::read(&read.to_string()), Some(read));
+        }
     }
 }

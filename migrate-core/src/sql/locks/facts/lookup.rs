@@ -1,6 +1,6 @@
 //! Lookups in the facts.
 
-use super::{ConstraintFacts, ConstraintFactsKind, Facts, ObjectName, Relation, RelationKind};
+use super::{ConstraintFacts, ConstraintFactsKind, Facts, FunctionFacts, ObjectName, Relation, RelationKind};
 use crate::sql::locks::types::{SqlType, TypeKind};
 use crate::sql::locks::volatile::{FunctionVolatility, inlined, is_volatile_built_in};
 use crate::sql::statement::{LexedStatement, QualifiedName};
@@ -265,13 +265,21 @@ impl Facts {
         let object = self.found(schema.as_deref(), &name, |object| self.functions.contains_key(object));
         match self.functions.get(&object) {
             Some(function) if function.volatility < FunctionVolatility::Volatile => Volatile::No,
-            Some(function) => match function.body.as_deref().and_then(inlined) {
-                Some(body) if depth > 0 => self.volatile_within(body, depth - 1),
-                _ => Volatile::Yes,
-            },
+            Some(function) => self.inlined(function, depth).unwrap_or(Volatile::Yes),
             None if self.is_complete || schema.as_deref() == Some("pg_catalog") => Volatile::No,
             None => Volatile::If(call.written()),
         }
+    }
+
+    /// The volatility of a function's body, if the server inlines it.
+    #[cfg(feature = "facts")]
+    pub(super) fn volatile_body(&self, function: &FunctionFacts) -> Option<Volatile> {
+        self.inlined(function, DEEPEST)
+    }
+
+    fn inlined(&self, function: &FunctionFacts, depth: usize) -> Option<Volatile> {
+        let body = function.body.as_deref().and_then(inlined)?;
+        (depth > 0).then(|| self.volatile_within(body, depth - 1))
     }
 
     /// Returns true if a column contains no null, as far as its own constraint and its checks show.
@@ -296,7 +304,7 @@ pub(in crate::sql::locks) enum Volatile {
 }
 
 /// A name quoted as a statement requires.
-fn quoted(name: &str) -> String {
+pub(in crate::sql::locks) fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }

@@ -3,15 +3,23 @@
 //! Facts come from three levels of knowledge. With [`Facts::none`], only a statement's own text counts.
 //! [`Facts::apply`] follows the statements of a set one after the other, so that a later one is judged by the
 //! results of the earlier ones. The catalog of a live database provides all facts at once,
-//! [`complete`](Facts::is_complete).
+//! [`complete`](Facts::is_complete). A file keeps them for builds that have no database
+//! (`Facts::to_json`, `Facts::from_json`, with the feature `facts`).
 
+#[cfg(feature = "facts")]
+mod file;
 mod lookup;
 mod proof;
 mod replay;
+mod size;
 
 pub use super::types::{SqlType, TypeKind};
 pub use super::volatile::{FunctionVolatility, VOLATILE_FUNCTIONS};
-pub(super) use lookup::{Presence, Volatile};
+#[cfg(feature = "facts")]
+pub use file::{FACTS_FORMAT, FactsError};
+pub use size::SizeBucket;
+
+pub(super) use lookup::{Presence, Volatile, quoted};
 pub(super) use proof::Bounds;
 
 use std::collections::BTreeMap;
@@ -49,6 +57,10 @@ pub struct Facts {
     /// True if the session's time zone is UTC: then times with and without a time zone have the same stored
     /// form.
     pub is_utc: Option<bool>,
+    /// The time zone of the sessions that run migrations, if known.
+    pub time_zone: Option<String>,
+    /// The last applied version of each set, by the set's name, where the facts were read.
+    pub positions: BTreeMap<String, String>,
     /// True if objects that are not listed do not exist.
     pub is_complete: bool,
 }
@@ -99,6 +111,8 @@ pub struct Relation {
     pub has_expression: bool,
     /// True if an index is unique.
     pub is_unique: bool,
+    /// The size, if known.
+    pub size: Option<SizeBucket>,
 }
 
 /// The kind of a relation.
@@ -225,6 +239,7 @@ impl Relation {
             table_columns: Vec::new(),
             has_expression: false,
             is_unique: false,
+            size: None,
         }
     }
 
