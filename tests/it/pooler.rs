@@ -357,7 +357,7 @@ async fn behind_a_pool_of_one_connection_a_run_ends_soon_and_says_what_it_takes(
     let error = migrator(SET).run(&url).await.unwrap_err();
     assert!(matches!(error, Error::NoServerConnection { only_one: true, holds_lock: true, .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("give it two (`default_pool_size` of PgBouncer)"), "{text}");
+    assert!(text.contains("give it two (default_pool_size of PgBouncer)"), "{text}");
     // Nothing was changed, and the pool's connection is free again.
     let client = connect(&url).await;
     let left = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";

@@ -72,7 +72,7 @@ impl Call {
             Call::Run => "run".to_owned(),
             Call::Down => "down".to_owned(),
             Call::Status => "status".to_owned(),
-            Call::History => "attempts".to_owned(),
+            Call::History => "history".to_owned(),
             Call::Verify => "verify".to_owned(),
             Call::Accept { name, is_forced: false } => format!("Accept::each([{name:?}])"),
             Call::Accept { name, is_forced: true } => format!("Accept::each([{name:?}]).forced()"),

@@ -2,8 +2,8 @@
 //!
 //! An error implements [`Explain`]: the fact, the [state left behind](Left), and [`Advice`]. Every text for
 //! people is made of these parts in one place, [`message`] and [`explained`], so no text has to be parsed
-//! back. Advice is printed for a [reader](Words): a program that calls the library, or a person at a command
-//! line.
+//! back. Advice is printed for a [reader](Words): a program that calls the library, or a person at the command
+//! line of the program or of a service.
 
 mod call;
 mod command;
@@ -31,8 +31,10 @@ use std::fmt;
 pub enum Words {
     /// A program that calls the library.
     Library,
-    /// A person at a command line.
+    /// A person at the command line of the program `migrate`, which reads a folder.
     CommandLine,
+    /// A person at the command line of a service, whose code chooses the set and its history.
+    Service,
 }
 
 impl Words {
@@ -41,6 +43,7 @@ impl Words {
         match self {
             Words::Library => "library",
             Words::CommandLine => "command_line",
+            Words::Service => "service",
         }
     }
 }

@@ -286,15 +286,20 @@ impl NextStep {
             NextStep::RunSql { sql, what: None } => f.write_str(sql),
             NextStep::Again(again) => f.write_str(again.clause()),
             NextStep::Set { settings, what } => {
-                let shown = |(setting, value): &(Setting, Option<String>)| match words {
-                    Words::Library => format!("`{}`", setting.in_rust(value.as_deref())),
-                    Words::CommandLine => format!("`{}`", setting.at_command_line(value.as_deref())),
+                let shown = |(setting, value): &(Setting, Option<String>)| {
+                    format!("`{}`", setting.text(value.as_deref(), words))
                 };
-                write!(f, "{what} ({})", settings.iter().map(shown).collect::<Vec<_>>().join(" and "))
+                let place = match words {
+                    Words::Service if settings.iter().any(|(setting, _)| setting.is_in_code()) => {
+                        " in the service's code"
+                    }
+                    _ => "",
+                };
+                write!(f, "{what} ({}{place})", settings.iter().map(shown).collect::<Vec<_>>().join(" and "))
             }
             NextStep::Call { call, what } => match words {
                 Words::Library => write!(f, "{what} (`{}`)", call.in_rust()),
-                Words::CommandLine => match call.command() {
+                Words::CommandLine | Words::Service => match call.command() {
                     Some(command) => write!(f, "{what} (`{command}`)"),
                     None => f.write_str(what),
                 },
@@ -308,7 +313,7 @@ impl NextStep {
                     done + 1,
                     done + 2,
                 ),
-                Words::CommandLine => {
+                Words::CommandLine | Words::Service => {
                     write!(
                         f,
                         "check whether statement {} took effect, and settle {name} accordingly",

@@ -1,5 +1,7 @@
 //! The settings that advice names: as a call of the builder, and as an option.
 
+use super::Words;
+
 /// A setting named in advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -119,7 +121,37 @@ impl Setting {
                 None => "placeholder".to_owned(),
             },
             Setting::Placeholders => "migrate!(…, placeholders = [\"…\"])".to_owned(),
-            Setting::RehearsalLimit => "limit".to_owned(),
+            Setting::RehearsalLimit => "rehearse".to_owned(),
+        }
+    }
+
+    /// True if a service chooses it in its code, so that its command line has no option for it.
+    pub fn is_in_code(self) -> bool {
+        match self {
+            Setting::HistorySchema | Setting::HistoryTable | Setting::SetName | Setting::Placeholders => true,
+            Setting::LockWait
+            | Setting::RetryFor
+            | Setting::StatementTimeout
+            | Setting::MigrationLimit
+            | Setting::RunLimit
+            | Setting::AllowMissing
+            | Setting::AllowOutOfOrder
+            | Setting::IncludingMarked
+            | Setting::IgnoreForeignHistory
+            | Setting::AdoptFrom
+            | Setting::Scratch
+            | Setting::BackupPrograms
+            | Setting::Placeholder
+            | Setting::RehearsalLimit => false,
+        }
+    }
+
+    /// The setting in the words of a reader, with its value if known.
+    pub(super) fn text(self, value: Option<&str>, words: Words) -> String {
+        match words {
+            Words::Library => self.in_rust(value),
+            Words::Service if self.is_in_code() => self.in_rust(value),
+            Words::Service | Words::CommandLine => self.at_command_line(value),
         }
     }
 
@@ -147,7 +179,7 @@ impl Setting {
     }
 
     /// The option, with its value if known.
-    pub(super) fn at_command_line(self, value: Option<&str>) -> String {
+    fn at_command_line(self, value: Option<&str>) -> String {
         match (self, value) {
             (Setting::Placeholder | Setting::Placeholders, Some(name)) => format!("--placeholder {name}=…"),
             (Setting::AdoptFrom, Some(tool)) => format!("--from {}", tool.replace('_', "-")),

@@ -1,32 +1,122 @@
-//! Every step of advice speaks Rust to the library and options to the command line.
+//! Every step of advice speaks Rust to the library and options to a command line.
 
 use super::*;
 
-/// Fails if a text for one reader uses the words of the other.
+/// Fails if a text for one reader uses the words of another.
 pub(crate) fn assert_readers(advice: &Advice) {
-    let [library, command] = [Words::Library, Words::CommandLine].map(|words| advice.text(words));
-    assert!(!library.is_empty() && !command.is_empty(), "{advice:?}");
+    let [library, command, service] =
+        [Words::Library, Words::CommandLine, Words::Service].map(|words| advice.text(words));
+    assert!(!library.is_empty() && !command.is_empty() && !service.is_empty(), "{advice:?}");
     for setting in Setting::ALL {
         let option = setting.option();
         assert!(!library.contains(&format!("`{option}")), "{option} in {library}");
+        let mut of_service = Setting::ALL.iter().filter(|other| !other.is_in_code());
+        let has_it = of_service.any(|other| other.option() == option);
+        assert!(has_it || !service.contains(&format!("`{option}")), "{option} in {service}");
     }
     for rust in
         ["::", "migrate!(", "`run`", "history_schema", "allow_missing", "resolve(", "Client", "Config`"]
     {
         assert!(!command.contains(rust), "{rust} in {command}");
     }
-    for text in [library, command] {
+    for text in [library, command, service] {
         assert!(!text.ends_with('.') && !text.contains("next: "), "{text}");
     }
 }
 
+/// Compares advice or errors with a file of `tests`, or rewrites it.
+pub(crate) fn assert_snapshot(name: &str, found: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{found}", path.display());
+}
+
+/// The lines of a snapshot with what the other readers are told, where it differs from the reader before.
+pub(crate) fn other_readers(advice: &Advice) -> String {
+    let texts = [Words::Library, Words::CommandLine, Words::Service].map(|words| advice.text(words));
+    let line = |index: usize, label: &str| match texts[index] == texts[index - 1] {
+        true => String::new(),
+        false => format!("{label}: {}\n", texts[index]),
+    };
+    line(1, "at the command line") + &line(2, "in a service")
+}
+
+/// Each call; the compiler asks for one that the match lacks.
+fn calls() -> Vec<Call> {
+    let calls = vec![
+        Call::Run,
+        Call::Down,
+        Call::Status,
+        Call::History,
+        Call::Verify,
+        Call::accept("0002_b", false),
+        Call::accept("0002_b", true),
+        Call::applied("0002_b"),
+        Call::Baseline,
+        Call::Adopt,
+        Call::DriftKept,
+        Call::WatchFolder,
+    ];
+    for call in &calls {
+        match call {
+            Call::Run
+            | Call::Down
+            | Call::Status
+            | Call::History
+            | Call::Verify
+            | Call::Accept { .. }
+            | Call::Applied { .. }
+            | Call::Baseline
+            | Call::Adopt
+            | Call::DriftKept
+            | Call::WatchFolder => {}
+        }
+    }
+    calls
+}
+
+/// The steps that name something of the library or of a command line.
+fn steps() -> Vec<NextStep> {
+    let mut steps: Vec<NextStep> = calls().into_iter().map(|call| NextStep::call(call, "call it")).collect();
+    steps.extend(Setting::ALL.map(|setting| NextStep::set(setting, "change it")));
+    // Those whose value an error knows.
+    let known = [Setting::HistorySchema, Setting::HistoryTable, Setting::AdoptFrom, Setting::Placeholder];
+    let given = |setting| NextStep::settings(vec![(setting, Some("golang_migrate".to_owned()))], "give it");
+    steps.extend(known.map(given));
+    steps.extend([
+        NextStep::settle("0002", "0002_b", 1, Some(3)),
+        NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)),
+    ]);
+    steps
+}
+
+/// `tests/it/bad_input/advice.rs` looks its Rust names up in the public API, and `cli/next/tests.rs` its options
+/// in the command lines.
 #[test]
-fn every_setting_is_an_option_at_the_command_line_and_a_call_in_rust() {
+fn every_step_that_names_a_call_or_an_option_has_its_text_in_the_snapshot() {
+    let text = |step: &NextStep| {
+        let advice = Advice::of(step.clone());
+        format!("next: {}\n{}\n", advice.text(Words::Library), other_readers(&advice))
+    };
+    assert_snapshot("advice.txt", &steps().iter().map(text).collect::<String>());
+}
+
+#[test]
+fn every_setting_is_a_call_in_rust_and_an_option_at_the_command_lines_that_have_it() {
     for setting in Setting::ALL {
         let advice = Advice::of(NextStep::set(setting, "change it"));
         assert_readers(&advice);
-        assert_eq!(advice.text(Words::Library), format!("change it (`{}`)", setting.in_rust(None)));
-        assert_eq!(advice.text(Words::CommandLine), format!("change it (`{}`)", setting.option()));
+        let (rust, option) = (setting.in_rust(None), setting.option());
+        assert_eq!(advice.text(Words::Library), format!("change it (`{rust}`)"));
+        assert_eq!(advice.text(Words::CommandLine), format!("change it (`{option}`)"));
+        let service = match setting.is_in_code() {
+            true => format!("change it (`{rust}` in the service's code)"),
+            false => format!("change it (`{option}`)"),
+        };
+        assert_eq!(advice.text(Words::Service), service);
     }
 }
 

@@ -8,6 +8,7 @@ use super::progress::{Dump, Ui};
 use crate::Migrator;
 use crate::connection::endpoint::Endpoint;
 use crate::operate::restore_command;
+use migrate_core::advice::Words;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use tokio_postgres::Config;
@@ -55,6 +56,11 @@ impl Context {
     /// Sets whether a file `.env` supplements the environment. A service reads its own, if any.
     pub(super) fn with_dotenv(self, reads_dotenv: bool) -> Context {
         Context { reads_dotenv, ..self }
+    }
+
+    /// The reader of advice: the command line of a service lacks options for what its code chooses.
+    pub(super) fn words(&self) -> Words {
+        if self.folder.is_some() { Words::CommandLine } else { Words::Service }
     }
 
     /// The command that restores a dump into a new database on the same server.

@@ -63,7 +63,11 @@ pub(super) fn after_connect(error: &tokio_postgres::Error) -> Advice {
         return Advice::NONE
             .or_for(Words::Library, NextStep::fix("build with `features = [\"rustls\"]`"))
             .or_for(Words::Library, NextStep::fix("pass a pool or a `Client` with a connector of your own"))
-            .or_for(Words::CommandLine, NextStep::fix("install the program with the feature rustls"));
+            .or_for(Words::CommandLine, NextStep::fix("install the program with the feature rustls"))
+            .or_for(
+                Words::Service,
+                NextStep::fix("build the service with the feature rustls of migrate-postgres"),
+            );
     }
     if wording::is_tls_handshake(error) {
         return Advice::fix(

@@ -330,11 +330,11 @@ fn more_connections(holds_lock: bool, only_one: bool) -> Advice {
     let longer = NextStep::set(Setting::LockWait, "allow a longer wait");
     match (holds_lock, only_one) {
         (_, true) => Advice::fix(
-            "the pool has a single server connection for this role and database: give it two (`default_pool_size` of PgBouncer)",
+            "the pool has a single server connection for this role and database: give it two (default_pool_size of PgBouncer)",
         )
         .or(NextStep::fix("connect to the server directly")),
         (true, false) => Advice::fix(
-            "give the pool more server connections for this role and database (`default_pool_size` of PgBouncer), two for \
+            "give the pool more server connections for this role and database (default_pool_size of PgBouncer), two for \
              each set that migrates at the same time",
         )
         .or(NextStep::fix("connect to the server directly"))

@@ -9,7 +9,7 @@ mod connect;
 mod explain;
 mod kind;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod timeout;
 pub(crate) mod wording;
 

@@ -27,9 +27,32 @@ macro_rules! each {
         }
     };
 }
+#[cfg(feature = "cli")]
+pub(crate) use each;
 
-fn text() -> String {
-    "something".to_owned()
+fn name() -> String {
+    "0002_b".to_owned()
+}
+
+fn table() -> String {
+    "public.migrate_history".to_owned()
+}
+
+fn foreign() -> String {
+    "public._sqlx_migrations".to_owned()
+}
+
+fn role() -> String {
+    "app".to_owned()
+}
+
+#[cfg(feature = "catalog")]
+fn database() -> String {
+    "scratch".to_owned()
+}
+
+fn server() -> String {
+    "db.example.com:5432".to_owned()
 }
 
 fn server_error() -> tokio_postgres::Error {
@@ -57,21 +80,21 @@ fn other_schema(table: &str) -> Error {
 }
 
 each! { is_listed, examples, Error:
-    Error::Url { .. } => Error::Url { problem: text() };
-    Error::Connect { .. } => Error::Connect { target: text(), source: server_error() };
-    Error::Tls { .. } => Error::Tls { problem: text() };
+    Error::Url { .. } => Error::Url { problem: "it has no host".to_owned() };
+    Error::Connect { .. } => Error::Connect { target: server(), source: server_error() };
+    Error::Tls { .. } => Error::Tls { problem: "there is no certificate in ca.pem".to_owned() };
     Error::ConnectionLimit { .. } =>
         Error::ConnectionLimit { owner: LimitOwner::Role("app".to_owned()), source: server_error() },
         Error::ConnectionLimit { owner: LimitOwner::Database("app".to_owned()), source: server_error() };
-    Error::Login { .. } => Error::Login { target: text(), source: server_error() };
+    Error::Login { .. } => Error::Login { target: server(), source: server_error() };
     #[cfg(feature = "deadpool")]
     Error::Pool { .. } => Error::Pool { source: deadpool_postgres::PoolError::Closed };
     Error::ReadOnly { .. } => Error::standby("the server is a hot standby");
     Error::Privilege { .. } => Error::Privilege {
-        role: text(),
+        role: role(),
         what: "read the history",
-        message: text(),
-        advice: Advice::of(NextStep::sql("GRANT SELECT ON history TO app")),
+        message: "permission denied for table migrate_history".to_owned(),
+        advice: Advice::of(NextStep::sql("GRANT SELECT ON migrate_history TO app")),
     };
     Error::InTransaction => Error::InTransaction;
     Error::OtherServer => Error::OtherServer;
@@ -80,42 +103,63 @@ each! { is_listed, examples, Error:
         no_server_connection(false, false),
         no_server_connection(true, false),
         no_server_connection(true, true);
-    Error::ClaimContradicted { .. } => Error::ClaimContradicted { name: text(), statement: 1, contrary: text() };
+    Error::ClaimContradicted { .. } => Error::ClaimContradicted {
+        name: name(),
+        statement: 1,
+        contrary: "there is no index users_email".to_owned(),
+    };
     Error::NoSchema => Error::NoSchema;
     Error::OtherSchema { .. } => other_schema("h"), other_schema("t");
     Error::ForeignHistory { .. } =>
-        Error::ForeignHistory { tool: Tool::Sqlx, table: text(), listed: 1, first: text(), total: 2 };
-    Error::NotOurTable { .. } => Error::NotOurTable { table: text(), missing: vec![text()] };
-    Error::NewerFormat { .. } => Error::NewerFormat { table: text(), found: 3, known: 2 };
-    Error::DamagedTable { .. } => Error::DamagedTable { table: text(), missing: vec![text()] };
-    Error::NotATable { .. } => Error::NotATable { table: text() };
+        Error::ForeignHistory { tool: Tool::Sqlx, table: foreign(), listed: 1, first: name(), total: 2 };
+    Error::NotOurTable { .. } => Error::NotOurTable { table: table(), missing: vec!["checksum".to_owned()] };
+    Error::NewerFormat { .. } => Error::NewerFormat { table: table(), found: 3, known: 2 };
+    Error::DamagedTable { .. } => Error::DamagedTable { table: table(), missing: vec!["checksum".to_owned()] };
+    Error::NotATable { .. } => Error::NotATable { table: table() };
     Error::WrongDigest { .. } =>
-        Error::WrongDigest { table: text(), set: text(), row: 1, remedy: "UPDATE history".to_owned() };
-    Error::RowNotKept { .. } => Error::RowNotKept { table: text(), name: text() };
-    Error::RowSecurity { .. } => Error::RowSecurity { table: text(), role: text() };
-    Error::DamagedRow { .. } => Error::DamagedRow { table: text(), set: text(), row: 1, problem: text() };
+        Error::WrongDigest {
+        table: table(),
+        set: "default".to_owned(),
+        row: 1,
+        remedy: "UPDATE public.migrate_history SET head = NULL".to_owned(),
+    };
+    Error::RowNotKept { .. } => Error::RowNotKept { table: table(), name: name() };
+    Error::RowSecurity { .. } => Error::RowSecurity { table: table(), role: role() };
+    Error::DamagedRow { .. } => Error::DamagedRow {
+        table: table(),
+        set: "default".to_owned(),
+        row: 1,
+        problem: "its checksum has 3 bytes".to_owned(),
+    };
     #[cfg(feature = "operate")]
     Error::Backup(_) => Error::Backup(BackupError::NoUrl);
     #[cfg(feature = "histories")]
     Error::SeveralHistories { .. } =>
-        Error::SeveralHistories { found: vec![(Tool::GolangMigrate, text()), (Tool::Sqlx, text())] };
-    Error::ForeignTable { .. } => Error::ForeignTable { table: text(), tool: Tool::Sqlx, problem: text() };
-    Error::NoCheckpoints { .. } => Error::NoCheckpoints { name: text(), table: text(), statements: 2 };
+        Error::SeveralHistories { found: vec![
+            (Tool::GolangMigrate, "public.schema_migrations".to_owned()),
+            (Tool::Sqlx, foreign()),
+        ] };
+    Error::ForeignTable { .. } => Error::ForeignTable {
+        table: foreign(),
+        tool: Tool::Sqlx,
+        problem: "it has no column success".to_owned(),
+    };
+    Error::NoCheckpoints { .. } => Error::NoCheckpoints { name: name(), table: foreign(), statements: 2 };
     #[cfg(feature = "histories")]
-    Error::NotForTool { .. } => Error::NotForTool { tool: Tool::Sqlx, name: text(), why: "it has no number" };
+    Error::NotForTool { .. } => Error::NotForTool { tool: Tool::Sqlx, name: name(), why: "it has no number" };
     #[cfg(feature = "catalog")]
     Error::Differs { .. } =>
-        Error::Differs { name: text(), differences: crate::objects::difference::Differences::default() };
+        Error::Differs { name: name(), differences: crate::objects::difference::Differences::default() };
     #[cfg(feature = "catalog")]
     Error::Scratch(_) => Error::Scratch(ScratchError::NoUrl);
     Error::Server { .. } => Error::server("reading the history", server_error());
     Error::Refused(_) => Error::Refused(Refused::NoRuns);
     Error::Placeholder(_) =>
-        Error::Placeholder(PlaceholderError::NoValue { name: text() }),
-        Error::Placeholder(PlaceholderError::Undeclared { name: text(), declared: Vec::new() }),
-        Error::Placeholder(PlaceholderError::Undeclared { name: text(), declared: vec![text()] }),
-        Error::Placeholder(PlaceholderError::Empty { name: text() }),
-        Error::Placeholder(PlaceholderError::EndsBody { name: text(), path: text() });
+        Error::Placeholder(PlaceholderError::NoValue { name: "owner".to_owned() }),
+        Error::Placeholder(PlaceholderError::Undeclared { name: "owner".to_owned(), declared: Vec::new() }),
+        Error::Placeholder(PlaceholderError::Undeclared { name: "owner".to_owned(), declared: vec!["schema".to_owned()] }),
+        Error::Placeholder(PlaceholderError::Empty { name: "owner".to_owned() }),
+        Error::Placeholder(PlaceholderError::EndsBody { name: "owner".to_owned(), path: "0002_b.sql".to_owned() });
     Error::LockWait { .. } => Error::LockWait { waited: Duration::ZERO, holder: Holder::default() };
     Error::LockLost { .. } => Error::LockLost { done: 2 };
     Error::Failed(_) =>
@@ -123,7 +167,7 @@ each! { is_listed, examples, Error:
         failure(Left::Applied),
         failure(Left::Statements { done: 1, total: 2 }),
         failure(Left::InDoubt { done: 1, total: 2 });
-    Error::Stale { .. } => Error::Stale { folder: text(), missing: text() };
+    Error::Stale { .. } => Error::Stale { folder: "db/migrations".to_owned(), missing: "0003_c.sql".to_owned() };
 }
 
 #[cfg(feature = "operate")]
@@ -131,26 +175,26 @@ each! { is_backup, backups, BackupError:
     BackupError::NoUrl => BackupError::NoUrl;
     BackupError::NoProgram { .. } => BackupError::NoProgram { server: 18, found: Vec::new() };
     BackupError::TooLittleSpace { .. } =>
-        BackupError::TooLittleSpace { folder: text().into(), free: 1, needed: 2 };
+        BackupError::TooLittleSpace { folder: "/var/backups".into(), free: 1, needed: 2 };
     BackupError::Folder { .. } =>
-        BackupError::Folder { path: text().into(), source: std::io::ErrorKind::NotFound.into() };
-    BackupError::Program { .. } => BackupError::Program { program: text().into(), said: text() };
+        BackupError::Folder { path: "/var/backups".into(), source: std::io::ErrorKind::NotFound.into() };
+    BackupError::Program { .. } => BackupError::Program { program: "/usr/bin/pg_dump".into(), said: "aborting".to_owned() };
 }
 
 #[cfg(feature = "catalog")]
 each! { is_scratch, scratches, ScratchError:
     ScratchError::NoUrl => ScratchError::NoUrl;
-    ScratchError::NotAllowed { .. } => ScratchError::NotAllowed { role: text(), message: text() };
-    ScratchError::NotEmpty { .. } => ScratchError::NotEmpty { database: text(), count: 1, first: text() };
-    ScratchError::LeftBehind { .. } => ScratchError::LeftBehind { database: text(), count: 1, first: text() };
-    ScratchError::Same { .. } => ScratchError::Same { database: text() };
-    ScratchError::InUse { .. } => ScratchError::InUse { database: text() };
-    ScratchError::NoText { .. } => ScratchError::NoText { name: text(), problem: text() };
+    ScratchError::NotAllowed { .. } => ScratchError::NotAllowed { role: role(), message: "permission denied to create database".to_owned() };
+    ScratchError::NotEmpty { .. } => ScratchError::NotEmpty { database: database(), count: 1, first: "table users".to_owned() };
+    ScratchError::LeftBehind { .. } => ScratchError::LeftBehind { database: database(), count: 1, first: "table users".to_owned() };
+    ScratchError::Same { .. } => ScratchError::Same { database: database() };
+    ScratchError::InUse { .. } => ScratchError::InUse { database: database() };
+    ScratchError::NoText { .. } => ScratchError::NoText { name: name(), problem: "its text is not stored".to_owned() };
     ScratchError::Migrating { .. } => ScratchError::Migrating { source: Box::new(failure(Left::Nothing)) };
-    ScratchError::Shared { .. } => ScratchError::Shared { name: text() };
+    ScratchError::Shared { .. } => ScratchError::Shared { name: name() };
     ScratchError::Server { .. } => ScratchError::Server {
         doing: "creating",
-        database: text(),
+        database: database(),
         source: server_error(),
         advice: Advice::of(NextStep::set(Setting::Scratch, "give another one")),
     };
@@ -197,8 +241,9 @@ fn every_error_advises_the_library_in_rust_and_the_command_line_in_options() {
         ["::", "migrate!(", "history_schema", "history_table", "adopt_from", "`run`", "resolve(", "`Client`"];
     for error in every() {
         let advice = error.advice();
-        let [library, command] = [Words::Library, Words::CommandLine].map(|words| advice.text(words));
-        assert!(!library.is_empty() && !command.is_empty(), "{error}");
+        let [library, command, service] =
+            [Words::Library, Words::CommandLine, Words::Service].map(|words| advice.text(words));
+        assert!(!library.is_empty() && !command.is_empty() && !service.is_empty(), "{error}");
         assert!(!library.contains("--"), "{library}");
         let shown = explained(&error, Words::CommandLine).to_string();
         for word in rust {
@@ -208,6 +253,38 @@ fn every_error_advises_the_library_in_rust_and_the_command_line_in_options() {
         assert!(shown.ends_with(&format!("\nnext: {command}")), "{shown}");
         assert_eq!(shown.matches("next: ").count(), 1, "{shown}");
     }
+}
+
+/// The text of an error as the snapshots show it: for the library, and what the other readers are told where
+/// it differs.
+#[cfg(feature = "cli")]
+pub(crate) fn texts<E: Explain>(error: &E) -> String {
+    let readers = [Words::Library, Words::CommandLine, Words::Service];
+    let [library, command, service] = readers.map(|words| error.advice().text(words));
+    let line = |label, text: &str, other: &str| match text == other {
+        true => String::new(),
+        false => format!("{label}: {text}\n"),
+    };
+    let others = line("at the command line", &command, &library) + &line("in a service", &service, &command);
+    format!("{}\n{others}\n", explained(error, Words::Library))
+}
+
+/// Compares the texts of errors with a file of `tests`, or rewrites it.
+#[cfg(feature = "cli")]
+pub(crate) fn assert_snapshot(name: &str, found: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{found}", path.display());
+}
+
+#[test]
+#[cfg(all(feature = "cli", feature = "deadpool"))]
+fn every_error_has_its_text_in_the_snapshot() {
+    let text = |error: &Error| format!("# {}\n{}", error.kind().word(), texts(error));
+    assert_snapshot("errors.txt", &every().iter().map(text).collect::<String>());
 }
 
 #[test]

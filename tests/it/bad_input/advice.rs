@@ -190,3 +190,52 @@ async fn a_role_that_may_have_one_connection_is_named_at_once() {
     assert!(error.to_string().contains(&format!("next: ALTER ROLE {role} CONNECTION LIMIT 2")), "{error}");
     client.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await.unwrap();
 }
+
+/// Names in advice that other crates give.
+const OF_OTHERS: [&str; 2] = ["Client", "Config"];
+
+/// Fails if a name of Rust in a text is not public: `Migrator`'s method, a path, or an argument of `migrate!`.
+fn assert_names_are_public(api: &str, arguments: &str, text: &str) {
+    // A header of a script is code, and not of Rust.
+    for code in text.split('`').skip(1).step_by(2).filter(|code| !code.starts_with("--")) {
+        let words = code.split(|c: char| !c.is_ascii_alphanumeric() && !"_:!.".contains(c));
+        let names = words.map(|word| word.trim_matches(['.', ':'])).filter(|word| {
+            !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()) && !OF_OTHERS.contains(word)
+        });
+        // A string is a value, and no name.
+        let is_string = |name: &str| code.contains(&format!("\"{name}\""));
+        for name in names.filter(|name| !is_string(name)) {
+            let is_public = match name.strip_suffix('!') {
+                Some(name) => api.contains(&format!("::{name}!\n")),
+                None if code.contains("migrate!(") => arguments.contains(&format!("`{name}`")),
+                None if name.contains("::") => api.contains(name.trim_start_matches("migrate_postgres")),
+                None => ["(", "<"].iter().any(|end| api.contains(&format!("::{name}{end}"))),
+            };
+            assert!(is_public, "`{name}` is not public: {text}");
+        }
+    }
+}
+
+#[test]
+fn every_name_of_rust_in_advice_is_public() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let api = read("tests/snapshots/public-api/migrate-postgres.txt")
+        + &read("tests/snapshots/public-api/migrate-core.txt");
+    let arguments = read("migrate-macros/src/args.rs");
+    let errors = [
+        "migrate-core/tests/advice.txt",
+        "migrate-core/tests/refusals.txt",
+        "migrate-postgres/tests/errors.txt",
+    ];
+    let errors = errors.map(read).concat();
+    let for_library = errors.split("next: ").skip(1);
+    let end_of = |advice: &str| advice.find("\nat the command line: ").or(advice.find("\n\n"));
+    let for_library = for_library.map(|advice| advice[..end_of(advice).unwrap_or(advice.len())].to_owned());
+    let by_code = ADVICE.iter().flat_map(|advice| [true, false].map(|is_revert| advice.advice(is_revert)));
+    let texts: Vec<String> = for_library.chain(by_code.map(|advice| advice.text(Words::Library))).collect();
+    assert!(texts.len() > 150, "{}", texts.len());
+    for text in &texts {
+        assert_names_are_public(&api, &arguments, text);
+    }
+}

@@ -50,13 +50,14 @@ impl Args {
             (false, Some(0)) => Next::default(),
             _ => Next::default().or(context.invocation.command("up"), "applies pending migrations"),
         };
+        let findings = preflight.findings.iter().map(|finding| finding_json(finding, context.words()));
         Ok(Answer {
             exit: if stops { Exit::Stop } else { Exit::Done },
-            page: page(&preflight),
+            page: page(&preflight, context.words()),
             data: json!({
                 "verdict": preflight.verdict().word(),
                 "pending": preflight.pending,
-                "findings": preflight.findings.iter().map(finding_json).collect::<Vec<_>>(),
+                "findings": findings.collect::<Vec<_>>(),
             }),
             next,
         })
@@ -69,14 +70,14 @@ impl Args {
     }
 }
 
-fn page(preflight: &Preflight) -> Page {
+fn page(preflight: &Preflight, words: Words) -> Page {
     let mut table = Table::new(["check", "verdict", "found", "what to do"]);
     for finding in &preflight.findings {
         table.push([
             Piece::plain(finding.check.word()),
             Piece::new(finding.verdict.word(), tone(finding.verdict)),
             Piece::plain(one_line(&finding.found)),
-            Piece::plain(one_line(&finding.next.text(Words::CommandLine))),
+            Piece::plain(one_line(&finding.next.text(words))),
         ]);
     }
     Page::default().table(table).toned(summary(preflight), tone(preflight.verdict()))
@@ -110,11 +111,11 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn finding_json(finding: &PreflightFinding) -> Value {
+fn finding_json(finding: &PreflightFinding, words: Words) -> Value {
     json!({
         "check": finding.check.word(),
         "verdict": finding.verdict.word(),
         "found": finding.found,
-        "next": (!finding.next.is_empty()).then(|| finding.next.text(Words::CommandLine)),
+        "next": (!finding.next.is_empty()).then(|| finding.next.text(words)),
     })
 }

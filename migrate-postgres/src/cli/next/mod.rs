@@ -40,7 +40,7 @@ impl Next {
                 *statements = statements_of(context, version);
             }
         }
-        let advice = (!steps.is_empty()).then(|| steps.text(Words::CommandLine));
+        let advice = (!steps.is_empty()).then(|| steps.text(context.words()));
         // A service has no files to rename.
         let fits = |line: &CommandLine| context.folder.is_some() || !line.needs_folder;
         let commands = steps.commands();
@@ -131,49 +131,4 @@ pub(super) fn after_resolve(resolution: Resolution, invocation: &Invocation) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::cli::standalone::Program;
-    use clap::{CommandFactory as _, Parser as _};
-    use migrate_core::advice::{Again, Call, NextStep, Setting};
-
-    #[test]
-    fn every_setting_of_advice_is_an_option_of_the_program() {
-        let program = Program::command();
-        let own = program.get_arguments().filter_map(clap::Arg::get_long);
-        let of_commands = program.get_subcommands().flat_map(clap::Command::get_arguments);
-        let options: Vec<&str> = own.chain(of_commands.filter_map(clap::Arg::get_long)).collect();
-        for setting in Setting::ALL {
-            let option = setting.option();
-            assert!(options.iter().any(|long| format!("--{long}") == option), "{option}");
-        }
-    }
-
-    #[test]
-    fn every_command_of_advice_is_one_of_the_program() {
-        let mut steps = vec![
-            NextStep::call(Call::accept("0001_a", false), ""),
-            NextStep::call(Call::accept("0001_a", true), ""),
-            NextStep::call(Call::applied("0001_a"), ""),
-            NextStep::rename("0001_a", None, ""),
-            NextStep::rename("0001_a", Some("0002".to_owned()), ""),
-            NextStep::settle("0001", "0001_a", 1, Some(3)),
-            NextStep::Again(Again::ThisMigration),
-            NextStep::Again(Again::WhereItStopped),
-            NextStep::Again(Again::Revert),
-            NextStep::Again(Again::Verify),
-        ];
-        let calls =
-            [Call::Run, Call::Down, Call::Status, Call::History, Call::Verify, Call::Adopt, Call::DriftKept];
-        steps.extend(calls.map(|call| NextStep::call(call, "")));
-        steps.extend(Setting::ALL.map(|setting| NextStep::set(setting, "")));
-        let lines: Vec<_> = steps.iter().flat_map(NextStep::commands).collect();
-        assert!(lines.len() > 20);
-        for line in lines {
-            let reason = if line.takes_reason { &["--reason", "it is so"][..] } else { &[] };
-            let words = line.words.iter().map(String::as_str);
-            let parsed =
-                Program::try_parse_from(["migrate"].into_iter().chain(words).chain(reason.iter().copied()));
-            assert!(parsed.is_ok(), "{line:?}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,102 @@
+//! The text of every problem of a command.
+
+use crate::cli::connection::ConnectionProblem;
+use crate::cli::problem::Problem;
+use crate::cli::signals::Signal;
+use crate::cli::standalone::RenumberProblem;
+use crate::error::Error;
+use crate::error::tests::{assert_snapshot, each, texts};
+use migrate_core::engine::error::Failure;
+use migrate_core::plan::Action;
+use migrate_core::{FolderError, Version};
+use std::io::ErrorKind;
+
+fn name() -> String {
+    "0002_b".to_owned()
+}
+
+fn database() -> String {
+    "app".to_owned()
+}
+
+fn not_confirmed(asked: bool) -> Problem {
+    Problem::NotConfirmed {
+        database: database(),
+        server: "db.example.com".to_owned(),
+        names: vec![name(), "0001_a".to_owned()],
+        asked,
+    }
+}
+
+fn subscriptions() -> Problem {
+    Problem::Subscriptions { database: database(), names: vec!["orders".to_owned()] }
+}
+
+fn refuted() -> Problem {
+    let message = "verification is false: a row has no owner";
+    Problem::Refuted(Box::new(Failure::new(Version::numeric("0002"), name(), Action::Apply, message)))
+}
+
+each! { is_listed, examples, Problem:
+    Problem::Migrate(_) => Problem::Migrate(Error::NoSchema);
+    Problem::Refuted(_) => refuted();
+    Problem::Connection(_) => Problem::Connection(ConnectionProblem::Nothing);
+    Problem::Folder(_) => Problem::Folder(FolderError::NotFound { path: "db/migrations".into() });
+    Problem::File { .. } =>
+        Problem::File { what: "write", path: "report.html".into(), source: ErrorKind::PermissionDenied.into() };
+    Problem::Exists { .. } => Problem::Exists { path: "migrations/0002_b.sql".into() };
+    Problem::NewName { .. } => Problem::NewName { name: "--".to_owned() };
+    Problem::NewLayout { .. } => Problem::NewLayout { layout: "Rails".to_owned() };
+    Problem::NotDevelopment { .. } => Problem::NotDevelopment { database: database() };
+    Problem::NotConfirmed { .. } => not_confirmed(false), not_confirmed(true);
+    Problem::OtherDatabase { .. } =>
+        Problem::OtherDatabase { database: database(), confirmed: "app_dev".to_owned() };
+    Problem::Subscriptions { .. } => subscriptions();
+    Problem::Seed { .. } =>
+        Problem::Seed { place: " at seed.sql:3:1".to_owned(), message: "relation \"users\" does not exist".to_owned() };
+    Problem::NotKept => Problem::NotKept;
+    Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
+    Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
+    Problem::Interrupted(_) => Problem::Interrupted(Signal::Interrupt);
+}
+
+each! { is_connection, connections, ConnectionProblem:
+    ConnectionProblem::Url { .. } => ConnectionProblem::Url {
+        origin: "DATABASE_URL",
+        problem: "expected postgres://user@host:port/database".to_owned(),
+    };
+    ConnectionProblem::NoService { .. } => ConnectionProblem::NoService {
+        service: "staging".to_owned(),
+        files: "/home/app/.pg_service.conf".to_owned(),
+    };
+    ConnectionProblem::File { .. } => ConnectionProblem::File {
+        path: "/home/app/.pg_service.conf".into(),
+        source: ErrorKind::PermissionDenied.into(),
+    };
+    ConnectionProblem::Setting { .. } => ConnectionProblem::Setting {
+        origin: "PGPORT".to_owned(),
+        why: "its value is not a port number".to_owned(),
+        next: "correct it",
+    };
+    ConnectionProblem::Nothing => ConnectionProblem::Nothing;
+}
+
+each! { is_renumber, renumbers, RenumberProblem:
+    RenumberProblem::Unknown { .. } =>
+        RenumberProblem::Unknown { folder: "migrations".into(), migration: "0009".to_owned() };
+    RenumberProblem::Several { .. } =>
+        RenumberProblem::Several { version: "0002".to_owned(), names: vec![name(), "0002_c".to_owned()] };
+    RenumberProblem::Taken { .. } => RenumberProblem::Taken { version: "0002".to_owned(), name: name() };
+    RenumberProblem::NoVersion { .. } => RenumberProblem::NoVersion { version: "two".to_owned() };
+    RenumberProblem::Applied { .. } => RenumberProblem::Applied { name: name() };
+}
+
+#[test]
+fn every_problem_has_its_text_in_the_snapshot() {
+    let connections = connections().into_iter().inspect(|problem| assert!(is_connection(problem)));
+    let renumbers = renumbers().into_iter().inspect(|problem| assert!(is_renumber(problem)));
+    let all = examples().into_iter().inspect(|problem| assert!(is_listed(problem)));
+    let all = all.chain(connections.map(Problem::Connection)).chain(renumbers.map(Problem::Renumber));
+    let text = |problem: Problem| format!("# {}\n{}", problem.kind(), texts(&problem));
+    assert_snapshot("problems.txt", &all.map(text).collect::<String>());
+}
