@@ -4,12 +4,12 @@ use super::column;
 use super::model::Model;
 use super::rule::{Risk, Rule, family};
 use super::script::{Found, Statement, locks_in_use};
+use crate::sql::facts::SizeBucket;
 use crate::sql::statement::{
-    AlterActionKind as Action, AlterRelation, ColumnChange, Constraint, ConstraintKind, ObjectKind,
+    AlterActionKind as Action, AlterRelation, ColumnChange, Constraint, ConstraintKind, LexedStatement, ObjectKind,
     QualifiedName, Span, StatementKind as Kind,
 };
-use crate::sql::{RelationLock, TableScan};
-use std::borrow::Cow;
+use crate::sql::{Condition, RelationLock, TableScan};
 
 family! {
     Blocking, default;
@@ -135,21 +135,25 @@ family! {
         silent: "The table is new, or another rule reports the statement.";
 }
 
-/// A part of a statement, rewritten as a separate statement, and the rule for its cost.
-pub(super) struct Part<'a> {
+/// A part of a statement, and the rule for its cost.
+pub(super) struct Part {
     pub(super) rule: &'static Rule,
-    pub(super) statement: Cow<'a, str>,
+    /// The part as a separate statement, unless it is the whole statement.
+    pub(super) statement: Option<String>,
     pub(super) span: Span,
     pub(super) subject: String,
 }
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     for part in parts(statement) {
-        let locks = locks_in_use(&part.statement, statement.model);
+        let locks = match &part.statement {
+            Some(text) => locks_in_use(&LexedStatement::new(text).parse(), statement.model),
+            None => statement.locks.clone(),
+        };
         match locks {
             Some(locks) => {
                 found.extend(other_ends(&part, &locks, statement.model));
-                found.extend(judged(&part, &locks));
+                found.extend(judged(&part, &locks, statement.model));
             }
             None if is_about_everything(&statement.parsed.kind) => {
                 found.push(Found::new(
@@ -170,17 +174,19 @@ fn is_about_everything(kind: &Kind<'_>) -> bool {
     matches!(kind, Kind::Reindex(_) | Kind::Vacuum(_) | Kind::Cluster(_))
 }
 
-fn judged(part: &Part<'_>, locks: &[RelationLock]) -> Option<Found> {
+fn judged(part: &Part, locks: &[RelationLock], model: &Model) -> Option<Found> {
     let heavy: Vec<&RelationLock> = locks.iter().filter(|lock| lock.is_heavy()).collect();
     if !heavy.is_empty() {
-        let message = heavy.iter().copied().map(waits).collect::<Vec<_>>().join("; ");
-        return Some(Found::new(rule_of(part.rule, &heavy), part.span, part.subject.clone(), message));
+        let message = heavy.iter().map(|lock| waits(lock, model.size(lock))).collect::<Vec<_>>().join("; ");
+        let found = Found::new(rule_of(part.rule, &heavy), part.span, part.subject.clone(), message);
+        let is_small = heavy.iter().all(|lock| model.size(lock).is_some_and(SizeBucket::is_small));
+        return Some(if is_small { found.at_risk(Risk::Careful) } else { found });
     }
     let depends = |lock: &&RelationLock| {
         lock.mode.blocks_writes() && lock.otherwise.is_some_and(|scan| scan >= TableScan::Scan)
     };
     if let Some(lock) = locks.iter().find(depends) {
-        let message = waits(lock);
+        let message = waits(lock, model.size(lock));
         return Some(Found::new(part.rule, part.span, part.subject.clone(), message).at_risk(Risk::Careful));
     }
     let is_short = part.rule.risk == Risk::Careful
@@ -190,7 +196,7 @@ fn judged(part: &Part<'_>, locks: &[RelationLock]) -> Option<Found> {
 }
 
 /// Finds the tables that a type change locks because of foreign keys.
-fn other_ends(part: &Part<'_>, locks: &[RelationLock], model: &Model) -> Option<Found> {
+fn other_ends(part: &Part, locks: &[RelationLock], model: &Model) -> Option<Found> {
     if part.rule != &TYPE_REWRITES {
         return None;
     }
@@ -211,17 +217,18 @@ fn rule_of(rule: &'static Rule, heavy: &[&RelationLock]) -> &'static Rule {
     match heavy.iter().map(|lock| lock.scan).max() {
         Some(TableScan::Build) => &TYPE_REBUILDS_INDEX,
         Some(TableScan::Scan) => &TYPE_RESCANS_CHECKS,
-        _ if heavy.iter().any(|lock| lock.note.as_ref().is_some_and(|note| note.contains("time zone"))) => {
-            &TYPE_TIMEZONE
-        }
+        _ if heavy.iter().any(|lock| lock.condition == Some(Condition::TimeZone)) => &TYPE_TIMEZONE,
         _ => rule,
     }
 }
 
 /// Describes the effect of a lock: `nobody can write users while an index is built`.
-fn waits(lock: &RelationLock) -> String {
+fn waits(lock: &RelationLock, size: Option<SizeBucket>) -> String {
     let use_of = if lock.mode.blocks_reads() { "read or write" } else { "write" };
-    let relation = &lock.relation;
+    let relation = match size {
+        Some(size) => format!("{} ({size})", lock.relation),
+        None => lock.relation.clone(),
+    };
     let note = lock.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
     let work = match lock.scan {
         TableScan::Scan => " while all of it is read",
@@ -248,9 +255,9 @@ pub(super) fn short_lock(statement: &Statement<'_>) -> Option<Found> {
     Some(short(&SHORT_LOCK, statement.span(), &first.relation, &strong))
 }
 
-fn parts<'a>(statement: &Statement<'a>) -> Vec<Part<'a>> {
+fn parts(statement: &Statement<'_>) -> Vec<Part> {
     let whole = |rule, subject: String| {
-        vec![Part { rule, statement: Cow::Borrowed(statement.text), span: statement.span(), subject }]
+        vec![Part { rule, statement: None, span: statement.span(), subject }]
     };
     match &statement.parsed.kind {
         Kind::CreateIndex(index) if index.concurrently.is_none() => {
@@ -285,7 +292,7 @@ fn parts<'a>(statement: &Statement<'a>) -> Vec<Part<'a>> {
 }
 
 /// Splits an `ALTER TABLE` into a statement for each of its actions.
-fn altered<'a>(statement: &Statement<'a>, alter: &AlterRelation<'a>) -> Vec<Part<'a>> {
+fn altered(statement: &Statement<'_>, alter: &AlterRelation<'_>) -> Vec<Part> {
     let Some(first) = alter.actions.first() else { return Vec::new() };
     let prefix = &statement.text[..first.span.start];
     let table = alter.relation.name.written();
@@ -300,7 +307,8 @@ fn altered<'a>(statement: &Statement<'a>, alter: &AlterRelation<'a>) -> Vec<Part
             Action::AlterColumn { column: Some(column), .. } => format!("{table}.{column}"),
             _ => table.clone(),
         };
-        let own = Cow::Owned(format!("{prefix}{}", action.span.text(statement.text)));
+        let is_alone = alter.actions.len() == 1;
+        let own = (!is_alone).then(|| format!("{prefix}{}", action.span.text(statement.text)));
         parts.push(Part { rule, statement: own, span: action.span, subject });
     }
     parts

@@ -3,7 +3,6 @@
 use super::blocking::{Part, of_constraint};
 use super::rule::{Rule, family};
 use crate::sql::statement::{ColumnDefinition, DefaultClause, Span};
-use std::borrow::Cow;
 
 family! {
     Blocking, default;
@@ -74,18 +73,18 @@ fn is_one_value(default: &DefaultClause<'_>) -> bool {
 }
 
 /// Splits a column definition into its clauses, each as a statement that adds a column with only that clause.
-pub(super) fn parts<'a>(
-    text: &'a str,
-    prefix: &'a str,
+pub(super) fn parts(
+    text: &str,
+    prefix: &str,
     table: &str,
-    column: &ColumnDefinition<'a>,
+    column: &ColumnDefinition<'_>,
     if_not_exists: bool,
-) -> Vec<Part<'a>> {
+) -> Vec<Part> {
     let there = if if_not_exists { "IF NOT EXISTS " } else { "" };
     let name = column.name;
     let part = |rule: &'static Rule, of_type: &str, clause: &str, span: Span| Part {
         rule,
-        statement: Cow::Owned(format!("{prefix}ADD COLUMN {there}{name} {of_type} {clause}")),
+        statement: Some(format!("{prefix}ADD COLUMN {there}{name} {of_type} {clause}")),
         span,
         subject: format!("{table}.{name}"),
     };

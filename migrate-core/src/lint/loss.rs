@@ -7,7 +7,7 @@ use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, ColumnChange, DropObjects, LexedStatement, Name, ObjectKind,
     QualifiedName, Span, StatementKind as Kind,
 };
-use crate::sql::{Loss, LossKind, losses};
+use crate::sql::{Loss, LossKind, losses_of};
 
 family! {
     DataLoss, default;
@@ -90,7 +90,7 @@ family! {
 }
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
-    let lost = losses(statement.text, &statement.model.facts);
+    let lost = losses_of(statement.parsed, &statement.model.facts);
     cascade(statement, &lost, found);
     match &statement.parsed.kind {
         Kind::Drop(drop) => objects(statement, drop, found),

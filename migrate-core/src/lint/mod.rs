@@ -42,6 +42,7 @@ mod blocking;
 mod column;
 mod compatibility;
 mod design;
+mod dynamic;
 mod error;
 mod finding;
 mod loss;

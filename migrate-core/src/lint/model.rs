@@ -1,20 +1,21 @@
 //! The model: the known state of the schema before a statement.
 
 use super::LintOptions;
+use super::dynamic::{self, Code};
 use crate::set::script::Script;
-use crate::sql::facts::{Facts, ObjectName, Relation};
+use crate::sql::facts::{Facts, ObjectName, Relation, SizeBucket};
 use crate::sql::statement::{
-    Fragment, LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind,
+    LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind,
 };
-use crate::sql::{TokenKind, tokens};
-use std::collections::BTreeSet;
+use crate::sql::{RelationLock, Token, TokenKind, tokens};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The effects of the statements so far.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) facts: Facts,
-    /// New objects that are not relations, by kind and folded name.
-    made: BTreeSet<(String, String)>,
+    /// The code of functions and procedures, by their names without a schema.
+    code: BTreeMap<String, Code>,
 }
 
 impl Model {
@@ -23,7 +24,7 @@ impl Model {
         facts.search_path = vec!["public".to_owned()];
         facts.server_version = options.server_version_or_facts();
         facts.is_utc = options.is_utc;
-        Model { facts, made: BTreeSet::new() }
+        Model { facts, code: BTreeMap::new() }
     }
 
     /// The state of the target database, as far as the options have facts about it.
@@ -32,14 +33,14 @@ impl Model {
         let mut facts = Facts::clone(facts);
         facts.server_version = options.server_version_or_facts();
         facts.is_utc = options.is_utc.or(facts.is_utc);
-        let mut model = Model { facts, made: BTreeSet::new() };
+        let mut model = Model { facts, code: BTreeMap::new() };
         model.settle();
         model
     }
 
     /// Marks all objects created so far as in use.
     pub(super) fn settle(&mut self) {
-        self.made.clear();
+        self.facts.made.clear();
         for (name, relation) in &mut self.facts.relations {
             relation.origin = Some(name.clone());
             relation.columns.iter_mut().flatten().for_each(|column| column.is_new = false);
@@ -49,37 +50,54 @@ impl Model {
     /// Applies the statements of a script.
     pub(super) fn follow(&mut self, script: &Script) {
         for statement in script.statements().iter() {
-            let text = statement.text(script.text());
-            self.apply(text, &LexedStatement::new(text).parse());
+            self.apply(&LexedStatement::new(statement.text(script.text())).parse());
         }
     }
 
     /// Applies a statement.
-    pub(super) fn apply(&mut self, text: &str, parsed: &ParsedStatement<'_>) {
-        self.facts.apply(text);
-        if let (Some(kind), Some(name), true) = (parsed.object_kind(), parsed.target(), creates_new(parsed)) {
-            self.made.insert((kind.as_sql(), name.folded()));
+    pub(super) fn apply(&mut self, parsed: &ParsedStatement<'_>) {
+        self.facts.apply_parsed(parsed);
+        if let StatementKind::CreateRoutine(create) = &parsed.kind {
+            let body = create.body.as_ref().and_then(|body| Code::of(create.language.as_deref(), body));
+            self.code.extend(body.map(|code| (create.name.name().folded().into_owned(), code)));
         }
-        if let StatementKind::Do(Some(code)) = &parsed.kind {
-            self.forget(*code);
-        }
+        self.forget(parsed);
     }
 
     /// Forgets the facts that code may have changed: the columns and constraints of the relations that it
-    /// names.
-    fn forget(&mut self, code: Fragment<'_>) {
+    /// names, or of all if the names are known only when it runs. Adds the relations that it may have created.
+    fn forget(&mut self, parsed: &ParsedStatement<'_>) {
+        let code: Vec<String> = dynamic::code(parsed, self).into_iter().map(str::to_owned).collect();
+        if code.is_empty() {
+            return;
+        }
+        let inner = dynamic::statements(parsed, self);
+        let before: BTreeSet<ObjectName> = self.facts.relations.keys().cloned().collect();
+        for statement in &inner {
+            let lexed = LexedStatement::new(&statement.text);
+            let parsed = lexed.parse();
+            if matches!(parsed.kind, StatementKind::CreateTable(_) | StatementKind::CreateIndex(_)) {
+                self.facts.apply_parsed(&parsed);
+            }
+        }
+        self.facts.is_complete = false;
         // Includes the names in string constants.
-        let written = code.text().replace(['$', '\''], " ");
-        let words: BTreeSet<String> = tokens(&written)
-            .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier))
-            .map(|token| token.text(&written).trim_matches('"').to_ascii_lowercase())
-            .collect();
+        let words: BTreeSet<String> = code.iter().flat_map(|code| names(code)).collect();
+        let all = inner.iter().any(dynamic::may_change_any);
         for (name, relation) in &mut self.facts.relations {
-            if words.contains(&name.name.to_ascii_lowercase()) {
+            if !before.contains(name) {
+                relation.origin = Some(name.clone());
+            }
+            if all || words.contains(&name.name.to_ascii_lowercase()) {
                 relation.columns = None;
                 relation.constraints.clear();
             }
         }
+    }
+
+    /// The code of a function or a procedure that the set created.
+    pub(super) fn code(&self, name: &QualifiedName<'_>) -> Option<&Code> {
+        self.code.get(&*name.name().folded())
     }
 
     pub(super) fn object(&self, name: &QualifiedName<'_>) -> ObjectName {
@@ -91,6 +109,19 @@ impl Model {
         self.facts.relations.get(&self.object(name))
     }
 
+    /// The size of a locked relation, or of the table of a locked index, if known.
+    pub(super) fn size(&self, lock: &RelationLock) -> Option<SizeBucket> {
+        let origin = lock.origin.as_ref()?;
+        let relations = &self.facts.relations;
+        let relation = relations.values().find(|relation| relation.origin.as_ref() == Some(origin))?;
+        relation.size.or_else(|| relations.get(relation.table.as_ref()?)?.size)
+    }
+
+    /// The size of a table, if known.
+    pub(super) fn size_of(&self, table: &QualifiedName<'_>) -> Option<SizeBucket> {
+        self.relation(table)?.size
+    }
+
     /// True if a relation is new: created by this script or this run, and not in use yet.
     pub(super) fn is_new(&self, name: &QualifiedName<'_>) -> bool {
         self.relation(name).is_some_and(|relation| relation.origin.is_none())
@@ -98,13 +129,14 @@ impl Model {
 
     /// True if an object is new: created by this script or this run, and not in use yet.
     pub(super) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
-        self.made.contains(&(kind.as_sql(), name.folded())) || kind.is_relation() && self.is_new(name)
+        self.facts.is_made(kind, name)
     }
 }
 
-/// True if a statement creates an object that did not exist before.
-fn creates_new(parsed: &ParsedStatement<'_>) -> bool {
-    let words = parsed.all.tokens().iter().take(7).map(|token| parsed.all.written(*token));
-    let may_exist = words.skip(1).any(|word| ["OR", "EXISTS"].iter().any(|of| word.eq_ignore_ascii_case(of)));
-    parsed.verb().eq_ignore_ascii_case("CREATE") && !may_exist
+/// The words and quoted names of code, in lower case, including those in its string constants.
+fn names(code: &str) -> Vec<String> {
+    let written = code.replace(['$', '\''], " ");
+    let is_name = |token: &Token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier);
+    let name = |token: Token| token.text(&written).trim_matches('"').to_ascii_lowercase();
+    tokens(&written).filter(is_name).map(name).collect()
 }

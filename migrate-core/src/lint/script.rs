@@ -6,13 +6,13 @@ use super::model::Model;
 use super::own::JudgedStatement;
 use super::rule::{Risk, Rule};
 use super::transactions::Transaction;
-use super::{LintOptions, blocking, compatibility, design, loss, own, transactions};
+use super::{LintOptions, blocking, compatibility, design, dynamic, loss, own, transactions};
 use crate::set::Role;
 use crate::set::options::Phase;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::statement::{LexedStatement, ParsedStatement, Span};
-use crate::sql::{Locks, RelationLock, locks_with};
+use crate::sql::{Locks, RelationLock, locks_of};
 use std::borrow::Cow;
 
 /// A statement as the rules see it.
@@ -52,6 +52,11 @@ impl Found {
         Found { rule, risk: rule.risk, span, subject: Some(subject.into()), message }
     }
 
+    /// Moves it to the code that runs the statement.
+    fn inside(self, span: Span) -> Found {
+        Found { span, message: format!("inside of the code, {}", self.message), ..self }
+    }
+
     /// Changes the risk.
     pub(super) fn at_risk(self, risk: Risk) -> Found {
         Found { risk, ..self }
@@ -59,8 +64,8 @@ impl Found {
 }
 
 /// Returns the locks that a statement takes on relations in use; `None` if they are unknown.
-pub(super) fn locks_in_use(statement: &str, model: &Model) -> Option<Vec<RelationLock>> {
-    match locks_with(statement, &model.facts) {
+pub(super) fn locks_in_use(statement: &ParsedStatement<'_>, model: &Model) -> Option<Vec<RelationLock>> {
+    match locks_of(statement, &model.facts) {
         Locks::Known(locks) => Some(locks.into_iter().filter(|lock| !lock.is_new).collect()),
         Locks::Unknown => None,
     }
@@ -113,29 +118,8 @@ pub(super) fn judge(
             let text = boundary.text(script.text());
             let lexed = LexedStatement::new(text);
             let parsed = lexed.parse();
-            let found = {
-                let statement = Statement {
-                    text,
-                    parsed: &parsed,
-                    model,
-                    locks: locks_in_use(text, model),
-                    phase: script.options().phase,
-                };
-                let mut found = by_itself(&statement);
-                transactions::find(&statement, boundary.line(), &mut transaction, &mut found);
-                if found.is_empty() {
-                    found.extend(blocking::short_lock(&statement));
-                }
-                let judged = JudgedStatement {
-                    statement: &statement,
-                    script,
-                    version: place.version,
-                    role: place.role,
-                };
-                own::find(&options.rules, &judged, &mut found);
-                found.retain(|found| !found.rule.is_opt_in || options.opt_in.has(found.rule.id));
-                found
-            };
+            let judging = Judging { place, phase: script.options().phase, line: boundary.line(), options };
+            let found = judging.statement(&parsed, text, model, &mut transaction, DEEPEST);
             let at = |found: Found| place.finding(Some(index + 1), start, found);
             if place.role == Role::Up {
                 keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| {
@@ -143,13 +127,71 @@ pub(super) fn judge(
                 }));
             }
             findings.extend(found.into_iter().map(at));
-            model.apply(text, &parsed);
+            model.apply(&parsed);
         }
     }
     findings.extend(transactions::mixed(script, script.options()).into_iter().map(|(statement, found)| {
         place.finding(Some(statement + 1), statements.at(statement).range().start, found)
     }));
     findings
+}
+
+/// Code that calls code is followed this far.
+const DEEPEST: usize = 3;
+
+/// What the judgement of a statement needs beside the statement.
+struct Judging<'a> {
+    place: &'a Place<'a>,
+    phase: Option<Phase>,
+    line: u32,
+    options: &'a LintOptions,
+}
+
+impl Judging<'_> {
+    fn statement(
+        &self,
+        parsed: &ParsedStatement<'_>,
+        text: &str,
+        model: &Model,
+        transaction: &mut Transaction,
+        depth: usize,
+    ) -> Vec<Found> {
+        let statement = Statement { text, parsed, model, locks: locks_in_use(parsed, model), phase: self.phase };
+        let mut found = by_itself(&statement);
+        transactions::find(&statement, self.line, transaction, &mut found);
+        if found.is_empty() {
+            found.extend(blocking::short_lock(&statement));
+        }
+        let Place { script, version, role } = self.place;
+        let judged = JudgedStatement { statement: &statement, script, version, role: *role };
+        own::find(&self.options.rules, &judged, &mut found);
+        found.retain(|found| !found.rule.is_opt_in || self.options.opt_in.has(found.rule.id));
+        self.code(parsed, model, transaction, depth, &mut found);
+        found
+    }
+
+    /// Judges the statements that a statement runs as code, each after the ones before it.
+    fn code(
+        &self,
+        parsed: &ParsedStatement<'_>,
+        model: &Model,
+        transaction: &mut Transaction,
+        depth: usize,
+        found: &mut Vec<Found>,
+    ) {
+        let inner = dynamic::statements(parsed, model);
+        if inner.is_empty() || depth == 0 {
+            return;
+        }
+        let mut model = model.clone();
+        for statement in inner {
+            let lexed = LexedStatement::new(&statement.text);
+            let parsed = lexed.parse();
+            let inside = self.statement(&parsed, &statement.text, &model, transaction, depth - 1);
+            found.extend(inside.into_iter().map(|of| of.inside(statement.span)));
+            model.apply(&parsed);
+        }
+    }
 }
 
 /// Returns the findings for a statement alone, regardless of the statements around it.

@@ -9,7 +9,8 @@ use crate::sql::statement::{
     AlterActionKind as Action, Fragment, InsertSource, LexedStatement, ObjectKind, QualifiedName,
     SettingTarget, StatementKind as Kind, TransactionControl, TypeChange,
 };
-use crate::sql::{LockMode, TableScan, TokenKind, TransactionMode};
+use crate::sql::facts::SizeBucket;
+use crate::sql::{Held, HeldLocks, LockMode, RelationLock, TableScan, TokenKind, TransactionMode};
 use std::time::Duration;
 
 family! {
@@ -95,8 +96,8 @@ family! {
 pub(super) struct Transaction {
     /// True for a single statement outside of a transaction block.
     is_bare: bool,
-    /// The tables whose lock blocks reads or writes, with the mode and the line of the locking statement.
-    locked: Vec<(String, LockMode, u32)>,
+    /// The locks that block reads or writes.
+    locks: HeldLocks<String>,
     /// Constraints that were added NOT VALID, with their tables.
     unchecked: Vec<(String, String)>,
     /// The added enum values, as written.
@@ -107,18 +108,16 @@ pub(super) struct Transaction {
 
 impl Transaction {
     pub(super) fn new(is_bare: bool) -> Transaction {
-        Transaction { is_bare, locked: Vec::new(), unchecked: Vec::new(), values: Vec::new(), named: false }
+        let locks = HeldLocks::new(!is_bare);
+        Transaction { is_bare, locks, unchecked: Vec::new(), values: Vec::new(), named: false }
     }
 
     fn take(&mut self, statement: &Statement<'_>, line: u32) {
         if self.is_bare {
             return;
         }
-        for lock in statement.locks().iter().filter(|lock| lock.mode.blocks_writes()) {
-            if !self.locked.iter().any(|(relation, mode, _)| *relation == lock.relation && *mode >= lock.mode)
-            {
-                self.locked.push((lock.relation.clone(), lock.mode, line));
-            }
+        for lock in statement.locks() {
+            self.locks.hold(lock.relation.clone(), lock.mode, line, |one, other| one == other);
         }
         match &statement.parsed.kind {
             Kind::AlterRelation(alter) => {
@@ -244,9 +243,12 @@ fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
         _ => return,
     };
     if is_alone && crate::sql::is_always_true(condition) && !statement.model.is_new(table) {
+        let size = statement.model.size_of(table);
         let table = table.written();
-        let message = format!("all rows of {table} stay locked until commit");
-        found.push(Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message));
+        let shown = size.map(|size| format!(" ({size})")).unwrap_or_default();
+        let message = format!("all rows of {table}{shown} stay locked until commit");
+        let rows = Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message);
+        found.push(if size.is_some_and(SizeBucket::is_small) { rows.at_risk(Risk::Careful) } else { rows });
     }
 }
 
@@ -279,7 +281,9 @@ fn validated(statement: &Statement<'_>, transaction: &Transaction, found: &mut V
             let shown = format!("{}.{name}", alter.relation.name);
             let message =
                 format!("the lock of the statement that added {shown} is held while every row is checked");
-            found.push(Found::new(&VALIDATE_IN_SAME_TRANSACTION, action.span, shown, message));
+            let is_small = statement.model.size_of(&alter.relation.name).is_some_and(SizeBucket::is_small);
+            let of = Found::new(&VALIDATE_IN_SAME_TRANSACTION, action.span, shown, message);
+            found.push(if is_small { of.at_risk(Risk::Careful) } else { of });
         }
     }
 }
@@ -290,8 +294,9 @@ fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Fo
         return;
     }
     let Some((work, risk)) = work(statement) else { return };
-    let strongest = transaction.locked.iter().max_by_key(|(_, mode, _)| *mode);
-    let Some((relation, mode, line)) = strongest else { return };
+    let Some(Held { relation, mode, line, .. }) = transaction.locks.iter().max_by_key(|held| held.mode) else {
+        return;
+    };
     let use_of = if mode.blocks_reads() { "read or write" } else { "write" };
     let message = format!(
         "the lock on {relation} of the statement in line {line} is held until {work}: nobody can {use_of} it"
@@ -301,8 +306,9 @@ fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Fo
 
 /// Returns the work of a statement that may take long, and its risk.
 fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
+    let is_small = |lock: &RelationLock| statement.model.size(lock).is_some_and(SizeBucket::is_small);
     let of_rows = |condition: Option<Fragment<'_>>| {
-        let all = crate::sql::is_always_true(condition);
+        let all = crate::sql::is_always_true(condition) && !statement.locks().iter().all(is_small);
         Some(("its rows are written", if all { Risk::Dangerous } else { Risk::Careful }))
     };
     match &statement.parsed.kind {
@@ -316,14 +322,15 @@ fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
             _ => None,
         },
         _ => {
-            let scan = statement.locks().iter().map(|lock| lock.scan).max()?;
+            let heaviest = statement.locks().iter().max_by_key(|lock| (lock.scan, !is_small(lock)))?;
+            let scan = heaviest.scan;
             let work = match scan {
                 TableScan::Scan => "the table is read",
                 TableScan::Build => "the index is built",
                 TableScan::Rewrite => "the table is rewritten",
                 _ => return None,
             };
-            Some((work, Risk::Dangerous))
+            Some((work, if is_small(heaviest) { Risk::Careful } else { Risk::Dangerous }))
         }
     }
 }
@@ -333,13 +340,14 @@ fn several(statement: &Statement<'_>, transaction: &mut Transaction, found: &mut
         return;
     }
     let is_strong = |mode: LockMode| mode == LockMode::AccessExclusive;
-    let Some((first, _, line)) = transaction.locked.iter().find(|(_, mode, _)| is_strong(*mode)) else {
+    let Some(Held { relation: first, line, .. }) = transaction.locks.iter().find(|held| is_strong(held.mode))
+    else {
         return;
     };
     let second = statement.locks().iter().find(|lock| {
         is_strong(lock.mode)
             && lock.is_named
-            && !transaction.locked.iter().any(|(of, ..)| *of == lock.relation)
+            && !transaction.locks.iter().any(|held| held.relation == lock.relation)
     });
     if let Some(second) = second {
         transaction.named = true;

@@ -43,7 +43,10 @@ pub(crate) use self::lexer::counted;
 pub use self::lexer::{Tokens, tokens};
 pub use self::locks::facts;
 pub(crate) use self::locks::is_always_true;
-pub use self::locks::{LockMode, Locks, Loss, LossKind, RelationLock, TableScan, locks, locks_with, losses};
+pub use self::locks::{
+    Condition, Held, HeldLocks, LockMode, Locks, Loss, LossKind, RelationLock, TableScan, locks, locks_of,
+    locks_with, losses, losses_of,
+};
 pub use self::position::{LineColumn, char_to_byte, line_column};
 pub(crate) use self::redact::redact_in_ascii;
 pub use self::redact::{redact, redact_detail, secrets};

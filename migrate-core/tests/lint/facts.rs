@@ -125,3 +125,29 @@ fn later_migrations_are_followed_on_top_of_the_facts() {
     let judgement = judged(&set(&texts), &options);
     assert!(judgement.at_least(Risk::Dangerous).next().is_none(), "{:?}", judgement.findings);
 }
+
+#[test]
+fn work_on_a_small_table_is_a_short_lock() {
+    let risk = |rows: Option<u64>, bytes, statement: &str| {
+        let mut known = facts("CREATE TABLE t (id int, a int)");
+        known.relations.get_mut(&ObjectName::new("public", "t")).unwrap().size = Some(SizeBucket::of(rows, bytes));
+        let findings = findings(&[statement], &LintOptions::new().facts(known));
+        findings.into_iter().max_by_key(|finding| finding.risk).unwrap()
+    };
+    let small = risk(Some(2_345), 180_000, "CREATE INDEX i ON t (a)");
+    assert_eq!(
+        small.to_string(),
+        "1.sql:1:1: careful: nobody can write t (fewer than 10 thousand rows) while an index is built [index-not-concurrent]"
+    );
+    for statement in ["ALTER TABLE t ALTER a SET NOT NULL", "ALTER TABLE t ADD CHECK (a > 0)", "UPDATE t SET a = 1"] {
+        let at_most = |rows, bytes| {
+            let found = risk(rows, bytes, statement);
+            if found.rule.id == "overwrite-values" { Risk::Careful } else { found.risk }
+        };
+        assert_eq!(at_most(Some(9_999), 180_000), Risk::Careful, "{statement}");
+    }
+    // The number of rows is old, or unknown.
+    for (rows, bytes) in [(Some(10_000), 1_000_000), (Some(100), 900_000_000), (None, 1)] {
+        assert_eq!(risk(rows, bytes, "CREATE INDEX i ON t (a)").risk, Risk::Dangerous, "{rows:?} {bytes}");
+    }
+}

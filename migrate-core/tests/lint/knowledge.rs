@@ -118,3 +118,83 @@ fn in_one_transaction_a_lock_lasts_to_the_commit() {
     let alone = format!("-- migrate: transaction=none\n{script}");
     assert!(!ids(&[TABLE, &alone]).contains(&"slow-after-lock"));
 }
+
+#[test]
+fn what_code_does_is_judged_as_if_it_were_written_out() {
+    let rules = |statement: &str| ids(&[TABLE, statement]);
+    for (code, rule) in [
+        ("DO $$ BEGIN ALTER TABLE users ALTER age TYPE bigint; END $$", "type-rewrites"),
+        ("DO 'BEGIN DROP TABLE users; END'", "drop-table"),
+        ("DO $$ BEGIN IF true THEN EXECUTE 'CREATE INDEX i ON users (age)'; END IF; END $$", "index-not-concurrent"),
+        ("DO $$ BEGIN EXECUTE format('ALTER TABLE %I DROP COLUMN age', t); END $$", "drop-column"),
+        ("DO $$ BEGIN ALTER TABLE users ADD z int; UPDATE users SET z = 1; END $$", "slow-after-lock"),
+        (
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN TRUNCATE users; END $$; SELECT f()",
+            "truncate",
+        ),
+        ("CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM users'; CALL p()", "delete-all-rows"),
+    ] {
+        assert!(rules(code).contains(&rule), "{code}: {:?}", rules(code));
+    }
+    // A function that nobody calls does nothing, and code may drop what it made.
+    for harmless in [
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN TRUNCATE users; END $$",
+        "DO $$ BEGIN CREATE TABLE scratch (id int); DROP TABLE scratch; END $$",
+        "DO LANGUAGE plpython3u $$ DROP TABLE users; $$",
+        "DO $$ BEGIN UPDATE users SET age = 1 WHERE id = 1; END $$",
+    ] {
+        let findings = crate::support::found(&[TABLE, harmless]);
+        assert!(findings.iter().all(|finding| finding.risk <= Risk::Careful), "{harmless}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_statement_inside_of_code_is_found_where_it_stands() {
+    let text = "DO $$\nBEGIN\n  DROP TABLE users;\nEND $$";
+    let found = crate::support::found(&[TABLE, text]);
+    let drop = found.iter().find(|finding| finding.rule.id == "drop-table").unwrap();
+    assert_eq!(
+        drop.to_string(),
+        "2.sql:3:3: very-risky: inside of the code, the table users and its rows are deleted [drop-table]"
+    );
+    assert_eq!(&text[drop.span.clone()], "DROP TABLE users");
+}
+
+#[test]
+fn code_with_names_that_only_the_run_knows_may_have_changed_any_table() {
+    let check = "ALTER TABLE users ADD CONSTRAINT age_set CHECK (age IS NOT NULL)";
+    let set_it = "ALTER TABLE users ALTER age SET NOT NULL";
+    let code = |execute: &str| format!("DO $$ BEGIN {execute}; END $$");
+    for open in [
+        "EXECUTE format('ALTER TABLE %I DROP CONSTRAINT age_set', t)",
+        "EXECUTE statement",
+        "EXECUTE 'ALTER TABLE ' || t || ' DROP CONSTRAINT age_set'",
+    ] {
+        assert!(ids(&[TABLE, check, &code(open), set_it]).contains(&"not-null-scans"), "{open}");
+    }
+    let grant = code("EXECUTE format('GRANT SELECT ON %I TO app', t)");
+    assert!(!ids(&[TABLE, check, &grant, set_it]).contains(&"not-null-scans"));
+}
+
+#[test]
+fn code_may_have_made_what_a_later_statement_meets() {
+    let parent = "CREATE TABLE p (id int) PARTITION BY RANGE (id)";
+    let code = "DO $$ BEGIN CREATE TABLE rest PARTITION OF p DEFAULT; END $$";
+    let partition = "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2)";
+    let worst = |scripts: &[&str]| crate::support::found(scripts).iter().map(|finding| finding.risk).max();
+    assert_eq!(worst(&[parent, partition]), Some(Risk::Careful));
+    assert_eq!(worst(&[parent, code, partition]), Some(Risk::Dangerous));
+}
+
+#[test]
+fn what_the_script_itself_made_is_no_loss() {
+    for kept in [
+        "CREATE SCHEMA s; CREATE TABLE s.t (); DROP SCHEMA s CASCADE",
+        "CREATE TYPE m AS ENUM ('a'); DROP TYPE m",
+        "CREATE EXTENSION hstore; DROP EXTENSION hstore",
+        "CREATE DOMAIN d AS int; DROP DOMAIN d",
+    ] {
+        let findings = crate::support::found(&[kept]);
+        assert!(findings.iter().all(|finding| finding.risk < Risk::Dangerous), "{kept}: {findings:?}");
+    }
+}

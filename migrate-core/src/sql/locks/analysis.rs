@@ -1,7 +1,7 @@
 //! The analysis of one statement, which collects its locks.
 
 use super::facts::{Facts, ObjectName, Presence, Relation, RelationKind};
-use super::{LockMode, RelationLock, TableScan};
+use super::{Condition, LockMode, RelationLock, TableScan};
 use crate::sql::statement::{QualifiedName, RelationRef};
 use std::borrow::Cow;
 
@@ -11,22 +11,28 @@ pub(super) struct Cost {
     pub(super) scan: TableScan,
     pub(super) otherwise: Option<TableScan>,
     pub(super) note: Option<Cow<'static, str>>,
+    pub(super) condition: Option<Condition>,
 }
 
 impl Cost {
     pub(super) const CATALOG: Cost = Cost::of(TableScan::Catalog);
 
     pub(super) const fn of(scan: TableScan) -> Cost {
-        Cost { scan, otherwise: None, note: None }
+        Cost { scan, otherwise: None, note: None, condition: None }
     }
 
     pub(super) fn noted(scan: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
-        Cost { scan, otherwise: None, note: Some(note.into()) }
+        Cost { note: Some(note.into()), ..Cost::of(scan) }
     }
 
     /// A cost that depends on an unknown fact: if the note applies, the alternative cost counts.
     pub(super) fn or(scan: TableScan, otherwise: TableScan, note: impl Into<Cow<'static, str>>) -> Cost {
-        Cost { scan, otherwise: Some(otherwise), note: Some(note.into()) }
+        Cost { otherwise: Some(otherwise), note: Some(note.into()), ..Cost::of(scan) }
+    }
+
+    /// The same cost, if this fact is unknown.
+    pub(super) fn under(self, condition: Condition) -> Cost {
+        Cost { condition: Some(condition), ..self }
     }
 
     /// The sum of both costs.
@@ -121,6 +127,7 @@ impl<'f> Analysis<'f> {
             scan: cost.scan,
             otherwise: cost.otherwise,
             note: cost.note,
+            condition: cost.condition,
         });
     }
 
@@ -140,6 +147,7 @@ impl<'f> Analysis<'f> {
             scan: cost.scan,
             otherwise: cost.otherwise,
             note: cost.note,
+            condition: cost.condition,
         });
     }
 
@@ -158,9 +166,11 @@ impl<'f> Analysis<'f> {
             scan: lock.scan,
             otherwise: lock.otherwise.take(),
             note: lock.note.take(),
+            condition: lock.condition,
         };
         let both = cost(before).and(cost(&mut { lock }));
         (before.scan, before.otherwise, before.note) = (both.scan, both.otherwise, both.note);
+        before.condition = both.condition;
     }
 
     /// Adds a lock on a table, its partitions, and the tables that inherit from it.

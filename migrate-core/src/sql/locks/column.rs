@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{ConstraintFactsKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
 use super::types::{FromUnknown, Rewrites, SqlType, change};
-use super::{LockMode, TableScan};
+use super::{Condition, LockMode, TableScan};
 use crate::sql::statement::{
     ColumnChange, ColumnDefinition, Constraint, ConstraintKind, Fragment, QualifiedName, TypeName,
 };
@@ -227,6 +227,7 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
         (Rewrites::No, _) | (Rewrites::UnlessUtc, Some(true)) => kept,
         (Rewrites::UnlessUtc, None) => {
             Cost::or(TableScan::Rewrite, kept.scan, "unless the time zone of the session is UTC")
+                .under(Condition::TimeZone)
         }
     };
     Changed { cost, is_compatible }

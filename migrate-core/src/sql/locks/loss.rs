@@ -5,7 +5,7 @@ use super::drop::in_schema;
 use super::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, DropObjects, Fragment, LexedStatement, ObjectKind,
-    QualifiedName, StatementKind, TruncateTables, UpdateRows,
+    ParsedStatement, QualifiedName, StatementKind, TruncateTables, UpdateRows,
 };
 use std::fmt;
 
@@ -103,9 +103,13 @@ impl fmt::Display for LossKind {
 /// assert!(lost("DROP TABLE scratch", &facts).is_empty());
 /// ```
 pub fn losses(statement: &str, facts: &Facts) -> Vec<Loss> {
-    let lexed = LexedStatement::new(statement);
+    losses_of(&LexedStatement::new(statement).parse(), facts)
+}
+
+/// The same as [`losses`], for a statement that is parsed already.
+pub fn losses_of(statement: &ParsedStatement<'_>, facts: &Facts) -> Vec<Loss> {
     let mut finder = Finder { facts, lost: Vec::new() };
-    match &lexed.parse().kind {
+    match &statement.kind {
         StatementKind::Drop(drop) => finder.drop(drop),
         StatementKind::AlterRelation(alter) => finder.alter(alter),
         StatementKind::Truncate(truncate) => finder.truncate(truncate),
@@ -169,8 +173,10 @@ impl<'f> Finder<'f> {
     }
 
     /// Adds an object that is not a relation.
-    fn add_object(&mut self, kind: LossKind, name: String) {
-        self.lost.push(Loss { kind, name, origin: None, goes_along: false });
+    fn add_object(&mut self, kind: LossKind, object: ObjectKind, name: &QualifiedName<'_>) {
+        if !self.facts.is_made(object, name) {
+            self.lost.push(Loss { kind, name: name.written(), origin: None, goes_along: false });
+        }
     }
 
     /// Adds a relation that is dropped along with another object.
@@ -195,10 +201,10 @@ impl<'f> Finder<'f> {
                 ObjectKind::View => self.table(LossKind::View, name, drop.cascade),
                 ObjectKind::Sequence => self.table(LossKind::Sequence, name, false),
                 ObjectKind::Schema => self.schema(name, drop.cascade),
-                ObjectKind::Type | ObjectKind::Domain => self.type_of_columns(name, drop.cascade),
-                ObjectKind::Database => self.add_object(LossKind::Database, name.written()),
-                ObjectKind::Extension => self.add_object(LossKind::Extension, name.written()),
-                ObjectKind::Owned => self.add_object(LossKind::Owned, name.written()),
+                ObjectKind::Type | ObjectKind::Domain => self.type_of_columns(drop.kind, name, drop.cascade),
+                ObjectKind::Database => self.add_object(LossKind::Database, drop.kind, name),
+                ObjectKind::Extension => self.add_object(LossKind::Extension, drop.kind, name),
+                ObjectKind::Owned => self.add_object(LossKind::Owned, drop.kind, name),
                 _ => {}
             }
         }
@@ -229,7 +235,7 @@ impl<'f> Finder<'f> {
     }
 
     fn schema(&mut self, name: &QualifiedName<'_>, cascade: bool) {
-        self.add_object(LossKind::Schema, name.written());
+        self.add_object(LossKind::Schema, ObjectKind::Schema, name);
         if cascade {
             for (relation, _) in in_schema(self.facts, &name.name().folded()) {
                 let belongs = self.relation(relation).is_some_and(|relation| relation.table.is_some());
@@ -240,8 +246,8 @@ impl<'f> Finder<'f> {
         }
     }
 
-    fn type_of_columns(&mut self, name: &QualifiedName<'_>, cascade: bool) {
-        self.add_object(LossKind::Type, name.written());
+    fn type_of_columns(&mut self, kind: ObjectKind, name: &QualifiedName<'_>, cascade: bool) {
+        self.add_object(LossKind::Type, kind, name);
         if cascade {
             let schema = name.schema().map(|schema| schema.folded().into_owned());
             for (table, column) in self.facts.columns_of(schema.as_deref(), &name.name().folded()) {

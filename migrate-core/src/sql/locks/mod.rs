@@ -13,6 +13,7 @@ mod create;
 mod domain;
 mod drop;
 pub mod facts;
+mod held;
 mod loss;
 mod maintain;
 mod mode;
@@ -21,10 +22,13 @@ mod types;
 mod volatile;
 
 pub(crate) use loss::is_always_true;
-pub use loss::{Loss, LossKind, losses};
+pub use held::{Held, HeldLocks};
+pub use loss::{Loss, LossKind, losses, losses_of};
 pub use mode::{LockMode, TableScan};
 
-use super::statement::{AlterObject, LexedStatement, ObjectChange, ObjectKind, StatementKind, Wrapped};
+use super::statement::{
+    AlterObject, LexedStatement, ObjectChange, ObjectKind, ParsedStatement, StatementKind, Wrapped,
+};
 use analysis::{Analysis, Cost};
 use facts::{Facts, ObjectName};
 use std::borrow::Cow;
@@ -52,6 +56,16 @@ pub struct RelationLock {
     pub otherwise: Option<TableScan>,
     /// The reason or the condition, if the statement alone does not show it.
     pub note: Option<Cow<'static, str>>,
+    /// The unknown fact that decides between the work and the alternative, where callers tell it apart.
+    pub condition: Option<Condition>,
+}
+
+/// An unknown fact that decides how much work a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Condition {
+    /// The time zone of the session: in UTC the stored values stay as they are.
+    TimeZone,
 }
 
 impl RelationLock {
@@ -115,9 +129,13 @@ pub fn locks(statement: &str) -> Locks {
 /// assert!(!locks_with(statement, &facts).known()[0].is_heavy());
 /// ```
 pub fn locks_with(statement: &str, facts: &Facts) -> Locks {
-    let lexed = LexedStatement::new(statement);
+    locks_of(&LexedStatement::new(statement).parse(), facts)
+}
+
+/// The same as [`locks_with`], for a statement that is parsed already.
+pub fn locks_of(statement: &ParsedStatement<'_>, facts: &Facts) -> Locks {
     let mut analysis = Analysis::new(facts);
-    match of_kind(&mut analysis, &lexed.parse().kind) {
+    match of_kind(&mut analysis, &statement.kind) {
         Some(()) => Locks::Known(analysis.into_locks()),
         None => Locks::Unknown,
     }

@@ -1,7 +1,7 @@
 //! Locks held over from earlier statements: a transaction keeps each lock to its end.
 
-use super::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, HeldLock};
-use migrate_core::sql::{Control, TableScan, TransactionMode};
+use super::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanation, HeldLock, RelationSize};
+use migrate_core::sql::{Control, Held, HeldLocks, TableScan, TransactionMode};
 
 /// Adds the locks already held to each statement that may take long.
 pub(super) fn fill(explanation: &mut Explanation) {
@@ -9,14 +9,27 @@ pub(super) fn fill(explanation: &mut Explanation) {
 }
 
 fn fill_step(step: &mut ExplainedStep) {
-    let mut transaction = Transaction::of(step);
+    let mut locks = HeldLocks::new(begins_inside(step));
     for statement in &mut step.statements {
-        transaction.control(&statement.text);
-        if takes_a_while(statement) {
-            statement.held = transaction.held.iter().map(|held| defeating(held, statement)).collect();
+        if let Some(control) = Control::of(&statement.text) {
+            locks.control(control);
         }
-        if transaction.is_open {
-            transaction.hold(statement);
+        if takes_a_while(statement) {
+            statement.held = locks.iter().map(|held| held_during(held, statement)).collect();
+        }
+        hold(&mut locks, statement);
+    }
+}
+
+/// A relation, with its size.
+type Sized = (String, RelationSize);
+
+/// Holds the locks of a statement on relations that exist.
+fn hold(locks: &mut HeldLocks<Sized>, statement: &ExplainedStatement) {
+    for lock in statement.locks.iter().flatten() {
+        if let Some(size) = &lock.size {
+            let relation = (lock.relation.clone(), size.clone());
+            locks.hold(relation, lock.mode, statement.line, |(_, one), (_, other)| one.oid == other.oid);
         }
     }
 }
@@ -27,65 +40,33 @@ fn takes_a_while(statement: &ExplainedStatement) -> bool {
     statement.locks.as_ref().is_none_or(|locks| locks.iter().any(works))
 }
 
-/// Marks the held lock as defeating, if the statement alone would let others write to the relation while it
-/// reads all of it.
-fn defeating(held: &HeldLock, statement: &ExplainedStatement) -> HeldLock {
+/// A lock held during a statement. It is defeating if the statement alone would let others write to the
+/// relation while it reads all of it.
+fn held_during(held: &Held<Sized>, statement: &ExplainedStatement) -> HeldLock {
+    let (relation, size) = &held.relation;
     let is_weaker = |lock: &ExplainedLock| {
-        lock.size.as_ref().map(|size| size.oid) == held.size.as_ref().map(|size| size.oid)
+        lock.size.as_ref().map(|size| size.oid) == Some(size.oid)
             && lock.scan >= TableScan::Scan
             && !lock.mode.blocks_writes()
     };
-    HeldLock { is_defeating: statement.locks.iter().flatten().any(is_weaker), ..held.clone() }
+    HeldLock {
+        relation: relation.clone(),
+        mode: held.mode,
+        line: held.line,
+        is_defeating: statement.locks.iter().flatten().any(is_weaker),
+        size: Some(size.clone()),
+    }
 }
 
-/// The transaction around a statement, and the locks it holds.
-struct Transaction {
-    is_open: bool,
-    held: Vec<HeldLock>,
-}
-
-impl Transaction {
-    fn of(step: &ExplainedStep) -> Self {
-        let mut controls = step.statements.iter().filter_map(|statement| Control::of(&statement.text));
-        let is_open = match step.transaction {
-            Some(TransactionMode::Block) => true,
-            // A script that begins by ending a transaction started inside one.
-            Some(TransactionMode::Own) => controls
-                .find(|control| !matches!(control, Control::Code | Control::Set(_)))
-                .is_some_and(|control| matches!(control, Control::Commit { .. } | Control::Rollback { .. })),
-            _ => false,
-        };
-        Transaction { is_open, held: Vec::new() }
-    }
-
-    fn control(&mut self, statement: &str) {
-        match Control::of(statement) {
-            Some(Control::Begin(_)) => self.is_open = true,
-            Some(Control::Commit { chain } | Control::Rollback { chain }) => {
-                self.is_open = chain;
-                self.held.clear();
-            }
-            _ => {}
-        }
-    }
-
-    /// Keeps the strongest lock of each relation, if it blocks others.
-    fn hold(&mut self, statement: &ExplainedStatement) {
-        let blocking = |lock: &&ExplainedLock| lock.mode.blocks_writes() && lock.size.is_some();
-        for lock in statement.locks.iter().flatten().filter(blocking) {
-            let oid = lock.size.as_ref().map(|size| size.oid);
-            let held = self.held.iter_mut().find(|held| held.size.as_ref().map(|size| size.oid) == oid);
-            match held {
-                Some(held) if held.mode >= lock.mode => {}
-                Some(held) => (held.mode, held.line) = (lock.mode, statement.line),
-                None => self.held.push(HeldLock {
-                    relation: lock.relation.clone(),
-                    mode: lock.mode,
-                    line: statement.line,
-                    is_defeating: false,
-                    size: lock.size.clone(),
-                }),
-            }
-        }
+/// True if a step begins inside of a transaction.
+fn begins_inside(step: &ExplainedStep) -> bool {
+    let mut controls = step.statements.iter().filter_map(|statement| Control::of(&statement.text));
+    match step.transaction {
+        Some(TransactionMode::Block) => true,
+        // A script that begins by ending a transaction started inside one.
+        Some(TransactionMode::Own) => controls
+            .find(|control| !matches!(control, Control::Code | Control::Set(_)))
+            .is_some_and(|control| matches!(control, Control::Commit { .. } | Control::Rollback { .. })),
+        _ => false,
     }
 }

@@ -109,6 +109,7 @@ impl Facts {
                 None => BTreeMap::new(),
             },
             is_complete: true,
+            ..Facts::default()
         })
     }
 

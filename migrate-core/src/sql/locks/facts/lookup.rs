@@ -3,7 +3,7 @@
 use super::{ConstraintFacts, ConstraintFactsKind, Facts, FunctionFacts, ObjectName, Relation, RelationKind};
 use crate::sql::locks::types::{SqlType, TypeKind};
 use crate::sql::locks::volatile::{FunctionVolatility, inlined, is_volatile_built_in};
-use crate::sql::statement::{LexedStatement, QualifiedName};
+use crate::sql::statement::{LexedStatement, ObjectKind, QualifiedName};
 use std::collections::BTreeSet;
 
 /// A limit for nested domains and nested function calls that no real schema exceeds.
@@ -22,6 +22,16 @@ impl Facts {
     /// No facts: only a statement's own text counts.
     pub fn none() -> Facts {
         Facts::default()
+    }
+
+    /// True if a followed statement created this object, which nobody uses yet.
+    pub(crate) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
+        let relation = || {
+            let schema = name.schema().map(|schema| schema.folded().into_owned());
+            self.relations.get(&self.resolve(schema.as_deref(), &name.name().folded()))
+        };
+        self.made.contains(&(kind.as_sql(), name.folded()))
+            || kind.is_relation() && relation().is_some_and(|relation| relation.origin.is_none())
     }
 
     /// The object that a name refers to, whether it exists or not. A name without a schema is looked up in

@@ -22,7 +22,7 @@ pub use size::SizeBucket;
 pub(super) use lookup::{Presence, Volatile, quoted};
 pub(super) use proof::Bounds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of an object in a schema, as in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +63,8 @@ pub struct Facts {
     pub positions: BTreeMap<String, String>,
     /// True if objects that are not listed do not exist.
     pub is_complete: bool,
+    /// The objects that followed statements created, by kind and folded name: nobody uses them yet.
+    pub(crate) made: BTreeSet<(String, String)>,
 }
 
 /// The known facts about a function.

@@ -9,7 +9,7 @@ use crate::sql::locks::volatile::FunctionVolatility;
 use crate::sql::statement::{
     self, AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition,
     ConstraintKind, CreateDomain, CreateIndex, CreateRoutine, CreateTable, CreateView, DomainChange,
-    DropObjects, Fragment, LexedStatement, ObjectChange, ObjectKind, PartitionBound, Persistence,
+    DropObjects, Fragment, LexedStatement, ObjectChange, ObjectKind, ParsedStatement, PartitionBound, Persistence,
     QualifiedName, RoutineBody, SetParameter, SettingTarget, StatementKind, TypeChange,
 };
 use crate::sql::token::TokenKind;
@@ -35,13 +35,22 @@ impl Facts {
     /// );
     /// ```
     pub fn apply(&mut self, statement: &str) {
-        let lexed = LexedStatement::new(statement);
-        match lexed.parse().kind {
-            StatementKind::CreateTable(create) => self.create_table(&create),
-            StatementKind::CreateIndex(create) => self.create_index(&create),
-            StatementKind::CreateView(create) => self.create_view(&create),
-            StatementKind::CreateRoutine(create) => self.create_routine(&create),
-            StatementKind::CreateDomain(create) => self.create_domain(&create),
+        self.apply_parsed(&LexedStatement::new(statement).parse());
+    }
+
+    /// The same as [`Facts::apply`], for a statement that is parsed already.
+    pub fn apply_parsed(&mut self, statement: &ParsedStatement<'_>) {
+        if let (Some(kind), Some(name), true) =
+            (statement.object_kind(), statement.target(), creates_new(statement))
+        {
+            self.made.insert((kind.as_sql(), name.folded()));
+        }
+        match &statement.kind {
+            StatementKind::CreateTable(create) => self.create_table(create),
+            StatementKind::CreateIndex(create) => self.create_index(create),
+            StatementKind::CreateView(create) => self.create_view(create),
+            StatementKind::CreateRoutine(create) => self.create_routine(create),
+            StatementKind::CreateDomain(create) => self.create_domain(create),
             StatementKind::CreateType(create) => {
                 let name = self.new_name(&create.name);
                 self.types.insert(name, TypeKind::Other);
@@ -50,15 +59,15 @@ impl Facts {
                 let name = self.new_name(&create.name);
                 self.relations.entry(name).or_insert_with(|| Relation::new(RelationKind::Sequence));
             }
-            StatementKind::AlterRelation(alter) => self.alter_relation(&alter),
-            StatementKind::AlterDomain(alter) => self.alter_domain(&alter),
+            StatementKind::AlterRelation(alter) => self.alter_relation(alter),
+            StatementKind::AlterDomain(alter) => self.alter_domain(alter),
             StatementKind::AlterType(alter) => {
                 if let TypeChange::Object(change) = &alter.change {
                     self.alter_type(&alter.name, change);
                 }
             }
-            StatementKind::Drop(drop) => self.drop_objects(&drop),
-            StatementKind::Set(set) => self.set(&set),
+            StatementKind::Drop(drop) => self.drop_objects(drop),
+            StatementKind::Set(set) => self.set(set),
             // It may have created anything.
             StatementKind::Do(_) | StatementKind::Call(_) | StatementKind::Execute => {
                 self.is_complete = false;
@@ -563,6 +572,13 @@ impl Facts {
             self.search_path = names_in(set.value).chain(strings_in(set.value)).collect();
         }
     }
+}
+
+/// True if a statement creates an object that did not exist before.
+fn creates_new(statement: &ParsedStatement<'_>) -> bool {
+    let words = statement.all.tokens().iter().take(7).map(|token| statement.all.written(*token));
+    let may_exist = words.skip(1).any(|word| ["OR", "EXISTS"].iter().any(|of| word.eq_ignore_ascii_case(of)));
+    statement.verb().eq_ignore_ascii_case("CREATE") && !may_exist
 }
 
 fn new_column(definition: &ColumnDefinition<'_>) -> Column {
