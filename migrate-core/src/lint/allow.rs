@@ -46,11 +46,11 @@ impl Applying<'_> {
 }
 
 /// Divides the findings of a script into those that are accepted and the others, and adds findings about the
-/// approvals themselves. Returns which of the configured approvals were needed.
+/// approvals themselves. Returns which of the configured approvals, given by their indexes, were needed.
 pub(super) fn apply(
     place: &Place<'_>,
     findings: Vec<Finding>,
-    configured: &[&ConfiguredApproval],
+    configured: &[usize],
     options: &LintOptions,
     judgement: &mut Judgement,
 ) -> Vec<bool> {
@@ -65,8 +65,8 @@ pub(super) fn apply(
             is_used: false,
             lacks_reason: false,
         })
-        .chain(configured.iter().map(|of| Applying {
-            approval: &of.approval,
+        .chain(configured.iter().map(|at| Applying {
+            approval: &options.allow[*at].approval,
             by: ApprovedBy::Configuration,
             statement: None,
             span: None,
@@ -144,25 +144,10 @@ fn no_rule(id: &str, span: Span) -> Found {
     Found::new(&UNKNOWN_RULE, span, id.to_owned(), message)
 }
 
-/// Adds findings about configured approvals that neither script of a migration needs.
-pub(super) fn unneeded(
-    place: &Place<'_>,
-    configured: &[&ConfiguredApproval],
-    is_used: &[bool],
-    options: &LintOptions,
-    judgement: &mut Judgement,
-) {
-    for (of, is_used) in configured.iter().zip(is_used) {
-        let id = &of.approval.rule;
-        if !is_used && is_applied(id, options) {
-            let span = Span { start: 0, end: 0 };
-            let message =
-                format!("nothing in {} needs the approval of {id} in the configuration", of.migration);
-            judgement.findings.push(place.finding(
-                None,
-                0,
-                Found::new(&UNUSED_ALLOW, span, id.to_string(), message),
-            ));
-        }
-    }
+/// Returns the finding about a configured approval that no script of its migration needs.
+pub(super) fn unneeded(place: &Place<'_>, of: &ConfiguredApproval, options: &LintOptions) -> Option<Finding> {
+    let id = &of.approval.rule;
+    let message = format!("nothing in {} needs the approval of {id} in the configuration", of.migration);
+    let found = Found::new(&UNUSED_ALLOW, Span { start: 0, end: 0 }, id.to_string(), message);
+    is_applied(id, options).then(|| place.finding(None, 0, found))
 }

@@ -6,7 +6,7 @@ use super::script::{Found, Statement};
 use crate::set::options::Phase;
 use crate::sql::statement::{
     AlterAction, AlterActionKind as Action, AlterRelation, AlterType, ColumnChange, ColumnDefinition,
-    ConstraintKind, DomainChange, DropObjects, ObjectChange, ObjectKind, QualifiedName, RowSecurity,
+    ConstraintKind, DomainChange, DropObjects, Name, ObjectChange, ObjectKind, QualifiedName, RowSecurity,
     StatementKind as Kind, TypeChange, TypeName,
 };
 
@@ -58,6 +58,11 @@ family! {
         why: "The constraint applies to all releases at once, even if it is NOT VALID.",
         safe: "Add it in the contract phase, when every writer satisfies it.",
         silent: "The table or the column is new, or the script's phase is contract.";
+    DEFINITION_REPLACED = "definition-replaced", Careful, "all",
+        happens: "The running release gets the new definition at commit.",
+        why: "A view or a function has one definition for all releases.",
+        safe: "Create a second one with another name if the results differ, and drop the old one in the contract phase.",
+        silent: "The view or the function is new, or the set does not create it.";
     CACHED_PLAN = "cached-plan", Careful, "all",
         happens: "Prepared statements of the running release fail once with `cached plan must not change result type`.",
         why: "The result columns have a different type than when the statement was prepared.",
@@ -65,8 +70,8 @@ family! {
         silent: "The table is new.";
     ROW_SECURITY = "row-security", Careful, "all",
         happens: "Roles that do not own the table see only the rows that policies allow.",
-        why: "Without a policy, row-level security hides all rows.",
-        safe: "Create the policies first, in the same script.",
+        why: "Without a policy, row-level security hides all rows. A restrictive or a changed policy may hide more.",
+        safe: "Create the policies in the same script.",
         silent: "The table is new.";
     REVOKE = "revoke", Careful, "all",
         happens: "Statements of the running release that still use the privilege are rejected.",
@@ -88,15 +93,38 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     match &statement.parsed.kind {
         Kind::AlterRelation(alter) if !statement.model.is_new(&alter.relation.name) => {
             for action in &alter.actions {
-                found.extend(of_relation(alter, action));
+                found.extend(of_relation(statement, alter, action));
                 found.extend(of_columns(statement, alter, action));
             }
         }
         Kind::AlterType(alter) => found.extend(of_type(statement, alter)),
-        Kind::AlterDomain(alter) => {
-            if let DomainChange::Object(change) = &alter.change {
+        Kind::AlterDomain(alter) => match &alter.change {
+            DomainChange::Object(change) => {
                 found.extend(of_object(statement, ObjectKind::Domain, &alter.name, change));
             }
+            DomainChange::SetNotNull | DomainChange::AddConstraint(_)
+                if !statement.model.is_made(ObjectKind::Domain, &alter.name) =>
+            {
+                let name = alter.name.written();
+                let message = format!("values of {name} that violate the constraint are rejected from now on");
+                found.push(Found::new(&NEW_WRITE_RESTRICTION, statement.span(), name, message));
+            }
+            _ => {}
+        },
+        Kind::CreateIndex(create) if create.is_unique && !statement.model.is_new(&create.table.name) => {
+            let table = create.table.name.written();
+            let message = format!("duplicate rows of {table} are rejected from now on");
+            found.push(Found::new(&NEW_WRITE_RESTRICTION, statement.span(), table, message));
+        }
+        Kind::CreateView(_) | Kind::CreateRoutine(_) => found.extend(replaced(statement)),
+        Kind::CreateOnTable(create)
+            if create.kind == ObjectKind::Policy && create.definition.has_word("RESTRICTIVE") =>
+        {
+            found.extend(policy(statement, &create.table, create.name.to_string()));
+        }
+        Kind::AlterObject(alter) if alter.kind == ObjectKind::Policy => {
+            let name = alter.name.as_ref().map(QualifiedName::written).unwrap_or_default();
+            found.extend(alter.on.as_ref().and_then(|table| policy(statement, table, name)));
         }
         Kind::AlterObject(alter) => {
             if let Some(name) = &alter.name {
@@ -115,6 +143,29 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     }
 }
 
+/// Finds a view or a function that is replaced although the set created it earlier.
+fn replaced(statement: &Statement<'_>) -> Option<Found> {
+    let name = statement.parsed.target()?;
+    let (kind, is_known) = match &statement.parsed.kind {
+        Kind::CreateView(create) => (ObjectKind::View, create.or_replace && statement.model.relation(&name).is_some()),
+        Kind::CreateRoutine(create) => {
+            (ObjectKind::Function, create.or_replace && statement.model.has_routine(&name))
+        }
+        _ => return None,
+    };
+    (is_known && !statement.model.is_made(kind, &name)).then(|| {
+        let message = format!("the running release gets the new definition of {}", name.written());
+        Found::new(&DEFINITION_REPLACED, statement.span(), name.written(), message)
+    })
+}
+
+/// Returns the finding about a policy that may hide rows.
+fn policy(statement: &Statement<'_>, table: &QualifiedName<'_>, name: String) -> Option<Found> {
+    let message = format!("the policy {name} may hide rows of {} that were visible", table.written());
+    let is_in_use = !statement.model.is_new(table);
+    is_in_use.then(|| Found::new(&ROW_SECURITY, statement.span(), table.written(), message))
+}
+
 /// Finds a contradiction between a statement and the phase of its script.
 pub(super) fn against_phase(statement: &Statement<'_>, found: &mut Vec<Found>) {
     let worst =
@@ -124,7 +175,11 @@ pub(super) fn against_phase(statement: &Statement<'_>, found: &mut Vec<Found>) {
     found.push(Found { rule: &CONTRACT_IN_EXPAND, risk: Risk::Dangerous, message, ..worst.clone() });
 }
 
-fn of_relation(alter: &AlterRelation<'_>, action: &AlterAction<'_>) -> Option<Found> {
+fn of_relation(
+    statement: &Statement<'_>,
+    alter: &AlterRelation<'_>,
+    action: &AlterAction<'_>,
+) -> Option<Found> {
     let table = alter.relation.name.written();
     let is_index = alter.kind == ObjectKind::Index;
     let (rule, message) = match &action.kind {
@@ -145,9 +200,23 @@ fn of_relation(alter: &AlterRelation<'_>, action: &AlterAction<'_>) -> Option<Fo
         Action::RowSecurity(RowSecurity::Enable | RowSecurity::Force) => {
             (&ROW_SECURITY, format!("rows of {table} are hidden from roles to which no policy allows access"))
         }
+        Action::RenameConstraint { from, to } if may_be_named(statement, alter, *from) => {
+            let message = format!("ON CONFLICT ON CONSTRAINT {from} of the running release fails: it is {to} from now on");
+            return Some(Found::new(&RENAME_OBJECT, action.span, table, message).at_risk(Risk::Careful));
+        }
         _ => return None,
     };
     Some(Found::new(rule, action.span, table, message))
+}
+
+/// True if `ON CONFLICT` may name a constraint: a key.
+fn may_be_named(statement: &Statement<'_>, alter: &AlterRelation<'_>, name: Name<'_>) -> bool {
+    use crate::sql::facts::ConstraintFactsKind::{Exclusion, PrimaryKey, Unique};
+    let relation = statement.model.relation(&alter.relation.name);
+    let known = relation.and_then(|relation| {
+        relation.constraints.iter().find(|of| of.name.as_deref() == Some(&*name.folded()))
+    });
+    known.is_none_or(|known| matches!(known.kind, Exclusion | PrimaryKey | Unique))
 }
 
 fn of_columns(

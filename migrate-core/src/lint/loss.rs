@@ -82,6 +82,11 @@ family! {
         why: "The statement does not name them.",
         safe: "Change the columns of its types first, and omit CASCADE.",
         silent: "Never.";
+    CATALOG_EDITED = "catalog-edited", VeryRisky, "all",
+        happens: "The database may be damaged so that its objects cannot be used or dropped.",
+        why: "The server does not check changes of its catalog, and keeps other parts of it in step only for its own commands.",
+        safe: "Use the command for it. For a value of an enum that is to go: create a new type, change the columns, drop the old type.",
+        silent: "The table is not in pg_catalog.";
     TYPE_NARROWS = "type-narrows", VeryRisky, "all",
         happens: "Values lose what the new type cannot hold (digits, the time of day, characters), or the statement fails.",
         why: "The old values are not kept.",
@@ -104,8 +109,26 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         }
         _ => {}
     }
+    found.extend(catalog(statement));
     let own = lost.iter().filter(|loss| !loss.goes_along);
     found.extend(own.filter_map(|loss| in_rows(statement, loss)));
+}
+
+/// Finds changes of the catalog's rows.
+fn catalog(statement: &Statement<'_>) -> Option<Found> {
+    let table = match &statement.parsed.kind {
+        Kind::Insert(insert) => &insert.table,
+        Kind::Update(update) => &update.table.name,
+        Kind::Delete(delete) => &delete.table.name,
+        _ => return None,
+    };
+    let is_catalog = match table.schema() {
+        Some(schema) => schema.folded() == "pg_catalog",
+        None => table.name().folded().starts_with("pg_") && statement.model.relation(table).is_none(),
+    };
+    let shown = table.written();
+    let message = format!("rows of the catalog's table {shown} are changed by hand");
+    is_catalog.then(|| Found::new(&CATALOG_EDITED, statement.span(), shown, message))
 }
 
 /// Finds rows and values that are lost.

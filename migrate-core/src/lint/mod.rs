@@ -42,15 +42,18 @@ mod blocking;
 mod column;
 mod compatibility;
 mod design;
+mod down;
 mod dynamic;
 mod error;
 mod finding;
 mod loss;
 mod model;
+mod opt_in;
 mod options;
 mod own;
 mod rule;
 mod script;
+mod timeouts;
 mod transactions;
 
 pub use error::LintError;
@@ -59,9 +62,12 @@ pub use options::{ConfiguredApproval, LintOptions, OptIn};
 pub use own::{JudgedStatement, LintRule, RuleFinding};
 pub use rule::{Family, Risk, Rule, rule, rules};
 
+use crate::set::migration::{Migration, Payload};
 use crate::set::{Role, Set};
+use design::ForeignKey;
 use model::Model;
 use script::Place;
+use std::collections::HashMap;
 
 /// Judges the scripts of a set.
 ///
@@ -81,28 +87,37 @@ pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
         if known == Some(at) {
             model = Model::of_facts(options);
         }
-        let Some(script) = migration.up().into_script() else { continue };
-        let place = Place { script, version: migration.version(), role: Role::Up };
         if applied.is_none_or(|applied| at <= applied) {
             model.settle();
         }
-        let is_judged = applied.is_none_or(|applied| at >= applied);
-        if !is_judged {
-            // The facts include it.
-            if known.is_none_or(|known| at >= known || applied < Some(known)) {
-                model.follow(&place.script);
-            }
-            judged.push(Judged { place, name: migration.name(), findings: None });
+        let [up, down] = scripts(migration);
+        if applied.is_none_or(|applied| at >= applied) {
+            judged.extend(up.map(|place| Judged::up(migration, place, &mut model, &mut keys, options)));
+            judged.extend(down.map(|place| Judged::down(migration, place, &model, options)));
             continue;
         }
-        let findings = script::judge(&place, &mut model, &mut keys, options);
-        judged.push(Judged { place, name: migration.name(), findings: Some(findings) });
+        // The facts include it.
+        let is_included = known.is_some_and(|known| at < known && applied >= Some(known));
+        up.iter().filter(|_| !is_included).for_each(|place| model.follow(&place.script));
+        let places = up.into_iter().chain(down);
+        judged.extend(places.map(|place| Judged { place, name: migration.name(), findings: None }));
     }
     for (of, key) in design::without_index(&keys, &model) {
-        let of = judged.iter_mut().find(|judged| *judged.place.version == of);
-        of.and_then(|judged| judged.findings.as_mut()).into_iter().for_each(|found| found.push(key.clone()));
+        let is_of = |judged: &&mut Judged<'_>| *judged.place.version == of && judged.place.role == Role::Up;
+        let findings = judged.iter_mut().find(is_of).and_then(|judged| judged.findings.as_mut());
+        findings.into_iter().for_each(|findings| findings.push(key.clone()));
     }
     Ok(approvals(judged, options))
+}
+
+/// The up and the down script of a migration.
+fn scripts(migration: &dyn Migration) -> [Option<Place<'_>>; 2] {
+    let (version, is_verified) = (migration.version(), migration.verify().is_some());
+    let place = |script, role| Place { script, version, role, is_verified };
+    [
+        migration.up().into_script().map(|script| place(script, Role::Up)),
+        migration.down().and_then(Payload::into_script).map(|script| place(script, Role::Down)),
+    ]
 }
 
 /// A script with its findings; `None` if it is not judged.
@@ -112,19 +127,49 @@ struct Judged<'a> {
     findings: Option<Vec<Finding>>,
 }
 
+impl<'a> Judged<'a> {
+    fn up(
+        migration: &'a dyn Migration,
+        place: Place<'a>,
+        model: &mut Model,
+        keys: &mut Vec<ForeignKey>,
+        options: &LintOptions,
+    ) -> Judged<'a> {
+        let findings = script::judge(&place, model, keys, options);
+        Judged { place, name: migration.name(), findings: Some(findings) }
+    }
+
+    /// Judges a down script, which runs some time after the up script.
+    fn down(migration: &'a dyn Migration, place: Place<'a>, model: &Model, options: &LintOptions) -> Judged<'a> {
+        let mut model = model.clone();
+        model.settle();
+        let findings = script::judge(&place, &mut model, &mut Vec::new(), options);
+        Judged { place, name: migration.name(), findings: Some(findings) }
+    }
+}
+
 /// Applies the approvals.
 fn approvals(judged: Vec<Judged<'_>>, options: &LintOptions) -> Judgement {
     let mut judgement = Judgement::default();
+    let mut is_used = vec![false; options.allow.len()];
+    let mut last: HashMap<usize, Place<'_>> = HashMap::new();
     for Judged { place, name, findings } in judged {
         let Some(mut findings) = findings else {
             allow::unknown(&place, options, &mut judgement);
             continue;
         };
         findings.sort_by_key(|finding| finding.span.start);
-        let is_for = |of: &&ConfiguredApproval| error::is_named(place.version, name, &of.migration);
-        let configured: Vec<&ConfiguredApproval> = options.allow.iter().filter(is_for).collect();
-        let is_used = allow::apply(&place, findings, &configured, options, &mut judgement);
-        allow::unneeded(&place, &configured, &is_used, options, &mut judgement);
+        let is_for = |at: &usize| error::is_named(place.version, name, &options.allow[*at].migration);
+        let configured: Vec<usize> = (0..options.allow.len()).filter(is_for).collect();
+        let used = allow::apply(&place, findings, &configured, options, &mut judgement);
+        for (at, used) in configured.into_iter().zip(used) {
+            is_used[at] |= used;
+            last.insert(at, place.clone());
+        }
+    }
+    for (at, allowed) in options.allow.iter().enumerate().filter(|(at, _)| !is_used[*at]) {
+        let place = last.get(&at);
+        judgement.findings.extend(place.and_then(|place| allow::unneeded(place, allowed, options)));
     }
     judgement
 }

@@ -64,6 +64,13 @@ impl Model {
         self.forget(parsed);
     }
 
+    /// True if a function or a procedure with this name is known.
+    pub(super) fn has_routine(&self, name: &QualifiedName<'_>) -> bool {
+        let schema = name.schema().map(|schema| schema.folded());
+        let name = name.name().folded();
+        self.facts.functions.keys().any(|of| of.name == name && schema.as_ref().is_none_or(|schema| of.schema == **schema))
+    }
+
     /// Forgets the facts that code may have changed: the columns and constraints of the relations that it
     /// names, or of all if the names are known only when it runs. Adds the relations that it may have created.
     fn forget(&mut self, parsed: &ParsedStatement<'_>) {

@@ -1,6 +1,6 @@
 //! Rules and their risks.
 
-use super::{allow, blocking, column, compatibility, design, loss, transactions};
+use super::{allow, blocking, column, compatibility, design, down, loss, opt_in, timeouts, transactions};
 use std::fmt;
 
 /// The risk of a statement, from none to permanent data loss.
@@ -144,9 +144,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         blocking::RULES,
         column::RULES,
         transactions::RULES,
+        timeouts::RULES,
         loss::RULES,
+        down::RULES,
         compatibility::RULES,
         design::RULES,
+        opt_in::RULES,
         allow::RULES,
     ];
     families.into_iter().flatten().copied()

@@ -6,12 +6,14 @@ use super::model::Model;
 use super::own::JudgedStatement;
 use super::rule::{Risk, Rule};
 use super::transactions::Transaction;
-use super::{LintOptions, blocking, compatibility, design, dynamic, loss, own, transactions};
+use super::{
+    LintOptions, blocking, compatibility, design, down, dynamic, loss, opt_in, own, timeouts, transactions,
+};
 use crate::set::Role;
 use crate::set::options::Phase;
 use crate::set::script::Script;
 use crate::set::version::Version;
-use crate::sql::statement::{LexedStatement, ParsedStatement, Span};
+use crate::sql::statement::{LexedStatement, ParsedStatement, Span, StatementKind};
 use crate::sql::{Locks, RelationLock, locks_of};
 use std::borrow::Cow;
 
@@ -77,6 +79,8 @@ pub(super) struct Place<'a> {
     pub(super) script: Cow<'a, Script>,
     pub(super) version: &'a Version,
     pub(super) role: Role,
+    /// True if the migration has a verify script.
+    pub(super) is_verified: bool,
 }
 
 impl Place<'_> {
@@ -108,32 +112,67 @@ pub(super) fn judge(
     options: &LintOptions,
 ) -> Vec<Finding> {
     let script = &*place.script;
-    let mut findings = Vec::new();
+    let (mut findings, mut blocks, mut tables) = (Vec::new(), false, Vec::new());
     let statements = script.statements();
     for unit in script.units() {
         let mut transaction = Transaction::new(unit.is_bare());
         for index in unit.statements() {
             let boundary = statements.at(index);
-            let start = boundary.range().start;
-            let text = boundary.text(script.text());
-            let lexed = LexedStatement::new(text);
+            let lexed = LexedStatement::new(boundary.text(script.text()));
             let parsed = lexed.parse();
-            let judging = Judging { place, phase: script.options().phase, line: boundary.line(), options };
-            let found = judging.statement(&parsed, text, model, &mut transaction, DEEPEST);
-            let at = |found: Found| place.finding(Some(index + 1), start, found);
+            let judging = Judging { place, line: boundary.line(), options };
+            let found = judging.statement(&parsed, model, &mut transaction, DEEPEST);
+            blocks |= takes_blocking_lock(&parsed, model);
+            let at = |found: Found| place.finding(Some(index + 1), boundary.range().start, found);
             if place.role == Role::Up {
-                keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| {
-                    ForeignKey { version: place.version.clone(), key, finding: at(found) }
+                keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| ForeignKey {
+                    version: place.version.clone(),
+                    key,
+                    finding: at(found),
                 }));
             }
             findings.extend(found.into_iter().map(at));
             model.apply(&parsed);
+            if matches!(parsed.kind, StatementKind::CreateTable(_)) {
+                tables.push(index);
+            }
         }
     }
-    findings.extend(transactions::mixed(script, script.options()).into_iter().map(|(statement, found)| {
-        place.finding(Some(statement + 1), statements.at(statement).range().start, found)
-    }));
+    findings.extend(in_whole(place, model, &tables, options));
+    if !blocks {
+        findings.retain(|finding| finding.rule != &timeouts::LOCK_TIMEOUT_OFF);
+    }
     findings
+}
+
+/// Returns the findings about a script as a whole: its header, its statements together, and the tables that it
+/// created with the statements of these indexes.
+fn in_whole(place: &Place<'_>, model: &Model, tables: &[usize], options: &LintOptions) -> Vec<Finding> {
+    let script = &*place.script;
+    let at = |index: usize| script.statements().at(index).range().start;
+    let header = timeouts::in_header(script).map(|found| place.finding(None, 0, found));
+    let mixed = transactions::mixed(script, script.options());
+    let mixed = mixed.into_iter().map(|(index, found)| place.finding(Some(index + 1), at(index), found));
+    let mut findings: Vec<Finding> = header.into_iter().chain(mixed).collect();
+    if place.role == Role::Up && options.opt_in.has(opt_in::NO_PRIMARY_KEY.id) {
+        for index in tables {
+            let lexed = LexedStatement::new(script.statements().at(*index).text(script.text()));
+            if let StatementKind::CreateTable(create) = &lexed.parse().kind {
+                let found = opt_in::without_key(create, model);
+                findings.extend(found.map(|found| place.finding(Some(index + 1), at(*index), found)));
+            }
+        }
+    }
+    findings
+}
+
+/// True if others may have to wait for the lock of a statement, or while it waits for it.
+fn takes_blocking_lock(parsed: &ParsedStatement<'_>, model: &Model) -> bool {
+    let is_setting = matches!(parsed.kind, StatementKind::Query(_));
+    match locks_in_use(parsed, model) {
+        Some(locks) => locks.iter().any(|lock| lock.mode.blocks_writes()),
+        None => !is_setting,
+    }
 }
 
 /// Code that calls code is followed this far.
@@ -142,7 +181,6 @@ const DEEPEST: usize = 3;
 /// What the judgement of a statement needs beside the statement.
 struct Judging<'a> {
     place: &'a Place<'a>,
-    phase: Option<Phase>,
     line: u32,
     options: &'a LintOptions,
 }
@@ -151,18 +189,27 @@ impl Judging<'_> {
     fn statement(
         &self,
         parsed: &ParsedStatement<'_>,
-        text: &str,
         model: &Model,
         transaction: &mut Transaction,
         depth: usize,
     ) -> Vec<Found> {
-        let statement = Statement { text, parsed, model, locks: locks_in_use(parsed, model), phase: self.phase };
-        let mut found = by_itself(&statement);
+        let Place { script, version, role, is_verified } = self.place;
+        let (text, locks) = (parsed.all.whole(), locks_in_use(parsed, model));
+        let statement = Statement { text, parsed, model, locks, phase: script.options().phase };
+        let mut found = Vec::new();
+        if *role == Role::Up {
+            up(&statement, &mut found);
+        } else {
+            down::find(&statement, &mut found);
+        }
+        blocking::find(&statement, &mut found);
         transactions::find(&statement, self.line, transaction, &mut found);
-        if found.is_empty() {
+        if found.iter().all(|of| of.rule.is_opt_in) {
             found.extend(blocking::short_lock(&statement));
         }
-        let Place { script, version, role } = self.place;
+        if *role == Role::Up && !is_verified {
+            found.extend(opt_in::unverified(&statement));
+        }
         let judged = JudgedStatement { statement: &statement, script, version, role: *role };
         own::find(&self.options.rules, &judged, &mut found);
         found.retain(|found| !found.rule.is_opt_in || self.options.opt_in.has(found.rule.id));
@@ -187,20 +234,19 @@ impl Judging<'_> {
         for statement in inner {
             let lexed = LexedStatement::new(&statement.text);
             let parsed = lexed.parse();
-            let inside = self.statement(&parsed, &statement.text, &model, transaction, depth - 1);
+            let inside = self.statement(&parsed, &model, transaction, depth - 1);
             found.extend(inside.into_iter().map(|of| of.inside(statement.span)));
             model.apply(&parsed);
         }
     }
 }
 
-/// Returns the findings for a statement alone, regardless of the statements around it.
-fn by_itself(statement: &Statement<'_>) -> Vec<Found> {
-    let mut found = Vec::new();
-    loss::find(statement, &mut found);
-    compatibility::find(statement, &mut found);
-    compatibility::against_phase(statement, &mut found);
-    blocking::find(statement, &mut found);
-    design::find(statement, &mut found);
-    found
+/// Finds what is dangerous about a statement of an up script by itself: what it loses, what it breaks, and the
+/// design of what it creates.
+fn up(statement: &Statement<'_>, found: &mut Vec<Found>) {
+    loss::find(statement, found);
+    compatibility::find(statement, found);
+    compatibility::against_phase(statement, found);
+    design::find(statement, found);
+    opt_in::find(statement, found);
 }

@@ -3,15 +3,15 @@
 
 use super::rule::{Risk, family};
 use super::script::{Found, Statement};
+use super::{opt_in, timeouts};
 use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::sql::statement::{
     AlterActionKind as Action, Fragment, InsertSource, LexedStatement, ObjectKind, QualifiedName,
-    SettingTarget, StatementKind as Kind, TransactionControl, TypeChange,
+    StatementKind as Kind, TransactionControl, TypeChange,
 };
 use crate::sql::facts::SizeBucket;
 use crate::sql::{Held, HeldLocks, LockMode, RelationLock, TableScan, TokenKind, TransactionMode};
-use std::time::Duration;
 
 family! {
     Transactions, default;
@@ -40,11 +40,6 @@ family! {
         why: "The first lock is held while the script waits for the second.",
         safe: "Change each table in its own script.",
         silent: "One of the tables is new, or the statements are committed separately.";
-    LOCK_TIMEOUT_OFF = "lock-timeout-off", Dangerous, "all",
-        happens: "Blocks all access to the table for as long as a statement waits for its lock.",
-        why: "The setting removes the run's own limit.",
-        safe: "Keep the run's limit, or set another one in the header: `-- migrate: lock_timeout=5s`.",
-        silent: "The limit is at most one minute.";
     CONCURRENTLY_MIXED = "concurrently-mixed", Careful, "all",
         happens: "If a statement fails, the statements before it stay applied, and the next run resumes at the failed statement.",
         why: "A CONCURRENTLY statement cannot be rolled back, and the other statements of its script do not run in a transaction.",
@@ -104,18 +99,21 @@ pub(super) struct Transaction {
     values: Vec<String>,
     /// True once the transaction has a finding about several tables.
     named: bool,
+    /// The table that the last statement altered, if another one could have been combined with it.
+    altered: Option<String>,
 }
 
 impl Transaction {
     pub(super) fn new(is_bare: bool) -> Transaction {
         let locks = HeldLocks::new(!is_bare);
-        Transaction { is_bare, locks, unchecked: Vec::new(), values: Vec::new(), named: false }
+        Transaction { is_bare, locks, unchecked: Vec::new(), values: Vec::new(), named: false, altered: None }
     }
 
     fn take(&mut self, statement: &Statement<'_>, line: u32) {
         if self.is_bare {
             return;
         }
+        self.altered = opt_in::combinable(statement.parsed);
         for lock in statement.locks() {
             self.locks.hold(lock.relation.clone(), lock.mode, line, |one, other| one == other);
         }
@@ -148,6 +146,8 @@ pub(super) fn find(
     found: &mut Vec<Found>,
 ) {
     found.extend(alone(statement));
+    found.extend(timeouts::find(statement));
+    found.extend(opt_in::separate(transaction.altered.as_deref(), statement));
     rows(statement, found);
     enum_values(statement, transaction, found);
     validated(statement, transaction, found);
@@ -209,18 +209,6 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
             let lock = statement.locks().iter().find(|lock| lock.mode.blocks_writes())?;
             let message = format!("{} is held on {} until commit", lock.mode, lock.relation);
             Some(Found::new(&LOCK_TABLE, span, lock.relation.clone(), message))
-        }
-        Kind::Set(set) => {
-            let is_timeout = matches!(&set.target, SettingTarget::Parameter(name) if name.is_word() && name.is_called("lock_timeout"));
-            let value = set.value.text().trim_matches('\'');
-            let limit = crate::set::options::duration(value)?;
-            let is_off = limit.is_zero() || limit > Duration::from_secs(60);
-            (is_timeout && is_off).then(|| {
-                let message = format!(
-                    "lock_timeout is {value}: a statement that waits for its lock blocks others for too long"
-                );
-                Found::new(&LOCK_TIMEOUT_OFF, span, "lock_timeout", message)
-            })
         }
         _ => None,
     }

@@ -88,6 +88,11 @@ impl<'t> Fragment<'t> {
         self.span().text(self.text)
     }
 
+    /// The whole text from which its tokens were read: that of the statement.
+    pub(crate) const fn whole(&self) -> &'t str {
+        self.text
+    }
+
     /// The text from which its tokens were read.
     pub(in crate::sql) const fn source(&self) -> &'t str {
         self.text
