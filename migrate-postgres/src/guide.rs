@@ -96,6 +96,10 @@ pub mod errors {
     #![doc = include_str!("../docs/errors.md")]
 }
 
+pub mod rules {
+    #![doc = include_str!("../docs/rules.md")]
+}
+
 pub mod refusals {
     #![doc = include_str!("../docs/refusals.md")]
 }

@@ -6,8 +6,8 @@ use super::rule::{Risk, Rule, family};
 use super::script::{Found, Statement, locks_in_use};
 use crate::sql::facts::SizeBucket;
 use crate::sql::statement::{
-    AlterActionKind as Action, AlterRelation, ColumnChange, Constraint, ConstraintKind, LexedStatement, ObjectKind,
-    QualifiedName, Span, StatementKind as Kind,
+    AlterActionKind as Action, AlterRelation, ColumnChange, Constraint, ConstraintKind, LexedStatement,
+    ObjectKind, QualifiedName, Span, StatementKind as Kind,
 };
 use crate::sql::{Condition, RelationLock, TableScan};
 
@@ -256,9 +256,7 @@ pub(super) fn short_lock(statement: &Statement<'_>) -> Option<Found> {
 }
 
 fn parts(statement: &Statement<'_>) -> Vec<Part> {
-    let whole = |rule, subject: String| {
-        vec![Part { rule, statement: None, span: statement.span(), subject }]
-    };
+    let whole = |rule, subject: String| vec![Part { rule, statement: None, span: statement.span(), subject }];
     match &statement.parsed.kind {
         Kind::CreateIndex(index) if index.concurrently.is_none() => {
             whole(&INDEX_NOT_CONCURRENT, index.table.name.written())

@@ -106,7 +106,8 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
                 if !statement.model.is_made(ObjectKind::Domain, &alter.name) =>
             {
                 let name = alter.name.written();
-                let message = format!("values of {name} that violate the constraint are rejected from now on");
+                let message =
+                    format!("values of {name} that violate the constraint are rejected from now on");
                 found.push(Found::new(&NEW_WRITE_RESTRICTION, statement.span(), name, message));
             }
             _ => {}
@@ -147,7 +148,9 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
 fn replaced(statement: &Statement<'_>) -> Option<Found> {
     let name = statement.parsed.target()?;
     let (kind, is_known) = match &statement.parsed.kind {
-        Kind::CreateView(create) => (ObjectKind::View, create.or_replace && statement.model.relation(&name).is_some()),
+        Kind::CreateView(create) => {
+            (ObjectKind::View, create.or_replace && statement.model.relation(&name).is_some())
+        }
         Kind::CreateRoutine(create) => {
             (ObjectKind::Function, create.or_replace && statement.model.has_routine(&name))
         }
@@ -201,7 +204,9 @@ fn of_relation(
             (&ROW_SECURITY, format!("rows of {table} are hidden from roles to which no policy allows access"))
         }
         Action::RenameConstraint { from, to } if may_be_named(statement, alter, *from) => {
-            let message = format!("ON CONFLICT ON CONSTRAINT {from} of the running release fails: it is {to} from now on");
+            let message = format!(
+                "ON CONFLICT ON CONSTRAINT {from} of the running release fails: it is {to} from now on"
+            );
             return Some(Found::new(&RENAME_OBJECT, action.span, table, message).at_risk(Risk::Careful));
         }
         _ => return None,

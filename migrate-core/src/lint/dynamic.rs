@@ -56,7 +56,9 @@ pub(super) fn statements(parsed: &ParsedStatement<'_>, model: &Model) -> Vec<Inn
             let Some((text, start)) = constant(*code) else { return Vec::new() };
             let whole = code.span();
             let place = |span: Span| match start {
-                Some(start) => Span { start: whole.start + start + span.start, end: whole.start + start + span.end },
+                Some(start) => {
+                    Span { start: whole.start + start + span.start, end: whole.start + start + span.end }
+                }
                 None => whole,
             };
             procedural(&text).into_iter().map(|inner| Inner { span: place(inner.span), ..inner }).collect()
@@ -124,7 +126,8 @@ fn value(written: &str, kind: TokenKind) -> Option<(String, Option<usize>)> {
 fn procedural(body: &str) -> Vec<Inner> {
     let all: Vec<Token> = tokens(body).filter(|token| !token.is_trivia()).collect();
     let is = |at: usize, word: &str| {
-        all.get(at).is_some_and(|token| token.kind == TokenKind::Word && token.text(body).eq_ignore_ascii_case(word))
+        all.get(at)
+            .is_some_and(|token| token.kind == TokenKind::Word && token.text(body).eq_ignore_ascii_case(word))
     };
     let ends = |at: usize| all.get(at).is_none_or(|token| token.kind == TokenKind::Semicolon);
     let after = |from: usize, words: &[&str]| {
@@ -160,7 +163,8 @@ fn procedural(body: &str) -> Vec<Inner> {
 /// The text that an `EXECUTE` runs: string constants joined with parts that only the run knows, or the
 /// template of a `format`.
 fn executed(body: &str, expression: &[Token], span: Span) -> Option<Inner> {
-    let is_end = |token: &Token| ["INTO", "USING"].iter().any(|word| token.text(body).eq_ignore_ascii_case(word));
+    let is_end =
+        |token: &Token| ["INTO", "USING"].iter().any(|word| token.text(body).eq_ignore_ascii_case(word));
     let end = expression.iter().position(is_end).unwrap_or(expression.len());
     let expression = &expression[..end];
     let text_of = |token: &Token| value(token.text(body), token.kind).map(|(text, _)| text);
@@ -198,7 +202,8 @@ fn filled(template: &str) -> (String, bool) {
     while let Some(percent) = rest.find('%') {
         text.push_str(&rest[..percent]);
         rest = &rest[percent + 1..];
-        let length = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, '$' | '-' | '*'))).unwrap_or(rest.len());
+        let length =
+            rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, '$' | '-' | '*'))).unwrap_or(rest.len());
         let Some(kind) = rest[length..].chars().next() else { break };
         rest = &rest[length + kind.len_utf8()..];
         match kind {
@@ -259,8 +264,16 @@ mod tests {
         for (execute, text, is_open) in [
             ("EXECUTE 'DROP TABLE ''T'''", "DROP TABLE 'T'", false),
             ("EXECUTE $q$DROP TABLE t$q$ USING 1", "DROP TABLE t", false),
-            ("EXECUTE 'DROP TABLE ' || quote_ident(r.name || '_old') || ' CASCADE'", "DROP TABLE \"\u{2026}\" CASCADE", true),
-            ("EXECUTE format('ALTER TABLE %1$I ADD c text DEFAULT %L', t, 'x')", "ALTER TABLE \"\u{2026}\" ADD c text DEFAULT '\u{2026}'", true),
+            (
+                "EXECUTE 'DROP TABLE ' || quote_ident(r.name || '_old') || ' CASCADE'",
+                "DROP TABLE \"\u{2026}\" CASCADE",
+                true,
+            ),
+            (
+                "EXECUTE format('ALTER TABLE %1$I ADD c text DEFAULT %L', t, 'x')",
+                "ALTER TABLE \"\u{2026}\" ADD c text DEFAULT '\u{2026}'",
+                true,
+            ),
             ("EXECUTE pg_catalog.format('SELECT 100 %% 7')", "SELECT 100 % 7", false),
             ("EXECUTE statement", "\"\u{2026}\"", true),
         ] {

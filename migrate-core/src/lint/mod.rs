@@ -140,7 +140,12 @@ impl<'a> Judged<'a> {
     }
 
     /// Judges a down script, which runs some time after the up script.
-    fn down(migration: &'a dyn Migration, place: Place<'a>, model: &Model, options: &LintOptions) -> Judged<'a> {
+    fn down(
+        migration: &'a dyn Migration,
+        place: Place<'a>,
+        model: &Model,
+        options: &LintOptions,
+    ) -> Judged<'a> {
         let mut model = model.clone();
         model.settle();
         let findings = script::judge(&place, &mut model, &mut Vec::new(), options);

@@ -4,9 +4,7 @@ use super::LintOptions;
 use super::dynamic::{self, Code};
 use crate::set::script::Script;
 use crate::sql::facts::{Facts, ObjectName, Relation, SizeBucket};
-use crate::sql::statement::{
-    LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind,
-};
+use crate::sql::statement::{LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind};
 use crate::sql::{RelationLock, Token, TokenKind, tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +66,10 @@ impl Model {
     pub(super) fn has_routine(&self, name: &QualifiedName<'_>) -> bool {
         let schema = name.schema().map(|schema| schema.folded());
         let name = name.name().folded();
-        self.facts.functions.keys().any(|of| of.name == name && schema.as_ref().is_none_or(|schema| of.schema == **schema))
+        self.facts
+            .functions
+            .keys()
+            .any(|of| of.name == name && schema.as_ref().is_none_or(|schema| of.schema == **schema))
     }
 
     /// Forgets the facts that code may have changed: the columns and constraints of the relations that it

@@ -6,8 +6,8 @@ use super::script::{Found, Statement};
 use crate::sql::facts::{ConstraintFactsKind as Known, RelationKind};
 use crate::sql::statement::{
     AlterActionKind as Action, ColumnChange, ColumnDefinition, Constraint, ConstraintKind, CreateIndex,
-    CreateTable, Name, ObjectChange, ObjectKind, ParsedStatement, Persistence, QualifiedName, Span, StatementKind as Kind,
-    TypeDefinition, TypeName,
+    CreateTable, Name, ObjectChange, ObjectKind, ParsedStatement, Persistence, QualifiedName, Span,
+    StatementKind as Kind, TypeDefinition, TypeName,
 };
 use std::collections::BTreeSet;
 
@@ -107,7 +107,8 @@ family! {
 
 pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
     let (span, model) = (statement.span(), statement.model);
-    let mut add = |rule, span, subject: String, message: String| found.push(Found::new(rule, span, subject, message));
+    let mut add =
+        |rule, span, subject: String, message: String| found.push(Found::new(rule, span, subject, message));
     match &statement.parsed.kind {
         Kind::CreateTable(create) => {
             table(create, model, &mut add);
@@ -119,7 +120,12 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         }
         Kind::CreateType(create) if matches!(create.definition, TypeDefinition::Enum(_)) => {
             let name = create.name.written();
-            add(&CREATE_ENUM, span, name.clone(), format!("values of {name} can be added later, but not removed"));
+            add(
+                &CREATE_ENUM,
+                span,
+                name.clone(),
+                format!("values of {name} can be added later, but not removed"),
+            );
         }
         Kind::Update(update) => {
             let mut names = BTreeSet::new();
@@ -137,7 +143,10 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
                         of_constraint(name, constraint, &mut add);
                         int_key(name, constraint, statement.model, &mut add);
                     }
-                    Action::AlterColumn { column: Some(column), change: ColumnChange::SetType { type_name, .. } } => {
+                    Action::AlterColumn {
+                        column: Some(column),
+                        change: ColumnChange::SetType { type_name, .. },
+                    } => {
                         of_type(name, *column, type_name, &mut add);
                     }
                     Action::Inherit { parent } => inherits(name, parent, action.span, &mut add),
@@ -171,7 +180,8 @@ fn table(create: &CreateTable<'_>, model: &Model, add: Add<'_>) {
     for constraint in &create.constraints {
         of_constraint(&create.name, constraint, add);
         let key = key_column(constraint);
-        let column = create.columns.iter().find(|column| key.is_some_and(|key| key.folded() == column.name.folded()));
+        let column =
+            create.columns.iter().find(|column| key.is_some_and(|key| key.folded() == column.name.folded()));
         if let Some(column) = column {
             int_column(&create.name, column, add);
         }
@@ -184,7 +194,12 @@ fn table(create: &CreateTable<'_>, model: &Model, add: Add<'_>) {
     };
     if let Some(column) = create.columns.iter().find(is_unique).filter(|_| !has_key(create)) {
         let shown = format!("{name}.{}", column.name);
-        add(&UNIQUE_INSTEAD_OF_KEY, column.span, shown.clone(), format!("{shown} is UNIQUE NOT NULL, but not the primary key"));
+        add(
+            &UNIQUE_INSTEAD_OF_KEY,
+            column.span,
+            shown.clone(),
+            format!("{shown} is UNIQUE NOT NULL, but not the primary key"),
+        );
     }
 }
 
@@ -276,7 +291,12 @@ fn int_column(table: &QualifiedName<'_>, column: &ColumnDefinition<'_>, add: Add
     const SHORT: [&str; 6] = ["int2", "int4", "serial", "serial4", "serial2", "smallserial"];
     let Some(type_name) = column.type_name.as_ref().filter(|of| SHORT.contains(&&*of.base())) else { return };
     let shown = format!("{}.{}", table.written(), column.name);
-    add(&INT_PRIMARY_KEY, type_name.span, shown.clone(), format!("the primary key {shown} has fewer than eight bytes"));
+    add(
+        &INT_PRIMARY_KEY,
+        type_name.span,
+        shown.clone(),
+        format!("the primary key {shown} has fewer than eight bytes"),
+    );
 }
 
 fn int_key(table: &QualifiedName<'_>, constraint: &Constraint<'_>, model: &Model, add: Add<'_>) {
@@ -285,7 +305,12 @@ fn int_key(table: &QualifiedName<'_>, constraint: &Constraint<'_>, model: &Model
     let data_type = column.and_then(|column| column.data_type.as_ref()).map(ToString::to_string);
     if data_type.is_some_and(|of| matches!(of.as_str(), "int4" | "int2")) {
         let shown = format!("{}.{key}", table.written());
-        add(&INT_PRIMARY_KEY, constraint.span, shown.clone(), format!("the primary key {shown} has fewer than eight bytes"));
+        add(
+            &INT_PRIMARY_KEY,
+            constraint.span,
+            shown.clone(),
+            format!("the primary key {shown} has fewer than eight bytes"),
+        );
     }
 }
 
@@ -307,7 +332,9 @@ fn of_type(table: &QualifiedName<'_>, column: Name<'_>, type_name: &TypeName<'_>
         "timetz" => "timestamptz: a time of day has no meaning in a time zone without a date",
         "money" => "numeric: the currency of money depends on a setting",
         "json" => "jsonb: json cannot be compared or indexed",
-        "varchar" if !type_name.modifiers.is_empty() => "text with a CHECK: a longer limit is then no change of type",
+        "varchar" if !type_name.modifiers.is_empty() => {
+            "text with a CHECK: a longer limit is then no change of type"
+        }
         _ if type_name.is_serial() => "an identity column: a serial leaves its sequence to others",
         _ => return,
     };
@@ -343,7 +370,10 @@ fn index(create: &CreateIndex<'_>, model: &Model, span: Span, add: Add<'_>) {
     }
     let is_btree = create.method.is_none_or(|method| method.folded() == "btree");
     let plain = |element: &crate::sql::statement::IndexElement<'_>| {
-        element.column.filter(|_| element.definition.tokens().len() == 1).map(|name| name.folded().into_owned())
+        element
+            .column
+            .filter(|_| element.definition.tokens().len() == 1)
+            .map(|name| name.folded().into_owned())
     };
     let columns: Option<Vec<String>> = create.elements.iter().map(plain).collect();
     let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { return };
@@ -390,7 +420,8 @@ fn concurrently(statement: &Statement<'_>, add: Add<'_>) {
     };
     if is_concurrent && statement.model.facts.server_version.is_none_or(|version| version == 14) {
         let subject = statement.parsed.target().map(|name| name.written()).unwrap_or_default();
-        let message = "PostgreSQL 14.0 to 14.3 may leave rows out of an index that is built CONCURRENTLY".to_owned();
+        let message =
+            "PostgreSQL 14.0 to 14.3 may leave rows out of an index that is built CONCURRENTLY".to_owned();
         add(&CONCURRENTLY_ON_14, statement.span(), subject, message);
     }
 }
@@ -422,7 +453,9 @@ fn fixed(type_name: &TypeName<'_>, model: &Model) -> Option<(u32, u32)> {
         return None;
     }
     Some(match &*type_name.base() {
-        "int8" | "float8" | "timestamp" | "timestamptz" | "time" | "money" | "bigserial" | "serial8" => (8, 8),
+        "int8" | "float8" | "timestamp" | "timestamptz" | "time" | "money" | "bigserial" | "serial8" => {
+            (8, 8)
+        }
         "interval" => (16, 8),
         "timetz" => (12, 8),
         "int4" | "float4" | "date" | "oid" | "serial" | "serial4" => (4, 4),

@@ -125,10 +125,8 @@ pub(super) fn judge(
             blocks |= takes_blocking_lock(&parsed, model);
             let at = |found: Found| place.finding(Some(index + 1), boundary.range().start, found);
             if place.role == Role::Up {
-                keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| ForeignKey {
-                    version: place.version.clone(),
-                    key,
-                    finding: at(found),
+                keys.extend(design::foreign_keys(&parsed, model).into_iter().map(|(key, found)| {
+                    ForeignKey { version: place.version.clone(), key, finding: at(found) }
                 }));
             }
             findings.extend(found.into_iter().map(at));

@@ -37,7 +37,9 @@ pub(super) fn in_header(script: &Script) -> Option<Found> {
 pub(super) fn find(statement: &Statement<'_>) -> Option<Found> {
     let value = match &statement.parsed.kind {
         Kind::Set(set) if is_lock_timeout(&set.target) => set.value.text().to_owned(),
-        Kind::Reset(reset) if is_lock_timeout(&reset.target) || matches!(reset.target, SettingTarget::All) => {
+        Kind::Reset(reset)
+            if is_lock_timeout(&reset.target) || matches!(reset.target, SettingTarget::All) =>
+        {
             "DEFAULT".to_owned()
         }
         Kind::Query(_) => configured(statement.parsed)?,
@@ -56,7 +58,8 @@ pub(super) fn find(statement: &Statement<'_>) -> Option<Found> {
 }
 
 fn found(span: Span, limit: &str) -> Found {
-    let message = format!("lock_timeout {limit}: a statement that waits for its lock blocks others for too long");
+    let message =
+        format!("lock_timeout {limit}: a statement that waits for its lock blocks others for too long");
     Found::new(&LOCK_TIMEOUT_OFF, span, "lock_timeout", message)
 }
 

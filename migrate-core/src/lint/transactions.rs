@@ -6,11 +6,11 @@ use super::script::{Found, Statement};
 use super::{opt_in, timeouts};
 use crate::set::options::Options;
 use crate::set::script::Script;
+use crate::sql::facts::SizeBucket;
 use crate::sql::statement::{
     AlterActionKind as Action, Fragment, InsertSource, LexedStatement, ObjectKind, QualifiedName,
     StatementKind as Kind, TransactionControl, TypeChange,
 };
-use crate::sql::facts::SizeBucket;
 use crate::sql::{Held, HeldLocks, LockMode, RelationLock, TableScan, TokenKind, TransactionMode};
 
 family! {
@@ -282,7 +282,8 @@ fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Fo
         return;
     }
     let Some((work, risk)) = work(statement) else { return };
-    let Some(Held { relation, mode, line, .. }) = transaction.locks.iter().max_by_key(|held| held.mode) else {
+    let Some(Held { relation, mode, line, .. }) = transaction.locks.iter().max_by_key(|held| held.mode)
+    else {
         return;
     };
     let use_of = if mode.blocks_reads() { "read or write" } else { "write" };

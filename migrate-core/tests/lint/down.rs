@@ -56,11 +56,17 @@ fn a_down_script_approves_for_itself() {
     let table = "CREATE TABLE t (a int)";
     let index = "-- migrate: allow=index-not-concurrent\nCREATE INDEX t_a ON t (a)";
     let judgement = judged(&set(&[(table, "DROP TABLE t"), (table, index)]), &LintOptions::new());
-    assert!(judgement.findings.iter().all(|finding| finding.risk < Risk::Dangerous), "{:?}", judgement.findings);
+    assert!(
+        judgement.findings.iter().all(|finding| finding.risk < Risk::Dangerous),
+        "{:?}",
+        judgement.findings
+    );
     assert_eq!(judgement.approved.len(), 1);
     assert_eq!(judgement.approved[0].finding.role, Role::Down);
     let unused = "-- migrate: allow=truncate\nDROP TABLE t";
-    assert!(found(&[(table, unused)])[0].ends_with("nothing in the script needs allow=truncate [unused-allow]"));
+    assert!(
+        found(&[(table, unused)])[0].ends_with("nothing in the script needs allow=truncate [unused-allow]")
+    );
 }
 
 #[test]
@@ -70,5 +76,9 @@ fn a_configured_approval_is_for_both_scripts() {
     let options = LintOptions::new().allow("2", "index-not-concurrent", "nobody reverts it");
     let judgement = judged(&scripts, &options);
     assert!(judgement.at_least(Risk::Dangerous).next().is_none());
-    assert!(judgement.findings.iter().all(|finding| finding.rule.id != "unused-allow"), "{:?}", judgement.findings);
+    assert!(
+        judgement.findings.iter().all(|finding| finding.rule.id != "unused-allow"),
+        "{:?}",
+        judgement.findings
+    );
 }

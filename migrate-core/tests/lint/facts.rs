@@ -130,7 +130,8 @@ fn later_migrations_are_followed_on_top_of_the_facts() {
 fn work_on_a_small_table_is_a_short_lock() {
     let risk = |rows: Option<u64>, bytes, statement: &str| {
         let mut known = facts("CREATE TABLE t (id int, a int)");
-        known.relations.get_mut(&ObjectName::new("public", "t")).unwrap().size = Some(SizeBucket::of(rows, bytes));
+        known.relations.get_mut(&ObjectName::new("public", "t")).unwrap().size =
+            Some(SizeBucket::of(rows, bytes));
         let findings = findings(&[statement], &LintOptions::new().facts(known));
         findings.into_iter().max_by_key(|finding| finding.risk).unwrap()
     };
@@ -139,7 +140,9 @@ fn work_on_a_small_table_is_a_short_lock() {
         small.to_string(),
         "1.sql:1:1: careful: nobody can write t (fewer than 10 thousand rows) while an index is built [index-not-concurrent]"
     );
-    for statement in ["ALTER TABLE t ALTER a SET NOT NULL", "ALTER TABLE t ADD CHECK (a > 0)", "UPDATE t SET a = 1"] {
+    for statement in
+        ["ALTER TABLE t ALTER a SET NOT NULL", "ALTER TABLE t ADD CHECK (a > 0)", "UPDATE t SET a = 1"]
+    {
         let at_most = |rows, bytes| {
             let found = risk(rows, bytes, statement);
             if found.rule.id == "overwrite-values" { Risk::Careful } else { found.risk }

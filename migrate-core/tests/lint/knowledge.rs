@@ -125,7 +125,10 @@ fn what_code_does_is_judged_as_if_it_were_written_out() {
     for (code, rule) in [
         ("DO $$ BEGIN ALTER TABLE users ALTER age TYPE bigint; END $$", "type-rewrites"),
         ("DO 'BEGIN DROP TABLE users; END'", "drop-table"),
-        ("DO $$ BEGIN IF true THEN EXECUTE 'CREATE INDEX i ON users (age)'; END IF; END $$", "index-not-concurrent"),
+        (
+            "DO $$ BEGIN IF true THEN EXECUTE 'CREATE INDEX i ON users (age)'; END IF; END $$",
+            "index-not-concurrent",
+        ),
         ("DO $$ BEGIN EXECUTE format('ALTER TABLE %I DROP COLUMN age', t); END $$", "drop-column"),
         ("DO $$ BEGIN ALTER TABLE users ADD z int; UPDATE users SET z = 1; END $$", "slow-after-lock"),
         (

@@ -1,6 +1,7 @@
 //! What the rules find: in the measured shapes, rule by rule, and in any text.
 
 mod allowed;
+mod docs;
 mod down;
 #[cfg(feature = "facts")]
 mod facts;

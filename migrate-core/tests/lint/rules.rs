@@ -1,6 +1,6 @@
 //! Each rule: where it speaks, and where it is silent.
 
-use crate::support::{found, findings, ids};
+use crate::support::{findings, found, ids};
 use migrate_core::lint::{LintOptions, OptIn, Risk, rule, rules};
 use std::collections::BTreeSet;
 
@@ -125,10 +125,26 @@ const CASES: &[(&str, &str, &str)] = &[
         "ALTER TABLE t ADD z int; ALTER TABLE r ADD z int",
         "-- migrate: transaction=none\nALTER TABLE t ADD z int; ALTER TABLE r ADD z int",
     ),
-    ("lock-timeout-off", "SET LOCAL lock_timeout = 0; ALTER TABLE t ADD z int", "SET LOCAL lock_timeout = '5s'; ALTER TABLE t ADD z int"),
-    ("lock-timeout-off", "SET lock_timeout = '2 min'; ALTER TABLE t ADD z int", "SET lock_timeout = '2 min'; SELECT 1"),
-    ("lock-timeout-off", "SET lock_timeout TO DEFAULT; ALTER TABLE t ADD z int", "SET statement_timeout = 0; ALTER TABLE t ADD z int"),
-    ("lock-timeout-off", "RESET lock_timeout; ALTER TABLE t ADD z int", "RESET role; ALTER TABLE t ADD z int"),
+    (
+        "lock-timeout-off",
+        "SET LOCAL lock_timeout = 0; ALTER TABLE t ADD z int",
+        "SET LOCAL lock_timeout = '5s'; ALTER TABLE t ADD z int",
+    ),
+    (
+        "lock-timeout-off",
+        "SET lock_timeout = '2 min'; ALTER TABLE t ADD z int",
+        "SET lock_timeout = '2 min'; SELECT 1",
+    ),
+    (
+        "lock-timeout-off",
+        "SET lock_timeout TO DEFAULT; ALTER TABLE t ADD z int",
+        "SET statement_timeout = 0; ALTER TABLE t ADD z int",
+    ),
+    (
+        "lock-timeout-off",
+        "RESET lock_timeout; ALTER TABLE t ADD z int",
+        "RESET role; ALTER TABLE t ADD z int",
+    ),
     (
         "lock-timeout-off",
         "SELECT set_config('lock_timeout', '1h', true); ALTER TABLE t ADD z int",
@@ -226,9 +242,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE POLICY p ON t AS RESTRICTIVE USING (a > 0)",
         "CREATE POLICY p ON t USING (a > 0)",
     ),
-    ("row-security", "ALTER POLICY p ON t USING (a > 0)", "CREATE TABLE z (); ALTER POLICY p ON z USING (true)"),
-    ("new-write-restriction", "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX CONCURRENTLY i ON t (a)"),
-    ("new-write-restriction", "ALTER DOMAIN dm ADD CHECK (VALUE > 0) NOT VALID", "ALTER DOMAIN dm DROP NOT NULL"),
+    (
+        "row-security",
+        "ALTER POLICY p ON t USING (a > 0)",
+        "CREATE TABLE z (); ALTER POLICY p ON z USING (true)",
+    ),
+    (
+        "new-write-restriction",
+        "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)",
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+    ),
+    (
+        "new-write-restriction",
+        "ALTER DOMAIN dm ADD CHECK (VALUE > 0) NOT VALID",
+        "ALTER DOMAIN dm DROP NOT NULL",
+    ),
     (
         "definition-replaced",
         "CREATE OR REPLACE VIEW vw AS SELECT id FROM t",
@@ -239,8 +267,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE OR REPLACE FUNCTION fn() RETURNS int LANGUAGE sql AS 'SELECT 2'",
         "CREATE FUNCTION fn(int) RETURNS int LANGUAGE sql AS 'SELECT 2'",
     ),
-    ("rename-object", "ALTER TABLE t RENAME CONSTRAINT t_pkey TO k", "ALTER TABLE t RENAME CONSTRAINT k_set TO k"),
-    ("catalog-edited", "DELETE FROM pg_enum WHERE enumlabel = 'a'", "CREATE TABLE pg_mine (); DELETE FROM pg_mine"),
+    (
+        "rename-object",
+        "ALTER TABLE t RENAME CONSTRAINT t_pkey TO k",
+        "ALTER TABLE t RENAME CONSTRAINT k_set TO k",
+    ),
+    (
+        "catalog-edited",
+        "DELETE FROM pg_enum WHERE enumlabel = 'a'",
+        "CREATE TABLE pg_mine (); DELETE FROM pg_mine",
+    ),
     ("revoke", "REVOKE SELECT ON t FROM app", "GRANT SELECT ON t TO app"),
     (
         "contract-in-expand",
@@ -260,7 +296,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("no-primary-key", "CREATE TABLE z (a int)", "CREATE TABLE z (a int); ALTER TABLE z ADD PRIMARY KEY (a)"),
     ("no-primary-key", "CREATE TABLE z (a int)", "CREATE TABLE z PARTITION OF q DEFAULT"),
     ("int-primary-key", "CREATE TABLE z (a serial PRIMARY KEY)", "CREATE TABLE z (a bigserial PRIMARY KEY)"),
-    ("int-primary-key", "CREATE TABLE z (a int, PRIMARY KEY (a))", "CREATE TABLE z (a int, b int, PRIMARY KEY (a, b))"),
+    (
+        "int-primary-key",
+        "CREATE TABLE z (a int, PRIMARY KEY (a))",
+        "CREATE TABLE z (a int, b int, PRIMARY KEY (a, b))",
+    ),
     ("int-primary-key", "ALTER TABLE r ADD PRIMARY KEY (small)", "ALTER TABLE r ADD PRIMARY KEY (id)"),
     ("duplicate-index", "CREATE INDEX i ON t (a)", "CREATE INDEX i ON t (a, n)"),
     ("duplicate-index", "CREATE INDEX i ON t (id)", "CREATE INDEX i ON t (id) WHERE a > 0"),
@@ -268,7 +308,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("wide-index", "CREATE INDEX i ON t (a, n, v, d)", "CREATE INDEX i ON t (a, n, v) INCLUDE (d)"),
     ("discouraged-type", "CREATE TABLE z (a char(3))", "CREATE TABLE z (a text)"),
     ("discouraged-type", "ALTER TABLE t ADD z timestamp", "ALTER TABLE t ADD z timestamptz"),
-    ("discouraged-type", "ALTER TABLE t ALTER v TYPE json USING v::json", "ALTER TABLE t ALTER v TYPE jsonb USING v::jsonb"),
+    (
+        "discouraged-type",
+        "ALTER TABLE t ALTER v TYPE json USING v::json",
+        "ALTER TABLE t ALTER v TYPE jsonb USING v::jsonb",
+    ),
     ("discouraged-type", "CREATE TABLE z (a timestamptz(0))", "CREATE TABLE z (a timestamptz(3))"),
     ("unqualified-name", "ALTER TABLE t ADD z int", "ALTER TABLE public.t ADD z int"),
     ("unqualified-name", "INSERT INTO t VALUES (1)", "SET search_path = app; INSERT INTO t VALUES (1)"),
@@ -276,12 +320,20 @@ const CASES: &[(&str, &str, &str)] = &[
     ("unnamed-constraint", "ALTER TABLE t ADD CHECK (a > 0)", "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)"),
     ("unnamed-constraint", "CREATE TABLE z (a int UNIQUE)", "CREATE TABLE z (a int NOT NULL PRIMARY KEY)"),
     ("create-extension", "CREATE EXTENSION hstore", "DROP EXTENSION hstore"),
-    ("unique-instead-of-key", "CREATE TABLE z (a int UNIQUE NOT NULL)", "CREATE TABLE z (a int UNIQUE NOT NULL, b int PRIMARY KEY)"),
+    (
+        "unique-instead-of-key",
+        "CREATE TABLE z (a int UNIQUE NOT NULL)",
+        "CREATE TABLE z (a int UNIQUE NOT NULL, b int PRIMARY KEY)",
+    ),
     ("mixed-case-name", "CREATE TABLE \"Users\" ()", "CREATE TABLE Users ()"),
     ("mixed-case-name", "ALTER TABLE t RENAME a TO \"userId\"", "ALTER TABLE t RENAME a TO \"user\""),
     ("duplicate-assignment", "UPDATE t SET a = 1, A = 2", "UPDATE t SET a = 1, n = 2"),
     ("create-enum", "CREATE TYPE m AS ENUM ('a')", "CREATE TYPE m AS (a int)"),
-    ("separate-alters", "ALTER TABLE t ADD y int; ALTER TABLE t ADD z int", "ALTER TABLE t ADD y int; ALTER TABLE r ADD z int"),
+    (
+        "separate-alters",
+        "ALTER TABLE t ADD y int; ALTER TABLE t ADD z int",
+        "ALTER TABLE t ADD y int; ALTER TABLE r ADD z int",
+    ),
     (
         "separate-alters",
         "ALTER TABLE t ADD y int; ALTER TABLE t ADD z int",
@@ -289,7 +341,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("concurrently-on-14", "CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX i ON t (a)"),
     ("table-inheritance", "CREATE TABLE z () INHERITS (t)", "CREATE TABLE z (LIKE t)"),
-    ("column-order", "CREATE TABLE z (a bool, b bigint, c bool, d bigint)", "CREATE TABLE z (b bigint, d bigint, a bool, c bool)"),
+    (
+        "column-order",
+        "CREATE TABLE z (a bool, b bigint, c bool, d bigint)",
+        "CREATE TABLE z (b bigint, d bigint, a bool, c bool)",
+    ),
     ("missing-verify", "UPDATE t SET a = 1 WHERE id = 1", "CREATE TABLE z (a int); INSERT INTO z VALUES (1)"),
     (
         "long-identifier",
@@ -318,7 +374,8 @@ fn each_rule_speaks_where_it_should_and_is_silent_where_it_should() {
         let opt_in = if rule(id).unwrap().is_opt_in { OptIn::rules([*id]) } else { OptIn::None };
         let options = LintOptions::new().opt_in(opt_in);
         let ids = |script: &str| -> Vec<&str> {
-            let last = findings(&[BEFORE, script], &options).into_iter().filter(|finding| finding.path == "2.sql");
+            let last =
+                findings(&[BEFORE, script], &options).into_iter().filter(|finding| finding.path == "2.sql");
             last.map(|finding| finding.rule.id).collect()
         };
         let rule = id;
@@ -383,7 +440,10 @@ fn rules_that_are_off_by_default_are_silent_until_they_are_asked_for() {
     let script = "CREATE TABLE z (a int)";
     assert_eq!(ids(&[script]), [""; 0]);
     let asked = |opt_in: OptIn| -> Vec<&str> {
-        findings(&[script], &LintOptions::new().opt_in(opt_in)).iter().map(|finding| finding.rule.id).collect()
+        findings(&[script], &LintOptions::new().opt_in(opt_in))
+            .iter()
+            .map(|finding| finding.rule.id)
+            .collect()
     };
     assert_eq!(asked(OptIn::rules(["no_primary_key"])), ["no-primary-key"]);
     assert_eq!(asked(OptIn::All), ["unqualified-name", "no-primary-key"]);

@@ -61,8 +61,11 @@ fn score(corpus: &'static str, class: &str, tier: Tier) -> Score {
     let mut score = Score::default();
     for (_, statement) in shapes(corpus).filter(|(of, _)| *of == class) {
         let findings = tier.findings(statement);
-        let worst: Vec<String> =
-            findings.iter().filter(|finding| finding.risk >= Risk::Dangerous).map(ToString::to_string).collect();
+        let worst: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.risk >= Risk::Dangerous)
+            .map(ToString::to_string)
+            .collect();
         score.all += 1;
         score.flagged += usize::from(!worst.is_empty());
         if worst.is_empty() == (class != "light") {
@@ -75,10 +78,16 @@ fn score(corpus: &'static str, class: &str, tier: Tier) -> Score {
 /// Panics unless at least this percentage of the heavy shapes is found, at most this one of the light shapes,
 /// and everything that loses data or breaks code.
 fn assert_scores(corpus: &'static str, tier: Tier, heavy: usize, light: usize) {
-    for (class, least, most) in [("heavy", heavy, 100), ("loss", 100, 100), ("breaks", 100, 100), ("light", 0, light)] {
+    for (class, least, most) in
+        [("heavy", heavy, 100), ("loss", 100, 100), ("breaks", 100, 100), ("light", 0, light)]
+    {
         let score = score(corpus, class, tier);
-        let shown = format!("{tier:?}, {class}: {} of {}; wrong: {:#?}", score.flagged, score.all, score.wrong);
-        assert!(score.flagged * 100 >= score.all * least && score.flagged * 100 <= score.all * most, "{shown}");
+        let shown =
+            format!("{tier:?}, {class}: {} of {}; wrong: {:#?}", score.flagged, score.all, score.wrong);
+        assert!(
+            score.flagged * 100 >= score.all * least && score.flagged * 100 <= score.all * most,
+            "{shown}"
+        );
     }
 }
 

@@ -21,8 +21,8 @@ mod partition;
 mod types;
 mod volatile;
 
-pub(crate) use loss::is_always_true;
 pub use held::{Held, HeldLocks};
+pub(crate) use loss::is_always_true;
 pub use loss::{Loss, LossKind, losses, losses_of};
 pub use mode::{LockMode, TableScan};
 

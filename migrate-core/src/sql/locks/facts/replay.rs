@@ -9,8 +9,8 @@ use crate::sql::locks::volatile::FunctionVolatility;
 use crate::sql::statement::{
     self, AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition,
     ConstraintKind, CreateDomain, CreateIndex, CreateRoutine, CreateTable, CreateView, DomainChange,
-    DropObjects, Fragment, LexedStatement, ObjectChange, ObjectKind, ParsedStatement, PartitionBound, Persistence,
-    QualifiedName, RoutineBody, SetParameter, SettingTarget, StatementKind, TypeChange,
+    DropObjects, Fragment, LexedStatement, ObjectChange, ObjectKind, ParsedStatement, PartitionBound,
+    Persistence, QualifiedName, RoutineBody, SetParameter, SettingTarget, StatementKind, TypeChange,
 };
 use crate::sql::token::TokenKind;
 
