@@ -121,11 +121,11 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         Kind::CreateOnTable(create)
             if create.kind == ObjectKind::Policy && create.definition.has_word("RESTRICTIVE") =>
         {
-            found.extend(policy(statement, &create.table, create.name.to_string()));
+            found.extend(policy(statement, &create.table, create.name.written()));
         }
         Kind::AlterObject(alter) if alter.kind == ObjectKind::Policy => {
             let name = alter.name.as_ref().map(QualifiedName::written).unwrap_or_default();
-            found.extend(alter.on.as_ref().and_then(|table| policy(statement, table, name)));
+            found.extend(alter.on.as_ref().and_then(|table| policy(statement, table, &name)));
         }
         Kind::AlterObject(alter) => {
             if let Some(name) = &alter.name {
@@ -163,7 +163,7 @@ fn replaced(statement: &Statement<'_>) -> Option<Found> {
 }
 
 /// Returns the finding about a policy that may hide rows.
-fn policy(statement: &Statement<'_>, table: &QualifiedName<'_>, name: String) -> Option<Found> {
+fn policy(statement: &Statement<'_>, table: &QualifiedName<'_>, name: &str) -> Option<Found> {
     let message = format!("the policy {name} may hide rows of {} that were visible", table.written());
     let is_in_use = !statement.model.is_new(table);
     is_in_use.then(|| Found::new(&ROW_SECURITY, statement.span(), table.written(), message))
