@@ -13,6 +13,7 @@ pub mod engine;
 pub mod history;
 pub mod lint;
 pub mod plan;
+pub mod render;
 pub mod set;
 pub mod sql;
 

@@ -234,6 +234,11 @@ impl Script {
         }
     }
 
+    /// Maps a byte range of the text to [`Script::source`].
+    pub(crate) fn written_range(&self, range: &Range<usize>) -> Range<usize> {
+        self.written_at(range.start)..self.written_at(range.end)
+    }
+
     fn written_at(&self, offset: usize) -> usize {
         self.source.as_ref().map_or(offset, |source| source.offset(offset))
     }

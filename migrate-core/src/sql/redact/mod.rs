@@ -104,6 +104,17 @@ pub fn secrets(statement: &str) -> Vec<String> {
     contents.filter(|content| !content.is_empty()).map(|content| content.replace("''", "'")).collect()
 }
 
+/// The byte ranges of the tokens that [`redact`] replaces.
+pub(crate) fn secret_ranges(text: &str) -> Vec<std::ops::Range<usize>> {
+    let secrets = Redaction::read(text, 0, RedactionMark::SHOWN).secrets;
+    // Each is a part of the text, so its address tells its place.
+    let range = |secret: &str| {
+        let start = secret.as_ptr().addr() - text.as_ptr().addr();
+        start..start + secret.len()
+    };
+    secrets.into_iter().map(range).collect()
+}
+
 fn redact_nested(text: &str, nesting: usize, mark: RedactionMark) -> Cow<'_, str> {
     Redaction::read(text, nesting, mark).into_text()
 }

@@ -1,0 +1,135 @@
+//! Findings as text: the line of the script with the place marked, the reason, and the safe way, as rustc
+//! shows its diagnostics.
+//!
+//! ```
+//! use migrate_core::lint::{LintOptions, lint};
+//! use migrate_core::render::Rendered;
+//! use migrate_core::{Migration, Script, Set, SqlMigration, Version};
+//! use std::sync::Arc;
+//!
+//! let text = "-- Nobody calls anymore.\nALTER TABLE users DROP COLUMN phone;";
+//! let script = Script::of_up_text("0001_phone.sql", text.to_owned())?;
+//! let migration = SqlMigration::new(Version::numeric("0001"), "0001_phone", script);
+//! let set = Set::new("app", vec![Arc::new(migration) as Arc<dyn Migration>]).unwrap();
+//!
+//! let findings = lint(&set, &LintOptions::default());
+//! let shown = Rendered::new(&findings[0], &set, "migrations").to_string();
+//! assert_eq!(
+//!     shown.lines().take(5).collect::<Vec<_>>(),
+//!     [
+//!         "very-risky[drop-column]: the values of users.phone are lost",
+//!         "  --> migrations/0001_phone.sql:2:19",
+//!         "   |",
+//!         " 2 | ALTER TABLE users DROP COLUMN phone;",
+//!         "   |                   ^^^^^^^^^^^^^^^^^",
+//!     ]
+//! );
+//! # Ok::<(), String>(())
+//! ```
+
+mod excerpt;
+
+use crate::display::printable::printable;
+use crate::lint::Finding;
+use crate::set::Set;
+use crate::set::script::Script;
+use excerpt::Excerpt;
+use std::fmt;
+
+/// A finding with the line of its script, as lines of text. Nothing that a terminal would obey is left in
+/// them, and no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    lines: Vec<RenderedLine>,
+}
+
+/// A line of a rendered finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RenderedLine {
+    /// The part of the finding that it shows.
+    pub part: RenderedPart,
+    /// The text.
+    pub text: String,
+}
+
+/// The part of a finding that a line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RenderedPart {
+    /// The risk, the rule and the message.
+    Message,
+    /// The path, the line and the column.
+    Place,
+    /// The line of the script.
+    Source,
+    /// The mark below it.
+    Mark,
+    /// The reason, or how to accept the finding.
+    Note,
+    /// The safe way.
+    Help,
+}
+
+impl Rendered {
+    /// Renders a finding in a set whose scripts are in `folder`. If the set lacks the script, its line is left
+    /// out.
+    pub fn new(finding: &Finding, set: &Set, folder: &str) -> Rendered {
+        let migration = set.find(&finding.version);
+        let script = migration.and_then(|migration| migration.up().into_script());
+        Rendered::with_script(finding, script.as_deref(), folder)
+    }
+
+    /// Renders a finding in a script.
+    fn with_script(finding: &Finding, script: Option<&Script>, folder: &str) -> Rendered {
+        let mut rendered = Rendered { lines: Vec::new() };
+        let Finding { rule, risk, message, place, .. } = finding;
+        rendered.push(RenderedPart::Message, format!("{risk}[{}]: {message}", rule.id));
+        let margin = " ".repeat(place.line.to_string().len() + 1);
+        rendered.push(RenderedPart::Place, format!("{margin}--> {}:{place}", path(finding, folder)));
+        if let Some(script) = script {
+            let Excerpt { line, mark } = Excerpt::of(script, &finding.span);
+            rendered.push(RenderedPart::Source, format!("{margin} |"));
+            rendered.push(RenderedPart::Source, format!(" {} | {line}", place.line));
+            rendered.push(RenderedPart::Mark, format!("{margin} | {mark}"));
+        }
+        rendered.push(RenderedPart::Note, format!("{margin} = note: {}", rule.why));
+        rendered.push(RenderedPart::Help, format!("{margin} = help: {}", finding.safe));
+        if finding.statement.is_some() {
+            let id = rule.id;
+            let allow = format!("accept it with `-- migrate: allow={id} reason=\"…\"` above the statement");
+            rendered.push(RenderedPart::Note, format!("{margin} = note: {allow}"));
+        }
+        rendered
+    }
+
+    fn push(&mut self, part: RenderedPart, text: impl AsRef<str>) {
+        self.lines.push(RenderedLine { part, text: printable(text.as_ref()).trim_end().to_owned() });
+    }
+
+    /// The lines.
+    pub fn lines(&self) -> &[RenderedLine] {
+        &self.lines
+    }
+}
+
+/// The path of a finding's script: in `folder`, unless that is empty.
+pub fn path(finding: &Finding, folder: &str) -> String {
+    match folder.trim_end_matches('/') {
+        "" => finding.path.clone(),
+        folder => format!("{folder}/{}", finding.path),
+    }
+}
+
+impl fmt::Display for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, line) in self.lines.iter().enumerate() {
+            let line_feed = if index > 0 { "\n" } else { "" };
+            write!(f, "{line_feed}{}", line.text)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
