@@ -94,6 +94,25 @@ pub mod plan {
     pub use migrate_core::plan::{Baseline, Plan, Policies, Redo, Resolve, Steps, To, Up};
 }
 
+/// Rules that find dangerous migrations: statements that lose data, block other sessions, or break running
+/// code.
+///
+/// `migrate check` shows what they find in a folder; [`lint`](lint::lint) returns it as data.
+///
+/// ```
+/// use migrate_postgres::lint::{LintOptions, Risk, lint};
+/// use migrate_postgres::{Migrator, migrate};
+///
+/// static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+///
+/// let findings = lint(MIGRATIONS.set(), &LintOptions::default());
+/// assert!(findings.iter().all(|finding| finding.risk < Risk::Dangerous));
+/// ```
+pub mod lint {
+    pub use migrate_core::lint::{Finding, LintOptions, Risk, Rule, lint, rule, rules};
+    pub use migrate_core::render::{Rendered, RenderedLine, RenderedPart};
+}
+
 /// Migrations as data, for a set that is neither embedded nor read from a folder.
 pub mod migration {
     pub use migrate_core::{Checksum, Options, Payload, Script, SqlMigration};

@@ -33,6 +33,7 @@ use crate::display::printable::printable;
 use crate::lint::Finding;
 use crate::set::Set;
 use crate::set::script::Script;
+use crate::sql::LineColumn;
 use excerpt::Excerpt;
 use std::fmt;
 
@@ -84,6 +85,8 @@ impl Rendered {
     fn with_script(finding: &Finding, script: Option<&Script>, folder: &str) -> Rendered {
         let mut rendered = Rendered { lines: Vec::new() };
         let Finding { rule, risk, message, place, .. } = finding;
+        // A quoted name may contain a line feed.
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         rendered.push(RenderedPart::Message, format!("{risk}[{}]: {message}", rule.id));
         let margin = " ".repeat(place.line.to_string().len() + 1);
         rendered.push(RenderedPart::Place, format!("{margin}--> {}:{place}", path(finding, folder)));
@@ -119,6 +122,12 @@ pub fn path(finding: &Finding, folder: &str) -> String {
         "" => finding.path.clone(),
         folder => format!("{folder}/{}", finding.path),
     }
+}
+
+/// The line and column in the file after the last byte of a finding; its first, if the set lacks the script.
+pub fn end(finding: &Finding, set: &Set) -> LineColumn {
+    let script = set.find(&finding.version).and_then(|migration| migration.up().into_script());
+    script.map_or(finding.place, |script| script.line_column(finding.span.end))
 }
 
 impl fmt::Display for Rendered {

@@ -74,6 +74,8 @@ fn a_long_line_is_cut_around_the_mark() {
 fn nothing_that_a_terminal_obeys_and_no_secret_is_shown() {
     let hostile = rendered("DROP TABLE \"a\u{1b}[2J\u{202e}b\"; -- \u{9b}31m", "drop-table");
     assert!(!hostile.chars().any(crate::display::printable::is_obeyed), "{hostile:?}");
+    let two_lines = rendered("DROP TABLE \"a\n  b\";", "drop-table");
+    assert!(two_lines.starts_with("very-risky[drop-table]: the table \"a b\" and its rows"), "{two_lines}");
     let secret = "CREATE ROLE r PASSWORD 'hunter2'; DROP TABLE users; ALTER ROLE r PASSWORD 'hunter3\n4';";
     let [line, _] = marked(secret, "drop-table");
     assert_eq!(line, " 1 | CREATE ROLE r PASSWORD '…'; DROP TABLE users; ALTER ROLE r PASSWORD '…'");

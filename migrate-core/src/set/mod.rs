@@ -300,6 +300,13 @@ impl Set {
         }
     }
 
+    /// The migration that a text names by its version or its full name.
+    pub fn named_as(&self, text: &str) -> Option<&dyn Migration> {
+        let version = Version::new(text.to_owned(), self.order);
+        let by_name = || self.iter().find(|migration| migration.name() == text);
+        self.position(&version).and_then(|index| self.get(index)).or_else(by_name)
+    }
+
     /// The last version, ignoring repeatable migrations.
     pub fn last_version(&self) -> Option<&Version> {
         self.iter().rev().map(Migration::version).find(|version| !version.is_repeatable())

@@ -22,11 +22,13 @@ pub(crate) struct Answer {
     pub(super) data: Value,
     /// The advice, if there is any.
     pub(super) next: Next,
+    /// The whole output, if it is in a format of other programs.
+    pub(super) raw: Option<String>,
 }
 
 impl Answer {
     pub(super) fn done(page: Page, data: Value) -> Answer {
-        Answer { exit: Exit::Done, page, data, next: Next::default() }
+        Answer { exit: Exit::Done, page, data, next: Next::default(), raw: None }
     }
 }
 
@@ -42,6 +44,9 @@ pub(super) fn print(command: &str, answer: Result<Answer, Problem>, context: &Co
         return write(AutoStream::new(std::io::stdout(), ColorChoice::Never), &json::text(&document), exit);
     }
     match answer {
+        Ok(Answer { raw: Some(raw), .. }) => {
+            write(AutoStream::new(std::io::stdout(), ColorChoice::Never), &raw, exit)
+        }
         Ok(answer) => {
             let notes = json::file_notes(command, context).into_iter().map(|note| format!("note: {note}"));
             let page = answer.page.lines(notes).append(backup_page(context)).lines(answer.next.lines());

@@ -45,6 +45,8 @@ pub enum Exit {
     NoBackup,
     /// 11: `plan --rehearse` had to leave migrations out; those that it ran would succeed.
     Incomplete,
+    /// 12: `check` has a finding of a denied risk.
+    Findings,
     /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
     /// 143: terminated (SIGTERM).
@@ -69,6 +71,7 @@ impl Exit {
             Exit::Stop => 9,
             Exit::NoBackup => 10,
             Exit::Incomplete => 11,
+            Exit::Findings => 12,
             Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
@@ -90,6 +93,7 @@ impl Exit {
             Exit::Stop => "stop",
             Exit::NoBackup => "no_backup",
             Exit::Incomplete => "incomplete",
+            Exit::Findings => "findings",
             Exit::Interrupted => "interrupted",
             Exit::Terminated => "terminated",
             Exit::HungUp => "hung_up",
@@ -131,6 +135,7 @@ impl Exit {
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
             | Problem::Renumber(_)
+            | Problem::Incomplete(_)
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,
             Problem::Interrupted(Signal::Interrupt) => Exit::Interrupted,
@@ -140,6 +145,7 @@ impl Exit {
             | Problem::Folder(_)
             | Problem::File { .. }
             | Problem::Exists { .. }
+            | Problem::UnknownRule { .. }
             | Problem::NotKept
             | Problem::KeptEarlier { .. } => Exit::Error,
         }

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::next::{self, Next};
 use super::problem::Problem;
+use super::standalone::{Incomplete, Part};
 use crate::error::Error;
 use crate::schema::catalog::Difference;
 use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
@@ -119,6 +120,11 @@ fn step(step: &NextStep) -> Value {
     value
 }
 
+fn incomplete(migration: &Incomplete) -> Value {
+    let lacks: Vec<String> = migration.lacks.iter().map(Part::to_string).collect();
+    json!({ "name": migration.name, "lacks": lacks })
+}
+
 /// An error.
 pub(super) fn error(problem: &Problem) -> Value {
     let message = advice::message(problem).to_string();
@@ -136,6 +142,9 @@ pub(super) fn error(problem: &Problem) -> Value {
         }
         Problem::Folder(FolderError::Problems { problems, .. }) => {
             value["problems"] = problems.iter().map(self::problem).collect();
+        }
+        Problem::Incomplete(migrations) => {
+            value["migrations"] = migrations.iter().map(incomplete).collect();
         }
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use super::connection::ConnectionProblem;
 use super::signals::Signal;
-use super::standalone::RenumberProblem;
+use super::standalone::{Incomplete, RenumberProblem};
 use crate::error::Error;
 use migrate_core::FolderError;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
@@ -108,6 +108,17 @@ pub(crate) enum Problem {
     /// A migration keeps its version.
     Renumber(RenumberProblem),
 
+    /// Migrations without scripts that are required.
+    Incomplete(Vec<Incomplete>),
+
+    /// No rule has this id.
+    UnknownRule {
+        /// The id.
+        id: String,
+        /// The rules with a similar id.
+        like: Vec<&'static str>,
+    },
+
     /// Ended by a signal.
     Interrupted(Signal),
 }
@@ -137,6 +148,8 @@ impl Problem {
                 RenumberProblem::Applied { .. } => "applied",
             },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
+            Problem::Incomplete(_) => "incomplete",
+            Problem::UnknownRule { .. } => "unknown_rule",
             Problem::Interrupted(_) => "interrupted",
         }
     }
@@ -202,6 +215,11 @@ impl Explain for Problem {
                 write!(f, "the schema recorded at {at} is outdated: a later run recorded none")
             }
             Problem::Renumber(problem) => problem.fact(f),
+            Problem::Incomplete(migrations) => {
+                let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            Problem::UnknownRule { id, .. } => write!(f, "there is no rule `{id}`"),
             Problem::Interrupted(signal) => f.write_str(signal.past()),
         }
     }
@@ -224,6 +242,8 @@ impl Explain for Problem {
             | Problem::Seed { .. }
             | Problem::NotKept
             | Problem::KeptEarlier { .. }
+            | Problem::Incomplete(_)
+            | Problem::UnknownRule { .. }
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -243,7 +263,11 @@ impl Explain for Problem {
             }
             Problem::Renumber(_) => f.write_str("; nothing was renamed"),
             // These are about files or settings, and no database was contacted.
-            Problem::Connection(_) | Problem::Folder(_) | Problem::File { .. } => Ok(()),
+            Problem::Connection(_)
+            | Problem::Folder(_)
+            | Problem::File { .. }
+            | Problem::Incomplete(_)
+            | Problem::UnknownRule { .. } => Ok(()),
             Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
@@ -289,6 +313,14 @@ impl Explain for Problem {
                 "compare without `--kept`, and record the schema with `drift --keep` if all is well",
             ),
             Problem::Renumber(problem) => problem.advice(),
+            Problem::Incomplete(_) => Advice::fix("write the missing scripts")
+                .or(NextStep::fix("require them only of later migrations, with `--since`")),
+            Problem::UnknownRule { like, .. } if like.is_empty() => {
+                Advice::fix("choose one of `check --rules`")
+            }
+            Problem::UnknownRule { like, .. } => {
+                Advice::fix(format!("choose one of `check --rules`, for example {}", like.join(", ")))
+            }
             Problem::Interrupted(_) => Advice::fix("check the state of the database"),
         }
     }

@@ -4,6 +4,7 @@
 
 mod backing_up;
 mod backward;
+mod checking;
 mod comparing;
 mod connecting;
 mod editing;

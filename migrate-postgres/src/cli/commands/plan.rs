@@ -77,6 +77,7 @@ impl Args {
             page: rehearsed::page(&rehearsal),
             data: json!({ "rehearsal": rehearsed::json(&rehearsal) }),
             next,
+            raw: None,
         })
     }
 

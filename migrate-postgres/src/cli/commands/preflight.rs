@@ -60,6 +60,7 @@ impl Args {
                 "findings": findings.collect::<Vec<_>>(),
             }),
             next,
+            raw: None,
         })
     }
 

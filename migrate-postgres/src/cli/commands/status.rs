@@ -48,7 +48,7 @@ impl Args {
             .running()
             .into_iter()
             .fold(page, |page, running| page.line(format!("{} {running}", running.name)));
-        let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context) };
+        let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context), raw: None };
         Ok(match refusal {
             Some(problem) => refused(answer, &problem, context),
             None => answer,
@@ -66,6 +66,7 @@ fn refused(answer: Answer, problem: &Problem, context: &Context) -> Answer {
         page: answer.page.toned("a run would be refused:", Tone::Bad).lines(what.lines()),
         data,
         next: next::after(problem, context),
+        raw: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod new;
 mod renumber;
 mod stub;
 
+pub(super) use check::{Incomplete, Part};
 pub(super) use renumber::{RenumberProblem, migration_of};
 
 use super::answer;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 #[command(
     name = "migrate",
     version,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete\n\nExample:\n  migrate --folder db/migrations status"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings\n\nExample:\n  migrate --folder db/migrations status"
 )]
 pub struct Program {
     #[command(flatten)]
@@ -78,7 +79,7 @@ enum ProgramCommand {
     New(new::Args),
     /// Give an unapplied migration another version
     Renumber(renumber::Args),
-    /// Check the folder as `migrate!` does, without compiling
+    /// Check the folder as `migrate!` does, and find dangerous migrations
     Check(check::Args),
     /// Print a completion script for a shell
     #[command(args = unused_over_files(&[]), after_help = "Example:\n  migrate completions bash > /etc/bash_completion.d/migrate")]

@@ -1,0 +1,125 @@
+//! The findings of a folder, in each format.
+
+use super::{github, sarif};
+use crate::cli::page::{Page, Tone};
+use migrate_core::lint::{Finding, LintOptions, Risk, lint};
+use migrate_core::render::{Rendered, RenderedPart, end, path};
+use migrate_core::{Migration, Set};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The findings of a folder.
+pub(super) struct Findings<'s> {
+    set: &'s Set,
+    folder: String,
+    deny: Option<Risk>,
+    findings: Vec<Finding>,
+}
+
+impl<'s> Findings<'s> {
+    pub(super) fn of(set: &'s Set, options: &LintOptions, deny: Option<Risk>, folder: &Path) -> Findings<'s> {
+        let folder = folder.to_string_lossy();
+        let folder = folder.strip_prefix("./").unwrap_or(&folder).to_owned();
+        Findings { set, folder, deny, findings: lint(set, options) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn denies(&self, finding: &Finding) -> bool {
+        self.deny.is_some_and(|deny| finding.risk >= deny)
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        self.findings.iter().any(|finding| self.denies(finding))
+    }
+
+    /// The numbers, for the end of a sentence: `; 3 findings: 1 very risky, 2 dangerous`.
+    pub(super) fn summary(&self) -> String {
+        let of = |risk: Risk| self.findings.iter().filter(|finding| finding.risk == risk).count();
+        let counts = [Risk::VeryRisky, Risk::Dangerous, Risk::Careful].map(|risk| (of(risk), risk));
+        let counts: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, risk)| format!("{count} {}", risk.word().replace('-', " ")))
+            .collect();
+        let findings = match self.findings.len() {
+            0 => return String::new(),
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        };
+        let denied = match self.findings.iter().filter(|finding| self.denies(finding)).count() {
+            0 => String::new(),
+            count => format!("; {count} denied"),
+        };
+        format!("; {findings}: {}{denied}", counts.join(", "))
+    }
+
+    /// For people.
+    pub(super) fn page(&self) -> Page {
+        self.findings.iter().fold(Page::default(), |page, finding| {
+            let tone = tone(finding.risk);
+            let rendered = Rendered::new(finding, self.set, &self.folder);
+            let page = rendered.lines().iter().fold(page, |page, line| match line.part {
+                RenderedPart::Message | RenderedPart::Mark => page.toned(line.text.clone(), tone),
+                RenderedPart::Place => page.toned(line.text.clone(), Tone::Faint),
+                RenderedPart::Note | RenderedPart::Help => page.prose(line.text.clone(), Tone::Plain),
+                _ => page.line(line.text.clone()),
+            });
+            page.line("")
+        })
+    }
+
+    pub(super) fn json(&self) -> Vec<Value> {
+        self.findings.iter().map(|finding| self.finding_json(finding)).collect()
+    }
+
+    fn finding_json(&self, finding: &Finding) -> Value {
+        let end = end(finding, self.set);
+        json!({
+            "rule": finding.rule.id,
+            "risk": finding.risk.word(),
+            "denied": self.denies(finding),
+            "version": finding.version.as_written(),
+            "name": self.set.find(&finding.version).map(Migration::name),
+            "path": path(finding, &self.folder),
+            "line": finding.place.line,
+            "column": finding.place.column,
+            "end_line": end.line,
+            "end_column": end.column,
+            "statement": finding.statement,
+            "subject": finding.subject,
+            "message": finding.message,
+            "why": finding.rule.why,
+            "safe": finding.safe,
+        })
+    }
+
+    /// The results of a SARIF document.
+    pub(super) fn sarif(&self) -> Vec<Value> {
+        let result = |finding: &Finding| {
+            let region = sarif::Region { start: finding.place, end: end(finding, self.set) };
+            sarif::result(finding, &path(finding, &self.folder), region)
+        };
+        self.findings.iter().map(result).collect()
+    }
+
+    /// An annotation for each.
+    pub(super) fn github(&self) -> String {
+        let annotation = |finding: &Finding| {
+            let path = path(finding, &self.folder);
+            github::annotation(finding, &path, end(finding, self.set), self.denies(finding))
+        };
+        self.findings.iter().map(annotation).collect()
+    }
+}
+
+
+fn tone(risk: Risk) -> Tone {
+    match risk {
+        Risk::VeryRisky => Tone::Bad,
+        Risk::Dangerous => Tone::Warning,
+        _ => Tone::Strong,
+    }
+}

@@ -1,0 +1,53 @@
+//! The rules themselves.
+
+use crate::cli::answer::Answer;
+use crate::cli::page::{Page, Piece, Table, Tone};
+use crate::cli::problem::Problem;
+use migrate_core::lint::{Rule, rule, rules};
+use serde_json::{Value, json};
+
+/// All rules.
+pub(super) fn list() -> Answer {
+    let mut table = Table::new(["rule", "risk", "effect"]);
+    for rule in rules() {
+        let cells = [rule.id, rule.risk.word(), rule.happens];
+        table.push(cells.map(Piece::plain));
+    }
+    let page = Page::default().table(table);
+    Answer::done(page, json!({ "rules": rules().map(rule_json).collect::<Vec<_>>() }))
+}
+
+/// One rule; `_` counts as `-`.
+pub(super) fn explain(id: &str) -> Result<Answer, Problem> {
+    let unknown = || Problem::UnknownRule { id: id.to_owned(), like: like(id) };
+    let rule = rule(&id.replace('_', "-")).ok_or_else(unknown)?;
+    let page = Page::default()
+        .toned(format!("{} ({})", rule.id, rule.risk), Tone::Strong)
+        .prose(rule.happens, Tone::Plain)
+        .prose(format!("why: {}", rule.why), Tone::Plain)
+        .prose(format!("safe way: {}", rule.safe), Tone::Plain)
+        .prose(format!("silent if: {}", rule.silent), Tone::Plain)
+        .prose(format!("PostgreSQL: {}", rule.versions), Tone::Plain)
+        .line(format!("accept with: -- migrate: allow={} reason=\"…\"", rule.id));
+    Ok(Answer::done(page, json!({ "rule": rule_json(rule) })))
+}
+
+/// The rules whose ids begin most like an unknown one.
+fn like(id: &str) -> Vec<&'static str> {
+    const LEAST: usize = 3;
+    let shared = |rule: &Rule| rule.id.bytes().zip(id.bytes()).take_while(|(a, b)| a == b).count();
+    let most = rules().map(shared).max().filter(|most| *most >= LEAST);
+    rules().filter(|rule| Some(shared(rule)) == most).map(|rule| rule.id).collect()
+}
+
+fn rule_json(rule: &Rule) -> Value {
+    json!({
+        "id": rule.id,
+        "risk": rule.risk.word(),
+        "versions": rule.versions,
+        "happens": rule.happens,
+        "why": rule.why,
+        "safe": rule.safe,
+        "silent": rule.silent,
+    })
+}

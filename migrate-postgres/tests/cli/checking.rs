@@ -1,0 +1,126 @@
+//! `check`: findings in each format, and what makes it fail.
+
+use crate::snapshot::assert_snapshot;
+use crate::stage::{Stage, TABLES};
+use serde_json::Value;
+
+/// A set in which each risk occurs.
+const RISKS: [(&str, &str); 4] = [
+    ("0001_users.up.sql", "CREATE TABLE users (id bigint PRIMARY KEY, email text, phone text);"),
+    ("0001_users.down.sql", "DROP TABLE users;"),
+    ("0002_index.up.sql", "-- Finds users by email.\nCREATE INDEX users_email ON users (email);"),
+    ("0003_phone.up.sql", "ALTER TABLE users ADD age int;\nALTER TABLE users\n  DROP COLUMN phone;\n"),
+];
+
+#[tokio::test]
+async fn findings_are_shown_with_their_line_the_reason_and_the_safe_way() {
+    let stage = Stage::new(&RISKS).await;
+    let lines = [
+        "check",
+        "check --since 0002 --deny very-risky",
+        "check --since 0002_index --json",
+        "check --since 0001 --deny careful --format github",
+        "check --since 0009",
+    ];
+    assert_snapshot("findings.txt", &stage.transcript(&lines));
+}
+
+#[tokio::test]
+async fn only_a_denied_risk_fails_the_check() {
+    let stage = Stage::new(&RISKS).await;
+    for (line, code) in [
+        ("check", 0),
+        ("check --since 0003 --deny careful", 0),
+        ("check --since 0001 --deny dangerous", 12),
+        ("check --since 0002 --deny very-risky", 12),
+        ("check --since 0001 --deny very-risky --format sarif", 12),
+        ("check --since 0001 --deny very-risky --format github", 12),
+        ("check --since 0001 --deny very-risky --json", 12),
+        ("check --deny harmless", 2),
+        ("check --pg 13", 2),
+        ("check --format sarif --json", 2),
+    ] {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, code, "{line}: {ran:?}");
+    }
+    stage.write("migrations/0003_phone.up.sql", "SELECT 1;");
+    assert_eq!(stage.run("check --since 0001 --deny very-risky").code, 0);
+    assert_eq!(stage.run("check --since 0002 --deny careful").code, 0);
+}
+
+/// The members that the schema of SARIF 2.1.0 requires, and places in the file.
+#[tokio::test]
+async fn sarif_has_each_rule_and_the_place_of_each_finding() {
+    let stage = Stage::new(&RISKS).await;
+    let sarif = |stage: &Stage, code: i32| -> Value {
+        let ran = stage.run("check --since 0001 --format sarif");
+        assert_eq!((ran.code, ran.stderr.as_str()), (code, ""), "{ran:?}");
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let document = sarif(&stage, 0);
+    let run = &document["runs"][0];
+    assert_eq!((&document["version"], &run["tool"]["driver"]["name"]), (&"2.1.0".into(), &"migrate".into()));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert!(results.len() >= 3, "{document}");
+    for result in results {
+        assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]), "{result}");
+        assert!(result["message"]["text"].as_str().is_some_and(|text| text.contains("Safe way: ")), "{result}");
+    }
+    let dropped = results.iter().find(|result| result["ruleId"] == "drop-column").unwrap();
+    let place = &dropped["locations"][0]["physicalLocation"];
+    assert_eq!((&dropped["level"], &place["artifactLocation"]["uri"]), (
+        &"error".into(),
+        &"migrations/0003_phone.up.sql".into()
+    ));
+    let region = serde_json::json!({ "startLine": 3, "startColumn": 3, "endLine": 3, "endColumn": 20 });
+    assert_eq!(place["region"], region);
+
+    stage.write("migrations/0004_ä b.sql", "SELECT 'open");
+    let result = &sarif(&stage, 5)["runs"][0]["results"][0];
+    let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!((&result["level"], uri), (&"error".into(), &"migrations/0004_%C3%A4%20b.sql".into()), "{result}");
+}
+
+#[tokio::test]
+async fn no_text_of_a_script_becomes_a_command_of_github() {
+    let stage = Stage::new(&[]).await;
+    stage.write("migrations/0001_a.sql", "DROP TABLE \"a\n::error::b%0A\u{1b}[2J\";");
+    for line in ["check --format github", "check"] {
+        let ran = stage.run(line);
+        assert!(ran.stdout.contains("drop-table"), "{ran:?}");
+        assert!(ran.stdout.lines().skip(1).all(|line| !line.starts_with("::")), "{ran:?}");
+        assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
+    }
+    stage.write("migrations/0002_b,c:d.sql", "SELECT 'open");
+    let ran = stage.run("check --format github");
+    assert!(ran.code == 5 && ran.stdout.starts_with("::error file=migrations/0002_b%2Cc%3Ad.sql,line=1,"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn required_scripts_are_missed_by_name() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write("migrations/0003_more.up.sql", "SELECT 1;");
+    let lines = [
+        "check --require down",
+        "check --require down,verify --since 0001",
+        "check --require down,verify --since 0003",
+        "check --require verify --json",
+    ];
+    assert_snapshot("required.txt", &stage.transcript(&lines));
+    let flyway = Stage::new(&[("V1__a.sql", "SELECT 1;"), ("U1__a.sql", "SELECT 1;"), ("R__b.sql", "SELECT 1;")]);
+    assert_eq!(flyway.await.run("check --require down").code, 0, "a repeatable migration can't be reverted");
+}
+
+#[tokio::test]
+async fn a_rule_explains_itself() {
+    let stage = Stage::new(&[]).await;
+    let lines = ["check --explain drop_column", "check --explain drop-colum", "check --explain x --json"];
+    assert_snapshot("rules.txt", &stage.transcript(&lines));
+    let text = stage.done("check --rules").stdout;
+    let listed: Value = serde_json::from_str(&stage.done("check --rules --json").stdout).unwrap();
+    for rule in migrate_postgres::lint::rules() {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{} ", rule.id))), "{}", rule.id);
+        assert!(listed["rules"].as_array().unwrap().iter().any(|listed| listed["id"] == rule.id), "{}", rule.id);
+    }
+}
