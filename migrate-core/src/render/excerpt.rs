@@ -37,7 +37,8 @@ impl Excerpt {
 /// The byte range of the line that contains a byte, without its end and without a byte order mark.
 fn line_of(text: &str, at: usize) -> Range<usize> {
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let start = if start == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8().min(at) } else { start };
+    let start =
+        if start == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8().min(at) } else { start };
     let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
     let end = if text[start..end].ends_with('\r') { (end - 1).max(at) } else { end };
     start..end

@@ -56,7 +56,8 @@ fn a_mark_is_below_its_words_whatever_stands_before_them() {
 #[test]
 fn a_statement_of_several_lines_is_marked_to_the_end_of_the_first() {
     for end in ["\n", "\r\n"] {
-        let [line, mark] = marked(&format!("CREATE INDEX i{end}  ON users (a);{end}"), "index-not-concurrent");
+        let [line, mark] =
+            marked(&format!("CREATE INDEX i{end}  ON users (a);{end}"), "index-not-concurrent");
         assert_eq!(line, " 1 | CREATE INDEX i");
         assert_eq!(mark, "   | ^^^^^^^^^^^^^^…");
     }

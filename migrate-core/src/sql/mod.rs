@@ -48,8 +48,8 @@ pub use self::locks::{
     locks_with, losses, losses_of,
 };
 pub use self::position::{LineColumn, char_to_byte, line_column};
-pub(crate) use self::redact::{redact_in_ascii, secret_ranges};
 pub use self::redact::{redact, redact_detail, secrets};
+pub(crate) use self::redact::{redact_in_ascii, secret_ranges};
 pub use self::refusal::Refusal;
 pub use self::setting::{is_local_setting, is_session_setting};
 pub(crate) use self::split::LocalSetting;

@@ -65,21 +65,28 @@ async fn sarif_has_each_rule_and_the_place_of_each_finding() {
     assert!(results.len() >= 3, "{document}");
     for result in results {
         assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]), "{result}");
-        assert!(result["message"]["text"].as_str().is_some_and(|text| text.contains("Safe way: ")), "{result}");
+        assert!(
+            result["message"]["text"].as_str().is_some_and(|text| text.contains("Safe way: ")),
+            "{result}"
+        );
     }
     let dropped = results.iter().find(|result| result["ruleId"] == "drop-column").unwrap();
     let place = &dropped["locations"][0]["physicalLocation"];
-    assert_eq!((&dropped["level"], &place["artifactLocation"]["uri"]), (
-        &"error".into(),
-        &"migrations/0003_phone.up.sql".into()
-    ));
+    assert_eq!(
+        (&dropped["level"], &place["artifactLocation"]["uri"]),
+        (&"error".into(), &"migrations/0003_phone.up.sql".into())
+    );
     let region = serde_json::json!({ "startLine": 3, "startColumn": 3, "endLine": 3, "endColumn": 20 });
     assert_eq!(place["region"], region);
 
     stage.write("migrations/0004_ä b.sql", "SELECT 'open");
     let result = &sarif(&stage, 5)["runs"][0]["results"][0];
     let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
-    assert_eq!((&result["level"], uri), (&"error".into(), &"migrations/0004_%C3%A4%20b.sql".into()), "{result}");
+    assert_eq!(
+        (&result["level"], uri),
+        (&"error".into(), &"migrations/0004_%C3%A4%20b.sql".into()),
+        "{result}"
+    );
 }
 
 #[tokio::test]
@@ -94,7 +101,10 @@ async fn no_text_of_a_script_becomes_a_command_of_github() {
     }
     stage.write("migrations/0002_b,c:d.sql", "SELECT 'open");
     let ran = stage.run("check --format github");
-    assert!(ran.code == 5 && ran.stdout.starts_with("::error file=migrations/0002_b%2Cc%3Ad.sql,line=1,"), "{ran:?}");
+    assert!(
+        ran.code == 5 && ran.stdout.starts_with("::error file=migrations/0002_b%2Cc%3Ad.sql,line=1,"),
+        "{ran:?}"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +118,8 @@ async fn required_scripts_are_missed_by_name() {
         "check --require verify --json",
     ];
     assert_snapshot("required.txt", &stage.transcript(&lines));
-    let flyway = Stage::new(&[("V1__a.sql", "SELECT 1;"), ("U1__a.sql", "SELECT 1;"), ("R__b.sql", "SELECT 1;")]);
+    let flyway =
+        Stage::new(&[("V1__a.sql", "SELECT 1;"), ("U1__a.sql", "SELECT 1;"), ("R__b.sql", "SELECT 1;")]);
     assert_eq!(flyway.await.run("check --require down").code, 0, "a repeatable migration can't be reverted");
 }
 
@@ -121,6 +132,10 @@ async fn a_rule_explains_itself() {
     let listed: Value = serde_json::from_str(&stage.done("check --rules --json").stdout).unwrap();
     for rule in migrate_postgres::lint::rules() {
         assert!(text.lines().any(|line| line.starts_with(&format!("{} ", rule.id))), "{}", rule.id);
-        assert!(listed["rules"].as_array().unwrap().iter().any(|listed| listed["id"] == rule.id), "{}", rule.id);
+        assert!(
+            listed["rules"].as_array().unwrap().iter().any(|listed| listed["id"] == rule.id),
+            "{}",
+            rule.id
+        );
     }
 }

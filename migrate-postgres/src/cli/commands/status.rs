@@ -48,7 +48,8 @@ impl Args {
             .running()
             .into_iter()
             .fold(page, |page, running| page.line(format!("{} {running}", running.name)));
-        let answer = Answer { exit: exit(&status), page, data, next: next(&status, stopped, context), raw: None };
+        let answer =
+            Answer { exit: exit(&status), page, data, next: next(&status, stopped, context), raw: None };
         Ok(match refusal {
             Some(problem) => refused(answer, &problem, context),
             None => answer,

@@ -115,7 +115,6 @@ impl<'s> Findings<'s> {
     }
 }
 
-
 fn tone(risk: Risk) -> Tone {
     match risk {
         Risk::VeryRisky => Tone::Bad,

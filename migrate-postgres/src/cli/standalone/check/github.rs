@@ -15,7 +15,8 @@ pub(super) fn annotation(finding: &Finding, path: &str, end: LineColumn, is_deni
     let Finding { place, rule, risk, message, safe, .. } = finding;
     let title = format!("{risk}: {}", rule.id);
     let text = format!("{message}\n{}\nSafe way: {safe}", rule.why);
-    let region = format!("line={},endLine={},col={},endColumn={}", place.line, end.line, place.column, end.column);
+    let region =
+        format!("line={},endLine={},col={},endColumn={}", place.line, end.line, place.column, end.column);
     command(level, path, &region, &title, &text)
 }
 
