@@ -105,11 +105,15 @@ pub mod plan {
 ///
 /// static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 ///
-/// let findings = lint(MIGRATIONS.set(), &LintOptions::default());
-/// assert!(findings.iter().all(|finding| finding.risk < Risk::Dangerous));
+/// let judgement = lint(MIGRATIONS.set(), &LintOptions::new())?;
+/// assert_eq!(judgement.at_least(Risk::Dangerous).count(), 0);
+/// # Ok::<(), migrate_postgres::lint::LintError>(())
 /// ```
 pub mod lint {
-    pub use migrate_core::lint::{Finding, LintOptions, Risk, Rule, lint, rule, rules};
+    pub use migrate_core::lint::{
+        Approved, ApprovedBy, ConfiguredApproval, Family, Finding, JudgedStatement, Judgement, LintError,
+        LintOptions, LintRule, OptIn, Risk, Rule, RuleFinding, lint, rule, rules,
+    };
     pub use migrate_core::render::{Rendered, RenderedLine, RenderedPart};
 }
 

@@ -47,6 +47,13 @@ pub enum LintError {
     },
 }
 
+impl LintError {
+    /// The error about an id that belongs to no rule.
+    pub fn unknown_rule(id: &str) -> LintError {
+        LintError::UnknownRule { id: id.to_owned(), suggestion: suggestion(id) }
+    }
+}
+
 /// Checks the options against each other and the set.
 pub(super) fn check(set: &Set, options: &LintOptions) -> Result<(), LintError> {
     let mut own = BTreeSet::new();
@@ -86,7 +93,7 @@ fn known(id: &str, options: &LintOptions) -> Result<(), LintError> {
     if is_known(id, options) {
         return Ok(());
     }
-    Err(LintError::UnknownRule { id: id.to_owned(), suggestion: suggestion(id) })
+    Err(LintError::unknown_rule(id))
 }
 
 /// True if an id belongs to a rule, of this library or of the project.

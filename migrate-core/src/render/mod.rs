@@ -12,8 +12,8 @@
 //! let migration = SqlMigration::new(Version::numeric("0001"), "0001_phone", script);
 //! let set = Set::new("app", vec![Arc::new(migration) as Arc<dyn Migration>]).unwrap();
 //!
-//! let findings = lint(&set, &LintOptions::default());
-//! let shown = Rendered::new(&findings[0], &set, "migrations").to_string();
+//! let judgement = lint(&set, &LintOptions::new()).unwrap();
+//! let shown = Rendered::new(&judgement.findings[0], &set, "migrations").to_string();
 //! assert_eq!(
 //!     shown.lines().take(5).collect::<Vec<_>>(),
 //!     [
@@ -30,11 +30,12 @@
 mod excerpt;
 
 use crate::display::printable::printable;
-use crate::lint::Finding;
-use crate::set::Set;
+use crate::lint::{Family, Finding};
 use crate::set::script::Script;
+use crate::set::{Role, Set};
 use crate::sql::LineColumn;
 use excerpt::Excerpt;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A finding with the line of its script, as lines of text. Nothing that a terminal would obey is left in
@@ -76,9 +77,7 @@ impl Rendered {
     /// Renders a finding in a set whose scripts are in `folder`. If the set lacks the script, its line is left
     /// out.
     pub fn new(finding: &Finding, set: &Set, folder: &str) -> Rendered {
-        let migration = set.find(&finding.version);
-        let script = migration.and_then(|migration| migration.up().into_script());
-        Rendered::with_script(finding, script.as_deref(), folder)
+        Rendered::with_script(finding, script(finding, set).as_deref(), folder)
     }
 
     /// Renders a finding in a script.
@@ -87,6 +86,7 @@ impl Rendered {
         let Finding { rule, risk, message, place, .. } = finding;
         // A quoted name may contain a line feed.
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let risk = if finding.is_error { "error" } else { risk.word() };
         rendered.push(RenderedPart::Message, format!("{risk}[{}]: {message}", rule.id));
         let margin = " ".repeat(place.line.to_string().len() + 1);
         rendered.push(RenderedPart::Place, format!("{margin}--> {}:{place}", path(finding, folder)));
@@ -96,9 +96,13 @@ impl Rendered {
             rendered.push(RenderedPart::Source, format!(" {} | {line}", place.line));
             rendered.push(RenderedPart::Mark, format!("{margin} | {mark}"));
         }
-        rendered.push(RenderedPart::Note, format!("{margin} = note: {}", rule.why));
-        rendered.push(RenderedPart::Help, format!("{margin} = help: {}", finding.safe));
-        if finding.statement.is_some() {
+        if !rule.why.is_empty() {
+            rendered.push(RenderedPart::Note, format!("{margin} = note: {}", rule.why));
+        }
+        if !finding.safe.is_empty() {
+            rendered.push(RenderedPart::Help, format!("{margin} = help: {}", finding.safe));
+        }
+        if rule.family != Family::Approvals {
             let id = rule.id;
             let allow = format!("accept it with `-- migrate: allow={id} reason=\"…\"` above the statement");
             rendered.push(RenderedPart::Note, format!("{margin} = note: {allow}"));
@@ -124,10 +128,18 @@ pub fn path(finding: &Finding, folder: &str) -> String {
     }
 }
 
+/// The script of a finding.
+fn script<'s>(finding: &Finding, set: &'s Set) -> Option<Cow<'s, Script>> {
+    let migration = set.find(&finding.version)?;
+    match finding.role {
+        Role::Down => migration.down()?.into_script(),
+        _ => migration.up().into_script(),
+    }
+}
+
 /// The line and column in the file after the last byte of a finding; its first, if the set lacks the script.
 pub fn end(finding: &Finding, set: &Set) -> LineColumn {
-    let script = set.find(&finding.version).and_then(|migration| migration.up().into_script());
-    script.map_or(finding.place, |script| script.line_column(finding.span.end))
+    script(finding, set).map_or(finding.place, |script| script.line_column(finding.span.end))
 }
 
 impl fmt::Display for Rendered {

@@ -14,7 +14,7 @@ fn set(text: &str) -> Set {
 /// The finding of a rule in a script, rendered.
 fn rendered(text: &str, rule: &str) -> String {
     let set = set(text);
-    let findings = lint(&set, &LintOptions::default());
+    let findings = lint(&set, &LintOptions::new()).unwrap().findings;
     let finding = findings.iter().find(|finding| finding.rule.id == rule).unwrap();
     Rendered::new(finding, &set, "db/migrations/").to_string()
 }
@@ -92,7 +92,7 @@ fn a_placeholder_is_shown_and_not_its_value() {
     let mut values = Values::NONE;
     values.insert("name", "a_very_long_table_name".to_owned());
     let set = set.declaring(vec!["name".to_owned()]).filled(values);
-    let findings = lint(&set, &LintOptions::default());
+    let findings = lint(&set, &LintOptions::new()).unwrap().findings;
     let finding = findings.iter().find(|finding| finding.rule.id == "drop-table").unwrap();
     let shown = Rendered::new(finding, &set, "").to_string();
     assert!(shown.contains(" 1 | DROP TABLE ${name};\n"), "{shown}");
@@ -101,7 +101,7 @@ fn a_placeholder_is_shown_and_not_its_value() {
 
 #[test]
 fn a_script_that_the_set_lacks_leaves_out_its_line() {
-    let findings = lint(&set("DROP TABLE users;"), &LintOptions::default());
+    let findings = lint(&set("DROP TABLE users;"), &LintOptions::new()).unwrap().findings;
     let empty = Set::new("app", Vec::new()).unwrap();
     let shown = Rendered::new(&findings[0], &empty, "").to_string();
     assert!(!shown.contains(" 1 | ") && shown.contains("= help: "), "{shown}");

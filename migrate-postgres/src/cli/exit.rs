@@ -145,7 +145,8 @@ impl Exit {
             | Problem::Folder(_)
             | Problem::File { .. }
             | Problem::Exists { .. }
-            | Problem::UnknownRule { .. }
+            | Problem::Lint(_)
+            | Problem::Facts { .. }
             | Problem::NotKept
             | Problem::KeptEarlier { .. } => Exit::Error,
         }

@@ -7,6 +7,8 @@ use crate::error::Error;
 use migrate_core::FolderError;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
 use migrate_core::display::printable::Printable;
+use migrate_core::lint::LintError;
+use migrate_core::sql::facts::FactsError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -111,12 +113,15 @@ pub(crate) enum Problem {
     /// Migrations without scripts that are required.
     Incomplete(Vec<Incomplete>),
 
-    /// No rule has this id.
-    UnknownRule {
-        /// The id.
-        id: String,
-        /// The rules with a similar id.
-        like: Vec<&'static str>,
+    /// Options of a judgement that can't be right.
+    Lint(LintError),
+
+    /// A file of facts that can't be read.
+    Facts {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        error: FactsError,
     },
 
     /// Ended by a signal.
@@ -149,7 +154,9 @@ impl Problem {
             },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Incomplete(_) => "incomplete",
-            Problem::UnknownRule { .. } => "unknown_rule",
+            Problem::Lint(LintError::UnknownRule { .. }) => "unknown_rule",
+            Problem::Lint(_) => "lint",
+            Problem::Facts { .. } => "facts",
             Problem::Interrupted(_) => "interrupted",
         }
     }
@@ -170,6 +177,12 @@ impl From<ConnectionProblem> for Problem {
 impl From<FolderError> for Problem {
     fn from(error: FolderError) -> Problem {
         Problem::Folder(error)
+    }
+}
+
+impl From<LintError> for Problem {
+    fn from(error: LintError) -> Problem {
+        Problem::Lint(error)
     }
 }
 
@@ -219,7 +232,8 @@ impl Explain for Problem {
                 let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
-            Problem::UnknownRule { id, .. } => write!(f, "there is no rule `{id}`"),
+            Problem::Lint(error) => write!(f, "{error}"),
+            Problem::Facts { path, error } => write!(f, "{}: {error}", path.display()),
             Problem::Interrupted(signal) => f.write_str(signal.past()),
         }
     }
@@ -243,7 +257,8 @@ impl Explain for Problem {
             | Problem::NotKept
             | Problem::KeptEarlier { .. }
             | Problem::Incomplete(_)
-            | Problem::UnknownRule { .. }
+            | Problem::Lint(_)
+            | Problem::Facts { .. }
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -267,7 +282,8 @@ impl Explain for Problem {
             | Problem::Folder(_)
             | Problem::File { .. }
             | Problem::Incomplete(_)
-            | Problem::UnknownRule { .. } => Ok(()),
+            | Problem::Lint(_)
+            | Problem::Facts { .. } => Ok(()),
             Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
@@ -315,12 +331,8 @@ impl Explain for Problem {
             Problem::Renumber(problem) => problem.advice(),
             Problem::Incomplete(_) => Advice::fix("write the missing scripts")
                 .or(NextStep::fix("require them only of later migrations, with `--since`")),
-            Problem::UnknownRule { like, .. } if like.is_empty() => {
-                Advice::fix("choose one of `check --rules`")
-            }
-            Problem::UnknownRule { like, .. } => {
-                Advice::fix(format!("choose one of `check --rules`, for example {}", like.join(", ")))
-            }
+            Problem::Lint(LintError::UnknownRule { .. }) => Advice::fix("choose one of `check --rules`"),
+            Problem::Lint(_) | Problem::Facts { .. } => Advice::NONE,
             Problem::Interrupted(_) => Advice::fix("check the state of the database"),
         }
     }

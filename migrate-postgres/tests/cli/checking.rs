@@ -43,6 +43,16 @@ async fn only_a_denied_risk_fails_the_check() {
         let ran = stage.run(line);
         assert_eq!(ran.code, code, "{line}: {ran:?}");
     }
+    let accepted =
+        "-- migrate: allow=drop-column reason=\"unused since 2.0\"\nALTER TABLE users DROP COLUMN phone;";
+    stage.write("migrations/0003_phone.up.sql", accepted);
+    let ran = stage.run("check --since 0002 --deny very-risky --json");
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &found["approved"][0]["reason"]), (0, &"unused since 2.0".into()), "{found}");
+    let sarif = stage.run("check --since 0002 --format sarif");
+    assert!(sarif.stdout.contains(r#""justification": "unused since 2.0""#), "{sarif:?}");
+    stage.write("migrations/0003_phone.up.sql", "-- migrate: allow=drop-colum\nSELECT 1;");
+    assert_eq!(stage.run("check").code, 12, "an unknown rule is an error, whatever is denied");
     stage.write("migrations/0003_phone.up.sql", "SELECT 1;");
     assert_eq!(stage.run("check --since 0001 --deny very-risky").code, 0);
     assert_eq!(stage.run("check --since 0002 --deny careful").code, 0);
@@ -126,7 +136,12 @@ async fn required_scripts_are_missed_by_name() {
 #[tokio::test]
 async fn a_rule_explains_itself() {
     let stage = Stage::new(&[]).await;
-    let lines = ["check --explain drop_column", "check --explain drop-colum", "check --explain x --json"];
+    let lines = [
+        "check --explain drop_column",
+        "check --explain drop-colum",
+        "check --explain x --json",
+        "check --opt-in x",
+    ];
     assert_snapshot("rules.txt", &stage.transcript(&lines));
     let text = stage.done("check --rules").stdout;
     let listed: Value = serde_json::from_str(&stage.done("check --rules --json").stdout).unwrap();
@@ -138,4 +153,20 @@ async fn a_rule_explains_itself() {
             rule.id
         );
     }
+}
+
+#[tokio::test]
+async fn facts_about_the_database_are_read_from_a_file() {
+    let stage = Stage::new(&RISKS).await;
+    stage.write("other.json", "{\"format\": 99}");
+    stage.write("broken.json", "{\"format\": ");
+    stage.write("16.json", "{\"format\": 1, \"server_version\": 16, \"positions\": {\"default\": \"0003\"}}");
+    let lines = [
+        "check --facts 16.json",
+        "check --facts 16.json --pg 17",
+        "check --facts none.json",
+        "check --facts other.json",
+        "check --facts broken.json",
+    ];
+    assert_snapshot("facts_file.txt", &stage.transcript(&lines));
 }

@@ -2,7 +2,8 @@
 
 use super::{github, sarif};
 use crate::cli::page::{Page, Tone};
-use migrate_core::lint::{Finding, LintOptions, Risk, lint};
+use crate::cli::problem::Problem;
+use migrate_core::lint::{Approved, ApprovedBy, Finding, Judgement, LintOptions, Risk, lint};
 use migrate_core::render::{Rendered, RenderedPart, end, path};
 use migrate_core::{Migration, Set};
 use serde_json::{Value, json};
@@ -13,52 +14,61 @@ pub(super) struct Findings<'s> {
     set: &'s Set,
     folder: String,
     deny: Option<Risk>,
-    findings: Vec<Finding>,
+    judgement: Judgement,
 }
 
 impl<'s> Findings<'s> {
-    pub(super) fn of(set: &'s Set, options: &LintOptions, deny: Option<Risk>, folder: &Path) -> Findings<'s> {
+    pub(super) fn of(
+        set: &'s Set,
+        options: &LintOptions,
+        deny: Option<Risk>,
+        folder: &Path,
+    ) -> Result<Findings<'s>, Problem> {
         let folder = folder.to_string_lossy();
         let folder = folder.strip_prefix("./").unwrap_or(&folder).to_owned();
-        Findings { set, folder, deny, findings: lint(set, options) }
+        Ok(Findings { set, folder, deny, judgement: lint(set, options)? })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.findings.is_empty()
+        self.judgement.findings.is_empty()
     }
 
     fn denies(&self, finding: &Finding) -> bool {
-        self.deny.is_some_and(|deny| finding.risk >= deny)
+        finding.is_error || self.deny.is_some_and(|deny| finding.risk >= deny)
     }
 
     pub(super) fn is_denied(&self) -> bool {
-        self.findings.iter().any(|finding| self.denies(finding))
+        self.judgement.findings.iter().any(|finding| self.denies(finding))
     }
 
     /// The numbers, for the end of a sentence: `; 3 findings: 1 very risky, 2 dangerous`.
     pub(super) fn summary(&self) -> String {
-        let of = |risk: Risk| self.findings.iter().filter(|finding| finding.risk == risk).count();
+        let of = |risk: Risk| self.judgement.findings.iter().filter(|finding| finding.risk == risk).count();
         let counts = [Risk::VeryRisky, Risk::Dangerous, Risk::Careful].map(|risk| (of(risk), risk));
         let counts: Vec<String> = counts
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, risk)| format!("{count} {}", risk.word().replace('-', " ")))
             .collect();
-        let findings = match self.findings.len() {
-            0 => return String::new(),
+        let accepted = match self.judgement.approved.len() {
+            0 => String::new(),
+            count => format!("; {count} accepted"),
+        };
+        let findings = match self.judgement.findings.len() {
+            0 => return accepted,
             1 => "1 finding".to_owned(),
             count => format!("{count} findings"),
         };
-        let denied = match self.findings.iter().filter(|finding| self.denies(finding)).count() {
+        let denied = match self.judgement.findings.iter().filter(|finding| self.denies(finding)).count() {
             0 => String::new(),
             count => format!("; {count} denied"),
         };
-        format!("; {findings}: {}{denied}", counts.join(", "))
+        format!("; {findings}: {}{denied}{accepted}", counts.join(", "))
     }
 
     /// For people.
     pub(super) fn page(&self) -> Page {
-        self.findings.iter().fold(Page::default(), |page, finding| {
+        self.judgement.findings.iter().fold(Page::default(), |page, finding| {
             let tone = tone(finding.risk);
             let rendered = Rendered::new(finding, self.set, &self.folder);
             let page = rendered.lines().iter().fold(page, |page, line| match line.part {
@@ -72,7 +82,22 @@ impl<'s> Findings<'s> {
     }
 
     pub(super) fn json(&self) -> Vec<Value> {
-        self.findings.iter().map(|finding| self.finding_json(finding)).collect()
+        self.judgement.findings.iter().map(|finding| self.finding_json(finding)).collect()
+    }
+
+    /// The findings that the author has accepted.
+    pub(super) fn approved_json(&self) -> Vec<Value> {
+        let approved = |Approved { finding, reason, by, .. }: &Approved| {
+            let mut value = self.finding_json(finding);
+            value["reason"] = json!(reason);
+            value["by"] = json!(match by {
+                ApprovedBy::Statement => "statement",
+                ApprovedBy::Header => "header",
+                _ => "configuration",
+            });
+            value
+        };
+        self.judgement.approved.iter().map(approved).collect()
     }
 
     fn finding_json(&self, finding: &Finding) -> Value {
@@ -102,7 +127,12 @@ impl<'s> Findings<'s> {
             let region = sarif::Region { start: finding.place, end: end(finding, self.set) };
             sarif::result(finding, &path(finding, &self.folder), region)
         };
-        self.findings.iter().map(result).collect()
+        let accepted = self.judgement.approved.iter().map(|approved| {
+            let mut value = result(&approved.finding);
+            value["suppressions"] = json!([sarif::suppression(approved)]);
+            value
+        });
+        self.judgement.findings.iter().map(result).chain(accepted).collect()
     }
 
     /// An annotation for each.
@@ -111,7 +141,7 @@ impl<'s> Findings<'s> {
             let path = path(finding, &self.folder);
             github::annotation(finding, &path, end(finding, self.set), self.denies(finding))
         };
-        self.findings.iter().map(annotation).collect()
+        self.judgement.findings.iter().map(annotation).collect()
     }
 }
 

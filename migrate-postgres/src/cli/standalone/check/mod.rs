@@ -18,10 +18,13 @@ use clap::ValueEnum;
 use findings::Findings;
 use migrate_core::directory::Directory;
 use migrate_core::directory::source::folder;
-use migrate_core::lint::{LintOptions, Risk};
+use migrate_core::lint::{LintOptions, OptIn, Risk};
+use migrate_core::sql::facts::Facts;
 use migrate_core::{FolderError, Problems, Set, Version};
 use serde_json::json;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Check the folder as `migrate!` does, and find dangerous migrations
 ///
@@ -39,6 +42,12 @@ pub(super) struct Args {
     /// Judge only the migrations after this one, as those of one deployment
     #[arg(long, value_name = "VERSION")]
     since: Option<String>,
+    /// Judge with these facts about the database, which `facts` has written
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// Apply these rules, too, which are off by default; `all` for all of them
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    opt_in: Vec<String>,
     /// Judge for this major version of PostgreSQL, 14 to 18 [default: for all of them]
     #[arg(long, value_name = "MAJOR", value_parser = clap::value_parser!(u32).range(14..=18))]
     pg: Option<u32>,
@@ -115,7 +124,7 @@ impl Args {
         let set = Set::from(directory);
         let since = self.since.as_deref().map(|since| version(&set, since)).transpose()?;
         complete::check(&set, since.as_ref(), &self.require)?;
-        let findings = Findings::of(&set, &self.options(since), self.deny.map(Risk::from), folder);
+        let findings = Findings::of(&set, &self.options(since)?, self.deny.map(Risk::from), folder)?;
         let page = findings.page();
         let tone = if findings.is_empty() { Tone::Good } else { Tone::Plain };
         let page = page
@@ -127,6 +136,7 @@ impl Args {
             "notes": notes,
             "deny": self.deny.map(|risk| Risk::from(risk).word()),
             "findings": findings.json(),
+            "approved": findings.approved_json(),
         });
         let raw = match self.format {
             Format::Text => None,
@@ -137,12 +147,24 @@ impl Args {
         Ok(Answer { exit, raw, ..Answer::done(page, data) })
     }
 
-    fn options(&self, since: Option<Version>) -> LintOptions {
-        let mut options = LintOptions::default();
+    fn options(&self, since: Option<Version>) -> Result<LintOptions, Problem> {
+        let mut options = LintOptions::new();
         options.since = since;
         options.server_version = self.pg;
-        options
+        options.facts = self.facts.as_deref().map(facts).transpose()?.map(Arc::new);
+        options.opt_in = match self.opt_in.as_slice() {
+            [] => OptIn::None,
+            [all] if all == "all" => OptIn::All,
+            rules => OptIn::rules(rules),
+        };
+        Ok(options)
     }
+}
+
+fn facts(path: &Path) -> Result<Facts, Problem> {
+    let unreadable = |source| Problem::File { what: "read", path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    Facts::from_json(&text).map_err(|error| Problem::Facts { path: path.to_owned(), error })
 }
 
 /// Reads a folder; the paths of its problems begin with it.

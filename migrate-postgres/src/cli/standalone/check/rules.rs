@@ -3,7 +3,7 @@
 use crate::cli::answer::Answer;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
-use migrate_core::lint::{Rule, rule, rules};
+use migrate_core::lint::{LintError, Rule, rule, rules};
 use serde_json::{Value, json};
 
 /// All rules.
@@ -19,8 +19,8 @@ pub(super) fn list() -> Answer {
 
 /// One rule; `_` counts as `-`.
 pub(super) fn explain(id: &str) -> Result<Answer, Problem> {
-    let unknown = || Problem::UnknownRule { id: id.to_owned(), like: like(id) };
-    let rule = rule(&id.replace('_', "-")).ok_or_else(unknown)?;
+    let id = id.replace('_', "-");
+    let rule = rule(&id).ok_or_else(|| LintError::unknown_rule(&id))?;
     let page = Page::default()
         .toned(format!("{} ({})", rule.id, rule.risk), Tone::Strong)
         .prose(rule.happens, Tone::Plain)
@@ -28,16 +28,9 @@ pub(super) fn explain(id: &str) -> Result<Answer, Problem> {
         .prose(format!("safe way: {}", rule.safe), Tone::Plain)
         .prose(format!("silent if: {}", rule.silent), Tone::Plain)
         .prose(format!("PostgreSQL: {}", rule.versions), Tone::Plain)
+        .lines(rule.is_opt_in.then_some("off by default: turn it on with --opt-in, or in migrate.toml"))
         .line(format!("accept with: -- migrate: allow={} reason=\"…\"", rule.id));
     Ok(Answer::done(page, json!({ "rule": rule_json(rule) })))
-}
-
-/// The rules whose ids begin most like an unknown one.
-fn like(id: &str) -> Vec<&'static str> {
-    const LEAST: usize = 3;
-    let shared = |rule: &Rule| rule.id.bytes().zip(id.bytes()).take_while(|(a, b)| a == b).count();
-    let most = rules().map(shared).max().filter(|most| *most >= LEAST);
-    rules().filter(|rule| Some(shared(rule)) == most).map(|rule| rule.id).collect()
 }
 
 fn rule_json(rule: &Rule) -> Value {
@@ -49,5 +42,7 @@ fn rule_json(rule: &Rule) -> Value {
         "why": rule.why,
         "safe": rule.safe,
         "silent": rule.silent,
+        "family": rule.family.title(),
+        "opt_in": rule.is_opt_in,
     })
 }

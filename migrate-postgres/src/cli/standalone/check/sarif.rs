@@ -4,7 +4,7 @@
 
 use migrate_core::Problems;
 use migrate_core::display::printable::printable;
-use migrate_core::lint::{Finding, Risk, Rule, rules};
+use migrate_core::lint::{Approved, ApprovedBy, Finding, Risk, Rule, rules};
 use migrate_core::sql::LineColumn;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -61,7 +61,15 @@ fn rule(rule: &'static Rule) -> Value {
 /// The result of a finding.
 pub(super) fn result(finding: &Finding, path: &str, region: Region) -> Value {
     let text = format!("{}\n{}\nSafe way: {}", finding.message, finding.rule.why, finding.safe);
-    result_of(finding.rule.id, level(finding.risk), &text, path, region)
+    let level = if finding.is_error { "error" } else { level(finding.risk) };
+    result_of(finding.rule.id, level, &text, path, region)
+}
+
+/// The acceptance of a finding.
+pub(super) fn suppression(approved: &Approved) -> Value {
+    let kind = if approved.by == ApprovedBy::Configuration { "external" } else { "inSource" };
+    let reason = approved.reason.as_deref().map(printable);
+    json!({ "kind": kind, "justification": reason.unwrap_or_default() })
 }
 
 /// The results of a folder's problems.
