@@ -7,6 +7,7 @@
 
 pub mod advice;
 pub mod build;
+pub mod config;
 pub mod directory;
 pub mod display;
 pub mod engine;

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `migrate-core`, from the ground up.
-const CORE: [&str; 10] =
-    ["display", "advice", "sql", "set", "directory", "history", "plan", "lint", "render", "engine"];
+const CORE: [&str; 11] =
+    ["display", "advice", "sql", "set", "directory", "history", "plan", "lint", "config", "render", "engine"];
 
 /// The rooms of `migrate-postgres`, from the ground up.
 const POSTGRES: [&str; 19] = [

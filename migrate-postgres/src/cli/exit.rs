@@ -145,8 +145,7 @@ impl Exit {
             | Problem::Folder(_)
             | Problem::File { .. }
             | Problem::Exists { .. }
-            | Problem::Lint(_)
-            | Problem::Facts { .. }
+            | Problem::Judge(_)
             | Problem::NotKept
             | Problem::KeptEarlier { .. } => Exit::Error,
         }

@@ -6,9 +6,9 @@ use super::standalone::{Incomplete, RenumberProblem};
 use crate::error::Error;
 use migrate_core::FolderError;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
+use migrate_core::config::JudgeError;
 use migrate_core::display::printable::Printable;
 use migrate_core::lint::LintError;
-use migrate_core::sql::facts::FactsError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -113,16 +113,8 @@ pub(crate) enum Problem {
     /// Migrations without scripts that are required.
     Incomplete(Vec<Incomplete>),
 
-    /// Options of a judgement that can't be right.
-    Lint(LintError),
-
-    /// A file of facts that can't be read.
-    Facts {
-        /// The file.
-        path: PathBuf,
-        /// The fault.
-        error: FactsError,
-    },
+    /// The set can't be judged.
+    Judge(JudgeError),
 
     /// Ended by a signal.
     Interrupted(Signal),
@@ -154,9 +146,14 @@ impl Problem {
             },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Incomplete(_) => "incomplete",
-            Problem::Lint(LintError::UnknownRule { .. }) => "unknown_rule",
-            Problem::Lint(_) => "lint",
-            Problem::Facts { .. } => "facts",
+            Problem::Judge(error) => match error {
+                JudgeError::File { .. } => "file",
+                JudgeError::Config(_) => "config",
+                JudgeError::Facts { .. } => "facts",
+                JudgeError::UnknownSince { .. } => "unknown_version",
+                JudgeError::Lint(LintError::UnknownRule { .. }) => "unknown_rule",
+                _ => "lint",
+            },
             Problem::Interrupted(_) => "interrupted",
         }
     }
@@ -180,9 +177,9 @@ impl From<FolderError> for Problem {
     }
 }
 
-impl From<LintError> for Problem {
-    fn from(error: LintError) -> Problem {
-        Problem::Lint(error)
+impl From<JudgeError> for Problem {
+    fn from(error: JudgeError) -> Problem {
+        Problem::Judge(error)
     }
 }
 
@@ -232,8 +229,7 @@ impl Explain for Problem {
                 let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
-            Problem::Lint(error) => write!(f, "{error}"),
-            Problem::Facts { path, error } => write!(f, "{}: {error}", path.display()),
+            Problem::Judge(error) => write!(f, "{error}"),
             Problem::Interrupted(signal) => f.write_str(signal.past()),
         }
     }
@@ -257,8 +253,7 @@ impl Explain for Problem {
             | Problem::NotKept
             | Problem::KeptEarlier { .. }
             | Problem::Incomplete(_)
-            | Problem::Lint(_)
-            | Problem::Facts { .. }
+            | Problem::Judge(_)
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -282,8 +277,7 @@ impl Explain for Problem {
             | Problem::Folder(_)
             | Problem::File { .. }
             | Problem::Incomplete(_)
-            | Problem::Lint(_)
-            | Problem::Facts { .. } => Ok(()),
+            | Problem::Judge(_) => Ok(()),
             Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
@@ -331,8 +325,13 @@ impl Explain for Problem {
             Problem::Renumber(problem) => problem.advice(),
             Problem::Incomplete(_) => Advice::fix("write the missing scripts")
                 .or(NextStep::fix("require them only of later migrations, with `--since`")),
-            Problem::Lint(LintError::UnknownRule { .. }) => Advice::fix("choose one of `check --rules`"),
-            Problem::Lint(_) | Problem::Facts { .. } => Advice::NONE,
+            Problem::Judge(JudgeError::Lint(LintError::UnknownRule { .. })) => {
+                Advice::fix("choose one of `check --rules`")
+            }
+            Problem::Judge(JudgeError::UnknownSince { .. }) => {
+                Advice::fix("name a migration by its version or name")
+            }
+            Problem::Judge(_) => Advice::NONE,
             Problem::Interrupted(_) => Advice::fix("check the state of the database"),
         }
     }

@@ -165,3 +165,42 @@ async fn facts_about_the_database_are_read_from_a_file() {
     ];
     assert_snapshot("facts_file.txt", &stage.transcript(&lines));
 }
+
+#[tokio::test]
+async fn the_configuration_is_read_beside_cargo_toml() {
+    let stage = Stage::new(&RISKS).await;
+    stage.write("Cargo.toml", "");
+    let config = "[lint]\ndeny = \"very-risky\"\nsince = \"0001\"\n\n[[lint.allow]]\nmigration = \"0002\"\n\
+                  rule = \"index-not-concurrent\"\nreason = \"few users\"\n";
+    stage.write("migrate.toml", config);
+    let found = |line: &str, code: i32| -> Value {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, code, "{line}: {ran:?}");
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let denied = found("check --json", 12);
+    assert_eq!(denied["deny"], "very-risky");
+    let approved = &denied["approved"][0];
+    assert_eq!(
+        (&approved["by"], &approved["reason"]),
+        (&"configuration".into(), &"few users".into()),
+        "{denied}"
+    );
+    let findings = |document: &Value| document["findings"].as_array().unwrap().len();
+    assert_eq!(findings(&denied), 2, "those of 0003: {denied}");
+    assert_eq!(findings(&found("check --since 0003 --json", 0)), 0, "the command line outranks it");
+
+    stage.write("migrate.toml", "[lint]\nfacts = \"db/none.json\"\n");
+    let missing = stage.run("check");
+    assert!(missing.stderr.starts_with("error: can't read `db/none.json`: "), "{missing:?}");
+    stage.write("migrate.toml", "[lint]\ndeny = \"dangerous\"\n  denied = 1\n");
+    let wrong = stage.run("check");
+    assert!(
+        wrong.code == 1 && wrong.stderr.starts_with("error: migrate.toml:3:3: unknown key `denied`"),
+        "{wrong:?}"
+    );
+    // That of another crate above.
+    stage.write("crate/Cargo.toml", "");
+    stage.write("crate/migrations/0001_a.sql", "DROP TABLE a;");
+    stage.done("check --folder crate/migrations");
+}

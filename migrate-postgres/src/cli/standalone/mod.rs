@@ -118,7 +118,7 @@ impl Program {
             ProgramCommand::Check(args) => {
                 let reading = reading(&options);
                 let context = context(&Migrator::new(empty()), options);
-                answer::print("check", args.run(&folder.folder, &reading), &context)
+                answer::print("check", args.run(&folder.folder, folder.set_name(), &reading), &context)
             }
             ProgramCommand::OverSet(command) => match folder.migrator(command.applies(), &options) {
                 Ok(migrator) => super::run(&command, &context(&migrator, options), signals).await,
@@ -153,6 +153,10 @@ impl FolderArgs {
         let reading = reading(options);
         let reading = if applies { reading } else { reading.without_unwritten() };
         Ok(self.settings(Set::from_folder_as(&self.folder, &reading)?))
+    }
+
+    fn set_name(&self) -> &str {
+        self.set.as_deref().unwrap_or(migrate_core::DEFAULT_SET)
     }
 
     /// The migrator of a set, with the options that locate its history.

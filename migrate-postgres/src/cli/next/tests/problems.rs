@@ -3,10 +3,12 @@
 use crate::cli::connection::ConnectionProblem;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Signal;
-use crate::cli::standalone::RenumberProblem;
+use crate::cli::standalone::{Incomplete, Part, RenumberProblem};
 use crate::error::Error;
 use crate::error::tests::{assert_snapshot, each, texts};
+use migrate_core::config::JudgeError;
 use migrate_core::engine::error::Failure;
+use migrate_core::lint::LintError;
 use migrate_core::plan::Action;
 use migrate_core::{FolderError, Version};
 use std::io::ErrorKind;
@@ -57,6 +59,13 @@ each! { is_listed, examples, Problem:
     Problem::NotKept => Problem::NotKept;
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
+    Problem::Incomplete(_) => Problem::Incomplete(vec![
+        Incomplete { name: name(), lacks: vec![Part::Down, Part::Verify] },
+        Incomplete { name: "0003_c".to_owned(), lacks: vec![Part::Verify] },
+    ]);
+    Problem::Judge(_) =>
+        Problem::Judge(LintError::unknown_rule("drop-colum").into()),
+        Problem::Judge(JudgeError::UnknownSince { since: "0042".to_owned(), last: Some(name()) });
     Problem::Interrupted(_) => Problem::Interrupted(Signal::Interrupt);
 }
 

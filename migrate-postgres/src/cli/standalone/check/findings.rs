@@ -3,7 +3,8 @@
 use super::{github, sarif};
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use migrate_core::lint::{Approved, ApprovedBy, Finding, Judgement, LintOptions, Risk, lint};
+use migrate_core::config::LintConfig;
+use migrate_core::lint::{Approved, ApprovedBy, Finding, Judgement, Risk};
 use migrate_core::render::{Rendered, RenderedPart, end, path};
 use migrate_core::{Migration, Set};
 use serde_json::{Value, json};
@@ -18,15 +19,10 @@ pub(super) struct Findings<'s> {
 }
 
 impl<'s> Findings<'s> {
-    pub(super) fn of(
-        set: &'s Set,
-        options: &LintOptions,
-        deny: Option<Risk>,
-        folder: &Path,
-    ) -> Result<Findings<'s>, Problem> {
+    pub(super) fn of(set: &'s Set, config: &LintConfig, folder: &Path) -> Result<Findings<'s>, Problem> {
         let folder = folder.to_string_lossy();
         let folder = folder.strip_prefix("./").unwrap_or(&folder).to_owned();
-        Ok(Findings { set, folder, deny, judgement: lint(set, options)? })
+        Ok(Findings { set, folder, deny: config.deny, judgement: config.judge(set)? })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -13,26 +13,24 @@ use crate::cli::answer::Answer;
 use crate::cli::exit::Exit;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use crate::error::Error;
 use clap::ValueEnum;
 use findings::Findings;
+use migrate_core::config::{LintConfig, Since, source};
 use migrate_core::directory::Directory;
 use migrate_core::directory::source::folder;
-use migrate_core::lint::{LintOptions, OptIn, Risk};
-use migrate_core::sql::facts::Facts;
-use migrate_core::{FolderError, Problems, Set, Version};
+use migrate_core::lint::{OptIn, Risk};
+use migrate_core::{FolderError, Problems, Set};
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Check the folder as `migrate!` does, and find dangerous migrations
 ///
 /// Needs no database. Shows all problems at once, each with file, line and column; then the findings: statements
-/// that lose data, block other sessions, or break running code, each with the reason and the safe way.
+/// that lose data, block other sessions, or break running code, each with the reason and the safe way. Options
+/// that are not given are read from migrate.toml beside the folder's Cargo.toml.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    args = super::unused_over_files(&["folder", "placeholder", "json", "color"]),
+    args = super::unused_over_files(&["folder", "set", "placeholder", "json", "color"]),
     after_help = "Exit code 5 means that there is a problem, or that a migration lacks what --require names; 12 that there is a finding which --deny names.\n\nExamples:\n  migrate check --since 0042 --deny dangerous\n  migrate check --format github --deny very-risky\n  migrate check --explain drop-column\n  migrate check --json | jq .findings"
 )]
 pub(super) struct Args {
@@ -98,7 +96,7 @@ enum Format {
 }
 
 impl Args {
-    pub(super) fn run(&self, folder: &Path, reading: &Reading) -> Result<Answer, Problem> {
+    pub(super) fn run(&self, folder: &Path, name: &str, reading: &Reading) -> Result<Answer, Problem> {
         if let Some(id) = &self.explain {
             return rules::explain(id);
         }
@@ -106,7 +104,7 @@ impl Args {
             return Ok(rules::list());
         }
         match (read(folder, reading), self.format) {
-            (Ok(directory), _) => self.judge(directory, folder),
+            (Ok(directory), _) => self.judge(directory, folder, name),
             (Err(FolderError::Problems { problems, .. }), Format::Sarif) => {
                 Ok(refused(sarif::document(&sarif::of_problems(&problems))))
             }
@@ -117,14 +115,14 @@ impl Args {
         }
     }
 
-    fn judge(&self, directory: Directory, folder: &Path) -> Result<Answer, Problem> {
+    fn judge(&self, directory: Directory, folder: &Path, name: &str) -> Result<Answer, Problem> {
         let found = found(&directory);
         let notes: Vec<String> = directory.notes.iter().map(ToString::to_string).collect();
         let layout = directory.layout;
-        let set = Set::from(directory);
-        let since = self.since.as_deref().map(|since| version(&set, since)).transpose()?;
-        complete::check(&set, since.as_ref(), &self.require)?;
-        let findings = Findings::of(&set, &self.options(since)?, self.deny.map(Risk::from), folder)?;
+        let set = Set::from(directory).named(name.to_owned());
+        let config = self.config(folder)?;
+        complete::check(&set, config.since_version(&set)?.as_ref(), &self.require)?;
+        let findings = Findings::of(&set, &config, folder)?;
         let page = findings.page();
         let tone = if findings.is_empty() { Tone::Good } else { Tone::Plain };
         let page = page
@@ -134,7 +132,7 @@ impl Args {
             "layout": layout.to_string(),
             "migrations": set.iter().map(migrate_core::Migration::name).collect::<Vec<_>>(),
             "notes": notes,
-            "deny": self.deny.map(|risk| Risk::from(risk).word()),
+            "deny": config.deny.map(Risk::word),
             "findings": findings.json(),
             "approved": findings.approved_json(),
         });
@@ -147,24 +145,23 @@ impl Args {
         Ok(Answer { exit, raw, ..Answer::done(page, data) })
     }
 
-    fn options(&self, since: Option<Version>) -> Result<LintOptions, Problem> {
-        let mut options = LintOptions::new();
-        options.since = since;
-        options.server_version = self.pg;
-        options.facts = self.facts.as_deref().map(facts).transpose()?.map(Arc::new);
-        options.opt_in = match self.opt_in.as_slice() {
-            [] => OptIn::None,
-            [all] if all == "all" => OptIn::All,
-            rules => OptIn::rules(rules),
-        };
-        Ok(options)
+    /// The configuration of the project that the folder belongs to, with the options of the command line.
+    fn config(&self, folder: &Path) -> Result<LintConfig, Problem> {
+        let project = source::nearest(folder).map(|root| source::of_folder(&root)).transpose()?;
+        let mut config = project.flatten().unwrap_or_default().lint;
+        config.deny = self.deny.map(Risk::from).or(config.deny);
+        config.pg = self.pg.or(config.pg);
+        config.facts = self.facts.clone().or(config.facts);
+        if let Some(since) = &self.since {
+            config.since = Since::Every(since.clone());
+        }
+        match self.opt_in.as_slice() {
+            [] => {}
+            [all] if all == "all" => config.opt_in = OptIn::All,
+            rules => config.opt_in = OptIn::rules(rules),
+        }
+        Ok(config)
     }
-}
-
-fn facts(path: &Path) -> Result<Facts, Problem> {
-    let unreadable = |source| Problem::File { what: "read", path: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(unreadable)?;
-    Facts::from_json(&text).map_err(|error| Problem::Facts { path: path.to_owned(), error })
 }
 
 /// Reads a folder; the paths of its problems begin with it.
@@ -185,14 +182,4 @@ fn found(directory: &Directory) -> String {
     let count = directory.migrations.len();
     let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
     format!("{migrations} in the {} layout, no problems", directory.layout)
-}
-
-/// The version of a migration that is named by its version or its name.
-fn version(set: &Set, text: &str) -> Result<Version, Problem> {
-    let found = set.named_as(text).map(|migration| migration.version().clone());
-    found.ok_or_else(|| {
-        let last = set.iter().next_back().map(|last| last.name().to_owned());
-        let version = Version::new(text.to_owned(), set.order());
-        Error::Refused(crate::Refused::UnknownVersion { version, last }).into()
-    })
 }

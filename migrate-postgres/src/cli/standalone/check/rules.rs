@@ -3,6 +3,7 @@
 use crate::cli::answer::Answer;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
+use migrate_core::config::JudgeError;
 use migrate_core::lint::{LintError, Rule, rule, rules};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ pub(super) fn list() -> Answer {
 /// One rule; `_` counts as `-`.
 pub(super) fn explain(id: &str) -> Result<Answer, Problem> {
     let id = id.replace('_', "-");
-    let rule = rule(&id).ok_or_else(|| LintError::unknown_rule(&id))?;
+    let rule = rule(&id).ok_or_else(|| JudgeError::from(LintError::unknown_rule(&id)))?;
     let page = Page::default()
         .toned(format!("{} ({})", rule.id, rule.risk), Tone::Strong)
         .prose(rule.happens, Tone::Plain)
