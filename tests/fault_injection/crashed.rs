@@ -1,6 +1,6 @@
 //! Server crashes: the server is stopped with `immediate` at every message that it receives.
 
-use crate::stage::{Act, Middle, Stage, Verdict, connect, play, undisturbed};
+use crate::stage::{Act, Middle, Stage, Verdict, connect, moments, play, points, undisturbed};
 use migrate_postgres::Migrator;
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
 use migrate_tests::proxy::{Message, Point, Proxy, Side, When};
@@ -60,9 +60,10 @@ async fn at_every_message(middle: Middle, databases: usize) {
     counted.migrator().run(&proxy.config()).await.unwrap();
     // Not the last two, with which it disconnects.
     let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
-    let points: Vec<(usize, When)> =
-        (1..=sent - 2).flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).collect();
-    for crash in points.chunks(if databases > 1 { databases } else { PER_CRASH }) {
+    let every = moments(sent - 2);
+    let moments: Vec<(usize, When)> =
+        points(&format!("crashed {middle:?}")).map_while(|n| every.get(n).copied()).collect();
+    for crash in moments.chunks(if databases > 1 { databases } else { PER_CRASH }) {
         let mut held = Vec::new();
         for (place, (k, when)) in crash.iter().enumerate() {
             let stage = format!("case_{k}_{when:?}").to_lowercase();

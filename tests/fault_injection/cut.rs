@@ -1,6 +1,6 @@
 //! Network failures: a connection is cut at every message.
 
-use crate::stage::{Act, Middle, Stage, Verdict, play, undisturbed};
+use crate::stage::{Act, Middle, Stage, Verdict, play, points, undisturbed};
 use migrate_postgres::testing::{self, Server};
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::{Connection, Cut, Point, Proxy, Side, When};
@@ -71,6 +71,11 @@ fn cuts(number: usize, connection: &Connection) -> Vec<Cut> {
     sent.chain(answered).collect()
 }
 
+/// Every cut of each connection.
+fn every(proxy: &Proxy) -> Vec<Cut> {
+    proxy.connections().iter().enumerate().flat_map(|(number, connection)| cuts(number, connection)).collect()
+}
+
 /// The connection to cut.
 #[derive(Clone, Copy, Debug)]
 struct Which {
@@ -87,15 +92,13 @@ async fn every_cut(act: Act, over: Over, middle: Middle) {
     let counted = Stage::make_to_go(act, &config, "counted", middle).await;
     let proxy = Proxy::start(&counted.config).await;
     assert_eq!(run(&counted, &proxy, over).await, Some(Ok(())));
-    let mut cases = Vec::new();
-    for (number, connection) in proxy.connections().iter().enumerate() {
-        for cut in cuts(number, connection) {
-            let stage = format!("case_{}", cases.len());
-            let case = case(config.clone(), stage, cut, which, expected.clone());
-            cases.push((format!("{which:?}, {cut:?}"), case));
-        }
-    }
-    assert!(cases.len() > 100, "only {} cases", cases.len());
+    let cuts = every(&proxy);
+    assert!(cuts.len() > 100, "only {} cuts", cuts.len());
+    let cases = points(&format!("{which:?}")).map_while(|n| {
+        let cut = *cuts.get(n)?;
+        let case = case(config.clone(), format!("case_{n}"), cut, which, expected.clone());
+        Some((format!("{which:?}, {cut:?}"), case))
+    });
     play(cases).await;
 }
 
@@ -166,14 +169,14 @@ async fn a_way_to_pgbouncer_cut_at_every_message_of_scripts_with_transactions_of
     let counted = Stage::make_alone(&server, "counted", middle).await;
     let proxy = Proxy::start(&pooled(&bouncer, &counted)).await;
     assert_eq!(run(&counted, &proxy, Over::Url).await, Some(Ok(())));
+    // Once per client message: each case has a separate database.
+    let cuts: Vec<Cut> = every(&proxy).into_iter().filter(|cut| cut.when == When::AfterForwarding).collect();
+    assert!(cuts.len() > 20, "only {} cuts", cuts.len());
     let mut cases = Vec::new();
-    for (number, connection) in proxy.connections().iter().enumerate() {
-        // Once per client message: each case has a separate database.
-        for cut in cuts(number, connection).into_iter().filter(|cut| cut.when == When::AfterForwarding) {
-            let stage = Stage::make_alone(&server, &format!("case_{}", cases.len()), middle).await;
-            cases.push((format!("{cut:?}"), pooled_case(stage, bouncer.clone(), cut, expected.clone())));
-        }
+    for n in points("behind PgBouncer").take_while(|n| *n < cuts.len()) {
+        let stage = Stage::make_alone(&server, &format!("case_{n}"), middle).await;
+        cases
+            .push((format!("{:?}", cuts[n]), pooled_case(stage, bouncer.clone(), cuts[n], expected.clone())));
     }
-    assert!(cases.len() > 20, "only {} cases", cases.len());
     play(cases).await;
 }

@@ -1,6 +1,6 @@
 //! Cancellation: the future is dropped at every await.
 
-use crate::stage::{Act, HANGING, Middle, Stage, Verdict, connect, undisturbed};
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, connect, points, undisturbed};
 use deadpool_postgres::{Manager, Pool};
 use migrate_postgres::{Migrator, testing};
 use migrate_tests::proxy::Proxy;
@@ -128,7 +128,7 @@ async fn every_await(over: Over, middle: Middle) {
     let config = database.config();
     let expected = undisturbed(Act::Up, &config, middle).await;
     let mut problems = Vec::new();
-    for n in 0.. {
+    for n in points(&format!("{over:?} {middle:?}")) {
         let stage = Stage::make(&config, &format!("case_{n}"), middle).await;
         let case = async {
             match over {

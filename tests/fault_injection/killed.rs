@@ -1,6 +1,6 @@
 //! Process death: the process is killed with SIGKILL at every message that it sends.
 
-use crate::stage::{Act, HANGING, Middle, Stage, Verdict, play, undisturbed};
+use crate::stage::{Act, HANGING, Middle, Stage, Verdict, moments, play, points, undisturbed};
 use migrate_postgres::testing;
 use migrate_tests::proxy::{Point, Proxy, Side, When};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -87,12 +87,13 @@ async fn at_every_message(middle: Middle) {
     assert!(status.await.unwrap().success());
     // Not the last two, with which it disconnects.
     let sent: usize = proxy.connections().iter().map(|connection| connection.count(Side::Client)).sum();
-    let messages = 1..=sent - 2;
-    let cases =
-        messages.flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).map(|(k, when)| {
-            let stage = format!("case_{k}_{when:?}").to_lowercase();
-            (format!("message {k}, {when:?}"), case(config.clone(), stage, middle, k, when, expected.clone()))
-        });
+    let moments = moments(sent - 2);
+    let cases = points(&format!("killed {middle:?}")).map_while(|n| {
+        let (k, when) = *moments.get(n)?;
+        let stage = format!("case_{k}_{when:?}").to_lowercase();
+        let case = case(config.clone(), stage, middle, k, when, expected.clone());
+        Some((format!("message {k}, {when:?}"), case))
+    });
     play(cases).await;
 }
 

@@ -4,6 +4,7 @@ use migrate_core::Set;
 use migrate_postgres::testing::Server;
 use migrate_postgres::{AttemptOutcome, Migrator, SetPosition, Target};
 use migrate_tests::history_head;
+use migrate_tests::proxy::When;
 use migrate_tests::sets::{self, Scripts};
 use std::future::Future;
 use std::time::Duration;
@@ -13,6 +14,25 @@ use tokio_postgres::{Client, Config, NoTls};
 
 /// The number of cases that run at once, across all tests: more would only slow each other down.
 static TURNS: Semaphore = Semaphore::const_new(12);
+
+/// The points of interruption that an ordinary run of the tests tries: one in so many.
+const ONE_IN: usize = 8;
+
+/// The points of interruption to try, out of endlessly many. Each test begins at another one, so that together
+/// they try nearly all. With `MIGRATE_TEST_EVERY_POINT` in the environment each test tries every one, which
+/// takes minutes.
+pub(crate) fn points(test: &str) -> impl Iterator<Item = usize> + use<> {
+    let (first, step) = match std::env::var_os("MIGRATE_TEST_EVERY_POINT") {
+        Some(_) => (0, 1),
+        None => (test.bytes().map(usize::from).sum::<usize>() % ONE_IN, ONE_IN),
+    };
+    (first..).step_by(step)
+}
+
+/// Before and after each of a client's messages, the first of which is number 1.
+pub(crate) fn moments(messages: usize) -> Vec<(usize, When)> {
+    (1..=messages).flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]).collect()
+}
 
 /// The time after which a case counts as hanging, on a busy machine.
 pub(crate) const HANGING: Duration = Duration::from_secs(90);
