@@ -16,6 +16,7 @@ mod lexer;
 mod locks;
 #[doc(hidden)]
 mod position;
+pub mod probe;
 mod reading;
 mod redact;
 mod refusal;

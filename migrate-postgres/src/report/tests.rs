@@ -135,6 +135,7 @@ fn explanation(text: &str) -> Explanation {
             lookup: None,
         }],
         running: None,
+        probes: Vec::new(),
     }
 }
 

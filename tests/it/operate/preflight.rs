@@ -1,8 +1,9 @@
 //! Preflight checks.
 
 use crate::operate::support::{database, migrator};
-use migrate_postgres::operate::{Check, Preflight, Verdict};
+use migrate_postgres::operate::{Check, Preflight, Thresholds, Verdict};
 use migrate_postgres::testing::{Server, ShutdownMode};
+use std::time::Duration;
 
 const FILES: [(&str, &str); 3] = [
     ("1_users.sql", "CREATE TABLE users (id int PRIMARY KEY, name text);"),
@@ -139,4 +140,116 @@ async fn a_standby_stops_and_so_does_a_synchronous_one_that_is_away() {
     let preflight = migrator(&FILES).preflight(database.url()).await.unwrap();
     let (verdict, said) = of(&preflight, Check::Rights);
     assert!(verdict == Verdict::Stop && said.contains("hot standby"), "{preflight}");
+}
+
+const SHOP: &str = "\
+    CREATE TABLE users (id int PRIMARY KEY, email text, name varchar(20), n bigint, secret text); \
+    CREATE TABLE orders (region int, number int, user_id int, PRIMARY KEY (region, number)); \
+    CREATE TABLE logs (line text); \
+    INSERT INTO users SELECT i, CASE WHEN i % 2 = 0 THEN 'Same@x' || i % 3 END, repeat('x', i), i * 1000000000::bigint, \
+      'hunter2' FROM generate_series(1, 9) i; \
+    INSERT INTO orders SELECT 1, i, i FROM generate_series(8, 12) i; INSERT INTO logs VALUES ('a'), ('a');";
+
+/// The findings about rows, for a migration after the shop's tables.
+async fn about_rows(sql: &str, thresholds: &Thresholds) -> Vec<(Verdict, String)> {
+    let database = database().await;
+    let set = [("1_shop.sql", SHOP), ("2_change.sql", sql)];
+    migrator(&set[..1]).run(database.url()).await.unwrap();
+    let preflight = migrator(&set).preflight_with(database.url(), thresholds).await.unwrap();
+    let found = preflight.findings.into_iter().filter(|finding| finding.check == Check::Data);
+    found.map(|finding| (finding.verdict, finding.found)).collect()
+}
+
+async fn rows(sql: &str) -> Vec<String> {
+    let found = about_rows(sql, &Thresholds::new()).await;
+    assert!(found.iter().all(|(verdict, _)| *verdict == Verdict::Stop), "{found:?}");
+    found.into_iter().map(|(_, found)| found.replace("2_change.sql:1: ", "")).collect()
+}
+
+#[tokio::test]
+async fn rows_that_a_pending_constraint_excludes_are_counted_and_three_are_named() {
+    let nulls = "5 rows of users have a null in email (id: 1, 3, 5, …)";
+    assert_eq!(rows("ALTER TABLE users ALTER email SET NOT NULL;").await, [nulls]);
+    let required = "users has 9 rows, and the new column age is NOT NULL without a default";
+    assert_eq!(rows("ALTER TABLE users ADD age int NOT NULL;").await, [required]);
+    let equal = "1 row of users has the (email) of another one (id: 8)";
+    assert_eq!(rows("ALTER TABLE users ADD UNIQUE (email);").await, [equal]);
+    let equal = "1 row of users has the (lower(email)) of another one (id: 8)";
+    assert_eq!(
+        rows("CREATE UNIQUE INDEX CONCURRENTLY i ON users (lower(email)) WHERE n > 0;").await,
+        [equal]
+    );
+    let orphans = "3 rows of orders reference a missing row of public.users in user_id \
+                   (region, number: (1, 10), (1, 11), (1, 12))";
+    assert_eq!(rows("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users;").await, [orphans]);
+    let violations = "5 rows of users violate CHECK (users.n < 5000000000) (id: 5, 6, 7, …)";
+    assert_eq!(rows("ALTER TABLE users ADD CHECK (users.n < 5000000000);").await, [violations]);
+    let later = "ALTER TABLE users ADD CONSTRAINT c CHECK (id < 9) NOT VALID; ALTER TABLE users VALIDATE CONSTRAINT c;";
+    assert_eq!(rows(later).await, ["1 row of users violates CHECK (id < 9) (id: 9)"]);
+}
+
+#[tokio::test]
+async fn values_that_a_narrower_type_excludes_are_counted() {
+    let long = "2 rows of users have a value in name that does not fit varchar(7) (id: 8, 9)";
+    assert_eq!(rows("ALTER TABLE users ALTER name TYPE varchar(7);").await, [long]);
+    let large = "7 rows of users have a value in n that does not fit int4 (id: 3, 4, 5, …)";
+    assert_eq!(rows("ALTER TABLE users ALTER n TYPE int;").await, [large]);
+    let digits = "9 rows of users have a value in n that does not fit numeric(10,2) (id: 1, 2, 3, …)";
+    assert_eq!(rows("ALTER TABLE users ALTER n TYPE numeric(10, 2);").await, [digits]);
+}
+
+#[tokio::test]
+async fn a_table_without_a_primary_key_shows_where_its_rows_are() {
+    let equal = "1 row of logs has the (line) of another one (ctid: (0,2))";
+    assert_eq!(rows("ALTER TABLE logs ADD UNIQUE (line);").await, [equal]);
+}
+
+#[tokio::test]
+async fn rows_are_not_asked_about_where_the_answer_would_say_nothing() {
+    let filled =
+        "UPDATE users SET email = '' WHERE email IS NULL; ALTER TABLE users ALTER email SET NOT NULL;";
+    let found = about_rows(filled, &Thresholds::new()).await;
+    let reason = "2_change.sql:1: the rows of users were not checked: the statement at 2_change.sql:1 writes public.users first";
+    assert_eq!(found, [(Verdict::Pass, reason.to_owned())]);
+    let off = Thresholds::new().probe_time(None);
+    assert_eq!(about_rows("ALTER TABLE users ALTER email SET NOT NULL;", &off).await, []);
+    let fine = about_rows("ALTER TABLE users ALTER name SET NOT NULL;", &Thresholds::new()).await;
+    assert_eq!(fine, [(Verdict::Pass, "no row stands in the way (1 question asked)".to_owned())]);
+}
+
+#[tokio::test]
+async fn rows_that_can_not_be_read_or_not_in_time_are_told() {
+    let database = database().await;
+    let set = [("1_shop.sql", SHOP), ("2_change.sql", "ALTER TABLE users ALTER email SET NOT NULL;")];
+    migrator(&set[..1]).run(database.url()).await.unwrap();
+    let told = async |target: &str| {
+        let limit = Thresholds::new().probe_time(Some(Duration::from_millis(300)));
+        let preflight = migrator(&set).preflight_with(target, &limit).await.unwrap();
+        of(&preflight, Check::Data)
+    };
+    // The server's message would show a value.
+    let cast = about_rows("ALTER TABLE users ADD CHECK (email::int > 0);", &Thresholds::new()).await;
+    let failed =
+        "2_change.sql:1: the rows of users could not be checked: the query failed with SQLSTATE 22P02";
+    assert_eq!(cast, [(Verdict::Warning, failed.to_owned())]);
+    let other = database.connect().await.unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE users").await.unwrap();
+    let (verdict, said) = told(database.url()).await;
+    assert_eq!(verdict, Verdict::Warning, "{said}");
+    assert!(said.contains("the rows of users could not be checked"), "{said}");
+    // A row policy that hides rows would make the count too small.
+    other
+        .batch_execute(
+            "ROLLBACK; ALTER TABLE users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE ROLE reader LOGIN; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; GRANT CREATE ON SCHEMA public TO reader",
+        )
+        .await
+        .unwrap();
+    let mut config = database.config();
+    config.user("reader");
+    let preflight = migrator(&set).preflight(&config).await.unwrap();
+    let (verdict, said) = of(&preflight, Check::Data);
+    assert_eq!(verdict, Verdict::Warning, "{said}");
+    assert!(said.contains("would be affected by row-level security"), "{said}");
+    other.batch_execute("DROP OWNED BY reader; DROP ROLE reader").await.unwrap();
 }

@@ -142,7 +142,7 @@ impl SqlType {
     }
 
     /// Converts the type in a statement.
-    pub(super) fn of(name: &TypeName<'_>) -> SqlType {
+    pub(in crate::sql) fn of(name: &TypeName<'_>) -> SqlType {
         let schema =
             name.name.as_ref().and_then(QualifiedName::schema).map(|schema| schema.folded().into_owned());
         let schema = schema.filter(|schema| schema != "pg_catalog");
@@ -163,6 +163,12 @@ impl SqlType {
             _ => {}
         }
         SqlType { base, schema, modifiers, fields: name.fields, is_array: name.is_array }
+    }
+
+    /// The catalog name of a type that is not an array, with its first modifier.
+    pub(in crate::sql) fn element(&self) -> Option<(&str, Option<u32>)> {
+        (!self.is_array && self.schema.is_none())
+            .then(|| (self.base.as_str(), self.modifiers.first().copied()))
     }
 
     /// True for PostgreSQL's own types, which are not domains.

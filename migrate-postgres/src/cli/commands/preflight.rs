@@ -16,8 +16,8 @@ use std::time::Duration;
 /// Check that it is safe to migrate now
 ///
 /// Checks the connection and privileges, the migration lock, the sessions that use the tables of pending
-/// migrations, invalid indexes, standbys, the amount of data to be written, and the age of the last backup.
-/// Writes nothing.
+/// migrations, invalid indexes, standbys, the amount of data to be written, the rows that pending constraints
+/// and types would exclude, and the age of the last backup. Writes nothing.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["allow_out_of_order", "allow_missing", "history", "ignore_foreign_history"]),
@@ -35,6 +35,12 @@ pub(crate) struct Args {
     /// Warn if at least SIZE will be rewritten
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = parse_size)]
     written: u64,
+    /// Time for each question about the rows that a pending constraint or type may exclude
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    probe_time: Duration,
+    /// Do not ask about rows
+    #[arg(long, conflicts_with = "probe_time")]
+    no_probes: bool,
     /// Stop if the last backup made by `backup` is older than TIME, or if there is none
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     backup_age: Option<Duration>,
@@ -67,6 +73,7 @@ impl Args {
     fn thresholds(&self) -> Thresholds {
         let thresholds =
             Thresholds::new().long_transaction(self.long_transaction).lag(self.lag).written(self.written);
+        let thresholds = thresholds.probe_time((!self.no_probes).then_some(self.probe_time));
         self.backup_age.map_or(thresholds, |age| thresholds.backup_age(age))
     }
 }

@@ -21,6 +21,7 @@ use migrate_core::history::Notice;
 use migrate_core::plan::{Action, Plan, Step};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::facts::{Facts, ObjectName};
+use migrate_core::sql::probe::{Probe, Probes};
 use migrate_core::sql::{self, LockMode, Locks, Loss, LossKind, RelationLock, Statement, TableScan};
 use migrate_core::{Script, Version};
 use std::borrow::Cow;
@@ -49,6 +50,16 @@ pub struct Explanation {
     pub losses: Vec<ExplainedLoss>,
     /// The migration that a run in another process is executing.
     pub running: Option<RunningAttempt>,
+    /// The questions about existing rows, in order.
+    pub(crate) probes: Vec<PlacedProbe>,
+}
+
+/// A question about existing rows, and the statement that depends on the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PlacedProbe {
+    /// The file and the line of the statement.
+    pub(super) place: String,
+    pub(super) probe: Probe,
 }
 
 /// Something that a statement destroys: a table, a column, all rows of a table, and whatever CASCADE drops.
@@ -225,6 +236,7 @@ impl Migrator {
             notices: steps.notices,
             losses: explainer.losses,
             running: snapshot.running.clone(),
+            probes: explainer.probes,
         };
         let losses = explanation.losses.iter().filter_map(|loss| loss.lookup.as_deref());
         let names = explanation.locks().filter_map(|lock| lock.lookup.as_deref()).chain(losses);
@@ -265,12 +277,14 @@ struct Explainer {
     /// The session's search path, which each script starts with.
     search_path: Vec<String>,
     losses: Vec<ExplainedLoss>,
+    follower: Probes,
+    probes: Vec<PlacedProbe>,
 }
 
 impl Explainer {
     fn new(facts: Facts) -> Self {
         let search_path = facts.search_path.clone();
-        Explainer { facts, search_path, losses: Vec::new() }
+        Explainer { facts, search_path, losses: Vec::new(), follower: Probes::new(), probes: Vec::new() }
     }
 
     fn step(&mut self, step: &Step<'_>) -> ExplainedStep {
@@ -308,6 +322,9 @@ impl Explainer {
         };
         let lost = sql::losses(text, &self.facts).into_iter();
         self.losses.extend(lost.map(|loss| unsized_loss(loss, migration, statement.line())));
+        let place = format!("{}:{}", script.path(), statement.line());
+        let probes = self.follower.next(text, &self.facts, &place).into_iter();
+        self.probes.extend(probes.map(|probe| PlacedProbe { place: place.clone(), probe }));
         self.facts.apply(text);
         ExplainedStatement {
             number: index + 1,

@@ -36,6 +36,8 @@ pub enum Check {
     Replication,
     /// The amount that will be written, as far as SQL can see it.
     Disk,
+    /// The existing rows, which a pending constraint or type may exclude.
+    Data,
     /// The age of the last backup, if this library made it.
     Backup,
 }
@@ -52,6 +54,7 @@ impl Check {
             Check::Indexes => "indexes",
             Check::Replication => "replication",
             Check::Disk => "disk",
+            Check::Data => "data",
             Check::Backup => "backup",
         }
     }

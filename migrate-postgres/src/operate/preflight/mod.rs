@@ -1,5 +1,6 @@
 //! Preflight: checks before a run.
 
+mod data;
 mod finding;
 mod queries;
 mod rights;
@@ -21,6 +22,7 @@ use crate::error::Error;
 use crate::history::SessionInfo;
 use crate::migrator::Migrator;
 use crate::sql::answers::{parsed, text};
+use data::check_data;
 use migrate_core::advice::{self, Advice, Words};
 use rights::check_rights;
 use server::{check_disk, check_indexes, check_replication};
@@ -86,7 +88,9 @@ impl fmt::Display for Preflight {
 impl Migrator {
     /// Checks the server before a run: connection and rights, the migration lock, the sessions that use the
     /// tables the run will touch, invalid indexes, standbys, how much will be written, and the last backup.
-    /// Nothing is written.
+    /// Rows that would make a pending statement fail are counted: nulls before `NOT NULL`, equal rows before
+    /// `UNIQUE`, rows without a match before a foreign key, rows that violate a `CHECK`, values that do not fit
+    /// a narrower type. Nothing is written.
     ///
     /// The result says what the role may not see (other roles' sessions, standbys); members of `pg_monitor`
     /// see it. The tables are those that the pending statements name; what code and functions touch is not
@@ -186,6 +190,7 @@ impl Migrator {
         check_indexes(client, &touched, preflight).await?;
         check_replication(client, thresholds, preflight).await?;
         check_disk(client, explanation, thresholds, preflight).await?;
+        check_data(client, &explanation.probes, session_info.server_version, thresholds, preflight).await?;
         self.check_backups(client, session_info, thresholds, preflight).await
     }
 

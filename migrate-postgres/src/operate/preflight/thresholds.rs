@@ -22,16 +22,19 @@ pub struct Thresholds {
     pub(super) lag: u64,
     pub(super) written: u64,
     pub(super) backup_age: Option<Duration>,
+    pub(super) probe_time: Option<Duration>,
 }
 
 impl Thresholds {
-    /// One minute for transactions, 64 MB for standbys, 1 GB for rewrites; no backup is required.
+    /// One minute for transactions, 64 MB for standbys, 1 GB for rewrites, 5 seconds for each question about
+    /// rows; no backup is required.
     pub const fn new() -> Thresholds {
         Thresholds {
             long_transaction: Duration::from_secs(60),
             lag: 64 << 20,
             written: 1 << 30,
             backup_age: None,
+            probe_time: Some(Duration::from_secs(5)),
         }
     }
 
@@ -51,6 +54,13 @@ impl Thresholds {
     /// Bytes to be rewritten before that is a warning to check the disk.
     pub const fn written(mut self, bytes: u64) -> Thresholds {
         self.written = bytes;
+        self
+    }
+
+    /// Time for each question about the rows that a pending constraint or type may exclude; `None` asks none.
+    /// Each question reads a table once, without blocking anyone.
+    pub const fn probe_time(mut self, limit: Option<Duration>) -> Thresholds {
+        self.probe_time = limit;
         self
     }
 

@@ -1,0 +1,156 @@
+//! The rows that make a statement fail, and the statements before it that change the answer.
+
+use super::*;
+use crate::sql::facts::{Column, ConstraintFacts, ConstraintFactsKind, RelationKind, SqlType};
+
+/// `users (id int primary key, email text, name varchar(20), n int8)` and `orders (id int, user_id int)`.
+fn facts() -> Facts {
+    let mut facts = Facts::none();
+    facts.search_path = vec!["public".to_owned()];
+    facts.is_complete = true;
+    let mut table = |name: &str, columns: &[(&str, &str)]| {
+        let mut relation = Relation::new(RelationKind::Table);
+        let column = |(name, of): &(&str, &str)| Column::new(*name, SqlType::read(of));
+        relation.columns = Some(columns.iter().map(column).collect());
+        relation.origin = Some(ObjectName::new("public", name));
+        relation.columns.iter_mut().flatten().next().unwrap().is_not_null = true;
+        relation.constraints.push(ConstraintFacts::new(
+            Some(format!("{name}_pkey")),
+            ConstraintFactsKind::PrimaryKey,
+            vec!["id".to_owned()],
+        ));
+        facts.relations.insert(ObjectName::new("public", name), relation);
+    };
+    table("users", &[("id", "int"), ("email", "text"), ("name", "varchar(20)"), ("n", "int8")]);
+    table("orders", &[("id", "int"), ("user_id", "int")]);
+    facts
+}
+
+/// The probes of statements, one after the other; each has the number of its statement as its place.
+fn probes(statements: &[&str]) -> Vec<Probe> {
+    let (mut facts, mut probes, mut found) = (facts(), Probes::new(), Vec::new());
+    for (at, statement) in statements.iter().enumerate() {
+        found.extend(probes.next(statement, &facts, &(at + 1).to_string()));
+        facts.apply(statement);
+    }
+    found
+}
+
+fn rows(statement: &str) -> Vec<FailingRows> {
+    let probes = probes(&[statement]);
+    assert!(probes.iter().all(|probe| probe.obstacle.is_none() && probe.key == ["id"]), "{probes:?}");
+    probes.into_iter().map(|probe| probe.rows).collect()
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn duplicate(columns: &[&str]) -> FailingRows {
+    let key = columns.iter().map(|column| KeyPart::Column((*column).to_owned())).collect();
+    FailingRows::Duplicate { key, condition: None, nulls_are_equal: false }
+}
+
+fn misfit(column: &str, type_name: &str, limit: Limit) -> Vec<FailingRows> {
+    vec![FailingRows::Misfit { column: column.to_owned(), type_name: type_name.to_owned(), limit }]
+}
+
+#[test]
+fn nulls_stand_in_the_way_of_not_null() {
+    let nulls = vec![FailingRows::Null { columns: strings(&["email"]) }];
+    assert_eq!(rows("ALTER TABLE users ALTER email SET NOT NULL"), nulls);
+    assert_eq!(rows("ALTER TABLE users ADD CONSTRAINT c NOT NULL email"), nulls);
+    assert_eq!(rows("ALTER TABLE users ALTER id SET NOT NULL"), []);
+    let any = vec![FailingRows::Any { column: "age".to_owned() }];
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN age int NOT NULL"), any);
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN age int NOT NULL DEFAULT 1"), []);
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN age serial"), []);
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN age int GENERATED ALWAYS AS IDENTITY"), []);
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN age positive NOT NULL"), []);
+    assert_eq!(rows("ALTER TABLE users ADD COLUMN IF NOT EXISTS email text NOT NULL"), []);
+}
+
+#[test]
+fn equal_rows_stand_in_the_way_of_unique() {
+    assert_eq!(rows("ALTER TABLE users ADD UNIQUE (email, name)"), [duplicate(&["email", "name"])]);
+    assert_eq!(rows("CREATE UNIQUE INDEX CONCURRENTLY ON users (email DESC)"), [duplicate(&["email"])]);
+    assert_eq!(rows("CREATE INDEX ON users (email)"), []);
+    let partial =
+        "CREATE UNIQUE INDEX ON users (lower(email) text_pattern_ops DESC) NULLS NOT DISTINCT WHERE n > 0";
+    let FailingRows::Duplicate { key, condition, nulls_are_equal } = &rows(partial)[0] else { panic!() };
+    assert_eq!(key, &[KeyPart::Expression("lower(email)".to_owned())]);
+    assert_eq!((condition.as_deref(), *nulls_are_equal), (Some("n > 0"), true));
+    let key = rows("ALTER TABLE users DROP CONSTRAINT users_pkey, ADD PRIMARY KEY (id, email)");
+    assert_eq!(key, [FailingRows::Null { columns: strings(&["email"]) }, duplicate(&["id", "email"])]);
+}
+
+#[test]
+fn missing_rows_stand_in_the_way_of_a_foreign_key() {
+    let orphans = FailingRows::Orphan {
+        columns: strings(&["user_id"]),
+        references: ObjectName::new("public", "users"),
+        referenced_columns: strings(&["id"]),
+    };
+    assert_eq!(rows("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users"), [orphans.clone()]);
+    let not_valid =
+        "ALTER TABLE orders ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID";
+    assert_eq!(rows(not_valid), []);
+    let validated = probes(&[not_valid, "ALTER TABLE orders VALIDATE CONSTRAINT c"]);
+    assert_eq!(validated.iter().map(|probe| &probe.rows).collect::<Vec<_>>(), [&orphans]);
+}
+
+#[test]
+fn violations_stand_in_the_way_of_a_check() {
+    let violation = FailingRows::Violation { expression: "n > 0".to_owned() };
+    assert_eq!(rows("ALTER TABLE users ADD CHECK (n > 0)"), [violation]);
+    assert_eq!(rows("ALTER TABLE users ADD CHECK (n > 0) NOT ENFORCED"), []);
+}
+
+#[test]
+fn values_that_do_not_fit_stand_in_the_way_of_a_type() {
+    let change = |column: &str, to: &str| rows(&format!("ALTER TABLE users ALTER {column} TYPE {to}"));
+    assert_eq!(change("name", "varchar(10)"), misfit("name", "varchar(10)", Limit::Length(10)));
+    assert_eq!(change("name", "varchar(20)"), []);
+    assert_eq!(change("name", "text"), []);
+    assert_eq!(change("n", "int"), misfit("n", "int4", Limit::Range(i32::MIN.into(), i32::MAX.into())));
+    let digits = Limit::Digits { whole: 3, scale: 2 };
+    assert_eq!(change("n", "numeric(5, 2)"), misfit("n", "numeric(5,2)", digits));
+    assert_eq!(change("email", "int USING email::int"), misfit("email", "int4", Limit::Input));
+    assert_eq!(change("email", "int USING length(email)"), []);
+    assert_eq!(change("id", "bigint"), []);
+}
+
+#[test]
+fn what_an_earlier_statement_does_is_an_obstacle() {
+    let not_null = "ALTER TABLE users ALTER email SET NOT NULL";
+    let obstacle =
+        |before: &str, statement: &str| probes(&[before, statement]).pop().and_then(|probe| probe.obstacle);
+    let users = ObjectName::new("public", "users");
+    let place = || "1".to_owned();
+    let written = Some(Obstacle::Written { table: users.clone(), place: place() });
+    assert_eq!(obstacle("UPDATE users SET email = '' WHERE email IS NULL", not_null), written);
+    assert_eq!(obstacle("TRUNCATE users", not_null), written);
+    assert_eq!(obstacle("UPDATE orders SET id = 1", not_null), None);
+    assert_eq!(obstacle("DO $$ BEGIN END $$", not_null), Some(Obstacle::Code { place: place() }));
+    let key = "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users";
+    assert_eq!(obstacle("INSERT INTO users SELECT 1", key), written);
+    let changed = |column: &str| Some(Obstacle::Changed { column: column.to_owned(), place: place() });
+    assert_eq!(
+        obstacle("ALTER TABLE users ALTER n TYPE int", "ALTER TABLE users ADD CHECK (n > 0)"),
+        changed("n")
+    );
+    let mail = "ALTER TABLE users ALTER mail SET NOT NULL";
+    assert_eq!(obstacle("ALTER TABLE users RENAME email TO mail", mail), changed("mail"));
+    assert_eq!(obstacle("ALTER TABLE users ADD mail text", mail), changed("mail"));
+    let new = probes(&[
+        "CREATE TABLE t (id int PRIMARY KEY)",
+        "ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES t",
+    ]);
+    let t = ObjectName::new("public", "t");
+    assert_eq!(new[0].obstacle, Some(Obstacle::NewReference { table: t }));
+    assert_eq!(probes(&["CREATE TABLE t (id int)", "ALTER TABLE t ALTER id SET NOT NULL"]), []);
+    // The database knows the table by its old name.
+    let renamed =
+        probes(&["ALTER TABLE users RENAME TO people", "ALTER TABLE people ALTER email SET NOT NULL"]);
+    assert_eq!((&renamed[0].table, &renamed[0].obstacle), (&users, &None));
+}
